@@ -1,0 +1,150 @@
+"""A cache of stage results, bounded in bytes, in which nothing is ever made twice at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import Cancelled
+
+_POLL = 0.02  # s between two looks of a waiting thread at whether it is still wanted
+
+
+class _Flight:
+    """One computation under way, which several threads may wait for."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.result: np.ndarray | None = None
+        self.error: Exception | None = None
+
+
+class StageCache:
+    """Keeps the most recently used arrays up to a number of bytes.
+
+    Arrays are kept read-only: whoever gets one shares it.
+
+    Parameters
+    ----------
+    limit
+        Size of what is kept [byte].
+
+    Examples
+    --------
+    >>> cache = StageCache(limit=1000)
+    >>> cache.get_or_make("a", lambda: np.zeros(3)).tolist()
+    [0.0, 0.0, 0.0]
+    >>> cache.get("a") is cache.get_or_make("a", lambda: np.ones(3))
+    True
+    """
+
+    def __init__(self, limit: int = 2 * 1024**3) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._flights: dict[Hashable, _Flight] = {}
+        self._used = 0
+
+    @property
+    def limit(self) -> int:
+        """Size of what may be kept [byte]."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        with self._lock:
+            self._limit = limit
+            self._evict()
+
+    @property
+    def used(self) -> int:
+        """Size of what is kept [byte]."""
+        return self._used
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._arrays
+
+    def get(self, key: Hashable) -> np.ndarray | None:
+        """Return the array, or None if it is not there; never waits for a computation."""
+        with self._lock:
+            array = self._arrays.get(key)
+            if array is not None:
+                self._arrays.move_to_end(key)
+            return array
+
+    def get_or_make(
+        self,
+        key: Hashable,
+        make: Callable[[], np.ndarray],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> np.ndarray:
+        """Return the array, making it if needed, or waiting for the thread that makes it.
+
+        Raises
+        ------
+        Cancelled
+            If ``cancelled()`` became true, or ``make`` raised it. Another thread that
+            waits for the same array then makes it itself.
+        Exception
+            What ``make`` raised, in every waiting thread. Nothing is kept then.
+        """
+        while True:
+            with self._lock:
+                array = self._arrays.get(key)
+                if array is not None:
+                    self._arrays.move_to_end(key)
+                    return array
+                flight = self._flights.get(key)
+                leads = flight is None
+                if flight is None:
+                    flight = self._flights[key] = _Flight()
+            if leads:
+                return self._make(key, flight, make)
+            while not flight.done.wait(_POLL):
+                if cancelled():
+                    raise Cancelled
+            if flight.result is not None:
+                return flight.result
+            if flight.error is not None:
+                raise flight.error
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._arrays.clear()
+            self._used = 0
+
+    def _make(self, key: Hashable, flight: _Flight, make: Callable[[], np.ndarray]) -> np.ndarray:
+        try:
+            array = make()
+            array.flags.writeable = False
+            flight.result = array
+            return array
+        except Cancelled:
+            raise
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            with self._lock:
+                del self._flights[key]
+                if flight.result is not None:
+                    self._keep(key, flight.result)
+            flight.done.set()
+
+    def _keep(self, key: Hashable, array: np.ndarray) -> None:
+        if array.nbytes <= self._limit:
+            self._arrays[key] = array
+            self._used += array.nbytes
+            self._evict()
+
+    def _evict(self) -> None:
+        while self._used > self._limit:
+            _, array = self._arrays.popitem(last=False)
+            self._used -= array.nbytes

@@ -1,0 +1,130 @@
+"""Compute engines: one file each, behind one protocol."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.geometry import DeskewPlan, SkewAxis, Triple
+
+if TYPE_CHECKING:
+    from napari_lazy_pipeline.otf import RadialOtf
+
+Rounding = Literal["nearest", "down"]
+Method = Literal["rl", "accelerated"]
+Edges = Literal["reflect", "background", "periodic"]
+
+
+@dataclass(frozen=True)
+class DeconvolutionPlan:
+    """What an engine needs to know to deconvolve one volume.
+
+    Attributes
+    ----------
+    otf
+        The radially averaged OTF, on its own frequency grid.
+    voxel_size
+        Spacing of the planes measured perpendicular to them, and of the pixels:
+        (z, y, x) [um].
+    method
+        ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews.
+    iterations
+        Number of iterations, at least 1.
+    background
+        Counts subtracted first; what is below becomes 0.
+    edges
+        ``"periodic"``: as cudaDecon, with opposite edges blended over
+        ``apodize`` pixels in x and y; otherwise the volume is continued by its
+        mirror image, or by zero, over half the extent of the PSF.
+    apodize
+        Width of the blend for periodic edges [pixel].
+    shear
+        Displacement of consecutive planes [pixel]: 0 unless the volume is still skewed.
+    skew_axis
+        The axis of that displacement.
+    """
+
+    otf: RadialOtf
+    voxel_size: Triple
+    method: Method = "accelerated"
+    iterations: int = 10
+    background: float = 0.0
+    edges: Edges = "reflect"
+    apodize: int = 15
+    shear: float = 0.0
+    skew_axis: SkewAxis = "x"
+
+
+def _nothing(*_: object) -> None:
+    """Report progress to nobody."""
+
+
+def _never() -> bool:
+    """Never cancel."""
+    return False
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What a compute engine can do; stateless as far as its caller can see."""
+
+    name: str
+
+    def unavailable(self) -> str | None:
+        """Say in one line why the engine cannot be used here; None if it can."""
+
+    def deskew(
+        self,
+        volume: np.ndarray,
+        plan: DeskewPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+    ) -> np.ndarray:
+        """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
+
+    def deconvolve(
+        self,
+        volume: np.ndarray,
+        plan: DeconvolutionPlan,
+        cancelled: Callable[[], bool] = _never,
+        progress: Callable[[float], None] = _nothing,
+    ) -> np.ndarray:
+        """Deconvolve a volume (z, y, x); float32 of the same shape.
+
+        ``cancelled`` is asked between iterations: if true, `Cancelled` is raised.
+        ``progress`` is told the finished fraction after each iteration.
+        """
+
+
+_ENGINES = {
+    "cpu": "napari_lazy_pipeline.engines.cpu:CpuEngine",
+    "pycudadecon": "napari_lazy_pipeline.engines.pycudadecon:PycudadeconEngine",
+}
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names of all engines, the default first."""
+    return tuple(_ENGINES)
+
+
+@lru_cache(maxsize=None)
+def get_engine(name: str = "cpu") -> Engine:
+    """Return the engine of that name, whether or not it can be used here.
+
+    Raises
+    ------
+    EngineError
+        If there is no engine of that name.
+    """
+    if name not in _ENGINES:
+        raise EngineError(
+            f"There is no engine {name!r}", hint=f"Choose one of: {', '.join(_ENGINES)}"
+        )
+    module, attribute = _ENGINES[name].split(":")
+    return getattr(importlib.import_module(module), attribute)()  # type: ignore[no-any-return]

@@ -1,0 +1,82 @@
+"""Errors that say what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class LazyPipelineError(Exception):
+    """Base of every error this package raises on purpose.
+
+    Parameters
+    ----------
+    what
+        One sentence: what is wrong.
+    where
+        The path, field or position it concerns; empty if ``what`` says it.
+    hint
+        What the reader can do about it; empty if that is obvious.
+    """
+
+    def __init__(self, what: str, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(what, where, hint)
+
+    def __str__(self) -> str:
+        located = f"{self.what} ({self.where})" if self.where else self.what
+        return f"{located}. {self.hint}" if self.hint else located
+
+
+class FolderError(LazyPipelineError):
+    """A folder cannot be opened as a stack."""
+
+
+class PatternError(LazyPipelineError):
+    """A file pattern cannot be read, or does not fit the files."""
+
+
+class FileError(LazyPipelineError):
+    """One file cannot be read as the volume it should hold."""
+
+
+class MissingFileError(FileError):
+    """Nothing was recorded at this time point and channel; no fault of any file."""
+
+
+class PsfError(LazyPipelineError):
+    """A PSF or OTF cannot be used."""
+
+
+class GeometryError(LazyPipelineError):
+    """A step does not fit the volume it meets."""
+
+
+class EngineError(LazyPipelineError):
+    """A compute engine cannot do what it was asked."""
+
+
+class RecipeError(LazyPipelineError):
+    """A recipe cannot be read."""
+
+
+class StepError(LazyPipelineError):
+    """A step failed on one volume.
+
+    Attributes
+    ----------
+    kind
+        The step's tag, for instance ``"deskew"``.
+    index
+        Position of the step among the steps of the pipeline.
+    """
+
+    def __init__(self, what: str, where: str, hint: str, kind: str, index: int) -> None:
+        super().__init__(what, where, hint)
+        self.kind, self.index = kind, index
+        self.args = (what, where, hint, kind, index)
+
+
+class Cancelled(Exception):
+    """Nobody wants the result any more; never cached, never shown."""
+
+
+class ExportError(LazyPipelineError):
+    """Processed volumes cannot be written."""

@@ -1,0 +1,337 @@
+"""Pipeline: an ordered list of steps, as a frozen value, and what it makes of a stack."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import or_
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
+
+from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.engines import get_engine
+from napari_lazy_pipeline.errors import (
+    Cancelled,
+    FileError,
+    LazyPipelineError,
+    MissingFileError,
+    StepError,
+)
+from napari_lazy_pipeline.problems import Problem, ProblemLog
+from napari_lazy_pipeline.stack import Stack, VolumeSource, VolumeSpec
+from napari_lazy_pipeline.step import Context, Step, step_types
+
+if TYPE_CHECKING:
+    AnyStep = Step
+else:
+    # A union tagged by ``kind``, so that an error names the step and the known tags.
+    AnyStep = Annotated[reduce(or_, step_types().values()), Discriminator("kind")]
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Whoever waits for a volume: may cancel, and is told how far it is.
+
+    Attributes
+    ----------
+    cancelled
+        True once the volume is not wanted any more.
+    started
+        Called with the index of a step that begins, None for reading the file.
+    progress
+        Called with the index of a step and its finished fraction.
+    finished
+        Called with the index of a step, and the time it took [s]; a stage that comes from the
+        cache is not reported.
+    """
+
+    cancelled: Callable[[], bool] = lambda: False
+    started: Callable[[int | None], None] = lambda index: None
+    progress: Callable[[int, float], None] = lambda index, fraction: None
+    finished: Callable[[int | None, float], None] = lambda index, seconds: None
+
+
+class Pipeline(BaseModel):
+    """An ordered list of steps.
+
+    Examples
+    --------
+    >>> from napari_lazy_pipeline.steps import Crop, Deskew
+    >>> pipeline = Pipeline(steps=[Deskew(angle=31.5), Crop(z=(0, 60))])
+    >>> spec = VolumeSpec((88, 320, 256), voxel_size=(0.3, 0.1, 0.1))
+    >>> [after.shape for after in pipeline.specs(spec)]
+    [(88, 320, 481), (60, 320, 481)]
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: tuple[SerializeAsAny[AnyStep], ...] = ()
+
+    def input_spec(self, spec: VolumeSpec) -> VolumeSpec:
+        """The spec of the raw volume, with the scan geometry that a later step states."""
+        scans = (step.scan() for step in self.steps if step.enabled)
+        return spec.replace(scan=next((scan for scan in scans if scan), spec.scan))
+
+    def specs(self, spec: VolumeSpec) -> tuple[VolumeSpec, ...]:
+        """Shape, type and place after each step; a step that is off changes nothing.
+
+        Raises
+        ------
+        StepError
+            If a step does not fit the volume it meets.
+        """
+        specs = []
+        spec = self.input_spec(spec)
+        for index, step in enumerate(self.steps):
+            if step.enabled:
+                spec = _fitted(step, index, spec)
+            specs.append(spec)
+        return tuple(specs)
+
+    def run_volume(self, volume: np.ndarray, spec: VolumeSpec, engine: str = "cpu") -> np.ndarray:
+        """Process one volume (z, y, x) now.
+
+        Raises
+        ------
+        StepError
+            If a step fails.
+        """
+        before = (self.input_spec(spec), *self.specs(spec))
+        for index, step in enumerate(self.steps):
+            if step.enabled:
+                context = Context(spec=before[index], engine=get_engine(engine))
+                volume = _run(step, index, volume, context)
+        return volume
+
+    def apply(
+        self,
+        stack: Stack,
+        engine: str = "cpu",
+        cache: StageCache | None = None,
+        blank_failures: bool = False,
+    ) -> Stack:
+        """Make the lazily processed stack; nothing is read.
+
+        Parameters
+        ----------
+        stack
+            What to process.
+        engine
+            Name of the engine.
+        cache
+            Where to keep the result of each step, for the next time it is needed.
+        blank_failures
+            A step that fails leaves its volume blank and is listed as a problem, instead of
+            raising. A bad file does so always.
+
+        Raises
+        ------
+        StepError
+            If a step does not fit the volumes.
+        """
+        source = PipelineSource(
+            stack.source, self, engine, cache=cache, blank_failures=blank_failures
+        )
+        return replace(stack, source=source)
+
+    def replace_step(self, index: int, step: Step) -> Pipeline:
+        """Return a pipeline in which one step is another."""
+        steps = list(self.steps)
+        steps[index] = step
+        return Pipeline(steps=tuple(steps))
+
+    def with_steps(self, steps: Sequence[Step]) -> Pipeline:
+        """Return a pipeline of these steps."""
+        return Pipeline(steps=tuple(steps))
+
+
+@dataclass(frozen=True)
+class PipelineSource:
+    """Makes processed volumes, one stage after the other, through a cache.
+
+    Attributes
+    ----------
+    raw
+        Makes the raw volumes.
+    pipeline
+        The steps.
+    engine
+        Name of the engine.
+    until
+        Number of steps to run; None for all.
+    cache
+        Keeps the result of each stage; not pickled.
+    blank_failures
+        Whether a step that fails leaves a blank volume instead of raising.
+    """
+
+    raw: VolumeSource
+    pipeline: Pipeline
+    engine: str = "cpu"
+    until: int | None = None
+    cache: StageCache | None = field(default=None, compare=False, repr=False)
+    blank_failures: bool = False
+
+    def __post_init__(self) -> None:
+        self.stages  # noqa: B018 - a pipeline that does not fit is refused here, not per block
+
+    @cached_property
+    def stages(self) -> tuple[tuple[int, Step, VolumeSpec], ...]:
+        """Index, step and input of each step that is on."""
+        spec = self.pipeline.input_spec(self.raw.spec)
+        before = (spec, *self.pipeline.specs(self.raw.spec))
+        return tuple(
+            (index, step, before[index])
+            for index, step in enumerate(self.pipeline.steps[: self.until])
+            if step.enabled
+        )
+
+    @cached_property
+    def spec(self) -> VolumeSpec:
+        """What each processed volume looks like."""
+        if not self.stages:
+            return self.raw.spec
+        index, step, before = self.stages[-1]
+        return _fitted(step, index, before)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.raw.sizes
+
+    @property
+    def problems(self) -> ProblemLog:
+        """What went wrong with single volumes."""
+        return self.raw.problems
+
+    @cached_property
+    def token(self) -> str:
+        """Names the content."""
+        parts = (self.raw.token, self.engine, str(self._keys))
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+
+    @cached_property
+    def _keys(self) -> tuple[Hashable, ...]:
+        return tuple((step.cache_key(before), self.engine) for _, step, before in self.stages)
+
+    def __getstate__(self) -> dict[str, Any]:
+        fields = ("raw", "pipeline", "engine", "until", "blank_failures")
+        return {**{name: getattr(self, name) for name in fields}, "cache": None}
+
+    def identity(self, t: int, c: int) -> Hashable:
+        """What the volume depends on."""
+        return self._key(t, c, len(self.stages))
+
+    def cached(self, t: int, c: int) -> np.ndarray | None:
+        """The volume if it is at hand; never reads or computes."""
+        return self.cache.get(self.identity(t, c)) if self.cache else None
+
+    def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+        """Make one volume (z, y, x).
+
+        Raises
+        ------
+        FileError
+            If its file is bad.
+        StepError
+            If a step fails.
+        Cancelled
+            If the watcher does not want it any more.
+        """
+        return self._stage(t, c, len(self.stages), watcher or Watcher())
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank, and listed, if its file is bad."""
+        try:
+            return self.read(t, c)
+        except FileError as error:
+            self.report(error, t, c)
+        except StepError as error:
+            if not self.blank_failures:
+                raise
+            self.report(error, t, c)
+        return self.spec.blank()
+
+    def report(self, error: LazyPipelineError, t: int, c: int) -> None:
+        """List what went wrong with a volume; a time point nobody recorded is no problem."""
+        if isinstance(error, MissingFileError):
+            return
+        where = error.where or f"t={t}, c={c}"
+        what = f"{error.what}. {error.hint}" if error.hint else error.what
+        self.problems.report(Problem(where, what))
+
+    def _key(self, t: int, c: int, count: int) -> Hashable:
+        """Names the result of the first ``count`` stages."""
+        files: Hashable = self.raw.identity(t, c)
+        if any(step.reads_channels for _, step, _ in self.stages[:count]):
+            files = tuple(self.raw.identity(t, other) for other in range(self.sizes[1])), c
+        return files, self._keys[:count]
+
+    def _stage(self, t: int, c: int, count: int, watcher: Watcher) -> np.ndarray:
+        """Result of the first ``count`` stages, from the cache if it is there."""
+        if self.cache is None:
+            return self._make(t, c, count, watcher)
+        return self.cache.get_or_make(
+            self._key(t, c, count), lambda: self._make(t, c, count, watcher), watcher.cancelled
+        )
+
+    def _make(self, t: int, c: int, count: int, watcher: Watcher) -> np.ndarray:
+        if watcher.cancelled():
+            raise Cancelled
+        if count == 0:
+            return _timed(watcher, None, lambda: self.raw.read(t, c))
+        volume = self._stage(t, c, count - 1, watcher)
+        if watcher.cancelled():
+            raise Cancelled
+        index, step, before = self.stages[count - 1]
+        context = Context(
+            spec=before,
+            t=t,
+            c=c,
+            engine=get_engine(self.engine),
+            cancelled=watcher.cancelled,
+            progress=lambda fraction: watcher.progress(index, fraction),
+            channel=lambda other: self._stage(t, other, count - 1, watcher),
+        )
+        return _timed(watcher, index, lambda: _run(step, index, volume, context))
+
+
+def _timed(watcher: Watcher, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Make an array, and tell the watcher when it began and how long it took."""
+    watcher.started(index)
+    start = perf_counter()
+    result = make()
+    watcher.finished(index, perf_counter() - start)
+    return result
+
+
+def _fitted(step: Step, index: int, spec: VolumeSpec) -> VolumeSpec:
+    """The spec after a step; an error names the step."""
+    try:
+        return step.output_spec(spec)
+    except LazyPipelineError as error:
+        raise StepError(
+            f"{step.title} does not fit: {error.what}", error.where, error.hint, step.kind, index
+        ) from error
+
+
+def _run(step: Step, index: int, volume: np.ndarray, context: Context) -> np.ndarray:
+    """Run a step; any error names the step and the volume."""
+    where = f"t={context.t}, c={context.c}"
+    try:
+        return np.ascontiguousarray(step.run(volume, context))
+    except (Cancelled, StepError, FileError):
+        raise
+    except LazyPipelineError as error:
+        what = f"{step.title} failed at {where}: {error.what}"
+        raise StepError(what, error.where, error.hint, step.kind, index) from error
+    except Exception as error:
+        # Whatever a step does, also one from another package, must not end the session.
+        what = f"{step.title} failed at {where}: {type(error).__name__}: {error}"
+        hint = "Change or switch off the step"
+        raise StepError(what, "", hint, step.kind, index) from error

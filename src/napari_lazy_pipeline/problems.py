@@ -1,0 +1,69 @@
+"""The list of what went wrong with single files or volumes while everything else went on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something the pipeline worked around.
+
+    Attributes
+    ----------
+    where
+        Path of the file, or name of the step and position.
+    what
+        What is wrong with it, and what to do about it.
+    done
+        What the pipeline did instead.
+    """
+
+    where: str
+    what: str
+    done: str = "shown blank"
+
+
+class ProblemLog:
+    """Collects each problem once; safe to use from any thread.
+
+    A pickled log arrives empty: what another process meets is its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._problems: dict[Problem, None] = {}
+        self._listeners: list[Callable[[Problem], None]] = []
+
+    def report(self, problem: Problem) -> bool:
+        """Note a problem; return whether it is new. Listeners hear of new ones only."""
+        with self._lock:
+            if problem in self._problems:
+                return False
+            self._problems[problem] = None
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(problem)
+        return True
+
+    def listen(self, listener: Callable[[Problem], None]) -> None:
+        """Call ``listener`` for each new problem, in the thread that meets it."""
+        with self._lock:
+            self._listeners.append(listener)
+
+    def clear(self) -> None:
+        """Forget all problems, so that they are reported again."""
+        with self._lock:
+            self._problems.clear()
+
+    def __iter__(self) -> Iterator[Problem]:
+        with self._lock:
+            return iter(list(self._problems))
+
+    def __len__(self) -> int:
+        return len(self._problems)
+
+    def __reduce__(self) -> tuple[type[ProblemLog], tuple[()]]:
+        return (ProblemLog, ())

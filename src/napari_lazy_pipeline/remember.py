@@ -1,0 +1,65 @@
+"""Remembers which file a volume came from, so that a look at the screen needs no file system."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+
+from napari_lazy_pipeline.problems import ProblemLog
+from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec
+
+
+class RememberedSource:
+    """A source whose identities are looked up once, and again on demand.
+
+    Asking a network share for the state of a file can take long; what is on screen must not
+    wait for it. A background thread calls `refresh`, which notices a file that was replaced.
+    """
+
+    def __init__(self, source: VolumeSource) -> None:
+        self.source = source
+        self._identities: dict[tuple[int, int], Hashable] = {}
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.source.sizes
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each volume looks like."""
+        return self.source.spec
+
+    @property
+    def token(self) -> str:
+        """Names the content."""
+        return self.source.token
+
+    @property
+    def problems(self) -> ProblemLog:
+        """What went wrong with single volumes."""
+        return self.source.problems
+
+    def identity(self, t: int, c: int) -> Hashable:
+        """What the volume depends on, as last seen."""
+        known = self._identities.get((t, c))
+        return known if known is not None else self.refresh(t, c)
+
+    def known(self, t: int, c: int) -> bool:
+        """Whether the identity of a volume was looked up before."""
+        return (t, c) in self._identities
+
+    def refresh(self, t: int, c: int) -> Hashable:
+        """Look up what the volume depends on now."""
+        identity = self.source.identity(t, c)
+        self._identities[t, c] = identity
+        return identity
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x)."""
+        return self.source.read(t, c)
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank if its file is bad."""
+        return self.source(t, c)

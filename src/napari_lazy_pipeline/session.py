@@ -1,0 +1,150 @@
+"""Session: the only mutable state; every edit replaces a frozen value and raises one signal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.opening import Survey, survey
+from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.recipe import Recipe
+from napari_lazy_pipeline.remember import RememberedSource
+from napari_lazy_pipeline.stack import Stack
+from napari_lazy_pipeline.step import Step, step_types
+
+_HISTORY = 200  # edits that can be undone
+
+
+def default_pipeline(angle: float | None = None) -> Pipeline:
+    """Every step once, in the usual order; all off, except deskewing if the angle is known."""
+    steps = [step(enabled=False) for step in step_types().values()]  # type: ignore[call-arg]
+    if angle is not None:
+        steps = [
+            step.replace(enabled=True, angle=angle) if step.kind == "deskew" else step
+            for step in steps
+        ]
+    return Pipeline(steps=tuple(steps))
+
+
+class Session:
+    """What is open, how it is processed, and where.
+
+    Attributes
+    ----------
+    stack
+        The raw data; None before a folder is opened.
+    pipeline
+        The steps.
+    engine
+        Name of the engine.
+    cache
+        Results of all stages.
+    """
+
+    stack_changed = Signal(object)
+    pipeline_changed = Signal(object)
+    engine_changed = Signal(str)
+
+    def __init__(self, cache: StageCache | None = None) -> None:
+        self.stack: Stack | None = None
+        self.survey: Survey | None = None
+        self.pipeline = default_pipeline()
+        self.engine = "cpu"
+        self.cache = cache or StageCache()
+        self._raw: RememberedSource | None = None
+        self._past: list[Pipeline] = []
+        self._future: list[Pipeline] = []
+
+    def open(self, folder: str | Path, pattern: str | None = None) -> None:
+        """Open a folder of raw files; no pixel is read.
+
+        Raises
+        ------
+        FolderError, PatternError, FileError
+            If that is not possible; what was open stays open.
+        """
+        self.show(survey(folder, pattern))
+
+    def show(self, found: Survey, voxel_size: tuple[float, float, float] | None = None) -> None:
+        """Make what a survey found the data of this session."""
+        self.stack, self.survey = found.stack(voxel_size), found
+        self._raw = RememberedSource(self.stack.source)
+        self.stack_changed.emit(self.stack)
+
+    def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
+        """State the voxel size (z, y, x) [um] of the raw data."""
+        if self.survey and self.stack and voxel_size != self.stack.voxel_size:
+            self.show(self.survey, voxel_size)
+
+    def set_pipeline(self, pipeline: Pipeline) -> None:
+        """Replace the steps; can be undone. Equal steps change nothing."""
+        if pipeline == self.pipeline:
+            return
+        self._past = [*self._past, self.pipeline][-_HISTORY:]
+        self._future = []
+        self._show_pipeline(pipeline)
+
+    def replace_step(self, index: int, step: Step) -> None:
+        """Replace one step."""
+        self.set_pipeline(self.pipeline.replace_step(index, step))
+
+    def undo(self) -> None:
+        """Go back to the steps before the last edit."""
+        if self._past:
+            self._future.append(self.pipeline)
+            self._show_pipeline(self._past.pop())
+
+    def redo(self) -> None:
+        """Take the last undo back."""
+        if self._future:
+            self._past.append(self.pipeline)
+            self._show_pipeline(self._future.pop())
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to undo."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an undo to take back."""
+        return bool(self._future)
+
+    def set_engine(self, name: str) -> None:
+        """Choose where to compute."""
+        if name != self.engine:
+            self.engine = name
+            self.engine_changed.emit(name)
+
+    def source(self) -> PipelineSource:
+        """Make the processed volumes, through the cache; failures leave blanks.
+
+        Raises
+        ------
+        StepError
+            If a step does not fit the volumes.
+        """
+        if self._raw is None:
+            raise RuntimeError("no stack is open")
+        return PipelineSource(
+            self._raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+        )
+
+    def recipe(self) -> Recipe:
+        """All that is needed to get here again."""
+        return Recipe(
+            source=self.stack,  # type: ignore[arg-type]
+            pipeline=self.pipeline,
+            engine=self.engine,
+        )
+
+    def load(self, recipe: Recipe) -> None:
+        """Take over the steps and the engine of a recipe; can be undone."""
+        self.set_engine(recipe.engine)
+        self.set_pipeline(recipe.pipeline)
+
+    def _show_pipeline(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.pipeline_changed.emit(pipeline)

@@ -1,0 +1,167 @@
+"""Step: one operation on one volume, as a frozen value; and the registry of all steps."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar
+
+import numpy as np
+from annotated_types import Unit
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_lazy_pipeline.engines import Engine, get_engine
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.geometry import Scan
+from napari_lazy_pipeline.stack import VolumeSpec
+
+__all__ = ["Context", "Step", "Unit", "step_types"]
+
+ENTRY_POINTS = "napari_lazy_pipeline.steps"
+
+
+def _no_other_channel(c: int) -> np.ndarray:
+    raise LazyPipelineError(
+        f"Channel {c} is not at hand", hint="Run the step as part of a pipeline on a stack"
+    )
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a step may know besides the pixels it is given.
+
+    Attributes
+    ----------
+    spec
+        The volume the step meets.
+    t, c
+        Time point and channel of the volume.
+    engine
+        Where to compute.
+    cancelled
+        True once nobody wants the result: long steps ask it and raise `Cancelled`.
+    progress
+        Told the finished fraction of the step, 0 to 1.
+    channel
+        The volume of another channel at this time point, at the same stage; only for steps
+        with ``reads_channels``.
+    """
+
+    spec: VolumeSpec
+    t: int = 0
+    c: int = 0
+    engine: Engine = field(default_factory=get_engine)
+    cancelled: Callable[[], bool] = lambda: False
+    progress: Callable[[float], None] = lambda fraction: None
+    channel: Callable[[int], np.ndarray] = _no_other_channel
+
+
+class Step(BaseModel):
+    """One operation on a volume (z, y, x).
+
+    A step is immutable and hashable: it can be compared, handed to a thread, and serve as
+    part of a cache key. Its fields are its parameters; form, recipe, command line and
+    documentation are made from them.
+
+    Attributes
+    ----------
+    title, summary
+        How the step is called in menus, and one line on what it does.
+    order
+        Its place among the steps of a menu, lower first.
+    reads_channels
+        Whether it uses other channels than the one it works on.
+    enabled
+        A step that is switched off does nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    order: ClassVar[int] = 100
+    reads_channels: ClassVar[bool] = False
+
+    kind: str
+    enabled: bool = Field(default=True, title="On", description="Switches the step on or off.")
+
+    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
+        """Shape, type and place of the result; no pixels are needed.
+
+        Raises
+        ------
+        GeometryError
+            If the step does not fit the volume.
+        """
+        raise NotImplementedError
+
+    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
+        """Process one volume (z, y, x); the volume itself is left alone."""
+        raise NotImplementedError
+
+    def cache_key(self, spec: VolumeSpec) -> Hashable:
+        """Everything the pixels of the result depend on, besides those of the input."""
+        return self
+
+    def scan(self) -> Scan | None:
+        """The scan geometry this step undoes; steps before it then know of it too."""
+        return None
+
+    def files(self) -> dict[str, str]:
+        """Fields that name a file, and the paths they hold."""
+        return {
+            name: value
+            for name, value in ((name, getattr(self, name)) for name in self.file_fields())
+            if value
+        }
+
+    @classmethod
+    def file_fields(cls) -> tuple[str, ...]:
+        """Names of the fields that hold a path."""
+        return tuple(
+            name
+            for name, info in cls.model_fields.items()
+            if isinstance(info.json_schema_extra, dict)
+            and info.json_schema_extra.get("format") == "path"
+        )
+
+    def replace(self, **changes: Any) -> Step:
+        """Return a copy with some fields changed, checked like a new one."""
+        return type(self).model_validate({**dict(self), **changes})
+
+
+@cache
+def step_types() -> dict[str, type[Step]]:
+    """All steps by their tag: ours, then those of other packages.
+
+    Another package offers a step by an entry point of the group
+    ``napari_lazy_pipeline.steps`` that names the class.
+    """
+    package = importlib.import_module("napari_lazy_pipeline.steps")
+    ours = [
+        _step_of(importlib.import_module(f"{package.__name__}.{module.name}"))
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.name.startswith("_")
+    ]
+    others = [point.load() for point in entry_points(group=ENTRY_POINTS)]
+    return {_tag(step): step for step in [*sorted(ours, key=lambda step: step.order), *others]}
+
+
+def _step_of(module: Any) -> type[Step]:
+    """The step that a module of ``steps/`` defines."""
+    (step,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Step)
+        and value.__module__ == module.__name__
+    )
+    return step
+
+
+def _tag(step: type[Step]) -> str:
+    return str(step.model_fields["kind"].default)

@@ -1,0 +1,18 @@
+"""The steps: one file each, see README.md. ``from napari_lazy_pipeline.steps import Deskew``."""
+
+from __future__ import annotations
+
+from napari_lazy_pipeline.step import Step, step_types
+
+
+def __getattr__(name: str) -> type[Step]:
+    """Find a step by the name of its class."""
+    if not name.startswith("_"):
+        for step in step_types().values():
+            if step.__name__ == name:
+                return step
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(step.__name__ for step in step_types().values())

@@ -1,0 +1,103 @@
+"""Crop: keeps a box of the volume."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.step import Context, Step, Unit
+
+Bound = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+def _open_ends(value: Any) -> Any:
+    """Let None and slices stand for open ends."""
+    if value is None:
+        return (0, 0)
+    if isinstance(value, slice):
+        value = (value.start, value.stop)
+    return tuple(0 if end is None else end for end in value) if _is_pair(value) else value
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2
+
+
+def _in_order(value: tuple[int, int]) -> tuple[int, int]:
+    start, stop = value
+    if stop and stop <= start:
+        raise ValueError(
+            f"the end ({stop}) must lie behind the start ({start}); 0 means: to the end"
+        )
+    return value
+
+
+Range = Annotated[
+    tuple[Bound, Bound], BeforeValidator(_open_ends), AfterValidator(_in_order), Unit("voxels")
+]
+
+
+class Crop(Step):
+    """Keep the voxels from ``start`` to just before ``stop`` along each axis.
+
+    Bounds are counted in voxels of the volume that the step meets; a ``stop`` of 0, or beyond
+    the volume, means to the end. The place of the rest in the sample is kept.
+
+    Examples
+    --------
+    >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.3, 0.1, 0.1))
+    >>> cropped = Crop(z=(2, 6), x=(10, 0)).output_spec(spec)
+    >>> cropped.shape, cropped.translate
+    ((4, 20, 20), (0.6, 0.0, 1.0))
+    """
+
+    title: ClassVar[str] = "Crop"
+    summary: ClassVar[str] = "Keeps a box of the volume"
+    order: ClassVar[int] = 40
+
+    kind: Literal["crop"] = "crop"
+    z: Annotated[
+        Range, Field(title="Planes", description="First plane, and the plane after the last.")
+    ] = (0, 0)
+    y: Annotated[
+        Range, Field(title="Rows", description="First row, and the row after the last.")
+    ] = (0, 0)
+    x: Annotated[
+        Range, Field(title="Columns", description="First column, and the column after the last.")
+    ] = (0, 0)
+
+    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
+        """Shape and place of the box.
+
+        Raises
+        ------
+        GeometryError
+            If the box lies outside the volume.
+        """
+        box = self._box(spec)
+        translate = tuple(
+            round(origin + cut.start * size, 9)
+            for origin, cut, size in zip(spec.translate, box, spec.voxel_size, strict=True)
+        )
+        return spec.replace(shape=tuple(cut.stop - cut.start for cut in box), translate=translate)
+
+    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
+        """Copy the box, so that the rest can be forgotten."""
+        return volume[self._box(context.spec)].copy()
+
+    def _box(self, spec: VolumeSpec) -> tuple[slice, slice, slice]:
+        cuts = []
+        for axis, (start, stop), length in zip(
+            "zyx", (self.z, self.y, self.x), spec.shape, strict=True
+        ):
+            if start >= length:
+                raise GeometryError(
+                    f"The crop starts at {axis} = {start}, but the volume ends at {length}",
+                    hint=f"Choose a start below {length}",
+                )
+            cuts.append(slice(start, min(stop or length, length)))
+        return (cuts[0], cuts[1], cuts[2])

@@ -1,0 +1,153 @@
+"""Deskew: puts the planes of a tilted scan where they belong in the sample."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import AfterValidator, Field
+
+from napari_lazy_pipeline.engines import Rounding
+from napari_lazy_pipeline.geometry import DeskewPlan, Scan, SkewAxis, StepKind
+from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.step import Context, Step, Unit
+
+
+def _not_flat(angle: float) -> float:
+    if abs(angle) < 1:
+        raise ValueError("the angle must be at least 1 degree from 0: such a scan has no depth")
+    return angle
+
+
+class Deskew(Step):
+    """Displace each plane by its way in the scan, interpolating linearly along one axis.
+
+    Later planes move towards higher coordinates for angles from 0 to 90 degrees, towards
+    lower ones for negative angles and for those above 90. The planes themselves stay what they
+    are: the new z is perpendicular to them. Same geometry as cudaDecon's deskew.
+
+    Examples
+    --------
+    >>> spec = VolumeSpec((88, 320, 256), voxel_size=(0.3, 0.1, 0.1))
+    >>> Deskew(angle=31.5).output_spec(spec).shape
+    (88, 320, 481)
+
+    References
+    ----------
+    B.-C. Chen et al., Science 346, 1257998 (2014);
+    T. Lambert and L. Shao, cudaDecon, https://github.com/scopetools/cudadecon
+    """
+
+    title: ClassVar[str] = "Deskew"
+    summary: ClassVar[str] = "Puts the planes of a tilted scan in their place"
+    order: ClassVar[int] = 20
+
+    kind: Literal["deskew"] = "deskew"
+    angle: Annotated[
+        float,
+        Field(
+            ge=-179,
+            le=179,
+            title="Angle",
+            description="Angle between the light sheet and the direction of the scan.",
+            json_schema_extra={"step": 0.1, "slider": True},
+        ),
+        Unit("°"),
+        AfterValidator(_not_flat),
+    ] = 31.5
+    skew_axis: Annotated[
+        SkewAxis,
+        Field(
+            title="Skewed along",
+            description="Image axis along which the planes are displaced: "
+            "x for most lattice light-sheets, y for Zeiss Lattice Lightsheet 7.",
+        ),
+    ] = "x"
+    step: Annotated[
+        StepKind,
+        Field(
+            title="Z step is",
+            description="What the z step of the data means: the way of the stage, "
+            "or the distance perpendicular to the planes.",
+        ),
+    ] = "stage"
+    width: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            title="Width",
+            description="Length of the result along the skewed axis; 0 keeps everything.",
+        ),
+        Unit("px"),
+    ] = 0
+    shift: Annotated[
+        int,
+        Field(
+            ge=-1_000_000,
+            le=1_000_000,
+            title="Shift",
+            description="Moves the window of the result; positive moves the picture left.",
+        ),
+        Unit("px"),
+    ] = 0
+    fill: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=65535,
+            title="Fill",
+            description="Value where there are no data: 0 after the background is subtracted.",
+        ),
+        Unit("counts"),
+    ] = 0.0
+    rounding: Annotated[
+        Rounding,
+        Field(
+            title="Rounding",
+            description="How whole numbers are made: to the nearest, or down as cudaDecon "
+            "does (which loses half a count on average).",
+        ),
+    ] = "nearest"
+
+    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
+        """Shape, voxel size and place of the deskewed volume."""
+        plan, scan = self._plan(spec), self.scan()
+        z, y, x = spec.voxel_size
+        pixel = x if self.skew_axis == "x" else y
+        # A volume that was cropped in z starts at a plane that is displaced already.
+        along = pixel * (plan.origin + plan.shear * spec.translate[0] / z)
+        moved = list(spec.translate)
+        moved[0] = scan.normal_step(spec.translate[0])
+        moved[2 if self.skew_axis == "x" else 1] += along
+        return spec.replace(
+            shape=plan.out_shape,
+            dtype=_kept(spec.dtype),
+            voxel_size=(scan.normal_step(z), y, x),
+            translate=tuple(moved),
+            scan=None,
+        )
+
+    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
+        """Shear the volume."""
+        volume = volume.astype(_kept(volume.dtype.name), copy=False)
+        return context.engine.deskew(
+            volume, self._plan(context.spec), fill=self.fill, rounding=self.rounding
+        )
+
+    def cache_key(self, spec: VolumeSpec) -> Hashable:
+        """The result depends on the voxel size too."""
+        return self, spec.voxel_size
+
+    def scan(self) -> Scan:
+        """Angle, axis and meaning of the step."""
+        return Scan(self.angle, self.skew_axis, self.step)
+
+    def _plan(self, spec: VolumeSpec) -> DeskewPlan:
+        return DeskewPlan.of(spec.shape, spec.voxel_size, self.scan(), self.width, self.shift)
+
+
+def _kept(dtype: str) -> str:
+    """Types that engines shear as they are; all others become float32."""
+    return dtype if dtype in ("uint16", "float32") else "float32"

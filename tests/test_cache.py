@@ -1,0 +1,114 @@
+"""The stage cache: bounded, and nothing is made twice at once."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.errors import Cancelled
+
+
+def make(value: float = 0.0) -> np.ndarray:
+    return np.full(10, value, "float64")  # 80 bytes
+
+
+def test_least_recently_used_goes_first() -> None:
+    cache = StageCache(limit=170)
+    cache.get_or_make("a", make)
+    cache.get_or_make("b", make)
+    cache.get("a")
+    cache.get_or_make("c", make)
+    assert ("a" in cache, "b" in cache, "c" in cache) == (True, False, True)
+    assert cache.used == 160
+
+
+def test_a_smaller_limit_evicts_at_once() -> None:
+    cache = StageCache(limit=1000)
+    for key in range(5):
+        cache.get_or_make(key, make)
+    cache.limit = 100
+    assert (len(cache), cache.used) == (1, 80)
+
+
+def test_what_is_larger_than_the_cache_is_not_kept() -> None:
+    cache = StageCache(limit=79)
+    assert cache.get_or_make("a", make).shape == (10,)
+    assert (len(cache), cache.used) == (0, 0)
+
+
+def test_results_are_read_only() -> None:
+    array = StageCache().get_or_make("a", make)
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 1
+
+
+def test_many_threads_make_it_once() -> None:
+    cache, calls = StageCache(), []
+    barrier = threading.Barrier(8)
+
+    def slow() -> np.ndarray:
+        calls.append(threading.get_ident())
+        return make(7)
+
+    def ask(_: int) -> float:
+        barrier.wait()
+        return float(cache.get_or_make("a", slow)[0])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [7.0] * 8
+    assert len(calls) == 1
+
+
+def test_an_error_reaches_everybody_and_is_not_kept() -> None:
+    cache = StageCache()
+
+    def fail() -> np.ndarray:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        cache.get_or_make("a", fail)
+    assert cache.get_or_make("a", make)[0] == 0
+
+
+def test_a_waiting_thread_takes_over_from_a_cancelled_one() -> None:
+    cache = StageCache()
+    inside, leave = threading.Event(), threading.Event()
+
+    def cancelled() -> np.ndarray:
+        inside.set()
+        leave.wait(5)
+        raise Cancelled
+
+    def lead() -> None:
+        with pytest.raises(Cancelled):
+            cache.get_or_make("a", cancelled)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(lead)
+        assert inside.wait(5)
+        second = pool.submit(cache.get_or_make, "a", lambda: make(3))
+        leave.set()
+        first.result(5)
+        assert second.result(5)[0] == 3
+
+
+def test_a_waiting_thread_may_give_up() -> None:
+    cache = StageCache()
+    inside, leave = threading.Event(), threading.Event()
+
+    def slow() -> np.ndarray:
+        inside.set()
+        leave.wait(5)
+        return make()
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(cache.get_or_make, "a", slow)
+        assert inside.wait(5)
+        with pytest.raises(Cancelled):
+            cache.get_or_make("a", make, cancelled=lambda: True)
+        leave.set()
+        first.result(5)

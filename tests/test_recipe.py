@@ -1,0 +1,170 @@
+"""Recipes: what is written can be read, what is wrong is said with its line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_lazy_pipeline import Pipeline, Recipe, open_stack
+from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
+
+GOOD = """\
+schema_version: 1
+source:
+  folder: cell
+  pattern: '*.tif'
+pipeline:
+  steps:
+  - kind: subtract_background
+    value: 98
+  - kind: deskew
+    angle: 31.5
+    skew_axis: x
+engine: cpu
+"""
+
+
+@pytest.fixture
+def recipe(raw_folder: Path, psf_file: Path) -> Recipe:
+    stack = open_stack(raw_folder, voxel_size=(0.3, 0.1, 0.1))
+    steps = (
+        SubtractBackground(value=98),
+        Deskew(angle=32.0),
+        Deconvolve(psf=str(psf_file), iterations=2),
+        Crop(z=(1, 5), enabled=False),
+    )
+    return Recipe(source=stack, pipeline=Pipeline(steps=steps))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
+def test_what_is_saved_is_loaded(recipe: Recipe, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"recipe{suffix}"
+    recipe.save(path)
+    assert Recipe.load(path) == recipe
+
+
+def test_paths_are_relative_to_the_recipe(
+    recipe: Recipe, raw_folder: Path, psf_file: Path, tmp_path: Path
+) -> None:
+    """So a folder with data, PSF and recipe can be moved to another machine."""
+    recipe.save(tmp_path / "recipe.json")
+    data = json.loads((tmp_path / "recipe.json").read_text())
+    assert data["source"]["folder"] == "cell"
+    assert data["pipeline"]["steps"][2]["psf"] == "psf/psf.tif"
+    moved = tmp_path.with_name(tmp_path.name + "-moved")
+    os.rename(tmp_path, moved)
+    try:
+        loaded = Recipe.load(moved / "recipe.json")
+        view = loaded.pipeline.apply(loaded.open())
+        assert np.isfinite(view.volume(0, 0)).all()
+    finally:
+        os.rename(moved, tmp_path)
+
+
+def test_every_parameter_is_written(recipe: Recipe, tmp_path: Path) -> None:
+    """A default that changes some day must not change old results."""
+    recipe.save(tmp_path / "recipe.json")
+    steps = json.loads((tmp_path / "recipe.json").read_text())["pipeline"]["steps"]
+    assert set(steps[1]) == set(Deskew.model_fields)
+
+
+def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(GOOD)
+    loaded = Recipe.load(path)
+    assert loaded.pipeline.steps == (SubtractBackground(value=98), Deskew())
+    assert loaded.source is not None
+    assert loaded.source.folder == str(tmp_path / "cell")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("angle:", "angel:", r"line 10: unknown name 'angel'; allowed here: .*angle, skew_axis"),
+        ("angle: 31.5", "angle: 400", r"line 10: angle: .*less than or equal to 179"),
+        ("angle: 31.5", "angle: 0.1", r"line 10: angle: the angle must be at least 1 degree"),
+        ("kind: deskew", "kind: dskew", r"line 9: unknown step 'dskew'; known: .*deskew"),
+        ("kind: deskew", "kinds: deskew", r"line 9: a step needs its kind; known: .*deskew"),
+        ("engine:", "enigne:", r"line 12: unknown name 'enigne'; allowed here: .*engine"),
+        ("  folder: cell", "  flder: cell", r"line 3: unknown name 'flder'; allowed.*folder"),
+        ("skew_axis: x", "skew_axis: q", r"line 11: skew_axis: .*'x' or 'y'"),
+        ("schema_version: 1", "schema_version: 7", r"version 7, .*up to 1 .*Update"),
+        ("schema_version: 1", "schema_version: one", r"schema_version 'one' is not a version"),
+        ("pipeline:\n", "pipeline: [\n", r"cannot be read: .*line \d+"),
+        ("kind: deskew", "kind: !!python/object:os.system deskew", r"cannot be read: "),
+    ],
+)
+def test_a_mistake_is_said_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in GOOD
+    path = tmp_path / "recipe.yaml"
+    path.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(RecipeError, match=said):
+        Recipe.load(path)
+
+
+def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(GOOD.replace("angle:", "angel:").replace("value: 98", "value: -1"))
+    with pytest.raises(RecipeError, match=r"line 8: value: .*; recipe.yaml, line 10: .*angel"):
+        Recipe.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "not a recipe"),
+        (b"- 1\n- 2\n", "not a recipe"),
+        (b"\xff\xfe\x00\x01", "not a text file"),
+        (b"{", "cannot be read"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match=said):
+        Recipe.load(path)
+
+
+def test_a_missing_recipe_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"Cannot read the recipe: No such file.*gone\.yaml"):
+        Recipe.load(tmp_path / "gone.yaml")
+
+
+def test_another_suffix_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"\.yaml or \.json"):
+        recipe.save(tmp_path / "recipe.txt")
+
+
+def test_a_failing_save_keeps_the_old_file(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(GOOD)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(RecipeError, match="No space left on device"):
+        recipe.save(path)
+    assert path.read_text() == GOOD
+
+
+def test_the_script_gives_the_same_pixels(recipe: Recipe, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(recipe.to_script() + "import numpy\nnumpy.save('out.npy', volume)\n")
+    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, capture_output=True)
+    expected = recipe.pipeline.apply(recipe.open()).volume(0, 0)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+
+
+def test_a_recipe_without_source_says_so() -> None:
+    with pytest.raises(RecipeError, match="names no source"):
+        Recipe().open()

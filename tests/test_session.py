@@ -1,0 +1,89 @@
+"""The session: one signal an edit, and every edit can be undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.session import Session, default_pipeline
+from napari_lazy_pipeline.steps import Crop, Deskew
+
+
+def test_it_starts_with_every_step_off() -> None:
+    steps = default_pipeline().steps
+    assert [step.kind for step in steps[:4]] == [
+        "subtract_background",
+        "deskew",
+        "deconvolve",
+        "crop",
+    ]
+    assert not any(step.enabled for step in steps)
+
+
+def test_a_known_angle_switches_deskewing_on() -> None:
+    (deskew,) = (step for step in default_pipeline(32.8).steps if step.enabled)
+    assert deskew == Deskew(angle=32.8)
+
+
+def test_an_edit_raises_one_signal_and_an_equal_value_none() -> None:
+    session, heard = Session(), Mock()
+    session.pipeline_changed.connect(heard, check_nargs=False)
+    edited = session.pipeline.steps[1].replace(angle=33)
+    session.replace_step(1, edited)
+    session.replace_step(1, edited)
+    heard.assert_called_once_with(session.pipeline)
+
+
+def test_undo_and_redo() -> None:
+    session = Session()
+    start = session.pipeline
+    for angle in range(30, 40):
+        session.replace_step(1, session.pipeline.steps[1].replace(angle=angle))
+    last = session.pipeline
+    for _ in range(10):
+        session.undo()
+    assert session.pipeline == start and not session.can_undo
+    for _ in range(10):
+        session.redo()
+    assert session.pipeline == last and not session.can_redo
+    session.undo()
+    session.set_pipeline(Pipeline(steps=(Crop(),)))
+    assert not session.can_redo
+
+
+def test_opening_reads_nothing_and_a_failure_keeps_what_was_open(raw_folder: Path) -> None:
+    session, heard = Session(), Mock()
+    session.stack_changed.connect(heard, check_nargs=False)
+    session.open(raw_folder)
+    stack = session.stack
+    assert stack is not None and stack.shape == (3, 2, 12, 16, 20)
+    with pytest.raises(FolderError):
+        session.open(raw_folder / "nowhere")
+    assert session.stack is stack
+    heard.assert_called_once_with(stack)
+
+
+def test_the_voxel_size_can_be_stated(raw_folder: Path) -> None:
+    session = Session()
+    session.open(raw_folder)
+    session.set_voxel_size((0.5, 0.2, 0.2))
+    assert session.stack is not None
+    assert session.stack.voxel_size == (0.5, 0.2, 0.2)
+
+
+def test_a_recipe_round_trips_through_a_session(raw_folder: Path, tmp_path: Path) -> None:
+    from napari_lazy_pipeline import Recipe
+
+    session = Session()
+    session.open(raw_folder)
+    session.replace_step(1, Deskew(angle=40))
+    session.recipe().save(tmp_path / "r.yaml")
+    other = Session()
+    other.load(Recipe.load(tmp_path / "r.yaml"))
+    assert other.pipeline == session.pipeline
+    other.undo()
+    assert other.pipeline == default_pipeline()

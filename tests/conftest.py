@@ -1,41 +1,24 @@
-"""Small stacks, and sources that count, for all tests."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.problems import ProblemLog
-from napari_lazy_pipeline.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Context, Step
+from stacks import CountingSource, gaussian_psf, write_raw
 
-RAW = VolumeSpec((6, 8, 10), "uint16", (0.4, 0.1, 0.1))
-
-
-class CountingSource:
-    """Volumes made up on the spot; counts how often each is read."""
-
-    def __init__(self, sizes: tuple[int, int] = (4, 2), spec: VolumeSpec = RAW) -> None:
-        self.sizes, self.spec, self.token = sizes, spec, f"counting-{sizes}-{spec}"
-        self.problems = ProblemLog()
-        self.reads: Counter[tuple[int, int]] = Counter()
-        self.version = 0
-
-    def identity(self, t: int, c: int) -> Hashable:
-        return self.token, t, c, self.version
-
-    def read(self, t: int, c: int) -> np.ndarray:
-        self.reads[t, c] += 1
-        generator = np.random.default_rng((t, c, self.version))
-        return generator.integers(100, 1000, self.spec.shape).astype(self.spec.dtype)
-
-    __call__ = read
+# pytest-qt has a variable of its own for what the rest of the world calls QT_API.
+if "QT_API" in os.environ:
+    os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
 
 
 @pytest.fixture
@@ -72,38 +55,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     yield counted
 
 
-def gaussian_psf(shape: tuple[int, int, int] = (21, 64, 64), sigma: float = 1.6) -> np.ndarray:
-    """A bead image on a background of 100 counts."""
-    grid = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")
-    z, y, x = (g / s for g, s in zip(grid, (2.5, sigma, sigma), strict=True))
-    return (100 + 5000 * np.exp(-(z**2 + y**2 + x**2) / 2)).astype("uint16")
-
-
 @pytest.fixture
 def psf_file(tmp_path: Path) -> Path:
     path = tmp_path / "psf" / "psf.tif"
     path.parent.mkdir()
     tifffile.imwrite(path, gaussian_psf())
     return path
-
-
-def write_raw(
-    folder: Path,
-    times: int = 3,
-    channels: int = 2,
-    shape: tuple[int, int, int] = (12, 16, 20),
-) -> Path:
-    """Write a folder as a lattice light-sheet does; volume (t, c) starts with 100 + 10 t + c."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for t in range(times):
-        for c in range(channels):
-            generator = np.random.default_rng((t, c))
-            volume = generator.integers(100, 1000, shape).astype("uint16")
-            volume[0, 0, 0] = 100 + 10 * t + c
-            wave = (488, 560, 642)[c]
-            name = f"cell_ch{c}_stack{t:04d}_{wave}nm_{t:07d}msec_{t:010d}msecAbs.tif"
-            tifffile.imwrite(folder / name, volume)
-    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import dask
 import numpy as np
 import pytest
 
-from conftest import RAW, CountingSource
+from stacks import RAW, CountingSource
 from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from conftest import CountingSource
+from stacks import CountingSource
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit, step_types
 

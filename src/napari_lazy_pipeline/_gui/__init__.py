@@ -1,0 +1,1 @@
+"""The dock widget: translates between a session and napari; no image processing in here."""

@@ -1,0 +1,36 @@
+"""Docks: finds the Lazy Pipeline dock of a viewer, or opens one."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import napari
+
+from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
+from napari_lazy_pipeline.errors import LazyPipelineError
+
+
+def dock_of(viewer: Any = None) -> LazyPipelineWidget:
+    """Return the open dock of a viewer, the current one by default; open it if need be.
+
+    Raises
+    ------
+    LazyPipelineError
+        If there is no viewer.
+    """
+    viewer = viewer or napari.current_viewer()
+    if viewer is None:
+        raise LazyPipelineError("There is no viewer", hint="Open napari first")
+    for dock in LazyPipelineWidget.open_docks:
+        if _bare(dock.viewer) is _bare(viewer):
+            return dock
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+    assert isinstance(widget, LazyPipelineWidget)
+    return widget
+
+
+def _bare(viewer: Any) -> Any:
+    """The viewer behind the proxy that plugins are given."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    return viewer() if isinstance(viewer, weakref.ref) else viewer

@@ -1,0 +1,176 @@
+"""Runner: computes the volumes that are on screen, in threads; for each channel the latest wins."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
+from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.remember import RememberedSource
+
+# A superseded volume that is ready this soon [s] is shown all the same: while a knob is turned,
+# quick steps then follow the hand, and slow ones are dropped.
+GRACE = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One volume that is wanted.
+
+    Attributes
+    ----------
+    channel, t
+        Which one.
+    source
+        What makes it.
+    """
+
+    channel: int
+    t: int
+    source: PipelineSource
+
+    def same_as(self, other: Job | None) -> bool:
+        """Whether the other job makes the same pixels."""
+        return (
+            other is not None
+            and self.source is other.source
+            and (self.channel, self.t) == (other.channel, other.t)
+        )
+
+
+class Runner(QObject):
+    """Makes wanted volumes in background threads.
+
+    There is one place a channel: a new wish replaces the one before, and a computation that is
+    no longer wanted stops between two steps or iterations.
+
+    Signals (received in the thread of the receiver)
+    -------
+    delivered(Job, volume)
+        A volume is ready.
+    failed(Job, error)
+        A volume cannot be made.
+    started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
+        A step runs; index -1 is reading the file.
+    idle()
+        Nothing is wanted any more.
+    """
+
+    delivered = Signal(object, object)
+    failed = Signal(object, object)
+    started = Signal(int, int)
+    progressed = Signal(int, int, float)
+    finished = Signal(int, int, float)
+    idle = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._wanted: dict[int, Job] = {}
+        self._running: dict[int, Job] = {}
+        self._stopped = False
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="lazy-pipeline")
+
+    def want(self, job: Job) -> None:
+        """Ask for a volume; forget what was wanted of its channel before."""
+        with self._lock:
+            if self._stopped:
+                return
+            if job.same_as(self._wanted.get(job.channel)):
+                return
+            if job.same_as(self._running.get(job.channel)):
+                self._wanted.pop(job.channel, None)
+                return
+            self._wanted[job.channel] = job
+            if job.channel not in self._running:
+                self._running[job.channel] = job
+                self._pool.submit(self._work, job.channel)
+
+    def forget(self) -> None:
+        """Want nothing any more."""
+        with self._lock:
+            self._wanted.clear()
+            self._running = {channel: _dropped(job) for channel, job in self._running.items()}
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is wanted or under way."""
+        return bool(self._running)
+
+    def stop(self) -> None:
+        """End; what is under way stops at its next step or iteration."""
+        with self._lock:
+            self._stopped = True
+            self._wanted.clear()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait for what is under way to end; after `stop`."""
+        self._pool.shutdown(wait=True)
+
+    def _work(self, channel: int) -> None:
+        """Make what is wanted of a channel, until nothing is."""
+        while (job := self._next(channel)) is not None:
+            try:
+                refresh(job)
+                volume = job.source.read(job.t, channel, self._watcher(job))
+            except Cancelled:
+                continue
+            except LazyPipelineError as error:
+                self._tell(self.failed, job, error)
+            except Exception as error:  # noqa: BLE001
+                # Nobody waits for this thread: what it does not say is never heard.
+                self._tell(self.failed, job, LazyPipelineError(f"{type(error).__name__}: {error}"))
+            else:
+                self._tell(self.delivered, job, volume)
+        if not self.busy:
+            self._tell(self.idle)
+
+    def _next(self, channel: int) -> Job | None:
+        with self._lock:
+            job = self._wanted.pop(channel, None)
+            if job is None or self._stopped:
+                self._running.pop(channel, None)
+                return None
+            self._running[channel] = job
+            return job
+
+    def _watcher(self, job: Job) -> Watcher:
+        begin = monotonic()
+
+        def cancelled() -> bool:
+            if self._stopped or self._running.get(job.channel) is not job:
+                return True
+            return job.channel in self._wanted and monotonic() - begin > GRACE
+
+        channel = job.channel
+        return Watcher(
+            cancelled=cancelled,
+            started=lambda index: self._tell(self.started, channel, _number(index)),
+            progress=lambda index, done: self._tell(self.progressed, channel, index, done),
+            finished=lambda index, s: self._tell(self.finished, channel, _number(index), s),
+        )
+
+    def _tell(self, signal: object, *arguments: object) -> None:
+        if not self._stopped:
+            signal.emit(*arguments)  # type: ignore[attr-defined]
+
+
+def refresh(job: Job) -> None:
+    """Notice it if the file of a volume was replaced."""
+    if isinstance(job.source.raw, RememberedSource):
+        job.source.raw.refresh(job.t, job.channel)
+
+
+def _dropped(job: Job) -> Job:
+    """A job that equals no other: whoever works on the original finds itself unwanted."""
+    return Job(job.channel, job.t, job.source)
+
+
+def _number(index: int | None) -> int:
+    return -1 if index is None else index

@@ -1,0 +1,474 @@
+"""The dock widget "Lazy Pipeline": puts the panels together and translates for the session."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any, ClassVar
+
+import napari.viewer
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QEvent, QObject, QRunnable, Qt, QThreadPool, QTimer, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_lazy_pipeline._gui.data_panel import DataPanel
+from napari_lazy_pipeline._gui.form import ERROR_STYLE
+from napari_lazy_pipeline._gui.layers import Layers
+from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.steps_panel import StepsPanel
+from napari_lazy_pipeline.engines import engine_names, get_engine
+from napari_lazy_pipeline.errors import (
+    LazyPipelineError,
+    MissingFileError,
+    RecipeError,
+    StepError,
+)
+from napari_lazy_pipeline.opening import Survey, survey
+from napari_lazy_pipeline.recipe import Recipe
+from napari_lazy_pipeline.session import Session, default_pipeline
+
+_RECIPES = "Recipe (*.yaml *.yml *.json)"
+
+
+class LazyPipelineWidget(QWidget):
+    """See processed data while still deciding how to process them.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer to show layers in.
+    """
+
+    open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__()
+        self.open_docks.add(self)
+        self.viewer = napari_viewer
+        self.session = Session()
+        self.runner = Runner()
+        self.layers = Layers(napari_viewer, self.session, self.runner)
+        self.data = DataPanel()
+        self.steps = StepsPanel(self.session)
+        self._opener = Opener()
+        self._recipe_wanted: Recipe | None = None
+        self._told: set[str] = set()
+        self._finished_steps: set[int] = set()
+        self._closed = False
+        self._build()
+        self._connect()
+        QTimer.singleShot(0, self._warm_up)
+
+    # ---- for scripts and tests ------------------------------------------------------------
+
+    def open_folder(self, folder: str | Path, pattern: str = "") -> None:
+        """Open a folder of raw files, as if the person had chosen it; returns at once."""
+        self.data.folder.value = Path(folder)
+        self.data.ask(str(folder), pattern)
+
+    def offer(self, found: Survey, voxel_size: tuple[float, float, float]) -> list[Any]:
+        """Open a small folder at once, and return the layers to be added by napari."""
+        with self.layers.handing_over() as offered:
+            self._take(found, voxel_size)
+        return offered
+
+    def load_recipe(self, path: str | Path) -> None:
+        """Take over a recipe; an error is said in the dock, and nothing changes."""
+        try:
+            recipe = Recipe.load(path)
+        except RecipeError as error:
+            self.recipe_error.setText(str(error))
+            self.recipe_error.setVisible(True)
+            return
+        self.recipe_error.setVisible(False)
+        if self.session.stack is None and recipe.source is not None:
+            self._recipe_wanted = recipe
+            self.open_folder(recipe.source.folder, recipe.source.pattern)
+        else:
+            self.session.load(recipe)
+
+    def save_recipe(self, path: str | Path) -> None:
+        """Write the recipe; an error is said in the dock."""
+        path = Path(path)
+        try:
+            self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
+        except RecipeError as error:
+            self.recipe_error.setText(str(error))
+            self.recipe_error.setVisible(True)
+        else:
+            self.recipe_error.setVisible(False)
+            self.status.setText(f"Recipe saved: {path.name}")
+
+    @property
+    def idle(self) -> bool:
+        """Whether what is on screen is what the steps make, and nothing is under way."""
+        return not self.runner.busy and not self._opener.busy and self.layers.up_to_date
+
+    # ---- building -------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.status = QLabel("Choose a folder of raw stacks")
+        self.status.setWordWrap(True)
+        self.problems = QLabel()
+        self.problems.setWordWrap(True)
+        self.problems.setStyleSheet(ERROR_STYLE)
+        self.problems.setVisible(False)
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        for title, panel in (
+            ("Data", self.data),
+            ("Steps", self.steps),
+            ("View", self._view_panel()),
+            ("Save", self._save_panel()),
+        ):
+            layout.addWidget(_section(title, panel))
+        layout.addStretch(1)
+        area = _Column(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(2)
+        outer.addWidget(area, 1)
+        outer.addWidget(self.problems)
+        outer.addWidget(self.status)
+        self.setMinimumWidth(320)
+
+    def _view_panel(self) -> QWidget:
+        self.engine = QComboBox()
+        self.engine.setAccessibleName("Engine")
+        self.engine.setToolTip("Where the steps are computed")
+        for name in engine_names():
+            self.engine.addItem(name)
+        self.engine_reason = QLabel()
+        self.engine_reason.setWordWrap(True)
+        self.contrast = QPushButton("Set contrast")
+        self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
+        panel = QWidget()
+        form = QFormLayout(panel)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Engine", self.engine)
+        form.addRow(self.engine_reason)
+        form.addRow(self.contrast)
+        return panel
+
+    def _save_panel(self) -> QWidget:
+        self.open_recipe = QPushButton("Open recipe…")
+        self.open_recipe.setToolTip("Take the steps from a recipe file; nothing in it is executed")
+        self.keep_recipe = QPushButton("Save recipe…")
+        self.keep_recipe.setToolTip("Write source and steps to a file")
+        self.copy = QPushButton("Copy as Python")
+        self.copy.setToolTip("Copy a script that gives the same pixels")
+        self.recipe_error = QLabel()
+        self.recipe_error.setWordWrap(True)
+        self.recipe_error.setStyleSheet(ERROR_STYLE)
+        self.recipe_error.setVisible(False)
+        panel = QWidget()
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
+        row.addWidget(self.open_recipe)
+        row.addWidget(self.keep_recipe)
+        layout.addLayout(row)
+        layout.addWidget(self.copy)
+        layout.addWidget(self.recipe_error)
+        return panel
+
+    def _connect(self) -> None:
+        self.data.wanted.connect(self._opener.open)
+        self.data.voxel_size_changed.connect(self.session.set_voxel_size)
+        self._opener.opened.connect(self._on_opened)
+        self._opener.failed.connect(self._on_open_failed)
+        self._opener.problem.connect(self._show_problems)
+        self._opener.engines.connect(self._on_engines)
+        self.session.pipeline_changed.connect(self._on_edit)
+        self.session.engine_changed.connect(self._on_engine_changed)
+        self.engine.currentTextChanged.connect(self._on_engine)
+        self.contrast.clicked.connect(self.layers.reset_contrast)
+        self.open_recipe.clicked.connect(self._on_open_recipe)
+        self.keep_recipe.clicked.connect(self._on_save_recipe)
+        self.copy.clicked.connect(self._on_copy)
+        self.layers.shown.connect(self._on_shown)
+        self.layers.failed.connect(self._on_failed)
+        self.layers.misfit.connect(self.steps.show_misfit)
+        self.runner.started.connect(self._on_started)
+        self.runner.progressed.connect(self._on_progressed)
+        self.runner.finished.connect(self._on_finished)
+        self.destroyed.connect(self.runner.stop)
+
+    def _warm_up(self) -> None:
+        """Compile what the first volume would else wait for; tell which engines are there."""
+        if not self._closed:
+            self._opener.run(warm_up)
+            self._opener.run(self._opener.look_at_engines)
+
+    # ---- data -----------------------------------------------------------------------------
+
+    def _on_opened(self, found: Survey) -> None:
+        """Show a folder that was looked at."""
+        recipe, self._recipe_wanted = self._recipe_wanted, None
+        if recipe is not None:
+            self.session.load(recipe)
+        elif self.session.stack is None and self.session.pipeline == default_pipeline():
+            self.session.set_pipeline(default_pipeline(found.angle))
+        self._take(found, recipe.source.voxel_size if recipe and recipe.source else None)
+
+    def _take(self, found: Survey, voxel_size: tuple[float, float, float] | None) -> None:
+        """Make a folder the data of the session."""
+        self._told.clear()
+        self.session.show(found, voxel_size)
+        assert self.session.stack is not None
+        self.data.show_survey(found, self.session.stack)
+        self.session.stack.source.problems.listen(self._opener.problem.emit)
+        self._show_problems()
+
+    def _on_open_failed(self, error: LazyPipelineError) -> None:
+        self._recipe_wanted = None
+        self.data.show_error(str(error))
+        self.status.setText("The folder could not be opened")
+
+    # ---- steps ----------------------------------------------------------------------------
+
+    def _on_edit(self, *_: object) -> None:
+        self._finished_steps.clear()
+
+    def _on_started(self, channel: int, index: int) -> None:
+        card = self.steps.card(index)
+        what = "reading" if index < 0 else card.step.title.lower() if card else "computing"
+        self.status.setText(f"{self._where(channel)}: {what}…")
+        if card is not None:
+            card.show_progress(0.0)
+
+    def _on_progressed(self, channel: int, index: int, fraction: float) -> None:
+        card = self.steps.card(index)
+        if card is not None:
+            card.show_progress(fraction)
+            self.status.setText(
+                f"{self._where(channel)}: {card.step.title.lower()} {round(100 * fraction)} %"
+            )
+
+    def _on_finished(self, channel: int, index: int, seconds: float) -> None:
+        card = self.steps.card(index)
+        if card is not None:
+            card.show_progress(1.0)
+            card.set_time(seconds)
+            self._finished_steps.add(index)
+
+    def _on_shown(self, job: Job) -> None:
+        """Pixels are on screen: what did not run came from the cache."""
+        for index, card in enumerate(self.steps.cards):
+            card.show_progress(1.0)
+            if card.step.enabled and index not in self._finished_steps:
+                card.set_time(None)
+        self._finished_steps.clear()
+        if not self.runner.busy or self.layers.up_to_date:
+            self.status.setText(f"{self._where(job.channel, job.t)}: shown")
+
+    def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
+        """One card or one line says it; one notification a kind, not one a frame."""
+        if isinstance(error, StepError):
+            self.steps.show_misfit(error)
+        if isinstance(error, MissingFileError):
+            self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
+            return
+        kind = getattr(error, "kind", type(error).__name__)
+        if kind not in self._told:
+            self._told.add(kind)
+            show_error(str(error))
+        self._show_problems()
+        self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
+
+    def _show_problems(self, *_: object) -> None:
+        """List the problems; the newest in full."""
+        stack = self.session.stack
+        problems = list(stack.source.problems) if stack else []
+        self.problems.setVisible(bool(problems))
+        if problems:
+            last = problems[-1]
+            self.problems.setText(
+                f"Problems: {len(problems)}. {last.what} ({last.where}); {last.done}"
+            )
+            self.problems.setToolTip(
+                "\n".join(f"{p.where}: {p.what}; {p.done}" for p in problems[-50:])
+            )
+
+    def _where(self, channel: int, t: int | None = None) -> str:
+        stack = self.session.stack
+        if stack is None:
+            return ""
+        names = stack.channel_names
+        name = names[channel] if channel < len(names) else str(channel)
+        moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
+        return f"{moment}channel {name}"
+
+    # ---- view and save --------------------------------------------------------------------
+
+    def _on_engine(self, name: str) -> None:
+        reason = get_engine(name).unavailable()
+        if reason:
+            self.engine_reason.setText(f"{name}: {reason} Using the CPU.")
+            self.engine.setCurrentText("cpu")
+        else:
+            self.session.set_engine(name)
+
+    def _on_engine_changed(self, name: str) -> None:
+        self.engine.setCurrentText(name)
+
+    def _on_engines(self, reasons: dict[str, str | None]) -> None:
+        """Grey what cannot be used here, and say why."""
+        for name, reason in reasons.items():
+            item = self.engine.model().item(self.engine.findText(name))
+            item.setEnabled(reason is None)
+            item.setToolTip(reason or "")
+        lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
+        self.engine_reason.setText("\n".join(lines))
+        self.engine_reason.setVisible(bool(lines))
+
+    def _on_open_recipe(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
+        if path:
+            self.load_recipe(path)
+
+    def _on_save_recipe(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.yaml", _RECIPES)
+        if path:
+            self.save_recipe(path)
+
+    def _on_copy(self) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.session.recipe().to_script())
+            show_info("The script is in the clipboard")
+
+    # ---- end ------------------------------------------------------------------------------
+
+    def shut_down(self) -> None:
+        """Stop computing and let go of the viewer; the layers stay. Safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self.open_docks.discard(self)
+            self.layers.close()
+            self.steps.close_session()
+            self.runner.stop()
+
+    def closeEvent(self, event: Any) -> None:
+        """Stop when the dock is closed."""
+        self.shut_down()
+        super().closeEvent(event)
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down, and is never narrower than what it holds."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        content.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the content when a form is unfolded."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        if event.type() == QEvent.Type.LayoutRequest and content and bar:
+            self.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+        return super().eventFilter(watched, event)
+
+
+def _section(title: str, panel: QWidget) -> QCollapsible:
+    section = QCollapsible(title)
+    section.setDuration(0)
+    section.addWidget(panel)
+    section.expand(animate=False)
+    return section
+
+
+def warm_up() -> None:
+    """Load or compile the kernels of the CPU engine."""
+    from napari_lazy_pipeline.engines.cpu import warm_up as warm_up_cpu
+
+    warm_up_cpu()
+
+
+class _Task(QRunnable):
+    """A function to run in a thread."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self._function = function
+
+    def run(self) -> None:
+        """Run it."""
+        self._function()
+
+
+class Opener(QObject):
+    """Looks at folders and engines in the background; of several folders, the latest wins.
+
+    Signals
+    -------
+    opened(Survey), failed(LazyPipelineError)
+        What came of the latest folder.
+    engines(dict)
+        For each engine, why it cannot be used, or None.
+    problem(Problem)
+        Something went wrong with a file.
+    """
+
+    opened = Signal(object)
+    failed = Signal(object)
+    engines = Signal(object)
+    problem = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest = 0
+        self._done = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a folder is being looked at."""
+        return self._done < self._latest
+
+    def run(self, function: Any) -> None:
+        """Run a function in a thread."""
+        pool = QThreadPool.globalInstance()
+        if pool is not None:
+            pool.start(_Task(function))
+
+    def open(self, folder: str, pattern: str = "") -> None:
+        """Look at a folder; the answer comes as a signal."""
+        self._latest += 1
+        number = self._latest
+        self.run(lambda: self._look(folder, pattern, number))
+
+    def look_at_engines(self) -> None:
+        """Find out which engines can be used."""
+        self.engines.emit({name: get_engine(name).unavailable() for name in engine_names()})
+
+    def _look(self, folder: str, pattern: str, number: int) -> None:
+        try:
+            result: Any = survey(folder, pattern or None)
+            signal: Any = self.opened
+        except LazyPipelineError as error:
+            result, signal = error, self.failed
+        except Exception as error:  # noqa: BLE001
+            # Nobody waits for this thread: what it does not say is never heard.
+            result = LazyPipelineError(f"The folder cannot be opened: {error}", folder)
+            signal = self.failed
+        if number == self._latest:
+            self._done = number
+            signal.emit(result)

@@ -1,0 +1,103 @@
+"""Reads a measured point spread function, and says what is wrong with one that cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from napari_lazy_pipeline.errors import PsfError
+
+# Smaller than this, the radial average has too few rings to be repaired at its origin.
+SMALLEST = (3, 8, 8)
+# A sharp peak touches its maximum once or twice; more voxels than this are a plateau.
+PLATEAU = 8
+FULL_SCALE = tuple(2**bits - 1 for bits in (8, 10, 11, 12, 14, 15, 16))
+
+
+def load_psf(path: str | Path) -> np.ndarray:
+    """Read a PSF: the picture of one bead that is smaller than the resolution.
+
+    Parameters
+    ----------
+    path
+        A TIFF file holding one volume (z, y, x).
+
+    Returns
+    -------
+    ndarray
+        float32 (z, y, x), values as in the file.
+
+    Raises
+    ------
+    PsfError
+        If the file is missing or is no TIFF, or if the volume is not three-dimensional, too
+        small, flat, saturated (its brightest value is the full scale of a camera and fills
+        more than a few voxels) or has values that are not finite.
+    """
+    psf = read_image(path)
+    psf = psf.reshape([n for n in psf.shape if n > 1] if psf.ndim > 3 else psf.shape)
+    check_psf(psf, str(path))
+    return psf.astype(np.float32)
+
+
+def is_otf(path: str | Path) -> bool:
+    """Whether a TIFF file holds a radially averaged OTF as cudaDecon writes it, not a PSF.
+
+    Such a file is two-dimensional float32, real and imaginary parts in turn, and the second
+    column is zero: the spectrum of a real volume is real at its origin.
+
+    Raises
+    ------
+    PsfError
+        If the file is missing or is no TIFF.
+    """
+    image = read_image(path)
+    return (
+        image.ndim == 2
+        and image.dtype == np.float32
+        and image.shape[1] >= 2
+        and image.shape[1] % 2 == 0
+        and not image[:, 1].any()
+    )
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a TIFF file, or raise a `PsfError` that names it."""
+    if not Path(path).is_file():
+        raise PsfError("There is no PSF or OTF file here", str(path), "Check the path")
+    try:
+        return np.asarray(tifffile.imread(path))
+    except Exception as error:  # whatever a damaged file makes the decoder raise
+        raise PsfError(
+            f"The PSF cannot be read as TIFF: {error}", str(path), "Save it as a plain TIFF stack"
+        ) from error
+
+
+def check_psf(psf: np.ndarray, where: str = "") -> None:
+    """Raise a `PsfError` if an array (z, y, x) cannot serve as a PSF."""
+    for what, hint in _faults(psf):
+        raise PsfError(f"The PSF {what}", where, hint)
+
+
+def _faults(psf: np.ndarray) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong and what to do about it, the simplest first."""
+    if psf.dtype.kind not in "uif":
+        yield f"holds {psf.dtype} values", "Give a real-valued PSF, or an OTF made by cudaDecon"
+    if psf.ndim != 3:
+        yield f"has shape {psf.shape}", "Give one volume (z, y, x), or an OTF made by cudaDecon"
+    if any(n < least for n, least in zip(psf.shape, SMALLEST, strict=True)):
+        yield f"has only {psf.shape} voxels", f"It needs at least {SMALLEST} (z, y, x)"
+    if not np.isfinite(psf).all():
+        yield "has values that are not finite", "Replace NaN and infinity, by 0 for instance"
+    top = psf.max()
+    if top == psf.min():
+        yield f"is {top} everywhere", "Check that the file holds a bead"
+    plateau = int((psf == top).sum())
+    if top in FULL_SCALE and plateau > PLATEAU:
+        yield (
+            f"is saturated: {plateau} voxels are at {top}",
+            "Record it again with less light or a shorter exposure",
+        )

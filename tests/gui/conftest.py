@@ -1,0 +1,51 @@
+"""The dock in a real viewer; every test closes what it opens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TIMEOUT = 60_000  # ms; nothing waits for it unless something is broken
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in Path(item.fspath).parents:
+            item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture
+def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
+    """The dock as `add_plugin_dock_widget` makes it."""
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+    yield widget
+    widget.shut_down()
+    widget.runner.join()
+
+
+@pytest.fixture
+def settle(qtbot: Any) -> Callable[[Any], None]:
+    """Wait until a dock shows what its steps make."""
+
+    def wait(dock: Any) -> None:
+        def idle() -> bool:
+            return bool(dock.idle)
+
+        qtbot.waitUntil(idle, timeout=TIMEOUT)
+        # The last signal may still be on its way.
+        qtbot.wait(1)
+        qtbot.waitUntil(idle, timeout=TIMEOUT)
+
+    return wait
+
+
+@pytest.fixture
+def opened(dock: Any, settle: Callable[[Any], None], raw_folder: Path) -> Any:
+    """The dock with a small folder open: 3 time points, 2 channels."""
+    dock.open_folder(raw_folder)
+    settle(dock)
+    return dock

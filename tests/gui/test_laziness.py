@@ -1,0 +1,192 @@
+"""Laziness, counted: what is not on screen is neither read nor computed, nothing is twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gui_helpers import edit, expected, on_screen
+from stacks import write_raw
+
+
+def reads(dock: Any) -> int:
+    return int(dock.session.stack.source.reads)
+
+
+def test_the_first_picture_costs_exactly_one_volume(
+    dock: Any, settle: Callable[[Any], None], tmp_path: Path, calls: Counter[str]
+) -> None:
+    edit(dock, "deskew")
+    dock.open_folder(write_raw(tmp_path / "one", times=9, channels=1))
+    settle(dock)
+    assert reads(dock) == 1
+    assert calls == {"deskew": 1}
+    (layer,) = dock.layers.layers
+    z = layer.data.shape[1] // 2
+    np.testing.assert_array_equal(on_screen(layer), expected(dock, 0, 0, z))
+
+
+def test_each_channel_costs_one_volume(opened: Any) -> None:
+    assert reads(opened) == 2
+    assert [layer.data.shape for layer in opened.layers.layers] == [(3, 12, 16, 20)] * 2
+
+
+def test_a_new_time_point_costs_one_read_a_channel(
+    opened: Any, settle: Callable[[Any], None], calls: Counter[str]
+) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    before = reads(opened)
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    assert reads(opened) == before + 2
+    assert calls == {"deskew": 4}
+    for channel, layer in enumerate(opened.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), expected(opened, channel, 2, 6))
+
+
+def test_no_edit_reads_a_file(opened: Any, settle: Callable[[Any], None], psf_file: Path) -> None:
+    before = reads(opened)
+    for kind, values in (
+        ("deskew", {"angle": 33.0}),
+        ("deskew", {"angle": 34.0}),
+        ("subtract_background", {"value": 120.0}),
+        ("deconvolve", {"psf": psf_file, "iterations": 1}),
+        ("crop", {"z": (2, 9)}),
+    ):
+        edit(opened, kind, **values)
+        settle(opened)
+    opened.session.undo()
+    settle(opened)
+    assert reads(opened) == before
+
+
+def test_an_edit_runs_its_step_and_what_follows(
+    opened: Any, settle: Callable[[Any], None], calls: Counter[str]
+) -> None:
+    edit(opened, "subtract_background", value=100.0)
+    edit(opened, "deskew")
+    edit(opened, "crop", z=(1, 9))
+    settle(opened)
+    calls.clear()
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    assert calls == {"deskew": 2, "crop": 2}, "two channels, and not what comes before"
+    opened.session.undo()
+    settle(opened)
+    assert calls == {"deskew": 2, "crop": 2}, "what was there before is still there"
+
+
+def test_looking_around_computes_nothing(
+    opened: Any, settle: Callable[[Any], None], calls: Counter[str], qtbot: Any
+) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    calls.clear()
+    before = reads(opened)
+    dims = opened.viewer.dims
+    for z in range(12):
+        dims.set_current_step(1, z)
+        qtbot.wait(1)
+        for channel, layer in enumerate(opened.layers.layers):
+            np.testing.assert_array_equal(on_screen(layer), expected(opened, channel, 0, z))
+    before += 24  # what `expected` read just now
+    calls.clear()
+    opened.layers.layers[0].contrast_limits = (100, 500)
+    opened.layers.layers[0].gamma = 0.7
+    dims.ndisplay = 3
+    settle(opened)
+    dims.ndisplay = 2
+    dims.order = (0, 2, 1, 3)
+    settle(opened)
+    assert not calls
+    assert reads(opened) == before
+
+
+def test_a_hidden_channel_costs_nothing(
+    opened: Any, settle: Callable[[Any], None], calls: Counter[str]
+) -> None:
+    hidden = opened.layers.layers[1]
+    hidden.visible = False
+    edit(opened, "deskew")
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    assert calls == {"deskew": 2}
+    hidden.visible = True
+    settle(opened)
+    assert calls == {"deskew": 3}
+    np.testing.assert_array_equal(on_screen(hidden), expected(opened, 1, 1, 6))
+
+
+def test_everybody_else_gets_true_values(opened: Any) -> None:
+    """The layer holds a real dask array: saving, the console and other plugins compute it."""
+    import dask.array as da
+
+    data = opened.layers.layers[1].data
+    assert isinstance(data, da.Array)
+    np.testing.assert_array_equal(data[2, 3].compute(), expected(opened, 1, 2, 3))
+    assert type(data + 1) is da.Array
+
+
+def test_a_replaced_file_is_shown_anew(
+    opened: Any, settle: Callable[[Any], None], raw_folder: Path
+) -> None:
+    import tifffile
+
+    path = opened.session.stack.source.path(1, 0)
+    dims = opened.viewer.dims
+    dims.set_current_step(0, 1)
+    settle(opened)
+    volume = np.full((12, 16, 20), 4321, "uint16")
+    tifffile.imwrite(path, volume)
+    import os
+
+    os.utime(path, ns=(1, 1))
+    dims.set_current_step(0, 0)
+    settle(opened)
+    dims.set_current_step(0, 1)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), volume[6])
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_it_works_with_asynchronous_slicing_too(
+    opened: Any, settle: Callable[[Any], None], qtbot: Any, asynchronous: bool
+) -> None:
+    from napari.settings import get_settings
+
+    get_settings().experimental.async_ = asynchronous
+    try:
+        edit(opened, "deskew")
+        settle(opened)
+        opened.viewer.dims.set_current_step(0, 2)
+        settle(opened)
+        layer = opened.layers.layers[0]
+
+        def right() -> bool:
+            shown, wanted = on_screen(layer), expected(opened, 0, 2, 6)
+            return shown.shape == wanted.shape and bool((shown == wanted).all())
+
+        qtbot.waitUntil(right, timeout=5000)
+    finally:
+        get_settings().experimental.async_ = False
+
+
+def test_a_volume_larger_than_the_cache_is_computed_once(
+    dock: Any, settle: Callable[[Any], None], tmp_path: Path, calls: Counter[str], qtbot: Any
+) -> None:
+    dock.session.cache.limit = 10
+    edit(dock, "deskew")
+    dock.open_folder(write_raw(tmp_path / "one", times=2, channels=1))
+    settle(dock)
+    for z in range(12):
+        dock.viewer.dims.set_current_step(1, z)
+        qtbot.wait(1)
+    settle(dock)
+    assert calls == {"deskew": 1}

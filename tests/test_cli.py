@@ -1,0 +1,229 @@
+"""The command line: what it prints, what it writes, and the exit codes scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import Pipeline, Recipe, cli
+from napari_lazy_pipeline.exporting import ExportReport, Failure
+from napari_lazy_pipeline.recipe import Source
+from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
+
+
+@pytest.fixture
+def recipe(raw_folder: Path, tmp_path: Path) -> Path:
+    """A recipe for three time points of two channels, (12, 16, 20)."""
+    steps = (SubtractBackground(value=100), Deskew(angle=31.5), Crop(z=(0, 4)))
+    source = Source(folder=str(raw_folder), voxel_size=(0.3, 0.1, 0.1))
+    path = tmp_path / "recipe.yaml"
+    Recipe(source=source, pipeline=Pipeline(steps=steps)).save(path)
+    return path
+
+
+def run(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def fails(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """Run what cannot be done; give the one line it says."""
+    assert run(*words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_info_says_what_is_there(raw_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", raw_folder) == 0
+    printed = capsys.readouterr().out
+    assert "6 files -> 2 channels (488, 560) x 3 time points, (12, 16, 20) uint16" in printed
+    assert f"folder:   {raw_folder}" in printed
+
+
+def test_info_uses_the_pattern(raw_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("info", raw_folder, "--pattern", "cell_ch1_stack{t}_*.tif") == 0
+    assert "3 files -> 1 channel" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = fails(capsys, "info", tmp_path / "nowhere")
+    assert said.startswith("napari-lazy-pipeline: There is no such folder (")
+
+
+def test_run_writes_every_volume(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert run("run", recipe, "--out", out) == 0
+    assert len(list(out.glob("cell_ch?_t000?.tif"))) == 6
+    with tifffile.TiffFile(out / "cell_ch1_t0002.tif") as file:
+        assert file.series[0].shape == (4, 16, 50)
+        assert file.imagej_metadata is not None
+        assert file.imagej_metadata["spacing"] == pytest.approx(0.3 * 0.5225, rel=1e-4)
+    captured = capsys.readouterr()
+    assert captured.out == f"6 volumes written to {out}\n"
+    assert captured.err.splitlines()[-1] == "6/6 volumes"
+    header = json.loads((out / "cell_export.jsonl").read_text().splitlines()[1])
+    assert [step["kind"] for step in header["steps"]] == ["subtract_background", "deskew", "crop"]
+
+
+def test_a_second_run_goes_on(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("run", recipe, "--out", tmp_path / "out", "-t", "0")
+    assert run("run", recipe, "--out", tmp_path / "out") == 0
+    assert "4 volumes written to" in (printed := capsys.readouterr().out)
+    assert "2 were there already" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        (["-t", "1", "-c", "0"], ["cell_ch0_t0001.tif"]),
+        (["-t", "::2", "-c", "1"], ["cell_ch1_t0000.tif", "cell_ch1_t0002.tif"]),
+        (["-t", "0,2:", "-c", ":1"], ["cell_ch0_t0000.tif", "cell_ch0_t0002.tif"]),
+    ],
+)
+def test_a_part_can_be_chosen(
+    recipe: Path, tmp_path: Path, words: list[str], files: list[str]
+) -> None:
+    assert run("run", recipe, "--out", tmp_path / "out", *words) == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.tif")) == files
+
+
+def test_parameters_can_be_changed(recipe: Path, tmp_path: Path) -> None:
+    changes = ["--set", "crop.z=[2, 5]", "--set", "deskew.enabled=false"]
+    words = ["-t", "0", "-c", "0", "--dtype", "uint8"]
+    assert run("run", recipe, "--out", tmp_path / "out", *changes, *words) == 0
+    volume = tifffile.imread(tmp_path / "out" / "cell_ch0_t0000.tif")
+    assert volume.shape == (3, 16, 20) and volume.dtype == "uint8"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("deskew.angel=30", "The step 'deskew' has no 'angel'. It has: enabled, angle, skew_axis"),
+        ("deskew.angle=400", "deskew.angle cannot be 400: Input should be less than or equal"),
+        ("rotate.angle=30", "no step 'rotate'. It has: subtract_background, deskew, crop"),
+        ("angle=30", "Cannot read --set angle=30. Write STEP.FIELD=VALUE"),
+        ("crop.z=[1", "Cannot read the value of --set crop.z=[1"),
+    ],
+)
+def test_a_wrong_change_is_one_line(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, said: str
+) -> None:
+    assert said in fails(capsys, "run", recipe, "--out", tmp_path / "out", "--set", change)
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_steps_of_a_kind_are_not_guessed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "twice.yaml"
+    Recipe(pipeline=Pipeline(steps=(Crop(), Crop()))).save(path)
+    said = fails(capsys, "run", path, "--out", tmp_path / "out", "--set", "crop.z=[0, 1]")
+    assert "The recipe has 2 steps 'crop'. Change it in the recipe file" in said
+
+
+def test_an_engine_that_is_not_there(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = fails(capsys, "run", recipe, "--out", tmp_path / "out", "--engine", "abacus")
+    assert "There is no engine 'abacus'. Choose one of: cpu" in said
+
+
+def test_an_engine_that_cannot_be_used_says_why(
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari_lazy_pipeline.engines.cpu import CpuEngine
+
+    monkeypatch.setattr(CpuEngine, "unavailable", lambda self: "on holiday")
+    said = fails(capsys, "run", recipe, "--out", tmp_path / "out")
+    assert "The engine 'cpu' cannot be used here: on holiday" in said
+
+
+def test_the_raw_folder_is_refused(
+    recipe: Path, raw_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "raw data would be written to" in fails(capsys, "run", recipe, "--out", raw_folder)
+    assert {path.suffix for path in raw_folder.iterdir()} == {".tif"}
+
+
+def test_missing_volumes_are_exit_code_1(
+    recipe: Path, raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = next(raw_folder.glob("cell_ch1_stack0001_*"))
+    bad.write_bytes(bad.read_bytes()[:1000])
+    assert run("run", recipe, "--out", tmp_path / "out") == 1
+    captured = capsys.readouterr()
+    assert "5 volumes written" in captured.out and "1 failed" in captured.out
+    assert "t=1, c=1: " in captured.err and bad.name in captured.err
+    assert not (tmp_path / "out" / "cell_ch1_t0001.tif").exists()
+
+
+def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = tuple(Failure(t, 0, "no") for t in range(25))
+    assert cli._summarise(ExportReport(Path("out"), failed=failures)) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "and 5 more"
+
+
+def test_an_interruption_is_exit_code_130(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_steps", interrupt)
+    assert run("steps") == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", ["x", "1:2:3:4", ""])
+def test_a_wrong_selection_is_exit_code_2(
+    recipe: Path, tmp_path: Path, which: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        run("run", recipe, "--out", tmp_path / "out", "-t", which)
+    assert exit_.value.code == 2
+    assert "argument -t" in capsys.readouterr().err
+
+
+def test_steps_lists_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
+    from napari_lazy_pipeline.step import step_types
+
+    assert run("steps") == 0
+    printed = capsys.readouterr().out
+    for kind, step in step_types().items():
+        assert f"{kind}: {step.summary}" in printed
+        for name, info in step.model_fields.items():
+            assert name == "kind" or info.description in printed
+    assert re.search(r"angle +31.5 +° +-179 to 179 +Angle between", printed)
+
+
+def test_help_waits_for_nothing() -> None:
+    code = "import sys\nfrom napari_lazy_pipeline import cli\ntry:\n    cli.main(['--help'])\n"
+    code += "finally:\n    print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "usage: napari-lazy-pipeline" in done.stdout
+    assert {"numpy", "dask", "pydantic", "yaml", "numba"}.isdisjoint(loaded)
+
+
+def test_info_does_without_dask(raw_folder: Path) -> None:
+    code = f"from napari_lazy_pipeline.cli import main\nmain(['info', {str(raw_folder)!r}])"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+    )
+    assert "voxel:" in done.stdout
+    assert {"dask", "numba", "scipy"}.isdisjoint(done.stdout.splitlines()[-1].split())

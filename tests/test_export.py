@@ -1,0 +1,238 @@
+"""Exported files: what is in them, when they appear, and how a run is completed by the next."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Hashable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import exporting, writing
+from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
+from napari_lazy_pipeline.exporting import export
+from napari_lazy_pipeline.problems import ProblemLog
+from napari_lazy_pipeline.stack import Stack, VolumeSpec
+
+
+class Ramps:
+    """Volumes of one value each, 100 t + c + 0.75; notes which were asked for."""
+
+    def __init__(self, times: int = 3, channels: int = 2, dtype: str = "float32") -> None:
+        self.sizes = (times, channels)
+        self.spec = VolumeSpec((4, 5, 6), dtype, (0.3, 0.1, 0.2), (1.0, 2.0, 3.0))
+        self.problems = ProblemLog()
+        self.token = "ramps"
+        self.reads: list[tuple[int, int]] = []
+        self.bad: set[tuple[int, int]] = set()
+        self.versions: dict[tuple[int, int], int] = {}
+        self.folder: Path | None = None
+
+    def identity(self, t: int, c: int) -> Hashable:
+        return t, c, self.versions.get((t, c), 0)
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        self.reads.append((t, c))
+        if (t, c) in self.bad:
+            raise FileError("The file is cut off", f"t{t}.tif")
+        return np.full(self.spec.shape, 100 * t + c + 0.75, self.spec.dtype)
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        raise AssertionError("an export must not take blanks for volumes")
+
+
+@pytest.fixture
+def source() -> Ramps:
+    return Ramps()
+
+
+@pytest.fixture
+def stack(source: Ramps) -> Stack:
+    return Stack(source, ("488", "560"), time_interval=2.5)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.tif*"))
+
+
+def test_each_volume_becomes_a_file_that_says_where_it_is(stack: Stack, tmp_path: Path) -> None:
+    report = export(stack, tmp_path / "new" / "out")
+    assert names(report.folder) == [
+        f"volume_ch{c}_t{t:04d}.tif" for c in range(2) for t in range(3)
+    ]
+    assert report.complete and len(report.written) == 6
+    with tifffile.TiffFile(report.folder / "volume_ch1_t0002.tif") as file:
+        volume, said = file.asarray(), file.imagej_metadata
+        x = file.pages[0].tags["XResolution"].value
+        y = file.pages[0].tags["YResolution"].value
+    assert volume.dtype == np.float32 and volume.shape == (4, 5, 6)
+    assert np.all(volume == 201.75)
+    assert said is not None
+    assert (said["spacing"], said["unit"], said["finterval"]) == (0.3, "um", 2.5)
+    assert (x[1] / x[0], y[1] / y[0]) == (pytest.approx(0.2), pytest.approx(0.1))
+    assert "Channel = 560" in said["Info"] and "(1.0, 2.0, 3.0)" in said["Info"]
+
+
+def test_a_part_of_the_series_can_be_chosen(stack: Stack, source: Ramps, tmp_path: Path) -> None:
+    export(stack, tmp_path, t=range(1, 3), c=[1])
+    assert source.reads == [(1, 1), (2, 1)]
+
+
+def test_a_time_point_that_is_not_there_is_refused(stack: Stack, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"There is no t = 3. Choose from 0 to 2"):
+        export(stack, tmp_path / "out", t=[3])
+    assert not (tmp_path / "out").exists()
+
+
+def test_integers_are_rounded_and_clipped(tmp_path: Path) -> None:
+    values = np.array([-3, 0.4, 0.6, 70000, np.nan, np.inf], "float32")
+    assert writing.converted(values, "uint16").tolist() == [0, 0, 1, 65535, 0, 65535]
+    export(Stack(Ramps()), tmp_path, t=[1], c=[0], dtype="uint16")
+    volume = tifffile.imread(tmp_path / "volume_ch0_t0001.tif")
+    assert volume.dtype == np.uint16 and np.all(volume == 101)
+
+
+def test_a_type_that_imagej_does_not_know_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"cannot hold int32. Choose a dtype: uint8, uint16"):
+        export(Stack(Ramps(dtype="int32")), tmp_path)
+
+
+def test_what_is_too_large_for_imagej_becomes_bigtiff(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "IMAGEJ_LIMIT", 100)
+    export(stack, tmp_path, t=[1], c=[1])
+    with tifffile.TiffFile(tmp_path / "volume_ch1_t0001.tif") as file:
+        assert file.is_bigtiff
+        assert file.ome_metadata is not None
+        assert 'PhysicalSizeZ="0.3"' in file.ome_metadata
+        assert 'TimeIncrement="2.5"' in file.ome_metadata
+        assert np.all(file.asarray() == 101.75)
+
+
+def test_the_second_run_makes_what_is_missing(stack: Stack, source: Ramps, tmp_path: Path) -> None:
+    source.bad = {(1, 0)}
+    first = export(stack, tmp_path)
+    assert not first.complete
+    assert [(failure.t, failure.c) for failure in first.failed] == [(1, 0)]
+    assert "The file is cut off (t1.tif)" in first.failed[0].why
+    assert str(first) == f"5 volumes written to {tmp_path}, 1 failed"
+    source.bad, source.reads = set(), []
+    second = export(stack, tmp_path)
+    assert source.reads == [(1, 0)]
+    assert second.complete and len(second.kept) == 5 and len(second.written) == 1
+
+
+def test_a_volume_whose_file_changed_is_made_again(
+    stack: Stack, source: Ramps, tmp_path: Path
+) -> None:
+    export(stack, tmp_path)
+    source.versions[2, 1] = 1
+    source.reads = []
+    export(stack, tmp_path)
+    assert source.reads == [(2, 1)]
+
+
+def test_a_run_goes_on_after_a_crash(stack: Stack, source: Ramps, tmp_path: Path) -> None:
+    export(stack, tmp_path)
+    journal = tmp_path / "volume_export.jsonl"
+    journal.write_text(journal.read_text()[:-9])
+    (tmp_path / "volume_ch0_t0000.tif.part").write_bytes(b"half a file")
+    source.reads = []
+    export(stack, tmp_path)
+    assert source.reads == [(2, 1)]
+    export(stack, tmp_path)
+    assert source.reads == [(2, 1)]
+
+
+@pytest.mark.parametrize("change", ["token", "dtype"])
+def test_other_settings_do_not_mix(
+    stack: Stack, source: Ramps, tmp_path: Path, change: str
+) -> None:
+    export(stack, tmp_path)
+    before = (tmp_path / "volume_ch0_t0000.tif").read_bytes()
+    if change == "token":
+        source.token = "other"
+    with pytest.raises(ExportError, match=r"other settings .*volume_export.jsonl.*empty folder"):
+        export(stack, tmp_path, dtype="uint16" if change == "dtype" else None)
+    assert (tmp_path / "volume_ch0_t0000.tif").read_bytes() == before
+
+
+def test_files_of_others_are_not_touched(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "volume_ch0_t0000.tif").write_text("mine")
+    with pytest.raises(ExportError, match=r"there already"):
+        export(stack, tmp_path)
+    assert (tmp_path / "volume_ch0_t0000.tif").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", [".", "sub", "../raw/sub/deeper", "../link"])
+def test_raw_data_are_never_written_to(
+    stack: Stack, source: Ramps, tmp_path: Path, place: str
+) -> None:
+    source.folder = tmp_path / "raw"
+    source.folder.mkdir()
+    (tmp_path / "link").symlink_to(source.folder)
+    with pytest.raises(ExportError, match=r"raw data would be written to"):
+        export(stack, source.folder / place)
+    assert list(source.folder.iterdir()) == []
+
+
+def test_the_raw_folder_is_found_through_wrappers(stack: Stack, tmp_path: Path) -> None:
+    class Wrapper(Ramps):
+        source = Ramps()
+
+    wrapped = Wrapper()
+    wrapped.source.folder = tmp_path / "cell5"
+    (tmp_path / "cell5").mkdir()
+    with pytest.raises(ExportError, match=r"raw data"):
+        export(Stack(wrapped), tmp_path / "cell5")
+    export(Stack(wrapped), tmp_path / "out", t=[0], c=[0])
+    assert names(tmp_path / "out") == ["cell5_ch0_t0000.tif"]
+
+
+def test_a_full_disk_is_noticed_before_anything_is_computed(
+    stack: Stack, source: Ramps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type(shutil.disk_usage(tmp_path))
+    monkeypatch.setattr(exporting.shutil, "disk_usage", lambda path: usage(10000, 9000, 1000))
+    with pytest.raises(ExportError, match=r"6 volumes need .* GB, but 1e-06 GB are free"):
+        export(stack, tmp_path)
+    assert source.reads == []
+
+
+def test_a_failing_disk_stops_the_run_and_leaves_no_half_file(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing.os, "fsync", fail)
+    with pytest.raises(ExportError, match=r"No space left on device .* run the export again"):
+        export(stack, tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_progress_and_cancelling(stack: Stack, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    report = export(
+        stack,
+        tmp_path,
+        progress=lambda done, total: seen.append((done, total)),
+        cancelled=lambda: len(seen) > 2,
+    )
+    assert seen == [(0, 6), (1, 6), (2, 6)]
+    assert report.cancelled and not report.complete and len(report.written) == 2
+    assert "run it again" in str(report)
+    assert export(stack, tmp_path).complete
+
+
+def test_a_source_may_cancel_by_itself(
+    stack: Stack, source: Ramps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancel(t: int, c: int) -> np.ndarray:
+        raise Cancelled
+
+    monkeypatch.setattr(source, "read", cancel)
+    assert export(stack, tmp_path).cancelled

@@ -1,0 +1,120 @@
+"""Each project file answers its own question, and they agree with each other."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+QT_BINDINGS = re.compile(r"(pyqt|pyside|qtpy|superqt|magicgui|napari)", re.IGNORECASE)
+
+
+def ini(name: str) -> configparser.ConfigParser:
+    """Read an INI file of the project."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(ROOT / name, "utf-8")
+    return parser
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def tracked_files() -> list[Path]:
+    """Files that are, or would be, committed; none outside a clone."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("the files are not in a git clone")
+    paths = (ROOT / name for name in listed.decode().split("\0") if name)
+    return [path for path in paths if path.is_file()]
+
+
+def test_pyproject_leaves_other_questions_to_other_files(pyproject: dict[str, Any]) -> None:
+    assert {"coverage", "importlinter", "tox"}.isdisjoint(pyproject["tool"])
+
+
+def test_setup_cfg_holds_contracts_and_coverage_only() -> None:
+    kinds = {section.partition(":")[0] for section in ini("setup.cfg").sections()}
+    assert kinds == {"importlinter", "coverage"}
+
+
+@pytest.mark.parametrize("name", ["pyproject.toml", "setup.cfg", "tox.ini"])
+def test_each_file_opens_with_its_question(name: str) -> None:
+    first = (ROOT / name).read_text("utf-8").splitlines()[0]
+    assert first.startswith("# ") and "?" in first
+
+
+def test_tox_and_classifiers_name_the_same_pythons(pyproject: dict[str, Any]) -> None:
+    tox = ini("tox.ini")
+    factors = re.search(r"py\{([\d,]+)\}", tox["tox"]["envlist"])
+    assert factors is not None
+    in_tox = {f"3.{version[1:]}" for version in factors[1].split(",")}
+    marked = "\n".join(pyproject["project"]["classifiers"])
+    assert in_tox == set(re.findall(r"Python :: (3\.\d+)", marked))
+    rows = dict(re.findall(r"(3\.\d+): (py\d+)", tox["gh-actions"]["python"]))
+    assert rows == {version: f"py{version.replace('.', '')}" for version in in_tox}
+
+
+def test_tox_restates_no_dependency() -> None:
+    tox = ini("tox.ini")
+    assert not any("deps" in tox[section] for section in tox.sections())
+
+
+def test_a_plain_install_brings_no_gui(pyproject: dict[str, Any]) -> None:
+    names = pyproject["project"]["dependencies"]
+    assert [name for name in names if QT_BINDINGS.match(name)] == []
+
+
+def test_every_dependency_has_a_lower_bound(pyproject: dict[str, Any]) -> None:
+    extras = pyproject["project"]["optional-dependencies"]
+    named = [*pyproject["project"]["dependencies"], *extras["gui"], *extras["pycudadecon"]]
+    assert [name for name in named if ">=" not in name] == []
+
+
+def test_napari_finds_the_plugin(pyproject: dict[str, Any]) -> None:
+    assert "Framework :: napari" in pyproject["project"]["classifiers"]
+    points = pyproject["project"]["entry-points"]["napari.manifest"]
+    assert points == {"napari-lazy-pipeline": "napari_lazy_pipeline:napari.yaml"}
+
+
+def test_the_manifest_is_valid(pyproject: dict[str, Any]) -> None:
+    npe2 = pytest.importorskip("npe2")
+    manifest = npe2.PluginManifest.from_file(ROOT / "src/napari_lazy_pipeline/napari.yaml")
+    assert manifest.name == pyproject["project"]["name"]
+    assert manifest.contributions.widgets and manifest.contributions.sample_data
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    # Put together here, so that this file is not what it looks for.
+    places = "|".join(("tmp", "work", "home", "root", "farm", "Users"))
+    place = re.compile(rf"(?<![\w.}}/])/(?:{places})/\w|\.\./share" + "d")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in tracked_files()
+        for number, line in enumerate(_lines(path), start=1)
+        if place.search(line)
+    ]
+    assert found == []
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines of a text file; none of one that is not text."""
+    content = path.read_bytes()
+    return [] if b"\0" in content else content.decode("utf-8", "replace").splitlines()
+
+
+@pytest.mark.parametrize("name", ["demo", "test", "bench", "setup"])
+def test_scripts_can_be_run(name: str) -> None:
+    script = ROOT / "scripts" / name
+    assert script.stat().st_mode & 0o111
+    lines = script.read_text("utf-8").splitlines()
+    assert lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines

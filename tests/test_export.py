@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import exporting, writing
+from napari_lazy_pipeline import target, writing
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
 from napari_lazy_pipeline.exporting import export
+from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.problems import ProblemLog
 from napari_lazy_pipeline.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
 
 
 class Ramps:
@@ -135,6 +138,21 @@ def test_a_volume_whose_file_changed_is_made_again(
     assert source.reads == [(2, 1)]
 
 
+def test_a_file_that_changes_while_it_is_read_is_made_again(
+    stack: Stack, source: Ramps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = source.read
+
+    def changing(t: int, c: int) -> np.ndarray:
+        source.versions[t, c] = 1
+        return original(t, c)
+
+    monkeypatch.setattr(source, "read", changing)
+    export(stack, tmp_path, t=[0], c=[0])
+    report = export(stack, tmp_path, t=[0], c=[0])
+    assert len(report.written) == 1 and not report.kept
+
+
 def test_a_run_goes_on_after_a_crash(stack: Stack, source: Ramps, tmp_path: Path) -> None:
     export(stack, tmp_path)
     journal = tmp_path / "volume_export.jsonl"
@@ -196,7 +214,7 @@ def test_a_full_disk_is_noticed_before_anything_is_computed(
     stack: Stack, source: Ramps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type(shutil.disk_usage(tmp_path))
-    monkeypatch.setattr(exporting.shutil, "disk_usage", lambda path: usage(10000, 9000, 1000))
+    monkeypatch.setattr(target.shutil, "disk_usage", lambda path: usage(10000, 9000, 1000))
     with pytest.raises(ExportError, match=r"6 volumes need .* GB, but 1e-06 GB are free"):
         export(stack, tmp_path)
     assert source.reads == []
@@ -236,3 +254,19 @@ def test_a_source_may_cancel_by_itself(
 
     monkeypatch.setattr(source, "read", cancel)
     assert export(stack, tmp_path).cancelled
+
+
+def test_a_pipeline_stops_between_its_steps(
+    stack: Stack, source: Ramps, tmp_path: Path, calls: Counter[str]
+) -> None:
+    view = Pipeline(steps=[SubtractBackground(value=1)]).apply(stack)
+    report = export(view, tmp_path, cancelled=lambda: bool(source.reads))
+    assert report.cancelled and source.reads == [(0, 0)]
+    assert calls["subtract_background"] == 0
+
+
+def test_a_step_that_fails_leaves_no_blank_file(stack: Stack, tmp_path: Path) -> None:
+    view = Pipeline(steps=[Deconvolve(psf="")]).apply(stack, blank_failures=True)
+    report = export(view, tmp_path, t=[2])
+    assert names(tmp_path) == []
+    assert "Deconvolve failed at t=2, c=0: No PSF is chosen" in report.failed[0].why

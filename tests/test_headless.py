@@ -32,11 +32,20 @@ def run(code: str) -> str:
     return done.stdout
 
 
+def core_files() -> list[Path]:
+    """All files of the package but those of the GUI."""
+    return sorted(path for path in ROOT.rglob("*.py") if "_gui" not in path.parts)
+
+
+def module_name(path: Path) -> str:
+    """Name by which a file is imported."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts).removesuffix(".__init__")
+
+
 def core_modules() -> list[str]:
-    """All modules but those of the GUI, and of libraries that need hardware."""
-    paths = (path.relative_to(ROOT.parent) for path in ROOT.rglob("*.py"))
-    named = (path.with_suffix("").parts for path in paths if "_gui" not in path.parts)
-    return sorted(".".join(parts).removesuffix(".__init__") for parts in named)
+    """Names of all modules but those of the GUI."""
+    return [module_name(path) for path in core_files()]
 
 
 def test_all_of_the_core_is_found() -> None:

@@ -12,13 +12,13 @@ import dask
 import numpy as np
 import pytest
 
-from stacks import RAW, CountingSource
 from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
 from napari_lazy_pipeline.step import step_types
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
+from stacks import RAW, CountingSource
 
 
 def steps(**changes: Any) -> Pipeline:

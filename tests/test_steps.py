@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from stacks import CountingSource
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit, step_types
+from stacks import CountingSource
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]
 NEEDED: dict[str, dict[str, Any]] = {"deconvolve": {"iterations": 2}}

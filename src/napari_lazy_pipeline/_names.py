@@ -1,0 +1,145 @@
+"""Cuts file names of the same build into the text they share and the slots that vary."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+CAMERA = ("cam", "cm", "camera")
+_IMAGE = re.compile(r"(.+?)((?:\.ome)?\.tiff?)", re.IGNORECASE | re.DOTALL)
+_BREAK = re.compile(r"([_ .]+)")
+_RUN = re.compile(r"([0-9]+)")
+
+
+@dataclass(eq=False)
+class Slot:
+    """A number in the names, or a text that varies.
+
+    Attributes
+    ----------
+    values
+        One per name.
+    label
+        The letters before it, in lower case.
+    suffix
+        The letters after it, in lower case.
+    numeric
+        Whether it is a number.
+    alone
+        Whether label and number make up all of what stands between two breaks.
+    """
+
+    values: tuple[str, ...]
+    label: str = ""
+    suffix: str = ""
+    numeric: bool = False
+    alone: bool = True
+
+    @property
+    def count(self) -> int:
+        """Number of different values."""
+        return len(set(self.values))
+
+    @property
+    def varies(self) -> bool:
+        """Whether there are several values."""
+        return self.count > 1
+
+    @property
+    def clock(self) -> bool:
+        """Whether it tells when a file was written, and nothing about its place."""
+        return self.suffix in ("msec", "msecabs")
+
+    def follows(self, *others: Slot | None) -> bool:
+        """Whether the other slots tell its value."""
+        columns = [other.values for other in others if other]
+        return len(set(zip(*columns, self.values, strict=True))) == count(columns)
+
+
+def count(columns: Sequence[Sequence[str]]) -> int:
+    """Number of different rows."""
+    return len(set(zip(*columns, strict=True))) if columns else 1
+
+
+@dataclass
+class Group:
+    """Names of the same build: literal text and slots, in order."""
+
+    names: int
+    parts: list[str | Slot] = field(default_factory=list)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The slots, in order."""
+        return [part for part in self.parts if isinstance(part, Slot)]
+
+
+def groups(names: Sequence[str]) -> tuple[list[Group], list[str]]:
+    """Sort names of images by their build.
+
+    Returns
+    -------
+    groups
+        The most frequent build first.
+    endings
+        All endings, the most frequent first.
+    """
+    builds: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    endings: dict[str, int] = defaultdict(int)
+    for name in names:
+        match = _IMAGE.fullmatch(name)
+        if match and not name.startswith("."):
+            pieces = _BREAK.split(match[1])
+            builds[(*pieces[1::2], match[2])].append(pieces[::2])
+            endings[match[2]] += 1
+    # Of equally frequent builds the shorter is the raw one: processing adds to names.
+    frequent = sorted(builds.items(), key=lambda item: (-len(item[1]), len(item[0])))
+    return (
+        [_group(build, rows) for build, rows in frequent[:8]],
+        sorted(endings, key=lambda ending: -endings[ending]),
+    )
+
+
+def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
+    group, before = Group(len(rows)), ""
+    *breaks, ending = build
+    for column, after in zip(zip(*rows, strict=True), [*breaks, ""], strict=True):
+        group.parts += [*_segment(column, before), after]
+        before = column[0] if column[0].isalpha() and len(set(column)) == 1 else ""
+    group.parts.append(ending)
+    _micromanager(group)
+    return group
+
+
+def _segment(column: tuple[str, ...], before: str) -> list[str | Slot]:
+    """Cut what stands between two breaks, in all names; ``before`` stands in front."""
+    cut = [_RUN.split(value) for value in column]
+    if len({tuple(runs[::2]) for runs in cut}) > 1:
+        return _words(column)
+    parts: list[str | Slot] = []
+    texts, numbers = cut[0][::2], list(zip(*(runs[1::2] for runs in cut), strict=True))
+    alone = len(numbers) == 1 and not texts[-1] and (texts[0].isalpha() or not texts[0])
+    for index, values in enumerate(numbers):
+        letters = re.findall(r"[A-Za-z]*$", texts[index])[0]
+        label = before if index == 0 and not texts[0] else letters
+        suffix = re.findall(r"^[A-Za-z]*", texts[index + 1])[0]
+        parts += [texts[index], Slot(values, label.lower(), suffix.lower(), True, alone)]
+    return [*parts, texts[-1]]
+
+
+def _words(column: tuple[str, ...]) -> list[str | Slot]:
+    """Cut text that varies: the letter of a camera, the name of a dye, anything."""
+    found = re.match(r"[A-Za-z]+(?=[A-Z0-9])", column[0])
+    start = found[0] if found else ""
+    if start.lower() in CAMERA and all(value.startswith(start) for value in column):
+        return [start, Slot(tuple(value[len(start) :] for value in column), start.lower())]
+    return [Slot(column)]
+
+
+def _micromanager(group: Group) -> None:
+    """Label the counters of Micro-Manager 1.4, ``img_000000000_GFP_000``: time and plane."""
+    slots = group.slots
+    if len(slots) > 1 and slots[0].label == "img" and len(slots[0].values[0]) == 9:
+        slots[0].label, slots[-1].label = "time", "z" if slots[-1].numeric else ""

@@ -1,0 +1,272 @@
+"""The command line: look at a folder, list the steps, run a recipe over everything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeError
+
+# All else is imported where it is used: --help should not wait for it.
+if TYPE_CHECKING:
+    from napari_lazy_pipeline.exporting import ExportReport
+    from napari_lazy_pipeline.recipe import Recipe
+    from napari_lazy_pipeline.step import Step
+
+_SHOWN_FAILURES = 20
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        The words after the name of the program; None for those it was called with.
+
+    Returns
+    -------
+    int
+        0 if all went well, 1 if volumes are missing, 2 if the command cannot be carried out,
+        130 if it was interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except LazyPipelineError as error:
+        print(f"napari-lazy-pipeline: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nnapari-lazy-pipeline: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-lazy-pipeline", description="Process light-sheet time series lazily."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_info(commands)
+    _add_run(commands)
+    steps = commands.add_parser("steps", help="list the steps and their parameters")
+    steps.set_defaults(command=_steps)
+    return parser
+
+
+def _add_info(commands: Any) -> None:
+    info = commands.add_parser("info", help="say what is in a folder; no pixel is read")
+    info.add_argument("folder", metavar="FOLDER")
+    info.add_argument(
+        "--pattern", metavar="P", help="file pattern, such as '{name}_t{t}.tif' (default: proposed)"
+    )
+    info.set_defaults(command=_info)
+
+
+def _add_run(commands: Any) -> None:
+    run = commands.add_parser(
+        "run",
+        help="run a recipe, and write the result as TIFF files",
+        description="Run a recipe, and write the result as TIFF files, one a volume. "
+        "A run that was stopped goes on when it is started again.",
+    )
+    run.add_argument("recipe", metavar="RECIPE", help="recipe file (.yaml or .json)")
+    run.add_argument("--out", metavar="DIR", required=True, help="folder for the files")
+    run.add_argument(
+        "--set",
+        metavar="STEP.FIELD=VALUE",
+        action="append",
+        default=[],
+        help="change a parameter, such as deskew.angle=30; can be repeated",
+    )
+    run.add_argument("--engine", metavar="NAME", help="where to compute (default: as the recipe)")
+    for axis, what in (("t", "time points"), ("c", "channels")):
+        run.add_argument(
+            f"-{axis}",
+            metavar="WHICH",
+            type=_selection,
+            help=f"{what}, such as 0,5,7 or 10:20 or ::10 (default: all)",
+        )
+    run.add_argument(
+        "--dtype", choices=("uint8", "uint16", "float32"), help="pixels (default: as computed)"
+    )
+    run.set_defaults(command=_run)
+
+
+def _selection(text: str) -> tuple[int | slice, ...]:
+    """Read numbers and ranges, such as ``0,5,10:20``."""
+    parts = [part.split(":") for part in text.split(",")]
+    if any(len(part) > 3 for part in parts):
+        raise ValueError(text)
+    return tuple(
+        slice(*(int(end) if end else None for end in part)) if part[1:] else int(part[0])
+        for part in parts
+    )
+
+
+def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]:
+    for part in (slice(None),) if chosen is None else chosen:
+        yield from range(size)[part] if isinstance(part, slice) else [part]
+
+
+def _info(options: argparse.Namespace) -> int:
+    from napari_lazy_pipeline.opening import survey
+
+    found = survey(options.folder, options.pattern)
+    stack = found.stack()
+    interval = "unknown" if stack.time_interval is None else f"{stack.time_interval:g} s"
+    angle = "unknown" if found.angle is None else f"{found.angle:g} degrees"
+    rows = {
+        "folder": found.folder,
+        "pattern": found.pattern,
+        "files": found.summary,
+        "voxel": f"{_lengths(stack.voxel_size)} um (z, y, x), from: {found.voxel_source}",
+        "angle": f"{angle}, from: {found.angle_source}",
+        "interval": interval,
+    }
+    for name, value in rows.items():
+        print(f"{name + ':':10}{value}")
+    for note in found.notes:
+        print(f"{'note:':10}{note}")
+    return 0
+
+
+def _lengths(voxel_size: Sequence[float]) -> str:
+    return " x ".join(f"{length:g}" for length in voxel_size)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from napari_lazy_pipeline.exporting import export
+    from napari_lazy_pipeline.recipe import Recipe
+
+    recipe = _changed(Recipe.load(options.recipe), options.set)
+    engine = options.engine or recipe.engine
+    _check_engine(engine)
+    stack = recipe.pipeline.apply(recipe.open(), engine=engine)
+    times, channels = stack.source.sizes
+    report = export(
+        stack,
+        options.out,
+        t=_numbers(options.t, times),
+        c=_numbers(options.c, channels),
+        dtype=options.dtype,
+        progress=_show_progress,
+    )
+    return _summarise(report)
+
+
+def _check_engine(name: str) -> None:
+    from napari_lazy_pipeline.engines import get_engine
+
+    reason = get_engine(name).unavailable()
+    if reason:
+        raise EngineError(f"The engine {name!r} cannot be used here: {reason}")
+
+
+def _show_progress(done: int, total: int) -> None:
+    # A line for each volume in a log file, one line that changes on a screen.
+    start, end = ("\r", "" if done < total else "\n") if sys.stderr.isatty() else ("", "\n")
+    print(f"{start}{done}/{total} volumes", end=end, file=sys.stderr, flush=True)
+
+
+def _summarise(report: ExportReport) -> int:
+    for failure in report.failed[:_SHOWN_FAILURES]:
+        print(f"t={failure.t}, c={failure.c}: {failure.why}", file=sys.stderr)
+    if len(report.failed) > _SHOWN_FAILURES:
+        print(f"and {len(report.failed) - _SHOWN_FAILURES} more", file=sys.stderr)
+    print(report)
+    return 0 if report.complete else 1
+
+
+def _changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """Apply each ``STEP.FIELD=VALUE``."""
+    import yaml
+
+    pipeline = recipe.pipeline
+    for change in changes:
+        name, equals, text = change.partition("=")
+        kind, dot, field = name.partition(".")
+        if not (equals and dot):
+            raise RecipeError(f"Cannot read --set {change}", hint="Write STEP.FIELD=VALUE")
+        index = _index_of(kind, pipeline.steps)
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"Cannot read the value of --set {change}") from error
+        step = _with_field(pipeline.steps[index], field, value)
+        pipeline = pipeline.replace_step(index, step)
+    return recipe.model_copy(update={"pipeline": pipeline})
+
+
+def _index_of(kind: str, steps: Sequence[Step]) -> int:
+    found = [index for index, step in enumerate(steps) if step.kind == kind]
+    if not found:
+        kinds = ", ".join(step.kind for step in steps)
+        raise RecipeError(f"The recipe has no step {kind!r}", hint=f"It has: {kinds or 'none'}")
+    if len(found) > 1:
+        raise RecipeError(
+            f"The recipe has {len(found)} steps {kind!r}", hint="Change it in the recipe file"
+        )
+    return found[0]
+
+
+def _with_field(step: Step, field: str, value: object) -> Step:
+    from pydantic import ValidationError
+
+    fields = [name for name in type(step).model_fields if name != "kind"]
+    if field not in fields:
+        raise RecipeError(
+            f"The step {step.kind!r} has no {field!r}", hint=f"It has: {', '.join(fields)}"
+        )
+    try:
+        return step.replace(**{field: value})
+    except ValidationError as error:
+        why = "; ".join(problem["msg"] for problem in error.errors())
+        raise RecipeError(f"{step.kind}.{field} cannot be {value!r}: {why}") from error
+
+
+def _steps(options: argparse.Namespace) -> int:
+    from napari_lazy_pipeline.step import step_types
+
+    for kind, step in step_types().items():
+        print(f"{kind}: {step.summary}")
+        rows = list(_rows(step))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+        for *cells, meaning in rows:
+            padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            print("  " + "  ".join((*padded, meaning)))
+        print()
+    return 0
+
+
+def _rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Name, default, unit, range and meaning of each parameter."""
+    from napari_lazy_pipeline.step import Unit
+
+    schema = step.model_json_schema()["properties"]
+    for name, info in step.model_fields.items():
+        if name == "kind":
+            continue
+        unit = next((str(m.unit) for m in info.metadata if isinstance(m, Unit)), "")
+        default = "required" if info.is_required() else str(info.default)
+        yield name, default, unit, _range(schema[name]), info.description or ""
+
+
+def _range(schema: dict[str, Any]) -> str:
+    """What a parameter may be, in few characters."""
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    items = schema.get("prefixItems")
+    if items:
+        return f"each {_range(items[0])}"
+    low = schema.get("minimum", schema.get("exclusiveMinimum"))
+    high = schema.get("maximum", schema.get("exclusiveMaximum"))
+    if low is None or high is None:
+        return "yes, no" if schema.get("type") == "boolean" else str(schema.get("type", ""))
+    return f"{'above ' if 'exclusiveMinimum' in schema else ''}{low:g} to {high:g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""Journal: remembers which files of an export are finished, and what they were made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_lazy_pipeline.errors import ExportError
+
+
+def digest(*parts: object) -> str:
+    """Name values by a short text, the same in any process; by what they print as."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()
+
+
+@dataclass(frozen=True)
+class Journal:
+    """A text file with one line (JSON) on the settings, then one for each finished file.
+
+    A file without a line was finished in the moment before a crash: it is made again.
+
+    Attributes
+    ----------
+    path
+        Where it is.
+    settings
+        Names what all files were made with.
+    origins
+        What each finished file was made from.
+    """
+
+    path: Path
+    settings: str
+    origins: dict[str, str]
+
+    @classmethod
+    def open(cls, path: Path, settings: str) -> Journal:
+        """Read what was done before; nothing is written.
+
+        Raises
+        ------
+        ExportError
+            If it was done with other settings.
+        OSError
+            If the file cannot be read.
+        """
+        if not path.exists():
+            return cls(path, settings, {})
+        lines = [_entry(line) for line in path.read_text("utf-8").splitlines() if line]
+        if not lines or lines[0].get("settings") != settings:
+            raise ExportError(
+                "The folder holds volumes that were exported from other data or with other "
+                "settings",
+                str(path),
+                "Choose an empty folder",
+            )
+        finished = (line for line in lines if line.keys() >= {"file", "origin"})
+        return cls(path, settings, {line["file"]: line["origin"] for line in finished})
+
+    def begin(self, about: dict[str, Any]) -> None:
+        """Write the line on the settings, with what a person may want to know in a year."""
+        if not self.path.exists():
+            self._add({"settings": self.settings, **about})
+
+    def finish(self, name: str, origin: str) -> None:
+        """Note a finished file."""
+        self._add({"file": name, "origin": origin})
+        self.origins[name] = origin
+
+    def _add(self, line: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            # The line before may have been cut off by a crash: it must not take this one along.
+            file.write("\n" + json.dumps(line))
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """One line; a crash can leave the last one cut off, which then says nothing."""
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

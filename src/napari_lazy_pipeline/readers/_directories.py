@@ -1,0 +1,134 @@
+"""Walks the directories of a TIFF: where its planes lie, and whether all are there."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from napari_lazy_pipeline.errors import FileError
+
+OFFSETS = 273
+# width, length, bits, compression, photometric, fill order, samples, bytes, planar,
+# predictor, tile width, sample format
+_LAYOUT = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
+_SCALARS = {3: "H", 4: "I", 16: "Q"}
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One image file directory.
+
+    Attributes
+    ----------
+    start, stop
+        Where it lies in the file [byte].
+    tags
+        The tags that hold a single integer.
+    """
+
+    start: int
+    stop: int
+    tags: dict[int, int]
+
+    @property
+    def page(self) -> tuple[int, ...]:
+        """What says how the pixels of a plane of one strip lie; -1 for what is not said."""
+        return tuple(self.tags.get(tag, -1) for tag in _LAYOUT)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Byte order and widths of classic TIFF or BigTIFF."""
+
+    order: str
+    pointer: str
+    first: int
+    count: str
+    entry: int
+    inline: int
+
+    def number(self, data: bytes, code: str, start: int = 0) -> int:
+        return int(struct.unpack_from(self.order + code, data, start)[0])
+
+
+def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
+    """Follow the directories of a TIFF from the first to the last.
+
+    Parameters
+    ----------
+    file
+        Open for reading.
+    size
+        Size of the file [byte].
+    path
+        Named in errors.
+
+    Raises
+    ------
+    FileError
+        If it is no TIFF, or if the chain leaves the file before its end is reached,
+        as it does in a file that is still being written.
+    """
+    if size == 0:
+        raise FileError("The file is empty (0 bytes)", path, "It may still be being written")
+    layout = _layout(_bytes(file, 0, 16), path)
+    position = layout.number(_bytes(file, 0, 16).ljust(16, b"\0"), layout.pointer, layout.first)
+    found: list[Directory] = []
+    seen: set[int] = set()
+    while position:
+        if position in seen:
+            raise FileError("The planes of the file refer to each other in a circle", path)
+        seen.add(position)
+        directory, position = _directory(file, layout, position, size)
+        if directory is None:
+            raise FileError(
+                f"The file ends after {len(found)} of its planes",
+                path,
+                "It is still being written, or was cut off: wait, or copy it again",
+            )
+        found.append(directory)
+    return found
+
+
+def _layout(head: bytes, path: str) -> _Layout:
+    order = {b"II": "<", b"MM": ">"}.get(head[:2])
+    kind = struct.unpack_from((order or "<") + "H", head.ljust(4, b"\0"), 2)[0]
+    if order and kind == 42:
+        return _Layout(order, "I", 4, "H", 12, 4)
+    if order and kind == 43:
+        return _Layout(order, "Q", 8, "Q", 20, 8)
+    raise FileError("The file is not a TIFF", path, "Its first bytes say something else")
+
+
+def _bytes(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)
+
+
+def _directory(
+    file: BinaryIO, layout: _Layout, start: int, size: int
+) -> tuple[Directory | None, int]:
+    width = struct.calcsize("<" + layout.count)
+    if start + width > size:
+        return None, 0
+    entries = layout.number(_bytes(file, start, width), layout.count)
+    length = entries * layout.entry + struct.calcsize("<" + layout.pointer)
+    stop = start + width + length
+    if stop > size:
+        return None, 0
+    body = _bytes(file, start + width, length)
+    if len(body) < length:
+        return None, 0
+    tags = _scalars(body[: entries * layout.entry], layout)
+    return Directory(start, stop, tags), layout.number(body, layout.pointer, entries * layout.entry)
+
+
+def _scalars(body: bytes, layout: _Layout) -> dict[int, int]:
+    tags = {}
+    form = f"{layout.order}HH{layout.pointer}{layout.inline}s"
+    for tag, kind, count, value in struct.iter_unpack(form, body):
+        code = _SCALARS.get(kind)
+        if code and count == 1 and struct.calcsize("<" + code) <= layout.inline:
+            tags[tag] = layout.number(value, code)
+    return tags

@@ -1,0 +1,156 @@
+"""How the window answers: on huge folders, and while something is computing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from gui_helpers import edit
+from napari_lazy_pipeline import Stack, VolumeSpec
+from napari_lazy_pipeline.steps import Crop
+from stacks import CountingSource, gaussian_psf
+
+pytestmark = pytest.mark.gui
+Figure = Callable[[str, float, str, float], None]
+Settle = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class FakeSurvey:
+    """A folder that is not there."""
+
+    source: CountingSource
+
+    def stack(self, voxel_size: Any = None) -> Stack:
+        return Stack(self.source, ("a", "b")[: self.source.sizes[1]])
+
+
+def open_fake(dock: Any, sizes: tuple[int, int], spec: VolumeSpec) -> None:
+    dock.session.show(FakeSurvey(CountingSource(sizes, spec)))
+
+
+@pytest.mark.parametrize(("times", "bound"), [(10_000, 20.0), (100_000, 100.0)])
+def test_an_edit_on_a_huge_folder(
+    dock: Any, settle: Settle, figure: Figure, times: int, bound: float
+) -> None:
+    """Rebuild and swap, both channels; then the first new frame. Volumes are tiny."""
+    open_fake(dock, (times, 2), VolumeSpec((4, 8, 8), "uint16", (0.3, 0.1, 0.1)))
+    settle(dock)
+    edit(dock, "crop", z=(0, 3))
+    settle(dock)
+    layers = dock.layers
+    rebuild_and_swap, first_slice = [], []
+    for turn in range(9):
+        step = Crop(z=(0, 2 + turn % 2), y=(turn % 3, 8))
+        volumes = {}
+        start = perf_counter()
+        dock.session.replace_step(3, step)
+        rebuild = perf_counter() - start
+        # What the steps themselves cost is not counted: the volumes are at hand for the swap.
+        dock.runner.forget()
+        for c in range(2):
+            volumes[c] = layers._source.read(layers._time_point(), c)
+        start = perf_counter()
+        layers.update()
+        rebuild_and_swap.append(1000 * (rebuild + perf_counter() - start))
+        settle(dock)
+        t = (turn * 997 + 1) % times
+        compute = perf_counter()
+        for c in range(2):
+            layers._source.read(t, c)
+        compute = perf_counter() - compute
+        start = perf_counter()
+        dock.viewer.dims.set_current_step(0, t)
+        first_slice.append(1000 * (perf_counter() - start))
+        settle(dock)
+    figure(f"rebuild + swap, {times} x 2 files", median(rebuild_and_swap), "ms", bound)
+    figure(f"slice after it, {times} x 2 files", median(first_slice) / 2, "ms per layer", 10.0)
+
+
+class Heart:
+    """Beats every 5 ms while the window is free; its longest pause is the stall."""
+
+    def __init__(self) -> None:
+        self.beats: list[float] = []
+        self.timer = QTimer()
+        self.timer.setInterval(5)
+        self.timer.timeout.connect(lambda: self.beats.append(perf_counter()))
+
+    def longest_pause(self, action: Callable[[], None]) -> float:
+        """Longest time between two beats during an action [ms]."""
+        self.beats = [perf_counter()]
+        self.timer.start()
+        action()
+        self.timer.stop()
+        self.beats.append(perf_counter())
+        return 1000 * float(np.diff(self.beats).max())
+
+
+def drag(viewer: Any, planes: int) -> None:
+    """Drag the plane slider for a second."""
+    application = QApplication.instance()
+    assert application is not None
+    for turn in range(40):
+        viewer.dims.set_current_step(1, turn % planes)
+        until = perf_counter() + 0.025
+        while perf_counter() < until:
+            application.processEvents()
+
+
+def test_the_window_never_stalls(
+    dock: Any, settle: Settle, figure: Figure, tmp_path: Path, qtbot: Any
+) -> None:
+    """The same drag with nothing computing, and during a deconvolution of some seconds."""
+    import tifffile
+
+    psf = tmp_path / "psf.tif"
+    tifffile.imwrite(psf, gaussian_psf())
+    open_fake(dock, (4, 1), VolumeSpec((48, 256, 280), "uint16", (0.3, 0.1, 0.1)))
+    settle(dock)
+    heart, still, busy = Heart(), [], []
+    drag(dock.viewer, 48)
+    for turn in range(5):
+        still.append(heart.longest_pause(lambda: drag(dock.viewer, 48)))
+        edit(dock, "deconvolve", psf=psf, iterations=60 + turn)
+        qtbot.wait(200)
+        assert dock.runner.busy
+        busy.append(heart.longest_pause(lambda: drag(dock.viewer, 48)))
+        assert dock.runner.busy, "the deconvolution ended before the drag"
+        dock.session.undo()
+        settle(dock)
+    more = median(busy) - median(still)
+    figure("longest stall, nothing computing", median(still), "ms", 1000.0)
+    figure("longest stall, more while deconvolving", more, "ms", 60.0)
+
+
+def test_parameter_drag(dock: Any, settle: Settle, figure: Figure) -> None:
+    """The angle dragged over 40 values: how many pictures are seen, and when it is over."""
+    from napari_lazy_pipeline.samples import REAL_STACK, real_stack_folder
+
+    dock.open_folder(real_stack_folder())
+    settle(dock)
+    dock.session.set_voxel_size(REAL_STACK["voxel_size"])
+    edit(dock, "deskew")
+    settle(dock)
+    shown: list[float] = []
+    dock.layers.shown.connect(lambda job: shown.append(perf_counter()))
+    application = QApplication.instance()
+    assert application is not None
+    for angle in np.linspace(25, 40, 40):
+        edit(dock, "deskew", angle=float(round(angle, 2)))
+        until = perf_counter() + 0.05
+        while perf_counter() < until:
+            application.processEvents()
+    released = perf_counter()
+    settle(dock)
+    figure("pictures not shown of a drag over 40 angles", 40.0 - len(shown), "", 25.0)
+    figure("last picture after letting go", 1000 * (max(shown) - released), "ms", 500.0)

@@ -1,0 +1,46 @@
+"""Every reader keeps the contract; a new one is found without editing this file."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from napari_lazy_pipeline import readers
+from napari_lazy_pipeline.errors import FileError
+
+ALL = pytest.mark.parametrize("reader", readers.readers(), ids=lambda reader: reader.suffixes[0])
+
+
+@ALL
+def test_reader_has_the_methods_and_accepts_its_suffixes(reader: readers.Reader) -> None:
+    assert isinstance(reader, readers.Reader)
+    for suffix in reader.suffixes:
+        assert suffix == suffix.lower() and suffix.startswith(".")
+        assert reader.accepts(f"a{suffix}") and reader.accepts(f"A{suffix.upper()}")
+        assert readers.reader_for(f"a{suffix}") is reader
+    assert not reader.accepts("a.txt")
+
+
+@ALL
+def test_reader_pickles_to_its_equal(reader: readers.Reader) -> None:
+    assert pickle.loads(pickle.dumps(reader)) == reader
+
+
+@ALL
+@pytest.mark.parametrize("content", [None, b"", b"x", b"\0" * 1000, b"II*\0" + b"\xff" * 100])
+def test_what_is_no_volume_is_a_file_error_naming_it(
+    reader: readers.Reader, content: bytes | None, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a{reader.suffixes[0]}"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FileError) as caught:
+        reader.probe(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_other_files_have_no_reader() -> None:
+    with pytest.raises(FileError, match=r"Readable are \.tif"):
+        readers.reader_for("a.txt")

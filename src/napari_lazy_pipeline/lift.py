@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,12 @@ if TYPE_CHECKING:
     import dask.array as da
 
     from napari_lazy_pipeline.stack import VolumeSource
+
+
+@lru_cache(maxsize=8)
+def _ones(count: int) -> tuple[int, ...]:
+    """One block for each time point; dask adds the lengths up once for each such object."""
+    return (1,) * count
 
 
 class _Block:
@@ -53,7 +60,7 @@ def lift(source: VolumeSource, channel: int | None = None) -> da.Array:
     name = f"lazy-pipeline-{source.token}" + ("" if channel is None else f"-c{channel}")
     index = BlockIndex((*blocks, 1, 1, 1))
     layer = blockwise(_Block(source, channel), name, axes, index, axes, numblocks={})
-    chunks = (*((1,) * n for n in blocks), *((n,) for n in source.spec.shape))
+    chunks = (*(_ones(n) for n in blocks), *((n,) for n in source.spec.shape))
     return da.Array(
         HighLevelGraph({name: layer}, {name: set()}),
         name,

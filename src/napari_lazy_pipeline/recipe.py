@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,11 @@ class Source(BaseModel):
     voxel_size: Triple | None = None
 
     @classmethod
-    def of(cls, stack: Stack) -> Source:
-        """Describe where a raw stack comes from."""
+    def of(cls, stack: Stack) -> Source | None:
+        """Describe where a raw stack comes from; None if it is from no folder."""
         files: Any = stack.source
+        if not hasattr(files, "folder"):
+            return None
         return cls(folder=str(files.folder), pattern=files.pattern, voxel_size=stack.voxel_size)
 
 
@@ -215,6 +218,11 @@ def _relative(path: str, base: Path) -> str:
 
 def _versions() -> dict[str, str]:
     """Versions of the packages that decide about the pixels."""
+    return dict(_installed())
+
+
+@cache
+def _installed() -> dict[str, str]:
     found = {}
     for name in ("napari-lazy-pipeline", "numpy", "scipy", "numba", "tifffile"):
         try:

@@ -9,7 +9,7 @@ from psygnal import Signal
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.recipe import Recipe
+from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
@@ -135,7 +135,7 @@ class Session:
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
         return Recipe(
-            source=self.stack,  # type: ignore[arg-type]
+            source=Source.of(self.stack) if self.stack is not None else None,
             pipeline=self.pipeline,
             engine=self.engine,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -39,7 +40,7 @@ class DataPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._asked: tuple[str, str] = ("", "")
-        self.folder = FileEdit(mode="d", nullable=True)
+        self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
         self.folder.native.setToolTip("Folder that holds the raw files; nothing is written to it")
         self.folder.native.setAccessibleName("Folder")
         self.folder.choose_btn.text = "…"
@@ -110,7 +111,7 @@ class DataPanel(QWidget):
         for widget in (self.pattern, self.z_step, self.pixel):
             widget.blockSignals(True)
         self.pattern.clear()
-        self.pattern.addItems(dict.fromkeys([survey.pattern, *proposals]))
+        self.pattern.addItems(list(dict.fromkeys([survey.pattern, *proposals])))
         self.pattern.setCurrentText(survey.pattern)
         self.z_step.setValue(stack.voxel_size[0])
         self.pixel.setValue(stack.voxel_size[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,8 +222,10 @@ class Layers(QObject):
         if isinstance(raw, RememberedSource) and not raw.known(t, channel):
             return None
         shown = self._shown.get(channel)
-        if shown is not None and (shown.source, shown.t) == (source, t) and (
-            shown.identity == source.identity(t, channel)
+        if (
+            shown is not None
+            and (shown.source, shown.t) == (source, t)
+            and (shown.identity == source.identity(t, channel))
         ):
             return shown.picture
         return source.cached(t, channel)
@@ -316,12 +319,15 @@ class Layers(QObject):
 
     def _set_data(self, channel: int, shown: Shown, source: PipelineSource) -> None:
         layer, shown.source = shown.layer, source
-        placed = self._placed(source)
         layer.data = self._array(channel, source)
-        layer.scale, layer.translate = placed["scale"], placed["translate"]
+        for what, value in self._placed(source).items():
+            # Each of these draws the layer anew; one that is hidden needs it to notice its size.
+            if not layer.visible or tuple(getattr(layer, what)) != value:
+                setattr(layer, what, value)
         name = self._name(channel, source)
-        if layer.name == shown.auto_name:
-            layer.name = shown.auto_name = name
+        if layer.name == shown.auto_name != name:
+            layer.name = name
+            shown.auto_name = layer.name
         layer.metadata = {**layer.metadata, **self._metadata()}
 
     # ---- layers ---------------------------------------------------------------------------
@@ -421,10 +427,11 @@ class Layers(QObject):
 
     def _name(self, channel: int, source: PipelineSource) -> str:
         assert self.session.stack is not None
-        names, folder = self.session.stack.channel_names, getattr(source.raw.source, "folder", "")
+        names = self.session.stack.channel_names
+        folder = getattr(self.session.stack.source, "folder", "stack")
         last = source.stages[-1][1].title.lower() if source.stages else "raw"
         label = names[channel] if channel < len(names) else f"ch{channel}"
-        return f"{str(folder).rstrip('/').split('/')[-1]} {label} [{last}]"
+        return f"{Path(folder).name} {label} [{last}]"
 
     def _metadata(self) -> dict[str, Any]:
         return {"napari_lazy_pipeline": self.session.recipe().model_dump(mode="json")}
@@ -468,12 +475,12 @@ class Layers(QObject):
     def _return_to(self, point: tuple[float, ...]) -> None:
         dims = self.viewer.dims
         layer = next(iter(self._shown.values())).layer
-        dims.set_point(dims.ndim + _T, point[_T])
+        height = point[_Z]
         if self._plane is not None:
             first = layer.translate[_Z] / layer.scale[_Z]
             last = first + layer.data.shape[_Z] - 1
-            plane = float(np.clip(self._plane, first, last))
-            dims.set_point(dims.ndim + _Z, plane * float(layer.scale[_Z]))
+            height = float(np.clip(self._plane, first, last)) * float(layer.scale[_Z])
+        dims.set_point((dims.ndim + _T, dims.ndim + _Z), (point[_T], height))
 
 
 def _stand_in(volume: np.ndarray | None, shown: Shown | None, source: PipelineSource) -> np.ndarray:

@@ -15,7 +15,7 @@ _SLICER = "napari.layers._scalar_field._slice"
 Serve = Callable[[int], np.ndarray]
 
 
-class LazyArray(da.Array):  # type: ignore[misc]
+class LazyArray(da.Array):
     """A dask array (t, z, y, x) whose volumes on screen come from elsewhere.
 
     Parameters
@@ -28,6 +28,7 @@ class LazyArray(da.Array):  # type: ignore[misc]
     """
 
     __slots__ = ("_serve",)
+    _serve: Serve
 
     def __new__(cls, array: da.Array, serve: Serve) -> LazyArray:
         self = super().__new__(

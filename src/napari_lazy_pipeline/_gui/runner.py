@@ -34,6 +34,10 @@ class Job:
     t: int
     source: PipelineSource
 
+    def same_picture(self, other: Job) -> bool:
+        """Whether the other job is for the same moment and steps, perhaps of another channel."""
+        return self.source is other.source and self.t == other.t
+
     def same_as(self, other: Job | None) -> bool:
         """Whether the other job makes the same pixels."""
         return (
@@ -41,6 +45,14 @@ class Job:
             and self.source is other.source
             and (self.channel, self.t) == (other.channel, other.t)
         )
+
+
+@dataclass(eq=False)
+class _Run:
+    """A job under way; once it was told to stop, nobody can count on it any more."""
+
+    job: Job
+    dropped: bool = False
 
 
 class Runner(QObject):
@@ -72,9 +84,9 @@ class Runner(QObject):
         super().__init__()
         self._lock = threading.Lock()
         self._wanted: dict[int, Job] = {}
-        self._running: dict[int, Job] = {}
+        self._running: dict[int, _Run] = {}
         self._stopped = False
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="lazy-pipeline")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="lazy-runner")
 
     def want(self, job: Job) -> None:
         """Ask for a volume; forget what was wanted of its channel before."""
@@ -83,19 +95,21 @@ class Runner(QObject):
                 return
             if job.same_as(self._wanted.get(job.channel)):
                 return
-            if job.same_as(self._running.get(job.channel)):
+            run = self._running.get(job.channel)
+            if run is not None and not run.dropped and job.same_as(run.job):
                 self._wanted.pop(job.channel, None)
                 return
             self._wanted[job.channel] = job
-            if job.channel not in self._running:
-                self._running[job.channel] = job
+            if run is None:
+                self._running[job.channel] = _Run(job, dropped=True)
                 self._pool.submit(self._work, job.channel)
 
     def forget(self) -> None:
         """Want nothing any more."""
         with self._lock:
             self._wanted.clear()
-            self._running = {channel: _dropped(job) for channel, job in self._running.items()}
+            for run in self._running.values():
+                run.dropped = True
 
     @property
     def busy(self) -> bool:
@@ -115,10 +129,11 @@ class Runner(QObject):
 
     def _work(self, channel: int) -> None:
         """Make what is wanted of a channel, until nothing is."""
-        while (job := self._next(channel)) is not None:
+        while (run := self._next(channel)) is not None:
+            job = run.job
             try:
                 refresh(job)
-                volume = job.source.read(job.t, channel, self._watcher(job))
+                volume = job.source.read(job.t, channel, self._watcher(run))
             except Cancelled:
                 continue
             except LazyPipelineError as error:
@@ -131,24 +146,24 @@ class Runner(QObject):
         if not self.busy:
             self._tell(self.idle)
 
-    def _next(self, channel: int) -> Job | None:
+    def _next(self, channel: int) -> _Run | None:
         with self._lock:
             job = self._wanted.pop(channel, None)
             if job is None or self._stopped:
                 self._running.pop(channel, None)
                 return None
-            self._running[channel] = job
-            return job
+            run = self._running[channel] = _Run(job)
+            return run
 
-    def _watcher(self, job: Job) -> Watcher:
-        begin = monotonic()
+    def _watcher(self, run: _Run) -> Watcher:
+        begin, channel = monotonic(), run.job.channel
 
         def cancelled() -> bool:
-            if self._stopped or self._running.get(job.channel) is not job:
-                return True
-            return job.channel in self._wanted and monotonic() - begin > GRACE
+            with self._lock:
+                superseded = channel in self._wanted and monotonic() - begin > GRACE
+                run.dropped = run.dropped or self._stopped or superseded
+                return run.dropped
 
-        channel = job.channel
         return Watcher(
             cancelled=cancelled,
             started=lambda index: self._tell(self.started, channel, _number(index)),
@@ -165,11 +180,6 @@ def refresh(job: Job) -> None:
     """Notice it if the file of a volume was replaced."""
     if isinstance(job.source.raw, RememberedSource):
         job.source.raw.refresh(job.t, job.channel)
-
-
-def _dropped(job: Job) -> Job:
-    """A job that equals no other: whoever works on the original finds itself unwanted."""
-    return Job(job.channel, job.t, job.source)
 
 
 def _number(index: int | None) -> int:

@@ -9,7 +9,13 @@ from typing import Any
 
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.pipeline import Pipeline
-from napari_lazy_pipeline.samples import REAL_STACK, TIMELAPSE, psf_path, real_stack_folder, write_timelapse
+from napari_lazy_pipeline.samples import (
+    REAL_STACK,
+    TIMELAPSE,
+    psf_path,
+    real_stack_folder,
+    write_timelapse,
+)
 from napari_lazy_pipeline.session import default_pipeline
 from napari_lazy_pipeline.step import Step
 

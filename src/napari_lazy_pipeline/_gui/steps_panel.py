@@ -73,8 +73,7 @@ class StepsPanel(QWidget):
     def show_misfit(self, error: StepError) -> None:
         """Turn the card of a step red."""
         if 0 <= error.index < len(self.cards):
-            sentence = f"{error.what}. {error.hint}" if error.hint else error.what
-            self.cards[error.index].set_error(sentence)
+            self.cards[error.index].set_error(str(error))
 
     def clear_errors(self) -> None:
         """Take all red away."""

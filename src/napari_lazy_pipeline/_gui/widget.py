@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import napari.viewer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, QObject, QRunnable, Qt, QThreadPool, QTimer, Signal
+from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
@@ -66,6 +67,7 @@ class LazyPipelineWidget(QWidget):
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
         self._finished_steps: set[int] = set()
+        self._last_shown: Job | None = None
         self._closed = False
         self._build()
         self._connect()
@@ -150,8 +152,10 @@ class LazyPipelineWidget(QWidget):
         self.engine = QComboBox()
         self.engine.setAccessibleName("Engine")
         self.engine.setToolTip("Where the steps are computed")
+        self._entries = QStandardItemModel(self.engine)
         for name in engine_names():
-            self.engine.addItem(name)
+            self._entries.appendRow(QStandardItem(name))
+        self.engine.setModel(self._entries)
         self.engine_reason = QLabel()
         self.engine_reason.setWordWrap(True)
         self.contrast = QPushButton("Set contrast")
@@ -268,10 +272,12 @@ class LazyPipelineWidget(QWidget):
 
     def _on_shown(self, job: Job) -> None:
         """Pixels are on screen: what did not run came from the cache."""
+        first = self._last_shown is None or not job.same_picture(self._last_shown)
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
-            if card.step.enabled and index not in self._finished_steps:
+            if first and card.step.enabled and index not in self._finished_steps:
                 card.set_time(None)
+        self._last_shown = job
         self._finished_steps.clear()
         if not self.runner.busy or self.layers.up_to_date:
             self.status.setText(f"{self._where(job.channel, job.t)}: shown")
@@ -329,9 +335,10 @@ class LazyPipelineWidget(QWidget):
     def _on_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey what cannot be used here, and say why."""
         for name, reason in reasons.items():
-            item = self.engine.model().item(self.engine.findText(name))
-            item.setEnabled(reason is None)
-            item.setToolTip(reason or "")
+            entry = self._entries.item(self.engine.findText(name))
+            if entry is not None:
+                entry.setEnabled(reason is None)
+                entry.setToolTip(reason or "")
         lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         self.engine_reason.setText("\n".join(lines))
         self.engine_reason.setVisible(bool(lines))

@@ -1,0 +1,277 @@
+"""Bad input: said where the person looks; the window lives, the rest goes on, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from gui_helpers import card, edit, expected, on_screen
+from stacks import write_raw
+
+TIMEOUT = 10_000
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    return {
+        entry.name: (entry.stat().st_size, entry.stat().st_mtime_ns) for entry in os.scandir(folder)
+    }
+
+
+@pytest.fixture
+def notifications() -> Iterator[list[str]]:
+    """What napari tells the person."""
+    from napari.utils.notifications import notification_manager
+
+    heard: list[str] = []
+
+    def hear(notification: Any) -> None:
+        heard.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(hear)
+    yield heard
+    notification_manager.notification_ready.disconnect(hear)
+
+
+def says(qtbot: Any, label: Any, words: str) -> None:
+    def said() -> bool:
+        return words in label.text()
+
+    qtbot.waitUntil(said, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "no folder"),
+        (lambda folder: folder.mkdir(), "The folder is empty"),
+        (lambda folder: (folder.mkdir(), (folder / "notes.txt").write_text("hello")), "ends with"),
+        (
+            lambda folder: (folder.mkdir(), (folder / "a.tif").write_bytes(b"II*\0junk")),
+            "can be read",
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_opened(
+    opened: Any,
+    settle: Callable[[Any], None],
+    qtbot: Any,
+    tmp_path: Path,
+    make: Callable[[Path], object],
+    words: str,
+) -> None:
+    folder = tmp_path / "bad"
+    make(folder)
+    opened.data.folder.value = folder
+    says(qtbot, opened.data.error, words)
+    assert len(opened.layers.layers) == 2, "what was open stays open"
+    edit(opened, "deskew")
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_a_pattern_that_matches_nothing(opened: Any, qtbot: Any) -> None:
+    line = opened.data.pattern.lineEdit()
+    line.setText("frame{t}.tif")
+    line.editingFinished.emit()
+    says(qtbot, opened.data.error, "None of the 6 files fits the pattern")
+    assert "cell_ch0" in opened.data.error.text(), "an example of what is there"
+    line.setText("*_ch{c}_stack{t}_*.tif")
+    line.editingFinished.emit()
+    says(qtbot, opened.data.summary, "6 files")
+    assert not opened.data.error.text()
+
+
+def test_a_pattern_that_cannot_be_read(opened: Any, qtbot: Any) -> None:
+    line = opened.data.pattern.lineEdit()
+    line.setText("cell_{t_*.tif")
+    line.editingFinished.emit()
+    says(qtbot, opened.data.error, "{t_")
+
+
+@pytest.mark.parametrize("harm", ["shape", "truncated", "corrupt", "vanished", "empty"])
+def test_a_bad_file_in_the_middle(
+    opened: Any,
+    settle: Callable[[Any], None],
+    qtbot: Any,
+    notifications: list[str],
+    raw_folder: Path,
+    harm: str,
+) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    path = Path(opened.session.stack.source.path(1, 0))
+    content = path.read_bytes()
+    if harm == "shape":
+        tifffile.imwrite(path, np.ones((5, 6, 7), "uint16"))
+    elif harm == "vanished":
+        path.unlink()
+    else:
+        cut = {"truncated": len(content) // 2, "corrupt": 6, "empty": 0}[harm]
+        path.write_bytes(content[:cut])
+    before = listing(raw_folder)
+    first, second = opened.layers.layers
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    says(qtbot, opened.problems, path.name)
+    assert not on_screen(first).any(), "blank"
+    np.testing.assert_array_equal(on_screen(second), expected(opened, 1, 1, 6))
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(first), expected(opened, 0, 2, 6))
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    assert not on_screen(first).any()
+    assert len(notifications) == 1, "one notification a kind, not one a frame"
+    assert listing(raw_folder) == before, "the raw folder is never written to"
+    path.write_bytes(content)
+    opened.viewer.dims.set_current_step(0, 0)
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(first), expected(opened, 0, 1, 6))
+
+
+def test_a_time_point_that_was_not_recorded(
+    dock: Any, settle: Callable[[Any], None], notifications: list[str], tmp_path: Path
+) -> None:
+    folder = write_raw(tmp_path / "holes", times=4, channels=1)
+    next(folder.glob("*stack0002*")).unlink()
+    dock.open_folder(folder)
+    settle(dock)
+    assert "1 missing" in dock.data.summary.text()
+    dock.viewer.dims.set_current_step(0, 2)
+    settle(dock)
+    assert not on_screen(dock.layers.layers[0]).any()
+    assert "nothing was recorded" in dock.status.text()
+    assert not notifications and not dock.problems.isVisibleTo(dock)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No PSF is chosen"),
+        ("missing", "missing.tif"),
+        ("nan", "NaN"),
+        ("flat", "PSF"),
+        ("text", "not"),
+    ],
+)
+def test_a_psf_that_cannot_be_used(
+    opened: Any,
+    settle: Callable[[Any], None],
+    notifications: list[str],
+    tmp_path: Path,
+    content: str | None,
+    words: str,
+) -> None:
+    path = tmp_path / f"{content}.tif"
+    if content == "nan":
+        tifffile.imwrite(path, np.full((9, 32, 32), np.nan, "float32"))
+    elif content == "flat":
+        tifffile.imwrite(path, np.zeros((9, 32, 32), "uint16"))
+    elif content == "text":
+        path.write_text("not a tiff")
+    edit(opened, "deconvolve", **({"psf": path} if content else {}), iterations=1)
+    settle(opened)
+    red = card(opened, "deconvolve").error
+    assert words in red.text(), red.text()
+    assert red.text().startswith("Deconvolve failed at t=0, c=")
+    assert all(np.isnan(on_screen(layer)).all() for layer in opened.layers.layers)
+    assert len(notifications) == 1
+    card(opened, "deconvolve").switch.setChecked(False)
+    settle(opened)
+    assert not card(opened, "deconvolve").error.text()
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_a_psf_larger_than_the_data_works(
+    opened: Any, settle: Callable[[Any], None], psf_file: Path
+) -> None:
+    """It is 21 x 64 x 64, the data are 12 x 16 x 20."""
+    opened.data.z_step.setValue(0.2)
+    opened.data.pixel.setValue(0.1)
+    edit(opened, "deconvolve", psf=psf_file, iterations=2)
+    settle(opened)
+    assert not card(opened, "deconvolve").error.text()
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_an_angle_out_of_range(opened: Any, settle: Callable[[Any], None]) -> None:
+    edit(opened, "deskew", angle=33.0)
+    field = card(opened, "deskew").form.fields["angle"]
+    box = field.controls[0]
+    box.native.setMaximum(1000)  # as if a control let it through
+    box.native.setMinimum(-1000)
+    box.native.setValue(0.2)
+    assert "at least 1 degree" in field.error.text()
+    box.native.setValue(400)
+    assert "less than or equal to 179" in field.error.text()
+    settle(opened)
+    assert card(opened, "deskew").step.angle == 33.0, "nothing else happened"
+    box.native.setValue(34)
+    settle(opened)
+    assert not field.error.isVisibleTo(opened)
+    assert opened.session.pipeline.steps[1].angle == 34.0
+
+
+def test_the_control_itself_keeps_the_range(opened: Any) -> None:
+    native = card(opened, "deskew").form.fields["angle"].controls[0].native
+    assert (native.minimum(), native.maximum()) == (-179, 179)
+
+
+def test_a_crop_beside_the_data(opened: Any, settle: Callable[[Any], None]) -> None:
+    edit(opened, "crop", x=(18, 0))
+    settle(opened)
+    edit(opened, "crop", x=(25, 0))
+    settle(opened)
+    red = card(opened, "crop").error.text()
+    assert "starts at x = 25" in red and "below 20" in red
+    assert on_screen(opened.layers.layers[0]).shape == (16, 2), "the old picture stays"
+    edit(opened, "crop", x=(5, 0))
+    settle(opened)
+    assert not card(opened, "crop").error.text()
+    assert on_screen(opened.layers.layers[0]).shape == (16, 15)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("steps: [", "cannot be read"),
+        ("pipeline:\n  steps:\n  - kind: deskew\n    angel: 3\n", "line 4: unknown name 'angel'"),
+        ("schema_version: 99\n", "version 99"),
+    ],
+)
+def test_an_unreadable_recipe(opened: Any, tmp_path: Path, text: str, words: str) -> None:
+    before = opened.session.pipeline
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    opened.load_recipe(path)
+    assert words in opened.recipe_error.text()
+    assert opened.recipe_error.isVisibleTo(opened)
+    assert opened.session.pipeline == before
+
+
+def test_a_recipe_that_cannot_be_written(opened: Any, tmp_path: Path) -> None:
+    opened.save_recipe(tmp_path / "no" / "such" / "folder.yaml")
+    assert "cannot be written" in opened.recipe_error.text()
+
+
+def test_the_raw_folder_is_never_written_to(
+    opened: Any, settle: Callable[[Any], None], raw_folder: Path, tmp_path: Path, psf_file: Path
+) -> None:
+    before = listing(raw_folder)
+    edit(opened, "deskew")
+    edit(opened, "deconvolve", psf=psf_file, iterations=1)
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    opened.save_recipe(tmp_path / "recipe.yaml")
+    opened.load_recipe(tmp_path / "recipe.yaml")
+    settle(opened)
+    assert listing(raw_folder) == before

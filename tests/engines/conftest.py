@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from golden import NotFetched, golden_folder
 
-TESTS = Path(__file__).parents[1]
-sys.path.insert(0, str(TESTS))
-
-from golden import NotFetched, golden_folder  # noqa: E402
-
-VENDORED = TESTS / "data" / "pycudadecon"
+VENDORED = Path(__file__).parents[1] / "data" / "pycudadecon"
 
 
 @pytest.fixture(scope="session")

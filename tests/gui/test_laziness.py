@@ -108,6 +108,28 @@ def test_looking_around_computes_nothing(
     assert reads(opened) == before
 
 
+def test_who_steps_through_time_finds_the_next_frame_ready(
+    dock: Any, settle: Callable[[Any], None], tmp_path: Path, calls: Counter[str], qtbot: Any
+) -> None:
+    dock.open_folder(write_raw(tmp_path / "one", times=9, channels=1))
+    settle(dock)
+    edit(dock, "deskew")
+    settle(dock)
+    for t in (1, 2, 3):
+        dock.viewer.dims.set_current_step(0, t)
+        settle(dock)
+
+    def prepared() -> bool:
+        return reads(dock) == 5
+
+    qtbot.waitUntil(prepared, timeout=10_000)
+    qtbot.wait(50)
+    assert calls == {"deskew": 5}, "the frames 0 to 3, and 4 ahead; no more"
+    dock.viewer.dims.set_current_step(0, 4)
+    settle(dock)
+    np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), expected(dock, 0, 4, 6))
+
+
 def test_a_hidden_channel_costs_nothing(
     opened: Any, settle: Callable[[Any], None], calls: Counter[str]
 ) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from pydantic import ValidationError
 from scipy.ndimage import center_of_mass
 
@@ -54,6 +56,17 @@ def test_a_bead_is_where_it_was_put(angle: float, axis: str, step: str, cropped:
     assert np.abs(error).max() < 0.1, error
     expected = 1000 * (2 * math.pi * SIGMA**2) ** 1.5 / (stage * sine * PIXEL**2)
     assert volume.sum() == pytest.approx(expected, rel=0.005), "nothing is lost"
+
+
+def test_the_step_equals_cudadecon_on_a_real_stack() -> None:
+    """Eight rows of a stack, deskewed by a GPU; rows do not depend on each other."""
+    folder = Path(__file__).parents[1] / "data" / "pycudadecon"
+    raw = tifffile.imread(folder / "raw_rows.tif")
+    spec = VolumeSpec(raw.shape, "uint16", (0.3, 0.1, 0.1))
+    pipeline = Pipeline(steps=(Deskew(angle=31.5, fill=98, rounding="down"),))
+    np.testing.assert_array_equal(
+        pipeline.run_volume(raw, spec), tifffile.imread(folder / "deskewed_rows.tif")
+    )
 
 
 def test_rounding_is_said() -> None:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import qdebounced
 
-from napari_lazy_pipeline._gui.form import ERROR_STYLE
+from napari_lazy_pipeline._gui.text import ERROR_STYLE, Sentence
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.stack import Stack
 
@@ -63,9 +63,8 @@ class DataPanel(QWidget):
         self.pixel = _length("Size of a pixel in the sample", "Pixel size")
         self.origin = QLabel()
         self.origin.setToolTip("Where the voxel size comes from")
-        self.summary = _text()
-        self.error = _text()
-        self.error.setStyleSheet(ERROR_STYLE)
+        self.summary = Sentence()
+        self.error = Sentence(error=True)
         self._build()
         self.show_error("")
 
@@ -99,7 +98,7 @@ class DataPanel(QWidget):
         """Ask for a folder and a pattern, even if they were asked for before."""
         self._asked = (folder, pattern)
         self.show_error("")
-        self.summary.setText("Looking at the names…")
+        self.summary.say("Looking at the names…")
         self.wanted.emit(folder, pattern)
 
     def show_survey(self, survey: Survey, stack: Stack) -> None:
@@ -125,7 +124,7 @@ class DataPanel(QWidget):
         )
         self.origin.setStyleSheet(ERROR_STYLE if unknown else "")
         notes = [note for note in survey.notes if "voxel size is unknown" not in note]
-        self.summary.setText("\n".join([survey.summary, *notes]))
+        self.summary.say("\n".join([survey.summary, *notes]))
         line = self.pattern.lineEdit()
         if line is not None:
             line.setCursorPosition(0)
@@ -133,10 +132,9 @@ class DataPanel(QWidget):
 
     def show_error(self, sentence: str) -> None:
         """Say why the data cannot be opened; empty: they can."""
-        self.error.setText(sentence)
-        self.error.setVisible(bool(sentence))
+        self.error.say(sentence)
         if sentence:
-            self.summary.setText("")
+            self.summary.say("")
 
     @qdebounced(timeout=300)
     def _on_folder(self, folder: Path | None) -> None:
@@ -172,9 +170,3 @@ def _length(tooltip: str, name: str) -> QDoubleSpinBox:
     box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     box.setStyleSheet("min-width: 48px; padding: 1px 2px;")
     return box
-
-
-def _text() -> QLabel:
-    label = QLabel()
-    label.setWordWrap(True)
-    return label

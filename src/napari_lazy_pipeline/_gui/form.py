@@ -13,10 +13,10 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QFormLayout, QHBoxLayout, QLabel, QWidget
 
+from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.step import Step, Unit
 
 _AXES = ("z", "y", "x")
-ERROR_STYLE = "color: #ff6b6b;"
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,7 @@ class Field(QWidget):
         for control in self.controls:
             layout.addWidget(control.native)
         self.label = QLabel(_label(info, name))
-        self.error = QLabel()
-        self.error.setStyleSheet(ERROR_STYLE)
-        self.error.setWordWrap(True)
+        self.error = Sentence(error=True)
         self.error.setVisible(False)
         self._explain()
 
@@ -154,8 +152,7 @@ class Field(QWidget):
 
     def show_error(self, sentence: str) -> None:
         """Say what is wrong under the field; empty: nothing is."""
-        self.error.setText(sentence)
-        self.error.setVisible(bool(sentence))
+        self.error.say(sentence)
 
     def _control(self, value: Any) -> Any:
         if _is_path(self._info):

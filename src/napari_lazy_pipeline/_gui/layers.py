@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ class Layers(QObject):
         self._offered: list[Any] = []
         self._awaited: dict[int, tuple[Job, np.ndarray, LazyArray]] = {}
         self._last_t: dict[int, int] = {}
+        self._path: list[int] = []
         self._plane: float | None = None
         session.stack_changed.connect(self._on_stack)
         session.pipeline_changed.connect(self.update)
@@ -294,6 +296,18 @@ class Layers(QObject):
             shown.put(job, volume)
             shown.layer.refresh(extent=False)
         self.shown.emit(job)
+        self._prepare_next(job)
+
+    def _prepare_next(self, job: Job) -> None:
+        """Who has stepped twice in one direction through time, will do so once more."""
+        path = self._path
+        if not path or path[-1] != job.t:
+            self._path = path = [*path, job.t][-3:]
+        steps = {b - a for a, b in pairwise(path)}
+        if len(path) == 3 and steps in ({1}, {-1}):
+            t = job.t + steps.pop()
+            if 0 <= t < job.source.sizes[0]:
+                self.runner.prepare(Job(job.channel, t, job.source))
 
     def _swap(self, ready: dict[int, tuple[Job, np.ndarray]]) -> None:
         """Give layers the data of new steps; everything else about them stays."""

@@ -49,10 +49,21 @@ class Job:
 
 @dataclass(eq=False)
 class _Run:
-    """A job under way; once it was told to stop, nobody can count on it any more."""
+    """A job under way.
+
+    Attributes
+    ----------
+    job
+        What is made.
+    dropped
+        It was told to stop: nobody can count on it any more.
+    ahead
+        Nobody has asked for it yet: it only fills the cache.
+    """
 
     job: Job
     dropped: bool = False
+    ahead: bool = False
 
 
 class Runner(QObject):
@@ -69,8 +80,6 @@ class Runner(QObject):
         A volume cannot be made.
     started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
         A step runs; index -1 is reading the file.
-    idle()
-        Nothing is wanted any more.
     """
 
     delivered = Signal(object, object)
@@ -78,12 +87,12 @@ class Runner(QObject):
     started = Signal(int, int)
     progressed = Signal(int, int, float)
     finished = Signal(int, int, float)
-    idle = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
         self._wanted: dict[int, Job] = {}
+        self._next_up: dict[int, Job] = {}
         self._running: dict[int, _Run] = {}
         self._stopped = False
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="lazy-runner")
@@ -98,23 +107,38 @@ class Runner(QObject):
             run = self._running.get(job.channel)
             if run is not None and not run.dropped and job.same_as(run.job):
                 self._wanted.pop(job.channel, None)
+                run.ahead = False
                 return
+            self._next_up.pop(job.channel, None)
             self._wanted[job.channel] = job
-            if run is None:
-                self._running[job.channel] = _Run(job, dropped=True)
-                self._pool.submit(self._work, job.channel)
+            self._begin(job)
+
+    def prepare(self, job: Job) -> None:
+        """Put a volume in the cache when there is nothing better to do; tell nobody of it."""
+        with self._lock:
+            if not self._stopped:
+                self._next_up[job.channel] = job
+                self._begin(job)
+
+    def _begin(self, job: Job) -> None:
+        """See to it that somebody works on a channel."""
+        if job.channel not in self._running:
+            self._running[job.channel] = _Run(job, dropped=True)
+            self._pool.submit(self._work, job.channel)
 
     def forget(self) -> None:
         """Want nothing any more."""
         with self._lock:
             self._wanted.clear()
+            self._next_up.clear()
             for run in self._running.values():
                 run.dropped = True
 
     @property
     def busy(self) -> bool:
-        """Whether anything is wanted or under way."""
-        return bool(self._running)
+        """Whether anything that somebody asked for is under way."""
+        with self._lock:
+            return bool(self._wanted) or any(not run.ahead for run in self._running.values())
 
     def stop(self) -> None:
         """End; what is under way stops at its next step or iteration."""
@@ -137,22 +161,22 @@ class Runner(QObject):
             except Cancelled:
                 continue
             except LazyPipelineError as error:
-                self._tell(self.failed, job, error)
+                self._tell(run, self.failed, job, error)
             except Exception as error:  # noqa: BLE001
                 # Nobody waits for this thread: what it does not say is never heard.
-                self._tell(self.failed, job, LazyPipelineError(f"{type(error).__name__}: {error}"))
+                failure = LazyPipelineError(f"{type(error).__name__}: {error}")
+                self._tell(run, self.failed, job, failure)
             else:
-                self._tell(self.delivered, job, volume)
-        if not self.busy:
-            self._tell(self.idle)
+                self._tell(run, self.delivered, job, volume)
 
     def _next(self, channel: int) -> _Run | None:
         with self._lock:
-            job = self._wanted.pop(channel, None)
+            ahead = channel not in self._wanted
+            job = (self._next_up if ahead else self._wanted).pop(channel, None)
             if job is None or self._stopped:
                 self._running.pop(channel, None)
                 return None
-            run = self._running[channel] = _Run(job)
+            run = self._running[channel] = _Run(job, ahead=ahead)
             return run
 
     def _watcher(self, run: _Run) -> Watcher:
@@ -160,19 +184,20 @@ class Runner(QObject):
 
         def cancelled() -> bool:
             with self._lock:
-                superseded = channel in self._wanted and monotonic() - begin > GRACE
+                patience = 0.0 if run.ahead else GRACE
+                superseded = channel in self._wanted and monotonic() - begin > patience
                 run.dropped = run.dropped or self._stopped or superseded
                 return run.dropped
 
         return Watcher(
             cancelled=cancelled,
-            started=lambda index: self._tell(self.started, channel, _number(index)),
-            progress=lambda index, done: self._tell(self.progressed, channel, index, done),
-            finished=lambda index, s: self._tell(self.finished, channel, _number(index), s),
+            started=lambda index: self._tell(run, self.started, channel, _number(index)),
+            progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
+            finished=lambda index, s: self._tell(run, self.finished, channel, _number(index), s),
         )
 
-    def _tell(self, signal: object, *arguments: object) -> None:
-        if not self._stopped:
+    def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
+        if not self._stopped and not run.ahead:
             signal.emit(*arguments)  # type: ignore[attr-defined]
 
 

@@ -14,7 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.form import ERROR_STYLE, StepForm
+from napari_lazy_pipeline._gui.form import StepForm
+from napari_lazy_pipeline._gui.text import ERROR_STYLE, Sentence
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Step
 
@@ -48,12 +49,9 @@ class StepCard(QFrame):
         self.switch.toggled.connect(self._on_switch)
         self.time = QLabel()
         self.time.setToolTip("How long the step took for the last volume")
-        self.result = QLabel()
-        self.result.setWordWrap(True)
+        self.result = Sentence()
         self.result.setToolTip("Shape (z, y, x) and voxel size after this step")
-        self.error = QLabel()
-        self.error.setStyleSheet(ERROR_STYLE)
-        self.error.setWordWrap(True)
+        self.error = Sentence(error=True)
         self.bar = QProgressBar()
         self.bar.setMaximumHeight(6)
         self.bar.setTextVisible(False)
@@ -103,8 +101,7 @@ class StepCard(QFrame):
 
     def set_error(self, sentence: str) -> None:
         """Turn the card red and say why; empty: all is well again."""
-        self.error.setText(sentence)
-        self.error.setVisible(bool(sentence))
+        self.error.say(sentence)
         self.switch.setStyleSheet(ERROR_STYLE if sentence else "")
 
     def set_time(self, seconds: float | None) -> None:

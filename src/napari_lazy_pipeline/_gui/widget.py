@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -25,10 +24,10 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.data_panel import DataPanel
-from napari_lazy_pipeline._gui.form import ERROR_STYLE
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
+from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
@@ -91,10 +90,9 @@ class LazyPipelineWidget(QWidget):
         try:
             recipe = Recipe.load(path)
         except RecipeError as error:
-            self.recipe_error.setText(str(error))
-            self.recipe_error.setVisible(True)
+            self.recipe_error.say(str(error))
             return
-        self.recipe_error.setVisible(False)
+        self.recipe_error.say("")
         if self.session.stack is None and recipe.source is not None:
             self._recipe_wanted = recipe
             self.open_folder(recipe.source.folder, recipe.source.pattern)
@@ -107,10 +105,9 @@ class LazyPipelineWidget(QWidget):
         try:
             self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
         except RecipeError as error:
-            self.recipe_error.setText(str(error))
-            self.recipe_error.setVisible(True)
+            self.recipe_error.say(str(error))
         else:
-            self.recipe_error.setVisible(False)
+            self.recipe_error.say("")
             self.status.setText(f"Recipe saved: {path.name}")
 
     @property
@@ -121,11 +118,8 @@ class LazyPipelineWidget(QWidget):
     # ---- building -------------------------------------------------------------------------
 
     def _build(self) -> None:
-        self.status = QLabel("Choose a folder of raw stacks")
-        self.status.setWordWrap(True)
-        self.problems = QLabel()
-        self.problems.setWordWrap(True)
-        self.problems.setStyleSheet(ERROR_STYLE)
+        self.status = Sentence("Choose a folder of raw stacks")
+        self.problems = Sentence(error=True)
         self.problems.setVisible(False)
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -156,16 +150,17 @@ class LazyPipelineWidget(QWidget):
         for name in engine_names():
             self._entries.appendRow(QStandardItem(name))
         self.engine.setModel(self._entries)
-        self.engine_reason = QLabel()
-        self.engine_reason.setWordWrap(True)
+        self.engine_reason = Sentence()
         self.contrast = QPushButton("Set contrast")
         self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
         panel = QWidget()
-        form = QFormLayout(panel)
-        form.setContentsMargins(0, 0, 0, 0)
+        form = QFormLayout()
         form.addRow("Engine", self.engine)
-        form.addRow(self.engine_reason)
-        form.addRow(self.contrast)
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addWidget(self.engine_reason)
+        layout.addWidget(self.contrast)
         return panel
 
     def _save_panel(self) -> QWidget:
@@ -175,9 +170,7 @@ class LazyPipelineWidget(QWidget):
         self.keep_recipe.setToolTip("Write source and steps to a file")
         self.copy = QPushButton("Copy as Python")
         self.copy.setToolTip("Copy a script that gives the same pixels")
-        self.recipe_error = QLabel()
-        self.recipe_error.setWordWrap(True)
-        self.recipe_error.setStyleSheet(ERROR_STYLE)
+        self.recipe_error = Sentence(error=True)
         self.recipe_error.setVisible(False)
         panel = QWidget()
         layout = QVBoxLayout(panel)
@@ -228,6 +221,7 @@ class LazyPipelineWidget(QWidget):
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
             self.session.set_pipeline(default_pipeline(found.angle))
         self._take(found, recipe.source.voxel_size if recipe and recipe.source else None)
+        self._opener.done()
 
     def _take(self, found: Survey, voxel_size: tuple[float, float, float] | None) -> None:
         """Make a folder the data of the session."""
@@ -242,6 +236,7 @@ class LazyPipelineWidget(QWidget):
         self._recipe_wanted = None
         self.data.show_error(str(error))
         self.status.setText("The folder could not be opened")
+        self._opener.done()
 
     # ---- steps ----------------------------------------------------------------------------
 
@@ -340,8 +335,7 @@ class LazyPipelineWidget(QWidget):
                 entry.setEnabled(reason is None)
                 entry.setToolTip(reason or "")
         lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
-        self.engine_reason.setText("\n".join(lines))
-        self.engine_reason.setVisible(bool(lines))
+        self.engine_reason.say("\n".join(lines))
 
     def _on_open_recipe(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
@@ -425,6 +419,11 @@ class _Task(QRunnable):
 class Opener(QObject):
     """Looks at folders and engines in the background; of several folders, the latest wins.
 
+    Attributes
+    ----------
+    busy
+        Whether a folder is being looked at.
+
     Signals
     -------
     opened(Survey), failed(LazyPipelineError)
@@ -443,12 +442,11 @@ class Opener(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._latest = 0
-        self._done = 0
+        self.busy = False
 
-    @property
-    def busy(self) -> bool:
-        """Whether a folder is being looked at."""
-        return self._done < self._latest
+    def done(self) -> None:
+        """The answer has arrived where it was wanted."""
+        self.busy = False
 
     def run(self, function: Any) -> None:
         """Run a function in a thread."""
@@ -459,6 +457,7 @@ class Opener(QObject):
     def open(self, folder: str, pattern: str = "") -> None:
         """Look at a folder; the answer comes as a signal."""
         self._latest += 1
+        self.busy = True
         number = self._latest
         self.run(lambda: self._look(folder, pattern, number))
 
@@ -477,5 +476,4 @@ class Opener(QObject):
             result = LazyPipelineError(f"The folder cannot be opened: {error}", folder)
             signal = self.failed
         if number == self._latest:
-            self._done = number
             signal.emit(result)

@@ -477,14 +477,20 @@ class Layers(QObject):
     @contextmanager
     def _still(self, restore: bool = True) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same plane and time."""
-        point = tuple(self.viewer.dims.point) if self.viewer.dims.ndim >= 4 else None
+        dims = self.viewer.dims
+        point = tuple(dims.point) if dims.ndim >= 4 else None
+        ranges = tuple(dims.range)
         self._swapping = True
         try:
-            yield
-            if restore and point is not None and self._shown:
-                self._return_to(point)
+            # The sliders are laid out anew for each change: once, at the end, is enough.
+            with dims.events.range.blocker():
+                yield
+                if restore and point is not None and self._shown:
+                    self._return_to(point)
         finally:
             self._swapping = False
+            if tuple(dims.range) != ranges:
+                dims.events.range(value=dims.range)
 
     def _return_to(self, point: tuple[float, ...]) -> None:
         dims = self.viewer.dims

@@ -208,7 +208,7 @@ class LazyPipelineWidget(QWidget):
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
-            self._opener.run(warm_up)
+            self.runner.run(warm_up)
             self._opener.run(self._opener.look_at_engines)
 
     # ---- data -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -333,11 +333,7 @@ class Layers(QObject):
 
     def _set_data(self, channel: int, shown: Shown, source: PipelineSource) -> None:
         layer, shown.source = shown.layer, source
-        layer.data = self._array(channel, source)
-        for what, value in self._placed(source).items():
-            # Each of these draws the layer anew; one that is hidden needs it to notice its size.
-            if not layer.visible or tuple(getattr(layer, what)) != value:
-                setattr(layer, what, value)
+        replace_data(layer, self._array(channel, source), self._placed(source))
         name = self._name(channel, source)
         if layer.name == shown.auto_name != name:
             layer.name = name
@@ -501,6 +497,27 @@ class Layers(QObject):
             last = first + layer.data.shape[_Z] - 1
             height = float(np.clip(self._plane, first, last)) * float(layer.scale[_Z])
         dims.set_point((dims.ndim + _T, dims.ndim + _Z), (point[_T], height))
+
+
+def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
+    """Give a layer other data in another place, drawing it once instead of for each change.
+
+    A layer that is hidden is not drawn; nobody needs to know that it was, for a moment.
+    """
+    events, visible = layer.events, layer.visible
+    moved = [what for what, value in place.items() if tuple(getattr(layer, what)) != value]
+    with ExitStack() as quiet:
+        for what in ("visible", "data", "scale", "translate"):
+            quiet.enter_context(getattr(events, what).blocker())
+        layer.visible = False
+        layer.data = data
+        # A hidden layer notices its new size only when it is moved.
+        for what in moved or ["scale"]:
+            setattr(layer, what, place[what])
+        layer.visible = visible
+    events.data(value=data)
+    for what in moved:
+        getattr(events, what)()
 
 
 def _stand_in(volume: np.ndarray | None, shown: Shown | None, source: PipelineSource) -> np.ndarray:

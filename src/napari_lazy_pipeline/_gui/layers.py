@@ -52,8 +52,15 @@ class Shown:
     failed: Job | None = None
     auto_name: str = ""
 
+    def _first_contrast(self, volume: np.ndarray) -> None:
+        """Set the contrast after a blank, unless the person did."""
+        if tuple(self.layer.contrast_limits) == contrast_limits(self.picture):
+            self.layer.contrast_limits = contrast_limits(volume)
+
     def put(self, job: Job, volume: np.ndarray) -> None:
         """Note what is on screen now."""
+        if not _has_content(self.picture) and _has_content(volume):
+            self._first_contrast(volume)
         self.picture, self.t, self.failed = volume, job.t, None
         self.identity = job.source.identity(job.t, job.channel)
 
@@ -527,6 +534,12 @@ def _stand_in(volume: np.ndarray | None, shown: Shown | None, source: PipelineSo
     if shown is not None and shown.picture.shape == source.spec.shape:
         return shown.picture
     return np.zeros(source.spec.shape, source.spec.dtype)
+
+
+def _has_content(volume: np.ndarray) -> bool:
+    """Whether a volume is more than a stand-in for one that could not be had."""
+    sample = volume[volume.shape[0] // 2]
+    return bool(np.nanmax(sample, initial=0) > 0)
 
 
 def contrast_limits(volume: np.ndarray) -> tuple[float, float]:

@@ -28,7 +28,7 @@ from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
-from napari_lazy_pipeline.engines import engine_names, get_engine
+from napari_lazy_pipeline.engines import engine_names, get_engine, notices
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
@@ -204,6 +204,9 @@ class LazyPipelineWidget(QWidget):
         self.runner.progressed.connect(self._on_progressed)
         self.runner.finished.connect(self._on_finished)
         self.destroyed.connect(self.runner.stop)
+        # Problems are met in other threads: a signal brings them here.
+        self._tell_problem = self._opener.problem.emit
+        notices.listen(self._tell_problem)
 
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""
@@ -229,7 +232,7 @@ class LazyPipelineWidget(QWidget):
         self.session.show(found, voxel_size)
         assert self.session.stack is not None
         self.data.show_survey(found, self.session.stack)
-        self.session.stack.source.problems.listen(self._opener.problem.emit)
+        self.session.stack.source.problems.listen(self._tell_problem)
         self._show_problems()
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
@@ -294,7 +297,7 @@ class LazyPipelineWidget(QWidget):
     def _show_problems(self, *_: object) -> None:
         """List the problems; the newest in full."""
         stack = self.session.stack
-        problems = list(stack.source.problems) if stack else []
+        problems = [*notices, *(stack.source.problems if stack else ())]
         self.problems.setVisible(bool(problems))
         if problems:
             last = problems[-1]
@@ -362,6 +365,7 @@ class LazyPipelineWidget(QWidget):
             self.open_docks.discard(self)
             self.layers.close()
             self.steps.close_session()
+            notices.unlisten(self._tell_problem)
             self.runner.stop()
 
     def closeEvent(self, event: Any) -> None:

@@ -7,11 +7,13 @@ import os
 import threading
 import warnings
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError, FolderError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
@@ -19,6 +21,7 @@ from napari_lazy_pipeline.readers import FileInfo, Reader, os_problem, reader_fo
 from napari_lazy_pipeline.stack import VolumeSpec
 
 _TRIES = 5
+AWAY = "away"
 
 
 class BadFileWarning(UserWarning):
@@ -55,6 +58,8 @@ class FileSource:
 
     Attributes
     ----------
+    judge
+        Tells whole files from those that are still being written.
     problems
         What went wrong with single files.
     """
@@ -72,6 +77,7 @@ class FileSource:
         self._spec = spec or VolumeSpec(info.shape, info.dtype)
         self._token = ""
         self._count = _Count()
+        self.judge = Judge(folder, reader, info)
         self.problems = ProblemLog()
 
     @classmethod
@@ -111,6 +117,16 @@ class FileSource:
     def pattern(self) -> str:
         """The pattern that gave the files their places."""
         return self._pattern
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the files."""
+        return self._names
+
+    @property
+    def table(self) -> NDArray[np.int32]:
+        """Index into ``names``, (t, c); -1 where there is no file."""
+        return self._table
 
     @property
     def info(self) -> FileInfo:
@@ -161,25 +177,44 @@ class FileSource:
         other.__dict__.update(self.__dict__, _spec=spec)
         return other
 
+    def with_layout(self, layout: Layout) -> FileSource:
+        """Return other files of the same folder and shape; problems and count are shared."""
+        other = object.__new__(type(self))
+        places = {"_names": layout.names, "_table": layout.table, "_token": ""}
+        other.__dict__.update(self.__dict__, **places)
+        return other
+
+    def time_points(self) -> dict[str, int]:
+        """Time point of each file, by its name."""
+        times, channels = np.nonzero(self._table >= 0)
+        indices = self._table[times, channels].tolist()
+        names = (self._names[index] for index in indices)
+        return dict(zip(names, times.tolist(), strict=True))
+
     def path(self, t: int, c: int) -> str | None:
         """Path of the file of a volume; None if it is missing."""
         index = int(self._table[t, c])
         return os.path.join(self._folder, self._names[index]) if index >= 0 else None
 
     def identity(self, t: int, c: int) -> Hashable:
-        """Path, size [byte] and time of change [ns] of the file, as it is now."""
+        """Path, size [byte] and time of change [ns] of the file, as it is now.
+
+        If there is no file, it says so instead; `AWAY` if even the folder is not there.
+        """
         path = self.path(t, c)
         if path is None:
             return ("missing", int(t), int(c))
         try:
             return (path, *_stamp(path))
         except FileError:
-            return ("vanished", path)
+            # One file that is gone was deleted; if all are, the share is away and comes back.
+            return ("vanished" if os.path.isdir(self._folder) else AWAY, path)
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Read one volume (z, y, x).
 
-        A file that changes under the hand is read once more.
+        A file that changes under the hand, or that the system fails to hand out, is read once
+        more.
 
         Raises
         ------
@@ -192,17 +227,22 @@ class FileSource:
         self._count.add()
         before = _stamp(path)
         try:
-            volume = self._reader.read(path, self._info)
-        except FileError:
-            if _stamp(path) == before:
+            volume = self._whole(path)
+        except FileError as error:
+            if _stamp(path) == before and not isinstance(error.__cause__, OSError):
                 raise
         else:
             if _stamp(path) == before:
                 return volume
         before = _stamp(path)
-        volume = self._reader.read(path, self._info)
+        volume = self._whole(path)
         if _stamp(path) != before:
             raise FileError("The file is being written", path, "Wait until it is complete")
+        return volume
+
+    def _whole(self, path: str) -> np.ndarray:
+        volume = self._reader.read(path, self._info)
+        self.judge.check(volume, path)
         return volume
 
     def __call__(self, t: int, c: int) -> np.ndarray:

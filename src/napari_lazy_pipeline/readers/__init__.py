@@ -46,6 +46,8 @@ class FileInfo:
         empty if planes have to be decoded.
     byteorder
         ``"<"`` or ``">"``: how the pixels lie in the file.
+    last_plane
+        Position of the first pixel of the last plane [byte] if it lies plain; else -1.
     """
 
     name: str
@@ -60,6 +62,7 @@ class FileInfo:
     landmarks: tuple[tuple[int, bytes], ...] = ()
     page: tuple[int, ...] = ()
     byteorder: str = "<"
+    last_plane: int = -1
 
 
 @runtime_checkable

@@ -87,10 +87,11 @@ class TiffReader:
                 offset, page = _places(tif, directories, shape, dtype)
                 order = tif.byteorder
             marks = _landmarks(file, directories[0], offset)
+            last = _last_plane(directories, shape, dtype, offset, page)
         return FileInfo(
             os.path.basename(path), shape, dtype.name, size, said.voxel_size,
             said.source if said.voxel_size else "", said.time_interval, said.notes,
-            offset, marks, page, order,
+            offset, marks, page, order, last,
         )  # fmt: skip
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
@@ -208,6 +209,15 @@ def _starts(directories: list[Directory], shape: Shape, page: tuple[int, ...]) -
     starts = [one.tags.get(OFFSETS, 0) for one in directories]
     alike = all(one.page == page for one in directories)
     return starts if alike and len(starts) == shape[0] and min(starts) > 0 else []
+
+
+def _last_plane(
+    directories: list[Directory], shape: Shape, dtype: np.dtype, offset: int, page: tuple[int, ...]
+) -> int:
+    """Where the last plane starts, if it lies plain; else -1."""
+    if offset >= 0:
+        return offset + (shape[0] - 1) * shape[1] * shape[2] * dtype.itemsize
+    return directories[-1].tags[OFFSETS] if page else -1
 
 
 def _landmarks(file: BinaryIO, first: Directory, offset: int) -> tuple[tuple[int, bytes], ...]:

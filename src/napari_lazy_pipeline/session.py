@@ -156,6 +156,19 @@ class Session:
             self.engine = name
             self.engine_changed.emit(name)
 
+    @property
+    def raw(self) -> RememberedSource:
+        """Makes the raw volumes.
+
+        Raises
+        ------
+        RuntimeError
+            If no stack is open.
+        """
+        if self._raw is None:
+            raise RuntimeError("no stack is open")
+        return self._raw
+
     def source(self) -> PipelineSource:
         """Make the processed volumes, through the cache; failures leave blanks.
 
@@ -164,10 +177,8 @@ class Session:
         StepError
             If a step does not fit the volumes.
         """
-        if self._raw is None:
-            raise RuntimeError("no stack is open")
         return PipelineSource(
-            self._raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+            self.raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
         )
 
     def recipe(self) -> Recipe:

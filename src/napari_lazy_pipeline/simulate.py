@@ -143,6 +143,8 @@ def run(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Write a folder at a rate [volumes/s], or as quickly as can be if that is slower."""
+    if not rate > 0:
+        raise LazyPipelineError("The rate has to be above 0 volumes/s")
     begin = clock()
     for parts, written in enumerate(simulation.steps(), start=1):
         tell(written)
@@ -214,7 +216,7 @@ def _by_tifffile(kind: str = "", **options: Any) -> Callable[[np.ndarray], Write
 
         buffer = io.BytesIO()
         with tifffile.TiffWriter(buffer, imagej=kind == "imagej", ome=kind == "ome") as tif:
-            tif.write(volume, **options)
+            tif.write(volume, photometric="minisblack", **options)
         return [(0, buffer.getvalue())]
 
     return write
@@ -227,7 +229,9 @@ def _labview(volume: np.ndarray) -> Writes:
     buffer = io.BytesIO()
     with tifffile.TiffWriter(buffer) as tif:
         for plane in volume:
-            tif.write(plane, contiguous=False, metadata=None, software=False)
+            tif.write(
+                plane, contiguous=False, metadata=None, software=False, photometric="minisblack"
+            )
     return [(0, buffer.getvalue())]
 
 

@@ -264,6 +264,8 @@ def _native(volume: np.ndarray) -> np.ndarray:
 
 def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
     """Let tifffile read the pixels, once the header agrees with ``info``."""
+    # tifffile follows planes that refer to each other in a circle without end.
+    walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
         said = replace(metadata(tif), planes=0)

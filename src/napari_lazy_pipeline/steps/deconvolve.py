@@ -159,8 +159,10 @@ def _light(volume: np.ndarray, background: float) -> float:
     """Sum of all counts above the background; what is not finite counts as background."""
     total = 0.0
     for plane in volume:
-        numbers = plane[np.abs(plane) < LARGEST] if plane.dtype.kind == "f" else plane
-        above = np.maximum(numbers, np.asarray(background, np.float32))
+        if plane.dtype.kind == "f":
+            plane = plane.astype(np.promote_types(plane.dtype, np.float32), copy=False)
+            plane = plane[np.abs(plane) < LARGEST]
+        above = np.maximum(plane, np.asarray(background, np.float32))
         total += float(above.sum(dtype=np.float64)) - background * above.size
     return total
 

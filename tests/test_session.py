@@ -13,6 +13,8 @@ from napari_lazy_pipeline.session import Session, default_pipeline
 from napari_lazy_pipeline.step import step_types
 from napari_lazy_pipeline.steps import Crop, Deskew
 
+DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
+
 
 def test_it_starts_with_every_step_off() -> None:
     steps = default_pipeline().steps
@@ -28,9 +30,9 @@ def test_a_known_angle_switches_deskewing_on() -> None:
 def test_an_edit_raises_one_signal_and_an_equal_value_none() -> None:
     session, heard = Session(), Mock()
     session.pipeline_changed.connect(heard, check_nargs=False)
-    edited = session.pipeline.steps[1].replace(angle=33)
-    session.replace_step(1, edited)
-    session.replace_step(1, edited)
+    edited = session.pipeline.steps[DESKEW].replace(angle=33)
+    session.replace_step(DESKEW, edited)
+    session.replace_step(DESKEW, edited)
     heard.assert_called_once_with(session.pipeline)
 
 
@@ -38,7 +40,7 @@ def test_undo_and_redo() -> None:
     session = Session()
     start = session.pipeline
     for angle in range(30, 40):
-        session.replace_step(1, session.pipeline.steps[1].replace(angle=angle))
+        session.replace_step(DESKEW, session.pipeline.steps[DESKEW].replace(angle=angle))
     last = session.pipeline
     for _ in range(10):
         session.undo()
@@ -76,7 +78,7 @@ def test_a_recipe_round_trips_through_a_session(raw_folder: Path, tmp_path: Path
 
     session = Session()
     session.open(raw_folder)
-    session.replace_step(1, Deskew(angle=40))
+    session.replace_step(DESKEW, Deskew(angle=40))
     session.recipe().save(tmp_path / "r.yaml")
     other = Session()
     other.load(Recipe.load(tmp_path / "r.yaml"))

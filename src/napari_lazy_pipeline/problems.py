@@ -53,6 +53,11 @@ class ProblemLog:
         with self._lock:
             self._listeners.append(listener)
 
+    def unlisten(self, listener: Callable[[Problem], None]) -> None:
+        """Call ``listener`` no more."""
+        with self._lock:
+            self._listeners.remove(listener)
+
     def clear(self) -> None:
         """Forget all problems, so that they are reported again."""
         with self._lock:

@@ -7,6 +7,7 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
@@ -113,8 +114,11 @@ class Session:
         return bool(self._future)
 
     def set_engine(self, name: str) -> None:
-        """Choose where to compute."""
+        """Choose where to compute; an engine that failed before is given another chance."""
         if name != self.engine:
+            fallback = getattr(get_engine(name), "fallback", None)
+            if fallback is not None:
+                fallback.forget()
             self.engine = name
             self.engine_changed.emit(name)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -52,8 +52,15 @@ class Shown:
     failed: Job | None = None
     auto_name: str = ""
 
+    def _first_contrast(self, volume: np.ndarray) -> None:
+        """Set the contrast after a blank, unless the person did."""
+        if tuple(self.layer.contrast_limits) == contrast_limits(self.picture):
+            self.layer.contrast_limits = contrast_limits(volume)
+
     def put(self, job: Job, volume: np.ndarray) -> None:
         """Note what is on screen now."""
+        if not _has_content(self.picture) and _has_content(volume):
+            self._first_contrast(volume)
         self.picture, self.t, self.failed = volume, job.t, None
         self.identity = job.source.identity(job.t, job.channel)
 
@@ -333,11 +340,7 @@ class Layers(QObject):
 
     def _set_data(self, channel: int, shown: Shown, source: PipelineSource) -> None:
         layer, shown.source = shown.layer, source
-        layer.data = self._array(channel, source)
-        for what, value in self._placed(source).items():
-            # Each of these draws the layer anew; one that is hidden needs it to notice its size.
-            if not layer.visible or tuple(getattr(layer, what)) != value:
-                setattr(layer, what, value)
+        replace_data(layer, self._array(channel, source), self._placed(source))
         name = self._name(channel, source)
         if layer.name == shown.auto_name != name:
             layer.name = name
@@ -477,14 +480,20 @@ class Layers(QObject):
     @contextmanager
     def _still(self, restore: bool = True) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same plane and time."""
-        point = tuple(self.viewer.dims.point) if self.viewer.dims.ndim >= 4 else None
+        dims = self.viewer.dims
+        point = tuple(dims.point) if dims.ndim >= 4 else None
+        ranges = tuple(dims.range)
         self._swapping = True
         try:
-            yield
-            if restore and point is not None and self._shown:
-                self._return_to(point)
+            # The sliders are laid out anew for each change: once, at the end, is enough.
+            with dims.events.range.blocker():
+                yield
+                if restore and point is not None and self._shown:
+                    self._return_to(point)
         finally:
             self._swapping = False
+            if tuple(dims.range) != ranges:
+                dims.events.range(value=dims.range)
 
     def _return_to(self, point: tuple[float, ...]) -> None:
         dims = self.viewer.dims
@@ -497,6 +506,27 @@ class Layers(QObject):
         dims.set_point((dims.ndim + _T, dims.ndim + _Z), (point[_T], height))
 
 
+def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
+    """Give a layer other data in another place, drawing it once instead of for each change.
+
+    A layer that is hidden is not drawn; nobody needs to know that it was, for a moment.
+    """
+    events, visible = layer.events, layer.visible
+    moved = [what for what, value in place.items() if tuple(getattr(layer, what)) != value]
+    with ExitStack() as quiet:
+        for what in ("visible", "data", "scale", "translate"):
+            quiet.enter_context(getattr(events, what).blocker())
+        layer.visible = False
+        layer.data = data
+        # A hidden layer notices its new size only when it is moved.
+        for what in moved or ["scale"]:
+            setattr(layer, what, place[what])
+        layer.visible = visible
+    events.data(value=data)
+    for what in moved:
+        getattr(events, what)()
+
+
 def _stand_in(volume: np.ndarray | None, shown: Shown | None, source: PipelineSource) -> np.ndarray:
     """The volume; if it is not there, the last picture; if that does not fit, zeros."""
     if volume is not None:
@@ -504,6 +534,12 @@ def _stand_in(volume: np.ndarray | None, shown: Shown | None, source: PipelineSo
     if shown is not None and shown.picture.shape == source.spec.shape:
         return shown.picture
     return np.zeros(source.spec.shape, source.spec.dtype)
+
+
+def _has_content(volume: np.ndarray) -> bool:
+    """Whether a volume is more than a stand-in for one that could not be had."""
+    sample = volume[volume.shape[0] // 2]
+    return bool(np.nanmax(sample, initial=0) > 0)
 
 
 def contrast_limits(volume: np.ndarray) -> tuple[float, float]:

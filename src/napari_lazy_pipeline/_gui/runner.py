@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
@@ -95,7 +98,15 @@ class Runner(QObject):
         self._next_up: dict[int, Job] = {}
         self._running: dict[int, _Run] = {}
         self._stopped = False
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="lazy-runner")
+        self._pool = ThreadPoolExecutor(
+            2, thread_name_prefix="lazy-runner", initializer=_yield_to_window
+        )
+
+    def run(self, function: Callable[[], object]) -> None:
+        """Run a function in one of the threads."""
+        with self._lock:
+            if not self._stopped:
+                self._pool.submit(function)
 
     def want(self, job: Job) -> None:
         """Ask for a volume; forget what was wanted of its channel before."""
@@ -199,6 +210,16 @@ class Runner(QObject):
     def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
         if not self._stopped and not run.ahead:
             signal.emit(*arguments)  # type: ignore[attr-defined]
+
+
+def _yield_to_window() -> None:
+    """Let the thread of the window go first where both want a CPU.
+
+    Threads started from this one, those of an engine, inherit it. Only Linux has a priority for
+    each thread that needs no library.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def refresh(job: Job) -> None:

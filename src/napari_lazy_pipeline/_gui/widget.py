@@ -28,7 +28,8 @@ from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
-from napari_lazy_pipeline.engines import engine_names, get_engine
+from napari_lazy_pipeline.engines import engine_names, get_engine, notices
+from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
@@ -65,6 +66,7 @@ class LazyPipelineWidget(QWidget):
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
+        self._engines_missing: dict[str, str | None] = {}
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
         self._closed = False
@@ -92,7 +94,10 @@ class LazyPipelineWidget(QWidget):
         except RecipeError as error:
             self.recipe_error.say(str(error))
             return
-        self.recipe_error.say("")
+        reason = self._engines_missing.get(recipe.engine)
+        if reason:
+            recipe = recipe.model_copy(update={"engine": "cpu"})
+        self.recipe_error.say(f"{reason}. The CPU is used instead" if reason else "")
         if self.session.stack is None and recipe.source is not None:
             self._recipe_wanted = recipe
             self.open_folder(recipe.source.folder, recipe.source.pattern)
@@ -204,11 +209,14 @@ class LazyPipelineWidget(QWidget):
         self.runner.progressed.connect(self._on_progressed)
         self.runner.finished.connect(self._on_finished)
         self.destroyed.connect(self.runner.stop)
+        # Problems are met in other threads: a signal brings them here.
+        self._tell_problem = self._opener.problem.emit
+        notices.listen(self._tell_problem)
 
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
-            self._opener.run(warm_up)
+            self.runner.run(warm_up)
             self._opener.run(self._opener.look_at_engines)
 
     # ---- data -----------------------------------------------------------------------------
@@ -229,7 +237,7 @@ class LazyPipelineWidget(QWidget):
         self.session.show(found, voxel_size)
         assert self.session.stack is not None
         self.data.show_survey(found, self.session.stack)
-        self.session.stack.source.problems.listen(self._opener.problem.emit)
+        self.session.stack.source.problems.listen(self._tell_problem)
         self._show_problems()
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
@@ -294,7 +302,7 @@ class LazyPipelineWidget(QWidget):
     def _show_problems(self, *_: object) -> None:
         """List the problems; the newest in full."""
         stack = self.session.stack
-        problems = list(stack.source.problems) if stack else []
+        problems = [*notices, *(stack.source.problems if stack else ())]
         self.problems.setVisible(bool(problems))
         if problems:
             last = problems[-1]
@@ -317,10 +325,8 @@ class LazyPipelineWidget(QWidget):
     # ---- view and save --------------------------------------------------------------------
 
     def _on_engine(self, name: str) -> None:
-        reason = get_engine(name).unavailable()
-        if reason:
-            self.engine_reason.setText(f"{name}: {reason} Using the CPU.")
-            self.engine.setCurrentText("cpu")
+        if self._engines_missing.get(name):
+            self.engine.setCurrentText(self.session.engine)
         else:
             self.session.set_engine(name)
 
@@ -329,11 +335,12 @@ class LazyPipelineWidget(QWidget):
 
     def _on_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey what cannot be used here, and say why."""
+        self._engines_missing = reasons
         for name, reason in reasons.items():
             entry = self._entries.item(self.engine.findText(name))
             if entry is not None:
                 entry.setEnabled(reason is None)
-                entry.setToolTip(reason or "")
+                entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
         lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         self.engine_reason.say("\n".join(lines))
 
@@ -362,6 +369,7 @@ class LazyPipelineWidget(QWidget):
             self.open_docks.discard(self)
             self.layers.close()
             self.steps.close_session()
+            notices.unlisten(self._tell_problem)
             self.runner.stop()
 
     def closeEvent(self, event: Any) -> None:

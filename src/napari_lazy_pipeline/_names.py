@@ -167,7 +167,7 @@ def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
 def _segment(column: tuple[str, ...], before: str) -> list[str | Slot]:
     """Cut what stands between two breaks, in all names; ``before`` stands in front."""
     if column[0].endswith(_JOINT):
-        return [Slot(tuple(map(_apart, column)), "p" if before == "MMStack" else "tile")]
+        return [Slot(tuple(map(_apart, column)), "pos" if before == "MMStack" else "tile")]
     cut = [_RUN.split(value) for value in column]
     if len({tuple(runs[::2]) for runs in cut}) > 1:
         return _words(column)
@@ -192,7 +192,9 @@ def _words(column: tuple[str, ...]) -> list[str | Slot]:
 
 
 def _micromanager(group: Group) -> None:
-    """Label the counters of Micro-Manager 1.4, ``img_000000000_GFP_000``: time and plane."""
-    slots = group.slots
+    """Label what Micro-Manager 1.4 counts, ``img_000000000_GFP_000``: time, channel, plane."""
+    slots = [slot for slot in group.slots if slot.label not in ("pos", "position")]
     if len(slots) > 1 and slots[0].label == "img" and len(slots[0].values[0]) == 9:
         slots[0].label, slots[-1].label = "time", "z" if slots[-1].numeric else ""
+        if len(slots) == 3:
+            slots[1].label = "channel"

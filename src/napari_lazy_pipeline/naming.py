@@ -12,6 +12,7 @@ from napari_lazy_pipeline._names import CAMERA, TIFF, Group, Slot, count, groups
 
 _TIME = ("t", "time", "timepoint", "tp", "tm", "tl", "stack", "frame", "iter", "timelapse")
 _CHANNEL = ("c", "ch", "chn", "channel", "chan", "w")
+_WORDED = ("channel",)
 _PLANE = ("z", "slice", "plane")
 _SHORT = ("p", "s", "m")
 _PLACE = (*_SHORT, "pos", "position", "series", "tile", "xy", "scene", "site", "spc", "spm", "view")
@@ -20,7 +21,7 @@ _CERTAIN = {"t", "time", "timepoint", "tp", "tm", "stack", "c", "ch", "chn", "ch
 _DYE = re.compile(
     r"e?(gfp|yfp|cfp|rfp|bfp)|mcherry|m?scarlet\w*|tdtomato|dapi|hoechst|fitc|tritc|cy[2357]|"
     r"(af|alexa|atto|sir|jf|bodipy)-?\d+|(cam)?[ab]|bf|brightfield|red|green|blue|farred|"
-    r"w\d+.*|\d{3}(nm)?|ex\d{3}.*",
+    r"w\d+.*|[3-9]\d{2}(nm)?|ex\d{3}.*",
     re.IGNORECASE,
 )
 _FEW = 12
@@ -116,6 +117,8 @@ class _Reading:
     def write(self, fixed: dict[Slot, str]) -> str:
         """Write the pattern, with some slots as text."""
         names = {slot: name for slot, name in self._named() if slot}
+        # Of several wavelengths in a name the last is that of the file.
+        wave = next((s for s in reversed(self.group.slots) if s.suffix == "nm" and s.numeric), None)
         used, texts = {"t", "c", "z", "p", "tile"}, []
         for part in self.group.parts:
             if isinstance(part, str):
@@ -123,7 +126,8 @@ class _Reading:
             elif part in names:
                 texts.append(f"{{{names[part]}}}")
             else:
-                texts.append(_literal(fixed[part]) if part in fixed else _field(part, used))
+                text = fixed.get(part) or _field(part, used, part is wave)
+                texts.append(_literal(text) if part in fixed else text)
         return _shorten("".join(texts), not fixed, self.only)
 
     def _named(self) -> list[tuple[Slot | None, str]]:
@@ -193,9 +197,10 @@ def _channel(slots: list[Slot], time: Slot | None) -> tuple[Slot | None, bool]:
         slot
         for slot in free
         if slot.varies and slot.count <= _FEW and not (time and slot.follows(time))
+        if slot.label not in (*_PLANE, *_PLACE)
     ]
     tests: tuple[Callable[[Slot], bool], ...] = (
-        lambda slot: slot.numeric and slot.label in _CHANNEL,
+        lambda slot: slot.label in (_CHANNEL if slot.numeric else _WORDED),
         lambda slot: slot.numeric and (slot.suffix == "nm" or _waves(slot)),
         lambda slot: slot.label in CAMERA,
         lambda slot: all(_DYE.fullmatch(value) for value in slot.values),
@@ -223,11 +228,10 @@ def _literal(text: str) -> str:
     return re.sub(r"[{}\\]", "?", text)
 
 
-def _field(slot: Slot, used: set[str]) -> str:
-    """Write a slot that is neither time nor channel."""
+def _field(slot: Slot, used: set[str], wave: bool) -> str:
+    """Write a slot that gives no file its place."""
     if slot.clock:
         return "*"
-    wave = slot.suffix == "nm" and slot.numeric and "wave" not in used
     if not (slot.varies or wave):
         return _literal(slot.values[0])
     base = "wave" if wave else slot.label or ("n" if slot.numeric else "name")

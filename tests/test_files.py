@@ -179,7 +179,7 @@ def test_a_file_that_never_rests_is_blank(folder: Path, monkeypatch: pytest.Monk
 
 def test_bad_first_files_are_passed_over_and_listed(folder: Path) -> None:
     (folder / "s0_c0.tif").write_bytes(b"")
-    tifffile.imwrite(folder / "s0_c1.tif", np.ones((2, 3, 2, 4, 4), np.uint16), imagej=True)
+    tifffile.imwrite(folder / "s0_c1.tif", np.ones((4, 4, 3), np.uint8), photometric="rgb")
     source = source_of(folder)
     assert source.info.name == "s1_c0.tif"
     assert [Path(problem.where).name for problem in source.problems] == ["s0_c0.tif", "s0_c1.tif"]

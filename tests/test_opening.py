@@ -171,14 +171,22 @@ def test_what_a_sample_of_names_does_not_show_is_found(tmp_path: Path) -> None:
     assert (found.sizes, found.unmatched) == ((2500, 1), 1)
 
 
-def test_one_plane_a_file_opens_as_a_glob_and_says_so(tmp_path: Path) -> None:
+def test_one_plane_a_file_opens_as_volumes_and_reads_its_planes_only(
+    tmp_path: Path, opened: list[str]
+) -> None:
     for t in range(2):
         for z in range(3):
-            tifffile.imwrite(tmp_path / f"a_t{t}_z{z}.tif", np.zeros(SHAPE[1:], np.uint16))
+            plane = np.full(SHAPE[1:], 10 * t + z, np.uint16)
+            tifffile.imwrite(tmp_path / f"a_t{t}_z{z}.tif", plane)
+    opened.clear()
     found = survey(tmp_path)
-    assert (found.pattern, found.sizes, found.shape) == ("*.tif", (6, 1), (1, 4, 5))
-    assert found.proposals[0].pattern == "a_t{t}_z{z}.tif"
-    assert any("doubt" in note for note in found.notes)
+    assert opened == ["a_t0_z0.tif"]
+    assert (found.pattern, found.sizes, found.shape) == ("a_t{t}_z{z}.tif", (2, 1), (3, 4, 5))
+    assert found.proposals[0].sure and not any("doubt" in note for note in found.notes)
+    volume = found.stack().volume(1, 0)
+    assert volume[:, 0, 0].tolist() == [10, 11, 12]
+    assert opened[1:] == ["a_t1_z0.tif", "a_t1_z1.tif", "a_t1_z2.tif"]
+    assert found.source.reads == 3
 
 
 class TestVoxelSize:
@@ -234,6 +242,7 @@ class TestVoxelSize:
         assert found.voxel_size == (0.3, 0.1, 0.1)
         assert found.notes == (
             "a_Settings.txt says 0.4 x 0.104 x 0.104 um (z, y, x), but ImageJ is believed",
+            "a_Settings.txt says 61 planes, the files have 6 planes",
         )
 
     def test_settings_without_content_say_nothing(self) -> None:
@@ -302,7 +311,11 @@ class TestFolders:
     def test_a_hyperstack(self, tmp_path: Path) -> None:
         data = np.zeros((2, 3, 2, 4, 5), np.uint16)
         tifffile.imwrite(tmp_path / "a.tif", data, imagej=True)
-        with pytest.raises(FolderError, match="2 time points x 2 channels"):
+        assert open_stack(tmp_path).shape == (2, 2, 3, 4, 5)
+
+    def test_a_colour_picture(self, tmp_path: Path) -> None:
+        tifffile.imwrite(tmp_path / "a.tif", np.zeros((4, 5, 3), np.uint8), photometric="rgb")
+        with pytest.raises(FolderError, match="no grey volumes"):
             open_stack(tmp_path)
 
     def test_forbidden(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,7 +156,7 @@ REAL: dict[str, tuple[list[str], str, bool, tuple[int, int], tuple[str, ...]]] =
                      False, (5, 3), ("ch0", "ch1", "ch2")),
     "two cells": (grid("cell{c}_{t:03d}.tif", ("A", "B")), "{c}_{t}.tif", False, (4, 2),
                   ("cellA", "cellB")),
-    "positions": (grid("pos{p}_t{t}.tif", (0,), p=2), "pos0_t{t}.tif", False, (4, 1), ("ch0",)),
+    "positions": (grid("pos{p}_t{t}.tif", (0,), p=2), "pos{p}_t{t}.tif", True, (4, 1), ("ch0",)),
     "angles": (grid("t{t}_angle{c}.tif", (0, 90)), "t{t}_angle{c}.tif", False, (4, 2),
                ("ch0", "ch90")),
     "no order": (["foo.tif", "bar.tif", "baz7.tif"], "*.tif", False, (3, 1), ("ch0",)),
@@ -194,10 +194,13 @@ def test_doubt_brings_several_proposals() -> None:
 def test_one_plane_a_file_is_recognised() -> None:
     names = grid("img_channel{c:03d}_time{t:03d}_z{z:03d}.tif", z=3)
     first = propose_patterns(names)[0]
-    assert first.pattern == "img_channel{c}_time{t}_z{z}.tif"
-    assert "one plane a file" in first.summary and not first.sure
-    with pytest.raises(PatternError, match="join the planes"):
-        arrange(names, compile_pattern(first.pattern))
+    assert (first.pattern, first.sure) == ("img_channel{c}_time{t}_z{z}.tif", True)
+    assert "plane from 'z'" in first.summary
+    layout = arrange(names, compile_pattern(first.pattern))
+    assert layout.table.shape == (4, 2, 3)
+    for t, c, z in itertools.product(range(4), range(2), range(3)):
+        expected = f"img_channel{c:03d}_time{t:03d}_z{z:03d}.tif"
+        assert layout.names[layout.table[t, c, z]] == expected
 
 
 def test_no_image_no_proposal() -> None:
@@ -210,8 +213,11 @@ def test_no_image_no_proposal() -> None:
     [
         ("", "empty"),
         ("  ", "empty"),
-        ("a/{t}.tif", "one folder"),
-        ("a\\{t}.tif", "one folder"),
+        ("/a/{t}.tif", "in the folder that is opened"),
+        ("../{t}.tif", "in the folder that is opened"),
+        ("a//{t}.tif", "in the folder that is opened"),
+        ("a\\{t}.tif", "Write / for"),
+        ("re:(a", "cannot be read: missing"),
         ("a{t.tif", "without its partner"),
         ("a}t.tif", "without its partner"),
         ("{t}_{t}.tif", "twice"),

@@ -203,13 +203,13 @@ def error_of(shown: Preview, deconvolved: np.ndarray) -> float:
 @pytest.mark.parametrize(
     ("kind", "draft", "limit"),
     [
-        ("slab", False, 0.08),
-        ("slab", True, 0.22),
-        ("coarse slab", True, 0.22),
-        ("half", False, 0.06),
+        ("slab", False, 0.06),
+        ("slab", True, 0.18),
+        ("coarse slab", True, 0.18),
+        ("half", False, 0.03),
         ("half", True, 0.18),
         ("dragging", False, 0.05),
-        ("dragging", True, 0.17),
+        ("dragging", True, 0.15),
         ("resting", False, 0.02),
     ],
 )

@@ -10,13 +10,14 @@ import pytest
 
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.session import Session, default_pipeline
 from napari_lazy_pipeline.simulate import Simulation
 from napari_lazy_pipeline.step import step_types
 from napari_lazy_pipeline.steps import Crop, Deskew
+
+DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
 
 
 def test_it_starts_with_every_step_off() -> None:
@@ -33,9 +34,9 @@ def test_a_known_angle_switches_deskewing_on() -> None:
 def test_an_edit_raises_one_signal_and_an_equal_value_none() -> None:
     session, heard = Session(), Mock()
     session.pipeline_changed.connect(heard, check_nargs=False)
-    edited = session.pipeline.steps[1].replace(angle=33)
-    session.replace_step(1, edited)
-    session.replace_step(1, edited)
+    edited = session.pipeline.steps[DESKEW].replace(angle=33)
+    session.replace_step(DESKEW, edited)
+    session.replace_step(DESKEW, edited)
     heard.assert_called_once_with(session.pipeline)
 
 
@@ -43,7 +44,7 @@ def test_undo_and_redo() -> None:
     session = Session()
     start = session.pipeline
     for angle in range(30, 40):
-        session.replace_step(1, session.pipeline.steps[1].replace(angle=angle))
+        session.replace_step(DESKEW, session.pipeline.steps[DESKEW].replace(angle=angle))
     last = session.pipeline
     for _ in range(10):
         session.undo()
@@ -81,7 +82,7 @@ def test_a_recipe_round_trips_through_a_session(raw_folder: Path, tmp_path: Path
 
     session = Session()
     session.open(raw_folder)
-    session.replace_step(1, Deskew(angle=40))
+    session.replace_step(DESKEW, Deskew(angle=40))
     session.recipe().save(tmp_path / "r.yaml")
     other = Session()
     other.load(Recipe.load(tmp_path / "r.yaml"))
@@ -109,17 +110,13 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     first, second = (session.source().read(t, 0) for t in (0, 1))
     assert session.stack is not None
     numbers.append(8)
-    session.grow(session.survey.source.with_layout(_layout(look())))
+    session.grow(session.survey.source.with_layout(look().layout))
     heard.assert_called_with(None)
     assert session.stack.shape[0] == 3 and session.stack.voxel_size == (0.4, 0.1, 0.1)
     assert session.source().read(0, 0) is first and session.source().read(1, 0) is second
     numbers.append(3)  # the first number is another, and so is the step of the numbers
-    session.grow(session.survey.source.with_layout(_layout(look())), shifted=True)
+    session.grow(session.survey.source.with_layout(look().layout), shifted=True)
     move = heard.call_args[0][0]
     assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
     assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
     assert calls == {"deskew": 2} and session.stack.source.reads == 2
-
-
-def _layout(source: FileSource) -> Layout:
-    return Layout(list(source.names), source.table, (), pattern=source.pattern)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 CAMERA = ("cam", "cm", "camera")
-_IMAGE = re.compile(r"(.+?)((?:\.ome)?\.tiff?)", re.IGNORECASE | re.DOTALL)
-_BREAK = re.compile(r"([_ .]+)")
+TIFF = (".tif", ".tiff")
+_BREAK = re.compile(r"([_ ./]+|--+)")
 _RUN = re.compile(r"([0-9]+)")
+# What says the position in several words: the tile of a Janelia scan, and whatever
+# Micro-Manager appends to the name of a stack.
+_TILE = re.compile(r"(?<=_)-?[0-9]+x_-?[0-9]+y_-?[0-9]+z(?=_|$)")
+_MMSTACK = re.compile(r"(?<=_MMStack_).+$")
+_JOINT = "\x1f"
+# What the Janelia software appends where a volume goes on in another file.
+_PART = re.compile(r"_part([0-9]+)(?=(?:\.ome)?\.tiff?$)", re.IGNORECASE)
 
 
 @dataclass(eq=False)
@@ -76,8 +83,34 @@ class Group:
         return [part for part in self.parts if isinstance(part, Slot)]
 
 
-def groups(names: Sequence[str]) -> tuple[list[Group], list[str]]:
-    """Sort names of images by their build.
+def without_parts(names: Sequence[str]) -> tuple[Sequence[str], dict[str, list[str]]]:
+    """Names without those that continue another file, and who continues whom.
+
+    Examples
+    --------
+    >>> without_parts(["a.tif", "a_part0001.tif"])
+    (['a.tif'], {'a.tif': ['a_part0001.tif']})
+    """
+    if not any("_part" in name for name in names):
+        return names, {}
+    there = set(names)
+    parts: dict[str, list[str]] = {}
+    for name in names:
+        match = _PART.search(name)
+        if match and (first := name[: match.start()] + name[match.end() :]) in there:
+            parts.setdefault(first, []).append(name)
+    continued = {name for group in parts.values() for name in group}
+    return [name for name in names if name not in continued], parts
+
+
+def part_number(name: str) -> str:
+    """Which part of a volume a file is, as its name says it; the first is ``"0"``."""
+    match = _PART.search(name)
+    return match[1] if match else "0"
+
+
+def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Group], list[str]]:
+    """Sort names of images by their build; other names are left out.
 
     Returns
     -------
@@ -86,20 +119,38 @@ def groups(names: Sequence[str]) -> tuple[list[Group], list[str]]:
     endings
         All endings, the most frequent first.
     """
+    known = "|".join(map(re.escape, endings))
+    image = re.compile(rf"(.+?)((?:\.ome)?(?:{known}))", re.IGNORECASE | re.DOTALL)
     builds: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    endings: dict[str, int] = defaultdict(int)
-    for name in names:
-        match = _IMAGE.fullmatch(name)
+    found: dict[str, int] = defaultdict(int)
+    for name in without_parts(names)[0]:
+        match = image.fullmatch(name)
         if match and not name.startswith("."):
-            pieces = _BREAK.split(match[1])
+            pieces = _BREAK.split(_joint(match[1]))
             builds[(*pieces[1::2], match[2])].append(pieces[::2])
-            endings[match[2]] += 1
+            found[match[2]] += 1
     # Of equally frequent builds the shorter is the raw one: processing adds to names.
     frequent = sorted(builds.items(), key=lambda item: (-len(item[1]), len(item[0])))
     return (
         [_group(build, rows) for build, rows in frequent[:8]],
-        sorted(endings, key=lambda ending: -endings[ending]),
+        sorted(found, key=lambda ending: -found[ending]),
     )
+
+
+def _joint(stem: str) -> str:
+    """Keep together what says the position in several words."""
+    for expression in (_TILE, _MMSTACK):
+        stem = expression.sub(lambda match: re.sub("[_ ./]", _joined, match[0]) + _JOINT, stem)
+    return stem
+
+
+def _joined(match: re.Match[str]) -> str:
+    return _JOINT + str(ord(match[0])) + _JOINT
+
+
+def _apart(text: str) -> str:
+    """Undo `_joint`."""
+    return re.sub(f"{_JOINT}([0-9]+){_JOINT}", lambda match: chr(int(match[1])), text)[:-1]
 
 
 def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
@@ -115,6 +166,8 @@ def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
 
 def _segment(column: tuple[str, ...], before: str) -> list[str | Slot]:
     """Cut what stands between two breaks, in all names; ``before`` stands in front."""
+    if column[0].endswith(_JOINT):
+        return [Slot(tuple(map(_apart, column)), "pos" if before == "MMStack" else "tile")]
     cut = [_RUN.split(value) for value in column]
     if len({tuple(runs[::2]) for runs in cut}) > 1:
         return _words(column)
@@ -139,7 +192,9 @@ def _words(column: tuple[str, ...]) -> list[str | Slot]:
 
 
 def _micromanager(group: Group) -> None:
-    """Label the counters of Micro-Manager 1.4, ``img_000000000_GFP_000``: time and plane."""
-    slots = group.slots
+    """Label what Micro-Manager 1.4 counts, ``img_000000000_GFP_000``: time, channel, plane."""
+    slots = [slot for slot in group.slots if slot.label not in ("pos", "position")]
     if len(slots) > 1 and slots[0].label == "img" and len(slots[0].values[0]) == 9:
         slots[0].label, slots[-1].label = "time", "z" if slots[-1].numeric else ""
+        if len(slots) == 3:
+            slots[1].label = "channel"

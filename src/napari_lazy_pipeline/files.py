@@ -1,4 +1,4 @@
-"""FileSource: the volumes of a stack, read from one file each."""
+"""FileSource: the volumes of a stack, read from files."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ import os
 import threading
 import warnings
 import zlib
-from collections.abc import Hashable, Sequence
-from itertools import islice
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_lazy_pipeline.completeness import Judge
-from napari_lazy_pipeline.errors import FileError, FolderError, MissingFileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
-from napari_lazy_pipeline.readers import FileInfo, Reader, os_problem, reader_for
+from napari_lazy_pipeline.readers import FileInfo, FileSetReader, Reader, os_problem
 from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.volumes import Volumes, probe_volumes
 
-_TRIES = 5
 AWAY = "away"
 
 
@@ -41,7 +39,7 @@ class _Count:
 
 
 class FileSource:
-    """Reads the volumes of a stack, one file each; a `VolumeSource`.
+    """Reads the volumes of a stack from files; a `VolumeSource`.
 
     Parameters
     ----------
@@ -52,7 +50,8 @@ class FileSource:
     reader
         Reads them.
     info
-        What the header of one file says; all must agree with it.
+        What the header of one file says, or those of the files of one volume; all others
+        must agree.
     spec
         What each volume looks like; from ``info`` if not given.
 
@@ -69,19 +68,21 @@ class FileSource:
         folder: str,
         layout: Layout,
         reader: Reader,
-        info: FileInfo,
+        info: FileInfo | Sequence[FileInfo],
         spec: VolumeSpec | None = None,
     ) -> None:
-        self._folder, self._names, self._table = folder, layout.names, layout.table
-        self._reader, self._info, self._pattern = reader, info, layout.pattern
-        self._spec = spec or VolumeSpec(info.shape, info.dtype)
+        infos = [info] if isinstance(info, FileInfo) else info
+        self._folder, self._reader, self._pattern = folder, reader, layout.pattern
+        self._position = layout.position
+        self._volumes = Volumes(layout, infos)
+        self._spec = spec or VolumeSpec(self._volumes.shape, infos[0].dtype)
         self._token = ""
         self._count = _Count()
-        self.judge = Judge(folder, reader, info)
+        self.judge = Judge(os.path.join(folder, _reference(layout, infos[0])), reader, infos)
         self.problems = ProblemLog()
 
     @classmethod
-    def probe(cls, folder: str, layout: Layout) -> FileSource:
+    def probe(cls, folder: str, layout: Layout, reader: Reader | None = None) -> FileSource:
         """Make a source, reading the header of the first file that has a good one.
 
         Raises
@@ -89,24 +90,11 @@ class FileSource:
         FolderError
             If the first few files are all bad.
         """
-        bad: list[FileError] = []
-        places = layout.table[layout.table >= 0]
-        for index in islice(places.tolist(), _TRIES):
-            path = os.path.join(folder, layout.names[index])
-            try:
-                reader = reader_for(path)
-                source = cls(folder, layout, reader, reader.probe(path))
-            except FileError as error:
-                bad.append(error)
-                continue
-            for earlier in bad:
-                source.problems.report(_problem(earlier))
-            return source
-        raise FolderError(
-            f"None of the first {len(bad)} files can be read: {bad[0].what}",
-            bad[0].where,
-            bad[0].hint,
-        ) from bad[0]
+        volumes, reader, bad = probe_volumes(folder, layout, reader)
+        source = cls(folder, layout, reader, volumes.infos)
+        for error in bad:
+            source.problems.report(_problem(error))
+        return source
 
     @property
     def folder(self) -> str:
@@ -119,19 +107,20 @@ class FileSource:
         return self._pattern
 
     @property
-    def names(self) -> Sequence[str]:
-        """Names of the files."""
-        return self._names
+    def position(self) -> str:
+        """Which of several positions this is; empty if there is one."""
+        scenes = self.info.scenes
+        return scenes[self.info.scene] if scenes else self._position
 
     @property
-    def table(self) -> NDArray[np.int32]:
-        """Index into ``names``, (t, c); -1 where there is no file."""
-        return self._table
+    def reader(self) -> Reader:
+        """What reads the files."""
+        return self._reader
 
     @property
     def info(self) -> FileInfo:
         """What the header of the first good file says."""
-        return self._info
+        return self._volumes.info
 
     @property
     def spec(self) -> VolumeSpec:
@@ -141,17 +130,30 @@ class FileSource:
     @property
     def sizes(self) -> tuple[int, int]:
         """Number of time points and channels."""
-        return self._table.shape[0], self._table.shape[1]
+        return self._volumes.sizes
 
     @property
     def files(self) -> int:
         """Number of files."""
-        return len(self._names)
+        return len(self._volumes.names)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the files, in the order in which the system lists them."""
+        return self._volumes.names
+
+    @property
+    def layout(self) -> Layout:
+        """The names of the files and their places."""
+        volumes = self._volumes
+        return Layout(
+            volumes.names, volumes.table, (), pattern=self._pattern, position=self._position
+        )
 
     @property
     def missing(self) -> int:
         """Number of volumes without a file."""
-        return self._table.size - len(self._names)
+        return self._volumes.missing
 
     @property
     def reads(self) -> int:
@@ -163,12 +165,50 @@ class FileSource:
         """Names folder, files and shape; equal for equal sources, in any process."""
         if not self._token:
             digest = hashlib.blake2b(digest_size=16)
-            shape = f"{self._info.shape} {self._info.dtype} {self._table.shape}"
-            names = "\0".join((self._folder, shape, *self._ordered()))
+            volumes, info = self._volumes, self._volumes.info
+            shape = f"{self._spec.shape} {info.dtype} {volumes.table.shape}"
+            if volumes.inner != (1, 1) or info.scene:
+                shape += f" {volumes.inner} {info.scene} {info.strides}"
+            names = "\0".join((self._folder, shape, *volumes.ordered()))
             digest.update(names.encode(errors="surrogateescape"))
-            digest.update(np.packbits(self._table >= 0).tobytes())
+            digest.update(np.packbits(volumes.table >= 0).tobytes())
             self._token = digest.hexdigest()
         return self._token
+
+    def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
+        """Return the same files, understood in another way; problems are shared."""
+        infos = [change(info) for info in self._volumes.infos]
+        other = FileSource(self._folder, self.layout, self._reader, infos)
+        other._count, other.problems = self._count, self.problems
+        return other
+
+    def with_layout(self, layout: Layout) -> FileSource:
+        """Return other files of the same folder and shape; problems and count are shared."""
+        other = object.__new__(type(self))
+        volumes = Volumes(layout, self._volumes.infos)
+        other.__dict__.update(self.__dict__, _volumes=volumes, _token="")
+        return other
+
+    def moved_to(self, now: FileSource) -> Callable[[int], int]:
+        """Tell the number of a time point among other files of the folder, by its files."""
+        numbers, length = now._rows(), self._volumes.inner[0]
+        last = now._volumes.table.shape[0] - 1
+
+        def move(t: int) -> int:
+            row, rest = divmod(t, length)
+            indices = self._volumes.table[row].ravel().tolist()
+            names = (self._volumes.names[index] for index in indices if index >= 0)
+            found = (numbers[name] for name in names if name in numbers)
+            return next(found, min(row, last)) * length + rest
+
+        return move
+
+    def _rows(self) -> dict[str, int]:
+        """Row of the table in which each file is, by its name."""
+        table, names = self._volumes.table, self._volumes.names
+        where = np.nonzero(table >= 0)
+        indices = table[where].tolist()
+        return dict(zip((names[index] for index in indices), where[0].tolist(), strict=True))
 
     def with_spec(self, spec: VolumeSpec) -> FileSource:
         """Return the same files with another voxel size or scan; problems are shared."""
@@ -177,38 +217,43 @@ class FileSource:
         other.__dict__.update(self.__dict__, _spec=spec)
         return other
 
-    def with_layout(self, layout: Layout) -> FileSource:
-        """Return other files of the same folder and shape; problems and count are shared."""
-        other = object.__new__(type(self))
-        places = {"_names": layout.names, "_table": layout.table, "_token": ""}
-        other.__dict__.update(self.__dict__, **places)
-        return other
-
-    def time_points(self) -> dict[str, int]:
-        """Time point of each file, by its name."""
-        times, channels = np.nonzero(self._table >= 0)
-        indices = self._table[times, channels].tolist()
-        names = (self._names[index] for index in indices)
-        return dict(zip(names, times.tolist(), strict=True))
-
     def path(self, t: int, c: int) -> str | None:
-        """Path of the file of a volume; None if it is missing."""
-        index = int(self._table[t, c])
-        return os.path.join(self._folder, self._names[index]) if index >= 0 else None
+        """Path of the file of a volume, or of the first of them; None if one is missing."""
+        paths = self.paths(t, c)
+        return paths[0] if paths else None
+
+    def paths(self, t: int, c: int) -> list[str]:
+        """Paths of the files of a volume; empty if one is missing."""
+        files = self._volumes.files(t, c)
+        if min(files) < 0:
+            return []
+        return [os.path.join(self._folder, self._volumes.names[index]) for index in files]
 
     def identity(self, t: int, c: int) -> Hashable:
         """Path, size [byte] and time of change [ns] of the file, as it is now.
 
-        If there is no file, it says so instead; `AWAY` if even the folder is not there.
+        Of several files it is the path of the first, and a digest of all. If there is none, it
+        says so instead; `AWAY` if even the folder is not there.
         """
-        path = self.path(t, c)
-        if path is None:
+        paths = self.paths(t, c)
+        if not paths:
             return ("missing", int(t), int(c))
+        path, stamps = paths[0], []
         try:
-            return (path, *_stamp(path))
+            for path in self._with_companions(paths):
+                stamps.append((path, *_stamp(path)))
         except FileError:
             # One file that is gone was deleted; if all are, the share is away and comes back.
             return ("vanished" if os.path.isdir(self._folder) else AWAY, path)
+        identity = stamps[0] if len(stamps) == 1 else (paths[0], _digest(stamps))
+        inner = self._volumes.inner
+        return identity if inner == (1, 1) else (*identity, t % inner[0], c % inner[1])
+
+    def _with_companions(self, paths: list[str]) -> list[str]:
+        if not isinstance(self._reader, FileSetReader):
+            return paths
+        info = self.info
+        return [one for path in paths for one in (path, *self._reader.companions(path, info))]
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Read one volume (z, y, x).
@@ -221,13 +266,31 @@ class FileSource:
         FileError
             If there is no file, or if it is not a whole volume as the first one is.
         """
-        path = self.path(t, c)
-        if path is None:
+        pieces = list(self._volumes.pieces(t, c))
+        there = sum(index >= 0 for index, _ in pieces)
+        if not there:
             raise MissingFileError(f"There is no file for t={t}, c={c}", self._folder)
+        if there < len(pieces):
+            raise FileError(
+                f"{there} of the {len(pieces)} files for t={t}, c={c} are there",
+                self._folder,
+                "It is still being recorded, or was interrupted",
+            )
+        if len(pieces) == 1:
+            return self._read(*pieces[0])
+        volume, start = np.empty(self._spec.shape, self._spec.dtype), 0
+        for index, info in pieces:
+            volume[start : start + info.shape[0]] = self._read(index, info)
+            start += info.shape[0]
+        return volume
+
+    def _read(self, index: int, info: FileInfo) -> np.ndarray:
+        """Read what is wanted of one file."""
+        path = os.path.join(self._folder, self._volumes.names[index])
         self._count.add()
         before = _stamp(path)
         try:
-            volume = self._whole(path)
+            volume = self._whole(path, info)
         except FileError as error:
             if _stamp(path) == before and not isinstance(error.__cause__, OSError):
                 raise
@@ -235,19 +298,19 @@ class FileSource:
             if _stamp(path) == before:
                 return volume
         before = _stamp(path)
-        volume = self._whole(path)
+        volume = self._whole(path, info)
         if _stamp(path) != before:
             raise FileError("The file is being written", path, "Wait until it is complete")
         return volume
 
-    def _whole(self, path: str) -> np.ndarray:
-        volume = self._reader.read(path, self._info)
+    def _whole(self, path: str, info: FileInfo) -> np.ndarray:
+        volume = self._reader.read(path, info)
         self.judge.check(volume, path)
         return volume
 
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Read one volume (z, y, x); blank, and a problem, if its file is bad."""
-        if self._table[t, c] < 0:
+        if max(self._volumes.files(t, c)) < 0:
             return self._spec.blank()
         try:
             return self.read(t, c)
@@ -267,39 +330,46 @@ class FileSource:
     def __repr__(self) -> str:
         return f"<FileSource {self._folder!r}: {self.files} files, (t, c) = {self.sizes}>"
 
-    def _ordered(self) -> list[str]:
-        """Names in the order of their places: the system lists them in any."""
-        return [self._names[index] for index in self._table.ravel().tolist() if index >= 0]
-
     def __reduce__(self) -> tuple[object, ...]:
-        names = "\0".join(self._ordered()).encode(errors="surrogateescape")
-        there = np.packbits(self._table >= 0).tobytes()
-        return _restore, (
-            self._folder, self._pattern, zlib.compress(names), zlib.compress(there), self.sizes,
-            self._reader, self._info, self._spec, self.token,
-        )  # fmt: skip
+        volumes = self._volumes
+        names = "\0".join(volumes.ordered()).encode(errors="surrogateescape")
+        there = np.packbits(volumes.table >= 0).tobytes()
+        place = (self._folder, self._pattern, self._position)
+        packed = (zlib.compress(names), zlib.compress(there), volumes.table.shape)
+        return _restore, (place, packed, self._reader, volumes.infos, self._spec, self.token)
 
 
 def _restore(
-    folder: str,
-    pattern: str,
-    names: bytes,
-    there: bytes,
-    sizes: tuple[int, int],
+    place: tuple[str, str, str],
+    packed: tuple[bytes, bytes, tuple[int, ...]],
     reader: Reader,
-    info: FileInfo,
+    infos: Sequence[FileInfo],
     spec: VolumeSpec,
     token: str,
 ) -> FileSource:
     """Make a source again from what was pickled."""
+    folder, pattern, position = place
+    names, there, sizes = packed
     bits = np.frombuffer(zlib.decompress(there), np.uint8)
-    full = np.unpackbits(bits, count=sizes[0] * sizes[1]).astype(bool)
+    full = np.unpackbits(bits, count=int(np.prod(sizes))).astype(bool)
     table = np.where(full, np.cumsum(full) - 1, -1).astype(np.int32).reshape(sizes)
     listed = zlib.decompress(names).decode(errors="surrogateescape").split("\0")
-    layout = Layout(listed, table, (), pattern=pattern)
-    source = FileSource(folder, layout, reader, info, spec)
+    layout = Layout(listed, table, (), pattern=pattern, position=position)
+    source = FileSource(folder, layout, reader, infos, spec)
     source._token = token
     return source
+
+
+def _reference(layout: Layout, info: FileInfo) -> str:
+    """Name of the file that told what volumes look like; ``info`` does not know its folder."""
+    if not layout.names or "/" not in layout.names[0]:
+        return info.name
+    ends = (name for name in layout.names if name.endswith(f"/{info.name}"))
+    return next(ends, info.name)
+
+
+def _digest(stamps: Sequence[object]) -> str:
+    return hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _stamp(path: str) -> tuple[int, int]:

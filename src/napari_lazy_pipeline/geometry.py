@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ SkewAxis = Literal["x", "y"]
 StepKind = Literal["stage", "perpendicular"]
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]
+Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,15 @@ class Scan:
         """Sine of the angle between sheet and scan; always positive."""
         return abs(math.sin(math.radians(self.angle)))
 
+    @property
+    def turn(self) -> float:
+        """Angle between the planes and the scan, from -90 to 90 [degree].
+
+        The scan runs along the turned axis, or against it: it is not mirrored.
+        """
+        angle = self.angle % 180
+        return angle if angle <= 90 else angle - 180
+
     def stage_step(self, z_step: float) -> float:
         """Way of the stage between two planes [um]."""
         return z_step if self.step == "stage" else z_step / self.sine
@@ -57,9 +68,29 @@ class Scan:
         """Distance of two planes, perpendicular to them [um]."""
         return z_step * self.sine if self.step == "stage" else z_step
 
+    def deskewing(self, voxel_size: Triple) -> np.ndarray:
+        """Matrix (3, 3) from raw positions (z, y, x) to those in the sample; both in um."""
+        matrix = np.eye(3)
+        pixel = voxel_size[self.axis]
+        matrix[0, 0] = self.normal_step(1.0)
+        matrix[self.axis, 0] = pixel * self.shear(voxel_size) / voxel_size[0]
+        return matrix
+
+    def turning(self) -> np.ndarray:
+        """Matrix (3, 3) from positions (z, y, x) in the sample to those over the coverslip."""
+        matrix = np.eye(3)
+        ends = turned([(1.0, 0.0), (0.0, 1.0)], self.turn)
+        matrix[np.ix_([0, self.axis], [0, self.axis])] = np.transpose(ends)
+        return matrix
+
+    @property
+    def axis(self) -> int:
+        """Number of the skew axis among (z, y, x)."""
+        return "zyx".index(self.skew_axis)
+
     def shear(self, voxel_size: Triple) -> float:
         """Displacement of consecutive planes along the skew axis [pixel]."""
-        pixel = voxel_size[2] if self.skew_axis == "x" else voxel_size[1]
+        pixel = voxel_size[self.axis]
         step = float(np.float32(self.stage_step(voxel_size[0])))
         return self.cosine * step / float(np.float32(pixel))
 
@@ -129,3 +160,110 @@ class DeskewPlan:
     def origin(self) -> float:
         """Position of output pixel 0 in the frame of raw plane 0 [pixel]."""
         return self.length / 2 - self.width / 2 + self.shift + self.shear * self.shape[0] / 2
+
+
+@dataclass(frozen=True)
+class RotationPlan:
+    """Where each output voxel of a rotation to the coverslip comes from.
+
+    Positions in the sample are counted in pixels from the first voxel of the volume: along the
+    normal of the planes, and along the axis of the skew. The output is spaced by one pixel
+    along both. The third axis is left alone.
+
+    Attributes
+    ----------
+    shape
+        Shape of the volume (z, y, x).
+    skew_axis
+        ``"x"`` or ``"y"``.
+    angle
+        Turn between the planes and the coverslip, -90 to 90 [degree].
+    plane_step
+        Distance of the planes, perpendicular to them [pixel].
+    shear
+        Displacement of consecutive planes [pixel]; 0 if they were deskewed before.
+    size
+        Number of output voxels along the normal of the coverslip, and along the scan.
+    origin
+        Position of the first of them in the turned sample [pixel].
+    """
+
+    shape: Shape
+    skew_axis: SkewAxis
+    angle: float
+    plane_step: float
+    shear: float
+    size: tuple[int, int]
+    origin: tuple[float, float]
+
+    @classmethod
+    def of(
+        cls,
+        shape: Shape,
+        voxel_size: Triple,
+        scan: Scan,
+        skewed: bool = True,
+        outline: Points = (),
+    ) -> RotationPlan:
+        """Plan the rotation of a volume; every voxel with data finds its place.
+
+        Parameters
+        ----------
+        shape, voxel_size
+            Those of the volume (z, y, x), the latter in um.
+        scan
+            How it was, or still is, skewed.
+        skewed
+            Whether it still is; then deskew and rotation are one interpolation.
+        outline
+            Corners of the region with data, if the volume has empty parts: positions as those
+            above [pixel].
+
+        Examples
+        --------
+        >>> RotationPlan.of((64, 256, 280), (0.5, 0.1, 0.1), Scan(31.5)).out_shape
+        (146, 256, 553)
+        """
+        pixel = voxel_size[scan.axis]
+        shear = scan.shear(voxel_size) if skewed else 0.0
+        normal = scan.normal_step(voxel_size[0]) if skewed else voxel_size[0]
+        last = shape[scan.axis] - 1
+        corners = tuple(
+            (k * normal / pixel, i + k * shear) for k in (0, shape[0] - 1) for i in (0, last)
+        )
+        boxes = [_bounds(turned(points, scan.turn)) for points in (corners, outline) if points]
+        size, origin = zip(*map(_cells, *boxes), strict=True)
+        return cls(shape, scan.skew_axis, scan.turn, normal / pixel, shear, size, origin)
+
+    @property
+    def out_shape(self) -> Shape:
+        """Shape of the rotated volume (z, y, x)."""
+        depth, length = self.size
+        _, y, x = self.shape
+        return (depth, y, length) if self.skew_axis == "x" else (depth, length, x)
+
+
+def turned(points: Points, angle: float) -> Points:
+    """Turn positions (normal, along) so that the planes lie ``angle`` degrees from the scan.
+
+    Examples
+    --------
+    >>> (normal, along), = turned([(1.0, 0.0)], 30)
+    >>> round(normal, 3), round(along, 3)
+    (0.866, 0.5)
+    """
+    c, s = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return [(c * normal - s * along, s * normal + c * along) for normal, along in points]
+
+
+def _bounds(points: Points) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Lowest and highest coordinate along each of the two axes."""
+    normal, along = zip(*points, strict=True)
+    return (min(normal), max(normal)), (min(along), max(along))
+
+
+def _cells(*ranges: tuple[float, float]) -> tuple[int, float]:
+    """Number and first position of points one apart that fit into all ranges, in the middle."""
+    low, high = max(r[0] for r in ranges), min(r[1] for r in ranges)
+    count = max(math.floor(high - low + 1e-6), 0) + 1
+    return count, (low + high - (count - 1)) / 2

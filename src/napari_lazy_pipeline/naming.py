@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
-from napari_lazy_pipeline._names import CAMERA, Group, Slot, count, groups
+from napari_lazy_pipeline._names import CAMERA, TIFF, Group, Slot, count, groups
 
-_TIME = ("t", "time", "timepoint", "tp", "tm", "stack", "frame", "iter", "timelapse")
+_TIME = ("t", "time", "timepoint", "tp", "tm", "tl", "stack", "frame", "iter", "timelapse")
 _CHANNEL = ("c", "ch", "chn", "channel", "chan", "w")
+_WORDED = ("channel",)
 _PLANE = ("z", "slice", "plane")
-_PLACE = ("p", "pos", "position", "s", "series", "m", "tile", "xy", "scene")
+_SHORT = ("p", "s", "m")
+_PLACE = (*_SHORT, "pos", "position", "series", "tile", "xy", "scene", "site", "spc", "spm", "view")
 # Labels that are believed even where the number never changes.
 _CERTAIN = {"t", "time", "timepoint", "tp", "tm", "stack", "c", "ch", "chn", "channel"}
 _DYE = re.compile(
     r"e?(gfp|yfp|cfp|rfp|bfp)|mcherry|m?scarlet\w*|tdtomato|dapi|hoechst|fitc|tritc|cy[2357]|"
     r"(af|alexa|atto|sir|jf|bodipy)-?\d+|(cam)?[ab]|bf|brightfield|red|green|blue|farred|"
-    r"w\d+.*|\d{3}(nm)?|ex\d{3}.*",
+    r"w\d+.*|[3-9]\d{2}(nm)?|ex\d{3}.*",
     re.IGNORECASE,
 )
 _FEW = 12
@@ -33,16 +36,16 @@ class Guess:
     sure: bool
 
 
-def guesses(names: Sequence[str]) -> Iterator[Guess]:
+def guesses(names: Sequence[str], endings: Iterable[str] = TIFF) -> Iterator[Guess]:
     """Yield patterns for names, the best first; the last ones take every file."""
-    found, endings = groups(names)
+    found, known = groups(names, endings)
     total = sum(group.names for group in found)
     alone = len(found) < 2 or found[1].names <= total / 10
     for group in found:
         if group.names > total / 50:
             for guess in _readings(group, len(found) == 1):
                 yield replace(guess, sure=guess.sure and alone)
-    for ending in endings:
+    for ending in known:
         yield Guess(f"*{ending}", "every file, in natural order, is a time point", total == 1)
 
 
@@ -55,38 +58,56 @@ class _Reading:
     channel: Slot | None
     only: bool
 
-    @property
-    def unique(self) -> bool:
-        """Whether time and channel tell all files apart."""
-        chosen = [slot.values for slot in (self.time, self.channel) if slot]
-        return count(chosen) == self.group.names
+    @cached_property
+    def plane(self) -> Slot | None:
+        """What counts the planes, if each is a file of its own."""
+        return next((slot for slot in self._free() if slot.label in _PLANE and slot.numeric), None)
+
+    @cached_property
+    def places(self) -> list[Slot]:
+        """What tells positions apart: two slots at most."""
+        chosen: list[Slot] = []
+        for slot in self._free(self.plane):
+            if slot.label in _PLACE and not slot.follows(self.time, self.channel, *chosen):
+                chosen.append(slot)
+        # The more telling label first.
+        chosen.sort(key=lambda slot: slot.label in _SHORT)
+        return chosen[:2]
 
     @property
-    def series(self) -> list[Slot]:
-        """The slots that tell apart what time and channel do not."""
+    def roles(self) -> list[Slot]:
+        """The slots that give a file its place."""
+        return [s for s in (self.time, self.channel, self.plane, *self.places) if s]
+
+    @property
+    def unique(self) -> bool:
+        """Whether these tell all files apart."""
+        return count([slot.values for slot in self.roles]) == self.group.names
+
+    def _free(self, *taken: Slot | None) -> list[Slot]:
+        """The slots that vary, and that what is known does not explain."""
         return [
             slot
             for slot in self.group.slots
-            if slot.varies and not slot.clock and not slot.follows(self.time, self.channel)
+            if slot.varies and not slot.clock and not slot.follows(self.time, self.channel, *taken)
         ]
 
     @property
     def summary(self) -> str:
-        time = f"time from {_title(self.time)}" if self.time else ""
-        channel = f"channel from {_title(self.channel)}" if self.channel else ""
-        return ", ".join(filter(None, (time, channel))) or "one volume"
+        said = {"time": self.time, "channel": self.channel, "plane": self.plane}
+        parts = [f"{what} from {_title(slot)}" for what, slot in said.items() if slot]
+        if self.places:
+            parts.append("position from " + " and ".join(map(_title, self.places)))
+        return ", ".join(parts) or "one volume"
 
     def guesses(self, sure: bool) -> Iterator[Guess]:
         """Yield one pattern; one per series if there are several."""
-        if not (self.time or self.channel):
+        if not self.roles or (self.roles == self.places and self.places[0].label in _SHORT):
             return
         if self.unique:
             yield Guess(self.write({}), self.summary, sure)
             return
-        series = self.series
-        if any(slot.label in _PLANE for slot in series):
-            yield Guess(self.write({}), f"{self.summary}; one plane a file", False)
-            return
+        series = [slot for slot in self._free(*self.roles) if slot not in self.roles]
         rows = dict.fromkeys(zip(*(slot.values for slot in series), strict=True))
         for row in islice(rows, 5):
             title = " ".join(f"{s.label}{value}" for s, value in zip(series, row, strict=True))
@@ -95,15 +116,26 @@ class _Reading:
 
     def write(self, fixed: dict[Slot, str]) -> str:
         """Write the pattern, with some slots as text."""
-        used, texts = {"t", "c"}, []
+        names = {slot: name for slot, name in self._named() if slot}
+        # Of several wavelengths in a name the last is that of the file.
+        wave = next((s for s in reversed(self.group.slots) if s.suffix == "nm" and s.numeric), None)
+        used, texts = {"t", "c", "z", "p", "tile"}, []
         for part in self.group.parts:
             if isinstance(part, str):
                 texts.append(_literal(part))
-            elif part is self.time or part is self.channel:
-                texts.append("{t}" if part is self.time else "{c}")
+            elif part in names:
+                texts.append(f"{{{names[part]}}}")
             else:
-                texts.append(_literal(fixed[part]) if part in fixed else _field(part, used))
+                text = fixed.get(part) or _field(part, used, part is wave)
+                texts.append(_literal(text) if part in fixed else text)
         return _shorten("".join(texts), not fixed, self.only)
+
+    def _named(self) -> list[tuple[Slot | None, str]]:
+        """The fields that the slots become."""
+        first = "tile" if self.places and self.places[0].label == "tile" else "p"
+        fields = [first, "p" if first == "tile" else "tile"]
+        places = list(zip(self.places, fields, strict=False))
+        return [(self.time, "t"), (self.channel, "c"), (self.plane, "z"), *places]
 
 
 def _readings(group: Group, only: bool) -> Iterator[Guess]:
@@ -126,7 +158,13 @@ def _times(slots: list[Slot]) -> tuple[list[Slot | None], bool]:
     varying = [slot for slot in named if slot.varies]
     varying.sort(key=lambda slot: max(map(len, slot.values)))
     if not varying:
-        pool = [s for s in numbers if s.varies and s.suffix != "nm" and not _labelled(s)]
+        places = [slot for slot in slots if slot.varies and slot.label in _PLACE]
+        pool = [
+            slot
+            for slot in numbers
+            if slot.varies and slot.suffix != "nm" and not _labelled(slot)
+            if not any(slot.follows(place) for place in places)
+        ]
         varying = [slot for slot in pool if not _waves(slot)] or pool
         varying.sort(key=lambda slot: -slot.count)
     if not varying:
@@ -159,9 +197,10 @@ def _channel(slots: list[Slot], time: Slot | None) -> tuple[Slot | None, bool]:
         slot
         for slot in free
         if slot.varies and slot.count <= _FEW and not (time and slot.follows(time))
+        if slot.label not in (*_PLANE, *_PLACE)
     ]
     tests: tuple[Callable[[Slot], bool], ...] = (
-        lambda slot: slot.numeric and slot.label in _CHANNEL,
+        lambda slot: slot.label in (_CHANNEL if slot.numeric else _WORDED),
         lambda slot: slot.numeric and (slot.suffix == "nm" or _waves(slot)),
         lambda slot: slot.label in CAMERA,
         lambda slot: all(_DYE.fullmatch(value) for value in slot.values),
@@ -189,11 +228,10 @@ def _literal(text: str) -> str:
     return re.sub(r"[{}\\]", "?", text)
 
 
-def _field(slot: Slot, used: set[str]) -> str:
-    """Write a slot that is neither time nor channel."""
+def _field(slot: Slot, used: set[str], wave: bool) -> str:
+    """Write a slot that gives no file its place."""
     if slot.clock:
         return "*"
-    wave = slot.suffix == "nm" and slot.numeric and "wave" not in used
     if not (slot.varies or wave):
         return _literal(slot.values[0])
     base = "wave" if wave else slot.label or ("n" if slot.numeric else "name")
@@ -206,6 +244,6 @@ def _shorten(pattern: str, whole: bool, only: bool) -> str:
     """Drop what repeats the clock, and leave open what a person typed."""
     pattern = pattern.replace("*msec_*msecAbs", "*msecAbs")
     if only:
-        pattern = re.sub(r"\*msecAbs[^{}.]*", "*", pattern)
+        pattern = re.sub(r"\*msecAbs[^{}.]*(?=\.)", "*", pattern)
     base = re.match(r"[^{}*?]+?(?=_(?:[A-Za-z]+\{\w+\}_|Iter_|Cam).*stack.*nm)", pattern)
     return "{name}" + pattern[base.end() :] if base and whole else pattern

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from napari_lazy_pipeline.describing import describe
 from napari_lazy_pipeline.errors import FolderError, PatternError
 from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.geometry import Triple
+from napari_lazy_pipeline.geometry import Scan, SkewAxis, StepKind
 from napari_lazy_pipeline.layout import Layout, arrange
-from napari_lazy_pipeline.patterns import Proposal, compile_pattern, propose_patterns
-from napari_lazy_pipeline.readers import suffixes
-from napari_lazy_pipeline.settings_txt import Settings, find_settings, read_settings
+from napari_lazy_pipeline.listing import choose_images, is_image, list_names
+from napari_lazy_pipeline.patterns import Pattern, Proposal, compile_pattern, propose_patterns
+from napari_lazy_pipeline.readers import FileInfo, Reader, choose_reader, suffixes
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.survey import Survey
 
 __all__ = ["Survey", "open_stack", "survey"]
-
-_UNKNOWN = "unknown"
 
 
 def open_stack(
@@ -29,13 +29,22 @@ def open_stack(
     *,
     time_interval: float | None = None,
     channel_names: Sequence[str] | None = None,
+    position: str | None = None,
+    angle: float | None = None,
+    step: StepKind = "stage",
+    skew_axis: SkewAxis = "x",
+    axes: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    reader: Reader | str | None = None,
+    trust: bool = False,
 ) -> Stack:
-    """Open a folder of files, one volume each, as a stack; no pixel is read.
+    """Open a folder of files as a stack; no pixel is read.
 
     Parameters
     ----------
     folder
-        The folder.
+        The folder; or one file, or OME-Zarr folder, that holds everything.
     pattern
         Which files belong to the stack, for instance ``"{name}_ch{c}_stack{t}_*.tif"``, see
         `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
@@ -46,12 +55,29 @@ def open_stack(
     time_interval
         Time between two time points [s]; from metadata if not given.
     channel_names
-        One per channel; from the file names if not given.
+        One per channel; from the file names or metadata if not given.
+    position
+        Which position, if there are several; the first if not given.
+    angle
+        Angle between the light sheet and the scan [degree]; from metadata if not given.
+    step
+        What the z step is: the way of the ``"stage"`` between two planes, or the distance of the
+        planes, ``"perpendicular"`` to them. Used with ``angle``.
+    skew_axis
+        Image axis along which the planes are displaced. Used with ``angle``.
+    axes
+        ``"ZYX"``: what files call time points or channels of one plane each are planes.
+    shape, dtype
+        Shape (z, y, x) and type of the volumes in files without a header.
+    reader
+        A reader, or ``"module:function"``: a function that takes a path and returns an array.
+    trust
+        Whether the code named by ``reader`` may be run.
 
     Returns
     -------
     Stack
-        Lazy (t, c, z, y, x); ``stack.volume(t, c)`` reads one file.
+        Lazy (t, c, z, y, x); ``stack.volume(t, c)`` reads one volume.
 
     Raises
     ------
@@ -66,13 +92,28 @@ def open_stack(
     >>> open_stack(real_stack_folder(), voxel_size=(0.3, 0.1, 0.1)).shape[:2]
     (1, 1)
     """
-    return survey(folder, pattern).stack(
-        voxel_size, time_interval=time_interval, channel_names=channel_names
+    found = survey(
+        folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
+        trust=trust,
+    )  # fmt: skip
+    scan = None if angle is None else Scan(angle, skew_axis, step)
+    return found.stack(
+        voxel_size, time_interval=time_interval, channel_names=channel_names, scan=scan
     )
 
 
-def survey(folder: str | os.PathLike[str], pattern: str | None = None) -> Survey:
-    """Look at a folder: its names, and the header of one file.
+def survey(
+    folder: str | os.PathLike[str],
+    pattern: str | None = None,
+    *,
+    position: str | None = None,
+    axes: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    reader: Reader | str | None = None,
+    trust: bool = False,
+) -> Survey:
+    """Look at a folder: its names, and the header of one file. See `open_stack`.
 
     Raises
     ------
@@ -82,108 +123,84 @@ def survey(folder: str | os.PathLike[str], pattern: str | None = None) -> Survey
         If the pattern cannot be read or does not fit the files.
     """
     where = os.path.abspath(Path(folder).expanduser())
+    if pattern is None and is_image(where):
+        where, name = os.path.split(where)
+        pattern = re.sub(r"[{}*?\\]", "?", name)
     chosen = compile_pattern(pattern) if pattern is not None else None
-    names = _names(where)
-    images = _images(names, where)
-    proposals = propose_patterns(images)
-    if chosen is None:
-        text, layout, proposals = _best(images, proposals)
-    else:
-        text, layout = chosen.text, arrange(images, chosen)
-    source = FileSource.probe(where, layout)
+    with_ = choose_reader(reader, trust, shape, dtype)
+    names = list_names(where, chosen)
+    images = choose_images(names, where, chosen, with_)
+    layout, proposals = _arranged(images, chosen, position)
+    source = FileSource.probe(where, layout, with_)
+    source = _understood(source, position, axes)
     beside = names if len(names) > len(images) else []
-    return _describe(source, layout, text, tuple(proposals), beside)
+    others = _others(images, layout) if layout.unmatched else []
+    return describe(source, layout, layout.pattern, tuple(proposals), beside, others)
 
 
-def _names(folder: str) -> list[str]:
-    """Names of what is in a folder, hidden files left out; nothing is opened."""
-    try:
-        return [name for name in os.listdir(folder) if name[0] != "."]
-    except FileNotFoundError as error:
-        raise FolderError("There is no such folder", folder, "Check the path") from error
-    except NotADirectoryError as error:
-        raise FolderError(
-            "This is a file, not a folder", folder, "Give its folder, and its name as the pattern"
-        ) from error
-    except PermissionError as error:
-        raise FolderError("The folder may not be read", folder, "Ask for permission") from error
-    except OSError as error:
-        raise FolderError(f"The folder cannot be read: {error.strerror}", folder) from error
+def _arranged(
+    images: list[str], chosen: Pattern | None, position: str | None
+) -> tuple[Layout, list[Proposal]]:
+    proposals = propose_patterns(images, endings=suffixes())
+    if chosen is None:
+        return _best(images, proposals, position)
+    return arrange(images, chosen, _if_named(chosen, position)), proposals
 
 
-def _images(names: list[str], folder: str) -> list[str]:
-    if not names:
-        raise FolderError("The folder is empty", folder, "Choose the folder that holds the TIFFs")
-    endings = suffixes()
-    # Both cases are listed because to lower each of many names takes longer.
-    either = (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
-    images = [name for name in names if name.endswith(either)]
-    if not images:
-        raise FolderError(
-            f"None of the {len(names)} names in the folder ends with {', '.join(endings)}",
-            folder,
-            f"One of them is {min(names)}: choose the folder that holds the TIFFs",
-        )
-    return images
+def _if_named(pattern: Pattern, position: str | None) -> str | None:
+    """The position, if it is the names that tell positions apart."""
+    return position if {"p", "tile"} & set(pattern.fields) else None
 
 
-def _best(names: list[str], proposals: list[Proposal]) -> tuple[str, Layout, list[Proposal]]:
+def _best(
+    names: list[str], proposals: list[Proposal], position: str | None
+) -> tuple[Layout, list[Proposal]]:
     """Take the first proposal that fits; look at all names if a sample was not enough."""
-    complete = False
-    while True:
-        for proposal in proposals:
-            try:
-                layout = arrange(names, compile_pattern(proposal.pattern))
-            except PatternError:
-                continue
-            if complete or layout.unmatched <= len(names) / 10 or not proposal.sure:
-                return proposal.pattern, layout, proposals
-            break
+    for complete in (False, True):
         if complete:
-            raise PatternError("No pattern was found for the files", min(names), "Type one")
-        proposals, complete = propose_patterns(names, len(names)), True
+            proposals = propose_patterns(names, len(names), suffixes())
+        failed = False
+        for proposal in proposals:
+            pattern = compile_pattern(proposal.pattern)
+            try:
+                layout = arrange(names, pattern, _if_named(pattern, position))
+            except PatternError:
+                failed = True
+                continue
+            few = layout.unmatched <= len(names) / 10 or not proposal.sure
+            if complete or (few and not failed):
+                return layout, proposals
+            break
+    raise PatternError("No pattern was found for the files", min(names), "Type one")
 
 
-def _describe(
-    source: FileSource,
-    layout: Layout,
-    pattern: str,
-    proposals: tuple[Proposal, ...],
-    names: list[str],
-) -> Survey:
-    """Add what the metadata say."""
-    info, notes = source.info, [*layout.notes, *source.info.notes]
-    settings, title = _settings(source, names, notes)
-    if info.voxel_size:
-        voxel_size, origin = info.voxel_size, info.voxel_source
-    elif settings.voxel_size:
-        voxel_size, origin = settings.voxel_size, title
-    else:
-        voxel_size, origin = (1.0, 1.0, 1.0), _UNKNOWN
-        notes.append("The voxel size is unknown: 1 um is assumed")
-    if info.voxel_size and settings.voxel_size and not _close(voxel_size, settings.voxel_size):
-        said = " x ".join(f"{length:g}" for length in settings.voxel_size)
-        notes.append(f"{title} says {said} um (z, y, x), but {origin} is believed")
-    if any(not proposal.sure for proposal in proposals if proposal.pattern == pattern):
-        notes.append(f"The names leave doubt: check that {pattern} is what you mean")
-    return Survey(
-        source, pattern, proposals, layout.unmatched, layout.channels, info.time_interval,
-        voxel_size, origin, settings.scan, settings.angle,
-        title if settings.angle else _UNKNOWN, tuple(notes),
-    )  # fmt: skip
+def _understood(source: FileSource, position: str | None, axes: str | None) -> FileSource:
+    """Choose the position within the files, and take time points for planes if told so."""
+    scenes = source.info.scenes
+    if scenes and position is not None:
+        if position not in scenes:
+            listed = ", ".join(scenes[:8])
+            raise FolderError(
+                f"There is no position {position!r}", source.folder, f"There are {listed}"
+            )
+        scene = scenes.index(position)
+        source = source.with_info(lambda info: replace(info, scene=scene))
+    elif position is not None and position != source.position:
+        raise FolderError(f"There is no position {position!r}", source.folder, "There is one only")
+    if axes is None:
+        return source
+    if axes != "ZYX":
+        raise FolderError(f"axes may be 'ZYX', not {axes!r}", source.folder)
+    return source.with_info(FileInfo.as_planes)
 
 
-def _settings(source: FileSource, names: list[str], notes: list[str]) -> tuple[Settings, str]:
-    """Read the Settings.txt of the stack, if there is one."""
-    title = find_settings(names, source.info.name)
-    if title is None:
-        return Settings(), ""
-    try:
-        return read_settings(os.path.join(source.folder, title)), title
-    except OSError as error:
-        notes.append(f"{title} cannot be read: {error.strerror}")
-        return Settings(), ""
-
-
-def _close(first: Triple, second: Triple) -> bool:
-    return all(math.isclose(a, b, rel_tol=0.01) for a, b in zip(first, second, strict=True))
+def _others(images: Sequence[str], layout: Layout, most: int = 20) -> list[str]:
+    """Some of the images that do not belong to the stack."""
+    fits = compile_pattern(layout.pattern).match
+    found = []
+    for name in images:
+        if fits(name) is None:
+            found.append(name)
+        if len(found) == most:
+            break
+    return sorted(found)

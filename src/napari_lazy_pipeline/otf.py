@@ -21,6 +21,9 @@ from napari_lazy_pipeline.psf import check_psf, is_otf, load_psf, read_image
 PEAK_OFFSET = 0.6
 ORIGIN_RINGS = 10
 FEWEST_RINGS = 4
+# No lens sees more finely along its axis than across it. A depth of field of more than so many
+# times the resolution takes an aperture below 0.1.
+SHORTEST, LONGEST = 0.5, 50.0
 # A PSF that sums up to much less than its strongest frequency would take light away.
 LOWEST_ORIGIN = 0.5
 
@@ -87,8 +90,9 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     Raises
     ------
     PsfError
-        If `napari_lazy_pipeline.psf.check_psf` finds fault with the PSF, or if its spectrum
-        does not fall off from the origin, as that of any image of a bead does.
+        If `napari_lazy_pipeline.psf.check_psf` finds fault with the PSF; if with these voxels it
+        would be of a shape that no lens makes; or if its spectrum does not fall off from the
+        origin, as that of any image of a bead does.
 
     References
     ----------
@@ -103,9 +107,11 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     """
     _check_voxel_size(psf_voxel_size)
     check_psf(psf)
-    volume = np.asarray(psf, np.float32)
+    volume = np.array(psf, np.float32)
     peak = _peak(volume)
-    spectrum = fft.rfftn(volume - _background(volume, peak), overwrite_x=True)
+    volume -= _background(volume, peak)
+    _check_proportions(volume, psf_voxel_size)
+    spectrum = fft.rfftn(volume, overwrite_x=True)
     spectrum *= _phases(volume.shape, peak)
     values, dkr = _rings(spectrum, volume.shape, psf_voxel_size)
     values = _hermitian(values)
@@ -252,6 +258,29 @@ def _background(volume: np.ndarray, peak: Triple) -> float:
     plane = volume[int(peak[0]) % len(volume)]
     above = plane[: math.ceil(rows)]
     return float(above.sum(dtype=np.float64) / (rows * plane.shape[1]))
+
+
+def _check_proportions(volume: np.ndarray, voxel_size: Triple) -> None:
+    """Refuse a PSF of a shape that only a wrong voxel size can explain."""
+    counts = _counts_above_half(volume)
+    (z_least, z_most), *across = (
+        ((n - 1) * step, (n + 1) * step) for n, step in zip(counts, voxel_size, strict=True)
+    )
+    least, most = (max(width[i] for width in across) for i in (0, 1))
+    if z_most < SHORTEST * least or z_least > LONGEST * most:
+        z, y, x = (n * step for n, step in zip(counts, voxel_size, strict=True))
+        raise PsfError(
+            f"The PSF would be {z:.4g} um long and {max(y, x):.4g} um wide, as no lens makes it",
+            hint="Check the voxel size of the PSF, the z step first",
+        )
+
+
+def _counts_above_half(volume: np.ndarray) -> tuple[int, ...]:
+    """Number of voxels above half the maximum, on each line through it."""
+    peak = np.unravel_index(int(volume.argmax()), volume.shape)
+    half = volume[peak] / 2
+    lines = (np.moveaxis(volume, axis, -1)[tuple(np.delete(peak, axis))] for axis in range(3))
+    return tuple(int((line > half).sum()) for line in lines)
 
 
 def _phases(shape: tuple[int, ...], peak: Triple) -> np.ndarray:

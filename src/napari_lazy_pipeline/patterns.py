@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from napari_lazy_pipeline import naming
+from napari_lazy_pipeline._names import TIFF
 from napari_lazy_pipeline.errors import PatternError
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([*?])|([^{}*?]+)|(.)", re.DOTALL)
-_FIELD = {"t": "[0-9]+", "c": r"[^_\n]+?", "wave": r"[^_\n]+?"}
-_TEXT, _SEEN = r"[^\n]+?", 400
+_FIELD = {"t": "[0-9]+", "z": "[0-9]+", "c": r"[^_/\n]+?", "wave": r"[^_/\n]+?"}
+_TEXT, _SEEN = r"[^/\n]+?", 400
 # What decides the place of a file; the other fields are looked at only to explain.
-_PLACE = ("t", "c", "wave")
+_PLACE = ("t", "c", "wave", "z", "p", "tile")
+_EXPRESSION = "re:"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,12 @@ class Pattern:
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """The regular expression that a whole name has to match, with all fields named."""
-        return re.compile(_regex(self.text, self.fields))
+        return re.compile(self._source(self.fields))
+
+    @property
+    def depth(self) -> int:
+        """Number of folders that the files are below the folder that is opened."""
+        return self.text.count("/")
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -56,11 +63,11 @@ class Pattern:
 
     def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
         """Return the names that fit, and their values of the fields in `place`."""
-        fits = re.compile(_regex(self.text, self.place)).fullmatch
+        fits = re.compile(self._source(self.place)).fullmatch
         if not self.place:
             return [name for name in names if fits(name)], {}
         # One flat list: many small tuples would keep the garbage collector busy.
-        flat = [value for match in map(fits, names) if match for value in match.groups()]
+        flat = [value for match in map(fits, names) if match for value in self._values(match)]
         width = len(self.place)
         if len(flat) == width * len(names):
             chosen = list(names)
@@ -68,13 +75,34 @@ class Pattern:
             chosen = [name for name in names if fits(name)] if flat else []
         return chosen, {field: flat[index::width] for index, field in enumerate(self.place)}
 
+    @cached_property
+    def folders(self) -> tuple[re.Pattern[str], ...]:
+        """What the name of the folder has to match at each level; empty if anything may."""
+        if self.text.startswith(_EXPRESSION):
+            return ()
+        return tuple(re.compile(_regex(part, ())) for part in self.text.split("/")[:-1])
+
+    def _source(self, captured: Sequence[str]) -> str:
+        if self.text.startswith(_EXPRESSION):
+            return self.text.removeprefix(_EXPRESSION)
+        return _regex(self.text, captured)
+
+    def _values(self, match: re.Match[str]) -> Sequence[str]:
+        if not self.text.startswith(_EXPRESSION):
+            return match.groups()
+        return [match[field] or "" for field in self.place]
+
 
 def compile_pattern(text: str) -> Pattern:
-    """Read a file pattern.
+    r"""Read a file pattern.
 
-    ``{t}`` is a number: the time point. ``{c}`` is the channel: a number, or text without
-    underscore. Any other ``{field}`` is text; ``*`` is any text, ``?`` any character, and
-    everything else means itself.
+    ``{t}`` is a number: the time point; ``{z}`` is one: the plane, for files of one plane
+    each. ``{c}`` is the channel, or ``{wave}`` where there is no ``{c}``: a number, or text
+    without underscore. ``{p}`` and ``{tile}`` are the position: one of them is opened at a
+    time. Any other ``{field}`` is text; ``*`` is any text, ``?`` any character, ``/`` goes into
+    a folder, and everything else means itself.
+
+    What follows ``re:`` is a regular expression with named groups instead.
 
     Raises
     ------
@@ -85,16 +113,34 @@ def compile_pattern(text: str) -> Pattern:
     --------
     >>> compile_pattern("{name}_ch{c}_stack{t}_{wave}nm_*.tif").fields
     ('name', 'c', 't', 'wave')
+    >>> compile_pattern(r"re:img_(?P<t>\d+)_(?P<c>\w+)\.tif").match("img_03_GFP.tif")
+    {'t': '03', 'c': 'GFP'}
     """
     if not text.strip():
         raise PatternError("The pattern is empty", hint="*.tif takes every TIFF of the folder")
-    if "/" in text or "\\" in text:
-        raise PatternError(
-            "A pattern names files of one folder", text, "Give the folder separately, without /"
-        )
     if "\n" in text:
         raise PatternError("A pattern is a single line", repr(text))
+    if text.startswith(_EXPRESSION):
+        return Pattern(text, _groups(text))
+    if "\\" in text:
+        raise PatternError("Folders are separated by / in a pattern", text, "Write / for \\")
+    if text.startswith("/") or any(part in ("", ".", "..") for part in text.split("/")):
+        raise PatternError(
+            "A pattern begins in the folder that is opened", text, "Give the folder separately"
+        )
     return Pattern(text, tuple(_fields(text)))
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    """Names of the groups of a regular expression."""
+    try:
+        return tuple(re.compile(text.removeprefix(_EXPRESSION)).groupindex)
+    except re.error as error:
+        raise PatternError(
+            f"The regular expression cannot be read: {error}",
+            text,
+            "Groups look like (?P<t>[0-9]+)",
+        ) from error
 
 
 def _fields(text: str) -> list[str]:
@@ -140,12 +186,12 @@ def _regex(text: str, captured: Sequence[str]) -> str:
         if literal:
             parts.append(re.escape(literal))
         elif wild == "?":
-            parts.append(r"[^\n]")
+            parts.append(r"[^/\n]")
         elif wild:
             # As little as possible, so that a number after it is taken whole; where
             # only fixed text follows it is the same, and as much as possible is quicker.
             last = all(other[2] for other in pieces[index + 1 :])
-            parts.append(r"[^\n]*" if last else r"[^\n]*?")
+            parts.append(r"[^/\n]*" if last else r"[^/\n]*?")
         else:
             body = _FIELD.get(field, _TEXT)
             parts.append(f"(?P<{field}>{body})" if field in captured else f"(?:{body})")
@@ -171,7 +217,9 @@ class Proposal:
     sure: bool
 
 
-def propose_patterns(names: Sequence[str], most: int = _SEEN) -> list[Proposal]:
+def propose_patterns(
+    names: Sequence[str], most: int = _SEEN, endings: Iterable[str] = TIFF
+) -> list[Proposal]:
     """Propose patterns for the names in a folder, the best first.
 
     Parameters
@@ -180,6 +228,8 @@ def propose_patterns(names: Sequence[str], most: int = _SEEN) -> list[Proposal]:
         Names of files; what is no image is left out.
     most
         Number of names to look at: more are represented by a random choice of so many.
+    endings
+        How the names of images end, in lower case.
 
     Returns
     -------
@@ -193,6 +243,6 @@ def propose_patterns(names: Sequence[str], most: int = _SEEN) -> list[Proposal]:
     """
     seen = random.Random(0).sample(names, most) if len(names) > most else list(names)
     found: dict[str, Proposal] = {}
-    for guess in naming.guesses(sorted(seen)):
+    for guess in naming.guesses(sorted(seen), endings):
         found.setdefault(guess.pattern, Proposal(guess.pattern, guess.summary, guess.sure))
     return list(found.values())

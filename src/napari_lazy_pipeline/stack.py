@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -32,6 +33,9 @@ class VolumeSpec:
         Position of the centre of voxel 0 (z, y, x) [um].
     scan
         The scan the volume is still skewed by; None once it is not, or if nobody says so.
+    outline
+        Corners (z, y, x) of the slanted block outside of which a deskewed volume is empty [um];
+        none if there is data everywhere.
     """
 
     shape: Shape
@@ -39,6 +43,7 @@ class VolumeSpec:
     voxel_size: Triple = (1.0, 1.0, 1.0)
     translate: Triple = (0.0, 0.0, 0.0)
     scan: Scan | None = None
+    outline: tuple[Triple, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -53,6 +58,12 @@ class VolumeSpec:
     def replace(self, **changes: object) -> VolumeSpec:
         """Return a copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def block_corners(spec: VolumeSpec) -> np.ndarray:
+    """Centres (8, 3) of the corner voxels of a volume, from that of voxel 0 on [um]."""
+    ends = [(0.0, (n - 1) * size) for n, size in zip(spec.shape, spec.voxel_size, strict=True)]
+    return np.array(list(product(*ends)))
 
 
 class VolumeSource(Protocol):

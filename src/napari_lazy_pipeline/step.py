@@ -111,6 +111,18 @@ class Step(BaseModel):
         """The scan geometry this step undoes; steps before it then know of it too."""
         return None
 
+    def frame(self, spec: VolumeSpec) -> np.ndarray:
+        """Matrix (3, 3) from positions (z, y, x) before the step to those after it; both in um."""
+        return np.eye(3)
+
+    def windowless(self) -> Step:
+        """The step without any window counted in voxels: for a part of the volume, or coarser."""
+        return self
+
+    def draft(self) -> Step:
+        """A quicker step that gives about the same: for previews."""
+        return self
+
     def files(self) -> dict[str, str]:
         """Fields that name a file, and the paths they hold."""
         return {

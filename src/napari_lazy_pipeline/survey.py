@@ -6,9 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from napari_lazy_pipeline.claims import Fact, Question
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.geometry import Scan, Shape, Triple
+from napari_lazy_pipeline.overview import FieldRow, field_rows
 from napari_lazy_pipeline.patterns import Proposal
 from napari_lazy_pipeline.stack import Stack
 
@@ -43,6 +45,14 @@ class Survey:
         Who says so; ``"unknown"`` if nobody does.
     notes
         Sentences a person should read.
+    interval_source, channel_source
+        Who says so.
+    positions
+        All positions there are; one of them, `position`, is open.
+    questions
+        What neither names nor metadata tell.
+    others
+        Some names of images that do not belong to the stack.
     """
 
     source: FileSource = field(repr=False)
@@ -57,6 +67,36 @@ class Survey:
     angle: float | None
     angle_source: str
     notes: tuple[str, ...]
+    interval_source: str = "unknown"
+    channel_source: str = "file names"
+    positions: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def position(self) -> str:
+        """Which of several positions this is; empty if there is one."""
+        return self.source.position
+
+    @property
+    def table(self) -> tuple[FieldRow, ...]:
+        """What the names say, a row for each field of the pattern; no file is opened."""
+        return field_rows(self.source.names, self.pattern, self.unmatched, self.others)
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Every value, and where it comes from."""
+        step = self.scan.step if self.scan else "unknown"
+        interval = f"{self.time_interval:g} s" if self.time_interval else "unknown"
+        return (
+            Fact("shape", f"{self.shape} {self.dtype}", self.source.info.name),
+            Fact("z step", f"{self.voxel_size[0]:g} um", self.voxel_source),
+            Fact("pixel", f"{self.voxel_size[2]:g} um", self.voxel_source),
+            Fact("angle", f"{self.angle:g} degree" if self.angle else "unknown", self.angle_source),
+            Fact("z step is", step, self.angle_source if self.scan else "unknown"),
+            Fact("time interval", interval, self.interval_source),
+            Fact("channels", ", ".join(self.channel_names), self.channel_source),
+        )
 
     @property
     def folder(self) -> str:
@@ -81,7 +121,7 @@ class Survey:
     @property
     def shape(self) -> Shape:
         """Shape of each volume (z, y, x)."""
-        return self.source.info.shape
+        return self.source.spec.shape
 
     @property
     def dtype(self) -> str:
@@ -91,7 +131,8 @@ class Survey:
     @property
     def total_bytes(self) -> int:
         """Size of the pixels in all files [byte]."""
-        return self.matched * self.source.spec.nbytes
+        times, channels = self.sizes
+        return (times * channels - self.missing) * self.source.spec.nbytes
 
     @property
     def summary(self) -> str:
@@ -110,6 +151,7 @@ class Survey:
         *,
         time_interval: float | None = None,
         channel_names: Sequence[str] | None = None,
+        scan: Scan | None = None,
     ) -> Stack:
         """Make the stack; nothing is read. See `open_stack`."""
         names = tuple(channel_names) if channel_names is not None else self.channel_names
@@ -120,7 +162,7 @@ class Survey:
         if time_interval is not None:
             (time_interval,) = _lengths([time_interval], 1, "time_interval", "number [s]")
         size = self.voxel_size if voxel_size is None else _voxel_size(voxel_size)
-        spec = self.source.spec.replace(voxel_size=size, scan=self.scan)
+        spec = self.source.spec.replace(voxel_size=size, scan=scan or self.scan)
         return Stack(self.source.with_spec(spec), names, time_interval or self.time_interval)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+
 from golden import NotFetched, golden_folder
 
 VENDORED = Path(__file__).parents[1] / "data" / "pycudadecon"

@@ -3,120 +3,109 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
+import os
 import re
 import sys
 import threading
 import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.conftest import gaussian_psf
-from engines.test_deskew import reference
-from engines.test_richardson_lucy import plain_richardson_lucy
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
+from engines.stand_in import write
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
 from napari_lazy_pipeline.engines import pycudadecon as module
-from napari_lazy_pipeline.engines._padding import apodize
+from napari_lazy_pipeline.engines._padding import Frame
 from napari_lazy_pipeline.engines.cpu import CpuEngine
-from napari_lazy_pipeline.engines.pycudadecon import PycudadeconEngine, equivalent_scan
+from napari_lazy_pipeline.engines.pycudadecon import BYTES, PycudadeconEngine, equivalent_scan
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.otf import interpolate, load_otf, make_otf
+from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.otf import make_otf
 
+STAND_IN = "pycudadecon-stand-in"
 VOXEL = (0.2, 0.1, 0.1)
 OTF = make_otf(gaussian_psf((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
 OTHER = make_otf(gaussian_psf((33, 33, 33), (3.0, 2.0, 2.0)), VOXEL)
+DIE = "import os, sys; print('CUDA error', file=sys.stderr, flush=True); os._exit(255)"
+CUBE = np.ones((8, 8, 8), np.uint16)
 
 
 def plan_of(**changes):
     return DeconvolutionPlan(**{"otf": OTF, "voxel_size": VOXEL, "iterations": 3, **changes})
 
 
-def forget():
-    module._CONTEXT.key = None
-    module._CONTEXT.close()
-    module._library.cache_clear()
-    module._reason.cache_clear()
+def session():
+    return module._session(os.getpid())
+
+
+class Library:
+    """The stand-in in the worker process, seen from here."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    @property
+    def calls(self):
+        """Names of the calls since `clear`, without their settings."""
+        return [line.split()[0] for line in self.lines]
+
+    @property
+    def lines(self):
+        path = self.folder / "calls"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def order(self, code):
+        (self.folder / "orders").write_text(code)
+
+    def clear(self):
+        for name in ("calls", "orders"):
+            (self.folder / name).unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory):
+    """One worker process with the stand-in, for all tests that do not mind."""
+    folder = tmp_path_factory.mktemp(STAND_IN)
+    write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STAND_IN", str(folder))
+        patch.syspath_prepend(folder)
+        module._session.cache_clear()
+        yield Library(folder)
+        session().close()
+    module._session.cache_clear()
 
 
 @pytest.fixture
-def fresh():
-    """No answer is remembered, before and after."""
-    forget()
-    yield
-    forget()
-
-
-class StandIn(types.ModuleType):
-    """Computes what the library computes, slowly, and notes how it was called."""
-
-    def __init__(self):
-        super().__init__("pycudadecon")
-        self.lib = types.ModuleType("pycudadecon._libwrap")
-        self.calls = []
-        self.open = False
-
-    def note(self, name):
-        self.calls.append(name)
-        free = []
-        asker = threading.Thread(target=lambda: free.append(module._LOCK.acquire(blocking=False)))
-        asker.start()
-        asker.join()
-        assert free == [False], "the lock is not held"
-
-    def deskewGPU(self, im, dxdata, dzdata, angle, width, shift, pad_val):
-        self.note("deskew")
-        assert im.dtype == np.float32
-        assert im.flags.c_contiguous
-        assert type(pad_val) is float
-        assert min(im.shape) > 1
-        shear = math.cos(math.radians(angle)) * dzdata / dxdata
-        plan = DeskewPlan(im.shape, "x", shear, width, shift)
-        return reference(im, plan, pad_val).astype(np.float32)
-
-    def rl_init(self, rawdata_shape, otfpath, dzdata, dxdata, dzpsf, dxpsf):
-        self.note("init")
-        assert not self.open, "a second context"
-        assert all(n > 1 for n in rawdata_shape)
-        self.open, self.shape = True, tuple(rawdata_shape)
-        otf = load_otf(otfpath, (dzpsf, dxpsf, dxpsf))
-        self.otf = interpolate(otf, self.shape, (dzdata, dxdata, dxdata))
-
-    def rl_decon(self, im, background, n_iters, napodize, output_shape):
-        self.note("decon")
-        assert self.open
-        assert im.shape == self.shape == tuple(output_shape)
-        assert im.dtype == np.uint16
-        assert type(background) is float
-        assert type(n_iters) is int
-        image = im.astype(np.float32)
-        for plane in image:
-            apodize(plane, napodize)
-        image = np.maximum(image - np.float32(background), 0)
-        return plain_richardson_lucy(image, self.otf, True, n_iters).astype(np.float32)
-
-    def rl_cleanup(self):
-        self.note("cleanup")
-        assert self.open, "nothing to clean up"
-        self.open = False
-
-
-@pytest.fixture
-def library(monkeypatch, fresh):
-    stand_in = StandIn()
-    monkeypatch.setitem(sys.modules, "pycudadecon", stand_in)
-    monkeypatch.setattr(module, "_probe_gpu", lambda: None)
-    monkeypatch.setattr(module, "_probe_trial", lambda: None)
+def library(stand_in):
+    assert PycudadeconEngine().unavailable() is None
+    session().worker.ask("leave")
+    stand_in.clear()
+    notices.clear()
     yield stand_in
-    PycudadeconEngine().close()
-    assert not stand_in.open
+    stand_in.clear()
+    notices.clear()
 
 
 @pytest.fixture
 def engine(library):
     return PycudadeconEngine()
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Nothing is known yet, and there is no stand-in."""
+    monkeypatch.setattr(module, "_session", functools.cache(lambda process: module._Session()))
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if STAND_IN not in path])
+    module._library.cache_clear()
+    yield
+    session().close()
+    module._library.cache_clear()
 
 
 @pytest.mark.parametrize("shear", [2.5579214, -2.5, 0.01, 17.3, -0.4])
@@ -148,6 +137,13 @@ def test_single_planes_rows_and_columns_never_reach_the_library(engine, library,
     plan = DeskewPlan.of(shape, (0.3, 0.1, 0.1), Scan(31.5))
     assert engine.deskew(volume, plan).shape == plan.out_shape
     engine.deskew(np.ones((3, 3, 3), np.uint16), DeskewPlan((3, 3, 3), "x", 0.0, 3))
+    assert library.calls == []
+
+
+def test_rotation_is_that_of_the_cpu(engine, library):
+    volume = np.random.default_rng(0).integers(0, 65536, (7, 9, 11)).astype(np.uint16)
+    plan = RotationPlan.of(volume.shape, (0.3, 0.1, 0.1), Scan(31.5))
+    np.testing.assert_array_equal(engine.rotate(volume, plan), CpuEngine().rotate(volume, plan))
     assert library.calls == []
 
 
@@ -185,12 +181,7 @@ def test_bright_and_negative_values_are_limited(engine):
     assert 50000 < out[4].mean() < 100000
 
 
-def test_the_library_blends_only_what_it_does_right(engine, library, monkeypatch):
-    blends = []
-    original = library.rl_decon
-    monkeypatch.setattr(
-        library, "rl_decon", lambda *a, **k: blends.append(k["napodize"]) or original(*a, **k)
-    )
+def test_the_library_blends_only_what_it_does_right(engine, library):
     for dtype, shape, width in [
         (np.uint16, (8, 16, 16), 15),
         (np.uint16, (8, 16, 17), 15),
@@ -198,52 +189,50 @@ def test_the_library_blends_only_what_it_does_right(engine, library, monkeypatch
         (np.float32, (8, 16, 16), 15),
     ]:
         engine.deconvolve(np.ones(shape, dtype), plan_of(edges="periodic", apodize=width))
-    assert blends == [15, 0, 0, 0]
+    blends = [line.split()[1] for line in library.lines if line.startswith("decon")]
+    assert blends == ["15", "0", "0", "0"]
 
 
 def test_one_context_renewed_only_if_something_changes(engine, library):
-    volume = np.ones((8, 8, 8), np.uint16)
     periodic = plan_of(edges="periodic")
     other = PycudadeconEngine()
     for some in (engine, engine, other):
-        some.deconvolve(volume, periodic)
-    engine.deconvolve(volume, plan_of(edges="periodic", iterations=5, background=3))
+        some.deconvolve(CUBE, periodic)
+    engine.deconvolve(CUBE, plan_of(edges="periodic", iterations=5, background=3))
     assert library.calls == ["init", "decon", "decon", "decon", "decon"]
-    library.calls.clear()
-    engine.deconvolve(volume[:7], periodic)
-    engine.deconvolve(volume[:7], plan_of(edges="periodic", otf=OTHER))
-    engine.deconvolve(volume[:7], plan_of(edges="periodic", voxel_size=(0.3, 0.1, 0.1), otf=OTHER))
+    library.clear()
+    engine.deconvolve(CUBE[:7], periodic)
+    engine.deconvolve(CUBE[:7], plan_of(edges="periodic", otf=OTHER))
+    engine.deconvolve(CUBE[:7], plan_of(edges="periodic", voxel_size=(0.3, 0.1, 0.1), otf=OTHER))
     assert library.calls == ["cleanup", "init", "decon"] * 3
 
 
 def test_cleaned_up_once(engine, library):
-    engine.close()
-    engine.deconvolve(np.ones((8, 8, 8), np.uint16), plan_of())
+    engine.deconvolve(CUBE, plan_of())
+    folder = session()._folder.name
     engine.close()
     engine.close()
     PycudadeconEngine().close()
-    assert library.calls.count("cleanup") == 1
-    engine.deconvolve(np.ones((8, 8, 8), np.uint16), plan_of())
+    assert library.calls == ["init", "decon", "cleanup"]
+    assert not Path(folder).exists()
+    engine.deconvolve(CUBE, plan_of())
     assert library.calls.count("init") == 2
 
 
-def test_failed_start_leaves_no_context(engine, library, monkeypatch):
-    def fail(*_, **__):
-        raise OSError("out of memory")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(library, "rl_init", fail)
-        with pytest.raises(EngineError, match="out of memory"):
-            engine.deconvolve(np.ones((8, 8, 8), np.uint16), plan_of())
-    engine.deconvolve(np.ones((8, 8, 8), np.uint16), plan_of())
+def test_failed_start_leaves_no_context(engine, library):
+    library.order("if name == 'init': raise OSError('out of memory')")
+    with pytest.raises(EngineError, match="pycudadecon failed: OSError: out of memory"):
+        engine.deconvolve(CUBE, plan_of())
+    library.clear()
+    engine.deconvolve(CUBE, plan_of())
     assert library.calls == ["init", "decon"]
 
 
 def test_many_callers_take_turns(engine, library):
-    volume, done = np.ones((8, 8, 8), np.uint16), []
+    done = []
     plans = [plan_of(otf=otf, edges="periodic") for otf in (OTF, OTHER)] * 3
     threads = [
-        threading.Thread(target=lambda plan=plan: done.append(engine.deconvolve(volume, plan)))
+        threading.Thread(target=lambda plan=plan: done.append(engine.deconvolve(CUBE, plan)))
         for plan in plans
     ]
     for thread in threads:
@@ -257,16 +246,19 @@ def test_many_callers_take_turns(engine, library):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "rl"}, "Choose accelerated"),
+        ({"method": "rl"}, "no method 'rl'.*Choose accelerated"),
+        ({"method": "fast"}, "no method 'fast'.*Choose accelerated"),
         ({"shear": 1.0}, "Deskew first"),
         ({"voxel_size": (0.2, 0.1, 0.11)}, "same size in y and x"),
         ({"iterations": 0}, "at least 1 iteration"),
     ],
 )
 def test_what_the_library_cannot_do_is_refused(engine, library, changes, message):
-    with pytest.raises(EngineError, match=message):
-        engine.deconvolve(np.ones((8, 8, 8), np.uint16), plan_of(**changes))
+    for _ in range(3):
+        with pytest.raises(EngineError, match=message):
+            engine.deconvolve(CUBE, plan_of(**changes))
     assert library.calls == []
+    assert engine.unavailable() is None
 
 
 def test_volumes_beyond_its_counters_are_refused(engine, library):
@@ -280,8 +272,80 @@ def test_volumes_beyond_its_counters_are_refused(engine, library):
 
 def test_cancelled_before_the_library_is_entered(engine, library):
     with pytest.raises(Cancelled):
-        engine.deconvolve(np.ones((8, 8, 8), np.uint16), plan_of(), cancelled=lambda: True)
+        engine.deconvolve(CUBE, plan_of(), cancelled=lambda: True)
     assert library.calls == []
+
+
+def test_cancelled_inside_the_library(engine, library, tmp_path):
+    done = tmp_path / "done"
+    library.order(
+        "import time, pathlib\n"
+        f"while name.startswith('decon') and not pathlib.Path({str(done)!r}).exists():\n"
+        "    time.sleep(0.005)"
+    )
+    with pytest.raises(Cancelled):
+        engine.deconvolve(CUBE, plan_of(), cancelled=lambda: "decon" in library.calls)
+    done.touch()
+    before = session().worker.pid
+    np.testing.assert_allclose(engine.deconvolve(CUBE, plan_of()), 1, rtol=1e-3)
+    assert session().worker.pid == before
+
+
+def test_death_is_an_error_and_the_next_volume_gets_a_new_process(engine, library):
+    expected = engine.deconvolve(CUBE, plan_of())
+    before = session().worker.pid
+    library.order(DIE)
+    with pytest.raises(EngineError, match=r"The GPU worker died \(exit code 255: CUDA error\)"):
+        engine.deconvolve(CUBE, plan_of())
+    library.clear()
+    np.testing.assert_array_equal(engine.deconvolve(CUBE, plan_of()), expected)
+    assert library.calls == ["init", "decon"]
+    assert session().worker.pid != before
+    assert engine.unavailable() is None
+    assert not len(notices)
+
+
+def test_after_two_deaths_the_cpu_takes_over_and_says_so_once(engine, library):
+    plan = DeskewPlan.of(CUBE.shape, (0.3, 0.1, 0.1), Scan(31.5))
+    library.order(DIE)
+    with pytest.raises(EngineError, match="died"):
+        engine.deskew(CUBE, plan)
+    expected = CpuEngine().deconvolve(CUBE, plan_of())
+    np.testing.assert_array_equal(engine.deconvolve(CUBE, plan_of()), expected)
+    library.clear()
+    np.testing.assert_array_equal(engine.deconvolve(CUBE, plan_of()), expected)
+    np.testing.assert_array_equal(engine.deskew(CUBE, plan), CpuEngine().deskew(CUBE, plan))
+    assert library.calls == []
+    (notice,) = notices
+    assert notice.where == "pycudadecon"
+    assert "The GPU worker died (exit code 255: CUDA error)" in notice.what
+    assert notice.done == "computed on the CPU from now on"
+    assert "It failed 2 times" in engine.unavailable()
+
+
+def test_tiles_if_the_gpu_is_small(library):
+    volume = np.random.default_rng(0).poisson(500, (16, 24, 96)).astype(np.uint16)
+    plan = plan_of(iterations=10)
+    limit = 0.6 * BYTES * math.prod(Frame.of(volume.shape, plan).shape)
+    told = []
+    tiled = PycudadeconEngine(memory_limit=limit).deconvolve(volume, plan, progress=told.append)
+    whole = PycudadeconEngine().deconvolve(volume, plan)
+    assert library.calls == ["init", *["decon"] * len(told), "cleanup", "init", "decon"]
+    assert len(told) > 1
+    assert told[-1] == 1.0
+    assert np.linalg.norm(tiled - whole) < 0.02 * np.linalg.norm(whole)
+    (notice,) = notices
+    assert notice.done == "computed in tiles"
+
+
+def test_if_not_even_a_tile_fits_the_cpu_does_it(library):
+    out = PycudadeconEngine(memory_limit=1000).deconvolve(CUBE, plan_of())
+    np.testing.assert_array_equal(out, CpuEngine().deconvolve(CUBE, plan_of()))
+    assert [notice.done for notice in notices] == ["computed in tiles", "computed on the CPU"]
+
+
+def test_memory_of_the_gpu_is_known(library):
+    assert session().memory == 2**33
 
 
 def test_without_the_package(monkeypatch, fresh):
@@ -292,13 +356,15 @@ def test_without_the_package(monkeypatch, fresh):
         engine.deskew(np.ones((3, 3, 3), np.uint16), DeskewPlan((3, 3, 3), "x", 1.0, 6))
     with pytest.raises(EngineError, match="not installed"):
         engine.deconvolve(np.ones((3, 3, 3), np.uint16), plan_of())
+    with pytest.raises(EngineError, match="not installed"):
+        engine.rotate(CUBE, RotationPlan.of(CUBE.shape, (0.3, 0.1, 0.1), Scan(31.5)))
 
 
 def test_without_the_library(monkeypatch, fresh):
     package = types.ModuleType("pycudadecon")
     package.lib = object()
     monkeypatch.setitem(sys.modules, "pycudadecon", package)
-    assert "conda install -c conda-forge cudadecon" in PycudadeconEngine().unavailable()
+    assert "conda install -c conda-forge cudadecon" in module.probe()[0]
 
 
 class Driver:
@@ -313,6 +379,14 @@ class Driver:
         return 0
 
 
+@pytest.fixture
+def package(monkeypatch, fresh):
+    package = types.ModuleType("pycudadecon")
+    package.lib = types.ModuleType("pycudadecon._libwrap")
+    monkeypatch.setitem(sys.modules, "pycudadecon", package)
+    return package
+
+
 @pytest.mark.parametrize(
     ("driver", "message"),
     [
@@ -321,43 +395,41 @@ class Driver:
         (Driver(count=0), "no NVIDIA GPU"),
     ],
 )
-def test_without_a_gpu(monkeypatch, fresh, driver, message):
+def test_without_a_gpu(monkeypatch, package, driver, message):
     def load(name):
         if driver is None:
             raise OSError(name)
         return driver
 
-    monkeypatch.setitem(sys.modules, "pycudadecon", StandIn())
     monkeypatch.setattr(ctypes, "CDLL", load)
-    assert message in PycudadeconEngine().unavailable()
+    reason, memory = module.probe()
+    assert message in reason
+    assert memory == 0
+
+
+def test_wrong_values_in_the_trial(monkeypatch, package):
+    package.deskewGPU = lambda volume, **_: np.zeros((16, 16, 32), np.float32)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver())
+    assert "wrong values in a small trial" in module.probe()[0]
 
 
 @pytest.mark.parametrize(
-    ("trial", "message"),
+    ("code", "message"),
     [
-        ("raise ValueError('wrong\\nvalues')", "exit code 1"),
-        ("import os; os._exit(255)", "exit code 255.*no message"),
-        ("while True: pass", "did not finish"),
-        ("", None),
+        ("raise ImportError('wrong\\nglibc')", r"cannot be imported: ImportError\('wrong.*glibc'"),
+        ("import os; os._exit(255)", "failed a small trial: The GPU worker died .exit code 255."),
+        ("while True: pass", "did not answer within 2 s"),
     ],
 )
-def test_trial_in_another_process(monkeypatch, fresh, trial, message):
-    monkeypatch.setitem(sys.modules, "pycudadecon", StandIn())
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver())
-    monkeypatch.setattr(module, "TRIAL", trial)
-    monkeypatch.setattr(module, "TRIAL_SECONDS", 1 if "while" in trial else 60)
+def test_trial_in_another_process(monkeypatch, fresh, tmp_path, code, message):
+    (tmp_path / "pycudadecon.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    if "while" in code:
+        monkeypatch.setattr(module, "TRIAL_SECONDS", 2)
     reason = PycudadeconEngine().unavailable()
-    if message is None:
-        assert reason is None
-    else:
-        assert re.search(message, reason)
-        assert "\n" not in reason
-
-
-def test_trial_expects_what_the_formula_gives(library):
-    with module._LOCK:
-        exec(module.TRIAL, {})
-    assert library.calls == ["deskew"]
+    assert re.search(message, reason)
+    assert "\n" not in reason
+    assert session().worker.pid is None, "a process that is of no use is kept"
 
 
 def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):
@@ -367,7 +439,7 @@ def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):
         warnings.simplefilter("error")
         reason = engine.unavailable()
     assert reason is None or ("\n" not in reason and len(reason) > 20)
-    monkeypatch.setattr(module, "_probe_package", lambda: "asked again")
+    monkeypatch.setattr(module._Session, "_probe", lambda self: "asked again")
     assert engine.unavailable() == reason
 
 

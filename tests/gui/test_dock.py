@@ -239,6 +239,28 @@ def test_a_recipe_brings_its_data_into_an_empty_dock(
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), expected(dock, 0, 0, 3))
 
 
+def test_a_recipe_for_an_engine_that_is_not_here_runs_on_the_cpu(
+    opened: Any, settle: Callable[[Any], None], tmp_path: Path, qtbot: Any
+) -> None:
+    from napari_lazy_pipeline import Pipeline
+    from napari_lazy_pipeline.steps import Deskew
+
+    def looked() -> bool:
+        return bool(opened._engines_missing)
+
+    qtbot.waitUntil(looked, timeout=TIMEOUT)
+    reason = opened._engines_missing["cupy"]
+    if reason is None:
+        pytest.skip("cupy works here")
+    pipeline = Pipeline(steps=(Deskew(angle=40.0),))
+    Recipe(pipeline=pipeline, engine="cupy").save(tmp_path / "r.yaml")
+    opened.load_recipe(tmp_path / "r.yaml")
+    settle(opened)
+    assert reason in opened.recipe_error.text()
+    assert opened.session.engine == "cpu"
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
 def test_the_script_in_the_clipboard_runs(
     opened: Any, settle: Callable[[Any], None], tmp_path: Path
 ) -> None:

@@ -123,7 +123,8 @@ def test_quick_steps_follow_the_hand(one: Any, settle: Callable[[Any], None], qt
     edit(one, "deskew")
     settle(one)
     angles: list[float] = []
-    one.layers.shown.connect(lambda job: angles.append(job.source.pipeline.steps[1].angle))
+    index = one.steps.cards.index(card(one, "deskew"))
+    one.layers.shown.connect(lambda job: angles.append(job.source.pipeline.steps[index].angle))
     for angle in np.arange(20.0, 60.0, 1.0):
         edit(one, "deskew", angle=float(angle))
         qtbot.wait(25)

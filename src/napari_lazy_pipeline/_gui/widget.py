@@ -30,6 +30,7 @@ from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.engines import engine_names, get_engine, notices
+from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
@@ -71,6 +72,7 @@ class LazyPipelineWidget(QWidget):
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
+        self._engines_missing: dict[str, str | None] = {}
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
         self._closed = False
@@ -98,7 +100,10 @@ class LazyPipelineWidget(QWidget):
         except RecipeError as error:
             self.recipe_error.say(str(error))
             return
-        self.recipe_error.say("")
+        reason = self._engines_missing.get(recipe.engine)
+        if reason:
+            recipe = recipe.model_copy(update={"engine": "cpu"})
+        self.recipe_error.say(f"{reason}. The CPU is used instead" if reason else "")
         if self.session.stack is None and recipe.source is not None:
             self._recipe_wanted = recipe
             self.open_folder(recipe.source.folder, recipe.source.pattern)
@@ -328,10 +333,8 @@ class LazyPipelineWidget(QWidget):
     # ---- view and save --------------------------------------------------------------------
 
     def _on_engine(self, name: str) -> None:
-        reason = get_engine(name).unavailable()
-        if reason:
-            self.engine_reason.setText(f"{name}: {reason} Using the CPU.")
-            self.engine.setCurrentText("cpu")
+        if self._engines_missing.get(name):
+            self.engine.setCurrentText(self.session.engine)
         else:
             self.session.set_engine(name)
 
@@ -340,11 +343,12 @@ class LazyPipelineWidget(QWidget):
 
     def _on_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey what cannot be used here, and say why."""
+        self._engines_missing = reasons
         for name, reason in reasons.items():
             entry = self._entries.item(self.engine.findText(name))
             if entry is not None:
                 entry.setEnabled(reason is None)
-                entry.setToolTip(reason or "")
+                entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
         lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         self.engine_reason.say("\n".join(lines))
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, SkewAxis, Triple
+from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, SkewAxis, Triple
+from napari_lazy_pipeline.problems import ProblemLog
 
 if TYPE_CHECKING:
     from napari_lazy_pipeline.otf import RadialOtf
 
 Rounding = Literal["nearest", "down"]
-Method = Literal["rl", "accelerated"]
+Method = Literal["rl", "accelerated", "fast"]
 Edges = Literal["reflect", "background", "periodic"]
+
+# What an engine did otherwise than asked, each told once: to listen to, and to show.
+notices = ProblemLog()
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,10 @@ class DeconvolutionPlan:
         Spacing of the planes measured perpendicular to them, and of the pixels:
         (z, y, x) [um].
     method
-        ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews.
+        ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews, ``"fast"`` two
+        Wiener-Butterworth iterations and a plain one.
     iterations
-        Number of iterations, at least 1.
+        Number of iterations, at least 1; ``"fast"`` takes no notice.
     background
         Counts subtracted first; what is below becomes 0.
     edges
@@ -88,6 +93,15 @@ class Engine(Protocol):
     ) -> np.ndarray:
         """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
 
+    def rotate(
+        self,
+        volume: np.ndarray,
+        plan: RotationPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+    ) -> np.ndarray:
+        """Turn a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
+
     def deconvolve(
         self,
         volume: np.ndarray,
@@ -104,6 +118,8 @@ class Engine(Protocol):
 
 _ENGINES = {
     "cpu": "napari_lazy_pipeline.engines.cpu:CpuEngine",
+    "auto": "napari_lazy_pipeline.engines.auto:AutoEngine",
+    "cupy": "napari_lazy_pipeline.engines.cupy:CupyEngine",
     "pycudadecon": "napari_lazy_pipeline.engines.pycudadecon:PycudadeconEngine",
 }
 
@@ -113,9 +129,8 @@ def engine_names() -> tuple[str, ...]:
     return tuple(_ENGINES)
 
 
-@lru_cache(maxsize=None)
 def get_engine(name: str = "cpu") -> Engine:
-    """Return the engine of that name, whether or not it can be used here.
+    """Return the engine of that name, whether or not it can be used here; always the same one.
 
     Raises
     ------
@@ -126,5 +141,10 @@ def get_engine(name: str = "cpu") -> Engine:
         raise EngineError(
             f"There is no engine {name!r}", hint=f"Choose one of: {', '.join(_ENGINES)}"
         )
+    return _made(name)
+
+
+@cache
+def _made(name: str) -> Engine:
     module, attribute = _ENGINES[name].split(":")
     return getattr(importlib.import_module(module), attribute)()  # type: ignore[no-any-return]

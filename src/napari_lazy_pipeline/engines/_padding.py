@@ -67,10 +67,14 @@ class Frame:
         position %= 2 * n
         return np.minimum(position, 2 * n - 1 - position)
 
+    @property
+    def window(self) -> tuple[slice, ...]:
+        """Where in the grid the volume is."""
+        return tuple(slice(b, b + n) for b, n in zip(self.before, self.inner, strict=True))
+
     def crop(self, grid: np.ndarray) -> np.ndarray:
         """Take the volume out of the grid; a copy unless it fills it."""
-        window = tuple(slice(b, b + n) for b, n in zip(self.before, self.inner, strict=True))
-        return np.ascontiguousarray(grid[window])
+        return np.ascontiguousarray(grid[self.window])
 
 
 def smooth(n: int, even: bool = False) -> int:

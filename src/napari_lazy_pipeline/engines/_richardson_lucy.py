@@ -1,4 +1,4 @@
-"""Richardson-Lucy iterations of the CPU engine, plain and accelerated.
+"""Richardson-Lucy iterations of the CPU engine: plain, accelerated, or with another way back.
 
 An iteration is four passes over the volume. Those over planes go from the spectrum along z to
 pixels and back, one handful of planes at a time, so that the arithmetic between two FFTs finds
@@ -7,18 +7,18 @@ its data in the cache; those over columns apply the OTF.
 References
 ----------
 W. H. Richardson, J. Opt. Soc. Am. 62, 55 (1972). L. B. Lucy, Astron. J. 79, 745 (1974).
-D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997).
+D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997). M. Guo et al., Nature Biotechnology
+38, 1337 (2020), on back projectors that do not match.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import fft
 
-from napari_lazy_pipeline.engines import Method
+from napari_lazy_pipeline.engines._fft import transforms
 from napari_lazy_pipeline.engines._jit import compiled
 from napari_lazy_pipeline.engines._workers import Workers
 
@@ -31,8 +31,8 @@ EPSILON = np.float32(1.1920929e-07)
 def richardson_lucy(
     image: np.ndarray,
     otf: np.ndarray,
-    method: Method,
-    iterations: int,
+    back_projectors: Sequence[np.ndarray | None],
+    accelerated: bool,
     workers: Workers,
     check: Callable[[], object],
     progress: Callable[[float], object],
@@ -45,10 +45,11 @@ def richardson_lucy(
         float32 (z, y, x), not negative; left alone.
     otf
         complex64 (z, y, x // 2 + 1).
-    method
-        ``"rl"``, or ``"accelerated"`` from the third iteration on.
-    iterations
-        At least 1.
+    back_projectors
+        One for each iteration, at least 1: complex64 like the OTF, or None for the conjugate of
+        the OTF, which is that of Richardson and Lucy.
+    accelerated
+        Whether to extrapolate, from the third iteration on.
     workers
         Threads to use. The result does not depend on how many.
     check
@@ -61,14 +62,18 @@ def richardson_lucy(
     ndarray
         float32 (z, y, x), not negative.
     """
-    state = _Iteration(image, otf, method == "accelerated", workers, check)
+    state = _Iteration(image, otf, accelerated, workers, check)
+    iterations = len(back_projectors)
     state.forward()
-    for k in range(iterations):
-        state.columns(conjugate=False)
+    for done, back_projector in enumerate(back_projectors, start=1):
+        state.columns(otf)
         state.compare()
-        state.columns(conjugate=True)
-        state.update(last=k == iterations - 1)
-        progress((k + 1) / iterations)
+        if back_projector is None:
+            state.columns(otf, conjugate=True)
+        else:
+            state.columns(back_projector)
+        state.update(last=done == iterations)
+        progress(done / iterations)
     return state.estimate
 
 
@@ -83,7 +88,8 @@ class _Iteration:
         workers: Workers,
         check: Callable[[], object],
     ) -> None:
-        self.image, self.otf, self.workers, self.check = image, otf, workers, check
+        self.image, self.workers, self.check = image, workers, check
+        self.fft = transforms()
         self.spectrum = np.empty(otf.shape, np.complex64)
         self.planes = _blocks(len(image), image[0].nbytes, PLANES)
         self.rows = _blocks(otf.shape[1], otf[:, 0].nbytes, COLUMNS)
@@ -100,15 +106,15 @@ class _Iteration:
         """Take the first prediction to the spectrum."""
         self._each_plane(lambda i, block: self._to_spectrum(block, self.prediction[block]))
 
-    def columns(self, conjugate: bool) -> None:
-        """Multiply the spectrum by the OTF, or its conjugate."""
+    def columns(self, factor: np.ndarray, conjugate: bool = False) -> None:
+        """Multiply the spectrum by a factor, or its conjugate."""
 
         def run(i: int) -> None:
             rows = self.rows[i]
-            slab = fft.fft(self.spectrum[:, rows], axis=0)
+            slab = self.fft.along_z(self.spectrum[:, rows])
             multiply = _multiply_conjugate if conjugate else _multiply
-            multiply(slab, self.otf, rows.start)
-            self.spectrum[:, rows] = fft.ifft(slab, axis=0, overwrite_x=True)
+            multiply(slab, factor, rows.start)
+            self.fft.back_along_z(slab, self.spectrum[:, rows])
 
         self.workers.each(run, len(self.rows), self.check)
 
@@ -172,11 +178,10 @@ class _Iteration:
         self.spare = before
 
     def _to_spectrum(self, block: slice, pixels: np.ndarray) -> None:
-        self.spectrum[block] = fft.rfft2(pixels)
+        self.fft.to_spectrum(pixels, self.spectrum[block])
 
     def _to_pixels(self, block: slice) -> np.ndarray:
-        pixels: np.ndarray = fft.irfft2(self.spectrum[block], s=self.image.shape[1:])
-        return pixels
+        return self.fft.to_pixels(self.spectrum[block], self.image.shape[2])
 
     def _each_plane(self, function: Callable[[int, slice], object]) -> None:
         self.workers.each(lambda i: function(i, self.planes[i]), len(self.planes), self.check)
@@ -190,22 +195,22 @@ def _blocks(count: int, item_bytes: int, block_bytes: int) -> list[slice]:
 
 @compiled()
 def _multiply(  # pragma: no cover
-    slab: np.ndarray, otf: np.ndarray, first: int
+    slab: np.ndarray, factor: np.ndarray, first: int
 ) -> None:
     for z in range(slab.shape[0]):
         for y in range(slab.shape[1]):
             for x in range(slab.shape[2]):
-                slab[z, y, x] *= otf[z, first + y, x]
+                slab[z, y, x] *= factor[z, first + y, x]
 
 
 @compiled()
 def _multiply_conjugate(  # pragma: no cover
-    slab: np.ndarray, otf: np.ndarray, first: int
+    slab: np.ndarray, factor: np.ndarray, first: int
 ) -> None:
     for z in range(slab.shape[0]):
         for y in range(slab.shape[1]):
             for x in range(slab.shape[2]):
-                slab[z, y, x] *= np.conj(otf[z, first + y, x])
+                slab[z, y, x] *= np.conj(factor[z, first + y, x])
 
 
 @compiled()

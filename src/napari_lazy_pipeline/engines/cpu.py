@@ -2,34 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Rounding, _never, _nothing
+from napari_lazy_pipeline.engines import (
+    DeconvolutionPlan,
+    Method,
+    Rounding,
+    _never,
+    _nothing,
+    _tiling,
+)
 from napari_lazy_pipeline.engines._deskew import deskew
+from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._padding import Frame, check_plan, prepare
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.engines._rotate import rotate
+from napari_lazy_pipeline.engines._tiling import Memory
+from napari_lazy_pipeline.engines._wiener_butterworth import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines._workers import Workers
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.geometry import DeskewPlan, Shape, SkewAxis, Triple
+from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan, Shape, SkewAxis, Triple
 from napari_lazy_pipeline.otf import RadialOtf, interpolate
+
+# Bytes per voxel of the surrounded volume while it is deconvolved, the result included.
+BYTES = {"rl": 18, "accelerated": 30, "fast": 22}
+# Bytes per voxel of the result, which tiles are joined in.
+RESULT = 4
 
 
 class CpuEngine:
-    """Deskews and deconvolves with numba and scipy.
+    """Deskews, rotates and deconvolves with numba and scipy.
 
     Parameters
     ----------
     threads
         How many to use; 0 takes one per CPU. Results do not depend on it.
+    memory_limit
+        Memory a deconvolution may take [byte]; None for most of what is free. Larger volumes are
+        done in overlapping tiles, which changes the result a little (see `_tiling`).
     """
 
     name = "cpu"
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, memory_limit: int | None = None) -> None:
         self.workers = Workers(threads)
+        self.memory_limit = memory_limit
 
     def unavailable(self) -> str | None:
         """There is always a CPU."""
@@ -62,6 +83,33 @@ class CpuEngine:
         """
         return deskew(volume, plan, fill, rounding, self.workers)
 
+    def rotate(
+        self,
+        volume: np.ndarray,
+        plan: RotationPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+    ) -> np.ndarray:
+        """Turn a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
+
+        Parameters
+        ----------
+        volume
+            (z, y, x), skewed or not, as the plan has it.
+        plan
+            Where each voxel comes from.
+        fill
+            Value of voxels that lie between no two planes.
+        rounding
+            For uint16: to the nearest integer, or down.
+
+        Raises
+        ------
+        EngineError
+            If the volume is of another type, or does not fit the plan.
+        """
+        return rotate(volume, plan, fill, rounding, self.workers)
+
     def deconvolve(
         self,
         volume: np.ndarray,
@@ -90,28 +138,63 @@ class CpuEngine:
         Cancelled
             As soon as ``cancelled`` says so.
         EngineError
-            If the volume is no volume, or the plan has no iteration.
+            If the volume is no volume, the plan has no iteration, or the memory does not suffice
+            even for a small part of the volume.
         """
+        check_plan(volume, plan)
+
+        def solve(frame: Frame, told: Callable[[float], object]) -> np.ndarray:
+            return self._solve(volume, plan, frame, cancelled, told)
+
+        memory = Memory(BYTES[plan.method], self._limit(volume, plan), RESULT)
+        return _tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
+
+    def _limit(self, volume: np.ndarray, plan: DeconvolutionPlan) -> float:
+        """Memory there is for a deconvolution [byte]."""
+        if self.memory_limit is not None:
+            return self.memory_limit
+        if BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape) > budget():
+            _grid.cache_clear()
+        return budget()
+
+    def _solve(
+        self,
+        volume: np.ndarray,
+        plan: DeconvolutionPlan,
+        frame: Frame,
+        cancelled: Callable[[], bool],
+        progress: Callable[[float], object],
+    ) -> np.ndarray:
+        """Deconvolve what a frame shows of the volume."""
 
         def check() -> None:
             if cancelled():
                 raise Cancelled
 
-        check_plan(volume, plan)
-        frame = Frame.of(volume.shape, plan)
-        otf = _grid(plan.otf, frame.shape, plan.voxel_size, plan.shear, plan.skew_axis)
+        otf = _laid(plan.otf, frame, plan)
+        back_projectors: list[np.ndarray | None] = [None] * plan.iterations
+        if plan.method == "fast":
+            # The last one matches: it brings back the light that the others lose or add.
+            unmatched = _laid(back_projector(plan.otf), frame, plan)
+            back_projectors = [unmatched] * FAST_ITERATIONS + [None]
         image = prepare(volume, plan, frame, self.workers.each)
+        accelerated = plan.method == "accelerated"
         result = richardson_lucy(
-            image, otf, plan.method, plan.iterations, self.workers, check, progress
+            image, otf, back_projectors, accelerated, self.workers, check, progress
         )
         return frame.crop(result)
 
 
-@lru_cache(maxsize=3)
+def _laid(otf: RadialOtf, frame: Frame, plan: DeconvolutionPlan) -> np.ndarray:
+    """Lay an OTF, or what stands for one, on the grid of a deconvolution."""
+    return _grid(otf, frame.shape, plan.voxel_size, plan.shear, plan.skew_axis)
+
+
+@lru_cache(maxsize=6)
 def _grid(
     otf: RadialOtf, shape: Shape, voxel_size: Triple, shear: float, skew_axis: SkewAxis
 ) -> np.ndarray:
-    """Interpolate the OTF, kept for the next time point; some channels take turns."""
+    """Interpolate the OTF, kept for the next time point; some channels and sizes take turns."""
     grid = interpolate(otf, shape, voxel_size, shear, skew_axis)
     grid.flags.writeable = False
     return grid
@@ -128,5 +211,8 @@ def warm_up() -> None:
         for image in (volume, frozen):
             engine.deskew(image, DeskewPlan(volume.shape, "x", 0.5, 5))
             engine.deskew(image, DeskewPlan(volume.shape, "y", 0.5, 5))
-    for method in ("rl", "accelerated"):
+            engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "x")))
+            engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "y")))
+    methods: tuple[Method, ...] = ("rl", "accelerated", "fast")
+    for method in methods:
         engine.deconvolve(volume, DeconvolutionPlan(otf, (1.0, 1.0, 1.0), method, iterations=3))

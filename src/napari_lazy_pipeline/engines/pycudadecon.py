@@ -1,8 +1,8 @@
 """The pycudadecon engine: cudaDecon on an NVIDIA GPU, kept away from what makes it crash.
 
 The library keeps one deconvolution context per process, ends the process on a CUDA error and
-trusts the sizes it is told. Hence one lock around every call, one live context, checks before
-each call, and a trial in a process of its own before the first.
+trusts the sizes it is told. Hence it lives in a worker process, which does one volume after the
+other with one context; sizes are checked before; and a trial comes before the first volume.
 """
 
 from __future__ import annotations
@@ -10,57 +10,80 @@ from __future__ import annotations
 import atexit
 import ctypes
 import importlib
-import subprocess
+import importlib.util
+import math
+import os
 import sys
 import tempfile
 import threading
 import types
 import warnings
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
-from functools import lru_cache
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Rounding, _never, _nothing
-from napari_lazy_pipeline.engines._deskew import check_volume, deskew, fill_value
+from napari_lazy_pipeline.engines import (
+    DeconvolutionPlan,
+    Rounding,
+    _never,
+    _nothing,
+    _tiling,
+    get_engine,
+    notices,
+)
+from napari_lazy_pipeline.engines._deskew import check_volume, fill_value
+from napari_lazy_pipeline.engines._fallback import FAILURES, DeviceError, Fallback
 from napari_lazy_pipeline.engines._padding import Frame, apodize, check_plan, clean
-from napari_lazy_pipeline.engines._workers import Workers
-from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, Shape
+from napari_lazy_pipeline.engines._tiling import Memory, Progress, TooLittleMemory
+from napari_lazy_pipeline.engines._worker import Worker, WorkerError
+from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Shape
 from napari_lazy_pipeline.otf import RadialOtf, save_otf
+from napari_lazy_pipeline.problems import Problem
 
 USE_CPU = "Use the cpu engine"
 LARGEST_VOLUME = 2**31 - 1
 FULL_SCALE = 65535
 DARK = 1e-30
 TRIAL_SECONDS = 60
-# A plane of constant brightness stays constant where planes cover it, and is filled elsewhere.
-TRIAL = """
-import warnings
-warnings.simplefilter("ignore")
-import numpy as np, pycudadecon
-volume = np.full((16, 16, 16), 7, np.float32)
-out = pycudadecon.deskewGPU(volume, 1.0, 2.0, 60.0, 32, 0, 3.0)
-assert out.shape == (16, 16, 32), out.shape
-assert (out[8, :, 8:23] == 7).all() and (out[8, :, :8] == 3).all(), out[8, 0]
-"""
+NOT_INSTALLED = (
+    "The package pycudadecon is not installed: conda install -c conda-forge pycudadecon cudadecon"
+)
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+# Bytes per voxel that the library takes: nine float volumes, and the work areas of two FFTs.
+BYTES = 52
+# Part of the memory of the GPU that one volume may take.
+SHARE = 0.8
 
 
 class PycudadeconEngine:
-    """Deskews and deconvolves with pycudadecon; what it cannot do, it refuses."""
+    """Deskews and deconvolves with pycudadecon; what it cannot do, it refuses.
+
+    Parameters
+    ----------
+    memory_limit
+        GPU memory a volume may take [byte]; None for most of what the GPU has. Beyond it, the
+        library would go on in main memory, many times slower.
+    failures
+        At which failure of the GPU in a row the CPU takes over.
+    """
 
     name = "pycudadecon"
+
+    def __init__(self, memory_limit: int | None = None, failures: int = FAILURES) -> None:
+        self.memory_limit = memory_limit
+        self.fallback = Fallback(self.name, failures)
 
     def unavailable(self) -> str | None:
         """Say in one line why there is no pycudadecon, library, driver or GPU; None if all is well.
 
-        Found out once per process.
+        Found out once per process, in another one. Also says why the GPU is not used any more.
         """
-        with _LOCK:
-            return _reason()
+        return self.fallback.reason or _session(os.getpid()).reason()
 
     def deskew(
         self,
@@ -78,32 +101,29 @@ class PycudadeconEngine:
         ------
         EngineError
             If the engine is unavailable, the volume does not fit the plan, or it or the result
-            has more than 2**31 - 1 voxels.
+            has more than 2**31 - 1 voxels, or if the GPU fails.
         """
         self._require()
         check_volume(volume, plan)
         if not plan.shear or min(*plan.shape, plan.width) < 2:
-            return deskew(volume, plan, fill, rounding, Workers())
+            return get_engine().deskew(volume, plan, fill, rounding)
         _check_size(plan.shape)
         _check_size(plan.out_shape)
-        value = float(fill_value(fill, volume.dtype.newbyteorder("="), rounding))
-        along_x = volume if plan.skew_axis == "x" else volume.swapaxes(1, 2)
-        step, angle = equivalent_scan(plan.shear)
-        with _LOCK, _library_errors():
-            sheared: np.ndarray = _library().deskewGPU(
-                np.ascontiguousarray(along_x, np.float32),
-                dxdata=1.0,
-                dzdata=step,
-                angle=angle,
-                width=int(plan.width),
-                shift=int(plan.shift),
-                pad_val=value,
-            )
-        if plan.skew_axis == "y":
-            sheared = np.ascontiguousarray(sheared.swapaxes(1, 2))
-        if volume.dtype.kind == "u":
-            sheared = _whole(sheared, rounding)
-        return sheared
+        return self.fallback.run(
+            lambda: _deskew(volume, plan, fill, rounding),
+            lambda: get_engine().deskew(volume, plan, fill, rounding),
+        )
+
+    def rotate(
+        self,
+        volume: np.ndarray,
+        plan: RotationPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+    ) -> np.ndarray:
+        """Turn a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``; the CPU does it."""
+        self._require()
+        return get_engine().rotate(volume, plan, fill, rounding)
 
     def deconvolve(
         self,
@@ -115,101 +135,165 @@ class PycudadeconEngine:
         """Deconvolve a volume (z, y, x); float32 of the same shape.
 
         The library works on uint16: whole numbers are passed as they are and limited to what
-        fits, others are first stretched to the full range. ``cancelled`` is asked before the
-        library is entered, which cannot be interrupted.
+        fits, others are first stretched to the full range. It cannot be interrupted: a volume
+        that is cancelled is abandoned, and the next one waits for its end.
 
         Raises
         ------
         Cancelled
-            If ``cancelled`` says so before the start.
+            As soon as ``cancelled`` says so.
         EngineError
-            If the engine is unavailable, or asked for what it cannot do: plain
-            Richardson-Lucy, a skewed volume, pixels that are not square.
+            If the engine is unavailable, the GPU fails, or it is asked for what it cannot do:
+            another method than the accelerated one, a skewed volume, pixels that are not square.
         """
         self._require()
         check_plan(volume, plan)
         _check_abilities(plan)
-        frame = _at_least_two(Frame.of(volume.shape, plan))
-        _check_size(frame.shape)
-        blend = _library_blend(volume, plan, frame)
-        image, background, scale = quantise(volume, plan, frame, blend_here=not blend)
-        with _LOCK:
-            if cancelled():
-                raise Cancelled
-            with _library_errors():
-                _CONTEXT.enter(frame.shape, plan)
-                result: np.ndarray = _library().rl_decon(
-                    image,
-                    background=background,
-                    n_iters=int(plan.iterations),
-                    napodize=blend,
-                    output_shape=image.shape,
-                )
-        progress(1.0)
-        out = frame.crop(result)
-        out /= np.float32(scale)
-        return out
+        _check_size(Frame.of(volume.shape, plan).shape)
+
+        def on_cpu() -> np.ndarray:
+            return get_engine().deconvolve(volume, plan, cancelled, progress)
+
+        try:
+            return self.fallback.run(
+                lambda: self._deconvolve(volume, plan, cancelled, progress), on_cpu
+            )
+        except TooLittleMemory as error:
+            what = f"There is too little memory on the GPU: {error.what}"
+            notices.report(Problem(self.name, what, "computed on the CPU"))
+            return on_cpu()
 
     def close(self) -> None:
         """Release the GPU; the next call takes it again."""
-        _CONTEXT.close()
+        _session(os.getpid()).close()
 
     def _require(self) -> None:
-        reason = self.unavailable()
+        """Raise unless the GPU can be used, or the CPU has taken over from it."""
+        reason = None if self.fallback.reason else self.unavailable()
         if reason is not None:
             raise EngineError("pycudadecon cannot be used here", reason, USE_CPU)
 
+    def _deconvolve(
+        self,
+        volume: np.ndarray,
+        plan: DeconvolutionPlan,
+        cancelled: Callable[[], bool],
+        progress: Progress,
+    ) -> np.ndarray:
+        session = _session(os.getpid())
+        limit = self.memory_limit or SHARE * session.memory or math.inf
+        counts = Counts.of(volume, plan)
 
-class _Context:
-    """The one deconvolution context of the process, renewed only if it does not fit."""
+        def solve(frame: Frame, told: Progress) -> np.ndarray:
+            frame = _at_least_two(frame)
+            result = session.transform(
+                "deconvolve",
+                counts.framed(frame),
+                frame.shape,
+                cancelled,
+                otf=str(session.otf_file(plan.otf)),
+                otf_voxel_size=plan.otf.voxel_size,
+                voxel_size=plan.voxel_size,
+                background=counts.background,
+                iterations=int(plan.iterations),
+                blend=counts.blend,
+            )
+            told(1.0)
+            out = frame.crop(result)
+            out /= np.float32(counts.scale)
+            return out
+
+        memory = Memory(BYTES, limit)
+        return _tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
+
+
+def _deskew(volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding) -> np.ndarray:
+    along_x = volume if plan.skew_axis == "x" else volume.swapaxes(1, 2)
+    step, angle = equivalent_scan(plan.shear)
+    sheared = _session(os.getpid()).transform(
+        "deskew",
+        np.ascontiguousarray(along_x, np.float32),
+        (*along_x.shape[:2], plan.width),
+        dzdata=step,
+        angle=angle,
+        width=int(plan.width),
+        shift=int(plan.shift),
+        pad_val=float(fill_value(fill, volume.dtype.newbyteorder("="), rounding)),
+    )
+    if plan.skew_axis == "y":
+        sheared = np.ascontiguousarray(sheared.swapaxes(1, 2))
+    return _whole(sheared, rounding) if volume.dtype.kind == "u" else sheared
+
+
+class _Session:
+    """The worker process of this one, what it found out, and the OTF files it reads."""
 
     def __init__(self) -> None:
-        self.key: Hashable = None
+        self.worker = Worker(f"{__name__}:perform")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._found: tuple[str | None, int] | None = None
+        self._lock = threading.Lock()
 
-    def enter(self, shape: Shape, plan: DeconvolutionPlan) -> None:
-        """Make the context fit; the lock is held."""
-        key = (shape, plan.otf.key, plan.voxel_size)
-        if key == self.key:
-            return
-        self._leave()
-        z, lateral = plan.otf.voxel_size
-        _library().rl_init(
-            shape,
-            str(self._otf_file(plan.otf)),
-            dzdata=float(plan.voxel_size[0]),
-            dxdata=float(plan.voxel_size[2]),
-            dzpsf=z,
-            dxpsf=lateral,
-        )
-        self.key = key
+    def reason(self) -> str | None:
+        """Why the library cannot be used, None if it can; tried out once."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._probe()
+            return self._found[0]
+
+    @property
+    def memory(self) -> int:
+        """Memory of the GPU [byte]; 0 if it is not known."""
+        return self._found[1] if self._found else 0
+
+    def transform(
+        self,
+        name: str,
+        image: np.ndarray,
+        shape: tuple[int, ...],
+        cancelled: Callable[[], bool] = _never,
+        **options: Any,
+    ) -> np.ndarray:
+        """Let the library make a float32 array of a shape out of another one."""
+        try:
+            return self.worker.transform(name, image, shape, cancelled, **options)
+        except WorkerError as error:
+            raise DeviceError(f"pycudadecon failed: {error.what}", hint=USE_CPU) from error
+
+    def otf_file(self, otf: RadialOtf) -> Path:
+        """Write the OTF to where the library can read it."""
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="lazy-pipeline-otf-")
+            path = Path(self._folder.name) / f"{otf.key}.tif"
+            if not path.exists():
+                save_otf(otf, path)
+            return path
 
     def close(self) -> None:
-        """Clean up, if there is something to clean."""
-        with _LOCK:
-            self._leave()
+        """End the worker process."""
+        self.worker.close()
+        with self._lock:
             if self._folder is not None:
                 self._folder.cleanup()
                 self._folder = None
 
-    def _leave(self) -> None:
-        if self.key is not None:
-            self.key = None
-            _library().rl_cleanup()
-
-    def _otf_file(self, otf: RadialOtf) -> Path:
-        """Write the OTF to where the library can read it."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="lazy-pipeline-otf-")
-        path = Path(self._folder.name) / f"{otf.key}.tif"
-        if not path.exists():
-            save_otf(otf, path)
-        return path
+    def _probe(self) -> tuple[str | None, int]:
+        if importlib.util.find_spec("pycudadecon") is None:
+            return NOT_INSTALLED, 0
+        try:
+            reason, memory = self.worker.ask("probe", seconds=TRIAL_SECONDS)
+        except WorkerError as error:
+            reason, memory = f"cudaDecon failed a small trial: {error.what}. Check nvidia-smi", 0
+        if reason is not None:
+            self.worker.close()
+        return reason, memory
 
 
-_LOCK = threading.RLock()
-_CONTEXT = _Context()
-atexit.register(_CONTEXT.close)
+@cache
+def _session(process: int) -> _Session:
+    """Return the session of a process: one that is forked has no part in that of its parent."""
+    return _Session()
 
 
 def equivalent_scan(shear: float) -> tuple[float, float]:
@@ -225,37 +309,51 @@ def equivalent_scan(shear: float) -> tuple[float, float]:
     return float(steps[best]), float(angles[best])
 
 
-def quantise(
-    volume: np.ndarray, plan: DeconvolutionPlan, frame: Frame, blend_here: bool
-) -> tuple[np.ndarray, float, float]:
-    """Fill the frame with uint16.
+@dataclass(frozen=True)
+class Counts:
+    """A volume as the library wants it.
 
-    Returns
-    -------
-    image
-        uint16 of the shape of the frame.
+    Attributes
+    ----------
+    values
+        uint16 (z, y, x).
     background
         What is still to be subtracted from it [count].
     scale
         What the result has to be divided by.
+    blend
+        Width of the blend of opposite edges that is left to the library [pixel].
     """
-    background = np.float32(plan.background)
-    planes = np.stack([clean(plane, background) for plane in volume])
-    if plan.edges == "periodic" and blend_here:
-        for plane in planes:
-            apodize(plane, plan.apodize)
-    remaining, scale = float(plan.background), 1.0
-    if not _counts(volume):
-        np.maximum(planes - background, 0, out=planes)
-        top = float(planes.max())
-        remaining, scale = 0.0, FULL_SCALE / top if top > DARK else 1.0
-        planes *= np.float32(scale)
-    counts = _whole(planes, "nearest")
-    z, y, x = (frame.indices(axis) for axis in range(3))
-    image = counts[z][:, y][:, :, x]
-    outside = min(max(int(remaining), 0), FULL_SCALE)
-    image[z < 0], image[:, y < 0], image[:, :, x < 0] = outside, outside, outside
-    return image, remaining, scale
+
+    values: np.ndarray
+    background: float
+    scale: float
+    blend: int
+
+    @classmethod
+    def of(cls, volume: np.ndarray, plan: DeconvolutionPlan) -> Counts:
+        """Round a volume; what is no whole number is stretched to the full range first."""
+        blend = _library_blend(volume, plan)
+        background = np.float32(plan.background)
+        planes = np.stack([clean(plane, background) for plane in volume])
+        if plan.edges == "periodic" and not blend:
+            for plane in planes:
+                apodize(plane, plan.apodize)
+        remaining, scale = float(plan.background), 1.0
+        if not _counts(volume):
+            np.maximum(planes - background, 0, out=planes)
+            top = float(planes.max())
+            remaining, scale = 0.0, FULL_SCALE / top if top > DARK else 1.0
+            planes *= np.float32(scale)
+        return cls(_whole(planes, "nearest"), remaining, scale, blend)
+
+    def framed(self, frame: Frame) -> np.ndarray:
+        """Fill a frame with what it shows of the volume."""
+        z, y, x = (frame.indices(axis) for axis in range(3))
+        image: np.ndarray = self.values[z][:, y][:, :, x]
+        outside = min(max(int(self.background), 0), FULL_SCALE)
+        image[z < 0], image[:, y < 0], image[:, :, x < 0] = outside, outside, outside
+        return image
 
 
 def _counts(volume: np.ndarray) -> bool:
@@ -263,10 +361,11 @@ def _counts(volume: np.ndarray) -> bool:
     return volume.dtype.kind == "u" and volume.dtype.itemsize <= 2
 
 
-def _library_blend(volume: np.ndarray, plan: DeconvolutionPlan, frame: Frame) -> int:
+def _library_blend(volume: np.ndarray, plan: DeconvolutionPlan) -> int:
     """Width of the blend the library can do as it should: on nothing but the volume itself."""
-    fits = plan.apodize <= min(frame.shape[1:])
-    if plan.edges == "periodic" and frame.shape == frame.inner and _counts(volume) and fits:
+    shape = _at_least_two(Frame.of(volume.shape, plan)).shape
+    fits = plan.apodize <= min(shape[1:])
+    if plan.edges == "periodic" and shape == volume.shape and _counts(volume) and fits:
         return int(plan.apodize)
     return 0
 
@@ -282,17 +381,19 @@ def _whole(values: np.ndarray, rounding: Rounding) -> np.ndarray:
 def _at_least_two(frame: Frame) -> Frame:
     """Give every axis two positions: the library does not survive a single one."""
     z, y, x = (max(n, 2) for n in frame.shape)
-    return Frame(frame.inner, (z, y, x), frame.before, frame.mirrored)
+    return replace(frame, shape=(z, y, x))
 
 
 def _check_abilities(plan: DeconvolutionPlan) -> None:
     if plan.method != "accelerated":
         raise EngineError(
-            f"pycudadecon has no method {plan.method!r}", hint=f"Choose accelerated. {USE_CPU}"
+            f"pycudadecon has no method {plan.method!r}",
+            hint="Choose accelerated, or use the cpu or cupy engine",
         )
     if plan.shear:
         raise EngineError(
-            "pycudadecon cannot deconvolve a skewed volume", hint=f"Deskew first. {USE_CPU}"
+            "pycudadecon cannot deconvolve a skewed volume",
+            hint="Deskew first, or use the cpu or cupy engine",
         )
     if abs(plan.voxel_size[1] / plan.voxel_size[2] - 1) > 1e-6:
         raise EngineError("pycudadecon needs pixels of the same size in y and x", hint=USE_CPU)
@@ -303,16 +404,76 @@ def _check_size(shape: Shape) -> None:
         raise EngineError(f"A volume of {shape} is too large for pycudadecon", hint=USE_CPU)
 
 
-@contextmanager
-def _library_errors() -> Iterator[None]:
-    """Name the engine in what the library raises: memory, device, arguments."""
-    try:
-        yield
-    except (OSError, RuntimeError, MemoryError, ctypes.ArgumentError) as error:
-        raise EngineError(f"pycudadecon failed: {error}", hint=USE_CPU) from error
+# From here on: what runs in the worker process, which alone calls the library.
 
 
-@lru_cache(maxsize=1)
+def perform(name: str, image: Any, out: Any, **options: Any) -> object:
+    """Do one task."""
+    return _TASKS[name](image, out, **options)
+
+
+def _shear(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
+    out[...] = _library().deskewGPU(image, dxdata=1.0, **options)
+
+
+def _sharpen(
+    image: np.ndarray,
+    out: np.ndarray,
+    background: float,
+    iterations: int,
+    blend: int,
+    **context: Any,
+) -> None:
+    _CONTEXT.enter(image.shape, **context)
+    out[...] = _library().rl_decon(
+        image,
+        background=background,
+        n_iters=iterations,
+        napodize=blend,
+        output_shape=image.shape,
+    )
+
+
+class _Context:
+    """The one deconvolution context of the process, renewed only if it does not fit."""
+
+    def __init__(self) -> None:
+        self.key: Hashable = None
+
+    def enter(
+        self,
+        shape: tuple[int, ...],
+        otf: str,
+        otf_voxel_size: tuple[float, float],
+        voxel_size: tuple[float, float, float],
+    ) -> None:
+        """Make the context fit."""
+        key = (shape, otf, voxel_size)
+        if key == self.key:
+            return
+        self.leave()
+        _library().rl_init(
+            shape,
+            otf,
+            dzdata=float(voxel_size[0]),
+            dxdata=float(voxel_size[2]),
+            dzpsf=otf_voxel_size[0],
+            dxpsf=otf_voxel_size[1],
+        )
+        self.key = key
+
+    def leave(self) -> None:
+        """Clean up, if there is something to clean."""
+        if self.key is not None:
+            self.key = None
+            _library().rl_cleanup()
+
+
+_CONTEXT = _Context()
+atexit.register(_CONTEXT.leave)
+
+
+@cache
 def _library() -> Any:
     """Import pycudadecon; it warns if it does not find its library."""
     with warnings.catch_warnings():
@@ -320,23 +481,26 @@ def _library() -> Any:
         return importlib.import_module("pycudadecon")
 
 
-@lru_cache(maxsize=1)
-def _reason() -> str | None:
-    for probe in (_probe_package, _probe_library, _probe_gpu, _probe_trial):
-        reason = probe()
+def probe(*_: object) -> tuple[str | None, int]:
+    """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
+    for check in (_probe_package, _probe_library, _probe_gpu, _probe_trial):
+        reason = check()
         if reason is not None:
-            return " ".join(reason.split())
-    return None
+            return " ".join(reason.split()), 0
+    return None, _gpu_memory()
+
+
+_TASKS: dict[str, Callable[..., object]] = {
+    "probe": probe,
+    "deskew": _shear,
+    "deconvolve": _sharpen,
+    "leave": lambda *_: _CONTEXT.leave(),
+}
 
 
 def _probe_package() -> str | None:
     try:
         _library()
-    except ImportError:
-        return (
-            "The package pycudadecon is not installed: "
-            "conda install -c conda-forge pycudadecon cudadecon"
-        )
     except Exception as error:  # noqa: BLE001 - a broken installation is a reason, not a crash
         return f"The package pycudadecon cannot be imported: {error!r}"
     return None
@@ -352,12 +516,11 @@ def _probe_library() -> str | None:
 
 
 def _probe_gpu() -> str | None:
-    """Ask the driver; the library itself would end the process."""
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    """Ask the driver, which can tell what is wrong; the library would just end the process."""
     try:
-        driver = ctypes.CDLL(name)
+        driver = ctypes.CDLL(DRIVER)
     except OSError:
-        return f"There is no NVIDIA driver ({name}): install one, or use another computer"
+        return f"There is no NVIDIA driver ({DRIVER}): install one, or use another computer"
     count = ctypes.c_int(0)
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
         return "The NVIDIA driver does not start: check it with nvidia-smi"
@@ -367,21 +530,21 @@ def _probe_gpu() -> str | None:
 
 
 def _probe_trial() -> str | None:
-    """Deskew something small in another process, which may die."""
-    try:
-        trial = subprocess.run(
-            [sys.executable, "-c", TRIAL],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TRIAL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"cudaDecon did not finish a small trial in {TRIAL_SECONDS} s: check nvidia-smi"
-    except OSError as error:
-        return f"cudaDecon could not be tried out: {error}"
-    if trial.returncode == 0:
+    """Shear a small volume: a constant one stays so where planes cover it, and is filled else."""
+    volume = np.full((16, 16, 16), 7, np.float32)
+    out = _library().deskewGPU(
+        volume, dxdata=1.0, dzdata=2.0, angle=60.0, width=32, shift=0, pad_val=3.0
+    )
+    if out.shape == (16, 16, 32) and (out[8, :, 8:23] == 7).all() and (out[8, :, :8] == 3).all():
         return None
-    last = (trial.stderr.strip().splitlines() or ["no message"])[-1]
-    return f"cudaDecon failed a small trial (exit code {trial.returncode}): {last}"
+    return "cudaDecon computes wrong values in a small trial: check the driver and nvidia-smi"
+
+
+def _gpu_memory() -> int:
+    """Memory of the first GPU, the one the library uses [byte]."""
+    driver, device, size = ctypes.CDLL(DRIVER), ctypes.c_int(0), ctypes.c_size_t(0)
+    if driver.cuDeviceGet(ctypes.byref(device), 0) != 0:
+        return 0
+    if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) != 0:
+        return 0
+    return size.value

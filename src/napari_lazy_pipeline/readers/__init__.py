@@ -1,17 +1,18 @@
-"""Readers of one-file volumes: one module each, found by being here."""
+"""Readers of files of volumes: one module each, found by being here."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.geometry import Shape, Triple
 
 
@@ -46,8 +47,27 @@ class FileInfo:
         empty if planes have to be decoded.
     byteorder
         ``"<"`` or ``">"``: how the pixels lie in the file.
+    inner
+        Number of time points and channels in the file.
+    part
+        Which of them, (t, c), is to be read; see `at`.
+    strides
+        Number of pages from one time point, channel and plane of the file to the next.
+    scenes
+        Names of the positions in the file, if there are several.
+    scene
+        Which of them is to be read.
+    firsts
+        First page of each position.
+    channel_names
+        Names of the channels in the file; empty if it does not say.
+    merged
+        Whether `as_planes` made the planes out of time points or channels.
+    indexed
+        Whether an index tells where the planes are, in this file and in others.
     last_plane
-        Position of the first pixel of the last plane [byte] if it lies plain; else -1.
+        Position of the first pixel of the last plane [byte], if the file holds one volume and
+        its planes lie plain; else -1.
     """
 
     name: str
@@ -62,12 +82,42 @@ class FileInfo:
     landmarks: tuple[tuple[int, bytes], ...] = ()
     page: tuple[int, ...] = ()
     byteorder: str = "<"
+    inner: tuple[int, int] = (1, 1)
+    part: tuple[int, int] = (0, 0)
+    strides: tuple[int, int, int] = (0, 0, 1)
+    scenes: tuple[str, ...] = ()
+    scene: int = 0
+    firsts: tuple[int, ...] = (0,)
+    channel_names: tuple[str, ...] = ()
+    merged: bool = False
+    indexed: bool = False
     last_plane: int = -1
+
+    def at(self, t: int, c: int) -> FileInfo:
+        """Say that the volume at (t, c) of the file is to be read."""
+        return self if self.part == (t, c) else replace(self, part=(t, c))
+
+    def as_planes(self) -> FileInfo:
+        """Take what the file calls time points, or channels, of one plane each for planes."""
+        times, channels = self.inner
+        if self.shape[0] > 1 or (times > 1) == (channels > 1):
+            return self
+        return replace(
+            self, shape=(times * channels, *self.shape[1:]), inner=(1, 1),
+            strides=(0, 0, self.strides[0] if times > 1 else self.strides[1]), merged=True,
+        )  # fmt: skip
+
+    @property
+    def planes(self) -> range:
+        """The pages of the volume that is to be read, by `strides`."""
+        t, c = self.part
+        first = self.firsts[self.scene] + t * self.strides[0] + c * self.strides[1]
+        return range(first, first + self.shape[0] * self.strides[2], self.strides[2])
 
 
 @runtime_checkable
 class Reader(Protocol):
-    """Reads files that hold one volume each; keeps no state and pickles."""
+    """Reads files that hold one volume, or ``info.inner`` volumes; pickles."""
 
     suffixes: tuple[str, ...]
 
@@ -78,17 +128,59 @@ class Reader(Protocol):
         """Read the header of this one file, and no pixel; raise FileError if it is bad."""
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
-        """Read the volume (z, y, x); raise FileError if it is not as ``info`` says."""
+        """Read volume ``info.part`` (z, y, x); raise FileError if it is not as ``info`` says."""
+
+
+@runtime_checkable
+class FileSetReader(Reader, Protocol):
+    """Reads files that belong to others: one of them is named, the others are found by it."""
+
+    def hidden(self, names: Sequence[str]) -> set[str]:
+        """Those among the names that are read by way of another of them."""
+
+    def companions(self, path: str, info: FileInfo) -> tuple[str, ...]:
+        """Paths of the files that are read with this one."""
 
 
 @lru_cache(maxsize=1)
 def readers() -> tuple[Reader, ...]:
-    """Every reader of this package, in the order of the names of their modules."""
-    found = []
+    """Every reader: TIFF, those of this package by name, those of other packages."""
+    found = {}
     for module in pkgutil.iter_modules(__path__):
         if not module.name.startswith("_"):
-            found.append(importlib.import_module(f"{__name__}.{module.name}").READER)
-    return tuple(found)
+            found[module.name] = importlib.import_module(f"{__name__}.{module.name}").READER
+    functions = importlib.import_module(f"{__name__}._functions")
+    return (found.pop("tiff"), *found.values(), *functions.installed_readers())
+
+
+def choose_reader(
+    reader: Reader | str | None,
+    trust: bool = False,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+) -> Reader | None:
+    """Return the reader that a person asked for; None if the names are to decide.
+
+    Raises
+    ------
+    FolderError
+        If it cannot be used.
+    """
+    if isinstance(reader, str):
+        functions = importlib.import_module(f"{__name__}._functions")
+        named: Reader = functions.named_reader(reader, trust)
+        return named
+    if shape is None or reader is not None:
+        return reader
+    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise FolderError(f"shape has to be three positive numbers (z, y, x), not {shape!r}")
+    try:
+        kind = np.dtype(dtype or "<u2").str
+    except TypeError as error:
+        raise FolderError(f"There is no dtype {dtype!r}", hint="For instance uint16") from error
+    raw = importlib.import_module(f"{__name__}.raw")
+    plain: Reader = raw.RawReader(tuple(shape), kind)
+    return plain
 
 
 @lru_cache(maxsize=1)
@@ -110,6 +202,15 @@ def reader_for(path: str) -> Reader:
             return reader
     known = ", ".join(suffixes())
     raise FileError("No reader for this kind of file", path, f"Readable are {known}")
+
+
+def hidden(names: Sequence[str]) -> set[str]:
+    """Those among the names of files that are read by way of another of them."""
+    found: set[str] = set()
+    for reader in readers():
+        if isinstance(reader, FileSetReader):
+            found |= reader.hidden(names)
+    return found
 
 
 def os_problem(error: OSError, path: str) -> FileError:

@@ -95,6 +95,16 @@ def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
     return found
 
 
+def walk_order(file: BinaryIO, path: str) -> _Layout:
+    """How the numbers of a TIFF are written; for `directory_at`."""
+    return _layout(_bytes(file, 0, 16), path)
+
+
+def directory_at(file: BinaryIO, layout: _Layout, start: int, size: int) -> Directory | None:
+    """Read the directory at a place in a TIFF; None if it is not inside the file."""
+    return _directory(file, layout, start, size)[0]
+
+
 def _layout(head: bytes, path: str) -> _Layout:
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     kind = struct.unpack_from((order or "<") + "H", head.ljust(4, b"\0"), 2)[0]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 import tifffile
 
 from napari_lazy_pipeline.geometry import Triple
+from napari_lazy_pipeline.readers._ome import OmeImage, ome_images
 
 _UM = {
     "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "microns": 1.0,
@@ -25,7 +25,7 @@ class Metadata:
     Attributes
     ----------
     source
-        ``"OME"``, ``"ImageJ"`` or empty.
+        ``"OME"``, ``"ImageJ"``, ``"Micro-Manager"`` or empty.
     voxel_size
         (z, y, x) [um]; None if not said.
     time_interval
@@ -34,6 +34,10 @@ class Metadata:
         Sizes of the hyperstack it says it is; 0 if not said.
     notes
         Sentences a person should read.
+    images
+        The images of an OME-XML that have pages in the file.
+    channel_names
+        Names of the channels; empty if not said.
     """
 
     source: str = ""
@@ -43,24 +47,27 @@ class Metadata:
     channels: int = 0
     frames: int = 0
     notes: tuple[str, ...] = ()
+    images: tuple[OmeImage, ...] = ()
+    channel_names: tuple[str, ...] = ()
 
 
-def metadata(tif: tifffile.TiffFile) -> Metadata:
+def metadata(tif: tifffile.TiffFile, name: str = "") -> Metadata:
     """Gather what the first page of a file says; nothing else is read."""
     page = tif.pages.first
     text = page.description or ""
-    if text.rstrip()[-4:] == "OME>":
-        return _ome(text)
+    if text.rstrip("\0 \r\n\t")[-4:] == "OME>":
+        return _ome(text, name)
     if text.startswith("ImageJ="):
         return _imagej(text, page)
     return Metadata()
 
 
-def _ome(text: str) -> Metadata:
-    # One regular expression, not an XML parser: the headers of interrupted
-    # acquisitions are often not well-formed, and entities must not be expanded.
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", text)
-    found = dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', pixels[0])) if pixels else {}
+def _ome(text: str, name: str) -> Metadata:
+    images = ome_images(text, name)
+    if not images:
+        return Metadata("OME")
+    first = images[0]
+    found = first.pixels
     z, y, x = (
         _length(found.get(f"PhysicalSize{axis}"), found.get(f"PhysicalSize{axis}Unit", "um"))
         for axis in "ZYX"
@@ -70,7 +77,7 @@ def _ome(text: str) -> Metadata:
     voxel_size, notes = _voxel_size(z, y, x, "OME")
     return Metadata(
         "OME", voxel_size, interval * factor if interval and factor else None,
-        _count(found.get("SizeZ")), _count(found.get("SizeC")), _count(found.get("SizeT")), notes,
+        notes=notes, images=tuple(images), channel_names=first.channels,
     )  # fmt: skip
 
 

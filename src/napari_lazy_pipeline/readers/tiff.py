@@ -1,4 +1,4 @@
-"""Reads TIFF files that hold one volume each, and refuses what is not whole."""
+"""Reads the volumes in TIFF files, and refuses what is not whole."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import BinaryIO
 
 import numpy as np
@@ -16,11 +18,11 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.geometry import Shape
-from napari_lazy_pipeline.readers import FileInfo, os_problem
+from napari_lazy_pipeline.readers import FileInfo, _mmstack, os_problem
 from napari_lazy_pipeline.readers._directories import OFFSETS, Directory, walk
-from napari_lazy_pipeline.readers._metadata import Metadata, metadata
+from napari_lazy_pipeline.readers._grid import UNFINISHED, Grid, grid
+from napari_lazy_pipeline.readers._metadata import metadata
 
-_UNFINISHED = "It is still being written, or was cut off: wait, or copy it again"
 _HEAD = 65536
 _LARGE, _RATIO = 2**30, 10_000
 
@@ -52,7 +54,7 @@ def _opened(path: str) -> Iterator[BinaryIO]:
     except Exception as error:
         # A damaged TIFF makes the decoders raise nearly anything.
         raise FileError(
-            f"The file is damaged ({type(error).__name__}: {error})", path, _UNFINISHED
+            f"The file is damaged ({type(error).__name__}: {error})", path, UNFINISHED
         ) from error
     finally:
         _here.quiet = False
@@ -68,6 +70,14 @@ class TiffReader:
         """Tell from the name whether this is a TIFF."""
         return os.fspath(path).lower().endswith(self.suffixes)
 
+    def hidden(self, names: Sequence[str]) -> set[str]:
+        """The files that continue another one: those of an MMStack."""
+        return _mmstack.continuations(names)
+
+    def companions(self, path: str, info: FileInfo) -> tuple[str, ...]:
+        """The files that continue this one."""
+        return _mmstack.siblings(path) if info.indexed else ()
+
     def probe(self, path: str) -> FileInfo:
         """Read the header of one file; see `Reader.probe`.
 
@@ -81,17 +91,21 @@ class TiffReader:
             directories = walk(file, size, path)
             file.seek(0)
             with tifffile.TiffFile(file, is_ome=False) as tif:
-                said = metadata(tif)
-                shape, dtype = _volume(tif, said, path)
-                _check_size(tif, shape, dtype, size, path)
-                offset, page = _places(tif, directories, shape, dtype)
+                said = metadata(tif, os.path.basename(path))
+                if _is_mmstack(file):
+                    return _mmstack.probe(path, said.voxel_size, said.time_interval)
+                found = grid(tif, said, path)
+                _check_size(tif, found.shape, found.dtype, size, path)
+                offset, page = _places(tif, directories, found.dtype)
                 order = tif.byteorder
             marks = _landmarks(file, directories[0], offset)
-            last = _last_plane(directories, shape, dtype, offset, page)
+            last = _last_plane(directories, found, offset, page)
         return FileInfo(
-            os.path.basename(path), shape, dtype.name, size, said.voxel_size,
+            os.path.basename(path), found.shape, found.dtype.name, size, said.voxel_size,
             said.source if said.voxel_size else "", said.time_interval, said.notes,
-            offset, marks, page, order, last,
+            offset, marks, page, order, found.inner, (0, 0), found.strides,
+            found.scenes, 0, found.firsts, _names(said.channel_names, found),
+            last_plane=last,
         )  # fmt: skip
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
@@ -110,45 +124,25 @@ class TiffReader:
         with _opened(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise FileError("The file is empty (0 bytes)", path, _UNFINISHED)
+                raise FileError("The file is empty (0 bytes)", path, UNFINISHED)
+            if info.indexed:
+                return _mmstack.read(path, info)
             starts = _planes(file, size, path, info)
             if starts:
                 return _read_plain(file, starts, path, info)
             return _decode(file, size, path, info)
 
 
-def _volume(tif: tifffile.TiffFile, said: Metadata, path: str) -> tuple[Shape, np.dtype]:
-    """Shape (z, y, x) and type of the one volume in a file."""
-    series = tif.series
-    shape, axes = tuple(series[0].shape), series[0].axes
-    if len(series) > 1:
-        if len({(one.shape, one.dtype) for one in series}) > 1 or len(shape) != 2:
-            raise FileError("The file holds images of several sizes", path, "Split it")
-        shape, axes = (len(series), *shape), "Z" + axes
-    if max(said.channels, 1) * max(said.frames, 1) > 1 or "S" in axes or series[0].dtype is None:
-        raise _several(shape, axes, said, path)
-    planes, axes = _squeezed(shape[:-2], axes[:-2]), axes[-2:]
-    if axes != "YX" or len(planes) > 1 or any(axis in "TC" for axis, _ in planes):
-        raise _several(shape, series[0].axes, said, path)
-    depth = planes[0][1] if planes else 1
-    if said.planes > depth:
-        raise FileError(f"The file holds {depth} of {said.planes} planes", path, _UNFINISHED)
-    return (depth, shape[-2], shape[-1]), np.dtype(series[0].dtype).newbyteorder("=")
+def _is_mmstack(file: BinaryIO) -> bool:
+    file.seek(0)
+    return _mmstack.is_mmstack(file.read(16))
 
 
-def _squeezed(shape: tuple[int, ...], axes: str) -> list[tuple[str, int]]:
-    return [(axis, length) for axis, length in zip(axes, shape, strict=True) if length != 1]
-
-
-def _several(shape: tuple[int, ...], axes: str, said: Metadata, path: str) -> FileError:
-    what = f"The file holds {shape} ({axes})"
-    if said.channels > 1 or said.frames > 1:
-        what = f"The file holds {said.frames or 1} time points x {said.channels or 1} channels"
-    return FileError(
-        f"{what}: more than one grey volume (z, y, x)",
-        path,
-        "Save one file per time point and channel; if these are planes, label them so (axes ZYX)",
-    )
+def _names(channels: Sequence[str], found: Grid) -> tuple[str, ...]:
+    """Names of those channels that are in the file."""
+    if len(channels) <= max(found.channels, default=0):
+        return ()
+    return tuple(channels[index] for index in found.channels)
 
 
 def _check_size(
@@ -162,7 +156,7 @@ def _check_size(
         raise FileError(
             f"The header promises {promised} bytes of pixels, the file has {size}",
             path,
-            _UNFINISHED,
+            UNFINISHED,
         )
     if promised > max(_LARGE, _RATIO * size):
         raise FileError(
@@ -178,18 +172,18 @@ def _check_segments(series: tifffile.TiffPageSeries, size: int, path: str) -> No
     """Check that every piece of every plane lies inside the file."""
     if series.dataoffset is not None:
         if series.dataoffset + series.nbytes > size:
-            raise FileError("The file ends before its pixels do", path, _UNFINISHED)
+            raise FileError("The file ends before its pixels do", path, UNFINISHED)
         return
     for index, page in enumerate(series.pages):
         pieces = list(zip(page.dataoffsets, page.databytecounts, strict=True)) if page else []
         if not pieces or any(start <= 0 or count <= 0 for start, count in pieces):
-            raise FileError(f"Plane {index} has no pixels", path, _UNFINISHED)
+            raise FileError(f"Plane {index} has no pixels", path, UNFINISHED)
         if max(start + count for start, count in pieces) > size:
-            raise FileError(f"The file ends within plane {index}", path, _UNFINISHED)
+            raise FileError(f"The file ends within plane {index}", path, UNFINISHED)
 
 
 def _places(
-    tif: tifffile.TiffFile, directories: list[Directory], shape: Shape, dtype: np.dtype
+    tif: tifffile.TiffFile, directories: list[Directory], dtype: np.dtype
 ) -> tuple[int, tuple[int, ...]]:
     """Offset of pixels in one plain piece, else what each page of plain planes says."""
     page = tif.pages.first
@@ -200,23 +194,26 @@ def _places(
         return int(offset), ()
     first = directories[0].page
     if page.is_final and page.databytecounts == (page.nbytes,) and page.nbytes in first:
-        return -1, first if _starts(directories, shape, first) else ()
+        return -1, first if _starts(directories, first) else ()
     return -1, ()
 
 
-def _starts(directories: list[Directory], shape: Shape, page: tuple[int, ...]) -> list[int]:
+def _starts(directories: list[Directory], page: tuple[int, ...]) -> list[int]:
     """Where the planes lie, if each is one plain strip; else nothing."""
     starts = [one.tags.get(OFFSETS, 0) for one in directories]
     alike = all(one.page == page for one in directories)
-    return starts if alike and len(starts) == shape[0] and min(starts) > 0 else []
+    return starts if alike and min(starts) > 0 else []
 
 
 def _last_plane(
-    directories: list[Directory], shape: Shape, dtype: np.dtype, offset: int, page: tuple[int, ...]
+    directories: list[Directory], found: Grid, offset: int, page: tuple[int, ...]
 ) -> int:
-    """Where the last plane starts, if it lies plain; else -1."""
+    """Where the last plane starts, if it is that of the only volume and lies plain; else -1."""
+    if found.inner != (1, 1) or len(found.firsts) > 1:
+        return -1
     if offset >= 0:
-        return offset + (shape[0] - 1) * shape[1] * shape[2] * dtype.itemsize
+        depth, height, width = found.shape
+        return offset + (depth - 1) * height * width * found.dtype.itemsize
     return directories[-1].tags[OFFSETS] if page else -1
 
 
@@ -239,7 +236,29 @@ def _planes(file: BinaryIO, size: int, path: str, info: FileInfo) -> list[int]:
         file.seek(start)
         if file.read(len(expected)) != expected:
             return []
-    return [info.offset] if plain else _starts(walk(file, size, path), info.shape, info.page)
+    if plain:
+        return _plain_starts(info)
+    whole = info.inner == (1, 1) and len(info.firsts) == 1
+    if whole:
+        starts = _starts(walk(file, size, path), info.page)
+        return starts if len(starts) == info.shape[0] else []
+    chain = _chain(path, size, os.fstat(file.fileno()).st_mtime_ns, info.page)
+    return [chain[index] for index in info.planes] if max(info.planes) < len(chain) else []
+
+
+def _plain_starts(info: FileInfo) -> list[int]:
+    """Where planes start that lie plain, one after the other; one start if none is left out."""
+    plane = int(np.prod(info.shape[1:], dtype=object)) * np.dtype(info.dtype).itemsize
+    if info.planes.step == 1 or len(info.planes) == 1:
+        return [info.offset + plane * info.planes[0]]
+    return [info.offset + plane * index for index in info.planes]
+
+
+@lru_cache(maxsize=32)
+def _chain(path: str, size: int, changed: int, page: tuple[int, ...]) -> array[int]:
+    """Where the planes of a file of many volumes lie; ``changed`` tells one file from the next."""
+    with open(path, "rb") as file:
+        return array("Q", _starts(walk(file, size, path), page))
 
 
 def _read_plain(file: BinaryIO, starts: list[int], path: str, info: FileInfo) -> np.ndarray:
@@ -252,7 +271,7 @@ def _read_plain(file: BinaryIO, starts: list[int], path: str, info: FileInfo) ->
         file.seek(start)
         # readinto of a buffered file ends early only where the file ends.
         if file.readinto(memoryview(piece).cast("B")) != piece.nbytes:  # type: ignore[attr-defined]
-            raise FileError("The file ends before its pixels do", path, _UNFINISHED)
+            raise FileError("The file ends before its pixels do", path, UNFINISHED)
     return _native(volume)
 
 
@@ -268,20 +287,31 @@ def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
     walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        said = replace(metadata(tif), planes=0)
-        shape, dtype = _volume(tif, said, path)
-        if (shape, dtype.name) != (info.shape, info.dtype):
-            raise _other(shape, dtype.name, info, path)
-        _check_size(tif, shape, dtype, size, path)
-        one = len(tif.series) == 1
-        volume = tif.series[0].asarray() if one else tif.asarray(key=slice(None))
-    return _native(np.asarray(volume).reshape(shape))
+        found = grid(tif, metadata(tif, os.path.basename(path)), path)
+        if info.merged:
+            found = found.as_planes()
+        if (found.shape, found.dtype.name) != (info.shape, info.dtype):
+            raise _other(found.shape, found.dtype.name, info, path)
+        if found.inner != info.inner or info.scene >= len(found.firsts):
+            raise _fewer(found, info, path)
+        _check_size(tif, found.shape, found.dtype, size, path)
+        offset = tif.series[0].dataoffset
+        if offset is not None and len(tif.series) == 1:
+            here = replace(info, offset=int(offset), byteorder=tif.byteorder)
+            return _read_plain(file, _plain_starts(here), path, here)
+        volume = tif.asarray(key=info.planes)
+    return _native(np.asarray(volume).reshape(found.shape))
+
+
+def _fewer(found: Grid, info: FileInfo, path: str) -> FileError:
+    one, other = (f"{t} time points x {c} channels" for t, c in (found.inner, info.inner))
+    return FileError(f"The file holds {one}, not {other} as {info.name}", path, UNFINISHED)
 
 
 def _other(shape: Shape, dtype: str, info: FileInfo, path: str) -> FileError:
     hint = "It belongs to another data set, or the first file does"
     if shape[1:] == info.shape[1:] and dtype == info.dtype and shape[0] < info.shape[0]:
-        hint = _UNFINISHED
+        hint = UNFINISHED
     return FileError(
         f"The file holds {shape} {dtype}, not {info.shape} {info.dtype} as {info.name}",
         path,

@@ -89,6 +89,10 @@ class Crop(Step):
         """Copy the box, so that the rest can be forgotten."""
         return volume[self._box(context.spec)].copy()
 
+    def windowless(self) -> Crop:
+        """Nothing: a crop only picks a window."""
+        return self.model_copy(update={"enabled": False})
+
     def _box(self, spec: VolumeSpec) -> tuple[slice, slice, slice]:
         cuts = []
         for axis, (start, stop), length in zip(

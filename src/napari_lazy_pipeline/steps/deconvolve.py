@@ -15,6 +15,8 @@ from napari_lazy_pipeline.otf import read_psf_or_otf
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
+# Values of that size are damage, as the engines have it.
+LARGEST = 1e18
 Micrometre = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -23,7 +25,7 @@ class Deconvolve(Step):
 
     On a volume that is still skewed (the step stands before Deskew) the PSF is sheared like
     the data: the quality is the same, and there are about half as many voxels.
-    The result is float32, in counts above the background.
+    The result is float32, in counts above the background, and their sum is kept.
 
     Examples
     --------
@@ -34,12 +36,13 @@ class Deconvolve(Step):
     References
     ----------
     W. H. Richardson, J. Opt. Soc. Am. 62, 55 (1972); L. B. Lucy, Astron. J. 79, 745 (1974);
-    D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997).
+    D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997);
+    M. Guo et al., Nature Biotechnology 38, 1337 (2020).
     """
 
     title: ClassVar[str] = "Deconvolve"
     summary: ClassVar[str] = "Sharpens with the point spread function (Richardson-Lucy)"
-    order: ClassVar[int] = 30
+    order: ClassVar[int] = 15
 
     kind: Literal["deconvolve"] = "deconvolve"
     psf: Annotated[
@@ -63,14 +66,20 @@ class Deconvolve(Step):
         Method,
         Field(
             title="Method",
-            description="rl: plain Richardson-Lucy; accelerated: Biggs-Andrews, the same as "
-            "cudaDecon, about twice to three times as far for the same iterations.",
+            description="rl: plain Richardson-Lucy; accelerated: Biggs-Andrews (1997), the same "
+            "as cudaDecon, about twice to three times as far for the same iterations; fast: two "
+            "Wiener-Butterworth iterations (Guo et al. 2020) and a plain one, about as far as "
+            "10 plain ones.",
         ),
     ] = "accelerated"
     iterations: Annotated[
         int,
         Field(
-            ge=1, le=500, title="Iterations", description="More are sharper, noisier and slower."
+            ge=1,
+            le=500,
+            title="Iterations",
+            description="More are sharper, noisier and slower; the method fast has its own number "
+            "and takes no notice.",
         ),
         Unit("1"),
     ] = 10
@@ -107,9 +116,17 @@ class Deconvolve(Step):
         Cancelled
             If nobody wants the result any more.
         """
-        return context.engine.deconvolve(
+        result = context.engine.deconvolve(
             volume, self._plan(context.spec), context.cancelled, context.progress
         )
+        if self.edges == "reflect":
+            # Beyond a mirror there is light too, and one or two per cent of it come inside.
+            _scale_to(_light(volume, self.background), result)
+        return result
+
+    def draft(self) -> Deconvolve:
+        """By the method fast, unless there are few iterations anyway."""
+        return self if self.iterations <= 3 else self.model_copy(update={"method": "fast"})
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size, the scan and the content of the file too."""
@@ -136,3 +153,22 @@ class Deconvolve(Step):
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
             skew_axis=scan.skew_axis if scan else "x",
         )
+
+
+def _light(volume: np.ndarray, background: float) -> float:
+    """Sum of all counts above the background; what is not finite counts as background."""
+    total = 0.0
+    for plane in volume:
+        if plane.dtype.kind == "f":
+            plane = plane.astype(np.promote_types(plane.dtype, np.float32), copy=False)
+            plane = plane[np.abs(plane) < LARGEST]
+        above = np.maximum(plane, np.asarray(background, np.float32))
+        total += float(above.sum(dtype=np.float64)) - background * above.size
+    return total
+
+
+def _scale_to(light: float, result: np.ndarray) -> None:
+    """Bring the sum of a result to that of its input, in place."""
+    total = float(result.sum(dtype=np.float64))
+    if total > 0 and light > 0:
+        result *= np.float32(light / total)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.geometry import DeskewPlan, Scan, SkewAxis, StepKind
-from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.stack import VolumeSpec, block_corners
 from napari_lazy_pipeline.step import Context, Step, Unit
 
 
@@ -115,19 +115,26 @@ class Deskew(Step):
         """Shape, voxel size and place of the deskewed volume."""
         plan, scan = self._plan(spec), self.scan()
         z, y, x = spec.voxel_size
-        pixel = x if self.skew_axis == "x" else y
         # A volume that was cropped in z starts at a plane that is displaced already.
-        along = pixel * (plan.origin + plan.shear * spec.translate[0] / z)
-        moved = list(spec.translate)
-        moved[0] = scan.normal_step(spec.translate[0])
-        moved[2 if self.skew_axis == "x" else 1] += along
+        start = self.frame(spec) @ spec.translate
+        outline = start + block_corners(spec) @ self.frame(spec).T
+        start[scan.axis] += spec.voxel_size[scan.axis] * plan.origin
         return spec.replace(
             shape=plan.out_shape,
             dtype=_kept(spec.dtype),
             voxel_size=(scan.normal_step(z), y, x),
-            translate=tuple(moved),
+            translate=tuple(start.tolist()),
             scan=None,
+            outline=tuple(map(tuple, outline.tolist())),
         )
+
+    def frame(self, spec: VolumeSpec) -> np.ndarray:
+        """Positions along the stage become positions in the sample."""
+        return self.scan().deskewing(spec.voxel_size)
+
+    def windowless(self) -> Deskew:
+        """Deskewed, with the full width."""
+        return self.model_copy(update={"width": 0, "shift": 0})
 
     def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
         """Shear the volume."""

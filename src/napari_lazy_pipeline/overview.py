@@ -1,0 +1,130 @@
+"""Shows what a pattern reads off names as a table: values, what is missing, what is extra."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_lazy_pipeline.columns import levels_of, select
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.patterns import compile_pattern
+
+_ROLES = {
+    "t": "time point", "c": "channel", "z": "plane", "p": "position", "tile": "position",
+    "wave": "wavelength", "cam": "camera", "part": "continuation",
+}  # fmt: skip
+_MOST = 6
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """What the names say about one field of a pattern.
+
+    Attributes
+    ----------
+    field
+        Its name; ``"*"`` for the names that do not fit.
+    role
+        What it is used for; empty if only shown.
+    values
+        The values that were found, shortened.
+    count
+        How many there are.
+    missing
+        The numbers between the first and the last that no file has, shortened; of the other
+        fields those values that fewer files have than the most frequent one.
+    extra
+        Names of images that do not fit, shortened.
+    """
+
+    field: str
+    role: str
+    values: str
+    count: int
+    missing: str = ""
+    extra: str = ""
+
+
+def field_rows(
+    names: Sequence[str], pattern: str, unmatched: int = 0, others: Sequence[str] = ()
+) -> tuple[FieldRow, ...]:
+    """Make the table of what a pattern reads off names.
+
+    Parameters
+    ----------
+    names
+        The names that fit.
+    pattern
+        The pattern.
+    unmatched, others
+        How many images of the folder do not fit, and some of their names.
+
+    Examples
+    --------
+    >>> rows = field_rows(["a_t0_c1.tif", "a_t2_c1.tif", "a_t3_c1.tif"], "a_t{t}_c{c}.tif")
+    >>> [(row.field, row.values, row.count, row.missing) for row in rows]
+    [('t', '0, 2, 3', 3, '1'), ('c', '1', 1, '')]
+    """
+    compiled = compile_pattern(pattern)
+    _, columns = select(names, compiled)
+    shown = [field for field in compiled.fields if field not in columns]
+    if shown:
+        matches = [match for match in map(compiled.match, names) if match]
+        columns |= {field: [match[field] or "" for match in matches] for field in shown}
+    order = [*compiled.fields, *(field for field in columns if field not in compiled.fields)]
+    rows = [_row(field, columns[field]) for field in order if columns[field]]
+    if unmatched:
+        extra = ", ".join(others[:_MOST]) + (", ..." if unmatched > _MOST else "")
+        rows.append(FieldRow("*", "not in the stack", "", unmatched, extra=extra))
+    return tuple(rows)
+
+
+def _row(field: str, values: list[str]) -> FieldRow:
+    levels = levels_of(values)
+    counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
+    missing = _gaps(levels) if counted else _rare(levels, values)
+    return FieldRow(field, _ROLES.get(field, ""), _short(levels), len(levels), missing)
+
+
+def _short(levels: Sequence[str]) -> str:
+    if len(levels) <= _MOST:
+        return ", ".join(levels)
+    return f"{', '.join(levels[:2])} ... {levels[-1]}"
+
+
+def _gaps(levels: Sequence[str]) -> str:
+    """Numbers that are skipped, as ranges."""
+    numbers = sorted({int(level) for level in levels})
+    pairs = list(itertools.pairwise(numbers))
+    if len({after - before for before, after in pairs}) == 1:
+        # Every third, say: a way to count, not a gap.
+        return ""
+    gaps = [(before + 1, after - 1) for before, after in pairs if after - before > 1]
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in gaps[:_MOST]]
+    return ", ".join(texts) + (", ..." if len(gaps) > _MOST else "")
+
+
+def _rare(levels: Sequence[str], values: list[str]) -> str:
+    """Values that some of the files lack."""
+    counts = dict.fromkeys(levels, 0)
+    for value in values:
+        counts[value] += 1
+    most = max(counts.values())
+    rare = [f"{level}: {most - n} of {most}" for level, n in counts.items() if n < most]
+    return ", ".join(rare[:_MOST]) + (", ..." if len(rare) > _MOST else "")
+
+
+def table_of(names: Sequence[str], pattern: str) -> tuple[FieldRow, ...]:
+    """Make the table of all names of a folder, whether they fit or not.
+
+    Raises
+    ------
+    PatternError
+        If the pattern cannot be read, or if nothing fits.
+    """
+    chosen = set(select(names, compile_pattern(pattern))[0])
+    if not chosen:
+        raise PatternError(f"None of the {len(names)} files fits the pattern", pattern)
+    others = [name for name in names if name not in chosen]
+    return field_rows([name for name in names if name in chosen], pattern, len(others), others)

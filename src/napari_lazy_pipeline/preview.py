@@ -1,0 +1,291 @@
+"""Previews: what a pipeline makes of a part of a volume, or of a coarser one, in a moment.
+
+A preview is made by the same steps as the whole volume, from fewer voxels, and knows its place
+in the sample. It is not exact: deconvolution looks beyond what it is given. How far off each
+kind is, is measured in the tests and told in the documentation of the deconvolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from itertools import product
+from typing import cast
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.geometry import Shape, Triple
+from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource, Watcher
+from napari_lazy_pipeline.problems import ProblemLog
+from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec
+
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+
+# Raw voxels (z, y, x) taken along around what is shown: while something is being dragged, and
+# once it rests.
+DRAGGING = (4, 8, 8)
+RESTING = (8, 16, 16)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A quick look at a part of the result.
+
+    Attributes
+    ----------
+    source
+        Makes the volumes; its raw volumes are parts, or coarser ones.
+    window
+        What to show of them: (start, stop) along z, y and x.
+    """
+
+    source: PipelineSource
+    window: Box
+
+    @cached_property
+    def spec(self) -> VolumeSpec:
+        """Shape, voxel size and place of the preview."""
+        spec = self.source.spec
+        return _cut(spec, self.window)
+
+    def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+        """Make the preview (z, y, x) of one volume; raises what `PipelineSource.read` does."""
+        return self.source.read(t, c, watcher)[_slices(self.window)]
+
+
+def slab(
+    source: PipelineSource, plane: int, planes: int = 4, draft: bool = True, coarse: bool = False
+) -> Preview:
+    """Show one plane of the result, made from the planes around it.
+
+    Parameters
+    ----------
+    source
+        Makes the whole volumes.
+    plane
+        Index of the plane in the result.
+    planes
+        Number of raw planes to take along on both sides.
+    draft, coarse
+        See `region`.
+    """
+    _, height, width = source.spec.shape
+    box = ((plane, plane + 1), (0, height), (0, width))
+    return region(source, box, (planes, *DRAGGING[1:]), draft, coarse)
+
+
+def region(
+    source: PipelineSource,
+    box: Box,
+    halo: Shape = DRAGGING,
+    draft: bool = True,
+    coarse: bool = False,
+) -> Preview:
+    """Show a part of the result, made from the raw voxels in and around it.
+
+    Parameters
+    ----------
+    source
+        Makes the whole volumes.
+    box
+        (start, stop) along z, y and x, in voxels of the result.
+    halo
+        Number of raw voxels (z, y, x) to take along on each side.
+    draft
+        Whether steps may be replaced by their quicker drafts, which not every engine can do.
+    coarse
+        Whether to use pixels twice as large in y and x.
+
+    Raises
+    ------
+    GeometryError
+        If the box shows nothing that was recorded.
+    """
+    raw = source.raw.spec
+    ends = _positions(source.spec, _inner(box)) @ np.linalg.inv(_frame(source)).T
+    index = (ends - raw.translate) / raw.voxel_size
+    low = np.floor(index.min(axis=0) + 1e-6) - halo
+    high = np.ceil(index.max(axis=0) - 1e-6) + halo + 1
+    start, stop = np.clip([low, high], 0, raw.shape).astype(int).tolist()
+    if any(a >= b for a, b in zip(start, stop, strict=True)):
+        raise GeometryError("Nothing was recorded there", hint="Choose a place within the volume")
+    part = PartSource(_kept(source), cast(Box, tuple(zip(start, stop, strict=True))))
+    return _shown(source, HalvedSource(part) if coarse else part, box, draft)
+
+
+def half(source: PipelineSource, draft: bool = True) -> Preview:
+    """Show the whole result, made from pixels twice as large in y and x; see `region`."""
+    box = cast(Box, tuple((0, n) for n in source.spec.shape))
+    return _shown(source, HalvedSource(_kept(source)), box, draft)
+
+
+@dataclass(frozen=True)
+class _LessSource:
+    """Volumes of another source, made smaller.
+
+    Attributes
+    ----------
+    raw
+        The other source.
+    """
+
+    raw: VolumeSource
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each volume looks like."""
+        raise NotImplementedError
+
+    def reduce(self, volume: np.ndarray) -> np.ndarray:
+        """Make a volume smaller; a copy."""
+        raise NotImplementedError
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.raw.sizes
+
+    @property
+    def token(self) -> str:
+        """Names the content."""
+        return f"{self.raw.token}-{self.spec}"
+
+    @property
+    def problems(self) -> ProblemLog:
+        """What went wrong with single volumes."""
+        return self.raw.problems
+
+    def identity(self, t: int, c: int) -> Hashable:
+        """What the volume depends on."""
+        return self.raw.identity(t, c), self.spec
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x)."""
+        return self.reduce(self.raw.read(t, c))
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank if its file is bad or missing."""
+        return self.reduce(self.raw(t, c))
+
+
+@dataclass(frozen=True)
+class PartSource(_LessSource):
+    """A part of each volume of another source.
+
+    Attributes
+    ----------
+    raw
+        The other source.
+    box
+        (start, stop) along z, y and x [voxel].
+    """
+
+    box: Box
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each part looks like."""
+        return _cut(self.raw.spec, self.box)
+
+    def reduce(self, volume: np.ndarray) -> np.ndarray:
+        """Cut the part out."""
+        return volume[_slices(self.box)].copy()
+
+
+@dataclass(frozen=True)
+class HalvedSource(_LessSource):
+    """Volumes with pixels twice as large in y and x; odd rests are left out."""
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each volume looks like."""
+        spec = self.raw.spec
+        shape, factors = np.array(spec.shape), np.array(self._factors)
+        moved = np.array(spec.translate) + (factors - 1) / 2 * spec.voxel_size
+        return spec.replace(
+            shape=tuple((shape // factors).tolist()),
+            voxel_size=tuple((np.array(spec.voxel_size) * factors).tolist()),
+            translate=tuple(moved.tolist()),
+        )
+
+    def reduce(self, volume: np.ndarray) -> np.ndarray:
+        """Average neighbours in y and x; whole numbers are rounded."""
+        out = np.empty(self.spec.shape, volume.dtype)
+        _, fy, fx = self._factors
+        _, height, width = out.shape
+        for plane, target in zip(volume, out, strict=True):
+            rows = [plane[i : i + fy * height : fy].astype(np.float32) for i in range(fy)]
+            lines = sum(rows[1:], rows[0])
+            columns = [lines[:, j : j + fx * width : fx] for j in range(fx)]
+            mean = sum(columns[1:], columns[0]) / np.float32(fy * fx)
+            target[...] = np.rint(mean) if out.dtype.kind in "ui" else mean
+        return out
+
+    @property
+    def _factors(self) -> Shape:
+        """By how much each axis shrinks: a single row or column stays."""
+        _, height, width = self.raw.spec.shape
+        return 1, min(2, height), min(2, width)
+
+
+def _kept(source: PipelineSource) -> PipelineSource:
+    """The raw volumes, from the cache of the pipeline where they are in it."""
+    return PipelineSource(source.raw, Pipeline(), source.engine, cache=source.cache)
+
+
+def _shown(source: PipelineSource, raw: VolumeSource, box: Box, draft: bool) -> Preview:
+    """Let the steps work on other raw volumes, and show what lies in a box of the result."""
+    steps = tuple(
+        (step.draft() if draft else step).windowless() if step.enabled else step
+        for step in source.pipeline.steps[: source.until]
+    )
+    quick = PipelineSource(
+        raw,
+        Pipeline(steps=steps),
+        source.engine,
+        cache=source.cache,
+        blank_failures=source.blank_failures,
+    )
+    lowest, highest = _positions(source.spec, _outer(box))[[0, -1]]
+    start, stop = (
+        np.rint((edge - quick.spec.translate) / quick.spec.voxel_size + 0.5).astype(int)
+        for edge in (lowest, highest)
+    )
+    start = np.clip(start, 0, np.subtract(quick.spec.shape, 1))
+    stop = np.clip(stop, start + 1, quick.spec.shape)
+    return Preview(quick, cast(Box, tuple(zip(start.tolist(), stop.tolist(), strict=True))))
+
+
+def _frame(source: PipelineSource) -> np.ndarray:
+    """Matrix (3, 3) from raw positions to those in the result."""
+    return reduce(lambda m, stage: stage[1].frame(stage[2]) @ m, source.stages, np.eye(3))
+
+
+def _inner(box: Box) -> tuple[tuple[float, float], ...]:
+    """From the first to the last voxel of a box."""
+    return tuple((start, stop - 1) for start, stop in box)
+
+
+def _outer(box: Box) -> tuple[tuple[float, float], ...]:
+    """From edge to edge of a box."""
+    return tuple((start - 0.5, stop - 0.5) for start, stop in box)
+
+
+def _positions(spec: VolumeSpec, ends: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Positions (8, 3) of the corners of a box given by its ends [voxel], in um."""
+    return np.array(list(product(*ends))) * spec.voxel_size + spec.translate
+
+
+def _cut(spec: VolumeSpec, box: Box) -> VolumeSpec:
+    """The spec of a part of a volume."""
+    translate: Triple = tuple(  # type: ignore[assignment]
+        origin + start * size
+        for origin, (start, _), size in zip(spec.translate, box, spec.voxel_size, strict=True)
+    )
+    return spec.replace(shape=tuple(stop - start for start, stop in box), translate=translate)
+
+
+def _slices(box: Box) -> tuple[slice, ...]:
+    return tuple(slice(start, stop) for start, stop in box)

@@ -1,0 +1,82 @@
+"""Reads pictures that are not TIFF, through dask-image: each frame is a plane."""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.geometry import Shape
+from napari_lazy_pipeline.readers import FileInfo
+from napari_lazy_pipeline.readers._guard import guarded
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Reads PNG, JPEG and BMP; what else pims can open, under a reader of its own."""
+
+    suffixes: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".bmp")
+
+    def accepts(self, path: str) -> bool:
+        """Tell from the name whether this is a picture."""
+        return os.fspath(path).lower().endswith(self.suffixes)
+
+    def probe(self, path: str) -> FileInfo:
+        """Read the header of one file; see `Reader.probe`.
+
+        Raises
+        ------
+        FileError
+            If it is no grey picture.
+        """
+        with guarded(path):
+            size = os.stat(path).st_size
+            frames = _frames(path)
+            return FileInfo(
+                os.path.basename(path), _grey(frames, path), np.dtype(frames.dtype).name, size
+            )
+
+    def read(self, path: str, info: FileInfo) -> np.ndarray:
+        """Read the frames (z, y, x); see `Reader.read`.
+
+        Raises
+        ------
+        FileError
+            If they are not as ``info`` says.
+        """
+        with guarded(path, "It is still being written, or was cut off"):
+            volume = np.ascontiguousarray(_frames(path).compute(scheduler="synchronous"))
+            if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
+                raise FileError(
+                    f"The file holds {volume.shape} {volume.dtype}, not {info.shape} {info.dtype} "
+                    f"as {info.name}",
+                    path,
+                )
+            return volume
+
+
+def _frames(path: str) -> da.Array:
+    from dask_image.imread import imread
+
+    # A path is a pattern to dask-image.
+    frames: da.Array = imread(glob.escape(path), nframes=-1)
+    return frames
+
+
+def _grey(frames: da.Array, path: str) -> Shape:
+    if frames.ndim != 3:
+        raise FileError(
+            f"The picture is {frames.shape}: in colour", path, "Save it in grey, or as TIFF"
+        )
+    z, y, x = frames.shape
+    return z, y, x
+
+
+READER = ImageReader()

@@ -1,0 +1,105 @@
+"""How fast the CPU engine is, as ratios to other ways of doing the same in the same run.
+
+Not collected by default: ``pytest tests/bench --benchmark-only -s``.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+from scipy import fft, ndimage
+
+from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines._padding import Frame, prepare
+from napari_lazy_pipeline.engines._workers import cpu_count
+from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
+from napari_lazy_pipeline.geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.otf import interpolate, make_otf
+
+ENGINE = CpuEngine()
+VOXEL = (0.5, 0.1, 0.1)
+SCAN = Scan(31.5)
+NORMAL = (SCAN.normal_step(VOXEL[0]), 0.1, 0.1)
+
+
+@pytest.fixture(scope="module")
+def raw():
+    warm_up()
+    return np.random.default_rng(0).poisson(150, (64, 256, 280)).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def otf():
+    axes = [(np.arange(n) - n // 2) / s for n, s in ((61, 3), (64, 1.3), (64, 1.3))]
+    z, y, x = np.ix_(*axes)
+    return make_otf(np.exp(-(z**2 + y**2 + x**2) / 2), (0.1, 0.1, 0.1))
+
+
+def seconds(function, rounds):
+    """Median time of some calls [s]."""
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def report(benchmark, **ratios):
+    """Note times of the others as multiples of the engine's."""
+    own = benchmark.stats.stats.median
+    for name, other in ratios.items():
+        benchmark.extra_info[name] = round(other / own, 3)
+    print(f"\n{benchmark.name}: {1e3 * own:.2f} ms; others take {benchmark.extra_info} times that")
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_deskew(benchmark, raw, axis):
+    plan = DeskewPlan.of(raw.shape, VOXEL, Scan(31.5, axis))
+    benchmark.pedantic(ENGINE.deskew, (raw, plan), rounds=30, warmup_rounds=3)
+
+    def copy():
+        out = np.empty(plan.out_shape, raw.dtype)
+        if axis == "x":
+            out[:, :, : raw.shape[2]], out[:, :, raw.shape[2] :] = raw, 0
+        else:
+            out[:, : raw.shape[1]], out[:, raw.shape[1] :] = raw, 0
+
+    along = 2 if axis == "x" else 1
+    matrix, offset = np.eye(3), np.zeros(3)
+    matrix[along, 0], offset[along] = -plan.shear, plan.origin
+
+    def affine():
+        ndimage.affine_transform(raw, matrix, offset, plan.out_shape, order=1)
+
+    report(benchmark, copying=seconds(copy, 30), affine_transform=seconds(affine, 2))
+
+
+@pytest.mark.parametrize("method", ["rl", "accelerated"])
+def test_richardson_lucy(benchmark, raw, otf, method):
+    shear = SCAN.shear(VOXEL)
+    plan = DeconvolutionPlan(otf, NORMAL, method, 10, 100.0, shear=shear)
+    benchmark.pedantic(ENGINE.deconvolve, (raw, plan), rounds=3, warmup_rounds=1)
+    frame = Frame.of(raw.shape, plan)
+    grid = interpolate(otf, frame.shape, NORMAL, shear)
+    conjugate, workers = grid.conj(), cpu_count()
+
+    def each(function, count):
+        for i in range(count):
+            function(i)
+
+    def blur(volume, factor):
+        spectrum = fft.rfftn(volume, workers=workers)
+        return fft.irfftn(spectrum * factor, frame.shape, workers=workers)
+
+    def plain():
+        image = prepare(raw, plan, frame, each)
+        estimate = image
+        for _ in range(10):
+            estimate = estimate * blur(image / (blur(estimate, grid) + 1e-6), conjugate)
+        return frame.crop(estimate)
+
+    report(benchmark, plain_scipy_fft=seconds(plain, 3))

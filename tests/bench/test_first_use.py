@@ -1,0 +1,84 @@
+"""What the first volume waits for: compiled kernels, and the file."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import tifffile
+
+from napari_lazy_pipeline import open_stack
+
+Figure = Callable[[str, float, str, float], None]
+
+_FIRST_CALLS = """
+import json, time
+import numpy as np
+from napari_lazy_pipeline import Pipeline, VolumeSpec
+from napari_lazy_pipeline.engines.cpu import warm_up
+from napari_lazy_pipeline.samples import psf_path
+from napari_lazy_pipeline.steps import Deconvolve, Deskew, Rotate, SubtractBackground
+
+start = time.perf_counter()
+warm_up()
+seconds = {"warm-up": time.perf_counter() - start}
+volume = np.random.default_rng(0).integers(100, 1000, (24, 64, 80)).astype("uint16")
+spec = VolumeSpec(volume.shape, "uint16", (0.3, 0.1, 0.1))
+pipelines = {
+    "deskew x": [Deskew()],
+    "deskew y": [Deskew(skew_axis="y")],
+    "deskew float": [SubtractBackground(), Deconvolve(psf=str(psf_path()), iterations=2), Deskew()],
+    "accelerated": [Deskew(), Deconvolve(psf=str(psf_path()), iterations=2)],
+    "rl": [Deskew(), Deconvolve(psf=str(psf_path()), iterations=2, method="rl")],
+    "fast": [Deconvolve(psf=str(psf_path()), method="fast"), Deskew()],
+    "rotate": [Deskew(), Rotate()],
+    "rotate fused": [Rotate()],
+}
+for name, steps in pipelines.items():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        Pipeline(steps=steps).run_volume(volume, spec)
+        times.append(time.perf_counter() - start)
+    seconds[name] = times[0] - min(times[1:])
+print(json.dumps(seconds))
+"""
+
+
+def test_no_pause_for_compiling(figure: Figure) -> None:
+    """In a fresh process, after the warm-up that the dock does by itself."""
+    subprocess.run([sys.executable, "-c", _FIRST_CALLS], check=True, capture_output=True)
+    run = subprocess.run(
+        [sys.executable, "-c", _FIRST_CALLS], check=True, capture_output=True, text=True
+    )
+    seconds = json.loads(run.stdout.splitlines()[-1])
+    print(f"\nwarm-up from the cache on disk: {seconds.pop('warm-up'):.2f} s", seconds)
+    slowest = max(seconds, key=seconds.get)
+    figure(f"first call over later ones, slowest ({slowest})", seconds[slowest], "s", 0.3)
+
+
+def test_read_of_one_stack(figure: Figure, tmp_path: Path) -> None:
+    """One uncompressed stack, against `readinto` of the same bytes into memory that is there."""
+    shape = (150, 256, 512)
+    for t in range(2):
+        name = tmp_path / f"cell_ch0_stack{t:04d}_488nm_{t:07d}msec_{t:010d}msecAbs.tif"
+        tifffile.imwrite(name, np.full(shape, t + 1, "uint16"))
+    source = open_stack(tmp_path).source
+    buffer = memoryview(bytearray(150 * 256 * 512 * 2))
+    ratios = []
+    for turn in range(15):
+        start = perf_counter()
+        volume = source.read(turn % 2, 0)
+        own = perf_counter() - start
+        assert volume[0, 0, 0] == turn % 2 + 1
+        start = perf_counter()
+        with open(source.path(turn % 2, 0), "rb", buffering=0) as file:
+            file.readinto(buffer)
+        ratios.append(own / (perf_counter() - start))
+    figure("read of 150x256x512 against readinto", median(ratios), "x", 1.5)

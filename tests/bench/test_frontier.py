@@ -1,0 +1,361 @@
+"""How near the CPU engine is to what the machine can do, and how far ahead of other ways.
+
+``python -m pytest tests/bench/test_frontier.py --benchmark-only -s`` prints one table at the end.
+What is compared takes turns, round by round, and each figure is the median of the ratios: other
+work on the machine then hits both alike.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import fft, ndimage
+
+from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack, preview
+from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines._fft import DuccTransforms, transforms
+from napari_lazy_pipeline.engines._padding import Frame, prepare
+from napari_lazy_pipeline.engines._workers import Workers, cpu_count
+from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
+from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.otf import interpolate, read_psf_or_otf
+from napari_lazy_pipeline.samples import psf_path
+from napari_lazy_pipeline.steps import Deconvolve, Deskew
+
+ENGINE = CpuEngine()
+WORKERS = Workers()
+VOXEL = (0.5, 0.1, 0.1)
+SCAN = Scan(31.5)
+NORMAL = (SCAN.normal_step(VOXEL[0]), 0.1, 0.1)
+FILE = (64, 256, 280)
+MEDIUM = (150, 256, 512)
+LARGE = (200, 512, 1024)
+BACKGROUND = 100.0
+PSF_VOXEL = (0.1, 0.1, 0.1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table; ``at_least`` says on which side of the target is good."""
+
+    figure: str
+    own: float
+    ratio: float
+    target: float | None
+    at_least: bool
+
+    def __str__(self) -> str:
+        own = f"{self.own:.0f} MB" if "memory" in self.figure else f"{1e3 * self.own:.1f} ms"
+        if self.target is None:
+            return f"| {self.figure} | {own} | {self.ratio:.2f}x | | |"
+        met = self.ratio >= self.target if self.at_least else self.ratio <= self.target
+        target = f"{'>=' if self.at_least else '<='} {self.target}x"
+        return (
+            f"| {self.figure} | {own} | {self.ratio:.2f}x | {target} | {'' if met else 'missed'} |"
+        )
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Callable[..., None]]:
+    """Collects lines, and prints them when all is done."""
+    warm_up()
+    rows: list[Row] = []
+    before = os.getloadavg()[0]
+
+    def add(figure: str, own: float, ratio: float, at_most=None, at_least=None) -> None:
+        rows.append(Row(figure, own, ratio, at_most or at_least, at_least is not None))
+
+    yield add
+    used = f"{type(transforms()).__name__}, {cpu_count()} CPUs"
+    print(f"\n\n{used}; load {before:.1f} at first, {os.getloadavg()[0]:.1f} at last")
+    print("\n| figure | own | ratio | target | |\n|---|---|---|---|---|")
+    print("\n".join(map(str, rows)))
+
+
+@pytest.fixture
+def paired(benchmark) -> Callable[..., tuple[float, float]]:
+    """Times two functions in turns; gives the first's time [s], and the other's in units of it."""
+
+    def measure(own, other, rounds: int) -> tuple[float, float]:
+        own(), other()
+        pairs = [(seconds(own), seconds(other)) for _ in range(rounds)]
+        times, ratios = zip(*((a, b / a) for a, b in pairs), strict=True)
+        benchmark.extra_info["ratio"] = round(statistics.median(ratios), 3)
+        benchmark.pedantic(own, rounds=1)
+        return statistics.median(times), statistics.median(ratios)
+
+    return measure
+
+
+def seconds(function) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def noise(shape) -> np.ndarray:
+    return np.random.default_rng(0).poisson(150, shape).astype(np.uint16)
+
+
+def plan_of(method="rl") -> DeconvolutionPlan:
+    otf = read_psf_or_otf(psf_path(), PSF_VOXEL)
+    return DeconvolutionPlan(otf, NORMAL, method, 10, BACKGROUND, shear=SCAN.shear(VOXEL))
+
+
+def psf_image() -> np.ndarray:
+    """The PSF as others want it: clean, in planes as far apart as those of the data, sum 1."""
+    image = tifffile.imread(psf_path()).astype(np.float32)
+    image -= np.median(image)
+    image[image < 0.004 * image.max()] = 0
+    thick = ndimage.zoom(image, (PSF_VOXEL[0] / NORMAL[0], 1, 1), order=1)
+    small = thick[:, 32:96, 32:96]
+    return small / small.sum()
+
+
+# --- one file, from disk to pixels ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("cell")
+    for t in range(2):
+        tifffile.imwrite(path / f"cell_ch0_stack{t:04d}_488nm.tif", noise(FILE))
+    return path
+
+
+def tutorial(folder: Path) -> np.ndarray:
+    """Read with dask-image, deskew with scipy, deconvolve with scikit-image."""
+    from dask_image.imread import imread
+    from skimage.restoration import richardson_lucy
+
+    volume = np.asarray(imread(str(folder / "cell_ch0_stack0000_488nm.tif")))
+    plan = DeskewPlan.of(volume.shape, VOXEL, SCAN)
+    matrix, offset = np.eye(3), np.zeros(3)
+    matrix[2, 0], offset[2] = -plan.shear, plan.origin
+    deskewed = ndimage.affine_transform(volume, matrix, offset, plan.out_shape, order=1)
+    light = np.maximum(deskewed.astype(np.float32) - np.float32(BACKGROUND), 0)
+    result = richardson_lucy(light, psf_image(), num_iter=10, clip=False)
+    return np.clip(np.rint(result), 0, 65535).astype(np.uint16)
+
+
+def ours(folder: Path, method: str) -> np.ndarray:
+    """The same by a pipeline; deconvolved first, as the default recipe has it."""
+    stack = open_stack(folder, "{name}_ch{c}_stack{t}_*.tif", voxel_size=VOXEL)
+    deconvolve = Deconvolve(
+        psf=str(psf_path()),
+        psf_voxel_size=PSF_VOXEL,
+        method=method,
+        iterations=10,
+        background=BACKGROUND,
+    )
+    result = Pipeline(steps=(deconvolve, Deskew())).apply(stack).source.read(0, 0)
+    return np.clip(np.rint(result), 0, 65535).astype(np.uint16)
+
+
+@pytest.mark.parametrize(("method", "target"), [("rl", 10), ("fast", 30)])
+def test_one_file(paired, table, folder, method, target) -> None:
+    own, ratio = paired(partial(ours, folder, method), partial(tutorial, folder), 3)
+    table(f"file to pixels, {method}, against the tutorial's way", own, ratio, at_least=target)
+
+
+# --- Richardson-Lucy -------------------------------------------------------------------------
+
+
+def back_and_forth(grid: np.ndarray) -> None:
+    """One pair of FFTs of a whole volume, by the library that the engine uses."""
+    if isinstance(transforms(), DuccTransforms):
+        ducc = importlib.import_module("ducc0").fft
+        spectrum = ducc.r2c(grid, nthreads=cpu_count())
+        ducc.c2r(
+            spectrum,
+            lastsize=grid.shape[2],
+            forward=False,
+            inorm=2,
+            nthreads=cpu_count(),
+            allow_overwriting_input=True,
+        )
+        return
+    spectrum = fft.rfftn(grid, workers=cpu_count())
+    fft.irfftn(spectrum, grid.shape, workers=cpu_count(), overwrite_x=True)
+
+
+@pytest.mark.parametrize("shape", [FILE, MEDIUM])
+def test_against_its_ffts(paired, table, shape) -> None:
+    raw, plan = noise(shape), plan_of()
+    grid = np.zeros(Frame.of(shape, plan).shape, np.float32)
+
+    def ffts() -> None:
+        for _ in range(20):
+            back_and_forth(grid)
+
+    own, ratio = paired(partial(ENGINE.deconvolve, raw, plan), ffts, 5 if shape == FILE else 2)
+    table(f"rl-10 of {shape} against its 20 FFT pairs", own, 1 / ratio, at_most=1.2)
+
+
+def test_against_redlionfish(paired, table) -> None:
+    lionfish = pytest.importorskip("RedLionfishDeconv", reason="RedLionfish is not installed")
+    raw, plan = noise(FILE), plan_of()
+    padded, psf = prepare(raw, plan, Frame.of(FILE, plan), WORKERS.each), psf_image()
+
+    def other() -> None:
+        lionfish.doRLDeconvolutionFromNpArrays(padded, psf, niter=10, method="cpu")
+
+    own, ratio = paired(partial(ENGINE.deconvolve, raw, plan), other, 3)
+    table("rl-10 against RedLionfish on the CPU, padded alike", own, ratio, at_least=3)
+
+
+def plain(raw: np.ndarray, plan: DeconvolutionPlan) -> np.ndarray:
+    """Richardson-Lucy as one writes it down with scipy.fft."""
+    frame = Frame.of(raw.shape, plan)
+    otf = interpolate(plan.otf, frame.shape, plan.voxel_size, plan.shear)
+    image = prepare(raw, plan, frame, WORKERS.each)
+    estimate = image
+    for _ in range(10):
+        blurred = fft.irfftn(fft.rfftn(estimate, workers=2) * otf, frame.shape, workers=2)
+        ratio = image / np.maximum(blurred, 1e-6)
+        correction = fft.irfftn(fft.rfftn(ratio, workers=2) * otf.conj(), frame.shape, workers=2)
+        estimate = estimate * correction
+    return frame.crop(estimate)
+
+
+def peak_memory(function) -> float:
+    """Most memory that arrays took at a time [MB]."""
+    tracemalloc.start()
+    function()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 1e6
+
+
+def test_memory(benchmark, table) -> None:
+    from napari_lazy_pipeline.engines import cpu
+
+    raw, plan = noise(FILE), plan_of()
+
+    def own() -> None:
+        cpu._grid.cache_clear()
+        ENGINE.deconvolve(raw, plan)
+
+    benchmark.pedantic(own, rounds=1)
+    mine, other = peak_memory(own), peak_memory(partial(plain, raw, plan))
+    table("peak memory of rl-10 against plain scipy.fft", mine, mine / other, at_most=0.6)
+
+
+def test_fast_against_ten_iterations(paired, table) -> None:
+    raw = noise(FILE)
+    fast, full = (partial(ENGINE.deconvolve, raw, plan_of(m)) for m in ("fast", "rl"))
+    own, ratio = paired(fast, full, 5)
+    table("fast against rl-10", own, 1 / ratio)
+
+
+# --- deskew and rotation -----------------------------------------------------------------------
+
+
+def strided_copy(raw: np.ndarray, shape) -> np.ndarray:
+    """Write as many bytes as a deskew does, into rows as long, on as many threads."""
+    out = np.empty(shape, raw.dtype)
+    planes = -(-len(raw) // cpu_count())
+
+    def run(part: int) -> None:
+        cut = slice(part * planes, (part + 1) * planes)
+        out[cut, :, : raw.shape[2]] = raw[cut]
+        out[cut, :, raw.shape[2] :] = 0
+
+    WORKERS.each(run, cpu_count())
+    return out
+
+
+@pytest.mark.parametrize("shape", [MEDIUM, LARGE])
+def test_deskew_against_copying(paired, table, shape) -> None:
+    raw = noise(shape)
+    plan = DeskewPlan.of(shape, VOXEL, SCAN)
+    own, ratio = paired(
+        partial(ENGINE.deskew, raw, plan), partial(strided_copy, raw, plan.out_shape), 15
+    )
+    table(f"deskew of {shape} against a strided copy", own, 1 / ratio, at_most=1.4)
+
+
+@pytest.mark.parametrize("shape", [FILE, MEDIUM])
+def test_deskew_against_scipy(paired, table, shape) -> None:
+    raw = noise(shape)
+    plan = DeskewPlan.of(shape, VOXEL, SCAN)
+    matrix, offset = np.eye(3), np.zeros(3)
+    matrix[2, 0], offset[2] = -plan.shear, plan.origin
+    other = partial(ndimage.affine_transform, raw, matrix, offset, plan.out_shape, order=1)
+    own, ratio = paired(partial(ENGINE.deskew, raw, plan), other, 4)
+    table(f"deskew of {shape} against affine_transform", own, ratio, at_least=100)
+
+
+def test_rotation_against_scipy(paired, table) -> None:
+    """Fused with the deskew; scipy samples the skewed volume, which is not even as good."""
+    raw = noise(FILE)
+    plan = RotationPlan.of(FILE, VOXEL, SCAN)
+    turn = np.radians(plan.angle)
+    to_sample = np.array(
+        [[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]]
+    )
+    to_raw = np.array(
+        [[1 / plan.plane_step, 0, 0], [0, 1, 0], [-plan.shear / plan.plane_step, 0, 1]]
+    )
+    matrix = to_raw @ to_sample
+    offset = matrix @ (plan.origin[0], 0, plan.origin[1])
+    other = partial(ndimage.affine_transform, raw, matrix, offset, plan.out_shape, order=1)
+    own, ratio = paired(partial(ENGINE.rotate, raw, plan), other, 3)
+    table(f"deskew and rotation of {FILE} against affine_transform", own, ratio)
+
+
+# --- previews ------------------------------------------------------------------------------------
+
+
+class Memory:
+    """A stack of one volume that is in memory."""
+
+    sizes, token = (1, 1), "memory"
+
+    def __init__(self, volume: np.ndarray) -> None:
+        self.volume = volume
+        self.spec = VolumeSpec(volume.shape, "uint16", VOXEL)
+
+    def identity(self, t: int, c: int) -> str:
+        return self.token
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        return self.volume
+
+    __call__ = read
+
+
+@pytest.mark.parametrize("shape", [FILE, MEDIUM])
+@pytest.mark.parametrize("kind", ["half", "slab", "coarse slab"])
+def test_first_preview(paired, table, shape, kind) -> None:
+    from napari_lazy_pipeline.pipeline import PipelineSource
+
+    step = Deconvolve(
+        psf=str(psf_path()),
+        psf_voxel_size=PSF_VOXEL,
+        method="rl",
+        iterations=10,
+        background=BACKGROUND,
+    )
+    source = PipelineSource(Memory(noise(shape)), Pipeline(steps=(step, Deskew())))
+    shown = {
+        "half": lambda: preview.half(source),
+        "slab": lambda: preview.slab(source, shape[0] // 2),
+        "coarse slab": lambda: preview.slab(source, shape[0] // 2, coarse=True),
+    }[kind]()
+    own, ratio = paired(
+        partial(shown.read, 0, 0), partial(source.read, 0, 0), 5 if shape == FILE else 2
+    )
+    figure = f"preview of {shape}, {kind}, against all of rl-10"
+    table(figure, own, 1 / ratio, at_most=None if kind == "half" else 0.1)

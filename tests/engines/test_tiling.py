@@ -1,0 +1,198 @@
+"""Volumes larger than the memory: estimates, tiles, and what is said if nothing helps."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+
+from engines.conftest import gaussian_psf
+from napari_lazy_pipeline.engines import DeconvolutionPlan, _memory, cpu, notices
+from napari_lazy_pipeline.engines._padding import Frame
+from napari_lazy_pipeline.engines._tiling import Memory, tiles
+from napari_lazy_pipeline.engines.cpu import BYTES, CpuEngine
+from napari_lazy_pipeline.errors import Cancelled, EngineError
+from napari_lazy_pipeline.otf import make_otf
+
+VOXEL = (0.2, 0.1, 0.1)
+OTF = make_otf(gaussian_psf((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
+METHODS = ["rl", "accelerated", "fast"]
+# Of the norm, and of the brightest point: what the documentation says.
+TOLERANCE = {"rl": 0.015, "accelerated": 0.015, "fast": 0.025}
+AT_THE_PEAK = 0.04
+
+
+def plan_of(**changes):
+    return DeconvolutionPlan(**{"otf": OTF, "voxel_size": VOXEL, "iterations": 10, **changes})
+
+
+def needed(volume, plan):
+    return BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape)
+
+
+@pytest.fixture(scope="module")
+def beads():
+    """Beads on a structured ground, as noisy as a picture of some hundred photons."""
+    rng = np.random.default_rng(0)
+    truth = np.zeros((24, 80, 176), np.float32)
+    for place in zip(*(rng.integers(n, size=60) for n in truth.shape), strict=True):
+        truth[place] += rng.uniform(5000, 50000)
+    truth += 20 * np.sin(np.arange(176) / 9) ** 2
+    return rng.poisson(gaussian_filter(truth, (2.5, 1.8, 1.8)) + 20).astype(np.uint16)
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    notices.clear()
+    yield
+    notices.clear()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("edges", ["reflect", "background", "periodic"])
+@pytest.mark.parametrize("shear", [0.0, 1.3])
+def test_tiles_give_the_same_within_the_tolerance(beads, method, edges, shear):
+    plan = plan_of(method=method, edges=edges, shear=shear, background=20.0)
+    whole = CpuEngine().deconvolve(beads, plan)
+    told = []
+    engine = CpuEngine(memory_limit=int(0.6 * needed(beads, plan)))
+    tiled = engine.deconvolve(beads, plan, progress=told.append)
+    assert tiled.shape == whole.shape
+    assert tiled.dtype == np.float32
+    assert (tiled >= 0).all()
+    assert np.linalg.norm(tiled - whole) < TOLERANCE[method] * np.linalg.norm(whole)
+    assert np.abs(tiled - whole).max() < AT_THE_PEAK * whole.max()
+    assert tiled.sum(dtype=float) == pytest.approx(whole.sum(dtype=float), rel=0.01)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+    (notice,) = notices
+    assert (notice.where, notice.done) == ("cpu", "computed in tiles")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_seams_in_a_smooth_sample(method):
+    z, y, x = np.ogrid[:24, :60, :160]
+    volume = (200 + 100 * np.sin(x / 15) * np.cos(y / 20) * np.cos(z / 9)).astype(np.float32)
+    plan = plan_of(method=method)
+    limit = int(0.75 * needed(volume, plan))
+    first, second = tiles(Frame.of(volume.shape, plan), plan, Memory(BYTES[method], limit, 4))
+    seam = second.start[2]
+    assert first.size[2] == seam
+    tiled = CpuEngine(memory_limit=limit).deconvolve(volume, plan)
+    difference = tiled - CpuEngine().deconvolve(volume, plan)
+    jump = np.abs(difference[:, :, seam] - difference[:, :, seam - 1]).max()
+    assert jump < 0.005 * tiled.max()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_constant_volumes_stay(method):
+    volume = np.full((16, 40, 80), 300, np.uint16)
+    plan = plan_of(method=method)
+    out = CpuEngine(memory_limit=int(0.5 * needed(volume, plan))).deconvolve(volume, plan)
+    np.testing.assert_allclose(out, 300, rtol=1e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 60), st.integers(1, 300), st.integers(1, 300)),
+    edges=st.sampled_from(["reflect", "background", "periodic"]),
+    part=st.floats(0.1, 1.2),
+)
+def test_tiles_fit_and_cover_the_volume_once(shape, edges, part):
+    plan = plan_of(edges=edges)
+    whole = Frame.of(shape, plan)
+    memory = Memory(30, part * 30 * math.prod(whole.shape), 4)
+    try:
+        parts = tiles(whole, plan, memory)
+    except EngineError as error:
+        assert "not enough memory" in str(error)
+        return
+    seen = np.zeros(shape, np.uint8)
+    for tile in parts:
+        assert memory.needed(tile.shape) + 4 * math.prod(shape) <= memory.limit
+        assert tile.shape == parts[0].shape
+        seen[tile.target] += 1
+        for axis in range(3):
+            inner = tile.indices(axis)[tile.window[axis]]
+            target = tile.target[axis]
+            np.testing.assert_array_equal(inner, np.arange(target.start, target.stop))
+    assert (seen == 1).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("part", [2.0, 0.5])
+def test_memory_stays_below_the_estimate(method, part):
+    volume = np.random.default_rng(0).poisson(40, (48, 160, 200)).astype(np.uint16)
+    plan = plan_of(method=method, iterations=3)
+    engine = CpuEngine(memory_limit=int(part * needed(volume, plan)))
+    engine.deconvolve(volume[:4, :8, :8], plan)
+    cpu._grid.cache_clear()
+    tracemalloc.start()
+    engine.deconvolve(volume, plan)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    limit = min(part, 1.0) * needed(volume, plan)
+    # The blocks that threads are busy with do not grow with the volume.
+    assert 0.6 * limit < peak < 1.05 * limit + 2**23
+
+
+def test_cancelled_between_and_inside_tiles(beads):
+    plan = plan_of()
+    engine = CpuEngine(1, memory_limit=int(0.6 * needed(beads, plan)))
+    for count in (0, 50, 500):
+        asked = itertools.count()
+        with pytest.raises(Cancelled):
+            engine.deconvolve(beads, plan, lambda asked=asked, n=count: next(asked) >= n)
+
+
+def test_memory_that_is_not_there_after_all(beads, monkeypatch):
+    """The system refuses what it promised: smaller and smaller tiles are tried."""
+    plan, tried = plan_of(method="rl"), []
+    solve = CpuEngine._solve
+
+    def refused(self, volume, plan, frame, *rest):
+        tried.append(math.prod(frame.shape))
+        if tried[-1] > 0.6 * tried[0]:
+            raise MemoryError
+        return solve(self, volume, plan, frame, *rest)
+
+    monkeypatch.setattr(CpuEngine, "_solve", refused)
+    engine = CpuEngine(memory_limit=2**40)
+    tiled = engine.deconvolve(beads, plan)
+    monkeypatch.undo()
+    whole = engine.deconvolve(beads, plan)
+    assert np.linalg.norm(tiled - whole) < TOLERANCE["rl"] * np.linalg.norm(whole)
+
+
+def test_what_does_not_fit_at_all_is_an_error_that_says_what_to_do(beads, monkeypatch):
+    message = r"not enough memory to deconvolve a volume of \(24, 80, 176\).*Crop the volume"
+    with pytest.raises(EngineError, match=message):
+        CpuEngine(memory_limit=100_000).deconvolve(beads, plan_of())
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(cpu, "prepare", full)
+    with pytest.raises(EngineError, match=message):
+        CpuEngine(memory_limit=2**40).deconvolve(beads, plan_of())
+
+
+def test_free_memory_is_what_the_system_says(monkeypatch, tmp_path):
+    assert 2**24 < _memory.available() < 2**50
+    assert _memory.budget() <= _memory.available() * 1.5
+    (tmp_path / "meminfo").write_text("MemTotal:  4000 kB\nMemAvailable:    3000 kB\n")
+    (tmp_path / "max").write_text("max\n")
+    (tmp_path / "current").write_text("100000\n")
+    monkeypatch.setattr(_memory.sys, "platform", "linux")
+    monkeypatch.setattr(_memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(_memory, "GROUPS", ((tmp_path / "max", tmp_path / "current"),))
+    assert _memory.available() == 3000 * 1024
+    (tmp_path / "max").write_text("600000\n")
+    assert _memory.available() == 500_000
+    assert _memory.budget() == 400_000

@@ -1,0 +1,223 @@
+"""A phantom of known truth, seen through the measured PSF, and how near a result comes to it.
+
+References
+----------
+G. Harauz and M. van Heel, Optik 73, 146 (1986), for the Fourier shell correlation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tifffile
+from scipy import fft, ndimage
+
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
+from napari_lazy_pipeline.otf import RadialOtf, _peak, read_psf_or_otf
+from napari_lazy_pipeline.samples import psf_path, real_stack_folder
+
+PSF_VOXEL = (0.1, 0.1, 0.1)
+# Planes 0.2 um apart and displaced by 4 pixels: a deskew of this scan moves by whole pixels.
+VOXEL = (0.2, 0.1, 0.1)
+SHEAR = 4.0
+OFFSET = 100.0
+READ_NOISE = 1.6
+# The truth is not sharper than this part of the PSF, or no method could be compared with it.
+SHARPNESS = 0.6
+WIDTHS = (0.69, 0.31, 0.31)
+METHODS: dict[str, dict[str, object]] = {
+    "rl-10": {"method": "rl", "iterations": 10},
+    "rl-20": {"method": "rl", "iterations": 20},
+    "accelerated-10": {"method": "accelerated", "iterations": 10},
+    "fast": {"method": "fast"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Phantom:
+    """What was there, and what the microscope saw of it.
+
+    Attributes
+    ----------
+    truth
+        float32 (z, y, x), a little blurred, in photons.
+    image
+        uint16 (z, y, x), with Poisson and read-out noise and the offset of the camera.
+    voxel_size
+        (z, y, x) [um].
+    """
+
+    truth: np.ndarray
+    image: np.ndarray
+    voxel_size: tuple[float, float, float] = VOXEL
+
+
+def otf() -> RadialOtf:
+    """The OTF of the measured PSF, as the engines use it."""
+    return read_psf_or_otf(psf_path(), PSF_VOXEL)
+
+
+def plan(**changes: object) -> DeconvolutionPlan:
+    """How to deconvolve a phantom."""
+    return replace(DeconvolutionPlan(otf(), VOXEL, background=OFFSET), **changes)  # type: ignore[arg-type]
+
+
+def restore(image: np.ndarray, name: str, engine: Engine | None = None, **changes: object):
+    """Deconvolve an image of a phantom by one of the ``METHODS``."""
+    return (engine or get_engine()).deconvolve(image, plan(**METHODS[name], **changes))
+
+
+def real_volume() -> np.ndarray:
+    """The real stack that comes with the package: uint16 (z, y, x)."""
+    (path,) = real_stack_folder().glob("*.tif")
+    return np.asarray(tifffile.imread(path))
+
+
+def phantom(
+    shape: tuple[int, int, int] = (40, 96, 112), photons: float = 200, seed: int = 0
+) -> Phantom:
+    """Make filaments, shells and points, ``photons`` at the brightest voxel of their image."""
+    generator = np.random.default_rng(seed)
+    sharp = objects(shape, generator)
+    blurred = np.maximum(blur(sharp), 0)
+    scale = np.float32(photons / blurred.max())
+    counts = generator.poisson(scale * blurred) + OFFSET
+    counts = counts + generator.normal(0, READ_NOISE, shape)
+    sigma = [SHARPNESS * w / 2.3548 / v for w, v in zip(WIDTHS, VOXEL, strict=True)]
+    truth = ndimage.gaussian_filter(scale * sharp, sigma, mode="constant")
+    return Phantom(truth, np.clip(np.rint(counts), 0, 65535).astype(np.uint16))
+
+
+def objects(shape: tuple[int, int, int], generator: np.random.Generator) -> np.ndarray:
+    """Draw filaments, shells and points away from the edges; float32 (z, y, x)."""
+    lengths = np.array(shape) * VOXEL
+    volume = np.zeros(shape, np.float32)
+    for _ in range(14):
+        splat(volume, _filament(lengths, generator), 1.0)
+    for _ in range(5):
+        splat(volume, _shell(lengths, generator), 0.7)
+    points = lengths * (0.15 + 0.7 * generator.random((25, 3)))
+    splat(volume, points, 60.0)
+    return volume
+
+
+def _filament(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Points (n, 3) [um] along a curved line, 20 nm apart."""
+    s = np.arange(-1, 1, 0.02 / lengths.max())[:, None]
+    middle = lengths * (0.3 + 0.4 * generator.random(3))
+    direction, bend = generator.normal(size=(2, 3)) * lengths * (0.15, 0.35, 0.35)
+    line = middle + s * direction + (s**2 - 0.3) * 0.5 * bend
+    inside = ((line > 0.1 * lengths) & (line < 0.9 * lengths)).all(axis=1)
+    return line[inside]
+
+
+def _shell(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Points (n, 3) [um], evenly on a sphere."""
+    centre = lengths * (0.3 + 0.4 * generator.random(3))
+    radius = lengths.min() * (0.06 + 0.09 * generator.random())
+    directions = generator.normal(size=(int(2500 * radius**2) + 50, 3))
+    return centre + radius * directions / np.linalg.norm(directions, axis=1)[:, None]
+
+
+def splat(volume: np.ndarray, points: np.ndarray, brightness: float) -> None:
+    """Add points (n, 3) [um] in place, each shared among the eight voxels around it."""
+    position = points / VOXEL
+    corner = np.floor(position).astype(int)
+    part = position - corner
+    for bits in np.ndindex(2, 2, 2):
+        weight = np.where(bits, part, 1 - part).prod(axis=1)
+        index = corner + bits
+        inside = ((index >= 0) & (index < volume.shape)).all(axis=1)
+        np.add.at(volume, tuple(index[inside].T), brightness * weight[inside])
+
+
+def blur(volume: np.ndarray) -> np.ndarray:
+    """Convolve with the measured PSF itself, not its radial average; edges are dark."""
+    pad = [(0, 24), (0, 48), (0, 48)]
+    wide = np.pad(volume, pad)
+    spectrum = fft.rfftn(wide) * measured_spectrum(wide.shape)
+    z, y, x = volume.shape
+    return fft.irfftn(spectrum, wide.shape)[:z, :y, :x]
+
+
+def measured_spectrum(shape: tuple[int, ...]) -> np.ndarray:
+    """Spectrum of the PSF on the grid of a volume, without background, centred, of sum 1."""
+    image = tifffile.imread(psf_path()).astype(np.float32)
+    peak = _peak(image)
+    image -= np.median(image)
+    image[image < 0.004 * image.max()] = 0
+    around = tuple(
+        slice(round(p) - n, round(p) + n) for p, n in zip(peak, (24, 24, 24), strict=True)
+    )
+    small = image[around] / image[around].sum()
+    fine = (2 * shape[0], *shape[1:])
+    spectrum = fft.rfftn(small, fine)
+    rest = [p - cut.start for p, cut in zip(peak, around, strict=True)]
+    for axis, (n, position) in enumerate(zip(fine, rest, strict=True)):
+        k = fft.rfftfreq(n) if axis == 2 else fft.fftfreq(n)
+        spectrum = spectrum * np.exp(
+            2j * np.pi * np.expand_dims(k, tuple({0, 1, 2} - {axis})) * position
+        )
+    half = shape[0] // 2
+    return np.concatenate([spectrum[: shape[0] - half], spectrum[-half:]])
+
+
+def skew(image: np.ndarray, outside: float) -> tuple[np.ndarray, Callable[..., np.ndarray]]:
+    """See a deskewed image as the planes of a scan, whole pixels displaced.
+
+    Returns
+    -------
+    raw
+        (z, y, wider x): wide enough for every plane to hold its whole row.
+    back
+        Brings such a volume back to the image.
+    """
+    planes, height, width = image.shape
+    moves = [round(SHEAR * (planes - 1 - k)) for k in range(planes)]
+    raw = np.full((planes, height, width + max(moves)), outside, image.dtype)
+    for k, move in enumerate(moves):
+        raw[k, :, move : move + width] = image[k]
+
+    def back(volume: np.ndarray) -> np.ndarray:
+        return np.stack([volume[k, :, m : m + width] for k, m in enumerate(moves)])
+
+    return raw, back
+
+
+def nrmse(estimate: np.ndarray, truth: np.ndarray) -> float:
+    """Root mean square difference over that of the truth, after the best common scale."""
+    a, b = estimate.astype(float), truth.astype(float)
+    scale = (a * b).sum() / (a * a).sum()
+    return float(np.linalg.norm(scale * a - b) / np.linalg.norm(b))
+
+
+def resolution(estimate: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Where the Fourier shell correlation falls below 0.5, axial and lateral [1/um].
+
+    Each is taken over the frequencies within 30 degrees of its direction.
+    """
+    a, b = (fft.fftn(v.astype(np.float32)) for v in (estimate, truth))
+    frequencies = [fft.fftfreq(n, d) for n, d in zip(truth.shape, VOXEL, strict=True)]
+    kz, ky, kx = np.meshgrid(*frequencies, indexing="ij", sparse=True)
+    kr = np.hypot(ky, kx)
+    radius = np.hypot(kz, kr)
+    near_axis = np.abs(kz) > radius * np.cos(np.pi / 6)
+    near_plane = kr > radius * np.cos(np.pi / 6)
+    return _crossing(a, b, radius, near_axis), _crossing(a, b, radius, near_plane)
+
+
+def _crossing(a: np.ndarray, b: np.ndarray, radius: np.ndarray, where: np.ndarray) -> float:
+    width = 0.2
+    shell = (radius[where] / width).astype(int)
+    cross = np.bincount(shell, (a[where] * b[where].conj()).real)
+    norm = np.bincount(shell, np.abs(a[where]) ** 2) * np.bincount(shell, np.abs(b[where]) ** 2)
+    correlation = cross / np.sqrt(np.maximum(norm, 1e-30))
+    below = np.flatnonzero((correlation < 0.5) & (np.arange(len(correlation)) > 1))
+    if not len(below):
+        return width * len(correlation)
+    k = int(below[0])
+    drop = correlation[k - 1] - correlation[k]
+    part = (correlation[k - 1] - 0.5) / drop if drop > 0 else 0.0
+    return float(width * (k - 0.5 + part))

@@ -1,0 +1,201 @@
+"""Names as microscopes write them: what is proposed, what it makes of them, what is asked."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.layout import arrange
+from napari_lazy_pipeline.patterns import compile_pattern, propose_patterns
+from real_names import KNOWN, Known
+
+ENDINGS = (".tif", ".tiff", ".stack")
+EACH = pytest.mark.parametrize("known", KNOWN.values(), ids=KNOWN.keys())
+
+
+def test_there_are_enough() -> None:
+    assert len({known.name for known in KNOWN.values()}) >= 40
+
+
+@EACH
+def test_proposals_for_known_names(known: Known) -> None:
+    names = known.names()
+    assert known.name in names
+    random.Random(1).shuffle(names)
+    first = propose_patterns(names, endings=ENDINGS)[0]
+    assert (first.pattern, first.sure) == (known.pattern, known.sure)
+    layout = arrange(names, compile_pattern(first.pattern))
+    assert layout.table.shape == known.sizes
+    assert layout.table.min() >= 0
+    positions = layout.positions if len(layout.positions) > 1 else ()
+    assert positions == known.positions
+    assert layout.unmatched == 0
+
+
+@EACH
+def test_each_known_name_has_the_place_that_its_counters_say(known: Known) -> None:
+    names = known.names()
+    pattern = compile_pattern(known.pattern)
+    axes = [axis for axis in known.axes if axis in ("t", "z")]
+    for name in names:
+        found = pattern.match(name)
+        assert found is not None
+        at = " ".join(found[key] for key in ("p", "tile") if key in found)
+        layout = arrange(names, pattern, at or None)
+        where = np.argwhere(layout.table == layout.names.index(name))[0]
+        for axis in axes:
+            counters = sorted({int(str(value)) for value in known.axes[axis]})
+            assert int(where["tcz".index(axis)]) == counters.index(int(found[axis]))
+
+
+@EACH
+def test_a_single_known_name_is_opened_as_one_volume(known: Known) -> None:
+    first = propose_patterns([known.name], endings=ENDINGS)[0]
+    layout = arrange([known.name], compile_pattern(first.pattern))
+    assert layout.table.size == 1
+
+
+AMBIGUOUS = {
+    "two counters nobody names": [f"a{i}_b{j}.tif" for i in range(5) for j in range(3)],
+    "two cells": [f"cell{c}_{t:03d}.tif" for c in "AB" for t in range(4)],
+    "raw and deconvolved": [f"a_t{t}{s}.tif" for t in range(4) for s in ("", "_decon")],
+    "angles": [f"t{t}_angle{a}.tif" for t in range(4) for a in (0, 90)],
+    "no order": ["foo.tif", "bar.tif", "baz7.tif"],
+    "sites and tiles without time": [f"A_s{s}m{m:03d}.tif" for s in range(2) for m in range(3)],
+    "three counters": [
+        f"x_{i}_{j}_{k}.tif" for i in range(3) for j in range(3) for k in range(3)
+    ],
+    "time of two clocks": [f"t{i}_frame{j}.tif" for i in range(3) for j in range(4)],
+    "two cameras with two channels": [
+        f"a_Cam{cam}_ch{c}_stack{t:04d}_488nm_x.tif"
+        for cam in "AB" for c in range(2) for t in range(3)
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
+def test_what_is_ambiguous_is_asked(names: list[str]) -> None:
+    proposals = propose_patterns(names)
+    assert not proposals[0].sure
+    assert len(proposals) > 1 or proposals[0].pattern == "*.tif"
+
+
+def test_two_cameras_that_number_their_channels_alike_are_four_channels() -> None:
+    names = AMBIGUOUS["two cameras with two channels"]
+    layout = arrange(names, compile_pattern("a_Cam{cam}_ch{c}_stack{t}_*.tif"))
+    assert layout.table.shape == (3, 4)
+    assert layout.channels == ("A 0", "A 1", "B 0", "B 1")
+
+
+def test_a_volume_that_goes_on_in_another_file_is_one_volume() -> None:
+    names = [
+        f"s_stack{t:04d}_488nm_x{part}.tif"
+        for t in range(3)
+        for part in ("", "_part0001", "_part0002")
+    ]
+    first = propose_patterns(names)[0]
+    assert (first.pattern, first.sure) == ("s_stack{t}_{wave}nm_x.tif", True)
+    for pattern in (first.pattern, "*.tif", "s_stack{t}_*.tif", r"re:s_stack(?P<t>\d+)_.*\.tif"):
+        layout = arrange(names, compile_pattern(pattern))
+        assert (layout.table.shape, layout.unmatched) == ((3, 1, 3), 0)
+        assert [layout.names[i] for i in layout.table[1, 0]] == names[3:6]
+
+
+def test_a_part_without_its_beginning_is_a_file_like_any_other() -> None:
+    layout = arrange(["a_part0001.tif", "a_part0002.tif"], compile_pattern("a_part{t}.tif"))
+    assert layout.table.shape == (2, 1)
+
+
+def test_wavelengths_are_channels_where_nothing_else_is() -> None:
+    names = [f"t{t}_{w}nm.tif" for t in range(2) for w in (561, 488)]
+    layout = arrange(names, compile_pattern("t{t}_{wave}nm.tif"))
+    assert (layout.table.shape, layout.channels) == ((2, 2), ("488", "561"))
+
+
+def test_a_regular_expression_says_the_same_as_fields() -> None:
+    names = [f"a_t{t}_c{c}.tif" for t in (0, 2, 3) for c in "xy"]
+    fields = arrange(names, compile_pattern("a_t{t}_c{c}.tif"))
+    expression = arrange(names, compile_pattern(r"re:a_t(?P<t>\d+)_c(?P<c>.)\.tif"))
+    assert fields.table.tolist() == expression.table.tolist() == [[0, 1], [-1, -1], [2, 3], [4, 5]]
+    assert fields.channels == expression.channels == ("x", "y")
+
+
+def test_a_regular_expression_may_leave_a_field_out() -> None:
+    pattern = compile_pattern(r"re:a(_c(?P<c>\d))?\.tif")
+    assert arrange(["a.tif", "a_c1.tif"], pattern).channels == ("ch0", "ch1")
+    with pytest.raises(PatternError, match="not a number in each name"):
+        arrange(["at1.tif", "a.tif"], compile_pattern(r"re:a(t(?P<t>\d))?\.tif"))
+    with pytest.raises(PatternError, match="not a number in each name"):
+        arrange(["tx.tif"], compile_pattern(r"re:t(?P<t>\w)\.tif"))
+
+
+def test_positions_are_opened_one_at_a_time() -> None:
+    names = [f"p{p}_m{m}_t{t}.tif" for p in (1, 10, 2) for m in "ab" for t in range(2)]
+    pattern = compile_pattern("p{p}_m{tile}_t{t}.tif")
+    layout = arrange(names, pattern)
+    assert layout.positions == ("1 a", "1 b", "2 a", "2 b", "10 a", "10 b")
+    assert (layout.position, layout.unmatched) == ("1 a", 0)
+    assert arrange(names, pattern, "10 b").names == ["p10_mb_t0.tif", "p10_mb_t1.tif"]
+    with pytest.raises(PatternError, match=r"no position 'x'.*There are 1 a, 1 b"):
+        arrange(names, pattern, "x")
+    with pytest.raises(PatternError, match="No \\{p\\} says"):
+        arrange(names, compile_pattern("*.tif"), "1 a")
+
+
+def test_a_missing_plane_is_a_hole_in_its_volume() -> None:
+    names = [f"t{t}_z{z}.tif" for t in range(2) for z in range(4) if (t, z) != (1, 2)]
+    table = arrange(names, compile_pattern("t{t}_z{z}.tif")).table
+    assert (table < 0).sum() == 1 and table[1, 0, 2] == -1
+
+
+STYLE = st.tuples(
+    st.sampled_from(["_", "-", " ", "."]),
+    st.sampled_from([("t", "c", "z"), ("T", "C", "Z"), ("time", "ch", "slice"),
+                     ("stack", "channel", "plane"), ("TM", "CHN", "z")]),
+    st.permutations(["t", "c", "z"]),
+    st.integers(0, 5),
+    st.integers(0, 3),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(style=STYLE, sizes=st.tuples(st.integers(2, 5), st.integers(1, 3), st.integers(1, 4)))
+def test_generated_names_are_understood_or_asked_about(
+    style: tuple[str, tuple[str, str, str], list[str], int, int], sizes: tuple[int, int, int]
+) -> None:
+    """A pattern that is proposed without doubt puts each file where its counters say."""
+    gap, labels, order, width, start = style
+    label = dict(zip("tcz", labels, strict=True))
+
+    def name(**counter: int) -> str:
+        parts = [f"{label[axis]}{counter[axis] + start:0{width}d}" for axis in order]
+        return gap.join(["cell", *parts]) + ".tif"
+
+    places = list(itertools.product(*map(range, sizes)))
+    names = [name(t=t, c=c, z=z) for t, c, z in places]
+    first = propose_patterns(names)[0]
+    if not first.sure:
+        return
+    layout = arrange(names, compile_pattern(first.pattern))
+    table = layout.table if layout.table.ndim == 3 else layout.table[..., np.newaxis]
+    assert table.shape == sizes
+    for place in places:
+        assert layout.names[table[place]] == name(**dict(zip("tcz", place, strict=True)))
+
+
+def test_the_usual_styles_leave_no_doubt() -> None:
+    for gap, (t, c, z) in itertools.product("_- .", [("t", "c", "z"), ("T", "C", "Z")]):
+        names = [
+            f"a{gap}{t}{i:03d}{gap}{c}{j}{gap}{z}{k:02d}.tif"
+            for i, j, k in itertools.product(range(3), range(2), range(4))
+        ]
+        first = propose_patterns(names)[0]
+        assert (first.pattern, first.sure) == (
+            f"a{gap}{t}{{t}}{gap}{c}{{c}}{gap}{z}{{z}}.tif", True,
+        )  # fmt: skip

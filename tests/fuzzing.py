@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import io
 import json
 import random
 import struct
@@ -14,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+import tifffile
 
 from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError
@@ -24,6 +26,23 @@ SHAPE = (5, 24, 32)
 MEMORY = 2 * 1024**3  # byte
 _TAGS = (256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279, 282, 284, 317, 322, 324, 339)
 _VALUES = (0, 1, 2, 3, 7, 8, 255, 65535, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 50_000, 34712, 33003)
+
+
+def _hyperstack(pixels: np.ndarray) -> list[tuple[int, bytes]]:
+    """The volume as the second of two time points."""
+    buffer = io.BytesIO()
+    pair = np.stack([pixels[::-1], pixels])
+    tifffile.imwrite(buffer, pair, imagej=True, metadata={"axes": "TZYX"})
+    return [(0, buffer.getvalue())]
+
+
+def _tiles(pixels: np.ndarray) -> list[tuple[int, bytes]]:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, tile=(16, 16), compression="lzw", photometric="minisblack")
+    return [(0, buffer.getvalue())]
+
+
+FORMATS = {**WRITERS, "hyperstack": _hyperstack, "tiles": _tiles}
 
 
 @dataclass
@@ -127,14 +146,15 @@ def _entries(data: bytes) -> list[int]:
 def fuzz(folder: Path, count: int, seed: int = 0) -> Outcome:
     """Read so many broken files, a share of each writer's, as the plugin does."""
     outcome = Outcome()
-    for index, writer in enumerate(WRITERS):
+    for index, writer in enumerate(FORMATS):
         right = volume(index)
         whole, broken = folder / f"{writer}.tif", folder / "broken.tif"
         with open(whole, "wb") as file:
-            put(file, WRITERS[writer](right))
+            put(file, FORMATS[writer](right))
         info = READER.probe(str(whole))
+        info = info.at(info.inner[0] - 1, 0)
         judge = Judge(str(whole), READER, [info])
-        share = count // len(WRITERS) + (index < count % len(WRITERS))
+        share = count // len(FORMATS) + (index < count % len(FORMATS))
         for number, (kind, data) in enumerate(mutations(whole.read_bytes(), share, seed + index)):
             broken.write_bytes(data)
             start = perf_counter()

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.completeness import Judge
+from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.readers.tiff import READER
@@ -445,3 +446,124 @@ def test_any_interleaving_of_writers_and_polls(seed: int, tmp_path: Path) -> Non
             assert set(rows.tolist()) <= {0, 2}, "all channels or none"
     look = polls(watcher, 3)
     assert shown(look.source) == {(t, c) for t in range(13) for c in range(2)}
+
+
+# ---- other layouts --------------------------------------------------------------------------
+
+
+def write_planes(folder: Path, t: int, planes: range, c: int = 0) -> None:
+    """One plane a file."""
+    volume = simulated_volume(t, c, SHAPE)
+    for z in planes:
+        tifffile.imwrite(folder / f"img_t{t:03d}_c{c}_z{z:02d}.tif", volume[z])
+
+
+def test_one_plane_a_file(tmp_path: Path) -> None:
+    """A volume is shown when its last plane is there."""
+    for t in range(2):
+        write_planes(tmp_path, t, range(SHAPE[0]))
+    watcher = FolderWatcher(survey(tmp_path, "img_t{t}_c{c}_z{z}.tif").source)
+    for z in range(SHAPE[0]):
+        write_planes(tmp_path, 2, range(z, z + 1))
+        for _ in range(3):
+            look = watcher.poll()
+        assert look.source.sizes == (3 if z == SHAPE[0] - 1 else 2, 1)
+    np.testing.assert_array_equal(look.source.read(2, 0), simulated_volume(2, 0, SHAPE))
+    assert not look.shifted and not look.outdated
+
+
+def test_a_plane_that_was_dropped(tmp_path: Path) -> None:
+    for t in range(2):
+        write_planes(tmp_path, t, range(SHAPE[0]))
+    watcher = FolderWatcher(survey(tmp_path, "img_t{t}_c{c}_z{z}.tif").source, patience=3)
+    write_planes(tmp_path, 2, range(SHAPE[0] - 1))
+    write_planes(tmp_path, 3, range(SHAPE[0]))
+    for _ in range(6):
+        look = watcher.poll()
+    assert look.source.sizes == (4, 1)
+    with pytest.raises(FileError, match="4 of the 5 files"):
+        look.source.read(2, 0)
+    np.testing.assert_array_equal(look.source.read(3, 0), simulated_volume(3, 0, SHAPE))
+
+
+def test_the_first_volume_gets_more_planes(tmp_path: Path) -> None:
+    write_planes(tmp_path, 0, range(3))
+    watcher = FolderWatcher(survey(tmp_path, "img_t{t}_c{c}_z{z}.tif").source)
+    assert not watcher.poll().outdated
+    write_planes(tmp_path, 0, range(3, 4))
+    assert "another plane" in watcher.poll().outdated
+
+
+def test_folders_in_the_folder(tmp_path: Path) -> None:
+    """One for each channel; a new file in each is a new time point."""
+    for channel in ("488", "560"):
+        (tmp_path / channel).mkdir()
+
+    def write(t: int, channel: str) -> None:
+        volume = simulated_volume(t, channel == "560", SHAPE)
+        tifffile.imwrite(tmp_path / channel / f"t{t}.tif", volume, photometric="minisblack")
+
+    for t in range(2):
+        write(t, "488")
+        write(t, "560")
+    watcher = FolderWatcher(survey(tmp_path, "{c}/t{t}.tif").source)
+    write(2, "488")
+    assert polls_plain(watcher, 4).source.sizes == (2, 2)
+    write(2, "560")
+    look = polls_plain(watcher, 2)
+    assert look.source.sizes == (3, 2)
+    np.testing.assert_array_equal(look.source.read(2, 1), simulated_volume(2, 1, SHAPE))
+
+
+def test_one_of_several_positions(tmp_path: Path) -> None:
+    def write(t: int, p: int) -> None:
+        volume = simulated_volume(t, p, SHAPE)
+        tifffile.imwrite(tmp_path / f"p{p}_t{t}.tif", volume, photometric="minisblack")
+
+    for p in (2, 3):
+        write(0, p)
+    watcher = FolderWatcher(survey(tmp_path, "p{p}_t{t}.tif", position="3").source)
+    for p in (1, 2, 3):
+        write(1, p)
+    look = polls_plain(watcher, 3)
+    assert look.source.sizes == (2, 1) and not look.shifted and not look.waiting
+    np.testing.assert_array_equal(look.source.read(1, 0), simulated_volume(1, 3, SHAPE))
+    assert not len(look.source.problems)
+
+
+def test_raw_pixels_whose_space_is_reserved(tmp_path: Path) -> None:
+    def write(t: int, count: int) -> None:
+        data = simulated_volume(t, 0, SHAPE).tobytes()
+        (tmp_path / f"t{t}.stack").write_bytes(data[:count] + bytes(len(data) - count))
+
+    size = simulated_volume(0, 0, SHAPE).nbytes
+    write(0, size)
+    source = survey(tmp_path, "t{t}.stack", shape=SHAPE, dtype="uint16").source
+    watcher = FolderWatcher(source)
+    write(1, size - 40)
+    assert polls_plain(watcher, 5).source.sizes == (1, 1)
+    write(1, size)
+    assert polls_plain(watcher, 2).source.sizes == (2, 1)
+
+
+def test_files_of_several_time_points(tmp_path: Path) -> None:
+    """Each file holds two: the axis grows by two."""
+
+    def write(n: int) -> None:
+        pair = np.stack([simulated_volume(2 * n + i, 0, SHAPE) for i in range(2)])
+        tifffile.imwrite(tmp_path / f"s{n}.tif", pair, imagej=True, metadata={"axes": "TZYX"})
+
+    write(0)
+    watcher = FolderWatcher(survey(tmp_path, "s{t}.tif").source)
+    write(1)
+    look = polls_plain(watcher, 2)
+    assert look.source.sizes == (4, 1)
+    for t in range(4):
+        np.testing.assert_array_equal(look.source.read(t, 0), simulated_volume(t, 0, SHAPE))
+
+
+def polls_plain(watcher: FolderWatcher, count: int) -> Look:
+    """Poll so many times."""
+    for _ in range(count):
+        look = watcher.poll()
+    return look

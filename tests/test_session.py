@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.layout import Layout
+from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.session import Session, default_pipeline
+from napari_lazy_pipeline.simulate import Simulation
 from napari_lazy_pipeline.step import step_types
 from napari_lazy_pipeline.steps import Crop, Deskew
 
@@ -85,3 +90,38 @@ def test_a_recipe_round_trips_through_a_session(raw_folder: Path, tmp_path: Path
     assert other.pipeline == session.pipeline
     other.undo()
     assert other.pipeline == default_pipeline()
+
+
+def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str]) -> None:
+    """Reads and steps are counted: of old volumes, nothing is done again, even if renumbered."""
+    session, heard = Session(), Mock()
+    session.stack_grown.connect(heard, check_nargs=False)
+    numbers = [4, 6]
+
+    def look() -> FileSource:
+        write = Simulation(tmp_path, (4, 6, 8), times=1, start=numbers[-1])
+        list(write.steps())
+        return survey(tmp_path).source
+
+    list(Simulation(tmp_path, (4, 6, 8), times=1, start=4).steps())
+    look()
+    session.open(tmp_path)
+    session.replace_step(1, Deskew(angle=40))
+    session.set_voxel_size((0.4, 0.1, 0.1))
+    first, second = (session.source().read(t, 0) for t in (0, 1))
+    assert session.stack is not None
+    numbers.append(8)
+    session.grow(session.survey.source.with_layout(_layout(look())))
+    heard.assert_called_with(None)
+    assert session.stack.shape[0] == 3 and session.stack.voxel_size == (0.4, 0.1, 0.1)
+    assert session.source().read(0, 0) is first and session.source().read(1, 0) is second
+    numbers.append(3)  # the first number is another, and so is the step of the numbers
+    session.grow(session.survey.source.with_layout(_layout(look())), shifted=True)
+    move = heard.call_args[0][0]
+    assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
+    assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
+    assert calls == {"deskew": 2} and session.stack.source.reads == 2
+
+
+def _layout(source: FileSource) -> Layout:
+    return Layout(list(source.names), source.table, (), pattern=source.pattern)

@@ -13,6 +13,7 @@ from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeEr
 if TYPE_CHECKING:
     from napari_lazy_pipeline.exporting import ExportReport
     from napari_lazy_pipeline.recipe import Recipe
+    from napari_lazy_pipeline.simulate import Written
     from napari_lazy_pipeline.step import Step
 
 _SHOWN_FAILURES = 20
@@ -51,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_info(commands)
     _add_run(commands)
+    _add_simulate(commands)
     steps = commands.add_parser("steps", help="list the steps and their parameters")
     steps.set_defaults(command=_steps)
     return parser
@@ -93,6 +95,43 @@ def _add_run(commands: Any) -> None:
         "--dtype", choices=("uint8", "uint16", "float32"), help="pixels (default: as computed)"
     )
     run.set_defaults(command=_run)
+
+
+def _add_simulate(commands: Any) -> None:
+    from napari_lazy_pipeline.simulate import WRITERS
+
+    simulate = commands.add_parser(
+        "simulate",
+        help="write a folder as a microscope does, to try things out",
+        description="Write a folder as a microscope does: at a rate, in parts, and not always "
+        "as it should. No file is ever overwritten.",
+    )
+    simulate.add_argument("folder", metavar="FOLDER", help="made if it is not there")
+    simulate.add_argument("--rate", type=float, default=1.0, help="volumes per second (default: 1)")
+    simulate.add_argument(
+        "--shape", type=_shape, default=(32, 128, 160), metavar="Z,Y,X", help="of each volume"
+    )
+    simulate.add_argument("--times", type=int, default=60, help="time points (default: 60)")
+    simulate.add_argument("--channels", type=int, default=1)
+    simulate.add_argument("--start", type=int, default=0, help="first time point (default: 0)")
+    simulate.add_argument(
+        "--writer", choices=tuple(WRITERS), default="labview", help="how files are written"
+    )
+    simulate.add_argument("--parts", type=int, default=4, help="pieces of a file (default: 4)")
+    simulate.add_argument(
+        "--disorder", type=int, default=1, metavar="N", help="write N time points in reverse order"
+    )
+    simulate.add_argument(
+        "--drop", type=int, action="append", default=[], metavar="T",
+        help="abandon the file of this time point half-written; can be repeated",
+    )  # fmt: skip
+    simulate.set_defaults(command=_simulate)
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    """Read ``z,y,x``."""
+    z, y, x = map(int, text.split(","))
+    return z, y, x
 
 
 def _selection(text: str) -> tuple[int | slice, ...]:
@@ -155,6 +194,29 @@ def _run(options: argparse.Namespace) -> int:
         progress=_show_progress,
     )
     return _summarise(report)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from napari_lazy_pipeline.simulate import Simulation, run
+
+    simulation = Simulation(
+        Path(options.folder), options.shape, options.times, options.channels, options.writer,
+        options.parts, options.disorder, tuple(options.drop), options.start,
+    )  # fmt: skip
+    total = options.times * options.channels
+    done = 0
+
+    def tell(written: Written) -> None:
+        nonlocal done
+        done += written.complete
+        if written.complete:
+            _show_progress(done, total)
+
+    run(simulation, options.rate, tell)
+    print(f"{done} volumes in {simulation.folder}")
+    return 0
 
 
 def _check_engine(name: str) -> None:

@@ -10,13 +10,17 @@ import zlib
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
 from napari_lazy_pipeline.readers import FileInfo, FileSetReader, Reader, os_problem
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.volumes import Volumes, probe_volumes
+
+AWAY = "away"
 
 
 class BadFileWarning(UserWarning):
@@ -54,6 +58,8 @@ class FileSource:
 
     Attributes
     ----------
+    judge
+        Tells whole files from those that are still being written.
     problems
         What went wrong with single files.
     """
@@ -73,6 +79,7 @@ class FileSource:
         self._spec = spec or VolumeSpec(self._volumes.shape, infos[0].dtype)
         self._token = ""
         self._count = _Count()
+        self.judge = Judge(folder, reader, infos[0])
         self.problems = ProblemLog()
 
     @classmethod
@@ -110,6 +117,16 @@ class FileSource:
     def reader(self) -> Reader:
         """What reads the files."""
         return self._reader
+
+    @property
+    def table(self) -> NDArray[np.int32]:
+        """Index into ``names``, (t, c) or (t, c, piece); -1 where there is no file."""
+        return self._volumes.table
+
+    @property
+    def one_volume_a_file(self) -> bool:
+        """Whether each file is one volume, and each volume one file."""
+        return self._volumes.depth == 1 and self._volumes.inner == (1, 1)
 
     @property
     def info(self) -> FileInfo:
@@ -180,6 +197,21 @@ class FileSource:
         other.__dict__.update(self.__dict__, _spec=spec)
         return other
 
+    def with_layout(self, layout: Layout) -> FileSource:
+        """Return other files of the same folder and shape; problems and count are shared."""
+        other = object.__new__(type(self))
+        volumes = Volumes(layout, self._volumes.infos)
+        other.__dict__.update(self.__dict__, _volumes=volumes, _token="")
+        return other
+
+    def time_points(self) -> dict[str, int]:
+        """Time point of each file, by its name."""
+        table = self._volumes.table
+        places = np.nonzero(table >= 0)
+        times, indices = places[0], table[places].tolist()
+        names = (self._volumes.names[index] for index in indices)
+        return dict(zip(names, times.tolist(), strict=True))
+
     def path(self, t: int, c: int) -> str | None:
         """Path of the file of a volume, or of the first of them; None if one is missing."""
         paths = self.paths(t, c)
@@ -195,7 +227,8 @@ class FileSource:
     def identity(self, t: int, c: int) -> Hashable:
         """Path, size [byte] and time of change [ns] of the file, as it is now.
 
-        Of several files it is the path of the first, and a digest of all.
+        Of several files it is the path of the first, and a digest of all. If there is none, it
+        says so instead; `AWAY` if even the folder is not there.
         """
         paths = self.paths(t, c)
         if not paths:
@@ -205,7 +238,8 @@ class FileSource:
             for path in self._with_companions(paths):
                 stamps.append((path, *_stamp(path)))
         except FileError:
-            return ("vanished", path)
+            # One file that is gone was deleted; if all are, the share is away and comes back.
+            return ("vanished" if os.path.isdir(self._folder) else AWAY, path)
         identity = stamps[0] if len(stamps) == 1 else (paths[0], _digest(stamps))
         inner = self._volumes.inner
         return identity if inner == (1, 1) else (*identity, t % inner[0], c % inner[1])
@@ -219,7 +253,8 @@ class FileSource:
     def read(self, t: int, c: int) -> np.ndarray:
         """Read one volume (z, y, x).
 
-        A file that changes under the hand is read once more.
+        A file that changes under the hand, or that the system fails to hand out, is read once
+        more.
 
         Raises
         ------
@@ -250,17 +285,23 @@ class FileSource:
         self._count.add()
         before = _stamp(path)
         try:
-            volume = self._reader.read(path, info)
-        except FileError:
-            if _stamp(path) == before:
+            volume = self._whole(path, info)
+        except FileError as error:
+            if _stamp(path) == before and not isinstance(error.__cause__, OSError):
                 raise
         else:
             if _stamp(path) == before:
                 return volume
         before = _stamp(path)
-        volume = self._reader.read(path, info)
+        volume = self._whole(path, info)
         if _stamp(path) != before:
             raise FileError("The file is being written", path, "Wait until it is complete")
+        return volume
+
+    def _whole(self, path: str, info: FileInfo) -> np.ndarray:
+        volume = self._reader.read(path, info)
+        if self.one_volume_a_file:
+            self.judge.check(volume, path)
         return volume
 
     def __call__(self, t: int, c: int) -> np.ndarray:

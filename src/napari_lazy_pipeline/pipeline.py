@@ -209,9 +209,9 @@ class PipelineSource:
         """What went wrong with single volumes."""
         return self.raw.problems
 
-    @cached_property
+    @property
     def token(self) -> str:
-        """Names the content."""
+        """Names the content; another one once the raw data have grown."""
         parts = (self.raw.token, self.engine, str(self._keys))
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from napari_lazy_pipeline.files import AWAY
 from napari_lazy_pipeline.problems import ProblemLog
 from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec
 
@@ -51,10 +52,37 @@ class RememberedSource:
         return (t, c) in self._identities
 
     def refresh(self, t: int, c: int) -> Hashable:
-        """Look up what the volume depends on now."""
+        """Look up what the volume depends on now.
+
+        While the whole folder is away, what was known of it still holds.
+        """
         identity = self.source.identity(t, c)
+        if isinstance(identity, tuple) and identity[0] == AWAY:
+            identity = self._identities.get((t, c), identity)
         self._identities[t, c] = identity
         return identity
+
+    def grow(self, source: VolumeSource, same: Callable[[int, int], bool]) -> None:
+        """Take over a source of the same volumes and others.
+
+        Parameters
+        ----------
+        source
+            Has the same volumes at the same places; empty places may be filled.
+        same
+            Tells whether place (t, c) holds what it held before.
+        """
+        self.source = source
+        for place in list(self._identities):
+            if not same(*place):
+                self._identities.pop(place, None)
+
+    def moved(self, source: VolumeSource, move: Callable[[int], int]) -> RememberedSource:
+        """Make another that remembers the same, for time points that have other numbers now."""
+        other = RememberedSource(source)
+        for (t, c), identity in list(self._identities.items()):
+            other._identities[move(t), c] = identity
+        return other
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x)."""

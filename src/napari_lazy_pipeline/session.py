@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from psygnal import Signal
 
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
+from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
@@ -42,9 +46,20 @@ class Session:
         Name of the engine.
     cache
         Results of all stages.
+
+    Signals
+    -------
+    stack_changed(Stack)
+        Other data are open.
+    stack_grown(Callable or None)
+        More volumes of the same data are there. The callable gives the new number of an old time
+        point; None if the numbers are the same.
+    pipeline_changed(Pipeline), engine_changed(str)
+        The steps, or the name of the engine, are others.
     """
 
     stack_changed = Signal(object)
+    stack_grown = Signal(object)
     pipeline_changed = Signal(object)
     engine_changed = Signal(str)
 
@@ -73,6 +88,29 @@ class Session:
         self.stack, self.survey = found.stack(voxel_size), found
         self._raw = RememberedSource(self.stack.source)
         self.stack_changed.emit(self.stack)
+
+    def grow(self, source: FileSource, shifted: bool = False) -> None:
+        """Take over what is there now of the same files; nothing that was made is made again.
+
+        Parameters
+        ----------
+        source
+            The files, with the folder, shape and channels of those that are open.
+        shifted
+            Whether time points have other numbers than before.
+        """
+        if self.stack is None or self.survey is None or self._raw is None:
+            raise RuntimeError("no stack is open")
+        before = self.survey.source
+        self.survey = replace(self.survey, source=source)
+        self.stack = replace(self.stack, source=source.with_spec(self.stack.spec))
+        if shifted:
+            move = _move(before, source)
+            self._raw = self._raw.moved(self.stack.source, move)
+            self.stack_grown.emit(move)
+            return
+        self._raw.grow(self.stack.source, lambda t, c: _path(before, t, c) == _path(source, t, c))
+        self.stack_grown.emit(None)
 
     def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
         """State the voxel size (z, y, x) [um] of the raw data."""
@@ -122,6 +160,19 @@ class Session:
             self.engine = name
             self.engine_changed.emit(name)
 
+    @property
+    def raw(self) -> RememberedSource:
+        """Makes the raw volumes.
+
+        Raises
+        ------
+        RuntimeError
+            If no stack is open.
+        """
+        if self._raw is None:
+            raise RuntimeError("no stack is open")
+        return self._raw
+
     def source(self) -> PipelineSource:
         """Make the processed volumes, through the cache; failures leave blanks.
 
@@ -130,10 +181,8 @@ class Session:
         StepError
             If a step does not fit the volumes.
         """
-        if self._raw is None:
-            raise RuntimeError("no stack is open")
         return PipelineSource(
-            self._raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+            self.raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
         )
 
     def recipe(self) -> Recipe:
@@ -152,3 +201,19 @@ class Session:
     def _show_pipeline(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.pipeline_changed.emit(pipeline)
+
+
+def _path(source: FileSource, t: int, c: int) -> str | None:
+    return source.path(t, c) if t < source.sizes[0] else None
+
+
+def _move(before: FileSource, now: FileSource) -> Callable[[int], int]:
+    """Find the new number of an old time point, by its files."""
+    numbers, last = now.time_points(), now.sizes[0] - 1
+
+    def move(t: int) -> int:
+        paths = (_path(before, t, c) for c in range(before.sizes[1]))
+        names = (os.path.basename(path) for path in paths if path)
+        return next((numbers[name] for name in names if name in numbers), min(t, last))
+
+    return move

@@ -8,6 +8,7 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
@@ -40,6 +41,7 @@ class DataPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._asked: tuple[str, str] = ("", "")
+        self._typed = False
         self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
         self.folder.native.setToolTip("Folder that holds the raw files; nothing is written to it")
         self.folder.native.setAccessibleName("Folder")
@@ -65,6 +67,11 @@ class DataPanel(QWidget):
         self.origin.setToolTip("Where the voxel size comes from")
         self.summary = Sentence()
         self.error = Sentence(error=True)
+        self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
+        self.follow = _switch(
+            "Follow latest", "Go to the newest complete time point; pauses when you move t"
+        )
+        self.watch_state = Sentence()
         self._build()
         self.show_error("")
 
@@ -85,9 +92,16 @@ class DataPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
+        switches = QHBoxLayout()
+        switches.addWidget(self.watch)
+        switches.addWidget(self.follow)
+        switches.addStretch(1)
         layout.addLayout(form)
         for widget in (self.origin, self.summary, self.error):
             layout.addWidget(widget)
+        layout.addLayout(switches)
+        layout.addWidget(self.watch_state)
+        self.watch_state.say("")
 
     def set_folder(self, folder: str) -> None:
         """Ask for a folder, as if the person had chosen it."""
@@ -96,10 +110,15 @@ class DataPanel(QWidget):
 
     def ask(self, folder: str, pattern: str) -> None:
         """Ask for a folder and a pattern, even if they were asked for before."""
-        self._asked = (folder, pattern)
+        self._asked, self._typed = (folder, pattern), bool(pattern)
         self.show_error("")
         self.summary.say("Looking at the names…")
         self.wanted.emit(folder, pattern)
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """Folder and pattern the person wants; an empty pattern is to be proposed."""
+        return self._asked[0], self._asked[1] if self._typed else ""
 
     def show_survey(self, survey: Survey, stack: Stack) -> None:
         """Show what was found."""
@@ -123,12 +142,16 @@ class DataPanel(QWidget):
             "Voxel size unknown: type it" if unknown else f"Voxel size from: {origin}"
         )
         self.origin.setStyleSheet(ERROR_STYLE if unknown else "")
-        notes = [note for note in survey.notes if "voxel size is unknown" not in note]
-        self.summary.say("\n".join([survey.summary, *notes]))
+        self.show_summary(survey)
         line = self.pattern.lineEdit()
         if line is not None:
             line.setCursorPosition(0)
         self.show_error("")
+
+    def show_summary(self, survey: Survey) -> None:
+        """Say what the folder holds."""
+        notes = [note for note in survey.notes if "voxel size is unknown" not in note]
+        self.summary.say("\n".join([survey.summary, *notes]))
 
     def show_error(self, sentence: str) -> None:
         """Say why the data cannot be opened; empty: they can."""
@@ -157,6 +180,13 @@ class DataPanel(QWidget):
         self.origin.setText("Voxel size from: typed")
         self.origin.setStyleSheet("")
         self.voxel_size_changed.emit((self.z_step.value(), pixel, pixel))
+
+
+def _switch(name: str, tooltip: str) -> QCheckBox:
+    switch = QCheckBox(name)
+    switch.setToolTip(tooltip)
+    switch.setAccessibleName(name)
+    return switch
 
 
 def _length(tooltip: str, name: str) -> QDoubleSpinBox:

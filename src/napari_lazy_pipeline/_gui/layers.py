@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,14 @@ class Layers(QObject):
         A volume could not be made; it is shown blank.
     misfit(StepError)
         The steps do not fit the volumes; the old picture stays.
+    person_moved(int)
+        The person went to another time point; moves of our own do not count.
     """
 
     shown = Signal(object)
     failed = Signal(object, object)
     misfit = Signal(object)
+    person_moved = Signal(int)
 
     def __init__(self, viewer: Any, session: Session, runner: Runner) -> None:
         super().__init__()
@@ -92,13 +95,16 @@ class Layers(QObject):
         self._ready: dict[int, tuple[Job, np.ndarray]] = {}
         self._source: PipelineSource | None = None
         self._swapping = False
+        self._going = False
         self._handing_over = False
         self._offered: list[Any] = []
         self._awaited: dict[int, tuple[Job, np.ndarray, LazyArray]] = {}
         self._last_t: dict[int, int] = {}
         self._path: list[int] = []
         self._plane: float | None = None
+        self._moment = 0
         session.stack_changed.connect(self._on_stack)
+        session.stack_grown.connect(self._on_grown)
         session.pipeline_changed.connect(self.update)
         session.engine_changed.connect(self.update)
         runner.delivered.connect(self._on_delivered)
@@ -110,6 +116,7 @@ class Layers(QObject):
     def close(self) -> None:
         """Let go of the viewer; the layers stay, as plain lazy arrays."""
         self.session.stack_changed.disconnect(self._on_stack)
+        self.session.stack_grown.disconnect(self._on_grown)
         self.session.pipeline_changed.disconnect(self.update)
         self.session.engine_changed.disconnect(self.update)
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
@@ -128,6 +135,36 @@ class Layers(QObject):
         return bool(self._shown) and all(
             shown.source is self._source for shown in self._visible().values()
         )
+
+    @property
+    def settled(self) -> bool:
+        """Whether each visible layer shows the present steps and the present time point."""
+        t = self._time_point()
+        return self.up_to_date and all(shown.t == t for shown in self._visible().values())
+
+    @property
+    def time_point(self) -> int:
+        """The time point that is on screen."""
+        return self._time_point()
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Time point and channel of each volume that is on screen."""
+        return [(shown.t, channel) for channel, shown in self._visible().items()]
+
+    def go_to(self, t: int) -> None:
+        """Show another time point, and do not take it for a move of the person."""
+        if self._shown:
+            self._going = True
+            try:
+                self.viewer.dims.set_point(self.viewer.dims.ndim + _T, self._world(t))
+            finally:
+                self._going = False
+
+    def look_again(self, channel: int) -> None:
+        """The file of a volume on screen is another one now."""
+        if channel in self._visible():
+            self._want(channel, self._time_point())
 
     def update(self, *_: object) -> None:
         """Show the present steps, as soon as their pixels are there."""
@@ -163,6 +200,50 @@ class Layers(QObject):
             else:
                 self._zoom_along()
             self.update()
+
+    def _on_grown(self, move: Callable[[int], int] | None) -> None:
+        """Show the time points that are there now; what is on screen stays as it is."""
+        if self._source is None:
+            return
+        now = self._time_point()
+        if move is not None:
+            self._renumber(move)
+            now = move(now)
+        if self._shown:
+            with self._still(restore=False):
+                point = list(self.viewer.dims.point)
+                for channel, shown in self._shown.items():
+                    place = self._placed(shown.source)
+                    replace_data(shown.layer, self._array(channel, shown.source), place)
+                if len(point) >= 4:
+                    last = self._source.sizes[0] - 1
+                    point[_T] = self._world(min(now, last))
+                    self._return_to(tuple(point))
+        for channel, shown in self._visible().items():
+            raw = shown.source.raw
+            if isinstance(raw, RememberedSource) and not raw.known(shown.t, channel):
+                # What is on screen has come, gone, or could not be had.
+                self._want(channel, self._time_point())
+        if move is not None and not self.up_to_date:
+            self.update()
+
+    def _renumber(self, move: Callable[[int], int]) -> None:
+        """Go on with the same volumes under other numbers."""
+        assert self._source is not None
+        self.runner.forget()
+        self._ready, self._path, raw = {}, [], self.session.raw
+        sources = [self._source, *(shown.source for shown in self._shown.values())]
+        renewed = {id(source): replace(source, raw=raw) for source in sources}
+        self._source = renewed[id(self._source)]
+        for channel, shown in self._shown.items():
+            shown.source, shown.t = renewed[id(shown.source)], move(shown.t)
+            shown.failed = None
+            self._last_t[channel] = shown.t
+
+    def _world(self, t: int) -> float:
+        """Position of a time point on its slider."""
+        layer = next(iter(self._shown.values())).layer
+        return float(layer.translate[0] + t * layer.scale[0])
 
     def _fits(self, shown: Shown) -> bool:
         """Whether a layer shows the same files, perhaps with another voxel size."""
@@ -463,10 +544,14 @@ class Layers(QObject):
 
     def _on_step(self, event: Any = None) -> None:
         """Remember the plane the person chose, counted in planes of the uncropped volume."""
-        if not self._swapping and self._shown:
+        if self._shown and self.viewer.dims.ndim >= 4:
+            before, self._moment = self._moment, self._time_point()
+            if self._swapping:
+                return
             layer = next(iter(self._shown.values())).layer
-            if self.viewer.dims.ndim >= 4:
-                self._plane = self.viewer.dims.point[_Z] / layer.scale[_Z]
+            self._plane = self.viewer.dims.point[_Z] / layer.scale[_Z]
+            if before != self._moment and not self._going:
+                self.person_moved.emit(self._moment)
 
     def _go_to_start(self, layer: Any) -> None:
         """First time point, middle plane."""

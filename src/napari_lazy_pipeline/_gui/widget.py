@@ -25,6 +25,7 @@ from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.layers import Layers
+from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
@@ -50,11 +51,15 @@ class LazyPipelineWidget(QWidget):
     ----------
     napari_viewer
         The viewer to show layers in.
+    watch_interval
+        Time between two looks at a folder that is watched [s].
     """
 
     open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
 
-    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+    def __init__(
+        self, napari_viewer: napari.viewer.Viewer, watch_interval: float = WATCH_INTERVAL
+    ) -> None:
         super().__init__()
         self.open_docks.add(self)
         self.viewer = napari_viewer
@@ -62,6 +67,7 @@ class LazyPipelineWidget(QWidget):
         self.runner = Runner()
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
+        self.live = Live(self.session, self.layers, self.data, watch_interval)
         self.steps = StepsPanel(self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
@@ -190,6 +196,7 @@ class LazyPipelineWidget(QWidget):
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)
+        self.live.reopen.connect(self._opener.open)
         self.data.voxel_size_changed.connect(self.session.set_voxel_size)
         self._opener.opened.connect(self._on_opened)
         self._opener.failed.connect(self._on_open_failed)
@@ -245,6 +252,7 @@ class LazyPipelineWidget(QWidget):
         self.data.show_error(str(error))
         self.status.setText("The folder could not be opened")
         self._opener.done()
+        self.live.on_open_failed()
 
     # ---- steps ----------------------------------------------------------------------------
 
@@ -367,6 +375,7 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
+            self.live.close()
             self.layers.close()
             self.steps.close_session()
             notices.unlisten(self._tell_problem)

@@ -65,6 +65,8 @@ class FileInfo:
         Whether `as_planes` made the planes out of time points or channels.
     indexed
         Whether an index tells where the planes are, in this file and in others.
+    last_plane
+        Position of the first pixel of the last plane [byte] if it lies plain; else -1.
     """
 
     name: str
@@ -109,6 +111,8 @@ class FileInfo:
         t, c = self.part
         first = self.firsts[self.scene] + t * self.strides[0] + c * self.strides[1]
         return range(first, first + self.shape[0] * self.strides[2], self.strides[2])
+
+    last_plane: int = -1
 
 
 @runtime_checkable

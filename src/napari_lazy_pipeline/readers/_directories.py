@@ -12,7 +12,9 @@ OFFSETS = 273
 # width, length, bits, compression, photometric, fill order, samples, bytes, planar,
 # predictor, tile width, sample format
 _LAYOUT = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
-_SCALARS = {3: "H", 4: "I", 16: "Q"}
+_SCALARS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+# width, length, samples, depth: tifffile counts planes without end if one of them is negative
+_SIZES = (256, 257, 277, 32997)
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
     Raises
     ------
     FileError
-        If it is no TIFF, or if the chain leaves the file before its end is reached,
-        as it does in a file that is still being written.
+        If it is no TIFF, if a plane has no size, or if the chain leaves the file before its
+        end is reached, as it does in a file that is still being written.
     """
     if size == 0:
         raise FileError("The file is empty (0 bytes)", path, "It may still be being written")
@@ -87,6 +89,8 @@ def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
                 path,
                 "It is still being written, or was cut off: wait, or copy it again",
             )
+        if any(directory.tags.get(tag, 1) < 1 for tag in _SIZES):
+            raise FileError(f"The header of plane {len(found)} is damaged", path, "It has no size")
         found.append(directory)
     return found
 
@@ -141,4 +145,6 @@ def _scalars(body: bytes, layout: _Layout) -> dict[int, int]:
         code = _SCALARS.get(kind)
         if code and count == 1 and struct.calcsize("<" + code) <= layout.inline:
             tags[tag] = layout.number(value, code)
+        elif tag in _SIZES:
+            tags[tag] = 0
     return tags

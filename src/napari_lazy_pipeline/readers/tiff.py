@@ -99,11 +99,13 @@ class TiffReader:
                 offset, page = _places(tif, directories, found.dtype)
                 order = tif.byteorder
             marks = _landmarks(file, directories[0], offset)
+            last = _last_plane(directories, found, offset, page)
         return FileInfo(
             os.path.basename(path), found.shape, found.dtype.name, size, said.voxel_size,
             said.source if said.voxel_size else "", said.time_interval, said.notes,
             offset, marks, page, order, found.inner, (0, 0), found.strides,
             found.scenes, 0, found.firsts, _names(said.channel_names, found),
+            last_plane=last,
         )  # fmt: skip
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
@@ -203,6 +205,18 @@ def _starts(directories: list[Directory], page: tuple[int, ...]) -> list[int]:
     return starts if alike and min(starts) > 0 else []
 
 
+def _last_plane(
+    directories: list[Directory], found: Grid, offset: int, page: tuple[int, ...]
+) -> int:
+    """Where the last plane of the only volume of a file starts, if it lies plain; else -1."""
+    if found.inner != (1, 1) or len(found.firsts) > 1:
+        return -1
+    if offset >= 0:
+        planes, rows, columns = found.shape
+        return offset + (planes - 1) * rows * columns * found.dtype.itemsize
+    return directories[-1].tags[OFFSETS] if page else -1
+
+
 def _landmarks(file: BinaryIO, first: Directory, offset: int) -> tuple[tuple[int, bytes], ...]:
     """Pieces of the header that make another file of the same size equal to this one."""
     pieces = [(0, 4)] if offset < 0 else [(0, min(offset, _HEAD)), (first.start, first.stop)]
@@ -269,6 +283,8 @@ def _native(volume: np.ndarray) -> np.ndarray:
 
 def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
     """Let tifffile read the pixels, once the header agrees with ``info``."""
+    # tifffile follows planes that refer to each other in a circle without end.
+    walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
         found = grid(tif, metadata(tif, os.path.basename(path)), path)

@@ -1,0 +1,123 @@
+"""Completeness: whether a file is a whole volume, though a half-written one opens without error."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.readers import FileInfo, Reader, os_problem
+
+_RESERVED = "Space is reserved in the file, but not all of its pixels are written"
+_MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
+
+
+class Judge:
+    """Tells whole volumes of a stack from files that are still being written.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    reader
+        Reads them.
+    info
+        What a whole volume looks like; its file serves as the reference for what pixels look
+        like.
+    """
+
+    def __init__(self, folder: str, reader: Reader, info: FileInfo) -> None:
+        self._folder, self._reader, self._info = folder, reader, info
+        self._lock = threading.Lock()
+        self._zeros: int | None = None
+
+    def why_incomplete(self, path: str) -> str:
+        """Why a file is not a whole volume; empty if it is one. No more than a plane is read.
+
+        The chain of its planes has to end inside the file, their number, shape and type have to
+        be those of the stack, all pixels have to lie inside the file, and the last plane must
+        not be space that was reserved and never written.
+        """
+        try:
+            found = self._reader.probe(path)
+            if (found.shape, found.dtype) != (self._info.shape, self._info.dtype):
+                return (
+                    f"The file holds {found.shape} {found.dtype}, not "
+                    f"{self._info.shape} {self._info.dtype} as {self._info.name}"
+                )
+            if found.last_plane >= 0 and self.is_reserved(_last_plane(path, found)):
+                return _RESERVED
+        except FileError as error:
+            return error.what
+        return ""
+
+    def differs(self, path: str) -> bool:
+        """Whether a file is a volume of another shape or type, as far as its header tells."""
+        try:
+            found = self._reader.probe(path)
+        except FileError:
+            # No volume at the moment, or none that can be read: nothing is known of its shape.
+            return False
+        return (found.shape, found.dtype) != (self._info.shape, self._info.dtype)
+
+    def check(self, volume: np.ndarray, path: str) -> None:
+        """Check a volume (z, y, x) that was read.
+
+        Raises
+        ------
+        FileError
+            If its end was reserved, but not written.
+        """
+        if self._info.last_plane >= 0 and self.is_reserved(volume[-1]):
+            raise FileError(_RESERVED, path, "Wait until it is complete")
+
+    def is_reserved(self, plane: np.ndarray) -> bool:
+        """Whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.
+
+        Where the reference never shows a zero, as cameras with an offset do not, a single one
+        at the end is enough.
+        """
+        pixels = plane.ravel()
+        if pixels[-1]:
+            return False
+        usual = self._usual_zeros()
+        written = np.flatnonzero(pixels)
+        trailing = pixels.size - 1 - int(written[-1]) if written.size else pixels.size
+        return trailing > (max(_MARGIN * usual, plane.shape[-1]) if usual else 0)
+
+    def _usual_zeros(self) -> int:
+        """Longest run of zeros in the last plane of the reference, looked up when needed."""
+        with self._lock:
+            if self._zeros is None:
+                self._zeros = self._reference_zeros()
+            return self._zeros
+
+    def _reference_zeros(self) -> int:
+        path = os.path.join(self._folder, self._info.name)
+        try:
+            found = self._reader.probe(path)
+            pixels = _last_plane(path, found).ravel() if found.last_plane >= 0 else None
+        except FileError:
+            pixels = None
+        if pixels is None:
+            # Nothing to compare with: zeros are then as good as any pixel.
+            return int(np.prod(self._info.shape))
+        bounds = np.concatenate(([-1], np.flatnonzero(pixels), [pixels.size]))
+        return int(np.diff(bounds).max()) - 1
+
+
+def _last_plane(path: str, info: FileInfo) -> np.ndarray:
+    """Read the last plane (y, x), which lies plain in the file."""
+    stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
+    shape = info.shape[1:]
+    try:
+        with open(path, "rb") as file:
+            file.seek(info.last_plane)
+            data = file.read(stored.itemsize * shape[0] * shape[1])
+    except OSError as error:
+        raise os_problem(error, path) from error
+    if len(data) < stored.itemsize * shape[0] * shape[1]:
+        raise FileError("The file ends before its pixels do", path)
+    return np.frombuffer(data, stored).reshape(shape)

@@ -15,6 +15,7 @@ from napari_lazy_pipeline.readers.tiff import READER as TIFF_READER
 
 # How deep images are looked for if there is none in the folder: positions within acquisitions.
 _DEEP = 2
+_TEXTS = ("", ".txt", ".xml", ".json", ".csv", ".log", ".yaml", ".yml", ".md", ".ini")
 _WHERE = "choose the folder that holds the images"
 
 
@@ -111,9 +112,25 @@ def choose_images(
     return images if pattern is not None or reader is not None else _one_kind(images)
 
 
+def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
+    """How the names of images end, in lower case."""
+    if reader is None or reader.suffixes:
+        return reader.suffixes if reader else suffixes()
+    return tuple({os.path.splitext(name)[1].lower() for name in images} - {""})
+
+
 def _readable(names: Sequence[str], reader: Reader | None = None) -> list[str]:
+    if reader is not None and not reader.suffixes:
+        return _likely(names)
     either = _cases(reader.suffixes if reader else suffixes())
     return [name for name in names if name.endswith(either)]
+
+
+def _likely(names: Sequence[str]) -> list[str]:
+    """The names with the most frequent ending, texts left out."""
+    ends = [os.path.splitext(name)[1].lower() for name in names]
+    common = Counter(end for end in ends if end not in _TEXTS).most_common(1)
+    return [name for name, end in zip(names, ends, strict=True) if common and end == common[0][0]]
 
 
 def _cases(endings: Sequence[str]) -> tuple[str, ...]:

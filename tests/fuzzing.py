@@ -186,11 +186,9 @@ def main(arguments: list[str]) -> int:
 
 def _peak() -> int:
     """Most memory this process ever had [byte]; 0 where that is not known."""
-    if sys.platform != "linux":
-        return 0
-    import resource
-
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pytest
 import tifffile
 
 from gui_helpers import edit, expected, on_screen
+from live_run import LiveRun, away_and_back, start_writer, wait_for_end
 from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.simulate import Simulation, simulated_volume
 from napari_lazy_pipeline.steps import Deskew
@@ -362,3 +363,24 @@ def test_the_switches_are_named_and_explained(dock: Any) -> None:
     for switch in (dock.data.watch, dock.data.follow):
         assert switch.accessibleName() and switch.toolTip()
         assert switch.focusPolicy() != 0
+
+
+def test_live(watched: Any, settle: Settle, until: Until, qtbot: Any) -> None:
+    """Another process writes, stops, the folder goes away and comes back, and it writes again."""
+    folder, run = folder_of(watched), LiveRun(watched)
+    watched.data.follow.setChecked(True)
+    options = {"rate": 60, "channels": 2, "times": 15, "parts": 4}
+    for start, writer in ((3, "preallocated"), (18, "pages")):
+        process = start_writer(folder, SHAPE, start=start, writer=writer, **options)
+        wait_for_end(qtbot, process, 60)
+        until(lambda start=start: run.times() == start + 15)
+        if start == 3:
+            away_and_back(qtbot, watched, folder, 60)
+    assert len(run.latencies) == 60, "every volume appeared"
+    run.assert_never_half()
+    until(lambda: watched.viewer.dims.current_step[0] == 32)
+    settle(watched)
+    z = watched.viewer.dims.current_step[1]
+    for channel, layer in enumerate(watched.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 32, z))
+    assert not len(watched.session.stack.source.problems)

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.watch import FolderWatcher, Look
 
-_SHARE = 5  # a poll may take this fraction of the time; slow shares are polled less often
+_SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENT = 5.0  # s without an answer, after which a share is said not to answer
 
 Places = list[tuple[int, int]]

@@ -148,9 +148,9 @@ def _ending(names: Sequence[str], endings: Sequence[str]) -> list[str]:
 def _one_kind(images: list[str]) -> list[str]:
     """Pictures beside the data, thumbnails say, are not part of it."""
     # TIFFs come first.
-    if reader_for(images[0]) is TIFF_READER:
-        last_is_too = reader_for(images[-1]) is TIFF_READER
-        return images if last_is_too else _ending(images, TIFF_READER.suffixes)
+    if TIFF_READER.accepts(images[0]):
+        whole = TIFF_READER.accepts(images[-1])
+        return images if whole else _ending(images, TIFF_READER.suffixes)
     kinds = [reader_for(name).suffixes for name in images]
     common = Counter(kinds).most_common(1)[0][0]
     return [name for name, kind in zip(images, kinds, strict=True) if kind == common]

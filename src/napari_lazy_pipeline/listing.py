@@ -122,8 +122,13 @@ def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
 def _readable(names: Sequence[str], reader: Reader | None = None) -> list[str]:
     if reader is not None and not reader.suffixes:
         return _likely(names)
-    either = _cases(reader.suffixes if reader else suffixes())
-    return [name for name in names if name.endswith(either)]
+    if reader is not None:
+        return _ending(names, reader.suffixes)
+    tiffs = _ending(names, TIFF_READER.suffixes)
+    if len(tiffs) == len(names):
+        return tiffs
+    there = set(tiffs)
+    return tiffs + _ending([name for name in names if name not in there], suffixes())
 
 
 def _likely(names: Sequence[str]) -> list[str]:
@@ -133,17 +138,19 @@ def _likely(names: Sequence[str]) -> list[str]:
     return [name for name, end in zip(names, ends, strict=True) if common and end == common[0][0]]
 
 
-def _cases(endings: Sequence[str]) -> tuple[str, ...]:
+def _ending(names: Sequence[str], endings: Sequence[str]) -> list[str]:
+    """The names that end so."""
     # Each case is listed because to lower each of many names takes longer.
-    return (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
+    either = (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
+    return [name for name in names if name.endswith(either)]
 
 
 def _one_kind(images: list[str]) -> list[str]:
     """Pictures beside the data, thumbnails say, are not part of it."""
-    either = _cases(TIFF_READER.suffixes)
-    tiffs = [name for name in images if name.endswith(either)]
-    if len(tiffs) == len(images) or tiffs:
-        return tiffs
+    # TIFFs come first.
+    if TIFF_READER.accepts(images[0]):
+        whole = TIFF_READER.accepts(images[-1])
+        return images if whole else _ending(images, TIFF_READER.suffixes)
     kinds = [reader_for(name).suffixes for name in images]
     common = Counter(kinds).most_common(1)[0][0]
     return [name for name, kind in zip(images, kinds, strict=True) if kind == common]

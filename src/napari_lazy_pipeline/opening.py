@@ -21,6 +21,9 @@ from napari_lazy_pipeline.survey import Survey
 
 __all__ = ["Survey", "open_stack", "survey"]
 
+# So many names show every counter at work; all of many more would take seconds.
+_ENOUGH = 20_000
+
 
 def open_stack(
     folder: str | os.PathLike[str],
@@ -155,9 +158,9 @@ def _if_named(pattern: Pattern, position: str | None) -> str | None:
 def _best(
     names: list[str], position: str | None, endings: tuple[str, ...]
 ) -> tuple[Layout, list[Proposal]]:
-    """Take the first proposal that fits; look at all names if a sample was not enough."""
+    """Take the first proposal that fits; look at many names if a sample was not enough."""
     for complete in (False, True):
-        most = {"most": len(names)} if complete else {}
+        most = {"most": _ENOUGH} if complete else {}
         proposals = propose_patterns(names, endings=endings, **most)
         failed = False
         for proposal in proposals:

@@ -133,7 +133,7 @@ def fuzz(folder: Path, count: int, seed: int = 0) -> Outcome:
         with open(whole, "wb") as file:
             put(file, WRITERS[writer](right))
         info = READER.probe(str(whole))
-        judge = Judge(str(folder), READER, info)
+        judge = Judge(str(whole), READER, [info])
         share = count // len(WRITERS) + (index < count % len(WRITERS))
         for number, (kind, data) in enumerate(mutations(whole.read_bytes(), share, seed + index)):
             broken.write_bytes(data)

@@ -10,7 +10,6 @@ import pytest
 
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.session import Session, default_pipeline
@@ -111,17 +110,13 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     first, second = (session.source().read(t, 0) for t in (0, 1))
     assert session.stack is not None
     numbers.append(8)
-    session.grow(session.survey.source.with_layout(_layout(look())))
+    session.grow(session.survey.source.with_layout(look().layout))
     heard.assert_called_with(None)
     assert session.stack.shape[0] == 3 and session.stack.voxel_size == (0.4, 0.1, 0.1)
     assert session.source().read(0, 0) is first and session.source().read(1, 0) is second
     numbers.append(3)  # the first number is another, and so is the step of the numbers
-    session.grow(session.survey.source.with_layout(_layout(look())), shifted=True)
+    session.grow(session.survey.source.with_layout(look().layout), shifted=True)
     move = heard.call_args[0][0]
     assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
     assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
     assert calls == {"deskew": 2} and session.stack.source.reads == 2
-
-
-def _layout(source: FileSource) -> Layout:
-    return Layout(list(source.names), source.table, (), pattern=source.pattern)

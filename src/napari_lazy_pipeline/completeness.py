@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,17 +19,23 @@ class Judge:
 
     Parameters
     ----------
-    folder
-        Where the files are.
+    reference
+        Path of the first file; shows what pixels look like.
     reader
-        Reads them.
-    info
-        What a whole volume looks like; its file serves as the reference for what pixels look
-        like.
+        Reads the files.
+    infos
+        What a whole file looks like, the first one before others; there are several if a volume
+        goes on in other files.
+
+    Attributes
+    ----------
+    reference
+        Path of the first file.
     """
 
-    def __init__(self, folder: str, reader: Reader, info: FileInfo) -> None:
-        self._folder, self._reader, self._info = folder, reader, info
+    def __init__(self, reference: str, reader: Reader, infos: Sequence[FileInfo]) -> None:
+        self.reference, self._reader = reference, reader
+        self._info, self._kinds = infos[0], {_kind(info) for info in infos}
         self._lock = threading.Lock()
         self._zeros: int | None = None
 
@@ -41,11 +47,11 @@ class Judge:
         not be space that was reserved and never written.
         """
         try:
-            found = self._reader.probe(path)
-            if (found.shape, found.dtype) != (self._info.shape, self._info.dtype):
+            found = self._probe(path)
+            if _kind(found) not in self._kinds:
                 return (
-                    f"The file holds {found.shape} {found.dtype}, not "
-                    f"{self._info.shape} {self._info.dtype} as {self._info.name}"
+                    f"The file holds {_described(found)}, not {_described(self._info)} as "
+                    f"{self._info.name}"
                 )
             if found.last_plane >= 0 and self.is_reserved(_last_plane(path, found)):
                 return _RESERVED
@@ -56,11 +62,15 @@ class Judge:
     def differs(self, path: str) -> bool:
         """Whether a file is a volume of another shape or type, as far as its header tells."""
         try:
-            found = self._reader.probe(path)
+            found = self._probe(path)
         except FileError:
             # No volume at the moment, or none that can be read: nothing is known of its shape.
             return False
         return (found.shape, found.dtype) != (self._info.shape, self._info.dtype)
+
+    def _probe(self, path: str) -> FileInfo:
+        found = self._reader.probe(path)
+        return found.as_planes() if self._info.merged else found
 
     def check(self, volume: np.ndarray, path: str) -> None:
         """Check a volume (z, y, x) that was read.
@@ -95,10 +105,10 @@ class Judge:
             return self._zeros
 
     def _reference_zeros(self) -> int:
-        path = os.path.join(self._folder, self._info.name)
         try:
-            found = self._reader.probe(path)
-            pixels = _last_plane(path, found).ravel() if found.last_plane >= 0 else None
+            found = self._reader.probe(self.reference)
+            plain = found.last_plane >= 0
+            pixels = _last_plane(self.reference, found).ravel() if plain else None
         except FileError:
             pixels = None
         if pixels is None:
@@ -106,6 +116,17 @@ class Judge:
             return int(np.prod(self._info.shape))
         bounds = np.concatenate(([-1], np.flatnonzero(pixels), [pixels.size]))
         return int(np.diff(bounds).max()) - 1
+
+
+def _kind(info: FileInfo) -> tuple[object, ...]:
+    """What files have to agree in."""
+    return info.shape, info.dtype, info.inner
+
+
+def _described(info: FileInfo) -> str:
+    times, channels = info.inner
+    several = f"{times} x {channels} times " if info.inner != (1, 1) else ""
+    return f"{several}{info.shape} {info.dtype}"
 
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:

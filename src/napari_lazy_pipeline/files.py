@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError, MissingFileError
@@ -79,7 +78,7 @@ class FileSource:
         self._spec = spec or VolumeSpec(self._volumes.shape, infos[0].dtype)
         self._token = ""
         self._count = _Count()
-        self.judge = Judge(folder, reader, infos[0])
+        self.judge = Judge(os.path.join(folder, _reference(layout, infos[0])), reader, infos)
         self.problems = ProblemLog()
 
     @classmethod
@@ -130,16 +129,6 @@ class FileSource:
         return self._reader
 
     @property
-    def table(self) -> NDArray[np.int32]:
-        """Index into ``names``, (t, c) or (t, c, piece); -1 where there is no file."""
-        return self._volumes.table
-
-    @property
-    def one_volume_a_file(self) -> bool:
-        """Whether each file is one volume, and each volume one file."""
-        return self._volumes.depth == 1 and self._volumes.inner == (1, 1)
-
-    @property
     def info(self) -> FileInfo:
         """What the header of the first good file says."""
         return self._volumes.info
@@ -163,6 +152,14 @@ class FileSource:
     def names(self) -> list[str]:
         """Names of the files, in the order in which the system lists them."""
         return self._volumes.names
+
+    @property
+    def layout(self) -> Layout:
+        """The names of the files and their places."""
+        volumes = self._volumes
+        return Layout(
+            volumes.names, volumes.table, (), pattern=self._pattern, position=self._position
+        )
 
     @property
     def missing(self) -> int:
@@ -191,21 +188,9 @@ class FileSource:
 
     def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
         """Return the same files, understood in another way; problems are shared."""
-        volumes = self._volumes
-        layout = Layout(
-            volumes.names, volumes.table, (), pattern=self._pattern, position=self._position
-        )
-        other = FileSource(
-            self._folder, layout, self._reader, [change(info) for info in volumes.infos]
-        )
+        infos = [change(info) for info in self._volumes.infos]
+        other = FileSource(self._folder, self.layout, self._reader, infos)
         other._count, other.problems = self._count, self.problems
-        return other
-
-    def with_spec(self, spec: VolumeSpec) -> FileSource:
-        """Return the same files with another voxel size or scan; problems are shared."""
-        # Not copy(), which goes the way of pickling and forgets log and count.
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__, _spec=spec)
         return other
 
     def with_layout(self, layout: Layout) -> FileSource:
@@ -215,13 +200,33 @@ class FileSource:
         other.__dict__.update(self.__dict__, _volumes=volumes, _token="")
         return other
 
-    def time_points(self) -> dict[str, int]:
-        """Time point of each file, by its name."""
-        table = self._volumes.table
-        places = np.nonzero(table >= 0)
-        times, indices = places[0], table[places].tolist()
-        names = (self._volumes.names[index] for index in indices)
-        return dict(zip(names, times.tolist(), strict=True))
+    def moved_to(self, now: FileSource) -> Callable[[int], int]:
+        """Tell the number of a time point among other files of the folder, by its files."""
+        numbers, length = now._rows(), self._volumes.inner[0]
+        last = now._volumes.table.shape[0] - 1
+
+        def move(t: int) -> int:
+            row, rest = divmod(t, length)
+            indices = self._volumes.table[row].ravel().tolist()
+            names = (self._volumes.names[index] for index in indices if index >= 0)
+            found = (numbers[name] for name in names if name in numbers)
+            return next(found, min(row, last)) * length + rest
+
+        return move
+
+    def _rows(self) -> dict[str, int]:
+        """Row of the table in which each file is, by its name."""
+        table, names = self._volumes.table, self._volumes.names
+        where = np.nonzero(table >= 0)
+        indices = table[where].tolist()
+        return dict(zip((names[index] for index in indices), where[0].tolist(), strict=True))
+
+    def with_spec(self, spec: VolumeSpec) -> FileSource:
+        """Return the same files with another voxel size or scan; problems are shared."""
+        # Not copy(), which goes the way of pickling and forgets log and count.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__, _spec=spec)
+        return other
 
     def path(self, t: int, c: int) -> str | None:
         """Path of the file of a volume, or of the first of them; None if one is missing."""
@@ -311,8 +316,7 @@ class FileSource:
 
     def _whole(self, path: str, info: FileInfo) -> np.ndarray:
         volume = self._reader.read(path, info)
-        if self.one_volume_a_file:
-            self.judge.check(volume, path)
+        self.judge.check(volume, path)
         return volume
 
     def __call__(self, t: int, c: int) -> np.ndarray:
@@ -365,6 +369,14 @@ def _restore(
     source = FileSource(folder, layout, reader, infos, spec)
     source._token = token
     return source
+
+
+def _reference(layout: Layout, info: FileInfo) -> str:
+    """Name of the file that told what volumes look like; ``info`` does not know its folder."""
+    if not layout.names or "/" not in layout.names[0]:
+        return info.name
+    ends = (name for name in layout.names if name.endswith(f"/{info.name}"))
+    return next(ends, info.name)
 
 
 def _digest(stamps: Sequence[object]) -> str:

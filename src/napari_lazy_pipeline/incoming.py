@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.layout import Layout, arrange
+from napari_lazy_pipeline.layout import arrange
 from napari_lazy_pipeline.patterns import compile_pattern
 
 _JUDGE_AGAIN = 4  # looks; some shares do not tell that a file has changed
@@ -102,9 +102,9 @@ class Axis:
 
     def __init__(self, source: FileSource, recent: int, patience: int) -> None:
         self.source, self._patience = source, patience
-        self._pattern = compile_pattern(source.pattern)
-        self._names = list(source.names)
-        self._table = source.table
+        layout = source.layout
+        self._pattern, self._position = compile_pattern(layout.pattern), layout.position
+        self._names, self._table = list(layout.names), layout.table
         self._times = _times(self._table, len(self._names))
         self.complete = set(self._names)
         end = self._table[-recent:]
@@ -116,25 +116,21 @@ class Axis:
         self.shifted = False
         self.outdated = ""
 
-    def add(self, names: Sequence[str]) -> dict[str, str]:
+    def add(self, names: Iterable[str]) -> dict[str, str]:
         """Give new files their places; return those that have none, and why.
 
-        A reason is empty if the name just does not fit the pattern.
+        A reason is empty if the name just does not belong to the stack.
         """
-        fitting = self._pattern.select(names)[0]
-        refused = dict.fromkeys(set(names).difference(fitting), "")
-        known = set(fitting).intersection(self._names) if fitting else set()
-        fresh = [name for name in fitting if name not in known]
+        fresh = sorted(set(names).difference(self._names))
         if not fresh:
-            return refused
+            return {}
         try:
             self._arrange(fresh)
         except PatternError as error:
             if len(fresh) == 1:
-                return {**refused, fresh[0]: error.what}
-            for name in fresh:
-                refused.update(self.add([name]))
-        return refused
+                return {fresh[0]: error.what}
+            return {name: why for one in fresh for name, why in self.add([one]).items()}
+        return dict.fromkeys(set(fresh).difference(self._names), "")
 
     def accept(self, name: str) -> None:
         """Note that a file is complete."""
@@ -156,27 +152,39 @@ class Axis:
         present = self._table >= 0
         mask = np.fromiter((name in self.complete for name in self._names), bool, len(self._names))
         done = present & mask[self._table]
-        full = np.flatnonzero(done.all(axis=1))
+        inner = tuple(range(1, done.ndim))
+        rows = done.all(axis=inner)
+        full = np.flatnonzero(rows)
         last = int(full[-1]) if full.size else -1
         self._give_up(incoming, last)
-        rows = done.all(axis=1)
-        parts = np.flatnonzero(present.any(axis=1) & ~rows)
+        parts = np.flatnonzero(present.any(axis=inner) & ~rows)
         for t in parts.tolist():
             rows[t] = self._is_decided(t, incoming, last)
-        self._show(done & rows[:, np.newaxis])
+        self._show(done & np.expand_dims(rows, inner))
         self._settled = bool(rows[parts].all())
         return self.source
 
     def _arrange(self, fresh: list[str]) -> None:
-        layout = arrange([*self._names, *fresh], self._pattern)
-        if layout.table.shape[1] != self.source.sizes[1]:
-            self.outdated = f"There is another channel: {fresh[0]}"
+        position = self._position or None
+        layout = arrange([*self._names, *fresh], self._pattern, position)
+        if layout.table.shape[1:] != self._table.shape[1:]:
+            what = "channel" if layout.table.shape[1] != self._table.shape[1] else "plane"
+            self.outdated = f"There is another {what}: {fresh[0]}"
             return
         times = _times(layout.table, len(layout.names))
-        if not np.array_equal(times[: len(self._times)], self._times):
-            self.shifted = True
+        self.shifted |= not self._keeps_times(layout.names, times)
         self._names, self._table, self._times = layout.names, layout.table, times
         self._settled = False
+
+    def _keeps_times(self, names: list[str], times: NDArray[np.intp]) -> bool:
+        """Whether the files have the time points that they had."""
+        count = len(self._names)
+        if names[:count] == self._names:
+            return np.array_equal(times[:count], self._times)
+        later = dict(zip(names, times.tolist(), strict=True))
+        return all(
+            later[name] == t for name, t in zip(self._names, self._times.tolist(), strict=True)
+        )
 
     def _give_up(self, incoming: Mapping[str, Incoming], last: int) -> None:
         """Give up files that do not change any more, while later time points are complete."""
@@ -187,7 +195,7 @@ class Axis:
 
     def _is_decided(self, t: int, incoming: Mapping[str, Incoming], last: int) -> bool:
         """Whether nothing more is expected of a time point that is not full."""
-        row = self._table[t].tolist()
+        row = self._table[t].ravel().tolist()
         names = [self._names[index] for index in row if index >= 0]
         if any(name in self._granted for name in names):
             return True
@@ -203,21 +211,21 @@ class Axis:
 
     def _show(self, visible: NDArray[np.bool_]) -> None:
         """Make a source of the files that can be seen, if they are others than before."""
-        rows = np.flatnonzero(visible.any(axis=1))
+        rows = np.flatnonzero(visible.any(axis=tuple(range(1, visible.ndim))))
         length = int(rows[-1]) + 1 if rows.size else 1
         seen = np.where(visible, self._table, -1)[:length]
         used = np.sort(seen[seen >= 0])
         rank = np.full(len(self._names) + 1, -1, np.int32)
         rank[used] = np.arange(len(used), dtype=np.int32)
         table, names = rank[seen], [self._names[index] for index in used.tolist()]
-        if names != list(self.source.names) or not np.array_equal(table, self.source.table):
-            layout = Layout(names, table, (), pattern=self._pattern.text)
-            self.source = self.source.with_layout(layout)
+        before = self.source.layout
+        if names != before.names or not np.array_equal(table, before.table):
+            self.source = self.source.with_layout(replace(before, names=names, table=table))
 
 
 def _times(table: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     """Time point of each file."""
-    times, channels = np.nonzero(table >= 0)
+    where = np.nonzero(table >= 0)
     found = np.zeros(count, np.intp)
-    found[table[times, channels]] = times
+    found[table[where]] = where[0]
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -99,18 +98,17 @@ class Session:
         shifted
             Whether time points have other numbers than before.
         """
-        if self.stack is None or self.survey is None or self._raw is None:
+        if self.stack is None or self.survey is None:
             raise RuntimeError("no stack is open")
-        before = self.survey.source
+        before, raw = self.survey.source, self.raw
         self.survey = replace(self.survey, source=source)
         self.stack = replace(self.stack, source=source.with_spec(self.stack.spec))
-        if shifted:
-            move = _move(before, source)
-            self._raw = self._raw.moved(self.stack.source, move)
-            self.stack_grown.emit(move)
-            return
-        self._raw.grow(self.stack.source, lambda t, c: _path(before, t, c) == _path(source, t, c))
-        self.stack_grown.emit(None)
+        move = before.moved_to(source) if shifted else None
+        if move is not None:
+            self._raw = raw.moved(self.stack.source, move)
+        else:
+            raw.grow(self.stack.source, _same(before, source))
+        self.stack_grown.emit(move)
 
     def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
         """State the voxel size (z, y, x) [um] of the raw data."""
@@ -203,17 +201,11 @@ class Session:
         self.pipeline_changed.emit(pipeline)
 
 
-def _path(source: FileSource, t: int, c: int) -> str | None:
-    return source.path(t, c) if t < source.sizes[0] else None
+def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:
+    """Tell whether place (t, c) holds the files that it held before."""
 
+    def same(t: int, c: int) -> bool:
+        there = t < min(before.sizes[0], now.sizes[0])
+        return there and before.paths(t, c) == now.paths(t, c)
 
-def _move(before: FileSource, now: FileSource) -> Callable[[int], int]:
-    """Find the new number of an old time point, by its files."""
-    numbers, last = now.time_points(), now.sizes[0] - 1
-
-    def move(t: int) -> int:
-        paths = (_path(before, t, c) for c in range(before.sizes[1]))
-        names = (os.path.basename(path) for path in paths if path)
-        return next((numbers[name] for name in names if name in numbers), min(t, last))
-
-    return move
+    return same

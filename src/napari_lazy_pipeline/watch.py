@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from napari_lazy_pipeline.columns import select
+from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.incoming import Axis, Incoming
+from napari_lazy_pipeline.listing import list_names
+from napari_lazy_pipeline.patterns import compile_pattern
 from napari_lazy_pipeline.problems import Problem
-from napari_lazy_pipeline.readers import suffixes
+from napari_lazy_pipeline.readers import hidden
 
 _RECENT = 4  # time points at the end of a folder that is opened, which may still be written
 _LONGEST_PAUSE = 16  # polls
@@ -67,6 +71,7 @@ class FolderWatcher:
 
     def __init__(self, source: FileSource, patience: int = 8) -> None:
         self._source, self._folder = source, source.folder
+        self._pattern = compile_pattern(source.pattern)
         self._axis = Axis(source, _RECENT, patience)
         self._incoming = {name: Incoming(shown=True) for name in self._axis.recent}
         self._ignored: set[str] = set()
@@ -96,7 +101,7 @@ class FolderWatcher:
                 self._list()
             self._look_at_files()
             self._look_at_reference()
-        except OSError as error:
+        except (OSError, FolderError) as error:
             self._back_off(error)
             return self._look()
         self._failures, self._away = 0, ""
@@ -119,17 +124,17 @@ class FolderWatcher:
             len(self._ignored),
         )  # fmt: skip
 
-    def _back_off(self, error: OSError) -> None:
+    def _back_off(self, error: Exception) -> None:
         self._failures += 1
         self._pause = min(2 ** (self._failures - 1), _LONGEST_PAUSE)
-        missing = isinstance(error, FileNotFoundError)
-        why = error.strerror or str(error)
+        cause = error.__cause__ or error
+        missing = isinstance(cause, FileNotFoundError)
+        why = getattr(cause, "strerror", "") or str(cause)
         self._away = "is not there" if missing else f"cannot be read ({why})"
 
     def _list(self) -> None:
         """Note which names are new, and which have gone."""
-        with os.scandir(self._folder) as entries:
-            names = {entry.name for entry in entries}
+        names = set(list_names(self._folder, self._pattern))
         if not names and self._axis.complete:
             # A share that is not mounted looks like an empty folder.
             raise OSError("it is empty")
@@ -144,11 +149,13 @@ class FolderWatcher:
 
     def _receive(self, names: set[str]) -> None:
         """Wait for new files that belong to the stack."""
-        endings = suffixes()
-        images = sorted(name for name in names if name.lower().endswith(endings))
-        refused = self._axis.add(images) if images else {}
-        self._ignored.update(refused)
-        self._incoming.update((name, Incoming()) for name in images if name not in refused)
+        accepts = self._source.reader.accepts
+        images = {name for name in names if accepts(name)}
+        images -= hidden(list(images))
+        fitting = set(select(list(images), self._pattern)[0])
+        refused = self._axis.add(fitting)
+        self._ignored.update(refused, images - fitting)
+        self._incoming.update((name, Incoming()) for name in fitting - refused.keys())
         for name, reason in refused.items():
             if reason:
                 self._tell(name, reason)
@@ -173,7 +180,7 @@ class FolderWatcher:
     def _look_at_reference(self) -> None:
         """Notice that the file which told what volumes look like was not complete then."""
         info, file = self._source.info, self._reference
-        path = os.path.join(self._folder, info.name)
+        path = self._source.judge.reference
         stamp = _stamp(path)
         if not stamp or stamp[0] == info.size:
             return

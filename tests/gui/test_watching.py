@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 
 from gui_helpers import edit, expected, on_screen
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
@@ -147,18 +146,6 @@ def test_earlier_numbers_move_the_person_along(
     for layer, picture in zip(watched.layers.layers, before, strict=True):
         np.testing.assert_array_equal(on_screen(layer), picture)
     assert not calls
-
-
-def test_what_cannot_be_watched_is_said(dock: Any, settle: Settle, tmp_path: Path) -> None:
-    folder = tmp_path / "hyperstack"
-    folder.mkdir()
-    volume = np.ones((3, 4, 8, 9), "uint16")
-    tifffile.imwrite(folder / "all.tif", volume, imagej=True, metadata={"axes": "TZYX"})
-    dock.open_folder(folder)
-    settle(dock)
-    dock.data.watch.setChecked(True)
-    assert "one file for each volume" in dock.data.watch_state.text()
-    assert not dock.data.watch.isChecked()
 
 
 def test_following_shows_the_newest(watched: Any, settle: Settle, until: Until) -> None:

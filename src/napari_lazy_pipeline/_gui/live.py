@@ -89,12 +89,6 @@ class Live(QObject):
             self.poller.stop()
             self._watched = None
             self._panel.follow.setChecked(False)
-        elif survey is not None and not survey.source.one_volume_a_file:
-            self._panel.watch.setChecked(False)
-            self._panel.watch_state.say(
-                "Only a folder with one file for each volume can be watched so far"
-            )
-            return
         elif survey is not None:
             self._newest, self._watched = monotonic(), survey.source
             self.poller.start(FolderWatcher(survey.source), self._on_screen)

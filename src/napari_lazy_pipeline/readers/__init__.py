@@ -66,7 +66,8 @@ class FileInfo:
     indexed
         Whether an index tells where the planes are, in this file and in others.
     last_plane
-        Position of the first pixel of the last plane [byte] if it lies plain; else -1.
+        Position of the first pixel of the last plane [byte], if the file holds one volume and
+        its planes lie plain; else -1.
     """
 
     name: str
@@ -90,6 +91,7 @@ class FileInfo:
     channel_names: tuple[str, ...] = ()
     merged: bool = False
     indexed: bool = False
+    last_plane: int = -1
 
     def at(self, t: int, c: int) -> FileInfo:
         """Say that the volume at (t, c) of the file is to be read."""
@@ -111,8 +113,6 @@ class FileInfo:
         t, c = self.part
         first = self.firsts[self.scene] + t * self.strides[0] + c * self.strides[1]
         return range(first, first + self.shape[0] * self.strides[2], self.strides[2])
-
-    last_plane: int = -1
 
 
 @runtime_checkable

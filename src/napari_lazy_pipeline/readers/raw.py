@@ -55,7 +55,11 @@ class RawReader:
                 "Tell its shape (z, y, x) and dtype",
             )
         kind = np.dtype(self.dtype)
-        info = FileInfo(os.path.basename(path), self.shape, kind.newbyteorder("=").name, size)
+        z, y, x = self.shape
+        info = FileInfo(
+            os.path.basename(path), self.shape, kind.newbyteorder("=").name, size,
+            byteorder=kind.str[0], last_plane=(z - 1) * y * x * kind.itemsize,
+        )  # fmt: skip
         self._check(path, size)
         return info
 

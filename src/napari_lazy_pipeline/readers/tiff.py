@@ -208,12 +208,12 @@ def _starts(directories: list[Directory], page: tuple[int, ...]) -> list[int]:
 def _last_plane(
     directories: list[Directory], found: Grid, offset: int, page: tuple[int, ...]
 ) -> int:
-    """Where the last plane of the only volume of a file starts, if it lies plain; else -1."""
+    """Where the last plane starts, if it is that of the only volume and lies plain; else -1."""
     if found.inner != (1, 1) or len(found.firsts) > 1:
         return -1
     if offset >= 0:
-        planes, rows, columns = found.shape
-        return offset + (planes - 1) * rows * columns * found.dtype.itemsize
+        depth, height, width = found.shape
+        return offset + (depth - 1) * height * width * found.dtype.itemsize
     return directories[-1].tags[OFFSETS] if page else -1
 
 

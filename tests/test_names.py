@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.layout import arrange
+from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.patterns import compile_pattern, propose_patterns
 from real_names import KNOWN, Known
 
@@ -199,3 +202,19 @@ def test_the_usual_styles_leave_no_doubt() -> None:
         assert (first.pattern, first.sure) == (
             f"a{gap}{t}{{t}}{gap}{c}{{c}}{gap}{z}{{z}}.tif", True,
         )  # fmt: skip
+
+
+def test_many_names_of_many_counters_are_understood_from_a_few(tmp_path: Path) -> None:
+    """A sample does not show every counter at work; then all names are looked at."""
+    form = (
+        "Scan_Iter_{t:04d}_CamA_ch{c}_CAM1_stack0000_{w}nm_{t:07d}msec_{t:010d}msecAbs_"
+        "{x:03d}x_003y_{z:03d}z_{t:04d}t.tif"
+    )
+    sizes = (100, 2, 5, 4)
+    for t, c, x, z in itertools.product(*map(range, sizes)):
+        (tmp_path / form.format(t=t, c=c, x=x - 1, z=z, w=(488, 560)[c])).touch()
+    first = tmp_path / form.format(t=0, c=0, x=-1, z=0, w=488)
+    tifffile.imwrite(first, np.zeros((3, 4, 5), np.uint16), photometric="minisblack")
+    found = survey(tmp_path)
+    assert (found.sizes, len(found.positions), found.unmatched) == ((100, 2), 20, 0)
+    assert found.positions[0] == found.position == "-01x_003y_000z"

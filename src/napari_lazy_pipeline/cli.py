@@ -12,6 +12,7 @@ from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeEr
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
     from napari_lazy_pipeline.exporting import ExportReport
+    from napari_lazy_pipeline.overview import FieldRow
     from napari_lazy_pipeline.recipe import Recipe
     from napari_lazy_pipeline.simulate import Written
     from napari_lazy_pipeline.step import Step
@@ -64,6 +65,7 @@ def _add_info(commands: Any) -> None:
     info.add_argument(
         "--pattern", metavar="P", help="file pattern, such as '{name}_t{t}.tif' (default: proposed)"
     )
+    info.add_argument("--position", metavar="P", help="which of several positions")
     info.set_defaults(command=_info)
 
 
@@ -82,6 +84,9 @@ def _add_run(commands: Any) -> None:
         action="append",
         default=[],
         help="change a parameter, such as deskew.angle=30; can be repeated",
+    )
+    run.add_argument(
+        "--trust", action="store_true", help="run the reader that the recipe names, if it names one"
     )
     run.add_argument("--engine", metavar="NAME", help="where to compute (default: as the recipe)")
     for axis, what in (("t", "time points"), ("c", "channels")):
@@ -153,7 +158,7 @@ def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]
 def _info(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.opening import survey
 
-    found = survey(options.folder, options.pattern)
+    found = survey(options.folder, options.pattern, position=options.position)
     stack = found.stack()
     interval = "unknown" if stack.time_interval is None else f"{stack.time_interval:g} s"
     angle = "unknown" if found.angle is None else f"{found.angle:g} degrees"
@@ -167,9 +172,21 @@ def _info(options: argparse.Namespace) -> int:
     }
     for name, value in rows.items():
         print(f"{name + ':':10}{value}")
+    for field in found.table:
+        print(f"{'field:':10}{_field(field)}")
     for note in found.notes:
         print(f"{'note:':10}{note}")
+    for question in found.questions:
+        print(f"{'ask:':10}{question.text}")
     return 0
+
+
+def _field(row: FieldRow) -> str:
+    role = f" ({row.role})" if row.role else ""
+    values = f" = {row.values}" if row.values else ""
+    missing = f"; missing: {row.missing}" if row.missing else ""
+    extra = f"; {row.extra}" if row.extra else ""
+    return f"{row.field}{role}{values}, {row.count} in all{missing}{extra}"
 
 
 def _lengths(voxel_size: Sequence[float]) -> str:
@@ -183,7 +200,7 @@ def _run(options: argparse.Namespace) -> int:
     recipe = _changed(Recipe.load(options.recipe), options.set)
     engine = options.engine or recipe.engine
     _check_engine(engine)
-    stack = recipe.pipeline.apply(recipe.open(), engine=engine)
+    stack = recipe.pipeline.apply(recipe.open(options.trust), engine=engine)
     times, channels = stack.source.sizes
     report = export(
         stack,

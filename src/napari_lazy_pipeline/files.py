@@ -113,6 +113,17 @@ class FileSource:
         return scenes[self.info.scene] if scenes else self._position
 
     @property
+    def options(self) -> dict[str, object]:
+        """What `open_stack` has to be told, besides folder and pattern, to open this again."""
+        found: dict[str, object] = {}
+        several = len(self.info.scenes) > 1 or self._position
+        if several:
+            found["position"] = self.position
+        if self.info.merged:
+            found["axes"] = "ZYX"
+        return {**found, **getattr(self._reader, "options", {})}
+
+    @property
     def reader(self) -> Reader:
         """What reads the files."""
         return self._reader

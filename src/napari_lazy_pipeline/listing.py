@@ -15,6 +15,7 @@ from napari_lazy_pipeline.readers.tiff import READER as TIFF_READER
 
 # How deep images are looked for if there is none in the folder: positions within acquisitions.
 _DEEP = 2
+_TEXTS = ("", ".txt", ".xml", ".json", ".csv", ".log", ".yaml", ".yml", ".md", ".ini")
 _WHERE = "choose the folder that holds the images"
 
 
@@ -111,22 +112,45 @@ def choose_images(
     return images if pattern is not None or reader is not None else _one_kind(images)
 
 
+def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
+    """How the names of images end, in lower case."""
+    if reader is None or reader.suffixes:
+        return reader.suffixes if reader else suffixes()
+    return tuple({os.path.splitext(name)[1].lower() for name in images} - {""})
+
+
 def _readable(names: Sequence[str], reader: Reader | None = None) -> list[str]:
-    either = _cases(reader.suffixes if reader else suffixes())
-    return [name for name in names if name.endswith(either)]
+    if reader is not None and not reader.suffixes:
+        return _likely(names)
+    if reader is not None:
+        return _ending(names, reader.suffixes)
+    tiffs = _ending(names, TIFF_READER.suffixes)
+    if len(tiffs) == len(names):
+        return tiffs
+    there = set(tiffs)
+    return tiffs + _ending([name for name in names if name not in there], suffixes())
 
 
-def _cases(endings: Sequence[str]) -> tuple[str, ...]:
+def _likely(names: Sequence[str]) -> list[str]:
+    """The names with the most frequent ending, texts left out."""
+    ends = [os.path.splitext(name)[1].lower() for name in names]
+    common = Counter(end for end in ends if end not in _TEXTS).most_common(1)
+    return [name for name, end in zip(names, ends, strict=True) if common and end == common[0][0]]
+
+
+def _ending(names: Sequence[str], endings: Sequence[str]) -> list[str]:
+    """The names that end so."""
     # Each case is listed because to lower each of many names takes longer.
-    return (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
+    either = (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
+    return [name for name in names if name.endswith(either)]
 
 
 def _one_kind(images: list[str]) -> list[str]:
     """Pictures beside the data, thumbnails say, are not part of it."""
-    either = _cases(TIFF_READER.suffixes)
-    tiffs = [name for name in images if name.endswith(either)]
-    if len(tiffs) == len(images) or tiffs:
-        return tiffs
+    # TIFFs come first.
+    if TIFF_READER.accepts(images[0]):
+        whole = TIFF_READER.accepts(images[-1])
+        return images if whole else _ending(images, TIFF_READER.suffixes)
     kinds = [reader_for(name).suffixes for name in images]
     common = Counter(kinds).most_common(1)[0][0]
     return [name for name, kind in zip(images, kinds, strict=True) if kind == common]

@@ -65,7 +65,7 @@ def claims_of(said: Mapping[str, object], names: Sequence[str], title: str) -> C
 
 def _strings(text: str) -> tuple[str, ...]:
     try:
-        found = json.loads(text.replace('\\"', '"'))
+        found = json.loads(text.replace('\\"', '"').replace("\\n", " "))
     except ValueError:
         return ()
     return tuple(map(str, found))

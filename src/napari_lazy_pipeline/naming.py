@@ -45,8 +45,11 @@ def guesses(names: Sequence[str], endings: Iterable[str] = TIFF) -> Iterator[Gue
         if group.names > total / 50:
             for guess in _readings(group, len(found) == 1):
                 yield replace(guess, sure=guess.sure and alone)
+    below = "*/" * max((name.count("/") for name in names), default=0)
     for ending in known:
-        yield Guess(f"*{ending}", "every file, in natural order, is a time point", total == 1)
+        yield Guess(
+            f"{below}*{ending}", "every file, in natural order, is a time point", total == 1
+        )
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,16 @@ from napari_lazy_pipeline.errors import FolderError, PatternError
 from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.geometry import Scan, SkewAxis, StepKind
 from napari_lazy_pipeline.layout import Layout, arrange
-from napari_lazy_pipeline.listing import choose_images, is_image, list_names
+from napari_lazy_pipeline.listing import choose_images, endings_of, is_image, list_names
 from napari_lazy_pipeline.patterns import Pattern, Proposal, compile_pattern, propose_patterns
-from napari_lazy_pipeline.readers import FileInfo, Reader, choose_reader, suffixes
+from napari_lazy_pipeline.readers import FileInfo, Reader, choose_reader
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.survey import Survey
 
 __all__ = ["Survey", "open_stack", "survey"]
+
+# So many names show every counter at work; all of many more would take seconds.
+_ENOUGH = 20_000
 
 
 def open_stack(
@@ -130,7 +133,7 @@ def survey(
     with_ = choose_reader(reader, trust, shape, dtype)
     names = list_names(where, chosen)
     images = choose_images(names, where, chosen, with_)
-    layout, proposals = _arranged(images, chosen, position)
+    layout, proposals = _arranged(images, chosen, position, endings_of(images, with_))
     source = FileSource.probe(where, layout, with_)
     source = _understood(source, position, axes)
     beside = names if len(names) > len(images) else []
@@ -139,11 +142,11 @@ def survey(
 
 
 def _arranged(
-    images: list[str], chosen: Pattern | None, position: str | None
+    images: list[str], chosen: Pattern | None, position: str | None, endings: tuple[str, ...]
 ) -> tuple[Layout, list[Proposal]]:
-    proposals = propose_patterns(images, endings=suffixes())
     if chosen is None:
-        return _best(images, proposals, position)
+        return _best(images, position, endings)
+    proposals = propose_patterns(images, endings=endings)
     return arrange(images, chosen, _if_named(chosen, position)), proposals
 
 
@@ -153,12 +156,12 @@ def _if_named(pattern: Pattern, position: str | None) -> str | None:
 
 
 def _best(
-    names: list[str], proposals: list[Proposal], position: str | None
+    names: list[str], position: str | None, endings: tuple[str, ...]
 ) -> tuple[Layout, list[Proposal]]:
-    """Take the first proposal that fits; look at all names if a sample was not enough."""
+    """Take the first proposal that fits; look at many names if a sample was not enough."""
     for complete in (False, True):
-        if complete:
-            proposals = propose_patterns(names, len(names), suffixes())
+        most = {"most": _ENOUGH} if complete else {}
+        proposals = propose_patterns(names, endings=endings, **most)
         failed = False
         for proposal in proposals:
             pattern = compile_pattern(proposal.pattern)

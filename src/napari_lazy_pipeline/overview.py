@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_lazy_pipeline.columns import levels_of, select
 from napari_lazy_pipeline.errors import PatternError
@@ -32,10 +32,10 @@ class FieldRow:
     count
         How many there are.
     missing
-        The numbers between the first and the last that no file has, shortened; of the other
-        fields those values that fewer files have than the most frequent one.
+        The numbers between the first and the last that no file has, shortened; if there are
+        none, those values that fewer files have than the most frequent one.
     extra
-        Names of images that do not fit, shortened.
+        Names of images that do not fit, shortened; of positions, which one is open.
     """
 
     field: str
@@ -47,7 +47,11 @@ class FieldRow:
 
 
 def field_rows(
-    names: Sequence[str], pattern: str, unmatched: int = 0, others: Sequence[str] = ()
+    names: Sequence[str],
+    pattern: str,
+    unmatched: int = 0,
+    others: Sequence[str] = (),
+    positions: Sequence[str] = (),
 ) -> tuple[FieldRow, ...]:
     """Make the table of what a pattern reads off names.
 
@@ -59,6 +63,8 @@ def field_rows(
         The pattern.
     unmatched, others
         How many images of the folder do not fit, and some of their names.
+    positions
+        All positions, if the names are of one of them.
 
     Examples
     --------
@@ -74,6 +80,7 @@ def field_rows(
         columns |= {field: [match[field] or "" for match in matches] for field in shown}
     order = [*compiled.fields, *(field for field in columns if field not in compiled.fields)]
     rows = [_row(field, columns[field]) for field in order if columns[field]]
+    rows = [_of_all(row, positions) for row in rows]
     if unmatched:
         extra = ", ".join(others[:_MOST]) + (", ..." if unmatched > _MOST else "")
         rows.append(FieldRow("*", "not in the stack", "", unmatched, extra=extra))
@@ -83,8 +90,16 @@ def field_rows(
 def _row(field: str, values: list[str]) -> FieldRow:
     levels = levels_of(values)
     counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
-    missing = _gaps(levels) if counted else _rare(levels, values)
+    missing = (_gaps(levels) if counted else "") or _rare(levels, values)
     return FieldRow(field, _ROLES.get(field, ""), _short(levels), len(levels), missing)
+
+
+def _of_all(row: FieldRow, positions: Sequence[str]) -> FieldRow:
+    """Tell of all positions, though the names are of one."""
+    if row.role != "position" or row.values not in positions or len(positions) < 2:
+        return row
+    shown = f"{row.values} is shown"
+    return replace(row, values=_short(positions), count=len(positions), extra=shown)
 
 
 def _short(levels: Sequence[str]) -> str:

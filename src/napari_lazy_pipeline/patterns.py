@@ -13,7 +13,11 @@ from napari_lazy_pipeline._names import TIFF
 from napari_lazy_pipeline.errors import PatternError
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([*?])|([^{}*?]+)|(.)", re.DOTALL)
-_FIELD = {"t": "[0-9]+", "z": "[0-9]+", "c": r"[^_/\n]+?", "wave": r"[^_/\n]+?"}
+_FIELD = {
+    "t": "[0-9]+", "z": "[0-9]+", "n": "[0-9]+", "c": r"[^_/\n]+?", "wave": r"[^_/\n]+?",
+    # The tiles of a Janelia scan, else any text.
+    "tile": r"(?:-?[0-9]+x_-?[0-9]+y_-?[0-9]+z|[^/\n]+?)",
+}  # fmt: skip
 _TEXT, _SEEN = r"[^/\n]+?", 400
 # What decides the place of a file; the other fields are looked at only to explain.
 _PLACE = ("t", "c", "wave", "z", "p", "tile")
@@ -67,7 +71,10 @@ class Pattern:
         if not self.place:
             return [name for name in names if fits(name)], {}
         # One flat list: many small tuples would keep the garbage collector busy.
-        flat = [value for match in map(fits, names) if match for value in self._values(match)]
+        if self.text.startswith(_EXPRESSION):
+            flat = [value for match in map(fits, names) if match for value in self._values(match)]
+        else:
+            flat = [value for match in map(fits, names) if match for value in match.groups()]
         width = len(self.place)
         if len(flat) == width * len(names):
             chosen = list(names)
@@ -88,8 +95,7 @@ class Pattern:
         return _regex(self.text, captured)
 
     def _values(self, match: re.Match[str]) -> Sequence[str]:
-        if not self.text.startswith(_EXPRESSION):
-            return match.groups()
+        """Values of the fields in `place`, in a regular expression that has other groups, too."""
         return [match[field] or "" for field in self.place]
 
 
@@ -99,8 +105,8 @@ def compile_pattern(text: str) -> Pattern:
     ``{t}`` is a number: the time point; ``{z}`` is one: the plane, for files of one plane
     each. ``{c}`` is the channel, or ``{wave}`` where there is no ``{c}``: a number, or text
     without underscore. ``{p}`` and ``{tile}`` are the position: one of them is opened at a
-    time. Any other ``{field}`` is text; ``*`` is any text, ``?`` any character, ``/`` goes into
-    a folder, and everything else means itself.
+    time. ``{n}`` is a number that means nothing. Any other ``{field}`` is text; ``*`` is any
+    text, ``?`` any character, ``/`` goes into a folder, and everything else means itself.
 
     What follows ``re:`` is a regular expression with named groups instead.
 
@@ -193,7 +199,7 @@ def _regex(text: str, captured: Sequence[str]) -> str:
             last = all(other[2] for other in pieces[index + 1 :])
             parts.append(r"[^/\n]*" if last else r"[^/\n]*?")
         else:
-            body = _FIELD.get(field, _TEXT)
+            body = _FIELD.get("n" if re.fullmatch("n[0-9]*", field) else field, _TEXT)
             parts.append(f"(?P<{field}>{body})" if field in captured else f"(?:{body})")
     return "".join(parts)
 

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from napari_lazy_pipeline.errors import LazyPipelineError, RecipeError
-from napari_lazy_pipeline.geometry import Triple
+from napari_lazy_pipeline.geometry import Shape, Triple
 from napari_lazy_pipeline.opening import open_stack
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.stack import Stack
@@ -21,6 +28,7 @@ from napari_lazy_pipeline.step import Step, step_types
 
 SCHEMA_VERSION = 1
 _SUFFIXES = (".yaml", ".yml", ".json")
+_OPTIONS = ("position", "axes", "shape", "dtype", "reader")
 
 
 class Source(BaseModel):
@@ -34,6 +42,8 @@ class Source(BaseModel):
         File pattern; empty: proposed from the names.
     voxel_size
         Spacing (z, y, x) [um]; None: from the metadata of the files.
+    position, axes, shape, dtype, reader
+        As `open_stack` takes them; None, and left out of the file, where there is no need.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +51,22 @@ class Source(BaseModel):
     folder: str
     pattern: str = ""
     voxel_size: Triple | None = None
+    position: str | None = None
+    axes: str | None = None
+    shape: Shape | None = None
+    dtype: str | None = None
+    reader: str | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What else `open_stack` has to be told."""
+        values = {name: getattr(self, name) for name in _OPTIONS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, make: Any) -> dict[str, Any]:
+        data: dict[str, Any] = make(self)
+        return {key: data[key] for key in data if key not in _OPTIONS or data[key] is not None}
 
     @classmethod
     def of(cls, stack: Stack) -> Source | None:
@@ -48,7 +74,10 @@ class Source(BaseModel):
         files: Any = stack.source
         if not hasattr(files, "folder"):
             return None
-        return cls(folder=str(files.folder), pattern=files.pattern, voxel_size=stack.voxel_size)
+        return cls(
+            folder=str(files.folder), pattern=files.pattern, voxel_size=stack.voxel_size,
+            **getattr(files, "options", {}),
+        )  # fmt: skip
 
 
 class Recipe(BaseModel):
@@ -81,8 +110,13 @@ class Recipe(BaseModel):
     def _stack_as_source(cls, value: Any) -> Any:
         return Source.of(value) if isinstance(value, Stack) else value
 
-    def open(self) -> Stack:
+    def open(self, trust: bool = False) -> Stack:
         """Open the raw data; no pixel is read.
+
+        Parameters
+        ----------
+        trust
+            Whether the code that the recipe names as reader may be run.
 
         Raises
         ------
@@ -93,7 +127,10 @@ class Recipe(BaseModel):
         """
         if self.source is None:
             raise RecipeError("The recipe names no source", hint="Add source: {folder: ...}")
-        return open_stack(self.source.folder, self.source.pattern or None, self.source.voxel_size)
+        return open_stack(
+            self.source.folder, self.source.pattern or None, self.source.voxel_size,
+            **self.source.options, trust=trust,
+        )  # fmt: skip
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recipe as YAML or JSON, by the suffix; paths relative to the file.
@@ -184,6 +221,8 @@ class Recipe(BaseModel):
                 f"    {source.folder!r},",
                 f"    {source.pattern or None!r},",
                 f"    voxel_size={source.voxel_size!r},  # um, (z, y, x)",
+                *(f"    {name}={value!r}," for name, value in source.options.items()),
+                *(["    trust=True,  # runs the code named above"] if source.reader else []),
                 ")  # no pixel is read",
                 f"pipeline = Pipeline(steps=[\n{steps}])",
                 f"view = pipeline.apply(stack, engine={self.engine!r})",

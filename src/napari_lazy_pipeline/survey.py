@@ -81,7 +81,9 @@ class Survey:
     @property
     def table(self) -> tuple[FieldRow, ...]:
         """What the names say, a row for each field of the pattern; no file is opened."""
-        return field_rows(self.source.names, self.pattern, self.unmatched, self.others)
+        return field_rows(
+            self.source.names, self.pattern, self.unmatched, self.others, self.positions
+        )
 
     @property
     def facts(self) -> tuple[Fact, ...]:

@@ -12,7 +12,7 @@ import napari
 from qtpy.QtWidgets import QApplication
 
 from napari_lazy_pipeline._gui.docks import dock_of
-from napari_lazy_pipeline._gui.layers import contrast_limits
+from napari_lazy_pipeline._gui.shown import contrast_limits
 from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.exporting import export
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import napari.viewer
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QEvent, QObject, QRunnable, Qt, QThreadPool, QTimer, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QApplication,
@@ -26,10 +26,11 @@ from superqt import QCollapsible
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
+from napari_lazy_pipeline._gui.opener import Opener
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
-from napari_lazy_pipeline.engines import engine_names, get_engine, notices
+from napari_lazy_pipeline.engines import engine_names, notices
 from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
@@ -37,7 +38,7 @@ from napari_lazy_pipeline.errors import (
     RecipeError,
     StepError,
 )
-from napari_lazy_pipeline.opening import Survey, survey
+from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
 
@@ -419,78 +420,3 @@ def warm_up() -> None:
     from napari_lazy_pipeline.engines.cpu import warm_up as warm_up_cpu
 
     warm_up_cpu()
-
-
-class _Task(QRunnable):
-    """A function to run in a thread."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__()
-        self._function = function
-
-    def run(self) -> None:
-        """Run it."""
-        self._function()
-
-
-class Opener(QObject):
-    """Looks at folders and engines in the background; of several folders, the latest wins.
-
-    Attributes
-    ----------
-    busy
-        Whether a folder is being looked at.
-
-    Signals
-    -------
-    opened(Survey), failed(LazyPipelineError)
-        What came of the latest folder.
-    engines(dict)
-        For each engine, why it cannot be used, or None.
-    problem(Problem)
-        Something went wrong with a file.
-    """
-
-    opened = Signal(object)
-    failed = Signal(object)
-    engines = Signal(object)
-    problem = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._latest = 0
-        self.busy = False
-
-    def done(self) -> None:
-        """The answer has arrived where it was wanted."""
-        self.busy = False
-
-    def run(self, function: Any) -> None:
-        """Run a function in a thread."""
-        pool = QThreadPool.globalInstance()
-        if pool is not None:
-            pool.start(_Task(function))
-
-    def open(self, folder: str, pattern: str = "") -> None:
-        """Look at a folder; the answer comes as a signal."""
-        self._latest += 1
-        self.busy = True
-        number = self._latest
-        self.run(lambda: self._look(folder, pattern, number))
-
-    def look_at_engines(self) -> None:
-        """Find out which engines can be used."""
-        self.engines.emit({name: get_engine(name).unavailable() for name in engine_names()})
-
-    def _look(self, folder: str, pattern: str, number: int) -> None:
-        try:
-            result: Any = survey(folder, pattern or None)
-            signal: Any = self.opened
-        except LazyPipelineError as error:
-            result, signal = error, self.failed
-        except Exception as error:  # noqa: BLE001
-            # Nobody waits for this thread: what it does not say is never heard.
-            result = LazyPipelineError(f"The folder cannot be opened: {error}", folder)
-            signal = self.failed
-        if number == self._latest:
-            signal.emit(result)

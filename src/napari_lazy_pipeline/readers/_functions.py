@@ -34,6 +34,11 @@ class NamedReader:
     target: str
     suffixes: tuple[str, ...] = ()
 
+    @property
+    def options(self) -> dict[str, object]:
+        """What `open_stack` has to be told to make this reader."""
+        return {} if self.suffixes else {"reader": self.target}
+
     def accepts(self, path: str) -> bool:
         """Tell from the name whether this is for the file."""
         return not self.suffixes or os.fspath(path).lower().endswith(self.suffixes)

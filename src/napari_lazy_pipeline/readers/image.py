@@ -63,10 +63,17 @@ class ImageReader:
 
 
 def _frames(path: str) -> da.Array:
+    import dask.array as da
+    import pims
     from dask_image.imread import imread
 
-    # A path is a pattern to dask-image.
-    frames: da.Array = imread(glob.escape(path), nframes=-1)
+    frames: da.Array
+    if glob.escape(path) == path:
+        frames = imread(path, nframes=-1)
+        return frames
+    # dask-image would take the path for a pattern.
+    with pims.open(path) as pictures:
+        frames = da.from_array(np.stack(list(pictures)))
     return frames
 
 

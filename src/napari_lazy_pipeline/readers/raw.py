@@ -29,6 +29,11 @@ class RawReader:
     dtype: str = "<u2"
     suffixes: tuple[str, ...] = (".stack", ".raw")
 
+    @property
+    def options(self) -> dict[str, object]:
+        """What `open_stack` has to be told to make this reader."""
+        return {"shape": self.shape, "dtype": self.dtype} if self.shape else {}
+
     def accepts(self, path: str) -> bool:
         """Tell from the name whether these may be plain pixels."""
         return os.fspath(path).lower().endswith(self.suffixes)

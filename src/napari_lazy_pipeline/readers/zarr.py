@@ -79,10 +79,10 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
             path,
             "pip install 'napari-lazy-pipeline[zarr]'",
         ) from error
-    found = zarr.open(path, mode="r")
+    found: Any = zarr.open(path, mode="r")
     if not hasattr(found, "attrs") or hasattr(found, "shape"):
         return found, {}, ()
-    attributes = dict(found.attrs)
+    attributes: dict[str, Any] = dict(found.attrs)
     said = attributes.get("ome", attributes)
     if not said.get("multiscales"):
         raise FileError("The Zarr folder holds no OME image", path, "Open a folder inside it")

@@ -1,0 +1,305 @@
+"""Sources that are not TIFF: raw pixels, pictures, OME-Zarr, vendors' files, functions."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.metadata
+import itertools
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import readers
+from napari_lazy_pipeline.errors import FileError, FolderError
+from napari_lazy_pipeline.opening import open_stack, survey
+from napari_lazy_pipeline.readers import bioio, zarr
+
+DATA = np.random.default_rng(0).integers(1, 200, (3, 2, 4, 6, 8)).astype(np.uint16)
+
+
+@pytest.fixture
+def fresh_readers() -> Iterator[None]:
+    """Forget which readers there are, before and after."""
+    for cached in (readers.readers, readers.suffixes):
+        cached.cache_clear()
+    yield
+    for cached in (readers.readers, readers.suffixes):
+        cached.cache_clear()
+
+
+class TestRaw:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for t, c in itertools.product(range(3), range(2)):
+            path = tmp_path / f"SPC00_TM{t:05d}_ANG000_CM{c}_CHN00_PH0.stack"
+            DATA[t, c].astype("<u2").tofile(path)
+        (tmp_path / "Background_1.tif").touch()
+        return tmp_path
+
+    def test_with_a_shape_the_volumes_come_back(self, folder: Path) -> None:
+        (folder / "Background_1.tif").unlink()
+        stack = open_stack(folder, shape=(4, 6, 8))
+        assert stack.shape == DATA.shape
+        np.testing.assert_array_equal(stack.volume(2, 1), DATA[2, 1])
+
+    def test_a_picture_of_the_background_does_not_matter(self, folder: Path) -> None:
+        assert open_stack(folder, shape=(4, 6, 8)).shape == DATA.shape
+
+    def test_other_types(self, tmp_path: Path) -> None:
+        DATA[0, 0].astype(">f4").tofile(tmp_path / "a.raw")
+        stack = open_stack(tmp_path, shape=(4, 6, 8), dtype=">f4")
+        assert stack.spec.dtype == "float32"
+        np.testing.assert_array_equal(stack.volume(), DATA[0, 0])
+
+    def test_without_a_shape_it_is_asked_for(self, folder: Path) -> None:
+        (folder / "Background_1.tif").unlink()
+        with pytest.raises(FolderError, match=r"no header, but 384 bytes.*Tell its shape"):
+            open_stack(folder)
+
+    def test_another_size_is_refused(self, folder: Path) -> None:
+        with pytest.raises(FolderError, match=r"384 bytes: 4 planes of \(6, 8\), not 5"):
+            open_stack(folder, shape=(5, 6, 8))
+        source = open_stack(folder, shape=(4, 6, 8)).source
+        path = source.path(1, 1)  # type: ignore[attr-defined]
+        Path(path).write_bytes(Path(path).read_bytes()[:-1])
+        with pytest.raises(FileError, match="still being written"):
+            source.read(1, 1)
+
+    @pytest.mark.parametrize("shape", [(1, 2), (0, 1, 1), (1.5, 1, 1), "abc"])
+    def test_nonsense(self, folder: Path, shape: Any) -> None:
+        with pytest.raises(FolderError, match="three positive numbers"):
+            open_stack(folder, shape=shape)
+
+    def test_no_such_type(self, folder: Path) -> None:
+        with pytest.raises(FolderError, match="no dtype 'uint17'"):
+            open_stack(folder, shape=(4, 6, 8), dtype="uint17")
+
+
+class TestPictures:
+    def test_planes_as_png(self, tmp_path: Path) -> None:
+        imageio = pytest.importorskip("imageio.v3")
+        for t, z in itertools.product(range(3), range(4)):
+            imageio.imwrite(tmp_path / f"a[1]_t{t}_z{z}.png", DATA[t, 0, z].astype(np.uint8))
+        found = survey(tmp_path)
+        assert (found.pattern, found.sizes, found.shape) == (
+            "a[1]_t{t}_z{z}.png", (3, 1), (4, 6, 8),
+        )  # fmt: skip
+        np.testing.assert_array_equal(found.stack().volume(2), DATA[2, 0])
+
+    def test_sixteen_bits_and_bad_files(self, tmp_path: Path) -> None:
+        imageio = pytest.importorskip("imageio.v3")
+        for t in range(3):
+            imageio.imwrite(tmp_path / f"a_t{t}.png", DATA[t, 0, 0] * 200)
+        stack = open_stack(tmp_path)
+        assert stack.spec.dtype == "uint16"
+        np.testing.assert_array_equal(stack.volume(1)[0], DATA[1, 0, 0] * 200)
+        whole = (tmp_path / "a_t2.png").read_bytes()
+        (tmp_path / "a_t2.png").write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(FileError, match=r"a_t2\.png"):
+            stack.source.read(2, 0)
+
+    def test_colour_is_refused(self, tmp_path: Path) -> None:
+        imageio = pytest.importorskip("imageio.v3")
+        imageio.imwrite(tmp_path / "a.png", np.zeros((4, 5, 3), np.uint8))
+        with pytest.raises(FolderError, match="in colour"):
+            open_stack(tmp_path)
+
+    def test_thumbnails_beside_tiffs_are_no_data(self, tmp_path: Path) -> None:
+        for t in range(3):
+            tifffile.imwrite(tmp_path / f"a_t{t}.tif", DATA[t, 0], photometric="minisblack")
+            (tmp_path / f"a_t{t}_preview.png").touch()
+        found = survey(tmp_path)
+        assert (found.matched, found.unmatched) == (3, 0)
+
+
+class TestZarr:
+    def write(self, folder: Path, version: int = 3) -> Path:
+        library = pytest.importorskip("zarr")
+        path = folder / "image.ome.zarr"
+        if version == 2 and library.__version__ < "3":
+            group = library.open_group(str(path), mode="w")
+        else:
+            group = library.open_group(str(path), mode="w", zarr_format=version)
+        array = group.create_array("0", shape=DATA.shape, chunks=(1, 1, 4, 6, 8), dtype=DATA.dtype)
+        array[...] = DATA
+        units = {"t": ("time", "second"), "c": ("channel", None)}
+        axes = [
+            {"name": a, "type": units.get(a, ("space", ""))[0],
+             "unit": units.get(a, ("", "micrometer"))[1]}
+            for a in "tczyx"
+        ]  # fmt: skip
+        scale = [{"type": "scale", "scale": [2.5, 1, 0.4, 0.1, 0.1]}]
+        image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+        said = {"multiscales": [image], "omero": {"channels": [{"label": "a"}, {"label": "b"}]}}
+        group.attrs.update({"ome": {"version": "0.5", **said}} if version == 3 else said)
+        return path
+
+    @pytest.mark.parametrize("version", [2, 3])
+    def test_volumes_and_metadata(self, version: int, tmp_path: Path) -> None:
+        path = self.write(tmp_path, version)
+        for place in (tmp_path, path):
+            found = survey(place)
+            assert found.shape == (4, 6, 8) and found.sizes == (3, 2)
+            assert found.voxel_size == (0.4, 0.1, 0.1) and found.voxel_source == "OME-Zarr"
+            assert (found.time_interval, found.channel_names) == (2.5, ("a", "b"))
+            np.testing.assert_array_equal(found.stack().volume(2, 1), DATA[2, 1])
+
+    def test_a_plain_array(self, tmp_path: Path) -> None:
+        library = pytest.importorskip("zarr")
+        library.save(str(tmp_path / "a.zarr"), DATA)
+        stack = open_stack(tmp_path)
+        assert stack.shape == DATA.shape
+        np.testing.assert_array_equal(stack.volume(1, 0), DATA[1, 0])
+
+    def test_no_image(self, tmp_path: Path) -> None:
+        library = pytest.importorskip("zarr")
+        library.open_group(str(tmp_path / "a.zarr"), mode="w")
+        with pytest.raises(FolderError, match="holds no OME image"):
+            open_stack(tmp_path)
+
+    def test_without_zarr_it_says_what_to_install(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "a.zarr").mkdir()
+        monkeypatch.setitem(sys.modules, "zarr", None)
+        with pytest.raises(FolderError, match=r"without zarr.*pip install .*\[zarr\]"):
+            open_stack(tmp_path)
+        assert zarr.READER.accepts("a.ZARR/")
+
+
+class FakeImage:
+    """What bioio gives, as far as it is used."""
+
+    scenes = ("first", "second")
+    channel_names = ("a", "b")
+    physical_pixel_sizes = types.SimpleNamespace(Z=0.4, Y=0.1, X=0.1)
+    dims = types.SimpleNamespace(order="TCZYX", T=3, C=2, Z=4, Y=6, X=8)
+    dtype = DATA.dtype
+
+    def __init__(self, path: str) -> None:
+        if Path(path).stat().st_size == 0:
+            raise ValueError("no plugin reads this")
+        self.scene = 0
+
+    def set_scene(self, name: str) -> None:
+        self.scene = self.scenes.index(name)
+
+    def get_image_dask_data(self, axes: str, T: int, C: int) -> Any:
+        import dask.array as da
+
+        assert axes == "ZYX"
+        return da.from_array(DATA[T, C] + np.uint16(self.scene))
+
+
+class TestBioio:
+    def test_volumes_metadata_and_positions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "bioio", types.SimpleNamespace(BioImage=FakeImage))
+        (tmp_path / "a.czi").write_bytes(b"x")
+        found = survey(tmp_path / "a.czi")
+        assert (found.sizes, found.shape) == ((3, 2), (4, 6, 8))
+        assert (found.voxel_size, found.channel_names) == ((0.4, 0.1, 0.1), ("a", "b"))
+        assert found.positions == ("first", "second")
+        stack = open_stack(tmp_path, position="second")
+        np.testing.assert_array_equal(stack.volume(2, 1), DATA[2, 1] + np.uint16(1))
+
+    @pytest.mark.parametrize("missing", ["bioio", "plugin"])
+    def test_what_to_install_is_said(
+        self, missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fake = None if missing == "bioio" else types.SimpleNamespace(BioImage=FakeImage)
+        monkeypatch.setitem(sys.modules, "bioio", fake)
+        (tmp_path / "a.czi").touch()
+        with pytest.raises(FolderError, match="pip install bioio bioio-czi"):
+            open_stack(tmp_path)
+
+    def test_every_ending_names_its_plugin(self) -> None:
+        assert set(bioio._PLUGINS) == set(bioio.READER.suffixes)
+
+
+def read_npy(path: str) -> np.ndarray:
+    """Any function that takes a path and returns an array."""
+    result: np.ndarray = np.load(path)
+    return result
+
+
+class TestFunctions:
+    NAME = f"{__name__}:read_npy"
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        for t in range(3):
+            np.save(tmp_path / f"a_t{t}.npy", DATA[t, 0])
+        (tmp_path / "readme.txt").touch()
+        return tmp_path
+
+    def test_a_named_function_reads(self, folder: Path) -> None:
+        for pattern in (None, "a_t{t}.npy"):
+            stack = open_stack(folder, pattern, reader=self.NAME, trust=True)
+            assert stack.shape == (3, 1, 4, 6, 8)
+            np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+
+    def test_without_confirmation_nothing_is_imported(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(name: str, *_: object) -> object:
+            raise AssertionError(name)
+
+        monkeypatch.setattr("importlib.import_module", _only_ours(refuse))
+        with pytest.raises(FolderError, match=r"would run code: evil:run.*trust=True"):
+            open_stack(folder, reader="evil:run")
+
+    @pytest.mark.parametrize("name", ["", "a", "a:", ":b", "a b:c", "a:b c", "os:system('x')"])
+    def test_a_name_that_is_none(self, folder: Path, name: str) -> None:
+        with pytest.raises(FolderError, match="module:function"):
+            open_stack(folder, reader=name, trust=True)
+
+    def test_a_function_that_fails_or_is_not_there(self, folder: Path) -> None:
+        with pytest.raises(FolderError, match="ModuleNotFoundError"):
+            open_stack(folder, reader="no_such_module:read", trust=True)
+        with pytest.raises(FolderError, match="AttributeError"):
+            open_stack(folder, reader=f"{__name__}:nothing", trust=True)
+        np.save(folder / "a_t0.npy", np.zeros((2, 2, 2, 2, 2)))
+        stack = open_stack(folder, reader=self.NAME, trust=True)
+        with pytest.raises(FileError, match="no volume"):
+            stack.source.read(0, 0)
+
+    def test_another_package_may_register_one(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_readers: None
+    ) -> None:
+        point = importlib.metadata.EntryPoint("npy", self.NAME, "napari_lazy_pipeline.readers")
+        monkeypatch.setattr(
+            "napari_lazy_pipeline.readers._functions.entry_points", lambda group: [point]
+        )
+        assert ".npy" in readers.suffixes()
+        found = survey(folder)
+        assert (found.pattern, found.sizes) == ("a_t{t}.npy", (3, 1))
+        np.testing.assert_array_equal(found.stack().volume(1), DATA[1, 0])
+
+
+def _only_ours(refuse: Any) -> Any:
+    real = importlib.import_module
+
+    def load(name: str, *rest: Any) -> Any:
+        return real(name, *rest) if name.startswith("napari_lazy_pipeline") else refuse(name)
+
+    return load
+
+
+def test_the_core_needs_none_of_these_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def guard(name: str, *rest: Any, **more: Any) -> Any:
+        assert name.partition(".")[0] not in ("bioio", "zarr", "dask_image", "pims")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", guard)
+    for reader in readers.readers():
+        reader.accepts("a.tif")

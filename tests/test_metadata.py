@@ -1,0 +1,164 @@
+"""What is said about a stack, by whom, and what happens where they disagree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline.claims import Fact
+from napari_lazy_pipeline.geometry import Scan
+from napari_lazy_pipeline.micromanager import parse_metadata
+from napari_lazy_pipeline.opening import open_stack, survey
+from napari_lazy_pipeline.settings_txt import parse_settings, read_settings
+
+SHAPE = (6, 4, 5)
+# As the software of the Janelia microscopes, and as that of the MOSAIC writes it.
+LLSM = """\
+***** ***** ***** General ***** ***** *****
+Acq Mode :\tZ stack
+***** ***** ***** Waveform ***** ***** *****
+Z PZT Offset, Interval (um), # of Pixels for Excitation (0) :\t12\t0\t6
+S PZT Offset, Interval (um), # of Pixels for Excitation (0) :\t50\t0.3\t6
+S PZT Offset, Interval (um), # of Pixels for Excitation (1) :\t50\t0.3\t6
+# of stacks (0) :\t4
+# of stacks (1) :\t4
+Excitation Filter, Laser, Power (%), Exp(ms) (0) :\tN/A\t561\t2\t3
+Excitation Filter, Laser, Power (%), Exp(ms) (1) :\tN/A\t488\t20\t3
+Z motion :\tSample piezo
+ROI :\tLeft=897 Top=897 Right=900 Bot=901
+Magnification = 62.5
+Angle between stage and bessel beam (deg) = 31.8
+"""
+MOSAIC = """\
+X Stage Offset, Interval (um), # of Pixels for Excitation (0) :\t5\t{step}\t6
+Excitation Filter, Laser, Power (%), Exp(ms), Laser2, Power2 (%), Laser3, Power3 (%) (0) :\
+\tN/A\t560\t10\t20\tOFF\t0.1\tOFF\t0.1
+Excitation Filter, Laser, Power (%), Exp(ms), Laser2, Power2 (%), Laser3, Power3 (%) (1) :\
+\tN/A\t642\t10\t20\tOFF\t0.1\tOFF\t0.1
+Magnification = 60.18
+Angle between stage and bessel beam (deg) = -32.45
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four time points, two channels, the names of which say the time but no wavelength."""
+    first = tmp_path / "a_ch0_stack0000_0000000msec_0001000000msecAbs.tif"
+    tifffile.imwrite(first, np.zeros(SHAPE, np.uint16), photometric="minisblack")
+    for t in range(4):
+        for c in range(2):
+            name = f"a_ch{c}_stack{t:04d}_{t * 2520:07d}msec_{10**6 + t * 2520:010d}msecAbs.tif"
+            (tmp_path / name).write_bytes(first.read_bytes())
+    return tmp_path
+
+
+def test_settings_txt_says_it_all(folder: Path) -> None:
+    (folder / "a_Settings.txt").write_text(LLSM)
+    found = survey(folder)
+    assert found.notes == () and found.questions == ()
+    assert found.facts == (
+        Fact("shape", "(6, 4, 5) uint16", found.source.info.name),
+        Fact("z step", "0.3 um", "a_Settings.txt"),
+        Fact("pixel", "0.104 um", "a_Settings.txt"),
+        Fact("angle", "31.8 degree", "a_Settings.txt"),
+        Fact("z step is", "stage", "a_Settings.txt"),
+        Fact("time interval", "2.52 s", "file names"),
+        Fact("channels", "561, 488", "a_Settings.txt"),
+    )
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "utf-16-le", "utf-16-be"]
+)
+def test_any_encoding(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "Settings.txt"
+    path.write_bytes((LLSM + "Comment : 37\xb0C, 5 \xb5m\n").encode(encoding))
+    assert read_settings(str(path)) == parse_settings(LLSM)
+
+
+def test_mosaic() -> None:
+    settings = parse_settings(MOSAIC.format(step=0.4))
+    assert settings.voxel_size == (0.4, 0.108, 0.108)
+    assert settings.scan == Scan(-32.45) and not settings.backwards
+    assert (settings.lasers, settings.sizes) == (("560", "642"), {"planes": 6})
+
+
+def test_a_stage_that_moves_backwards_is_said(folder: Path) -> None:
+    (folder / "a_Settings.txt").write_text(MOSAIC.format(step=-0.4))
+    found = survey(folder)
+    assert found.voxel_size[0] == 0.4
+    assert any("moved backwards" in note and "sign of the angle" in note for note in found.notes)
+
+
+def test_the_mosaic_that_moves_its_objective_is_not_skewed() -> None:
+    text = MOSAIC.format(step=0.4).replace("X Stage", "XZ stage")
+    settings = parse_settings(text)
+    assert (settings.z_step, settings.sample_scan, settings.scan) == (0.4, False, None)
+
+
+def test_files_win_for_shape_and_the_difference_is_said(folder: Path) -> None:
+    text = LLSM.replace("# of stacks (0) :\t4", "# of stacks (0) :\t9")
+    text = text.replace("\t50\t0.3\t6", "\t50\t0.3\t7").replace("Right=900", "Right=1152")
+    (folder / "a_Settings.txt").write_text(text)
+    found = survey(folder)
+    assert (found.shape, found.sizes) == (SHAPE, (4, 2))
+    assert found.notes == (
+        "a_Settings.txt says 9 time points, 7 planes, 256 rows, "
+        "the files have 4 time points, 6 planes, 4 rows",
+    )
+
+
+def test_what_a_person_says_wins(folder: Path) -> None:
+    (folder / "a_Settings.txt").write_text(LLSM)
+    stack = open_stack(
+        folder, voxel_size=(0.5, 0.1, 0.1), time_interval=7, channel_names=["x", "y"],
+        angle=30, step="perpendicular", skew_axis="y",
+    )  # fmt: skip
+    assert (stack.voxel_size, stack.time_interval) == ((0.5, 0.1, 0.1), 7.0)
+    assert stack.channel_names == ("x", "y")
+    assert stack.spec.scan == Scan(30, "y", "perpendicular")
+
+
+def test_what_the_z_step_means_is_asked(folder: Path) -> None:
+    found = survey(folder)
+    assert found.scan is None
+    assert [question.about for question in found.questions] == ["angle", "step"]
+    assert found.questions[1].choices == ("stage", "perpendicular")
+    assert {fact.what: fact.value for fact in found.facts}["z step is"] == "unknown"
+
+
+def test_time_between_gaps_is_counted_in_time_points(folder: Path) -> None:
+    for path in folder.glob("a_ch?_stack0001*"):
+        path.unlink()
+    assert survey(folder).time_interval == 2.52
+
+
+def test_unreadable_texts_are_said(folder: Path) -> None:
+    (folder / "a_Settings.txt").mkdir()
+    (folder / "metadata.txt").mkdir()
+    notes = survey(folder).notes
+    assert [note.split(" cannot")[0] for note in notes[:2]] == ["a_Settings.txt", "metadata.txt"]
+
+
+def test_metadata_txt_of_any_version_and_length() -> None:
+    old = parse_metadata('{"Summary": {"ChNames": "[\\"A\\",\\n\\"B\\"]", "Slices": "7"}}', "m")
+    assert (old.channel_names, old.sizes) == (("A", "B"), {"planes": 7})
+    new = parse_metadata('{"Summary": {"z-step_um": 0.5}, "Coords": {}, "PixelSizeUm": 0.065', "m")
+    assert new.voxel_size == (0.5, 0.065, 0.065)
+    none = parse_metadata('{"PixelSize_um": 0, "z-step_um": -1, "ChNames": [oops]}', "m")
+    assert (none.voxel_size, none.channel_names) == (None, ())
+    assert "no z step" in parse_metadata('"PixelSize_um": 0.1', "m").notes[0]
+
+
+def test_metadata_txt_of_the_same_folder_is_taken(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"Pos{number}").mkdir()
+        for t in range(3):
+            tifffile.imwrite(tmp_path / f"Pos{number}/img_{t:09d}_A_000.tif", np.ones((4, 5), "u2"))
+        text = f'{{"PixelSize_um": 0.{number + 1}, "z-step_um": 1}}'
+        (tmp_path / f"Pos{number}/metadata.txt").write_text(text)
+    assert survey(tmp_path).voxel_size == (1.0, 0.1, 0.1)
+    assert survey(tmp_path, position="1").voxel_size == (1.0, 0.2, 0.2)

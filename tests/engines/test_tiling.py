@@ -125,6 +125,16 @@ def test_tiles_fit_and_cover_the_volume_once(shape, edges, part):
     assert (seen == 1).all()
 
 
+def peak_of(compute):
+    """Most memory in use during a computation that starts with empty caches [byte]."""
+    cpu._grid.cache_clear()
+    tracemalloc.start()
+    compute()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("part", [2.0, 0.5])
 def test_memory_stays_below_the_estimate(method, part):
@@ -132,11 +142,8 @@ def test_memory_stays_below_the_estimate(method, part):
     plan = plan_of(method=method, iterations=3)
     engine = CpuEngine(memory_limit=int(part * needed(volume, plan)))
     engine.deconvolve(volume[:4, :8, :8], plan)
-    cpu._grid.cache_clear()
-    tracemalloc.start()
-    engine.deconvolve(volume, plan)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    # What threads of other tests still do is counted too, and can only add: the least is ours.
+    peak = min(peak_of(lambda: engine.deconvolve(volume, plan)) for _ in range(3))
     limit = min(part, 1.0) * needed(volume, plan)
     # The blocks that threads are busy with do not grow with the volume.
     assert 0.6 * limit < peak < 1.05 * limit + 2**23

@@ -15,7 +15,13 @@ from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
-from napari_lazy_pipeline.readers import FileInfo, FileSetReader, Reader, os_problem
+from napari_lazy_pipeline.readers import (
+    FileInfo,
+    FileSetReader,
+    GrowingReader,
+    Reader,
+    os_problem,
+)
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.volumes import Volumes, probe_volumes
 
@@ -134,6 +140,12 @@ class FileSource:
         return self._volumes.info
 
     @property
+    def grows(self) -> bool:
+        """Whether more time points may come in the one file there is."""
+        reader = self._reader
+        return self.files == 1 and isinstance(reader, GrowingReader) and reader.grows(self.info)
+
+    @property
     def spec(self) -> VolumeSpec:
         """What each volume looks like."""
         return self._spec
@@ -243,14 +255,18 @@ class FileSource:
     def identity(self, t: int, c: int) -> Hashable:
         """Path, size [byte] and time of change [ns] of the file, as it is now.
 
-        Of several files it is the path of the first, and a digest of all. If there is none, it
-        says so instead; `AWAY` if even the folder is not there.
+        Of several files it is the path of the first, and a digest of all; in a file that grows,
+        the path and what the volume is made from. If there is no file, it says so instead;
+        `AWAY` if even the folder is not there.
         """
         paths = self.paths(t, c)
         if not paths:
             return ("missing", int(t), int(c))
         path, stamps = paths[0], []
         try:
+            if self.grows:
+                ((_, info),) = self._volumes.pieces(t, c)
+                return (path, self._state(path, info))
             for path in self._with_companions(paths):
                 stamps.append((path, *_stamp(path)))
         except FileError:
@@ -299,20 +315,26 @@ class FileSource:
         """Read what is wanted of one file."""
         path = os.path.join(self._folder, self._volumes.names[index])
         self._count.add()
-        before = _stamp(path)
+        before = self._state(path, info)
         try:
             volume = self._whole(path, info)
         except FileError as error:
-            if _stamp(path) == before and not isinstance(error.__cause__, OSError):
+            if self._state(path, info) == before and not isinstance(error.__cause__, OSError):
                 raise
         else:
-            if _stamp(path) == before:
+            if self._state(path, info) == before:
                 return volume
-        before = _stamp(path)
+        before = self._state(path, info)
         volume = self._whole(path, info)
-        if _stamp(path) != before:
+        if self._state(path, info) != before:
             raise FileError("The file is being written", path, "Wait until it is complete")
         return volume
+
+    def _state(self, path: str, info: FileInfo) -> Hashable:
+        """What changes when the volume in a file does."""
+        if self.grows and isinstance(self._reader, GrowingReader):
+            return self._reader.state(path, info)
+        return _stamp(path)
 
     def _whole(self, path: str, info: FileInfo) -> np.ndarray:
         volume = self._reader.read(path, info)

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,7 +18,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.geometry import Shape
-from napari_lazy_pipeline.readers import FileInfo, _mmstack, os_problem
+from napari_lazy_pipeline.readers import FileInfo, Recorded, _mmstack, os_problem
 from napari_lazy_pipeline.readers._directories import OFFSETS, Directory, walk
 from napari_lazy_pipeline.readers._grid import UNFINISHED, Grid, grid
 from napari_lazy_pipeline.readers._metadata import metadata
@@ -78,6 +78,20 @@ class TiffReader:
         """The files that continue this one."""
         return _mmstack.siblings(path) if info.indexed else ()
 
+    def grows(self, info: FileInfo) -> bool:
+        """An MMStack does."""
+        return info.indexed
+
+    def recorded(self, path: str, info: FileInfo) -> Recorded:
+        """Look into the indices of an MMStack; see `GrowingReader.recorded`."""
+        with _opened(path):
+            return _mmstack.recorded(path, info)
+
+    def state(self, path: str, info: FileInfo) -> Hashable:
+        """The places of planes in an MMStack; see `GrowingReader.state`."""
+        with _opened(path):
+            return _mmstack.state(path, info)
+
     def probe(self, path: str) -> FileInfo:
         """Read the header of one file; see `Reader.probe`.
 
@@ -88,12 +102,13 @@ class TiffReader:
         """
         with _opened(path) as file:
             size = os.fstat(file.fileno()).st_size
+            if _is_mmstack(file):
+                # While it is recorded, the chain of its planes has no end.
+                return _mmstack.probe(path)
             directories = walk(file, size, path)
             file.seek(0)
             with tifffile.TiffFile(file, is_ome=False) as tif:
                 said = metadata(tif, os.path.basename(path))
-                if _is_mmstack(file):
-                    return _mmstack.probe(path, said.voxel_size, said.time_interval)
                 found = grid(tif, said, path)
                 _check_size(tif, found.shape, found.dtype, size, path)
                 offset, page = _places(tif, directories, found.dtype)

@@ -142,8 +142,8 @@ class FileSource:
     @property
     def grows(self) -> bool:
         """Whether more time points may come in the one file there is."""
-        reader = self._reader
-        return self.files == 1 and isinstance(reader, GrowingReader) and reader.grows(self.info)
+        reader, alone = self._reader, self.files == 1 and not self.info.merged
+        return alone and isinstance(reader, GrowingReader) and reader.grows(self.info)
 
     @property
     def spec(self) -> VolumeSpec:

@@ -14,6 +14,7 @@ import pytest
 
 from gui_helpers import edit, expected, on_screen
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
+from micromanager_files import places, write_ndtiff
 from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.simulate import Simulation, simulated_volume
 from napari_lazy_pipeline.steps import Deskew
@@ -371,3 +372,34 @@ def test_live(watched: Any, settle: Settle, until: Until, qtbot: Any) -> None:
     for channel, layer in enumerate(watched.layers.layers):
         np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 32, z))
     assert not len(watched.session.stack.source.problems)
+
+
+def test_a_file_that_grows_from_within(
+    dock: Any, settle: Settle, until: Until, calls: Counter[str], tmp_path: Path
+) -> None:
+    """An NDTiff while it is recorded: nothing is done again, and following goes on."""
+    here = places((1, 6, 2, 3))
+    write_ndtiff(tmp_path, here[:13])
+    dock.open_folder(tmp_path)
+    settle(dock)
+    edit(dock, "deskew")
+    settle(dock)
+    dock.data.watch.setChecked(True)
+    until(lambda: "2 time points" in dock.data.watch_state.text())
+    dock.viewer.dims.set_current_step(0, 1)
+    settle(dock)
+    reads = dock.session.stack.source.reads
+    calls.clear()
+    for count in (20, 27, 33):
+        write_ndtiff(tmp_path, here[:count])
+    until(lambda: times(dock) == 5)
+    settle(dock)
+    assert dock.viewer.dims.current_step[0] == 1
+    assert not calls and dock.session.stack.source.reads == reads, "nothing is done again"
+    dock.data.follow.setChecked(True)
+    write_ndtiff(tmp_path, here)
+    until(lambda: times(dock) == 6 and dock.viewer.dims.current_step[0] == 5)
+    settle(dock)
+    for channel, layer in enumerate(dock.layers.layers):
+        shown = expected(dock, channel, 5, dock.viewer.dims.current_step[1])
+        np.testing.assert_array_equal(on_screen(layer), shown)

@@ -64,7 +64,8 @@ class FileInfo:
     merged
         Whether `as_planes` made the planes out of time points or channels.
     indexed
-        Whether an index tells where the planes are, in this file and in others.
+        Whether an index, or the names of chunks, tells where the planes are, in this file and
+        in others; more may come.
     last_plane
         Position of the first pixel of the last plane [byte], if the file holds one volume and
         its planes lie plain; else -1.

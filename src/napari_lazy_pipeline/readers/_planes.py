@@ -93,7 +93,8 @@ class PlaneIndex:
         whole = np.flatnonzero((self.table[scene, ..., 0] >= 0).all(axis=(1, 2)))
         seen = int(whole[-1]) + 1 if whole.size else 0
         sure = seen - (self.last[:2] == (scene, seen - 1))
-        return Recorded(sure, seen, self.depth, self.inner[1], run, self.count)
+        mark = self.count, stamp(self.files[-1])
+        return Recorded(sure, seen, self.depth, self.inner[1], run, mark)
 
 
 def index_planes(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) -> PlaneIndex:

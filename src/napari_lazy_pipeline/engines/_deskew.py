@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -39,27 +40,29 @@ def deskew(
     out = np.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     if not out.size:
         return out
-    value = fill_value(fill, out.dtype, rounding)
-    half = np.float32(0.5 if rounding == "nearest" and out.dtype.kind == "u" else 0.0)
+    shear = shearing(plan, out.dtype, fill, rounding)
     count = max(1, BLOCK * len(out) // out.nbytes)
-    shear_planes = _shear_x if plan.skew_axis == "x" else _shear_y
 
     def run(block: int) -> None:
-        shear_planes(
-            volume,
-            out,
-            block * count,
-            min((block + 1) * count, len(out)),
-            start,
-            plan.shape[0],
-            plan.shear,
-            plan.shift,
-            value,
-            half,
-        )
+        part = slice(block * count, (block + 1) * count)
+        shear(volume[part], out[part], start + block * count)
 
     workers.each(run, math.ceil(len(out) / count))
     return out
+
+
+def shearing(
+    plan: DeskewPlan, dtype: np.dtype, fill: float, rounding: Rounding
+) -> Callable[[np.ndarray, np.ndarray, int], None]:
+    """Make a function that shears planes, contiguous ones, into others, from some plane on."""
+    value = fill_value(fill, dtype, rounding)
+    half = np.float32(0.5 if rounding == "nearest" and dtype.kind == "u" else 0.0)
+    loop = _shear_x if plan.skew_axis == "x" else _shear_y
+
+    def shear(volume: np.ndarray, out: np.ndarray, start: int) -> None:
+        loop(volume, out, start, plan.shape[0], plan.shear, plan.shift, value, half)
+
+    return shear
 
 
 def check_volume(volume: np.ndarray, plan: DeskewPlan, planes: Planes) -> int:
@@ -130,8 +133,6 @@ def _blend(a: Any, b: Any, w: Any, half: Any) -> Any:  # pragma: no cover
 def _shear_x(  # pragma: no cover
     volume: np.ndarray,
     out: np.ndarray,
-    begin: int,
-    end: int,
     start: int,
     total: int,
     shear: float,
@@ -143,7 +144,7 @@ def _shear_x(  # pragma: no cover
     width = out.shape[2]
     index = np.empty(width, np.int64)
     weight = np.empty(width, np.float32)
-    for z in range(begin, end):
+    for z in range(len(out)):
         first, stop, run = _table(index, weight, n, start + z, total, shear, shift)
         for y in range(height):
             row = volume[z, y]
@@ -168,8 +169,6 @@ def _shear_x(  # pragma: no cover
 def _shear_y(  # pragma: no cover
     volume: np.ndarray,
     out: np.ndarray,
-    begin: int,
-    end: int,
     start: int,
     total: int,
     shear: float,
@@ -181,7 +180,7 @@ def _shear_y(  # pragma: no cover
     width = out.shape[1]
     index = np.empty(width, np.int64)
     weight = np.empty(width, np.float32)
-    for z in range(begin, end):
+    for z in range(len(out)):
         first, stop, _ = _table(index, weight, n, start + z, total, shear, shift)
         out[z, :first] = fill
         out[z, stop:] = fill

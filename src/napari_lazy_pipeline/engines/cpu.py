@@ -18,6 +18,7 @@ from napari_lazy_pipeline.engines import (
 )
 from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
+from napari_lazy_pipeline.engines._mip import deskew_mip
 from napari_lazy_pipeline.engines._padding import Frame, check_plan, prepare
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
@@ -85,6 +86,24 @@ class CpuEngine:
             If the volume is of another type, or does not fit the plan.
         """
         return deskew(volume, plan, fill, rounding, planes, self.workers)
+
+    def deskew_mip(
+        self,
+        volume: np.ndarray,
+        plan: DeskewPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+    ) -> np.ndarray:
+        """Maximum along z of the deskewed volume (y, x), which is not made; dtype kept.
+
+        Equal to ``deskew(volume, plan, fill, rounding).max(axis=0)``, with the same parameters.
+
+        Raises
+        ------
+        EngineError
+            If the volume has no plane, is of another type, or does not fit the plan.
+        """
+        return deskew_mip(volume, plan, fill, rounding, self.workers)
 
     def rotate(
         self,

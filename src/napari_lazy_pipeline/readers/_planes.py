@@ -124,18 +124,26 @@ def stamp(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def check_end(index: PlaneIndex, path: str, info: FileInfo, volume: NDArray[np.generic]) -> None:
+def check_end(
+    index: PlaneIndex, path: str, info: FileInfo, planes: NDArray[np.generic], start: int
+) -> None:
     """Check the plane that was recorded last: an index may know of it before it is written.
+
+    Parameters
+    ----------
+    planes
+        What was read (z, y, x), from plane ``start`` of the volume on.
 
     Raises
     ------
     FileError
         If the plane ends with a zero, as reserved space does, and its file was changed just now.
     """
-    if index.last[:3] != (info.scene, *info.part) or volume[index.last[3], -1, -1]:
+    *part, z = index.last
+    if part != [info.scene, *info.part] or not 0 <= z - start < len(planes):
         return
     file = index.files[index.table[(*index.last, 0)]]
-    if time() - os.stat(file).st_mtime < _JUST_NOW:
+    if not planes[z - start, -1, -1] and time() - os.stat(file).st_mtime < _JUST_NOW:
         raise FileError("The last plane is being written", path, "Wait until it is complete")
 
 

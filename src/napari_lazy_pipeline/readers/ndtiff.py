@@ -101,6 +101,10 @@ class NdTiffReader:
         FileError
             If one of its planes is not there yet, or if planes are of another size.
         """
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read some planes of a volume; see `PlaneReader.read_planes`."""
         with guarded(path):
             found = _index(path)
             if (found.shape, found.dtype) != (info.shape[1:], info.dtype):
@@ -109,10 +113,11 @@ class NdTiffReader:
                     f"{info.dtype}",
                     path,
                 )
-            volume = np.empty(info.shape, np.dtype(info.dtype).newbyteorder("<"))
-            for plane, (file, start) in zip(volume, found.planes.planes(path, info), strict=True):
-                read_piece(file, start, plane)
-            check_end(found.planes, path, info, volume)
+            places = found.planes.planes(path, info)[start:stop]
+            volume = np.empty((len(places), *found.shape), np.dtype(info.dtype).newbyteorder("<"))
+            for plane, (file, place) in zip(volume, places, strict=True):
+                read_piece(file, place, plane)
+            check_end(found.planes, path, info, volume, start)
             return np.ascontiguousarray(volume.astype(info.dtype, copy=False))
 
 

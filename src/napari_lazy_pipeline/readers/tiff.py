@@ -101,27 +101,10 @@ class TiffReader:
             If the file is not one whole volume.
         """
         with _opened(path) as file:
-            size = os.fstat(file.fileno()).st_size
             if _is_mmstack(file):
                 # While it is recorded, the chain of its planes has no end.
                 return _mmstack.probe(path)
-            directories = walk(file, size, path)
-            file.seek(0)
-            with tifffile.TiffFile(file, is_ome=False) as tif:
-                said = metadata(tif, os.path.basename(path))
-                found = grid(tif, said, path)
-                _check_size(tif, found.shape, found.dtype, size, path)
-                offset, page = _places(tif, directories, found.dtype)
-                order = tif.byteorder
-            marks = _landmarks(file, directories[0], offset)
-            last = _last_plane(directories, found, offset, page)
-        return FileInfo(
-            os.path.basename(path), found.shape, found.dtype.name, size, said.voxel_size,
-            said.source if said.voxel_size else "", said.time_interval, said.notes,
-            offset, marks, page, order, found.inner, (0, 0), found.strides,
-            found.scenes, 0, found.firsts, _names(said.channel_names, found),
-            last_plane=last,
-        )  # fmt: skip
+            return probe_open(file, os.fstat(file.fileno()).st_size, path)
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
         """Read one volume; see `Reader.read`.
@@ -143,7 +126,7 @@ class TiffReader:
             starts = _planes(file, size, path, info)
             if starts:
                 return _read_plain(file, starts, path, info, info.shape[0])
-            return _decode(file, size, path, info)
+            return decode_open(file, size, path, info)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         """Read some planes of a volume; see `PlaneReader.read_planes`.
@@ -171,6 +154,27 @@ class TiffReader:
                 return _read_plain(file, starts, path, info, stop - start)
             changed = os.fstat(file.fileno()).st_mtime_ns
             return _decode_some(file, _checked(path, size, changed, info), path, start, stop)
+
+
+def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
+    """Read the header of an open TIFF of so many bytes; ``path`` is what errors call it."""
+    directories = walk(file, size, path)
+    file.seek(0)
+    with tifffile.TiffFile(file, is_ome=False) as tif:
+        said = metadata(tif, os.path.basename(path))
+        found = grid(tif, said, path)
+        _check_size(tif, found.shape, found.dtype, size, path)
+        offset, page = _places(tif, directories, found.dtype)
+        order = tif.byteorder
+    marks = _landmarks(file, directories[0], offset)
+    last = _last_plane(directories, found, offset, page)
+    return FileInfo(
+        os.path.basename(path), found.shape, found.dtype.name, size, said.voxel_size,
+        said.source if said.voxel_size else "", said.time_interval, said.notes,
+        offset, marks, page, order, found.inner, (0, 0), found.strides,
+        found.scenes, 0, found.firsts, _names(said.channel_names, found),
+        last_plane=last,
+    )  # fmt: skip
 
 
 def _size(file: BinaryIO, path: str) -> int:
@@ -352,8 +356,8 @@ def _native(volume: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(volume)
 
 
-def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
-    """Let tifffile read the pixels, once the header agrees with ``info``."""
+def decode_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
+    """Read a volume of an open TIFF of so many bytes, once its header agrees with ``info``."""
     return _decode_some(file, _check(file, size, path, info), path, 0, info.shape[0])
 
 

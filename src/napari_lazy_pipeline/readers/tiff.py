@@ -24,6 +24,8 @@ from napari_lazy_pipeline.readers._grid import UNFINISHED, Grid, grid
 from napari_lazy_pipeline.readers._metadata import metadata
 
 _HEAD = 65536
+# Threads that unpack one file: more than a few wait for the disk.
+_DECODERS = min(os.cpu_count() or 1, 4)
 _LARGE, _RATIO = 2**30, 10_000
 
 _here = threading.local()
@@ -368,7 +370,9 @@ def _decode_some(file: BinaryIO, info: FileInfo, path: str, start: int, stop: in
         return _read_plain(file, _plain_starts(info, pages), path, info, len(pages))
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        volume = tif.asarray(key=pages)
+        # Planes that are not packed are read one by one: there, threads only cost time.
+        packed = tif.pages.first.compression != 1
+        volume = tif.asarray(key=pages, maxworkers=_DECODERS if packed else 1)
     return _native(np.asarray(volume).reshape(len(pages), *info.shape[1:]))
 
 

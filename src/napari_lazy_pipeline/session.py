@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.ledger import Ledger
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
@@ -45,6 +46,8 @@ class Session:
         Name of the engine.
     cache
         Results of all stages.
+    ledger
+        What was read and computed so far.
 
     Signals
     -------
@@ -68,6 +71,7 @@ class Session:
         self.pipeline = default_pipeline()
         self.engine = "cpu"
         self.cache = cache or StageCache()
+        self.ledger = Ledger()
         self._raw: RememberedSource | None = None
         self._past: list[Pipeline] = []
         self._future: list[Pipeline] = []
@@ -85,6 +89,7 @@ class Session:
     def show(self, found: Survey, voxel_size: tuple[float, float, float] | None = None) -> None:
         """Make what a survey found the data of this session."""
         self.stack, self.survey = found.stack(voxel_size), found
+        self.ledger.clear()
         self._raw = RememberedSource(self.stack.source)
         self.stack_changed.emit(self.stack)
 
@@ -106,6 +111,7 @@ class Session:
         move = before.moved_to(source) if shifted else None
         if move is not None:
             self._raw = raw.moved(self.stack.source, move)
+            self.ledger.clear()
         else:
             raw.grow(self.stack.source, _same(before, source))
         self.stack_grown.emit(move)
@@ -180,7 +186,12 @@ class Session:
             If a step does not fit the volumes.
         """
         return PipelineSource(
-            self.raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+            self.raw,
+            self.pipeline,
+            self.engine,
+            cache=self.cache,
+            blank_failures=True,
+            ledger=self.ledger,
         )
 
     def recipe(self) -> Recipe:

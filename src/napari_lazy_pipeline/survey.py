@@ -144,7 +144,7 @@ class Survey:
         return (
             f"{self.matched} {_plural('file', self.matched)} -> {channels} "
             f"{_plural('channel', channels)} ({names}) x {times} {_plural('time point', times)}, "
-            f"{self.shape} {self.dtype}, {_size(self.total_bytes)}. {self.missing} missing."
+            f"{self.shape} {self.dtype}, {size_text(self.total_bytes)}. {self.missing} missing."
         )
 
     def stack(
@@ -188,7 +188,7 @@ def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def _size(count: float) -> str:
+def size_text(count: float) -> str:
     """Say a number of bytes as disks and files are measured."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:

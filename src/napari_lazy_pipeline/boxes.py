@@ -53,6 +53,13 @@ def widened(box: Box, halo: Sequence[int], shape: Shape) -> Box:
     return cast(Box, tuple(grown))
 
 
+def rounded(box: Box, step: int, shape: Shape) -> Box:
+    """The smallest box around it whose ends are multiples of a step, or those of the volume."""
+    ends = ((start // step * step, min(-(-stop // step) * step, n))
+            for (start, stop), n in zip(box, shape, strict=True))  # fmt: skip
+    return cast(Box, tuple(ends))
+
+
 def before(box: Box, after: VolumeSpec, spec: VolumeSpec, frame: np.ndarray) -> Box:
     """Which voxels of a volume surround those positions that a box of another one shows.
 

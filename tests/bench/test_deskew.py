@@ -84,9 +84,8 @@ def test_against_a_strided_copy(benchmark, figure, shape) -> None:
     benchmark.pedantic(pooled, rounds=1)
     # The small one stays in the cache, where copying is faster than arithmetic.
     bound = 3.0 if shape == FILE else 1.4
-    figure(
-        f"deskew of {shape} against a strided copy in place", share(pooled, copy, 15), "x", bound
-    )
+    what = f"deskew of {shape} against a strided copy, both into used memory"
+    figure(what, share(pooled, copy, 15), "x", bound)
 
 
 @pytest.mark.parametrize("shape", [FILE, MEDIUM])

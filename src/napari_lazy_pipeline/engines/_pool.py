@@ -63,7 +63,7 @@ class Pool:
             return np.empty(shape, dtype)
         buffer = self._taken(size)
         # Its base is no array: numpy lets all views of it, and theirs, hold this one then.
-        flat = np.frombuffer(memoryview(buffer), dtype)
+        flat = np.frombuffer(buffer.data, dtype)
         weakref.finalize(flat, self._give_back, buffer).atexit = False
         return flat.reshape(shape)
 

@@ -20,6 +20,7 @@ from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._mip import deskew_mip
 from napari_lazy_pipeline.engines._padding import Frame, check_plan, prepare
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
 from napari_lazy_pipeline.engines._tiling import Memory
@@ -177,6 +178,7 @@ class CpuEngine:
             return self.memory_limit
         if BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape) > budget():
             _grid.cache_clear()
+            pool().clear()
         return budget()
 
     def _solve(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,39 @@ class Shown:
             self._first_contrast(volume)
         self.picture, self.t, self.failed = volume, job.t, None
         self.identity = job.source.identity(job.t, job.channel)
+
+
+@dataclass
+class Screen:
+    """What all channels show.
+
+    Attributes
+    ----------
+    shown
+        What each channel shows.
+    source
+        What makes the pictures that should be on screen; those that are there may be older.
+    """
+
+    shown: dict[int, Shown] = field(default_factory=dict)
+    source: PipelineSource | None = None
+
+    @property
+    def visible(self) -> dict[int, Shown]:
+        """What each channel shows whose layer is visible."""
+        return {c: shown for c, shown in self.shown.items() if shown.layer.visible}
+
+    @property
+    def first(self) -> Any:
+        """The layer that all others lie upon; None if there is none."""
+        return next((shown.layer for shown in self.shown.values()), None)
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether each visible layer shows the present steps."""
+        return bool(self.shown) and all(
+            shown.source is self.source for shown in self.visible.values()
+        )
 
 
 def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:

@@ -61,6 +61,7 @@ class Layers(QObject):
         session.stack_grown.connect(self._on_grown)
         session.pipeline_changed.connect(self.update)
         session.engine_changed.connect(self.update)
+        session.until_changed.connect(self.update)
         runner.delivered.connect(self._on_delivered)
         runner.failed.connect(self._on_failed)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -71,6 +72,7 @@ class Layers(QObject):
         self.session.stack_grown.disconnect(self._on_grown)
         self.session.pipeline_changed.disconnect(self.update)
         self.session.engine_changed.disconnect(self.update)
+        self.session.until_changed.disconnect(self.update)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self._adoption.close()
         self._position.close()
@@ -127,11 +129,16 @@ class Layers(QObject):
         if self.session.stack is None:
             return
         try:
-            source = self._screen.source = self.session.source()
+            source = self.session.source()
         except StepError as error:
             self.misfit.emit(error)
             return
-        self._ready = {}
+        if source != self._screen.source or not self._screen.shown:
+            self._show(source)
+
+    def _show(self, source: PipelineSource) -> None:
+        """Show what a source makes, as soon as its pixels are there."""
+        self._screen.source, self._ready = source, {}
         if self._adoption.under_way:
             self._adoption.offer(source)
             return
@@ -175,7 +182,7 @@ class Layers(QObject):
                 # What is on screen has come, gone, or could not be had.
                 self._want(channel)
         if move is not None and not self.up_to_date:
-            self.update()
+            self._show(self._screen.source)
 
     def _extend(self, t: int) -> None:
         """Give all layers the time points that are there now, and stay at one of them."""

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QTimer
 
+from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layer_maker import LayerMaker
 from napari_lazy_pipeline._gui.lazy_array import LazyArray
-from napari_lazy_pipeline._gui.runner import Job
 from napari_lazy_pipeline._gui.serving import Server
+from napari_lazy_pipeline._gui.shown import Picture
 from napari_lazy_pipeline.pipeline import PipelineSource
 
-Adopt = Callable[[Any, Job, np.ndarray], None]
+Adopt = Callable[[Any, Picture], None]
 
 
 class Adoption:
@@ -34,7 +34,7 @@ class Adoption:
     def __init__(self, viewer: Any, maker: LayerMaker, server: Server, adopt: Adopt) -> None:
         self._viewer, self._maker, self._server, self._adopt = viewer, maker, server, adopt
         self._offered: list[Any] = []
-        self._awaited: dict[int, tuple[Job, np.ndarray, LazyArray]] = {}
+        self._awaited: dict[int, tuple[Picture, LazyArray]] = {}
         self.under_way = False
         viewer.layers.events.inserted.connect(self._on_inserted)
 
@@ -58,16 +58,14 @@ class Adoption:
     def offer(self, source: PipelineSource) -> None:
         """Compute the first pictures now, and offer them as layers."""
         for channel in range(source.sizes[1]):
-            job = Job(channel, 0, source)
-            volume = source(0, channel)
-            array = self._server.array(channel, source, volume)
-            self._awaited[id(array)] = (job, volume, array)
-            self._offered.append((array, self._maker.options(job, volume), "image"))
+            picture = Picture.of(Job(channel, 0, source), source(0, channel))
+            array = self._server.array(channel, source, picture)
+            self._awaited[id(array)] = picture, array
+            self._offered.append((array, self._maker.options(picture), "image"))
 
     def _on_inserted(self, event: Any) -> None:
         """Adopt a layer that we offered, once napari is done with adding it."""
         awaited = self._awaited.pop(id(event.value.data), None)
         if awaited is not None:
-            job, volume, _ = awaited
-            layer = event.value
-            QTimer.singleShot(0, lambda: self._adopt(layer, job, volume))
+            (picture, _), layer = awaited, event.value
+            QTimer.singleShot(0, lambda: self._adopt(layer, picture))

@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from napari_lazy_pipeline._gui.runner import Job
-from napari_lazy_pipeline._gui.shown import contrast_limits
+from napari_lazy_pipeline._gui.shown import Picture, contrast_limits
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.session import Session
 
@@ -27,12 +24,23 @@ class LayerMaker:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def options(self, job: Job, volume: np.ndarray) -> dict[str, Any]:
+    def source(self) -> PipelineSource:
+        """What makes the volumes that should be shown.
+
+        Raises
+        ------
+        StepError
+            If a step does not fit the volumes.
+        """
+        return self.session.source()
+
+    def options(self, picture: Picture) -> dict[str, Any]:
         """What a new layer is made with; later, all of it is the person's."""
+        job = picture.job
         several = job.source.sizes[1] > 1
         return {
             "name": self.name(job.channel, job.source),
-            "contrast_limits": contrast_limits(volume),
+            "contrast_limits": contrast_limits(picture.pixels),
             "colormap": COLORMAPS[job.channel % len(COLORMAPS)] if several else "gray",
             "blending": "additive" if several else "translucent_no_depth",
             "multiscale": False,

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.shown import Screen
+from napari_lazy_pipeline.stack import VolumeSpec
 
 Z, T = -3, -4  # axes counted from the end: another layer may have more
 
@@ -51,6 +52,23 @@ class Position(QObject):
             return 0
         index = round((self.viewer.dims.point[T] - layer.translate[0]) / layer.scale[0])
         return int(np.clip(index, 0, layer.data.shape[0] - 1))
+
+    def plane_of(self, spec: VolumeSpec) -> int | None:
+        """The plane of a volume that is, or will be, on screen; None if more than one is."""
+        if not self._flat:
+            return None
+        first, last = _planes(spec.translate[0], spec.voxel_size[0], spec.shape[0])
+        plane = first + spec.shape[0] // 2 if self._plane is None else self._plane
+        return round(float(np.clip(plane, first, last)) - first)
+
+    @property
+    def _flat(self) -> bool:
+        """Whether a single plane z is shown, as a slice along the default axes is."""
+        dims = self.viewer.dims
+        if dims.ndisplay != 2 or dims.ndim < 4:
+            return bool(dims.ndisplay == 2)
+        axis = dims.ndim + Z
+        return axis not in dims.displayed and not dims.thickness[axis]
 
     def go_to(self, t: int) -> None:
         """Show another time point, and do not take it for a move of the person."""
@@ -110,8 +128,7 @@ class Position(QObject):
         dims, layer = self.viewer.dims, self._screen.first
         height = point[Z]
         if self._plane is not None:
-            first = layer.translate[Z] / layer.scale[Z]
-            last = first + layer.data.shape[Z] - 1
+            first, last = _planes(layer.translate[Z], layer.scale[Z], layer.data.shape[Z])
             height = float(np.clip(self._plane, first, last)) * float(layer.scale[Z])
         dims.set_point((dims.ndim + T, dims.ndim + Z), (point[T], height))
 
@@ -124,3 +141,9 @@ class Position(QObject):
             self._plane = self.viewer.dims.point[Z] / self._screen.first.scale[Z]
             if before != self._moment and not self._going:
                 self.person_moved.emit(self._moment)
+
+
+def _planes(start: float, distance: float, count: int) -> tuple[float, float]:
+    """Numbers of the first and last plane, counted in planes of the uncropped volume."""
+    first = float(start / distance)
+    return first, first + count - 1

@@ -21,10 +21,11 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.data_panel import DataPanel
+from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
-from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.view_panel import ViewPanel

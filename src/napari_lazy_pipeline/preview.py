@@ -60,7 +60,7 @@ class Preview:
 
         Where the preview shows nothing, it is 0.
         """
-        volume = self.read(t, c, watcher)
+        volume: np.ndarray = self.read(t, c, watcher)
         for axis in (2, 1, 0):  # the last first: the rows then are copied as they are
             volume = _resampled(volume, axis, self.spec, self.grid)
         return volume.astype(self.grid.dtype, copy=False)
@@ -286,6 +286,6 @@ def _resampled(volume: np.ndarray, axis: int, spec: VolumeSpec, grid: VolumeSpec
     n = volume.shape[axis]
     if n == index.size and (index == np.arange(n)).all():
         return volume
-    out = volume.take(index.clip(0, n - 1), axis=axis)
+    out: np.ndarray = volume.take(index.clip(0, n - 1), axis=axis)
     out[(slice(None),) * axis + ((index < -1) | (index > n),)] = 0
     return out

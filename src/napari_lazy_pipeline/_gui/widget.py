@@ -123,7 +123,8 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Whether what is on screen is what the steps make, and nothing is under way."""
-        return not self.runner.busy and not self._opener.busy and self.layers.up_to_date
+        busy = self.runner.busy or self.layers.busy or self._opener.busy
+        return not busy and self.layers.settled
 
     # ---- building -------------------------------------------------------------------------
 
@@ -259,6 +260,9 @@ class LazyPipelineWidget(QWidget):
 
     def _on_shown(self, job: Job) -> None:
         """Pixels are on screen: what did not run came from the cache."""
+        if job.preview:
+            self.status.setText(f"{self._where(job.channel, job.t)}: preview")
+            return
         first = self._last_shown is None or not job.same_picture(self._last_shown)
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)

@@ -11,6 +11,7 @@ import pytest
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline.pipeline import Pipeline
+from stacks import write_raw
 
 Settle = Callable[[Any], None]
 
@@ -120,3 +121,110 @@ def test_all_controls_have_a_name_and_a_tooltip(three: Any) -> None:
     for control in controls:
         assert control.toolTip(), control
         assert control.accessibleName() or control.text(), control
+
+
+def state(viewer: Any) -> tuple[Any, ...]:
+    """What comparing must leave as it was."""
+    grid, camera, dims = viewer.canvas.grid, viewer.scene.camera, viewer.dims
+    return (
+        (grid.enabled, tuple(grid.shape), grid.stride, grid.spacing),
+        (camera.zoom, tuple(camera.center), tuple(camera.angles)),
+        [id(layer) for layer in viewer.layers],
+        {id(layer) for layer in viewer.layers.selection},
+        id(viewer.layers.selection.active),
+        tuple(dims.current_step),
+        [tuple(layer.contrast_limits) for layer in viewer.layers if hasattr(layer, "gamma")],
+    )
+
+
+def test_raw_beside_processed_and_back(
+    three: Any, settle: Settle, calls: Counter[str], qtbot: Any
+) -> None:
+    viewer, session = three.viewer, three.session
+    like = viewer.layers[0]
+    viewer.add_points([[0, 1, 1, 1]], name="of somebody else", units=like.units, scale=like.scale)
+    viewer.layers.move(2, 1)
+    viewer.layers.selection = {viewer.layers[0]}
+    viewer.dims.set_current_step(1, 3)
+    viewer.scene.camera.zoom = 3.0
+    settle(three)
+    point = viewer.dims.point
+    before, reads = state(viewer), session.stack.source.reads
+    calls.clear()
+    three.view.compare.click()
+    settle(three)
+    raw = three.comparison.layers
+    assert session.stack.source.reads == reads and not calls, "all of it was read already"
+    assert len(raw) == 2 and viewer.canvas.grid.enabled
+    positions = [viewer.canvas.grid.position(viewer.layers.index(layer), viewer.layers)
+                 for layer in (*raw, *three.layers.layers)]  # fmt: skip
+    assert positions == [(0, 0), (0, 0), (0, 1), (0, 1)]
+    assert all("[raw, skewed]" in layer.name for layer in raw)
+    assert [layer.colormap.name for layer in raw] == ["green", "magenta"]
+    for z, t in ((4, 0), (7, 0), (7, 2)):
+        viewer.dims.set_current_step(0, t)
+        viewer.dims.set_point(1, (z) * three.layers.layers[0].scale[1])
+        settle(three)
+        reads = session.stack.source.reads
+        for channel, layer in enumerate(raw):
+            np.testing.assert_array_equal(
+                on_screen(layer), session.stack.source.read(t, channel)[z]
+            )
+            np.testing.assert_array_equal(
+                on_screen(three.layers.layers[channel]), expected(three, channel, t, z - 2)
+            )
+    viewer.dims.set_current_step(0, 0)
+    viewer.dims.point = point
+    raw[0].contrast_limits = (0, 50)
+    settle(three)
+    three.view.compare.click()
+    settle(three)
+    assert state(viewer) == before
+    assert not three.comparison.layers
+
+
+def test_edits_while_comparing(three: Any, settle: Settle) -> None:
+    three.view.compare.click()
+    settle(three)
+    (raw, _), (layer, _) = three.comparison.layers, three.layers.layers
+    before = on_screen(raw).copy()
+    edit(three, "deskew", angle=45.0)
+    settle(three)
+    assert raw.scale[1] == pytest.approx(layer.scale[1]), "the planes stay side by side"
+    assert tuple(raw.scale[2:]) == three.session.stack.voxel_size[1:]
+    np.testing.assert_array_equal(on_screen(raw), before)
+    z = three.viewer.dims.current_step[1]
+    first = round(layer.translate[1] / layer.scale[1])
+    np.testing.assert_array_equal(on_screen(layer), expected(three, 0, 0, z - first))
+    three.viewer.dims.ndisplay = 3
+    settle(three)
+    np.testing.assert_array_equal(on_screen(raw), three.session.stack.source.read(0, 0))
+    edit(three, "rotate")
+    settle(three)
+    assert tuple(raw.scale[1:]) == three.session.stack.voxel_size
+    three.view.compare.click()
+    settle(three)
+    assert len(three.viewer.layers) == 2 and not three.viewer.canvas.grid.enabled
+
+
+def test_hidden_channels_are_not_compared(three: Any, settle: Settle) -> None:
+    three.layers.layers[0].visible = False
+    reads = three.session.stack.source.reads
+    three.view.compare.click()
+    settle(three)
+    assert [layer.colormap.name for layer in three.comparison.layers] == ["magenta"]
+    assert three.session.stack.source.reads == reads
+
+
+def test_another_folder_ends_the_comparison(three: Any, settle: Settle, tmp_path: Any) -> None:
+    three.view.compare.click()
+    settle(three)
+    three.open_folder(write_raw(tmp_path / "other", times=2, channels=1))
+    settle(three)
+    assert len(three.viewer.layers) == 1 and not three.view.compare.isChecked()
+    assert not three.viewer.canvas.grid.enabled
+
+
+def test_nothing_to_compare(dock: Any) -> None:
+    dock.view.compare.click()
+    assert not dock.view.compare.isChecked() and not dock.viewer.layers

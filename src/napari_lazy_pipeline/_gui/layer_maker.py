@@ -34,6 +34,10 @@ class LayerMaker:
         """
         return self.session.source()
 
+    def channels(self, source: PipelineSource) -> list[int]:
+        """Which channels get a layer."""
+        return list(range(source.sizes[1]))
+
     def options(self, picture: Picture) -> dict[str, Any]:
         """What a new layer is made with; later, all of it is the person's."""
         job = picture.job

@@ -71,7 +71,7 @@ class Layers(QObject):
         self._screen = Screen()
         self._ready: dict[int, Picture] = {}
         self._maker = maker or LayerMaker(session)
-        self._leads = position is None
+        self._leads, self._closed = position is None, False
         self.position = position or Position(viewer, self._screen)
         self._asker = Asker(session, runner)
         self._server = Server(self._screen, self.position, runner, self._asker)
@@ -92,7 +92,7 @@ class Layers(QObject):
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay, as plain lazy arrays."""
-        session = self.session
+        self._closed, session = True, self.session
         session.stack_changed.disconnect(self._on_stack)
         session.stack_grown.disconnect(self._on_grown)
         for signal in (session.pipeline_changed, session.engine_changed, session.until_changed):
@@ -107,6 +107,27 @@ class Layers(QObject):
     def layers(self) -> list[Any]:
         """The napari layers, one a channel."""
         return [self._screen.shown[channel].layer for channel in sorted(self._screen.shown)]
+
+    @property
+    def visible_channels(self) -> list[int]:
+        """The channels whose layers are visible."""
+        return sorted(self._screen.visible)
+
+    def layer(self, channel: int) -> Any:
+        """The layer of a channel; None if it has none."""
+        shown = self._screen.shown.get(channel)
+        return shown.layer if shown is not None else None
+
+    @property
+    def source_on_screen(self) -> PipelineSource | None:
+        """What makes the volumes that are on screen; perhaps not of the present steps."""
+        return next((shown.source for shown in self._screen.shown.values()), None)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the layers show the files that are open, perhaps with another voxel size."""
+        source, stack = self.source_on_screen, self.session.stack
+        return bool(source and stack and source.raw.token == stack.source.token)
 
     @property
     def up_to_date(self) -> bool:
@@ -155,11 +176,25 @@ class Layers(QObject):
         for shown in self._screen.shown.values():
             shown.layer.contrast_limits = contrast_limits(shown.picture.pixels)
 
+    def place_again(self) -> None:
+        """Put the layers where they belong now, with the same pixels."""
+        source, first = self._screen.source, self._screen.first
+        if source is not None and first is not None:
+            place = self._maker.place(source)
+            if any(tuple(getattr(first, name)) != value for name, value in place.items()):
+                self._swapper.swap_all(source)
+
+    def remove(self) -> None:
+        """Take the layers out of the viewer."""
+        self._swapper.remove_all()
+        if self._leads:
+            self.position.forget()
+
     # ---- what the session says ------------------------------------------------------------
 
     def update(self, *_: object) -> None:
         """Show the present steps, as soon as their pixels are there."""
-        if self.session.stack is None:
+        if self.session.stack is None or self._closed:
             return
         try:
             source = self._maker.source()
@@ -176,7 +211,7 @@ class Layers(QObject):
             self._adoption.offer(source)
             return
         visible = self._screen.visible
-        for channel in list(visible if self._screen.shown else range(source.sizes[1])):
+        for channel in list(visible if self._screen.shown else self._maker.channels(source)):
             self._want(channel)
         if self._screen.shown and not visible:
             self._swapper.swap_all(source)
@@ -185,20 +220,17 @@ class Layers(QObject):
         """Show the first time point of a new stack."""
         self._asker.forget()
         if stack is not None:
-            shown = next(iter(self._screen.shown.values()), None)
-            if shown is None or not self._fits(shown):
-                self._swapper.remove_all()
-                self.position.forget()
+            if not self.fits:
+                self.remove()
             elif self._leads:
-                assert self.session.stack is not None
-                old, new = shown.source.raw.spec.voxel_size, self.session.stack.voxel_size
-                self.position.zoom_along(old, new)
+                self._zoom_along()
             self.update()
 
-    def _fits(self, shown: Shown) -> bool:
-        """Whether a layer shows the same files, perhaps with another voxel size."""
-        assert self.session.stack is not None
-        return bool(shown.source.raw.token == self.session.stack.source.token)
+    def _zoom_along(self) -> None:
+        """What is on screen stays as large as it is, though the person stated its size anew."""
+        source, stack = self.source_on_screen, self.session.stack
+        if source is not None and stack is not None:
+            self.position.zoom_along(source.raw.spec.voxel_size, stack.voxel_size)
 
     def _on_grown(self, move: Callable[[int], int] | None) -> None:
         """Show the time points that are there now; what is on screen stays as it is."""

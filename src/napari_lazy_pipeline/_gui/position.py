@@ -45,6 +45,11 @@ class Position(QObject):
         self.viewer.dims.events.current_step.disconnect(self._on_step)
 
     @property
+    def leader(self) -> Any:
+        """The layer by which places are counted; None if there is none."""
+        return self._screen.first
+
+    @property
     def time_point(self) -> int:
         """The time point that is on screen."""
         layer = self._screen.first

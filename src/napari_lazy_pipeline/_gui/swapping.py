@@ -36,18 +36,18 @@ class Swapper:
     def add(self, picture: Picture) -> None:
         """Make the layer of a channel, with its first picture on screen and no other computed."""
         job = picture.job
-        with self._position.still(restore=bool(self._screen.shown)):
+        with self._position.still(restore=self._position.leader is not None):
             array = self._server.array(job.channel, job.source, picture)
             layer = self._viewer.add_image(array, **self._maker.options(picture))
             self._adopt(layer, picture)
 
     def adopt(self, layer: Any, picture: Picture) -> None:
         """Keep a layer in step with the session from now on."""
-        with self._position.still(restore=bool(self._screen.shown)):
+        with self._position.still(restore=self._position.leader is not None):
             self._adopt(layer, picture)
 
     def _adopt(self, layer: Any, picture: Picture) -> None:
-        first, job = not self._screen.shown, picture.job
+        first, job = self._position.leader is None, picture.job
         self._server.note(job.channel, job.t)
         self._screen.shown[job.channel] = Shown(layer, job.source, picture, auto_name=layer.name)
         layer.data = self._server.array(job.channel, job.source)

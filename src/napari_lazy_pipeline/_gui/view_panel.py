@@ -77,6 +77,12 @@ class ViewPanel(QWidget):
         self.session.quality_changed.disconnect(self._show_quality)
         self.session.engine_changed.disconnect(self._show_engine)
 
+    def show_comparing(self, on: bool) -> None:
+        """Show whether raw data are beside the processed ones; raises no signal."""
+        self.compare.blockSignals(True)
+        self.compare.setChecked(on)
+        self.compare.blockSignals(False)
+
     def show_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey the engines that cannot be used here, and say why."""
         self.engines_missing = reasons

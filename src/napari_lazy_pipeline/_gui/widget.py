@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layers import Layers
@@ -67,6 +68,7 @@ class LazyPipelineWidget(QWidget):
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
         self.live = Live(self.session, self.layers, self.data, watch_interval)
+        self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.steps = StepsPanel(self.session)
         self.view = ViewPanel(self.session)
         self._opener = Opener()
@@ -124,7 +126,7 @@ class LazyPipelineWidget(QWidget):
     def idle(self) -> bool:
         """Whether what is on screen is what the steps make, and nothing is under way."""
         busy = self.runner.busy or self.layers.busy or self._opener.busy
-        return not busy and self.layers.settled
+        return not busy and self.layers.settled and self.comparison.idle
 
     # ---- building -------------------------------------------------------------------------
 
@@ -182,6 +184,8 @@ class LazyPipelineWidget(QWidget):
         self._opener.problem.connect(self._show_problems)
         self._opener.engines.connect(self.view.show_engines)
         self.session.pipeline_changed.connect(self._on_edit)
+        self.view.compare_toggled.connect(self.comparison.switch)
+        self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
         self.open_recipe.clicked.connect(self._on_open_recipe)
         self.keep_recipe.clicked.connect(self._on_save_recipe)
@@ -336,6 +340,7 @@ class LazyPipelineWidget(QWidget):
             self._closed = True
             self.open_docks.discard(self)
             self.live.close()
+            self.comparison.close()
             self.layers.close()
             self.steps.close_session()
             self.view.close_session()

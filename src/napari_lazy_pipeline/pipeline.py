@@ -244,6 +244,15 @@ class PipelineSource:
         """The volume if it is at hand; never reads or computes."""
         return self.cache.get(self.identity(t, c)) if self.cache else None
 
+    def to_do(self, t: int, c: int) -> tuple[Step, ...]:
+        """The steps that have to run for a volume, as far as the cache does not help."""
+        at_hand = (
+            count
+            for count in range(len(self.stages), 0, -1)
+            if self.cache is not None and self._key(t, c, count) in self.cache
+        )
+        return tuple(step for _, step, _ in self.stages[next(at_hand, 0) :])
+
     def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
         """Make one volume (z, y, x).
 

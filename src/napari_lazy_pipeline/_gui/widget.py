@@ -27,6 +27,7 @@ from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
+from napari_lazy_pipeline._gui.region import RegionPanel
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.step_actions import StepActions
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
@@ -72,6 +73,7 @@ class LazyPipelineWidget(QWidget):
         self.live = Live(self.session, self.layers, self.data, watch_interval)
         self.step_actions = StepActions()
         self.steps = StepsPanel(self.session, self.step_actions)
+        self.region = RegionPanel(napari_viewer, self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
@@ -139,13 +141,13 @@ class LazyPipelineWidget(QWidget):
         layout = QVBoxLayout(content)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        for title, panel in (
+        for title, *panels in (
             ("Data", self.data),
-            ("Steps", self.steps),
+            ("Steps", self.region, self.steps),
             ("View", self._view_panel()),
             ("Save", self._save_panel()),
         ):
-            layout.addWidget(_section(title, panel))
+            layout.addWidget(_section(title, *panels))
         layout.addStretch(1)
         area = _Column(content)
         outer = QVBoxLayout(self)
@@ -380,6 +382,7 @@ class LazyPipelineWidget(QWidget):
             self.open_docks.discard(self)
             self.live.close()
             self.layers.close()
+            self.region.close_session()
             self.steps.close_session()
             notices.unlisten(self._tell_problem)
             self.runner.stop()
@@ -409,10 +412,11 @@ class _Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-def _section(title: str, panel: QWidget) -> QCollapsible:
+def _section(title: str, *panels: QWidget) -> QCollapsible:
     section = QCollapsible(title)
     section.setDuration(0)
-    section.addWidget(panel)
+    for panel in panels:
+        section.addWidget(panel)
     section.expand(animate=False)
     return section
 

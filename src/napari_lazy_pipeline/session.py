@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Literal, get_args
 
 from psygnal import Signal
 
@@ -19,6 +21,8 @@ from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
 
 _HISTORY = 200  # edits that can be undone
+
+Quality = Literal["auto", "full"]
 
 
 def default_pipeline(angle: float | None = None) -> Pipeline:
@@ -45,6 +49,10 @@ class Session:
         Name of the engine.
     cache
         Results of all stages.
+    until
+        Number of steps whose result is shown: None for all, 0 for the raw data.
+    quality
+        "auto": while something moves, a quick look may stand in for the result; "full": never.
 
     Signals
     -------
@@ -55,12 +63,16 @@ class Session:
         point; None if the numbers are the same.
     pipeline_changed(Pipeline), engine_changed(str)
         The steps, or the name of the engine, are others.
+    until_changed(int or None), quality_changed(str)
+        Another part of the steps is shown, or in another way.
     """
 
     stack_changed = Signal(object)
     stack_grown = Signal(object)
     pipeline_changed = Signal(object)
     engine_changed = Signal(str)
+    until_changed = Signal(object)
+    quality_changed = Signal(str)
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
@@ -68,6 +80,8 @@ class Session:
         self.pipeline = default_pipeline()
         self.engine = "cpu"
         self.cache = cache or StageCache()
+        self.until: int | None = None
+        self.quality: Quality = "auto"
         self._raw: RememberedSource | None = None
         self._past: list[Pipeline] = []
         self._future: list[Pipeline] = []
@@ -158,6 +172,22 @@ class Session:
             self.engine = name
             self.engine_changed.emit(name)
 
+    def show_until(self, count: int | None) -> None:
+        """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""
+        if count is not None:
+            count = min(max(count, 0), len(self.pipeline.steps))
+        if count != self.until:
+            self.until = count
+            self.until_changed.emit(count)
+
+    def set_quality(self, name: Quality) -> None:
+        """Choose whether a quick look may stand in while something moves: "auto" or "full"."""
+        if name not in get_args(Quality):
+            raise ValueError(f"quality is one of {get_args(Quality)}, not {name!r}")
+        if name != self.quality:
+            self.quality = name
+            self.quality_changed.emit(name)
+
     @property
     def raw(self) -> RememberedSource:
         """Makes the raw volumes.
@@ -172,7 +202,9 @@ class Session:
         return self._raw
 
     def source(self) -> PipelineSource:
-        """Make the processed volumes, through the cache; failures leave blanks.
+        """Make what is shown: volumes after `until` steps, through the cache.
+
+        Failures leave blanks.
 
         Raises
         ------
@@ -180,7 +212,12 @@ class Session:
             If a step does not fit the volumes.
         """
         return PipelineSource(
-            self.raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+            self.raw,
+            self.pipeline,
+            self.engine,
+            until=self.until,
+            cache=self.cache,
+            blank_failures=True,
         )
 
     def recipe(self) -> Recipe:
@@ -197,8 +234,24 @@ class Session:
         self.set_pipeline(recipe.pipeline)
 
     def _show_pipeline(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
+        until = _followed(self.until, self.pipeline.steps, pipeline.steps)
+        moved, self.until, self.pipeline = until != self.until, until, pipeline
         self.pipeline_changed.emit(pipeline)
+        if moved:
+            self.until_changed.emit(until)
+
+
+def _followed(until: int | None, old: Sequence[Step], new: Sequence[Step]) -> int | None:
+    """Number of steps to show once the list is another: the step shown last stays the last.
+
+    If that step is gone, the nearest before it that is left; if none is, all are shown.
+    """
+    changed = [a is not b for a, b in zip_longest(old, new)]
+    if not until or (len(old) == len(new) and sum(changed) <= 1):
+        return until
+    places = {id(step): place for place, step in enumerate(new, start=1)}
+    left = (places[id(step)] for step in reversed(old[:until]) if id(step) in places)
+    return next(left, None)
 
 
 def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:

@@ -74,12 +74,14 @@ class RegionPanel(QWidget):
         self.drawing.turned.connect(self._on_turned)
         session.stack_changed.connect(self._follow)
         session.pipeline_changed.connect(self._follow)
+        session.until_changed.connect(self._follow)
 
     def close_session(self) -> None:
         """Put the rectangle away, and let go of the session."""
         self.stop()
         self.session.stack_changed.disconnect(self._follow)
         self.session.pipeline_changed.disconnect(self._follow)
+        self.session.until_changed.disconnect(self._follow)
 
     def start(self) -> None:
         """Let the person draw; a crop that is on already can be adjusted."""
@@ -114,7 +116,7 @@ class RegionPanel(QWidget):
     @property
     def _shown(self) -> int | None:
         """Number of steps that are shown; None for all."""
-        return None
+        return self.session.until
 
     @property
     def _raw(self) -> VolumeSpec:
@@ -161,6 +163,8 @@ class RegionPanel(QWidget):
         self._place = CropPlace(self._place.index, there=True)
         self._step = pipeline.steps[self._place.index]  # type: ignore[assignment]
         self.session.set_pipeline(pipeline)
+        if self._shown is not None and self._shown <= self._place.index:
+            self.session.show_until(self._place.index + 1)
         # Equal steps raise no signal, but the rectangle has to lie on whole voxels again.
         self._follow()
 

@@ -26,7 +26,9 @@ from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
+from napari_lazy_pipeline._gui.region import RegionPanel
 from napari_lazy_pipeline._gui.runner import Runner
+from napari_lazy_pipeline._gui.step_actions import StepActions
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.view_panel import ViewPanel
@@ -69,7 +71,9 @@ class LazyPipelineWidget(QWidget):
         self.data = DataPanel()
         self.live = Live(self.session, self.layers, self.data, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
-        self.steps = StepsPanel(self.session)
+        self.step_actions = StepActions()
+        self.steps = StepsPanel(self.session, self.step_actions)
+        self.region = RegionPanel(napari_viewer, self.session)
         self.view = ViewPanel(self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
@@ -138,13 +142,13 @@ class LazyPipelineWidget(QWidget):
         layout = QVBoxLayout(content)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        for title, panel in (
+        for title, *panels in (
             ("Data", self.data),
-            ("Steps", self.steps),
+            ("Steps", self.region, self.steps),
             ("View", self.view),
             ("Save", self._save_panel()),
         ):
-            layout.addWidget(_section(title, panel))
+            layout.addWidget(_section(title, *panels))
         layout.addStretch(1)
         area = _Column(content)
         outer = QVBoxLayout(self)
@@ -342,6 +346,7 @@ class LazyPipelineWidget(QWidget):
             self.live.close()
             self.comparison.close()
             self.layers.close()
+            self.region.close_session()
             self.steps.close_session()
             self.view.close_session()
             notices.unlisten(self._tell_problem)
@@ -372,10 +377,11 @@ class _Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-def _section(title: str, panel: QWidget) -> QCollapsible:
+def _section(title: str, *panels: QWidget) -> QCollapsible:
     section = QCollapsible(title)
     section.setDuration(0)
-    section.addWidget(panel)
+    for panel in panels:
+        section.addWidget(panel)
     section.expand(animate=False)
     return section
 

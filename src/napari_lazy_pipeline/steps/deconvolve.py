@@ -11,13 +11,17 @@ from pydantic import Field
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
 from napari_lazy_pipeline.errors import PsfError
+from napari_lazy_pipeline.geometry import Triple
 from napari_lazy_pipeline.otf import read_psf_or_otf
+from napari_lazy_pipeline.psf import is_otf, load_psf
+from napari_lazy_pipeline.psf_spacing import psf_spacing
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
 # Values of that size are damage, as the engines have it.
 LARGEST = 1e18
-Micrometre = Annotated[float, Field(gt=0, le=100)]
+# 0 stands for what is not stated.
+Micrometre = Annotated[float, Field(ge=0, le=100)]
 
 
 class Deconvolve(Step):
@@ -57,11 +61,12 @@ class Deconvolve(Step):
         tuple[Micrometre, Micrometre, Micrometre],
         Field(
             title="PSF voxel size",
-            description="Spacing of the PSF file along z, y and x.",
-            json_schema_extra={"step": 0.01},
+            description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
+            "A file that does not say it cannot be used until you do.",
+            json_schema_extra={"step": 0.01, "zero": "?"},
         ),
         Unit("µm"),
-    ] = (0.1, 0.1, 0.1)
+    ] = (0.0, 0.0, 0.0)
     method: Annotated[
         Method,
         Field(
@@ -144,7 +149,7 @@ class Deconvolve(Step):
         z, y, x = spec.voxel_size
         scan = spec.scan
         return DeconvolutionPlan(
-            otf=read_psf_or_otf(self.psf, self.psf_voxel_size),
+            otf=read_psf_or_otf(self.psf, self._psf_spacing()),
             voxel_size=(scan.normal_step(z) if scan else z, y, x),
             method=self.method,
             iterations=self.iterations,
@@ -153,6 +158,16 @@ class Deconvolve(Step):
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
             skew_axis=scan.skew_axis if scan else "x",
         )
+
+    def _psf_spacing(self) -> Triple:
+        """Spacing of the PSF (z, y, x) [um]."""
+        try:
+            return psf_spacing(self.psf, self.psf_voxel_size)
+        except PsfError:
+            # Of two faults, tell that of the file first: it may be no PSF at all.
+            if not is_otf(self.psf):
+                load_psf(self.psf)
+            raise
 
 
 def _light(volume: np.ndarray, background: float) -> float:

@@ -123,6 +123,10 @@ class Step(BaseModel):
         """A quicker step that gives about the same: for previews."""
         return self
 
+    def after_edit(self, name: str) -> Step:
+        """The step once a person has changed this field: what was said of its old value goes."""
+        return self
+
     def files(self) -> dict[str, str]:
         """Fields that name a file, and the paths they hold."""
         return {

@@ -48,8 +48,8 @@ class Target:
     @classmethod
     def of(cls, stack: Stack, folder: Path, dtype: str | None) -> Target:
         """Look at the folder; nothing is written yet."""
-        raw = _raw_folder(stack.source)
-        _refuse_raw(folder, raw)
+        raw = raw_folder(stack.source)
+        refuse_raw(folder, raw)
         dtype = dtype or stack.spec.dtype
         if dtype not in DTYPES:
             raise ExportError(
@@ -132,7 +132,7 @@ def _refuse_if_full(folder: Path, count: int, nbytes: int) -> None:
         )
 
 
-def _raw_folder(source: Any) -> Path | None:
+def raw_folder(source: Any) -> Path | None:
     """The folder that the raw files are in, however deep the source is wrapped."""
     while source is not None:
         if getattr(source, "folder", None) is not None:
@@ -141,7 +141,7 @@ def _raw_folder(source: Any) -> Path | None:
     return None
 
 
-def _refuse_raw(folder: Path, raw: Path | None) -> None:
+def refuse_raw(folder: Path, raw: Path | None) -> None:
     """Raw data are never written to: neither their folder nor one inside it."""
     if raw is None:
         return
@@ -161,4 +161,4 @@ def _provenance(source: VolumeSource) -> dict[str, Any]:
     if not isinstance(source, PipelineSource):
         return {}
     steps = source.pipeline.model_dump(mode="json")["steps"]
-    return {"raw": str(_raw_folder(source)), "engine": source.engine, "steps": steps}
+    return {"raw": str(raw_folder(source)), "engine": source.engine, "steps": steps}

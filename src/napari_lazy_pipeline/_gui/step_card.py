@@ -27,11 +27,14 @@ class StepCard(QFrame):
     -------
     changed(Step)
         The person edited or switched the step.
+    shown(Step)
+        The card shows another step, whoever made it.
     removed(), moved(int)
         The person took the step away, or moved it up (-1) or down (+1).
     """
 
     changed = Signal(object)
+    shown = Signal(object)
     removed = Signal()
     moved = Signal(int)
 
@@ -41,7 +44,11 @@ class StepCard(QFrame):
         self._step = step
         self.form = StepForm(step)
         self.form.changed.connect(self._on_form)
-        self.form.setVisible(False)
+        self.body = QWidget()
+        self.body.setVisible(False)
+        self._below = QVBoxLayout(self.body)
+        self._below.setContentsMargins(0, 0, 0, 0)
+        self._below.addWidget(self.form)
         self.switch = QCheckBox(step.title)
         self.switch.setToolTip(step.summary)
         self.switch.setAccessibleName(f"{step.title} on or off")
@@ -81,7 +88,7 @@ class StepCard(QFrame):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addLayout(head)
-        for widget in (self.bar, self.form, self.error, self.result):
+        for widget in (self.bar, self.body, self.error, self.result):
             layout.addWidget(widget)
 
     @property
@@ -98,6 +105,21 @@ class StepCard(QFrame):
         self.switch.setChecked(step.enabled)
         self.switch.blockSignals(False)
         self.form.set_value(step)
+        self.shown.emit(step)
+
+    def edit(self, **changes: object) -> None:
+        """Change fields together, as one edit of the person."""
+        self._step = self._step.replace(**changes)
+        self.form.set_value(self._step)
+        self._tell()
+
+    def add_extra(self, widget: QWidget) -> None:
+        """Offer something below the form, folded away with it."""
+        self._below.addWidget(widget)
+
+    def _tell(self) -> None:
+        self.shown.emit(self._step)
+        self.changed.emit(self._step)
 
     def set_error(self, sentence: str) -> None:
         """Turn the card red and say why; empty: all is well again."""
@@ -124,7 +146,7 @@ class StepCard(QFrame):
 
     def _on_form(self, step: Step) -> None:
         self._step = step.replace(enabled=self._step.enabled)
-        self.changed.emit(self._step)
+        self._tell()
 
     def _on_switch(self, on: bool) -> None:
         self._step = self._step.replace(enabled=on)
@@ -132,7 +154,7 @@ class StepCard(QFrame):
         self.changed.emit(self._step)
 
     def _on_unfold(self, unfolded: bool) -> None:
-        self.form.setVisible(unfolded)
+        self.body.setVisible(unfolded)
         self.unfold.setText("▾" if unfolded else "▸")
 
 

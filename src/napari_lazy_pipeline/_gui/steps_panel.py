@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -13,11 +15,25 @@ from napari_lazy_pipeline.step import Step, step_types
 
 
 class StepsPanel(QWidget):
-    """Edits the steps of a session."""
+    """Edits the steps of a session.
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    session
+        Whose steps.
+    extras
+        Makes what a card of a kind offers below its form.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        extras: Mapping[str, Callable[[StepCard], QWidget]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.session = session
+        self._extras = extras or {}
         self.cards: list[StepCard] = []
         self._build()
         self.show_pipeline(session.pipeline)
@@ -91,6 +107,8 @@ class StepsPanel(QWidget):
             card.deleteLater()
         self.cards = [StepCard(step) for step in pipeline.steps]
         for card in self.cards:
+            if card.step.kind in self._extras:
+                card.add_extra(self._extras[card.step.kind](card))
             self._list.addWidget(card)
             card.changed.connect(lambda step, card=card: self._on_changed(card, step))
             card.removed.connect(lambda card=card: self._on_removed(card))

@@ -27,7 +27,9 @@ from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
+from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.step_card import StepCard
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.engines import engine_names, notices
@@ -41,6 +43,7 @@ from napari_lazy_pipeline.errors import (
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
+from napari_lazy_pipeline.target import raw_folder
 
 _RECIPES = "Recipe (*.yaml *.yml *.json)"
 
@@ -69,7 +72,7 @@ class LazyPipelineWidget(QWidget):
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
         self.live = Live(self.session, self.layers, self.data, watch_interval)
-        self.steps = StepsPanel(self.session)
+        self.steps = StepsPanel(self.session, {"deconvolve": self._psf_panel})
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
@@ -174,6 +177,12 @@ class LazyPipelineWidget(QWidget):
         layout.addWidget(self.engine_reason)
         layout.addWidget(self.contrast)
         return panel
+
+    def _psf_panel(self, card: StepCard) -> QWidget:
+        return PsfPanel(card, self.viewer, self._raw_folder)
+
+    def _raw_folder(self) -> Path | None:
+        return raw_folder(self.session.stack.source) if self.session.stack else None
 
     def _save_panel(self) -> QWidget:
         self.open_recipe = QPushButton("Open recipe…")

@@ -63,7 +63,7 @@ class Deconvolve(Step):
             title="PSF voxel size",
             description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
             "A file that does not say it cannot be used until you do.",
-            json_schema_extra={"step": 0.01, "zero": "?"},
+            json_schema_extra={"step": 0.01, "decimals": 3, "zero": "?"},
         ),
         Unit("µm"),
     ] = (0.0, 0.0, 0.0)
@@ -132,6 +132,10 @@ class Deconvolve(Step):
     def draft(self) -> Deconvolve:
         """By the method fast, unless there are few iterations anyway."""
         return self if self.iterations <= 3 else self.model_copy(update={"method": "fast"})
+
+    def after_edit(self, name: str) -> Deconvolve:
+        """Another file has a spacing of its own."""
+        return self.model_copy(update={"psf_voxel_size": (0.0,) * 3}) if name == "psf" else self
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size, the scan and the content of the file too."""

@@ -27,6 +27,7 @@ from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
+from napari_lazy_pipeline._gui.preferences import Preferences, PreferencesReader, use_threads
 from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.runner import Job, Runner
 from napari_lazy_pipeline._gui.step_card import StepCard
@@ -41,10 +42,13 @@ from napari_lazy_pipeline.errors import (
     StepError,
 )
 from napari_lazy_pipeline.opening import Survey
+from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
 from napari_lazy_pipeline.target import raw_folder
 
+# Engines that work everywhere.
+ALWAYS = ("cpu", "auto")
 _RECIPES = "Recipe (*.yaml *.yml *.json)"
 
 
@@ -56,32 +60,37 @@ class LazyPipelineWidget(QWidget):
     napari_viewer
         The viewer to show layers in.
     watch_interval
-        Time between two looks at a folder that is watched [s].
+        Time between two looks at a folder that is watched [s]; None: as the preferences say.
     """
 
     open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
 
     def __init__(
-        self, napari_viewer: napari.viewer.Viewer, watch_interval: float = WATCH_INTERVAL
+        self, napari_viewer: napari.viewer.Viewer, watch_interval: float | None = None
     ) -> None:
         super().__init__()
         self.open_docks.add(self)
         self.viewer = napari_viewer
         self.session = Session()
+        self.preferences = PreferencesReader()
         self.runner = Runner()
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
-        self.live = Live(self.session, self.layers, self.data, watch_interval)
+        self._interval = watch_interval
+        self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
         self.steps = StepsPanel(self.session, {"deconvolve": self._psf_panel})
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
         self._engines_missing: dict[str, str | None] = {}
+        self._engine_preferred = self.session.engine
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
         self._closed = False
         self._build()
         self._connect()
+        self._apply(self.preferences.now)
+        self._show_problems()
         QTimer.singleShot(0, self._warm_up)
 
     # ---- for scripts and tests ------------------------------------------------------------
@@ -212,6 +221,7 @@ class LazyPipelineWidget(QWidget):
         self._opener.failed.connect(self._on_open_failed)
         self._opener.problem.connect(self._show_problems)
         self._opener.engines.connect(self._on_engines)
+        self.preferences.changed.connect(self._apply)
         self.session.pipeline_changed.connect(self._on_edit)
         self.session.engine_changed.connect(self._on_engine_changed)
         self.engine.currentTextChanged.connect(self._on_engine)
@@ -340,6 +350,26 @@ class LazyPipelineWidget(QWidget):
         moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
         return f"{moment}channel {name}"
 
+    # ---- preferences ----------------------------------------------------------------------
+
+    def _apply(self, preferences: Preferences) -> None:
+        """Do as the preferences say, now and whenever they change."""
+        self.session.cache.limit = preferences.cache_bytes
+        use_threads(preferences.threads)
+        self.live.set_interval(self._interval or preferences.interval)
+        if preferences.engine != self._engine_preferred:
+            self._engine_preferred = preferences.engine
+            self._prefer_engine()
+
+    def _prefer_engine(self) -> None:
+        """Take the engine of the preferences, once it is known to work here."""
+        name = self._engine_preferred
+        reason = self._engines_missing.get(name)
+        if reason:
+            notices.report(Problem("Preferences", f"{name}: {reason}", "the CPU is used"))
+        elif name in ALWAYS or name in self._engines_missing:
+            self.session.set_engine(name)
+
     # ---- view and save --------------------------------------------------------------------
 
     def _on_engine(self, name: str) -> None:
@@ -354,6 +384,8 @@ class LazyPipelineWidget(QWidget):
     def _on_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey what cannot be used here, and say why."""
         self._engines_missing = reasons
+        if self._engine_preferred not in ALWAYS:
+            self._prefer_engine()
         for name, reason in reasons.items():
             entry = self._entries.item(self.engine.findText(name))
             if entry is not None:
@@ -385,6 +417,7 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
+            self.preferences.close()
             self.live.close()
             self.layers.close()
             self.steps.close_session()

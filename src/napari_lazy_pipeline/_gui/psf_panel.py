@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,13 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from napari_lazy_pipeline._gui.background import Background
 from napari_lazy_pipeline._gui.psf_layer import show_psf
 from napari_lazy_pipeline._gui.psf_maker import PsfMaker
-from napari_lazy_pipeline._gui.step_card import StepCard
+from napari_lazy_pipeline._gui.step_actions import StepPlace
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.psf_picture import PsfPicture, psf_picture
 from napari_lazy_pipeline.psf_spacing import Spacing, recorded_spacing
+from napari_lazy_pipeline.steps import Deconvolve
+from napari_lazy_pipeline.target import raw_folder
 
 
 class PsfPanel(QWidget):
@@ -24,19 +24,15 @@ class PsfPanel(QWidget):
 
     Parameters
     ----------
-    card
-        The card of the step.
+    place
+        The step.
     viewer
         Where the PSF is shown.
-    raw_folder
-        Tells the folder of the raw files, which nothing is saved to.
     """
 
-    def __init__(self, card: StepCard, viewer: Any, raw_folder: Callable[[], Path | None]) -> None:
+    def __init__(self, place: StepPlace, viewer: Any) -> None:
         super().__init__()
-        # The panel is a part of the card: a cycle would keep both.
-        self._card = weakref.ref(card)
-        self._viewer = viewer
+        self._place, self._viewer = place, viewer
         self._path = ""
         self._reading, self._asking = Background(), Background()
         self._spacing: Spacing | None = None
@@ -48,10 +44,10 @@ class PsfPanel(QWidget):
         self.origin = Sentence()
         self.question = Sentence(error=True)
         self.error = Sentence(error=True)
-        self.maker = PsfMaker(raw_folder)
+        self.maker = PsfMaker(self._raw_folder)
         self._build()
-        self._connect(card)
-        self._on_step(card.step)
+        self._connect()
+        self._on_edit()
 
     def _build(self) -> None:
         row = QHBoxLayout()
@@ -70,37 +66,46 @@ class PsfPanel(QWidget):
             part.say("")
         self.maker.setVisible(False)
 
-    def _connect(self, card: StepCard) -> None:
+    def _connect(self) -> None:
         self.show_button.clicked.connect(self._on_show)
         self.make_button.toggled.connect(self.maker.setVisible)
         self.maker.made.connect(self._on_made)
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_failed)
         self._asking.done.connect(self._on_spacing)
-        card.shown.connect(self._on_step)
+        self._place.session.pipeline_changed.connect(self._on_edit)
+
+    def _raw_folder(self) -> Path | None:
+        stack = self._place.session.stack
+        return raw_folder(stack.source) if stack else None
 
     @property
-    def step(self) -> Any:
-        """The step as it is shown in the card."""
-        card = self._card()
-        assert card is not None
-        return card.step
+    def _step(self) -> Deconvolve | None:
+        """The step as it is now; None once it was removed."""
+        step = self._place.step
+        return step if isinstance(step, Deconvolve) else None
 
-    def _on_step(self, step: Any) -> None:
+    def _on_edit(self, *_: object) -> None:
         """Another file: ask what it says about itself; another spacing: say whose it is."""
+        step = self._step
+        if step is None:
+            return
         self.show_button.setEnabled(bool(step.psf))
         self.error.say("")
         if step.psf != self._path:
-            self._path, self._spacing = step.psf, None
-            self._asking.run(lambda: recorded_spacing(step.psf))
+            path = self._path = step.psf
+            self._spacing = None
+            self._asking.run(lambda: recorded_spacing(path))
         self._say(step)
 
     def _on_spacing(self, spacing: Spacing) -> None:
         self._spacing = spacing
-        self._say(self.step)
+        self._say(self._step)
 
-    def _say(self, step: Any) -> None:
+    def _say(self, step: Deconvolve | None) -> None:
         """Say where the voxel size comes from, or ask for it."""
+        if step is None:
+            return
         recorded, stated = self._spacing, step.psf_voxel_size
         origin = question = ""
         if step.psf and recorded is not None:
@@ -117,9 +122,11 @@ class PsfPanel(QWidget):
         self.question.say(question)
 
     def _on_show(self) -> None:
-        path, stated = self.step.psf, self.step.psf_voxel_size
+        step = self._step
         self.error.say("")
-        self._reading.run(lambda: psf_picture(path, stated))
+        if step is not None:
+            path, stated = step.psf, step.psf_voxel_size
+            self._reading.run(lambda: psf_picture(path, stated))
 
     def _on_read(self, picture: PsfPicture) -> None:
         show_psf(self._viewer, picture)
@@ -128,10 +135,8 @@ class PsfPanel(QWidget):
         self.error.say(str(error))
 
     def _on_made(self, path: str, voxel_size: tuple[float, float, float]) -> None:
-        card = self._card()
-        if card is not None:
-            card.edit(psf=path, psf_voxel_size=voxel_size)
-            self.make_button.setChecked(False)
+        self._place.edit(psf=path, psf_voxel_size=voxel_size)
+        self.make_button.setChecked(False)
 
 
 def _lengths(lengths: Any) -> str:

@@ -27,14 +27,11 @@ class StepCard(QFrame):
     -------
     changed(Step)
         The person edited or switched the step.
-    shown(Step)
-        The card shows another step, whoever made it.
     removed(), moved(int)
         The person took the step away, or moved it up (-1) or down (+1).
     """
 
     changed = Signal(object)
-    shown = Signal(object)
     removed = Signal()
     moved = Signal(int)
 
@@ -46,9 +43,6 @@ class StepCard(QFrame):
         self.form.changed.connect(self._on_form)
         self.body = QWidget()
         self.body.setVisible(False)
-        self._below = QVBoxLayout(self.body)
-        self._below.setContentsMargins(0, 0, 0, 0)
-        self._below.addWidget(self.form)
         self.switch = QCheckBox(step.title)
         self.switch.setToolTip(step.summary)
         self.switch.setAccessibleName(f"{step.title} on or off")
@@ -88,8 +82,18 @@ class StepCard(QFrame):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addLayout(head)
+        body = QVBoxLayout(self.body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(2)
+        body.addWidget(self.form)
         for widget in (self.bar, self.body, self.error, self.result):
             layout.addWidget(widget)
+
+    def add_action(self, action: QWidget) -> None:
+        """Put something below the form that helps to find its values."""
+        layout = self.body.layout()
+        assert layout is not None
+        layout.addWidget(action)
 
     @property
     def step(self) -> Step:
@@ -105,21 +109,6 @@ class StepCard(QFrame):
         self.switch.setChecked(step.enabled)
         self.switch.blockSignals(False)
         self.form.set_value(step)
-        self.shown.emit(step)
-
-    def edit(self, **changes: object) -> None:
-        """Change fields together, as one edit of the person."""
-        self._step = self._step.replace(**changes)
-        self.form.set_value(self._step)
-        self._tell()
-
-    def add_extra(self, widget: QWidget) -> None:
-        """Offer something below the form, folded away with it."""
-        self._below.addWidget(widget)
-
-    def _tell(self) -> None:
-        self.shown.emit(self._step)
-        self.changed.emit(self._step)
 
     def set_error(self, sentence: str) -> None:
         """Turn the card red and say why; empty: all is well again."""
@@ -146,7 +135,7 @@ class StepCard(QFrame):
 
     def _on_form(self, step: Step) -> None:
         self._step = step.replace(enabled=self._step.enabled)
-        self._tell()
+        self.changed.emit(self._step)
 
     def _on_switch(self, on: bool) -> None:
         self._step = self._step.replace(enabled=on)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.step_card import StepCard
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.pipeline import Pipeline
@@ -15,25 +14,17 @@ from napari_lazy_pipeline.step import Step, step_types
 
 
 class StepsPanel(QWidget):
-    """Edits the steps of a session.
-
-    Parameters
-    ----------
-    session
-        Whose steps.
-    extras
-        Makes what a card of a kind offers below its form.
-    """
+    """Edits the steps of a session."""
 
     def __init__(
         self,
         session: Session,
-        extras: Mapping[str, Callable[[StepCard], QWidget]] | None = None,
+        actions: StepActions | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.session = session
-        self._extras = extras or {}
+        self._actions = actions or StepActions()
         self.cards: list[StepCard] = []
         self._build()
         self.show_pipeline(session.pipeline)
@@ -107,12 +98,18 @@ class StepsPanel(QWidget):
             card.deleteLater()
         self.cards = [StepCard(step) for step in pipeline.steps]
         for card in self.cards:
-            if card.step.kind in self._extras:
-                card.add_extra(self._extras[card.step.kind](card))
             self._list.addWidget(card)
             card.changed.connect(lambda step, card=card: self._on_changed(card, step))
             card.removed.connect(lambda card=card: self._on_removed(card))
             card.moved.connect(lambda by, card=card: self._on_moved(card, by))
+            for make in self._actions.actions_for(card.step.kind):
+                card.add_action(make(self._place(card)))
+
+    def _place(self, card: StepCard) -> StepPlace:
+        """Where the step of a card stands."""
+        return StepPlace(
+            self.session, lambda: self.cards.index(card) if card in self.cards else None
+        )
 
     def _show_results(self, *_: object) -> None:
         """Show what each step makes of the data, or why it cannot."""

@@ -30,7 +30,7 @@ from napari_lazy_pipeline._gui.opener import Opener
 from napari_lazy_pipeline._gui.preferences import Preferences, PreferencesReader, use_threads
 from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.runner import Job, Runner
-from napari_lazy_pipeline._gui.step_card import StepCard
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.engines import engine_names, notices
@@ -45,7 +45,6 @@ from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
-from napari_lazy_pipeline.target import raw_folder
 
 # Engines that work everywhere.
 ALWAYS = ("cpu", "auto")
@@ -78,7 +77,9 @@ class LazyPipelineWidget(QWidget):
         self.data = DataPanel()
         self._interval = watch_interval
         self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
-        self.steps = StepsPanel(self.session, {"deconvolve": self._psf_panel})
+        self.step_actions = StepActions()
+        self.step_actions.add("deconvolve", self._psf_panel)
+        self.steps = StepsPanel(self.session, self.step_actions)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
@@ -187,11 +188,8 @@ class LazyPipelineWidget(QWidget):
         layout.addWidget(self.contrast)
         return panel
 
-    def _psf_panel(self, card: StepCard) -> QWidget:
-        return PsfPanel(card, self.viewer, self._raw_folder)
-
-    def _raw_folder(self) -> Path | None:
-        return raw_folder(self.session.stack.source) if self.session.stack else None
+    def _psf_panel(self, place: StepPlace) -> QWidget:
+        return PsfPanel(place, self.viewer)
 
     def _save_panel(self) -> QWidget:
         self.open_recipe = QPushButton("Open recipe…")

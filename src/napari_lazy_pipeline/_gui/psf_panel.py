@@ -15,7 +15,7 @@ from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.psf_picture import PsfPicture, psf_picture
 from napari_lazy_pipeline.psf_spacing import Spacing, recorded_spacing
-from napari_lazy_pipeline.steps import Deconvolve
+from napari_lazy_pipeline.steps.deconvolve import Deconvolve
 from napari_lazy_pipeline.target import raw_folder
 
 

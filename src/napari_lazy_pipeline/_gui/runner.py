@@ -12,6 +12,7 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_lazy_pipeline.costs import Timings
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
 from napari_lazy_pipeline.remember import RememberedSource
@@ -75,6 +76,11 @@ class Runner(QObject):
     There is one place a channel: a new wish replaces the one before, and a computation that is
     no longer wanted stops between two steps or iterations.
 
+    Parameters
+    ----------
+    timings
+        Told how long each step took.
+
     Signals (received in the thread of the receiver)
     -------
     delivered(Job, volume)
@@ -91,8 +97,9 @@ class Runner(QObject):
     progressed = Signal(int, int, float)
     finished = Signal(int, int, float)
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings | None = None) -> None:
         super().__init__()
+        self.timings = timings
         self._lock = threading.Lock()
         self._wanted: dict[int, Job] = {}
         self._next_up: dict[int, Job] = {}
@@ -204,8 +211,13 @@ class Runner(QObject):
             cancelled=cancelled,
             started=lambda index: self._tell(run, self.started, channel, _number(index)),
             progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
-            finished=lambda index, s: self._tell(run, self.finished, channel, _number(index), s),
+            finished=lambda index, s: self._on_finished(run, _number(index), s),
         )
+
+    def _on_finished(self, run: _Run, index: int, seconds: float) -> None:
+        if self.timings is not None:
+            self.timings.note(run.job.source, index, seconds)
+        self._tell(run, self.finished, run.job.channel, index, seconds)
 
     def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
         if not self._stopped and not run.ahead:

@@ -23,6 +23,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
+from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
@@ -45,6 +47,7 @@ from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
+from napari_lazy_pipeline.step import step_types
 
 # Engines that work everywhere.
 ALWAYS = ("cpu", "auto")
@@ -72,13 +75,16 @@ class LazyPipelineWidget(QWidget):
         self.viewer = napari_viewer
         self.session = Session()
         self.preferences = PreferencesReader()
-        self.runner = Runner()
+        self.costs = CostWatch(self.session)
+        self.runner = Runner(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
         self._interval = watch_interval
         self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
         self.step_actions = StepActions()
         self.step_actions.add("deconvolve", self._psf_panel)
+        for kind in step_types():
+            self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
@@ -152,7 +158,7 @@ class LazyPipelineWidget(QWidget):
         layout.setSpacing(4)
         for title, panel in (
             ("Data", self.data),
-            ("Steps", self.steps),
+            ("Steps", self._steps_section()),
             ("View", self._view_panel()),
             ("Save", self._save_panel()),
         ):
@@ -187,6 +193,17 @@ class LazyPipelineWidget(QWidget):
         layout.addWidget(self.engine_reason)
         layout.addWidget(self.contrast)
         return panel
+
+    def _steps_section(self) -> QWidget:
+        section = QWidget()
+        layout = QVBoxLayout(section)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for part in (self.steps, CostSummary(self.costs), CostWarning(self.costs)):
+            layout.addWidget(part)
+        return section
+
+    def _cost_line(self, place: StepPlace) -> QWidget:
+        return StepCostLine(place, self.costs)
 
     def _psf_panel(self, place: StepPlace) -> QWidget:
         return PsfPanel(place, self.viewer)
@@ -228,6 +245,7 @@ class LazyPipelineWidget(QWidget):
         self.keep_recipe.clicked.connect(self._on_save_recipe)
         self.copy.clicked.connect(self._on_copy)
         self.layers.shown.connect(self._on_shown)
+        self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.runner.started.connect(self._on_started)
@@ -416,6 +434,7 @@ class LazyPipelineWidget(QWidget):
             self._closed = True
             self.open_docks.discard(self)
             self.preferences.close()
+            self.costs.close()
             self.live.close()
             self.layers.close()
             self.steps.close_session()

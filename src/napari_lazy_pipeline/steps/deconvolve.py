@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
+from napari_lazy_pipeline.engines._need import Need, deconvolution_need
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.geometry import Triple
 from napari_lazy_pipeline.otf import read_psf_or_otf
@@ -136,6 +137,16 @@ class Deconvolve(Step):
     def after_edit(self, name: str) -> Deconvolve:
         """Another file has a spacing of its own."""
         return self.model_copy(update={"psf_voxel_size": (0.0,) * 3}) if name == "psf" else self
+
+    def need(self, spec: VolumeSpec, engine: str) -> Need:
+        """The arrays of the iteration; nothing before a PSF is chosen.
+
+        Raises
+        ------
+        PsfError
+            If the PSF cannot be used.
+        """
+        return deconvolution_need(engine, spec.shape, self._plan(spec)) if self.psf else Need()
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size, the scan and the content of the file too."""

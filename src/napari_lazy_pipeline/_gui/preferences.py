@@ -9,10 +9,9 @@ import yaml
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline.engines import get_engine, notices
+from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._workers import cpu_count
-from napari_lazy_pipeline.engines.cpu import CpuEngine
 from napari_lazy_pipeline.problems import Problem
 
 PLUGIN = "napari-lazy-pipeline"
@@ -94,13 +93,6 @@ class PreferencesReader(QObject):
         return Preferences(
             _cache(here.cache_size), _threads(here.threads), here.engine, there.interval
         )
-
-
-def use_threads(count: int) -> None:
-    """Let the CPU engine take so many threads; 0 for one per CPU."""
-    engine = get_engine("cpu")
-    if isinstance(engine, CpuEngine):
-        engine.use_threads(count)
 
 
 def _cache(size: float) -> float:

@@ -106,7 +106,7 @@ class Runner(QObject):
         self._running: dict[int, _Run] = {}
         self._stopped = False
         self._pool = ThreadPoolExecutor(
-            2, thread_name_prefix="lazy-runner", initializer=_yield_to_window
+            2, thread_name_prefix="lazy-runner", initializer=yield_to_window
         )
 
     def run(self, function: Callable[[], object]) -> None:
@@ -224,7 +224,7 @@ class Runner(QObject):
             signal.emit(*arguments)  # type: ignore[attr-defined]
 
 
-def _yield_to_window() -> None:
+def yield_to_window() -> None:
     """Let the thread of the window go first where both want a CPU.
 
     Threads started from this one, those of an engine, inherit it. Only Linux has a priority for

@@ -7,15 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari.viewer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
-    QApplication,
     QComboBox,
-    QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -26,12 +23,14 @@ from superqt import QCollapsible
 from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.data_panel import DataPanel
+from napari_lazy_pipeline._gui.following_preferences import FollowingPreferences
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
-from napari_lazy_pipeline._gui.preferences import Preferences, PreferencesReader, use_threads
+from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.save_panel import SavePanel
 from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
@@ -40,18 +39,12 @@ from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
-    RecipeError,
     StepError,
 )
 from napari_lazy_pipeline.opening import Survey
-from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
 from napari_lazy_pipeline.step import step_types
-
-# Engines that work everywhere.
-ALWAYS = ("cpu", "auto")
-_RECIPES = "Recipe (*.yaml *.yml *.json)"
 
 
 class LazyPipelineWidget(QWidget):
@@ -74,13 +67,12 @@ class LazyPipelineWidget(QWidget):
         self.open_docks.add(self)
         self.viewer = napari_viewer
         self.session = Session()
-        self.preferences = PreferencesReader()
         self.costs = CostWatch(self.session)
         self.runner = Runner(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
-        self._interval = watch_interval
         self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
+        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.step_actions = StepActions()
         self.step_actions.add("deconvolve", self._psf_panel)
         for kind in step_types():
@@ -90,13 +82,11 @@ class LazyPipelineWidget(QWidget):
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
         self._engines_missing: dict[str, str | None] = {}
-        self._engine_preferred = self.session.engine
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
         self._closed = False
         self._build()
         self._connect()
-        self._apply(self.preferences.now)
         self._show_problems()
         QTimer.singleShot(0, self._warm_up)
 
@@ -115,31 +105,11 @@ class LazyPipelineWidget(QWidget):
 
     def load_recipe(self, path: str | Path) -> None:
         """Take over a recipe; an error is said in the dock, and nothing changes."""
-        try:
-            recipe = Recipe.load(path)
-        except RecipeError as error:
-            self.recipe_error.say(str(error))
-            return
-        reason = self._engines_missing.get(recipe.engine)
-        if reason:
-            recipe = recipe.model_copy(update={"engine": "cpu"})
-        self.recipe_error.say(f"{reason}. The CPU is used instead" if reason else "")
-        if self.session.stack is None and recipe.source is not None:
-            self._recipe_wanted = recipe
-            self.open_folder(recipe.source.folder, recipe.source.pattern)
-        else:
-            self.session.load(recipe)
+        self.save.load(path)
 
     def save_recipe(self, path: str | Path) -> None:
         """Write the recipe; an error is said in the dock."""
-        path = Path(path)
-        try:
-            self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
-        except RecipeError as error:
-            self.recipe_error.say(str(error))
-        else:
-            self.recipe_error.say("")
-            self.status.setText(f"Recipe saved: {path.name}")
+        self.save.save(path)
 
     @property
     def idle(self) -> bool:
@@ -150,19 +120,21 @@ class LazyPipelineWidget(QWidget):
 
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
-        self.problems = Sentence(error=True)
-        self.problems.setVisible(False)
+        self.problems = ProblemsPanel()
+        self.save = SavePanel(self.session, self.costs)
+        self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
+        self.recipe_error = self.save.error
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        for title, panel in (
+        for title, *panels in (
             ("Data", self.data),
-            ("Steps", self._steps_section()),
+            ("Steps", self.steps, CostSummary(self.costs), CostWarning(self.costs)),
             ("View", self._view_panel()),
-            ("Save", self._save_panel()),
+            ("Save", self.save),
         ):
-            layout.addWidget(_section(title, panel))
+            layout.addWidget(_section(title, *panels))
         layout.addStretch(1)
         area = _Column(content)
         outer = QVBoxLayout(self)
@@ -181,6 +153,7 @@ class LazyPipelineWidget(QWidget):
         for name in engine_names():
             self._entries.appendRow(QStandardItem(name))
         self.engine.setModel(self._entries)
+        self.engine.setCurrentText(self.session.engine)
         self.engine_reason = Sentence()
         self.contrast = QPushButton("Set contrast")
         self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
@@ -194,39 +167,11 @@ class LazyPipelineWidget(QWidget):
         layout.addWidget(self.contrast)
         return panel
 
-    def _steps_section(self) -> QWidget:
-        section = QWidget()
-        layout = QVBoxLayout(section)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for part in (self.steps, CostSummary(self.costs), CostWarning(self.costs)):
-            layout.addWidget(part)
-        return section
-
     def _cost_line(self, place: StepPlace) -> QWidget:
         return StepCostLine(place, self.costs)
 
     def _psf_panel(self, place: StepPlace) -> QWidget:
         return PsfPanel(place, self.viewer)
-
-    def _save_panel(self) -> QWidget:
-        self.open_recipe = QPushButton("Open recipe…")
-        self.open_recipe.setToolTip("Take the steps from a recipe file; nothing in it is executed")
-        self.keep_recipe = QPushButton("Save recipe…")
-        self.keep_recipe.setToolTip("Write source and steps to a file")
-        self.copy = QPushButton("Copy as Python")
-        self.copy.setToolTip("Copy a script that gives the same pixels")
-        self.recipe_error = Sentence(error=True)
-        self.recipe_error.setVisible(False)
-        panel = QWidget()
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        row.addWidget(self.open_recipe)
-        row.addWidget(self.keep_recipe)
-        layout.addLayout(row)
-        layout.addWidget(self.copy)
-        layout.addWidget(self.recipe_error)
-        return panel
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)
@@ -236,14 +181,13 @@ class LazyPipelineWidget(QWidget):
         self._opener.failed.connect(self._on_open_failed)
         self._opener.problem.connect(self._show_problems)
         self._opener.engines.connect(self._on_engines)
-        self.preferences.changed.connect(self._apply)
+        self._opener.engines.connect(self.preferences.on_engines)
         self.session.pipeline_changed.connect(self._on_edit)
         self.session.engine_changed.connect(self._on_engine_changed)
         self.engine.currentTextChanged.connect(self._on_engine)
         self.contrast.clicked.connect(self.layers.reset_contrast)
-        self.open_recipe.clicked.connect(self._on_open_recipe)
-        self.keep_recipe.clicked.connect(self._on_save_recipe)
-        self.copy.clicked.connect(self._on_copy)
+        self.save.recipe_opened.connect(self._on_recipe)
+        self.save.told.connect(self.status.setText)
         self.layers.shown.connect(self._on_shown)
         self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
@@ -289,6 +233,18 @@ class LazyPipelineWidget(QWidget):
         self.status.setText("The folder could not be opened")
         self._opener.done()
         self.live.on_open_failed()
+
+    def _on_recipe(self, recipe: Recipe) -> None:
+        """Take over a recipe, and its data if there are none yet."""
+        reason = self._engines_missing.get(recipe.engine)
+        if reason:
+            recipe = recipe.model_copy(update={"engine": "cpu"})
+            self.recipe_error.say(f"{reason}. The CPU is used instead")
+        if self.session.stack is None and recipe.source is not None:
+            self._recipe_wanted = recipe
+            self.open_folder(recipe.source.folder, recipe.source.pattern)
+        else:
+            self.session.load(recipe)
 
     # ---- steps ----------------------------------------------------------------------------
 
@@ -344,18 +300,9 @@ class LazyPipelineWidget(QWidget):
         self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
 
     def _show_problems(self, *_: object) -> None:
-        """List the problems; the newest in full."""
+        """List what went wrong, here and in this process."""
         stack = self.session.stack
-        problems = [*notices, *(stack.source.problems if stack else ())]
-        self.problems.setVisible(bool(problems))
-        if problems:
-            last = problems[-1]
-            self.problems.setText(
-                f"Problems: {len(problems)}. {last.what} ({last.where}); {last.done}"
-            )
-            self.problems.setToolTip(
-                "\n".join(f"{p.where}: {p.what}; {p.done}" for p in problems[-50:])
-            )
+        self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
 
     def _where(self, channel: int, t: int | None = None) -> str:
         stack = self.session.stack
@@ -365,26 +312,6 @@ class LazyPipelineWidget(QWidget):
         name = names[channel] if channel < len(names) else str(channel)
         moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
         return f"{moment}channel {name}"
-
-    # ---- preferences ----------------------------------------------------------------------
-
-    def _apply(self, preferences: Preferences) -> None:
-        """Do as the preferences say, now and whenever they change."""
-        self.session.cache.limit = preferences.cache_bytes
-        use_threads(preferences.threads)
-        self.live.set_interval(self._interval or preferences.interval)
-        if preferences.engine != self._engine_preferred:
-            self._engine_preferred = preferences.engine
-            self._prefer_engine()
-
-    def _prefer_engine(self) -> None:
-        """Take the engine of the preferences, once it is known to work here."""
-        name = self._engine_preferred
-        reason = self._engines_missing.get(name)
-        if reason:
-            notices.report(Problem("Preferences", f"{name}: {reason}", "the CPU is used"))
-        elif name in ALWAYS or name in self._engines_missing:
-            self.session.set_engine(name)
 
     # ---- view and save --------------------------------------------------------------------
 
@@ -400,8 +327,6 @@ class LazyPipelineWidget(QWidget):
     def _on_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey what cannot be used here, and say why."""
         self._engines_missing = reasons
-        if self._engine_preferred not in ALWAYS:
-            self._prefer_engine()
         for name, reason in reasons.items():
             entry = self._entries.item(self.engine.findText(name))
             if entry is not None:
@@ -409,22 +334,6 @@ class LazyPipelineWidget(QWidget):
                 entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
         lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
         self.engine_reason.say("\n".join(lines))
-
-    def _on_open_recipe(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
-        if path:
-            self.load_recipe(path)
-
-    def _on_save_recipe(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.yaml", _RECIPES)
-        if path:
-            self.save_recipe(path)
-
-    def _on_copy(self) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self.session.recipe().to_script())
-            show_info("The script is in the clipboard")
 
     # ---- end ------------------------------------------------------------------------------
 
@@ -434,6 +343,7 @@ class LazyPipelineWidget(QWidget):
             self._closed = True
             self.open_docks.discard(self)
             self.preferences.close()
+            self.save.process.close_session()
             self.costs.close()
             self.live.close()
             self.layers.close()
@@ -466,10 +376,11 @@ class _Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-def _section(title: str, panel: QWidget) -> QCollapsible:
+def _section(title: str, *panels: QWidget) -> QCollapsible:
     section = QCollapsible(title)
     section.setDuration(0)
-    section.addWidget(panel)
+    for panel in panels:
+        section.addWidget(panel)
     section.expand(animate=False)
     return section
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 
+from napari_lazy_pipeline.psf_models import save_psf
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step
 from stacks import CountingSource, gaussian_psf, write_raw
@@ -59,7 +59,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 def psf_file(tmp_path: Path) -> Path:
     path = tmp_path / "psf" / "psf.tif"
     path.parent.mkdir()
-    tifffile.imwrite(path, gaussian_psf())
+    save_psf(gaussian_psf(), (0.1, 0.1, 0.1), path)
     return path
 
 

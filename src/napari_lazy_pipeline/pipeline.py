@@ -228,6 +228,12 @@ class PipelineSource:
         parts = (self.raw.token, self.engine, str(self._keys))
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
+    @property
+    def work(self) -> str:
+        """Names what is done to each volume, whichever volumes there are."""
+        text = f"{self.engine}\n{self._keys}"
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
     @cached_property
     def _keys(self) -> tuple[Hashable, ...]:
         return tuple((step.cache_key(before), self.engine) for _, step, before in self.stages)

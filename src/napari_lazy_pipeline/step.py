@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_lazy_pipeline.boxes import Box, before, cut, slices, widened
 from napari_lazy_pipeline.engines import Engine, get_engine
+from napari_lazy_pipeline.engines._need import Need
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.geometry import Scan, Shape
 from napari_lazy_pipeline.stack import VolumeSpec
@@ -156,6 +157,14 @@ class Step(BaseModel):
 
     def draft(self) -> Step:
         """A quicker step that gives about the same: for previews."""
+        return self
+
+    def need(self, spec: VolumeSpec, engine: str) -> Need:
+        """Estimate what the step takes beside its input and its result; nothing is computed."""
+        return Need()
+
+    def after_edit(self, name: str) -> Step:
+        """The step once a person has changed this field: what was said of its old value goes."""
         return self
 
     def files(self) -> dict[str, str]:

@@ -63,9 +63,7 @@ class Target:
             )
         name = raw.resolve().name if raw else "volume"
         path = folder / f"{name}_export.jsonl"
-        settings = digest(
-            stack.source.token, stack.spec, stack.time_interval, stack.channel_names, dtype
-        )
+        settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
         try:
             target = cls(stack, folder, name, dtype, Journal.open(path, settings), format_)
         except OSError as error:
@@ -159,13 +157,28 @@ def _refuse_if_full(folder: Path, count: int, nbytes: int) -> None:
         )
 
 
-def raw_folder(source: Any) -> Path | None:
+def _settings(source: VolumeSource) -> tuple[object, ...]:
+    """What all volumes are made with; a folder that has grown meanwhile is the same.
+
+    Each volume is compared with its own files besides.
+    """
+    raw = _raw(source)
+    data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
+    options = sorted(getattr(raw, "options", {}).items())
+    return data, options, source.work if isinstance(source, PipelineSource) else ""
+
+
+def raw_folder(source: VolumeSource) -> Path | None:
     """The folder that the raw files are in, however deep the source is wrapped."""
-    while source is not None:
-        if getattr(source, "folder", None) is not None:
-            return Path(source.folder)
+    raw = _raw(source)
+    return None if raw is None else Path(raw.folder)
+
+
+def _raw(source: Any) -> Any:
+    """The innermost source, if it has a folder."""
+    while source is not None and getattr(source, "folder", None) is None:
         source = getattr(source, "raw", None) or getattr(source, "source", None)
-    return None
+    return source
 
 
 def refuse_raw(folder: Path, raw: Path | None) -> None:

@@ -217,7 +217,7 @@ def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
     qtbot.addWidget(other)
     other.fields["psf"].controls[0].value = tmp_path / "psf.tif"
     other.fields["psf_voxel_size"].controls[0].value = 0.25
-    expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.1, 0.1))
+    expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.0, 0.0))
     assert other.value() == expected_step
 
 

@@ -104,12 +104,14 @@ class StepForm(QWidget):
         try:
             step = self._step.replace(**{name: field.value()})
         except ValidationError as error:
-            field.show_error(_sentence(error))
+            field.show_error(sentence(error))
             return
         field.show_error("")
         if step != self._step:
-            self._step = step
-            self.changed.emit(step)
+            self._step = step.after_edit(name)
+            for other in self.fields.keys() - {name}:
+                self.fields[other].set_value(getattr(self._step, other))
+            self.changed.emit(self._step)
 
 
 class Field(QWidget):
@@ -173,12 +175,15 @@ class Field(QWidget):
             # Three boxes share the row: there is no room for arrows, the keys do the same.
             control.native.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
             control.native.setStyleSheet("min-width: 24px; padding: 1px 2px;")
+            control.native.setSpecialValueText(_extra(self._info, "zero", ""))
+            if decimals := _extra(self._info, "decimals", 0):
+                control.native.setDecimals(decimals)
+                control.value = value
         control.changed.connect(lambda *_: self.edited.emit(self._name))
         return control
 
     def _range(self, value: Any) -> dict[str, Any]:
-        bounds, extra = Bounds.of(self._info), self._info.json_schema_extra
-        step = extra.get("step", 1) if isinstance(extra, dict) else 1
+        bounds, step = Bounds.of(self._info), _extra(self._info, "step", 1)
         kind = type(value)
         return {"min": kind(bounds.low), "max": kind(bounds.high), "step": kind(step)}
 
@@ -200,8 +205,13 @@ def _label(info: FieldInfo, name: str) -> str:
 
 
 def _is_path(info: FieldInfo) -> bool:
+    return bool(_extra(info, "format", "") == "path")
+
+
+def _extra(info: FieldInfo, name: str, otherwise: Any) -> Any:
+    """What is said about a field for its control only."""
     extra = info.json_schema_extra
-    return isinstance(extra, dict) and extra.get("format") == "path"
+    return extra.get(name, otherwise) if isinstance(extra, dict) else otherwise
 
 
 def _plain(value: Any) -> Any:
@@ -211,6 +221,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
+    """Say what the first thing wrong is."""
     problem = error.errors()[0]
     return str(problem.get("ctx", {}).get("error") or problem["msg"])

@@ -62,6 +62,11 @@ class Live(QObject):
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumbered)
 
+    def set_interval(self, seconds: float) -> None:
+        """Look for new files as often as that from now on."""
+        self._interval = seconds
+        self.poller.set_interval(seconds)
+
     def on_open_failed(self) -> None:
         """A folder that is watched may be empty, or not there yet: look again."""
         if self._panel.watch.isChecked():

@@ -62,13 +62,17 @@ class Poller(QObject):
         super().__init__()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lazy-watch")
         self._timer = QTimer(self)
-        self._timer.setInterval(max(round(500 * interval), 1))
+        self.set_interval(interval)
         self._timer.timeout.connect(self._tick)
         self._done.connect(self._on_done)
         self._watcher: Watcher | None = None
         self._wanted: Callable[[], tuple[RememberedSource, Places]]
         self._turn = self._generation = 0
         self._busy, self._began, self._not_before = False, 0.0, 0.0
+
+    def set_interval(self, seconds: float) -> None:
+        """Poll as often as that from now on."""
+        self._timer.setInterval(max(round(500 * seconds), 1))
 
     def start(
         self,

@@ -13,6 +13,7 @@ from time import monotonic
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.job import Job
+from napari_lazy_pipeline.costs import Timings
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.pipeline import Watcher
 from napari_lazy_pipeline.remember import RememberedSource
@@ -51,6 +52,11 @@ class Runner(QObject):
     There is one place a channel for results, and one for previews: a new wish replaces the one
     before, and a computation that is no longer wanted stops between two steps or iterations.
 
+    Parameters
+    ----------
+    timings
+        Told how long each step took.
+
     Signals (received in the thread of the receiver)
     -------
     delivered(Job, pixels)
@@ -67,8 +73,9 @@ class Runner(QObject):
     progressed = Signal(int, int, float)
     finished = Signal(int, int, float)
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings | None = None) -> None:
         super().__init__()
+        self.timings = timings
         self._lock = threading.Lock()
         self._wanted: dict[_Slot, Job] = {}
         self._next_up: dict[_Slot, Job] = {}
@@ -201,8 +208,13 @@ class Runner(QObject):
             cancelled=cancelled,
             started=lambda index: self._tell(run, self.started, channel, _number(index)),
             progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
-            finished=lambda index, s: self._tell(run, self.finished, channel, _number(index), s),
+            finished=lambda index, s: self._on_finished(run, _number(index), s),
         )
+
+    def _on_finished(self, run: _Run, index: int, seconds: float) -> None:
+        if self.timings is not None:
+            self.timings.note(run.job.source, index, seconds)
+        self._tell(run, self.finished, run.job.channel, index, seconds)
 
     def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
         if not self._stopped and not run.ahead:
@@ -214,10 +226,10 @@ def _slot(job: Job) -> _Slot:
 
 
 def _threads(count: int, name: str) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_yield_to_window)
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_window)
 
 
-def _yield_to_window() -> None:
+def yield_to_window() -> None:
     """Let the thread of the window go first where both want a CPU.
 
     Threads started from this one, those of an engine, inherit it. Only Linux has a priority for

@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari.viewer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
-    QApplication,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -21,14 +17,20 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.compare import Comparison
+from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
+from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.data_panel import DataPanel
+from napari_lazy_pipeline._gui.following_preferences import FollowingPreferences
 from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
+from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
+from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.region import RegionPanel
 from napari_lazy_pipeline._gui.runner import Runner
-from napari_lazy_pipeline._gui.step_actions import StepActions
+from napari_lazy_pipeline._gui.save_panel import SavePanel
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.view_panel import ViewPanel
@@ -36,14 +38,12 @@ from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
-    RecipeError,
     StepError,
 )
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session, default_pipeline
-
-_RECIPES = "Recipe (*.yaml *.yml *.json)"
+from napari_lazy_pipeline.step import step_types
 
 
 class LazyPipelineWidget(QWidget):
@@ -54,24 +54,29 @@ class LazyPipelineWidget(QWidget):
     napari_viewer
         The viewer to show layers in.
     watch_interval
-        Time between two looks at a folder that is watched [s].
+        Time between two looks at a folder that is watched [s]; None: as the preferences say.
     """
 
     open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
 
     def __init__(
-        self, napari_viewer: napari.viewer.Viewer, watch_interval: float = WATCH_INTERVAL
+        self, napari_viewer: napari.viewer.Viewer, watch_interval: float | None = None
     ) -> None:
         super().__init__()
         self.open_docks.add(self)
         self.viewer = napari_viewer
         self.session = Session()
-        self.runner = Runner()
+        self.costs = CostWatch(self.session)
+        self.runner = Runner(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
-        self.live = Live(self.session, self.layers, self.data, watch_interval)
+        self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
+        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.step_actions = StepActions()
+        self.step_actions.add("deconvolve", self._psf_panel)
+        for kind in step_types():
+            self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
         self.region = RegionPanel(napari_viewer, self.session)
         self.view = ViewPanel(self.session)
@@ -83,6 +88,7 @@ class LazyPipelineWidget(QWidget):
         self._closed = False
         self._build()
         self._connect()
+        self._show_problems()
         QTimer.singleShot(0, self._warm_up)
 
     # ---- for scripts and tests ------------------------------------------------------------
@@ -100,31 +106,11 @@ class LazyPipelineWidget(QWidget):
 
     def load_recipe(self, path: str | Path) -> None:
         """Take over a recipe; an error is said in the dock, and nothing changes."""
-        try:
-            recipe = Recipe.load(path)
-        except RecipeError as error:
-            self.recipe_error.say(str(error))
-            return
-        reason = self.view.engines_missing.get(recipe.engine)
-        if reason:
-            recipe = recipe.model_copy(update={"engine": "cpu"})
-        self.recipe_error.say(f"{reason}. The CPU is used instead" if reason else "")
-        if self.session.stack is None and recipe.source is not None:
-            self._recipe_wanted = recipe
-            self.open_folder(recipe.source.folder, recipe.source.pattern)
-        else:
-            self.session.load(recipe)
+        self.save.load(path)
 
     def save_recipe(self, path: str | Path) -> None:
         """Write the recipe; an error is said in the dock."""
-        path = Path(path)
-        try:
-            self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
-        except RecipeError as error:
-            self.recipe_error.say(str(error))
-        else:
-            self.recipe_error.say("")
-            self.status.setText(f"Recipe saved: {path.name}")
+        self.save.save(path)
 
     @property
     def idle(self) -> bool:
@@ -136,17 +122,19 @@ class LazyPipelineWidget(QWidget):
 
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
-        self.problems = Sentence(error=True)
-        self.problems.setVisible(False)
+        self.problems = ProblemsPanel()
+        self.save = SavePanel(self.session, self.costs)
+        self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
+        self.recipe_error = self.save.error
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
         for title, *panels in (
             ("Data", self.data),
-            ("Steps", self.region, self.steps),
+            ("Steps", self.region, self.steps, CostSummary(self.costs), CostWarning(self.costs)),
             ("View", self.view),
-            ("Save", self._save_panel()),
+            ("Save", self.save),
         ):
             layout.addWidget(_section(title, *panels))
         layout.addStretch(1)
@@ -159,25 +147,11 @@ class LazyPipelineWidget(QWidget):
         outer.addWidget(self.status)
         self.setMinimumWidth(320)
 
-    def _save_panel(self) -> QWidget:
-        self.open_recipe = QPushButton("Open recipe…")
-        self.open_recipe.setToolTip("Take the steps from a recipe file; nothing in it is executed")
-        self.keep_recipe = QPushButton("Save recipe…")
-        self.keep_recipe.setToolTip("Write source and steps to a file")
-        self.copy = QPushButton("Copy as Python")
-        self.copy.setToolTip("Copy a script that gives the same pixels")
-        self.recipe_error = Sentence(error=True)
-        self.recipe_error.setVisible(False)
-        panel = QWidget()
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        row.addWidget(self.open_recipe)
-        row.addWidget(self.keep_recipe)
-        layout.addLayout(row)
-        layout.addWidget(self.copy)
-        layout.addWidget(self.recipe_error)
-        return panel
+    def _cost_line(self, place: StepPlace) -> QWidget:
+        return StepCostLine(place, self.costs)
+
+    def _psf_panel(self, place: StepPlace) -> QWidget:
+        return PsfPanel(place, self.viewer)
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)
@@ -187,14 +161,15 @@ class LazyPipelineWidget(QWidget):
         self._opener.failed.connect(self._on_open_failed)
         self._opener.problem.connect(self._show_problems)
         self._opener.engines.connect(self.view.show_engines)
+        self._opener.engines.connect(self.preferences.on_engines)
         self.session.pipeline_changed.connect(self._on_edit)
         self.view.compare_toggled.connect(self.comparison.switch)
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
-        self.open_recipe.clicked.connect(self._on_open_recipe)
-        self.keep_recipe.clicked.connect(self._on_save_recipe)
-        self.copy.clicked.connect(self._on_copy)
+        self.save.recipe_opened.connect(self._on_recipe)
+        self.save.told.connect(self.status.setText)
         self.layers.shown.connect(self._on_shown)
+        self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.runner.started.connect(self._on_started)
@@ -238,6 +213,18 @@ class LazyPipelineWidget(QWidget):
         self.status.setText("The folder could not be opened")
         self._opener.done()
         self.live.on_open_failed()
+
+    def _on_recipe(self, recipe: Recipe) -> None:
+        """Take over a recipe, and its data if there are none yet."""
+        reason = self.view.engines_missing.get(recipe.engine)
+        if reason:
+            recipe = recipe.model_copy(update={"engine": "cpu"})
+            self.recipe_error.say(f"{reason}. The CPU is used instead")
+        if self.session.stack is None and recipe.source is not None:
+            self._recipe_wanted = recipe
+            self.open_folder(recipe.source.folder, recipe.source.pattern)
+        else:
+            self.session.load(recipe)
 
     # ---- steps ----------------------------------------------------------------------------
 
@@ -296,18 +283,9 @@ class LazyPipelineWidget(QWidget):
         self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
 
     def _show_problems(self, *_: object) -> None:
-        """List the problems; the newest in full."""
+        """List what went wrong, here and in this process."""
         stack = self.session.stack
-        problems = [*notices, *(stack.source.problems if stack else ())]
-        self.problems.setVisible(bool(problems))
-        if problems:
-            last = problems[-1]
-            self.problems.setText(
-                f"Problems: {len(problems)}. {last.what} ({last.where}); {last.done}"
-            )
-            self.problems.setToolTip(
-                "\n".join(f"{p.where}: {p.what}; {p.done}" for p in problems[-50:])
-            )
+        self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
 
     def _where(self, channel: int, t: int | None = None) -> str:
         stack = self.session.stack
@@ -320,22 +298,6 @@ class LazyPipelineWidget(QWidget):
 
     # ---- save --------------------------------------------------------------------------
 
-    def _on_open_recipe(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
-        if path:
-            self.load_recipe(path)
-
-    def _on_save_recipe(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.yaml", _RECIPES)
-        if path:
-            self.save_recipe(path)
-
-    def _on_copy(self) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self.session.recipe().to_script())
-            show_info("The script is in the clipboard")
-
     # ---- end ------------------------------------------------------------------------------
 
     def shut_down(self) -> None:
@@ -343,6 +305,9 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
+            self.preferences.close()
+            self.save.process.close_session()
+            self.costs.close()
             self.live.close()
             self.comparison.close()
             self.layers.close()

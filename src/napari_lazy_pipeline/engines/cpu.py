@@ -54,6 +54,10 @@ class CpuEngine:
         self.workers = Workers(threads)
         self.memory_limit = memory_limit
 
+    def use_threads(self, threads: int) -> None:
+        """Take so many from the next volume on; 0 takes one per CPU."""
+        self.workers = Workers(threads)
+
     def unavailable(self) -> str | None:
         """There is always a CPU."""
         return None

@@ -12,10 +12,13 @@ from pydantic import Field
 
 from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole, widened
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
+from napari_lazy_pipeline.engines._need import Need, deconvolution_need
 from napari_lazy_pipeline.engines._padding import Frame, halo
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.geometry import Shape
+from napari_lazy_pipeline.geometry import Shape, Triple
 from napari_lazy_pipeline.otf import read_psf_or_otf
+from napari_lazy_pipeline.psf import is_otf, load_psf
+from napari_lazy_pipeline.psf_spacing import psf_spacing
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
@@ -26,7 +29,8 @@ LARGEST = 1e18
 WIDER = {"reflect": 2, "background": 2, "periodic": 3}
 # Less is not saved by working on a part.
 SAVING = 0.2
-Micrometre = Annotated[float, Field(gt=0, le=100)]
+# 0 stands for what is not stated.
+Micrometre = Annotated[float, Field(ge=0, le=100)]
 
 
 class Deconvolve(Step):
@@ -68,11 +72,12 @@ class Deconvolve(Step):
         tuple[Micrometre, Micrometre, Micrometre],
         Field(
             title="PSF voxel size",
-            description="Spacing of the PSF file along z, y and x.",
-            json_schema_extra={"step": 0.01},
+            description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
+            "A file that does not say it cannot be used until you do.",
+            json_schema_extra={"step": 0.01, "decimals": 3, "zero": "?"},
         ),
         Unit("µm"),
-    ] = (0.1, 0.1, 0.1)
+    ] = (0.0, 0.0, 0.0)
     method: Annotated[
         Method,
         Field(
@@ -173,6 +178,20 @@ class Deconvolve(Step):
         """By the method fast, unless there are few iterations anyway."""
         return self if self.iterations <= 3 else self.model_copy(update={"method": "fast"})
 
+    def after_edit(self, name: str) -> Deconvolve:
+        """Another file has a spacing of its own."""
+        return self.model_copy(update={"psf_voxel_size": (0.0,) * 3}) if name == "psf" else self
+
+    def need(self, spec: VolumeSpec, engine: str) -> Need:
+        """The arrays of the iteration; nothing before a PSF is chosen.
+
+        Raises
+        ------
+        PsfError
+            If the PSF cannot be used.
+        """
+        return deconvolution_need(engine, spec.shape, self._plan(spec)) if self.psf else Need()
+
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size, the scan and the content of the file too."""
         try:
@@ -189,7 +208,7 @@ class Deconvolve(Step):
         z, y, x = spec.voxel_size
         scan = spec.scan
         return DeconvolutionPlan(
-            otf=read_psf_or_otf(self.psf, self.psf_voxel_size),
+            otf=read_psf_or_otf(self.psf, self._psf_spacing()),
             voxel_size=(scan.normal_step(z) if scan else z, y, x),
             method=self.method,
             iterations=self.iterations,
@@ -198,6 +217,16 @@ class Deconvolve(Step):
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
             skew_axis=scan.skew_axis if scan else "x",
         )
+
+    def _psf_spacing(self) -> Triple:
+        """Spacing of the PSF (z, y, x) [um]."""
+        try:
+            return psf_spacing(self.psf, self.psf_voxel_size)
+        except PsfError:
+            # Of two faults, tell that of the file first: it may be no PSF at all.
+            if not is_otf(self.psf):
+                load_psf(self.psf)
+            raise
 
 
 def _around(box: Box, shape: Shape) -> Box:

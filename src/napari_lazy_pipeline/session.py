@@ -43,6 +43,8 @@ class Session:
         The steps.
     engine
         Name of the engine.
+    until
+        Number of steps that are shown; None for all, 0 for the raw data.
     cache
         Results of all stages.
 
@@ -55,18 +57,22 @@ class Session:
         point; None if the numbers are the same.
     pipeline_changed(Pipeline), engine_changed(str)
         The steps, or the name of the engine, are others.
+    until_changed(int or None)
+        Another number of steps is to be shown.
     """
 
     stack_changed = Signal(object)
     stack_grown = Signal(object)
     pipeline_changed = Signal(object)
     engine_changed = Signal(str)
+    until_changed = Signal(object)
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
         self.survey: Survey | None = None
         self.pipeline = default_pipeline()
         self.engine = "cpu"
+        self.until: int | None = None
         self.cache = cache or StageCache()
         self._raw: RememberedSource | None = None
         self._past: list[Pipeline] = []
@@ -157,6 +163,12 @@ class Session:
                 fallback.forget()
             self.engine = name
             self.engine_changed.emit(name)
+
+    def show_until(self, count: int | None) -> None:
+        """Choose how many steps are shown; None for all, 0 for the raw data."""
+        if count != self.until:
+            self.until = count
+            self.until_changed.emit(count)
 
     @property
     def raw(self) -> RememberedSource:

@@ -41,7 +41,8 @@ class StepCard(QFrame):
         self._step = step
         self.form = StepForm(step)
         self.form.changed.connect(self._on_form)
-        self.form.setVisible(False)
+        self.body = QWidget()
+        self.body.setVisible(False)
         self.switch = QCheckBox(step.title)
         self.switch.setToolTip(step.summary)
         self.switch.setAccessibleName(f"{step.title} on or off")
@@ -81,8 +82,18 @@ class StepCard(QFrame):
         layout.setContentsMargins(4, 2, 4, 2)
         layout.setSpacing(2)
         layout.addLayout(head)
-        for widget in (self.bar, self.form, self.error, self.result):
+        body = QVBoxLayout(self.body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(2)
+        body.addWidget(self.form)
+        for widget in (self.bar, self.body, self.error, self.result):
             layout.addWidget(widget)
+
+    def add_action(self, action: QWidget) -> None:
+        """Put something below the form that helps to find its values."""
+        layout = self.body.layout()
+        assert layout is not None
+        layout.addWidget(action)
 
     @property
     def step(self) -> Step:
@@ -132,7 +143,7 @@ class StepCard(QFrame):
         self.changed.emit(self._step)
 
     def _on_unfold(self, unfolded: bool) -> None:
-        self.form.setVisible(unfolded)
+        self.body.setVisible(unfolded)
         self.unfold.setText("▾" if unfolded else "▸")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.step_card import StepCard
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.pipeline import Pipeline
@@ -15,9 +16,15 @@ from napari_lazy_pipeline.step import Step, step_types
 class StepsPanel(QWidget):
     """Edits the steps of a session."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        actions: StepActions | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.session = session
+        self._actions = actions or StepActions()
         self.cards: list[StepCard] = []
         self._build()
         self.show_pipeline(session.pipeline)
@@ -95,6 +102,14 @@ class StepsPanel(QWidget):
             card.changed.connect(lambda step, card=card: self._on_changed(card, step))
             card.removed.connect(lambda card=card: self._on_removed(card))
             card.moved.connect(lambda by, card=card: self._on_moved(card, by))
+            for make in self._actions.actions_for(card.step.kind):
+                card.add_action(make(self._place(card)))
+
+    def _place(self, card: StepCard) -> StepPlace:
+        """Where the step of a card stands."""
+        return StepPlace(
+            self.session, lambda: self.cards.index(card) if card in self.cards else None
+        )
 
     def _show_results(self, *_: object) -> None:
         """Show what each step makes of the data, or why it cannot."""

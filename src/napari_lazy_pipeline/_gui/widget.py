@@ -28,6 +28,7 @@ from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
 from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.step_actions import StepActions
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.engines import engine_names, notices
@@ -69,7 +70,8 @@ class LazyPipelineWidget(QWidget):
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
         self.live = Live(self.session, self.layers, self.data, watch_interval)
-        self.steps = StepsPanel(self.session)
+        self.step_actions = StepActions()
+        self.steps = StepsPanel(self.session, self.step_actions)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()

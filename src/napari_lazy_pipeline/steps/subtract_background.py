@@ -42,6 +42,10 @@ class SubtractBackground(Step):
         Unit("counts"),
     ] = 100.0
 
+    def brief(self) -> str:
+        """What is subtracted."""
+        return f"{self.value:g}"
+
     def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
         """Nothing changes."""
         return spec

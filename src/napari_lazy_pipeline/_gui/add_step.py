@@ -29,7 +29,7 @@ class AddStep(QPushButton):
         self._place.setEnabled(False)
         menu.addSeparator()
         for step_type in step_types().values():
-            action = menu.addAction(f"{step_type.title}\t{step_type.summary}")
+            action = menu.addAction(f"{step_type.title}: {step_type.summary}")
             action.triggered.connect(lambda _=False, kind=step_type: self.wanted.emit(kind))
         self.setMenu(menu)
         self.show_place(None)

@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from napari_lazy_pipeline._gui.drag_handle import DragHandle
-from napari_lazy_pipeline._gui.text import Elided, error_style
+from napari_lazy_pipeline._gui.text import Elided, error_style, pale_style
 from napari_lazy_pipeline.step import Step
 
 KEYS = (
@@ -51,6 +51,7 @@ class CardHead(QWidget):
         self.menu.clicked.connect(self.menu_wanted)
         self._build()
         self.setStyleSheet(_STYLE)
+        self._colour()
         self.show_step(step)
 
     def _build(self) -> None:
@@ -84,9 +85,14 @@ class CardHead(QWidget):
             self._colour()
 
     def _colour(self) -> None:
-        style = error_style(self) if self._failed else ""
-        if style != self.title.styleSheet():
-            self.title.setStyleSheet(style)
+        styles = {
+            self.title: error_style(self) if self._failed else "",
+            self.brief: pale_style(self),
+            self.time: pale_style(self),
+        }
+        for label, style in styles.items():
+            if style != label.styleSheet():
+                label.setStyleSheet(style)
 
 
 def _button(text: str, tooltip: str, name: str) -> QToolButton:

@@ -16,6 +16,11 @@ from napari_lazy_pipeline.step import Step
 class CardList(QWidget):
     """Shows the steps, and says what the person wants of them.
 
+    Parameters
+    ----------
+    before, home
+        What the tab key stops at before the cards, and what has the focus once there are none.
+
     Signals
     -------
     made(StepCard)
@@ -35,10 +40,10 @@ class CardList(QWidget):
     moved = Signal(int, int)
     picked = Signal(int)
 
-    def __init__(self, before: QWidget) -> None:
+    def __init__(self, before: QWidget, home: QWidget) -> None:
         super().__init__()
         self.cards: list[StepCard] = []
-        self._before = before
+        self._before, self._home = before, home
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -98,6 +103,7 @@ class CardList(QWidget):
             item = self._layout.itemAt(place)
             if item is None or item.widget() is not card:
                 self._layout.insertWidget(place, card)
+                card.show()  # at once: it may get the focus
             chain += card.focus_chain()
         for one, other in pairwise(chain):
             QWidget.setTabOrder(one, other)
@@ -108,7 +114,7 @@ class CardList(QWidget):
             focus = card.window().focusWidget()
             if focus is not None and (card is focus or card.isAncestorOf(focus)):
                 after = [*old[old.index(card) :], *reversed(old[: old.index(card)])]
-                heir = next((other for other in after if other in self.cards), self._before)
+                heir = next((other for other in after if other in self.cards), self._home)
                 heir.setFocus()
 
     # ---- what the person does -------------------------------------------------------------
@@ -125,6 +131,7 @@ class CardList(QWidget):
 
     def _on_dragged(self, card: StepCard, place: QPoint) -> None:
         """Show where the card would land."""
+        card.setFocus()
         y = self.mapFromGlobal(place).y()
         gap = sum(other.geometry().center().y() < y for other in self.cards)
         index = self.cards.index(card)

@@ -117,8 +117,8 @@ class NumberControl(Control):
             self._low, high = extra["slider"]
             self._step = step
             self.slider = _slider(self._low, high, step)
-            box.setButtonSymbols(NumberBox.ButtonSymbols.NoButtons)
-            box.setMaximumWidth(60)
+            box.without_arrows()
+            box.setFixedWidth(56)
             self.row.insertWidget(0, self.slider, 1)
             self.slider.valueChanged.connect(self._on_slider)
         box.setValue(value)

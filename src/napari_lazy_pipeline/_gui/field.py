@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QPoint, Qt, Signal
-from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QMenu, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
 
 from napari_lazy_pipeline._gui.controls import Bounds, Control, NumberControl, control_of
 from napari_lazy_pipeline._gui.hand import Hand
@@ -111,8 +111,7 @@ class Field(QWidget):
             hand.watch(part)
         if self._tuple and isinstance(control, NumberControl):
             # Three boxes share the row: there is no room for arrows, the keys do the same.
-            control.native.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
-            control.native.setStyleSheet("min-width: 24px; padding: 1px 2px;")
+            control.native.without_arrows()
         control.native.setMinimumWidth(20)
         control.changed.connect(self._on_changed)
         control.refused.connect(lambda value: self.refused.emit(self._name, value))

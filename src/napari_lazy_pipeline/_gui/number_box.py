@@ -46,6 +46,11 @@ class NumberBox(QDoubleSpinBox):
         value = self.value()
         return int(value) if self.decimals() == 0 else value
 
+    def without_arrows(self) -> None:
+        """Leave them away where there is no room: the keys and the wheel do the same."""
+        self.setButtonSymbols(self.ButtonSymbols.NoButtons)
+        self.setStyleSheet("min-width: 24px; padding: 1px 2px;")
+
     def minimumSizeHint(self) -> QSize:
         """Room for six digits: what is longer can be scrolled."""
         hint = super().minimumSizeHint()

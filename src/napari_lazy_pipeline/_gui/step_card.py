@@ -7,7 +7,6 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPalette
 from qtpy.QtWidgets import (
-    QApplication,
     QFrame,
     QGraphicsOpacityEffect,
     QProgressBar,
@@ -251,7 +250,7 @@ class StepCard(QFrame):
         }
         if modifiers != Qt.KeyboardModifier.NoModifier:
             return anywhere.get((key, modifiers))
-        focus = QApplication.focusWidget()
+        focus = self.window().focusWidget()
         if key in on_the_card and focus is not None and self.body.isAncestorOf(focus):
             return lambda: None  # meant for a field that had no use for it
         return on_the_card.get(key)
@@ -262,7 +261,7 @@ class StepCard(QFrame):
 
     def mousePressEvent(self, event: Any) -> None:
         """A click on the head begins."""
-        self._pressed = not self.body.geometry().contains(event.position().toPoint())
+        self._pressed = self._on_head(event)
 
     def mouseReleaseEvent(self, event: Any) -> None:
         """A click on the head selects the step, or lets go of it."""
@@ -272,9 +271,13 @@ class StepCard(QFrame):
 
     def mouseDoubleClickEvent(self, event: Any) -> None:
         """A double click shows the parameters, too."""
-        if not self.body.geometry().contains(event.position().toPoint()):
+        if self._on_head(event):
             self.unfold.toggle()
             self.picked.emit(True)
+
+    def _on_head(self, event: Any) -> bool:
+        place = event.position().toPoint()
+        return self.body.isHidden() or not self.body.geometry().contains(place)
 
     def contextMenuEvent(self, event: Any) -> None:
         """Show the menu, also by its key."""

@@ -64,7 +64,7 @@ class StepsPanel(QWidget):
         row.addWidget(self.add, 1)
         row.addWidget(self.undo)
         row.addWidget(self.redo)
-        self._list = CardList(before=self.redo)
+        self._list = CardList(before=self.redo, home=self.add)
         self._list.made.connect(self._on_made)
         self._list.changed.connect(self._on_changed)
         self._list.removed.connect(self._on_removed)

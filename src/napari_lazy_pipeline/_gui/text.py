@@ -23,6 +23,12 @@ def error_style(widget: QWidget) -> str:
     return f"color: {RED_ON_DARK if on_dark(widget) else RED_ON_LIGHT};"
 
 
+def pale_style(widget: QWidget) -> str:
+    """Style of a text that comes second."""
+    text = widget.palette().color(QPalette.ColorRole.WindowText)
+    return f"color: rgba({text.red()}, {text.green()}, {text.blue()}, 170);"
+
+
 class Sentence(QLabel):
     """A label that wraps, and takes the height its text needs.
 

@@ -135,8 +135,10 @@ class Deconvolve(Step):
 
     def brief(self) -> str:
         """PSF, and how far."""
+        if not self.psf:
+            return "no PSF chosen"
         how = "fast" if self.method == "fast" else f"{self.iterations} it."
-        return f"{PurePath(self.psf).name or 'no PSF chosen'}, {how}"
+        return f"{PurePath(self.psf).name}, {how}"
 
     def draft(self) -> Deconvolve:
         """By the method fast, unless there are few iterations anyway."""

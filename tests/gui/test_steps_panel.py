@@ -8,9 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtGui import QColor, QPalette, QWheelEvent
 from qtpy.QtWidgets import QApplication, QLabel, QWidget
 
 from gui_helpers import card as card_of
@@ -521,6 +522,41 @@ def test_undo_of_ten_mixed_edits_by_keys_and_mouse(panel: StepsPanel, qtbot: Any
     assert not panel.redo.isEnabled() and panel.session.engine == "auto"
 
 
+def test_the_undo_keys_belong_to_the_dock_only(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    """In the picture, Ctrl+Z is for what is drawn there."""
+    viewer = make_napari_viewer(show=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+    window = viewer.window._qt_window
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=20_000)
+    start = dock.session.pipeline
+    card = dock.steps.cards[0]
+    card.setFocus()
+    qtbot.keyClick(card, Key.Key_Space)
+    edited = dock.session.pipeline
+    assert edited != start
+    labels = viewer.add_labels(np.zeros((8, 8), int))
+    labels.data_setitem((np.array([2]), np.array([3])), 1)
+    canvas = viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Key.Key_Z, Control)
+    assert dock.session.pipeline == edited
+    assert labels.data[2, 3] == 0, "napari took it back"
+    labels.data_setitem((np.array([2]), np.array([3])), 1)
+    dock.data.setFocus()
+    for widget in (dock.steps.add, dock.engine):
+        widget.setFocus()
+        qtbot.keyClick(widget, Key.Key_Z, Control)
+        assert dock.session.pipeline == start
+        qtbot.keyClick(widget, Key.Key_Z, Control | Shift)
+        assert dock.session.pipeline == edited
+    assert labels.data[2, 3] == 1
+    dock.shut_down()
+    dock.runner.join()
+
+
 # ---- what a card says -------------------------------------------------------------------------
 
 
@@ -579,6 +615,53 @@ def test_both_kinds_of_error_on_one_card(panel: StepsPanel) -> None:
     assert card.error.text() == "It failed (t=0, c=1)"
     card.set_failure(1, None)
     assert not card.error.isVisible()
+
+
+def test_progress_is_shown_of_what_takes_long_and_moves_nothing(
+    panel: StepsPanel, qtbot: Any
+) -> None:
+    first, second, third = panel.cards
+    second.show_progress(0.0)
+    second.show_progress(1.0)  # a quick step
+    first.show_progress(0.0)
+    before = third.geometry()
+    qtbot.waitUntil(first.bar.isVisible)
+    first.show_progress(0.4)
+    assert first.bar.value() == 40 and third.geometry() == before
+    assert not second.bar.isVisible()
+    first.show_progress(1.0)
+    assert not first.bar.isVisible()
+
+
+def test_the_colours_follow_the_theme(opened: Any) -> None:
+    """Contrast with the background as WCAG 2 counts it: 4.5 is what text should have."""
+    card = card_of(opened, "deskew")
+    card.set_misfit(StepError("It does not fit", "", "Turn it", "deskew", 1))
+    for theme in ("dark", "light", "dark"):
+        opened.viewer.theme = theme
+        QApplication.processEvents()
+        for label in (card.error, card.head.title, card.head.brief):
+            palette = label.palette()
+            text = palette.color(QPalette.ColorRole.WindowText)
+            ground = card.palette().color(QPalette.ColorRole.Window)
+            assert contrast(blend(text, ground), ground) > 4.5, (theme, label.text())
+
+
+def blend(text: QColor, ground: QColor) -> QColor:
+    """The colour that a half-transparent text has on a ground."""
+    a = text.alphaF()
+    pairs = zip(text.getRgbF()[:3], ground.getRgbF()[:3], strict=True)
+    return QColor.fromRgbF(*(a * t + (1 - a) * g for t, g in pairs))
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    def luminance(colour: QColor) -> float:
+        parts = colour.getRgbF()[:3]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
 
 
 def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any) -> None:

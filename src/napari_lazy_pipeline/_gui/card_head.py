@@ -7,14 +7,11 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
+from napari_lazy_pipeline._gui.card_keys import KEYS
 from napari_lazy_pipeline._gui.drag_handle import DragHandle
 from napari_lazy_pipeline._gui.text import Elided, error_style, pale_style
 from napari_lazy_pipeline.step import Step
 
-KEYS = (
-    "Space: on or off. Enter: select and unfold. "
-    "Alt+Up, Alt+Down: move. Ctrl+D: duplicate. Del: remove."
-)
 # There is no room for what napari puts around labels and buttons.
 _STYLE = "QLabel { padding: 0px; } QToolButton { padding: 0px; background: transparent; }"
 

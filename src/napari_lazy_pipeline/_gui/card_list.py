@@ -9,7 +9,8 @@ from itertools import pairwise
 from qtpy.QtCore import QPoint, Signal
 from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.step_card import ACCENT, StepCard
+from napari_lazy_pipeline._gui.card_frame import ACCENT
+from napari_lazy_pipeline._gui.step_card import StepCard
 from napari_lazy_pipeline.step import Step
 
 

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPalette
-from qtpy.QtWidgets import (
-    QFrame,
-    QGraphicsOpacityEffect,
-    QProgressBar,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
+from napari_lazy_pipeline._gui.card_frame import ACCENT, CardFrame
 from napari_lazy_pipeline._gui.card_head import CardHead
+from napari_lazy_pipeline._gui.card_keys import action_of
 from napari_lazy_pipeline._gui.card_menu import CardMenu
 from napari_lazy_pipeline._gui.form import StepForm
 from napari_lazy_pipeline._gui.text import Elided, Sentence
@@ -22,11 +17,14 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Step
 
-ACCENT = QColor("#5a7be0")  # seen on dark and on light
-_DIMMED = 0.45
+_BAR = (
+    "QProgressBar { border: 0px; background: transparent; }"
+    f"QProgressBar::chunk {{ background: {ACCENT.name()}; }}"
+)
+PATIENCE = 150  # ms; a step that is done sooner shows no progress
 
 
-class StepCard(QFrame):
+class StepCard(CardFrame):
     """One step of the list.
 
     Signals
@@ -53,8 +51,7 @@ class StepCard(QFrame):
         self._step = step
         self._misfit = ""
         self._failures: dict[int, str] = {}
-        self.selected = self._dimmed = self._pressed = False
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._pressed = False
         self.form = StepForm(step)
         self.form.changed.connect(self._on_form)
         self.body = QWidget()
@@ -68,13 +65,16 @@ class StepCard(QFrame):
         self.head.menu_wanted.connect(self.show_menu)
         self.result = Elided(tooltip="Shape (z, y, x) and voxel size after this step")
         self.error = Sentence(error=True)
-        self.bar = QProgressBar()
-        self.bar.setMaximumHeight(6)
+        # Not in the layout: what is below must not jump at each turn of a knob.
+        self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
+        self.bar.setStyleSheet(_BAR)
+        self.bar.hide()
+        self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
+        self._patience.timeout.connect(self.bar.show)
         self.bar.setAccessibleName(f"Progress of {step.title}")
         self.bar.setToolTip("How far the step is")
         self._build()
-        self.show_progress(1.0)
         self._say()
 
     def _build(self) -> None:
@@ -85,7 +85,7 @@ class StepCard(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 3, 4, 3)
         layout.setSpacing(2)
-        for widget in (self.head, self.bar, self.error, self.result, self.body):
+        for widget in (self.head, self.error, self.result, self.body):
             layout.addWidget(widget)
         self.result.setIndent(18)
 
@@ -149,30 +149,15 @@ class StepCard(QFrame):
     def show_progress(self, fraction: float) -> None:
         """Show how far the step is; 1: it is done."""
         self.bar.setValue(round(100 * fraction))
-        self.bar.setVisible(fraction < 1)
-
-    def set_selected(self, selected: bool) -> None:
-        """Mark the card as the selected one."""
-        if selected != self.selected:
-            self.selected = selected
-            self.setAccessibleDescription("selected" if selected else "")
-            self.update()
+        if fraction >= 1:
+            self._patience.stop()
+            self.bar.hide()
+        elif self.bar.isHidden() and not self._patience.isActive():
+            self._patience.start()
 
     def set_dimmed(self, dimmed: bool) -> None:
         """Draw the card paler: its step is not part of the picture."""
-        if dimmed == self._dimmed:
-            return
-        self._dimmed = dimmed
-        for part in (self.head, self.result):
-            effect = QGraphicsOpacityEffect(part) if dimmed else None
-            if effect is not None:
-                effect.setOpacity(_DIMMED)
-            part.setGraphicsEffect(effect)  # type: ignore[arg-type]
-
-    @property
-    def dimmed(self) -> bool:
-        """Whether the step is not part of the picture."""
-        return self._dimmed
+        self.dim(dimmed, (self.head, self.result))
 
     def show_menu(self) -> None:
         """Show what else can be done with the step."""
@@ -212,52 +197,26 @@ class StepCard(QFrame):
         self.unfold.setChecked(on or self.unfold.isChecked())
         self.changed.emit(self._step)
 
+    def open(self) -> None:
+        """Select the step, and show its parameters or fold them away."""
+        self.unfold.toggle()
+        self.picked.emit(True)
+
     def keyPressEvent(self, event: Any) -> None:
-        """Do what the keys say; napari, which would hear them next, has other uses for them."""
-        action = self._action(event)
+        """Do what the key says."""
+        action = action_of(self, event)
         if action is None:
             super().keyPressEvent(event)
-            return
-        event.accept()
-        action()
+        else:
+            event.accept()
+            action()
 
     def event(self, event: Any) -> bool:
         """Claim our keys before a shortcut of the window takes them."""
-        if event.type() == QEvent.Type.ShortcutOverride and self._action(event) is not None:
+        if event.type() == QEvent.Type.ShortcutOverride and action_of(self, event) is not None:
             event.accept()
             return True
         return super().event(event)
-
-    def _action(self, event: Any) -> Any:
-        """What a key does here; None if it is none of ours."""
-        key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        anywhere = {
-            (Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier): lambda: self.moved.emit(-1),
-            (Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier): lambda: self.moved.emit(1),
-            (Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier): self.duplicated.emit,
-        }
-        on_the_card = {
-            Qt.Key.Key_Up: lambda: self.walked.emit(-1),
-            Qt.Key.Key_Down: lambda: self.walked.emit(1),
-            Qt.Key.Key_Right: lambda: self.unfold.setChecked(True),
-            Qt.Key.Key_Left: lambda: self.unfold.setChecked(False),
-            Qt.Key.Key_Return: self._enter,
-            Qt.Key.Key_Enter: self._enter,
-            Qt.Key.Key_Space: self.switch.toggle,
-            Qt.Key.Key_Delete: self.removed.emit,
-            Qt.Key.Key_Backspace: self.removed.emit,
-            Qt.Key.Key_Escape: lambda: self.picked.emit(False),
-        }
-        if modifiers != Qt.KeyboardModifier.NoModifier:
-            return anywhere.get((key, modifiers))
-        focus = self.window().focusWidget()
-        if key in on_the_card and focus is not None and self.body.isAncestorOf(focus):
-            return lambda: None  # meant for a field that had no use for it
-        return on_the_card.get(key)
-
-    def _enter(self) -> None:
-        self.unfold.toggle()
-        self.picked.emit(True)
 
     def mousePressEvent(self, event: Any) -> None:
         """A click on the head begins."""
@@ -272,8 +231,7 @@ class StepCard(QFrame):
     def mouseDoubleClickEvent(self, event: Any) -> None:
         """A double click shows the parameters, too."""
         if self._on_head(event):
-            self.unfold.toggle()
-            self.picked.emit(True)
+            self.open()
 
     def _on_head(self, event: Any) -> bool:
         place = event.position().toPoint()
@@ -283,31 +241,11 @@ class StepCard(QFrame):
         """Show the menu, also by its key."""
         self.show_menu()
 
-    # ---- painting -------------------------------------------------------------------------
-
-    def focusInEvent(self, event: Any) -> None:
-        """Show where the keys go."""
-        super().focusInEvent(event)
-        self.update()
-
-    def focusOutEvent(self, event: Any) -> None:
-        """Show where the keys went."""
-        super().focusOutEvent(event)
-        self.update()
-
-    def paintEvent(self, event: Any) -> None:
-        """A slightly raised field; framed if selected, and framed in white or black if focused."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        text = self.palette().color(QPalette.ColorRole.WindowText)
-        ground, rim = QColor(text), QColor(text)
-        ground.setAlpha(14)
-        rim.setAlpha(200 if self.hasFocus() else 40)
-        painter.setBrush(ground)
-        painter.setPen(rim)
-        painter.drawRoundedRect(self.rect().adjusted(0, 0, -1, -1), 4, 4)
-        if self.selected:
-            painter.fillRect(1, 3, 3, self.height() - 6, ACCENT)
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the progress right below the head."""
+        super().resizeEvent(event)
+        head = self.head.geometry()
+        self.bar.setGeometry(head.left(), head.bottom() + 1, head.width(), 3)
 
 
 def _told(error: LazyPipelineError) -> str:

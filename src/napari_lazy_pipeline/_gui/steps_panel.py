@@ -122,6 +122,8 @@ class StepsPanel(QWidget):
         card = self.card(error.index)
         if card is not None:
             card.set_failure(job.channel, error)
+            for undone in self.cards[error.index :]:
+                undone.time.setText("")
             self._failed_jobs[job.channel] = job
 
     def show_success(self, job: Job) -> None:

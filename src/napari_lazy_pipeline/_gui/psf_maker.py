@@ -10,7 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.background import Background
-from napari_lazy_pipeline._gui.form import Field, sentence
+from napari_lazy_pipeline._gui.field import Field
+from napari_lazy_pipeline._gui.form import sentence
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.psf_models import Optics, compute_psf, save_psf, unavailable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Hashable
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
@@ -86,6 +87,9 @@ class Deconvolve(Step):
             "as cudaDecon, about twice to three times as far for the same iterations; fast: two "
             "Wiener-Butterworth iterations (Guo et al. 2020) and a plain one, about as far as "
             "10 plain ones.",
+            json_schema_extra={
+                "words": {"rl": "Richardson-Lucy", "accelerated": "accelerated", "fast": "fast"}
+            },
         ),
     ] = "accelerated"
     iterations: Annotated[
@@ -96,6 +100,7 @@ class Deconvolve(Step):
             title="Iterations",
             description="More are sharper, noisier and slower; the method fast has its own number "
             "and takes no notice.",
+            json_schema_extra={"step": 1, "slider": [1, 50]},
         ),
         Unit("1"),
     ] = 10
@@ -106,6 +111,7 @@ class Deconvolve(Step):
             le=65535,
             title="Background",
             description="Counts subtracted first; 0 after a Subtract background step.",
+            json_schema_extra={"step": 1, "slider": [0, 500]},
         ),
         Unit("counts"),
     ] = 0.0
@@ -115,6 +121,9 @@ class Deconvolve(Step):
             title="Edges",
             description="How the volume goes on beyond its edges: as its mirror image, as "
             "background, or periodically (as cudaDecon, with x and y edges blended).",
+            json_schema_extra={
+                "words": {"reflect": "mirrored", "background": "background", "periodic": "periodic"}
+            },
         ),
     ] = "reflect"
 
@@ -173,6 +182,13 @@ class Deconvolve(Step):
             part, self._plan(context.spec), context.cancelled, context.progress
         )
         return result[slices(box, inner)]
+
+    def brief(self) -> str:
+        """PSF, and how far."""
+        if not self.psf:
+            return "no PSF chosen"
+        how = "fast" if self.method == "fast" else f"{self.iterations} it."
+        return f"{PurePath(self.psf).name}, {how}"
 
     def draft(self) -> Deconvolve:
         """By the method fast, unless there are few iterations anyway."""

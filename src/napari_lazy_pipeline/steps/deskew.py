@@ -53,7 +53,7 @@ class Deskew(Step):
             le=179,
             title="Angle",
             description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": True},
+            json_schema_extra={"step": 0.1, "slider": [1, 90]},
         ),
         Unit("°"),
         AfterValidator(_not_flat),
@@ -72,6 +72,9 @@ class Deskew(Step):
             title="Z step is",
             description="What the z step of the data means: the way of the stage, "
             "or the distance perpendicular to the planes.",
+            json_schema_extra={
+                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
+            },
         ),
     ] = "stage"
     width: Annotated[
@@ -110,6 +113,7 @@ class Deskew(Step):
             title="Rounding",
             description="How whole numbers are made: to the nearest, or down as cudaDecon "
             "does (which loses half a count on average).",
+            json_schema_extra={"words": {"nearest": "to the nearest", "down": "down"}},
         ),
     ] = "nearest"
 
@@ -159,6 +163,10 @@ class Deskew(Step):
             lines, plan, fill=self.fill, rounding=self.rounding, planes=box[0]
         )
         return made[slices(whole(shape_of(box)))]
+
+    def brief(self) -> str:
+        """Angle and axis."""
+        return f"{self.angle:g}° along {self.skew_axis}"
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size too."""

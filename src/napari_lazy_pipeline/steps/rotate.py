@@ -55,7 +55,7 @@ class Rotate(Step):
             le=179,
             title="Angle",
             description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": True},
+            json_schema_extra={"step": 0.1, "slider": [1, 90]},
         ),
         Unit("°"),
         AfterValidator(_not_flat),
@@ -74,6 +74,9 @@ class Rotate(Step):
             title="Z step is",
             description="What the z step of the data means: the way of the stage, or the "
             "distance perpendicular to the planes; a deskewed volume takes no notice.",
+            json_schema_extra={
+                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
+            },
         ),
     ] = "stage"
     fill: Annotated[
@@ -124,6 +127,10 @@ class Rotate(Step):
         )
         part = part.astype(_kept(part.dtype.name), copy=False)
         return context.engine.rotate(part, plan, fill=self.fill)
+
+    def brief(self) -> str:
+        """Angle and axis."""
+        return f"{self.angle:g}° along {self.skew_axis}"
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size too, and on what is skewed or empty."""

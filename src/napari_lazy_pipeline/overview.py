@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from napari_lazy_pipeline.columns import levels_of, select
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.patterns import compile_pattern
+from napari_lazy_pipeline.patterns import Pattern, compile_pattern
 
 _ROLES = {
     "t": "time point", "c": "channel", "z": "plane", "p": "position", "tile": "position",
@@ -143,3 +143,10 @@ def table_of(names: Sequence[str], pattern: str) -> tuple[FieldRow, ...]:
         raise PatternError(f"None of the {len(names)} files fits the pattern", pattern)
     others = [name for name in names if name not in chosen]
     return field_rows([name for name in names if name in chosen], pattern, len(others), others)
+
+
+def other_names(names: Sequence[str], pattern: Pattern, most: int = 20) -> list[str]:
+    """Some of the names that do not fit a pattern."""
+    fits = pattern.regex.fullmatch
+    strangers = (name for name in names if fits(name) is None)
+    return sorted(itertools.islice(strangers, most))

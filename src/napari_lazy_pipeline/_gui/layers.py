@@ -89,6 +89,11 @@ class Layers(QObject):
         """The napari layers, one a channel."""
         return [self._shown[channel].layer for channel in sorted(self._shown)]
 
+    def layer_of(self, channel: int) -> Any:
+        """The napari layer of a channel; None if there is none."""
+        shown = self._shown.get(channel)
+        return shown.layer if shown is not None else None
+
     @property
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the present steps."""

@@ -6,7 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_lazy_pipeline._gui.channels_panel import ChannelsPanel
 from napari_lazy_pipeline._gui.fold import Fold
@@ -56,7 +64,7 @@ class DataPanel(QWidget):
         self.z_step, self.pixel = self.voxel.z_step, self.voxel.pixel
         self.voxel_fold = Fold("Voxels and time", "Voxel size, angle, time interval", self.voxel)
         self.channel_fold = Fold("Channels", "Colours and names of the channels", self.channels)
-        self.summary, self.error = Sentence(), Sentence(error=True)
+        self.summary, self.error = self.files.fold.line, Sentence(error=True)
         self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
         self.follow = _switch(
             "Follow latest", "Go to the newest complete time point; pauses when you move t"
@@ -86,13 +94,13 @@ class DataPanel(QWidget):
         layout.setSpacing(3)
         layout.addLayout(form)
         for widget in (
-            self.summary, self.error, self.questions, self.notes, self.voxel_fold,
+            self.files.fold, self.error, self.questions, self.notes, self.voxel_fold,
             self.channel_fold,
         ):  # fmt: skip
             layout.addWidget(widget)
         layout.addLayout(switches)
         layout.addWidget(self.watch_state)
-        for sentence in (self.summary, self.error, self.watch_state):
+        for sentence in (self.error, self.watch_state):
             sentence.say("")
 
     def _connect(self) -> None:
@@ -130,7 +138,7 @@ class DataPanel(QWidget):
         """Ask for the same files with other options."""
         self.options = options
         self.show_error("")
-        self.summary.say("Looking at the names…")
+        self._tell("Looking at the names…")
         self.wanted.emit(*self._asked, options)
 
     @property
@@ -213,19 +221,21 @@ class DataPanel(QWidget):
 
     def show_summary(self, survey: Survey) -> None:
         """Say what the folder holds now."""
-        grown = self._survey is not None and self._survey.pattern == survey.pattern
         self._survey = survey
-        self.summary.say(survey.summary)
+        self.files.show_summary(survey)
         self.notes.show_notes(survey.notes)
-        if grown:
-            self.files.show_grown(survey)
         self._show_known()
 
     def show_error(self, sentence: str) -> None:
         """Say why the data cannot be opened; empty: they can."""
         self.error.say(sentence)
         if sentence:
-            self.summary.say("")
+            survey = self._survey
+            self._tell(f"Open is still {survey.folder}: {survey.summary}" if survey else "")
+
+    def _tell(self, sentence: str) -> None:
+        self.summary.setText(sentence)
+        self.files.fold.setVisible(bool(sentence))
 
     def show_failure(self, error: LazyPipelineError) -> None:
         """Say why the data cannot be opened, and ask for what would help."""
@@ -269,8 +279,8 @@ class DataPanel(QWidget):
         z, _, x = stack.voxel_size
         angle = f", {scan.angle:g}°" if scan else ""
         interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
-        self.voxel_fold.line.setText(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
-        self.channel_fold.line.setText(f"Channels: {', '.join(stack.channel_names)}")
+        self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
+        self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
 
     def _show_questions(self) -> None:
         self.questions.ask(list(self._open_questions()))
@@ -283,9 +293,12 @@ class DataPanel(QWidget):
             "step": said.step is not None or (scan is not None and scan.step == "perpendicular"),
             "pattern": self._typed,
         }
-        for question in self._survey.questions if self._survey is not None else ():
-            if not answered.get(question.about, False):
-                yield question
+        asked = self._survey.questions if self._survey is not None else ()
+        left = [one for one in asked if not answered.get(one.about, False)]
+        # One thing after the other: without an angle the step means nothing.
+        if any(one.about == "angle" for one in left):
+            left = [one for one in left if one.about != "step"]
+        yield from left
 
     def _on_stack(self, *_: object) -> None:
         """Values were stated of the data that are shown."""
@@ -317,5 +330,6 @@ def _choice(name: str, tooltip: str) -> QComboBox:
     box.setToolTip(tooltip)
     box.setAccessibleName(name)
     box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box

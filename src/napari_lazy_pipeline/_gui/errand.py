@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from qtpy.QtCore import QObject, Signal
 
@@ -21,8 +21,6 @@ class Errand(QObject):
 
     Parameters
     ----------
-    parent
-        Its parent in Qt.
     trouble
         What to say if something goes wrong that nobody foresaw.
 
@@ -36,8 +34,11 @@ class Errand(QObject):
     failed = Signal(object)
     _done = Signal(int, str, object)
 
-    def __init__(self, parent: QObject | None = None, trouble: str = "This failed") -> None:
-        super().__init__(parent)
+    # Those at work: they must outlive the thread that reports to them.
+    _at_work: ClassVar[set[Errand]] = set()
+
+    def __init__(self, trouble: str = "This failed") -> None:
+        super().__init__()
         self._trouble = trouble
         self._latest = 0
         self._running: set[str] = set()
@@ -73,6 +74,7 @@ class Errand(QObject):
         assert self._waiting is not None
         (place, work), self._waiting = self._waiting, None
         self._running.add(place)
+        self._at_work.add(self)
         number = self._latest
         # Not one of Qt's pool, for which Qt waits at the end: a share may never answer.
         threading.Thread(
@@ -87,16 +89,14 @@ class Errand(QObject):
         except Exception as error:  # noqa: BLE001
             # Nobody waits for this thread: what it does not say is never heard.
             outcome = LazyPipelineError(f"{self._trouble}: {error}", place)
-        try:
-            self._done.emit(number, place, outcome)
-        except RuntimeError:
-            # The dock was closed meanwhile.
-            return
+        self._done.emit(number, place, outcome)
 
     def _on_done(self, number: int, place: str, outcome: object) -> None:
         self._running.discard(place)
-        if self._waiting is not None:
+        if self._waiting is not None and self._waiting[0] not in self._running:
             self._start()
-        elif number == self._latest:
+        if not self._running:
+            self._at_work.discard(self)
+        if number == self._latest:
             signal: Any = self.failed if isinstance(outcome, Exception) else self.answered
             signal.emit(outcome)

@@ -21,6 +21,7 @@ class Fold(QWidget):
 
     def __init__(self, name: str, tooltip: str, content: QWidget) -> None:
         super().__init__()
+        self._name, self._short = name, ""
         self.button = small_button("▸", tooltip, name)
         self.button.setCheckable(True)
         self.button.toggled.connect(self._on_toggled)
@@ -48,8 +49,15 @@ class Fold(QWidget):
         """Show the content, or hide it."""
         self.button.setChecked(on)
 
+    def tell(self, short: str) -> None:
+        """Say in a line what is below, for as long as it is folded."""
+        self._short = short
+        self.line.setText(self._name if self.unfolded else short)
+
     def _on_toggled(self, on: bool) -> None:
         self.button.setText("▾" if on else "▸")
+        if self._short:
+            self.tell(self._short)
         self.content.setVisible(on)
         self.toggled.emit(on)
 
@@ -64,6 +72,15 @@ def small_button(text: str, tooltip: str, name: str) -> QToolButton:
     button.setStyleSheet("padding: 1px; min-width: 14px;")
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
+
+
+def angle_box(tooltip: str) -> QDoubleSpinBox:
+    """A box for the angle of a scan; at its lowest, nobody says which."""
+    box = number_box("Angle (degree)", tooltip, -180.0, 179.0, 0.1)
+    box.setDecimals(2)
+    box.setSpecialValueText("?")
+    box.setValue(-180.0)
+    return box
 
 
 def number_box(name: str, tooltip: str, low: float, high: float, step: float) -> QDoubleSpinBox:

@@ -50,7 +50,7 @@ class FolderRow(QWidget):
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self._file = recent.recent_file()
-        self._kept, self._look, self._places = Errand(self), Errand(self), Errand(self)
+        self._kept, self._look, self._places = Errand(), Errand(), Errand()
         self._kept.answered.connect(self._fill)
         self._look.answered.connect(self._on_looked)
         self._places.answered.connect(self._grey)

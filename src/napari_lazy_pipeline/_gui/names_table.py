@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from napari_lazy_pipeline.overview import FieldRow
+from napari_lazy_pipeline.survey import plural
 
-_HEADS = ("Field", "Found", "Missing or extra")
+_HEADS = ("Field", "Found", "Missing, extra")
+_MISSING = 96  # px
 _TALLEST = 8  # rows, before the table scrolls
 
 
@@ -32,6 +35,9 @@ class NamesTable(QTableWidget):
         rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         columns.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        columns.setMinimumSectionSize(30)
+        columns.setSectionResizeMode(2, QHeaderView.ResizeMode.Fixed)
+        columns.resizeSection(2, _MISSING)
         self._fit()
 
     def show_rows(self, rows: Sequence[FieldRow]) -> None:
@@ -56,8 +62,23 @@ class NamesTable(QTableWidget):
 def _cells(row: FieldRow) -> tuple[tuple[str, str], ...]:
     """Text and tooltip of each cell of a row."""
     if row.field == "*":
-        return ("no match", row.role), (f"{row.count} names", ""), (row.extra, row.extra)
-    what = f"{row.field}: {row.role}" if row.role else row.field
-    count = f"{row.values} ({row.count})" if row.count > 2 else row.values
+        return (
+            ("others", row.role),
+            (f"{row.count} {plural('name', row.count)}", ""),
+            (row.extra,) * 2,
+        )
+    tooltip = f"{{{row.field}}}: {row.role or 'only shown'}"
+    count = f"{_ends(row.values)} ({row.count})" if row.count > 3 else row.values
     wanting = ", ".join(text for text in (row.missing, row.extra) if text)
-    return (what, what), (count, f"{row.values}: {row.count} values"), (wanting, wanting)
+    missing = f"missing: {row.missing}" if row.missing else ""
+    return (
+        (row.role or row.field, tooltip),
+        (count, f"{row.values}: {row.count} {plural('value', row.count)}"),
+        (wanting, "; ".join(text for text in (missing, row.extra) if text)),
+    )
+
+
+def _ends(values: str) -> str:
+    """First and last of a list of values."""
+    parts = re.split(r", | \.\.\. ", values)
+    return f"{parts[0]} … {parts[-1]}"

@@ -50,7 +50,7 @@ class Opener(QObject):
         super().__init__()
         self.busy = False
         # A share that hangs must not hold up the next folder.
-        self._errand = Errand(self, "The folder cannot be opened")
+        self._errand = Errand("The folder cannot be opened")
         self._errand.answered.connect(self.opened)
         self._errand.failed.connect(self.failed)
 

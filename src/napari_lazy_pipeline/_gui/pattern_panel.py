@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.errand import Errand
@@ -17,13 +17,14 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.overview import FieldRow
 from napari_lazy_pipeline.readers import Reader
+from napari_lazy_pipeline.survey import plural
 from napari_lazy_pipeline.trial import Trial, Trials
 
 _PAUSE = 200  # ms without a letter, after which a pattern is tried
 
 
 class PatternPanel(QWidget):
-    """A field for the pattern, and a table of what it reads off the names.
+    """A field for the pattern, and `fold`: a table of what it reads off the names.
 
     While the pattern is edited, the table is of the edit; nothing is opened before Enter, and no
     file is looked into. The names are listed once, in the background.
@@ -56,7 +57,7 @@ class PatternPanel(QWidget):
         self.table = NamesTable()
         self.fold = Fold("Names of the files", "What the pattern reads off the names", self.table)
         self.fold.toggled.connect(self._on_unfolded)
-        self._attempts, self._sizes = Errand(self), Errand(self)
+        self._attempts, self._sizes = Errand(), Errand()
         self._attempts.answered.connect(self._on_trial)
         self._attempts.failed.connect(self._on_refused)
         self._sizes.answered.connect(self._on_sizes)
@@ -65,7 +66,6 @@ class PatternPanel(QWidget):
         layout.setSpacing(2)
         layout.addWidget(self.combo)
         layout.addWidget(self.problem)
-        layout.addWidget(self.fold)
         self.problem.say("")
         self.fold.setVisible(False)
 
@@ -78,6 +78,7 @@ class PatternPanel(QWidget):
         """Take the names of this folder from now on, as they are now."""
         self._trials = Trials(folder, reader)
         self.current = self.refused = ""
+        self.line.clear()
         self.table.show_rows(())
         self.fold.setVisible(False)
 
@@ -86,7 +87,7 @@ class PatternPanel(QWidget):
         self.current, self._position = survey.pattern, survey.position or None
         proposals = [proposal.pattern for proposal in survey.proposals]
         self._show_patterns(list(dict.fromkeys([survey.pattern, *proposals])))
-        self._summary = _in_short(survey)
+        self._summary = _said(survey)
         self.show_error("")
         self.fold.setVisible(True)
         self.fold.line.setText(self._summary)
@@ -94,12 +95,11 @@ class PatternPanel(QWidget):
         if self.fold.unfolded:
             self._attempt(self.current)
 
-    def show_grown(self, survey: Survey) -> None:
-        """Say how many files there are now; the table is made anew when it is unfolded."""
-        self._summary = _in_short(survey)
+    def show_summary(self, survey: Survey) -> None:
+        """Say how many files there are now, unless an edit is under way."""
+        self._summary = _said(survey)
         if self.line.text() == self.current:
             self.fold.line.setText(self._summary)
-        self._trials = Trials(survey.folder, survey.source.reader)
 
     def show_error(self, sentence: str) -> None:
         """Say what is wrong with the pattern; empty: nothing is."""
@@ -178,7 +178,7 @@ class PatternPanel(QWidget):
         """The edit is no pattern, or fits nothing: say why; what is open stays."""
         self.refused = self._asked
         self.show_error(str(error))
-        self.fold.line.setText(f"Open is still: {self._summary}" if self._summary else "")
+        self.fold.line.setText(self._summary)
 
     def _on_sizes(self, row: FieldRow | None) -> None:
         if row is not None:
@@ -202,11 +202,11 @@ def _pattern_box(line: QLineEdit) -> QComboBox:
         "position; other {fields} are read too, * is anything. Enter opens, Escape takes back"
     )
     box.setAccessibleName("File pattern")
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
 
 
-def _in_short(survey: Survey) -> str:
-    times, channels = survey.sizes
-    rest = f", {survey.unmatched} not in the stack" if survey.unmatched else ""
-    missing = f", {survey.missing} missing" if survey.missing else ""
-    return f"Names: {channels} channels x {times} time points{missing}{rest}"
+def _said(survey: Survey) -> str:
+    more = survey.unmatched
+    rest = f" {more} more {plural('name', more)} in the folder." if more else ""
+    return f"{survey.summary}{rest}"

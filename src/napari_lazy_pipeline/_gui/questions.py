@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.fold import number_box
+from napari_lazy_pipeline._gui.fold import angle_box
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.claims import Question
 
-_WORDS = {"stage": "Way of the stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}
+_WORDS = {"stage": "Way of stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}
 _NO = {"axes": "No", "angle": "Not tilted", "step": "Not tilted"}
 
 
@@ -97,8 +97,8 @@ class QuestionCard(QFrame):
 
     def _add_answers(self) -> None:
         if self.question.about == "angle":
-            self.angle = number_box("Angle (degree)", "Usually about 30", -179.0, 179.0, 0.1)
-            self.angle.setSuffix(" °")
+            self.angle = angle_box("Angle between light sheet and scan, often about 30")
+            self.angle.setMinimumWidth(70)
             self._row.addWidget(self.angle, 1)
             self._button("Set", "Use this angle", lambda: self.answered.emit(self.angle.value()))
         if self.question.about == "pattern":

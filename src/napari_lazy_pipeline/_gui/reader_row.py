@@ -8,10 +8,11 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -43,6 +44,7 @@ class ReaderRow(QWidget):
         self.options: dict[str, Any] = {}
         self.kind = QComboBox()
         self.kind.addItems(_KINDS)
+        self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.kind.setAccessibleName("Reader")
         self.kind.setToolTip("What reads the files; automatic: by the endings of their names")
         self.kind.activated.connect(self._on_kind)
@@ -116,18 +118,19 @@ class ReaderRow(QWidget):
         self.open.setToolTip("Read the files with this shape")
         self.open.setAccessibleName("Open with this shape")
         self.open.clicked.connect(self._on_shape)
-        boxes = QHBoxLayout()
+        boxes, kind = QHBoxLayout(), QHBoxLayout()
         for box in self.lengths:
             boxes.addWidget(box)
             box.valueChanged.connect(self._on_length)
-        kind = QHBoxLayout()
         kind.addWidget(self.dtype, 1)
         kind.addWidget(self.open)
         page = QWidget()
-        form = QFormLayout(page)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("z, y, x (px)", boxes)
-        form.addRow("Type", kind)
+        layout = QVBoxLayout(page)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(QLabel("Shape of each file z, y, x (px)"))
+        layout.addLayout(boxes)
+        layout.addLayout(kind)
         self._on_length()
         return page
 

@@ -16,13 +16,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.fold import number_box, small_button
-from napari_lazy_pipeline._gui.text import ERROR_STYLE
+from napari_lazy_pipeline._gui.fold import angle_box, number_box, small_button
+from napari_lazy_pipeline._gui.text import Elided, error_style
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.session import Session
 
 _UNKNOWN = "unknown"
-_KINDS = (("", "not told"), ("stage", "way of the stage"), ("perpendicular", "perpendicular"))
+_BOX = 84  # px
+_MEANING = (
+    "What the z step is: the way of the stage between two planes, "
+    "or the distance of the planes, perpendicular to them"
+)
+_KINDS = (("", "not told"), ("stage", "the way of the stage"), ("perpendicular", "perpendicular"))
 
 
 @dataclass
@@ -30,15 +35,20 @@ class Row:
     """A value: its control, who says so, and the way back to what the files say."""
 
     control: QDoubleSpinBox | QComboBox
-    source: QLabel
+    source: Elided
     reset: QToolButton
 
     def show(self, source: str, typed: bool) -> None:
         """Say where the value comes from."""
         told = "typed" if typed else source
-        self.source.setText("unknown: type it" if told == _UNKNOWN else told)
-        self.source.setToolTip(f"From: {told}")
-        self.source.setStyleSheet(ERROR_STYLE if told == _UNKNOWN else "")
+        self.source.setText("not known" if told == _UNKNOWN else told)
+        self.source.set_tooltip(f"From: {told}")
+        unknown = error_style(self.source) if told == _UNKNOWN else ""
+        self.source.setStyleSheet(unknown)
+        if isinstance(self.control, QComboBox):
+            # There is no room for the source beside the words.
+            self.control.setToolTip(f"{_MEANING}. From: {told}")
+            self.control.setStyleSheet(f"QComboBox {{ {unknown} }}")
         self.reset.setEnabled(typed)
 
 
@@ -61,20 +71,16 @@ class VoxelPanel(QWidget):
         )
         self.pixel = _length("Pixel size (µm)", "Size of a pixel in the sample")
         self.meaning = _meaning_box()
-        self.angle = number_box(
-            "Angle (degree)", "Angle between light sheet and scan", -180.0, 179.0, 0.1
-        )
+        self.angle = angle_box("Angle between light sheet and scan")
         self.interval = number_box(
             "Time interval (s)", "Time between two time points", 0.0, 1e6, 0.1
         )
-        for box in (self.angle, self.interval):
-            box.setSpecialValueText("?")
+        self.interval.setSpecialValueText("?")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(4)
         grid.setVerticalSpacing(2)
-        grid.setColumnStretch(1, 3)
-        grid.setColumnStretch(2, 2)
+        grid.setColumnStretch(2, 1)
         self.rows = {
             name: self._row(grid, index, label, control, names)
             for index, (name, label, control, names) in enumerate(self._fields())
@@ -97,15 +103,18 @@ class VoxelPanel(QWidget):
     def _row(
         self, grid: QGridLayout, index: int, label: str, control: Any, names: tuple[str, ...]
     ) -> Row:
-        text, source = QLabel(label), QLabel()
+        text, source = QLabel(label), Elided()
         text.setToolTip(control.toolTip())
-        # A long name of a file is cut, and is whole in the tooltip: it must not widen the dock.
-        source.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         source.setAccessibleName(f"Source of {label}")
         reset = small_button("↺", "Back to what the files say", f"Reset {label}")
         reset.clicked.connect(lambda: self.stated.emit(dict.fromkeys(names)))
-        for column, widget in enumerate((text, control, source, reset)):
-            grid.addWidget(widget, index, column)
+        wide = isinstance(control, QComboBox)
+        grid.addWidget(text, index, 0)
+        grid.addWidget(control, index, 1, 1, 2 if wide else 1)
+        if not wide:
+            grid.addWidget(source, index, 2)
+            control.setFixedWidth(_BOX)
+        grid.addWidget(reset, index, 3)
         return Row(control, source, reset)
 
     def show_values(self, survey: Survey) -> None:
@@ -171,10 +180,8 @@ def _meaning_box() -> QComboBox:
     for _, words in _KINDS:
         box.addItem(words)
     box.setAccessibleName("Meaning of the z step")
-    box.setToolTip(
-        "What the z step is: the way of the stage between two planes, "
-        "or the distance of the planes, perpendicular to them"
-    )
+    box.setToolTip(_MEANING)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     box.setMinimumContentsLength(8)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box

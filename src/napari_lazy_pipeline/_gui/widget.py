@@ -415,8 +415,19 @@ class _Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
+class _Section(QCollapsible):
+    """Is always as tall as its panel; without this, only when that is resized."""
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the panel."""
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize) and self.isExpanded():
+            content = self.content()
+            content.setMaximumHeight(content.sizeHint().height() + 10)
+        return False
+
+
 def _section(title: str, panel: QWidget) -> QCollapsible:
-    section = QCollapsible(title)
+    section = _Section(title)
     section.setDuration(0)
     section.addWidget(panel)
     section.expand(animate=False)

@@ -531,19 +531,25 @@ class Layers(QObject):
     def _still(self, restore: bool = True) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same plane and time."""
         dims = self.viewer.dims
-        point = tuple(dims.point) if dims.ndim >= 4 else None
-        ranges = tuple(dims.range)
+        point = list(dims.point) if dims.ndim >= 4 else None
+        ranges, interval = tuple(dims.range), self._shown_interval()
         self._swapping = True
         try:
             # The sliders are laid out anew for each change: once, at the end, is enough.
             with dims.events.range.blocker():
                 yield
                 if restore and point is not None and self._shown:
-                    self._return_to(point)
+                    # Time points stay what they are if their distance is stated anew.
+                    point[_T] *= self._shown_interval() / interval
+                    self._return_to(tuple(point))
         finally:
             self._swapping = False
             if tuple(dims.range) != ranges:
                 dims.events.range(value=dims.range)
+
+    def _shown_interval(self) -> float:
+        """Distance of two time points on the slider."""
+        return next((float(shown.layer.scale[0]) for shown in self._shown.values()), 1.0)
 
     def _return_to(self, point: tuple[float, ...]) -> None:
         dims = self.viewer.dims

@@ -100,7 +100,10 @@ class QuestionCard(QFrame):
             self.angle = angle_box("Angle between light sheet and scan, often about 30")
             self.angle.setMinimumWidth(70)
             self._row.addWidget(self.angle, 1)
-            self._button("Set", "Use this angle", lambda: self.answered.emit(self.angle.value()))
+            line = self.angle.lineEdit()
+            assert line is not None
+            line.returnPressed.connect(self._answer_angle)
+            self._button("Set", "Use this angle", self._answer_angle)
         if self.question.about == "pattern":
             self._add_patterns()
             return
@@ -112,6 +115,12 @@ class QuestionCard(QFrame):
             self._button(words, f"Answer: {words}", self.dismissed.emit)
         if self.question.about != "angle":
             self._row.addStretch(1)
+
+    def _answer_angle(self) -> None:
+        # A button that is clicked does not take the focus everywhere.
+        self.angle.interpretText()
+        if self.angle.value() > self.angle.minimum():
+            self.answered.emit(self.angle.value())
 
     def _add_patterns(self) -> None:
         """Patterns are too long for buttons."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from qtpy.QtCore import QStandardPaths
@@ -46,5 +47,6 @@ def write_recent(file: Path, folders: Sequence[str]) -> list[str]:
         os.replace(part, file)
     except OSError:
         # A list of folders is not worth a message: nothing of the data depends on it.
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return kept

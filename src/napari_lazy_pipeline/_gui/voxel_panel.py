@@ -22,7 +22,7 @@ from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.session import Session
 
 _UNKNOWN = "unknown"
-_BOX = 84  # px
+_BOX = 76  # px
 _MEANING = (
     "What the z step is: the way of the stage between two planes, "
     "or the distance of the planes, perpendicular to them"
@@ -38,17 +38,15 @@ class Row:
     source: Elided
     reset: QToolButton
 
-    def show(self, source: str, typed: bool) -> None:
-        """Say where the value comes from."""
+    def show(self, source: str, typed: bool, needed: bool = False) -> None:
+        """Say where the value comes from; in red, if it is needed and nobody says."""
         told = "typed" if typed else source
-        self.source.setText("not known" if told == _UNKNOWN else told)
+        self.source.setText(told)
         self.source.set_tooltip(f"From: {told}")
-        unknown = error_style(self.source) if told == _UNKNOWN else ""
-        self.source.setStyleSheet(unknown)
+        self.source.setStyleSheet(error_style(self.source) if needed and told == _UNKNOWN else "")
         if isinstance(self.control, QComboBox):
             # There is no room for the source beside the words.
             self.control.setToolTip(f"{_MEANING}. From: {told}")
-            self.control.setStyleSheet(f"QComboBox {{ {unknown} }}")
         self.reset.setEnabled(typed)
 
 
@@ -122,8 +120,8 @@ class VoxelPanel(QWidget):
         session, said = self._session, self._session.said
         assert session.stack is not None
         size = session.stack.voxel_size
-        self.rows["z_step"].show(survey.voxel_source, said.voxel_size is not None)
-        self.rows["pixel"].show(survey.voxel_source, said.voxel_size is not None)
+        for name in ("z_step", "pixel"):
+            self.rows[name].show(survey.voxel_source, said.voxel_size is not None, needed=True)
         self.rows["interval"].show(survey.interval_source, said.time_interval is not None)
         self._put(self.z_step, size[0])
         self._put(self.pixel, size[2])

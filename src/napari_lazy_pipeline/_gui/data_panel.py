@@ -203,6 +203,7 @@ class DataPanel(QWidget):
     def show_survey(self, survey: Survey) -> None:
         """Show what was found."""
         options = survey.source.options
+        other = self._survey is None or self._survey.folder != survey.folder
         self._asked = (survey.folder, survey.pattern)
         self.options = {**options, "trust": True} if "reader" in options else dict(options)
         self.folders.show_folder(survey.folder)
@@ -216,8 +217,10 @@ class DataPanel(QWidget):
         self._show_positions(survey)
         self.show_error("")
         self.show_summary(survey)
-        self.channel_fold.unfold(survey.sizes[1] > 1)
-        self.voxel_fold.unfold()
+        self.channel_fold.line.setToolTip(f"Names of the channels from: {survey.channel_source}")
+        if other:
+            self.channel_fold.unfold(survey.sizes[1] > 1)
+            self.voxel_fold.unfold(survey.voxel_source == "unknown" or bool(self.questions.cards))
 
     def show_summary(self, survey: Survey) -> None:
         """Say what the folder holds now."""
@@ -239,9 +242,12 @@ class DataPanel(QWidget):
 
     def show_failure(self, error: LazyPipelineError) -> None:
         """Say why the data cannot be opened, and ask for what would help."""
-        self.show_error(str(error))
         if self._asked[0] and not self._shows_asked():
             self.files.look_at(self._asked[0])
+            for box in (self.position, self.pages):
+                self._form.setRowVisible(box, False)
+        self.show_error(str(error))
+        self._show_questions()
         if isinstance(error.__cause__, ShapeUnknownError):
             self.reader.ask_shape()
 
@@ -298,6 +304,9 @@ class DataPanel(QWidget):
         # One thing after the other: without an angle the step means nothing.
         if any(one.about == "angle" for one in left):
             left = [one for one in left if one.about != "step"]
+        # How to open files is asked of the folder that was chosen last.
+        if not self._shows_asked():
+            left = [one for one in left if one.about in ("angle", "step")]
         yield from left
 
     def _on_stack(self, *_: object) -> None:

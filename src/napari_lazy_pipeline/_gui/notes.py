@@ -8,7 +8,7 @@ from napari_lazy_pipeline._gui.fold import Fold
 from napari_lazy_pipeline._gui.text import Sentence
 
 # Said elsewhere in the panel, where it can be changed.
-_ELSEWHERE = ("The voxel size is unknown", "There are ")
+_ELSEWHERE = ("The voxel size is unknown", "There are ", "The names leave doubt")
 
 
 class Notes(Fold):
@@ -28,6 +28,6 @@ class Notes(Fold):
         several = len(kept) > 1
         self.line.setText(f"{len(kept)} notes, the first: {kept[0]}" if several else kept[0])
         self.list.setText("\n".join(f"• {note}" for note in kept))
-        self.button.setEnabled(several)
+        self.button.setVisible(several)
         if not several:
             self.unfold(False)

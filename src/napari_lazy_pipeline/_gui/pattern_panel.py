@@ -20,6 +20,7 @@ from napari_lazy_pipeline.readers import Reader
 from napari_lazy_pipeline.survey import plural
 from napari_lazy_pipeline.trial import Trial, Trials
 
+_MARGIN, _WIDEST = 30, 700  # px
 _PAUSE = 200  # ms without a letter, after which a pattern is tried
 
 
@@ -112,6 +113,11 @@ class PatternPanel(QWidget):
         self.combo.setCurrentText(self.current)
         self.combo.blockSignals(False)
         self.line.setCursorPosition(0)
+        # The dock is narrow, patterns are long: the list may be wider.
+        widest = max(map(self.line.fontMetrics().horizontalAdvance, patterns), default=0)
+        view = self.combo.view()
+        assert view is not None
+        view.setMinimumWidth(min(widest + _MARGIN, _WIDEST))
 
     # ---- what the person does -------------------------------------------------------------
 

@@ -27,7 +27,7 @@ _MEANING = (
     "What the z step is: the way of the stage between two planes, "
     "or the distance of the planes, perpendicular to them"
 )
-_KINDS = (("", "not told"), ("stage", "the way of the stage"), ("perpendicular", "perpendicular"))
+_KINDS = (("", "not told"), ("stage", "stage step"), ("perpendicular", "perpendicular"))
 
 
 @dataclass

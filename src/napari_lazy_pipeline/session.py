@@ -6,19 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from psygnal import Signal
 
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.geometry import Scan
 from napari_lazy_pipeline.history import Edit, History
 from napari_lazy_pipeline.ledger import Ledger
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.remember import RememberedSource
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
 
@@ -43,6 +45,8 @@ class Session:
     ----------
     stack
         The raw data; None before a folder is opened.
+    said
+        What the person stated about them, over what the files say.
     pipeline
         The steps.
     engine
@@ -79,6 +83,7 @@ class Session:
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
         self.survey: Survey | None = None
+        self.said = Said()
         self.pipeline = default_pipeline()
         self.engine = "cpu"
         self.cache = cache or StageCache()
@@ -98,9 +103,22 @@ class Session:
         """
         self.show(survey(folder, pattern))
 
-    def show(self, found: Survey, voxel_size: tuple[float, float, float] | None = None) -> None:
-        """Make what a survey found the data of this session."""
-        self.stack, self.survey = found.stack(voxel_size), found
+    def show(self, found: Survey, said: Said | None = None) -> None:
+        """Make what a survey found the data of this session.
+
+        Parameters
+        ----------
+        found
+            What a folder holds.
+        said
+            What is known of it besides. If not given, what was stated of the same folder, opened
+            in another way, still holds.
+        """
+        if said is None:
+            same = self.survey is not None and self.survey.folder == found.folder
+            said = self.said if same else Said()
+        said = said.fitting(found)
+        self.stack, self.survey, self.said = said.stack(found), found, said
         self.ledger.clear()
         self._raw = RememberedSource(self.stack.source)
         self.stack_changed.emit(self.stack)
@@ -130,8 +148,41 @@ class Session:
 
     def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
         """State the voxel size (z, y, x) [um] of the raw data."""
-        if self.survey and self.stack and voxel_size != self.stack.voxel_size:
-            self.show(self.survey, voxel_size)
+        if self.stack and voxel_size != self.stack.voxel_size:
+            self.state(voxel_size=voxel_size)
+
+    def state(self, **values: Any) -> None:
+        """State values of the raw data, by the names in `Said`; None: as the files say.
+
+        What is said of the scan goes to the steps that undo it, too; that can be undone.
+
+        Raises
+        ------
+        FolderError
+            If a value cannot be.
+        """
+        said = replace(self.said, **values)
+        if self.survey is None or said == self.said:
+            return
+        self.show(self.survey, said)
+        self._tell_steps(values, said.scan(self.survey) or self.survey.scan)
+
+    def _tell_steps(self, values: dict[str, Any], scan: Scan | None) -> None:
+        """Let all steps that undo a scan agree about it."""
+        told = {name: values[name] for name in ("angle", "step", "skew_axis") if name in values}
+        for name in [name for name, value in told.items() if value is None]:
+            told[name] = getattr(scan, name, None)
+        told = {name: value for name, value in told.items() if value is not None}
+        steps = (
+            step.replace(**told) if told and step.scan() is not None else step
+            for step in self.pipeline.steps
+        )
+        self.set_pipeline(Pipeline(steps=tuple(steps)))
+
+    @property
+    def scan(self) -> Scan | None:
+        """How the raw planes lie, as the steps take it; None if neither they nor the data say."""
+        return self.pipeline.input_spec(self.stack.spec).scan if self.stack else None
 
     def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
         """Replace the steps; can be undone. Equal steps change nothing.
@@ -229,7 +280,7 @@ class Session:
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
         return Recipe(
-            source=Source.of(self.stack) if self.stack is not None else None,
+            source=Source.of(self.stack, self.said) if self.stack is not None else None,
             pipeline=self.pipeline,
             engine=self.engine,
         )

@@ -29,7 +29,7 @@ from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.ledger import Entry, State
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.survey import size_text
+from napari_lazy_pipeline.survey import said_size
 
 _BEAT = 200  # ms between two looks
 _WIDE = 760  # px
@@ -156,14 +156,14 @@ class LazinessMonitor(QWidget):
         read = raw - self._reads
         nbytes = getattr(session.raw.source, "bytes_read", 0) - self._bytes
         self._say("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
-        self._say("Bytes", f"{size_text(nbytes)} of {size_text(total)} ({_percent(nbytes, total)})")
+        self._say("Bytes", f"{said_size(nbytes)} of {said_size(total)} ({_percent(nbytes, total)})")
         for step in dict.fromkeys(step for _, step, _ in source.stages):
             mean = session.ledger.mean(step.kind)
             count = session.ledger.count(step.kind)
             each = f", {_duration(mean)} each" if mean is not None else ""
             self._say(step.title, f"{count} {'block' if count == 1 else 'blocks'}{each}")
         cache = session.cache
-        self._say("Cache", f"{size_text(cache.used)} of {size_text(cache.limit)}")
+        self._say("Cache", f"{said_size(cache.used)} of {said_size(cache.limit)}")
         if read == 0:
             self.headline.setText("Everything is set up, and nothing was read")
         else:
@@ -235,7 +235,7 @@ def eager_text(session: Session, source: PipelineSource) -> str:
     volumes = source.sizes[0] * source.sizes[1]
     kinds = ["read", *(step.kind for _, step, _ in source.stages)]
     means = [session.ledger.mean(kind) for kind in kinds]
-    room = size_text(volumes * source.spec.nbytes)
+    room = said_size(volumes * source.spec.nbytes)
     if any(mean is None for mean in means):
         return f"To make everything at once would fill {room}; how long it takes is not known yet."
     seconds = volumes * sum(mean for mean in means if mean is not None)
@@ -290,4 +290,4 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _size(spec: Any) -> str:
-    return size_text(spec.nbytes)
+    return said_size(spec.nbytes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, Qt
@@ -11,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 # Readable on the background of napari's dark and of its light theme.
 RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
 ERROR_STYLE = f"color: {RED_ON_DARK};"
+_JOINTS = re.compile(r"([/\\_])")
 
 
 def on_dark(widget: QWidget) -> bool:
@@ -36,14 +38,21 @@ class Sentence(QLabel):
     """
 
     def __init__(self, text: str = "", error: bool = False) -> None:
-        super().__init__(text)
-        self._error = error
+        super().__init__()
+        self._said, self._error = "", error
         self.setWordWrap(True)
         self._colour()
+        self.setText(text)
+
+    def text(self) -> str:
+        """The text, as it was given."""
+        return self._said
 
     def setText(self, text: str | None) -> None:
         """Show another text."""
-        super().setText(text or "")
+        self._said = text or ""
+        # Names of files are long words: they break where a person would.
+        super().setText(_JOINTS.sub("\\1\u200b", self._said))
         self._fit()
 
     def say(self, text: str) -> None:
@@ -68,9 +77,13 @@ class Sentence(QLabel):
             self.setStyleSheet(style)
 
     def _fit(self) -> None:
+        before = self.minimumHeight()
+        # What Qt says is never less than the minimum: without this, a text could only grow.
+        self.setMinimumHeight(0)
         height = max(self.heightForWidth(self.width()), 0)
-        if height != self.minimumHeight():
-            self.setMinimumHeight(height)
+        self.setFixedHeight(height)
+        if height != before:
+            self.updateGeometry()
 
 
 class Elided(QLabel):

@@ -42,7 +42,8 @@ from napari_lazy_pipeline.errors import (
     StepError,
 )
 from napari_lazy_pipeline.opening import Survey
-from napari_lazy_pipeline.recipe import Recipe
+from napari_lazy_pipeline.recipe import Recipe, Source
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.session import Session, default_pipeline
 from napari_lazy_pipeline.step import step_types
 
@@ -70,7 +71,7 @@ class LazyPipelineWidget(QWidget):
         self.costs = CostWatch(self.session)
         self.runner = Runner(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner)
-        self.data = DataPanel()
+        self.data = DataPanel(self.session, self.layers)
         self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
         self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
@@ -97,18 +98,22 @@ class LazyPipelineWidget(QWidget):
 
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
-        self.data.folder.value = Path(folder)
         self.data.ask(str(folder), pattern)
 
     def offer(self, found: Survey, voxel_size: tuple[float, float, float]) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
         with self.layers.handing_over() as offered:
-            self._take(found, voxel_size)
+            self._take(found, Said(voxel_size=voxel_size))
         return offered
 
     def load_recipe(self, path: str | Path) -> None:
         """Take over a recipe; an error is said in the dock, and nothing changes."""
         self.save.load(path)
+
+    def _open_source(self, source: Source) -> None:
+        """Open the data of a recipe; code that it names runs only if the person says so."""
+        ask = self.data.propose_reader if source.reader else self.data.ask
+        ask(source.folder, source.pattern, source.opening)
 
     def save_recipe(self, path: str | Path) -> None:
         """Write the recipe; an error is said in the dock."""
@@ -157,8 +162,7 @@ class LazyPipelineWidget(QWidget):
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)
-        self.live.reopen.connect(self._opener.open)
-        self.data.voxel_size_changed.connect(self.session.set_voxel_size)
+        self.live.reopen.connect(self._open_again)
         self._opener.opened.connect(self._on_opened)
         self._opener.failed.connect(self._on_open_failed)
         self._opener.problem.connect(self._show_problems)
@@ -190,6 +194,9 @@ class LazyPipelineWidget(QWidget):
 
     # ---- data -----------------------------------------------------------------------------
 
+    def _open_again(self, folder: str, pattern: str) -> None:
+        self._opener.open(folder, pattern, self.data.options)
+
     def _on_opened(self, found: Survey) -> None:
         """Show a folder that was looked at."""
         recipe, self._recipe_wanted = self._recipe_wanted, None
@@ -197,21 +204,21 @@ class LazyPipelineWidget(QWidget):
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
             self.session.set_pipeline(default_pipeline(found.angle))
-        self._take(found, recipe.source.voxel_size if recipe and recipe.source else None)
+        self._take(found, recipe.source.said if recipe and recipe.source else None)
         self._opener.done()
 
-    def _take(self, found: Survey, voxel_size: tuple[float, float, float] | None) -> None:
+    def _take(self, found: Survey, said: Said | None) -> None:
         """Make a folder the data of the session."""
         self._told.clear()
-        self.session.show(found, voxel_size)
+        self.session.show(found, said)
         assert self.session.stack is not None
-        self.data.show_survey(found, self.session.stack)
+        self.data.show_survey(found)
         self.session.stack.source.problems.listen(self._tell_problem)
         self._show_problems()
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
         self._recipe_wanted = None
-        self.data.show_error(str(error))
+        self.data.show_failure(error)
         self.status.setText("The folder could not be opened")
         self._opener.done()
         self.live.on_open_failed()
@@ -224,7 +231,7 @@ class LazyPipelineWidget(QWidget):
             self.recipe_error.say(f"{reason}. The CPU is used instead")
         if self.session.stack is None and recipe.source is not None:
             self._recipe_wanted = recipe
-            self.open_folder(recipe.source.folder, recipe.source.pattern)
+            self._open_source(recipe.source)
         else:
             self.session.load(recipe)
 
@@ -313,6 +320,7 @@ class LazyPipelineWidget(QWidget):
             self.costs.close()
             self.live.close()
             self.comparison.close()
+            self.data.close_session()
             self.layers.close()
             self.region.close_session()
             self.steps.close_session()
@@ -345,8 +353,19 @@ class _Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
+class _Section(QCollapsible):
+    """Is always as tall as its panel; without this, only when that is resized."""
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the panel."""
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize) and self.isExpanded():
+            content = self.content()
+            content.setMaximumHeight(content.sizeHint().height() + 10)
+        return False
+
+
 def _section(title: str, *panels: QWidget) -> QCollapsible:
-    section = QCollapsible(title)
+    section = _Section(title)
     section.setDuration(0)
     for panel in panels:
         section.addWidget(panel)

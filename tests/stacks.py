@@ -35,6 +35,20 @@ class CountingSource:
     __call__ = read
 
 
+class PlaneSource(CountingSource):
+    """Can make planes alone; counts them."""
+
+    by_planes = True
+
+    def __init__(self, sizes: tuple[int, int] = (4, 2), spec: VolumeSpec = RAW) -> None:
+        super().__init__(sizes, spec)
+        self.made: Counter[int] = Counter()
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        self.made.update(range(start, stop))
+        return CountingSource.read(self, t, c)[start:stop].copy()
+
+
 def gaussian_psf(shape: tuple[int, int, int] = (21, 64, 64), sigma: float = 1.6) -> np.ndarray:
     """A bead image on a background of 100 counts."""
     grid = np.meshgrid(*(np.arange(n) - n // 2 for n in shape), indexing="ij")

@@ -18,23 +18,9 @@ from napari_lazy_pipeline.errors import Cancelled, StepError
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
 from napari_lazy_pipeline.step import Context, Step, step_types
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from stacks import RAW, CountingSource
+from stacks import CountingSource, PlaneSource
 
 LOCAL = [name for name, step in step_types().items() if step.plane_local]
-
-
-class PlaneSource(CountingSource):
-    """Can make planes alone; counts them."""
-
-    by_planes = True
-
-    def __init__(self, sizes: tuple[int, int] = (4, 2), spec: VolumeSpec = RAW) -> None:
-        super().__init__(sizes, spec)
-        self.made: Counter[int] = Counter()
-
-    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
-        self.made.update(range(start, stop))
-        return CountingSource.read(self, t, c)[start:stop].copy()
 
 
 def source_of(raw: CountingSource, *steps: Step, cache: StageCache | None = None) -> PipelineSource:

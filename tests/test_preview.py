@@ -17,7 +17,7 @@ from napari_lazy_pipeline.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.step import Context, Step, step_types
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from quality import nrmse, real_volume
-from stacks import CountingSource
+from stacks import CountingSource, PlaneSource
 
 VOXEL = (0.4, 0.1, 0.1)
 
@@ -141,6 +141,19 @@ def test_the_file_is_read_once_for_all_previews() -> None:
     for shown in (preview.half(source), preview.slab(source, 9), preview.slab(source, 9)):
         shown.read(0, 0)
     assert raw.reads[0, 0] == 1
+
+
+def test_of_a_large_volume_only_the_planes_are_read() -> None:
+    raw = PlaneSource((1, 1), VolumeSpec((60, 20, 22), "uint16", VOXEL))
+    whole = source_of(CountingSource((1, 1), raw.spec), Deskew())
+    source = source_of(raw, Deskew(), cache=StageCache(limit=raw.spec.nbytes))
+    shown = preview.slab(source, 30)
+    expected = preview.slab(whole, 30).read(0, 0)
+    np.testing.assert_array_equal(shown.read(0, 0), expected)
+    assert set(raw.made) == set(range(26, 35)), "30, and 4 on each side"
+    with_room = PlaneSource((1, 1), raw.spec)
+    preview.slab(source_of(with_room, Deskew(), cache=StageCache()), 30).read(0, 0)
+    assert not with_room.made and with_room.reads == {(0, 0): 1}
 
 
 def test_previews_can_be_cancelled() -> None:

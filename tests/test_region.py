@@ -34,7 +34,9 @@ SPEC = VolumeSpec((40, 96, 112), "uint16", (0.3, 0.1, 0.1))
 # As documented, in docs/deconvolution.md and in the tooltip of Crop: the difference as part of what
 # is in the crop, where it holds more than background, and its largest as part of the brightest
 # voxel of the volume.
-TOLERANCE, LARGEST = 0.03, 0.025
+TOLERANCE, LARGEST = 0.05, 0.025
+# Of a stack whose geometry is known.
+USUAL = 0.03
 # One iteration on noise: of that, a part sees the frequencies of another grid.
 OF_NOISE = 0.05
 
@@ -339,6 +341,7 @@ def case_of(name: str, method: str) -> tuple[CountingGiven, tuple[Step, ...]]:
         ("real, then deskewed", "accelerated"),
         ("real, then deskewed", "fast"),
         ("real, deskewed before", "fast"),
+        ("real, deconvolved only", "fast"),
         ("phantom", "rl"),
         ("phantom", "accelerated"),
         ("phantom", "fast"),
@@ -353,5 +356,6 @@ def test_errors_are_as_documented(case: str, method: str) -> None:
         part, expected = source_of(raw, *steps, crop).read(0, 0), full[slices(box)]
         assert part.shape == shape_of(box)
         error = float(np.linalg.norm(part - expected) / np.linalg.norm(expected))
-        assert error < TOLERANCE or name not in ("16 x 64 x 64", "20 x 80 x 80"), f"{name}: {error}"
+        limit = TOLERANCE if "only" in case else USUAL
+        assert error < limit or name not in ("16 x 64 x 64", "20 x 80 x 80"), f"{name}: {error}"
         assert np.abs(part - expected).max() < LARGEST * full.max(), name

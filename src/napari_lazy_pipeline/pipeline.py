@@ -213,6 +213,15 @@ class PipelineSource:
         return self._local(len(self.stages))
 
     @property
+    def by_planes(self) -> bool:
+        """Whether planes are better made without the rest of their volume.
+
+        They are unless there is a cache that has room for the whole, or no reading them alone.
+        """
+        can = self.plane_local and planes_of(self.raw) is not None
+        return can and not self._is_kept(len(self.stages))
+
+    @property
     def sizes(self) -> tuple[int, int]:
         """Number of time points and channels."""
         return self.raw.sizes

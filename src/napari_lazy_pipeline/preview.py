@@ -19,7 +19,7 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource, Watcher
 from napari_lazy_pipeline.problems import ProblemLog
-from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec
+from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec, planes_of
 
 # Raw voxels (z, y, x) taken along around what is shown: while something is being dragged, and
 # once it rests.
@@ -199,6 +199,14 @@ class PartSource(_LessSource):
     def reduce(self, volume: np.ndarray) -> np.ndarray:
         """Cut the part out."""
         return volume[slices(self.box)].copy()
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        """Make one part (z, y, x), of its planes only where the source can."""
+        source, (planes, rows, columns) = planes_of(self.raw), self.box
+        if source is None:
+            return super().read(t, c)
+        whole_planes = source.read_planes(t, c, *planes)
+        return whole_planes[:, slice(*rows), slice(*columns)].copy()
 
 
 @dataclass(frozen=True)

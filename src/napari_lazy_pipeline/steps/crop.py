@@ -13,8 +13,8 @@ from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
 _PART = (
-    " Of a deconvolution before, only this part and what is about it is then worked on: it is "
-    "quicker, and within 3 % of the result of everything."
+    " A deconvolution before it then works on this part and what is about it only: quicker, and "
+    "within 5 % (mostly 1 to 2 %) of the result for everything."
 )
 Bound = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -53,8 +53,8 @@ class Crop(Step):
     the volume, means to the end. The place of the rest in the sample is kept.
 
     Steps before it only make what is kept, where they can. What a deconvolution makes of a part
-    agrees with what it makes of everything to 3 % (root mean square) where there is more to see
-    than background, and to 2.5 % of the brightest voxel everywhere.
+    agrees with what it makes of everything to 5 % (root mean square; mostly 1 to 2 %) where there
+    is more to see than background, and to 2.5 % of the brightest voxel everywhere.
 
     Examples
     --------

@@ -14,7 +14,8 @@ from pydantic import Field
 from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole, widened
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
 from napari_lazy_pipeline.engines._need import Need, deconvolution_need
-from napari_lazy_pipeline.engines._padding import Frame, halo
+from napari_lazy_pipeline.engines._padding import Frame
+from napari_lazy_pipeline.engines._padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.geometry import Shape, Triple
 from napari_lazy_pipeline.otf import read_psf_or_otf
@@ -152,7 +153,7 @@ class Deconvolve(Step):
     def halo(self, spec: VolumeSpec) -> Shape:
         """About the extent of the PSF; its file is read."""
         plan, wider = self._plan(spec), WIDER[self.edges]
-        margin = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
+        margin = surroundings(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
         return cast(Shape, tuple(wider * n for n in margin))
 
     def needed_box(self, spec: VolumeSpec, box: Box) -> Box:

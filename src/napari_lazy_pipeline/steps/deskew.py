@@ -6,22 +6,17 @@ from collections.abc import Hashable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole
 from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan, Shape, SkewAxis, StepKind
+from napari_lazy_pipeline.geometry import DeskewPlan, Shape
 from napari_lazy_pipeline.stack import VolumeSpec, block_corners
-from napari_lazy_pipeline.step import Context, Step, Unit
+from napari_lazy_pipeline.step import Context, Unit
+from napari_lazy_pipeline.tilted import TiltedStep, kept
 
 
-def _not_flat(angle: float) -> float:
-    if abs(angle) < 1:
-        raise ValueError("the angle must be at least 1 degree from 0: such a scan has no depth")
-    return angle
-
-
-class Deskew(Step):
+class Deskew(TiltedStep):
     """Displace each plane by its way in the scan, interpolating linearly along one axis.
 
     Later planes move towards higher coordinates for angles from 0 to 90 degrees, towards
@@ -46,37 +41,6 @@ class Deskew(Step):
     plane_local: ClassVar[bool] = True
 
     kind: Literal["deskew"] = "deskew"
-    angle: Annotated[
-        float,
-        Field(
-            ge=-179,
-            le=179,
-            title="Angle",
-            description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": [1, 90]},
-        ),
-        Unit("°"),
-        AfterValidator(_not_flat),
-    ] = 31.5
-    skew_axis: Annotated[
-        SkewAxis,
-        Field(
-            title="Skewed along",
-            description="Image axis along which the planes are displaced: "
-            "x for most lattice light-sheets, y for Zeiss Lattice Lightsheet 7.",
-        ),
-    ] = "x"
-    step: Annotated[
-        StepKind,
-        Field(
-            title="Z step is",
-            description="What the z step of the data means: the way of the stage, "
-            "or the distance perpendicular to the planes.",
-            json_schema_extra={
-                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
-            },
-        ),
-    ] = "stage"
     width: Annotated[
         int,
         Field(
@@ -127,7 +91,7 @@ class Deskew(Step):
         start[scan.axis] += spec.voxel_size[scan.axis] * plan.origin
         return spec.replace(
             shape=plan.out_shape,
-            dtype=_kept(spec.dtype),
+            dtype=kept(spec.dtype),
             voxel_size=(scan.normal_step(z), y, x),
             translate=tuple(start.tolist()),
             scan=None,
@@ -144,7 +108,7 @@ class Deskew(Step):
 
     def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
         """Shear the volume."""
-        volume = volume.astype(_kept(volume.dtype.name), copy=False)
+        volume = volume.astype(kept(volume.dtype.name), copy=False)
         return context.engine.deskew(
             volume, self._plan(context.spec), fill=self.fill, rounding=self.rounding
         )
@@ -157,24 +121,16 @@ class Deskew(Step):
         """Shear the planes of the box, and make no more pixels than there are in it."""
         axis = self.scan().axis
         lines = _lengthened(part, inner, axis, context.spec.shape[axis])
-        lines = lines.astype(_kept(part.dtype.name), copy=False)
+        lines = lines.astype(kept(part.dtype.name), copy=False)
         plan = self._plan(context.spec).window(*box[axis], lines.shape)
         made = context.engine.deskew(
             lines, plan, fill=self.fill, rounding=self.rounding, planes=box[0]
         )
         return made[slices(whole(shape_of(box)))]
 
-    def brief(self) -> str:
-        """Angle and axis."""
-        return f"{self.angle:g}° along {self.skew_axis}"
-
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size too."""
         return self, spec.voxel_size
-
-    def scan(self) -> Scan:
-        """Angle, axis and meaning of the step."""
-        return Scan(self.angle, self.skew_axis, self.step)
 
     def _plan(self, spec: VolumeSpec) -> DeskewPlan:
         return DeskewPlan.of(spec.shape, spec.voxel_size, self.scan(), self.width, self.shift)
@@ -190,8 +146,3 @@ def _lengthened(part: np.ndarray, inner: Box, axis: int, length: int) -> np.ndar
     lines = np.zeros(shape, part.dtype)
     lines[(slice(None),) * axis + (slice(start, stop),)] = part
     return lines
-
-
-def _kept(dtype: str) -> str:
-    """Types that engines shear as they are; all others become float32."""
-    return dtype if dtype in ("uint16", "float32") else "float32"

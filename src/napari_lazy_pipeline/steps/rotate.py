@@ -7,21 +7,16 @@ from collections.abc import Hashable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from napari_lazy_pipeline.boxes import Box, shape_of
-from napari_lazy_pipeline.geometry import RotationPlan, Scan, Shape, SkewAxis, StepKind
+from napari_lazy_pipeline.geometry import RotationPlan, Shape
 from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.step import Context, Step, Unit
+from napari_lazy_pipeline.step import Context, Unit
+from napari_lazy_pipeline.tilted import TiltedStep, kept
 
 
-def _not_flat(angle: float) -> float:
-    if abs(angle) < 1:
-        raise ValueError("the angle must be at least 1 degree from 0: such a scan has no depth")
-    return angle
-
-
-class Rotate(Step):
+class Rotate(TiltedStep):
     """Turn to coverslip coordinates: z is its normal, and the scan runs along the skewed axis.
 
     A volume that is still skewed (no Deskew stands before) is deskewed and turned in one
@@ -32,6 +27,7 @@ class Rotate(Step):
 
     Examples
     --------
+    >>> from napari_lazy_pipeline.geometry import Scan
     >>> scan = Scan(31.5)
     >>> spec = VolumeSpec((64, 256, 280), voxel_size=(0.5, 0.1, 0.1), scan=scan)
     >>> turned = Rotate(angle=31.5).output_spec(spec)
@@ -48,37 +44,6 @@ class Rotate(Step):
     order: ClassVar[int] = 35
 
     kind: Literal["rotate"] = "rotate"
-    angle: Annotated[
-        float,
-        Field(
-            ge=-179,
-            le=179,
-            title="Angle",
-            description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": [1, 90]},
-        ),
-        Unit("°"),
-        AfterValidator(_not_flat),
-    ] = 31.5
-    skew_axis: Annotated[
-        SkewAxis,
-        Field(
-            title="Skewed along",
-            description="Image axis along which the planes are, or were, displaced: "
-            "x for most lattice light-sheets, y for Zeiss Lattice Lightsheet 7.",
-        ),
-    ] = "x"
-    step: Annotated[
-        StepKind,
-        Field(
-            title="Z step is",
-            description="What the z step of the data means: the way of the stage, or the "
-            "distance perpendicular to the planes; a deskewed volume takes no notice.",
-            json_schema_extra={
-                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
-            },
-        ),
-    ] = "stage"
     fill: Annotated[
         float,
         Field(
@@ -98,7 +63,7 @@ class Rotate(Step):
         translate[[0, axis]] += pixel * np.array(plan.origin)
         return spec.replace(
             shape=plan.out_shape,
-            dtype=_kept(spec.dtype),
+            dtype=kept(spec.dtype),
             voxel_size=(pixel, *spec.voxel_size[1:]),
             translate=tuple(translate.tolist()),
             scan=None,
@@ -107,7 +72,7 @@ class Rotate(Step):
 
     def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
         """Turn the volume."""
-        volume = volume.astype(_kept(volume.dtype.name), copy=False)
+        volume = volume.astype(kept(volume.dtype.name), copy=False)
         return context.engine.rotate(volume, self._plan(context.spec), fill=self.fill)
 
     def halo(self, spec: VolumeSpec) -> Shape:
@@ -125,20 +90,12 @@ class Rotate(Step):
             (inner[0][0], inner[axis][0]),
             (part.shape[0], part.shape[1], part.shape[2]),
         )
-        part = part.astype(_kept(part.dtype.name), copy=False)
+        part = part.astype(kept(part.dtype.name), copy=False)
         return context.engine.rotate(part, plan, fill=self.fill)
-
-    def brief(self) -> str:
-        """Angle and axis."""
-        return f"{self.angle:g}° along {self.skew_axis}"
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size too, and on what is skewed or empty."""
         return self, spec.voxel_size, spec.scan, spec.translate, spec.outline
-
-    def scan(self) -> Scan:
-        """Angle, axis and meaning of the step."""
-        return Scan(self.angle, self.skew_axis, self.step)
 
     def frame(self, spec: VolumeSpec) -> np.ndarray:
         """Positions are deskewed if they have to be, and turned."""
@@ -152,8 +109,3 @@ class Rotate(Step):
             away = np.subtract(np.reshape(spec.outline, (-1, 3)), spec.translate)
             outline = [(p[0], p[scan.axis]) for p in away / spec.voxel_size[scan.axis]]
         return RotationPlan.of(spec.shape, spec.voxel_size, scan, skewed, outline)
-
-
-def _kept(dtype: str) -> str:
-    """Types that engines turn as they are; all others become float32."""
-    return dtype if dtype in ("uint16", "float32") else "float32"

@@ -179,6 +179,7 @@ def add_bead(image, k, j, i, shear=0.0, brightness=1000.0):
 
 @pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
 @pytest.mark.parametrize("edges", ["reflect", "background"])
+@pytest.mark.parametrize("shear", [0.0, SHEAR])
 @pytest.mark.parametrize(
     ("place", "far"),
     [
@@ -188,26 +189,35 @@ def add_bead(image, k, j, i, shear=0.0, brightness=1000.0):
         ((20, 20, 46), np.s_[:, :, :8]),
     ],
 )
-def test_a_bead_at_the_edge_stays_there(name, edges, place, far):
+def test_a_bead_at_the_edge_stays_there(name, edges, shear, place, far):
     image = np.zeros((40, 40, 48), np.float32)
-    add_bead(image, *place)
-    # The neighbours of a period away are not part of the picture.
+    add_bead(image, *place, shear)
+    # The neighbours of a period away are not part of the picture. Not dark: what is 0 stays 0.
     image[far] = 0
-    result = restore(image, name, edges=edges, background=0.0)
+    image += 0.1
+    result = restore(image, name, edges=edges, background=0.0, shear=shear)
     assert result[far].max() < 1e-3 * result.max()
 
 
 @pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
-def test_nothing_but_the_volume_decides(name):
+@pytest.mark.parametrize("shear", [0.0, SHEAR])
+def test_nothing_but_the_volume_decides(name, shear):
     """Neither the number of threads nor what was computed before."""
     volume = phantom((24, 48, 60), seed=12).image
-    fresh = restore(volume, name, CpuEngine(1))
+    fresh = restore(volume, name, CpuEngine(1), shear=shear)
     for threads, other in ((2, (24, 48, 60)), (3, (30, 40, 50)), (1, (10, 64, 33))):
         engine = CpuEngine(threads)
         restore(np.full(other, 5000, np.uint16), name, engine, shear=SHEAR)
         restore(np.full(other, 5000, np.uint16), "accelerated-10", engine)
-        again = restore(volume, name, engine)
+        again = restore(volume, name, engine, shear=shear)
         np.testing.assert_allclose(again, fresh, rtol=1e-6, atol=1e-6 * fresh.max())
+
+
+@pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
+def test_the_unit_of_the_values_does_not_matter(name):
+    image = np.maximum(phantom((24, 48, 60), seed=12).image - np.float32(OFFSET), 0)
+    result, small = (restore(image * np.float32(f), name, background=0.0) for f in (1, 2**-12))
+    np.testing.assert_allclose(small * 2**12, result, rtol=1e-3, atol=1e-3 * result.max())
 
 
 @pytest.mark.parametrize("shear", [0.0, 1.3])

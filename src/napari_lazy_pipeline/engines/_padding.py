@@ -148,6 +148,7 @@ def prepare(
     plan: DeconvolutionPlan,
     frame: Frame,
     each: Callable[[Callable[[int], object], int], object],
+    blur: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
     """Blend the edges if they are periodic, subtract the background, and fill the frame.
 
@@ -163,6 +164,8 @@ def prepare(
         Where the volume lies in the result.
     each
         Calls a function with 0 .. n - 1, in any order.
+    blur
+        What is done to each plane without its background; None for nothing.
 
     Returns
     -------
@@ -180,11 +183,14 @@ def prepare(
         plane = clean(volume[sources[k]], background)
         if plan.edges == "periodic":
             apodize(plane, plan.apodize)
+        level = background
+        if blur is not None:
+            plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
         # The mirror image of a skewed volume along z keeps its place in the sample.
         moved = round(plan.shear * (k - frame.before[0] - int(sources[k])))
         rows = frame.indices(1, moved if plan.skew_axis == "y" else 0)
         columns = frame.indices(2, moved if plan.skew_axis == "x" else 0)
-        _place(plane, rows, columns, background, out[k])
+        _place(plane, rows, columns, level, out[k])
 
     each(fill, len(out))
     return out

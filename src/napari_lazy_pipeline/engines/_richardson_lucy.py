@@ -36,6 +36,7 @@ def richardson_lucy(
     workers: Workers,
     check: Callable[[], object],
     progress: Callable[[float], object],
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
     """Deconvolve a periodic volume with the constants and the order of cudaDecon.
 
@@ -47,7 +48,7 @@ def richardson_lucy(
         complex64 (z, y, x // 2 + 1).
     back_projectors
         One for each iteration, at least 1: complex64 like the OTF, or None for the conjugate of
-        the OTF, which is that of Richardson and Lucy.
+        the OTF, which is that of Richardson and Lucy. A correction by another one is squared.
     accelerated
         Whether to extrapolate, from the third iteration on.
     workers
@@ -56,13 +57,15 @@ def richardson_lucy(
         Called many times an iteration; ends the work by raising.
     progress
         Told the finished fraction after each iteration.
+    start
+        The first estimate, like the image; written over. None for the image itself.
 
     Returns
     -------
     ndarray
         float32 (z, y, x), not negative.
     """
-    state = _Iteration(image, otf, accelerated, workers, check)
+    state = _Iteration(image, otf, accelerated, workers, check, start)
     iterations = len(back_projectors)
     state.forward()
     for done, back_projector in enumerate(back_projectors, start=1):
@@ -72,7 +75,7 @@ def richardson_lucy(
             state.columns(otf, conjugate=True)
         else:
             state.columns(back_projector)
-        state.update(last=done == iterations)
+        state.update(last=done == iterations, squared=back_projector is not None)
         progress(done / iterations)
     return state.estimate
 
@@ -87,15 +90,15 @@ class _Iteration:
         accelerated: bool,
         workers: Workers,
         check: Callable[[], object],
+        start: np.ndarray | None,
     ) -> None:
         self.image, self.workers, self.check = image, workers, check
         self.fft = transforms()
         self.spectrum = np.empty(otf.shape, np.complex64)
         self.planes = _blocks(len(image), image[0].nbytes, PLANES)
         self.rows = _blocks(otf.shape[1], otf[:, 0].nbytes, COLUMNS)
-        self.estimate = image
-        self.prediction = image
-        self.spare = np.empty_like(image)
+        self.estimate = self.prediction = image if start is None else start
+        self.spare = np.empty_like(image) if start is None else start
         self.accelerated = accelerated
         self.done = 0
         if accelerated:
@@ -128,7 +131,7 @@ class _Iteration:
 
         self._each_plane(run)
 
-    def update(self, last: bool) -> None:
+    def update(self, last: bool, squared: bool) -> None:
         """Correct the prediction, and take the next one to the spectrum."""
         self.done += 1
         extrapolate = self.accelerated and self.done >= 2 and not last
@@ -136,6 +139,8 @@ class _Iteration:
 
         def run(i: int, block: slice) -> None:
             correction = self._to_pixels(block)
+            if squared:
+                correction *= np.abs(correction)
             predicted = self.prediction[block]
             if self.accelerated:
                 self.sums[i] = _correct(predicted, correction, target[block], self.change[block])

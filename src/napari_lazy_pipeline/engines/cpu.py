@@ -16,6 +16,7 @@ from napari_lazy_pipeline.engines import (
     _nothing,
     _tiling,
 )
+from napari_lazy_pipeline.engines._blur import Blur
 from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._mip import deskew_mip
@@ -206,9 +207,12 @@ class CpuEngine:
             unmatched = _laid(back_projector(plan.otf), frame, plan)
             back_projectors = [unmatched] * FAST_ITERATIONS + [None]
         image = prepare(volume, plan, frame, self.workers.each)
+        start = None
+        if plan.method == "fast":
+            start = prepare(volume, plan, frame, self.workers.each, Blur(plan))
         accelerated = plan.method == "accelerated"
         result = richardson_lucy(
-            image, otf, back_projectors, accelerated, self.workers, check, progress
+            image, otf, back_projectors, accelerated, self.workers, check, progress, start
         )
         return frame.crop(result)
 

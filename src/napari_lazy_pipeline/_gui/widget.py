@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.angle_help import AngleHelp
 from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.job import Job
@@ -72,6 +73,8 @@ class LazyPipelineWidget(QWidget):
         self.live = Live(self.session, self.layers, self.data, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.step_actions = StepActions()
+        self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
+        self.step_actions.add("deskew", self.angles.make)
         self.steps = StepsPanel(self.session, self.step_actions)
         self.region = RegionPanel(napari_viewer, self.session)
         self.view = ViewPanel(self.session)
@@ -347,6 +350,7 @@ class LazyPipelineWidget(QWidget):
             self.comparison.close()
             self.layers.close()
             self.region.close_session()
+            self.angles.close_session()
             self.steps.close_session()
             self.view.close_session()
             notices.unlisten(self._tell_problem)

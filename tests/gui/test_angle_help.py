@@ -98,7 +98,7 @@ def test_data_that_do_not_tell_offer_nothing(
 
 
 def test_a_stack_too_small_says_so(dock: Any, settle: Settle, tmp_path: Path, qtbot: Any) -> None:
-    open_stack_of(dock, settle, tmp_path / "thin", noise((4, 96, 128)))
+    open_stack_of(dock, settle, tmp_path / "thin", noise((40, 8, 128)))
     found = estimated(dock, qtbot)
     assert "too small to tell" in found.sentence.text()
     assert found.proposals == []

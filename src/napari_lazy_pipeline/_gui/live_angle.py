@@ -39,6 +39,7 @@ class LiveAngle(QObject):
         self.viewer, self.session, self.layers = viewer, session, layers
         self.layer: Any = None
         self._place: StepPlace | None = None
+        self._kind = ""
         self._frame = np.eye(3)
         self._opacities: list[tuple[Any, float]] = []
         self._task = RawTask(session, layers, runner)
@@ -79,10 +80,11 @@ class LiveAngle(QObject):
 
     def switch_on(self, place: StepPlace) -> None:
         """Get the raw volume ready, in the background; from now on follow a step."""
-        if self.session.stack is None:
+        if self.session.stack is None or place.step is None:
             self._on_failed("Open a folder first")
             return
-        self._place, self._frame = place, self._matrix(place)
+        self._place, self._kind = place, place.step.kind
+        self._frame = self._matrix(place)
         self._task.start(lambda volume, cancelled: volume)
         self._on_view()
 
@@ -154,7 +156,8 @@ class LiveAngle(QObject):
         if self._place is None:
             return
         step = self._place.step
-        if step is None:
+        if step is None or step.kind != self._kind:
+            # The step was removed; its card may not know yet.
             self._stop()
             return
         matrix, before = self._matrix(self._place), self._frame

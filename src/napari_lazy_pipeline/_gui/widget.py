@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.angle_help import AngleHelp
 from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
@@ -76,7 +77,9 @@ class LazyPipelineWidget(QWidget):
         self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.step_actions = StepActions()
+        self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
         self.step_actions.add("deconvolve", self._psf_panel)
+        self.step_actions.add("deskew", self.angles.make)
         for kind in step_types():
             self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
@@ -323,6 +326,7 @@ class LazyPipelineWidget(QWidget):
             self.data.close_session()
             self.layers.close()
             self.region.close_session()
+            self.angles.close_session()
             self.steps.close_session()
             self.view.close_session()
             notices.unlisten(self._tell_problem)

@@ -120,3 +120,69 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
     assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
     assert calls == {"deskew": 2} and session.stack.source.reads == 2
+
+
+def test_the_edits_of_one_gesture_are_undone_together() -> None:
+    session = Session()
+    start = session.pipeline
+
+    def drag(gesture: object, *angles: float) -> None:
+        for angle in angles:
+            edited = session.pipeline.steps[DESKEW].replace(angle=angle)
+            session.replace_step(DESKEW, edited, gesture)
+
+    drag("first", *range(30, 70))
+    between = session.pipeline
+    drag("second", *range(50, 20, -1))
+    session.undo()
+    assert session.pipeline == between
+    drag("second", 51)  # what was undone does not go on
+    session.undo()
+    assert session.pipeline == between
+    session.undo()
+    assert session.pipeline == start and not session.can_undo
+
+
+def test_a_gesture_that_ends_where_it_began_is_no_edit() -> None:
+    session = Session()
+    start = session.pipeline
+    for angle in (33.0, 34.0, start.steps[DESKEW].angle):
+        session.replace_step(DESKEW, start.steps[DESKEW].replace(angle=angle), "drag")
+    assert not session.can_undo
+    session.replace_step(DESKEW, start.steps[DESKEW].replace(angle=50), "drag")
+    session.undo()
+    assert session.pipeline == start
+
+
+def test_one_undo_takes_back_steps_and_engine_of_a_recipe() -> None:
+    from napari_lazy_pipeline import Recipe
+
+    session, engines, seen = Session(), Mock(), []
+    session.engine_changed.connect(engines, check_nargs=False)
+    session.pipeline_changed.connect(lambda _: seen.append((session.engine, session.can_redo)))
+    start = session.pipeline
+    loaded = Pipeline(steps=(Crop(),))
+    session.load(Recipe(pipeline=loaded, engine="auto"))
+    session.replace_step(0, Crop(z=(1, 4)))
+    session.set_engine("cpu")
+    session.undo()
+    assert (session.pipeline, session.engine) == (loaded, "cpu"), "that edit was not about it"
+    session.set_engine("auto")
+    session.undo()
+    assert (session.pipeline, session.engine) == (start, "cpu") and not session.can_undo
+    session.redo()
+    assert (session.pipeline, session.engine) == (loaded, "auto")
+    # Whoever hears of other steps finds the engine and the buttons right.
+    assert seen[0] == ("auto", False)
+    assert seen[-2:] == [("cpu", True), ("auto", True)]
+    session.load(Recipe(pipeline=loaded, engine="cpu"))
+    session.undo()
+    assert (session.pipeline, session.engine) == (loaded, "auto"), "the engine alone"
+
+
+def test_what_is_shown_is_told_once() -> None:
+    session, heard = Session(), Mock()
+    session.until_changed.connect(heard, check_nargs=False)
+    for count in (2, 2, 0, None, None):
+        session.show_until(count)
+    assert [call.args[0] for call in heard.call_args_list] == [2, 0, None]

@@ -11,14 +11,13 @@ from psygnal import Signal
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.history import Edit, History
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
-
-_HISTORY = 200  # edits that can be undone
 
 
 def default_pipeline(angle: float | None = None) -> Pipeline:
@@ -43,6 +42,8 @@ class Session:
         The steps.
     engine
         Name of the engine.
+    until
+        Number of steps that are shown; None for all, 0 for the raw data.
     cache
         Results of all stages.
 
@@ -55,22 +56,25 @@ class Session:
         point; None if the numbers are the same.
     pipeline_changed(Pipeline), engine_changed(str)
         The steps, or the name of the engine, are others.
+    until_changed(int or None)
+        Another number of steps is to be shown.
     """
 
     stack_changed = Signal(object)
     stack_grown = Signal(object)
     pipeline_changed = Signal(object)
     engine_changed = Signal(str)
+    until_changed = Signal(object)
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
         self.survey: Survey | None = None
         self.pipeline = default_pipeline()
         self.engine = "cpu"
+        self.until: int | None = None
         self.cache = cache or StageCache()
         self._raw: RememberedSource | None = None
-        self._past: list[Pipeline] = []
-        self._future: list[Pipeline] = []
+        self._history = History()
 
     def open(self, folder: str | Path, pattern: str | None = None) -> None:
         """Open a folder of raw files; no pixel is read.
@@ -115,48 +119,55 @@ class Session:
         if self.survey and self.stack and voxel_size != self.stack.voxel_size:
             self.show(self.survey, voxel_size)
 
-    def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Replace the steps; can be undone. Equal steps change nothing."""
-        if pipeline == self.pipeline:
-            return
-        self._past = [*self._past, self.pipeline][-_HISTORY:]
-        self._future = []
-        self._show_pipeline(pipeline)
+    def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
+        """Replace the steps; can be undone. Equal steps change nothing.
 
-    def replace_step(self, index: int, step: Step) -> None:
-        """Replace one step."""
-        self.set_pipeline(self.pipeline.replace_step(index, step))
+        Parameters
+        ----------
+        pipeline
+            The steps.
+        gesture
+            Names the movement of the hand that the edit is part of; see `History.note`.
+        """
+        if pipeline != self.pipeline:
+            new = Edit(pipeline)
+            self._history.note(Edit(self.pipeline), new, gesture)
+            self._take(new)
+
+    def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
+        """Replace one step; see `set_pipeline`."""
+        self.set_pipeline(self.pipeline.replace_step(index, step), gesture)
 
     def undo(self) -> None:
-        """Go back to the steps before the last edit."""
-        if self._past:
-            self._future.append(self.pipeline)
-            self._show_pipeline(self._past.pop())
+        """Go back to what was before the last edit."""
+        self._take(self._history.undo(self._now))
 
     def redo(self) -> None:
         """Take the last undo back."""
-        if self._future:
-            self._past.append(self.pipeline)
-            self._show_pipeline(self._future.pop())
+        self._take(self._history.redo(self._now))
 
     @property
     def can_undo(self) -> bool:
         """Whether there is an edit to undo."""
-        return bool(self._past)
+        return bool(self._history.past)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is an undo to take back."""
-        return bool(self._future)
+        return bool(self._history.future)
 
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
         if name != self.engine:
-            fallback = getattr(get_engine(name), "fallback", None)
-            if fallback is not None:
-                fallback.forget()
+            _give_a_chance(name)
             self.engine = name
             self.engine_changed.emit(name)
+
+    def show_until(self, count: int | None) -> None:
+        """Choose how many steps are shown; None for all, 0 for the raw data."""
+        if count != self.until:
+            self.until = count
+            self.until_changed.emit(count)
 
     @property
     def raw(self) -> RememberedSource:
@@ -192,13 +203,36 @@ class Session:
         )
 
     def load(self, recipe: Recipe) -> None:
-        """Take over the steps and the engine of a recipe; can be undone."""
-        self.set_engine(recipe.engine)
-        self.set_pipeline(recipe.pipeline)
+        """Take over the steps and the engine of a recipe; one undo takes both back."""
+        new = Edit(recipe.pipeline, recipe.engine)
+        if new != self._now:
+            self._history.note(self._now, new)
+            self._take(new)
 
-    def _show_pipeline(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
-        self.pipeline_changed.emit(pipeline)
+    @property
+    def _now(self) -> Edit:
+        return Edit(self.pipeline, self.engine)
+
+    def _take(self, edit: Edit | None) -> None:
+        """Take over what an edit, or its undoing, brings."""
+        if edit is None:
+            return
+        before = self._now
+        # Both are replaced before anybody is told: nobody computes what never was.
+        self.pipeline = edit.pipeline
+        self.engine = edit.engine or self.engine
+        if self.engine != before.engine:
+            _give_a_chance(self.engine)
+            self.engine_changed.emit(self.engine)
+        if self.pipeline != before.pipeline:
+            self.pipeline_changed.emit(self.pipeline)
+
+
+def _give_a_chance(engine: str) -> None:
+    """Let an engine that failed before try again."""
+    fallback = getattr(get_engine(engine), "fallback", None)
+    if fallback is not None:
+        fallback.forget()
 
 
 def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:

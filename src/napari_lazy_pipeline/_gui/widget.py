@@ -34,6 +34,7 @@ from napari_lazy_pipeline._gui.save_panel import SavePanel
 from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
+from napari_lazy_pipeline._gui.undo_keys import UndoKeys
 from napari_lazy_pipeline.engines import engine_names, notices
 from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.errors import (
@@ -78,6 +79,7 @@ class LazyPipelineWidget(QWidget):
         for kind in step_types():
             self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
+        self._undo_keys = UndoKeys(self, self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
@@ -280,6 +282,7 @@ class LazyPipelineWidget(QWidget):
             card.show_progress(1.0)
             if first and card.step.enabled and index not in self._finished_steps:
                 card.set_time(None)
+        self.steps.show_success(job)
         self._last_shown = job
         self._finished_steps.clear()
         if not self.runner.busy or self.layers.up_to_date:
@@ -288,7 +291,7 @@ class LazyPipelineWidget(QWidget):
     def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
         """One card or one line says it; one notification a kind, not one a frame."""
         if isinstance(error, StepError):
-            self.steps.show_misfit(error)
+            self.steps.show_failure(job, error)
         if isinstance(error, MissingFileError):
             self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
             return

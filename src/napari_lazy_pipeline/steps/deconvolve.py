@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -64,7 +65,7 @@ class Deconvolve(Step):
             title="PSF voxel size",
             description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
             "A file that does not say it cannot be used until you do.",
-            json_schema_extra={"step": 0.01, "decimals": 3, "zero": "?"},
+            json_schema_extra={"step": 0.01, "zero": "?"},
         ),
         Unit("µm"),
     ] = (0.0, 0.0, 0.0)
@@ -76,6 +77,9 @@ class Deconvolve(Step):
             "as cudaDecon, about twice to three times as far for the same iterations; fast: two "
             "Wiener-Butterworth iterations (Guo et al. 2020) and a plain one, about as far as "
             "10 plain ones.",
+            json_schema_extra={
+                "words": {"rl": "Richardson-Lucy", "accelerated": "accelerated", "fast": "fast"}
+            },
         ),
     ] = "accelerated"
     iterations: Annotated[
@@ -86,6 +90,7 @@ class Deconvolve(Step):
             title="Iterations",
             description="More are sharper, noisier and slower; the method fast has its own number "
             "and takes no notice.",
+            json_schema_extra={"step": 1, "slider": [1, 50]},
         ),
         Unit("1"),
     ] = 10
@@ -96,6 +101,7 @@ class Deconvolve(Step):
             le=65535,
             title="Background",
             description="Counts subtracted first; 0 after a Subtract background step.",
+            json_schema_extra={"step": 1, "slider": [0, 500]},
         ),
         Unit("counts"),
     ] = 0.0
@@ -105,6 +111,9 @@ class Deconvolve(Step):
             title="Edges",
             description="How the volume goes on beyond its edges: as its mirror image, as "
             "background, or periodically (as cudaDecon, with x and y edges blended).",
+            json_schema_extra={
+                "words": {"reflect": "mirrored", "background": "background", "periodic": "periodic"}
+            },
         ),
     ] = "reflect"
 
@@ -129,6 +138,13 @@ class Deconvolve(Step):
             # Beyond a mirror there is light too, and one or two per cent of it come inside.
             _scale_to(_light(volume, self.background), result)
         return result
+
+    def brief(self) -> str:
+        """PSF, and how far."""
+        if not self.psf:
+            return "no PSF chosen"
+        how = "fast" if self.method == "fast" else f"{self.iterations} it."
+        return f"{PurePath(self.psf).name}, {how}"
 
     def draft(self) -> Deconvolve:
         """By the method fast, unless there are few iterations anyway."""

@@ -51,7 +51,7 @@ class Deskew(Step):
             le=179,
             title="Angle",
             description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": True},
+            json_schema_extra={"step": 0.1, "slider": [1, 90]},
         ),
         Unit("°"),
         AfterValidator(_not_flat),
@@ -70,6 +70,9 @@ class Deskew(Step):
             title="Z step is",
             description="What the z step of the data means: the way of the stage, "
             "or the distance perpendicular to the planes.",
+            json_schema_extra={
+                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
+            },
         ),
     ] = "stage"
     width: Annotated[
@@ -108,6 +111,7 @@ class Deskew(Step):
             title="Rounding",
             description="How whole numbers are made: to the nearest, or down as cudaDecon "
             "does (which loses half a count on average).",
+            json_schema_extra={"words": {"nearest": "to the nearest", "down": "down"}},
         ),
     ] = "nearest"
 
@@ -142,6 +146,10 @@ class Deskew(Step):
         return context.engine.deskew(
             volume, self._plan(context.spec), fill=self.fill, rounding=self.rounding
         )
+
+    def brief(self) -> str:
+        """Angle and axis."""
+        return f"{self.angle:g}° along {self.skew_axis}"
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size too."""

@@ -53,7 +53,7 @@ class Rotate(Step):
             le=179,
             title="Angle",
             description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": True},
+            json_schema_extra={"step": 0.1, "slider": [1, 90]},
         ),
         Unit("°"),
         AfterValidator(_not_flat),
@@ -72,6 +72,9 @@ class Rotate(Step):
             title="Z step is",
             description="What the z step of the data means: the way of the stage, or the "
             "distance perpendicular to the planes; a deskewed volume takes no notice.",
+            json_schema_extra={
+                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
+            },
         ),
     ] = "stage"
     fill: Annotated[
@@ -104,6 +107,10 @@ class Rotate(Step):
         """Turn the volume."""
         volume = volume.astype(_kept(volume.dtype.name), copy=False)
         return context.engine.rotate(volume, self._plan(context.spec), fill=self.fill)
+
+    def brief(self) -> str:
+        """Angle and axis."""
+        return f"{self.angle:g}° along {self.skew_axis}"
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size too, and on what is skewed or empty."""

@@ -130,7 +130,12 @@ def export(
     """
     target = Target.of(stack, Path(folder), dtype)
     volumes = _selection(stack, t, c)
-    kept = {volume: target.path(*volume) for volume in volumes if target.has(*volume)}
+    kept = {}
+    for volume in volumes:
+        if cancelled():
+            return ExportReport(target.folder, kept=tuple(kept.values()), cancelled=True)
+        if target.has(*volume):
+            kept[volume] = target.path(*volume)
     pending = [volume for volume in volumes if volume not in kept]
     target.prepare(len(pending))
     written: list[Path] = []

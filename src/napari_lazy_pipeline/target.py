@@ -73,7 +73,9 @@ class Target:
     def has(self, t: int, c: int) -> bool:
         """Whether the file of a volume is there, and made from what would be read now."""
         path = self.path(t, c)
-        return self.journal.origins.get(path.name) == self.origin(t, c) and path.is_file()
+        made_from = self.journal.origins.get(path.name)
+        # What was never written needs no look at its raw file, perhaps on a slow share.
+        return made_from is not None and made_from == self.origin(t, c) and path.is_file()
 
     def origin(self, t: int, c: int) -> str:
         """What a volume is made from."""

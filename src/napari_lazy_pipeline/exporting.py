@@ -130,7 +130,7 @@ def export(
     """
     target = Target.of(stack, Path(folder), dtype)
     volumes = _selection(stack, t, c)
-    kept = {}
+    kept: dict[tuple[int, int], Path] = {}
     for volume in volumes:
         if cancelled():
             return ExportReport(target.folder, kept=tuple(kept.values()), cancelled=True)

@@ -108,7 +108,7 @@ def test_a_part_is_written_in_another_type(
         qtbot.keyClick(box, Qt.Key.Key_Return)
     process.channels[0].setChecked(False)
     process.dtype.setCurrentText("float32")
-    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volumes, 15 kB"), timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volume, 15 kB"), timeout=TIMEOUT)
     click(qtbot, process.start)
     done(qtbot, process)
     (path,) = (tmp_path / "out").glob("*.tif")

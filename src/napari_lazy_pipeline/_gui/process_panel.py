@@ -258,7 +258,8 @@ class ProcessPanel(QWidget):
     def _on_looked(self, found: tuple[Order, DiskCost]) -> None:
         order, disk = found
         seconds = self._costs.seconds
-        parts = [f"{order.count} volumes, {size(disk.needed)}"]
+        volumes = "1 volume" if order.count == 1 else f"{order.count} volumes"
+        parts = [f"{volumes}, {size(disk.needed)}"]
         if disk.free is not None:
             parts.append(f"{size(disk.free)} are free")
         if seconds:

@@ -76,7 +76,7 @@ class Deconvolve(Step):
             title="PSF voxel size",
             description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
             "A file that does not say it cannot be used until you do.",
-            json_schema_extra={"step": 0.01, "decimals": 3, "zero": "?"},
+            json_schema_extra={"step": 0.01, "zero": "?"},
         ),
         Unit("µm"),
     ] = (0.0, 0.0, 0.0)

@@ -57,6 +57,61 @@ def test_undo_and_redo() -> None:
     assert not session.can_redo
 
 
+def test_a_part_of_the_steps_is_shown(raw_folder: Path) -> None:
+    session, heard = Session(), Mock()
+    session.until_changed.connect(heard)
+    session.open(raw_folder)
+    session.set_pipeline(Pipeline(steps=(Crop(z=(0, 6)), Crop(y=(0, 5)), Crop(x=(0, 4)))))
+    for count, shape in ((2, (6, 5, 20)), (0, (12, 16, 20)), (1, (6, 16, 20)), (None, (6, 5, 4))):
+        session.show_until(count)
+        session.show_until(count)
+        assert session.source().spec.shape == shape
+    assert [call.args[0] for call in heard.call_args_list] == [2, 0, 1, None]
+    for count, clamped in ((9, 3), (-4, 0)):
+        session.show_until(count)
+        assert session.until == clamped
+
+
+@pytest.mark.parametrize(
+    ("until", "order", "after"),
+    [
+        (2, "bac", 1),
+        (2, "acb", 3),
+        (2, "dabc", 3),
+        (2, "abdc", 2),
+        (2, "ac", 1),
+        (2, "bc", 1),
+        (2, "cd", None),
+        (0, "bc", 0),
+        (None, "bc", None),
+        (1, "", None),
+        (2, "aBc", 2),
+    ],
+)
+def test_what_is_shown_follows_its_step(until: int | None, order: str, after: int | None) -> None:
+    """Steps a, b and c become others: moved, added (d), removed, or edited (B)."""
+    steps = {name: Crop(z=(0, 10 + ord(name))) for name in "abcdB"}
+    session = Session()
+    session.set_pipeline(Pipeline(steps=tuple(steps[name] for name in "abc")))
+    session.show_until(until)
+    session.set_pipeline(session.pipeline.with_steps([steps[name] for name in order]))
+    assert session.until == after
+    if sorted(order) == sorted("abc"):
+        session.undo()
+        assert session.until == until
+
+
+def test_the_quality_is_auto_or_full() -> None:
+    session, heard = Session(), Mock()
+    session.quality_changed.connect(heard)
+    assert session.quality == "auto"
+    session.set_quality("full")
+    session.set_quality("full")
+    heard.assert_called_once_with("full")
+    with pytest.raises(ValueError, match="quality is one of"):
+        session.set_quality("best")  # type: ignore[arg-type]
+
+
 def test_opening_reads_nothing_and_a_failure_keeps_what_was_open(raw_folder: Path) -> None:
     session, heard = Session(), Mock()
     session.stack_changed.connect(heard, check_nargs=False)

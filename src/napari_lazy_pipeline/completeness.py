@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from napari_lazy_pipeline.readers import FileInfo, Reader, os_problem
 
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
+
+_REMEMBERED = 10_000  # files that are known to be written to their end
 
 
 class Judge:
@@ -38,6 +40,7 @@ class Judge:
         self._info, self._kinds = infos[0], {_kind(info) for info in infos}
         self._lock = threading.Lock()
         self._zeros: int | None = None
+        self._ended: dict[str, Hashable] = {}
 
     def why_incomplete(self, path: str) -> str:
         """Why a file is not a whole volume; empty if it is one. No more than a plane is read.
@@ -82,6 +85,21 @@ class Judge:
         """
         if self._info.last_plane >= 0 and self.is_reserved(volume[-1]):
             raise FileError(_RESERVED, path, "Wait until it is complete")
+
+    def check_end(self, path: str, stamp: Hashable, read_last: Callable[[], np.ndarray]) -> None:
+        """Check the last plane of a file of which others were read, once for each stamp of it.
+
+        Raises
+        ------
+        FileError
+            As `check` does.
+        """
+        if self._info.last_plane < 0 or self._ended.get(path) == stamp:
+            return
+        self.check(read_last(), path)
+        if len(self._ended) >= _REMEMBERED:
+            self._ended.clear()
+        self._ended[path] = stamp
 
     def is_reserved(self, plane: np.ndarray) -> bool:
         """Whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.

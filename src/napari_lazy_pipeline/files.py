@@ -15,11 +15,12 @@ from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
-from napari_lazy_pipeline.readers import FileInfo, FileSetReader, Reader, os_problem
+from napari_lazy_pipeline.readers import FileInfo, FileSetReader, PlaneReader, Reader, os_problem
 from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.volumes import Volumes, probe_volumes
+from napari_lazy_pipeline.volumes import Piece, Volumes, probe_volumes
 
 AWAY = "away"
+Planes = tuple[int, int] | None
 
 
 class BadFileWarning(UserWarning):
@@ -27,15 +28,16 @@ class BadFileWarning(UserWarning):
 
 
 class _Count:
-    """A number that threads may increase; starts anew in another process."""
+    """What was read, by all threads; starts anew in another process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.value = 0
+        self.reads, self.nbytes = 0, 0
 
-    def add(self) -> None:
+    def add(self, reads: int = 0, nbytes: int = 0) -> None:
         with self._lock:
-            self.value += 1
+            self.reads += reads
+            self.nbytes += nbytes
 
 
 class FileSource:
@@ -168,8 +170,13 @@ class FileSource:
 
     @property
     def reads(self) -> int:
-        """Number of files read so far, by this source and what `with_spec` made of it."""
-        return self._count.value
+        """How often a file was read so far, by this source and what `with_spec` made of it."""
+        return self._count.reads
+
+    @property
+    def bytes_read(self) -> int:
+        """Size of the pixels that were read so far [byte]."""
+        return self._count.nbytes
 
     @property
     def token(self) -> str:
@@ -277,6 +284,42 @@ class FileSource:
         FileError
             If there is no file, or if it is not a whole volume as the first one is.
         """
+        pieces = self._pieces(t, c)
+        if len(pieces) == 1:
+            return self._read(*pieces[0])
+        volume, start = np.empty(self._spec.shape, self._spec.dtype), 0
+        for index, info in pieces:
+            volume[start : start + info.shape[0]] = self._read(index, info)
+            start += info.shape[0]
+        return volume
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether planes can be read without the rest of their volume."""
+        return isinstance(self._reader, PlaneReader) or self._volumes.depth > 1
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Read the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
+
+        Nothing else is read but headers, and once of each file its last plane: a file that is
+        still being written shows there. Of several files, those without such planes are only
+        looked for.
+
+        Raises
+        ------
+        FileError
+            As `read` does.
+        """
+        parts, first = [], 0
+        for index, info in self._pieces(t, c):
+            low, high = max(start - first, 0), min(stop - first, info.shape[0])
+            if low < high:
+                parts.append(self._read(index, info, (low, high)))
+            first += info.shape[0]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _pieces(self, t: int, c: int) -> list[Piece]:
+        """The files of a volume, all of which have to be there."""
         pieces = list(self._volumes.pieces(t, c))
         there = sum(index >= 0 for index, _ in pieces)
         if not there:
@@ -287,21 +330,15 @@ class FileSource:
                 self._folder,
                 "It is still being recorded, or was interrupted",
             )
-        if len(pieces) == 1:
-            return self._read(*pieces[0])
-        volume, start = np.empty(self._spec.shape, self._spec.dtype), 0
-        for index, info in pieces:
-            volume[start : start + info.shape[0]] = self._read(index, info)
-            start += info.shape[0]
-        return volume
+        return pieces
 
-    def _read(self, index: int, info: FileInfo) -> np.ndarray:
-        """Read what is wanted of one file."""
+    def _read(self, index: int, info: FileInfo, planes: Planes = None) -> np.ndarray:
+        """Read what is wanted of one file, all its planes or some."""
         path = os.path.join(self._folder, self._volumes.names[index])
-        self._count.add()
+        self._count.add(reads=1)
         before = _stamp(path)
         try:
-            volume = self._whole(path, info)
+            volume = self._checked(path, info, planes, before)
         except FileError as error:
             if _stamp(path) == before and not isinstance(error.__cause__, OSError):
                 raise
@@ -309,15 +346,33 @@ class FileSource:
             if _stamp(path) == before:
                 return volume
         before = _stamp(path)
-        volume = self._whole(path, info)
+        volume = self._checked(path, info, planes, before)
         if _stamp(path) != before:
             raise FileError("The file is being written", path, "Wait until it is complete")
         return volume
 
-    def _whole(self, path: str, info: FileInfo) -> np.ndarray:
-        volume = self._reader.read(path, info)
-        self.judge.check(volume, path)
-        return volume
+    def _checked(
+        self, path: str, info: FileInfo, planes: Planes, stamp: tuple[int, int]
+    ) -> np.ndarray:
+        """Read planes, and see that the last one of the file is written."""
+        end = info.shape[0]
+        start, stop = planes or (0, end)
+        pixels = self._pixels(path, info, start, stop)
+        if stop == end:
+            self.judge.check(pixels, path)
+        else:
+            self.judge.check_end(path, stamp, lambda: self._pixels(path, info, end - 1, end))
+        return pixels
+
+    def _pixels(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read planes of a file; all of them where the reader knows no better."""
+        if isinstance(self._reader, PlaneReader) and (start, stop) != (0, info.shape[0]):
+            pixels = self._reader.read_planes(path, info, start, stop)
+            self._count.add(nbytes=pixels.nbytes)
+            return pixels
+        pixels = self._reader.read(path, info)
+        self._count.add(nbytes=pixels.nbytes)
+        return pixels[start:stop]
 
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Read one volume (z, y, x); blank, and a problem, if its file is bad."""

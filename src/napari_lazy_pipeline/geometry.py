@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -145,6 +145,22 @@ class DeskewPlan:
             )
         return cls(shape, scan.skew_axis, shear, width, shift)
 
+    def window(self, start: int, stop: int, part: Shape) -> DeskewPlan:
+        """Plan the output pixels from ``start`` on only, up to ``stop`` or one more.
+
+        Parameters
+        ----------
+        start, stop
+            Along the skew axis.
+        part
+            Shape (z, y, x) of the part of the volume it is made from: all of the skew axis, any
+            number of planes, and of lines along the third axis.
+        """
+        # Positions are counted from the middle: only an even difference keeps them exactly.
+        width = stop - start + (self.width - stop + start) % 2
+        shift = self.shift + start + (width - self.width) // 2
+        return replace(self, shape=(self.shape[0], *part[1:]), width=width, shift=shift)
+
     @property
     def length(self) -> int:
         """Length of the raw volume along the skew axis [pixel]."""
@@ -234,6 +250,27 @@ class RotationPlan:
         boxes = [_bounds(turned(points, scan.turn)) for points in (corners, outline) if points]
         size, origin = zip(*map(_cells, *boxes), strict=True)
         return cls(shape, scan.skew_axis, scan.turn, normal / pixel, shear, size, origin)
+
+    def window(
+        self, start: tuple[int, int], size: tuple[int, int], first: tuple[int, int], part: Shape
+    ) -> RotationPlan:
+        """Plan only some of the output voxels.
+
+        Parameters
+        ----------
+        start, size
+            The first of them and their number, along the normal and along the scan.
+        first
+            Plane, and pixel of it along the skew axis, at which the part of the volume starts
+            that they are made from.
+        part
+            Its shape (z, y, x).
+        """
+        plane, pixel = first
+        place = (plane * self.plane_step, pixel + plane * self.shear)
+        ((normal, along),) = turned([place], self.angle)
+        origin = (self.origin[0] + start[0] - normal, self.origin[1] + start[1] - along)
+        return replace(self, shape=part, size=size, origin=origin)
 
     @property
     def out_shape(self) -> Shape:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import or_
 from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
 
+from napari_lazy_pipeline.boxes import Box, cut, slices, whole
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
@@ -23,7 +24,7 @@ from napari_lazy_pipeline.errors import (
     StepError,
 )
 from napari_lazy_pipeline.problems import Problem, ProblemLog
-from napari_lazy_pipeline.stack import Stack, VolumeSource, VolumeSpec
+from napari_lazy_pipeline.stack import Stack, VolumeSource, VolumeSpec, planes_of
 from napari_lazy_pipeline.step import Context, Step, step_types
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 else:
     # A union tagged by ``kind``, so that an error names the step and the known tags.
     AnyStep = Annotated[reduce(or_, step_types().values()), Discriminator("kind")]
+
+_Made = TypeVar("_Made")
+# A volume of up to this part of the cache is kept whole where a part of it would do: the next
+# part then costs nothing.
+_KEPT = 0.25
 
 
 @dataclass(frozen=True)
@@ -101,12 +107,7 @@ class Pipeline(BaseModel):
         StepError
             If a step fails.
         """
-        before = (self.input_spec(spec), *self.specs(spec))
-        for index, step in enumerate(self.steps):
-            if step.enabled:
-                context = Context(spec=before[index], engine=get_engine(engine))
-                volume = _run(step, index, volume, context)
-        return volume
+        return PipelineSource(_Given(volume, spec), self, engine).read(0, 0)
 
     def apply(
         self,
@@ -200,6 +201,11 @@ class PipelineSource:
         return _fitted(step, index, before)
 
     @property
+    def plane_local(self) -> bool:
+        """Whether planes of the result can be made without the rest of the volume."""
+        return self._local(len(self.stages))
+
+    @property
     def sizes(self) -> tuple[int, int]:
         """Number of time points and channels."""
         return self.raw.sizes
@@ -231,6 +237,15 @@ class PipelineSource:
         """The volume if it is at hand; never reads or computes."""
         return self.cache.get(self.identity(t, c)) if self.cache else None
 
+    def to_do(self, t: int, c: int) -> tuple[Step, ...]:
+        """The steps that have to run for a volume, as far as the cache does not help."""
+        at_hand = (
+            count
+            for count in range(len(self.stages), 0, -1)
+            if self.cache is not None and self._key(t, c, count) in self.cache
+        )
+        return tuple(step for _, step, _ in self.stages[next(at_hand, 0) :])
+
     def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
         """Make one volume (z, y, x).
 
@@ -245,17 +260,55 @@ class PipelineSource:
         """
         return self._stage(t, c, len(self.stages), watcher or Watcher())
 
+    def cached_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray | None:
+        """Some planes (z, y, x) if they are at hand; never reads or computes."""
+        box, volume = self._planes(start, stop), self.cached(t, c)
+        if volume is not None:
+            return volume[start:stop]
+        key = self._key(t, c, len(self.stages))
+        return self.cache.get((key, box)) if self.cache and self.plane_local else None
+
+    def read_planes(
+        self, t: int, c: int, start: int, stop: int, watcher: Watcher | None = None
+    ) -> np.ndarray:
+        """Make the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
+
+        With plane-local steps only the planes that these need are read and worked on, and the
+        result equals that of `read` bit for bit. Otherwise the whole volume is made.
+
+        Raises
+        ------
+        ValueError
+            If there are no such planes.
+        LazyPipelineError, Cancelled
+            As `read` does.
+        """
+        box = self._planes(start, stop)
+        if not self.plane_local:
+            return self.read(t, c, watcher)[start:stop]
+        return self._part(t, c, len(self.stages), box, watcher or Watcher())
+
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); blank, and listed, if its file is bad."""
+        return self._or_blank(t, c, self.spec, lambda: self.read(t, c))
+
+    def planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Make some planes (z, y, x) as `read_planes` does; blank, and listed, for a bad file."""
+        spec = cut(self.spec, self._planes(start, stop))
+        return self._or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
+
+    def _or_blank(
+        self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
+    ) -> np.ndarray:
         try:
-            return self.read(t, c)
+            return make()
         except FileError as error:
             self.report(error, t, c)
         except StepError as error:
             if not self.blank_failures:
                 raise
             self.report(error, t, c)
-        return self.spec.blank()
+        return spec.blank()
 
     def report(self, error: LazyPipelineError, t: int, c: int) -> None:
         """List what went wrong with a volume; a time point nobody recorded is no problem."""
@@ -285,11 +338,86 @@ class PipelineSource:
             raise Cancelled
         if count == 0:
             return _timed(watcher, None, lambda: self.raw.read(t, c))
-        volume = self._stage(t, c, count - 1, watcher)
+        _, step, before = self.stages[count - 1]
+        context = self._context(t, c, count, watcher)
+        box = whole(self._spec(count).shape)
+        inner = self._needed(count, box, context)
+        kept = step.plane_local and self._is_kept(count - 1)
+        if kept or inner == whole(before.shape):
+            volume = self._stage(t, c, count - 1, watcher)
+            return self._run(count, context, watcher, lambda: step.run(volume, context))
+        return self._run_box(count, inner, box, context, watcher)
+
+    def _part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
+        """Box of the result of the first ``count`` stages, from the cache if it is there.
+
+        It is cut out of the whole only if that is the same to the last bit: what is shown must
+        not depend on what was computed before.
+        """
+        if box == whole(self._spec(count).shape):
+            return self._stage(t, c, count, watcher)
+        if self.cache is None:
+            return self._make_part(t, c, count, box, watcher)
+        key = self._key(t, c, count)
+        volume = self.cache.get(key) if self._local(count) else None
+        if volume is not None:
+            return volume[slices(box)]
+        return self.cache.get_or_make(
+            (key, box), lambda: self._make_part(t, c, count, box, watcher), watcher.cancelled
+        )
+
+    def _make_part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
         if watcher.cancelled():
             raise Cancelled
+        if count == 0:
+            return self._raw_part(t, c, box, watcher)
+        context = self._context(t, c, count, watcher)
+        return self._run_box(count, self._needed(count, box, context), box, context, watcher)
+
+    def _run_box(
+        self, count: int, inner: Box, box: Box, context: Context, watcher: Watcher
+    ) -> np.ndarray:
+        """Run the last of ``count`` stages on what a box of its result needs."""
+        _, step, _ = self.stages[count - 1]
+        t, c = context.t, context.c
+        if not step.plane_local and self._is_kept(count - 1):
+            part = self._stage(t, c, count - 1, watcher)[slices(inner)]
+        else:
+            part = self._part(t, c, count - 1, inner, watcher)
+        return self._run(count, context, watcher, lambda: step.run_box(part, inner, box, context))
+
+    def _raw_part(self, t: int, c: int, box: Box, watcher: Watcher) -> np.ndarray:
+        """Read a box; only its planes if the source can."""
+        source, ((start, stop), *_) = planes_of(self.raw), box
+        if source is None:
+            return self._stage(t, c, 0, watcher)[slices(box)].copy()
+        planes = _timed(watcher, None, lambda: source.read_planes(t, c, start, stop))
+        return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
+
+    def _run(
+        self, count: int, context: Context, watcher: Watcher, run: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        if watcher.cancelled():
+            raise Cancelled
+        index, step, _ = self.stages[count - 1]
+
+        def make() -> np.ndarray:
+            return _named(step, index, context, lambda: np.ascontiguousarray(run()))
+
+        return _timed(watcher, index, make)
+
+    def _needed(self, count: int, box: Box, context: Context) -> Box:
+        """What of its input the last of ``count`` stages needs for a box of its result."""
         index, step, before = self.stages[count - 1]
-        context = Context(
+        if step.reads_channels:
+            return whole(before.shape)
+        needed = _named(step, index, context, lambda: step.needed_box(before, box))
+        return whole(before.shape) if needed is None else needed
+
+    def _context(self, t: int, c: int, count: int, watcher: Watcher) -> Context:
+        """What the last of ``count`` stages may know."""
+        index, _, before = self.stages[count - 1]
+        return Context(
             spec=before,
             t=t,
             c=c,
@@ -298,7 +426,50 @@ class PipelineSource:
             progress=lambda fraction: watcher.progress(index, fraction),
             channel=lambda other: self._stage(t, other, count - 1, watcher),
         )
-        return _timed(watcher, index, lambda: _run(step, index, volume, context))
+
+    def _spec(self, count: int) -> VolumeSpec:
+        """The spec after the first ``count`` stages."""
+        return self.stages[count][2] if count < len(self.stages) else self.spec
+
+    def _local(self, count: int) -> bool:
+        """Whether any box of the first ``count`` stages is what it is in the whole."""
+        return all(
+            step.plane_local and not step.reads_channels for _, step, _ in self.stages[:count]
+        )
+
+    def _is_kept(self, count: int) -> bool:
+        """Whether the result of the first ``count`` stages is better made and kept whole."""
+        if self.cache is None or not self._local(count):
+            return False
+        largest = max(self._spec(i).nbytes for i in range(count + 1))
+        return largest <= _KEPT * self.cache.limit
+
+    def _planes(self, start: int, stop: int) -> Box:
+        """Check a range of planes; the box they are."""
+        depth, height, width = self.spec.shape
+        if not 0 <= start < stop <= depth:
+            raise ValueError(f"There are no planes {start} to {stop} in a volume of {depth}")
+        return (start, stop), (0, height), (0, width)
+
+
+class _Given:
+    """A source of one volume that is there already."""
+
+    sizes, token = (1, 1), ""
+
+    def __init__(self, volume: np.ndarray, spec: VolumeSpec) -> None:
+        self.volume, self.spec = volume, spec
+        self.problems = ProblemLog()
+
+    def identity(self, t: int, c: int) -> Hashable:
+        """Nothing else is like it."""
+        return id(self)
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        """The volume (z, y, x)."""
+        return self.volume
+
+    __call__ = read
 
 
 def _timed(watcher: Watcher, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -320,11 +491,11 @@ def _fitted(step: Step, index: int, spec: VolumeSpec) -> VolumeSpec:
         ) from error
 
 
-def _run(step: Step, index: int, volume: np.ndarray, context: Context) -> np.ndarray:
-    """Run a step; any error names the step and the volume."""
+def _named(step: Step, index: int, context: Context, make: Callable[[], _Made]) -> _Made:
+    """Let a step do something; any error names the step and the volume."""
     where = f"t={context.t}, c={context.c}"
     try:
-        return np.ascontiguousarray(step.run(volume, context))
+        return make()
     except (Cancelled, StepError, FileError):
         raise
     except LazyPipelineError as error:

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from itertools import product
 from typing import cast
 
 import numpy as np
 
+from napari_lazy_pipeline.boxes import Box, before, cut, positions, slices, whole
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.geometry import Shape, Triple
+from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource, Watcher
 from napari_lazy_pipeline.problems import ProblemLog
 from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec
-
-Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 # Raw voxels (z, y, x) taken along around what is shown: while something is being dragged, and
 # once it rests.
@@ -39,20 +37,33 @@ class Preview:
         Makes the volumes; its raw volumes are parts, or coarser ones.
     window
         What to show of them: (start, stop) along z, y and x.
+    grid
+        The same part of the whole result: its shape and place.
     """
 
     source: PipelineSource
     window: Box
+    grid: VolumeSpec
 
     @cached_property
     def spec(self) -> VolumeSpec:
         """Shape, voxel size and place of the preview."""
         spec = self.source.spec
-        return _cut(spec, self.window)
+        return cut(spec, self.window)
 
     def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
         """Make the preview (z, y, x) of one volume; raises what `PipelineSource.read` does."""
-        return self.source.read(t, c, watcher)[_slices(self.window)]
+        return self.source.read(t, c, watcher)[slices(self.window)]
+
+    def read_on_grid(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+        """Make the preview with the voxels of the whole result, each from the nearest one.
+
+        Where the preview shows nothing, it is 0.
+        """
+        volume: np.ndarray = self.read(t, c, watcher)
+        for axis in (2, 1, 0):  # the last first: the rows then are copied as they are
+            volume = _resampled(volume, axis, self.spec, self.grid)
+        return volume.astype(self.grid.dtype, copy=False)
 
 
 def slab(
@@ -104,11 +115,8 @@ def region(
         If the box shows nothing that was recorded.
     """
     raw = source.raw.spec
-    ends = _positions(source.spec, _inner(box)) @ np.linalg.inv(_frame(source)).T
-    index = (ends - raw.translate) / raw.voxel_size
-    low = np.floor(index.min(axis=0) + 1e-6) - halo
-    high = np.ceil(index.max(axis=0) - 1e-6) + halo + 1
-    start, stop = np.clip([low, high], 0, raw.shape).astype(int).tolist()
+    low, high = np.transpose(before(box, source.spec, raw, _frame(source)))
+    start, stop = np.clip([low - halo, high + halo], 0, raw.shape).tolist()
     if any(a >= b for a, b in zip(start, stop, strict=True)):
         raise GeometryError("Nothing was recorded there", hint="Choose a place within the volume")
     part = PartSource(_kept(source), cast(Box, tuple(zip(start, stop, strict=True))))
@@ -117,8 +125,7 @@ def region(
 
 def half(source: PipelineSource, draft: bool = True) -> Preview:
     """Show the whole result, made from pixels twice as large in y and x; see `region`."""
-    box = cast(Box, tuple((0, n) for n in source.spec.shape))
-    return _shown(source, HalvedSource(_kept(source)), box, draft)
+    return _shown(source, HalvedSource(_kept(source)), whole(source.spec.shape), draft)
 
 
 @dataclass(frozen=True)
@@ -187,11 +194,11 @@ class PartSource(_LessSource):
     @property
     def spec(self) -> VolumeSpec:
         """What each part looks like."""
-        return _cut(self.raw.spec, self.box)
+        return cut(self.raw.spec, self.box)
 
     def reduce(self, volume: np.ndarray) -> np.ndarray:
         """Cut the part out."""
-        return volume[_slices(self.box)].copy()
+        return volume[slices(self.box)].copy()
 
 
 @dataclass(frozen=True)
@@ -248,14 +255,15 @@ def _shown(source: PipelineSource, raw: VolumeSource, box: Box, draft: bool) -> 
         cache=source.cache,
         blank_failures=source.blank_failures,
     )
-    lowest, highest = _positions(source.spec, _outer(box))[[0, -1]]
+    lowest, highest = positions(source.spec, _outer(box))[[0, -1]]
     start, stop = (
         np.rint((edge - quick.spec.translate) / quick.spec.voxel_size + 0.5).astype(int)
         for edge in (lowest, highest)
     )
     start = np.clip(start, 0, np.subtract(quick.spec.shape, 1))
     stop = np.clip(stop, start + 1, quick.spec.shape)
-    return Preview(quick, cast(Box, tuple(zip(start.tolist(), stop.tolist(), strict=True))))
+    window = cast(Box, tuple(zip(start.tolist(), stop.tolist(), strict=True)))
+    return Preview(quick, window, cut(source.spec, box))
 
 
 def _frame(source: PipelineSource) -> np.ndarray:
@@ -263,29 +271,21 @@ def _frame(source: PipelineSource) -> np.ndarray:
     return reduce(lambda m, stage: stage[1].frame(stage[2]) @ m, source.stages, np.eye(3))
 
 
-def _inner(box: Box) -> tuple[tuple[float, float], ...]:
-    """From the first to the last voxel of a box."""
-    return tuple((start, stop - 1) for start, stop in box)
-
-
 def _outer(box: Box) -> tuple[tuple[float, float], ...]:
     """From edge to edge of a box."""
     return tuple((start - 0.5, stop - 0.5) for start, stop in box)
 
 
-def _positions(spec: VolumeSpec, ends: tuple[tuple[float, float], ...]) -> np.ndarray:
-    """Positions (8, 3) of the corners of a box given by its ends [voxel], in um."""
-    return np.array(list(product(*ends))) * spec.voxel_size + spec.translate
+def _resampled(volume: np.ndarray, axis: int, spec: VolumeSpec, grid: VolumeSpec) -> np.ndarray:
+    """Take for each place along an axis of a grid the nearest voxel; 0 where there is none.
 
-
-def _cut(spec: VolumeSpec, box: Box) -> VolumeSpec:
-    """The spec of a part of a volume."""
-    translate: Triple = tuple(  # type: ignore[assignment]
-        origin + start * size
-        for origin, (start, _), size in zip(spec.translate, box, spec.voxel_size, strict=True)
-    )
-    return spec.replace(shape=tuple(stop - start for start, stop in box), translate=translate)
-
-
-def _slices(box: Box) -> tuple[slice, ...]:
-    return tuple(slice(start, stop) for start, stop in box)
+    A place beside the last voxel, an odd row left out when halving, takes that voxel.
+    """
+    position = np.arange(grid.shape[axis]) * grid.voxel_size[axis] + grid.translate[axis]
+    index = np.rint((position - spec.translate[axis]) / spec.voxel_size[axis]).astype(int)
+    n = volume.shape[axis]
+    if n == index.size and (index == np.arange(n)).all():
+        return volume
+    out: np.ndarray = volume.take(index.clip(0, n - 1), axis=axis)
+    out[(slice(None),) * axis + ((index < -1) | (index > n),)] = 0
+    return out

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline.files import AWAY
 from napari_lazy_pipeline.problems import ProblemLog
-from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec
+from napari_lazy_pipeline.stack import VolumeSource, VolumeSpec, planes_of
 
 
 class RememberedSource:
@@ -87,6 +87,16 @@ class RememberedSource:
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x)."""
         return self.source.read(t, c)
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether planes can be made without the rest of their volume."""
+        return planes_of(self.source) is not None
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Make some planes (z, y, x) of a volume."""
+        source = planes_of(self.source)
+        return source.read_planes(t, c, start, stop) if source else self.read(t, c)[start:stop]
 
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); blank if its file is bad."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Literal, get_args
 
 from psygnal import Signal
 
@@ -18,6 +20,8 @@ from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
+
+Quality = Literal["auto", "full"]
 
 
 def default_pipeline(angle: float | None = None) -> Pipeline:
@@ -42,10 +46,12 @@ class Session:
         The steps.
     engine
         Name of the engine.
-    until
-        Number of steps that are shown; None for all, 0 for the raw data.
     cache
         Results of all stages.
+    until
+        Number of steps whose result is shown: None for all, 0 for the raw data.
+    quality
+        "auto": while something moves, a quick look may stand in for the result; "full": never.
 
     Signals
     -------
@@ -56,8 +62,8 @@ class Session:
         point; None if the numbers are the same.
     pipeline_changed(Pipeline), engine_changed(str)
         The steps, or the name of the engine, are others.
-    until_changed(int or None)
-        Another number of steps is to be shown.
+    until_changed(int or None), quality_changed(str)
+        Another part of the steps is shown, or in another way.
     """
 
     stack_changed = Signal(object)
@@ -65,14 +71,16 @@ class Session:
     pipeline_changed = Signal(object)
     engine_changed = Signal(str)
     until_changed = Signal(object)
+    quality_changed = Signal(str)
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
         self.survey: Survey | None = None
         self.pipeline = default_pipeline()
         self.engine = "cpu"
-        self.until: int | None = None
         self.cache = cache or StageCache()
+        self.until: int | None = None
+        self.quality: Quality = "auto"
         self._raw: RememberedSource | None = None
         self._history = History()
 
@@ -164,10 +172,20 @@ class Session:
             self.engine_changed.emit(name)
 
     def show_until(self, count: int | None) -> None:
-        """Choose how many steps are shown; None for all, 0 for the raw data."""
+        """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""
+        if count is not None:
+            count = min(max(count, 0), len(self.pipeline.steps))
         if count != self.until:
             self.until = count
             self.until_changed.emit(count)
+
+    def set_quality(self, name: Quality) -> None:
+        """Choose whether a quick look may stand in while something moves: "auto" or "full"."""
+        if name not in get_args(Quality):
+            raise ValueError(f"quality is one of {get_args(Quality)}, not {name!r}")
+        if name != self.quality:
+            self.quality = name
+            self.quality_changed.emit(name)
 
     @property
     def raw(self) -> RememberedSource:
@@ -183,7 +201,9 @@ class Session:
         return self._raw
 
     def source(self) -> PipelineSource:
-        """Make the processed volumes, through the cache; failures leave blanks.
+        """Make what is shown: volumes after `until` steps, through the cache.
+
+        Failures leave blanks.
 
         Raises
         ------
@@ -191,7 +211,12 @@ class Session:
             If a step does not fit the volumes.
         """
         return PipelineSource(
-            self.raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+            self.raw,
+            self.pipeline,
+            self.engine,
+            until=self.until,
+            cache=self.cache,
+            blank_failures=True,
         )
 
     def recipe(self) -> Recipe:
@@ -217,8 +242,9 @@ class Session:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
-        before = self._now
-        # Both are replaced before anybody is told: nobody computes what never was.
+        before, until = self._now, self.until
+        # All is replaced before anybody is told: nobody computes what never was.
+        self.until = _followed(until, before.pipeline.steps, edit.pipeline.steps)
         self.pipeline = edit.pipeline
         self.engine = edit.engine or self.engine
         if self.engine != before.engine:
@@ -226,6 +252,8 @@ class Session:
             self.engine_changed.emit(self.engine)
         if self.pipeline != before.pipeline:
             self.pipeline_changed.emit(self.pipeline)
+        if self.until != until:
+            self.until_changed.emit(self.until)
 
 
 def _give_a_chance(engine: str) -> None:
@@ -233,6 +261,19 @@ def _give_a_chance(engine: str) -> None:
     fallback = getattr(get_engine(engine), "fallback", None)
     if fallback is not None:
         fallback.forget()
+
+
+def _followed(until: int | None, old: Sequence[Step], new: Sequence[Step]) -> int | None:
+    """Number of steps to show once the list is another: the step shown last stays the last.
+
+    If that step is gone, the nearest before it that is left; if none is, all are shown.
+    """
+    changed = [a is not b for a, b in zip_longest(old, new)]
+    if not until or (len(old) == len(new) and sum(changed) <= 1):
+        return until
+    places = {id(step): place for place, step in enumerate(new, start=1)}
+    left = (places[id(step)] for step in reversed(old[:until]) if id(step) in places)
+    return next(left, None)
 
 
 def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -99,6 +99,31 @@ class VolumeSource(Protocol):
 
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); blank if its file is bad or missing."""
+
+
+class PlaneSource(VolumeSource, Protocol):
+    """A source that may be able to make some planes without the rest of their volume.
+
+    What only wraps another source can do no more than that: ask `planes_of`.
+    """
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether it can."""
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Make the planes from ``start`` to just before ``stop`` of a volume (z, y, x).
+
+        Raises
+        ------
+        LazyPipelineError
+            If they cannot be had.
+        """
+
+
+def planes_of(source: VolumeSource) -> PlaneSource | None:
+    """The source, if it can make planes without the rest of their volume."""
+    return cast(PlaneSource, source) if getattr(source, "by_planes", False) else None
 
 
 @dataclass(frozen=True)

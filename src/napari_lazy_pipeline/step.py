@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import PurePath
@@ -16,9 +16,10 @@ from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+from napari_lazy_pipeline.boxes import Box, before, cut, slices, widened
 from napari_lazy_pipeline.engines import Engine, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.geometry import Scan
+from napari_lazy_pipeline.geometry import Scan, Shape
 from napari_lazy_pipeline.stack import VolumeSpec
 
 __all__ = ["Context", "Step", "Unit", "step_types"]
@@ -77,6 +78,9 @@ class Step(BaseModel):
         Its place among the steps of a menu, lower first.
     reads_channels
         Whether it uses other channels than the one it works on.
+    plane_local
+        Whether some planes of the result need only some planes of the input, and whatever box
+        of it is made alone is, bit for bit, what it is in the whole.
     enabled
         A step that is switched off does nothing.
     """
@@ -87,6 +91,7 @@ class Step(BaseModel):
     summary: ClassVar[str]
     order: ClassVar[int] = 100
     reads_channels: ClassVar[bool] = False
+    plane_local: ClassVar[bool] = False
 
     kind: str
     enabled: bool = Field(default=True, title="On", description="Switches the step on or off.")
@@ -104,6 +109,36 @@ class Step(BaseModel):
     def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
         """Process one volume (z, y, x); the volume itself is left alone."""
         raise NotImplementedError
+
+    def halo(self, spec: VolumeSpec) -> Shape | None:
+        """How far (z, y, x) a voxel of the result sees around its place [voxel]; None: everything.
+
+        A step that tells it can be run on a part of a volume.
+        """
+        return None
+
+    def needed_box(self, spec: VolumeSpec, box: Box) -> Box | None:
+        """Which voxels of the input a box of the result needs; None: all of them."""
+        halo = self.halo(spec)
+        if halo is None:
+            return None
+        seen = before(box, self.output_spec(spec), spec, self.frame(spec))
+        return widened(seen, halo, spec.shape)
+
+    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
+        """Make a box of the result; as it is here, for steps that keep each voxel in its place.
+
+        Parameters
+        ----------
+        part
+            The voxels ``inner`` of the input, those that `needed_box` asks for.
+        inner, box
+            (start, stop) along z, y and x, in the whole input and in the whole result.
+        context
+            Its ``spec`` is that of the whole input.
+        """
+        made = self.run(part, replace(context, spec=cut(context.spec, inner)))
+        return made[slices(box, inner)]
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """Everything the pixels of the result depend on, besides those of the input."""

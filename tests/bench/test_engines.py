@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -76,6 +77,36 @@ def test_deskew(benchmark, raw, axis):
         ndimage.affine_transform(raw, matrix, offset, plan.out_shape, order=1)
 
     report(benchmark, copying=seconds(copy, 30), affine_transform=seconds(affine, 2))
+
+
+def test_deskew_of_one_plane(benchmark, figure):
+    """A plane for a slider, against copying as many bytes into rows as long."""
+    warm_up()
+    plan = DeskewPlan.of((150, 256, 512), VOXEL, SCAN)
+    plane = np.random.default_rng(0).poisson(150, (1, 256, 512)).astype(np.uint16)
+    run = partial(ENGINE.deskew, plane, plan, planes=(70, 71))
+    benchmark.pedantic(run, rounds=200, warmup_rounds=3)
+
+    def copy():
+        out = np.empty((1, *plan.out_shape[1:]), plane.dtype)
+        out[:, :, :512], out[:, :, 512:] = plane, 0
+
+    report(benchmark, copying=seconds(copy, 200))
+    figure("deskew of one plane of 150x256x512", 1e3 * benchmark.stats.stats.median, "ms", 0.2)
+
+
+def test_projection(benchmark, figure):
+    """The maximum of a deskewed volume, against making the volume first."""
+    warm_up()
+    plan = DeskewPlan.of((150, 256, 512), VOXEL, SCAN)
+    volume = np.random.default_rng(0).poisson(150, plan.shape).astype(np.uint16)
+    benchmark.pedantic(ENGINE.deskew_mip, (volume, plan), rounds=10, warmup_rounds=1)
+
+    def whole():
+        ENGINE.deskew(volume, plan).max(axis=0)
+
+    report(benchmark, whole=seconds(whole, 10))
+    figure("deskewed projection, the volume not made", 1 / benchmark.extra_info["whole"], "x", 0.8)
 
 
 @pytest.mark.parametrize("method", ["rl", "accelerated"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engines.conftest import gaussian_psf
 from engines.devices import NumpyDevice
-from engines.test_deskew import plans
+from engines.test_deskew import plans, ranges
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
 from napari_lazy_pipeline.engines import cupy as cupy_engine
 from napari_lazy_pipeline.engines._array_engine import BYTES, ArrayEngine
@@ -73,6 +73,25 @@ def test_deskew_equals_that_of_the_cpu(plan, dtype, fill, rounding, seed):
     assert out.dtype == dtype
     np.testing.assert_array_equal(out, CPU.deskew(volume, plan, fill, rounding))
     np.testing.assert_array_equal(volume, before)
+
+
+@settings(max_examples=100, deadline=None)
+@given(case=ranges(), dtype=st.sampled_from([np.uint16, np.float32]), seed=st.integers(0, 99))
+def test_planes_equal_those_of_the_cpu(case, dtype, seed):
+    plan, (start, stop) = case
+    volume = np.random.default_rng(seed).integers(0, 65536, plan.shape).astype(dtype)
+    out = engine_on(NumpyDevice()).deskew(volume[start:stop], plan, 98, planes=(start, stop))
+    np.testing.assert_array_equal(out, CPU.deskew(volume, plan, 98)[start:stop])
+
+
+def test_only_the_planes_that_are_asked_for_pass_the_bus(engine, device):
+    plan = DeskewPlan((10**6, 5, 7), "x", 1e-5, 20)
+    volume = np.ones((2, 5, 7), np.uint16)
+    np.testing.assert_array_equal(
+        engine.deskew(volume, plan, planes=(1000, 1002)),
+        CPU.deskew(volume, plan, planes=(1000, 1002)),
+    )
+    assert device.moved == [volume.nbytes]
 
 
 def test_deskew_in_batches(engine, monkeypatch):

@@ -91,8 +91,11 @@ def test_the_fastest_there_is(engines, missing, best):
     out = engine.deconvolve(VOLUME, plan_of())
     np.testing.assert_allclose(out, CpuEngine().deconvolve(VOLUME, plan_of()), rtol=1e-3)
     np.testing.assert_array_equal(engine.deskew(VOLUME, PLAN), CpuEngine().deskew(VOLUME, PLAN))
+    np.testing.assert_array_equal(
+        engine.deskew(VOLUME[2:4], PLAN, planes=(2, 4)), CpuEngine().deskew(VOLUME, PLAN)[2:4]
+    )
     done = {name: engines[name].done for name in ("cupy", "pycudadecon")}
-    assert done == {name: 2 if name == best else 0 for name in done}
+    assert done == {name: 3 if name == best else 0 for name in done}
     assert not len(notices)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -101,6 +102,113 @@ def test_equals_the_formula(plan, dtype, fill, rounding, seed):
     low, high = (-0.5, 0.5) if rounding == "nearest" else (0, 1)
     assert above.min() >= low - 0.01
     assert above.max() <= high + 0.01
+
+
+@st.composite
+def ranges(draw):
+    """A plan, and planes [start, stop) of it."""
+    plan = draw(plans)
+    start = draw(st.integers(0, plan.shape[0]))
+    return plan, (start, draw(st.integers(start, plan.shape[0])))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    case=ranges(),
+    dtype=st.sampled_from([np.uint16, np.float32, ">u2"]),
+    fill=st.sampled_from([0, 98, 3.5]),
+    rounding=st.sampled_from(["nearest", "down"]),
+    seed=st.integers(0, 99),
+)
+def test_planes_are_those_of_the_whole(case, dtype, fill, rounding, seed):
+    plan, (start, stop) = case
+    volume = np.random.default_rng(seed).integers(0, 65536, plan.shape).astype(dtype)
+    part = ENGINE.deskew(volume[start:stop], plan, fill, rounding, (start, stop))
+    whole = ENGINE.deskew(volume, plan, fill, rounding)
+    assert part.dtype == whole.dtype
+    np.testing.assert_array_equal(part, whole[start:stop])
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_planes_of_the_golden_volume_equal_cuda(golden, dtype):
+    raw, expected = golden("im_raw.tif"), golden("im_deskewed.tif")
+    plan = DeskewPlan.of(raw.shape, VOXEL, Scan(31.5))
+    for k in (0, 1, len(raw) // 2, len(raw) - 1):
+        out = ENGINE.deskew(raw[k : k + 1].astype(dtype), plan, 98, "down", (k, k + 1))
+        np.testing.assert_array_equal(out[0].astype(np.uint16), expected[k])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    plan=plans,
+    dtype=st.sampled_from([np.uint16, np.float32, ">u2"]),
+    fill=st.sampled_from([0, 98, 3.5, 70000]),
+    rounding=st.sampled_from(["nearest", "down"]),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_projection_is_that_of_the_whole(plan, dtype, fill, rounding, threads, seed):
+    volume = np.random.default_rng(seed).integers(0, 65536, plan.shape).astype(dtype)
+    out = CpuEngine(threads).deskew_mip(volume, plan, fill, rounding)
+    whole = ENGINE.deskew(volume, plan, fill, rounding)
+    assert out.dtype == whole.dtype
+    np.testing.assert_array_equal(out, whole.max(axis=0))
+
+
+def test_projection_shows_damaged_values():
+    volume = np.ones((5, 4, 6), np.float32)
+    volume[2, 1, 3], volume[4, 0, 0] = np.nan, np.inf
+    plan = DeskewPlan.of(volume.shape, VOXEL, Scan(31.5))
+    np.testing.assert_array_equal(
+        ENGINE.deskew_mip(volume, plan, -3), ENGINE.deskew(volume, plan, -3).max(axis=0)
+    )
+
+
+def test_projection_does_not_make_the_volume():
+    volume = np.random.default_rng(0).integers(0, 999, (60, 32, 48)).astype(np.uint16)
+    plan = DeskewPlan.of(volume.shape, (0.5, 0.1, 0.1), Scan(31.5))
+    ENGINE.deskew_mip(volume, plan)
+    tracemalloc.start()
+    try:
+        out = CpuEngine(2).deskew_mip(volume, plan)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * out.nbytes, "more than two planes for each thread, and the result"
+
+
+def test_no_planes_have_no_projection():
+    with pytest.raises(EngineError, match="without planes"):
+        ENGINE.deskew_mip(np.zeros((0, 3, 4), np.uint16), DeskewPlan((0, 3, 4), "x", 1.0, 6))
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_a_plane_costs_what_a_plane_is(axis):
+    plan = DeskewPlan((10**7, 6, 6), axis, 1e-6, 20)
+    plane = np.ones((1, 6, 6), np.uint16)
+    ENGINE.deskew(plane, plan, planes=(0, 1))
+    tracemalloc.start()
+    try:
+        out = ENGINE.deskew(plane, plan, planes=(5 * 10**6, 5 * 10**6 + 1))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert out.sum() == 30
+    assert peak < 20_000
+
+
+@pytest.mark.parametrize("planes", [(-1, 1), (2, 1), (1, 3), (3, 4)])
+def test_planes_that_do_not_exist_are_refused(planes):
+    plan = DeskewPlan((2, 3, 4), "x", 1.0, 6)
+    with pytest.raises(EngineError, match=r"no planes .* in a volume of \(2, 3, 4\)"):
+        ENGINE.deskew(np.zeros((2, 3, 4), np.uint16), plan, planes=planes)
+
+
+def test_other_planes_than_announced_are_refused():
+    plan = DeskewPlan((9, 3, 4), "x", 1.0, 6)
+    with pytest.raises(EngineError, match=r"shape \(9, 3, 4\), the plan is for \(2, 3, 4\)"):
+        ENGINE.deskew(np.zeros(plan.shape, np.uint16), plan, planes=(3, 5))
 
 
 def bead_scan(angle, axis, step_kind, bead=(12.0, 14.0, 30.0)):

@@ -140,6 +140,14 @@ def test_single_planes_rows_and_columns_never_reach_the_library(engine, library,
     assert library.calls == []
 
 
+def test_planes_are_those_of_the_cpu(engine, library):
+    volume = np.random.default_rng(0).integers(0, 65536, (7, 9, 11)).astype(np.uint16)
+    plan = DeskewPlan.of(volume.shape, (0.3, 0.1, 0.1), Scan(31.5))
+    part = engine.deskew(volume[2:5], plan, 3, planes=(2, 5))
+    np.testing.assert_array_equal(part, CpuEngine().deskew(volume, plan, 3)[2:5])
+    assert library.calls == []
+
+
 def test_rotation_is_that_of_the_cpu(engine, library):
     volume = np.random.default_rng(0).integers(0, 65536, (7, 9, 11)).astype(np.uint16)
     plan = RotationPlan.of(volume.shape, (0.3, 0.1, 0.1), Scan(31.5))

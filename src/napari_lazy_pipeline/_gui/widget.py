@@ -9,12 +9,9 @@ from typing import Any, ClassVar
 import napari.viewer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QApplication,
-    QComboBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QScrollArea,
@@ -23,17 +20,19 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.data_panel import DataPanel
+from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
-from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline._gui.step_actions import StepActions
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.undo_keys import UndoKeys
-from napari_lazy_pipeline.engines import engine_names, notices
-from napari_lazy_pipeline.engines.auto import best_engine
+from napari_lazy_pipeline._gui.view_panel import ViewPanel
+from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
@@ -71,13 +70,14 @@ class LazyPipelineWidget(QWidget):
         self.layers = Layers(napari_viewer, self.session, self.runner)
         self.data = DataPanel()
         self.live = Live(self.session, self.layers, self.data, watch_interval)
+        self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.step_actions = StepActions()
         self.steps = StepsPanel(self.session, self.step_actions)
         self._undo_keys = UndoKeys(self, self.session)
+        self.view = ViewPanel(self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
-        self._engines_missing: dict[str, str | None] = {}
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
         self._closed = False
@@ -105,7 +105,7 @@ class LazyPipelineWidget(QWidget):
         except RecipeError as error:
             self.recipe_error.say(str(error))
             return
-        reason = self._engines_missing.get(recipe.engine)
+        reason = self.view.engines_missing.get(recipe.engine)
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})
         self.recipe_error.say(f"{reason}. The CPU is used instead" if reason else "")
@@ -129,7 +129,8 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Whether what is on screen is what the steps make, and nothing is under way."""
-        return not self.runner.busy and not self._opener.busy and self.layers.up_to_date
+        busy = self.runner.busy or self.layers.busy or self._opener.busy
+        return not busy and self.layers.settled and self.comparison.idle
 
     # ---- building -------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class LazyPipelineWidget(QWidget):
         for title, panel in (
             ("Data", self.data),
             ("Steps", self.steps),
-            ("View", self._view_panel()),
+            ("View", self.view),
             ("Save", self._save_panel()),
         ):
             layout.addWidget(_section(title, panel))
@@ -157,27 +158,6 @@ class LazyPipelineWidget(QWidget):
         outer.addWidget(self.problems)
         outer.addWidget(self.status)
         self.setMinimumWidth(320)
-
-    def _view_panel(self) -> QWidget:
-        self.engine = QComboBox()
-        self.engine.setAccessibleName("Engine")
-        self.engine.setToolTip("Where the steps are computed")
-        self._entries = QStandardItemModel(self.engine)
-        for name in engine_names():
-            self._entries.appendRow(QStandardItem(name))
-        self.engine.setModel(self._entries)
-        self.engine_reason = Sentence()
-        self.contrast = QPushButton("Set contrast")
-        self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
-        panel = QWidget()
-        form = QFormLayout()
-        form.addRow("Engine", self.engine)
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.engine_reason)
-        layout.addWidget(self.contrast)
-        return panel
 
     def _save_panel(self) -> QWidget:
         self.open_recipe = QPushButton("Open recipe…")
@@ -206,17 +186,18 @@ class LazyPipelineWidget(QWidget):
         self._opener.opened.connect(self._on_opened)
         self._opener.failed.connect(self._on_open_failed)
         self._opener.problem.connect(self._show_problems)
-        self._opener.engines.connect(self._on_engines)
+        self._opener.engines.connect(self.view.show_engines)
         self.session.pipeline_changed.connect(self._on_edit)
-        self.session.engine_changed.connect(self._on_engine_changed)
-        self.engine.currentTextChanged.connect(self._on_engine)
-        self.contrast.clicked.connect(self.layers.reset_contrast)
+        self.view.compare_toggled.connect(self.comparison.switch)
+        self.comparison.changed.connect(self.view.show_comparing)
+        self.view.contrast_wanted.connect(self.layers.reset_contrast)
         self.open_recipe.clicked.connect(self._on_open_recipe)
         self.keep_recipe.clicked.connect(self._on_save_recipe)
         self.copy.clicked.connect(self._on_copy)
         self.layers.shown.connect(self._on_shown)
         self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
+        self.steps.selected_changed.connect(self.view.offer_here)
         self.runner.started.connect(self._on_started)
         self.runner.progressed.connect(self._on_progressed)
         self.runner.finished.connect(self._on_finished)
@@ -288,10 +269,14 @@ class LazyPipelineWidget(QWidget):
 
     def _on_shown(self, job: Job) -> None:
         """Pixels are on screen: what did not run came from the cache."""
+        if job.preview:
+            self.status.setText(f"{self._where(job.channel, job.t)}: preview")
+            return
         first = self._last_shown is None or not job.same_picture(self._last_shown)
+        used = {index for index, _, _ in job.source.stages} - self._finished_steps
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
-            if first and card.step.enabled and index not in self._finished_steps:
+            if first and index in used:
                 card.set_time(None)
         self.steps.show_success(job)
         self._last_shown = job
@@ -336,27 +321,7 @@ class LazyPipelineWidget(QWidget):
         moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
         return f"{moment}channel {name}"
 
-    # ---- view and save --------------------------------------------------------------------
-
-    def _on_engine(self, name: str) -> None:
-        if self._engines_missing.get(name):
-            self.engine.setCurrentText(self.session.engine)
-        else:
-            self.session.set_engine(name)
-
-    def _on_engine_changed(self, name: str) -> None:
-        self.engine.setCurrentText(name)
-
-    def _on_engines(self, reasons: dict[str, str | None]) -> None:
-        """Grey what cannot be used here, and say why."""
-        self._engines_missing = reasons
-        for name, reason in reasons.items():
-            entry = self._entries.item(self.engine.findText(name))
-            if entry is not None:
-                entry.setEnabled(reason is None)
-                entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
-        lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
-        self.engine_reason.say("\n".join(lines))
+    # ---- save --------------------------------------------------------------------------
 
     def _on_open_recipe(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
@@ -382,8 +347,10 @@ class LazyPipelineWidget(QWidget):
             self._closed = True
             self.open_docks.discard(self)
             self.live.close()
+            self.comparison.close()
             self.layers.close()
             self.steps.close_session()
+            self.view.close_session()
             notices.unlisten(self._tell_problem)
             self.runner.stop()
 

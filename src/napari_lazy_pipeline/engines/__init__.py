@@ -90,8 +90,13 @@ class Engine(Protocol):
         plan: DeskewPlan,
         fill: float = 0.0,
         rounding: Rounding = "nearest",
+        planes: tuple[int, int] | None = None,
     ) -> np.ndarray:
-        """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
+        """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
+
+        With ``planes`` (start, stop), ``volume`` holds only these planes of what the plan
+        describes, and only they come back: the same, bit for bit, as in the whole.
+        """
 
     def rotate(
         self,

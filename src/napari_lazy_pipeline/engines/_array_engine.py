@@ -20,7 +20,7 @@ from napari_lazy_pipeline.engines import (
     get_engine,
     notices,
 )
-from napari_lazy_pipeline.engines._deskew import check_volume, fill_value
+from napari_lazy_pipeline.engines._deskew import Planes, check_volume, fill_value
 from napari_lazy_pipeline.engines._fallback import FAILURES, DeviceError, Fallback
 from napari_lazy_pipeline.engines._padding import Frame, check_plan
 from napari_lazy_pipeline.engines._tiling import Memory, Progress, TooLittleMemory
@@ -113,6 +113,7 @@ class ArrayEngine:
         plan: DeskewPlan,
         fill: float = 0.0,
         rounding: Rounding = "nearest",
+        planes: Planes = None,
     ) -> np.ndarray:
         """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
 
@@ -125,12 +126,15 @@ class ArrayEngine:
             If the engine is unavailable, the device fails, or the volume does not fit the plan.
         """
         self._require()
-        check_volume(volume, plan)
+        start = check_volume(volume, plan, planes)
+
+        def on_cpu() -> np.ndarray:
+            return get_engine().deskew(volume, plan, fill, rounding, planes)
+
         if not volume.size or not math.prod(plan.out_shape):
-            return get_engine().deskew(volume, plan, fill, rounding)
+            return on_cpu()
         return self._with_fallback(
-            lambda: self._deskew(volume, plan, fill, rounding),
-            lambda: get_engine().deskew(volume, plan, fill, rounding),
+            lambda: self._deskew(volume, plan, fill, rounding, start), on_cpu
         )
 
     def rotate(
@@ -192,7 +196,7 @@ class ArrayEngine:
             return on_cpu()
 
     def _deskew(
-        self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding
+        self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
     ) -> np.ndarray:
         native = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
         value = fill_value(fill, native.dtype, rounding)
@@ -201,10 +205,11 @@ class ArrayEngine:
             try:
                 with self._memory_errors():
                     raw = device.put(native)
-                    out = _arrays.deskew(device.xp, raw, plan, value, rounding == "nearest")
+                    out = _arrays.deskew(device.xp, raw, plan, value, rounding == "nearest", start)
                     return device.get(out)
             except MemoryError as error:
-                raise TooLittleMemory(f"A volume of {plan.out_shape} does not fit") from error
+                shape = (len(volume), *plan.out_shape[1:])
+                raise TooLittleMemory(f"A volume of {shape} does not fit") from error
 
     def _deconvolve(
         self,

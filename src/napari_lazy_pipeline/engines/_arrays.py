@@ -22,8 +22,10 @@ LARGEST_RATIO = np.float32(10)
 BATCH = 1 << 22
 
 
-def deskew(xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bool) -> Any:
-    """Shear a volume (z, y, x) of uint16 or float32, as the CPU engine does.
+def deskew(
+    xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bool, start: int = 0
+) -> Any:
+    """Shear planes (z, y, x) of uint16 or float32, as the CPU engine does.
 
     Parameters
     ----------
@@ -37,9 +39,11 @@ def deskew(xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bo
         Value of pixels no plane covers, of the type of the volume.
     nearest
         Whether to round to the nearest integer instead of down; for uint16 only.
+    start
+        Which plane of the volume that the plan describes is the first one here.
     """
-    out = xp.empty(plan.out_shape, volume.dtype)
-    index, weight, covered = sample_positions(plan)
+    out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
+    index, weight, covered = sample_positions(plan, start, start + len(volume))
     half = np.float32(0.5 if nearest and volume.dtype.kind == "u" else 0)
     planes = max(1, BATCH * len(out) // max(out.size, 1))
     for first in range(0, len(out), planes):
@@ -49,9 +53,11 @@ def deskew(xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bo
     return out
 
 
-def sample_positions(plan: DeskewPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sample_positions(
+    plan: DeskewPlan, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each plane and output pixel (z, width): left neighbour, weight, and if it is covered."""
-    z, o = np.ogrid[: plan.shape[0], : plan.width]
+    z, o = np.ogrid[start:stop, : plan.width]
     shifted = (o - plan.width / 2 + plan.shift) - plan.shear * (z - plan.shape[0] / 2)
     position = (shifted + plan.length / 2).astype(np.float32)
     covered = (position >= 0) & (position < plan.length - 1)

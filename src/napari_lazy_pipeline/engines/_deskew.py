@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -15,10 +16,17 @@ from napari_lazy_pipeline.geometry import DeskewPlan
 
 # Bytes of output handled in one go: some planes, so that small ones do not cost a call each.
 BLOCK = 1 << 19
+# The planes [start, stop) of a volume; None for all of them.
+Planes: TypeAlias = tuple[int, int] | None
 
 
 def deskew(
-    volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, workers: Workers
+    volume: np.ndarray,
+    plan: DeskewPlan,
+    fill: float,
+    rounding: Rounding,
+    planes: Planes,
+    workers: Workers,
 ) -> np.ndarray:
     """Shear a volume (z, y, x) as cudaDecon does, to the last bit but for its rounding.
 
@@ -27,41 +35,50 @@ def deskew(
     EngineError
         If the volume is not uint16 or float32, or not of the shape of the plan.
     """
-    check_volume(volume, plan)
+    start = check_volume(volume, plan, planes)
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
-    out = np.empty(plan.out_shape, volume.dtype)
+    out = np.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     if not out.size:
         return out
-    value = fill_value(fill, out.dtype, rounding)
-    half = np.float32(0.5 if rounding == "nearest" and out.dtype.kind == "u" else 0.0)
-    planes = max(1, BLOCK * len(out) // out.nbytes)
-    shear_planes = _shear_x if plan.skew_axis == "x" else _shear_y
+    shear = shearing(plan, out.dtype, fill, rounding)
+    count = max(1, BLOCK * len(out) // out.nbytes)
 
     def run(block: int) -> None:
-        shear_planes(
-            volume,
-            out,
-            block * planes,
-            min((block + 1) * planes, len(out)),
-            plan.shear,
-            plan.shift,
-            value,
-            half,
-        )
+        part = slice(block * count, (block + 1) * count)
+        shear(volume[part], out[part], start + block * count)
 
-    workers.each(run, math.ceil(len(out) / planes))
+    workers.each(run, math.ceil(len(out) / count))
     return out
 
 
-def check_volume(volume: np.ndarray, plan: DeskewPlan) -> None:
-    """Raise an `EngineError` unless the volume fits the plan and can be deskewed."""
+def shearing(
+    plan: DeskewPlan, dtype: np.dtype, fill: float, rounding: Rounding
+) -> Callable[[np.ndarray, np.ndarray, int], None]:
+    """Make a function that shears planes, contiguous ones, into others, from some plane on."""
+    value = fill_value(fill, dtype, rounding)
+    half = np.float32(0.5 if rounding == "nearest" and dtype.kind == "u" else 0.0)
+    loop = _shear_x if plan.skew_axis == "x" else _shear_y
+
+    def shear(volume: np.ndarray, out: np.ndarray, start: int) -> None:
+        loop(volume, out, start, plan.shape[0], plan.shear, plan.shift, value, half)
+
+    return shear
+
+
+def check_volume(volume: np.ndarray, plan: DeskewPlan, planes: Planes) -> int:
+    """Raise an `EngineError` unless the planes can be deskewed; return the number of the first."""
     if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
         raise EngineError(
             f"Volumes of {volume.dtype} cannot be deskewed",
             hint="Convert them to uint16 or float32",
         )
-    if volume.shape != plan.shape:
-        raise EngineError(f"The volume has shape {volume.shape}, the plan is for {plan.shape}")
+    start, stop = planes or (0, plan.shape[0])
+    if not 0 <= start <= stop <= plan.shape[0]:
+        raise EngineError(f"There are no planes {start} to {stop} in a volume of {plan.shape}")
+    expected = (stop - start, *plan.shape[1:])
+    if volume.shape != expected:
+        raise EngineError(f"The volume has shape {volume.shape}, the plan is for {expected}")
+    return start
 
 
 def fill_value(fill: float, dtype: np.dtype, rounding: Rounding) -> np.generic:
@@ -116,19 +133,19 @@ def _blend(a: Any, b: Any, w: Any, half: Any) -> Any:  # pragma: no cover
 def _shear_x(  # pragma: no cover
     volume: np.ndarray,
     out: np.ndarray,
-    begin: int,
-    end: int,
+    start: int,
+    total: int,
     shear: float,
     shift: int,
     fill: np.generic,
     half: np.float32,
 ) -> None:
-    planes, height, n = volume.shape
+    _, height, n = volume.shape
     width = out.shape[2]
     index = np.empty(width, np.int64)
     weight = np.empty(width, np.float32)
-    for z in range(begin, end):
-        first, stop, run = _table(index, weight, n, z, planes, shear, shift)
+    for z in range(len(out)):
+        first, stop, run = _table(index, weight, n, start + z, total, shear, shift)
         for y in range(height):
             row = volume[z, y]
             target = out[z, y]
@@ -136,9 +153,8 @@ def _shear_x(  # pragma: no cover
             target[stop:] = fill
             if run and first < stop:
                 count = stop - first
-                start = index[first]
-                left = row[start : start + count]
-                right = row[start + 1 : start + 1 + count]
+                left = row[index[first] : index[first] + count]
+                right = row[index[first] + 1 : index[first] + 1 + count]
                 inner = target[first:stop]
                 w = weight[first:stop]
                 for i in range(count):
@@ -153,19 +169,19 @@ def _shear_x(  # pragma: no cover
 def _shear_y(  # pragma: no cover
     volume: np.ndarray,
     out: np.ndarray,
-    begin: int,
-    end: int,
+    start: int,
+    total: int,
     shear: float,
     shift: int,
     fill: np.generic,
     half: np.float32,
 ) -> None:
-    planes, n, length = volume.shape
+    _, n, length = volume.shape
     width = out.shape[1]
     index = np.empty(width, np.int64)
     weight = np.empty(width, np.float32)
-    for z in range(begin, end):
-        first, stop, _ = _table(index, weight, n, z, planes, shear, shift)
+    for z in range(len(out)):
+        first, stop, _ = _table(index, weight, n, start + z, total, shear, shift)
         out[z, :first] = fill
         out[z, stop:] = fill
         for o in range(first, stop):

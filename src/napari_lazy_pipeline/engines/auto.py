@@ -15,7 +15,7 @@ from napari_lazy_pipeline.engines import (
     get_engine,
     notices,
 )
-from napari_lazy_pipeline.engines._deskew import check_volume
+from napari_lazy_pipeline.engines._deskew import Planes, check_volume
 from napari_lazy_pipeline.engines._padding import check_plan
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan
@@ -52,10 +52,11 @@ class AutoEngine:
         plan: DeskewPlan,
         fill: float = 0.0,
         rounding: Rounding = "nearest",
+        planes: Planes = None,
     ) -> np.ndarray:
         """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
-        check_volume(volume, plan)
-        return _first(lambda engine: engine.deskew(volume, plan, fill, rounding))
+        check_volume(volume, plan, planes)
+        return _first(lambda engine: engine.deskew(volume, plan, fill, rounding, planes))
 
     def rotate(
         self,

@@ -16,8 +16,9 @@ from napari_lazy_pipeline.engines import (
     _nothing,
     _tiling,
 )
-from napari_lazy_pipeline.engines._deskew import deskew
+from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
+from napari_lazy_pipeline.engines._mip import deskew_mip
 from napari_lazy_pipeline.engines._padding import Frame, check_plan, prepare
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
@@ -62,6 +63,7 @@ class CpuEngine:
         plan: DeskewPlan,
         fill: float = 0.0,
         rounding: Rounding = "nearest",
+        planes: Planes = None,
     ) -> np.ndarray:
         """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
 
@@ -75,13 +77,33 @@ class CpuEngine:
             Value of pixels no plane covers.
         rounding
             For uint16: to the nearest integer, or down as cudaDecon does.
+        planes
+            If ``volume`` is only the planes [start, stop) of what the plan describes: these.
 
         Raises
         ------
         EngineError
             If the volume is of another type, or does not fit the plan.
         """
-        return deskew(volume, plan, fill, rounding, self.workers)
+        return deskew(volume, plan, fill, rounding, planes, self.workers)
+
+    def deskew_mip(
+        self,
+        volume: np.ndarray,
+        plan: DeskewPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+    ) -> np.ndarray:
+        """Maximum along z of the deskewed volume (y, x), which is not made; dtype kept.
+
+        Equal to ``deskew(volume, plan, fill, rounding).max(axis=0)``, with the same parameters.
+
+        Raises
+        ------
+        EngineError
+            If the volume has no plane, is of another type, or does not fit the plan.
+        """
+        return deskew_mip(volume, plan, fill, rounding, self.workers)
 
     def rotate(
         self,

@@ -35,7 +35,7 @@ from napari_lazy_pipeline.engines import (
     get_engine,
     notices,
 )
-from napari_lazy_pipeline.engines._deskew import check_volume, fill_value
+from napari_lazy_pipeline.engines._deskew import Planes, check_volume, fill_value
 from napari_lazy_pipeline.engines._fallback import FAILURES, DeviceError, Fallback
 from napari_lazy_pipeline.engines._padding import Frame, apodize, check_plan, clean
 from napari_lazy_pipeline.engines._tiling import Memory, Progress, TooLittleMemory
@@ -91,11 +91,12 @@ class PycudadeconEngine:
         plan: DeskewPlan,
         fill: float = 0.0,
         rounding: Rounding = "nearest",
+        planes: Planes = None,
     ) -> np.ndarray:
         """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
 
         A volume of one plane, row or column, or without any shear, would crash the library and
-        is done on the CPU.
+        is done on the CPU; so is a part of a volume, which the library cannot be asked for.
 
         Raises
         ------
@@ -104,15 +105,16 @@ class PycudadeconEngine:
             has more than 2**31 - 1 voxels, or if the GPU fails.
         """
         self._require()
-        check_volume(volume, plan)
-        if not plan.shear or min(*plan.shape, plan.width) < 2:
-            return get_engine().deskew(volume, plan, fill, rounding)
+        check_volume(volume, plan, planes)
+
+        def on_cpu() -> np.ndarray:
+            return get_engine().deskew(volume, plan, fill, rounding, planes)
+
+        if planes is not None or not plan.shear or min(*plan.shape, plan.width) < 2:
+            return on_cpu()
         _check_size(plan.shape)
         _check_size(plan.out_shape)
-        return self.fallback.run(
-            lambda: _deskew(volume, plan, fill, rounding),
-            lambda: get_engine().deskew(volume, plan, fill, rounding),
-        )
+        return self.fallback.run(lambda: _deskew(volume, plan, fill, rounding), on_cpu)
 
     def rotate(
         self,

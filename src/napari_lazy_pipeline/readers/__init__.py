@@ -132,6 +132,17 @@ class Reader(Protocol):
 
 
 @runtime_checkable
+class PlaneReader(Reader, Protocol):
+    """Reads some planes of a volume without the others."""
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read planes ``start`` to ``stop - 1`` of volume ``info.part``; otherwise like `read`.
+
+        What is checked may not cost more than the planes do, save for the first of a file.
+        """
+
+
+@runtime_checkable
 class FileSetReader(Reader, Protocol):
     """Reads files that belong to others: one of them is named, the others are found by it."""
 

@@ -74,13 +74,13 @@ def probe(path: str, said_size: Triple | None, interval: float | None) -> FileIn
     )  # fmt: skip
 
 
-def read(path: str, info: FileInfo) -> np.ndarray:
-    """Read one volume (z, y, x): its planes only."""
+def read(path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+    """Read some planes of a volume (z, y, x), and no others."""
     index = _index(path, _stamps(path))
     stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
-    volume = np.empty(info.shape, stored)
-    for plane, (file, start) in zip(volume, index.planes(path, info), strict=True):
-        read_piece(file, _pixels(file, start, plane), plane)
+    volume = np.empty((stop - start, *info.shape[1:]), stored)
+    for plane, (file, place) in zip(volume, index.planes(path, info)[start:stop], strict=True):
+        read_piece(file, _pixels(file, place, plane), plane)
     return np.ascontiguousarray(volume.astype(stored.newbyteorder("="), copy=False))
 
 

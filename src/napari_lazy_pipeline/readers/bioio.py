@@ -62,19 +62,22 @@ class BioioReader:
         FileError
             If it is not as ``info`` says.
         """
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read some planes of a volume; see `PlaneReader.read_planes`."""
         with guarded(path):
             image = _open(path)
             if info.scenes:
                 image.set_scene(info.scenes[info.scene])
             t, c = info.part
             lazy = image.get_image_dask_data("ZYX", T=t, C=c)
-            volume = np.ascontiguousarray(lazy.compute(scheduler="synchronous"))
-            if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
+            if (lazy.shape, np.dtype(lazy.dtype).name) != (info.shape, info.dtype):
                 raise FileError(
-                    f"The volume is {volume.shape} {volume.dtype}, not {info.shape} {info.dtype}",
+                    f"The volume is {lazy.shape} {lazy.dtype}, not {info.shape} {info.dtype}",
                     path,
                 )
-            return volume
+            return np.ascontiguousarray(lazy[start:stop].compute(scheduler="synchronous"))
 
 
 def _open(path: str) -> Any:

@@ -51,15 +51,19 @@ class ImageReader:
         FileError
             If they are not as ``info`` says.
         """
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read some of the frames; see `PlaneReader.read_planes`."""
         with guarded(path, "It is still being written, or was cut off"):
-            volume = np.ascontiguousarray(_frames(path).compute(scheduler="synchronous"))
-            if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
+            frames = _frames(path)
+            if (frames.shape, np.dtype(frames.dtype).name) != (info.shape, info.dtype):
                 raise FileError(
-                    f"The file holds {volume.shape} {volume.dtype}, not {info.shape} {info.dtype} "
+                    f"The file holds {frames.shape} {frames.dtype}, not {info.shape} {info.dtype} "
                     f"as {info.name}",
                     path,
                 )
-            return volume
+            return np.ascontiguousarray(frames[start:stop].compute(scheduler="synchronous"))
 
 
 def _frames(path: str) -> da.Array:

@@ -71,15 +71,20 @@ class NdTiffReader:
         FileError
             If one of its planes is not there yet, or if planes are of another size.
         """
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read some planes of a volume; see `PlaneReader.read_planes`."""
         with guarded(path):
             index, shape, dtype, _ = _index(path, stamp(path))
             if (shape, dtype) != (info.shape[1:], info.dtype):
                 raise FileError(
                     f"The planes are {shape} {dtype}, not {info.shape[1:]} {info.dtype}", path
                 )
-            volume = np.empty(info.shape, np.dtype(dtype).newbyteorder("<"))
-            for plane, (file, start) in zip(volume, index.planes(path, info), strict=True):
-                read_piece(file, start, plane)
+            places = index.planes(path, info)[start:stop]
+            volume = np.empty((len(places), *shape), np.dtype(dtype).newbyteorder("<"))
+            for plane, (file, place) in zip(volume, places, strict=True):
+                read_piece(file, place, plane)
             return np.ascontiguousarray(volume.astype(dtype, copy=False))
 
 

@@ -71,10 +71,17 @@ class RawReader:
         FileError
             If the file has another size.
         """
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read some planes of the volume; see `PlaneReader.read_planes`."""
+        pixels = int(np.prod(info.shape[1:], dtype=object))
         with guarded(path), open(path, "rb") as file:
             self._check(path, os.fstat(file.fileno()).st_size)
-            volume = np.fromfile(file, self.dtype).reshape(info.shape)
-        return volume.astype(info.dtype, copy=False)
+            file.seek(start * pixels * np.dtype(self.dtype).itemsize)
+            planes = np.fromfile(file, self.dtype, (stop - start) * pixels)
+            planes = planes.reshape(-1, *info.shape[1:])
+        return planes.astype(info.dtype, copy=False)
 
     def _check(self, path: str, size: int) -> None:
         z, y, x = self.shape or (0, 0, 0)

@@ -122,15 +122,47 @@ class TiffReader:
             If the file is not a whole volume of the shape and type of ``info``.
         """
         with _opened(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:
-                raise FileError("The file is empty (0 bytes)", path, UNFINISHED)
+            size = _size(file, path)
             if info.indexed:
-                return _mmstack.read(path, info)
+                return _mmstack.read(path, info, 0, info.shape[0])
             starts = _planes(file, size, path, info)
             if starts:
-                return _read_plain(file, starts, path, info)
+                return _read_plain(file, starts, path, info, info.shape[0])
             return _decode(file, size, path, info)
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read some planes of a volume; see `PlaneReader.read_planes`.
+
+        Of a file like the first one, to the byte, that is its header and these planes. Of any
+        other, all directories are looked through first, once as long as it does not change.
+
+        Returns
+        -------
+        numpy.ndarray
+            (z, y, x), C-contiguous, in the byte order of this machine.
+
+        Raises
+        ------
+        FileError
+            If the file is not a whole volume of the shape and type of ``info``, as far as its
+            size and its directories tell.
+        """
+        with _opened(path) as file:
+            size = _size(file, path)
+            if info.indexed:
+                return _mmstack.read(path, info, start, stop)
+            starts = _some_planes(file, size, path, info, info.planes[start:stop])
+            if starts:
+                return _read_plain(file, starts, path, info, stop - start)
+            changed = os.fstat(file.fileno()).st_mtime_ns
+            return _decode_some(file, _checked(path, size, changed, info), path, start, stop)
+
+
+def _size(file: BinaryIO, path: str) -> int:
+    size = os.fstat(file.fileno()).st_size
+    if size == 0:
+        raise FileError("The file is empty (0 bytes)", path, UNFINISHED)
+    return size
 
 
 def _is_mmstack(file: BinaryIO) -> bool:
@@ -229,29 +261,51 @@ def _landmarks(file: BinaryIO, first: Directory, offset: int) -> tuple[tuple[int
 
 def _planes(file: BinaryIO, size: int, path: str, info: FileInfo) -> list[int]:
     """Where plain planes start, or the whole volume; empty if tifffile has to decode them."""
-    plain = info.offset >= 0 and size == info.size
-    if not (plain or info.page):
+    if not (info.page and _is_alone(info)) or _is_plain(info, size):
+        return _some_planes(file, size, path, info, info.planes)
+    if not _is_alike(file, info):
         return []
+    starts = _starts(walk(file, size, path), info.page)
+    return starts if len(starts) == info.shape[0] else []
+
+
+def _some_planes(file: BinaryIO, size: int, path: str, info: FileInfo, pages: range) -> list[int]:
+    """Where some plain pages start, or all of them; empty if tifffile has to decode them."""
+    plain = _is_plain(info, size)
+    if not (plain or info.page) or not _is_alike(file, info):
+        return []
+    if plain:
+        return _plain_starts(info, pages)
+    chain = _chain(path, size, os.fstat(file.fileno()).st_mtime_ns, info.page)
+    enough = len(chain) == info.shape[0] if _is_alone(info) else max(info.planes) < len(chain)
+    return [chain[index] for index in pages] if enough else []
+
+
+def _is_plain(info: FileInfo, size: int) -> bool:
+    """Whether all pixels lie one after the other where those of the first file do."""
+    return info.offset >= 0 and size == info.size
+
+
+def _is_alone(info: FileInfo) -> bool:
+    """Whether there is one volume in the file."""
+    return info.inner == (1, 1) and len(info.firsts) == 1
+
+
+def _is_alike(file: BinaryIO, info: FileInfo) -> bool:
+    """Whether the header is that of the first file."""
     for start, expected in info.landmarks:
         file.seek(start)
         if file.read(len(expected)) != expected:
-            return []
-    if plain:
-        return _plain_starts(info)
-    whole = info.inner == (1, 1) and len(info.firsts) == 1
-    if whole:
-        starts = _starts(walk(file, size, path), info.page)
-        return starts if len(starts) == info.shape[0] else []
-    chain = _chain(path, size, os.fstat(file.fileno()).st_mtime_ns, info.page)
-    return [chain[index] for index in info.planes] if max(info.planes) < len(chain) else []
+            return False
+    return True
 
 
-def _plain_starts(info: FileInfo) -> list[int]:
-    """Where planes start that lie plain, one after the other; one start if none is left out."""
+def _plain_starts(info: FileInfo, pages: range) -> list[int]:
+    """Where pages start that lie plain, one after the other; one start if none is left out."""
     plane = int(np.prod(info.shape[1:], dtype=object)) * np.dtype(info.dtype).itemsize
-    if info.planes.step == 1 or len(info.planes) == 1:
-        return [info.offset + plane * info.planes[0]]
-    return [info.offset + plane * index for index in info.planes]
+    if pages.step == 1 or len(pages) == 1:
+        return [info.offset + plane * pages[0]]
+    return [info.offset + plane * index for index in pages]
 
 
 @lru_cache(maxsize=32)
@@ -261,11 +315,13 @@ def _chain(path: str, size: int, changed: int, page: tuple[int, ...]) -> array[i
         return array("Q", _starts(walk(file, size, path), page))
 
 
-def _read_plain(file: BinaryIO, starts: list[int], path: str, info: FileInfo) -> np.ndarray:
-    """Read pixels from where they lie, without decoding."""
+def _read_plain(
+    file: BinaryIO, starts: list[int], path: str, info: FileInfo, count: int
+) -> np.ndarray:
+    """Read pixels of a number of planes from where they lie, without decoding."""
     stored = np.dtype(info.dtype)
     swapped = (info.byteorder == "<") != (sys.byteorder == "little")
-    volume = np.empty(info.shape, stored.newbyteorder() if swapped else stored)
+    volume = np.empty((count, *info.shape[1:]), stored.newbyteorder() if swapped else stored)
     pieces = volume[np.newaxis] if len(starts) == 1 else volume
     for start, piece in zip(starts, pieces, strict=True):
         file.seek(start)
@@ -283,6 +339,29 @@ def _native(volume: np.ndarray) -> np.ndarray:
 
 def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
     """Let tifffile read the pixels, once the header agrees with ``info``."""
+    return _decode_some(file, _check(file, size, path, info), path, 0, info.shape[0])
+
+
+def _decode_some(file: BinaryIO, info: FileInfo, path: str, start: int, stop: int) -> np.ndarray:
+    """Let tifffile read some planes of a file that ``info`` was found to describe."""
+    pages = info.planes[start:stop]
+    if info.offset >= 0:
+        return _read_plain(file, _plain_starts(info, pages), path, info, len(pages))
+    file.seek(0)
+    with tifffile.TiffFile(file, is_ome=False) as tif:
+        volume = tif.asarray(key=pages)
+    return _native(np.asarray(volume).reshape(len(pages), *info.shape[1:]))
+
+
+@lru_cache(maxsize=32)
+def _checked(path: str, size: int, changed: int, info: FileInfo) -> FileInfo:
+    """Check a file as `_check` does; ``changed`` tells one file from the next."""
+    with open(path, "rb") as file:
+        return _check(file, size, path, info)
+
+
+def _check(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo:
+    """Check that a file is as ``info`` says; return where its own pixels lie."""
     # tifffile follows planes that refer to each other in a circle without end.
     walk(file, size, path)
     file.seek(0)
@@ -295,12 +374,8 @@ def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
         if found.inner != info.inner or info.scene >= len(found.firsts):
             raise _fewer(found, info, path)
         _check_size(tif, found.shape, found.dtype, size, path)
-        offset = tif.series[0].dataoffset
-        if offset is not None and len(tif.series) == 1:
-            here = replace(info, offset=int(offset), byteorder=tif.byteorder)
-            return _read_plain(file, _plain_starts(here), path, here)
-        volume = tif.asarray(key=info.planes)
-    return _native(np.asarray(volume).reshape(found.shape))
+        offset = tif.series[0].dataoffset if len(tif.series) == 1 else None
+        return replace(info, offset=-1 if offset is None else int(offset), byteorder=tif.byteorder)
 
 
 def _fewer(found: Grid, info: FileInfo, path: str) -> FileError:

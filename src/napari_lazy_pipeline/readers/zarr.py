@@ -59,14 +59,20 @@ class ZarrReader:
         FileError
             If the array is not as ``info`` says.
         """
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read the chunks of some planes of a volume; see `PlaneReader.read_planes`."""
         with guarded(path):
             array, image, _ = _open(path)
-            place = dict(zip("tc", info.part, strict=True))
             axes = _axes(image, array.ndim)
-            volume = np.asarray(array[tuple(place.get(axis, slice(None)) for axis in axes)])
-            if volume.size != int(np.prod(info.shape)):
-                raise FileError(f"The image is {volume.shape} now, not {info.shape}", path)
-            return np.ascontiguousarray(volume.reshape(info.shape), info.dtype)
+            sizes = dict(zip(axes, array.shape, strict=True))
+            shape = (sizes.get("z", 1), sizes["y"], sizes["x"])
+            if shape != info.shape:
+                raise FileError(f"The image is {shape} now, not {info.shape}", path)
+            place = {**dict(zip("tc", info.part, strict=True)), "z": slice(start, stop)}
+            planes = np.asarray(array[tuple(place.get(axis, slice(None)) for axis in axes)])
+            return np.ascontiguousarray(planes.reshape(-1, *shape[1:]), info.dtype)
 
 
 def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:

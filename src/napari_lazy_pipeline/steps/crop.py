@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from napari_lazy_pipeline.boxes import Box, slices
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
@@ -58,6 +59,7 @@ class Crop(Step):
     title: ClassVar[str] = "Crop"
     summary: ClassVar[str] = "Keeps a box of the volume"
     order: ClassVar[int] = 40
+    plane_local: ClassVar[bool] = True
 
     kind: Literal["crop"] = "crop"
     z: Annotated[
@@ -88,6 +90,16 @@ class Crop(Step):
     def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
         """Copy the box, so that the rest can be forgotten."""
         return volume[self._box(context.spec)].copy()
+
+    def needed_box(self, spec: VolumeSpec, box: Box) -> Box:
+        """The voxels themselves."""
+        starts = (cut.start for cut in self._box(spec))
+        moved = ((a + start, b + start) for (a, b), start in zip(box, starts, strict=True))
+        return cast(Box, tuple(moved))
+
+    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
+        """Copy a part of the box."""
+        return part[slices(self.needed_box(context.spec, box), inner)].copy()
 
     def brief(self) -> str:
         """The axes that are cut, and where."""

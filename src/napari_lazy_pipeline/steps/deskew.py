@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole
 from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan, SkewAxis, StepKind
+from napari_lazy_pipeline.geometry import DeskewPlan, Scan, Shape, SkewAxis, StepKind
 from napari_lazy_pipeline.stack import VolumeSpec, block_corners
 from napari_lazy_pipeline.step import Context, Step, Unit
 
@@ -42,6 +43,7 @@ class Deskew(Step):
     title: ClassVar[str] = "Deskew"
     summary: ClassVar[str] = "Puts the planes of a tilted scan in their place"
     order: ClassVar[int] = 20
+    plane_local: ClassVar[bool] = True
 
     kind: Literal["deskew"] = "deskew"
     angle: Annotated[
@@ -147,6 +149,21 @@ class Deskew(Step):
             volume, self._plan(context.spec), fill=self.fill, rounding=self.rounding
         )
 
+    def halo(self, spec: VolumeSpec) -> Shape:
+        """Along the skewed axis, the pixels between which is interpolated."""
+        return (0, 0, 1) if self.skew_axis == "x" else (0, 1, 0)
+
+    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
+        """Shear the planes of the box, and make no more pixels than there are in it."""
+        axis = self.scan().axis
+        lines = _lengthened(part, inner, axis, context.spec.shape[axis])
+        lines = lines.astype(_kept(part.dtype.name), copy=False)
+        plan = self._plan(context.spec).window(*box[axis], lines.shape)
+        made = context.engine.deskew(
+            lines, plan, fill=self.fill, rounding=self.rounding, planes=box[0]
+        )
+        return made[slices(whole(shape_of(box)))]
+
     def brief(self) -> str:
         """Angle and axis."""
         return f"{self.angle:g}° along {self.skew_axis}"
@@ -161,6 +178,18 @@ class Deskew(Step):
 
     def _plan(self, spec: VolumeSpec) -> DeskewPlan:
         return DeskewPlan.of(spec.shape, spec.voxel_size, self.scan(), self.width, self.shift)
+
+
+def _lengthened(part: np.ndarray, inner: Box, axis: int, length: int) -> np.ndarray:
+    """The part with zeros for the rest of each line: where a line starts rounds its positions."""
+    start, stop = inner[axis]
+    if stop - start == length:
+        return part
+    shape = list(part.shape)
+    shape[axis] = length
+    lines = np.zeros(shape, part.dtype)
+    lines[(slice(None),) * axis + (slice(start, stop),)] = part
+    return lines
 
 
 def _kept(dtype: str) -> str:

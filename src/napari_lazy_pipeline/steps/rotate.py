@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from napari_lazy_pipeline.geometry import RotationPlan, Scan, SkewAxis, StepKind
+from napari_lazy_pipeline.boxes import Box, shape_of
+from napari_lazy_pipeline.geometry import RotationPlan, Scan, Shape, SkewAxis, StepKind
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
@@ -107,6 +109,24 @@ class Rotate(Step):
         """Turn the volume."""
         volume = volume.astype(_kept(volume.dtype.name), copy=False)
         return context.engine.rotate(volume, self._plan(context.spec), fill=self.fill)
+
+    def halo(self, spec: VolumeSpec) -> Shape:
+        """The two planes around a position, and the pixels of both along their normal."""
+        skewed = spec.scan is not None
+        along = 1 + (math.ceil(abs(self.scan().shear(spec.voxel_size))) if skewed else 0)
+        return (1, 0, along) if self.skew_axis == "x" else (1, along, 0)
+
+    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
+        """Turn what the voxels of the box are made from."""
+        axis, shape = self.scan().axis, shape_of(box)
+        plan = self._plan(context.spec).window(
+            (box[0][0], box[axis][0]),
+            (shape[0], shape[axis]),
+            (inner[0][0], inner[axis][0]),
+            (part.shape[0], part.shape[1], part.shape[2]),
+        )
+        part = part.astype(_kept(part.dtype.name), copy=False)
+        return context.engine.rotate(part, plan, fill=self.fill)
 
     def brief(self) -> str:
         """Angle and axis."""

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
@@ -28,6 +29,7 @@ class SubtractBackground(Step):
     title: ClassVar[str] = "Subtract background"
     summary: ClassVar[str] = "Takes the camera offset away"
     order: ClassVar[int] = 10
+    plane_local: ClassVar[bool] = True
 
     kind: Literal["subtract_background"] = "subtract_background"
     value: Annotated[
@@ -49,6 +51,10 @@ class SubtractBackground(Step):
     def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
         """Nothing changes."""
         return spec
+
+    def halo(self, spec: VolumeSpec) -> Shape:
+        """Each voxel by itself."""
+        return (0, 0, 0)
 
     def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
         """Subtract, clamp at 0."""

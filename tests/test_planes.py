@@ -1,0 +1,230 @@
+"""Planes: those of the volume to the last bit, and no more is read or computed than they need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_lazy_pipeline import Pipeline, VolumeSpec
+from napari_lazy_pipeline.boxes import Box, slices, whole
+from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.errors import Cancelled, StepError
+from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.step import Context, Step, step_types
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from stacks import RAW, CountingSource
+
+LOCAL = [name for name, step in step_types().items() if step.plane_local]
+
+
+class PlaneSource(CountingSource):
+    """Can make planes alone; counts them."""
+
+    by_planes = True
+
+    def __init__(self, sizes: tuple[int, int] = (4, 2), spec: VolumeSpec = RAW) -> None:
+        super().__init__(sizes, spec)
+        self.made: Counter[int] = Counter()
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        self.made.update(range(start, stop))
+        return CountingSource.read(self, t, c)[start:stop].copy()
+
+
+def source_of(raw: CountingSource, *steps: Step, cache: StageCache | None = None) -> PipelineSource:
+    return PipelineSource(raw, Pipeline(steps=steps), cache=cache)
+
+
+def test_the_plane_local_steps_are_known() -> None:
+    assert set(LOCAL) == {"subtract_background", "deskew", "crop"}
+
+
+@st.composite
+def plane_local_steps(draw: st.DrawFn, shape: tuple[int, int, int]) -> tuple[Step, ...]:
+    """Any plane-local steps in any order, as far as they fit the volume."""
+    steps: list[Step] = []
+    for kind in draw(st.lists(st.sampled_from(["background", "deskew", "crop"]), max_size=4)):
+        if kind == "background":
+            steps.append(SubtractBackground(value=draw(st.integers(0, 300))))
+        elif kind == "deskew":
+            angle = draw(st.floats(-179, 179).filter(lambda angle: 15 < abs(angle) < 165))
+            steps.append(
+                Deskew(
+                    angle=angle,
+                    skew_axis=draw(st.sampled_from(["x", "y"])),
+                    step=draw(st.sampled_from(["stage", "perpendicular"])),
+                    width=draw(st.sampled_from([0, 0, 7, 30])),
+                    shift=draw(st.integers(-9, 9)),
+                    fill=draw(st.sampled_from([0.0, 50.0])),
+                    rounding=draw(st.sampled_from(["nearest", "down"])),
+                )
+            )
+        else:
+            spec = VolumeSpec(shape, "uint16", (0.3, 0.1, 0.1))
+            after = Pipeline(steps=steps).specs(spec)[-1] if steps else spec
+            starts = [draw(st.integers(0, n - 1)) for n in after.shape]
+            sizes = [draw(st.integers(0, n)) for n in after.shape]
+            z, y, x = ((a, a + n if n else 0) for a, n in zip(starts, sizes, strict=True))
+            steps.append(Crop(z=z, y=y, x=x))
+    return tuple(steps)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[VolumeSpec, tuple[Step, ...], tuple[int, int]]:
+    shape = tuple(draw(st.integers(1, n)) for n in (9, 12, 14))
+    steps = draw(plane_local_steps(shape))
+    dtype = draw(st.sampled_from(["uint16", "float32", "int16", "uint8"]))
+    spec = VolumeSpec(shape, dtype, (0.3, 0.1, 0.1))
+    depth = (Pipeline(steps=steps).specs(spec) or (spec,))[-1].shape[0]
+    start = draw(st.integers(0, depth - 1))
+    return spec, steps, (start, draw(st.integers(start + 1, depth)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(case=cases(), cached=st.booleans(), by_planes=st.booleans())
+def test_planes_are_those_of_the_volume(
+    case: tuple[VolumeSpec, tuple[Step, ...], tuple[int, int]], cached: bool, by_planes: bool
+) -> None:
+    spec, steps, (start, stop) = case
+    raw = PlaneSource(spec=spec) if by_planes else CountingSource(spec=spec)
+    source = source_of(raw, *steps, cache=StageCache() if cached else None)
+    assert source.plane_local
+    expected = source_of(CountingSource(spec=spec), *steps).read(1, 0)
+    planes = source.read_planes(1, 0, start, stop)
+    assert planes.dtype.name == source.spec.dtype
+    np.testing.assert_array_equal(planes, expected[start:stop])
+    np.testing.assert_array_equal(source.read_planes(1, 0, start, stop), planes)
+
+
+@pytest.mark.parametrize("kind", LOCAL)
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "int16"])
+def test_any_box_of_a_plane_local_step_is_that_of_the_whole(kind: str, dtype: str) -> None:
+    """The contract of `Step.plane_local`, for whatever step claims it."""
+    step = step_types()[kind]()
+    spec = Pipeline(steps=(step,)).input_spec(VolumeSpec((7, 12, 9), dtype, (0.3, 0.1, 0.1)))
+    generator = np.random.default_rng(0)
+    volume = generator.integers(0, 2000, spec.shape).astype(dtype)
+    expected, shape = step.run(volume, Context(spec)), step.output_spec(spec).shape
+    for _ in range(30):
+        starts = [int(generator.integers(0, n)) for n in shape]
+        ends = [int(generator.integers(a + 1, n + 1)) for a, n in zip(starts, shape, strict=True)]
+        box: Box = tuple(zip(starts, ends, strict=True))  # type: ignore[assignment]
+        inner = step.needed_box(spec, box) or whole(spec.shape)
+        made = step.run_box(volume[slices(inner)], inner, box, Context(spec))
+        np.testing.assert_array_equal(made, expected[slices(box)])
+
+
+def test_a_plane_needs_one_plane() -> None:
+    raw = PlaneSource()
+    steps = (SubtractBackground(value=50), Crop(z=(1, 0)), Deskew(), Crop(z=(1, 4), x=(3, 20)))
+    source = source_of(raw, *steps, cache=StageCache())
+    source.read_planes(2, 1, 1, 2)
+    assert raw.made == {3: 1}, "behind a crop of 1, and another of 1"
+    assert raw.reads == {(2, 1): 1}
+
+
+def test_scrubbing_back_costs_nothing(calls: Counter[str]) -> None:
+    raw = PlaneSource()
+    source = source_of(raw, Deskew(), cache=StageCache())
+    for z in (0, 1, 2, 1, 0):
+        assert (source.cached_planes(0, 0, z, z + 1) is None) == (raw.made[z] == 0)
+        source.read_planes(0, 0, z, z + 1)
+    assert raw.made == {0: 1, 1: 1, 2: 1}
+    assert source.cached_planes(0, 0, 0, 3) is None
+    assert source.cached_planes(0, 1, 0, 1) is None
+    assert source.cached(0, 0) is None and not calls
+
+
+def test_turning_the_angle_reads_nothing() -> None:
+    raw, cache = PlaneSource(), StageCache()
+    for angle in (31.5, 32.0, 33.0):
+        source_of(raw, SubtractBackground(), Deskew(angle=angle), cache=cache).read_planes(
+            0, 0, 2, 3
+        )
+    assert raw.made == {2: 1}
+
+
+def test_a_volume_at_hand_is_used(calls: Counter[str]) -> None:
+    raw = PlaneSource()
+    source = source_of(raw, SubtractBackground(), Deskew(), cache=StageCache())
+    volume = source.read(0, 0)
+    calls.clear()
+    planes = source.cached_planes(0, 0, 2, 4)
+    assert planes is not None
+    np.testing.assert_array_equal(planes, volume[2:4])
+    np.testing.assert_array_equal(source.read_planes(0, 0, 2, 4), volume[2:4])
+    # Half of the way is there for another angle.
+    source_of(raw, SubtractBackground(), Deskew(angle=40), cache=source.cache).read_planes(
+        0, 0, 2, 4
+    )
+    assert not raw.made and raw.reads == {(0, 0): 1} and not calls
+
+
+def test_without_planes_the_volume_is_read_once() -> None:
+    raw = CountingSource()
+    source = source_of(raw, Deskew(), cache=StageCache())
+    for z in range(3):
+        source.read_planes(0, 0, z, z + 1)
+    assert raw.reads == {(0, 0): 1}
+
+
+@pytest.mark.parametrize("step", [Deconvolve(iterations=1), Rotate()], ids=["deconvolve", "rotate"])
+def test_other_steps_make_the_volume(step: Step, psf_file: Path) -> None:
+    if isinstance(step, Deconvolve):
+        step = step.replace(psf=str(psf_file))
+    source = source_of(PlaneSource(), Deskew(), step, cache=StageCache())
+    assert not source.plane_local
+    assert replace(source, until=1).plane_local
+    assert source.cached_planes(0, 0, 1, 2) is None
+    planes = source.read_planes(0, 0, 1, 3)
+    np.testing.assert_array_equal(planes, source.read(0, 0)[1:3])
+    np.testing.assert_array_equal(source.cached_planes(0, 0, 1, 3), planes)
+
+
+def test_a_step_that_looks_at_other_channels_is_given_volumes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(SubtractBackground, "reads_channels", True)
+    assert not source_of(PlaneSource(), SubtractBackground()).plane_local
+
+
+@pytest.mark.parametrize("planes", [(0, 0), (-1, 2), (3, 2), (0, 7), (6, 7)])
+def test_planes_that_are_not_there_are_refused(planes: tuple[int, int]) -> None:
+    source = source_of(PlaneSource(), Deskew(), cache=StageCache())
+    for ask in (source.read_planes, source.cached_planes, source.planes):
+        with pytest.raises(ValueError, match="in a volume of 6"):
+            ask(0, 0, *planes)
+
+
+def test_a_failing_step_is_named_and_blank_in_the_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> np.ndarray:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(Deskew, "run_box", broken)
+    raw = PlaneSource()
+    source = source_of(raw, SubtractBackground(), Deskew())
+    with pytest.raises(
+        StepError, match="Deskew failed at t=1, c=0: ZeroDivisionError: oh"
+    ) as caught:
+        source.read_planes(1, 0, 2, 3)
+    assert (caught.value.kind, caught.value.index) == ("deskew", 1)
+    with pytest.raises(StepError):
+        source.planes(1, 0, 2, 3)
+    blank = replace(source, blank_failures=True).planes(1, 0, 2, 4)
+    assert blank.shape == (2, *source.spec.shape[1:]) and not blank.any()
+    assert len(raw.problems) == 1
+
+
+def test_cancelling_and_progress() -> None:
+    heard: list[int | None] = []
+    source = source_of(PlaneSource(), SubtractBackground(), Deskew())
+    source.read_planes(0, 0, 1, 2, Watcher(started=heard.append))
+    assert heard == [None, 0, 1]
+    with pytest.raises(Cancelled):
+        source.read_planes(0, 0, 1, 2, Watcher(cancelled=lambda: True))

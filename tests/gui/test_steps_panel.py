@@ -253,6 +253,7 @@ def test_selecting_moves_the_picture_only_while_it_goes_up_to_a_step(
 def test_a_step_is_clicked_and_the_picture_goes_up_to_it(
     opened: Any, settle: Callable[[Any], None], qtbot: Any
 ) -> None:
+    opened.window().show()
     edit(opened, "subtract_background", value=50.0)
     edit(opened, "deskew")
     edit(opened, "crop", x=(0, 9))
@@ -266,18 +267,18 @@ def test_a_step_is_clicked_and_the_picture_goes_up_to_it(
     layer, stack, pipeline = opened.layers.layers[0], opened.session.stack, opened.session.pipeline
     deskew = card_of(opened, "deskew")
     index = opened.steps.cards.index(deskew)
-    assert layer.data.shape[2:] == pipeline.specs(stack.spec)[index].shape
+    assert layer.data.shape[1:] == pipeline.specs(stack.spec)[index].shape
     crop = card_of(opened, "crop")
     assert crop.dimmed and not deskew.dimmed
     qtbot.mouseClick(card_of(opened, "subtract_background").head.title, Left)
     settle(opened)
-    assert layer.data.shape[2:] == stack.spec.shape
+    assert layer.data.shape[1:] == stack.spec.shape
     shown = on_screen(layer)
     raw = stack.source.read(0, 0)[opened.viewer.dims.current_step[1]]
     np.testing.assert_array_equal(shown, np.maximum(raw, 50) - 50)
     qtbot.mouseClick(opened.view.show_choice.buttons["all"], Left)
     settle(opened)
-    assert layer.data.shape[4] == 9 and not crop.dimmed
+    assert layer.data.shape[3] == 9 and not crop.dimmed
 
 
 def test_the_menu_of_a_card(panel: StepsPanel, qtbot: Any) -> None:
@@ -613,19 +614,17 @@ def test_misfit_and_failure_are_both_said_and_go_when_they_are_gone(
 
 
 def test_the_failure_of_one_volume_goes_when_another_is_on_screen(
-    opened: Any, settle: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+    opened: Any, settle: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, psf_file: Path
 ) -> None:
-    original = Deskew.run
-
-    def run(self: Deskew, volume: Any, context: Any) -> Any:
+    def run(self: Deconvolve, volume: Any, context: Any) -> Any:
         if context.t == 1 and context.c == 0:
             raise ValueError("a hole in the camera")
-        return original(self, volume, context)
+        return volume.astype("float32")
 
-    monkeypatch.setattr(Deskew, "run", run)
-    edit(opened, "deskew")
+    monkeypatch.setattr(Deconvolve, "run", run)
+    edit(opened, "deconvolve", psf=psf_file, iterations=1)
     settle(opened)
-    card = card_of(opened, "deskew")
+    card = card_of(opened, "deconvolve")
     assert not card.error.text()
     for _ in range(2):
         opened.viewer.dims.set_current_step(0, 1)

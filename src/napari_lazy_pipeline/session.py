@@ -300,18 +300,18 @@ class Session:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
-        before = self._now
-        until = _followed(self.until, self.pipeline.steps, edit.pipeline.steps)
-        # All are replaced before anybody is told: nobody computes what never was.
-        moved, self.until, self.pipeline = until != self.until, until, edit.pipeline
+        before, until = self._now, self.until
+        # All is replaced before anybody is told: nobody computes what never was.
+        self.until = _followed(until, before.pipeline.steps, edit.pipeline.steps)
+        self.pipeline = edit.pipeline
         self.engine = edit.engine or self.engine
         if self.engine != before.engine:
             _give_a_chance(self.engine)
             self.engine_changed.emit(self.engine)
         if self.pipeline != before.pipeline:
             self.pipeline_changed.emit(self.pipeline)
-        if moved:
-            self.until_changed.emit(until)
+        if self.until != until:
+            self.until_changed.emit(self.until)
 
 
 def _give_a_chance(engine: str) -> None:

@@ -181,6 +181,7 @@ class LazyPipelineWidget(QWidget):
         self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
+        self.steps.selected_changed.connect(self.view.offer_here)
         self.runner.started.connect(self._on_started)
         self.runner.progressed.connect(self._on_progressed)
         self.runner.finished.connect(self._on_finished)
@@ -271,9 +272,10 @@ class LazyPipelineWidget(QWidget):
             self.status.setText(f"{self._where(job.channel, job.t)}: preview")
             return
         first = self._last_shown is None or not job.same_picture(self._last_shown)
+        used = {index for index, _, _ in job.source.stages} - self._finished_steps
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
-            if first and card.step.enabled and index not in self._finished_steps:
+            if first and index in used:
                 card.set_time(None)
         self.steps.show_success(job)
         self._last_shown = job

@@ -84,7 +84,7 @@ class DataPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(form)
-        for widget in (self.files.fold, self.error, self.known):
+        for widget in (self.error, self.files.fold, self.known):
             layout.addWidget(widget)
         layout.addLayout(switches)
         layout.addWidget(self.watch_state)
@@ -209,6 +209,7 @@ class DataPanel(QWidget):
         """Say why the data cannot be opened, and ask for what would help."""
         if self._asked[0] and not self._shows_asked():
             self.files.look_at(self._asked[0])
+            self.files.fold.unfold(False)
             for box in (self.position, self.pages):
                 self._form.setRowVisible(box, False)
             self.known.show_elsewhere()

@@ -55,13 +55,13 @@ class KnownPanel(QWidget):
         self.setVisible(False)
         self.questions.answered.connect(self._on_answer)
         self.voxel.stated.connect(self._state)
-        session.stack_changed.connect(self._on_session)
-        session.pipeline_changed.connect(self._on_session)
+        session.stack_changed.connect(self._on_stack)
+        session.pipeline_changed.connect(self._on_steps)
 
     def close_session(self) -> None:
         """Let go of session and viewer."""
-        self._session.stack_changed.disconnect(self._on_session)
-        self._session.pipeline_changed.disconnect(self._on_session)
+        self._session.stack_changed.disconnect(self._on_stack)
+        self._session.pipeline_changed.disconnect(self._on_steps)
         self.channels.close_viewer()
 
     def show_survey(self, survey: Survey, sure: bool) -> None:
@@ -96,17 +96,22 @@ class KnownPanel(QWidget):
         self._ask()
 
     def _show(self) -> None:
-        survey, stack, scan = self._survey, self._session.stack, self._session.scan
+        survey, stack = self._survey, self._session.stack
         if survey is None or stack is None:
             return
         self.voxel.show_values(survey)
         self.channels.show_names()
+        self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
+        self._show_shortly()
+        self._ask()
+
+    def _show_shortly(self) -> None:
+        stack, scan = self._session.stack, self._session.scan
+        assert stack is not None
         z, _, x = stack.voxel_size
         angle = f", {scan.angle:g}°" if scan else ""
         interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
         self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
-        self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
-        self._ask()
 
     def _ask(self) -> None:
         self.questions.ask(list(self._open_questions()))
@@ -143,7 +148,14 @@ class KnownPanel(QWidget):
         else:
             self.error.say("")
 
-    def _on_session(self, *_: object) -> None:
-        """Values were stated, or a step takes the scan in another way."""
+    def _on_stack(self, *_: object) -> None:
+        """Values were stated of the data that are shown."""
         if self._survey is not None and self._session.survey is self._survey:
             self._show()
+
+    def _on_steps(self, *_: object) -> None:
+        """A step may take the scan in another way."""
+        if self._survey is not None and self._session.survey is self._survey:
+            self.voxel.show_scan(self._survey)
+            self._show_shortly()
+            self._ask()

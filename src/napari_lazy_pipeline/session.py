@@ -233,6 +233,18 @@ class Session:
         self.set_engine(recipe.engine)
         self.set_pipeline(recipe.pipeline)
 
+    def release(self) -> None:
+        """Let go of everybody who listens; the session itself stays as it is."""
+        for signal in (
+            self.stack_changed,
+            self.stack_grown,
+            self.pipeline_changed,
+            self.engine_changed,
+            self.until_changed,
+            self.quality_changed,
+        ):
+            signal.disconnect()
+
     def _show_pipeline(self, pipeline: Pipeline) -> None:
         until = _followed(self.until, self.pipeline.steps, pipeline.steps)
         moved, self.until, self.pipeline = until != self.until, until, pipeline

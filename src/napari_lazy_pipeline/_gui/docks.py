@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import napari
 
+from napari_lazy_pipeline._gui.kept import bare
 from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.errors import LazyPipelineError
 
@@ -23,14 +23,8 @@ def dock_of(viewer: Any = None) -> LazyPipelineWidget:
     if viewer is None:
         raise LazyPipelineError("There is no viewer", hint="Open napari first")
     for dock in LazyPipelineWidget.open_docks:
-        if _bare(dock.viewer) is _bare(viewer):
+        if bare(dock.viewer) is bare(viewer):
             return dock
     _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
     assert isinstance(widget, LazyPipelineWidget)
     return widget
-
-
-def _bare(viewer: Any) -> Any:
-    """The viewer behind the proxy that plugins are given."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    return viewer() if isinstance(viewer, weakref.ref) else viewer

@@ -292,6 +292,18 @@ class Session:
             self._history.note(self._now, new)
             self._take(new)
 
+    def release(self) -> None:
+        """Let go of everybody who listens; the session itself stays as it is."""
+        for signal in (
+            self.stack_changed,
+            self.stack_grown,
+            self.pipeline_changed,
+            self.engine_changed,
+            self.until_changed,
+            self.quality_changed,
+        ):
+            signal.disconnect()
+
     @property
     def _now(self) -> Edit:
         return Edit(self.pipeline, self.engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
 
-from napari_lazy_pipeline.boxes import Box, cut, rounded, slices, whole
+from napari_lazy_pipeline.boxes import Box, cut, rounded, shape_of, slices, whole
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
@@ -38,6 +39,8 @@ _Made = TypeVar("_Made")
 # A volume of up to this part of the cache is kept whole where a part of it would do: the next
 # part then costs nothing.
 _KEPT = 0.25
+# The whole is made, too, where so much of it is needed anyway.
+_MOST = 0.8
 # Parts that cannot be cut out of a whole begin and end at multiples of so many voxels: a crop
 # that is moved a little finds them in the cache.
 _GRID = 8
@@ -383,9 +386,12 @@ class PipelineSource:
             part = self._make_part(t, c, count, outer, watcher)
             return part[slices(box, outer)]
         key = self._key(t, c, count)
-        volume = self.cache.get(key) if self._local(count) else None
-        if volume is not None:
-            return volume[slices(box)]
+        if self._as_in_whole(t, c, count, box, watcher):
+            volume = self.cache.get(key)
+            if volume is None and not self._local(count) and self._is_most(count, box):
+                volume = self._stage(t, c, count, watcher)
+            if volume is not None:
+                return volume[slices(box)]
         part = self.cache.get_or_make(
             (key, outer), lambda: self._make_part(t, c, count, outer, watcher), watcher.cancelled
         )
@@ -401,6 +407,20 @@ class PipelineSource:
         needed = self._needed(count, box, self._context(t, c, count, watcher))
         saves = step.plane_local or needed != whole(before.shape)
         return box if saves else whole(shape)
+
+    def _as_in_whole(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> bool:
+        """Whether a box is made to be, to the last bit, what it is in the whole."""
+        if self._local(count):
+            return True
+        if self.stages[count - 1][1].plane_local:
+            inner = self._needed(count, box, self._context(t, c, count, watcher))
+            return self._as_in_whole(t, c, count - 1, inner, watcher)
+        outer = self._made_with(t, c, count, box, watcher)
+        return outer == whole(self._spec(count).shape)
+
+    def _is_most(self, count: int, box: Box) -> bool:
+        """Whether a box is so large that the whole, which may be wanted too, is hardly more."""
+        return math.prod(shape_of(box)) >= _MOST * math.prod(self._spec(count).shape)
 
     def _make_part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
         if watcher.cancelled():

@@ -7,13 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 
+from napari_lazy_pipeline.psf_models import save_psf
 from napari_lazy_pipeline.stack import Stack
-from napari_lazy_pipeline.step import Context, Step
+from napari_lazy_pipeline.step import Step
 from stacks import CountingSource, gaussian_psf, write_raw
 
 # pytest-qt has a variable of its own for what the rest of the world calls QT_API.
@@ -38,20 +39,19 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 
     counted: Counter[str] = Counter()
     lock = threading.Lock()
-    for kind, step_type in step_types().items():
 
-        def run(
-            self: Step,
-            volume: np.ndarray,
-            context: Context,
-            kind: str = kind,
-            original: object = step_type.run,
-        ) -> np.ndarray:
+    def counting(kind: str, original: Any) -> Any:
+        def run(self: Step, *arguments: Any) -> np.ndarray:
             with lock:
                 counted[kind] += 1
-            return original(self, volume, context)  # type: ignore[operator,no-any-return]
+            return original(self, *arguments)  # type: ignore[no-any-return]
 
-        monkeypatch.setattr(step_type, "run", run)
+        return run
+
+    for kind, step_type in step_types().items():
+        # What runs on a part in the same way as on the whole, is counted there.
+        for name in {"run", "run_box"} & set(vars(step_type)):
+            monkeypatch.setattr(step_type, name, counting(kind, vars(step_type)[name]))
     yield counted
 
 
@@ -59,7 +59,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
 def psf_file(tmp_path: Path) -> Path:
     path = tmp_path / "psf" / "psf.tif"
     path.parent.mkdir()
-    tifffile.imwrite(path, gaussian_psf())
+    save_psf(gaussian_psf(), (0.1, 0.1, 0.1), path)
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,65 @@ def write_mmstack(path: Path, here: Iterable[Place], sizes: Place, index: bool =
         data += struct.pack("<2I", 3453623, len(entries))
         data += b"".join(struct.pack("<5I", *entry) for entry in entries)
     path.write_bytes(data)
+
+
+def grow_mmstack(path: Path, here: Iterable[Place], room: int = 40) -> Iterator[int]:
+    """Write an MMStack as Micro-Manager does since 2014; yield how many planes are whole.
+
+    The file and its index have room for more from the beginning, and a plane is in the index
+    before its pixels are in the file.
+    """
+    text = json.dumps(SUMMARY).encode()
+    text += b" " * (len(text) % 2)
+    index = 40 + len(text)
+    start = index + 8 + 20 * room
+    size = 162 + pixels((0, 0, 0, 0)).nbytes + 16 + 80
+    with open(path, "wb") as file:
+        file.truncate(start + room * size)
+        file.write(b"II*\0" + struct.pack("<I", start))
+        file.write(struct.pack("<6I", 54773648, index, 0, 0, 0, 0))
+        file.write(struct.pack("<2I", 2355492, len(text)) + text)
+        file.write(struct.pack("<2I", 3453623, room))
+        file.flush()
+        yield 0
+        for number, (position, t, c, z) in enumerate(here):
+            plane = pixels((position, t, c, z))
+            said = json.dumps({"FrameIndex": t, "ChannelIndex": c, "SliceIndex": z}).encode()
+            after = start + 162 + plane.nbytes
+            tags = [
+                (256, 4, 1, plane.shape[1]), (257, 4, 1, plane.shape[0]), (258, 3, 1, 16),
+                (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, start + 162), (277, 3, 1, 1),
+                (278, 3, 1, plane.shape[0]), (279, 4, 1, plane.nbytes), (282, 5, 1, after),
+                (283, 5, 1, after + 8), (296, 3, 1, 3), (51123, 2, 80, after + 16),
+            ]  # fmt: skip
+            data = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *x) for x in tags)
+            data += struct.pack("<I", start + size) + plane.tobytes()
+            data += struct.pack("<4I", 1, 1, 1, 1) + said.ljust(80, b"\0")
+            file.seek(index + 8 + 20 * number)
+            file.write(struct.pack("<5I", c, z, t, position, start))
+            file.flush()
+            yield number
+            half = 162 + plane.nbytes // 2
+            for piece, place in ((data[:half], start), (data[half:], start + half)):
+                file.seek(place)
+                file.write(piece)
+                file.flush()
+                yield number + (place > start)
+            start += size
+
+
+def grow_ndtiff(folder: Path, here: Iterable[Place]) -> Iterator[int]:
+    """Write an NDTiff plane by plane, the end of its index at times half an entry."""
+    done: list[Place] = []
+    for number, place in enumerate(here):
+        done.append(place)
+        before = (folder / "NDTiff.index").read_bytes() if number else b""
+        write_ndtiff(folder, done)
+        whole = (folder / "NDTiff.index").read_bytes()
+        (folder / "NDTiff.index").write_bytes(whole[: (len(before) + len(whole)) // 2])
+        yield number
+        (folder / "NDTiff.index").write_bytes(whole)
+        yield number + 1
 
 
 def write_ndtiff(folder: Path, here: Iterable[Place], per_file: int = 5) -> None:

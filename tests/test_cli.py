@@ -227,3 +227,22 @@ def test_info_does_without_dask(raw_folder: Path) -> None:
     )
     assert "voxel:" in done.stdout
     assert {"dask", "numba", "scipy"}.isdisjoint(done.stdout.splitlines()[-1].split())
+
+
+def test_a_recipe_becomes_an_ome_zarr(recipe: Path, tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    pytest.importorskip("yaozarrs")
+    assert run("run", recipe, "--out", tmp_path / "out", "-t", "0", "--format", "ome-zarr") == 0
+    assert run("run", recipe, "--out", tmp_path / "tiff", "-t", "0") == 0
+    array = zarr.open_array(str(tmp_path / "out" / "cell.ome.zarr" / "0"), mode="r")
+    for c in range(2):
+        volume = tifffile.imread(tmp_path / "tiff" / f"cell_ch{c}_t0000.tif")
+        assert (array[0, c] == volume).all()
+
+
+def test_a_scheduler_that_is_none(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("distributed")
+    assert run("run", recipe, "--out", tmp_path / "out", "--scheduler", "nowhere") == 2
+    assert "dask scheduler does not answer" in capsys.readouterr().err

@@ -14,10 +14,12 @@ import tifffile
 from napari_lazy_pipeline import target, writing
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
 from napari_lazy_pipeline.exporting import export
+from napari_lazy_pipeline.opening import open_stack
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.problems import ProblemLog
 from napari_lazy_pipeline.stack import Stack, VolumeSpec
 from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
+from stacks import write_raw
 
 
 class Ramps:
@@ -176,6 +178,25 @@ def test_other_settings_do_not_mix(
     with pytest.raises(ExportError, match=r"other settings .*volume_export.jsonl.*empty folder"):
         export(stack, tmp_path, dtype="uint16" if change == "dtype" else None)
     assert (tmp_path / "volume_ch0_t0000.tif").read_bytes() == before
+
+
+def test_a_folder_that_has_grown_is_gone_on_with(tmp_path: Path) -> None:
+    """What is there stays, what came in addition is made; other steps are refused as before."""
+    raw, out = write_raw(tmp_path / "raw", times=2, channels=1), tmp_path / "out"
+    pipeline = Pipeline(steps=[SubtractBackground(value=50)])
+    first = export(pipeline.apply(open_stack(raw, voxel_size=(0.3, 0.1, 0.1))), out)
+    for path in write_raw(tmp_path / "later", times=4, channels=1).iterdir():
+        if not (raw / path.name).exists():
+            path.rename(raw / path.name)
+    grown = open_stack(raw, voxel_size=(0.3, 0.1, 0.1))
+    second = export(pipeline.apply(grown), out)
+    assert (len(first.written), len(second.kept), len(second.written)) == (2, 2, 2)
+    assert names(out) == [f"raw_ch0_t{t:04d}.tif" for t in range(4)]
+    for other in (Pipeline(), Pipeline(steps=[SubtractBackground(value=51)])):
+        with pytest.raises(ExportError, match="other settings"):
+            export(other.apply(grown), out)
+    with pytest.raises(ExportError, match="other settings"):
+        export(pipeline.apply(open_stack(raw, voxel_size=(0.4, 0.1, 0.1))), out)
 
 
 def test_files_of_others_are_not_touched(stack: Stack, tmp_path: Path) -> None:

@@ -57,6 +57,61 @@ def test_undo_and_redo() -> None:
     assert not session.can_redo
 
 
+def test_a_part_of_the_steps_is_shown(raw_folder: Path) -> None:
+    session, heard = Session(), Mock()
+    session.until_changed.connect(heard)
+    session.open(raw_folder)
+    session.set_pipeline(Pipeline(steps=(Crop(z=(0, 6)), Crop(y=(0, 5)), Crop(x=(0, 4)))))
+    for count, shape in ((2, (6, 5, 20)), (0, (12, 16, 20)), (1, (6, 16, 20)), (None, (6, 5, 4))):
+        session.show_until(count)
+        session.show_until(count)
+        assert session.source().spec.shape == shape
+    assert [call.args[0] for call in heard.call_args_list] == [2, 0, 1, None]
+    for count, clamped in ((9, 3), (-4, 0)):
+        session.show_until(count)
+        assert session.until == clamped
+
+
+@pytest.mark.parametrize(
+    ("until", "order", "after"),
+    [
+        (2, "bac", 1),
+        (2, "acb", 3),
+        (2, "dabc", 3),
+        (2, "abdc", 2),
+        (2, "ac", 1),
+        (2, "bc", 1),
+        (2, "cd", None),
+        (0, "bc", 0),
+        (None, "bc", None),
+        (1, "", None),
+        (2, "aBc", 2),
+    ],
+)
+def test_what_is_shown_follows_its_step(until: int | None, order: str, after: int | None) -> None:
+    """Steps a, b and c become others: moved, added (d), removed, or edited (B)."""
+    steps = {name: Crop(z=(0, 10 + ord(name))) for name in "abcdB"}
+    session = Session()
+    session.set_pipeline(Pipeline(steps=tuple(steps[name] for name in "abc")))
+    session.show_until(until)
+    session.set_pipeline(session.pipeline.with_steps([steps[name] for name in order]))
+    assert session.until == after
+    if sorted(order) == sorted("abc"):
+        session.undo()
+        assert session.until == until
+
+
+def test_the_quality_is_auto_or_full() -> None:
+    session, heard = Session(), Mock()
+    session.quality_changed.connect(heard)
+    assert session.quality == "auto"
+    session.set_quality("full")
+    session.set_quality("full")
+    heard.assert_called_once_with("full")
+    with pytest.raises(ValueError, match="quality is one of"):
+        session.set_quality("best")  # type: ignore[arg-type]
+
+
 def test_opening_reads_nothing_and_a_failure_keeps_what_was_open(raw_folder: Path) -> None:
     session, heard = Session(), Mock()
     session.stack_changed.connect(heard, check_nargs=False)
@@ -120,3 +175,69 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
     assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
     assert calls == {"deskew": 2} and session.stack.source.reads == 2
+
+
+def test_the_edits_of_one_gesture_are_undone_together() -> None:
+    session = Session()
+    start = session.pipeline
+
+    def drag(gesture: object, *angles: float) -> None:
+        for angle in angles:
+            edited = session.pipeline.steps[DESKEW].replace(angle=angle)
+            session.replace_step(DESKEW, edited, gesture)
+
+    drag("first", *range(30, 70))
+    between = session.pipeline
+    drag("second", *range(50, 20, -1))
+    session.undo()
+    assert session.pipeline == between
+    drag("second", 51)  # what was undone does not go on
+    session.undo()
+    assert session.pipeline == between
+    session.undo()
+    assert session.pipeline == start and not session.can_undo
+
+
+def test_a_gesture_that_ends_where_it_began_is_no_edit() -> None:
+    session = Session()
+    start = session.pipeline
+    for angle in (33.0, 34.0, start.steps[DESKEW].angle):
+        session.replace_step(DESKEW, start.steps[DESKEW].replace(angle=angle), "drag")
+    assert not session.can_undo
+    session.replace_step(DESKEW, start.steps[DESKEW].replace(angle=50), "drag")
+    session.undo()
+    assert session.pipeline == start
+
+
+def test_one_undo_takes_back_steps_and_engine_of_a_recipe() -> None:
+    from napari_lazy_pipeline import Recipe
+
+    session, engines, seen = Session(), Mock(), []
+    session.engine_changed.connect(engines, check_nargs=False)
+    session.pipeline_changed.connect(lambda _: seen.append((session.engine, session.can_redo)))
+    start = session.pipeline
+    loaded = Pipeline(steps=(Crop(),))
+    session.load(Recipe(pipeline=loaded, engine="auto"))
+    session.replace_step(0, Crop(z=(1, 4)))
+    session.set_engine("cpu")
+    session.undo()
+    assert (session.pipeline, session.engine) == (loaded, "cpu"), "that edit was not about it"
+    session.set_engine("auto")
+    session.undo()
+    assert (session.pipeline, session.engine) == (start, "cpu") and not session.can_undo
+    session.redo()
+    assert (session.pipeline, session.engine) == (loaded, "auto")
+    # Whoever hears of other steps finds the engine and the buttons right.
+    assert seen[0] == ("auto", False)
+    assert seen[-2:] == [("cpu", True), ("auto", True)]
+    session.load(Recipe(pipeline=loaded, engine="cpu"))
+    session.undo()
+    assert (session.pipeline, session.engine) == (loaded, "auto"), "the engine alone"
+
+
+def test_what_is_shown_is_told_once() -> None:
+    session, heard = Session(), Mock()
+    session.until_changed.connect(heard, check_nargs=False)
+    for count in (2, 2, 0, None, None):
+        session.show_until(count)
+    assert [call.args[0] for call in heard.call_args_list] == [2, 0, None]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -85,6 +86,34 @@ def test_every_number_has_bounds_and_a_unit(step_type: type[Step]) -> None:
         assert any(isinstance(mark, Unit) for mark in info.metadata), f"unit of {name}"
         assert any(word in marks for word in ("Ge(", "Gt(", "ge=", "gt=")), f"{name}: lowest"
         assert any(word in marks for word in ("Le(", "Lt(", "le=", "lt=")), f"{name}: highest"
+
+
+@pytest.mark.parametrize("step_type", ALL)
+def test_what_a_form_offers_is_allowed(step_type: type[Step], psf_file: Path) -> None:
+    """Both ends of a slider are; choices are named all or not at all."""
+    step = example(step_type, psf_file)
+    for name, info in fields(step_type).items():
+        extra = info.json_schema_extra
+        extra = extra if isinstance(extra, dict) else {}
+        for end in extra.get("slider", ()):  # type: ignore[union-attr]
+            assert getattr(step.replace(**{name: end}), name) == end
+        words = extra.get("words")
+        assert words is None or set(words) == set(get_args(info.annotation)), name
+
+
+@pytest.mark.parametrize("step_type", ALL)
+def test_its_brief_is_one_short_line(step_type: type[Step], psf_file: Path) -> None:
+    for brief in (step_type().brief(), example(step_type, psf_file).brief()):  # type: ignore[call-arg]
+        assert brief and "\n" not in brief and len(brief) <= 40
+
+
+def test_a_brief_says_the_main_values() -> None:
+    steps = importlib.import_module("napari_lazy_pipeline.steps")
+    assert steps.Deskew(angle=32.0, skew_axis="y").brief() == "32° along y"
+    assert steps.Deconvolve(psf="/data/psf_488.tif").brief() == "psf_488.tif, 10 it."
+    assert steps.Deconvolve().brief() == "no PSF chosen"
+    assert steps.Crop(z=(2, 60), x=(5, 0)).brief() == "z 2\u201360, x 5\u2013end"
+    assert steps.SubtractBackground(value=98.5).brief() == "98.5"
 
 
 @pytest.mark.parametrize("step_type", ALL)

@@ -14,10 +14,11 @@ import tifffile
 from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.look import Look
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.readers.tiff import READER
 from napari_lazy_pipeline.simulate import WRITERS, Simulation, first, put, simulated_volume
-from napari_lazy_pipeline.watch import FolderWatcher, Look
+from napari_lazy_pipeline.watch import FolderWatcher
 
 SHAPE = (5, 12, 16)
 EACH_WRITER = pytest.mark.parametrize("writer", WRITERS)

@@ -72,9 +72,9 @@ def _add_info(commands: Any) -> None:
 def _add_run(commands: Any) -> None:
     run = commands.add_parser(
         "run",
-        help="run a recipe, and write the result as TIFF files",
-        description="Run a recipe, and write the result as TIFF files, one a volume. "
-        "A run that was stopped goes on when it is started again.",
+        help="run a recipe over everything, and write the result",
+        description="Run a recipe over everything, and write the result as TIFF files or "
+        "OME-Zarr. A run that was stopped goes on when it is started again.",
     )
     run.add_argument("recipe", metavar="RECIPE", help="recipe file (.yaml or .json)")
     run.add_argument("--out", metavar="DIR", required=True, help="folder for the files")
@@ -98,6 +98,12 @@ def _add_run(commands: Any) -> None:
         )
     run.add_argument(
         "--dtype", choices=("uint8", "uint16", "float32"), help="pixels (default: as computed)"
+    )
+    run.add_argument(
+        "--format", choices=("tiff", "ome-zarr"), default="tiff", help="of files (default: tiff)"
+    )
+    run.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a dask cluster to compute on (default: here)"
     )
     run.set_defaults(command=_run)
 
@@ -208,6 +214,8 @@ def _run(options: argparse.Namespace) -> int:
         t=_numbers(options.t, times),
         c=_numbers(options.c, channels),
         dtype=options.dtype,
+        format=options.format,
+        scheduler=options.scheduler,
         progress=_show_progress,
     )
     return _summarise(report)

@@ -41,6 +41,10 @@ class MissingFileError(FileError):
     """Nothing was recorded at this time point and channel; no fault of any file."""
 
 
+class ShapeUnknownError(FileError):
+    """A file has no header, and nobody told the shape of its volume."""
+
+
 class PsfError(LazyPipelineError):
     """A PSF or OTF cannot be used."""
 

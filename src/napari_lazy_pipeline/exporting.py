@@ -1,16 +1,19 @@
-"""Export: writes the volumes of a stack as TIFF files, and goes on where it was stopped."""
+"""Export: writes the volumes of a stack to files, and goes on where it was stopped."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from napari_lazy_pipeline.cluster import connected, outcomes
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
+from napari_lazy_pipeline.formats import FormatName
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.target import Target
@@ -93,10 +96,12 @@ def export(
     t: Iterable[int] | None = None,
     c: Iterable[int] | None = None,
     dtype: Dtype | None = None,
+    format: FormatName = "tiff",  # noqa: A002 - what everybody calls it
+    scheduler: str | None = None,
     progress: Callable[[int, int], None] = _nothing,
     cancelled: Callable[[], bool] = _never,
 ) -> ExportReport:
-    """Write each volume as one TIFF file ``{name}_ch{c}_t{t}.tif``, one volume at a time.
+    """Write volumes as TIFF files ``{name}_ch{c}_t{t}.tif``, or into ``{name}.ome.zarr``.
 
     Files appear when they are complete. An export that was stopped, or in which volumes
     failed, is completed by running it again with the same settings. Volumes that cannot be
@@ -113,10 +118,17 @@ def export(
     dtype
         Type of the pixels; None for that of the stack. Integers are rounded, and clipped to
         what the type can hold; blanks (NaN) become 0.
+    format
+        ``"tiff"``: a file a volume, for ImageJ. ``"ome-zarr"``: one OME-Zarr 0.5 with smaller
+        resolutions.
+    scheduler
+        Address of a dask.distributed scheduler whose workers see the same folders; None: here,
+        one volume at a time.
     progress
         Told the number of finished volumes, and of all.
     cancelled
-        Asked between volumes, and between the steps and iterations of a pipeline.
+        Asked between volumes, and between the steps and iterations of a pipeline. On a cluster,
+        volumes under way are finished.
 
     Returns
     -------
@@ -126,30 +138,50 @@ def export(
     Raises
     ------
     ExportError
-        If the folder cannot be used, holds other files of these names, or is full.
+        If the folder cannot be used, holds other files of these names, or is full; or if the
+        cluster cannot be used.
     """
-    target = Target.of(stack, Path(folder), dtype)
+    target = Target.of(stack, Path(folder), dtype, format)
     volumes = _selection(stack, t, c)
     kept = {volume: target.path(*volume) for volume in volumes if target.has(*volume)}
     pending = [volume for volume in volumes if volume not in kept]
-    target.prepare(len(pending))
-    written: list[Path] = []
-    failed: list[Failure] = []
-    progress(len(kept), len(volumes))
-    for done, volume in enumerate(pending, start=len(kept) + 1):
+    with connected(scheduler) if scheduler else nullcontext() as client:
+        target.prepare(len(pending))
+        progress(len(kept), len(volumes))
+        # Asked for before any file is read: one that changes meanwhile is made again next time.
+        origins = {volume: target.origin(*volume) for volume in pending}
+        written: list[Path] = []
+        failed: list[Failure] = []
+        if client is not None:
+            results = outcomes(client, target, pending, cancelled)
+        else:
+            results = _here(target, pending, cancelled)
+        for volume, why in results:
+            if why:
+                failed.append(Failure(*volume, why))
+            else:
+                target.finish(*volume, origins[volume])
+                written.append(target.path(*volume))
+            progress(len(kept) + len(written) + len(failed), len(volumes))
+    stopped = len(written) + len(failed) < len(pending)
+    return ExportReport(target.folder, tuple(written), tuple(kept.values()), tuple(failed), stopped)
+
+
+def _here(
+    target: Target, pending: Iterable[tuple[int, int]], cancelled: Callable[[], bool]
+) -> Iterator[tuple[tuple[int, int], str]]:
+    """Make and write one volume after the other; tell of each why it could not be made."""
+    for volume in pending:
         try:
-            # Asked for before the file is read: if it changes meanwhile, it is made again.
-            origin = target.origin(*volume)
-            written.append(target.write(*volume, _make(stack, *volume, cancelled), origin))
+            target.write(*volume, _make(target.stack, *volume, cancelled))
         except Cancelled:
-            break
+            return
         except ExportError:
             raise
         except LazyPipelineError as error:
-            failed.append(Failure(*volume, str(error)))
-        progress(done, len(volumes))
-    stopped = len(written) + len(failed) < len(pending)
-    return ExportReport(target.folder, tuple(written), tuple(kept.values()), tuple(failed), stopped)
+            yield volume, str(error)
+        else:
+            yield volume, ""
 
 
 def _make(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.ndarray:

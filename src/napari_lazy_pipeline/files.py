@@ -15,7 +15,14 @@ from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
-from napari_lazy_pipeline.readers import FileInfo, FileSetReader, PlaneReader, Reader, os_problem
+from napari_lazy_pipeline.readers import (
+    FileInfo,
+    FileSetReader,
+    GrowingReader,
+    PlaneReader,
+    Reader,
+    os_problem,
+)
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.volumes import Piece, Volumes, probe_volumes
 
@@ -136,6 +143,12 @@ class FileSource:
         return self._volumes.info
 
     @property
+    def grows(self) -> bool:
+        """Whether more time points may come in the one file there is."""
+        reader, alone = self._reader, self.files == 1 and not self.info.merged
+        return alone and isinstance(reader, GrowingReader) and reader.grows(self.info)
+
+    @property
     def spec(self) -> VolumeSpec:
         """What each volume looks like."""
         return self._spec
@@ -250,14 +263,18 @@ class FileSource:
     def identity(self, t: int, c: int) -> Hashable:
         """Path, size [byte] and time of change [ns] of the file, as it is now.
 
-        Of several files it is the path of the first, and a digest of all. If there is none, it
-        says so instead; `AWAY` if even the folder is not there.
+        Of several files it is the path of the first, and a digest of all; in a file that grows,
+        the path and what the volume is made from. If there is no file, it says so instead;
+        `AWAY` if even the folder is not there.
         """
         paths = self.paths(t, c)
         if not paths:
             return ("missing", int(t), int(c))
         path, stamps = paths[0], []
         try:
+            if self.grows:
+                ((_, info),) = self._volumes.pieces(t, c)
+                return (path, self._state(path, info))
             for path in self._with_companions(paths):
                 stamps.append((path, *_stamp(path)))
         except FileError:
@@ -336,24 +353,28 @@ class FileSource:
         """Read what is wanted of one file, all its planes or some."""
         path = os.path.join(self._folder, self._volumes.names[index])
         self._count.add(reads=1)
-        before = _stamp(path)
+        before = self._state(path, info)
         try:
             volume = self._checked(path, info, planes, before)
         except FileError as error:
-            if _stamp(path) == before and not isinstance(error.__cause__, OSError):
+            if self._state(path, info) == before and not isinstance(error.__cause__, OSError):
                 raise
         else:
-            if _stamp(path) == before:
+            if self._state(path, info) == before:
                 return volume
-        before = _stamp(path)
+        before = self._state(path, info)
         volume = self._checked(path, info, planes, before)
-        if _stamp(path) != before:
+        if self._state(path, info) != before:
             raise FileError("The file is being written", path, "Wait until it is complete")
         return volume
 
-    def _checked(
-        self, path: str, info: FileInfo, planes: Planes, stamp: tuple[int, int]
-    ) -> np.ndarray:
+    def _state(self, path: str, info: FileInfo) -> Hashable:
+        """What changes when the volume in a file does."""
+        if self.grows and isinstance(self._reader, GrowingReader):
+            return self._reader.state(path, info)
+        return _stamp(path)
+
+    def _checked(self, path: str, info: FileInfo, planes: Planes, state: Hashable) -> np.ndarray:
         """Read planes, and see that the last one of the file is written."""
         end = info.shape[0]
         start, stop = planes or (0, end)
@@ -361,7 +382,7 @@ class FileSource:
         if stop == end:
             self.judge.check(pixels, path)
         else:
-            self.judge.check_end(path, stamp, lambda: self._pixels(path, info, end - 1, end))
+            self.judge.check_end(path, state, lambda: self._pixels(path, info, end - 1, end))
         return pixels
 
     def _pixels(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:

@@ -30,11 +30,14 @@ class Journal:
         Names what all files were made with.
     origins
         What each finished file was made from.
+    empty
+        Those of them that are not there: some formats leave out what holds nothing.
     """
 
     path: Path
     settings: str
     origins: dict[str, str]
+    empty: set[str]
 
     @classmethod
     def open(cls, path: Path, settings: str) -> Journal:
@@ -48,7 +51,7 @@ class Journal:
             If the file cannot be read.
         """
         if not path.exists():
-            return cls(path, settings, {})
+            return cls(path, settings, {}, set())
         lines = [_entry(line) for line in path.read_text("utf-8").splitlines() if line]
         if not lines or lines[0].get("settings") != settings:
             raise ExportError(
@@ -57,18 +60,21 @@ class Journal:
                 str(path),
                 "Choose an empty folder",
             )
-        finished = (line for line in lines if line.keys() >= {"file", "origin"})
-        return cls(path, settings, {line["file"]: line["origin"] for line in finished})
+        finished = {line["file"]: line for line in lines if line.keys() >= {"file", "origin"}}
+        origins = {name: line["origin"] for name, line in finished.items()}
+        empty = {name for name, line in finished.items() if line.get("empty")}
+        return cls(path, settings, origins, empty)
 
     def begin(self, about: dict[str, Any]) -> None:
         """Write the line on the settings, with what a person may want to know in a year."""
         if not self.path.exists():
             self._add({"settings": self.settings, **about})
 
-    def finish(self, name: str, origin: str) -> None:
-        """Note a finished file."""
-        self._add({"file": name, "origin": origin})
+    def finish(self, name: str, origin: str, empty: bool = False) -> None:
+        """Note a finished file, or that there is none because it would be empty."""
+        self._add({"file": name, "origin": origin} | ({"empty": True} if empty else {}))
         self.origins[name] = origin
+        (self.empty.add if empty else self.empty.discard)(name)
 
     def _add(self, line: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

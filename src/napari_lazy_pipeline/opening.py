@@ -14,6 +14,7 @@ from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.geometry import Scan, SkewAxis, StepKind
 from napari_lazy_pipeline.layout import Layout, arrange
 from napari_lazy_pipeline.listing import choose_images, endings_of, is_image, list_names
+from napari_lazy_pipeline.overview import other_names
 from napari_lazy_pipeline.patterns import Pattern, Proposal, compile_pattern, propose_patterns
 from napari_lazy_pipeline.readers import FileInfo, Reader, choose_reader
 from napari_lazy_pipeline.stack import Stack
@@ -137,7 +138,7 @@ def survey(
     source = FileSource.probe(where, layout, with_)
     source = _understood(source, position, axes)
     beside = names if len(names) > len(images) else []
-    others = _others(images, layout) if layout.unmatched else []
+    others = other_names(images, compile_pattern(layout.pattern)) if layout.unmatched else []
     return describe(source, layout, layout.pattern, tuple(proposals), beside, others)
 
 
@@ -195,15 +196,3 @@ def _understood(source: FileSource, position: str | None, axes: str | None) -> F
     if axes != "ZYX":
         raise FolderError(f"axes may be 'ZYX', not {axes!r}", source.folder)
     return source.with_info(FileInfo.as_planes)
-
-
-def _others(images: Sequence[str], layout: Layout, most: int = 20) -> list[str]:
-    """Some of the images that do not belong to the stack."""
-    fits = compile_pattern(layout.pattern).match
-    found = []
-    for name in images:
-        if fits(name) is None:
-            found.append(name)
-        if len(found) == most:
-            break
-    return sorted(found)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from napari_lazy_pipeline.columns import levels_of, select
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.patterns import compile_pattern
+from napari_lazy_pipeline.patterns import Pattern, compile_pattern
 
 _ROLES = {
     "t": "time point", "c": "channel", "z": "plane", "p": "position", "tile": "position",
@@ -76,8 +77,7 @@ def field_rows(
     _, columns = select(names, compiled)
     shown = [field for field in compiled.fields if field not in columns]
     if shown:
-        matches = [match for match in map(compiled.match, names) if match]
-        columns |= {field: [match[field] or "" for match in matches] for field in shown}
+        columns |= _shown_columns(names, compiled, shown)
     order = [*compiled.fields, *(field for field in columns if field not in compiled.fields)]
     rows = [_row(field, columns[field]) for field in order if columns[field]]
     rows = [_of_all(row, positions) for row in rows]
@@ -87,11 +87,31 @@ def field_rows(
     return tuple(rows)
 
 
+def _shown_columns(
+    names: Sequence[str], pattern: Pattern, fields: Sequence[str]
+) -> dict[str, list[str]]:
+    """Values of the fields that have no part in where a file belongs."""
+    regex = pattern.regex
+    # One flat list: many small ones would keep the garbage collector, and thus all, busy.
+    matches = filter(None, map(regex.fullmatch, names))
+    flat = [value for match in matches for value in match.groups("")]
+    return {field: flat[regex.groupindex[field] - 1 :: regex.groups] for field in fields}
+
+
 def _row(field: str, values: list[str]) -> FieldRow:
-    levels = levels_of(values)
+    counts = Counter(values)
+    levels = _ordered(counts)
     counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
-    missing = (_gaps(levels) if counted else "") or _rare(levels, values)
+    missing = (_gaps(levels) if counted else "") or _rare(levels, counts)
     return FieldRow(field, _ROLES.get(field, ""), _short(levels), len(levels), missing)
+
+
+def _ordered(levels: Iterable[str]) -> tuple[str, ...]:
+    """Different values in natural order."""
+    found = list(levels)
+    alike = len({len(level) for level in found}) == 1 and all(map(str.isdecimal, found))
+    # Numbers of as many digits are in natural order as they are in that of the alphabet.
+    return tuple(sorted(found)) if alike else levels_of(found)
 
 
 def _of_all(row: FieldRow, positions: Sequence[str]) -> FieldRow:
@@ -111,22 +131,27 @@ def _short(levels: Sequence[str]) -> str:
 def _gaps(levels: Sequence[str]) -> str:
     """Numbers that are skipped, as ranges."""
     numbers = sorted({int(level) for level in levels})
-    pairs = list(itertools.pairwise(numbers))
-    if len({after - before for before, after in pairs}) == 1:
+    ways = {after - before for before, after in itertools.pairwise(numbers)}
+    if len(ways) == 1:
         # Every third, say: a way to count, not a gap.
         return ""
-    gaps = [(before + 1, after - 1) for before, after in pairs if after - before > 1]
+    gaps = [
+        (before + 1, after - 1)
+        for before, after in itertools.pairwise(numbers)
+        if after - before > 1
+    ]
     texts = [str(first) if first == last else f"{first}-{last}" for first, last in gaps[:_MOST]]
     return ", ".join(texts) + (", ..." if len(gaps) > _MOST else "")
 
 
-def _rare(levels: Sequence[str], values: list[str]) -> str:
+def _rare(levels: Sequence[str], counts: Counter[str]) -> str:
     """Values that some of the files lack."""
-    counts = dict.fromkeys(levels, 0)
-    for value in values:
-        counts[value] += 1
     most = max(counts.values())
-    rare = [f"{level}: {most - n} of {most}" for level, n in counts.items() if n < most]
+    few = (level for level in levels if counts[level] < most)
+    # All of them may be: one more than is shown tells that there are more.
+    rare = [
+        f"{level}: {most - counts[level]} of {most}" for level in itertools.islice(few, _MOST + 1)
+    ]
     return ", ".join(rare[:_MOST]) + (", ..." if len(rare) > _MOST else "")
 
 
@@ -143,3 +168,10 @@ def table_of(names: Sequence[str], pattern: str) -> tuple[FieldRow, ...]:
         raise PatternError(f"None of the {len(names)} files fits the pattern", pattern)
     others = [name for name in names if name not in chosen]
     return field_rows([name for name in names if name in chosen], pattern, len(others), others)
+
+
+def other_names(names: Sequence[str], pattern: Pattern, most: int = 20) -> list[str]:
+    """Some of the names that do not fit a pattern."""
+    fits = pattern.regex.fullmatch
+    strangers = (name for name in names if fits(name) is None)
+    return sorted(itertools.islice(strangers, most))

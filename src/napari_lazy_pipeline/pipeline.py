@@ -23,6 +23,7 @@ from napari_lazy_pipeline.errors import (
     MissingFileError,
     StepError,
 )
+from napari_lazy_pipeline.ledger import Ledger
 from napari_lazy_pipeline.problems import Problem, ProblemLog
 from napari_lazy_pipeline.stack import Stack, VolumeSource, VolumeSpec, planes_of
 from napari_lazy_pipeline.step import Context, Step, step_types
@@ -170,6 +171,8 @@ class PipelineSource:
         Number of steps to run; None for all.
     cache
         Keeps the result of each stage; not pickled.
+    ledger
+        Notes what is made; not pickled.
     blank_failures
         Whether a step that fails leaves a blank volume instead of raising.
     """
@@ -180,6 +183,7 @@ class PipelineSource:
     until: int | None = None
     cache: StageCache | None = field(default=None, compare=False, repr=False)
     blank_failures: bool = False
+    ledger: Ledger | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self.stages  # noqa: B018 - a pipeline that does not fit is refused here, not per block
@@ -233,13 +237,19 @@ class PipelineSource:
         parts = (self.raw.token, self.engine, str(self._keys))
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
+    @property
+    def work(self) -> str:
+        """Names what is done to each volume, whichever volumes there are."""
+        text = f"{self.engine}\n{self._keys}"
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
     @cached_property
     def _keys(self) -> tuple[Hashable, ...]:
         return tuple((step.cache_key(before), self.engine) for _, step, before in self.stages)
 
     def __getstate__(self) -> dict[str, Any]:
         fields = ("raw", "pipeline", "engine", "until", "blank_failures")
-        return {**{name: getattr(self, name) for name in fields}, "cache": None}
+        return {**{name: getattr(self, name) for name in fields}, "cache": None, "ledger": None}
 
     def identity(self, t: int, c: int) -> Hashable:
         """What the volume depends on."""
@@ -248,6 +258,15 @@ class PipelineSource:
     def cached(self, t: int, c: int) -> np.ndarray | None:
         """The volume if it is at hand; never reads or computes."""
         return self.cache.get(self.identity(t, c)) if self.cache else None
+
+    def to_do(self, t: int, c: int) -> tuple[Step, ...]:
+        """The steps that have to run for a volume, as far as the cache does not help."""
+        at_hand = (
+            count
+            for count in range(len(self.stages), 0, -1)
+            if self.cache is not None and self._key(t, c, count) in self.cache
+        )
+        return tuple(step for _, step, _ in self.stages[next(at_hand, 0) :])
 
     def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
         """Make one volume (z, y, x).
@@ -340,7 +359,7 @@ class PipelineSource:
         if watcher.cancelled():
             raise Cancelled
         if count == 0:
-            return _timed(watcher, None, lambda: self.raw.read(t, c))
+            return self._observed(t, c, 0, watcher, lambda: self.raw.read(t, c))
         _, step, before = self.stages[count - 1]
         context = self._context(t, c, count, watcher)
         box = whole(self._spec(count).shape)
@@ -401,18 +420,31 @@ class PipelineSource:
             part = self._stage(t, c, count - 1, watcher)[slices(inner)]
         else:
             part = self._part(t, c, count - 1, inner, watcher)
-        return self._run(count, context, watcher, lambda: step.run_box(part, inner, box, context))
+        return self._run(
+            count,
+            context,
+            watcher,
+            lambda: step.run_box(part, inner, box, context),
+            box != whole(self._spec(count).shape),
+        )
 
     def _raw_part(self, t: int, c: int, box: Box, watcher: Watcher) -> np.ndarray:
         """Read a box; only its planes if the source can."""
         source, ((start, stop), *_) = planes_of(self.raw), box
         if source is None:
             return self._stage(t, c, 0, watcher)[slices(box)].copy()
-        planes = _timed(watcher, None, lambda: source.read_planes(t, c, start, stop))
+        planes = self._observed(
+            t, c, 0, watcher, lambda: source.read_planes(t, c, start, stop), part=True
+        )
         return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
 
     def _run(
-        self, count: int, context: Context, watcher: Watcher, run: Callable[[], np.ndarray]
+        self,
+        count: int,
+        context: Context,
+        watcher: Watcher,
+        run: Callable[[], np.ndarray],
+        part: bool = False,
     ) -> np.ndarray:
         if watcher.cancelled():
             raise Cancelled
@@ -421,7 +453,33 @@ class PipelineSource:
         def make() -> np.ndarray:
             return _named(step, index, context, lambda: np.ascontiguousarray(run()))
 
-        return _timed(watcher, index, make)
+        return self._observed(context.t, context.c, count, watcher, make, part)
+
+    def _observed(
+        self,
+        t: int,
+        c: int,
+        count: int,
+        watcher: Watcher,
+        make: Callable[[], np.ndarray],
+        part: bool = False,
+    ) -> np.ndarray:
+        """Make what a stage makes; the watcher and the ledger are told."""
+        index = self.stages[count - 1][0] if count else None
+        name = self.stages[count - 1][1].kind if count else "read"
+        if self.ledger is None:
+            return _timed(watcher, index, make)
+        return self.ledger.observe(
+            name, self.stage(count), (t, c), part, lambda: _timed(watcher, index, make)
+        )
+
+    def stage(self, count: int) -> Hashable:
+        """Names what the first ``count`` stages make, whatever volume they are given."""
+        return self._keys[:count]
+
+    def is_kept(self, t: int, c: int, count: int) -> bool:
+        """Whether the result of the first ``count`` stages is at hand as a whole."""
+        return self.cache is not None and self._key(t, c, count) in self.cache
 
     def _needed(self, count: int, box: Box, context: Context) -> Box:
         """What of its input the last of ``count`` stages needs for a box of its result."""

@@ -37,10 +37,13 @@ class Preview:
         Makes the volumes; its raw volumes are parts, or coarser ones.
     window
         What to show of them: (start, stop) along z, y and x.
+    grid
+        The same part of the whole result: its shape and place.
     """
 
     source: PipelineSource
     window: Box
+    grid: VolumeSpec
 
     @cached_property
     def spec(self) -> VolumeSpec:
@@ -51,6 +54,16 @@ class Preview:
     def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
         """Make the preview (z, y, x) of one volume; raises what `PipelineSource.read` does."""
         return self.source.read(t, c, watcher)[slices(self.window)]
+
+    def read_on_grid(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+        """Make the preview with the voxels of the whole result, each from the nearest one.
+
+        Where the preview shows nothing, it is 0.
+        """
+        volume: np.ndarray = self.read(t, c, watcher)
+        for axis in (2, 1, 0):  # the last first: the rows then are copied as they are
+            volume = _resampled(volume, axis, self.spec, self.grid)
+        return volume.astype(self.grid.dtype, copy=False)
 
 
 def slab(
@@ -257,7 +270,8 @@ def _shown(source: PipelineSource, raw: VolumeSource, box: Box, draft: bool) -> 
     )
     start = np.clip(start, 0, np.subtract(quick.spec.shape, 1))
     stop = np.clip(stop, start + 1, quick.spec.shape)
-    return Preview(quick, cast(Box, tuple(zip(start.tolist(), stop.tolist(), strict=True))))
+    window = cast(Box, tuple(zip(start.tolist(), stop.tolist(), strict=True)))
+    return Preview(quick, window, cut(source.spec, box))
 
 
 def _frame(source: PipelineSource) -> np.ndarray:
@@ -268,3 +282,18 @@ def _frame(source: PipelineSource) -> np.ndarray:
 def _outer(box: Box) -> tuple[tuple[float, float], ...]:
     """From edge to edge of a box."""
     return tuple((start - 0.5, stop - 0.5) for start, stop in box)
+
+
+def _resampled(volume: np.ndarray, axis: int, spec: VolumeSpec, grid: VolumeSpec) -> np.ndarray:
+    """Take for each place along an axis of a grid the nearest voxel; 0 where there is none.
+
+    A place beside the last voxel, an odd row left out when halving, takes that voxel.
+    """
+    position = np.arange(grid.shape[axis]) * grid.voxel_size[axis] + grid.translate[axis]
+    index = np.rint((position - spec.translate[axis]) / spec.voxel_size[axis]).astype(int)
+    n = volume.shape[axis]
+    if n == index.size and (index == np.arange(n)).all():
+        return volume
+    out: np.ndarray = volume.take(index.clip(0, n - 1), axis=axis)
+    out[(slice(None),) * axis + ((index < -1) | (index > n),)] = 0
+    return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,15 +21,20 @@ from pydantic import (
 )
 
 from napari_lazy_pipeline.errors import LazyPipelineError, RecipeError
-from napari_lazy_pipeline.geometry import Shape, Triple
+from napari_lazy_pipeline.geometry import Shape, SkewAxis, StepKind, Triple
 from napari_lazy_pipeline.opening import open_stack
 from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
 
 SCHEMA_VERSION = 1
 _SUFFIXES = (".yaml", ".yml", ".json")
-_OPTIONS = ("position", "axes", "shape", "dtype", "reader")
+_OPTIONS = (
+    "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
+    "dtype", "reader",
+)  # fmt: skip
+_NOTHING = Said()
 
 
 class Source(BaseModel):
@@ -42,7 +48,7 @@ class Source(BaseModel):
         File pattern; empty: proposed from the names.
     voxel_size
         Spacing (z, y, x) [um]; None: from the metadata of the files.
-    position, axes, shape, dtype, reader
+    time_interval, channel_names, angle, skew_axis, step, position, axes, shape, dtype, reader
         As `open_stack` takes them; None, and left out of the file, where there is no need.
     """
 
@@ -51,11 +57,23 @@ class Source(BaseModel):
     folder: str
     pattern: str = ""
     voxel_size: Triple | None = None
+    time_interval: float | None = None
+    channel_names: tuple[str, ...] | None = None
+    angle: float | None = None
+    skew_axis: SkewAxis | None = None
+    step: StepKind | None = None
     position: str | None = None
     axes: str | None = None
     shape: Shape | None = None
     dtype: str | None = None
     reader: str | None = None
+
+    @field_validator("angle")
+    @classmethod
+    def _of_a_scan(cls, angle: float | None) -> float | None:
+        if angle is not None and not 1 <= abs(angle) <= 179:
+            raise ValueError("the angle must be from 1 to 179 degree, or negative")
+        return angle
 
     @property
     def options(self) -> dict[str, Any]:
@@ -68,14 +86,35 @@ class Source(BaseModel):
         data: dict[str, Any] = make(self)
         return {key: data[key] for key in data if key not in _OPTIONS or data[key] is not None}
 
+    @property
+    def opening(self) -> dict[str, Any]:
+        """What the folder has to be opened with: the options that are not stated values."""
+        stated = {one.name for one in fields(Said)}
+        return {name: value for name, value in self.options.items() if name not in stated}
+
+    @property
+    def said(self) -> Said:
+        """What is stated about the data, over what the files say."""
+        return Said(**{one.name: getattr(self, one.name) for one in fields(Said)})
+
     @classmethod
-    def of(cls, stack: Stack) -> Source | None:
-        """Describe where a raw stack comes from; None if it is from no folder."""
+    def of(cls, stack: Stack, said: Said = _NOTHING) -> Source | None:
+        """Describe where a raw stack comes from; None if it is from no folder.
+
+        Parameters
+        ----------
+        stack
+            The stack.
+        said
+            What a person stated about it. Voxel size and scan are those of the stack.
+        """
         files: Any = stack.source
         if not hasattr(files, "folder"):
             return None
+        scan = vars(stack.spec.scan) if stack.spec.scan else {}
+        values = {**said.known, **scan, "voxel_size": stack.voxel_size}
         return cls(
-            folder=str(files.folder), pattern=files.pattern, voxel_size=stack.voxel_size,
+            folder=str(files.folder), pattern=files.pattern, **values,
             **getattr(files, "options", {}),
         )  # fmt: skip
 

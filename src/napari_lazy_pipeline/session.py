@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from psygnal import Signal
 
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.geometry import Scan
+from napari_lazy_pipeline.history import Edit, History
+from napari_lazy_pipeline.ledger import Ledger
 from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.remember import RememberedSource
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
 
-_HISTORY = 200  # edits that can be undone
+Quality = Literal["auto", "full"]
 
 
 def default_pipeline(angle: float | None = None) -> Pipeline:
@@ -39,12 +45,20 @@ class Session:
     ----------
     stack
         The raw data; None before a folder is opened.
+    said
+        What the person stated about them, over what the files say.
     pipeline
         The steps.
     engine
         Name of the engine.
     cache
         Results of all stages.
+    ledger
+        What was read and computed so far.
+    until
+        Number of steps whose result is shown: None for all, 0 for the raw data.
+    quality
+        "auto": while something moves, a quick look may stand in for the result; "full": never.
 
     Signals
     -------
@@ -55,22 +69,29 @@ class Session:
         point; None if the numbers are the same.
     pipeline_changed(Pipeline), engine_changed(str)
         The steps, or the name of the engine, are others.
+    until_changed(int or None), quality_changed(str)
+        Another part of the steps is shown, or in another way.
     """
 
     stack_changed = Signal(object)
     stack_grown = Signal(object)
     pipeline_changed = Signal(object)
     engine_changed = Signal(str)
+    until_changed = Signal(object)
+    quality_changed = Signal(str)
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
         self.survey: Survey | None = None
+        self.said = Said()
         self.pipeline = default_pipeline()
         self.engine = "cpu"
         self.cache = cache or StageCache()
+        self.ledger = Ledger()
+        self.until: int | None = None
+        self.quality: Quality = "auto"
         self._raw: RememberedSource | None = None
-        self._past: list[Pipeline] = []
-        self._future: list[Pipeline] = []
+        self._history = History()
 
     def open(self, folder: str | Path, pattern: str | None = None) -> None:
         """Open a folder of raw files; no pixel is read.
@@ -82,9 +103,23 @@ class Session:
         """
         self.show(survey(folder, pattern))
 
-    def show(self, found: Survey, voxel_size: tuple[float, float, float] | None = None) -> None:
-        """Make what a survey found the data of this session."""
-        self.stack, self.survey = found.stack(voxel_size), found
+    def show(self, found: Survey, said: Said | None = None) -> None:
+        """Make what a survey found the data of this session.
+
+        Parameters
+        ----------
+        found
+            What a folder holds.
+        said
+            What is known of it besides. If not given, what was stated of the same folder, opened
+            in another way, still holds.
+        """
+        if said is None:
+            same = self.survey is not None and self.survey.folder == found.folder
+            said = self.said if same else Said()
+        said = said.fitting(found)
+        self.stack, self.survey, self.said = said.stack(found), found, said
+        self.ledger.clear()
         self._raw = RememberedSource(self.stack.source)
         self.stack_changed.emit(self.stack)
 
@@ -106,57 +141,108 @@ class Session:
         move = before.moved_to(source) if shifted else None
         if move is not None:
             self._raw = raw.moved(self.stack.source, move)
+            self.ledger.clear()
         else:
             raw.grow(self.stack.source, _same(before, source))
         self.stack_grown.emit(move)
 
     def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
         """State the voxel size (z, y, x) [um] of the raw data."""
-        if self.survey and self.stack and voxel_size != self.stack.voxel_size:
-            self.show(self.survey, voxel_size)
+        if self.stack and voxel_size != self.stack.voxel_size:
+            self.state(voxel_size=voxel_size)
 
-    def set_pipeline(self, pipeline: Pipeline) -> None:
-        """Replace the steps; can be undone. Equal steps change nothing."""
-        if pipeline == self.pipeline:
+    def state(self, **values: Any) -> None:
+        """State values of the raw data, by the names in `Said`; None: as the files say.
+
+        What is said of the scan goes to the steps that undo it, too; that can be undone.
+
+        Raises
+        ------
+        FolderError
+            If a value cannot be.
+        """
+        said = replace(self.said, **values)
+        if self.survey is None or said == self.said:
             return
-        self._past = [*self._past, self.pipeline][-_HISTORY:]
-        self._future = []
-        self._show_pipeline(pipeline)
+        self.show(self.survey, said)
+        self._tell_steps(values, said.scan(self.survey) or self.survey.scan)
 
-    def replace_step(self, index: int, step: Step) -> None:
-        """Replace one step."""
-        self.set_pipeline(self.pipeline.replace_step(index, step))
+    def _tell_steps(self, values: dict[str, Any], scan: Scan | None) -> None:
+        """Let all steps that undo a scan agree about it."""
+        told = {name: values[name] for name in ("angle", "step", "skew_axis") if name in values}
+        for name in [name for name, value in told.items() if value is None]:
+            told[name] = getattr(scan, name, None)
+        told = {name: value for name, value in told.items() if value is not None}
+        steps = (
+            step.replace(**told) if told and step.scan() is not None else step
+            for step in self.pipeline.steps
+        )
+        self.set_pipeline(Pipeline(steps=tuple(steps)))
+
+    @property
+    def scan(self) -> Scan | None:
+        """How the raw planes lie, as the steps take it; None if neither they nor the data say."""
+        return self.pipeline.input_spec(self.stack.spec).scan if self.stack else None
+
+    def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
+        """Replace the steps; can be undone. Equal steps change nothing.
+
+        Parameters
+        ----------
+        pipeline
+            The steps.
+        gesture
+            Names the movement of the hand that the edit is part of; see `History.note`.
+        """
+        if pipeline != self.pipeline:
+            new = Edit(pipeline)
+            self._history.note(Edit(self.pipeline), new, gesture)
+            self._take(new)
+
+    def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
+        """Replace one step; see `set_pipeline`."""
+        self.set_pipeline(self.pipeline.replace_step(index, step), gesture)
 
     def undo(self) -> None:
-        """Go back to the steps before the last edit."""
-        if self._past:
-            self._future.append(self.pipeline)
-            self._show_pipeline(self._past.pop())
+        """Go back to what was before the last edit."""
+        self._take(self._history.undo(self._now))
 
     def redo(self) -> None:
         """Take the last undo back."""
-        if self._future:
-            self._past.append(self.pipeline)
-            self._show_pipeline(self._future.pop())
+        self._take(self._history.redo(self._now))
 
     @property
     def can_undo(self) -> bool:
         """Whether there is an edit to undo."""
-        return bool(self._past)
+        return bool(self._history.past)
 
     @property
     def can_redo(self) -> bool:
         """Whether there is an undo to take back."""
-        return bool(self._future)
+        return bool(self._history.future)
 
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
         if name != self.engine:
-            fallback = getattr(get_engine(name), "fallback", None)
-            if fallback is not None:
-                fallback.forget()
+            _give_a_chance(name)
             self.engine = name
             self.engine_changed.emit(name)
+
+    def show_until(self, count: int | None) -> None:
+        """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""
+        if count is not None:
+            count = min(max(count, 0), len(self.pipeline.steps))
+        if count != self.until:
+            self.until = count
+            self.until_changed.emit(count)
+
+    def set_quality(self, name: Quality) -> None:
+        """Choose whether a quick look may stand in while something moves: "auto" or "full"."""
+        if name not in get_args(Quality):
+            raise ValueError(f"quality is one of {get_args(Quality)}, not {name!r}")
+        if name != self.quality:
+            self.quality = name
+            self.quality_changed.emit(name)
 
     @property
     def raw(self) -> RememberedSource:
@@ -172,7 +258,9 @@ class Session:
         return self._raw
 
     def source(self) -> PipelineSource:
-        """Make the processed volumes, through the cache; failures leave blanks.
+        """Make what is shown: volumes after `until` steps, through the cache.
+
+        Failures leave blanks.
 
         Raises
         ------
@@ -180,25 +268,70 @@ class Session:
             If a step does not fit the volumes.
         """
         return PipelineSource(
-            self.raw, self.pipeline, self.engine, cache=self.cache, blank_failures=True
+            self.raw,
+            self.pipeline,
+            self.engine,
+            until=self.until,
+            cache=self.cache,
+            blank_failures=True,
+            ledger=self.ledger,
         )
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
         return Recipe(
-            source=Source.of(self.stack) if self.stack is not None else None,
+            source=Source.of(self.stack, self.said) if self.stack is not None else None,
             pipeline=self.pipeline,
             engine=self.engine,
         )
 
     def load(self, recipe: Recipe) -> None:
-        """Take over the steps and the engine of a recipe; can be undone."""
-        self.set_engine(recipe.engine)
-        self.set_pipeline(recipe.pipeline)
+        """Take over the steps and the engine of a recipe; one undo takes both back."""
+        new = Edit(recipe.pipeline, recipe.engine)
+        if new != self._now:
+            self._history.note(self._now, new)
+            self._take(new)
 
-    def _show_pipeline(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
-        self.pipeline_changed.emit(pipeline)
+    @property
+    def _now(self) -> Edit:
+        return Edit(self.pipeline, self.engine)
+
+    def _take(self, edit: Edit | None) -> None:
+        """Take over what an edit, or its undoing, brings."""
+        if edit is None:
+            return
+        before = self._now
+        until = _followed(self.until, self.pipeline.steps, edit.pipeline.steps)
+        # All are replaced before anybody is told: nobody computes what never was.
+        moved, self.until, self.pipeline = until != self.until, until, edit.pipeline
+        self.engine = edit.engine or self.engine
+        if self.engine != before.engine:
+            _give_a_chance(self.engine)
+            self.engine_changed.emit(self.engine)
+        if self.pipeline != before.pipeline:
+            self.pipeline_changed.emit(self.pipeline)
+        if moved:
+            self.until_changed.emit(until)
+
+
+def _give_a_chance(engine: str) -> None:
+    """Let an engine that failed before try again."""
+    fallback = getattr(get_engine(engine), "fallback", None)
+    if fallback is not None:
+        fallback.forget()
+
+
+def _followed(until: int | None, old: Sequence[Step], new: Sequence[Step]) -> int | None:
+    """Number of steps to show once the list is another: the step shown last stays the last.
+
+    If that step is gone, the nearest before it that is left; if none is, all are shown.
+    """
+    changed = [a is not b for a, b in zip_longest(old, new)]
+    if not until or (len(old) == len(new) and sum(changed) <= 1):
+        return until
+    places = {id(step): place for place, step in enumerate(new, start=1)}
+    left = (places[id(step)] for step in reversed(old[:until]) if id(step) in places)
+    return next(left, None)
 
 
 def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:

@@ -8,14 +8,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 import numpy as np
 from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from napari_lazy_pipeline.boxes import Box, before, cut, slices, widened
 from napari_lazy_pipeline.engines import Engine, get_engine
+from napari_lazy_pipeline.engines._need import Need
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.geometry import Scan, Shape
 from napari_lazy_pipeline.stack import VolumeSpec
@@ -158,6 +161,20 @@ class Step(BaseModel):
         """A quicker step that gives about the same: for previews."""
         return self
 
+    def need(self, spec: VolumeSpec, engine: str) -> Need:
+        """Estimate what the step takes beside its input and its result; nothing is computed."""
+        return Need()
+
+    def after_edit(self, name: str) -> Step:
+        """The step once a person has changed this field: what was said of its old value goes."""
+        return self
+
+    def brief(self) -> str:
+        """Say the main values in a few words, for a line in the list of steps."""
+        fields = type(self).model_fields
+        names = [name for name in fields if name not in ("kind", "enabled")]
+        return ", ".join(_told(getattr(self, name), fields[name]) for name in names[:2])
+
     def files(self) -> dict[str, str]:
         """Fields that name a file, and the paths they hold."""
         return {
@@ -179,6 +196,16 @@ class Step(BaseModel):
     def replace(self, **changes: Any) -> Step:
         """Return a copy with some fields changed, checked like a new one."""
         return type(self).model_validate({**dict(self), **changes})
+
+
+def _told(value: Any, info: FieldInfo) -> str:
+    """A value with its unit; of a path, the name of the file."""
+    if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("format") == "path":
+        return PurePath(value).name or "no file"
+    values = value if isinstance(value, tuple) else (value,)
+    text = " x ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
+    unit = next((mark.unit for mark in info.metadata if isinstance(mark, Unit)), "1")
+    return text if unit == "1" else f"{text}{'' if unit == '°' else ' '}{unit}"
 
 
 @cache

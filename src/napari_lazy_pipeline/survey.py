@@ -142,9 +142,9 @@ class Survey:
         times, channels = self.sizes
         names = ", ".join(self.channel_names[:6]) + (", ..." if channels > 6 else "")
         return (
-            f"{self.matched} {_plural('file', self.matched)} -> {channels} "
-            f"{_plural('channel', channels)} ({names}) x {times} {_plural('time point', times)}, "
-            f"{self.shape} {self.dtype}, {_size(self.total_bytes)}. {self.missing} missing."
+            f"{self.matched} {plural('file', self.matched)} -> {channels} "
+            f"{plural('channel', channels)} ({names}) x {times} {plural('time point', times)}, "
+            f"{self.shape} {self.dtype}, {said_size(self.total_bytes)}. {self.missing} missing."
         )
 
     def stack(
@@ -184,11 +184,12 @@ def _lengths(values: Sequence[float], count: int, name: str, kind: str) -> list[
     return numbers
 
 
-def _plural(word: str, count: int) -> str:
+def plural(word: str, count: int) -> str:
+    """The word, with an s unless the count is 1."""
     return word if count == 1 else f"{word}s"
 
 
-def _size(count: float) -> str:
+def said_size(count: float) -> str:
     """Say a number of bytes as disks and files are measured."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.formats import Format, get_format
 from napari_lazy_pipeline.journal import Journal, digest
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.stack import Stack, VolumeSource
-from napari_lazy_pipeline.writing import DTYPES, converted, write_volume
+from napari_lazy_pipeline.writing import converted
 
-# Room for what a file has besides its pixels.
-_OVERHEAD = 1.01
+_MEND = "What was written stays: mend it and run the export again"
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Target:
         Type of the pixels.
     journal
         Which files are finished.
+    format
+        How they are written.
     """
 
     stack: Stack
@@ -44,25 +44,28 @@ class Target:
     name: str
     dtype: str
     journal: Journal
+    format: Format
 
     @classmethod
-    def of(cls, stack: Stack, folder: Path, dtype: str | None) -> Target:
+    def of(cls, stack: Stack, folder: Path, dtype: str | None, kind: str = "tiff") -> Target:
         """Look at the folder; nothing is written yet."""
-        raw = _raw_folder(stack.source)
-        _refuse_raw(folder, raw)
+        format_ = get_format(kind)
+        reason = format_.unavailable()
+        if reason is not None:
+            raise ExportError(f"{format_.title} cannot be written", reason)
+        raw = raw_folder(stack.source)
+        refuse_raw(folder, raw)
         dtype = dtype or stack.spec.dtype
-        if dtype not in DTYPES:
+        if dtype not in format_.dtypes:
             raise ExportError(
                 f"Files that ImageJ can read cannot hold {dtype}",
-                hint=f"Choose a dtype: {', '.join(DTYPES)}",
+                hint=f"Choose a dtype: {', '.join(format_.dtypes)}",
             )
         name = raw.resolve().name if raw else "volume"
         path = folder / f"{name}_export.jsonl"
-        settings = digest(
-            stack.source.token, stack.spec, stack.time_interval, stack.channel_names, dtype
-        )
+        settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
         try:
-            target = cls(stack, folder, name, dtype, Journal.open(path, settings))
+            target = cls(stack, folder, name, dtype, Journal.open(path, settings), format_)
         except OSError as error:
             _refuse(error, path, "Choose another folder")
         target.refuse_strangers()
@@ -70,20 +73,34 @@ class Target:
 
     def path(self, t: int, c: int) -> Path:
         """The file of a volume."""
-        return self.folder / f"{self.name}_ch{c}_t{t:04d}.tif"
+        return self.format.path(self.folder, self.name, t, c)
+
+    def unit(self, t: int, c: int) -> str:
+        """What the journal calls a volume: its file, below the folder."""
+        return self.path(t, c).relative_to(self.folder).as_posix()
 
     def has(self, t: int, c: int) -> bool:
         """Whether the file of a volume is there, and made from what would be read now."""
-        path = self.path(t, c)
-        return self.journal.origins.get(path.name) == self.origin(t, c) and path.is_file()
+        unit = self.unit(t, c)
+        made = self.journal.origins.get(unit) == self.origin(t, c)
+        return made and (unit in self.journal.empty or self.path(t, c).is_file())
 
     def origin(self, t: int, c: int) -> str:
         """What a volume is made from."""
         return digest(self.stack.source.identity(t, c))
 
+    def places(self) -> tuple[str, str]:
+        """The folder of the raw files, or nothing, and the folder that is written to."""
+        raw = raw_folder(self.stack.source)
+        return str(raw) if raw else "", str(self.folder)
+
+    def bare(self) -> Target:
+        """The same for another process: it writes volumes, but does not know which are done."""
+        return replace(self, journal=replace(self.journal, origins={}, empty=set()))
+
     def refuse_strangers(self) -> None:
         """Do not mix with files of these names that no export wrote."""
-        strangers = sorted(self.folder.glob(f"{glob.escape(self.name)}_ch*_t*.tif"))
+        strangers = self.format.strangers(self.folder, self.name)
         if strangers and not self.journal.path.exists():
             raise ExportError(
                 "The file is there already, and no journal says what it was made with",
@@ -95,24 +112,32 @@ class Target:
         """Make sure that so many volumes can be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            _refuse_if_full(self.folder, count, self.stack.spec.replace(dtype=self.dtype).nbytes)
-            self.journal.begin(_provenance(self.stack.source))
+            nbytes = self.stack.spec.replace(dtype=self.dtype).nbytes
+            _refuse_if_full(self.folder, count, int(nbytes * self.format.overhead))
+            about = _provenance(self.stack.source)
+            self.journal.begin(about)
+            self.format.create(self.folder, self.name, self.stack, self.dtype, about)
         except OSError as error:
             _refuse(error, self.folder, "Choose another folder")
 
-    def write(self, t: int, c: int, volume: np.ndarray, origin: str) -> Path:
+    def write(self, t: int, c: int, volume: np.ndarray) -> Path:
         """Write one volume; the file appears when it is complete."""
         path = self.path(t, c)
-        part = path.with_name(path.name + ".part")
         try:
-            write_volume(part, converted(volume, self.dtype), self.stack, c)
-            os.replace(part, path)
-            self.journal.finish(path.name, origin)
+            final = converted(volume, self.dtype)
+            self.format.write(self.folder, self.name, self.stack, t, c, final)
         except OSError as error:
-            _refuse(error, path, "What was written stays: mend it and run the export again")
-        finally:
-            part.unlink(missing_ok=True)
+            _refuse(error, path, _MEND)
         return path
+
+    def finish(self, t: int, c: int, origin: str) -> None:
+        """Note that a volume is written, and what it was made from."""
+        try:
+            self.format.finished(self.folder, self.name, t, c)
+            empty = not self.path(t, c).is_file()
+            self.journal.finish(self.unit(t, c), origin, empty)
+        except OSError as error:
+            _refuse(error, self.journal.path, _MEND)
 
 
 def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
@@ -123,7 +148,7 @@ def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
 
 def _refuse_if_full(folder: Path, count: int, nbytes: int) -> None:
     free = shutil.disk_usage(folder).free
-    needed = int(count * nbytes * _OVERHEAD)
+    needed = count * nbytes
     if needed > free:
         raise ExportError(
             f"{count} volumes need {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free",
@@ -132,16 +157,31 @@ def _refuse_if_full(folder: Path, count: int, nbytes: int) -> None:
         )
 
 
-def _raw_folder(source: Any) -> Path | None:
+def _settings(source: VolumeSource) -> tuple[object, ...]:
+    """What all volumes are made with; a folder that has grown meanwhile is the same.
+
+    Each volume is compared with its own files besides.
+    """
+    raw = _raw(source)
+    data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
+    options = sorted(getattr(raw, "options", {}).items())
+    return data, options, source.work if isinstance(source, PipelineSource) else ""
+
+
+def raw_folder(source: VolumeSource) -> Path | None:
     """The folder that the raw files are in, however deep the source is wrapped."""
-    while source is not None:
-        if getattr(source, "folder", None) is not None:
-            return Path(source.folder)
+    raw = _raw(source)
+    return None if raw is None else Path(raw.folder)
+
+
+def _raw(source: Any) -> Any:
+    """The innermost source, if it has a folder."""
+    while source is not None and getattr(source, "folder", None) is None:
         source = getattr(source, "raw", None) or getattr(source, "source", None)
-    return None
+    return source
 
 
-def _refuse_raw(folder: Path, raw: Path | None) -> None:
+def refuse_raw(folder: Path, raw: Path | None) -> None:
     """Raw data are never written to: neither their folder nor one inside it."""
     if raw is None:
         return
@@ -161,4 +201,4 @@ def _provenance(source: VolumeSource) -> dict[str, Any]:
     if not isinstance(source, PipelineSource):
         return {}
     steps = source.pipeline.model_dump(mode="json")["steps"]
-    return {"raw": str(_raw_folder(source)), "engine": source.engine, "steps": steps}
+    return {"raw": str(raw_folder(source)), "engine": source.engine, "steps": steps}

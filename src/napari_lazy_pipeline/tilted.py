@@ -26,7 +26,7 @@ class TiltedStep(Step):
             le=179,
             title="Angle",
             description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": True},
+            json_schema_extra={"step": 0.1, "slider": [1, 90]},
         ),
         Unit("°"),
         AfterValidator(_not_flat),
@@ -45,8 +45,15 @@ class TiltedStep(Step):
             title="Z step is",
             description="What the z step of the raw data means: the way of the stage, "
             "or the distance perpendicular to the planes.",
+            json_schema_extra={
+                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
+            },
         ),
     ] = "stage"
+
+    def brief(self) -> str:
+        """Angle and axis."""
+        return f"{self.angle:g}° along {self.skew_axis}"
 
     def scan(self) -> Scan:
         """Angle, axis and meaning of the step."""

@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import Protocol
 
 from napari_lazy_pipeline.columns import select
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.files import FileSource
+from napari_lazy_pipeline.growth import GrowthWatcher
 from napari_lazy_pipeline.incoming import Axis, Incoming
 from napari_lazy_pipeline.listing import list_names
+from napari_lazy_pipeline.look import Look, Reach
 from napari_lazy_pipeline.patterns import compile_pattern
 from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.readers import hidden
 
 _RECENT = 4  # time points at the end of a folder that is opened, which may still be written
-_LONGEST_PAUSE = 16  # polls
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a poll found.
+class Watcher(Protocol):
+    """Looks for more of a source."""
 
-    Attributes
-    ----------
-    source
-        The volumes that are complete now.
-    grown
-        Whether that is another source than at the poll before.
-    shifted
-        Whether time points have other numbers than at the poll before.
-    waiting
-        Names of files that are not complete yet.
-    dropped
-        Names of files that stayed incomplete while later ones were completed.
-    away
-        Why the folder cannot be looked at now; empty if it can.
-    outdated
-        Why the folder has to be opened anew; empty if it need not.
-    strangers
-        Number of images that are new and do not belong to the stack.
-    """
+    def poll(self, listing: bool = True) -> Look:
+        """Look; ``listing`` says whether also for new files."""
 
-    source: FileSource
-    grown: bool = False
-    shifted: bool = False
-    waiting: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    away: str = ""
-    outdated: str = ""
-    strangers: int = 0
+
+def watcher_for(source: FileSource) -> Watcher:
+    """Make what looks for more of a source: new files, or more in the one that is there."""
+    return GrowthWatcher(source) if source.grows else FolderWatcher(source)
 
 
 class FolderWatcher:
@@ -78,14 +57,11 @@ class FolderWatcher:
         self._gone: set[str] = set()
         self._told: set[str] = set()
         self._reference = Incoming(stamp=(source.info.size,))
-        self._outdated = self._away = ""
-        self._failures = self._pause = 0
+        self._outdated = ""
+        self._reach = Reach()
 
     def poll(self, listing: bool = True) -> Look:
-        """Look at the folder.
-
-        After the system failed to list it, the next polls do nothing: one, then two, four, at
-        most sixteen.
+        """Look at the folder, unless it is given a pause; see `Reach`.
 
         Parameters
         ----------
@@ -93,8 +69,7 @@ class FolderWatcher:
             Whether to look for new files; else only for changes of those that are not complete.
             That is quick, and the second look that a file needs.
         """
-        if self._pause > 0:
-            self._pause -= 1
+        if self._reach.pauses():
             return self._look()
         try:
             if listing:
@@ -102,9 +77,9 @@ class FolderWatcher:
             self._look_at_files()
             self._look_at_reference()
         except (OSError, FolderError) as error:
-            self._back_off(error)
+            self._reach.lost(error)
             return self._look()
-        self._failures, self._away = 0, ""
+        self._reach.found()
         before, self._source = self._source, self._axis.update(self._incoming)
         self._report()
         if self._source is before:
@@ -120,17 +95,9 @@ class FolderWatcher:
         )
         outdated = self._outdated or self._axis.outdated
         return Look(
-            self._source, grown, shifted, waiting, dropped, self._away, outdated,
+            self._source, grown, shifted, waiting, dropped, self._reach.away, outdated,
             len(self._ignored),
         )  # fmt: skip
-
-    def _back_off(self, error: Exception) -> None:
-        self._failures += 1
-        self._pause = min(2 ** (self._failures - 1), _LONGEST_PAUSE)
-        cause = error.__cause__ or error
-        missing = isinstance(cause, FileNotFoundError)
-        why = getattr(cause, "strerror", "") or str(cause)
-        self._away = "is not there" if missing else f"cannot be read ({why})"
 
     def _list(self) -> None:
         """Note which names are new, and which have gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("figures")
         for line in ("| figure | measured | bound |", "|---|---|---|", *_LINES):
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def own_recent_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Tests leave the list of the person alone."""
+    from napari_lazy_pipeline._gui import recent
+
+    file = tmp_path_factory.mktemp("config") / "recent.json"
+    monkeypatch.setattr(recent, "recent_file", lambda: file)
+    return file
 
 
 @pytest.fixture

@@ -30,13 +30,14 @@ warm_up()
 seconds = {"warm-up": time.perf_counter() - start}
 volume = np.random.default_rng(0).integers(100, 1000, (24, 64, 80)).astype("uint16")
 spec = VolumeSpec(volume.shape, "uint16", (0.3, 0.1, 0.1))
+psf = {"psf": str(psf_path()), "psf_voxel_size": (0.1, 0.1, 0.1)}
 pipelines = {
     "deskew x": [Deskew()],
     "deskew y": [Deskew(skew_axis="y")],
-    "deskew float": [SubtractBackground(), Deconvolve(psf=str(psf_path()), iterations=2), Deskew()],
-    "accelerated": [Deskew(), Deconvolve(psf=str(psf_path()), iterations=2)],
-    "rl": [Deskew(), Deconvolve(psf=str(psf_path()), iterations=2, method="rl")],
-    "fast": [Deconvolve(psf=str(psf_path()), method="fast"), Deskew()],
+    "deskew float": [SubtractBackground(), Deconvolve(**psf, iterations=2), Deskew()],
+    "accelerated": [Deskew(), Deconvolve(**psf, iterations=2)],
+    "rl": [Deskew(), Deconvolve(**psf, iterations=2, method="rl")],
+    "fast": [Deconvolve(**psf, method="fast"), Deskew()],
     "rotate": [Deskew(), Rotate()],
     "rotate fused": [Rotate()],
 }

@@ -158,7 +158,7 @@ def test_otf_with_nan(tmp_path):
     values[3, 4] = np.nan
     tifffile.imwrite(path, values, photometric="minisblack")
     with pytest.raises(StepError, match="OTF is empty or not finite"):
-        Pipeline(steps=[Deconvolve(psf=str(path))]).run_volume(
+        Pipeline(steps=[Deconvolve(psf=str(path), psf_voxel_size=VOXEL)]).run_volume(
             bead_volume(), VolumeSpec(bead_volume().shape, "uint16", VOXEL)
         )
 

@@ -17,6 +17,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gui)
 
 
+@pytest.fixture(autouse=True)
+def own_recent_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Tests leave the list of the person alone."""
+    from napari_lazy_pipeline._gui import recent
+
+    file = tmp_path_factory.mktemp("config") / "recent.json"
+    monkeypatch.setattr(recent, "recent_file", lambda: file)
+    return file
+
+
 @pytest.fixture
 def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""

@@ -217,7 +217,7 @@ def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
     qtbot.addWidget(other)
     other.fields["psf"].controls[0].value = tmp_path / "psf.tif"
     other.fields["psf_voxel_size"].controls[0].value = 0.25
-    expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.1, 0.1))
+    expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.0, 0.0))
     assert other.value() == expected_step
 
 
@@ -246,10 +246,10 @@ def test_a_recipe_for_an_engine_that_is_not_here_runs_on_the_cpu(
     from napari_lazy_pipeline.steps import Deskew
 
     def looked() -> bool:
-        return bool(opened._engines_missing)
+        return bool(opened.view.engines_missing)
 
     qtbot.waitUntil(looked, timeout=TIMEOUT)
-    reason = opened._engines_missing["cupy"]
+    reason = opened.view.engines_missing["cupy"]
     if reason is None:
         pytest.skip("cupy works here")
     pipeline = Pipeline(steps=(Deskew(angle=40.0),))
@@ -289,13 +289,13 @@ def test_an_engine_that_is_not_there_says_why_and_the_cpu_goes_on(
         pytest.skip("pycudadecon works here")
 
     def told() -> bool:
-        return reason in opened.engine_reason.text()
+        return reason in opened.view.engine_reason.text()
 
     qtbot.waitUntil(told, timeout=TIMEOUT)
-    index = opened.engine.findText("pycudadecon")
-    assert not opened.engine.model().item(index).isEnabled()
-    opened.engine.setCurrentText("pycudadecon")
-    assert opened.engine.currentText() == "cpu"
+    index = opened.view.engine.findText("pycudadecon")
+    assert not opened.view.engine.model().item(index).isEnabled()
+    opened.view.engine.setCurrentText("pycudadecon")
+    assert opened.view.engine.currentText() == "cpu"
     assert opened.session.engine == "cpu"
     edit(opened, "deskew")
     settle(opened)

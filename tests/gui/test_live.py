@@ -12,8 +12,8 @@ import pytest
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.step import Context
-from napari_lazy_pipeline.steps import Deskew
+from napari_lazy_pipeline.step import Context, Step
+from napari_lazy_pipeline.steps import Deskew, Rotate
 from stacks import write_raw
 
 TIMEOUT = 10_000
@@ -38,14 +38,19 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """Every deskew waits at the gate, once it is in place."""
-    gate, run = Gate(), Deskew.run
+    """Every deskew and rotation waits at the gate, be it of a volume or of planes."""
+    gate = Gate()
 
-    def wait(self: Deskew, volume: np.ndarray, context: Context) -> np.ndarray:
-        gate.wait(context)
-        return run(self, volume, context)
+    def guarded(run: Any) -> Any:
+        def wait(self: Step, *arguments: Any) -> np.ndarray:
+            gate.wait(arguments[-1])
+            return run(self, *arguments)  # type: ignore[no-any-return]
 
-    monkeypatch.setattr(Deskew, "run", wait)
+        return wait
+
+    for step in (Deskew, Rotate):
+        for name in ("run", "run_box"):
+            monkeypatch.setattr(step, name, guarded(vars(step)[name]))
     yield gate
     gate.open.set()
 
@@ -71,15 +76,15 @@ def test_the_window_lives_while_a_step_computes(
     """The step stands still for as long as the test likes: whatever works here, did not wait."""
     (layer,) = one.layers.layers
     before = on_screen(layer).copy()
-    edit(one, "deskew")
+    edit(one, "rotate")
     wait_for(qtbot, gate.reached)
     np.testing.assert_array_equal(on_screen(layer), before)
 
     def announced() -> bool:
-        return bool(card(one, "deskew").bar.isVisibleTo(one))
+        return bool(card(one, "rotate").bar.isVisibleTo(one))
 
     qtbot.waitUntil(announced, timeout=TIMEOUT)
-    assert "deskew" in one.status.text()
+    assert card(one, "rotate").step.title.lower() in one.status.text()
     for z in (3, 4, 5):
         one.viewer.dims.set_current_step(1, z)
         qtbot.wait(1)
@@ -92,7 +97,8 @@ def test_the_window_lives_while_a_step_computes(
     assert gate.passed == 0
     gate.open.set()
     settle(one)
-    np.testing.assert_array_equal(on_screen(layer), expected(one, 0, 0, 5))
+    plane = one.viewer.dims.current_step[1]
+    np.testing.assert_array_equal(on_screen(layer), expected(one, 0, 0, plane))
 
 
 def test_the_last_edit_wins_and_superseded_work_is_dropped(

@@ -14,6 +14,7 @@ import pytest
 
 from gui_helpers import edit, expected, on_screen
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
+from micromanager_files import places, write_ndtiff
 from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.simulate import Simulation, simulated_volume
 from napari_lazy_pipeline.steps import Deskew
@@ -191,18 +192,18 @@ def test_slow_processing_skips_and_counts(
     watched: Any, settle: Settle, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step stands still while ten time points arrive: then the newest is shown."""
-    gate, run = threading.Event(), Deskew.run
+    gate, run = threading.Event(), Deskew.run_box
     seen: list[int] = []
 
-    def slow(self: Deskew, volume: np.ndarray, context: Any) -> np.ndarray:
+    def slow(self: Deskew, *arguments: Any) -> np.ndarray:
         gate.wait(20)
-        seen.append(context.t)
-        return run(self, volume, context)
+        seen.append(arguments[-1].t)
+        return run(self, *arguments)
 
     watched.data.follow.setChecked(True)
     until(lambda: watched.viewer.dims.current_step[0] == 2)
     settle(watched)
-    monkeypatch.setattr(Deskew, "run", slow)
+    monkeypatch.setattr(Deskew, "run_box", slow)
     write(folder_of(watched), 1, 3, channels=2)
     until(lambda: watched.viewer.dims.current_step[0] == 3)
     for start in range(4, 14):
@@ -220,23 +221,24 @@ def test_slow_processing_skips_and_counts(
 def test_an_edit_under_way_survives_the_growth(
     watched: Any, settle: Settle, until: Until, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> None:
-    gate, run = threading.Event(), Deskew.run
+    gate, run = threading.Event(), Deskew.run_box
     entered: list[int] = []
 
-    def slow(self: Deskew, volume: np.ndarray, context: Any) -> np.ndarray:
-        entered.append(context.c)
+    def slow(self: Deskew, *arguments: Any) -> np.ndarray:
+        entered.append(arguments[-1].c)
         gate.wait(20)
-        return run(self, volume, context)
+        return run(self, *arguments)
 
-    monkeypatch.setattr(Deskew, "run", slow)
+    monkeypatch.setattr(Deskew, "run_box", slow)
     edit(watched, "deskew", angle=45.0)
     until(lambda: len(entered) == 2)
     write(folder_of(watched), 2, 3, channels=2)
     until(lambda: times(watched) == 5)
+    assert sorted(entered) == [0, 1], "what was under way is not begun again"
     watched.viewer.dims.set_current_step(1, 2)
     gate.set()
     settle(watched)
-    assert sorted(entered) == [0, 1], "what was under way is not begun again"
+    assert sorted(entered) == [0, 0, 1, 1], "the plane it was, and the one it is now"
     for channel, layer in enumerate(watched.layers.layers):
         np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 0, 2))
         assert layer.data.shape[0] == 5
@@ -371,3 +373,34 @@ def test_live(watched: Any, settle: Settle, until: Until, qtbot: Any) -> None:
     for channel, layer in enumerate(watched.layers.layers):
         np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 32, z))
     assert not len(watched.session.stack.source.problems)
+
+
+def test_a_file_that_grows_from_within(
+    dock: Any, settle: Settle, until: Until, calls: Counter[str], tmp_path: Path
+) -> None:
+    """An NDTiff while it is recorded: nothing is done again, and following goes on."""
+    here = places((1, 6, 2, 3))
+    write_ndtiff(tmp_path, here[:13])
+    dock.open_folder(tmp_path)
+    settle(dock)
+    edit(dock, "deskew")
+    settle(dock)
+    dock.data.watch.setChecked(True)
+    until(lambda: "2 time points" in dock.data.watch_state.text())
+    dock.viewer.dims.set_current_step(0, 1)
+    settle(dock)
+    reads = dock.session.stack.source.reads
+    calls.clear()
+    for count in (20, 27, 33):
+        write_ndtiff(tmp_path, here[:count])
+    until(lambda: times(dock) == 5)
+    settle(dock)
+    assert dock.viewer.dims.current_step[0] == 1
+    assert not calls and dock.session.stack.source.reads == reads, "nothing is done again"
+    dock.data.follow.setChecked(True)
+    write_ndtiff(tmp_path, here)
+    until(lambda: times(dock) == 6 and dock.viewer.dims.current_step[0] == 5)
+    settle(dock)
+    for channel, layer in enumerate(dock.layers.layers):
+        shown = expected(dock, channel, 5, dock.viewer.dims.current_step[1])
+        np.testing.assert_array_equal(on_screen(layer), shown)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 from pathlib import Path
 
@@ -53,10 +52,22 @@ def test_what_the_summary_says(split: Path) -> None:
     assert [one.about for one in found.questions] == ["angle", "step"]
 
 
-def test_identity_depends_on_the_files_that_go_on(split: Path) -> None:
+def test_identity_depends_on_the_files_a_volume_is_in(split: Path) -> None:
+    """Not on those that only go on: else each plane that comes would change all volumes."""
+    source = open_stack(split).source
+    before = [source.identity(t, 1) for t in range(3)]
+    path = split / "cell_1_MMStack_Pos0_2.ome.tif"
+    path.with_suffix(".new").write_bytes(path.read_bytes())
+    path.with_suffix(".new").replace(path)
+    after = [source.identity(t, 1) for t in range(3)]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [True, True, False]
+
+
+def test_another_run_in_the_same_place_is_noticed(split: Path) -> None:
     source = open_stack(split).source
     before = source.identity(0, 0)
-    os.utime(split / "cell_1_MMStack_Pos0_2.ome.tif", ns=(1, 1))
+    path = split / "cell_1_MMStack_Pos0.ome.tif"
+    path.write_bytes(path.read_bytes().replace(b'"cell_1"', b'"cell_2"'))
     assert source.identity(0, 0) != before
 
 

@@ -210,6 +210,21 @@ class TestBioio:
         stack = open_stack(tmp_path, position="second")
         np.testing.assert_array_equal(stack.volume(2, 1), DATA[2, 1] + np.uint16(1))
 
+    def test_a_file_that_the_library_of_the_vendor_wrote(self, tmp_path: Path) -> None:
+        pytest.importorskip("bioio_czi", reason="needs: pip install bioio bioio-czi")
+        library = pytest.importorskip("pylibCZIrw.czi", reason="needs: pip install pylibCZIrw")
+        with library.create_czi(str(tmp_path / "run.czi")) as file:
+            for t, c, z in np.ndindex(DATA.shape[:3]):
+                file.write(DATA[t, c, z, :, :, np.newaxis], plane={"T": t, "C": c, "Z": z})
+            file.write_metadata(
+                "run", channel_names={0: "488", 1: "561"}, scale_x=1e-7, scale_y=1e-7, scale_z=4e-7
+            )
+        found = survey(tmp_path)
+        assert (found.sizes, found.channel_names) == ((3, 2), ("488", "561"))
+        assert found.voxel_size == pytest.approx((0.4, 0.1, 0.1))
+        for t, c in np.ndindex(found.sizes):
+            np.testing.assert_array_equal(found.stack().volume(t, c), DATA[t, c])
+
     @pytest.mark.parametrize("missing", ["bioio", "plugin"])
     def test_what_to_install_is_said(
         self, missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -72,13 +72,13 @@ EACH_WRITER = pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.key
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collects the files whose pixels tifffile had to decode."""
     paths: list[str] = []
-    decode = tiff._decode
+    decode = tiff.decode_open
 
     def spy(file: object, size: int, path: str, info: object) -> np.ndarray:
         paths.append(path)
         return decode(file, size, path, info)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(tiff, "_decode", spy)
+    monkeypatch.setattr(tiff, "decode_open", spy)
     return paths
 
 

@@ -1,185 +1,330 @@
-"""Data panel: which folder, which files of it, and how large their voxels are."""
+"""Data panel: which folder, which files of it, and what is known of them; all can be changed."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
-from magicgui.types import FileDialogMode
-from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
-from superqt.utils import qdebounced
 
-from napari_lazy_pipeline._gui.text import ERROR_STYLE, Sentence
+from napari_lazy_pipeline._gui.channels_panel import ChannelsPanel
+from napari_lazy_pipeline._gui.fold import Fold
+from napari_lazy_pipeline._gui.folder_row import FolderRow
+from napari_lazy_pipeline._gui.layers import Layers
+from napari_lazy_pipeline._gui.notes import Notes
+from napari_lazy_pipeline._gui.pattern_panel import PatternPanel
+from napari_lazy_pipeline._gui.questions import Questions
+from napari_lazy_pipeline._gui.reader_row import ReaderRow
+from napari_lazy_pipeline._gui.text import Sentence
+from napari_lazy_pipeline._gui.voxel_panel import VoxelPanel
+from napari_lazy_pipeline.claims import Question
+from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
 from napari_lazy_pipeline.opening import Survey
-from napari_lazy_pipeline.stack import Stack
+from napari_lazy_pipeline.session import Session
+
+_PAGES = (("", "as the files say"), ("ZYX", "planes (z)"))
+_OF_READER = ("reader", "trust", "shape", "dtype")
+Options = dict[str, Any]
 
 
 class DataPanel(QWidget):
-    """Asks for the raw data.
+    """Asks for the raw data, and shows what is known of them.
 
     Signals
     -------
-    wanted(str, str)
-        The person chose a folder and a pattern; an empty pattern is to be proposed.
-    voxel_size_changed(tuple)
-        The person stated the voxel size (z, y, x) [um].
+    wanted(str, str, dict)
+        The person chose a folder and a pattern, and what else `open_stack` is to be told; an
+        empty pattern is to be proposed.
     """
 
-    wanted = Signal(str, str)
-    voxel_size_changed = Signal(object)
+    wanted = Signal(str, str, object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._session = session
+        self._survey: Survey | None = None
         self._asked: tuple[str, str] = ("", "")
-        self._typed = False
-        self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
-        self.folder.native.setToolTip("Folder that holds the raw files; nothing is written to it")
-        self.folder.native.setAccessibleName("Folder")
-        self.folder.choose_btn.text = "…"
-        self.folder.choose_btn.tooltip = "Choose a folder"
-        self.folder.changed.connect(self._on_folder)
-        self.pattern = QComboBox()
-        self.pattern.setEditable(True)
-        self.pattern.setMinimumContentsLength(12)
-        self.pattern.setToolTip(
-            "Names of the files: {t} is the time point, {c} the channel, other {fields} are "
-            "read too, * is anything"
-        )
-        self.pattern.setAccessibleName("File pattern")
-        self.pattern.activated.connect(lambda _: self._on_pattern())
-        line = self.pattern.lineEdit()
-        if line is not None:
-            line.setPlaceholderText("proposed from the names")
-            line.editingFinished.connect(self._on_pattern)
-        self.z_step = _length("Distance of two planes, as the microscope recorded it", "Z step")
-        self.pixel = _length("Size of a pixel in the sample", "Pixel size")
-        self.origin = QLabel()
-        self.origin.setToolTip("Where the voxel size comes from")
-        self.summary = Sentence()
-        self.error = Sentence(error=True)
+        self._typed, self._to_remember = False, ""
+        self.options: Options = {}
+        self.folders, self.files = FolderRow(), PatternPanel()
+        self.folder, self.pattern = self.folders.field, self.files.combo
+        self.position = _choice("Position", "Which of several positions is open; steps are kept")
+        self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
+        self.reader, self.questions, self.notes = ReaderRow(), Questions(), Notes()
+        self.voxel, self.channels = VoxelPanel(session), ChannelsPanel(session, layers)
+        self.z_step, self.pixel = self.voxel.z_step, self.voxel.pixel
+        self.voxel_fold = Fold("Voxels and time", "Voxel size, angle, time interval", self.voxel)
+        self.channel_fold = Fold("Channels", "Colours and names of the channels", self.channels)
+        self.summary, self.error = self.files.fold.line, Sentence(error=True)
         self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
         self.follow = _switch(
             "Follow latest", "Go to the newest complete time point; pauses when you move t"
         )
         self.watch_state = Sentence()
         self._build()
-        self.show_error("")
+        self._connect()
+        self._show_known()
 
     def _build(self) -> None:
-        voxel = QHBoxLayout()
-        voxel.setContentsMargins(0, 0, 0, 0)
-        for label, box in (("z step", self.z_step), ("pixel", self.pixel)):
-            text = QLabel(label)
-            text.setToolTip(box.toolTip())
-            voxel.addWidget(text)
-            voxel.addWidget(box, 1)
-            box.valueChanged.connect(lambda _: self._on_voxel())
-        form = QFormLayout()
+        for value, words in _PAGES:
+            self.pages.addItem(words, value)
+        form = self._form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Folder", self.folder.native)
-        form.addRow("Files", self.pattern)
-        form.addRow("Voxel (µm)", voxel)
+        form.setVerticalSpacing(3)
+        form.addRow("Folder", self.folders)
+        form.addRow("Files", self.files)
+        form.addRow("Position", self.position)
+        form.addRow("Pages are", self.pages)
+        form.addRow("Reader", self.reader)
+        switches = QHBoxLayout()
+        for switch in (self.watch, self.follow):
+            switches.addWidget(switch)
+        switches.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        switches = QHBoxLayout()
-        switches.addWidget(self.watch)
-        switches.addWidget(self.follow)
-        switches.addStretch(1)
         layout.addLayout(form)
-        for widget in (self.origin, self.summary, self.error):
+        for widget in (
+            self.files.fold, self.error, self.questions, self.notes, self.voxel_fold,
+            self.channel_fold,
+        ):  # fmt: skip
             layout.addWidget(widget)
         layout.addLayout(switches)
         layout.addWidget(self.watch_state)
-        self.watch_state.say("")
+        for sentence in (self.error, self.watch_state):
+            sentence.say("")
+
+    def _connect(self) -> None:
+        self.folders.chosen.connect(self.set_folder)
+        self.folders.gone.connect(self._on_gone)
+        self.files.wanted.connect(self._on_pattern)
+        self.position.activated.connect(self._on_position)
+        self.pages.activated.connect(lambda _: self._on_axes(str(self.pages.currentData())))
+        self.reader.changed.connect(self._on_reader)
+        self.questions.answered.connect(self._on_answer)
+        self.voxel.stated.connect(self._state)
+        self._session.stack_changed.connect(self._on_stack)
+        self._session.pipeline_changed.connect(self._on_steps)
+
+    def close_session(self) -> None:
+        """Let go of session and viewer."""
+        self._session.stack_changed.disconnect(self._on_stack)
+        self._session.pipeline_changed.disconnect(self._on_steps)
+        self.channels.close_viewer()
+
+    # ---- what is wanted -------------------------------------------------------------------
 
     def set_folder(self, folder: str) -> None:
-        """Ask for a folder, as if the person had chosen it."""
-        self.folder.value = Path(folder)
+        """Ask for a folder, or a single file, as if the person had chosen it."""
         self.ask(folder, "")
 
-    def ask(self, folder: str, pattern: str) -> None:
+    def ask(self, folder: str, pattern: str, options: Options | None = None) -> None:
         """Ask for a folder and a pattern, even if they were asked for before."""
         self._asked, self._typed = (folder, pattern), bool(pattern)
+        self._to_remember = folder
+        self.folders.show_folder(folder)
+        self._open(options or {})
+
+    def _open(self, options: Options) -> None:
+        """Ask for the same files with other options."""
+        self.options = options
         self.show_error("")
-        self.summary.say("Looking at the names…")
-        self.wanted.emit(folder, pattern)
+        self._tell("Looking at the names…")
+        self.wanted.emit(*self._asked, options)
 
     @property
     def asked(self) -> tuple[str, str]:
         """Folder and pattern the person wants; an empty pattern is to be proposed."""
         return self._asked[0], self._asked[1] if self._typed else ""
 
-    def show_survey(self, survey: Survey, stack: Stack) -> None:
+    def propose_reader(self, folder: str, pattern: str, options: Options) -> None:
+        """Show data that are read by code: they are opened when the person confirms it."""
+        self._asked, self._typed = (folder, pattern), bool(pattern)
+        self.options, self._to_remember = options, folder
+        self.folders.show_folder(folder)
+        self.reader.propose(str(options["reader"]))
+        self.show_error("These data are read by code: if you know it, confirm it above")
+
+    def _on_gone(self, folder: str) -> None:
+        self._asked = (folder, "")
+        self.show_error(f"There is no folder {folder}. Choose another")
+
+    def _on_pattern(self, pattern: str) -> None:
+        if self._asked[0] and pattern != self._asked[1]:
+            self._asked, self._typed = (self._asked[0], pattern), True
+            self._open(self._with_reader())
+
+    def _on_position(self, *_: object) -> None:
+        self._open({**self.options, "position": self.position.currentText()})
+
+    def _on_axes(self, axes: str) -> None:
+        rest = {key: value for key, value in self.options.items() if key != "axes"}
+        self._open({**rest, "axes": axes} if axes else rest)
+
+    def _on_reader(self) -> None:
+        rest = {key: value for key, value in self.options.items() if key not in _OF_READER}
+        if self._asked[0]:
+            self._asked = self.asked
+            self._open({**rest, **self.reader.options})
+
+    def _with_reader(self) -> Options:
+        return {key: value for key, value in self.options.items() if key in _OF_READER}
+
+    def _on_answer(self, about: str, answer: Any) -> None:
+        if about == "axes":
+            self._on_axes(answer)
+        elif about == "pattern":
+            self.files.combo.setCurrentText(answer)
+            self._on_pattern(answer)
+            self._show_questions()
+        else:
+            self._state({about: answer})
+
+    def _state(self, values: Options) -> None:
+        """State values of the data; those that cannot be are said, and change nothing."""
+        try:
+            self._session.state(**values)
+        except LazyPipelineError as error:
+            self.error.say(str(error))
+        else:
+            self.error.say("")
+
+    # ---- what is known --------------------------------------------------------------------
+
+    def show_survey(self, survey: Survey) -> None:
         """Show what was found."""
-        proposals = [proposal.pattern for proposal in survey.proposals]
-        self._asked = (str(survey.folder), survey.pattern)
-        with self.folder.changed.blocked():
-            self.folder.value = Path(survey.folder)
-        for widget in (self.pattern, self.z_step, self.pixel):
-            widget.blockSignals(True)
-        self.pattern.clear()
-        self.pattern.addItems(list(dict.fromkeys([survey.pattern, *proposals])))
-        self.pattern.setCurrentText(survey.pattern)
-        self.z_step.setValue(stack.voxel_size[0])
-        self.pixel.setValue(stack.voxel_size[2])
-        for widget in (self.pattern, self.z_step, self.pixel):
-            widget.blockSignals(False)
-        typed = stack.voxel_size != survey.voxel_size
-        unknown = survey.voxel_source == "unknown" and not typed
-        origin = "typed" if typed else survey.voxel_source
-        self.origin.setText(
-            "Voxel size unknown: type it" if unknown else f"Voxel size from: {origin}"
-        )
-        self.origin.setStyleSheet(ERROR_STYLE if unknown else "")
-        self.show_summary(survey)
-        line = self.pattern.lineEdit()
-        if line is not None:
-            line.setCursorPosition(0)
+        options = survey.source.options
+        other = self._survey is None or self._survey.folder != survey.folder
+        self._asked = (survey.folder, survey.pattern)
+        self.options = {**options, "trust": True} if "reader" in options else dict(options)
+        self.folders.show_folder(survey.folder)
+        if self._to_remember:
+            self.folders.remember(self._to_remember)
+            self._to_remember = ""
+        self.questions.start()
+        self.files.look_at(survey.folder, _own_reader(survey))
+        self.files.show_survey(survey)
+        self.reader.show_options(options)
+        self._show_positions(survey)
         self.show_error("")
+        self.show_summary(survey)
+        self.channel_fold.line.setToolTip(f"Names of the channels from: {survey.channel_source}")
+        if other:
+            self.channel_fold.unfold(survey.sizes[1] > 1)
+            self.voxel_fold.unfold(survey.voxel_source == "unknown" or bool(self.questions.cards))
 
     def show_summary(self, survey: Survey) -> None:
-        """Say what the folder holds."""
-        notes = [note for note in survey.notes if "voxel size is unknown" not in note]
-        self.summary.say("\n".join([survey.summary, *notes]))
+        """Say what the folder holds now."""
+        self._survey = survey
+        self.files.show_summary(survey)
+        self.notes.show_notes(survey.notes)
+        self._show_known()
 
     def show_error(self, sentence: str) -> None:
         """Say why the data cannot be opened; empty: they can."""
         self.error.say(sentence)
         if sentence:
-            self.summary.say("")
+            survey = self._survey
+            self._tell(f"Open is still {survey.folder}: {survey.summary}" if survey else "")
 
-    @qdebounced(timeout=300)
-    def _on_folder(self, folder: Path | None) -> None:
-        # The control tells of each letter that is typed; most of them are no folder yet.
-        if folder is None or str(folder) == self._asked[0] or folder == Path():
+    def _tell(self, sentence: str) -> None:
+        self.summary.setText(sentence)
+        self.files.fold.setVisible(bool(sentence))
+
+    def show_failure(self, error: LazyPipelineError) -> None:
+        """Say why the data cannot be opened, and ask for what would help."""
+        if self._asked[0] and not self._shows_asked():
+            self.files.look_at(self._asked[0])
+            for box in (self.position, self.pages):
+                self._form.setRowVisible(box, False)
+        self.show_error(str(error))
+        self._show_questions()
+        if isinstance(error.__cause__, ShapeUnknownError):
+            self.reader.ask_shape()
+
+    def _shows_asked(self) -> bool:
+        return self._survey is not None and self._survey.folder == self._asked[0]
+
+    def _show_positions(self, survey: Survey) -> None:
+        self.position.clear()
+        self.position.addItems(survey.positions)
+        self.position.setCurrentText(survey.position)
+        self._form.setRowVisible(self.position, len(survey.positions) > 1)
+        merged = survey.source.info.merged
+        asks = any(question.about == "axes" for question in survey.questions)
+        self.pages.setCurrentIndex(int(merged))
+        self._form.setRowVisible(self.pages, merged or asks)
+
+    def _show_known(self) -> None:
+        """Show the values that files or person state."""
+        survey, there = self._survey, self._survey is not None
+        for widget in (self.voxel_fold, self.channel_fold):
+            widget.setVisible(there)
+        for box in (self.position, self.pages):
+            self._form.setRowVisible(box, there and self._form.isRowVisible(box))
+        if survey is not None:
+            self.voxel.show_values(survey)
+            self.channels.show_names()
+            self._show_shortly()
+            self._show_questions()
+
+    def _show_shortly(self) -> None:
+        """What folds hold, in a line."""
+        stack, scan = self._session.stack, self._session.scan
+        if stack is None:
             return
-        if folder.is_dir():
-            self.ask(str(folder), "")
-        else:
-            self._asked = (str(folder), "")
-            self.show_error(f"There is no folder {folder}. Choose another")
+        z, _, x = stack.voxel_size
+        angle = f", {scan.angle:g}°" if scan else ""
+        interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
+        self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
+        self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
 
-    def _on_pattern(self) -> None:
-        pattern = self.pattern.currentText().strip()
-        if self._asked[0] and pattern and pattern != self._asked[1]:
-            self.ask(self._asked[0], pattern)
+    def _show_questions(self) -> None:
+        self.questions.ask(list(self._open_questions()))
 
-    def _on_voxel(self) -> None:
-        pixel = self.pixel.value()
-        self.origin.setText("Voxel size from: typed")
-        self.origin.setStyleSheet("")
-        self.voxel_size_changed.emit((self.z_step.value(), pixel, pixel))
+    def _open_questions(self) -> Iterator[Question]:
+        """What is asked, and neither the person nor a step that is on has answered."""
+        said, scan = self._session.said, self._session.scan
+        answered = {
+            "angle": said.angle is not None or scan is not None,
+            "step": said.step is not None or (scan is not None and scan.step == "perpendicular"),
+            "pattern": self._typed,
+        }
+        asked = self._survey.questions if self._survey is not None else ()
+        left = [one for one in asked if not answered.get(one.about, False)]
+        # One thing after the other: without an angle the step means nothing.
+        if any(one.about == "angle" for one in left):
+            left = [one for one in left if one.about != "step"]
+        # How to open files is asked of the folder that was chosen last.
+        if not self._shows_asked():
+            left = [one for one in left if one.about in ("angle", "step")]
+        yield from left
+
+    def _on_stack(self, *_: object) -> None:
+        """Values were stated of the data that are shown."""
+        if self._survey is not None and self._session.survey is self._survey:
+            self._show_known()
+
+    def _on_steps(self, *_: object) -> None:
+        """A step may take the scan in another way."""
+        if self._survey is not None and self._session.survey is self._survey:
+            self.voxel.show_scan(self._survey)
+            self._show_shortly()
+            self._show_questions()
+
+
+def _own_reader(survey: Survey) -> Any:
+    """The reader, if it is not the one that the names suggest."""
+    return survey.source.reader if getattr(survey.source.reader, "options", {}) else None
 
 
 def _switch(name: str, tooltip: str) -> QCheckBox:
@@ -189,14 +334,11 @@ def _switch(name: str, tooltip: str) -> QCheckBox:
     return switch
 
 
-def _length(tooltip: str, name: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setRange(0.001, 1000.0)
-    box.setDecimals(4)
-    box.setSingleStep(0.01)
+def _choice(name: str, tooltip: str) -> QComboBox:
+    box = QComboBox()
     box.setToolTip(tooltip)
-    box.setAccessibleName(f"{name} (µm)")
-    box.setKeyboardTracking(False)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setStyleSheet("min-width: 48px; padding: 1px 2px;")
+    box.setAccessibleName(name)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box

@@ -22,12 +22,18 @@ def dock_of(viewer: Any = None) -> LazyPipelineWidget:
     viewer = viewer or napari.current_viewer()
     if viewer is None:
         raise LazyPipelineError("There is no viewer", hint="Open napari first")
-    for dock in LazyPipelineWidget.open_docks:
-        if _bare(dock.viewer) is _bare(viewer):
-            return dock
+    dock = open_dock_of(viewer)
+    if dock is not None:
+        return dock
     _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
     assert isinstance(widget, LazyPipelineWidget)
     return widget
+
+
+def open_dock_of(viewer: Any) -> LazyPipelineWidget | None:
+    """The dock of a viewer, if one is open."""
+    docks = (dock for dock in LazyPipelineWidget.open_docks if _bare(dock.viewer) is _bare(viewer))
+    return next(docks, None)
 
 
 def _bare(viewer: Any) -> Any:

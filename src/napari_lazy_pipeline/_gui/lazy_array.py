@@ -12,7 +12,7 @@ import numpy as np
 # Whoever else slices the array (saving, a histogram, the console) gets computed values.
 _SLICER = "napari.layers._scalar_field._slice"
 
-Serve = Callable[[int], np.ndarray]
+Serve = Callable[[int, int | None], np.ndarray]
 
 
 class LazyArray(da.Array):
@@ -23,12 +23,13 @@ class LazyArray(da.Array):
     array
         The array, one block a time point.
     serve
-        Called with a time point when napari wants to show it. Must return at once a volume
-        (z, y, x) of the right shape: the true one, or a stand-in while that is computed.
+        Called with a time point when napari wants to show it, and with a plane if that is all
+        it wants. Must return at once a volume (z, y, x) of the right shape, or the plane
+        (1, y, x): the true one, or a stand-in while that is computed.
     """
 
     __slots__ = ("_serve",)
-    _serve: Serve
+    _serve: Serve | None
 
     def __new__(cls, array: da.Array, serve: Serve) -> LazyArray:
         self = super().__new__(
@@ -38,16 +39,24 @@ class LazyArray(da.Array):
         return self
 
     def __getitem__(self, key: Any) -> Any:
-        if sys._getframe(1).f_globals.get("__name__") == _SLICER:
+        if self._serve is not None and sys._getframe(1).f_globals.get("__name__") == _SLICER:
             time_point = _single(key[0]) if isinstance(key, tuple) and len(key) == 4 else None
             if time_point is not None:
-                volume = self._serve(time_point)
-                return (
-                    volume[key[1:]]
-                    if isinstance(key[0], int)
-                    else volume[None][(slice(None), *key[1:])]
-                )
+                return self._served(time_point, key)
         return super().__getitem__(key)
+
+    def let_go(self) -> None:
+        """Nobody serves any more: from now on napari computes, too."""
+        self._serve = None
+
+    def _served(self, time_point: int, key: tuple[Any, ...]) -> np.ndarray:
+        assert self._serve is not None
+        plane = _single(key[1])
+        volume = self._serve(time_point, plane)
+        # What was served holds only what was asked for: its first is the one.
+        first = tuple(slice(0, 1) if isinstance(part, slice) else 0 for part in key[:2])
+        inner = (first[0], key[1] if plane is None else first[1], *key[2:])
+        return volume[np.newaxis][inner]
 
     def __reduce__(self) -> Any:
         """Elsewhere, this is a plain dask array."""

@@ -10,9 +10,10 @@ from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.follower import Follower
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.poller import Found, Places, Poller
+from napari_lazy_pipeline.look import Look
 from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.watch import FolderWatcher, Look
+from napari_lazy_pipeline.watch import watcher_for
 
 WATCH_INTERVAL = 1.0  # s
 _QUIET = 60.0  # s without a new file, after which that is said
@@ -61,6 +62,11 @@ class Live(QObject):
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumbered)
 
+    def set_interval(self, seconds: float) -> None:
+        """Look for new files as often as that from now on."""
+        self._interval = seconds
+        self.poller.set_interval(seconds)
+
     def on_open_failed(self) -> None:
         """A folder that is watched may be empty, or not there yet: look again."""
         if self._panel.watch.isChecked():
@@ -91,7 +97,7 @@ class Live(QObject):
             self._panel.follow.setChecked(False)
         elif survey is not None:
             self._newest, self._watched = monotonic(), survey.source
-            self.poller.start(FolderWatcher(survey.source), self._on_screen)
+            self.poller.start(watcher_for(survey.source), self._on_screen)
         elif self._panel.asked[0]:
             self.on_open_failed()
         self._say()

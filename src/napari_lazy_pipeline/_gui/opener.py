@@ -6,8 +6,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QRunnable, QThreadPool, Signal
 
+from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline.engines import engine_names, get_engine
-from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.opening import survey
 
 
@@ -48,8 +48,11 @@ class Opener(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self._latest = 0
         self.busy = False
+        # A share that hangs must not hold up the next folder.
+        self._errand = Errand("The folder cannot be opened")
+        self._errand.answered.connect(self.opened)
+        self._errand.failed.connect(self.failed)
 
     def done(self) -> None:
         """The answer has arrived where it was wanted."""
@@ -61,26 +64,20 @@ class Opener(QObject):
         if pool is not None:
             pool.start(_Task(function))
 
-    def open(self, folder: str, pattern: str = "") -> None:
-        """Look at a folder; the answer comes as a signal."""
-        self._latest += 1
+    def open(self, folder: str, pattern: str = "", options: dict[str, Any] | None = None) -> None:
+        """Look at a folder; the answer comes as a signal.
+
+        Parameters
+        ----------
+        folder, pattern
+            What to look at; an empty pattern is proposed.
+        options
+            What else `survey` is told.
+        """
         self.busy = True
-        number = self._latest
-        self.run(lambda: self._look(folder, pattern, number))
+        told = options or {}
+        self._errand.ask(folder, lambda: survey(folder, pattern or None, **told))
 
     def look_at_engines(self) -> None:
         """Find out which engines can be used."""
         self.engines.emit({name: get_engine(name).unavailable() for name in engine_names()})
-
-    def _look(self, folder: str, pattern: str, number: int) -> None:
-        try:
-            result: Any = survey(folder, pattern or None)
-            signal: Any = self.opened
-        except LazyPipelineError as error:
-            result, signal = error, self.failed
-        except Exception as error:  # noqa: BLE001
-            # Nobody waits for this thread: what it does not say is never heard.
-            result = LazyPipelineError(f"The folder cannot be opened: {error}", folder)
-            signal = self.failed
-        if number == self._latest:
-            signal.emit(result)

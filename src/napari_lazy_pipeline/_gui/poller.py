@@ -9,8 +9,9 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lazy_pipeline.look import Look
 from napari_lazy_pipeline.remember import RememberedSource
-from napari_lazy_pipeline.watch import FolderWatcher, Look
+from napari_lazy_pipeline.watch import Watcher
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENT = 5.0  # s without an answer, after which a share is said not to answer
@@ -61,17 +62,21 @@ class Poller(QObject):
         super().__init__()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lazy-watch")
         self._timer = QTimer(self)
-        self._timer.setInterval(max(round(500 * interval), 1))
+        self.set_interval(interval)
         self._timer.timeout.connect(self._tick)
         self._done.connect(self._on_done)
-        self._watcher: FolderWatcher | None = None
+        self._watcher: Watcher | None = None
         self._wanted: Callable[[], tuple[RememberedSource, Places]]
         self._turn = self._generation = 0
         self._busy, self._began, self._not_before = False, 0.0, 0.0
 
+    def set_interval(self, seconds: float) -> None:
+        """Poll as often as that from now on."""
+        self._timer.setInterval(max(round(500 * seconds), 1))
+
     def start(
         self,
-        watcher: FolderWatcher,
+        watcher: Watcher,
         on_screen: Callable[[], tuple[RememberedSource, Places]],
     ) -> None:
         """Poll from now on.
@@ -119,7 +124,7 @@ class Poller(QObject):
 
     def _poll(
         self,
-        watcher: FolderWatcher,
+        watcher: Watcher,
         raw: RememberedSource,
         places: Places,
         listing: bool,

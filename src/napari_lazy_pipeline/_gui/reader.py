@@ -1,4 +1,4 @@
-"""Reader: a folder of TIFF files that is dropped on napari opens lazily in the dock."""
+"""Reader: a folder of stacks, or a file that holds one, opens lazily in the dock when dropped."""
 
 from __future__ import annotations
 
@@ -8,24 +8,41 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from napari_lazy_pipeline.readers import suffixes
+
 Reader = Callable[[Any], list[Any]]
-_SUFFIXES = (".tif", ".tiff")
+# Pictures are napari's own, and .raw may be anything.
+_NOT_OURS = (".png", ".jpg", ".jpeg", ".bmp", ".raw")
 _LOOK_AT = 1000  # names, before a folder is taken for one that holds no stacks
+_FOLDERS = 3  # that are looked into, where there is nothing beside them
 
 
 def folder_reader(path: str | list[str]) -> Reader | None:
-    """Return a reader if the path is a folder of TIFF files; decides by names alone."""
+    """Return a reader if the path is a stack, or a folder of them; decides by names alone."""
     if isinstance(path, list):
         path = path[0] if len(path) == 1 else ""
-    if not path or not os.path.isdir(path):
+    if not path or not (_is_ours(path) or _holds_ours(path)):
         return None
+    return _open_in_dock
+
+
+def _is_ours(name: str) -> bool:
+    endings = tuple(end for end in suffixes() if end not in _NOT_OURS)
+    return name.rstrip("/\\").lower().endswith(endings)
+
+
+def _holds_ours(folder: str, deeper: bool = True) -> bool:
+    """Whether there are stacks in a folder, or in one of its first folders."""
     try:
-        with os.scandir(path) as entries:
-            found = any(e.name.lower().endswith(_SUFFIXES) for e in islice(entries, _LOOK_AT))
+        with os.scandir(folder) as entries:
+            seen = list(islice(entries, _LOOK_AT))
     except OSError:
-        # Another reader may know better what to do with a folder that cannot be listed.
-        return None
-    return _open_in_dock if found else None
+        # Another reader may know better what to do with what cannot be listed.
+        return False
+    if any(_is_ours(entry.name) for entry in seen):
+        return True
+    folders = islice((entry.path for entry in seen if entry.is_dir()), _FOLDERS if deeper else 0)
+    return any(_holds_ours(inside, deeper=False) for inside in folders)
 
 
 def _open_in_dock(path: str | list[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Runner: computes the volumes that are on screen, in threads; for each channel the latest wins."""
+"""Runner: makes the pixels that are on screen, in threads; for each channel the latest wins."""
 
 from __future__ import annotations
 
@@ -12,42 +12,19 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_lazy_pipeline._gui.job import Job
+from napari_lazy_pipeline.costs import Timings
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
-from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.pipeline import Watcher
 from napari_lazy_pipeline.remember import RememberedSource
 
-# A superseded volume that is ready this soon [s] is shown all the same: while a knob is turned,
-# quick steps then follow the hand, and slow ones are dropped.
+# Superseded pixels that are ready this soon [s] are shown all the same: while a knob is turned,
+# quick steps then follow the hand, and slow ones are dropped. Previews are given more time, as
+# there is nothing quicker.
 GRACE = 0.15
+GRACE_OF_PREVIEWS = 0.6
 
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """One volume that is wanted.
-
-    Attributes
-    ----------
-    channel, t
-        Which one.
-    source
-        What makes it.
-    """
-
-    channel: int
-    t: int
-    source: PipelineSource
-
-    def same_picture(self, other: Job) -> bool:
-        """Whether the other job is for the same moment and steps, perhaps of another channel."""
-        return self.source is other.source and self.t == other.t
-
-    def same_as(self, other: Job | None) -> bool:
-        """Whether the other job makes the same pixels."""
-        return (
-            other is not None
-            and self.source is other.source
-            and (self.channel, self.t) == (other.channel, other.t)
-        )
+_Slot = tuple[int, bool]  # channel, and whether previews of it are made
 
 
 @dataclass(eq=False)
@@ -70,19 +47,24 @@ class _Run:
 
 
 class Runner(QObject):
-    """Makes wanted volumes in background threads.
+    """Makes wanted pixels in background threads.
 
-    There is one place a channel: a new wish replaces the one before, and a computation that is
-    no longer wanted stops between two steps or iterations.
+    There is one place a channel for results, and one for previews: a new wish replaces the one
+    before, and a computation that is no longer wanted stops between two steps or iterations.
+
+    Parameters
+    ----------
+    timings
+        Told how long each step took.
 
     Signals (received in the thread of the receiver)
     -------
-    delivered(Job, volume)
-        A volume is ready.
+    delivered(Job, pixels)
+        Pixels are ready.
     failed(Job, error)
-        A volume cannot be made.
+        They cannot be made.
     started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
-        A step runs; index -1 is reading the file.
+        A step runs, for a result and not for a preview; index -1 is reading the file.
     """
 
     delivered = Signal(object, object)
@@ -91,16 +73,16 @@ class Runner(QObject):
     progressed = Signal(int, int, float)
     finished = Signal(int, int, float)
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings | None = None) -> None:
         super().__init__()
+        self.timings = timings
         self._lock = threading.Lock()
-        self._wanted: dict[int, Job] = {}
-        self._next_up: dict[int, Job] = {}
-        self._running: dict[int, _Run] = {}
+        self._wanted: dict[_Slot, Job] = {}
+        self._next_up: dict[_Slot, Job] = {}
+        self._running: dict[_Slot, _Run] = {}
         self._stopped = False
-        self._pool = ThreadPoolExecutor(
-            2, thread_name_prefix="lazy-runner", initializer=_yield_to_window
-        )
+        self._pool = _threads(2, "lazy-runner")
+        self._preview_pool = _threads(1, "lazy-runner-preview")
 
     def run(self, function: Callable[[], object]) -> None:
         """Run a function in one of the threads."""
@@ -109,33 +91,50 @@ class Runner(QObject):
                 self._pool.submit(function)
 
     def want(self, job: Job) -> None:
-        """Ask for a volume; forget what was wanted of its channel before."""
+        """Ask for pixels; forget what was wanted in their place before."""
+        slot = _slot(job)
         with self._lock:
-            if self._stopped:
+            if self._stopped or job.same_as(self._wanted.get(slot)):
                 return
-            if job.same_as(self._wanted.get(job.channel)):
-                return
-            run = self._running.get(job.channel)
+            run = self._running.get(slot)
             if run is not None and not run.dropped and job.same_as(run.job):
-                self._wanted.pop(job.channel, None)
+                self._wanted.pop(slot, None)
                 run.ahead = False
                 return
-            self._next_up.pop(job.channel, None)
-            self._wanted[job.channel] = job
+            self._next_up.pop(slot, None)
+            self._wanted[slot] = job
             self._begin(job)
 
     def prepare(self, job: Job) -> None:
-        """Put a volume in the cache when there is nothing better to do; tell nobody of it."""
+        """Put pixels in the cache when there is nothing better to do; tell nobody of it."""
         with self._lock:
             if not self._stopped:
-                self._next_up[job.channel] = job
+                self._next_up[_slot(job)] = job
                 self._begin(job)
 
+    def makes(self, job: Job) -> bool:
+        """Whether pixels that were asked for are under way."""
+        slot = _slot(job)
+        with self._lock:
+            run = self._running.get(slot)
+            under_way = run is not None and not (run.dropped or run.ahead) and job.same_as(run.job)
+            return under_way or job.same_as(self._wanted.get(slot))
+
+    def drop(self, channel: int) -> None:
+        """Want no result of a channel any more; previews of it are still made."""
+        slot = (channel, False)
+        with self._lock:
+            self._wanted.pop(slot, None)
+            self._next_up.pop(slot, None)
+            if slot in self._running:
+                self._running[slot].dropped = True
+
     def _begin(self, job: Job) -> None:
-        """See to it that somebody works on a channel."""
-        if job.channel not in self._running:
-            self._running[job.channel] = _Run(job, dropped=True)
-            self._pool.submit(self._work, job.channel)
+        """See to it that somebody works in the place of a job."""
+        slot = _slot(job)
+        if slot not in self._running:
+            self._running[slot] = _Run(job, dropped=True)
+            (self._preview_pool if job.preview else self._pool).submit(self._work, slot)
 
     def forget(self) -> None:
         """Want nothing any more."""
@@ -156,19 +155,21 @@ class Runner(QObject):
         with self._lock:
             self._stopped = True
             self._wanted.clear()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._preview_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def join(self) -> None:
         """Wait for what is under way to end; after `stop`."""
-        self._pool.shutdown(wait=True)
+        for pool in (self._pool, self._preview_pool):
+            pool.shutdown(wait=True)
 
-    def _work(self, channel: int) -> None:
-        """Make what is wanted of a channel, until nothing is."""
-        while (run := self._next(channel)) is not None:
+    def _work(self, slot: _Slot) -> None:
+        """Make what is wanted in a place, until nothing is."""
+        while (run := self._next(slot)) is not None:
             job = run.job
             try:
                 refresh(job)
-                volume = job.source.read(job.t, channel, self._watcher(run))
+                pixels = job.make(self._watcher(run))
             except Cancelled:
                 continue
             except LazyPipelineError as error:
@@ -178,41 +179,57 @@ class Runner(QObject):
                 failure = LazyPipelineError(f"{type(error).__name__}: {error}")
                 self._tell(run, self.failed, job, failure)
             else:
-                self._tell(run, self.delivered, job, volume)
+                self._tell(run, self.delivered, job, pixels)
 
-    def _next(self, channel: int) -> _Run | None:
+    def _next(self, slot: _Slot) -> _Run | None:
         with self._lock:
-            ahead = channel not in self._wanted
-            job = (self._next_up if ahead else self._wanted).pop(channel, None)
+            ahead = slot not in self._wanted
+            job = (self._next_up if ahead else self._wanted).pop(slot, None)
             if job is None or self._stopped:
-                self._running.pop(channel, None)
+                self._running.pop(slot, None)
                 return None
-            run = self._running[channel] = _Run(job, ahead=ahead)
+            run = self._running[slot] = _Run(job, ahead=ahead)
             return run
 
     def _watcher(self, run: _Run) -> Watcher:
-        begin, channel = monotonic(), run.job.channel
+        begin, channel, slot = monotonic(), run.job.channel, _slot(run.job)
+        grace = GRACE_OF_PREVIEWS if run.job.preview else GRACE
 
         def cancelled() -> bool:
             with self._lock:
-                patience = 0.0 if run.ahead else GRACE
-                superseded = channel in self._wanted and monotonic() - begin > patience
+                patience = 0.0 if run.ahead else grace
+                superseded = slot in self._wanted and monotonic() - begin > patience
                 run.dropped = run.dropped or self._stopped or superseded
                 return run.dropped
 
+        if run.job.preview:
+            return Watcher(cancelled=cancelled)
         return Watcher(
             cancelled=cancelled,
             started=lambda index: self._tell(run, self.started, channel, _number(index)),
             progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
-            finished=lambda index, s: self._tell(run, self.finished, channel, _number(index), s),
+            finished=lambda index, s: self._on_finished(run, _number(index), s),
         )
+
+    def _on_finished(self, run: _Run, index: int, seconds: float) -> None:
+        if self.timings is not None:
+            self.timings.note(run.job.source, index, seconds)
+        self._tell(run, self.finished, run.job.channel, index, seconds)
 
     def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
         if not self._stopped and not run.ahead:
             signal.emit(*arguments)  # type: ignore[attr-defined]
 
 
-def _yield_to_window() -> None:
+def _slot(job: Job) -> _Slot:
+    return job.channel, job.preview
+
+
+def _threads(count: int, name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_window)
+
+
+def yield_to_window() -> None:
     """Let the thread of the window go first where both want a CPU.
 
     Threads started from this one, those of an engine, inherit it. Only Linux has a priority for

@@ -4,14 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.lazy_array import LazyArray
-from napari_lazy_pipeline._gui.runner import Job
 from napari_lazy_pipeline.pipeline import PipelineSource
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels, and what they show.
+
+    Attributes
+    ----------
+    job
+        What they were made for.
+    pixels
+        The volume, or the one plane (z, y, x).
+    identity
+        What they depend on.
+    """
+
+    job: Job
+    pixels: np.ndarray
+    identity: Hashable
+
+    @classmethod
+    def of(cls, job: Job, pixels: np.ndarray) -> Picture:
+        """What was just made for a job."""
+        return cls(job, pixels, job.source.identity(job.t, job.channel))
+
+    def shows(self, t: int, plane: int | None) -> bool:
+        """Whether a plane, or the whole volume, of a time point is in it."""
+        return self.job.t == t and self.job.plane in (None, plane)
+
+    def cut(self, plane: int | None, shape: tuple[int, ...]) -> np.ndarray | None:
+        """What there is of a plane, or of a whole volume, of a shape; None if it does not fit."""
+        if self.pixels.shape[1:] != shape[1:]:
+            return None
+        if self.job.plane is not None:
+            return self.pixels if plane is not None else self._in_place(shape)
+        if self.pixels.shape != shape:
+            return None
+        return self.pixels if plane is None else self.pixels[plane : plane + 1]
+
+    def _in_place(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The one plane there is, in a volume of which nothing else is known."""
+        volume = np.zeros(shape, self.pixels.dtype)
+        assert self.job.plane is not None
+        volume[min(self.job.plane, shape[0] - 1)] = self.pixels[0]
+        return volume
 
 
 @dataclass
@@ -23,11 +68,9 @@ class Shown:
     layer
         The napari layer.
     source
-        What made the picture.
+        What its array is made by.
     picture
-        The volume (z, y, x) that was delivered last.
-    t, identity
-        Its time point, and what it was made from.
+        What is on screen.
     failed
         The job that could not be done, if that is what is on screen: shown blank.
     auto_name
@@ -36,23 +79,55 @@ class Shown:
 
     layer: Any
     source: PipelineSource
-    picture: np.ndarray
-    t: int
-    identity: Hashable
+    picture: Picture
     failed: Job | None = None
     auto_name: str = ""
 
-    def _first_contrast(self, volume: np.ndarray) -> None:
-        """Set the contrast after a blank, unless the person did."""
-        if tuple(self.layer.contrast_limits) == contrast_limits(self.picture):
-            self.layer.contrast_limits = contrast_limits(volume)
-
-    def put(self, job: Job, volume: np.ndarray) -> None:
+    def put(self, picture: Picture) -> None:
         """Note what is on screen now."""
-        if not has_content(self.picture) and has_content(volume):
-            self._first_contrast(volume)
-        self.picture, self.t, self.failed = volume, job.t, None
-        self.identity = job.source.identity(job.t, job.channel)
+        first = self.picture.job.preview or not has_content(self.picture.pixels)
+        if first and has_content(picture.pixels):
+            self._first_contrast(picture.pixels)
+        self.picture, self.failed = picture, None
+
+    def _first_contrast(self, pixels: np.ndarray) -> None:
+        """Set the contrast after a blank or a preview, unless it was set otherwise since."""
+        if tuple(self.layer.contrast_limits) == contrast_limits(self.picture.pixels):
+            self.layer.contrast_limits = contrast_limits(pixels)
+
+
+@dataclass
+class Screen:
+    """What all channels show.
+
+    Attributes
+    ----------
+    shown
+        What each channel shows.
+    source
+        What makes the pictures that should be on screen; those that are there may be older.
+    """
+
+    shown: dict[int, Shown] = field(default_factory=dict)
+    source: PipelineSource | None = None
+
+    @property
+    def visible(self) -> dict[int, Shown]:
+        """What each channel shows whose layer is visible."""
+        return {c: shown for c, shown in self.shown.items() if shown.layer.visible}
+
+    @property
+    def first(self) -> Any:
+        """The layer that all others lie upon; None if there is none."""
+        return next((shown.layer for shown in self.shown.values()), None)
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether each visible layer shows the result of the present steps."""
+        return bool(self.shown) and all(
+            shown.source is self.source and not shown.picture.job.preview
+            for shown in self.visible.values()
+        )
 
 
 def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
@@ -74,15 +149,6 @@ def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
     events.data(value=data)
     for what in moved:
         getattr(events, what)()
-
-
-def stand_in(volume: np.ndarray | None, shown: Shown | None, source: PipelineSource) -> np.ndarray:
-    """The volume; if it is not there, the last picture; if that does not fit, zeros."""
-    if volume is not None:
-        return volume
-    if shown is not None and shown.picture.shape == source.spec.shape:
-        return shown.picture
-    return np.zeros(source.spec.shape, source.spec.dtype)
 
 
 def has_content(volume: np.ndarray) -> bool:

@@ -1,12 +1,34 @@
-"""Sentences in the dock: wrapped, never cut, and red where something is wrong."""
+"""Sentences in the dock: wrapped or shortened, never cut, and red where something is wrong."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from qtpy.QtWidgets import QLabel
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QLabel, QWidget
 
-ERROR_STYLE = "color: #ff6b6b;"
+# Readable on the background of napari's dark and of its light theme.
+RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
+ERROR_STYLE = f"color: {RED_ON_DARK};"
+_JOINTS = re.compile(r"([/\\_])")
+
+
+def on_dark(widget: QWidget) -> bool:
+    """Whether a widget stands on a dark background."""
+    return widget.palette().color(QPalette.ColorRole.Window).lightness() < 128
+
+
+def error_style(widget: QWidget) -> str:
+    """Style of a text that tells of an error."""
+    return f"color: {RED_ON_DARK if on_dark(widget) else RED_ON_LIGHT};"
+
+
+def pale_style(widget: QWidget) -> str:
+    """Style of a text that comes second."""
+    text = widget.palette().color(QPalette.ColorRole.WindowText)
+    return f"color: rgba({text.red()}, {text.green()}, {text.blue()}, 170);"
 
 
 class Sentence(QLabel):
@@ -16,14 +38,21 @@ class Sentence(QLabel):
     """
 
     def __init__(self, text: str = "", error: bool = False) -> None:
-        super().__init__(text)
+        super().__init__()
+        self._said, self._error = "", error
         self.setWordWrap(True)
-        if error:
-            self.setStyleSheet(ERROR_STYLE)
+        self._colour()
+        self.setText(text)
+
+    def text(self) -> str:
+        """The text, as it was given."""
+        return self._said
 
     def setText(self, text: str | None) -> None:
         """Show another text."""
-        super().setText(text or "")
+        self._said = text or ""
+        # Names of files are long words: they break where a person would.
+        super().setText(_JOINTS.sub("\\1\u200b", self._said))
         self._fit()
 
     def say(self, text: str) -> None:
@@ -36,7 +65,85 @@ class Sentence(QLabel):
         super().resizeEvent(event)
         self._fit()
 
+    def changeEvent(self, event: Any) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._colour()
+
+    def _colour(self) -> None:
+        style = error_style(self)
+        if self._error and style != self.styleSheet():
+            self.setStyleSheet(style)
+
     def _fit(self) -> None:
+        before = self.minimumHeight()
+        # What Qt says is never less than the minimum: without this, a text could only grow.
+        self.setMinimumHeight(0)
         height = max(self.heightForWidth(self.width()), 0)
-        if height != self.minimumHeight():
-            self.setMinimumHeight(height)
+        self.setFixedHeight(height)
+        if height != before:
+            self.updateGeometry()
+
+
+class Elided(QLabel):
+    """A label of one line that gives way: what does not fit is in its tooltip."""
+
+    def __init__(self, text: str = "", tooltip: str = "") -> None:
+        super().__init__()
+        self._full, self._tooltip = text, tooltip
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._fit()
+
+    def text(self) -> str:
+        """The text in full."""
+        return self._full
+
+    @property
+    def shortened(self) -> bool:
+        """Whether there is no room for the whole text."""
+        return super().text() != self._full
+
+    def setText(self, text: str | None) -> None:
+        """Show another text."""
+        if text != self._full:
+            self._full = text or ""
+            self._fit()
+            self.updateGeometry()
+
+    def set_tooltip(self, tooltip: str) -> None:
+        """What the text means; if it is shortened, the tooltip has all of it, too."""
+        self._tooltip = tooltip
+        self._fit()
+
+    def sizeHint(self) -> QSize:
+        """Room for the whole text."""
+        return QSize(self._width(self._full), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few letters."""
+        return QSize(min(self._width("abc…"), self._width(self._full)), super().sizeHint().height())
+
+    def resizeEvent(self, event: Any) -> None:
+        """Follow the width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the font."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit()
+
+    def _width(self, text: str) -> int:
+        return self.fontMetrics().horizontalAdvance(text) + self._rim()
+
+    def _rim(self) -> int:
+        """Width that is not for the text: indent, and what the style sheet puts around it."""
+        return super().sizeHint().width() - self.fontMetrics().horizontalAdvance(super().text())
+
+    def _fit(self) -> None:
+        room, mode = max(self.width() - self._rim(), 0), Qt.TextElideMode.ElideRight
+        super().setText(self.fontMetrics().elidedText(self._full, mode, room))
+        lines = [self._full] if self.shortened else []
+        self.setToolTip("\n".join([*lines, *([self._tooltip] if self._tooltip else [])]))

@@ -7,42 +7,45 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari.viewer
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
-    QApplication,
-    QComboBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.compare import Comparison
+from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
+from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.data_panel import DataPanel
+from napari_lazy_pipeline._gui.following_preferences import FollowingPreferences
+from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
-from napari_lazy_pipeline._gui.runner import Job, Runner
+from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
+from napari_lazy_pipeline._gui.psf_panel import PsfPanel
+from napari_lazy_pipeline._gui.region import RegionPanel
+from napari_lazy_pipeline._gui.runner import Runner
+from napari_lazy_pipeline._gui.save_panel import SavePanel
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
-from napari_lazy_pipeline.engines import engine_names, notices
-from napari_lazy_pipeline.engines.auto import best_engine
+from napari_lazy_pipeline._gui.undo_keys import UndoKeys
+from napari_lazy_pipeline._gui.view_panel import ViewPanel
+from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
     MissingFileError,
-    RecipeError,
     StepError,
 )
 from napari_lazy_pipeline.opening import Survey
-from napari_lazy_pipeline.recipe import Recipe
+from napari_lazy_pipeline.recipe import Recipe, Source
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.session import Session, default_pipeline
-
-_RECIPES = "Recipe (*.yaml *.yml *.json)"
+from napari_lazy_pipeline.step import step_types
 
 
 class LazyPipelineWidget(QWidget):
@@ -53,97 +56,94 @@ class LazyPipelineWidget(QWidget):
     napari_viewer
         The viewer to show layers in.
     watch_interval
-        Time between two looks at a folder that is watched [s].
+        Time between two looks at a folder that is watched [s]; None: as the preferences say.
     """
 
     open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
 
     def __init__(
-        self, napari_viewer: napari.viewer.Viewer, watch_interval: float = WATCH_INTERVAL
+        self, napari_viewer: napari.viewer.Viewer, watch_interval: float | None = None
     ) -> None:
         super().__init__()
         self.open_docks.add(self)
         self.viewer = napari_viewer
         self.session = Session()
-        self.runner = Runner()
+        self.costs = CostWatch(self.session)
+        self.runner = Runner(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner)
-        self.data = DataPanel()
-        self.live = Live(self.session, self.layers, self.data, watch_interval)
-        self.steps = StepsPanel(self.session)
+        self.data = DataPanel(self.session, self.layers)
+        self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
+        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
+        self.comparison = Comparison(napari_viewer, self.session, self.layers)
+        self.step_actions = StepActions()
+        self.step_actions.add("deconvolve", self._psf_panel)
+        for kind in step_types():
+            self.step_actions.add(kind, self._cost_line)
+        self.steps = StepsPanel(self.session, self.step_actions)
+        self.region = RegionPanel(napari_viewer, self.session)
+        self.view = ViewPanel(self.session)
+        self._undo_keys = UndoKeys(self, self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
         self._told: set[str] = set()
-        self._engines_missing: dict[str, str | None] = {}
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
         self._closed = False
         self._build()
         self._connect()
+        self._show_problems()
         QTimer.singleShot(0, self._warm_up)
 
     # ---- for scripts and tests ------------------------------------------------------------
 
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
-        self.data.folder.value = Path(folder)
         self.data.ask(str(folder), pattern)
 
     def offer(self, found: Survey, voxel_size: tuple[float, float, float]) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
         with self.layers.handing_over() as offered:
-            self._take(found, voxel_size)
+            self._take(found, Said(voxel_size=voxel_size))
         return offered
 
     def load_recipe(self, path: str | Path) -> None:
         """Take over a recipe; an error is said in the dock, and nothing changes."""
-        try:
-            recipe = Recipe.load(path)
-        except RecipeError as error:
-            self.recipe_error.say(str(error))
-            return
-        reason = self._engines_missing.get(recipe.engine)
-        if reason:
-            recipe = recipe.model_copy(update={"engine": "cpu"})
-        self.recipe_error.say(f"{reason}. The CPU is used instead" if reason else "")
-        if self.session.stack is None and recipe.source is not None:
-            self._recipe_wanted = recipe
-            self.open_folder(recipe.source.folder, recipe.source.pattern)
-        else:
-            self.session.load(recipe)
+        self.save.load(path)
+
+    def _open_source(self, source: Source) -> None:
+        """Open the data of a recipe; code that it names runs only if the person says so."""
+        ask = self.data.propose_reader if source.reader else self.data.ask
+        ask(source.folder, source.pattern, source.opening)
 
     def save_recipe(self, path: str | Path) -> None:
         """Write the recipe; an error is said in the dock."""
-        path = Path(path)
-        try:
-            self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
-        except RecipeError as error:
-            self.recipe_error.say(str(error))
-        else:
-            self.recipe_error.say("")
-            self.status.setText(f"Recipe saved: {path.name}")
+        self.save.save(path)
 
     @property
     def idle(self) -> bool:
         """Whether what is on screen is what the steps make, and nothing is under way."""
-        return not self.runner.busy and not self._opener.busy and self.layers.up_to_date
+        busy = self.runner.busy or self.layers.busy or self._opener.busy
+        return not busy and self.layers.settled and self.comparison.idle
 
     # ---- building -------------------------------------------------------------------------
 
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
-        self.problems = Sentence(error=True)
-        self.problems.setVisible(False)
+        self.problems = ProblemsPanel()
+        self.save = SavePanel(self.session, self.costs)
+        self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
+        self.recipe_error = self.save.error
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        for title, panel in (
+        for title, *panels in (
             ("Data", self.data),
-            ("Steps", self.steps),
-            ("View", self._view_panel()),
-            ("Save", self._save_panel()),
+            ("Steps", self.region, self.steps, CostSummary(self.costs), CostWarning(self.costs)),
+            ("View", self.view),
+            ("Save", self.save),
         ):
-            layout.addWidget(_section(title, panel))
+            layout.addWidget(_section(title, *panels))
         layout.addStretch(1)
         area = _Column(content)
         outer = QVBoxLayout(self)
@@ -154,63 +154,28 @@ class LazyPipelineWidget(QWidget):
         outer.addWidget(self.status)
         self.setMinimumWidth(320)
 
-    def _view_panel(self) -> QWidget:
-        self.engine = QComboBox()
-        self.engine.setAccessibleName("Engine")
-        self.engine.setToolTip("Where the steps are computed")
-        self._entries = QStandardItemModel(self.engine)
-        for name in engine_names():
-            self._entries.appendRow(QStandardItem(name))
-        self.engine.setModel(self._entries)
-        self.engine_reason = Sentence()
-        self.contrast = QPushButton("Set contrast")
-        self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
-        panel = QWidget()
-        form = QFormLayout()
-        form.addRow("Engine", self.engine)
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.engine_reason)
-        layout.addWidget(self.contrast)
-        return panel
+    def _cost_line(self, place: StepPlace) -> QWidget:
+        return StepCostLine(place, self.costs)
 
-    def _save_panel(self) -> QWidget:
-        self.open_recipe = QPushButton("Open recipe…")
-        self.open_recipe.setToolTip("Take the steps from a recipe file; nothing in it is executed")
-        self.keep_recipe = QPushButton("Save recipe…")
-        self.keep_recipe.setToolTip("Write source and steps to a file")
-        self.copy = QPushButton("Copy as Python")
-        self.copy.setToolTip("Copy a script that gives the same pixels")
-        self.recipe_error = Sentence(error=True)
-        self.recipe_error.setVisible(False)
-        panel = QWidget()
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(0, 0, 0, 0)
-        row = QHBoxLayout()
-        row.addWidget(self.open_recipe)
-        row.addWidget(self.keep_recipe)
-        layout.addLayout(row)
-        layout.addWidget(self.copy)
-        layout.addWidget(self.recipe_error)
-        return panel
+    def _psf_panel(self, place: StepPlace) -> QWidget:
+        return PsfPanel(place, self.viewer)
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)
-        self.live.reopen.connect(self._opener.open)
-        self.data.voxel_size_changed.connect(self.session.set_voxel_size)
+        self.live.reopen.connect(self._open_again)
         self._opener.opened.connect(self._on_opened)
         self._opener.failed.connect(self._on_open_failed)
         self._opener.problem.connect(self._show_problems)
-        self._opener.engines.connect(self._on_engines)
+        self._opener.engines.connect(self.view.show_engines)
+        self._opener.engines.connect(self.preferences.on_engines)
         self.session.pipeline_changed.connect(self._on_edit)
-        self.session.engine_changed.connect(self._on_engine_changed)
-        self.engine.currentTextChanged.connect(self._on_engine)
-        self.contrast.clicked.connect(self.layers.reset_contrast)
-        self.open_recipe.clicked.connect(self._on_open_recipe)
-        self.keep_recipe.clicked.connect(self._on_save_recipe)
-        self.copy.clicked.connect(self._on_copy)
+        self.view.compare_toggled.connect(self.comparison.switch)
+        self.comparison.changed.connect(self.view.show_comparing)
+        self.view.contrast_wanted.connect(self.layers.reset_contrast)
+        self.save.recipe_opened.connect(self._on_recipe)
+        self.save.told.connect(self.status.setText)
         self.layers.shown.connect(self._on_shown)
+        self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.runner.started.connect(self._on_started)
@@ -229,6 +194,9 @@ class LazyPipelineWidget(QWidget):
 
     # ---- data -----------------------------------------------------------------------------
 
+    def _open_again(self, folder: str, pattern: str) -> None:
+        self._opener.open(folder, pattern, self.data.options)
+
     def _on_opened(self, found: Survey) -> None:
         """Show a folder that was looked at."""
         recipe, self._recipe_wanted = self._recipe_wanted, None
@@ -236,24 +204,36 @@ class LazyPipelineWidget(QWidget):
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
             self.session.set_pipeline(default_pipeline(found.angle))
-        self._take(found, recipe.source.voxel_size if recipe and recipe.source else None)
+        self._take(found, recipe.source.said if recipe and recipe.source else None)
         self._opener.done()
 
-    def _take(self, found: Survey, voxel_size: tuple[float, float, float] | None) -> None:
+    def _take(self, found: Survey, said: Said | None) -> None:
         """Make a folder the data of the session."""
         self._told.clear()
-        self.session.show(found, voxel_size)
+        self.session.show(found, said)
         assert self.session.stack is not None
-        self.data.show_survey(found, self.session.stack)
+        self.data.show_survey(found)
         self.session.stack.source.problems.listen(self._tell_problem)
         self._show_problems()
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
         self._recipe_wanted = None
-        self.data.show_error(str(error))
+        self.data.show_failure(error)
         self.status.setText("The folder could not be opened")
         self._opener.done()
         self.live.on_open_failed()
+
+    def _on_recipe(self, recipe: Recipe) -> None:
+        """Take over a recipe, and its data if there are none yet."""
+        reason = self.view.engines_missing.get(recipe.engine)
+        if reason:
+            recipe = recipe.model_copy(update={"engine": "cpu"})
+            self.recipe_error.say(f"{reason}. The CPU is used instead")
+        if self.session.stack is None and recipe.source is not None:
+            self._recipe_wanted = recipe
+            self._open_source(recipe.source)
+        else:
+            self.session.load(recipe)
 
     # ---- steps ----------------------------------------------------------------------------
 
@@ -284,11 +264,15 @@ class LazyPipelineWidget(QWidget):
 
     def _on_shown(self, job: Job) -> None:
         """Pixels are on screen: what did not run came from the cache."""
+        if job.preview:
+            self.status.setText(f"{self._where(job.channel, job.t)}: preview")
+            return
         first = self._last_shown is None or not job.same_picture(self._last_shown)
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
             if first and card.step.enabled and index not in self._finished_steps:
                 card.set_time(None)
+        self.steps.show_success(job)
         self._last_shown = job
         self._finished_steps.clear()
         if not self.runner.busy or self.layers.up_to_date:
@@ -297,7 +281,7 @@ class LazyPipelineWidget(QWidget):
     def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
         """One card or one line says it; one notification a kind, not one a frame."""
         if isinstance(error, StepError):
-            self.steps.show_misfit(error)
+            self.steps.show_failure(job, error)
         if isinstance(error, MissingFileError):
             self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
             return
@@ -309,18 +293,9 @@ class LazyPipelineWidget(QWidget):
         self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
 
     def _show_problems(self, *_: object) -> None:
-        """List the problems; the newest in full."""
+        """List what went wrong, here and in this process."""
         stack = self.session.stack
-        problems = [*notices, *(stack.source.problems if stack else ())]
-        self.problems.setVisible(bool(problems))
-        if problems:
-            last = problems[-1]
-            self.problems.setText(
-                f"Problems: {len(problems)}. {last.what} ({last.where}); {last.done}"
-            )
-            self.problems.setToolTip(
-                "\n".join(f"{p.where}: {p.what}; {p.done}" for p in problems[-50:])
-            )
+        self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
 
     def _where(self, channel: int, t: int | None = None) -> str:
         stack = self.session.stack
@@ -331,43 +306,7 @@ class LazyPipelineWidget(QWidget):
         moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
         return f"{moment}channel {name}"
 
-    # ---- view and save --------------------------------------------------------------------
-
-    def _on_engine(self, name: str) -> None:
-        if self._engines_missing.get(name):
-            self.engine.setCurrentText(self.session.engine)
-        else:
-            self.session.set_engine(name)
-
-    def _on_engine_changed(self, name: str) -> None:
-        self.engine.setCurrentText(name)
-
-    def _on_engines(self, reasons: dict[str, str | None]) -> None:
-        """Grey what cannot be used here, and say why."""
-        self._engines_missing = reasons
-        for name, reason in reasons.items():
-            entry = self._entries.item(self.engine.findText(name))
-            if entry is not None:
-                entry.setEnabled(reason is None)
-                entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
-        lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
-        self.engine_reason.say("\n".join(lines))
-
-    def _on_open_recipe(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
-        if path:
-            self.load_recipe(path)
-
-    def _on_save_recipe(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.yaml", _RECIPES)
-        if path:
-            self.save_recipe(path)
-
-    def _on_copy(self) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self.session.recipe().to_script())
-            show_info("The script is in the clipboard")
+    # ---- save --------------------------------------------------------------------------
 
     # ---- end ------------------------------------------------------------------------------
 
@@ -376,9 +315,16 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
+            self.preferences.close()
+            self.save.process.close_session()
+            self.costs.close()
             self.live.close()
+            self.comparison.close()
+            self.data.close_session()
             self.layers.close()
+            self.region.close_session()
             self.steps.close_session()
+            self.view.close_session()
             notices.unlisten(self._tell_problem)
             self.runner.stop()
 
@@ -407,10 +353,22 @@ class _Column(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-def _section(title: str, panel: QWidget) -> QCollapsible:
-    section = QCollapsible(title)
+class _Section(QCollapsible):
+    """Is always as tall as its panel; without this, only when that is resized."""
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the panel."""
+        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize) and self.isExpanded():
+            content = self.content()
+            content.setMaximumHeight(content.sizeHint().height() + 10)
+        return False
+
+
+def _section(title: str, *panels: QWidget) -> QCollapsible:
+    section = _Section(title)
     section.setDuration(0)
-    section.addWidget(panel)
+    for panel in panels:
+        section.addWidget(panel)
     section.expand(animate=False)
     return section
 

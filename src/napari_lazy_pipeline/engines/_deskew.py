@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.engines._jit import compiled
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._workers import Workers
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import DeskewPlan
@@ -37,7 +38,7 @@ def deskew(
     """
     start = check_volume(volume, plan, planes)
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
-    out = np.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
+    out = pool().empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     if not out.size:
         return out
     shear = shearing(plan, out.dtype, fill, rounding)

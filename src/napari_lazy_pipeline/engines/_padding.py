@@ -13,6 +13,7 @@ from scipy import fft
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines._jit import compiled
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import Shape, SkewAxis, Triple
 from napari_lazy_pipeline.otf import RadialOtf, interpolate
@@ -74,7 +75,12 @@ class Frame:
 
     def crop(self, grid: np.ndarray) -> np.ndarray:
         """Take the volume out of the grid; a copy unless it fills it."""
-        return np.ascontiguousarray(grid[self.window])
+        part = grid[self.window]
+        if part.flags.c_contiguous:
+            return part
+        out = pool().empty(part.shape, part.dtype)
+        out[...] = part
+        return out
 
 
 def smooth(n: int, even: bool = False) -> int:
@@ -163,7 +169,7 @@ def prepare(
     ndarray
         float32 of the shape of the frame.
     """
-    out = np.empty(frame.shape, np.float32)
+    out = pool().empty(frame.shape, np.float32)
     sources = frame.indices(0)
     background = np.float32(plan.background)
 

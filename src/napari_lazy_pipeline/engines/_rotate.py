@@ -15,6 +15,7 @@ import numpy as np
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.engines._deskew import fill_value
 from napari_lazy_pipeline.engines._jit import compiled
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._workers import Workers
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import RotationPlan
@@ -35,7 +36,7 @@ def rotate(
     """
     check_rotation(volume, plan)
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
-    out = np.empty(plan.out_shape, volume.dtype)
+    out = pool().empty(plan.out_shape, volume.dtype)
     if not volume.size:
         out[:] = fill
         return out

@@ -19,6 +19,7 @@ import numpy as np
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines._padding import Frame, halo, smooth
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.problems import Problem
@@ -160,8 +161,9 @@ def _in_tiles(
 
 
 def _joined(inner: Shape, parts: list[Tile], solve: Solve, progress: Progress) -> np.ndarray:
-    out = np.empty(inner, np.float32)
+    out = pool().empty(inner, np.float32)
     for i, part in enumerate(parts):
+        pool().clear()  # where memory is short, none lies idle
         out[part.target] = solve(part, _share(progress, i, len(parts)))
     return out
 

@@ -20,6 +20,7 @@ from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._mip import deskew_mip
 from napari_lazy_pipeline.engines._padding import Frame, check_plan, prepare
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
 from napari_lazy_pipeline.engines._tiling import Memory
@@ -52,6 +53,10 @@ class CpuEngine:
     def __init__(self, threads: int = 0, memory_limit: int | None = None) -> None:
         self.workers = Workers(threads)
         self.memory_limit = memory_limit
+
+    def use_threads(self, threads: int) -> None:
+        """Take so many from the next volume on; 0 takes one per CPU."""
+        self.workers = Workers(threads)
 
     def unavailable(self) -> str | None:
         """There is always a CPU."""
@@ -177,6 +182,7 @@ class CpuEngine:
             return self.memory_limit
         if BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape) > budget():
             _grid.cache_clear()
+            pool().clear()
         return budget()
 
     def _solve(

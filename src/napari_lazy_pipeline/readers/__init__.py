@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
@@ -64,7 +64,8 @@ class FileInfo:
     merged
         Whether `as_planes` made the planes out of time points or channels.
     indexed
-        Whether an index tells where the planes are, in this file and in others.
+        Whether an index, or the names of chunks, tells where the planes are, in this file and
+        in others; more may come.
     last_plane
         Position of the first pixel of the last plane [byte], if the file holds one volume and
         its planes lie plain; else -1.
@@ -151,6 +152,46 @@ class FileSetReader(Reader, Protocol):
 
     def companions(self, path: str, info: FileInfo) -> tuple[str, ...]:
         """Paths of the files that are read with this one."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """How much there is of a file that grows from within.
+
+    Attributes
+    ----------
+    sure
+        Number of time points to which nothing is added any more.
+    seen
+        The same, with a last one that may just look whole.
+    planes, channels
+        Number of planes of a volume, and of channels, as far as they are known by now.
+    run
+        Names the run that recorded it.
+    mark
+        Another one whenever something was added.
+    """
+
+    sure: int
+    seen: int
+    planes: int
+    channels: int
+    run: Hashable
+    mark: Hashable
+
+
+@runtime_checkable
+class GrowingReader(Reader, Protocol):
+    """Reads files that grow from within, time point by time point."""
+
+    def grows(self, info: FileInfo) -> bool:
+        """Whether this is such a file."""
+
+    def recorded(self, path: str, info: FileInfo) -> Recorded:
+        """Look how much there is of the file now; no pixel is read."""
+
+    def state(self, path: str, info: FileInfo) -> Hashable:
+        """What volume ``info.part`` is made from; stays the same while other volumes come."""
 
 
 @lru_cache(maxsize=1)

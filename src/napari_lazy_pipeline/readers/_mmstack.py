@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 
 import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.geometry import Triple
 from napari_lazy_pipeline.micromanager import claims_of
-from napari_lazy_pipeline.readers import FileInfo
+from napari_lazy_pipeline.readers import FileInfo, Recorded
 from napari_lazy_pipeline.readers._directories import OFFSETS, directory_at, walk_order
-from napari_lazy_pipeline.readers._planes import PlaneIndex, index_planes, read_piece, stamp
+from napari_lazy_pipeline.readers._metadata import metadata
+from napari_lazy_pipeline.readers._planes import (
+    PlaneIndex,
+    check_end,
+    index_planes,
+    read_piece,
+    run_mark,
+)
 
 _CONTINUED = re.compile(r"(.*_MMStack(?:_[^/]*?)?)_([0-9]+)((?:\.ome)?\.tiff?)", re.DOTALL)
 _INDEX = 54773648
 _WAIT = (
-    "Micro-Manager writes the index when it is done; after a crash, open the data there and "
-    "save them again"
+    "An old Micro-Manager writes the index when it is done; after a crash, open the data there "
+    "and save them again"
 )
 
 
@@ -51,10 +57,11 @@ def is_mmstack(head: bytes) -> bool:
     return bool(order) and len(head) >= 12 and struct.unpack_from(f"{order}I", head, 8)[0] == _INDEX
 
 
-def probe(path: str, said_size: Triple | None, interval: float | None) -> FileInfo:
+def probe(path: str) -> FileInfo:
     """Read the index of a stack, and the directory of its first plane."""
-    index = _index(path, _stamps(path))
+    index = _index(path)
     with tifffile.TiffFile(path, is_ome=False) as tif:
+        header = metadata(tif, os.path.basename(path))
         page = tif.pages.first
         summary = tifffile.tifffile.read_micromanager_metadata(tif.filehandle, {"Summary"})
         if page.compression != 1 or page.ndim != 2 or page.dtype is None:
@@ -63,24 +70,27 @@ def probe(path: str, said_size: Triple | None, interval: float | None) -> FileIn
     said = summary.get("Summary", {})
     names = tuple(map(str, said.get("ChNames") or ()))
     claims = claims_of(said, names, "Micro-Manager")
-    size = said_size or claims.voxel_size
+    size = header.voxel_size or claims.voxel_size
     times, channels = index.inner
     return FileInfo(
         os.path.basename(path), (index.depth, shape[0], shape[1]), dtype.name,
-        os.path.getsize(path), size, ("OME" if said_size else "Micro-Manager") if size else "",
-        interval or claims.time_interval, claims.notes, byteorder=order, inner=(times, channels),
-        scenes=index.scenes if len(index.scenes) > 1 else (), firsts=(0,) * len(index.scenes),
+        os.path.getsize(path), size,
+        ("OME" if header.voxel_size else "Micro-Manager") if size else "",
+        header.time_interval or claims.time_interval, claims.notes, byteorder=order,
+        inner=(times, channels), scenes=index.scenes if len(index.scenes) > 1 else (),
+        firsts=(0,) * len(index.scenes),
         channel_names=names if len(names) == channels else (), indexed=True,
     )  # fmt: skip
 
 
 def read(path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
     """Read some planes of a volume (z, y, x), and no others."""
-    index = _index(path, _stamps(path))
+    index = _index(path)
     stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
     volume = np.empty((stop - start, *info.shape[1:]), stored)
     for plane, (file, place) in zip(volume, index.planes(path, info)[start:stop], strict=True):
         read_piece(file, _pixels(file, place, plane), plane)
+    check_end(index, path, info, volume, start)
     return np.ascontiguousarray(volume.astype(stored.newbyteorder("="), copy=False))
 
 
@@ -97,32 +107,49 @@ def _pixels(file: str, start: int, plane: np.ndarray) -> int:
     return found.tags[OFFSETS]
 
 
-def _stamps(path: str) -> tuple[tuple[int, int], ...]:
-    return tuple(stamp(one) for one in (path, *siblings(path)))
+def recorded(path: str, info: FileInfo) -> Recorded:
+    """Look into the indices; see `GrowingReader.recorded`."""
+    return _index(path).recorded(info.scene, run_mark(path))
+
+
+def state(path: str, info: FileInfo) -> Hashable:
+    """The run, and the places of the planes; see `GrowingReader.state`."""
+    return run_mark(path), _index(path).where(info)
+
+
+def _index(path: str) -> PlaneIndex:
+    """The indices of a stack as they are now: not every share tells that a file has changed."""
+    files = (path, *siblings(path))
+    maps = tuple(_map(file) for file in files)
+    if not any(maps):
+        raise FileError("The index names no plane yet", path, "Wait until some are recorded")
+    return _indexed(files, maps)
 
 
 @lru_cache(maxsize=16)
-def _index(path: str, stamps: tuple[tuple[int, int], ...]) -> PlaneIndex:
-    """Read the indices of a stack; ``stamps`` tell one state of its files from the next."""
-    files = (path, *siblings(path)[: len(stamps) - 1])
-    maps = [_map(file) for file in files]
-    rows = np.concatenate(
-        [np.c_[found, np.full(len(found), number)] for number, found in enumerate(maps)]
-    ).astype(np.int64)
-    # (channel, slice, frame, position, offset, file) of each plane.
-    scenes = np.unique(rows[:, 3])
-    place = np.searchsorted(scenes, rows[:, 3])
-    columns = (place, rows[:, 2] - rows[:, 2].min(), rows[:, 0] - rows[:, 0].min(),
-               rows[:, 1] - rows[:, 1].min(), rows[:, 5], rows[:, 4])  # fmt: skip
-    return index_planes(
-        files, [f"Pos{number}" for number in scenes.tolist()],
-        zip(*(column.tolist() for column in columns), strict=True),
-    )  # fmt: skip
+def _indexed(files: tuple[str, ...], maps: tuple[bytes, ...]) -> PlaneIndex:
+    """Make one index of those of several files: (channel, slice, frame, position, place)."""
+    found = [np.frombuffer(data, np.uint32).reshape(-1, 5) for data in maps]
+    rows = np.concatenate(found).astype(np.int64)
+    numbers = np.repeat(np.arange(len(files)), [len(rows) for rows in found])
+    channels, planes, times, positions, places = rows.T
+    scenes, scene = np.unique(positions, return_inverse=True)
+    entries = np.column_stack((
+        scene, times - times.min(), channels - channels.min(), planes - planes.min(), numbers,
+        places,
+    ))  # fmt: skip
+    return index_planes(files, [f"Pos{number}" for number in scenes.tolist()], entries)
 
 
-def _map(path: str) -> np.ndarray:
+def _map(path: str) -> bytes:
+    """The index of one file, in the byte order of this machine.
+
+    Newer versions reserve space for it, and fill that in plane by plane.
+    """
     with open(path, "rb") as file:
         found = tifffile.tifffile.read_micromanager_metadata(file, {"IndexMap"}).get("IndexMap")
     if found is None or not len(found):
         raise FileError("The file has no index of its planes yet", path, _WAIT)
-    return np.asarray(found)
+    reserved = np.flatnonzero(found[:, 4] == 0)
+    count = int(reserved[0]) if reserved.size else len(found)
+    return np.ascontiguousarray(found[:count], np.uint32).tobytes()

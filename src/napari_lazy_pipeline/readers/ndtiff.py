@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+import struct
+import threading
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
@@ -13,13 +17,22 @@ import tifffile
 from napari_lazy_pipeline.claims import Claims
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.micromanager import claims_of
-from napari_lazy_pipeline.readers import FileInfo
+from napari_lazy_pipeline.readers import FileInfo, Recorded
 from napari_lazy_pipeline.readers._guard import guarded
-from napari_lazy_pipeline.readers._planes import PlaneIndex, index_planes, read_piece, stamp
+from napari_lazy_pipeline.readers._planes import (
+    PlaneIndex,
+    check_end,
+    index_planes,
+    read_piece,
+    run_mark,
+)
 
 _INDEX = "NDTiff.index"
 _TYPES = {0: "uint8", 1: "uint16", 3: "uint16", 4: "uint16", 5: "uint16", 6: "uint16"}
 _STACK = "NDTiffStack"
+_HEAD = 256  # bytes that tell one index from another
+# Offset of the pixels, width, height, type, packing; then the same of the metadata.
+_NUMBERS = struct.Struct("<IiiiiIii")
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,22 @@ class NdTiffReader:
         """None: the index changes whenever one of the files does."""
         return ()
 
+    def grows(self, info: FileInfo) -> bool:
+        """It may always go on."""
+        return True
+
+    def recorded(self, path: str, info: FileInfo) -> Recorded:
+        """Look into the index; see `GrowingReader.recorded`."""
+        with guarded(path):
+            found = _index(path)
+            return found.planes.recorded(info.scene, run_mark(found.planes.files[0]))
+
+    def state(self, path: str, info: FileInfo) -> Hashable:
+        """The run, and the places of the planes; see `GrowingReader.state`."""
+        with guarded(path):
+            planes = _index(path).planes
+            return run_mark(planes.files[0]), planes.where(info)
+
     def probe(self, path: str) -> FileInfo:
         """Read the index, and the summary in the first file; see `Reader.probe`.
 
@@ -54,13 +83,14 @@ class NdTiffReader:
         """
         with guarded(path):
             size = os.path.getsize(path)
-            index, shape, dtype, channels = _index(path, stamp(path))
+            found = _index(path)
+            index = found.planes
             claims = _summary(index.files[0])
         return FileInfo(
-            os.path.basename(path), (index.depth, *shape), dtype, size, claims.voxel_size,
-            "Micro-Manager" if claims.voxel_size else "", claims.time_interval, claims.notes,
-            inner=index.inner, scenes=index.scenes if len(index.scenes) > 1 else (),
-            firsts=(0,) * len(index.scenes), channel_names=channels, indexed=True,
+            os.path.basename(path), (index.depth, *found.shape), found.dtype, size,
+            claims.voxel_size, "Micro-Manager" if claims.voxel_size else "", claims.time_interval,
+            claims.notes, inner=index.inner, scenes=index.scenes if len(index.scenes) > 1 else (),
+            firsts=(0,) * len(index.scenes), channel_names=found.channels, indexed=True,
         )  # fmt: skip
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
@@ -76,53 +106,139 @@ class NdTiffReader:
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         """Read some planes of a volume; see `PlaneReader.read_planes`."""
         with guarded(path):
-            index, shape, dtype, _ = _index(path, stamp(path))
-            if (shape, dtype) != (info.shape[1:], info.dtype):
+            found = _index(path)
+            if (found.shape, found.dtype) != (info.shape[1:], info.dtype):
                 raise FileError(
-                    f"The planes are {shape} {dtype}, not {info.shape[1:]} {info.dtype}", path
+                    f"The planes are {found.shape} {found.dtype}, not {info.shape[1:]} "
+                    f"{info.dtype}",
+                    path,
                 )
-            places = index.planes(path, info)[start:stop]
-            volume = np.empty((len(places), *shape), np.dtype(dtype).newbyteorder("<"))
+            places = found.planes.planes(path, info)[start:stop]
+            volume = np.empty((len(places), *found.shape), np.dtype(info.dtype).newbyteorder("<"))
             for plane, (file, place) in zip(volume, places, strict=True):
                 read_piece(file, place, plane)
-            return np.ascontiguousarray(volume.astype(dtype, copy=False))
+            check_end(found.planes, path, info, volume, start)
+            return np.ascontiguousarray(volume.astype(info.dtype, copy=False))
 
 
-Entry = tuple[PlaneIndex, tuple[int, int], str, tuple[str, ...]]
+@dataclass(frozen=True)
+class _Index:
+    """What an index says.
+
+    Attributes
+    ----------
+    planes
+        Where the planes are.
+    shape, dtype
+        What each plane is like.
+    channels
+        Names of the channels; empty if they have none.
+    """
+
+    planes: PlaneIndex
+    shape: tuple[int, int]
+    dtype: str
+    channels: tuple[str, ...]
 
 
-@lru_cache(maxsize=16)
-def _index(path: str, changed: tuple[int, int]) -> Entry:
-    """Read an index; ``changed`` tells one state of it from the next."""
-    folder = os.path.dirname(path)
-    files: dict[str, int] = {}
-    channels: dict[str, int] = {}
-    scenes: dict[str, int] = {}
-    kinds, rows = set(), []
-    for axes, name, start, width, height, kind, packed, *_ in tifffile.tifffile.read_ndtiff_index(
-        path
-    ):
-        kinds.add((height, width, kind, packed))
+class _Log:
+    """An index file that grows: each look reads only what is new in it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._forget(b"")
+
+    def _forget(self, head: bytes) -> None:
+        self._head, self._stop = head, 0
+        self._made: _Index | None = None
+        self._rows: list[tuple[int, ...]] = []
+        self._kinds: set[tuple[int, ...]] = set()
+        self._names: tuple[dict[str, int], ...] = ({}, {}, {})
+
+    def look(self) -> _Index:
+        """Read what is new; a place for it that begins otherwise is another index."""
+        with self._lock, open(self._path, "rb") as file:
+            head = file.read(_HEAD)
+            size = file.seek(0, os.SEEK_END)
+            if size < self._stop or not head.startswith(self._head):
+                self._forget(head)
+            self._head = head
+            file.seek(self._stop)
+            before = len(self._rows)
+            for entry, length in _entries(file.read()):
+                self._note(entry)
+                self._stop += length
+            if self._made is None or len(self._rows) > before:
+                self._made = self._index()
+            return self._made
+
+    def _note(self, entry: _Entry) -> None:
+        axes = dict(entry.axes)
         channel = str(axes.pop("channel", ""))
         t, z = (int(axes.pop(axis, 0)) for axis in ("time", "z"))
         scene = " ".join(str(axes[axis]) for axis in sorted(axes))
-        rows.append((
+        files, channels, scenes = self._names
+        self._kinds.add(entry.kind)
+        self._rows.append((
             scenes.setdefault(scene, len(scenes)), t, channels.setdefault(channel, len(channels)),
-            z, files.setdefault(name, len(files)), start,
+            z, files.setdefault(entry.file, len(files)), entry.start,
         ))  # fmt: skip
-    if not rows:
-        raise FileError("The index names no plane yet", path, "Wait until some are recorded")
-    if len(kinds) > 1:
-        raise FileError("The planes are of several sizes or types", path)
-    height, width, kind, packed = kinds.pop()
-    if kind not in _TYPES or packed:
-        raise FileError("The planes are compressed or in colour", path)
-    # z may count from below zero: around where the focus was.
-    lowest = min(row[3] for row in rows)
-    rows = [(*row[:3], row[3] - lowest, *row[4:]) for row in rows]
-    index = index_planes([os.path.join(folder, name) for name in files], list(scenes), rows)
-    names = tuple(channels) if all(channels) and len(channels) > 0 else ()
-    return index, (height, width), _TYPES[kind], names
+
+    def _index(self) -> _Index:
+        if not self._rows:
+            raise FileError(
+                "The index names no plane yet", self._path, "Wait until some are recorded"
+            )
+        if len(self._kinds) > 1:
+            raise FileError("The planes are of several sizes or types", self._path)
+        ((width, height, kind, packed),) = self._kinds
+        if kind not in _TYPES or packed:
+            raise FileError("The planes are compressed or in colour", self._path)
+        files, channels, scenes = self._names
+        rows = np.array(self._rows, np.int64)
+        # z may count from below zero: around where the focus was.
+        rows[:, 3] -= rows[:, 3].min()
+        folder = os.path.dirname(self._path)
+        planes = index_planes([os.path.join(folder, name) for name in files], list(scenes), rows)
+        names = tuple(channels) if all(channels) else ()
+        return _Index(planes, (height, width), _TYPES[kind], names)
+
+
+class _Entry(NamedTuple):
+    """What an index says of one plane; ``kind``: width, height, type and packing."""
+
+    axes: dict[str, Any]
+    file: str
+    start: int
+    kind: tuple[int, ...]
+
+
+def _entries(data: bytes) -> Iterator[tuple[_Entry, int]]:
+    """The whole entries at the beginning of a piece of an index, and how long each is [byte]."""
+    place = 0
+    while True:
+        texts, stop = [], place
+        for _ in range(2):
+            if len(data) < stop + 4:
+                return
+            (length,) = struct.unpack_from("<I", data, stop)
+            texts.append(data[stop + 4 : stop + 4 + length])
+            stop += 4 + length
+        if len(data) < stop + _NUMBERS.size:
+            return
+        start, *kind, _, _, _ = _NUMBERS.unpack_from(data, stop)
+        stop += _NUMBERS.size
+        yield _Entry(json.loads(texts[0]), texts[1].decode(), start, tuple(kind)), stop - place
+        place = stop
+
+
+_log = lru_cache(maxsize=16)(_Log)
+
+
+def _index(path: str) -> _Index:
+    """What an index says now."""
+    return _log(path).look()
 
 
 def _summary(path: str) -> Claims:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, ShapeUnknownError
 from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.readers import FileInfo
 from napari_lazy_pipeline.readers._guard import guarded
@@ -49,7 +49,7 @@ class RawReader:
         with guarded(path):
             size = os.stat(path).st_size
         if self.shape is None:
-            raise FileError(
+            raise ShapeUnknownError(
                 f"The file has no header, but {size} bytes of pixels",
                 path,
                 "Tell its shape (z, y, x) and dtype",

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,12 +18,14 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.geometry import Shape
-from napari_lazy_pipeline.readers import FileInfo, _mmstack, os_problem
+from napari_lazy_pipeline.readers import FileInfo, Recorded, _mmstack, os_problem
 from napari_lazy_pipeline.readers._directories import OFFSETS, Directory, walk
 from napari_lazy_pipeline.readers._grid import UNFINISHED, Grid, grid
 from napari_lazy_pipeline.readers._metadata import metadata
 
 _HEAD = 65536
+# Threads that unpack one file: more than a few wait for the disk.
+_DECODERS = min(os.cpu_count() or 1, 4)
 _LARGE, _RATIO = 2**30, 10_000
 
 _here = threading.local()
@@ -78,6 +80,20 @@ class TiffReader:
         """The files that continue this one."""
         return _mmstack.siblings(path) if info.indexed else ()
 
+    def grows(self, info: FileInfo) -> bool:
+        """An MMStack does."""
+        return info.indexed
+
+    def recorded(self, path: str, info: FileInfo) -> Recorded:
+        """Look into the indices of an MMStack; see `GrowingReader.recorded`."""
+        with _opened(path):
+            return _mmstack.recorded(path, info)
+
+    def state(self, path: str, info: FileInfo) -> Hashable:
+        """The places of planes in an MMStack; see `GrowingReader.state`."""
+        with _opened(path):
+            return _mmstack.state(path, info)
+
     def probe(self, path: str) -> FileInfo:
         """Read the header of one file; see `Reader.probe`.
 
@@ -87,26 +103,10 @@ class TiffReader:
             If the file is not one whole volume.
         """
         with _opened(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            directories = walk(file, size, path)
-            file.seek(0)
-            with tifffile.TiffFile(file, is_ome=False) as tif:
-                said = metadata(tif, os.path.basename(path))
-                if _is_mmstack(file):
-                    return _mmstack.probe(path, said.voxel_size, said.time_interval)
-                found = grid(tif, said, path)
-                _check_size(tif, found.shape, found.dtype, size, path)
-                offset, page = _places(tif, directories, found.dtype)
-                order = tif.byteorder
-            marks = _landmarks(file, directories[0], offset)
-            last = _last_plane(directories, found, offset, page)
-        return FileInfo(
-            os.path.basename(path), found.shape, found.dtype.name, size, said.voxel_size,
-            said.source if said.voxel_size else "", said.time_interval, said.notes,
-            offset, marks, page, order, found.inner, (0, 0), found.strides,
-            found.scenes, 0, found.firsts, _names(said.channel_names, found),
-            last_plane=last,
-        )  # fmt: skip
+            if _is_mmstack(file):
+                # While it is recorded, the chain of its planes has no end.
+                return _mmstack.probe(path)
+            return probe_open(file, os.fstat(file.fileno()).st_size, path)
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
         """Read one volume; see `Reader.read`.
@@ -128,7 +128,7 @@ class TiffReader:
             starts = _planes(file, size, path, info)
             if starts:
                 return _read_plain(file, starts, path, info, info.shape[0])
-            return _decode(file, size, path, info)
+            return decode_open(file, size, path, info)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         """Read some planes of a volume; see `PlaneReader.read_planes`.
@@ -156,6 +156,27 @@ class TiffReader:
                 return _read_plain(file, starts, path, info, stop - start)
             changed = os.fstat(file.fileno()).st_mtime_ns
             return _decode_some(file, _checked(path, size, changed, info), path, start, stop)
+
+
+def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
+    """Read the header of an open TIFF of so many bytes; ``path`` is what errors call it."""
+    directories = walk(file, size, path)
+    file.seek(0)
+    with tifffile.TiffFile(file, is_ome=False) as tif:
+        said = metadata(tif, os.path.basename(path))
+        found = grid(tif, said, path)
+        _check_size(tif, found.shape, found.dtype, size, path)
+        offset, page = _places(tif, directories, found.dtype)
+        order = tif.byteorder
+    marks = _landmarks(file, directories[0], offset)
+    last = _last_plane(directories, found, offset, page)
+    return FileInfo(
+        os.path.basename(path), found.shape, found.dtype.name, size, said.voxel_size,
+        said.source if said.voxel_size else "", said.time_interval, said.notes,
+        offset, marks, page, order, found.inner, (0, 0), found.strides,
+        found.scenes, 0, found.firsts, _names(said.channel_names, found),
+        last_plane=last,
+    )  # fmt: skip
 
 
 def _size(file: BinaryIO, path: str) -> int:
@@ -337,8 +358,8 @@ def _native(volume: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(volume)
 
 
-def _decode(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
-    """Let tifffile read the pixels, once the header agrees with ``info``."""
+def decode_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndarray:
+    """Read a volume of an open TIFF of so many bytes, once its header agrees with ``info``."""
     return _decode_some(file, _check(file, size, path, info), path, 0, info.shape[0])
 
 
@@ -349,7 +370,9 @@ def _decode_some(file: BinaryIO, info: FileInfo, path: str, start: int, stop: in
         return _read_plain(file, _plain_starts(info, pages), path, info, len(pages))
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        volume = tif.asarray(key=pages)
+        # Planes that are not packed are read one by one: there, threads only cost time.
+        packed = tif.pages.first.compression != 1
+        volume = tif.asarray(key=pages, maxworkers=_DECODERS if packed else 1)
     return _native(np.asarray(volume).reshape(len(pages), *info.shape[1:]))
 
 

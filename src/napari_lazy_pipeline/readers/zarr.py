@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.geometry import Triple
-from napari_lazy_pipeline.readers import FileInfo
+from napari_lazy_pipeline.readers import FileInfo, Recorded
+from napari_lazy_pipeline.readers._chunks import Chunks
 from napari_lazy_pipeline.readers._guard import guarded
 
 _UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "": 1.0}
@@ -49,7 +51,22 @@ class ZarrReader:
                 voxel_size, "OME-Zarr" if voxel_size else "", interval,
                 inner=(sizes.get("t", 1), sizes.get("c", 1)),
                 channel_names=channels if len(channels) == sizes.get("c", 1) else (),
+                indexed=axes.startswith("t"),
             )  # fmt: skip
+
+    def grows(self, info: FileInfo) -> bool:
+        """Where the time comes first, time points can be added."""
+        return info.indexed
+
+    def recorded(self, path: str, info: FileInfo) -> Recorded:
+        """Look which chunks there are; see `GrowingReader.recorded`."""
+        with guarded(path):
+            return _chunks(path).recorded()
+
+    def state(self, path: str, info: FileInfo) -> Hashable:
+        """The state of its chunks; see `GrowingReader.state`."""
+        with guarded(path):
+            return _chunks(path).state(*info.part)
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
         """Read the chunks of one volume (z, y, x); see `Reader.read`.
@@ -96,6 +113,11 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
     channels = (said.get("omero") or {}).get("channels") or []
     names = tuple(str(channel.get("label", "")) for channel in channels)
     return found[image["datasets"][0]["path"]], image, names if all(names) else ()
+
+
+def _chunks(path: str) -> Chunks:
+    array, image, _ = _open(path)
+    return Chunks.of(array, _axes(image, array.ndim))
 
 
 def _axes(image: dict[str, Any], count: int) -> str:

@@ -112,6 +112,14 @@ class Crop(Step):
         """Copy a part of the box."""
         return part[slices(self.needed_box(context.spec, box), inner)].copy()
 
+    def brief(self) -> str:
+        """The axes that are cut, and where."""
+        cuts = ((axis, getattr(self, axis)) for axis in "zyx")
+        told = [
+            f"{axis} {start}\u2013{stop or 'end'}" for axis, (start, stop) in cuts if start or stop
+        ]
+        return ", ".join(told) or "keeps everything"
+
     def windowless(self) -> Crop:
         """Nothing: a crop only picks a window."""
         return self.model_copy(update={"enabled": False})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Hashable
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal, cast
 
 import numpy as np
@@ -12,11 +13,14 @@ from pydantic import Field
 
 from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole, widened
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
+from napari_lazy_pipeline.engines._need import Need, deconvolution_need
 from napari_lazy_pipeline.engines._padding import Frame
 from napari_lazy_pipeline.engines._padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.geometry import Shape
+from napari_lazy_pipeline.geometry import Shape, Triple
 from napari_lazy_pipeline.otf import read_psf_or_otf
+from napari_lazy_pipeline.psf import is_otf, load_psf
+from napari_lazy_pipeline.psf_spacing import psf_spacing
 from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.step import Context, Step, Unit
 
@@ -27,7 +31,8 @@ LARGEST = 1e18
 WIDER = {"reflect": 2, "background": 2, "periodic": 3}
 # Less is not saved by working on a part.
 SAVING = 0.2
-Micrometre = Annotated[float, Field(gt=0, le=100)]
+# 0 stands for what is not stated.
+Micrometre = Annotated[float, Field(ge=0, le=100)]
 
 
 class Deconvolve(Step):
@@ -69,11 +74,12 @@ class Deconvolve(Step):
         tuple[Micrometre, Micrometre, Micrometre],
         Field(
             title="PSF voxel size",
-            description="Spacing of the PSF file along z, y and x.",
-            json_schema_extra={"step": 0.01},
+            description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
+            "A file that does not say it cannot be used until you do.",
+            json_schema_extra={"step": 0.01, "decimals": 3, "zero": "?"},
         ),
         Unit("µm"),
-    ] = (0.1, 0.1, 0.1)
+    ] = (0.0, 0.0, 0.0)
     method: Annotated[
         Method,
         Field(
@@ -82,6 +88,9 @@ class Deconvolve(Step):
             "as cudaDecon, about twice to three times as far for the same iterations; fast: two "
             "Wiener-Butterworth iterations (Guo et al. 2020) and a plain one, about as far as "
             "10 plain ones.",
+            json_schema_extra={
+                "words": {"rl": "Richardson-Lucy", "accelerated": "accelerated", "fast": "fast"}
+            },
         ),
     ] = "accelerated"
     iterations: Annotated[
@@ -92,6 +101,7 @@ class Deconvolve(Step):
             title="Iterations",
             description="More are sharper, noisier and slower; the method fast has its own number "
             "and takes no notice.",
+            json_schema_extra={"step": 1, "slider": [1, 50]},
         ),
         Unit("1"),
     ] = 10
@@ -102,6 +112,7 @@ class Deconvolve(Step):
             le=65535,
             title="Background",
             description="Counts subtracted first; 0 after a Subtract background step.",
+            json_schema_extra={"step": 1, "slider": [0, 500]},
         ),
         Unit("counts"),
     ] = 0.0
@@ -111,6 +122,9 @@ class Deconvolve(Step):
             title="Edges",
             description="How the volume goes on beyond its edges: as its mirror image, as "
             "background, or periodically (as cudaDecon, with x and y edges blended).",
+            json_schema_extra={
+                "words": {"reflect": "mirrored", "background": "background", "periodic": "periodic"}
+            },
         ),
     ] = "reflect"
 
@@ -170,9 +184,30 @@ class Deconvolve(Step):
         )
         return result[slices(box, inner)]
 
+    def brief(self) -> str:
+        """PSF, and how far."""
+        if not self.psf:
+            return "no PSF chosen"
+        how = "fast" if self.method == "fast" else f"{self.iterations} it."
+        return f"{PurePath(self.psf).name}, {how}"
+
     def draft(self) -> Deconvolve:
         """By the method fast, unless there are few iterations anyway."""
         return self if self.iterations <= 3 else self.model_copy(update={"method": "fast"})
+
+    def after_edit(self, name: str) -> Deconvolve:
+        """Another file has a spacing of its own."""
+        return self.model_copy(update={"psf_voxel_size": (0.0,) * 3}) if name == "psf" else self
+
+    def need(self, spec: VolumeSpec, engine: str) -> Need:
+        """The arrays of the iteration; nothing before a PSF is chosen.
+
+        Raises
+        ------
+        PsfError
+            If the PSF cannot be used.
+        """
+        return deconvolution_need(engine, spec.shape, self._plan(spec)) if self.psf else Need()
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size, the scan and the content of the file too."""
@@ -190,7 +225,7 @@ class Deconvolve(Step):
         z, y, x = spec.voxel_size
         scan = spec.scan
         return DeconvolutionPlan(
-            otf=read_psf_or_otf(self.psf, self.psf_voxel_size),
+            otf=read_psf_or_otf(self.psf, self._psf_spacing()),
             voxel_size=(scan.normal_step(z) if scan else z, y, x),
             method=self.method,
             iterations=self.iterations,
@@ -199,6 +234,16 @@ class Deconvolve(Step):
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
             skew_axis=scan.skew_axis if scan else "x",
         )
+
+    def _psf_spacing(self) -> Triple:
+        """Spacing of the PSF (z, y, x) [um]."""
+        try:
+            return psf_spacing(self.psf, self.psf_voxel_size)
+        except PsfError:
+            # Of two faults, tell that of the file first: it may be no PSF at all.
+            if not is_otf(self.psf):
+                load_psf(self.psf)
+            raise
 
 
 def _around(box: Box, shape: Shape) -> Box:

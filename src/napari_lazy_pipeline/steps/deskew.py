@@ -77,6 +77,7 @@ class Deskew(TiltedStep):
             title="Rounding",
             description="How whole numbers are made: to the nearest, or down as cudaDecon "
             "does (which loses half a count on average).",
+            json_schema_extra={"words": {"nearest": "to the nearest", "down": "down"}},
         ),
     ] = "nearest"
 

@@ -39,10 +39,14 @@ class SubtractBackground(Step):
             le=65535,
             title="Background",
             description="Counts that the camera shows without light; typically about 100.",
-            json_schema_extra={"step": 1},
+            json_schema_extra={"step": 1, "slider": [0, 500]},
         ),
         Unit("counts"),
     ] = 100.0
+
+    def brief(self) -> str:
+        """What is subtracted."""
+        return f"{self.value:g}"
 
     def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
         """Nothing changes."""

@@ -1,0 +1,57 @@
+"""Choice: one of a few words, all of them in sight."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+
+
+class Choice(QWidget):
+    """A row of buttons of which one is pressed.
+
+    Parameters
+    ----------
+    name
+        What is chosen; spoken by screen readers before the word.
+    words
+        For each value its word and its tooltip.
+
+    Signals
+    -------
+    chosen(str)
+        The person chose a value.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, name: str, words: dict[str, tuple[str, str]]) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.buttons: dict[str, QPushButton] = {}
+        self._group = QButtonGroup(self)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(1)
+        for value, (word, tooltip) in words.items():
+            button = self.buttons[value] = QPushButton(word)
+            button.setCheckable(True)
+            button.setToolTip(tooltip)
+            button.setAccessibleName(f"{name}: {word}")
+            button.setStyleSheet("padding: 3px 4px;")
+            button.clicked.connect(lambda _=False, value=value: self.chosen.emit(value))
+            self._group.addButton(button)
+            row.addWidget(button, 1)
+
+    @property
+    def value(self) -> str:
+        """What is chosen; empty if nothing is."""
+        return next((v for v, button in self.buttons.items() if button.isChecked()), "")
+
+    def set(self, value: str) -> None:
+        """Show a value; raises no signal."""
+        self.buttons[value].setChecked(True)
+
+    def enable(self, value: str, on: bool, tooltip: str) -> None:
+        """Allow a value to be chosen, or not; the tooltip says what it is, or why not."""
+        self.buttons[value].setEnabled(on)
+        self.buttons[value].setToolTip(tooltip)

@@ -1,0 +1,147 @@
+"""Chunk map: a picture of all blocks, stage by stage; what nobody looked at stays grey."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QRect, QSize, Qt
+from qtpy.QtGui import QColor, QImage, QPainter
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+_TITLE, _ROW, _GAP = 96, 10, 5  # px
+
+
+class Tile(IntEnum):
+    """What became of a block; of several that share a pixel, the last of these is shown."""
+
+    UNTOUCHED = 0
+    PART = 1
+    MADE = 2
+    CACHED = 3
+    FAILED = 4
+    RUNNING = 5
+
+
+# Told apart by brightness, too, on dark and on light ground.
+COLOURS = {
+    Tile.UNTOUCHED: "#8a8f98",
+    Tile.PART: "#5fb3b3",
+    Tile.MADE: "#9ccf7a",
+    Tile.CACHED: "#2e9e4f",
+    Tile.FAILED: "#e04f4f",
+    Tile.RUNNING: "#f2b134",
+}
+WORDS = {
+    Tile.UNTOUCHED: "nobody has looked",
+    Tile.PART: "made in part",
+    Tile.MADE: "made, not kept",
+    Tile.CACHED: "in memory",
+    Tile.FAILED: "failed",
+    Tile.RUNNING: "under way",
+}
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """One stage.
+
+    Attributes
+    ----------
+    title
+        Its name.
+    tiles
+        What became of its blocks: (c, t), of `Tile`.
+    """
+
+    title: str
+    tiles: NDArray[np.uint8]
+
+
+class ChunkMap(QWidget):
+    """Paints one strip for each stage: channels downwards, time points to the right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.rows: Sequence[MapRow] = ()
+        self.channels: Sequence[str] = ()
+        self.setMouseTracking(True)
+        self.setAccessibleName("Map of blocks")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_rows(self, rows: Sequence[MapRow], channels: Sequence[str]) -> None:
+        """Show other stages, or another state of them."""
+        self.rows, self.channels = rows, channels
+        self.setMinimumHeight(self.sizeHint().height())
+        self.setAccessibleDescription(self.words())
+        self.update()
+
+    def words(self) -> str:
+        """The map in words, for screen readers."""
+        lines = []
+        for row in self.rows:
+            counts = np.bincount(row.tiles.ravel(), minlength=len(Tile))
+            said = ", ".join(f"{counts[tile]} {WORDS[tile]}" for tile in Tile if counts[tile])
+            lines.append(f"{row.title}: {said}")
+        return "\n".join(lines)
+
+    def sizeHint(self) -> QSize:
+        """As high as its strips."""
+        heights = [_ROW * row.tiles.shape[0] + _GAP for row in self.rows]
+        return QSize(300, max(sum(heights), _ROW))
+
+    def paintEvent(self, event: Any) -> None:
+        """Paint the strips."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        painter.setPen(self.palette().windowText().color())
+        for row, place in zip(self.rows, self._places(), strict=True):
+            title = QRect(0, place.top(), _TITLE - 6, place.height())
+            text = painter.fontMetrics().elidedText(
+                row.title, Qt.TextElideMode.ElideRight, title.width()
+            )
+            painter.drawText(title, Qt.AlignmentFlag.AlignVCenter, text)
+            painter.drawImage(place, _image(row.tiles, place.width()))
+        painter.end()
+
+    def mouseMoveEvent(self, event: Any) -> None:
+        """Say what is under the pointer."""
+        spot = event.position().toPoint()
+        for row, place in zip(self.rows, self._places(), strict=True):
+            if place.contains(spot):
+                channels, times = row.tiles.shape
+                t = min((spot.x() - place.left()) * times // max(place.width(), 1), times - 1)
+                c = min((spot.y() - place.top()) // _ROW, channels - 1)
+                name = self.channels[c] if c < len(self.channels) else str(c)
+                said = WORDS[Tile(int(row.tiles[c, t]))]
+                text = f"{row.title}, t {t + 1}, channel {name}: {said}"
+                QToolTip.showText(event.globalPosition().toPoint(), text, self)
+                return
+        QToolTip.hideText()
+
+    def _places(self) -> list[QRect]:
+        places, top = [], 0
+        for row in self.rows:
+            height = _ROW * row.tiles.shape[0]
+            places.append(QRect(_TITLE, top, max(self.width() - _TITLE, 1), height))
+            top += height + _GAP
+        return places
+
+
+def _image(tiles: NDArray[np.uint8], width: int) -> QImage:
+    """One pixel a block; where there are more of them than pixels, the liveliest of several."""
+    channels, times = tiles.shape
+    if times > width:
+        starts = np.linspace(0, times, width, endpoint=False).astype(int)
+        tiles = np.maximum.reduceat(tiles, starts, axis=1)
+    colours = np.array([QColor(COLOURS[tile]).rgb() for tile in Tile], np.uint32)
+    pixels = np.ascontiguousarray(colours[tiles])
+    image = QImage(
+        pixels.tobytes(), pixels.shape[1], channels, 4 * pixels.shape[1],
+        QImage.Format.Format_RGB32,
+    )  # fmt: skip
+    return image.copy()

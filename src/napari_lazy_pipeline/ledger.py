@@ -1,0 +1,139 @@
+"""Ledger: what was read and computed so far, block by block, for those who want to see it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from enum import Enum
+from time import perf_counter
+from typing import TypeVar
+
+from napari_lazy_pipeline.errors import Cancelled
+
+_STAGES = 64  # that are remembered; those of older edits are forgotten
+_Made = TypeVar("_Made")
+
+
+class State(Enum):
+    """What became of a block."""
+
+    RUNNING = "under way"
+    MADE = "made"
+    PART = "made in part"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is known of a block.
+
+    Attributes
+    ----------
+    state
+        What became of it.
+    seconds
+        How long it took the last time [s].
+    times
+        How often it was made.
+    """
+
+    state: State
+    seconds: float = 0.0
+    times: int = 0
+
+
+class Ledger:
+    """Notes what is made of which volume; safe to use from any thread.
+
+    A stage is named by what the pixels after it depend on: after an edit, the stages from that
+    step on have other names, and nothing is known of them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stages: OrderedDict[Hashable, dict[tuple[int, int], Entry]] = OrderedDict()
+        self._version = 0
+        self._counts: Counter[str] = Counter()
+        self._seconds: dict[str, float] = {}
+
+    def observe(
+        self, name: str, stage: Hashable, place: tuple[int, int], part: bool,
+        make: Callable[[], _Made],
+    ) -> _Made:  # fmt: skip
+        """Make something, and note that it was made, and how long it took.
+
+        Parameters
+        ----------
+        name
+            What is counted together: the kind of the step, or ``"read"``.
+        stage
+            Names the stage.
+        place
+            (t, c) of the volume.
+        part
+            Whether only a part of the volume is made.
+        make
+            Makes it; what it raises is noted, and raised.
+        """
+        before = self.of(stage).get(place)
+        self._note(stage, place, replace(before or Entry(State.RUNNING), state=State.RUNNING))
+        begin = perf_counter()
+        try:
+            result = make()
+        except Cancelled:
+            self._note(stage, place, before)
+            raise
+        except Exception:
+            self._note(stage, place, Entry(State.FAILED, perf_counter() - begin))
+            raise
+        seconds = perf_counter() - begin
+        whole = before is not None and before.state is State.MADE
+        state = State.PART if part and not whole else State.MADE
+        with self._lock:
+            self._counts[name] += 1
+            self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+        self._note(stage, place, Entry(state, seconds, (before.times if before else 0) + 1))
+        return result
+
+    def of(self, stage: Hashable) -> dict[tuple[int, int], Entry]:
+        """What is known of the blocks of a stage, by (t, c)."""
+        with self._lock:
+            return dict(self._stages.get(stage, {}))
+
+    @property
+    def version(self) -> int:
+        """Another number whenever something was noted."""
+        return self._version
+
+    def count(self, name: str) -> int:
+        """How many blocks were made under a name."""
+        with self._lock:
+            return self._counts[name]
+
+    def mean(self, name: str) -> float | None:
+        """How long one took on average [s]; None if none was made."""
+        with self._lock:
+            made = self._counts[name]
+            return self._seconds[name] / made if made else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._stages.clear()
+            self._counts.clear()
+            self._seconds.clear()
+            self._version += 1
+
+    def _note(self, stage: Hashable, place: tuple[int, int], entry: Entry | None) -> None:
+        with self._lock:
+            self._version += 1
+            known = self._stages.setdefault(stage, {})
+            self._stages.move_to_end(stage)
+            if entry is None:
+                known.pop(place, None)
+            else:
+                known[place] = entry
+            if len(self._stages) > _STAGES:
+                self._stages.popitem(last=False)

@@ -1,0 +1,227 @@
+"""Memory is used again only when nobody can see it any more, and never piles up."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines import _pool as module
+from napari_lazy_pipeline.engines._pool import SMALL, Pool, pool
+from napari_lazy_pipeline.engines.cpu import CpuEngine
+from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.otf import RadialOtf
+
+SHAPE = (4, 512, 512)
+ENGINE = CpuEngine(1)
+SCAN = Scan(31.5)
+VOXEL = (0.5, 0.1, 0.1)
+
+
+def place(array):
+    return array.ctypes.data
+
+
+def views(array):
+    """What somebody may still hold of an array."""
+    return [
+        array[2],
+        array[1:, ::2],
+        array.reshape(-1)[5:],
+        array.T,
+        array.view(np.uint8),
+        np.asarray(array)[::-1],
+        memoryview(array),
+        iter(array.flat),
+        np.broadcast_to(array, (2, *array.shape)),
+        array[0][3][7:].reshape(-1, 1),
+    ]
+
+
+def test_used_again_when_nobody_holds_it():
+    made = Pool()
+    first = made.empty(SHAPE, np.uint16)
+    before = place(first)
+    assert made.idle == 0
+    del first
+    assert made.idle == 4 * 512 * 512 * 2
+    again = made.empty((4, 256, 512), np.float32)
+    assert place(again) == before
+    assert made.idle == 0
+
+
+@pytest.mark.parametrize("kind", range(len(views(np.zeros(SHAPE, np.uint16)))))
+def test_not_while_a_view_is_held(kind):
+    made = Pool()
+    array = made.empty(SHAPE, np.uint16)
+    before = place(array)
+    held = views(array)[kind]
+    del array
+    gc.collect()
+    other = made.empty(SHAPE, np.uint16)
+    assert place(other) != before
+    del held
+    assert made.idle == other.nbytes
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 4),
+            st.sampled_from([np.uint16, np.float32]),
+            st.sampled_from([0, 1, 2, 3, 5, 9]),
+        ),
+        max_size=30,
+    )
+)
+def test_arrays_in_use_never_share_memory(orders):
+    made, held = Pool(limit=5 * SMALL), {}
+    for number, (slot, dtype, kind) in enumerate(orders):
+        array = made.empty(SHAPE, dtype)
+        array[...] = number
+        held[slot] = number, views(array)[kind]
+        del array
+        assert all((view == value).all() for value, view in held.values()), "written over"
+        assert made.idle <= made.limit
+
+
+def test_small_arrays_are_plain():
+    made = Pool()
+    array = made.empty((3, 4), np.float32)
+    assert array.base is None
+    del array
+    assert made.idle == 0
+
+
+def test_what_was_given_back_first_goes_first():
+    made = Pool(limit=5 * SMALL)
+    sizes = (1, 2, 3, 6)
+    arrays = [made.empty((size, SMALL), np.uint8) for size in sizes]
+    places = [place(array) for array in arrays]
+    while arrays:
+        arrays.pop(0)
+    assert made.idle == 5 * SMALL
+    again = [made.empty((size, SMALL), np.uint8) for size in sizes[1:3]]
+    assert [place(array) for array in again] == places[1:3]
+    assert made.idle == 0
+
+
+def test_cleared():
+    made = Pool()
+    made.empty(SHAPE, np.uint16)
+    assert made.idle
+    made.clear()
+    assert made.idle == 0
+
+
+def test_given_back_to_the_system_before_memory_runs_out(monkeypatch):
+    made = Pool()
+    made.empty(SHAPE, np.uint16)
+    monkeypatch.setattr(module, "budget", lambda: 3 * SMALL)
+    small = made.empty((3, SMALL), np.uint8)
+    assert made.idle
+    large = made.empty((4, SMALL), np.uint8)
+    assert made.idle == 0
+    del small, large
+
+
+def test_out_of_memory_is_tried_once_more_without_what_is_idle(monkeypatch):
+    made = Pool()
+    made.empty(SHAPE, np.uint16)
+    calls = []
+
+    def empty(*_):
+        calls.append(made.idle)
+        raise MemoryError
+
+    monkeypatch.setattr(module.np, "empty", empty)
+    with pytest.raises(MemoryError):
+        made.empty((4, SMALL), np.uint8)
+    assert calls == [SHAPE[0] * 512 * 512 * 2, 0]
+
+
+def test_a_collection_in_the_middle_of_it_does_not_lock_up():
+    made = Pool()
+
+    class Cycle:
+        def __init__(self):
+            self.array, self.own = made.empty(SHAPE, np.uint16), self
+
+    Cycle()
+    with made._sorted():
+        gc.collect()
+        assert not made._idle, "sorted in by whom does not hold the lock"
+    assert made.idle == SHAPE[0] * 512 * 512 * 2
+
+
+def test_many_threads():
+    made, wrong = Pool(limit=4 * SMALL), []
+
+    def work(number):
+        for round_ in range(60):
+            array = made.empty((1, 512, 1024), np.uint16)
+            array[...] = number * 100 + round_
+            if (array != number * 100 + round_).any():
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert made.idle <= made.limit
+
+
+def results(volume, number):
+    """What the engine makes of a volume, by name."""
+    otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
+    settings_of = {"method": ("rl", "accelerated", "fast")[number % 3], "iterations": 3}
+    return {
+        "deskew": ENGINE.deskew(volume, DeskewPlan.of(volume.shape, VOXEL, SCAN)),
+        "rotate": ENGINE.rotate(volume, RotationPlan.of(volume.shape, VOXEL, SCAN)),
+        "deconvolve": ENGINE.deconvolve(volume, DeconvolutionPlan(otf, VOXEL, **settings_of)),
+    }
+
+
+def test_results_that_are_held_stay_what_they_are():
+    rng = np.random.default_rng(0)
+    first = results(rng.integers(0, 999, (24, 128, 160)).astype(np.uint16), 0)
+    held = {name: result[7] for name, result in first.items()}
+    copies = {name: plane.copy() for name, plane in held.items()}
+    places = {place(result) for result in first.values()}
+    del first
+    for number in range(4):
+        later = results(rng.integers(0, 999, (24, 128, 160)).astype(np.uint16), number)
+        assert places.isdisjoint(place(result) for result in later.values())
+    for name, copy in copies.items():
+        np.testing.assert_array_equal(held[name], copy)
+
+
+def test_results_nobody_holds_do_not_pile_up():
+    volume = np.random.default_rng(0).integers(0, 999, (24, 128, 160)).astype(np.uint16)
+    results(volume, 0)
+    tracemalloc.start()
+    try:
+        levels = []
+        for _ in range(6):
+            results(volume, 0)
+            levels.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert levels[-1] - levels[1] < 100_000
+
+
+def test_one_deskew_after_the_other_writes_into_the_same_memory():
+    pool().clear()
+    volume = np.random.default_rng(0).integers(0, 999, (24, 128, 160)).astype(np.uint16)
+    plan = DeskewPlan.of(volume.shape, VOXEL, SCAN)
+    places = {place(ENGINE.deskew(volume, plan)) for _ in range(5)}
+    assert len(places) == 1

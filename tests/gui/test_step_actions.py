@@ -1,0 +1,71 @@
+"""Actions on the cards of steps: where they appear, and what they edit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from qtpy.QtWidgets import QPushButton
+
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
+from napari_lazy_pipeline._gui.steps_panel import StepsPanel
+from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.steps import Crop, Deskew
+
+
+@pytest.fixture
+def places() -> list[StepPlace]:
+    return []
+
+
+@pytest.fixture
+def panel(qtbot: Any, places: list[StepPlace]) -> StepsPanel:
+    session = Session()
+    session.set_pipeline(Pipeline(steps=(Deskew(angle=30), Crop(), Deskew(angle=40))))
+    actions = StepActions()
+
+    def guess(place: StepPlace) -> QPushButton:
+        places.append(place)
+        return QPushButton("Guess")
+
+    actions.add("deskew", guess)
+    panel = StepsPanel(session, actions)
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_each_card_of_the_kind_has_the_action(panel: StepsPanel) -> None:
+    texts = [[b.text() for b in card.body.findChildren(QPushButton)] for card in panel.cards]
+    assert [("Guess" in text) for text in texts] == [True, False, True]
+
+
+def test_an_action_edits_its_own_step_and_undo_takes_it_back(
+    panel: StepsPanel, places: list[StepPlace]
+) -> None:
+    session = panel.session
+    places[1].edit(angle=50.0)
+    assert [getattr(step, "angle", None) for step in session.pipeline.steps] == [30, None, 50]
+    session.undo()
+    assert session.pipeline.steps[2] == Deskew(angle=40)
+
+
+def test_a_value_that_is_not_allowed_changes_nothing(
+    panel: StepsPanel, places: list[StepPlace]
+) -> None:
+    with pytest.raises(ValidationError, match="less than or equal to 179"):
+        places[0].edit(angle=400.0)
+    assert panel.session.pipeline.steps[0] == Deskew(angle=30)
+
+
+def test_an_action_of_a_removed_step_does_nothing(
+    panel: StepsPanel, places: list[StepPlace]
+) -> None:
+    place = places[0]
+    assert place.step == Deskew(angle=30)
+    panel.session.set_pipeline(Pipeline(steps=(Crop(),)))
+    before = panel.session.pipeline
+    place.edit(angle=50.0)
+    assert (place.index, place.step) == (None, None)
+    assert panel.session.pipeline == before

@@ -1,0 +1,140 @@
+"""Exports on a cluster give the same files, and its troubles are told in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import cluster
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exporting import export
+from napari_lazy_pipeline.opening import open_stack
+from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.steps import Deskew, SubtractBackground
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """Two workers, processes of their own, with two threads each."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+    ) as local:
+        yield local.scheduler_address
+
+
+@pytest.fixture
+def processed(raw_folder: Path) -> Any:
+    steps = (SubtractBackground(value=100), Deskew(angle=31.5))
+    stack = open_stack(raw_folder, voxel_size=(0.3, 0.1, 0.1))
+    return Pipeline(steps=steps).apply(stack)
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+def test_the_same_files_as_here(kind: Any, scheduler: str, processed: Any, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    there = export(
+        processed, tmp_path / "there", format=kind, scheduler=scheduler,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    here = export(processed, tmp_path / "here", format=kind)
+    assert there.complete and len(there.written) == len(here.written) == 6
+    assert seen == [(done, 6) for done in range(7)]
+    for path in here.written:
+        other = tmp_path / "there" / path.relative_to(here.folder)
+        if kind == "tiff":
+            np.testing.assert_array_equal(tifffile.imread(other), tifffile.imread(path))
+        else:
+            assert other.read_bytes() == path.read_bytes()
+    again = export(processed, tmp_path / "there", format=kind, scheduler=scheduler)
+    assert not again.written and len(again.kept) == 6
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.files.BadFileWarning")
+def test_bad_files_are_listed_and_the_rest_goes_on(
+    scheduler: str, processed: Any, raw_folder: Path, tmp_path: Path
+) -> None:
+    bad = Path(open_stack(raw_folder).source.path(1, 0))  # type: ignore[attr-defined]
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:100])
+    report = export(processed, tmp_path, scheduler=scheduler)
+    assert [(one.t, one.c) for one in report.failed] == [(1, 0)] and len(report.written) == 5
+    assert bad.name in report.failed[0].why
+    bad.write_bytes(whole)
+    assert export(processed, tmp_path, scheduler=scheduler).complete
+
+
+def test_when_cancelled_what_is_under_way_is_finished(
+    scheduler: str, processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_AHEAD", 0.25)
+    done: list[int] = []
+    report = export(
+        processed, tmp_path, scheduler=scheduler, cancelled=lambda: len(done) > 2,
+        progress=lambda count, _: done.append(count),
+    )  # fmt: skip
+    assert report.cancelled and len(report.written) == 2
+    rest = export(processed, tmp_path, scheduler=scheduler)
+    assert rest.complete and len(rest.kept) == 2
+
+
+def test_the_window_does_not_use_the_cluster(
+    scheduler: str, processed: Any, tmp_path: Path
+) -> None:
+    """A client of ours does not become the scheduler of everything else."""
+    with cluster.connected(scheduler):
+        with pytest.raises(ValueError, match="No clients found"):
+            distributed.default_client()
+        assert processed.data[0, 0].compute().shape == processed.spec.shape
+
+
+def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    with pytest.raises(ExportError, match=r"does not answer.*Check its address"):
+        export(processed, tmp_path / "out", scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(ExportError, match="does not answer"):
+        export(processed, tmp_path / "out", scheduler="no address")
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_workers(processed: Any, tmp_path: Path) -> None:
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
+        pytest.raises(ExportError, match="has no workers"),
+    ):
+        export(processed, tmp_path, scheduler=empty.scheduler_address)
+
+
+def test_another_version_on_the_workers(
+    scheduler: str, processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "version", lambda name: "99.9")
+    with pytest.raises(ExportError, match=r"here it is 99\.9"):
+        export(processed, tmp_path, scheduler=scheduler)
+
+
+def test_a_worker_that_does_not_see_the_data(
+    scheduler: str, processed: Any, raw_folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(
+        cluster.Target, "places", lambda self: (str(raw_folder / "elsewhere"), str(tmp_path))
+    )
+    with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
+        export(processed, tmp_path / "out", scheduler=scheduler)
+
+
+def test_without_distributed(
+    processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ExportError, match=r"pip install 'napari-lazy-pipeline\[cluster\]'"):
+        export(processed, tmp_path, scheduler="tcp://127.0.0.1:8786")

@@ -1,0 +1,179 @@
+"""OME-Zarr exports: valid, right in every resolution, and completed by the next run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage.transform import downscale_local_mean
+
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exporting import export
+from napari_lazy_pipeline.formats import format_names, get_format
+from napari_lazy_pipeline.formats.ome_zarr import levels_of
+from napari_lazy_pipeline.opening import open_stack
+from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.problems import ProblemLog
+from napari_lazy_pipeline.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.steps import SubtractBackground
+
+zarr = pytest.importorskip("zarr")
+yaozarrs = pytest.importorskip("yaozarrs")
+
+
+class Noise:
+    """Volumes of noise; counts how often each is made."""
+
+    folder = None
+    token = "noise"
+
+    def __init__(
+        self, times: int = 2, shape: tuple[int, int, int] = (5, 70, 90), dtype: str = "uint16"
+    ) -> None:
+        self.sizes = (times, 2)
+        self.spec = VolumeSpec(shape, dtype, (0.3, 0.1, 0.2), (1.0, 2.0, 3.0))
+        self.problems = ProblemLog()
+        self.made: list[tuple[int, int]] = []
+
+    def identity(self, t: int, c: int) -> tuple[int, int]:
+        return t, c
+
+    def truth(self, t: int, c: int) -> np.ndarray:
+        rng = np.random.default_rng(10 * t + c)
+        return rng.integers(0, 4000, self.spec.shape).astype(self.spec.dtype)
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        self.made.append((t, c))
+        return self.truth(t, c)
+
+    __call__ = read
+
+
+def stack_of(source: Noise) -> Stack:
+    return Stack(source, ("488", "560"), time_interval=2.5)
+
+
+def written(folder: Path) -> Any:
+    return zarr.open_group(str(folder / "volume.ome.zarr"), mode="r")
+
+
+def test_it_is_valid_and_says_where_it_is(tmp_path: Path) -> None:
+    source = Noise(shape=(5, 70, 1300))
+    report = export(stack_of(source), tmp_path, format="ome-zarr")
+    assert report.complete and len(report.written) == 4
+    yaozarrs.validate_zarr_store(str(tmp_path / "volume.ome.zarr"))
+    image = written(tmp_path).attrs["ome"]["multiscales"][0]
+    assert [axis["name"] for axis in image["axes"]] == list("tczyx")
+    assert [axis.get("unit") for axis in image["axes"]] == ["second", None] + ["micrometer"] * 3
+    scales = [level["coordinateTransformations"][0]["scale"] for level in image["datasets"]]
+    assert scales == [[2.5, 1, 0.3, 0.1 * f, 0.2 * f] for f in (1, 2, 4)]
+    moved = image["datasets"][1]["coordinateTransformations"][1]["translation"]
+    np.testing.assert_allclose(moved, [0, 0, 1.0, 2.05, 3.1])
+    channels = written(tmp_path).attrs["ome"]["omero"]["channels"]
+    assert [one["label"] for one in channels] == ["488", "560"]
+    # Noise from 0 to 4000, averaged over 4 x 4.
+    assert all(
+        500 < one["window"]["start"] < 1900 < one["window"]["end"] < 3500 for one in channels
+    )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_the_pixels_of_every_resolution(dtype: Any, tmp_path: Path) -> None:
+    source = Noise(shape=(3, 67, 1101), dtype="uint16")
+    export(stack_of(source), tmp_path, format="ome-zarr", dtype=dtype)
+    for t, c in np.ndindex(2, 2):
+        truth = np.clip(source.truth(t, c), 0, 255 if dtype == "uint8" else None).astype(dtype)
+        for level, (_, fy, fx) in enumerate(levels_of(source.spec.shape)):
+            found = written(tmp_path)[str(level)][t, c]
+            assert found.dtype == dtype
+            cut = truth[:, : 67 // fy * fy, : 1101 // fx * fx].astype(np.float64)
+            mean = downscale_local_mean(cut, (1, fy, fx))
+            atol = 0.5001 if dtype != "float32" else 1e-2
+            np.testing.assert_allclose(found, mean, atol=atol)
+        assert (written(tmp_path)["0"][t, c] == truth).all()
+
+
+def test_our_own_reader_opens_it(tmp_path: Path) -> None:
+    source = Noise()
+    export(stack_of(source), tmp_path, format="ome-zarr")
+    stack = open_stack(tmp_path / "volume.ome.zarr")
+    assert stack.shape == (2, 2, 5, 70, 90)
+    assert (stack.voxel_size, stack.time_interval) == ((0.3, 0.1, 0.2), 2.5)
+    assert stack.channel_names == ("488", "560")
+    np.testing.assert_array_equal(stack.volume(1, 1), source.truth(1, 1))
+
+
+def test_a_volume_is_one_file_a_resolution(tmp_path: Path) -> None:
+    export(stack_of(Noise()), tmp_path, format="ome-zarr")
+    files = [path for path in (tmp_path / "volume.ome.zarr").rglob("*") if path.is_file()]
+    assert sorted(path.name for path in files) == ["0"] * 4 + ["zarr.json"] * 2
+
+
+def test_a_run_that_was_stopped_is_completed(tmp_path: Path) -> None:
+    source = Noise(times=3)
+    calls = iter([False] * 3 + [True] * 100)
+    first = export(stack_of(source), tmp_path, format="ome-zarr", cancelled=lambda: next(calls))
+    assert first.cancelled and len(first.written) == 3
+    source.made.clear()
+    second = export(stack_of(source), tmp_path, format="ome-zarr")
+    assert second.complete and len(second.kept) == 3 and len(source.made) == 3
+    for t, c in np.ndindex(3, 2):
+        np.testing.assert_array_equal(written(tmp_path)["0"][t, c], source.truth(t, c))
+
+
+def test_volumes_of_zeros_are_not_made_again(tmp_path: Path) -> None:
+    source = Noise()
+    dark = Pipeline(steps=(SubtractBackground(value=60_000),))
+    for _ in range(2):
+        report = export(dark.apply(stack_of(source)), tmp_path, format="ome-zarr")
+    assert len(report.kept) == 4 and not report.written
+
+
+def test_a_half_written_shard_is_written_anew(tmp_path: Path) -> None:
+    """A crash between the file and the journal: the volume is made again."""
+    source = Noise()
+    export(stack_of(source), tmp_path, format="ome-zarr")
+    journal = tmp_path / "volume_export.jsonl"
+    lines = journal.read_text().splitlines()
+    journal.write_text("\n".join(lines[:-1]))
+    shard = tmp_path / json.loads(lines[-1])["file"]
+    shard.write_bytes(b"rubbish")
+    report = export(stack_of(source), tmp_path, format="ome-zarr")
+    assert len(report.written) == 1
+    np.testing.assert_array_equal(written(tmp_path)["0"][1, 1], source.truth(1, 1))
+
+
+def test_what_was_made_otherwise_is_not_mixed_in(tmp_path: Path) -> None:
+    export(stack_of(Noise()), tmp_path, format="ome-zarr")
+    other = Pipeline(steps=(SubtractBackground(value=7),)).apply(stack_of(Noise()))
+    with pytest.raises(ExportError, match="with other settings"):
+        export(other, tmp_path, format="ome-zarr")
+    (tmp_path / "volume_export.jsonl").unlink()
+    with pytest.raises(ExportError, match="no journal says"):
+        export(stack_of(Noise()), tmp_path, format="ome-zarr")
+
+
+def test_what_it_was_made_from_is_in_the_store(tmp_path: Path) -> None:
+    made = Pipeline(steps=(SubtractBackground(value=7),)).apply(stack_of(Noise()))
+    export(made, tmp_path, format="ome-zarr")
+    about = written(tmp_path).attrs["napari_lazy_pipeline"]
+    assert about["steps"][0]["value"] == 7 and about["engine"] == "cpu"
+
+
+def test_without_the_library_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_lazy_pipeline.formats import ome_zarr
+
+    monkeypatch.setattr(ome_zarr, "find_spec", lambda name: None if name == "yaozarrs" else 1)
+    with pytest.raises(ExportError, match=r"OME-Zarr cannot be written.*yaozarrs.*pip install"):
+        export(stack_of(Noise()), tmp_path, format="ome-zarr")
+
+
+def test_formats_by_name() -> None:
+    assert format_names() == ("tiff", "ome-zarr")
+    with pytest.raises(ExportError, match="tiff, ome-zarr"):
+        get_format("hdf5")

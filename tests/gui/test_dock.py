@@ -289,7 +289,8 @@ def test_an_engine_that_is_not_there_says_why_and_the_cpu_goes_on(
         pytest.skip("pycudadecon works here")
 
     def told() -> bool:
-        return reason in opened.view.engine_reason.text()
+        line = opened.view.engine_reason
+        return "pycudadecon" in line.text() and reason in line.toolTip()
 
     qtbot.waitUntil(told, timeout=TIMEOUT)
     index = opened.view.engine.findText("pycudadecon")

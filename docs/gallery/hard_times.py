@@ -76,7 +76,7 @@ def process(stage: Stage) -> None:
     panel = dock.save.process
     stage.type_into(panel.form.folder.line_edit.native, str(out))
     stage.wait(panel.start.isEnabled, "the look at the disk")
-    stage.scroll_to(dock.view)
+    stage.scroll_to(dock.save)
     stage.click(panel.start)
     stage.wait(lambda: panel.bar.value() >= 3 or not panel.exporter.busy, "the first volumes")
     stage.dock_picture("process")

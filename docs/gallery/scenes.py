@@ -37,6 +37,7 @@ def steps(stage: Stage) -> None:
     stage.dock_picture("deskew")
     stage.switch("deskew")
     stage.switch("subtract_background")
+    stage.viewer.reset_view()
     dock.steps.add.menu().popup(dock.steps.add.mapToGlobal(QPoint(0, dock.steps.add.height())))
     stage.settle()
     stage.window_picture("add_step")
@@ -53,20 +54,20 @@ def view(stage: Stage) -> None:
     _open_timelapse(stage)
     dock = stage.dock
     stage.switch("deskew")
+    stage.viewer.reset_view()
     stage.click(dock.view.compare)
     stage.shown()
     stage.window_picture("compare")
     stage.click(dock.view.compare)
     stage.shown()
     stage.viewer.reset_view()
-    stage.scroll_to(dock.steps, 60)
     stage.click(dock.region.draw)
-    drag(stage.viewer, (2.0, 6.0), (7.6, 18.0))
+    drag(stage.viewer, (2.2, 8.0), (7.4, 21.0))
     stage.wait(lambda: stage.card("crop").step.enabled, "the crop")
     dock.region.across.first.setValue(8)
     stage.wait(lambda: stage.card("crop").step.z != (0, 0), "the range of planes")
     stage.shown()
-    stage.scroll_to(dock.region)
+    stage.scroll_to(dock.steps)
     stage.window_picture("crop")
 
 
@@ -79,7 +80,7 @@ def angle(stage: Stage) -> None:
     panel = estimate.parent()
     stage.click(estimate)
     stage.wait(lambda: bool(panel.proposals), "the estimate")
-    stage.scroll_to(dock_steps := stage.dock.steps)
+    stage.scroll_to(stage.dock.steps)
     stage.dock_picture("angle")
     stage.in_3d()
     stage.click(panel.preview)
@@ -89,7 +90,7 @@ def angle(stage: Stage) -> None:
     slider.setFocus()
     while not live.layer.visible:
         QTest.keyClick(slider, Key.Key_Right)
-    stage.scroll_to(dock_steps)
+    stage.scroll_to(stage.dock.steps)
     QTest.keyClick(slider, Key.Key_Right)
     stage.window_picture("live_angle")
 
@@ -136,20 +137,19 @@ def napari_itself(stage: Stage) -> None:
     """The pages of the plugin elsewhere in napari: preferences, and the second dock."""
     _open_timelapse(stage)
     stage.switch("deskew")
+    stage.viewer.reset_view()
+    dialog = stage.viewer.window._open_preferences_dialog()
+    pages = [dialog._list.item(row).text() for row in range(dialog._list.count())]
+    dialog._list.setCurrentRow(pages.index("Lazy Pipeline"))
+    stage.settle()
+    stage.picture_of(dialog, "preferences")
+    dialog.close()
     stage.viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Laziness monitor")
     for t in (1, 3):
         stage.viewer.dims.set_current_step(0, t)
         stage.shown()
-    stage.settle()
-    stage.wait(lambda: True, "")
-    QTest.qWait(500)
+    QTest.qWait(500)  # the monitor looks from time to time
     stage.window_picture("monitor")
-    dialog = stage.viewer.window._open_preferences_dialog()
-    pages = [dialog._list.item(i).text() for i in range(dialog._list.count())]
-    dialog._list.setCurrentRow(next(i for i, page in enumerate(pages) if "azy" in page))
-    stage.settle()
-    stage.window_picture("preferences")
-    dialog.close()
 
 
 def _open_timelapse(stage: Stage) -> None:

@@ -20,7 +20,6 @@ from napari_lazy_pipeline._gui.docks import dock_of
 from napari_lazy_pipeline.samples import psf_path, real_stack_folder, write_timelapse
 
 PATIENCE = 120.0  # s
-COLOURS = 256  # of a picture: enough for a window, at a third of the bytes
 DOCK_WIDTH = 350  # px
 Key, Left = Qt.Key, Qt.MouseButton.LeftButton
 Control = Qt.KeyboardModifier.ControlModifier
@@ -120,6 +119,7 @@ class Stage:
         line.selectAll()
         QTest.keyClicks(line, text)
         QTest.keyClick(line, Key.Key_Return)
+        line.deselect()
         self.settle()
 
     def card(self, kind: str) -> Any:
@@ -174,13 +174,18 @@ class Stage:
         area.verticalScrollBar().setValue(max(top - above, 0))
         self.settle()
 
+    def picture_of(self, widget: QWidget, name: str) -> None:
+        """Keep a picture of a part of the window, or of a dialog."""
+        corner = self.window.mapFromGlobal(widget.mapToGlobal(QPoint(0, 0)))
+        self._keep(name, QRect(corner, widget.size()))
+
     def window_picture(self, name: str) -> None:
         """Keep a picture of the whole window."""
-        self._keep(name, QRect(QPoint(0, 0), self.window.size()))
+        self.picture_of(self.window, name)
 
     def dock_picture(self, name: str) -> None:
         """Keep a picture of the dock."""
-        self._keep(name, QRect(self.frame.mapTo(self.window, QPoint(0, 0)), self.frame.size()))
+        self.picture_of(self.frame, name)
 
     def _keep(self, name: str, area: QRect) -> None:
         if self.wanted is not None and name not in self.wanted:
@@ -203,7 +208,7 @@ class Stage:
 
 
 def _shrink(path: Path) -> None:
-    """Write a picture anew with fewer colours."""
+    """Write a picture anew, as small as it gets without loss."""
     with Image.open(path) as image:
-        few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(path, optimize=True)
+        plain = image.convert("RGB")
+    plain.save(path, optimize=True)

@@ -35,6 +35,9 @@ class Section(QCollapsible):
         super().__init__(title)
         self._title = title
         self.setDuration(0)
+        layout = self.layout()
+        assert layout is not None
+        layout.setContentsMargins(4, 2, 4, 4)
         button = self.toggleButton()
         button.setStyleSheet(_HEADING)
         button.setAccessibleName(title)

@@ -204,8 +204,8 @@ class CpuEngine:
 
     def _volume(self, blocks: np.ndarray, frame: Frame) -> np.ndarray:
         """Take the volume out of a frame that is in blocks of columns."""
-        out = np.empty(frame.inner, np.float32)
         z, y, x = frame.window
+        out = np.empty([axis.stop - axis.start for axis in (z, y, x)], np.float32)
 
         def run(k: int) -> None:
             out[k] = joined(blocks[z.start + k])[y, x]

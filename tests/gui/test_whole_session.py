@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from canvas import drag
+from canvas import drag, native
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QAbstractSlider, QFileDialog
 
@@ -36,6 +36,19 @@ def heart() -> Iterator[list[float]]:
     timer.start()
     yield beats
     timer.stop()
+
+
+@pytest.fixture
+def dock(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
+    """The dock in a window that is shown, and has the keyboard."""
+    viewer = make_napari_viewer(show=True)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+    window = viewer.window._qt_window
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=TIMEOUT)
+    yield widget
+    widget.shut_down()
+    widget.runner.join()
 
 
 @pytest.fixture
@@ -190,7 +203,7 @@ def _crop(dock: Any) -> Crop:
 
 def go_to_time(viewer: Any, t: int, qtbot: Any) -> None:
     """Click into the time slider below the picture."""
-    window = viewer.window._qt_window
+    window = native(viewer).window()
     bar = next(bar for bar in window.findChildren(QAbstractSlider)
                if getattr(bar.parent(), "axis", None) == 0)  # fmt: skip
     place = QPoint(round(bar.width() * (t + 0.5) / (bar.maximum() + 1)), bar.height() // 2)

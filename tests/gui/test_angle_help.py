@@ -15,6 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from gui_helpers import card, edit
 from napari_lazy_pipeline._gui.angle_help import AnglePanel
+from napari_lazy_pipeline._gui.background_help import BackgroundPanel
 from napari_lazy_pipeline.geometry import Scan
 from test_estimate import VOXEL, bead_stack, noise, shear_for
 
@@ -256,3 +257,17 @@ def test_every_control_has_a_tooltip(dock: Any) -> None:
     for control in (panel(dock).estimate, panel(dock).line, panel(dock).preview):
         assert control.toolTip()
         assert control.text()
+
+
+def test_the_background_is_estimated_and_set(beads: Any, qtbot: Any) -> None:
+    """The beads lie on 100 counts."""
+    before = beads.session.pipeline
+    (found,) = card(beads, "subtract_background").body.findChildren(BackgroundPanel)
+    press(qtbot, found.estimate)
+    qtbot.waitUntil(lambda: beads.session.pipeline is not before, timeout=TIMEOUT)
+    step = card(beads, "subtract_background").step
+    assert step.enabled
+    assert step.value == pytest.approx(100, abs=4)
+    assert found.sentence.text() == f"Most of the raw volume has {step.value:g} counts"
+    beads.session.undo()
+    assert beads.session.pipeline is before

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.angle_help import AngleHelp
+from napari_lazy_pipeline._gui.background_help import BackgroundPanel
 from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.job import Job
@@ -29,7 +30,7 @@ from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
 from napari_lazy_pipeline._gui.region import RegionPanel
 from napari_lazy_pipeline._gui.runner import Runner
-from napari_lazy_pipeline._gui.step_actions import StepActions
+from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.view_panel import ViewPanel
@@ -75,6 +76,7 @@ class LazyPipelineWidget(QWidget):
         self.step_actions = StepActions()
         self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
         self.step_actions.add("deskew", self.angles.make)
+        self.step_actions.add("subtract_background", self._background_panel)
         self.steps = StepsPanel(self.session, self.step_actions)
         self.region = RegionPanel(napari_viewer, self.session)
         self.view = ViewPanel(self.session)
@@ -181,6 +183,9 @@ class LazyPipelineWidget(QWidget):
         layout.addWidget(self.copy)
         layout.addWidget(self.recipe_error)
         return panel
+
+    def _background_panel(self, place: StepPlace) -> QWidget:
+        return BackgroundPanel(self.session, self.layers, self.runner, place)
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)

@@ -164,7 +164,7 @@ def estimate_background(volume: np.ndarray) -> float:
     width = max((counts[-1] - low) / 4096, 1.0)
     histogram = np.bincount(((counts - low) / width).astype(int))
     # Neighbours vote along: one count more or less is chance.
-    votes = np.convolve(histogram, [1, 2, 3, 2, 1], mode="same")
+    votes = np.convolve(np.pad(histogram, 2), [1, 2, 3, 2, 1], mode="valid")
     return float(max(low + width * int(votes.argmax()), 0.0))
 
 

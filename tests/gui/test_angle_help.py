@@ -205,13 +205,16 @@ def test_the_raw_stack_leans_along_and_gives_way_to_the_real_one(
     assert list(beads.viewer.layers) == [real]
 
 
-def test_a_voxel_of_the_leaning_stack_is_where_deskewing_puts_it(beads: Any, qtbot: Any) -> None:
+def test_a_voxel_of_the_leaning_stack_is_where_deskewing_puts_it(
+    beads: Any, qtbot: Any, settle: Settle
+) -> None:
     edit(beads, "deskew", angle=35.0)
     layer = live(beads, qtbot)
     edit(beads, "deskew", angle=ANGLE)
     world = layer.data_to_world((10, 20, 30))
     z, x = 10 * 0.3 * np.sin(np.radians(ANGLE)), 0.1 * (30 + 10 * shear_for(ANGLE))
     np.testing.assert_allclose(world, (z, 2.0, x), rtol=1e-6)
+    settle(beads)
 
 
 def test_it_waits_for_3d(beads: Any, qtbot: Any, settle: Settle) -> None:

@@ -201,16 +201,16 @@ def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
     edit(tuned, "deconvolve", psf=psf_file, iterations=50)
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
     asker, first = tuned.layers._asker, tuned.seen[-1]
-    assert first.look == 1
+    assert first.look == 0
     asker._on_looked(first, 2 * asking.LOOK)
     edit(tuned, "deconvolve", iterations=49)
-    has(qtbot, lambda: tuned.seen[-1].look == 2)
+    has(qtbot, lambda: tuned.seen[-1].look == 1)
     slow.open.set()
     settle(tuned)
     asker._seconds["deconvolve"] = 10.0
     edit(tuned, "deconvolve", iterations=48)
     settle(tuned)
-    assert [job.look for job in tuned.seen][-2:] == [1, None]
+    assert [job.look for job in tuned.seen][-2:] == [0, None]
 
 
 def test_what_is_quick_is_shown_directly(

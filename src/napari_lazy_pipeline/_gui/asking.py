@@ -97,6 +97,13 @@ class Asker(QObject):
             if not self._moment.isActive():
                 self._moment.start()
 
+    def is_there(self, channel: int) -> None:
+        """What is wanted of a channel is at hand: what was asked for is wanted no more."""
+        self._later.pop(channel, None)
+        if self._asked.pop(channel, None) is not None:
+            for previews in (False, True):
+                self._runner.drop(channel, previews)
+
     def _may_look(self, job: Job) -> bool:
         """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
         return self._session.quality == "auto" and job.plane is None and bool(job.source.stages)
@@ -123,6 +130,8 @@ class Asker(QObject):
         """After a preview, and also if there is none, the result is due once the hand rests."""
         if not job.preview:
             self._look = 0
+            if job.same_as(self._asked.get(job.channel, (None, None))[0]):
+                del self._asked[job.channel]
         result = self._later.get(job.channel)
         if job.preview and result is not None and job.same_picture(result):
             self._looked_at.add(job.channel)

@@ -258,6 +258,7 @@ class Layers(QObject):
         """Ask for a place; it may be at hand."""
         picture = self._server.at_hand(channel, source, t, plane)
         if picture is not None:
+            self._asker.is_there(channel)
             self._take(picture)
         else:
             self._server.ask(channel, source, t, plane)

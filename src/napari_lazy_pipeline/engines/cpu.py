@@ -36,7 +36,7 @@ RESULT = 4
 
 
 class CpuEngine:
-    """Deskews, rotates and deconvolves with numba and scipy.
+    """Deskews, rotates and deconvolves in loops that numba compiles.
 
     Parameters
     ----------

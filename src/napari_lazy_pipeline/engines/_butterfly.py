@@ -42,11 +42,11 @@ class Complex:
         return Complex(self.im, self.re)
 
     def minus_i(self, other: Complex) -> Complex:
-        """The number less i times another."""
+        """Less i times another number."""
         return Complex(self.re + other.im, self.im - other.re)
 
     def plus_i(self, other: Complex) -> Complex:
-        """The number plus i times another."""
+        """Plus i times another number."""
         return Complex(self.re - other.im, self.im + other.re)
 
 

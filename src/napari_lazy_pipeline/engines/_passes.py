@@ -49,8 +49,8 @@ def planes(  # pragma: no cover
     step
         For the prediction.
     sums
-        float64 (z, 2), added to: of the products of the change with the one before, and of that
-        with itself.
+        float64 (z, 2), added to by `ACCELERATE`: the products of the change with the one before,
+        and of that with itself.
     onward
         Whether to transform the pixels again; or else the spectrum is spoilt.
     """

@@ -35,8 +35,9 @@ from napari_lazy_pipeline.engines._workers import Workers
 # Bytes of the planes, and of the columns, that are done without asking whether to go on.
 PLANES = 1 << 18
 COLUMNS = 1 << 20
-# Bytes of the columns that are filtered beside each other: they stay in the nearest cache.
-GROUPS = 1 << 15
+# Columns filtered beside each other: fewer are read from too short pieces of memory, and more do
+# not stay in the nearest cache.
+GROUPS = 6
 NOTHING = np.empty(0, np.float32)
 NO_STEP = np.float32(0)
 
@@ -126,10 +127,9 @@ class _Iteration:
         """Multiply the spectrum by a factor, or its conjugate."""
         sign = np.float32(-1 if conjugate else 1)
         column_bytes = self.layout.z.n * BLOCK * factor.itemsize
-        groups = max(1, GROUPS // column_bytes)
 
         def run(part: slice) -> None:
-            columns(self.spectrum, self.layout, factor, sign, part.start, part.stop, groups)
+            columns(self.spectrum, self.layout, factor, sign, part.start, part.stop, GROUPS)
 
         self._each(run, self.layout.blocks * self.layout.columns, column_bytes, COLUMNS)
 

@@ -82,12 +82,12 @@ class Layout(NamedTuple):
 
     def empty(self) -> np.ndarray:
         """Make room for a spectrum, with zeros where no pass writes."""
-        return aligned(self.z.n * self.pitch)
+        return aligned((self.z.n * self.pitch,))
 
 
-def aligned(shape: int | tuple[int, ...]) -> np.ndarray:
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
     """Zeros, float32, that begin at the beginning of a line of the cache."""
-    size = math.prod(np.atleast_1d(shape).tolist())
+    size = math.prod(shape)
     room = np.zeros(size + CACHE_LINE // 4, np.float32)
     first = -room.ctypes.data % CACHE_LINE // 4
     return room[first : first + size].reshape(shape)

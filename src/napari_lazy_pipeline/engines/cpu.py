@@ -39,7 +39,7 @@ RESULT = 4
 
 
 class CpuEngine:
-    """Deskews, rotates and deconvolves with numba and scipy.
+    """Deskews, rotates and deconvolves in loops that numba compiles.
 
     Parameters
     ----------

@@ -143,7 +143,12 @@ def export(
     """
     target = Target.of(stack, Path(folder), dtype, format)
     volumes = _selection(stack, t, c)
-    kept = {volume: target.path(*volume) for volume in volumes if target.has(*volume)}
+    kept: dict[tuple[int, int], Path] = {}
+    for volume in volumes:
+        if cancelled():
+            return ExportReport(target.folder, kept=tuple(kept.values()), cancelled=True)
+        if target.has(*volume):
+            kept[volume] = target.path(*volume)
     pending = [volume for volume in volumes if volume not in kept]
     with connected(scheduler) if scheduler else nullcontext() as client:
         target.prepare(len(pending))

@@ -89,7 +89,7 @@ class Optics(BaseModel):
             title="Voxel size",
             description="Spacing of the PSF along z (the axis of detection), y and x; need not be "
             "that of the data.",
-            json_schema_extra={"step": 0.01, "decimals": 3},
+            json_schema_extra={"step": 0.01},
         ),
         Unit("µm"),
     ] = (0.1, 0.1, 0.1)

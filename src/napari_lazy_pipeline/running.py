@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 
-from napari_lazy_pipeline.boxes import Box, rounded, slices, whole
+from napari_lazy_pipeline.boxes import Box, rounded, shape_of, slices, whole
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
@@ -22,6 +23,8 @@ Stage = tuple[int, Step, VolumeSpec]
 # A volume of up to this part of the cache is kept whole where a part of it would do: the next
 # part then costs nothing.
 _KEPT = 0.25
+# The whole is made, too, where so much of it is needed anyway.
+_MOST = 0.8
 # Parts that cannot be cut out of a whole begin and end at multiples of so many voxels: a crop
 # that is moved a little finds them in the cache.
 _GRID = 8
@@ -114,12 +117,31 @@ class Run:
         outer = self._made_with(count, box)
         if outer == whole(self.line.spec(count).shape):
             return self.stage(count)[slices(box)]
-        cache, key = self.line.cache, self._key(count)
-        volume = cache.get(key) if cache and self.line.is_local(count) else None
+        volume = self._at_hand(count, box)
         if volume is not None:
             return volume[slices(box)]
-        part = self._kept((key, outer), lambda: self._make_part(count, outer))
+        part = self._kept((self._key(count), outer), lambda: self._make_part(count, outer))
         return part[slices(box, outer)]
+
+    def _at_hand(self, count: int, box: Box) -> np.ndarray | None:
+        """The whole, if a box may be cut out of it, and if it is there or hardly more work."""
+        if self.line.cache is None or not self._as_in_whole(count, box):
+            return None
+        if not self.line.is_local(count) and self._is_most(count, box):
+            return self.stage(count)
+        return self.line.cache.get(self._key(count))
+
+    def _as_in_whole(self, count: int, box: Box) -> bool:
+        """Whether a box is made to be, to the last bit, what it is in the whole."""
+        if self.line.is_local(count):
+            return True
+        if self.line.stages[count - 1][1].plane_local:
+            return self._as_in_whole(count - 1, self._needed(count, box))
+        return self._made_with(count, box) == whole(self.line.spec(count).shape)
+
+    def _is_most(self, count: int, box: Box) -> bool:
+        """Whether a box is so large that the whole, which may be wanted too, is hardly more."""
+        return math.prod(shape_of(box)) >= _MOST * math.prod(self.line.spec(count).shape)
 
     def _kept(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
         if self.line.cache is None:

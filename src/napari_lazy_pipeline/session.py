@@ -292,6 +292,18 @@ class Session:
             self._history.note(self._now, new)
             self._take(new)
 
+    def release(self) -> None:
+        """Let go of everybody who listens; the session itself stays as it is."""
+        for signal in (
+            self.stack_changed,
+            self.stack_grown,
+            self.pipeline_changed,
+            self.engine_changed,
+            self.until_changed,
+            self.quality_changed,
+        ):
+            signal.disconnect()
+
     @property
     def _now(self) -> Edit:
         return Edit(self.pipeline, self.engine)
@@ -300,18 +312,18 @@ class Session:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
-        before = self._now
-        until = _followed(self.until, self.pipeline.steps, edit.pipeline.steps)
-        # All are replaced before anybody is told: nobody computes what never was.
-        moved, self.until, self.pipeline = until != self.until, until, edit.pipeline
+        before, until = self._now, self.until
+        # All is replaced before anybody is told: nobody computes what never was.
+        self.until = _followed(until, before.pipeline.steps, edit.pipeline.steps)
+        self.pipeline = edit.pipeline
         self.engine = edit.engine or self.engine
         if self.engine != before.engine:
             _give_a_chance(self.engine)
             self.engine_changed.emit(self.engine)
         if self.pipeline != before.pipeline:
             self.pipeline_changed.emit(self.pipeline)
-        if moved:
-            self.until_changed.emit(until)
+        if self.until != until:
+            self.until_changed.emit(self.until)
 
 
 def _give_a_chance(engine: str) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_lazy_pipeline.engines._cudadecon_worker import DRIVER
+
 PACKAGE = """
 from engines.stand_in import *
 from engines import stand_in
@@ -49,7 +51,10 @@ def write(folder):
 
 
 def find_a_driver():
-    ctypes.CDLL = lambda name: Driver()
+    load = ctypes.CDLL
+    ctypes.CDLL = lambda name, *rest, **options: (
+        Driver() if name == DRIVER else load(name, *rest, **options)
+    )
 
 
 def note(name):

@@ -214,6 +214,19 @@ def test_complex_values_are_refused(run):
         run(bead_volume().astype(np.complex64))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_damaged_voxels_of_a_deskew_spoil_nothing_else(engine, value):
+    volume = bead_volume(dtype=np.float32)
+    damaged = volume.copy()
+    damaged[5, 6, 7] = value
+    pipeline = Pipeline(steps=[Deskew()])
+    spec = VolumeSpec(volume.shape, "float32", VOXEL)
+    out, expected = (pipeline.run_volume(v, spec, engine) for v in (damaged, volume))
+    assert 1 <= (~np.isfinite(out)).sum() <= 2
+    good = np.isfinite(out)
+    np.testing.assert_array_equal(out[good], expected[good])
+
+
 @pytest.mark.parametrize("dtype", ["f8", "i2"])
 def test_deskew_of_other_types(engine, dtype):
     volume = bead_volume(dtype=dtype)

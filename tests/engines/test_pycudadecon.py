@@ -18,11 +18,20 @@ import pytest
 
 from engines.conftest import gaussian_psf
 from engines.stand_in import write
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
+from napari_lazy_pipeline.engines import (
+    DeconvolutionPlan,
+    Engine,
+    _cudadecon_session,
+    get_engine,
+    notices,
+)
+from napari_lazy_pipeline.engines import _cudadecon_worker as worker
 from napari_lazy_pipeline.engines import pycudadecon as module
+from napari_lazy_pipeline.engines._cudadecon_counts import equivalent_scan
+from napari_lazy_pipeline.engines._cudadecon_session import Session
 from napari_lazy_pipeline.engines._padding import Frame
 from napari_lazy_pipeline.engines.cpu import CpuEngine
-from napari_lazy_pipeline.engines.pycudadecon import BYTES, PycudadeconEngine, equivalent_scan
+from napari_lazy_pipeline.engines.pycudadecon import BYTES, PycudadeconEngine
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
 from napari_lazy_pipeline.otf import make_otf
@@ -40,7 +49,7 @@ def plan_of(**changes):
 
 
 def session():
-    return module._session(os.getpid())
+    return module.session(os.getpid())
 
 
 class Library:
@@ -75,10 +84,10 @@ def stand_in(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STAND_IN", str(folder))
         patch.syspath_prepend(folder)
-        module._session.cache_clear()
+        module.session.cache_clear()
         yield Library(folder)
         session().close()
-    module._session.cache_clear()
+    module.session.cache_clear()
 
 
 @pytest.fixture
@@ -100,12 +109,12 @@ def engine(library):
 @pytest.fixture
 def fresh(monkeypatch):
     """Nothing is known yet, and there is no stand-in."""
-    monkeypatch.setattr(module, "_session", functools.cache(lambda process: module._Session()))
+    monkeypatch.setattr(module, "session", functools.cache(lambda process: Session()))
     monkeypatch.setattr(sys, "path", [path for path in sys.path if STAND_IN not in path])
-    module._library.cache_clear()
+    worker.library.cache_clear()
     yield
     session().close()
-    module._library.cache_clear()
+    worker.library.cache_clear()
 
 
 @pytest.mark.parametrize("shear", [2.5579214, -2.5, 0.01, 17.3, -0.4])
@@ -372,7 +381,7 @@ def test_without_the_library(monkeypatch, fresh):
     package = types.ModuleType("pycudadecon")
     package.lib = object()
     monkeypatch.setitem(sys.modules, "pycudadecon", package)
-    assert "conda install -c conda-forge cudadecon" in module.probe()[0]
+    assert "conda install -c conda-forge cudadecon" in worker.probe()[0]
 
 
 class Driver:
@@ -410,7 +419,7 @@ def test_without_a_gpu(monkeypatch, package, driver, message):
         return driver
 
     monkeypatch.setattr(ctypes, "CDLL", load)
-    reason, memory = module.probe()
+    reason, memory = worker.probe()
     assert message in reason
     assert memory == 0
 
@@ -418,7 +427,7 @@ def test_without_a_gpu(monkeypatch, package, driver, message):
 def test_wrong_values_in_the_trial(monkeypatch, package):
     package.deskewGPU = lambda volume, **_: np.zeros((16, 16, 32), np.float32)
     monkeypatch.setattr(ctypes, "CDLL", lambda name: Driver())
-    assert "wrong values in a small trial" in module.probe()[0]
+    assert "wrong values in a small trial" in worker.probe()[0]
 
 
 @pytest.mark.parametrize(
@@ -433,7 +442,7 @@ def test_trial_in_another_process(monkeypatch, fresh, tmp_path, code, message):
     (tmp_path / "pycudadecon.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
     if "while" in code:
-        monkeypatch.setattr(module, "TRIAL_SECONDS", 2)
+        monkeypatch.setattr(_cudadecon_session, "TRIAL_SECONDS", 2)
     reason = PycudadeconEngine().unavailable()
     assert re.search(message, reason)
     assert "\n" not in reason
@@ -447,7 +456,7 @@ def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):
         warnings.simplefilter("error")
         reason = engine.unavailable()
     assert reason is None or ("\n" not in reason and len(reason) > 20)
-    monkeypatch.setattr(module._Session, "_probe", lambda self: "asked again")
+    monkeypatch.setattr(Session, "_probe", lambda self: "asked again")
     assert engine.unavailable() == reason
 
 

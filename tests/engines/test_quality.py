@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -26,6 +27,7 @@ from quality import (
     nrmse,
     otf,
     phantom,
+    photometry,
     plan,
     real_volume,
     restore,
@@ -46,10 +48,11 @@ def real_plan(name, deskewed=False):
     return DeconvolutionPlan(otf(), normal, background=background, shear=shear, **METHODS[name])
 
 
-@pytest.fixture(scope="module", params=[1000, 200, 50])
+@pytest.fixture(scope="module", params=itertools.product(("lines", "texture"), (1000, 200, 50)))
 def seen(request):
-    """A phantom at some brightness, and what the methods make of it."""
-    sample = phantom(photons=request.param, seed=10)
+    """A phantom that took no part in any choice, and what the methods make of it."""
+    kind, photons = request.param
+    sample = phantom(photons=photons, seed={"lines": 22, "texture": 32}[kind], kind=kind)
     return sample, {name: restore(sample.image, name) for name in ("rl-10", "fast")}
 
 
@@ -58,19 +61,25 @@ def test_fast_is_as_near_to_the_truth_as_ten_iterations(seen):
     error = {name: nrmse(result, sample.truth) for name, result in results.items()}
     raw = nrmse(sample.image - OFFSET, sample.truth)
     print(f"raw {raw:.3f}", {name: round(e, 3) for name, e in error.items()})
-    assert error["fast"] <= 1.02 * error["rl-10"]
+    assert error["fast"] <= error["rl-10"]
     assert error["rl-10"] < 0.75 * raw
 
 
 def test_fast_resolves_what_ten_iterations_resolve(seen):
-    """Nearly: with much light it falls a tenth short along the axis, and less so sideways."""
     sample, results = seen
     (axial, lateral), (axial_10, lateral_10) = (
         fsc(results[name], sample.truth) for name in ("fast", "rl-10")
     )
     print(f"axial {axial:.2f} of {axial_10:.2f}, lateral {lateral:.2f} of {lateral_10:.2f} / um")
-    assert lateral >= 0.93 * lateral_10
-    assert axial >= 0.88 * axial_10
+    assert lateral >= lateral_10
+    assert axial >= axial_10
+
+
+def test_fast_measures_light_as_well_as_ten_iterations(seen):
+    sample, results = seen
+    spread = {name: photometry(result, sample.truth) for name, result in results.items()}
+    print({name: round(s, 3) for name, s in spread.items()})
+    assert spread["fast"] <= spread["rl-10"]
 
 
 @pytest.mark.parametrize("name", ["rl-10", "fast"])
@@ -112,7 +121,7 @@ def test_light_of_beads_is_kept(name, edges, skewed):
 def real():
     """The real stack, and what the methods make of it as it is."""
     raw = real_volume()
-    names = ("rl-10", "fast")
+    names = ("rl-10", "rl-20", "fast")
     return raw, {name: ENGINE.deconvolve(raw, real_plan(name)) for name in names}
 
 
@@ -129,10 +138,11 @@ def test_light_of_the_real_stack_is_kept(name, edges):
 
 def test_fast_is_like_ten_iterations_on_the_real_stack(real):
     _, results = real
-    error = nrmse(results["fast"], results["rl-10"])
-    correlation = np.corrcoef(results["fast"].ravel(), results["rl-10"].ravel())[0, 1]
-    print(f"NRMSE {error:.3f}, correlation {correlation:.4f}")
-    assert error < 0.18 and correlation > 0.98
+    for name in ("rl-10", "rl-20"):
+        error = nrmse(results["fast"], results[name])
+        correlation = np.corrcoef(results["fast"].ravel(), results[name].ravel())[0, 1]
+        print(f"{name}: NRMSE {error:.3f}, correlation {correlation:.4f}")
+        assert error < 0.18 and correlation > 0.98
 
 
 @pytest.mark.parametrize("name", ["rl-10", "fast"])
@@ -169,6 +179,7 @@ def add_bead(image, k, j, i, shear=0.0, brightness=1000.0):
 
 @pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
 @pytest.mark.parametrize("edges", ["reflect", "background"])
+@pytest.mark.parametrize("shear", [0.0, SHEAR])
 @pytest.mark.parametrize(
     ("place", "far"),
     [
@@ -178,26 +189,35 @@ def add_bead(image, k, j, i, shear=0.0, brightness=1000.0):
         ((20, 20, 46), np.s_[:, :, :8]),
     ],
 )
-def test_a_bead_at_the_edge_stays_there(name, edges, place, far):
+def test_a_bead_at_the_edge_stays_there(name, edges, shear, place, far):
     image = np.zeros((40, 40, 48), np.float32)
-    add_bead(image, *place)
-    # The neighbours of a period away are not part of the picture.
+    add_bead(image, *place, shear)
+    # The neighbours of a period away are not part of the picture. Not dark: what is 0 stays 0.
     image[far] = 0
-    result = restore(image, name, edges=edges, background=0.0)
+    image += 0.1
+    result = restore(image, name, edges=edges, background=0.0, shear=shear)
     assert result[far].max() < 1e-3 * result.max()
 
 
 @pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
-def test_nothing_but_the_volume_decides(name):
+@pytest.mark.parametrize("shear", [0.0, SHEAR])
+def test_nothing_but_the_volume_decides(name, shear):
     """Neither the number of threads nor what was computed before."""
     volume = phantom((24, 48, 60), seed=12).image
-    fresh = restore(volume, name, CpuEngine(1))
+    fresh = restore(volume, name, CpuEngine(1), shear=shear)
     for threads, other in ((2, (24, 48, 60)), (3, (30, 40, 50)), (1, (10, 64, 33))):
         engine = CpuEngine(threads)
         restore(np.full(other, 5000, np.uint16), name, engine, shear=SHEAR)
         restore(np.full(other, 5000, np.uint16), "accelerated-10", engine)
-        again = restore(volume, name, engine)
+        again = restore(volume, name, engine, shear=shear)
         np.testing.assert_allclose(again, fresh, rtol=1e-6, atol=1e-6 * fresh.max())
+
+
+@pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
+def test_the_unit_of_the_values_does_not_matter(name):
+    image = np.maximum(phantom((24, 48, 60), seed=12).image - np.float32(OFFSET), 0)
+    result, small = (restore(image * np.float32(f), name, background=0.0) for f in (1, 2**-12))
+    np.testing.assert_allclose(small * 2**12, result, rtol=1e-3, atol=1e-3 * result.max())
 
 
 @pytest.mark.parametrize("shear", [0.0, 1.3])
@@ -209,11 +229,13 @@ def test_fast_equals_its_iterations_as_written(shear):
     forward, backward = (
         interpolate(o, image.shape, VOXEL, shear) for o in (otf(), back_projector(otf()))
     )
-    expected = image
-    for way_back in (backward, backward, forward.conj()):
+    sigma = 0.75 * widths(otf())[0] / 2.3548 / 0.1
+    expected = ndimage.gaussian_filter(image, (0, sigma, sigma), mode="reflect", truncate=3)
+    for way_back, power in ((backward, 2), (backward, 2), (forward.conj(), 1)):
         blurred = fft.irfftn(fft.rfftn(expected) * forward, image.shape)
         ratio = np.clip(image / blurred, -10, 10)
-        expected = np.maximum(expected * fft.irfftn(fft.rfftn(ratio) * way_back, image.shape), 0)
+        correction = fft.irfftn(fft.rfftn(ratio) * way_back, image.shape)
+        expected = expected * np.maximum(correction, 0) ** power
     result = ENGINE.deconvolve(image, settings)
     np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5 * expected.max())
 

@@ -33,7 +33,7 @@ def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
     click(qtbot, opened.save.process_all)
     panel = opened.save.process
     assert panel.isVisibleTo(opened.save)
-    panel.folder.value = tmp_path / "out"
+    panel.form.folder.value = tmp_path / "out"
     qtbot.waitUntil(lambda: bool(panel.estimate.text()), timeout=TIMEOUT)
     return panel
 
@@ -70,8 +70,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_all_is_proposed_and_its_size_is_told(opened: Any, process: Any) -> None:
-    assert (process.first.value(), process.last.value()) == (0, 2)
-    assert [box.text() for box in process.channels] == ["488", "560"]
+    assert (process.form.first.value(), process.form.last.value()) == (0, 2)
+    assert [box.text() for box in process.form.channels] == ["488", "560"]
     assert process.estimate.text().startswith("6 volumes, 45 kB; ")
     assert "are free" in process.estimate.text()
     assert process.start.isEnabled() and not process.cancel.isEnabled()
@@ -101,14 +101,14 @@ def test_what_is_written_is_what_is_shown(
 def test_a_part_is_written_in_another_type(
     opened: Any, process: Any, tmp_path: Path, qtbot: Any
 ) -> None:
-    for box, text in ((process.last, "1"), (process.first, "1")):
+    for box, text in ((process.form.last, "1"), (process.form.first, "1")):
         box.setFocus()
         box.selectAll()
         qtbot.keyClicks(box, text)
         qtbot.keyClick(box, Qt.Key.Key_Return)
-    process.channels[0].setChecked(False)
-    process.dtype.setCurrentText("float32")
-    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volumes, 15 kB"), timeout=TIMEOUT)
+    process.form.channels[0].setChecked(False)
+    process.form.dtype.setCurrentText("float32")
+    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volume, 15 kB"), timeout=TIMEOUT)
     click(qtbot, process.start)
     done(qtbot, process)
     (path,) = (tmp_path / "out").glob("*.tif")
@@ -117,11 +117,11 @@ def test_a_part_is_written_in_another_type(
 
 
 def test_the_last_time_point_is_not_before_the_first(process: Any) -> None:
-    process.last.setValue(1)
-    process.first.setValue(2)
-    assert (process.first.value(), process.last.value()) == (2, 2)
-    process.last.setValue(0)
-    assert (process.first.value(), process.last.value()) == (0, 0)
+    process.form.last.setValue(1)
+    process.form.first.setValue(2)
+    assert (process.form.first.value(), process.form.last.value()) == (2, 2)
+    process.form.last.setValue(0)
+    assert (process.form.first.value(), process.form.last.value()) == (0, 0)
 
 
 @pytest.mark.parametrize("place", ["", "inside"])
@@ -129,10 +129,10 @@ def test_the_raw_folder_is_refused_before_anything_is_written(
     opened: Any, process: Any, raw_folder: Path, qtbot: Any, place: str
 ) -> None:
     before = listing(raw_folder)
-    process.folder.value = raw_folder / place
+    process.form.folder.value = raw_folder / place
     qtbot.waitUntil(lambda: "raw data would be written to" in process.warning.text())
     assert not process.start.isEnabled()
-    process.folder.value = raw_folder.parent / "elsewhere"
+    process.form.folder.value = raw_folder.parent / "elsewhere"
     qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
     assert not process.warning.text()
     assert listing(raw_folder) == before
@@ -145,7 +145,7 @@ def test_a_disk_that_is_too_small_is_told(
 
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(costs.shutil, "disk_usage", lambda _: full)
-    process.dtype.setCurrentText("float32")
+    process.form.dtype.setCurrentText("float32")
     qtbot.waitUntil(lambda: "not enough room" in process.warning.text(), timeout=TIMEOUT)
     assert not process.start.isEnabled()
 
@@ -222,10 +222,10 @@ def test_a_grown_folder_is_written_whole(opened: Any, process: Any, raw_folder: 
     """The range follows, unless the person chose an end."""
     source = opened.session.stack.source
     opened.session.grow(source)
-    assert process.last.value() == 2
-    process.last.setValue(1)
+    assert process.form.last.value() == 2
+    process.form.last.setValue(1)
     opened.session.grow(source)
-    assert (process.last.value(), process.last.maximum()) == (1, 2)
+    assert (process.form.last.value(), process.form.last.maximum()) == (1, 2)
 
 
 def test_every_control_has_a_name_and_a_tooltip(opened: Any, process: Any) -> None:
@@ -245,6 +245,6 @@ def test_it_never_asks_the_file_system_in_the_window_thread(
     monkeypatch.setattr(
         target, "_same", lambda *_: asked.append(threading.current_thread().name) or False
     )
-    process.folder.value = tmp_path / "slow"
+    process.form.folder.value = tmp_path / "slow"
     qtbot.waitUntil(lambda: bool(asked), timeout=TIMEOUT)
     assert threading.main_thread().name not in asked

@@ -337,6 +337,26 @@ def test_with_time_on_screen_it_says_why_not(region: Any, qtbot: Any) -> None:
     assert region.region.drawing.layer.mode == "add_rectangle"
 
 
+def test_over_the_raw_picture_a_crop_goes_before_the_deskew(
+    region: Any, qtbot: Any, settle: Settle
+) -> None:
+    """The crop belongs to the stage that is shown, and the picture shows it."""
+    kinds = [step.kind for step in region.session.pipeline.steps]
+    region.session.show_until(0)
+    settle(region)
+    draw(region, qtbot, (0.34, 0.26), (0.84, 1.16))
+    settle(region)
+    steps = region.session.pipeline.steps
+    assert [step.kind for step in steps] == ["crop", *kinds]
+    assert (steps[0].y, steps[0].x, region.session.until) == ((4, 9), (3, 12), 1)
+    assert on_screen(region.layers.layers[0]).shape == (5, 9)
+    region.session.show_until(None)
+    assert "not shown now" in region.region.hint.text()
+    assert not region.region.drawing.layer.visible
+    region.session.show_until(1)
+    assert region.region.drawing.layer.visible
+
+
 def test_without_a_crop_step_one_is_added_and_undo_ends_it(region: Any, qtbot: Any) -> None:
     steps = [step for step in region.session.pipeline.steps if step.kind == "deskew"]
     region.session.set_pipeline(region.session.pipeline.with_steps(steps))

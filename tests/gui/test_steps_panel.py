@@ -15,7 +15,7 @@ from qtpy.QtGui import QColor, QPalette, QWheelEvent
 from qtpy.QtWidgets import QApplication, QLabel, QWidget
 
 from gui_helpers import card as card_of
-from gui_helpers import edit
+from gui_helpers import edit, on_screen
 from napari_lazy_pipeline._gui.card_list import matched
 from napari_lazy_pipeline._gui.card_menu import CardMenu
 from napari_lazy_pipeline._gui.step_card import StepCard
@@ -248,6 +248,37 @@ def test_selecting_moves_the_picture_only_while_it_goes_up_to_a_step(
     assert (panel.selected, session.until) == (0, 1)
     session.set_pipeline(Pipeline())
     assert (panel.selected, session.until) == (None, None)
+
+
+def test_a_step_is_clicked_and_the_picture_goes_up_to_it(
+    opened: Any, settle: Callable[[Any], None], qtbot: Any
+) -> None:
+    opened.window().show()
+    edit(opened, "subtract_background", value=50.0)
+    edit(opened, "deskew")
+    edit(opened, "crop", x=(0, 9))
+    settle(opened)
+    here = opened.view.show_choice.buttons["here"]
+    assert not here.isEnabled()
+    qtbot.mouseClick(card_of(opened, "deskew").head.title, Left)
+    assert here.isEnabled()
+    qtbot.mouseClick(here, Left)
+    settle(opened)
+    layer, stack, pipeline = opened.layers.layers[0], opened.session.stack, opened.session.pipeline
+    deskew = card_of(opened, "deskew")
+    index = opened.steps.cards.index(deskew)
+    assert layer.data.shape[1:] == pipeline.specs(stack.spec)[index].shape
+    crop = card_of(opened, "crop")
+    assert crop.dimmed and not deskew.dimmed
+    qtbot.mouseClick(card_of(opened, "subtract_background").head.title, Left)
+    settle(opened)
+    assert layer.data.shape[1:] == stack.spec.shape
+    shown = on_screen(layer)
+    raw = stack.source.read(0, 0)[opened.viewer.dims.current_step[1]]
+    np.testing.assert_array_equal(shown, np.maximum(raw, 50) - 50)
+    qtbot.mouseClick(opened.view.show_choice.buttons["all"], Left)
+    settle(opened)
+    assert layer.data.shape[3] == 9 and not crop.dimmed
 
 
 def test_the_menu_of_a_card(panel: StepsPanel, qtbot: Any) -> None:
@@ -546,7 +577,7 @@ def test_the_undo_keys_belong_to_the_dock_only(
     assert labels.data[2, 3] == 0, "napari took it back"
     labels.data_setitem((np.array([2]), np.array([3])), 1)
     dock.data.setFocus()
-    for widget in (dock.steps.add, dock.engine):
+    for widget in (dock.steps.add, dock.view.engine):
         widget.setFocus()
         qtbot.keyClick(widget, Key.Key_Z, Control)
         assert dock.session.pipeline == start
@@ -583,19 +614,17 @@ def test_misfit_and_failure_are_both_said_and_go_when_they_are_gone(
 
 
 def test_the_failure_of_one_volume_goes_when_another_is_on_screen(
-    opened: Any, settle: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+    opened: Any, settle: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, psf_file: Path
 ) -> None:
-    original = Deskew.run
-
-    def run(self: Deskew, volume: Any, context: Any) -> Any:
+    def run(self: Deconvolve, volume: Any, context: Any) -> Any:
         if context.t == 1 and context.c == 0:
             raise ValueError("a hole in the camera")
-        return original(self, volume, context)
+        return volume.astype("float32")
 
-    monkeypatch.setattr(Deskew, "run", run)
-    edit(opened, "deskew")
+    monkeypatch.setattr(Deconvolve, "run", run)
+    edit(opened, "deconvolve", psf=psf_file, iterations=1)
     settle(opened)
-    card = card_of(opened, "deskew")
+    card = card_of(opened, "deconvolve")
     assert not card.error.text()
     for _ in range(2):
         opened.viewer.dims.set_current_step(0, 1)

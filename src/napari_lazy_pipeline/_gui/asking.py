@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import QObject, QTimer
 
-from napari_lazy_pipeline._gui.job import Job
+from napari_lazy_pipeline._gui.job import LOOKS, Job
 from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.session import Session
 
 # What is there within this time [s] follows the hand: no quick look is needed.
 MOMENT = 0.1
+# After this time [s] without a new wish, the hand is taken to rest: a slow result may begin.
+REST = 0.08
+# A quick look that takes longer [s] is followed by less good ones, until a result is there.
+LOOK = 0.12
+_FIRST_LOOK, _LAST_LOOK = 1, len(LOOKS) - 1
 
 
 class Asker(QObject):
@@ -33,13 +40,21 @@ class Asker(QObject):
         self._seconds: dict[str, float] = {}
         self._asked: dict[int, tuple[Job, int | None]] = {}
         self._later: dict[int, Job] = {}
-        self._moment = QTimer(self)
-        self._moment.setSingleShot(True)
-        self._moment.setInterval(round(1000 * MOMENT))
-        self._moment.timeout.connect(self._on_moment)
+        self._looked_at: set[int] = set()
+        self._look = _FIRST_LOOK
+        self._moment = self._timer(MOMENT, self._on_moment)
+        self._rest = self._timer(REST, self._begin_results)
+        runner.looked.connect(self._on_looked)
         runner.finished.connect(self._on_finished)
         runner.delivered.connect(self._on_done)
         runner.failed.connect(self._on_done)
+
+    def _timer(self, seconds: float, action: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(round(1000 * seconds))
+        timer.timeout.connect(action)
+        return timer
 
     @property
     def busy(self) -> bool:
@@ -51,6 +66,7 @@ class Asker(QObject):
         self._asked.clear()
         self._later.clear()
         self._moment.stop()
+        self._rest.stop()
         self._runner.forget()
 
     def ask(self, job: Job, plane: int | None) -> None:
@@ -69,11 +85,13 @@ class Asker(QObject):
             self._runner.want(job)
         elif self._is_under_way(job):
             # Another plane of it is looked at: the result need not begin anew.
-            self._runner.want(job.quick_look(plane))
+            self._runner.want(job.quick_look(plane, self._look))
         elif self._is_slow(job):
             self._runner.drop(job.channel)
             self._later[job.channel] = job
-            self._runner.want(job.quick_look(plane))
+            self._looked_at.discard(job.channel)
+            self._rest.start()
+            self._runner.want(job.quick_look(plane, self._look))
         else:
             self._later.pop(job.channel, None)
             self._runner.want(job)
@@ -100,13 +118,26 @@ class Asker(QObject):
         """What is not there yet is slow: show a preview of it meanwhile."""
         for job, plane in list(self._asked.values()):
             if self._may_look(job) and self._runner.makes(job):
-                self._runner.want(job.quick_look(plane))
+                self._runner.want(job.quick_look(plane, self._look))
 
     def _on_done(self, job: Job, _: object) -> None:
-        """After a preview, and also if there is none, the result is due."""
+        """After a preview, and also if there is none, the result is due once the hand rests."""
+        if not job.preview:
+            self._look = _FIRST_LOOK
         result = self._later.get(job.channel)
         if job.preview and result is not None and job.same_picture(result):
-            self._runner.want(self._later.pop(job.channel))
+            self._looked_at.add(job.channel)
+            self._begin_results()
+
+    def _on_looked(self, job: Job, seconds: float) -> None:
+        if seconds > LOOK and job.look == self._look:
+            self._look = min(self._look + 1, _LAST_LOOK)
+
+    def _begin_results(self) -> None:
+        """The hand rests: begin with the results that have been looked at."""
+        if not self._rest.isActive():
+            for channel in self._looked_at & set(self._later):
+                self._runner.want(self._later.pop(channel))
 
     def _on_finished(self, channel: int, index: int, seconds: float) -> None:
         job, _ = self._asked.get(channel, (None, None))

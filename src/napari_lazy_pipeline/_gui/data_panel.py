@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -16,17 +15,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.channels_panel import ChannelsPanel
-from napari_lazy_pipeline._gui.fold import Fold
 from napari_lazy_pipeline._gui.folder_row import FolderRow
+from napari_lazy_pipeline._gui.known_panel import KnownPanel
 from napari_lazy_pipeline._gui.layers import Layers
-from napari_lazy_pipeline._gui.notes import Notes
 from napari_lazy_pipeline._gui.pattern_panel import PatternPanel
-from napari_lazy_pipeline._gui.questions import Questions
 from napari_lazy_pipeline._gui.reader_row import ReaderRow
 from napari_lazy_pipeline._gui.text import Sentence
-from napari_lazy_pipeline._gui.voxel_panel import VoxelPanel
-from napari_lazy_pipeline.claims import Question
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.session import Session
@@ -50,7 +44,6 @@ class DataPanel(QWidget):
 
     def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._session = session
         self._survey: Survey | None = None
         self._asked: tuple[str, str] = ("", "")
         self._typed, self._to_remember = False, ""
@@ -59,11 +52,8 @@ class DataPanel(QWidget):
         self.folder, self.pattern = self.folders.field, self.files.combo
         self.position = _choice("Position", "Which of several positions is open; steps are kept")
         self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
-        self.reader, self.questions, self.notes = ReaderRow(), Questions(), Notes()
-        self.voxel, self.channels = VoxelPanel(session), ChannelsPanel(session, layers)
-        self.z_step, self.pixel = self.voxel.z_step, self.voxel.pixel
-        self.voxel_fold = Fold("Voxels and time", "Voxel size, angle, time interval", self.voxel)
-        self.channel_fold = Fold("Channels", "Colours and names of the channels", self.channels)
+        self.reader, self.known = ReaderRow(), KnownPanel(session, layers)
+        self.z_step, self.pixel = self.known.voxel.z_step, self.known.voxel.pixel
         self.summary, self.error = self.files.fold.line, Sentence(error=True)
         self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
         self.follow = _switch(
@@ -72,7 +62,6 @@ class DataPanel(QWidget):
         self.watch_state = Sentence()
         self._build()
         self._connect()
-        self._show_known()
 
     def _build(self) -> None:
         for value, words in _PAGES:
@@ -85,6 +74,8 @@ class DataPanel(QWidget):
         form.addRow("Position", self.position)
         form.addRow("Pages are", self.pages)
         form.addRow("Reader", self.reader)
+        for box in (self.position, self.pages):
+            form.setRowVisible(box, False)
         switches = QHBoxLayout()
         for switch in (self.watch, self.follow):
             switches.addWidget(switch)
@@ -93,10 +84,7 @@ class DataPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(form)
-        for widget in (
-            self.files.fold, self.error, self.questions, self.notes, self.voxel_fold,
-            self.channel_fold,
-        ):  # fmt: skip
+        for widget in (self.error, self.files.fold, self.known):
             layout.addWidget(widget)
         layout.addLayout(switches)
         layout.addWidget(self.watch_state)
@@ -110,16 +98,11 @@ class DataPanel(QWidget):
         self.position.activated.connect(self._on_position)
         self.pages.activated.connect(lambda _: self._on_axes(str(self.pages.currentData())))
         self.reader.changed.connect(self._on_reader)
-        self.questions.answered.connect(self._on_answer)
-        self.voxel.stated.connect(self._state)
-        self._session.stack_changed.connect(self._on_stack)
-        self._session.pipeline_changed.connect(self._on_steps)
+        self.known.answered.connect(self._on_answer)
 
     def close_session(self) -> None:
         """Let go of session and viewer."""
-        self._session.stack_changed.disconnect(self._on_stack)
-        self._session.pipeline_changed.disconnect(self._on_steps)
-        self.channels.close_viewer()
+        self.known.close_session()
 
     # ---- what is wanted -------------------------------------------------------------------
 
@@ -179,55 +162,37 @@ class DataPanel(QWidget):
     def _with_reader(self) -> Options:
         return {key: value for key, value in self.options.items() if key in _OF_READER}
 
-    def _on_answer(self, about: str, answer: Any) -> None:
+    def _on_answer(self, about: str, answer: str) -> None:
         if about == "axes":
             self._on_axes(answer)
-        elif about == "pattern":
-            self.files.combo.setCurrentText(answer)
+        else:
+            self.files.line.setText(answer)
             self._on_pattern(answer)
-            self._show_questions()
-        else:
-            self._state({about: answer})
-
-    def _state(self, values: Options) -> None:
-        """State values of the data; those that cannot be are said, and change nothing."""
-        try:
-            self._session.state(**values)
-        except LazyPipelineError as error:
-            self.error.say(str(error))
-        else:
-            self.error.say("")
 
     # ---- what is known --------------------------------------------------------------------
 
     def show_survey(self, survey: Survey) -> None:
         """Show what was found."""
         options = survey.source.options
-        other = self._survey is None or self._survey.folder != survey.folder
         self._asked = (survey.folder, survey.pattern)
         self.options = {**options, "trust": True} if "reader" in options else dict(options)
         self.folders.show_folder(survey.folder)
         if self._to_remember:
             self.folders.remember(self._to_remember)
             self._to_remember = ""
-        self.questions.start()
         self.files.look_at(survey.folder, _own_reader(survey))
         self.files.show_survey(survey)
         self.reader.show_options(options)
         self._show_positions(survey)
         self.show_error("")
-        self.show_summary(survey)
-        self.channel_fold.line.setToolTip(f"Names of the channels from: {survey.channel_source}")
-        if other:
-            self.channel_fold.unfold(survey.sizes[1] > 1)
-            self.voxel_fold.unfold(survey.voxel_source == "unknown" or bool(self.questions.cards))
+        self._survey = survey
+        self.known.show_survey(survey, self._typed)
 
     def show_summary(self, survey: Survey) -> None:
         """Say what the folder holds now."""
         self._survey = survey
         self.files.show_summary(survey)
-        self.notes.show_notes(survey.notes)
-        self._show_known()
+        self.known.show_grown(survey)
 
     def show_error(self, sentence: str) -> None:
         """Say why the data cannot be opened; empty: they can."""
@@ -244,10 +209,11 @@ class DataPanel(QWidget):
         """Say why the data cannot be opened, and ask for what would help."""
         if self._asked[0] and not self._shows_asked():
             self.files.look_at(self._asked[0])
+            self.files.fold.unfold(False)
             for box in (self.position, self.pages):
                 self._form.setRowVisible(box, False)
+            self.known.show_elsewhere()
         self.show_error(str(error))
-        self._show_questions()
         if isinstance(error.__cause__, ShapeUnknownError):
             self.reader.ask_shape()
 
@@ -263,63 +229,6 @@ class DataPanel(QWidget):
         asks = any(question.about == "axes" for question in survey.questions)
         self.pages.setCurrentIndex(int(merged))
         self._form.setRowVisible(self.pages, merged or asks)
-
-    def _show_known(self) -> None:
-        """Show the values that files or person state."""
-        survey, there = self._survey, self._survey is not None
-        for widget in (self.voxel_fold, self.channel_fold):
-            widget.setVisible(there)
-        for box in (self.position, self.pages):
-            self._form.setRowVisible(box, there and self._form.isRowVisible(box))
-        if survey is not None:
-            self.voxel.show_values(survey)
-            self.channels.show_names()
-            self._show_shortly()
-            self._show_questions()
-
-    def _show_shortly(self) -> None:
-        """What folds hold, in a line."""
-        stack, scan = self._session.stack, self._session.scan
-        if stack is None:
-            return
-        z, _, x = stack.voxel_size
-        angle = f", {scan.angle:g}°" if scan else ""
-        interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
-        self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
-        self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
-
-    def _show_questions(self) -> None:
-        self.questions.ask(list(self._open_questions()))
-
-    def _open_questions(self) -> Iterator[Question]:
-        """What is asked, and neither the person nor a step that is on has answered."""
-        said, scan = self._session.said, self._session.scan
-        answered = {
-            "angle": said.angle is not None or scan is not None,
-            "step": said.step is not None or (scan is not None and scan.step == "perpendicular"),
-            "pattern": self._typed,
-        }
-        asked = self._survey.questions if self._survey is not None else ()
-        left = [one for one in asked if not answered.get(one.about, False)]
-        # One thing after the other: without an angle the step means nothing.
-        if any(one.about == "angle" for one in left):
-            left = [one for one in left if one.about != "step"]
-        # How to open files is asked of the folder that was chosen last.
-        if not self._shows_asked():
-            left = [one for one in left if one.about in ("angle", "step")]
-        yield from left
-
-    def _on_stack(self, *_: object) -> None:
-        """Values were stated of the data that are shown."""
-        if self._survey is not None and self._session.survey is self._survey:
-            self._show_known()
-
-    def _on_steps(self, *_: object) -> None:
-        """A step may take the scan in another way."""
-        if self._survey is not None and self._session.survey is self._survey:
-            self.voxel.show_scan(self._survey)
-            self._show_shortly()
-            self._show_questions()
 
 
 def _own_reader(survey: Survey) -> Any:

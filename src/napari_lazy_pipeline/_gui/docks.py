@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import napari
 
+from napari_lazy_pipeline._gui.kept import bare
 from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.errors import LazyPipelineError
 
@@ -32,11 +32,5 @@ def dock_of(viewer: Any = None) -> LazyPipelineWidget:
 
 def open_dock_of(viewer: Any) -> LazyPipelineWidget | None:
     """The dock of a viewer, if one is open."""
-    docks = (dock for dock in LazyPipelineWidget.open_docks if _bare(dock.viewer) is _bare(viewer))
+    docks = (dock for dock in LazyPipelineWidget.open_docks if bare(dock.viewer) is bare(viewer))
     return next(docks, None)
-
-
-def _bare(viewer: Any) -> Any:
-    """The viewer behind the proxy that plugins are given."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    return viewer() if isinstance(viewer, weakref.ref) else viewer

@@ -1,9 +1,9 @@
-"""Small parts of the panels: something that folds, buttons, and boxes for numbers."""
+"""Fold: a line that tells in short what is below it, and unfolds it; and the button for it."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.text import Sentence
 
@@ -72,26 +72,3 @@ def small_button(text: str, tooltip: str, name: str) -> QToolButton:
     button.setStyleSheet("padding: 1px; min-width: 14px;")
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
-
-
-def angle_box(tooltip: str) -> QDoubleSpinBox:
-    """A box for the angle of a scan; at its lowest, nobody says which."""
-    box = number_box("Angle (degree)", tooltip, -180.0, 179.0, 0.1)
-    box.setDecimals(2)
-    box.setSpecialValueText("?")
-    box.setValue(-180.0)
-    return box
-
-
-def number_box(name: str, tooltip: str, low: float, high: float, step: float) -> QDoubleSpinBox:
-    """A box for a number, that tells of it when it is complete."""
-    box = QDoubleSpinBox()
-    box.setRange(low, high)
-    box.setDecimals(4)
-    box.setSingleStep(step)
-    box.setToolTip(tooltip)
-    box.setAccessibleName(name)
-    box.setKeyboardTracking(False)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setStyleSheet("min-width: 48px; padding: 1px 2px;")
-    return box

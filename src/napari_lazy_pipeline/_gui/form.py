@@ -75,6 +75,8 @@ class StepForm(QWidget):
             field.show_error(sentence(error))
             return
         field.show_error("")
+        if step == self._step:
+            return
         step = step.after_edit(name)
         for other in self.fields.keys() - {name}:
             self.fields[other].set_value(getattr(step, other))

@@ -6,8 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_lazy_pipeline import preview
+from napari_lazy_pipeline import preview as previews
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
+
+# How a quick look at a plane is made, the best first: with all pixels, with pixels twice as
+# large, and with quicker methods, too.
+LOOKS = (
+    {"draft": False, "coarse": False},
+    {"draft": False, "coarse": True},
+    {"draft": True, "coarse": True},
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,15 +30,20 @@ class Job:
         What makes it.
     plane
         The one plane that is wanted; None for the whole volume.
-    preview
-        Whether a quick look will do, which is not exact.
+    look
+        Which of `LOOKS` will do, which are not exact; None: the result is wanted.
     """
 
     channel: int
     t: int
     source: PipelineSource
     plane: int | None = None
-    preview: bool = False
+    look: int | None = None
+
+    @property
+    def preview(self) -> bool:
+        """Whether it makes a quick look, and not the result."""
+        return self.look is not None
 
     def same_picture(self, other: Job) -> bool:
         """Whether the other job is for the same moment and steps, perhaps of another channel."""
@@ -41,13 +54,13 @@ class Job:
         return (
             other is not None
             and self.source is other.source
-            and (self.channel, self.t, self.plane, self.preview)
-            == (other.channel, other.t, other.plane, other.preview)
+            and (self.channel, self.t, self.plane, self.look)
+            == (other.channel, other.t, other.plane, other.look)
         )
 
-    def quick_look(self, plane: int | None) -> Job:
+    def quick_look(self, plane: int | None, look: int) -> Job:
         """The job of having a quick look, at a plane or at the whole volume."""
-        return replace(self, plane=plane, preview=True)
+        return replace(self, plane=plane, look=look)
 
     def make(self, watcher: Watcher) -> np.ndarray:
         """Make the pixels (z, y, x), on the grid of the result; a plane has one pixel along z.
@@ -57,13 +70,17 @@ class Job:
         LazyPipelineError, Cancelled
             As `PipelineSource.read` does.
         """
-        t, c, source = self.t, self.channel, self.source
-        if self.preview:
-            look = preview.half(source) if self.plane is None else preview.slab(source, self.plane)
-            return look.read_on_grid(t, c, watcher)
+        t, c = self.t, self.channel
+        if self.look is not None:
+            return self._view(LOOKS[self.look]).read_on_grid(t, c, watcher)
         if self.plane is None:
-            return source.read(t, c, watcher)
-        return source.read_planes(t, c, self.plane, self.plane + 1, watcher)
+            return self.source.read(t, c, watcher)
+        return self.source.read_planes(t, c, self.plane, self.plane + 1, watcher)
+
+    def _view(self, how: dict[str, bool]) -> previews.Preview:
+        if self.plane is None:
+            return previews.half(self.source, draft=how["draft"])
+        return previews.slab(self.source, self.plane, **how)
 
     def blank(self) -> np.ndarray:
         """Stand-in for pixels that cannot be had."""

@@ -40,6 +40,8 @@ class Layers(QObject):
         Says what the layers are made with.
     position
         Where the person is, if other layers lead there.
+    screen
+        What an earlier dock left: its layers are kept in step from now on.
 
     Signals
     -------
@@ -65,10 +67,11 @@ class Layers(QObject):
         runner: Runner,
         maker: LayerMaker | None = None,
         position: Position | None = None,
+        screen: Screen | None = None,
     ) -> None:
         super().__init__()
         self.viewer, self.session, self.runner = viewer, session, runner
-        self._screen = Screen()
+        self._screen = screen or Screen()
         self._ready: dict[int, Picture] = {}
         self._maker = maker or LayerMaker(session)
         self._leads, self._closed = position is None, False
@@ -79,6 +82,16 @@ class Layers(QObject):
         self._adoption = Adoption(viewer, self._maker, self._server, self._adopt_offered)
         self.position.person_moved.connect(self.person_moved)
         self._connect()
+        if self._screen.shown:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Go on with the layers of an earlier dock, as far as they are there."""
+        self._swapper.take_over()
+        source = self._screen.source
+        if self._screen.shown and source is not None and not self.up_to_date:
+            self._show(source)
+        self._catch_up()
 
     def _connect(self) -> None:
         session = self.session
@@ -102,6 +115,12 @@ class Layers(QObject):
         if self._leads:
             self.position.close()
         self._asker.forget()
+        self._swapper.let_go()
+
+    @property
+    def screen(self) -> Screen:
+        """What is on the layers, for another dock to go on with."""
+        return self._screen
 
     @property
     def layers(self) -> list[Any]:
@@ -139,7 +158,7 @@ class Layers(QObject):
         """Whether each visible layer shows that at the present time point and plane, too."""
         t, visible = self.time_point, self._screen.visible
         return self.up_to_date and all(
-            shown.picture.job.t == t and self._server.is_settled(channel)
+            shown.picture.job.t == t and self._server.missing(channel) is None
             for channel, shown in visible.items()
         )
 
@@ -269,15 +288,26 @@ class Layers(QObject):
             self._server.note(channel, job.t)
 
     def _want(self, channel: int) -> None:
-        """Ask for what should be on screen of a channel; it may be at hand."""
-        source, t = self._screen.source, self.time_point
+        """Ask for what should be on screen of a channel."""
+        source = self._screen.source
         assert source is not None
-        plane = self.position.plane_of(source.spec)
+        self._want_at(channel, source, self.time_point, self.position.plane_of(source.spec))
+
+    def _want_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
+        """Ask for a place; it may be at hand."""
         picture = self._server.at_hand(channel, source, t, plane)
         if picture is not None:
             self._take(picture)
         else:
             self._server.ask(channel, source, t, plane)
+
+    def _catch_up(self) -> None:
+        """Ask for what the slicer asked in vain while layers were being changed."""
+        source = self._screen.source
+        for channel, shown in self._screen.visible.items():
+            place = self._server.missing(channel)
+            if place is not None and source is not None and shown.source is source:
+                self._want_at(channel, source, *place)
 
     # ---- what the runner brings -----------------------------------------------------------
 
@@ -317,7 +347,7 @@ class Layers(QObject):
     def _outdated(self, job: Job) -> bool:
         """Whether a job belongs to data that are no longer open, or to an older picture."""
         source = self._screen.source
-        if source is None or job.source.raw is not source.raw:
+        if self._closed or source is None or job.source.raw is not source.raw:
             return True
         shown = self._screen.shown.get(job.channel)
         if shown is None:
@@ -343,6 +373,7 @@ class Layers(QObject):
         self._swapper.swap(pictures)
         for picture in pictures:
             self.shown.emit(picture.job)
+        self._catch_up()
 
     # ---- layers ---------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from napari_lazy_pipeline.overview import FieldRow
 from napari_lazy_pipeline.survey import plural
 
 _HEADS = ("Field", "Found", "Missing, extra")
-_MISSING = 96  # px
+_MISSING = 86  # px
 _TALLEST = 8  # rows, before the table scrolls
 
 

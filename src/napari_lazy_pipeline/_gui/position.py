@@ -98,6 +98,12 @@ class Position(QObject):
         dims.set_point(axis_z, float(layer.translate[1] + middle * layer.scale[1]))
         self._plane = dims.point[Z] / layer.scale[Z]
 
+    def note_plane(self) -> None:
+        """The plane that is on screen is the one the person wants."""
+        layer = self._screen.first
+        if layer is not None:
+            self._plane = self.viewer.dims.point[Z] / layer.scale[Z]
+
     def forget(self) -> None:
         """Other data are to be shown: no plane is the right one any more."""
         self._plane = None
@@ -150,7 +156,7 @@ class Position(QObject):
             before, self._moment = self._moment, self.time_point
             if self.swapping:
                 return
-            self._plane = self.viewer.dims.point[Z] / self._screen.first.scale[Z]
+            self.note_plane()
             if before != self._moment and not self._going:
                 self.person_moved.emit(self._moment)
 

@@ -45,6 +45,7 @@ class ProblemsPanel(QWidget):
         self.list = QListWidget()
         self.list.setWordWrap(True)
         self.list.setMaximumHeight(HEIGHT)
+        self.list.setSpacing(2)
         self.list.setAccessibleName("Problems")
         self.list.setToolTip("Path, what is wrong, and what was done")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -78,8 +79,8 @@ class ProblemsPanel(QWidget):
         self._problems = tuple(problems)
         self.setVisible(bool(problems))
         self._say()
-        self.newest.say(_sentence(problems[-1]) if problems else "")
-        if self.list.isVisibleTo(self):
+        self.newest.setText(_sentence(problems[-1]) if problems else "")
+        if self.unfold.isChecked():
             self._fill()
 
     def _say(self) -> None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from magicgui.types import FileDialogMode
-from magicgui.widgets import FileEdit
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -26,46 +16,17 @@ from qtpy.QtWidgets import (
 from napari_lazy_pipeline._gui.background import Background
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.exporter import Exporter
+from napari_lazy_pipeline._gui.order import Order
 from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
+from napari_lazy_pipeline._gui.process_form import ProcessForm
 from napari_lazy_pipeline._gui.text import Sentence
-from napari_lazy_pipeline.costs import DiskCost, disk_cost, duration, size
+from napari_lazy_pipeline.costs import DiskCost, duration, size
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exporting import ExportReport, export
 from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.stack import Stack
-from napari_lazy_pipeline.target import raw_folder, refuse_raw
-from napari_lazy_pipeline.writing import DTYPES
 
 _REST = 200  # ms without an edit, before the disk is looked at
-
-
-@dataclass(frozen=True)
-class Order:
-    """What the person wants to be written.
-
-    Attributes
-    ----------
-    view
-        The processed data.
-    folder
-        Where to.
-    t, c
-        Time points and channels.
-    dtype
-        Type of the pixels; None for that of the data.
-    """
-
-    view: Stack
-    folder: Path
-    t: range
-    c: tuple[int, ...]
-    dtype: Any
-
-    @property
-    def count(self) -> int:
-        """Number of volumes."""
-        return len(self.t) * len(self.c)
 
 
 class ProcessPanel(QWidget):
@@ -108,23 +69,7 @@ class ProcessPanel(QWidget):
     # ---- building -------------------------------------------------------------------------
 
     def _make_controls(self) -> None:
-        self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
-        self.folder.native.setToolTip("Folder to write to; never that of the raw files")
-        self.folder.native.setAccessibleName("Folder to write to")
-        self.folder.choose_btn.text = "…"
-        self.folder.choose_btn.tooltip = "Choose a folder to write to"
-        self.folder.choose_btn.native.setAccessibleName("Choose a folder to write to")
-        self.first = _number("First time point, counted from 0 as the slider does")
-        self.last = _number("Last time point, counted from 0 as the slider does")
-        self.channels: list[QCheckBox] = []
-        self.dtype = QComboBox()
-        self.dtype.setToolTip(
-            "Type of the pixels; integers are rounded, and clipped to what they can hold"
-        )
-        self.dtype.setAccessibleName("Pixel type")
-        self.dtype.addItem("as computed", None)
-        for name in DTYPES:
-            self.dtype.addItem(name, name)
+        self.form = ProcessForm()
         self.estimate = Sentence()
         self.warning = Sentence(error=True)
         self.start = QPushButton("Start")
@@ -140,17 +85,6 @@ class ProcessPanel(QWidget):
         self.failures = ProblemsPanel()
 
     def _build(self) -> None:
-        times = QHBoxLayout()
-        times.addWidget(self.first, 1)
-        times.addWidget(QLabel("to"))
-        times.addWidget(self.last, 1)
-        self._channel_row = QHBoxLayout()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Write to", self.folder.native)
-        form.addRow("Time points", times)
-        form.addRow("Channels", self._channel_row)
-        form.addRow("Pixels", self.dtype)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start)
         buttons.addWidget(self.cancel)
@@ -159,7 +93,7 @@ class ProcessPanel(QWidget):
         layout.setSpacing(3)
         kind = Sentence("One TIFF file for each volume, as ImageJ opens it")
         layout.addWidget(kind)
-        layout.addLayout(form)
+        layout.addWidget(self.form)
         layout.addWidget(self.estimate)
         layout.addWidget(self.warning)
         layout.addLayout(buttons)
@@ -171,10 +105,7 @@ class ProcessPanel(QWidget):
         self.cancel.setEnabled(False)
 
     def _connect(self) -> None:
-        self.folder.changed.connect(self._look_soon)
-        self.first.valueChanged.connect(self._on_range)
-        self.last.valueChanged.connect(self._on_range)
-        self.dtype.currentIndexChanged.connect(self._look_soon)
+        self.form.changed.connect(self._look_soon)
         self._timer.timeout.connect(self._look)
         self._looking.done.connect(self._on_looked)
         self._looking.failed.connect(self._on_refused)
@@ -194,55 +125,20 @@ class ProcessPanel(QWidget):
     @property
     def order(self) -> Order | None:
         """What the person wants; None if there is nothing to write, or nowhere."""
-        stack, folder = self.session.stack, self.folder.value
-        if stack is None or not isinstance(folder, Path) or folder == Path():
+        stack = self.session.stack
+        if stack is None:
             return None
         try:
             view = self.session.pipeline.apply(stack, self.session.engine)
         except StepError:
             return None  # that the steps do not fit is said on their card
-        c = tuple(i for i, box in enumerate(self.channels) if box.isChecked())
-        t = range(self.first.value(), self.last.value() + 1)
-        return Order(view, folder, t, c, self.dtype.currentData())
+        return self.form.order(view)
 
     def _on_data(self, *_: object) -> None:
-        """Other data, or more of the same: all of it is proposed."""
-        stack = self.session.stack
-        if stack is None:
-            return
-        times = stack.shape[0]
-        whole = self.last.value() == self.last.maximum()
-        for box in (self.first, self.last):
-            box.blockSignals(True)
-            box.setRange(0, times - 1)
-            box.blockSignals(False)
-        if whole:
-            self.last.setValue(times - 1)
-        self._show_channels(stack)
-        self._look_soon()
-
-    def _show_channels(self, stack: Stack) -> None:
-        names = [*stack.channel_names, *map(str, range(len(stack.channel_names), stack.shape[1]))]
-        if [box.text() for box in self.channels] == names:
-            return
-        for box in self.channels:
-            self._channel_row.removeWidget(box)
-            box.deleteLater()
-        self.channels = [QCheckBox(name) for name in names]
-        for box in self.channels:
-            box.setChecked(True)
-            box.setToolTip(f"Write channel {box.text()}")
-            box.setAccessibleName(f"Write channel {box.text()}")
-            box.toggled.connect(self._look_soon)
-            self._channel_row.addWidget(box)
-
-    def _on_range(self) -> None:
-        """The last time point is not before the first."""
-        if self.sender() is self.first:
-            self.last.setValue(max(self.last.value(), self.first.value()))
-        else:
-            self.first.setValue(min(self.first.value(), self.last.value()))
-        self._look_soon()
+        """Other data, or more of the same."""
+        if self.session.stack is not None:
+            self.form.show_stack(self.session.stack)
+            self._look_soon()
 
     # ---- estimates ------------------------------------------------------------------------
 
@@ -253,12 +149,13 @@ class ProcessPanel(QWidget):
         order = self.order
         self._enable()
         if order is not None:
-            self._looking.run(partial(_look_at, order))
+            self._looking.run(lambda: (order, order.look()))
 
     def _on_looked(self, found: tuple[Order, DiskCost]) -> None:
         order, disk = found
         seconds = self._costs.seconds
-        parts = [f"{order.count} volumes, {size(disk.needed)}"]
+        volumes = "1 volume" if order.count == 1 else f"{order.count} volumes"
+        parts = [f"{volumes}, {size(disk.needed)}"]
         if disk.free is not None:
             parts.append(f"{size(disk.free)} are free")
         if seconds:
@@ -326,18 +223,3 @@ class ProcessPanel(QWidget):
     def _end(self) -> None:
         self.bar.setVisible(False)
         self._enable()
-
-
-def _look_at(order: Order) -> tuple[Order, DiskCost]:
-    """What it takes, and whether it may be written there."""
-    refuse_raw(order.folder, raw_folder(order.view.source))
-    return order, disk_cost(order.view.spec, order.count, order.dtype, order.folder)
-
-
-def _number(tooltip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setToolTip(tooltip)
-    box.setAccessibleName(tooltip.partition(",")[0])
-    box.setKeyboardTracking(False)
-    box.setRange(0, 0)
-    return box

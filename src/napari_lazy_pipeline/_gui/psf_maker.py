@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from qtpy.QtCore import Signal
@@ -61,6 +62,7 @@ class PsfMaker(QWidget):
             form.addRow(field.label, field)
             form.addRow(field.error)
             field.edited.connect(self._on_edited)
+            field.refused.connect(self._on_refused)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
@@ -82,13 +84,22 @@ class PsfMaker(QWidget):
     def _on_edited(self, name: str) -> None:
         field = self.fields[name]
         try:
-            values = {**dict(self._optics), name: field.value()}
-            self._optics = Optics.model_validate(values)
+            self._optics = self._with(name, field.value())
         except ValidationError as error:
             field.show_error(sentence(error))
         else:
             field.show_error("")
             self._show()
+
+    def _on_refused(self, name: str, value: Any) -> None:
+        """Say why a value was not even shown."""
+        try:
+            self._with(name, value)
+        except ValidationError as error:
+            self.fields[name].show_error(f"{value:g}: {sentence(error)}")
+
+    def _with(self, name: str, value: Any) -> Optics:
+        return Optics.model_validate({**dict(self._optics), name: value})
 
     def _show(self) -> None:
         """Say how large the PSF will be, or why there will be none."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.fold import angle_box
+from napari_lazy_pipeline._gui.boxes import angle_box
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.claims import Question
 

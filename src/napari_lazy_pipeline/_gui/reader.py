@@ -39,7 +39,8 @@ def _holds_ours(folder: str, deeper: bool = True) -> bool:
     except OSError:
         # Another reader may know better what to do with what cannot be listed.
         return False
-    if any(_is_ours(entry.name) for entry in seen):
+    # An OME-Zarr may be part of something larger, that others know.
+    if any(_is_ours(one.name) and not one.name.lower().endswith(".zarr") for one in seen):
         return True
     folders = islice((entry.path for entry in seen if entry.is_dir()), _FOLDERS if deeper else 0)
     return any(_holds_ours(inside, deeper=False) for inside in folders)

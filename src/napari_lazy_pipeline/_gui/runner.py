@@ -63,12 +63,15 @@ class Runner(QObject):
         Pixels are ready.
     failed(Job, error)
         They cannot be made.
+    looked(Job, s)
+        A preview was made, or given up, and how long that took.
     started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
         A step runs, for a result and not for a preview; index -1 is reading the file.
     """
 
     delivered = Signal(object, object)
     failed = Signal(object, object)
+    looked = Signal(object, float)
     started = Signal(int, int)
     progressed = Signal(int, int, float)
     finished = Signal(int, int, float)
@@ -166,7 +169,7 @@ class Runner(QObject):
     def _work(self, slot: _Slot) -> None:
         """Make what is wanted in a place, until nothing is."""
         while (run := self._next(slot)) is not None:
-            job = run.job
+            job, begin = run.job, monotonic()
             try:
                 refresh(job)
                 pixels = job.make(self._watcher(run))
@@ -180,6 +183,9 @@ class Runner(QObject):
                 self._tell(run, self.failed, job, failure)
             else:
                 self._tell(run, self.delivered, job, pixels)
+            finally:
+                if job.preview:
+                    self._tell(run, self.looked, job, monotonic() - begin)
 
     def _next(self, slot: _Slot) -> _Run | None:
         with self._lock:

@@ -85,10 +85,11 @@ class Server:
         """A time point is on screen, without the slicer having asked for it."""
         self._last_t[channel] = t
 
-    def is_settled(self, channel: int) -> bool:
-        """Whether what the slicer asked for last is on screen."""
-        picture, place = self._screen.shown[channel].picture, self._looked_at.get(channel)
-        return place is None or picture.shows(*place)
+    def missing(self, channel: int) -> tuple[int, int | None] | None:
+        """Time point and plane that the slicer asked for last, if they are not on screen."""
+        place = self._looked_at.get(channel)
+        shown = place is None or self._screen.shown[channel].picture.shows(*place)
+        return None if shown else place
 
     def forget_path(self) -> None:
         """Where the person went tells nothing any more."""

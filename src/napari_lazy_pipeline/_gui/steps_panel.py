@@ -106,10 +106,11 @@ class StepsPanel(QWidget):
         """Show the steps."""
         before = self.selected
         self._list.show_steps(pipeline.steps)
-        self._follow_selected(before)
         self._show_history()
         self._show_results()
         self._show_until(self.session.until)
+        if self.selected != before:
+            self._say_selected()
 
     def show_misfit(self, error: StepError) -> None:
         """Say on its card why a step does not fit the volumes."""
@@ -162,16 +163,6 @@ class StepsPanel(QWidget):
             self._list.pick(until - 1)
             self._say_selected()
 
-    def _follow_selected(self, before: int | None) -> None:
-        """If the picture goes up to the selected step, it still does where that stands now."""
-        if self.session.until and self.cards:
-            lost = min(max((before or 0) - 1, 0), len(self.cards) - 1)
-            self.select(self.selected if self.selected is not None else lost)
-        elif self.session.until:
-            self.session.show_until(None)
-        if self.selected != before:
-            self._say_selected()
-
     def _say_selected(self) -> None:
         index = self.selected
         self.add.show_place(None if index is None else self.cards[index].step)
@@ -198,7 +189,8 @@ class StepsPanel(QWidget):
         self._insert(usual_place(step, steps) if selected is None else selected + 1, step)
 
     def _on_duplicated(self, index: int) -> None:
-        self._insert(index + 1, self.session.pipeline.steps[index])
+        # Another object: the picture goes up to the one, and not to its twin.
+        self._insert(index + 1, self.session.pipeline.steps[index].model_copy())
 
     def _insert(self, index: int, step: Step) -> None:
         """Put in a step, open, and ready for the keys."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from napari_lazy_pipeline._gui.layer_maker import LayerMaker
+from napari_lazy_pipeline._gui.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.position import Position, T
 from napari_lazy_pipeline._gui.serving import Server
 from napari_lazy_pipeline._gui.shown import Picture, Screen, Shown, replace_data
@@ -83,6 +84,23 @@ class Swapper:
             if len(point) >= 4:
                 point[T] = self._position.world(t)
                 self._position.return_to(tuple(point))
+
+    def take_over(self) -> None:
+        """Serve the layers of an earlier dock; forget those that were removed since."""
+        shown = self._screen.shown
+        for channel in [c for c, one in shown.items() if one.layer not in self._viewer.layers]:
+            del shown[channel]
+        with self._position.still():
+            for channel, one in shown.items():
+                self._server.note(channel, self._position.time_point)
+                one.layer.data = self._server.array(channel, one.source)
+        self._position.note_plane()
+
+    def let_go(self) -> None:
+        """Leave the layers to themselves: what they show next, napari computes."""
+        for shown in self._screen.shown.values():
+            if isinstance(shown.layer.data, LazyArray):
+                shown.layer.data.let_go()
 
     def remove_all(self) -> None:
         """Take all layers out of the viewer."""

@@ -50,6 +50,8 @@ class Sentence(QLabel):
 
     def setText(self, text: str | None) -> None:
         """Show another text."""
+        if text == self._said:
+            return
         self._said = text or ""
         # Names of files are long words: they break where a person would.
         super().setText(_JOINTS.sub("\\1\u200b", self._said))

@@ -148,6 +148,11 @@ class ViewPanel(QWidget):
         )
         self.show_choice.set("all" if until is None else "here" if until else "raw")
 
+    def offer_here(self, index: int | None) -> None:
+        """Offer to show the result up to the selected step; None: up to none in particular."""
+        self._here = None if index is None else index + 1
+        self._show_part()
+
     def _show_quality(self, quality: str) -> None:
         self.quality.set(quality)
 

@@ -16,7 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.fold import angle_box, number_box, small_button
+from napari_lazy_pipeline._gui.boxes import angle_box, number_box
+from napari_lazy_pipeline._gui.fold import small_button
 from napari_lazy_pipeline._gui.text import Elided, error_style
 from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.session import Session
@@ -161,10 +162,8 @@ class VoxelPanel(QWidget):
         self.stated.emit({"voxel_size": (self.z_step.value(), pixel, pixel)})
 
     def _on_angle(self, angle: float) -> None:
-        if abs(angle) == 180.0:
-            self.stated.emit({"angle": None})
-        elif abs(angle) >= 1.0:
-            self.stated.emit({"angle": angle})
+        unknown = angle == self.angle.minimum()
+        self.stated.emit({"angle": None if unknown else angle})
 
     def _on_interval(self, interval: float) -> None:
         self.stated.emit({"time_interval": interval or None})

@@ -16,12 +16,14 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_lazy_pipeline._gui.angle_help import AngleHelp
 from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.following_preferences import FollowingPreferences
 from napari_lazy_pipeline._gui.job import Job
+from napari_lazy_pipeline._gui.kept import bare, keep, kept_of
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.opener import Opener
@@ -42,9 +44,10 @@ from napari_lazy_pipeline.errors import (
     StepError,
 )
 from napari_lazy_pipeline.opening import Survey
+from napari_lazy_pipeline.problems import ProblemLog
 from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.said import Said
-from napari_lazy_pipeline.session import Session, default_pipeline
+from napari_lazy_pipeline.session import default_pipeline
 from napari_lazy_pipeline.step import step_types
 
 
@@ -59,24 +62,29 @@ class LazyPipelineWidget(QWidget):
         Time between two looks at a folder that is watched [s]; None: as the preferences say.
     """
 
+    _docked = False
     open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
 
     def __init__(
         self, napari_viewer: napari.viewer.Viewer, watch_interval: float | None = None
     ) -> None:
         super().__init__()
-        self.open_docks.add(self)
         self.viewer = napari_viewer
-        self.session = Session()
+        self._take_the_place_of_another()
+        self.open_docks.add(self)
+        kept = kept_of(napari_viewer)
+        self.session = kept.session
         self.costs = CostWatch(self.session)
         self.runner = Runner(self.costs.timings)
-        self.layers = Layers(napari_viewer, self.session, self.runner)
+        self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
         self.data = DataPanel(self.session, self.layers)
         self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
         self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.step_actions = StepActions()
+        self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
         self.step_actions.add("deconvolve", self._psf_panel)
+        self.step_actions.add("deskew", self.angles.make)
         for kind in step_types():
             self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
@@ -88,10 +96,12 @@ class LazyPipelineWidget(QWidget):
         self._told: set[str] = set()
         self._finished_steps: set[int] = set()
         self._last_shown: Job | None = None
+        self._heard: ProblemLog | None = None
         self._closed = False
         self._build()
         self._connect()
         self._show_problems()
+        self._show_session()
         QTimer.singleShot(0, self._warm_up)
 
     # ---- for scripts and tests ------------------------------------------------------------
@@ -178,6 +188,7 @@ class LazyPipelineWidget(QWidget):
         self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
+        self.steps.selected_changed.connect(self.view.offer_here)
         self.runner.started.connect(self._on_started)
         self.runner.progressed.connect(self._on_progressed)
         self.runner.finished.connect(self._on_finished)
@@ -213,8 +224,16 @@ class LazyPipelineWidget(QWidget):
         self.session.show(found, said)
         assert self.session.stack is not None
         self.data.show_survey(found)
-        self.session.stack.source.problems.listen(self._tell_problem)
+        self._listen_to(self.session.stack.source.problems)
         self._show_problems()
+
+    def _listen_to(self, problems: ProblemLog | None) -> None:
+        """Hear of the problems with the data that are open, and of no others."""
+        if self._heard is not None:
+            self._heard.unlisten(self._tell_problem)
+        self._heard = problems
+        if problems is not None:
+            problems.listen(self._tell_problem)
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
         self._recipe_wanted = None
@@ -268,9 +287,10 @@ class LazyPipelineWidget(QWidget):
             self.status.setText(f"{self._where(job.channel, job.t)}: preview")
             return
         first = self._last_shown is None or not job.same_picture(self._last_shown)
+        used = {index for index, _, _ in job.source.stages} - self._finished_steps
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
-            if first and card.step.enabled and index not in self._finished_steps:
+            if first and index in used:
                 card.set_time(None)
         self.steps.show_success(job)
         self._last_shown = job
@@ -306,9 +326,29 @@ class LazyPipelineWidget(QWidget):
         moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
         return f"{moment}channel {name}"
 
-    # ---- save --------------------------------------------------------------------------
+    # ---- begin and end, several docks ----------------------------------------------------
 
-    # ---- end ------------------------------------------------------------------------------
+    def _take_the_place_of_another(self) -> None:
+        """Close an open dock of this viewer: two would fight over the same layers."""
+        for dock in list(self.open_docks):
+            if bare(dock.viewer) is bare(self.viewer):
+                dock.shut_down()
+                dock.status.setText("Goes on in the other dock")
+                QTimer.singleShot(0, dock.leave_window)
+
+    def leave_window(self) -> None:
+        """Take the dock out of the window, if it is there."""
+        if self.parent() is not None:
+            self.viewer.window.remove_dock_widget(self)
+
+    def _show_session(self) -> None:
+        """Show what an earlier dock of this viewer left."""
+        stack, survey = self.session.stack, self.session.survey
+        if stack is not None and survey is not None:
+            self.data.show_survey(survey)
+            self._listen_to(stack.source.problems)
+            self._show_problems()
+            self.status.setText("Going on where the last dock was closed")
 
     def shut_down(self) -> None:
         """Stop computing and let go of the viewer; the layers stay. Safe to call twice."""
@@ -323,10 +363,22 @@ class LazyPipelineWidget(QWidget):
             self.data.close_session()
             self.layers.close()
             self.region.close_session()
+            self.angles.close_session()
             self.steps.close_session()
             self.view.close_session()
             notices.unlisten(self._tell_problem)
+            self._listen_to(None)
+            self.session.release()
             self.runner.stop()
+            keep(self.viewer, self.session, self.layers.screen)
+
+    def event(self, event: Any) -> bool:
+        """Stop, too, when napari takes the widget out of its window: it is not closed then."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None and self._docked:
+                self.shut_down()
+            self._docked = self.parent() is not None
+        return super().event(event)
 
     def closeEvent(self, event: Any) -> None:
         """Stop when the dock is closed."""

@@ -260,9 +260,10 @@ class ArrayEngine:
         with self._memory_errors():
             otf = self._laid(plan.otf, frame, plan)
             back = [self._laid(part, frame, plan) if part else None for part in filters]
-            image = _arrays.prepare(device.xp, device.put, _native(volume), plan, frame)
+            accelerated = plan.method == "accelerated"
+            image, start = _arrays.prepare(device.xp, device.put, _native(volume), plan, frame)
             result = _arrays.richardson_lucy(
-                device.xp, device.fft, image, otf, back, plan.method == "accelerated", finished
+                device.xp, device.fft, image, start, otf, back, accelerated, finished
             )
             return device.get(result[frame.window])
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines._blur import Blur, mirrored
 from napari_lazy_pipeline.engines._padding import LARGEST, Frame
 from napari_lazy_pipeline.geometry import DeskewPlan
 
@@ -103,7 +104,7 @@ def prepare(
     volume: np.ndarray,
     plan: DeconvolutionPlan,
     frame: Frame,
-) -> Any:
+) -> tuple[Any, Any]:
     """Blend the edges if they are periodic, subtract the background, and fill the frame.
 
     What is not finite, or above 1e18, counts as background; what is below, as 0.
@@ -120,11 +121,29 @@ def prepare(
         Gives background, edges, apodize and shear.
     frame
         Where the volume lies in the result.
+
+    Returns
+    -------
+    image
+        float32 of the shape of the frame.
+    start
+        The first estimate: the same array, but for the method ``fast``.
     """
-    part, indices = _shown(volume, grid_indices(plan, frame), plan.edges == "periodic")
-    image = _cleaned(xp, put(np.ascontiguousarray(part)), plan)
+    fast = plan.method == "fast"
+    whole = plan.edges == "periodic" or fast
+    part, indices = _shown(volume, grid_indices(plan, frame), whole)
+    light = _cleaned(xp, put(np.ascontiguousarray(part)), plan)
     places = [xp.asarray(index) for index in indices]
-    out = image[tuple(places)]
+    image = _filled(light, places)
+    if not fast:
+        return image, image
+    blur = Blur(plan)
+    light = _blurred(xp, _blurred(xp, light, blur.along_y, 1), blur.along_x, 2)
+    return image, _filled(light, places)
+
+
+def _filled(light: Any, places: list[Any]) -> Any:
+    out = light[tuple(places)]
     for place in places:
         out *= place >= 0
     return out
@@ -140,6 +159,16 @@ def _cleaned(xp: Any, volume: Any, plan: DeconvolutionPlan) -> Any:
         apodize(xp, image, plan.apodize)
     image -= background
     return xp.maximum(image, np.float32(0), out=image)
+
+
+def _blurred(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
+    """Blur along an axis, beyond whose ends is the mirror image."""
+    n = image.shape[axis]
+    index = xp.asarray(mirrored(n, len(weights) // 2))
+    out = xp.zeros_like(image)
+    for k, weight in enumerate(weights):
+        out += weight * xp.take(image, index[k : k + n], axis=axis)
+    return out
 
 
 def _shown(
@@ -191,6 +220,7 @@ def richardson_lucy(
     xp: Any,
     fft: Any,
     image: Any,
+    start: Any,
     otf: Any,
     back_projectors: Sequence[Any],
     accelerated: bool,
@@ -204,16 +234,20 @@ def richardson_lucy(
         The array library, and its counterpart of `scipy.fft`.
     image
         float32 (z, y, x), not negative; left alone.
+    start
+        The first estimate, like the image.
     otf
         complex64 (z, y, x // 2 + 1).
     back_projectors
-        One for each iteration, at least 1: complex64 like the OTF, or None for its conjugate.
+        One for each iteration, at least 1: complex64 like the OTF, or None for its conjugate. A
+        correction by another one is squared.
     accelerated
         Whether to extrapolate, from the third iteration on.
     finished
         Told the number of iterations done; may end the work by raising.
     """
-    estimate = before = image
+    estimate = before = start
+    del start
     change: Any = None
     agreement = norm = 0.0
     for k, back_projector in enumerate(back_projectors):
@@ -226,6 +260,8 @@ def richardson_lucy(
         factor = otf if back_projector is None else back_projector
         estimate = _filtered(xp, fft, ratio, factor, conjugate=back_projector is None)
         del ratio
+        if back_projector is not None:
+            estimate *= xp.abs(estimate)
         estimate *= prediction
         xp.maximum(estimate, np.float32(0), out=estimate)
         if accelerated and k < len(back_projectors) - 1:

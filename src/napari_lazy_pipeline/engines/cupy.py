@@ -149,10 +149,10 @@ def trial(device: Any) -> str | None:
         (np, fft, np.asarray, np.asarray),
         (device.xp, device.fft, device.put, device.get),
     ):
-        image = _arrays.prepare(xp, put, volume, settings, Frame.of(volume.shape, settings))
+        image, start = _arrays.prepare(xp, put, volume, settings, Frame.of(volume.shape, settings))
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
         deskewed = _arrays.deskew(xp, put(volume), plan, np.uint16(3), True)
-        sharp = _arrays.richardson_lucy(xp, library, image, grid, [None] * 3, True, bool)
+        sharp = _arrays.richardson_lucy(xp, library, image, start, grid, [None] * 3, True, bool)
         results.append((get(deskewed), get(sharp)))
     if all(np.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True)):
         return None

@@ -1,0 +1,164 @@
+"""What the pycudadecon engine does in its worker process, which alone calls the library.
+
+The library keeps one deconvolution context per process, ends the process on a CUDA error and
+trusts the sizes it is told.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import importlib
+import sys
+import types
+import warnings
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+
+
+def perform(name: str, image: Any, out: Any, **options: Any) -> object:
+    """Do one task."""
+    return _TASKS[name](image, out, **options)
+
+
+def _shear(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
+    out[...] = library().deskewGPU(image, dxdata=1.0, **options)
+
+
+def _sharpen(
+    image: np.ndarray,
+    out: np.ndarray,
+    background: float,
+    iterations: int,
+    blend: int,
+    **context: Any,
+) -> None:
+    _CONTEXT.enter(image.shape, **context)
+    out[...] = library().rl_decon(
+        image,
+        background=background,
+        n_iters=iterations,
+        napodize=blend,
+        output_shape=image.shape,
+    )
+
+
+class _Context:
+    """The one deconvolution context of the process, renewed only if it does not fit."""
+
+    def __init__(self) -> None:
+        self.key: Hashable = None
+
+    def enter(
+        self,
+        shape: tuple[int, ...],
+        otf: str,
+        otf_voxel_size: tuple[float, float],
+        voxel_size: tuple[float, float, float],
+    ) -> None:
+        """Make the context fit."""
+        key = (shape, otf, voxel_size)
+        if key == self.key:
+            return
+        self.leave()
+        library().rl_init(
+            shape,
+            otf,
+            dzdata=float(voxel_size[0]),
+            dxdata=float(voxel_size[2]),
+            dzpsf=otf_voxel_size[0],
+            dxpsf=otf_voxel_size[1],
+        )
+        self.key = key
+
+    def leave(self) -> None:
+        """Clean up, if there is something to clean."""
+        if self.key is not None:
+            self.key = None
+            library().rl_cleanup()
+
+
+_CONTEXT = _Context()
+atexit.register(_CONTEXT.leave)
+
+
+@cache
+def library() -> Any:
+    """Import pycudadecon; it warns if it does not find its library."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("pycudadecon")
+
+
+def probe(*_: object) -> tuple[str | None, int]:
+    """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
+    for check in (_probe_package, _probe_library, _probe_gpu, _probe_trial):
+        reason = check()
+        if reason is not None:
+            return " ".join(reason.split()), 0
+    return None, _gpu_memory()
+
+
+_TASKS: dict[str, Callable[..., object]] = {
+    "probe": probe,
+    "deskew": _shear,
+    "deconvolve": _sharpen,
+    "leave": lambda *_: _CONTEXT.leave(),
+}
+
+
+def _probe_package() -> str | None:
+    try:
+        library()
+    except Exception as error:  # noqa: BLE001 - a broken installation is a reason, not a crash
+        return f"The package pycudadecon cannot be imported: {error!r}"
+    return None
+
+
+def _probe_library() -> str | None:
+    if isinstance(library().lib, types.ModuleType):
+        return None
+    return (
+        "pycudadecon does not find the cudaDecon library: "
+        "conda install -c conda-forge cudadecon (Linux and Windows only)"
+    )
+
+
+def _probe_gpu() -> str | None:
+    """Ask the driver, which can tell what is wrong; the library would just end the process."""
+    try:
+        driver = ctypes.CDLL(DRIVER)
+    except OSError:
+        return f"There is no NVIDIA driver ({DRIVER}): install one, or use another computer"
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return "The NVIDIA driver does not start: check it with nvidia-smi"
+    if count.value < 1:
+        return "There is no NVIDIA GPU: check CUDA_VISIBLE_DEVICES and nvidia-smi"
+    return None
+
+
+def _probe_trial() -> str | None:
+    """Shear a small volume: a constant one stays so where planes cover it, and is filled else."""
+    volume = np.full((16, 16, 16), 7, np.float32)
+    out = library().deskewGPU(
+        volume, dxdata=1.0, dzdata=2.0, angle=60.0, width=32, shift=0, pad_val=3.0
+    )
+    if out.shape == (16, 16, 32) and (out[8, :, 8:23] == 7).all() and (out[8, :, :8] == 3).all():
+        return None
+    return "cudaDecon computes wrong values in a small trial: check the driver and nvidia-smi"
+
+
+def _gpu_memory() -> int:
+    """Memory of the first GPU, the one the library uses [byte]."""
+    driver, device, size = ctypes.CDLL(DRIVER), ctypes.c_int(0), ctypes.c_size_t(0)
+    if driver.cuDeviceGet(ctypes.byref(device), 0) != 0:
+        return 0
+    if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) != 0:
+        return 0
+    return size.value

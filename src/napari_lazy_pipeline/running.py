@@ -117,15 +117,31 @@ class Run:
         outer = self._made_with(count, box)
         if outer == whole(self.line.spec(count).shape):
             return self.stage(count)[slices(box)]
-        cache, key = self.line.cache, self._key(count)
-        if cache is not None and self._as_in_whole(count, box):
-            volume = cache.get(key)
-            if volume is None and self._is_most(count, box):
-                volume = self.stage(count)
-            if volume is not None:
-                return volume[slices(box)]
-        part = self._kept((key, outer), lambda: self._make_part(count, outer))
+        volume = self._at_hand(count, box)
+        if volume is not None:
+            return volume[slices(box)]
+        part = self._kept((self._key(count), outer), lambda: self._make_part(count, outer))
         return part[slices(box, outer)]
+
+    def _at_hand(self, count: int, box: Box) -> np.ndarray | None:
+        """The whole, if a box may be cut out of it, and if it is there or hardly more work."""
+        if self.line.cache is None or not self._as_in_whole(count, box):
+            return None
+        if not self.line.is_local(count) and self._is_most(count, box):
+            return self.stage(count)
+        return self.line.cache.get(self._key(count))
+
+    def _as_in_whole(self, count: int, box: Box) -> bool:
+        """Whether a box is made to be, to the last bit, what it is in the whole."""
+        if self.line.is_local(count):
+            return True
+        if self.line.stages[count - 1][1].plane_local:
+            return self._as_in_whole(count - 1, self._needed(count, box))
+        return self._made_with(count, box) == whole(self.line.spec(count).shape)
+
+    def _is_most(self, count: int, box: Box) -> bool:
+        """Whether a box is so large that the whole, which may be wanted too, is hardly more."""
+        return math.prod(shape_of(box)) >= _MOST * math.prod(self.line.spec(count).shape)
 
     def _kept(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
         if self.line.cache is None:
@@ -158,19 +174,6 @@ class Run:
         shape = self.line.spec(count).shape
         box = rounded(box, _GRID, shape)
         return box if self._needed(count, box) != whole(before.shape) else whole(shape)
-
-    def _as_in_whole(self, count: int, box: Box) -> bool:
-        """Whether a box is made to be, to the last bit, what it is in the whole."""
-        if self.line.is_local(count):
-            return True
-        if self.line.stages[count - 1][1].plane_local:
-            return self._as_in_whole(count - 1, self._needed(count, box))
-        return self._made_with(count, box) == whole(self.line.spec(count).shape)
-
-    def _is_most(self, count: int, box: Box) -> bool:
-        """Whether the whole of a stage that is no matter of planes is hardly more than a box."""
-        size = math.prod(self.line.spec(count).shape)
-        return not self.line.is_local(count) and math.prod(shape_of(box)) >= _MOST * size
 
     def _make_part(self, count: int, box: Box) -> np.ndarray:
         self._check()

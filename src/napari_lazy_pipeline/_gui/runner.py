@@ -123,9 +123,9 @@ class Runner(QObject):
             under_way = run is not None and not (run.dropped or run.ahead) and job.same_as(run.job)
             return under_way or job.same_as(self._wanted.get(slot))
 
-    def drop(self, channel: int) -> None:
-        """Want no result of a channel any more; previews of it are still made."""
-        slot = (channel, False)
+    def drop(self, channel: int, previews: bool = False) -> None:
+        """Want no result of a channel any more; or no preview."""
+        slot = (channel, previews)
         with self._lock:
             self._wanted.pop(slot, None)
             self._next_up.pop(slot, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -79,7 +78,6 @@ def _data() -> Path:
     data = Path(QStandardPaths.writableLocation(kind)) / "lazy-gallery"
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(parents=True)
-    os.chdir(data)
     return data
 
 

@@ -65,19 +65,21 @@ def watch(stage: Stage) -> None:
 def process(stage: Stage) -> None:
     """All volumes on their way to the disk."""
     dock = stage.dock
-    stage.open(stage.timelapse())
-    z, _, x = TIMELAPSE["voxel_size"]
-    stage.say(z, x, TIMELAPSE["angle"])
+    folder, out = stage.data / "cell7", stage.data / "processed"
+    for old in (folder, out):
+        shutil.rmtree(old, ignore_errors=True)
+    for _ in Simulation(folder, (40, 96, 128), times=60, channels=2, parts=1).steps():
+        pass
+    stage.open(folder)
+    stage.say(0.4, 0.1, 31.5)
     stage.switch("subtract_background")
     stage.switch("deskew")
-    out = stage.data / "processed"
-    shutil.rmtree(out, ignore_errors=True)
     stage.click(dock.save.process_all)
     panel = dock.save.process
     stage.type_into(panel.form.folder.line_edit.native, str(out))
     stage.wait(panel.start.isEnabled, "the look at the disk")
-    stage.scroll_to(dock.save)
     stage.click(panel.start)
-    stage.wait(lambda: panel.bar.value() >= 3 or not panel.exporter.busy, "the first volumes")
+    stage.wait(lambda: panel.bar.value() >= 1 or not panel.exporter.busy, "the first volume")
+    stage.scroll_to(dock.save)
     stage.dock_picture("process")
     stage.wait(lambda: not panel.exporter.busy, "the last volume")

@@ -106,6 +106,35 @@ def test_the_samples_open_deskewed(
     dock.runner.join()
 
 
+def test_channels_stand_in_their_order_whichever_is_ready_first(
+    dock: Any,
+    settle: Callable[[Any], None],
+    raw_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers, there, first = dock.viewer.layers, threading.Event(), []
+
+    def on_inserted(event: Any) -> None:
+        first.append(event.value.name)
+        there.set()
+
+    def after_the_other(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reading(self: FileSource, t: int, c: int, *more: Any, **named: Any) -> Any:
+            assert c or there.wait(TIMEOUT / 1000)
+            return read(self, t, c, *more, **named)
+
+        return reading
+
+    for name in ("read", "read_planes"):
+        monkeypatch.setattr(FileSource, name, after_the_other(getattr(FileSource, name)))
+    layers.events.inserted.connect(on_inserted)
+    dock.open_folder(raw_folder)
+    settle(dock)
+    layers.events.inserted.disconnect(on_inserted)
+    assert "560" in first[0]
+    assert list(layers) == dock.layers.layers and "488" in layers[0].name
+
+
 def test_dropping_a_folder_opens_it_lazily(
     make_napari_viewer: Callable[..., Any], settle: Callable[[Any], None], tmp_path: Path
 ) -> None:

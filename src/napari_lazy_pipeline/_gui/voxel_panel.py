@@ -28,7 +28,7 @@ _MEANING = (
     "What the z step is: the way of the stage between two planes, "
     "or the distance of the planes, perpendicular to them"
 )
-_KINDS = (("", "not told"), ("stage", "way of the stage"), ("perpendicular", "distance of planes"))
+_KINDS = (("", "not told"), ("stage", "way of the stage"), ("perpendicular", "perpendicular"))
 
 
 @dataclass

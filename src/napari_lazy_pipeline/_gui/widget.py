@@ -164,9 +164,8 @@ class LazyPipelineWidget(QWidget):
         outer.setSpacing(2)
         outer.addWidget(area, 1)
         outer.addWidget(self.problems)
-        self.status.setContentsMargins(6, 0, 4, 2)
+        self.status.setContentsMargins(10, 0, 4, 2)
         outer.addWidget(self.status)
-        self.setMinimumWidth(320)
 
     def _cost_line(self, place: StepPlace) -> QWidget:
         return StepCostLine(place, self.costs)
@@ -393,6 +392,9 @@ class LazyPipelineWidget(QWidget):
         super().closeEvent(event)
 
 
+_NARROWEST = 320  # px
+
+
 class _Column(QScrollArea):
     """Scrolls up and down, and is never narrower than what it holds."""
 
@@ -408,7 +410,8 @@ class _Column(QScrollArea):
         """Follow the content when a form is unfolded."""
         content, bar = self.widget(), self.verticalScrollBar()
         if event.type() == QEvent.Type.LayoutRequest and content and bar:
-            self.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+            needed = content.minimumSizeHint().width() + bar.sizeHint().width()
+            self.setMinimumWidth(max(needed, _NARROWEST))
         return super().eventFilter(watched, event)
 
 

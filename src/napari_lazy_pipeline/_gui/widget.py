@@ -424,6 +424,7 @@ class _Section(QCollapsible):
 def _section(title: str, *panels: QWidget) -> QCollapsible:
     section = _Section(title)
     section.setDuration(0)
+    section.toggleButton().setToolTip(f"Fold or unfold the section {title}")
     for panel in panels:
         section.addWidget(panel)
     section.expand(animate=False)

@@ -127,6 +127,10 @@ class Layers(QObject):
         """The napari layers, one a channel."""
         return [self._screen.layer(channel) for channel in sorted(self._screen.shown)]
 
+    def layer_of(self, channel: int) -> Any:
+        """The napari layer of a channel; None if there is none."""
+        return self._screen.layer(channel)
+
     @property
     def fits(self) -> bool:
         """Whether the layers show the files that are open, perhaps with another voxel size."""

@@ -120,19 +120,26 @@ class Position(QObject):
     def still(self, restore: bool = True) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same plane and time."""
         dims = self.viewer.dims
-        point = tuple(dims.point) if dims.ndim >= 4 else None
-        ranges = tuple(dims.range)
+        point = list(dims.point) if dims.ndim >= 4 else None
+        ranges, interval = tuple(dims.range), self._interval
         self.swapping = True
         try:
             # The sliders are laid out anew for each change: once, at the end, is enough.
             with dims.events.range.blocker():
                 yield
                 if restore and point is not None and self._screen.shown:
-                    self.return_to(point)
+                    # Time points stay what they are if their distance is stated anew.
+                    point[T] *= self._interval / interval
+                    self.return_to(tuple(point))
         finally:
             self.swapping = False
             if tuple(dims.range) != ranges:
                 dims.events.range(value=dims.range)
+
+    @property
+    def _interval(self) -> float:
+        """Distance of two time points on the slider."""
+        return float(self.leader.scale[0]) if self.leader is not None else 1.0
 
     def return_to(self, point: tuple[float, ...]) -> None:
         """Go back to a point [world], in the plane the person chose."""

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
+from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.step import step_types
 from stacks import write_raw
 

@@ -16,6 +16,8 @@ from napari_lazy_pipeline._gui.shown import Picture, Screen
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.session import Session
 
+_DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
+
 
 class RawMaker(LayerMaker):
     """Says what layers of raw data are made with.
@@ -215,7 +217,7 @@ class Comparison(QObject):
         # Counted from the top, layers of others then share these two cells.
         grid.stride, grid.shape, grid.enabled = -len(raw), (1, 2), True
         if not before.grid["enabled"]:
-            viewer.scene.camera.zoom = before.camera["zoom"] / 2
+            _fit(viewer, before.camera)
         viewer.layers.selection = set(before.selection[0]) & set(viewer.layers)
 
     def _on_stack(self, _: object) -> None:
@@ -227,3 +229,12 @@ class Comparison(QObject):
         """Planes of the raw data stay beside those that were made of them."""
         if self._raw is not None:
             self._raw.place_again()
+
+
+def _fit(viewer: Any, before: dict[str, Any]) -> None:
+    """Show all in half the width; or, if the person looked at a detail, as much of that."""
+    camera = viewer.scene.camera
+    viewer.fit_to_view()
+    if before["zoom"] / 2 > _DETAIL * camera.zoom:
+        camera.zoom, camera.center = before["zoom"] / 2, before["center"]
+    camera.angles = before["angles"]

@@ -41,7 +41,7 @@ class Section(QCollapsible):
         button = self.toggleButton()
         button.setStyleSheet(_HEADING)
         button.setAccessibleName(title)
-        button.setToolTip(f"Show or hide the section {title}")
+        button.setToolTip(f"Fold or unfold the section {title}")
         for panel in panels:
             self.addWidget(panel)
         self.toggled.connect(self._mark)

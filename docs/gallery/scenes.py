@@ -115,6 +115,7 @@ def deconvolution(stage: Stage) -> None:
     stage.scroll_to(dock.steps)
     stage.window_picture("psf")
     stage.viewer.layers.remove(stage.viewer.layers[-1])
+    stage.viewer.layers.selection.active = dock.layers.layers[0]
     stage.click(make)
     stage.scroll_to(card)
     stage.dock_picture("compute_psf")

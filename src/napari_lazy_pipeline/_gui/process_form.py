@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSpinBox,
     QWidget,
 )
@@ -53,7 +52,6 @@ class ProcessForm(QWidget):
             "Type of the pixels; integers are rounded, and clipped to what they can hold"
         )
         self.dtype.setAccessibleName("Pixel type")
-        self.dtype.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.dtype.addItem("as computed", None)
         for name in DTYPES:
             self.dtype.addItem(name, name)

@@ -38,7 +38,7 @@ class FormatForm(QWidget):
     def __init__(self, wishes: Wishes) -> None:
         super().__init__()
         self._wishes = wishes
-        words = {name: _FORMATS[name] for name in format_names()}
+        words: dict[str, tuple[str, str]] = {name: _FORMATS[name] for name in format_names()}
         self.choice = Choice("Format", words)
         self.choice.set(wishes.format)
         self.about = Sentence()

@@ -50,8 +50,9 @@ class ProcessForm(QWidget):
         super().__init__()
         self._wishes = wishes
         self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
-        self.folder.native.setToolTip("Folder to write to; never that of the raw files")
-        self.folder.native.setAccessibleName("Folder to write to")
+        for widget in (self.folder.native, self.folder.line_edit.native):
+            widget.setToolTip("Folder to write to; never that of the raw files")
+            widget.setAccessibleName("Folder to write to")
         self.folder.choose_btn.text = "…"
         self.folder.choose_btn.tooltip = "Choose a folder to write to"
         self.folder.choose_btn.native.setAccessibleName("Choose a folder to write to")
@@ -86,7 +87,6 @@ class ProcessForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self.files)
-        layout.addWidget(QLabel("Compute on"))
         layout.addWidget(self.where)
 
     def order(self, view: Stack) -> Order | None:

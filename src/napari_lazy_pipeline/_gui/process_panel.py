@@ -231,7 +231,8 @@ class ProcessPanel(QWidget):
                 for failure in report.failed
             ]
         )
-        self.result.show_place(report.place if report.written or report.kept else None)
+        something = report.written or report.kept
+        self.result.show_place(report.place if something else None, report.folder)
         self._end()
 
     def _on_failed(self, error: LazyPipelineError) -> None:

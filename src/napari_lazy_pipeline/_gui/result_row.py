@@ -43,12 +43,12 @@ class ResultRow(QWidget):
         self.show_button.clicked.connect(lambda: self.wanted.emit(self._place))
         self.setVisible(False)
 
-    def show_place(self, place: Path | None) -> None:
-        """Say where the result is; None: there is none yet."""
+    def show_place(self, place: Path | None, told: Path | None = None) -> None:
+        """Lead to the result, and say where it is unless that was told; None: there is none."""
         self.setVisible(place is not None)
         if place is not None:
             self._place = place.absolute()
-            self.where.say(str(self._place))
+            self.where.say(str(self._place) if place != told else "")
 
     def _on_folder(self) -> None:
         # Of a store, the folder around it: inside it are hundreds of chunks.

@@ -6,14 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_lazy_pipeline import cluster
 from napari_lazy_pipeline._gui.choice import Choice
 from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.wishes import Wishes
-from napari_lazy_pipeline.cluster import Roster
 from napari_lazy_pipeline.errors import LazyPipelineError
 
 _CLUSTER = "All workers of a dask scheduler, which see the same folders as this computer"
@@ -68,10 +74,13 @@ class WhereForm(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.address, 1)
         row.addWidget(self.check)
+        form = QFormLayout()
+        form.addRow("Compute on", self.choice)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
-        for widget in (self.choice, self.row, self.found, self.error):
+        layout.addLayout(form)
+        for widget in (self.row, self.found, self.error):
             layout.addWidget(widget)
 
     def _connect(self) -> None:
@@ -94,7 +103,7 @@ class WhereForm(QWidget):
             return
         self.error.say("")
         self.found.say("Looking…")
-        self._asking.ask(address, lambda: cluster.roster(address, str(raw) if raw else ""))
+        self._asking.ask(address, lambda: _look(address, raw))
 
     def forget(self) -> None:
         """Want no answer any more."""
@@ -125,9 +134,16 @@ class WhereForm(QWidget):
         self.found.say("")
         self.error.say("")
 
-    def _on_found(self, roster: Roster) -> None:
-        self.found.say(f"{roster}.")
+    def _on_found(self, said: str) -> None:
+        self.found.say(said)
 
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.found.say("")
         self.error.say(str(error))
+
+
+def _look(address: str, raw: Path | None) -> str:
+    """Say who computes there; raises if they cannot."""
+    if raw is None:
+        return f"{cluster.roster(address)}."
+    return f"{cluster.roster(address, str(raw))}. All see the raw files."

@@ -500,14 +500,14 @@ def test_the_cluster_is_stopped_and_gone_on_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     begun, through = threading.Semaphore(0), threading.Semaphore(0)
-    make = cluster.make_and_write
+    write = target.Target.write
 
-    def held(*arguments: Any) -> str:
+    def held(*arguments: Any) -> Path:
         begun.release()
         assert through.acquire(timeout=60)
-        return make(*arguments)
+        return write(*arguments)
 
-    monkeypatch.setattr(cluster, "make_and_write", held)
+    monkeypatch.setattr(target.Target, "write", held)
     monkeypatch.setattr(cluster, "_AHEAD", 1)
     process = on_cluster
     click(qtbot, process.start)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, reduce
 from operator import or_
-from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
 
-from napari_lazy_pipeline.boxes import Box, cut, rounded, shape_of, slices, whole
+from napari_lazy_pipeline.boxes import Box, cut
 from napari_lazy_pipeline.cache import StageCache
-from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
-    Cancelled,
     FileError,
     LazyPipelineError,
     MissingFileError,
@@ -26,47 +22,18 @@ from napari_lazy_pipeline.errors import (
 )
 from napari_lazy_pipeline.ledger import Ledger
 from napari_lazy_pipeline.problems import Problem, ProblemLog
+from napari_lazy_pipeline.running import Line, Run
 from napari_lazy_pipeline.stack import Stack, VolumeSource, VolumeSpec, planes_of
-from napari_lazy_pipeline.step import Context, Step, step_types
+from napari_lazy_pipeline.step import Step, step_types
+from napari_lazy_pipeline.watcher import Watcher
+
+__all__ = ["Pipeline", "PipelineSource", "Watcher"]
 
 if TYPE_CHECKING:
     AnyStep = Step
 else:
     # A union tagged by ``kind``, so that an error names the step and the known tags.
     AnyStep = Annotated[reduce(or_, step_types().values()), Discriminator("kind")]
-
-_Made = TypeVar("_Made")
-# A volume of up to this part of the cache is kept whole where a part of it would do: the next
-# part then costs nothing.
-_KEPT = 0.25
-# The whole is made, too, where so much of it is needed anyway.
-_MOST = 0.8
-# Parts that cannot be cut out of a whole begin and end at multiples of so many voxels: a crop
-# that is moved a little finds them in the cache.
-_GRID = 8
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Whoever waits for a volume: may cancel, and is told how far it is.
-
-    Attributes
-    ----------
-    cancelled
-        True once the volume is not wanted any more.
-    started
-        Called with the index of a step that begins, None for reading the file.
-    progress
-        Called with the index of a step and its finished fraction.
-    finished
-        Called with the index of a step, and the time it took [s]; a stage that comes from the
-        cache is not reported.
-    """
-
-    cancelled: Callable[[], bool] = lambda: False
-    started: Callable[[int | None], None] = lambda index: None
-    progress: Callable[[int, float], None] = lambda index, fraction: None
-    finished: Callable[[int | None, float], None] = lambda index, seconds: None
 
 
 class Pipeline(BaseModel):
@@ -213,7 +180,7 @@ class PipelineSource:
     @property
     def plane_local(self) -> bool:
         """Whether planes of the result can be made without the rest of the volume."""
-        return self._local(len(self.stages))
+        return self._line.is_local(len(self.stages))
 
     @property
     def by_planes(self) -> bool:
@@ -222,7 +189,7 @@ class PipelineSource:
         They are unless there is a cache that has room for the whole, or no reading them alone.
         """
         can = self.plane_local and planes_of(self.raw) is not None
-        return can and not self._is_kept(len(self.stages))
+        return can and not self._line.is_kept(len(self.stages))
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -250,13 +217,19 @@ class PipelineSource:
     def _keys(self) -> tuple[Hashable, ...]:
         return tuple((step.cache_key(before), self.engine) for _, step, before in self.stages)
 
+    @cached_property
+    def _line(self) -> Line:
+        return Line(
+            self.raw, self.stages, self.spec, self._keys, self.engine, self.cache, self.ledger
+        )
+
     def __getstate__(self) -> dict[str, Any]:
         fields = ("raw", "pipeline", "engine", "until", "blank_failures")
         return {**{name: getattr(self, name) for name in fields}, "cache": None, "ledger": None}
 
     def identity(self, t: int, c: int) -> Hashable:
         """What the volume depends on."""
-        return self._key(t, c, len(self.stages))
+        return self._line.key(t, c, len(self.stages))
 
     def cached(self, t: int, c: int) -> np.ndarray | None:
         """The volume if it is at hand; never reads or computes."""
@@ -267,7 +240,7 @@ class PipelineSource:
         at_hand = (
             count
             for count in range(len(self.stages), 0, -1)
-            if self.cache is not None and self._key(t, c, count) in self.cache
+            if self.cache is not None and self._line.key(t, c, count) in self.cache
         )
         return tuple(step for _, step, _ in self.stages[next(at_hand, 0) :])
 
@@ -283,14 +256,14 @@ class PipelineSource:
         Cancelled
             If the watcher does not want it any more.
         """
-        return self._stage(t, c, len(self.stages), watcher or Watcher())
+        return Run(self._line, t, c, watcher or Watcher()).stage(len(self.stages))
 
     def cached_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray | None:
         """Some planes (z, y, x) if they are at hand; never reads or computes."""
         box, volume = self._planes(start, stop), self.cached(t, c)
         if volume is not None:
             return volume[start:stop]
-        key = self._key(t, c, len(self.stages))
+        key = self._line.key(t, c, len(self.stages))
         return self.cache.get((key, box)) if self.cache and self.plane_local else None
 
     def read_planes(
@@ -311,7 +284,7 @@ class PipelineSource:
         box = self._planes(start, stop)
         if not self.plane_local:
             return self.read(t, c, watcher)[start:stop]
-        return self._part(t, c, len(self.stages), box, watcher or Watcher())
+        return Run(self._line, t, c, watcher or Watcher()).part(len(self.stages), box)
 
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); blank, and listed, if its file is bad."""
@@ -343,201 +316,13 @@ class PipelineSource:
         what = f"{error.what}. {error.hint}" if error.hint else error.what
         self.problems.report(Problem(where, what))
 
-    def _key(self, t: int, c: int, count: int) -> Hashable:
-        """Names the result of the first ``count`` stages."""
-        files: Hashable = self.raw.identity(t, c)
-        if any(step.reads_channels for _, step, _ in self.stages[:count]):
-            files = tuple(self.raw.identity(t, other) for other in range(self.sizes[1])), c
-        return files, self._keys[:count]
-
-    def _stage(self, t: int, c: int, count: int, watcher: Watcher) -> np.ndarray:
-        """Result of the first ``count`` stages, from the cache if it is there."""
-        if self.cache is None:
-            return self._make(t, c, count, watcher)
-        return self.cache.get_or_make(
-            self._key(t, c, count), lambda: self._make(t, c, count, watcher), watcher.cancelled
-        )
-
-    def _make(self, t: int, c: int, count: int, watcher: Watcher) -> np.ndarray:
-        if watcher.cancelled():
-            raise Cancelled
-        if count == 0:
-            return self._observed(t, c, 0, watcher, lambda: self.raw.read(t, c))
-        _, step, before = self.stages[count - 1]
-        context = self._context(t, c, count, watcher)
-        box = whole(self._spec(count).shape)
-        inner = self._needed(count, box, context)
-        kept = step.plane_local and self._is_kept(count - 1)
-        if kept or inner == whole(before.shape):
-            volume = self._stage(t, c, count - 1, watcher)
-            return self._run(count, context, watcher, lambda: step.run(volume, context))
-        return self._run_box(count, inner, box, context, watcher)
-
-    def _part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
-        """Box of the result of the first ``count`` stages.
-
-        It is cut out of a whole that is at hand only if that is the same to the last bit: what
-        is shown must not depend on what was computed before.
-        """
-        outer = self._made_with(t, c, count, box, watcher)
-        if outer == whole(self._spec(count).shape):
-            return self._stage(t, c, count, watcher)[slices(box)]
-        if self.cache is None:
-            part = self._make_part(t, c, count, outer, watcher)
-            return part[slices(box, outer)]
-        key = self._key(t, c, count)
-        if self._as_in_whole(t, c, count, box, watcher):
-            volume = self.cache.get(key)
-            if volume is None and not self._local(count) and self._is_most(count, box):
-                volume = self._stage(t, c, count, watcher)
-            if volume is not None:
-                return volume[slices(box)]
-        part = self.cache.get_or_make(
-            (key, outer), lambda: self._make_part(t, c, count, outer, watcher), watcher.cancelled
-        )
-        return part[slices(box, outer)]
-
-    def _made_with(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> Box:
-        """What of the first ``count`` stages is made for a box: this, a bit more, or the whole."""
-        if self._local(count):
-            return box
-        _, step, before = self.stages[count - 1]
-        shape = self._spec(count).shape
-        box = box if step.plane_local else rounded(box, _GRID, shape)
-        needed = self._needed(count, box, self._context(t, c, count, watcher))
-        saves = step.plane_local or needed != whole(before.shape)
-        return box if saves else whole(shape)
-
-    def _as_in_whole(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> bool:
-        """Whether a box is made to be, to the last bit, what it is in the whole."""
-        if self._local(count):
-            return True
-        if self.stages[count - 1][1].plane_local:
-            inner = self._needed(count, box, self._context(t, c, count, watcher))
-            return self._as_in_whole(t, c, count - 1, inner, watcher)
-        outer = self._made_with(t, c, count, box, watcher)
-        return outer == whole(self._spec(count).shape)
-
-    def _is_most(self, count: int, box: Box) -> bool:
-        """Whether a box is so large that the whole, which may be wanted too, is hardly more."""
-        return math.prod(shape_of(box)) >= _MOST * math.prod(self._spec(count).shape)
-
-    def _make_part(self, t: int, c: int, count: int, box: Box, watcher: Watcher) -> np.ndarray:
-        if watcher.cancelled():
-            raise Cancelled
-        if count == 0:
-            return self._raw_part(t, c, box, watcher)
-        context = self._context(t, c, count, watcher)
-        return self._run_box(count, self._needed(count, box, context), box, context, watcher)
-
-    def _run_box(
-        self, count: int, inner: Box, box: Box, context: Context, watcher: Watcher
-    ) -> np.ndarray:
-        """Run the last of ``count`` stages on what a box of its result needs."""
-        _, step, _ = self.stages[count - 1]
-        t, c = context.t, context.c
-        if not step.plane_local and self._is_kept(count - 1):
-            part = self._stage(t, c, count - 1, watcher)[slices(inner)]
-        else:
-            part = self._part(t, c, count - 1, inner, watcher)
-        return self._run(
-            count,
-            context,
-            watcher,
-            lambda: step.run_box(part, inner, box, context),
-            box != whole(self._spec(count).shape),
-        )
-
-    def _raw_part(self, t: int, c: int, box: Box, watcher: Watcher) -> np.ndarray:
-        """Read a box; only its planes if the source can."""
-        source, ((start, stop), *_) = planes_of(self.raw), box
-        if source is None:
-            return self._stage(t, c, 0, watcher)[slices(box)].copy()
-        planes = self._observed(
-            t, c, 0, watcher, lambda: source.read_planes(t, c, start, stop), part=True
-        )
-        return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
-
-    def _run(
-        self,
-        count: int,
-        context: Context,
-        watcher: Watcher,
-        run: Callable[[], np.ndarray],
-        part: bool = False,
-    ) -> np.ndarray:
-        if watcher.cancelled():
-            raise Cancelled
-        index, step, _ = self.stages[count - 1]
-
-        def make() -> np.ndarray:
-            return _named(step, index, context, lambda: np.ascontiguousarray(run()))
-
-        return self._observed(context.t, context.c, count, watcher, make, part)
-
-    def _observed(
-        self,
-        t: int,
-        c: int,
-        count: int,
-        watcher: Watcher,
-        make: Callable[[], np.ndarray],
-        part: bool = False,
-    ) -> np.ndarray:
-        """Make what a stage makes; the watcher and the ledger are told."""
-        index = self.stages[count - 1][0] if count else None
-        name = self.stages[count - 1][1].kind if count else "read"
-        if self.ledger is None:
-            return _timed(watcher, index, make)
-        return self.ledger.observe(
-            name, self.stage(count), (t, c), part, lambda: _timed(watcher, index, make)
-        )
-
     def stage(self, count: int) -> Hashable:
         """Names what the first ``count`` stages make, whatever volume they are given."""
         return self._keys[:count]
 
     def is_kept(self, t: int, c: int, count: int) -> bool:
         """Whether the result of the first ``count`` stages is at hand as a whole."""
-        return self.cache is not None and self._key(t, c, count) in self.cache
-
-    def _needed(self, count: int, box: Box, context: Context) -> Box:
-        """What of its input the last of ``count`` stages needs for a box of its result."""
-        index, step, before = self.stages[count - 1]
-        if step.reads_channels:
-            return whole(before.shape)
-        needed = _named(step, index, context, lambda: step.needed_box(before, box))
-        return whole(before.shape) if needed is None else needed
-
-    def _context(self, t: int, c: int, count: int, watcher: Watcher) -> Context:
-        """What the last of ``count`` stages may know."""
-        index, _, before = self.stages[count - 1]
-        return Context(
-            spec=before,
-            t=t,
-            c=c,
-            engine=get_engine(self.engine),
-            cancelled=watcher.cancelled,
-            progress=lambda fraction: watcher.progress(index, fraction),
-            channel=lambda other: self._stage(t, other, count - 1, watcher),
-        )
-
-    def _spec(self, count: int) -> VolumeSpec:
-        """The spec after the first ``count`` stages."""
-        return self.stages[count][2] if count < len(self.stages) else self.spec
-
-    def _local(self, count: int) -> bool:
-        """Whether any box of the first ``count`` stages is what it is in the whole."""
-        return all(
-            step.plane_local and not step.reads_channels for _, step, _ in self.stages[:count]
-        )
-
-    def _is_kept(self, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is better made and kept whole."""
-        if self.cache is None or not self._local(count):
-            return False
-        largest = max(self._spec(i).nbytes for i in range(count + 1))
-        return largest <= _KEPT * self.cache.limit
+        return self.cache is not None and self._line.key(t, c, count) in self.cache
 
     def _planes(self, start: int, stop: int) -> Box:
         """Check a range of planes; the box they are."""
@@ -567,15 +352,6 @@ class _Given:
     __call__ = read
 
 
-def _timed(watcher: Watcher, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """Make an array, and tell the watcher when it began and how long it took."""
-    watcher.started(index)
-    start = perf_counter()
-    result = make()
-    watcher.finished(index, perf_counter() - start)
-    return result
-
-
 def _fitted(step: Step, index: int, spec: VolumeSpec) -> VolumeSpec:
     """The spec after a step; an error names the step."""
     try:
@@ -584,20 +360,3 @@ def _fitted(step: Step, index: int, spec: VolumeSpec) -> VolumeSpec:
         raise StepError(
             f"{step.title} does not fit: {error.what}", error.where, error.hint, step.kind, index
         ) from error
-
-
-def _named(step: Step, index: int, context: Context, make: Callable[[], _Made]) -> _Made:
-    """Let a step do something; any error names the step and the volume."""
-    where = f"t={context.t}, c={context.c}"
-    try:
-        return make()
-    except (Cancelled, StepError, FileError):
-        raise
-    except LazyPipelineError as error:
-        what = f"{step.title} failed at {where}: {error.what}"
-        raise StepError(what, error.where, error.hint, step.kind, index) from error
-    except Exception as error:
-        # Whatever a step does, also one from another package, must not end the session.
-        what = f"{step.title} failed at {where}: {type(error).__name__}: {error}"
-        hint = "Change or switch off the step"
-        raise StepError(what, "", hint, step.kind, index) from error

@@ -192,7 +192,7 @@ def test_what_does_not_fit_at_all_is_an_error_that_says_what_to_do(beads, monkey
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(cpu, "prepare", full)
+    monkeypatch.setattr(cpu, "aligned", full)
     with pytest.raises(EngineError, match=message):
         CpuEngine(memory_limit=2**40).deconvolve(beads, plan_of())
 

@@ -15,6 +15,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from gui_helpers import card, edit
 from napari_lazy_pipeline._gui.angle_help import AnglePanel
+from napari_lazy_pipeline._gui.background_help import BackgroundPanel
 from napari_lazy_pipeline.geometry import Scan
 from test_estimate import VOXEL, bead_stack, noise, shear_for
 
@@ -204,13 +205,16 @@ def test_the_raw_stack_leans_along_and_gives_way_to_the_real_one(
     assert list(beads.viewer.layers) == [real]
 
 
-def test_a_voxel_of_the_leaning_stack_is_where_deskewing_puts_it(beads: Any, qtbot: Any) -> None:
+def test_a_voxel_of_the_leaning_stack_is_where_deskewing_puts_it(
+    beads: Any, qtbot: Any, settle: Settle
+) -> None:
     edit(beads, "deskew", angle=35.0)
     layer = live(beads, qtbot)
     edit(beads, "deskew", angle=ANGLE)
     world = layer.data_to_world((10, 20, 30))
     z, x = 10 * 0.3 * np.sin(np.radians(ANGLE)), 0.1 * (30 + 10 * shear_for(ANGLE))
     np.testing.assert_allclose(world, (z, 2.0, x), rtol=1e-6)
+    settle(beads)
 
 
 def test_it_waits_for_3d(beads: Any, qtbot: Any, settle: Settle) -> None:
@@ -256,3 +260,17 @@ def test_every_control_has_a_tooltip(dock: Any) -> None:
     for control in (panel(dock).estimate, panel(dock).line, panel(dock).preview):
         assert control.toolTip()
         assert control.text()
+
+
+def test_the_background_is_estimated_and_set(beads: Any, qtbot: Any) -> None:
+    """The beads lie on 100 counts."""
+    before = beads.session.pipeline
+    (found,) = card(beads, "subtract_background").body.findChildren(BackgroundPanel)
+    press(qtbot, found.estimate)
+    qtbot.waitUntil(lambda: beads.session.pipeline is not before, timeout=TIMEOUT)
+    step = card(beads, "subtract_background").step
+    assert step.enabled
+    assert step.value == pytest.approx(100, abs=4)
+    assert found.sentence.text() == f"Most of the raw volume has {step.value:g} counts"
+    beads.session.undo()
+    assert beads.session.pipeline is before

@@ -137,6 +137,21 @@ def test_a_drag_shows_previews_and_begins_few_results(
     np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 0, plane_of(tuned)))
 
 
+def test_going_back_to_what_is_there_ends_what_is_under_way(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    before = on_screen(layer).copy()
+    edit(tuned, "deconvolve", psf=psf_file, iterations=50)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    card(tuned, "deconvolve").switch.setChecked(False)
+    np.testing.assert_array_equal(on_screen(layer), before)
+    settle(tuned)
+    has(qtbot, lambda: slow.given_up == slow.entered)
+    assert slow.passed == 0
+    np.testing.assert_array_equal(on_screen(layer), before)
+
+
 def test_other_planes_are_previewed_while_the_result_is_made_once(
     tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
 ) -> None:
@@ -201,16 +216,16 @@ def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
     edit(tuned, "deconvolve", psf=psf_file, iterations=50)
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
     asker, first = tuned.layers._asker, tuned.seen[-1]
-    assert first.look == 1
+    assert first.look == 0
     asker._on_looked(first, 2 * asking.LOOK)
     edit(tuned, "deconvolve", iterations=49)
-    has(qtbot, lambda: tuned.seen[-1].look == 2)
+    has(qtbot, lambda: tuned.seen[-1].look == 1)
     slow.open.set()
     settle(tuned)
     asker._seconds["deconvolve"] = 10.0
     edit(tuned, "deconvolve", iterations=48)
     settle(tuned)
-    assert [job.look for job in tuned.seen][-2:] == [1, None]
+    assert [job.look for job in tuned.seen][-2:] == [0, None]
 
 
 def test_what_is_quick_is_shown_directly(

@@ -17,7 +17,6 @@ MOMENT = 0.1
 REST = 0.08
 # A quick look that takes longer [s] is followed by less good ones, until a result is there.
 LOOK = 0.12
-_FIRST_LOOK, _LAST_LOOK = 1, len(LOOKS) - 1
 
 
 class Asker(QObject):
@@ -41,7 +40,7 @@ class Asker(QObject):
         self._asked: dict[int, tuple[Job, int | None]] = {}
         self._later: dict[int, Job] = {}
         self._looked_at: set[int] = set()
-        self._look = _FIRST_LOOK
+        self._look = 0
         self._moment = self._timer(MOMENT, self._on_moment)
         self._rest = self._timer(REST, self._begin_results)
         runner.looked.connect(self._on_looked)
@@ -98,6 +97,13 @@ class Asker(QObject):
             if not self._moment.isActive():
                 self._moment.start()
 
+    def is_there(self, channel: int) -> None:
+        """What is wanted of a channel is at hand: what was asked for is wanted no more."""
+        self._later.pop(channel, None)
+        if self._asked.pop(channel, None) is not None:
+            for previews in (False, True):
+                self._runner.drop(channel, previews)
+
     def _may_look(self, job: Job) -> bool:
         """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
         return self._session.quality == "auto" and job.plane is None and bool(job.source.stages)
@@ -123,7 +129,9 @@ class Asker(QObject):
     def _on_done(self, job: Job, _: object) -> None:
         """After a preview, and also if there is none, the result is due once the hand rests."""
         if not job.preview:
-            self._look = _FIRST_LOOK
+            self._look = 0
+            if job.same_as(self._asked.get(job.channel, (None, None))[0]):
+                del self._asked[job.channel]
         result = self._later.get(job.channel)
         if job.preview and result is not None and job.same_picture(result):
             self._looked_at.add(job.channel)
@@ -131,7 +139,7 @@ class Asker(QObject):
 
     def _on_looked(self, job: Job, seconds: float) -> None:
         if seconds > LOOK and job.look == self._look:
-            self._look = min(self._look + 1, _LAST_LOOK)
+            self._look = min(self._look + 1, len(LOOKS) - 1)
 
     def _begin_results(self) -> None:
         """The hand rests: begin with the results that have been looked at."""

@@ -57,7 +57,7 @@ class ChannelsPanel(QWidget):
     def _find_layers(self, *_: object) -> None:
         """Follow the layers that there are now."""
         for row in self.rows:
-            row.follow(self._layers.layer(row.channel))
+            row.follow(self._layers.layer_of(row.channel))
 
     def _on_renamed(self, channel: int, name: str) -> None:
         """Take over a name; an empty one is that of the files again."""

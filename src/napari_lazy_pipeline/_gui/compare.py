@@ -12,9 +12,11 @@ from qtpy.QtCore import QObject, Signal
 from napari_lazy_pipeline._gui.layer_maker import LayerMaker
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.runner import Runner
-from napari_lazy_pipeline._gui.shown import Picture
+from napari_lazy_pipeline._gui.shown import Picture, Screen
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.session import Session
+
+_DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 
 
 class RawMaker(LayerMaker):
@@ -24,13 +26,13 @@ class RawMaker(LayerMaker):
     ----------
     session
         Whose raw volumes are shown.
-    layers
-        The layers of processed volumes, beside which they are shown.
+    screen
+        What is on the layers of processed volumes, beside which they are shown.
     """
 
-    def __init__(self, session: Session, layers: Layers) -> None:
+    def __init__(self, session: Session, screen: Screen) -> None:
         super().__init__(session)
-        self._layers = layers
+        self._screen = screen
 
     def source(self) -> PipelineSource:
         """What makes the raw volumes, from the cache where they are in it."""
@@ -39,12 +41,12 @@ class RawMaker(LayerMaker):
 
     def channels(self, source: PipelineSource) -> list[int]:
         """Those whose processed data are visible."""
-        return self._layers.visible_channels
+        return sorted(self._screen.visible)
 
     def options(self, picture: Picture) -> dict[str, Any]:
         """As for the processed data, in the colours these have now."""
         options = super().options(picture)
-        beside = self._layers.layer(picture.job.channel)
+        beside = self._screen.layer(picture.job.channel)
         if beside is not None:
             options.update(colormap=beside.colormap, blending=beside.blending)
         return options
@@ -68,7 +70,7 @@ class RawMaker(LayerMaker):
 
     def _height(self) -> float:
         """By how much the distance of planes changes on the way to what is shown."""
-        source = self._layers.source_on_screen
+        source = self._screen.oldest_source
         stages = source.stages if source is not None else ()
         frame = reduce(lambda m, stage: stage[1].frame(stage[2]) @ m, stages, np.eye(3))
         flat = frame[0, 0] > 0 and np.allclose(frame[0, 1:], 0)
@@ -187,7 +189,7 @@ class Comparison(QObject):
 
     def _begin(self) -> None:
         self._before, self._arranged = _View.of(self._viewer), False
-        maker = RawMaker(self._session, self._processed)
+        maker = RawMaker(self._session, self._processed.screen)
         position = self._processed.position
         self._raw = Layers(self._viewer, self._session, Runner(), maker, position)
         self._raw.shown.connect(self._arrange)
@@ -206,7 +208,7 @@ class Comparison(QObject):
     def _arrange(self, *_: object) -> None:
         """Once all channels are there: raw data in the left cell, processed ones in the right."""
         viewer, before, raw = self._viewer, self._before, self.layers
-        processed = [self._processed.layer(c) for c in self._processed.visible_channels]
+        processed = [shown.layer for _, shown in sorted(self._processed.screen.visible.items())]
         if before is None or self._arranged or len(raw) < len(processed):
             return
         self._arranged = True
@@ -215,7 +217,7 @@ class Comparison(QObject):
         # Counted from the top, layers of others then share these two cells.
         grid.stride, grid.shape, grid.enabled = -len(raw), (1, 2), True
         if not before.grid["enabled"]:
-            viewer.scene.camera.zoom = before.camera["zoom"] / 2
+            _fit(viewer, before.camera)
         viewer.layers.selection = set(before.selection[0]) & set(viewer.layers)
 
     def _on_stack(self, _: object) -> None:
@@ -227,3 +229,12 @@ class Comparison(QObject):
         """Planes of the raw data stay beside those that were made of them."""
         if self._raw is not None:
             self._raw.place_again()
+
+
+def _fit(viewer: Any, before: dict[str, Any]) -> None:
+    """Show all in half the width; or, if the person looked at a detail, as much of that."""
+    camera = viewer.scene.camera
+    viewer.fit_to_view()
+    if before["zoom"] / 2 > _DETAIL * camera.zoom:
+        camera.zoom, camera.center = before["zoom"] / 2, before["center"]
+    camera.angles = before["angles"]

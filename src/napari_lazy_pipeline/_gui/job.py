@@ -9,13 +9,9 @@ import numpy as np
 from napari_lazy_pipeline import preview as previews
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
 
-# How a quick look at a plane is made, the best first: with all pixels, with pixels twice as
-# large, and with quicker methods, too.
-LOOKS = (
-    {"draft": False, "coarse": False},
-    {"draft": False, "coarse": True},
-    {"draft": True, "coarse": True},
-)
+# How a quick look is made, the better one first: with pixels twice as large, and by quicker
+# methods, too.
+LOOKS = ({"draft": False, "coarse": True}, {"draft": True, "coarse": True})
 
 
 @dataclass(frozen=True, eq=False)

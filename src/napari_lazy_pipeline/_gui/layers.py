@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.adoption import Adoption
 from napari_lazy_pipeline._gui.asking import Asker
+from napari_lazy_pipeline._gui.growing import Grower
 from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layer_maker import LayerMaker
 from napari_lazy_pipeline._gui.position import Position
@@ -21,7 +21,6 @@ from napari_lazy_pipeline._gui.shown import Picture, Screen, Shown, contrast_lim
 from napari_lazy_pipeline._gui.swapping import Swapper
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.pipeline import PipelineSource
-from napari_lazy_pipeline.remember import RememberedSource
 from napari_lazy_pipeline.session import Session
 
 
@@ -79,6 +78,7 @@ class Layers(QObject):
         self._asker = Asker(session, runner)
         self._server = Server(self._screen, self.position, runner, self._asker)
         self._swapper = Swapper(viewer, self._screen, self.position, self._server, self._maker)
+        self._grower = Grower(self._screen, self.position, self._server, self._swapper)
         self._adoption = Adoption(viewer, self._maker, self._server, self._adopt_offered)
         self.position.person_moved.connect(self.person_moved)
         self._connect()
@@ -119,33 +119,22 @@ class Layers(QObject):
 
     @property
     def screen(self) -> Screen:
-        """What is on the layers, for another dock to go on with."""
+        """What is on the layers."""
         return self._screen
 
     @property
     def layers(self) -> list[Any]:
         """The napari layers, one a channel."""
-        return [self._screen.shown[channel].layer for channel in sorted(self._screen.shown)]
+        return [self._screen.layer(channel) for channel in sorted(self._screen.shown)]
 
-    @property
-    def visible_channels(self) -> list[int]:
-        """The channels whose layers are visible."""
-        return sorted(self._screen.visible)
-
-    def layer(self, channel: int) -> Any:
-        """The layer of a channel; None if it has none."""
-        shown = self._screen.shown.get(channel)
-        return shown.layer if shown is not None else None
-
-    @property
-    def source_on_screen(self) -> PipelineSource | None:
-        """What makes the volumes that are on screen; perhaps not of the present steps."""
-        return next((shown.source for shown in self._screen.shown.values()), None)
+    def layer_of(self, channel: int) -> Any:
+        """The napari layer of a channel; None if there is none."""
+        return self._screen.layer(channel)
 
     @property
     def fits(self) -> bool:
         """Whether the layers show the files that are open, perhaps with another voxel size."""
-        source, stack = self.source_on_screen, self.session.stack
+        source, stack = self._screen.oldest_source, self.session.stack
         return bool(source and stack and source.raw.token == stack.source.token)
 
     @property
@@ -247,45 +236,21 @@ class Layers(QObject):
 
     def _zoom_along(self) -> None:
         """What is on screen stays as large as it is, though the person stated its size anew."""
-        source, stack = self.source_on_screen, self.session.stack
+        source, stack = self._screen.oldest_source, self.session.stack
         if source is not None and stack is not None:
             self.position.zoom_along(source.raw.spec.voxel_size, stack.voxel_size)
 
     def _on_grown(self, move: Callable[[int], int] | None) -> None:
-        """Show the time points that are there now; what is on screen stays as it is."""
+        """Show the time points that are there now."""
         if self._screen.source is None:
             return
-        now = self.time_point
         if move is not None:
-            self._renumber(move)
-            now = move(now)
-        if self._screen.shown:
-            self._swapper.extend(min(now, self._screen.source.sizes[0] - 1))
-        for channel, shown in self._screen.visible.items():
-            raw, t = shown.source.raw, shown.picture.job.t
-            if isinstance(raw, RememberedSource) and not raw.known(t, channel):
-                # What is on screen has come, gone, or could not be had.
-                self._want(channel)
+            self._asker.forget()
+            self._ready = {}
+        for channel in self._grower.grow(self.session.raw, move):
+            self._want(channel)
         if move is not None and not self.up_to_date:
             self._show(self._screen.source)
-
-    def _renumber(self, move: Callable[[int], int]) -> None:
-        """Go on with the same volumes under other numbers."""
-        screen, raw = self._screen, self.session.raw
-        assert screen.source is not None
-        self._asker.forget()
-        self._ready = {}
-        self._server.forget_path()
-        sources = [screen.source, *(shown.source for shown in screen.shown.values())]
-        sources += [shown.picture.job.source for shown in screen.shown.values()]
-        renewed = {id(source): replace(source, raw=raw) for source in sources}
-        screen.source = renewed[id(screen.source)]
-        for channel, shown in screen.shown.items():
-            job = shown.picture.job
-            job = replace(job, t=move(job.t), source=renewed[id(job.source)])
-            shown.picture = replace(shown.picture, job=job)
-            shown.source, shown.failed = renewed[id(shown.source)], None
-            self._server.note(channel, job.t)
 
     def _want(self, channel: int) -> None:
         """Ask for what should be on screen of a channel."""
@@ -297,6 +262,7 @@ class Layers(QObject):
         """Ask for a place; it may be at hand."""
         picture = self._server.at_hand(channel, source, t, plane)
         if picture is not None:
+            self._asker.is_there(channel)
             self._take(picture)
         else:
             self._server.ask(channel, source, t, plane)

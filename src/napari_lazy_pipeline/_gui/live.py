@@ -54,13 +54,14 @@ class Live(QObject):
         panel.follow.toggled.connect(self._on_follow)
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self.follower.renumbered)
-        layers.shown.connect(lambda _: self._say())
+        layers.shown.connect(self._on_shown)
 
     def close(self) -> None:
         """End."""
         self.poller.close()
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumbered)
+        self._layers.shown.disconnect(self._on_shown)
 
     def set_interval(self, seconds: float) -> None:
         """Look for new files as often as that from now on."""
@@ -145,6 +146,9 @@ class Live(QObject):
             self._watched = None
             pattern = pattern or look.source.pattern
         self.reopen.emit(folder, pattern)
+
+    def _on_shown(self, _: object) -> None:
+        self._say()
 
     def _say(self) -> None:
         """Say in words how it stands."""

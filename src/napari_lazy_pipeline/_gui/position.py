@@ -139,7 +139,7 @@ class Position(QObject):
     @property
     def _interval(self) -> float:
         """Distance of two time points on the slider."""
-        return float(self._screen.first.scale[0]) if self._screen.shown else 1.0
+        return float(self.leader.scale[0]) if self.leader is not None else 1.0
 
     def return_to(self, point: tuple[float, ...]) -> None:
         """Go back to a point [world], in the plane the person chose."""

@@ -12,17 +12,17 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.job import Job
+from napari_lazy_pipeline._gui.job import LOOKS, Job
 from napari_lazy_pipeline.costs import Timings
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.pipeline import Watcher
 from napari_lazy_pipeline.remember import RememberedSource
 
 # Superseded pixels that are ready this soon [s] are shown all the same: while a knob is turned,
-# quick steps then follow the hand, and slow ones are dropped. Previews are given more time, as
-# there is nothing quicker.
+# quick steps then follow the hand, and slow ones are dropped. The quickest previews are given
+# more time, as there is nothing that could take their place.
 GRACE = 0.15
-GRACE_OF_PREVIEWS = 0.6
+GRACE_OF_QUICKEST = 0.6
 
 _Slot = tuple[int, bool]  # channel, and whether previews of it are made
 
@@ -123,9 +123,9 @@ class Runner(QObject):
             under_way = run is not None and not (run.dropped or run.ahead) and job.same_as(run.job)
             return under_way or job.same_as(self._wanted.get(slot))
 
-    def drop(self, channel: int) -> None:
-        """Want no result of a channel any more; previews of it are still made."""
-        slot = (channel, False)
+    def drop(self, channel: int, previews: bool = False) -> None:
+        """Want no result of a channel any more; or no preview."""
+        slot = (channel, previews)
         with self._lock:
             self._wanted.pop(slot, None)
             self._next_up.pop(slot, None)
@@ -199,7 +199,7 @@ class Runner(QObject):
 
     def _watcher(self, run: _Run) -> Watcher:
         begin, channel, slot = monotonic(), run.job.channel, _slot(run.job)
-        grace = GRACE_OF_PREVIEWS if run.job.preview else GRACE
+        grace = GRACE_OF_QUICKEST if run.job.look == len(LOOKS) - 1 else GRACE
 
         def cancelled() -> bool:
             with self._lock:

@@ -116,6 +116,16 @@ class Screen:
         """What each channel shows whose layer is visible."""
         return {c: shown for c, shown in self.shown.items() if shown.layer.visible}
 
+    def layer(self, channel: int) -> Any:
+        """The layer of a channel; None if it has none."""
+        shown = self.shown.get(channel)
+        return shown.layer if shown is not None else None
+
+    @property
+    def oldest_source(self) -> PipelineSource | None:
+        """What makes the first picture that is on screen, perhaps not by the present steps."""
+        return next((shown.source for shown in self.shown.values()), None)
+
     @property
     def first(self) -> Any:
         """The layer that all others lie upon; None if there is none."""

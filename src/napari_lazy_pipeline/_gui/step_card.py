@@ -73,6 +73,7 @@ class StepCard(CardFrame):
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
         self._patience.timeout.connect(self.bar.show)
         self.bar.setAccessibleName(f"Progress of {step.title}")
+        self.setAccessibleName(f"Step {step.title}")
         self.bar.setToolTip("How far the step is")
         self._build()
         self._say()
@@ -172,6 +173,7 @@ class StepCard(CardFrame):
             for widget in self.body.findChildren(QWidget)
             if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
             and widget.window() is self.window()  # the list of a combo box is not
+            and widget.focusProxy() is None  # it would be there twice
             and not self.form.isAncestorOf(widget)
         ]
         return [self, self.switch, self.head.menu, *fields, *actions]

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.angle_help import AngleHelp
+from napari_lazy_pipeline._gui.background_help import BackgroundPanel
 from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
@@ -87,6 +88,7 @@ class LazyPipelineWidget(QWidget):
         self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
         self.step_actions.add("deconvolve", self._psf_panel)
         self.step_actions.add("deskew", self.angles.make)
+        self.step_actions.add("subtract_background", self._background_panel)
         for kind in step_types():
             self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
@@ -171,6 +173,9 @@ class LazyPipelineWidget(QWidget):
 
     def _psf_panel(self, place: StepPlace) -> QWidget:
         return PsfPanel(place, self.viewer)
+
+    def _background_panel(self, place: StepPlace) -> QWidget:
+        return BackgroundPanel(self.session, self.layers, self.runner, place)
 
     def _connect(self) -> None:
         self.data.wanted.connect(self._opener.open)
@@ -424,6 +429,7 @@ class _Section(QCollapsible):
 def _section(title: str, *panels: QWidget) -> QCollapsible:
     section = _Section(title)
     section.setDuration(0)
+    section.toggleButton().setToolTip(f"Fold or unfold the section {title}")
     for panel in panels:
         section.addWidget(panel)
     section.expand(animate=False)

@@ -150,9 +150,31 @@ def prepare(
     each: Callable[[Callable[[int], object], int], object],
     blur: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> np.ndarray:
-    """Blend the edges if they are periodic, subtract the background, and fill the frame.
+    """Fill a frame, see `filler`: float32 of its shape.
 
-    What is not finite, or above 1e18, counts as background; what is below, as 0.
+    Parameters
+    ----------
+    volume, plan, frame, blur
+        See there.
+    each
+        Calls a function with 0 .. n - 1, in any order.
+    """
+    fill = filler(volume, plan, frame, blur)
+    out = pool().empty(frame.shape, np.float32)
+    each(lambda k: fill(k, out[k]), len(out))
+    return out
+
+
+def filler(
+    volume: np.ndarray,
+    plan: DeconvolutionPlan,
+    frame: Frame,
+    blur: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Callable[[int, np.ndarray], None]:
+    """Give a function that puts one plane of a frame into a float32 array (y, x).
+
+    It blends the edges if they are periodic, subtracts the background, and fills the frame. What
+    is not finite, or above 1e18, counts as background; what is below, as 0.
 
     Parameters
     ----------
@@ -162,23 +184,15 @@ def prepare(
         Gives background, edges and apodize.
     frame
         Where the volume lies in the result.
-    each
-        Calls a function with 0 .. n - 1, in any order.
     blur
         What is done to each plane without its background; None for nothing.
-
-    Returns
-    -------
-    ndarray
-        float32 of the shape of the frame.
     """
-    out = pool().empty(frame.shape, np.float32)
     sources = frame.indices(0)
     background = np.float32(plan.background)
 
-    def fill(k: int) -> None:
+    def fill(k: int, out: np.ndarray) -> None:
         if sources[k] < 0:
-            out[k] = 0
+            out[...] = 0
             return
         plane = clean(volume[sources[k]], background)
         if plan.edges == "periodic":
@@ -190,10 +204,9 @@ def prepare(
         moved = round(plan.shear * (k - frame.before[0] - int(sources[k])))
         rows = frame.indices(1, moved if plan.skew_axis == "y" else 0)
         columns = frame.indices(2, moved if plan.skew_axis == "x" else 0)
-        _place(plane, rows, columns, level, out[k])
+        _place(plane, rows, columns, level, out)
 
-    each(fill, len(out))
-    return out
+    return fill
 
 
 def clean(plane: np.ndarray, background: np.float32) -> np.ndarray:

@@ -11,7 +11,7 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 
@@ -56,7 +56,7 @@ class Pool:
         with self._sorted():
             return sum(buffer.nbytes for buffer in self._idle)
 
-    def empty(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    def empty(self, shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
         """Make an array of any content."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if size < SMALL:

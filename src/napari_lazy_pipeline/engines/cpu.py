@@ -20,10 +20,11 @@ from napari_lazy_pipeline.engines._blur import Blur
 from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._mip import deskew_mip
-from napari_lazy_pipeline.engines._padding import Frame, check_plan, prepare
+from napari_lazy_pipeline.engines._padding import Frame, check_plan, filler
 from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
+from napari_lazy_pipeline.engines._spectrum import aligned, blocks_of, cut, joined, laid
 from napari_lazy_pipeline.engines._tiling import Memory
 from napari_lazy_pipeline.engines._wiener_butterworth import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines._workers import Workers
@@ -38,7 +39,7 @@ RESULT = 4
 
 
 class CpuEngine:
-    """Deskews, rotates and deconvolves with numba and scipy.
+    """Deskews, rotates and deconvolves in loops that numba compiles.
 
     Parameters
     ----------
@@ -206,15 +207,48 @@ class CpuEngine:
             # The last one matches: it brings back the light that the others lose or add.
             unmatched = _laid(back_projector(plan.otf), frame, plan)
             back_projectors = [unmatched] * FAST_ITERATIONS + [None]
-        image = prepare(volume, plan, frame, self.workers.each)
-        start = None
-        if plan.method == "fast":
-            start = prepare(volume, plan, frame, self.workers.each, Blur(plan))
-        accelerated = plan.method == "accelerated"
+        fast = plan.method == "fast"
         result = richardson_lucy(
-            image, otf, back_projectors, accelerated, self.workers, check, progress, start
+            self._blocks(volume, plan, frame),
+            frame.shape[2],
+            otf,
+            back_projectors,
+            plan.method == "accelerated",
+            self.workers,
+            check,
+            progress,
+            self._blocks(volume, plan, frame, Blur(plan)) if fast else None,
         )
-        return frame.crop(result)
+        return self._volume(result, frame)
+
+    def _blocks(
+        self,
+        volume: np.ndarray,
+        plan: DeconvolutionPlan,
+        frame: Frame,
+        blur: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """Fill a frame, in blocks of columns."""
+        image, fill = aligned(blocks_of(frame.shape)), filler(volume, plan, frame, blur)
+
+        def run(k: int) -> None:
+            plane = np.empty(frame.shape[1:], np.float32)
+            fill(k, plane)
+            cut(plane, image[k])
+
+        self.workers.each(run, len(image))
+        return image
+
+    def _volume(self, blocks: np.ndarray, frame: Frame) -> np.ndarray:
+        """Take the volume out of a frame that is in blocks of columns."""
+        z, y, x = frame.window
+        out = pool().empty([axis.stop - axis.start for axis in (z, y, x)], np.float32)
+
+        def run(k: int) -> None:
+            out[k] = joined(blocks[z.start + k])[y, x]
+
+        self.workers.each(run, len(out))
+        return out
 
 
 def _laid(otf: RadialOtf, frame: Frame, plan: DeconvolutionPlan) -> np.ndarray:
@@ -227,7 +261,7 @@ def _grid(
     otf: RadialOtf, shape: Shape, voxel_size: Triple, shear: float, skew_axis: SkewAxis
 ) -> np.ndarray:
     """Interpolate the OTF, kept for the next time point; some channels and sizes take turns."""
-    grid = interpolate(otf, shape, voxel_size, shear, skew_axis)
+    grid = laid(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
     grid.flags.writeable = False
     return grid
 

@@ -15,8 +15,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, export, open_stack
-from napari_lazy_pipeline import pipeline as pipelines
+from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, export, open_stack, running
 from napari_lazy_pipeline.boxes import Box, shape_of, slices
 from napari_lazy_pipeline.cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
@@ -62,7 +61,7 @@ class CountingEngine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> CountingEngine:
     counting = CountingEngine()
-    monkeypatch.setattr(pipelines, "get_engine", lambda name: counting)
+    monkeypatch.setattr(running, "get_engine", lambda name: counting)
     return counting
 
 

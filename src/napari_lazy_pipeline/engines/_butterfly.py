@@ -1,0 +1,103 @@
+"""Discrete Fourier transforms of a few numbers, written out.
+
+The numbers are whatever can be added and multiplied: `Lanes` of a compiled loop, or arrays.
+
+References
+----------
+J. W. Cooley and J. W. Tukey, Math. Comput. 19, 297 (1965).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Complex:
+    """A complex number, or many, as real and imaginary part."""
+
+    re: Any
+    im: Any
+
+    def __add__(self, other: Complex) -> Complex:
+        return Complex(self.re + other.re, self.im + other.im)
+
+    def __sub__(self, other: Complex) -> Complex:
+        return Complex(self.re - other.re, self.im - other.im)
+
+    def __mul__(self, other: Complex) -> Complex:
+        return Complex(
+            self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re
+        )
+
+    def scaled(self, factor: float) -> Complex:
+        """The product with a real number."""
+        return Complex(self.re * factor, self.im * factor)
+
+    def swapped(self) -> Complex:
+        """Real and imaginary part exchanged: a transform between two of these runs backwards."""
+        return Complex(self.im, self.re)
+
+    def minus_i(self, other: Complex) -> Complex:
+        """Less i times another number."""
+        return Complex(self.re + other.im, self.im - other.re)
+
+    def plus_i(self, other: Complex) -> Complex:
+        """Plus i times another number."""
+        return Complex(self.re - other.im, self.im + other.re)
+
+
+def dft(numbers: Sequence[Complex]) -> list[Complex]:
+    """Transform 1, 2, 4, 8, or an odd number of numbers.
+
+    Examples
+    --------
+    >>> [(c.re, c.im) for c in dft([Complex(3, 0), Complex(1, 0)])]
+    [(4, 0), (2, 0)]
+    """
+    if len(numbers) % 2:
+        return _odd(numbers)
+    if len(numbers) == 2:
+        a, b = numbers
+        return [a + b, a - b]
+    if len(numbers) == 4:
+        (a, b), (c, d) = dft(numbers[::2]), dft(numbers[1::2])
+        return [a + c, b.minus_i(d), a - c, b.plus_i(d)]
+    return _eight(numbers)
+
+
+def _odd(numbers: Sequence[Complex]) -> list[Complex]:
+    """Transform by sums and differences of opposite numbers."""
+    n, first = len(numbers), numbers[0]
+    half = range(1, n // 2 + 1)
+    sums = [numbers[k] + numbers[n - k] for k in half]
+    differences = [numbers[k] - numbers[n - k] for k in half]
+    out = [first] * n
+    out[0] = _total([first, *sums])
+    for k in half:
+        turns = [2 * math.pi * (k * i % n) / n for i in half]
+        even = [s.scaled(math.cos(turn)) for s, turn in zip(sums, turns, strict=True)]
+        odd = [d.scaled(math.sin(turn)) for d, turn in zip(differences, turns, strict=True)]
+        out[k] = _total([first, *even]).minus_i(_total(odd))
+        out[n - k] = _total([first, *even]).plus_i(_total(odd))
+    return out
+
+
+def _eight(numbers: Sequence[Complex]) -> list[Complex]:
+    a, b, c, d = dft(numbers[::2])
+    e, f, g, h = dft(numbers[1::2])
+    half = math.sqrt(0.5)
+    f = Complex(f.re + f.im, f.im - f.re).scaled(half)
+    h = Complex(h.im - h.re, h.re + h.im)
+    h = Complex(h.re * half, h.im * -half)
+    return [a + e, b + f, c.minus_i(g), d + h, a - e, b - f, c.plus_i(g), d - h]
+
+
+def _total(numbers: Sequence[Complex]) -> Complex:
+    total, *rest = numbers
+    for number in rest:
+        total = total + number
+    return total

@@ -1,0 +1,40 @@
+"""Watcher: whoever waits for a volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Whoever waits for a volume: may cancel, and is told how far it is.
+
+    Attributes
+    ----------
+    cancelled
+        True once the volume is not wanted any more.
+    started
+        Called with the index of a step that begins, None for reading the file.
+    progress
+        Called with the index of a step and its finished fraction.
+    finished
+        Called with the index of a step, and the time it took [s]; a stage that comes from the
+        cache is not reported.
+    """
+
+    cancelled: Callable[[], bool] = lambda: False
+    started: Callable[[int | None], None] = lambda index: None
+    progress: Callable[[int, float], None] = lambda index, fraction: None
+    finished: Callable[[int | None, float], None] = lambda index, seconds: None
+
+    def time(self, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Make an array, and tell when that began and how long it took."""
+        self.started(index)
+        start = perf_counter()
+        result = make()
+        self.finished(index, perf_counter() - start)
+        return result

@@ -83,7 +83,6 @@ class Control(QWidget):
     def __init__(self, native: QWidget) -> None:
         super().__init__()
         self.native: Any = native
-        self.setFocusProxy(native)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -13,6 +13,7 @@ from napari_lazy_pipeline._gui.fold import Fold
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.notes import Notes
 from napari_lazy_pipeline._gui.questions import Questions
+from napari_lazy_pipeline._gui.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.voxel_panel import VoxelPanel
 from napari_lazy_pipeline.claims import Question
@@ -104,6 +105,7 @@ class KnownPanel(QWidget):
         self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
         self._show_shortly()
         self._ask()
+        self._order_tabs()
 
     def _show_shortly(self) -> None:
         stack, scan = self._session.stack, self._session.scan
@@ -114,7 +116,12 @@ class KnownPanel(QWidget):
         self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
 
     def _ask(self) -> None:
-        self.questions.ask(list(self._open_questions()))
+        if self.questions.ask(list(self._open_questions())):
+            self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        """Rows that came later are reached in their places, beginning with what is above them."""
+        tab_in_reading_order(self.parentWidget() or self)
 
     def _open_questions(self) -> Iterator[Question]:
         """What is asked, and neither the person nor a step that is on has answered."""

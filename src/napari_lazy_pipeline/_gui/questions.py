@@ -40,8 +40,8 @@ class Questions(QWidget):
         """Other data are open: what was dismissed may be asked again."""
         self._dismissed.clear()
 
-    def ask(self, questions: Sequence[Question]) -> None:
-        """Show these questions, but for those that were dismissed."""
+    def ask(self, questions: Sequence[Question]) -> bool:
+        """Show these questions, but for those that were dismissed; tell if one is new."""
         wanted = {one.about: one for one in questions if one.about not in self._dismissed}
         for about in list(self.cards):
             if about not in wanted or self.cards[about].question != wanted[about]:
@@ -49,10 +49,10 @@ class Questions(QWidget):
                 self._layout.removeWidget(card)
                 card.hide()
                 card.deleteLater()
-        for about, question in wanted.items():
-            if about not in self.cards:
-                self.cards[about] = self._card(question)
+        new = {about: one for about, one in wanted.items() if about not in self.cards}
+        self.cards.update((about, self._card(question)) for about, question in new.items())
         self.setVisible(bool(self.cards))
+        return bool(new)
 
     def _card(self, question: Question) -> QuestionCard:
         card = QuestionCard(question)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -473,6 +474,20 @@ def test_without_an_address_nothing_starts(process: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not process.start.isEnabled(), timeout=TIMEOUT)
     click(qtbot, process.form.where.choice.buttons["here"])
     qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
+
+
+def test_workers_in_other_processes_get_what_is_open(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path
+) -> None:
+    """A worker in this process is handed things as they are; others are sent them."""
+    opened.session.set_voxel_size((0.3, 0.1, 0.1))
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    wanted = target.Target.of(process.order.view, tmp_path / "sent", None)
+    wanted.prepare(1)
+    sent = pickle.loads(pickle.dumps(wanted.bare()))
+    path = sent.write(2, 1, sent.stack.source.read(2, 1))
+    np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
 
 
 def test_the_cluster_lists_what_fails_and_goes_on(

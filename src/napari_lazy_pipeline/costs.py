@@ -210,13 +210,15 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as one says it.
+    """A time as one says it; nobody notices less than 0.1 s.
 
     Examples
     --------
-    >>> duration(7.2), duration(150), duration(3 * 3600 + 120)
-    ('7 s', '2 min', '3.0 h')
+    >>> duration(0.134), duration(7.2), duration(150), duration(3 * 3600 + 120)
+    ('0.1 s', '7 s', '2 min', '3.0 h')
     """
+    if seconds < 1:
+        return f"{max(seconds, 0.1):.1f} s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -152,7 +152,7 @@ def _questions(
         )
     if unknown and source.spec.shape[0] > 1:
         if angle is None:
-            questions.append(Question("angle", "Which angle has the light sheet to the scan?"))
+            questions.append(Question("angle", "What is the angle between light sheet and scan?"))
         questions.append(
             Question(
                 "step",

@@ -26,10 +26,13 @@ class Spacing:
         (z, y, x) [um]; 0 where it says nothing.
     source
         Who says so, for instance ``"ImageJ"``; empty if nobody does.
+    there
+        Whether there is such a file.
     """
 
     voxel_size: Triple = _UNSAID
     source: str = ""
+    there: bool = True
 
 
 def recorded_spacing(path: str | Path) -> Spacing:
@@ -37,7 +40,7 @@ def recorded_spacing(path: str | Path) -> Spacing:
     try:
         stat = os.stat(path)
     except OSError:
-        return Spacing()
+        return Spacing(there=False)
     return _recorded(str(path), stat.st_size, stat.st_mtime_ns)
 
 

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QWidget
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
+from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.step import step_types
 from stacks import write_raw
 
@@ -95,6 +96,11 @@ def test_the_samples_open_deskewed(
     assert len(layers) == len(viewer.layers) == len(dock.layers.layers) == channels
     assert layers[0].source.sample == ("napari-lazy-pipeline", key)
     assert card(dock, "deskew").step.enabled
+    known = dock.data.known
+    assert not known.questions.cards, "all is known of a sample"
+    told = {known.voxel.rows[name].source.text() for name in ("z_step", "angle")}
+    assert told == {"sample"} and known.voxel.meaning.currentText() == "way of the stage"
+    assert dock.session.recipe().source.said.angle == 31.5
     assert dock.session.stack.source.reads == channels
     plane = dock.viewer.dims.current_step[1]
     shown = on_screen(dock.layers.layers[0])
@@ -104,6 +110,35 @@ def test_the_samples_open_deskewed(
     assert on_screen(dock.layers.layers[0]).shape[1] == 90
     dock.shut_down()
     dock.runner.join()
+
+
+def test_channels_stand_in_their_order_whichever_is_ready_first(
+    dock: Any,
+    settle: Callable[[Any], None],
+    raw_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers, there, first = dock.viewer.layers, threading.Event(), []
+
+    def on_inserted(event: Any) -> None:
+        first.append(event.value.name)
+        there.set()
+
+    def after_the_other(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reading(self: FileSource, t: int, c: int, *more: Any, **named: Any) -> Any:
+            assert c or there.wait(TIMEOUT / 1000)
+            return read(self, t, c, *more, **named)
+
+        return reading
+
+    for name in ("read", "read_planes"):
+        monkeypatch.setattr(FileSource, name, after_the_other(getattr(FileSource, name)))
+    layers.events.inserted.connect(on_inserted)
+    dock.open_folder(raw_folder)
+    settle(dock)
+    layers.events.inserted.disconnect(on_inserted)
+    assert "560" in first[0]
+    assert list(layers) == dock.layers.layers and "488" in layers[0].name
 
 
 def test_dropping_a_folder_opens_it_lazily(
@@ -289,7 +324,8 @@ def test_an_engine_that_is_not_there_says_why_and_the_cpu_goes_on(
         pytest.skip("pycudadecon works here")
 
     def told() -> bool:
-        return reason in opened.view.engine_reason.text()
+        line = opened.view.engine_reason
+        return "pycudadecon" in line.text() and reason in line.toolTip()
 
     qtbot.waitUntil(told, timeout=TIMEOUT)
     index = opened.view.engine.findText("pycudadecon")

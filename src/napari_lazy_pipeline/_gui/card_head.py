@@ -59,6 +59,7 @@ class CardHead(QWidget):
             layout.addWidget(widget)
         layout.addSpacing(2)
         layout.addWidget(self.brief, 1)
+        layout.addSpacing(4)
         layout.addWidget(self.time)
         layout.addWidget(self.menu)
         self.brief.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)

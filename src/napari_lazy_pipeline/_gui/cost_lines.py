@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.step_actions import StepPlace
-from napari_lazy_pipeline._gui.text import Sentence
+from napari_lazy_pipeline._gui.text import INDENT, Sentence
 from napari_lazy_pipeline.costs import StepCost, duration, size
 
 
@@ -15,7 +15,7 @@ class StepCostLine(Sentence):
         super().__init__()
         self._place, self._watch = place, watch
         self.setToolTip("Memory while this step runs on one volume: input, result and work")
-        self.setContentsMargins(4, 0, 4, 2)
+        self.setContentsMargins(INDENT + 4, 0, 4, 2)
         watch.changed.connect(self._say)
         self._say()
 

@@ -59,7 +59,7 @@ class ProblemsPanel(QWidget):
         head.addStretch(1)
         head.addWidget(self.copy)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(2, 0, 2, 0)
+        layout.setContentsMargins(6, 0, 4, 0)
         layout.setSpacing(2)
         layout.addLayout(head)
         layout.addWidget(self.newest)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.boxes import angle_box
+from napari_lazy_pipeline._gui.card_frame import CardFrame
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.claims import Question
 
-_WORDS = {"stage": "Way of stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}
+_WORDS = {"stage": "Way of the stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}
 _NO = {"axes": "No", "angle": "Not tilted", "step": "Not tilted"}
 
 
@@ -68,7 +69,7 @@ class Questions(QWidget):
         self.ask([card.question for card in self.cards.values()])
 
 
-class QuestionCard(QFrame):
+class QuestionCard(CardFrame):
     """One question.
 
     Signals
@@ -83,13 +84,15 @@ class QuestionCard(QFrame):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self.question = question
-        self.setFrameShape(QFrame.Shape.StyledPanel)
+        # With the mark of what is selected: it waits for an answer.
+        self.set_selected(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = Sentence(question.text)
         self.buttons: list[QPushButton] = []
         self._row = QHBoxLayout()
         self._row.setSpacing(3)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 2, 4, 3)
+        layout.setContentsMargins(8, 3, 4, 4)
         layout.setSpacing(2)
         layout.addWidget(self.text)
         layout.addLayout(self._row)

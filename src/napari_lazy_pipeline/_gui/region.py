@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.axis_range import AxisRange
@@ -38,6 +38,11 @@ class RegionPanel(QWidget):
 
     The crop belongs to the stage that is shown. As long as the rectangle is there, both follow
     each other: its corners change the step, and the form, undo and redo move its corners.
+
+    Attributes
+    ----------
+    draw
+        The button that begins and ends it; it stands elsewhere.
     """
 
     def __init__(self, viewer: Any, session: Session) -> None:
@@ -56,16 +61,13 @@ class RegionPanel(QWidget):
         self.hint = Sentence()
         self.across = AxisRange()
         self.error = Sentence(error=True)
-        self.body = QWidget()
-        inside = QVBoxLayout(self.body)
-        inside.setContentsMargins(4, 0, 4, 4)
-        for widget in (self.hint, self.across, self.error):
-            inside.addWidget(widget)
+        self.draw.setAccessibleName("Draw crop")
+        self.draw.installEventFilter(self)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(4, 0, 4, 4)
         layout.setSpacing(3)
-        layout.addWidget(self.draw)
-        layout.addWidget(self.body)
+        for widget in (self.hint, self.across, self.error):
+            layout.addWidget(widget)
         self._show_state()
         self.draw.toggled.connect(self._on_draw)
         self.across.edited.connect(self._on_range)
@@ -87,7 +89,7 @@ class RegionPanel(QWidget):
         """Let the person draw; a crop that is on already can be adjusted."""
         if self.session.stack is None:
             self.stop()
-            self.error.say("Open a folder first")
+            self._complain("Open a folder first")
             return
         if self.viewer.dims.ndisplay != 2:
             self.viewer.dims.ndisplay = 2
@@ -106,10 +108,19 @@ class RegionPanel(QWidget):
 
     def keyPressEvent(self, event: Any) -> None:
         """Escape ends drawing from here too."""
-        if event.key() == Qt.Key.Key_Escape and self.drawing.is_open:
-            self.stop()
-        else:
+        if not self._is_end(event):
             super().keyPressEvent(event)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """And from the button, which stands elsewhere."""
+        return event.type() == QEvent.Type.KeyPress and self._is_end(event)
+
+    def _is_end(self, event: Any) -> bool:
+        """End drawing, if it is under way and the key says so."""
+        ends = event.key() == Qt.Key.Key_Escape and self.drawing.is_open
+        if ends:
+            self.stop()
+        return ends
 
     # ---- the step -------------------------------------------------------------------------
 
@@ -156,7 +167,7 @@ class RegionPanel(QWidget):
         if self._step is None:
             self._spec = None
         self._follow()
-        self.error.say(sentence)
+        self._complain(sentence)
 
     def _set(self, ranges: Ranges) -> None:
         pipeline = self._place.put(self.session.pipeline, ranges)
@@ -207,7 +218,7 @@ class RegionPanel(QWidget):
             seen = in_frame(self.session.pipeline, self._raw, self._place.index, self._shown)
         except StepError as error:
             self.stop()
-            self.error.say(str(error))
+            self._complain(str(error))
             return
         if self._step is not None and _is_blank(self._step):
             self._step = self._spec = None
@@ -240,10 +251,15 @@ class RegionPanel(QWidget):
         """Show or hide what is only of use while there is a rectangle."""
         drawing = self.drawing.is_open
         self._check(drawing)
-        self.error.say("")
         possible = self.drawing.axes is not None
         self.hint.say(hint if possible or not drawing else _NO_VIEW)
         self.across.setVisible(drawing and possible)
+        self._complain("")
+
+    def _complain(self, sentence: str) -> None:
+        """Say what is wrong; with nothing to say or to ask, take no room."""
+        self.error.say(sentence)
+        self.setVisible(self.drawing.is_open or bool(sentence))
 
     def _check(self, on: bool) -> None:
         self.draw.blockSignals(True)

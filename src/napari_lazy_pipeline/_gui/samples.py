@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from napari_lazy_pipeline.geometry import Scan
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.samples import (
     REAL_STACK,
     TIMELAPSE,
@@ -18,6 +21,8 @@ from napari_lazy_pipeline.samples import (
 )
 from napari_lazy_pipeline.session import default_pipeline
 from napari_lazy_pipeline.step import Step
+
+_NAME = "sample"
 
 
 def timelapse() -> list[Any]:
@@ -66,7 +71,12 @@ def _offer(
 
     dock = dock_of()
     dock.session.set_pipeline(sample_pipeline(background, angle))
-    return dock.offer(survey(folder), voxel_size)
+    found = replace(
+        survey(folder), voxel_size=voxel_size, voxel_source=_NAME, angle=angle,
+        angle_source=_NAME, scan=Scan(angle), questions=(),
+    )  # fmt: skip
+    # What is said goes into a recipe, too: the files do not say it.
+    return dock.offer(found, Said(voxel_size=voxel_size, angle=angle, step="stage"))
 
 
 def _cache() -> Path:

@@ -60,7 +60,8 @@ class StepsPanel(QWidget):
         self.redo = _tool("Redo", "Make the change again", REDO)
         self.undo.clicked.connect(lambda: self.session.undo())
         self.redo.clicked.connect(lambda: self.session.redo())
-        row = QHBoxLayout()
+        row = self._row = QHBoxLayout()
+        row.setSpacing(4)
         row.addWidget(self.add, 1)
         row.addWidget(self.undo)
         row.addWidget(self.redo)
@@ -75,6 +76,13 @@ class StepsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self._list)
+
+    def offer(self, button: QWidget, below: QWidget) -> None:
+        """Put another way to add a step beside the button for it, and what it asks below."""
+        self._row.insertWidget(1, button, 1)
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.insertWidget(1, below)
 
     # ---- what is shown --------------------------------------------------------------------
 

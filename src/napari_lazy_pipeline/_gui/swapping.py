@@ -40,7 +40,15 @@ class Swapper:
         with self._position.still(restore=self._position.leader is not None):
             array = self._server.array(job.channel, job.source, picture)
             layer = self._viewer.add_image(array, **self._maker.options(picture))
+            self._put_in_order(layer, job.channel)
             self._adopt(layer, picture)
+
+    def _put_in_order(self, layer: Any, channel: int) -> None:
+        """Channels stand in their order, whichever was ready first."""
+        layers, shown = self._viewer.layers, self._screen.shown
+        later = [shown[c].layer for c in shown if c > channel and shown[c].layer in layers]
+        if later:
+            layers.move(layers.index(layer), min(map(layers.index, later)))
 
     def adopt(self, layer: Any, picture: Picture) -> None:
         """Keep a layer in step with the session from now on."""

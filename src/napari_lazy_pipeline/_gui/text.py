@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 # Readable on the background of napari's dark and of its light theme.
 RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
 ERROR_STYLE = f"color: {RED_ON_DARK};"
+INDENT = 5  # px; what other labels have
 _JOINTS = re.compile(r"([/\\_])")
 
 
@@ -41,6 +42,9 @@ class Sentence(QLabel):
         super().__init__()
         self._said, self._error = "", error
         self.setWordWrap(True)
+        # In line with other labels. Of an indent, Qt would take twice the width for the height.
+        self.setIndent(0)
+        self.setContentsMargins(INDENT, 0, 0, 0)
         self._colour()
         self.setText(text)
 

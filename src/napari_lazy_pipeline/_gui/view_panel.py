@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -91,13 +92,18 @@ class ViewPanel(QWidget):
             if entry is not None:
                 entry.setEnabled(reason is None)
                 entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
-        lines = [f"{name}: {reason}" for name, reason in reasons.items() if reason]
-        self.engine_reason.say("\n".join(lines))
+        missing = {name: reason for name, reason in reasons.items() if reason}
+        self.engine_reason.say(f"Not usable here: {', '.join(missing)}" if missing else "")
+        # How to get an engine is for the few who want one: it takes no lines of the dock.
+        why = "\n".join(f"{name}: {reason}" for name, reason in missing.items())
+        self.engine_reason.setToolTip(why)
+        self.engine_reason.setAccessibleDescription(why)
 
     def _build_engine(self) -> None:
         self.engine = QComboBox()
         self.engine.setAccessibleName("Engine")
         self.engine.setToolTip("Where the steps are computed")
+        self.engine.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._entries = QStandardItemModel(self.engine)
         for name in engine_names():
             self._entries.appendRow(QStandardItem(name))
@@ -111,6 +117,7 @@ class ViewPanel(QWidget):
         form.addRow("Show", self.show_choice)
         form.addRow("Quality", self.quality)
         form.addRow("Engine", self.engine)
+        form.addRow(self.engine_reason)
         row = QHBoxLayout()
         row.addWidget(self.compare)
         row.addWidget(self.contrast)
@@ -118,7 +125,6 @@ class ViewPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(form)
-        layout.addWidget(self.engine_reason)
         layout.addLayout(row)
 
     def _connect(self) -> None:

@@ -28,7 +28,7 @@ _MEANING = (
     "What the z step is: the way of the stage between two planes, "
     "or the distance of the planes, perpendicular to them"
 )
-_KINDS = (("", "not told"), ("stage", "stage step"), ("perpendicular", "perpendicular"))
+_KINDS = (("", "not told"), ("stage", "way of the stage"), ("perpendicular", "perpendicular"))
 
 
 @dataclass
@@ -122,7 +122,8 @@ class VoxelPanel(QWidget):
         assert session.stack is not None
         size = session.stack.voxel_size
         for name in ("z_step", "pixel"):
-            self.rows[name].show(survey.voxel_source, said.voxel_size is not None, needed=True)
+            typed = said.voxel_size not in (None, survey.voxel_size)
+            self.rows[name].show(survey.voxel_source, typed, needed=True)
         self.rows["interval"].show(survey.interval_source, said.time_interval is not None)
         self._put(self.z_step, size[0])
         self._put(self.pixel, size[2])
@@ -138,14 +139,16 @@ class VoxelPanel(QWidget):
         self._put(self.angle, -180.0 if angle is None else angle)
         known = (told.angle if told else said.angle or survey.angle) == angle
         source = survey.angle_source if known else "the steps"
-        self.rows["angle"].show(source if angle else _UNKNOWN, said.angle is not None and known)
+        typed = said.angle not in (None, survey.angle)
+        self.rows["angle"].show(source if angle else _UNKNOWN, typed and known)
         meaning = told.step if told else said.step
         if used and used.step != (meaning or "stage"):
             meaning, source = used.step, "the steps"
         else:
             source = survey.angle_source if survey.scan else _UNKNOWN
         self.meaning.setCurrentIndex([kind for kind, _ in _KINDS].index(meaning or ""))
-        typed = said.step is not None and said.step == meaning
+        found = survey.scan.step if survey.scan else None
+        typed = said.step not in (None, found) and said.step == meaning
         self.rows["meaning"].show(source, typed)
 
     @staticmethod

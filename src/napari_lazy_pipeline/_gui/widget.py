@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_lazy_pipeline._gui.angle_help import AngleHelp
 from napari_lazy_pipeline._gui.background_help import BackgroundPanel
@@ -34,6 +33,7 @@ from napari_lazy_pipeline._gui.region import RegionPanel
 from napari_lazy_pipeline._gui.results import Results
 from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline._gui.save_panel import SavePanel
+from napari_lazy_pipeline._gui.section import Section
 from napari_lazy_pipeline._gui.step_actions import StepActions, StepPlace
 from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
@@ -93,6 +93,7 @@ class LazyPipelineWidget(QWidget):
             self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
         self.region = RegionPanel(napari_viewer, self.session)
+        self.steps.offer(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
         self._undo_keys = UndoKeys(self, self.session)
         self._opener = Opener()
@@ -114,10 +115,10 @@ class LazyPipelineWidget(QWidget):
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
         self.data.ask(str(folder), pattern)
 
-    def offer(self, found: Survey, voxel_size: tuple[float, float, float]) -> list[Any]:
+    def offer(self, found: Survey, said: Said) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
         with self.layers.handing_over() as offered:
-            self._take(found, Said(voxel_size=voxel_size))
+            self._take(found, said)
         return offered
 
     def load_recipe(self, path: str | Path) -> None:
@@ -153,11 +154,11 @@ class LazyPipelineWidget(QWidget):
         layout.setSpacing(4)
         for title, *panels in (
             ("Data", self.data),
-            ("Steps", self.region, self.steps, CostSummary(self.costs), CostWarning(self.costs)),
+            ("Steps", self.steps, CostSummary(self.costs), CostWarning(self.costs)),
             ("View", self.view),
             ("Save", self.save),
         ):
-            layout.addWidget(_section(title, *panels))
+            layout.addWidget(Section(title, *panels))
         layout.addStretch(1)
         area = _Column(content)
         outer = QVBoxLayout(self)
@@ -165,8 +166,8 @@ class LazyPipelineWidget(QWidget):
         outer.setSpacing(2)
         outer.addWidget(area, 1)
         outer.addWidget(self.problems)
+        self.status.setContentsMargins(10, 0, 4, 2)
         outer.addWidget(self.status)
-        self.setMinimumWidth(320)
 
     def _cost_line(self, place: StepPlace) -> QWidget:
         return StepCostLine(place, self.costs)
@@ -396,6 +397,9 @@ class LazyPipelineWidget(QWidget):
         super().closeEvent(event)
 
 
+_NARROWEST = 320  # px
+
+
 class _Column(QScrollArea):
     """Scrolls up and down, and is never narrower than what it holds."""
 
@@ -411,29 +415,9 @@ class _Column(QScrollArea):
         """Follow the content when a form is unfolded."""
         content, bar = self.widget(), self.verticalScrollBar()
         if event.type() == QEvent.Type.LayoutRequest and content and bar:
-            self.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+            needed = content.minimumSizeHint().width() + bar.sizeHint().width()
+            self.setMinimumWidth(max(needed, _NARROWEST))
         return super().eventFilter(watched, event)
-
-
-class _Section(QCollapsible):
-    """Is always as tall as its panel; without this, only when that is resized."""
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Follow the panel."""
-        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize) and self.isExpanded():
-            content = self.content()
-            content.setMaximumHeight(content.sizeHint().height() + 10)
-        return False
-
-
-def _section(title: str, *panels: QWidget) -> QCollapsible:
-    section = _Section(title)
-    section.setDuration(0)
-    section.toggleButton().setToolTip(f"Fold or unfold the section {title}")
-    for panel in panels:
-        section.addWidget(panel)
-    section.expand(animate=False)
-    return section
 
 
 def warm_up() -> None:

@@ -94,6 +94,23 @@ def test_the_window_does_not_use_the_cluster(
         assert processed.data[0, 0].compute().shape == processed.spec.shape
 
 
+def test_who_computes_is_said_in_words(
+    scheduler: str, raw_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = cluster.roster(scheduler, str(raw_folder))
+    assert (found.workers, found.threads, found.computers, found.others) == (2, 4, 1, ())
+    said = f"2 workers with 4 threads on 1 computer; napari-lazy-pipeline {found.version} as here"
+    assert str(found) == said
+    with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
+        cluster.roster(scheduler, str(raw_folder / "elsewhere"))
+    with cluster.connected(scheduler) as client:
+        versions = client.get_versions()
+    versions["client"]["packages"].update(numpy="1.0")
+    monkeypatch.setattr(distributed.Client, "get_versions", lambda self: versions)
+    told = str(cluster.roster(scheduler))
+    assert told == f"{said}; numpy {np.__version__}, but 1.0 here"
+
+
 def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "_PATIENCE", 1)
     with pytest.raises(ExportError, match=r"does not answer.*Check its address"):
@@ -135,6 +152,8 @@ def test_without_distributed(
 ) -> None:
     import sys
 
+    assert cluster.unavailable() is None
     monkeypatch.setitem(sys.modules, "distributed", None)
+    assert "pip install 'napari-lazy-pipeline[cluster]'" in str(cluster.unavailable())
     with pytest.raises(ExportError, match=r"pip install 'napari-lazy-pipeline\[cluster\]'"):
         export(processed, tmp_path, scheduler="tcp://127.0.0.1:8786")

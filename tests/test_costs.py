@@ -138,6 +138,7 @@ def test_the_disk_is_what_the_files_take(tmp_path: Path, dtype: str | None) -> N
     cost = disk_cost(source.spec, 6, dtype, target)
     assert cost.free == pytest.approx(shutil.disk_usage(tmp_path).free, rel=0.05)
     assert cost.fits and not disk_cost(source.spec, 10**9, dtype, target).fits
+    assert disk_cost(source.spec, 6, dtype, target, 1.5).needed == int(1.5 * cost.needed)
     report = export(Stack(source), target, dtype=dtype)  # type: ignore[arg-type]
     written = sum(path.stat().st_size for path in report.written)
     assert cost.needed == pytest.approx(written, rel=0.01)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from skimage.transform import downscale_local_mean
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exporting import export
 from napari_lazy_pipeline.formats import format_names, get_format
-from napari_lazy_pipeline.formats.ome_zarr import levels_of
+from napari_lazy_pipeline.formats.ome_zarr import levels_of, mean
 from napari_lazy_pipeline.opening import open_stack
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.problems import ProblemLog
@@ -123,6 +126,62 @@ def test_a_run_that_was_stopped_is_completed(tmp_path: Path) -> None:
     assert second.complete and len(second.kept) == 3 and len(source.made) == 3
     for t, c in np.ndindex(3, 2):
         np.testing.assert_array_equal(written(tmp_path)["0"][t, c], source.truth(t, c))
+
+
+# Where the process dies: how often that place is passed before, and how many volumes are done.
+@pytest.mark.parametrize(
+    ("where", "passed", "done"),
+    [
+        ("layout", 1, 0),  # the store has its metadata and one of three arrays
+        ("replace", 9, 1),  # zarr has written the second volume, but not given it its name
+        ("sync", 4, 1),  # one of three resolutions of the second volume is there
+        ("finished", 2, 2),  # the third volume is there, but the journal does not say so
+    ],
+)
+def test_a_killed_run_leaves_a_store_that_is_completed(
+    tmp_path: Path, where: str, passed: int, done: int
+) -> None:
+    run = f"run_and_die({str(tmp_path)!r}, {where!r}, {passed})"
+    code = f"import test_ome_zarr_export\ntest_ome_zarr_export.{run}"
+    killed = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, timeout=100)
+    assert killed.returncode == DIED
+    assert bool(list(tmp_path.rglob("*.partial"))) == (where == "replace")
+    assert (tmp_path / "volume.ome.zarr").exists() == (where != "layout")
+    if where != "layout":
+        yaozarrs.validate_zarr_store(str(tmp_path / "volume.ome.zarr"))
+    source = Noise(shape=(5, 70, 1300))
+    report = export(stack_of(source), tmp_path, format="ome-zarr")
+    assert report.complete and (len(report.kept), len(report.written)) == (done, 4 - done)
+    yaozarrs.validate_zarr_store(str(tmp_path / "volume.ome.zarr"))
+    for t, c in np.ndindex(2, 2):
+        for level, factors in enumerate(levels_of(source.spec.shape)):
+            expected = mean(source.truth(t, c), factors)
+            np.testing.assert_array_equal(written(tmp_path)[str(level)][t, c], expected)
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".partial")]
+
+
+DIED = 77
+
+
+def run_and_die(folder: str, where: str, passed: int) -> None:
+    """Export until a place was passed so many times, and then end as if the power had gone."""
+    from napari_lazy_pipeline.formats import ome_zarr
+
+    owner, name = {
+        "layout": (ome_zarr, "_array"),
+        "replace": (Path, "replace"),
+        "sync": (ome_zarr, "_sync"),
+        "finished": (ome_zarr.OmeZarr, "finished"),
+    }[where]
+    original, left = getattr(owner, name), iter(range(passed))
+
+    def deadly(*arguments: Any, **options: Any) -> Any:
+        if next(left, None) is None:
+            os._exit(DIED)
+        return original(*arguments, **options)
+
+    setattr(owner, name, deadly)
+    export(stack_of(Noise(shape=(5, 70, 1300))), Path(folder), format="ome-zarr")
 
 
 def test_volumes_of_zeros_are_not_made_again(tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import Any
 
 from napari_lazy_pipeline.engines import get_engine
@@ -16,9 +18,94 @@ from napari_lazy_pipeline.target import Target
 
 Place = tuple[int, int]
 _PACKAGE = "napari-lazy-pipeline"
+_INSTALL = "pip install 'napari-lazy-pipeline[cluster]'"
+# Where these differ, tasks may not be understood, or give other pixels.
+_COMPARED = ("python", "distributed", "numpy")
 _AHEAD = 2  # volumes given to each thread of a worker: one it works on, one that waits
 _BEAT = 0.2  # s between two looks at whether it was cancelled
 _PATIENCE = 10  # s for the scheduler to answer
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who computes behind a scheduler.
+
+    Attributes
+    ----------
+    workers, threads, computers
+        How many there are.
+    version
+        Of this package, which is the same on all of them.
+    others
+        Other packages that are not: name, versions there, version here.
+    """
+
+    workers: int
+    threads: int
+    computers: int
+    version: str
+    others: tuple[tuple[str, str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in words.
+
+        Examples
+        --------
+        >>> print(Roster(4, 16, 2, "1.0"))
+        4 workers with 16 threads on 2 computers; napari-lazy-pipeline 1.0 as here
+        """
+        who = f"{_counted(self.workers, 'worker')} with {_counted(self.threads, 'thread')}"
+        where = f"on {_counted(self.computers, 'computer')}"
+        others = (f"; {name} {there}, but {here} here" for name, there, here in self.others)
+        return f"{who} {where}; {_PACKAGE} {self.version} as here{''.join(others)}"
+
+
+def unavailable() -> str | None:
+    """Say in one line why no cluster can be used here; None if one can."""
+    found = find_spec("distributed")
+    return None if found else f"The package distributed is not installed: {_INSTALL}"
+
+
+def roster(address: str, *places: str) -> Roster:
+    """Look who computes behind a scheduler.
+
+    Parameters
+    ----------
+    address
+        Of the scheduler.
+    places
+        Folders that all workers have to see.
+
+    Raises
+    ------
+    ExportError
+        As `connected` and `outcomes` do.
+    """
+    with connected(address) as client:
+        mine = _check(client, *places)
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        computers = {worker["host"] for worker in workers}
+        threads = sum(worker["nthreads"] for worker in workers)
+        others = tuple(_others(client.get_versions()))
+        return Roster(len(workers), threads, len(computers), mine, others)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _others(versions: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Packages that are not the same everywhere."""
+    for name in _COMPARED:
+        here = _version(versions["client"], name)
+        there = {_version(worker, name) for worker in versions["workers"].values()}
+        if there != {here}:
+            yield name, " and ".join(sorted(there)), here
+
+
+def _version(one: dict[str, Any], name: str) -> str:
+    # Python is told as 3.12.1.final.0.
+    return ".".join(str(one["packages"].get(name) or "missing").split(".")[:3])
 
 
 @contextmanager
@@ -38,7 +125,7 @@ def connected(address: str) -> Iterator[Any]:
     except ImportError as error:
         raise ExportError(
             "A cluster needs the package distributed",
-            hint="pip install 'napari-lazy-pipeline[cluster]'",
+            hint=_INSTALL,
         ) from error
     try:
         client = Client(address, timeout=_PATIENCE, set_as_default=False)
@@ -81,7 +168,7 @@ def outcomes(
         If a worker does not see the raw data or the folder, or has another version of this
         package.
     """
-    _check(client, target)
+    _check(client, *target.places())
     executor = client.get_executor(pure=False)
     # Sent once, not with each volume: it holds the names of all files.
     sent = client.scatter(target.bare(), broadcast=True, hash=False)
@@ -115,20 +202,20 @@ def _why(future: Future[str]) -> str:
     return future.result() if error is None else f"{type(error).__name__}: {error}"
 
 
-def _check(client: Any, target: Target) -> None:
-    """Refuse workers that cannot do it, before each of many volumes fails."""
-    mine = _look(*target.places())
+def _check(client: Any, *places: str) -> str:
+    """Refuse workers that cannot do it, before each of many volumes fails; tell the version."""
+    mine, _ = _look(*places)
     try:
-        found = client.run(_look, *target.places())
+        found = client.run(_look, *places)
     except Exception as error:
         raise ExportError(
             f"The workers cannot run this package ({type(error).__name__}: {error})",
-            hint=f"Install {_PACKAGE} {mine[0]} on all of them",
+            hint=f"Install {_PACKAGE} {mine} on all of them",
         ) from error
     for address, (theirs, missing) in found.items():
-        if theirs != mine[0]:
+        if theirs != mine:
             raise ExportError(
-                f"The worker has {_PACKAGE} {theirs}, here it is {mine[0]}", address,
+                f"The worker has {_PACKAGE} {theirs}, here it is {mine}", address,
                 "Install the same version everywhere",
             )  # fmt: skip
         if missing:
@@ -136,6 +223,7 @@ def _check(client: Any, target: Target) -> None:
                 f"The worker does not see {missing}", address,
                 "Raw data and results need the same paths on all workers: use a shared folder",
             )  # fmt: skip
+    return mine
 
 
 def _look(*places: str) -> tuple[str, str]:

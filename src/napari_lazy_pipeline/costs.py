@@ -125,7 +125,13 @@ class DiskCost:
         return self.free is None or self.needed <= self.free
 
 
-def disk_cost(spec: VolumeSpec, volumes: int, dtype: str | None, folder: Path | None) -> DiskCost:
+def disk_cost(
+    spec: VolumeSpec,
+    volumes: int,
+    dtype: str | None,
+    folder: Path | None,
+    overhead: float = 1.0,
+) -> DiskCost:
     """Estimate the size of an export, and look how much is free where it goes to.
 
     Parameters
@@ -138,8 +144,10 @@ def disk_cost(spec: VolumeSpec, volumes: int, dtype: str | None, folder: Path | 
         Type of the pixels; None for that of the volumes.
     folder
         Where to; it need not exist yet.
+    overhead
+        Bytes on the disk for each byte of pixels, at most.
     """
-    needed = volumes * spec.replace(dtype=dtype or spec.dtype).nbytes
+    needed = int(volumes * spec.replace(dtype=dtype or spec.dtype).nbytes * overhead)
     return DiskCost(needed, None if folder is None else _free(folder))
 
 

@@ -56,6 +56,8 @@ class ExportReport:
         Volumes that could not be made.
     cancelled
         Whether it was stopped before the end.
+    place
+        What a person opens: the folder of the files, or the one store in it.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class ExportReport:
     kept: tuple[Path, ...] = ()
     failed: tuple[Failure, ...] = ()
     cancelled: bool = False
+    place: Path | None = None
 
     @property
     def complete(self) -> bool:
@@ -146,7 +149,8 @@ def export(
     kept: dict[tuple[int, int], Path] = {}
     for volume in volumes:
         if cancelled():
-            return ExportReport(target.folder, kept=tuple(kept.values()), cancelled=True)
+            done = tuple(kept.values())
+            return ExportReport(target.folder, kept=done, cancelled=True, place=target.place)
         if target.has(*volume):
             kept[volume] = target.path(*volume)
     pending = [volume for volume in volumes if volume not in kept]
@@ -169,7 +173,9 @@ def export(
                 written.append(target.path(*volume))
             progress(len(kept) + len(written) + len(failed), len(volumes))
     stopped = len(written) + len(failed) < len(pending)
-    return ExportReport(target.folder, tuple(written), tuple(kept.values()), tuple(failed), stopped)
+    return ExportReport(
+        target.folder, tuple(written), tuple(kept.values()), tuple(failed), stopped, target.place
+    )
 
 
 def _here(

@@ -56,11 +56,7 @@ class Target:
         raw = raw_folder(stack.source)
         refuse_raw(folder, raw)
         dtype = dtype or stack.spec.dtype
-        if dtype not in format_.dtypes:
-            raise ExportError(
-                f"Files that ImageJ can read cannot hold {dtype}",
-                hint=f"Choose a dtype: {', '.join(format_.dtypes)}",
-            )
+        refuse_dtype(format_, dtype)
         name = raw.resolve().name if raw else "volume"
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
@@ -74,6 +70,11 @@ class Target:
     def path(self, t: int, c: int) -> Path:
         """The file of a volume."""
         return self.format.path(self.folder, self.name, t, c)
+
+    @property
+    def place(self) -> Path:
+        """What a person opens: the folder of files, or the one store in it."""
+        return self.format.place(self.folder, self.name)
 
     def unit(self, t: int, c: int) -> str:
         """What the journal calls a volume: its file, below the folder."""
@@ -192,6 +193,15 @@ def refuse_raw(folder: Path, raw: Path | None) -> None:
     if any(_same(parent, forbidden) for parent in (place, *place.parents)):
         raise ExportError(
             "The raw data would be written to", str(folder), f"Choose a folder outside {raw}"
+        )
+
+
+def refuse_dtype(format_: Format, dtype: str) -> None:
+    """Not every format holds every type of pixels."""
+    if dtype not in format_.dtypes:
+        raise ExportError(
+            f"{format_.title}: such files cannot hold {dtype}",
+            hint=f"Choose a dtype: {', '.join(format_.dtypes)}",
         )
 
 

@@ -99,7 +99,7 @@ def test_they_hold_from_the_start(make_dock: Any, tmp_path: Path) -> None:
     dock = make_dock()
     assert dock.session.cache.limit == 2**28
     assert get_engine("cpu").workers.threads == 1  # type: ignore[attr-defined]
-    assert dock.session.engine == dock.engine.currentText() == "auto"
+    assert dock.session.engine == dock.view.engine.currentText() == "auto"
     assert dock.live.poller._timer.interval() == 1500, (
         "half of it: every second look is a short one"
     )
@@ -121,7 +121,7 @@ def test_a_change_holds_at_once(
     settings().watching.interval = 5.0
     assert dock.live.poller._timer.interval() == 2500
     settings().processing.engine = "auto"
-    assert dock.engine.currentText() == "auto"
+    assert dock.view.engine.currentText() == "auto"
     settle(dock)
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), expected(dock, 0, 0, 6))
     settings().processing.threads = 0
@@ -130,7 +130,7 @@ def test_a_change_holds_at_once(
 
 def test_another_engine_chosen_in_the_dock_stays_chosen(make_dock: Any) -> None:
     dock = make_dock()
-    dock.engine.setCurrentText("auto")
+    dock.view.engine.setCurrentText("auto")
     settings().watching.interval = 2.0
     assert dock.session.engine == "auto"
 

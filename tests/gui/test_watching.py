@@ -372,7 +372,7 @@ def test_live(watched: Any, settle: Settle, until: Until, qtbot: Any) -> None:
     z = watched.viewer.dims.current_step[1]
     for channel, layer in enumerate(watched.layers.layers):
         np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 32, z))
-    assert not len(watched.session.stack.source.problems)
+    assert not list(watched.session.stack.source.problems)
 
 
 def test_a_file_that_grows_from_within(

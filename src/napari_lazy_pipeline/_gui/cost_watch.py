@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lazy_pipeline._gui.background import Background
+from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline.costs import StepCost, Timings, free_memory, step_costs
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.pipeline import Pipeline
@@ -74,21 +74,21 @@ class CostWatch(QObject):
         self.estimate = Estimate()
         self.timings = Timings()
         self.seconds: float | None = None
-        self._background = Background()
+        self._errand = Errand("This cannot be estimated")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST)
         self._timer.timeout.connect(self._start)
-        self._background.done.connect(self._on_done)
+        self._errand.answered.connect(self._on_done)
         # What cannot be estimated says why where it is computed.
-        self._background.failed.connect(lambda _: self._on_done(Estimate()))
+        self._errand.failed.connect(lambda _: self._on_done(Estimate()))
         for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
             signal.connect(self._on_edit)
 
     def close(self) -> None:
         """Let go of the session."""
         self._timer.stop()
-        self._background.forget()
+        self._errand.forget()
         session = self.session
         for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
             signal.disconnect(self._on_edit)
@@ -112,7 +112,9 @@ class CostWatch(QObject):
         session = self.session
         if session.stack is not None:
             pipeline, spec, engine = session.pipeline, session.stack.spec, session.engine
-            self._background.run(lambda: _estimate(pipeline, spec, engine))
+            # A PSF may be on a share that hangs: with another one, it is another question.
+            files = [path for step in pipeline.steps for path in step.files().values()]
+            self._errand.ask(" ".join(files), lambda: _estimate(pipeline, spec, engine))
 
     def _on_done(self, estimate: Estimate) -> None:
         self.estimate = estimate

@@ -1,4 +1,4 @@
-"""Errand: asks the file system in a thread, so that the window never waits for a share."""
+"""Errand: asks one question at a time in a thread, so that the window never waits for a share."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_lazy_pipeline._gui.shown import Screen
+from napari_lazy_pipeline._gui.wishes import Wishes
 from napari_lazy_pipeline.session import Session
 
 
@@ -20,21 +21,24 @@ class Kept:
         What was open, and how it was processed; nobody listens to it.
     screen
         The layers, and what is on them.
+    wishes
+        How everything is to be processed.
     """
 
     session: Session = field(default_factory=Session)
     screen: Screen = field(default_factory=Screen)
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 _KEPT: dict[int, Kept] = {}
 
 
-def keep(viewer: Any, session: Session, screen: Screen) -> None:
+def keep(viewer: Any, session: Session, screen: Screen, wishes: Wishes) -> None:
     """Keep what a dock leaves, for as long as the viewer lives."""
     viewer = bare(viewer)
     if id(viewer) not in _KEPT:
         weakref.finalize(viewer, _KEPT.pop, id(viewer), None)
-    _KEPT[id(viewer)] = Kept(session, screen)
+    _KEPT[id(viewer)] = Kept(session, screen, wishes)
 
 
 def kept_of(viewer: Any) -> Kept:

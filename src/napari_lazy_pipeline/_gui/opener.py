@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QObject, QRunnable, QThreadPool, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.opening import survey
-
-
-class _Task(QRunnable):
-    """A function to run in a thread."""
-
-    def __init__(self, function: Any) -> None:
-        super().__init__()
-        self._function = function
-
-    def run(self) -> None:
-        """Run it."""
-        self._function()
 
 
 class Opener(QObject):
@@ -53,16 +41,12 @@ class Opener(QObject):
         self._errand = Errand("The folder cannot be opened")
         self._errand.answered.connect(self.opened)
         self._errand.failed.connect(self.failed)
+        self._engines = Errand("The engines cannot be looked at")
+        self._engines.answered.connect(self.engines)
 
     def done(self) -> None:
         """The answer has arrived where it was wanted."""
         self.busy = False
-
-    def run(self, function: Any) -> None:
-        """Run a function in a thread."""
-        pool = QThreadPool.globalInstance()
-        if pool is not None:
-            pool.start(_Task(function))
 
     def open(self, folder: str, pattern: str = "", options: dict[str, Any] | None = None) -> None:
         """Look at a folder; the answer comes as a signal.
@@ -80,4 +64,8 @@ class Opener(QObject):
 
     def look_at_engines(self) -> None:
         """Find out which engines can be used."""
-        self.engines.emit({name: get_engine(name).unavailable() for name in engine_names()})
+        self._engines.ask("engines", _reasons)
+
+
+def _reasons() -> dict[str, str | None]:
+    return {name: get_engine(name).unavailable() for name in engine_names()}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from napari_lazy_pipeline.costs import DiskCost, disk_cost
+from napari_lazy_pipeline.exporting import ExportReport, export
+from napari_lazy_pipeline.formats import FormatName, get_format
 from napari_lazy_pipeline.stack import Stack
-from napari_lazy_pipeline.target import raw_folder, refuse_raw
+from napari_lazy_pipeline.target import raw_folder, refuse_dtype, refuse_raw
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,10 @@ class Order:
         Time points and channels.
     dtype
         Type of the pixels; None for that of the data.
+    format
+        Kind of files.
+    scheduler
+        Address of the dask scheduler whose workers compute; None for this computer.
     """
 
     view: Stack
@@ -32,6 +39,8 @@ class Order:
     t: range
     c: tuple[int, ...]
     dtype: Any
+    format: FormatName
+    scheduler: str | None
 
     @property
     def count(self) -> int:
@@ -44,7 +53,18 @@ class Order:
         Raises
         ------
         ExportError
-            If that would be in the folder of the raw files.
+            If that would be in the folder of the raw files, or if such files cannot hold it.
         """
         refuse_raw(self.folder, raw_folder(self.view.source))
-        return disk_cost(self.view.spec, self.count, self.dtype, self.folder)
+        spec, format_ = self.view.spec, get_format(self.format)
+        refuse_dtype(format_, self.dtype or spec.dtype)
+        return disk_cost(spec, self.count, self.dtype, self.folder, format_.overhead)
+
+    def write(
+        self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    ) -> ExportReport:
+        """Write it; raises what `export` raises."""
+        return export(
+            self.view, self.folder, t=self.t, c=self.c, dtype=self.dtype, format=self.format,
+            scheduler=self.scheduler, progress=progress, cancelled=cancelled,
+        )  # fmt: skip

@@ -1,7 +1,8 @@
-"""Process form: asks what to write, in which type, and where to."""
+"""Process form: asks what to write and where to, in which format, and who computes it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from magicgui.types import FileDialogMode
@@ -9,24 +10,33 @@ from magicgui.widgets import FileEdit
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QSpinBox,
+    QVBoxLayout,
     QWidget,
 )
 
+from napari_lazy_pipeline._gui.format_form import FormatForm
 from napari_lazy_pipeline._gui.order import Order
+from napari_lazy_pipeline._gui.where_form import WhereForm
+from napari_lazy_pipeline._gui.wishes import Wishes
 from napari_lazy_pipeline.stack import Stack
-from napari_lazy_pipeline.writing import DTYPES
 
 _ABREAST = 3  # channels in a row
 
 
 class ProcessForm(QWidget):
     """Asks what to write.
+
+    Parameters
+    ----------
+    wishes
+        What was chosen before; choices are noted there.
+    raw_folder
+        Tells the folder of the raw files.
 
     Signals
     -------
@@ -36,30 +46,30 @@ class ProcessForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, wishes: Wishes, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()
+        self._wishes = wishes
         self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
-        self.folder.native.setToolTip("Folder to write to; never that of the raw files")
-        self.folder.native.setAccessibleName("Folder to write to")
+        for widget in (self.folder.native, self.folder.line_edit.native):
+            widget.setToolTip("Folder to write to; never that of the raw files")
+            widget.setAccessibleName("Folder to write to")
         self.folder.choose_btn.text = "…"
         self.folder.choose_btn.tooltip = "Choose a folder to write to"
         self.folder.choose_btn.native.setAccessibleName("Choose a folder to write to")
         self.first = _number("First time point, counted from 0 as the slider does")
         self.last = _number("Last time point, counted from 0 as the slider does")
         self.channels: list[QCheckBox] = []
-        self.dtype = QComboBox()
-        self.dtype.setToolTip(
-            "Type of the pixels; integers are rounded, and clipped to what they can hold"
-        )
-        self.dtype.setAccessibleName("Pixel type")
-        self.dtype.addItem("as computed", None)
-        for name in DTYPES:
-            self.dtype.addItem(name, name)
+        self.files = FormatForm(wishes)
+        self.dtype = self.files.dtype
+        self.where = WhereForm(wishes, raw_folder)
         self._build()
-        self.folder.changed.connect(self._tell)
+        if wishes.folder is not None:
+            self.folder.value = wishes.folder
+        self.folder.changed.connect(self._on_folder)
         self.first.valueChanged.connect(self._on_range)
         self.last.valueChanged.connect(self._on_range)
-        self.dtype.currentIndexChanged.connect(self._tell)
+        self.files.changed.connect(self._tell)
+        self.where.changed.connect(self._tell)
 
     def _build(self) -> None:
         times = QHBoxLayout()
@@ -72,18 +82,22 @@ class ProcessForm(QWidget):
         form.addRow("Write to", self.folder.native)
         form.addRow("Time points", times)
         form.addRow("Channels", self._channel_grid)
-        form.addRow("Pixels", self.dtype)
-        self.setLayout(form)
         form.setContentsMargins(0, 0, 0, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addWidget(self.files)
+        layout.addWidget(self.where)
 
     def order(self, view: Stack) -> Order | None:
-        """What the person wants of these data; None if nowhere."""
-        folder = self.folder.value
-        if not isinstance(folder, Path) or folder == Path():
+        """What the person wants of these data; None if it is not said where to, or who does it."""
+        folder, scheduler = self._wishes.folder, self.where.scheduler
+        if folder is None or scheduler == "":
             return None
         c = tuple(i for i, box in enumerate(self.channels) if box.isChecked())
         t = range(self.first.value(), self.last.value() + 1)
-        return Order(view, folder, t, c, self.dtype.currentData())
+        wishes = self._wishes
+        return Order(view, folder, t, c, wishes.dtype, wishes.format, scheduler)
 
     def show_stack(self, stack: Stack) -> None:
         """Propose all of other data, or of more of the same."""
@@ -96,6 +110,11 @@ class ProcessForm(QWidget):
         if whole:
             self.last.setValue(times - 1)
         self._show_channels(stack)
+
+    def _on_folder(self, folder: object) -> None:
+        there = isinstance(folder, Path) and folder != Path()
+        self._wishes.folder = folder if there else None  # type: ignore[assignment]
+        self._tell()
 
     def _tell(self, *_: object) -> None:
         self.changed.emit()

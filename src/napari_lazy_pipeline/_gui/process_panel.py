@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
@@ -13,18 +14,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.background import Background
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
+from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline._gui.exporter import Exporter
 from napari_lazy_pipeline._gui.order import Order
 from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.process_form import ProcessForm
+from napari_lazy_pipeline._gui.result_row import ResultRow
 from napari_lazy_pipeline._gui.text import Sentence
+from napari_lazy_pipeline._gui.wishes import Wishes
+from napari_lazy_pipeline.cluster import unavailable
 from napari_lazy_pipeline.costs import DiskCost, duration, size
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
-from napari_lazy_pipeline.exporting import ExportReport, export
+from napari_lazy_pipeline.exporting import ExportReport
+from napari_lazy_pipeline.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.problems import Problem
 from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.target import raw_folder
 
 _REST = 200  # ms without an edit, before the disk is looked at
 
@@ -38,13 +44,17 @@ class ProcessPanel(QWidget):
         Whose data and steps.
     costs
         How long a volume takes, if that was measured.
+    wishes
+        What was chosen before, in an earlier dock.
     """
 
-    def __init__(self, session: Session, costs: CostWatch) -> None:
+    def __init__(self, session: Session, costs: CostWatch, wishes: Wishes | None = None) -> None:
         super().__init__()
+        self.wishes = wishes or Wishes()
         self.session, self._costs = session, costs
         self.exporter = Exporter()
-        self._looking = Background()
+        self._looking = Errand("The folder to write to cannot be looked at")
+        self._missing = Errand("The formats cannot be looked at")
         self._refused = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -52,12 +62,14 @@ class ProcessPanel(QWidget):
         self._make_controls()
         self._build()
         self._connect()
+        self._missing.ask("formats", _reasons)
         self._on_data()
 
     def close_session(self) -> None:
         """Stop, and let go of the session; volumes that are finished stay."""
         self._timer.stop()
-        self._looking.forget()
+        for errand in (self._looking, self._missing, self.form.where):
+            errand.forget()
         self.exporter.stop()
         for signal in self._session_signals():
             signal.disconnect(self._on_data)
@@ -69,7 +81,7 @@ class ProcessPanel(QWidget):
     # ---- building -------------------------------------------------------------------------
 
     def _make_controls(self) -> None:
-        self.form = ProcessForm()
+        self.form = ProcessForm(self.wishes, self._raw_folder)
         self.estimate = Sentence()
         self.warning = Sentence(error=True)
         self.start = QPushButton("Start")
@@ -83,6 +95,7 @@ class ProcessPanel(QWidget):
         self.bar.setToolTip("Volumes that are written")
         self.state = Sentence()
         self.failures = ProblemsPanel()
+        self.result = ResultRow()
 
     def _build(self) -> None:
         buttons = QHBoxLayout()
@@ -91,13 +104,11 @@ class ProcessPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 4)
         layout.setSpacing(3)
-        kind = Sentence("One TIFF file for each volume, as ImageJ opens it")
-        layout.addWidget(kind)
         layout.addWidget(self.form)
         layout.addWidget(self.estimate)
         layout.addWidget(self.warning)
         layout.addLayout(buttons)
-        for widget in (self.bar, self.state, self.failures):
+        for widget in (self.bar, self.state, self.failures, self.result):
             layout.addWidget(widget)
         for sentence in (self.estimate, self.warning, self.state):
             sentence.say("")
@@ -107,8 +118,9 @@ class ProcessPanel(QWidget):
     def _connect(self) -> None:
         self.form.changed.connect(self._look_soon)
         self._timer.timeout.connect(self._look)
-        self._looking.done.connect(self._on_looked)
+        self._looking.answered.connect(self._on_looked)
         self._looking.failed.connect(self._on_refused)
+        self._missing.answered.connect(self._on_missing)
         self.start.clicked.connect(self._on_start)
         self.cancel.clicked.connect(self._on_cancel)
         self.exporter.progressed.connect(self._on_progress)
@@ -134,6 +146,16 @@ class ProcessPanel(QWidget):
             return None  # that the steps do not fit is said on their card
         return self.form.order(view)
 
+    def _raw_folder(self) -> Path | None:
+        stack = self.session.stack
+        return raw_folder(stack.source) if stack is not None else None
+
+    def _on_missing(self, reasons: tuple[dict[FormatName, str | None], str | None]) -> None:
+        """Grey what cannot be chosen, as its package is not there."""
+        formats, cluster = reasons
+        self.form.files.show_missing(formats)
+        self.form.where.allow_cluster(cluster)
+
     def _on_data(self, *_: object) -> None:
         """Other data, or more of the same."""
         if self.session.stack is not None:
@@ -149,7 +171,7 @@ class ProcessPanel(QWidget):
         order = self.order
         self._enable()
         if order is not None:
-            self._looking.run(lambda: (order, order.look()))
+            self._looking.ask(str(order.folder), lambda: (order, order.look()))
 
     def _on_looked(self, found: tuple[Order, DiskCost]) -> None:
         order, disk = found
@@ -158,7 +180,7 @@ class ProcessPanel(QWidget):
         parts = [f"{volumes}, {size(disk.needed)}"]
         if disk.free is not None:
             parts.append(f"{size(disk.free)} are free")
-        if seconds:
+        if seconds and order.scheduler is None:
             parts.append(f"about {duration(seconds * order.count)}")
         self.estimate.say("; ".join(parts))
         self._refused = "" if disk.fits else "There is not enough room on that disk"
@@ -184,15 +206,11 @@ class ProcessPanel(QWidget):
         if order is None or self.exporter.busy:
             return
         self.failures.show_problems(())
+        self.result.show_place(None)
         self.state.say("Looking at what is there already…")
         self.bar.setRange(0, 0)
         self.bar.setVisible(True)
-        self.exporter.start(
-            lambda progress, cancelled: export(
-                order.view, order.folder, t=order.t, c=order.c, dtype=order.dtype,
-                progress=progress, cancelled=cancelled,
-            )
-        )  # fmt: skip
+        self.exporter.start(order.write)
         self._enable()
 
     def _on_cancel(self) -> None:
@@ -213,13 +231,25 @@ class ProcessPanel(QWidget):
                 for failure in report.failed
             ]
         )
+        something = report.written or report.kept
+        self.result.show_place(report.place if something else None, report.folder)
         self._end()
 
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.state.say("")
-        self.warning.say(str(error))
+        self.show_error(error)
         self._end()
+
+    def show_error(self, error: LazyPipelineError) -> None:
+        """Say what went wrong."""
+        self.warning.say(str(error))
 
     def _end(self) -> None:
         self.bar.setVisible(False)
         self._enable()
+
+
+def _reasons() -> tuple[dict[FormatName, str | None], str | None]:
+    """Why a format cannot be written here, or None; and the same of a cluster."""
+    formats = {name: get_format(name).unavailable() for name in format_names()}
+    return formats, unavailable()

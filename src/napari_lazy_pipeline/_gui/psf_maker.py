@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.background import Background
+from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline._gui.field import Field
 from napari_lazy_pipeline._gui.form import sentence
 from napari_lazy_pipeline._gui.text import Sentence
@@ -39,7 +39,7 @@ class PsfMaker(QWidget):
         super().__init__()
         self._raw_folder = raw_folder
         self._optics = Optics()
-        self._background = Background()
+        self._errand = Errand("The PSF cannot be made")
         self.fields = {
             name: Field(name, info, getattr(self._optics, name))
             for name, info in Optics.model_fields.items()
@@ -50,8 +50,8 @@ class PsfMaker(QWidget):
         self.save.setToolTip("Compute the PSF, save it as TIFF, and deconvolve with it")
         self.save.setAccessibleName("Save the computed PSF and use it")
         self._build()
-        self._background.done.connect(self._on_done)
-        self._background.failed.connect(self._on_failed)
+        self._errand.answered.connect(self._on_done)
+        self._errand.failed.connect(self._on_failed)
         self.save.clicked.connect(self._on_save)
         self._show()
 
@@ -79,7 +79,7 @@ class PsfMaker(QWidget):
         optics, raw = self._optics, self._raw_folder()
         self.save.setEnabled(False)
         self.error.say("")
-        self._background.run(lambda: _make(optics, Path(path), raw))
+        self._errand.ask(str(path), lambda: _make(optics, Path(path), raw))
 
     def _on_edited(self, name: str) -> None:
         field = self.fields[name]

@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.background import Background
+from napari_lazy_pipeline._gui.errand import Errand
 from napari_lazy_pipeline._gui.psf_layer import show_psf
 from napari_lazy_pipeline._gui.psf_maker import PsfMaker
 from napari_lazy_pipeline._gui.step_actions import StepPlace
@@ -34,7 +34,7 @@ class PsfPanel(QWidget):
         super().__init__()
         self._place, self._viewer = place, viewer
         self._path = ""
-        self._reading, self._asking = Background(), Background()
+        self._reading, self._asking = Errand("The PSF cannot be shown"), Errand()
         self._spacing: Spacing | None = None
         self.show_button = QPushButton("Show PSF")
         self.show_button.setToolTip("Show the PSF as a layer, in the middle of what is on screen")
@@ -70,9 +70,9 @@ class PsfPanel(QWidget):
         self.show_button.clicked.connect(self._on_show)
         self.make_button.toggled.connect(self.maker.setVisible)
         self.maker.made.connect(self._on_made)
-        self._reading.done.connect(self._on_read)
+        self._reading.answered.connect(self._on_read)
         self._reading.failed.connect(self._on_failed)
-        self._asking.done.connect(self._on_spacing)
+        self._asking.answered.connect(self._on_spacing)
         self._place.session.pipeline_changed.connect(self._on_edit)
 
     def _raw_folder(self) -> Path | None:
@@ -95,7 +95,7 @@ class PsfPanel(QWidget):
         if step.psf != self._path:
             path = self._path = step.psf
             self._spacing = None
-            self._asking.run(lambda: recorded_spacing(path))
+            self._asking.ask(path, lambda: recorded_spacing(path))
         self._say(step)
 
     def _on_spacing(self, spacing: Spacing) -> None:
@@ -127,7 +127,7 @@ class PsfPanel(QWidget):
         self.error.say("")
         if step is not None:
             path, stated = step.psf, step.psf_voxel_size
-            self._reading.run(lambda: psf_picture(path, stated))
+            self._reading.ask(path, lambda: psf_picture(path, stated))
 
     def _on_read(self, picture: PsfPicture) -> None:
         show_psf(self._viewer, picture)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.process_panel import ProcessPanel
 from napari_lazy_pipeline._gui.text import Sentence
+from napari_lazy_pipeline._gui.wishes import Wishes
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.recipe import Recipe
 from napari_lazy_pipeline.session import Session
@@ -39,7 +40,7 @@ class SavePanel(QWidget):
     recipe_opened = Signal(object)
     told = Signal(str)
 
-    def __init__(self, session: Session, costs: CostWatch) -> None:
+    def __init__(self, session: Session, costs: CostWatch, wishes: Wishes | None = None) -> None:
         super().__init__()
         self.session = session
         self.open_recipe = _button(
@@ -53,7 +54,7 @@ class SavePanel(QWidget):
         self.process_all.setCheckable(True)
         self.error = Sentence(error=True)
         self.error.setVisible(False)
-        self.process = ProcessPanel(session, costs)
+        self.process = ProcessPanel(session, costs, wishes)
         self.process.setVisible(False)
         self._build()
         self.open_recipe.clicked.connect(self._on_open)

@@ -30,6 +30,7 @@ from napari_lazy_pipeline._gui.opener import Opener
 from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.region import RegionPanel
+from napari_lazy_pipeline._gui.results import Results
 from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline._gui.save_panel import SavePanel
 from napari_lazy_pipeline._gui.section import Section
@@ -74,7 +75,7 @@ class LazyPipelineWidget(QWidget):
         self._take_the_place_of_another()
         self.open_docks.add(self)
         kept = kept_of(napari_viewer)
-        self.session = kept.session
+        self.session, self._wishes = kept.session, kept.wishes
         self.costs = CostWatch(self.session)
         self.runner = Runner(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
@@ -82,6 +83,7 @@ class LazyPipelineWidget(QWidget):
         self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
         self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
+        self.results = Results(napari_viewer, self.layers)
         self.step_actions = StepActions()
         self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
         self.step_actions.add("deconvolve", self._psf_panel)
@@ -143,7 +145,7 @@ class LazyPipelineWidget(QWidget):
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
         self.problems = ProblemsPanel()
-        self.save = SavePanel(self.session, self.costs)
+        self.save = SavePanel(self.session, self.costs, self._wishes)
         self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
         self.recipe_error = self.save.error
         content = QWidget()
@@ -190,6 +192,8 @@ class LazyPipelineWidget(QWidget):
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
         self.save.recipe_opened.connect(self._on_recipe)
         self.save.told.connect(self.status.setText)
+        self.save.process.result.wanted.connect(self.results.show)
+        self.results.failed.connect(self.save.process.show_error)
         self.layers.shown.connect(self._on_shown)
         self.layers.shown.connect(self.costs.look_at_times)
         self.layers.failed.connect(self._on_failed)
@@ -207,7 +211,7 @@ class LazyPipelineWidget(QWidget):
         """Compile what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
             self.runner.run(warm_up)
-            self._opener.run(self._opener.look_at_engines)
+            self._opener.look_at_engines()
 
     # ---- data -----------------------------------------------------------------------------
 
@@ -366,6 +370,7 @@ class LazyPipelineWidget(QWidget):
             self.costs.close()
             self.live.close()
             self.comparison.close()
+            self.results.close()
             self.data.close_session()
             self.layers.close()
             self.region.close_session()
@@ -376,7 +381,7 @@ class LazyPipelineWidget(QWidget):
             self._listen_to(None)
             self.session.release()
             self.runner.stop()
-            keep(self.viewer, self.session, self.layers.screen)
+            keep(self.viewer, self.session, self.layers.screen, self._wishes)
 
     def event(self, event: Any) -> bool:
         """Stop, too, when napari takes the widget out of its window: it is not closed then."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -62,9 +62,9 @@ class Format(Protocol):
 _FORMATS = {"tiff": "tiff:TiffFiles", "ome-zarr": "ome_zarr:OmeZarr"}
 
 
-def format_names() -> tuple[str, ...]:
+def format_names() -> tuple[FormatName, ...]:
     """Names of all formats, the default first."""
-    return tuple(_FORMATS)
+    return get_args(FormatName)
 
 
 @cache

@@ -7,6 +7,7 @@ written with zarr. Format: https://ngff.openmicroscopy.org/0.5.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -59,21 +60,28 @@ class OmeZarr:
         place = self.place(folder, name)
         times, channels, *_ = stack.shape
         levels = levels_of(stack.spec.shape)
-        if (place / "zarr.json").exists():
+        if place.exists():
+            _sweep(place)
             for level in range(len(levels)):
+                _sweep(place / str(level))
                 array: Any = zarr.open_array(str(place / str(level)), mode="r+")
                 if array.shape[0] < times:
                     array.resize((times, *array.shape[1:]))
             return
         shapes = [(times, channels, *_reduced(stack.spec.shape, level)) for level in levels]
+        # Under another name until it is complete: a crash may leave it without its arrays.
+        part = place.with_name(f"{place.name}.part")
+        if part.exists():
+            shutil.rmtree(part)
         prepare_image(
-            place,
+            part,
             _image(stack, levels, dtype),
             [(shape, dtype) for shape in shapes],
             extra_attributes={"napari_lazy_pipeline": about},
             chunks=(1, 1, *_CHUNK),
             writer=_array,
         )
+        os.replace(part, place)
 
     def write(
         self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
@@ -87,6 +95,7 @@ class OmeZarr:
             array: Any = zarr.open_array(str(place / str(level)), mode="r+")
             # A damaged one would be read first, to be changed.
             shard = _shard(place / str(level), t, c)
+            _sweep(shard.parent)
             shard.unlink(missing_ok=True)
             array[t, c] = mean(volume, levels[level])
             if shard.exists():
@@ -169,6 +178,12 @@ def _array(
         dimension_names=dimension_names, overwrite=overwrite, zarr_format=3,
         compressors=(BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),),
     )  # fmt: skip
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what zarr had begun to write when the process was killed."""
+    for part in folder.glob("*.partial"):
+        part.unlink()
 
 
 def _sync(path: Path) -> None:

@@ -159,3 +159,12 @@ def test_a_time_is_guessed_only_if_all_of_it_was_measured() -> None:
     elsewhere = PipelineSource(raw, source.pipeline, "auto")
     assert timings.per_volume(elsewhere) is None
     assert timings.per_volume(PipelineSource(raw, Pipeline())) == 0.25
+
+
+def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made() -> None:
+    source, timings = PipelineSource(CountingSource(), Pipeline()), Timings()
+    timings.note(source, READ, 0.125, parts=40)
+    assert timings.per_volume(source) == 5.0
+    timings.note(source, READ, 0.5)
+    timings.note(source, READ, 0.125, parts=40)
+    assert timings.per_volume(source) == 0.5

@@ -164,13 +164,28 @@ class Timings:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seconds: dict[Hashable, float] = {}
+        self._whole: set[Hashable] = set()
 
-    def note(self, source: PipelineSource, index: int, seconds: float) -> None:
-        """A step of a source took so long for one volume; -1 is reading it."""
+    def note(self, source: PipelineSource, index: int, seconds: float, parts: int = 1) -> None:
+        """A step of a source took so long for a part of a volume; -1 is reading it.
+
+        Parameters
+        ----------
+        source, index
+            Which step; what is no longer there is not noted.
+        seconds
+            Time that it took [s].
+        parts
+            Of so many such parts a volume is made. A whole one tells more than any part of one.
+        """
         key = _keys(source).get(index)
-        if key is not None:
-            with self._lock:
-                self._seconds[key] = seconds
+        if key is None:
+            return
+        with self._lock:
+            if parts == 1:
+                self._whole.add(key)
+            if parts == 1 or key not in self._whole:
+                self._seconds[key] = seconds * parts
 
     def per_volume(self, source: PipelineSource) -> float | None:
         """Time a volume of a source will take [s]; None unless all of it was measured."""

@@ -48,7 +48,7 @@ class FormatForm(QWidget):
         )
         self.dtype.setAccessibleName("Pixel type")
         form = QFormLayout(self)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Format", self.choice)
         form.addRow(self.about)

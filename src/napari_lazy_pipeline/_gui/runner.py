@@ -219,7 +219,9 @@ class Runner(QObject):
 
     def _on_finished(self, run: _Run, index: int, seconds: float) -> None:
         if self.timings is not None:
-            self.timings.note(run.job.source, index, seconds)
+            source = run.job.source
+            parts = 1 if run.job.plane is None else source.spec.shape[0]
+            self.timings.note(source, index, seconds, parts)
         self._tell(run, self.finished, run.job.channel, index, seconds)
 
     def _tell(self, run: _Run, signal: object, *arguments: object) -> None:

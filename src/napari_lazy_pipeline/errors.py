@@ -41,6 +41,10 @@ class MissingFileError(FileError):
     """Nothing was recorded at this time point and channel; no fault of any file."""
 
 
+class AwayError(FileError):
+    """The whole folder is not there at the moment, as a share that is not mounted."""
+
+
 class ShapeUnknownError(FileError):
     """A file has no header, and nobody told the shape of its volume."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from napari_lazy_pipeline.completeness import Judge
-from napari_lazy_pipeline.errors import FileError, MissingFileError
+from napari_lazy_pipeline.errors import AwayError, FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
 from napari_lazy_pipeline.problems import Problem, ProblemLog
 from napari_lazy_pipeline.readers import (
@@ -27,6 +27,7 @@ from napari_lazy_pipeline.stack import VolumeSpec
 from napari_lazy_pipeline.volumes import Piece, Volumes, probe_volumes
 
 AWAY = "away"
+_AWAY_HINT = "It is read again once it is back"
 Planes = tuple[int, int] | None
 
 
@@ -353,6 +354,16 @@ class FileSource:
         """Read what is wanted of one file, all its planes or some."""
         path = os.path.join(self._folder, self._volumes.names[index])
         self._count.add(reads=1)
+        try:
+            return self._read_whole(path, info, planes)
+        except FileError as error:
+            gone = isinstance(error.__cause__, FileNotFoundError)
+            if gone and not os.path.isdir(self._folder):
+                raise AwayError("The folder is not there", self._folder, _AWAY_HINT) from error
+            raise
+
+    def _read_whole(self, path: str, info: FileInfo, planes: Planes) -> np.ndarray:
+        """Read once more if the file changes meanwhile, or if the system fails."""
         before = self._state(path, info)
         try:
             volume = self._checked(path, info, planes, before)

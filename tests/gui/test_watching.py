@@ -404,3 +404,24 @@ def test_a_file_that_grows_from_within(
     for channel, layer in enumerate(dock.layers.layers):
         shown = expected(dock, channel, 5, dock.viewer.dims.current_step[1])
         np.testing.assert_array_equal(on_screen(layer), shown)
+
+
+def test_a_look_at_what_is_away_is_no_problem(watched: Any, settle: Settle, until: Until) -> None:
+    """The share goes, the person goes to another time point; it comes back, and that is shown."""
+    folder = folder_of(watched)
+    elsewhere = folder.with_name("away")
+    folder.rename(elsewhere)
+    watched.viewer.dims.set_current_step(0, 2)
+    until(lambda: "waiting for the folder" in watched.status.text())
+    assert not any(on_screen(layer).any() for layer in watched.layers.layers)
+    elsewhere.rename(folder)
+
+    def shown() -> bool:
+        return all(on_screen(layer).any() for layer in watched.layers.layers)
+
+    until(shown)
+    settle(watched)
+    for channel, layer in enumerate(watched.layers.layers):
+        z = watched.viewer.dims.current_step[1]
+        np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 2, z))
+    assert not list(watched.session.stack.source.problems)

@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline._gui.serving import Server
 from napari_lazy_pipeline._gui.shown import Picture, Screen, Shown, contrast_limits
 from napari_lazy_pipeline._gui.swapping import Swapper
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import AwayError, LazyPipelineError, StepError
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.session import Session
 
@@ -298,11 +298,13 @@ class Layers(QObject):
     def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
         """Show pixels that cannot be made as blank ones, and list them.
 
-        If a preview cannot be made, the result is on its way, and will say why.
+        If a preview cannot be made, the result is on its way, and will say why. A share that is
+        away comes back: that is no problem of its files.
         """
         if job.preview or self._outdated(job):
             return
-        job.source.report(error, job.t, job.channel)
+        if not isinstance(error, AwayError):
+            job.source.report(error, job.t, job.channel)
         self._take(Picture.of(job, job.blank()))
         shown = self._screen.shown.get(job.channel)
         if shown is not None and shown.source is job.source:

@@ -41,6 +41,7 @@ from napari_lazy_pipeline._gui.undo_keys import UndoKeys
 from napari_lazy_pipeline._gui.view_panel import ViewPanel
 from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.errors import (
+    AwayError,
     LazyPipelineError,
     MissingFileError,
     StepError,
@@ -314,6 +315,9 @@ class LazyPipelineWidget(QWidget):
             self.steps.show_failure(job, error)
         if isinstance(error, MissingFileError):
             self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
+            return
+        if isinstance(error, AwayError):
+            self.status.setText(f"{self._where(job.channel, job.t)}: waiting for the folder")
             return
         kind = getattr(error, "kind", type(error).__name__)
         if kind not in self._told:

@@ -303,7 +303,7 @@ def test_cancelling_keeps_what_is_done(deconvolve: Deconvolve, engine: CountingE
     assert engine.voxels["deconvolve"] == counted
 
 
-# How near a part comes to the whole; tests/bench/test_region.py prints the table.
+# How near a part comes to the whole; tests/bench/region.py prints the table.
 
 
 def boxes_of(shape: tuple[int, int, int]) -> dict[str, Box]:

@@ -55,8 +55,8 @@ class Ledger:
         self._lock = threading.Lock()
         self._stages: OrderedDict[Hashable, dict[tuple[int, int], Entry]] = OrderedDict()
         self._version = 0
-        self._counts: Counter[str] = Counter()
-        self._seconds: dict[str, float] = {}
+        self._counts: Counter[tuple[str, bool]] = Counter()
+        self._seconds: dict[tuple[str, bool], float] = {}
 
     def observe(
         self, name: str, stage: Hashable, place: tuple[int, int], part: bool,
@@ -92,8 +92,8 @@ class Ledger:
         whole = before is not None and before.state is State.MADE
         state = State.PART if part and not whole else State.MADE
         with self._lock:
-            self._counts[name] += 1
-            self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+            self._counts[name, part] += 1
+            self._seconds[name, part] = self._seconds.get((name, part), 0.0) + seconds
         self._note(stage, place, Entry(state, seconds, (before.times if before else 0) + 1))
         return result
 
@@ -107,16 +107,21 @@ class Ledger:
         """Another number whenever something was noted."""
         return self._version
 
-    def count(self, name: str) -> int:
-        """How many blocks were made under a name."""
+    def count(self, name: str, part: bool = False) -> int:
+        """How many whole blocks were made under a name, or how many parts of blocks."""
         with self._lock:
-            return self._counts[name]
+            return self._counts[name, part]
+
+    def spent(self, name: str) -> float:
+        """How long all that was made under a name took [s]."""
+        with self._lock:
+            return sum(self._seconds.get((name, part), 0.0) for part in (False, True))
 
     def mean(self, name: str) -> float | None:
-        """How long one took on average [s]; None if none was made."""
+        """How long a whole block took on average [s]; None if none was made."""
         with self._lock:
-            made = self._counts[name]
-            return self._seconds[name] / made if made else None
+            made = self._counts[name, False]
+            return self._seconds[name, False] / made if made else None
 
     def clear(self) -> None:
         """Forget everything."""

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from napari_lazy_pipeline.boxes import slices
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.steps import Crop
-from test_region import boxes_of, case_of, source_of
+from test_part_of_volume import boxes_of, case_of, source_of
 
 CASES = ("real, then deskewed", "real, deskewed before", "real, deconvolved only", "phantom")
 METHODS = ("rl", "accelerated", "fast")

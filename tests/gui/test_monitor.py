@@ -46,7 +46,7 @@ def test_what_was_looked_at_lights_up(
     source = opened.session.stack.source
     assert source.reads == 4
     assert texts(monitor)["Read"].startswith("4 of 6 volumes (67 %)")
-    assert texts(monitor)["Deskew"].startswith("4 blocks, ")
+    assert texts(monitor)["Deskew"] == "4 parts of blocks", "planes, not volumes"
     grey = int(Tile.UNTOUCHED)
     lit = [[tile != grey for tile in row] for row in tiles(monitor)["Deskew"]]
     assert lit == [[True, False, True]] * 2
@@ -104,6 +104,10 @@ def test_counting_anew_keeps_what_is_in_memory(
 def test_all_at_once_is_estimated_from_what_was_measured(
     opened: Any, monitor: Any, settle: Settle
 ) -> None:
+    assert "not known yet" in monitor.eager.text(), "planes do not tell what volumes take"
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    monitor.look()
     ledger, stack = opened.session.ledger, opened.session.stack
     total = 6 * stack.spec.nbytes
     seconds = 6 * ledger.mean("read")

@@ -26,7 +26,7 @@ from napari_lazy_pipeline._gui.chunk_map import COLOURS, WORDS, ChunkMap, MapRow
 from napari_lazy_pipeline._gui.docks import dock_of, open_dock_of
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.ledger import Entry, State
+from napari_lazy_pipeline.ledger import Entry, Ledger, State
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.survey import said_size
@@ -129,7 +129,7 @@ class LazinessMonitor(QWidget):
         if dock is None or session is None or session.stack is None:
             self.headline.setText("Open a folder in the Lazy Pipeline dock: nothing will be read")
             return
-        place = next(iter(dock.layers.places), (0, 0))
+        place = min(dock.layers.places, default=(0, 0))
         seen = (
             session.ledger.version, session.cache.used, place, session.stack.shape,
             id(session.pipeline), session.engine,
@@ -158,10 +158,7 @@ class LazinessMonitor(QWidget):
         self._say("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
         self._say("Bytes", f"{said_size(nbytes)} of {said_size(total)} ({_percent(nbytes, total)})")
         for step in dict.fromkeys(step for _, step, _ in source.stages):
-            mean = session.ledger.mean(step.kind)
-            count = session.ledger.count(step.kind)
-            each = f", {_duration(mean)} each" if mean is not None else ""
-            self._say(step.title, f"{count} {'block' if count == 1 else 'blocks'}{each}")
+            self._say(step.title, counted(session.ledger, step.kind))
         cache = session.cache
         self._say("Cache", f"{said_size(cache.used)} of {said_size(cache.limit)}")
         if read == 0:
@@ -230,6 +227,19 @@ def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     return nodes
 
 
+def counted(ledger: Ledger, kind: str) -> str:
+    """How many blocks a step made, and how long one took; planes of them are told apart."""
+    blocks, parts, mean = ledger.count(kind), ledger.count(kind, part=True), ledger.mean(kind)
+    said = []
+    if blocks or not parts:
+        said.append(f"{blocks} {'block' if blocks == 1 else 'blocks'}")
+    if mean is not None:
+        said.append(f"{_duration(mean)} each")
+    if parts:
+        said.append(f"{parts} {'part' if parts == 1 else 'parts'} of blocks")
+    return ", ".join(said)
+
+
 def eager_text(session: Session, source: PipelineSource) -> str:
     """What it would cost to make all blocks now, as far as that is known."""
     volumes = source.sizes[0] * source.sizes[1]
@@ -239,9 +249,7 @@ def eager_text(session: Session, source: PipelineSource) -> str:
     if any(mean is None for mean in means):
         return f"To make everything at once would fill {room}; how long it takes is not known yet."
     seconds = volumes * sum(mean for mean in means if mean is not None)
-    spent = sum(
-        session.ledger.count(kind) * (mean or 0.0) for kind, mean in zip(kinds, means, strict=True)
-    )
+    spent = sum(session.ledger.spent(kind) for kind in kinds)
     return (
         f"To make everything at once would take about {_duration(seconds)} and fill {room}. "
         f"So far it was {_duration(spent)}."

@@ -314,11 +314,13 @@ def peak_memory(function) -> float:
 
 def test_memory(benchmark, table) -> None:
     from napari_lazy_pipeline.engines import cpu
+    from napari_lazy_pipeline.engines._pool import pool
 
     raw, plan = noise(FILE), plan_of()
 
     def own() -> None:
         cpu._grid.cache_clear()
+        pool().clear()
         ENGINE.deconvolve(raw, plan)
 
     benchmark.pedantic(own, rounds=1)

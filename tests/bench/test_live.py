@@ -114,7 +114,7 @@ def test_the_window_never_stalls(
     drag(dock.viewer, 48)
     for turn in range(5):
         still.append(heart.longest_pause(lambda: drag(dock.viewer, 48)))
-        edit(dock, "deconvolve", psf=psf, iterations=60 + turn)
+        edit(dock, "deconvolve", psf=psf, psf_voxel_size=(0.3, 0.1, 0.1), iterations=180 + turn)
         qtbot.wait(200)
         assert dock.runner.busy
         busy.append(heart.longest_pause(lambda: drag(dock.viewer, 48)))

@@ -38,13 +38,14 @@ class Workers:
         The calling thread takes part and asks ``check`` before each of its turns; what that
         raises, or ``function`` in any thread, ends the loop early and is raised here.
         """
-        todo = iter(range(count))
+        todo, job = iter(range(count)), [function]
 
         def work(ask: Callable[[], object] = bool) -> None:
+            call = job[0]
             try:
                 for i in todo:
                     ask()
-                    function(i)
+                    call(i)
             finally:
                 _exhaust(todo)
 
@@ -54,6 +55,7 @@ class Workers:
             work(check)
         finally:
             errors = [future.exception() for future in futures if not future.cancel()]
+            job.clear()  # a helper that comes too late finds nothing, and keeps no array alive
         for error in errors:
             if error is not None:
                 raise error

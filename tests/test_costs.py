@@ -165,6 +165,9 @@ def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made() -> None:
     source, timings = PipelineSource(CountingSource(), Pipeline()), Timings()
     timings.note(source, READ, 0.125, parts=40)
     assert timings.per_volume(source) == 5.0
+    timings.note(source, READ, 0.0625, parts=40)
+    timings.note(source, READ, 0.25, parts=40)
+    assert timings.per_volume(source) == 2.5
     timings.note(source, READ, 0.5)
     timings.note(source, READ, 0.125, parts=40)
     assert timings.per_volume(source) == 0.5

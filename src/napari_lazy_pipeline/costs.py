@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Hashable
@@ -176,7 +177,8 @@ class Timings:
         seconds
             Time that it took [s].
         parts
-            Of so many such parts a volume is made. A whole one tells more than any part of one.
+            Of so many such parts a volume is made. A whole one tells more than any part of one, and
+            of parts the fastest: the others waited for something that a volume waits for once.
         """
         key = _keys(source).get(index)
         if key is None:
@@ -184,8 +186,9 @@ class Timings:
         with self._lock:
             if parts == 1:
                 self._whole.add(key)
-            if parts == 1 or key not in self._whole:
-                self._seconds[key] = seconds * parts
+                self._seconds[key] = seconds
+            elif key not in self._whole:
+                self._seconds[key] = min(seconds * parts, self._seconds.get(key, math.inf))
 
     def per_volume(self, source: PipelineSource) -> float | None:
         """Time a volume of a source will take [s]; None unless all of it was measured."""

@@ -11,12 +11,13 @@ import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.errors import FileError, FolderError
+from napari_lazy_pipeline.errors import AwayError, FileError, FolderError
 from napari_lazy_pipeline.files import BadFileWarning, FileSource
 from napari_lazy_pipeline.layout import arrange
 from napari_lazy_pipeline.patterns import compile_pattern
@@ -198,6 +199,37 @@ def test_identity_is_path_size_and_time(folder: Path) -> None:
     assert source.identity(0, 0) == (str(path), status.st_size, status.st_mtime_ns)
     path.unlink()
     assert source.identity(0, 0) == ("vanished", str(path))
+
+
+def test_a_folder_that_is_away_is_told_from_a_file_that_is_gone(folder: Path) -> None:
+    source, elsewhere = source_of(folder), folder.with_name("elsewhere")
+    folder.rename(elsewhere)
+    with pytest.raises(AwayError, match="folder is not there"):
+        source.read(0, 0)
+    elsewhere.rename(folder)
+    (folder / "s0_c0.tif").unlink()
+    with pytest.raises(FileError) as caught:
+        source.read(0, 0)
+    assert not isinstance(caught.value, AwayError)
+
+
+def test_a_folder_that_comes_back_a_moment_too_late_was_away(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The read failed, and when one looks why, all is there: no file is to blame."""
+    source, elsewhere = source_of(folder), folder.with_name("elsewhere")
+    folder.rename(elsewhere)
+    read = source._read_whole
+
+    def comes_back_afterwards(*arguments: Any) -> np.ndarray:
+        try:
+            return read(*arguments)
+        finally:
+            elsewhere.rename(folder)
+
+    monkeypatch.setattr(source, "_read_whole", comes_back_afterwards)
+    with pytest.raises(AwayError):
+        source.read(0, 0)
 
 
 def test_token_and_equality_name_the_content(folder: Path, tmp_path: Path) -> None:

@@ -358,7 +358,8 @@ class FileSource:
             return self._read_whole(path, info, planes)
         except FileError as error:
             gone = isinstance(error.__cause__, FileNotFoundError)
-            if gone and not os.path.isdir(self._folder):
+            # What was not there and now is was away with its folder, which has just come back.
+            if gone and (os.path.exists(path) or not os.path.isdir(self._folder)):
                 raise AwayError("The folder is not there", self._folder, _AWAY_HINT) from error
             raise
 

@@ -375,6 +375,34 @@ def test_live(watched: Any, settle: Settle, until: Until, qtbot: Any) -> None:
     assert not list(watched.session.stack.source.problems)
 
 
+@pytest.mark.parametrize("watching", [True, False])
+def test_what_was_known_before_the_share_went_is_shown_again(
+    watched: Any, settle: Settle, until: Until, watching: bool
+) -> None:
+    """The files are the same as before, and no longer in memory: there is nothing to notice."""
+    watched.viewer.dims.set_current_step(0, 2)
+    settle(watched)
+    watched.viewer.dims.set_current_step(0, 0)
+    settle(watched)
+    watched.data.watch.setChecked(watching)
+    watched.session.cache.clear()
+    folder = folder_of(watched)
+    elsewhere = folder.with_name("away")
+    folder.rename(elsewhere)
+    watched.viewer.dims.set_current_step(0, 2)
+    until(lambda: not any(on_screen(layer).any() for layer in watched.layers.layers))
+    watched.layers.layers[1].visible = False
+    elsewhere.rename(folder)
+    until(lambda: on_screen(watched.layers.layers[0]).any())
+    watched.layers.layers[1].visible = True
+    until(lambda: on_screen(watched.layers.layers[1]).any())
+    settle(watched)
+    for channel, layer in enumerate(watched.layers.layers):
+        z = watched.viewer.dims.current_step[1]
+        np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, 2, z))
+    assert not list(watched.session.stack.source.problems)
+
+
 def test_a_file_that_grows_from_within(
     dock: Any, settle: Settle, until: Until, calls: Counter[str], tmp_path: Path
 ) -> None:

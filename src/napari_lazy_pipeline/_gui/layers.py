@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.adoption import Adoption
 from napari_lazy_pipeline._gui.asking import Asker
+from napari_lazy_pipeline._gui.away import Away
 from napari_lazy_pipeline._gui.growing import Grower
 from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.layer_maker import LayerMaker
@@ -79,6 +80,7 @@ class Layers(QObject):
         self._server = Server(self._screen, self.position, runner, self._asker)
         self._swapper = Swapper(viewer, self._screen, self.position, self._server, self._maker)
         self._grower = Grower(self._screen, self.position, self._server, self._swapper)
+        self._away = Away(self._screen, self.look_again)
         self._adoption = Adoption(viewer, self._maker, self._server, self._adopt_offered)
         self.position.person_moved.connect(self.person_moved)
         self._connect()
@@ -112,6 +114,7 @@ class Layers(QObject):
             signal.disconnect(self.update)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self._adoption.close()
+        self._away.close()
         if self._leads:
             self.position.close()
         self._asker.forget()
@@ -303,9 +306,12 @@ class Layers(QObject):
         """
         if job.preview or self._outdated(job):
             return
-        if not isinstance(error, AwayError):
+        if isinstance(error, AwayError):
+            self._take(Picture.waiting(job))
+            self._away.wait()
+        else:
             job.source.report(error, job.t, job.channel)
-        self._take(Picture.of(job, job.blank()))
+            self._take(Picture.of(job, job.blank()))
         shown = self._screen.shown.get(job.channel)
         if shown is not None and shown.source is job.source:
             shown.failed = job

@@ -118,7 +118,7 @@ class Server:
             if picture is None or wanted is not source or self._moved(channel, t):
                 self.ask(channel, wanted, t, self._plane(plane, source, wanted))
             elif shown is not None:
-                shown.picture = picture
+                shown.picture, shown.failed = picture, None
         last = picture or (shown.picture if shown is not None else None)
         return _seen(last, plane, source)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.lazy_array import LazyArray
+from napari_lazy_pipeline.files import AWAY
 from napari_lazy_pipeline.pipeline import PipelineSource
 
 
@@ -36,6 +37,16 @@ class Picture:
     def of(cls, job: Job, pixels: np.ndarray) -> Picture:
         """What was just made for a job."""
         return cls(job, pixels, job.source.identity(job.t, job.channel))
+
+    @classmethod
+    def waiting(cls, job: Job) -> Picture:
+        """A blank one, for what cannot be read as long as its folder is away."""
+        return cls(job, job.blank(), AWAY)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is blank until a folder is back; no file ever made it."""
+        return self.identity == AWAY
 
     def shows(self, t: int, plane: int | None) -> bool:
         """Whether a plane, or the whole volume, of a time point is in it."""

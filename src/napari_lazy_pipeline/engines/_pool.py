@@ -29,6 +29,8 @@ SMALL = 1 << 20
 class Pool:
     """Makes arrays; takes their memory back once they and all their views are gone.
 
+    Together, what is in use and what is kept is never more than was once in use.
+
     Parameters
     ----------
     limit
@@ -49,12 +51,13 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[np.ndarray] = []
         self._returned: deque[np.ndarray] = deque()
+        self._lent = self._most = 0
 
     @property
     def idle(self) -> int:
         """Memory kept that nobody uses [byte]."""
         with self._sorted():
-            return sum(buffer.nbytes for buffer in self._idle)
+            return self._kept()
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
         """Make an array of any content."""
@@ -71,13 +74,32 @@ class Pool:
         """Give everything that nobody uses back to the system."""
         with self._sorted():
             self._idle.clear()
+            self._most = self._lent
 
     def _taken(self, size: int) -> np.ndarray:
         """Memory of that size: used if there is some, otherwise new."""
         with self._sorted():
+            self._lent += size
+            self._most = max(self._most, self._lent)
             for i in reversed(range(len(self._idle))):
                 if self._idle[i].nbytes == size:
                     return self._idle.pop(i)
+            self._give_way()
+        try:
+            return self._new(size)
+        except MemoryError:
+            with self._sorted():
+                self._lent -= size
+                self._most = self._lent
+            raise
+
+    def _give_way(self) -> None:
+        """Let go of what would make it more than was ever in use, the smallest first."""
+        while self._idle and self._lent + self._kept() > self._most:
+            sizes = [buffer.nbytes for buffer in self._idle]
+            del self._idle[sizes.index(min(sizes))]
+
+    def _new(self, size: int) -> np.ndarray:
         if size > budget():
             self.clear()
         try:
@@ -85,6 +107,9 @@ class Pool:
         except MemoryError:
             self.clear()
             return np.empty(size, np.uint8)
+
+    def _kept(self) -> int:
+        return sum(buffer.nbytes for buffer in self._idle)
 
     def _give_back(self, buffer: np.ndarray) -> None:
         """Called when an array is gone: by any thread, in the middle of anything."""
@@ -112,8 +137,9 @@ class Pool:
                 self._lock.release()
 
     def _keep(self, buffers: list[np.ndarray]) -> None:
+        self._lent -= sum(buffer.nbytes for buffer in buffers)
         self._idle.extend(buffer for buffer in buffers if buffer.nbytes <= self.limit)
-        while sum(buffer.nbytes for buffer in self._idle) > self.limit:
+        while self._kept() > self.limit:
             del self._idle[0]
 
 

@@ -31,6 +31,7 @@ from napari_lazy_pipeline.engines._lanes import (
     transposed,
     written,
 )
+from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._stages import BLOCK, INDEX, Write
 from napari_lazy_pipeline.geometry import Shape
 
@@ -82,13 +83,15 @@ class Layout(NamedTuple):
 
     def empty(self) -> np.ndarray:
         """Make room for a spectrum, with zeros where no pass writes."""
-        return aligned((self.z.n * self.pitch,))
+        spectrum = aligned((self.z.n, self.pitch))
+        spectrum[:, self.blocks * self.columns * BLOCK :] = 0
+        return spectrum.reshape(-1)
 
 
 def aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Zeros, float32, that begin at the beginning of a line of the cache."""
+    """Room, float32, of any content, that begins at the beginning of a line of the cache."""
     size = math.prod(shape)
-    room = np.zeros(size + CACHE_LINE // 4, np.float32)
+    room = pool().empty((size + CACHE_LINE // 4,), np.float32)
     first = -room.ctypes.data % CACHE_LINE // 4
     return room[first : first + size].reshape(shape)
 
@@ -238,6 +241,7 @@ def laid(grid: np.ndarray, shape: Shape) -> np.ndarray:
     layout = Layout.of(shape)
     count = layout.blocks * layout.columns
     out = aligned((count, layout.z.n, 2, LANES))
+    out[...] = 0
     _lay(grid, out, layout)
     return out.reshape(-1)
 

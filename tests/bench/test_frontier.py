@@ -24,15 +24,11 @@ from scipy import fft, ndimage
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack, preview
 from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines._blocks import blocks_of
 from napari_lazy_pipeline.engines._fft import backward, forward
 from napari_lazy_pipeline.engines._padding import Frame, prepare
 from napari_lazy_pipeline.engines._passes import TAKE, planes
-from napari_lazy_pipeline.engines._spectrum import (
-    Layout,
-    along_x,
-    blocks_of,
-    merge,
-)
+from napari_lazy_pipeline.engines._spectrum import Layout, along_x, merge
 from napari_lazy_pipeline.engines._stages import BLOCK
 from napari_lazy_pipeline.engines._workers import Workers, cpu_count
 from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up

@@ -9,18 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_lazy_pipeline.engines._blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines._butterfly import Complex, dft
 from napari_lazy_pipeline.engines._fft import backward, filter_lines, forward, line
-from napari_lazy_pipeline.engines._padding import smooth
+from napari_lazy_pipeline.engines._padding import Frame, place, smooth
 from napari_lazy_pipeline.engines._passes import CORRECT, TAKE, columns, planes
-from napari_lazy_pipeline.engines._spectrum import (
-    Layout,
-    aligned,
-    blocks_of,
-    cut,
-    joined,
-    laid,
-)
+from napari_lazy_pipeline.engines._spectrum import Layout, aligned, laid
 
 # Of float32 with some ten roundings one after the other; numpy's own, in float32, is 1e-7 to 4e-7.
 ACCURACY = 4e-7
@@ -97,17 +91,51 @@ def test_frames_ask_for_no_other_lengths():
 
 def in_blocks(volume):
     out = aligned(blocks_of(volume.shape))
+    rows, columns = map(np.arange, volume.shape[1:])
     for plane, blocks in zip(volume, out, strict=True):
-        cut(plane, blocks)
+        to_blocks(plane, rows, columns, np.float32(0), blocks)
     return out
 
 
-@pytest.mark.parametrize("width", [1, 15, 16, 17, 40])
-def test_blocks_hold_the_plane(width):
-    plane = np.random.default_rng(0).random((5, width)).astype(np.float32)
-    blocks = in_blocks(plane[None])[0]
-    assert not joined(blocks)[:, width:].any()
-    np.testing.assert_array_equal(joined(blocks)[:, :width], plane)
+def from_all_blocks(blocks, shape):
+    out = np.empty(shape, np.float32)
+    for part, plane in zip(blocks, out, strict=True):
+        from_blocks(part, 0, 0, plane)
+    return out
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 70)),
+    height=st.integers(1, 50),
+    width=st.integers(1, 80),
+    seed=seeds,
+)
+@pytest.mark.parametrize("kind", ["mirrored", "background", "any"])
+def test_blocks_hold_the_plane(kind, size, height, width, seed):
+    """The pixels asked for, in whole blocks or not; the rest is 0, whatever was there before."""
+    rng = np.random.default_rng(seed)
+    plane = rng.normal(1, 1, size).astype(np.float32)
+    before = rng.integers(0, 30, 2)
+    if kind == "any":
+        rows, columns = (rng.integers(-1, n, m) for n, m in zip(size, (height, width), strict=True))
+    else:
+        frame = Frame((1, *size), (1, height, width), (0, *before), kind == "mirrored")
+        rows, columns = frame.indices(1), frame.indices(2)
+    blocks = np.full((-(-width // 16), height, 16), np.nan, np.float32)
+    expected = np.maximum(plane[np.ix_(rows, columns)] - np.float32(0.5), 0)
+    expected[rows < 0], expected[:, columns < 0] = 0, 0
+    to_blocks(plane, rows, columns, np.float32(0.5), blocks)
+    laid_out = blocks.swapaxes(0, 1).reshape(height, -1)
+    np.testing.assert_array_equal(laid_out[:, :width], expected)
+    assert not laid_out[:, width:].any()
+    placed = np.full_like(expected, np.nan)
+    place(plane, rows, columns, np.float32(0.5), placed)
+    np.testing.assert_array_equal(placed, expected)
+    y, x = (int(rng.integers(0, n)) for n in expected.shape)
+    part = np.full(tuple(rng.integers(1, (height - y + 1, width - x + 1))), np.nan, np.float32)
+    from_blocks(blocks, y, x, part)
+    np.testing.assert_array_equal(part, expected[y:, x:][: part.shape[0], : part.shape[1]])
 
 
 @settings(max_examples=60, deadline=None)
@@ -131,5 +159,5 @@ def test_volumes_are_filtered(shape, sign, seed):
     factor = factor if sign == 1 else factor.conj()
     expected = np.fft.irfftn(np.fft.rfftn(volume.astype(float)) * factor, shape, axes=(0, 1, 2))
     assert expected.min() > 0
-    found = np.stack([joined(blocks)[:, : shape[2]] for blocks in out])
+    found = from_all_blocks(out, shape)
     assert error(found, expected) < 2 * ACCURACY

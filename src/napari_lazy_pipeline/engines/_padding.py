@@ -61,12 +61,8 @@ class Frame:
 
     def indices(self, axis: int, moved: int = 0) -> np.ndarray:
         """Index into the volume for each position of the grid, moved; -1 is background."""
-        n = self.inner[axis]
-        position = np.arange(self.shape[axis]) - self.before[axis] + moved
-        if not self.mirrored:
-            return np.where((position >= 0) & (position < n), position, -1)
-        position %= 2 * n
-        return np.minimum(position, 2 * n - 1 - position)
+        n, start = self.inner[axis], moved - self.before[axis]
+        return _indices(n, start, start + self.shape[axis], self.mirrored)
 
     @property
     def window(self) -> tuple[slice, ...]:
@@ -81,6 +77,19 @@ class Frame:
         out = pool().empty(part.shape, part.dtype)
         out[...] = part
         return out
+
+
+@lru_cache(maxsize=256)
+def _indices(n: int, start: int, stop: int, mirrored: bool) -> np.ndarray:
+    """Index into ``n`` pixels for each position; planes next to each other ask for the same."""
+    position = np.arange(start, stop)
+    if mirrored:
+        position %= 2 * n
+        index = np.minimum(position, 2 * n - 1 - position)
+    else:
+        index = np.where((position >= 0) & (position < n), position, -1)
+    index.flags.writeable = False
+    return index
 
 
 def smooth(n: int, even: bool = False) -> int:
@@ -143,6 +152,37 @@ def check_plan(volume: np.ndarray, plan: DeconvolutionPlan) -> None:
         raise EngineError("The background must be a finite number")
 
 
+@compiled()
+def place(  # pragma: no cover
+    plane: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    background: np.float32,
+    out: np.ndarray,
+) -> None:
+    """Put pixels of a plane (y, x), their background subtracted, into another, 0 where less.
+
+    Parameters
+    ----------
+    plane
+        float32 (y, x).
+    rows, columns
+        Which of its rows and columns to take; 0 where negative.
+    background
+        What to subtract.
+    out
+        float32 (len(rows), len(columns)).
+    """
+    zero = np.float32(0)
+    for i in range(len(rows)):
+        if rows[i] < 0:
+            out[i] = zero
+            continue
+        for j in range(len(columns)):
+            value = plane[rows[i], columns[j]] - background if columns[j] >= 0 else zero
+            out[i, j] = value if value > zero else zero
+
+
 def prepare(
     volume: np.ndarray,
     plan: DeconvolutionPlan,
@@ -159,7 +199,7 @@ def prepare(
     each
         Calls a function with 0 .. n - 1, in any order.
     """
-    fill = filler(volume, plan, frame, blur)
+    fill = filler(volume, plan, frame, blur, place)
     out = pool().empty(frame.shape, np.float32)
     each(lambda k: fill(k, out[k]), len(out))
     return out
@@ -169,9 +209,10 @@ def filler(
     volume: np.ndarray,
     plan: DeconvolutionPlan,
     frame: Frame,
-    blur: Callable[[np.ndarray], np.ndarray] | None = None,
+    blur: Callable[[np.ndarray], np.ndarray] | None,
+    put: Callable[[np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None],
 ) -> Callable[[int, np.ndarray], None]:
-    """Give a function that puts one plane of a frame into a float32 array (y, x).
+    """Give a function that puts one plane of a frame into a float32 array.
 
     It blends the edges if they are periodic, subtracts the background, and fills the frame. What
     is not finite, or above 1e18, counts as background; what is below, as 0.
@@ -186,6 +227,8 @@ def filler(
         Where the volume lies in the result.
     blur
         What is done to each plane without its background; None for nothing.
+    put
+        `place`, or what lays a plane out in another way.
     """
     sources = frame.indices(0)
     background = np.float32(plan.background)
@@ -204,7 +247,7 @@ def filler(
         moved = round(plan.shear * (k - frame.before[0] - int(sources[k])))
         rows = frame.indices(1, moved if plan.skew_axis == "y" else 0)
         columns = frame.indices(2, moved if plan.skew_axis == "x" else 0)
-        _place(plane, rows, columns, level, out)
+        put(plane, rows, columns, level, out)
 
     return fill
 
@@ -233,21 +276,3 @@ def apodize(plane: np.ndarray, width: int) -> None:
         blend = fade.astype(np.float32)[:, None] * jump
         lines[:n] += blend
         lines[len(lines) - n :] -= blend[::-1]
-
-
-@compiled()
-def _place(  # pragma: no cover
-    plane: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    background: np.float32,
-    out: np.ndarray,
-) -> None:
-    zero = np.float32(0)
-    for i in range(len(rows)):
-        if rows[i] < 0:
-            out[i] = zero
-            continue
-        for j in range(len(columns)):
-            value = plane[rows[i], columns[j]] - background if columns[j] >= 0 else zero
-            out[i, j] = value if value > zero else zero

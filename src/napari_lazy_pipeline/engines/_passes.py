@@ -45,7 +45,7 @@ def planes(  # pragma: no cover
         how much was changed; `PREDICT` the third volume from the first and the second one
         before it.
     volumes
-        float32 (n,), as many as it takes, the others empty (see `blocks_of`).
+        float32 (n,), as many as it takes, the others empty (see `_blocks`).
     step
         For the prediction.
     sums

@@ -58,7 +58,7 @@ def richardson_lucy(
     Parameters
     ----------
     image
-        float32 (z, x, y, 16): in blocks of columns (see `_spectrum`); not negative; left alone.
+        float32 (z, x, y, 16): in blocks of columns (see `_blocks`); not negative; left alone.
     width
         Number of columns.
     otf

@@ -96,30 +96,6 @@ def aligned(shape: tuple[int, ...]) -> np.ndarray:
     return room[first : first + size].reshape(shape)
 
 
-def blocks_of(shape: Shape) -> tuple[int, int, int, int]:
-    """Shape of a volume (z, y, x) whose planes are cut into blocks of 16 columns: (z, x, y, 16).
-
-    Two blocks of eight columns lie side by side as the real and the imaginary part of one.
-    """
-    z, y, x = shape
-    return z, -(-x // BLOCK), y, BLOCK
-
-
-def cut(plane: np.ndarray, blocks: np.ndarray) -> None:
-    """Cut a plane (y, x) into blocks of columns (x, y, 16), the rest of the last one 0."""
-    height, width = plane.shape
-    whole = width // BLOCK
-    blocks[:whole] = plane[:, : whole * BLOCK].reshape(height, whole, BLOCK).swapaxes(0, 1)
-    if whole < len(blocks):
-        blocks[whole, :, : width % BLOCK] = plane[:, whole * BLOCK :]
-        blocks[whole, :, width % BLOCK :] = 0
-
-
-def joined(blocks: np.ndarray) -> np.ndarray:
-    """Join blocks of columns (x, y, 16) to a plane (y, x)."""
-    return blocks.swapaxes(0, 1).reshape(blocks.shape[1], -1)
-
-
 def _tile(place: Place, part: int) -> list[Lanes]:
     """Eight columns of eight rows, transposed."""
     return transposed([place.moved(i * BLOCK + part * LANES).read() for i in range(LANES)])

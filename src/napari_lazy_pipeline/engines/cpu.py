@@ -16,6 +16,7 @@ from napari_lazy_pipeline.engines import (
     _nothing,
     _tiling,
 )
+from napari_lazy_pipeline.engines._blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines._blur import Blur
 from napari_lazy_pipeline.engines._deskew import Planes, deskew
 from napari_lazy_pipeline.engines._memory import budget
@@ -24,7 +25,7 @@ from napari_lazy_pipeline.engines._padding import Frame, check_plan, filler
 from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
-from napari_lazy_pipeline.engines._spectrum import aligned, blocks_of, cut, joined, laid
+from napari_lazy_pipeline.engines._spectrum import aligned, laid
 from napari_lazy_pipeline.engines._tiling import Memory
 from napari_lazy_pipeline.engines._wiener_butterworth import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines._workers import Workers
@@ -229,25 +230,16 @@ class CpuEngine:
         blur: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> np.ndarray:
         """Fill a frame, in blocks of columns."""
-        image, fill = aligned(blocks_of(frame.shape)), filler(volume, plan, frame, blur)
-
-        def run(k: int) -> None:
-            plane = np.empty(frame.shape[1:], np.float32)
-            fill(k, plane)
-            cut(plane, image[k])
-
-        self.workers.each(run, len(image))
+        image, fill = aligned(blocks_of(frame.shape)), filler(volume, plan, frame, blur, to_blocks)
+        self.workers.each(lambda k: fill(k, image[k]), len(image))
         return image
 
     def _volume(self, blocks: np.ndarray, frame: Frame) -> np.ndarray:
         """Take the volume out of a frame that is in blocks of columns."""
-        z, y, x = frame.window
-        out = pool().empty([axis.stop - axis.start for axis in (z, y, x)], np.float32)
-
-        def run(k: int) -> None:
-            out[k] = joined(blocks[z.start + k])[y, x]
-
-        self.workers.each(run, len(out))
+        window = frame.window
+        out = pool().empty([part.stop - part.start for part in window], np.float32)
+        z, y, x = (part.start for part in window)
+        self.workers.each(lambda k: from_blocks(blocks[z + k], y, x, out[k]), len(out))
         return out
 
 

@@ -80,14 +80,16 @@ def around(whole: np.ndarray, reach: tuple[int, int, int]) -> preview.Box:
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-@pytest.mark.parametrize("kind", ["slab", "coarse slab", "region", "coarse region", "half"])
+@pytest.mark.parametrize(
+    "kind", ["slab", "coarse slab", "region", "coarse region", "half", "sparse"]
+)
 def test_a_bead_is_where_it_is_in_the_whole(name: str, kind: str) -> None:
     source = source_of(BeadSource(), *PIPELINES[name])
     whole = source.read(0, 0)
     box = around(whole, (9, 11, 11))
-    coarse = kind.startswith("coarse") or kind == "half"
-    if kind == "half":
-        shown = preview.half(source)
+    coarse = kind.startswith("coarse") or kind in ("half", "sparse")
+    if kind in ("half", "sparse"):
+        shown = preview.half(source, sparse=kind == "sparse")
     elif kind.endswith("slab"):
         plane = int(np.mean(box[0]))
         shown = preview.slab(source, plane, coarse=coarse)
@@ -102,7 +104,8 @@ def test_a_bead_is_where_it_is_in_the_whole(name: str, kind: str) -> None:
     assert np.abs(error).max() < 0.2, error
     wide = np.array(shown.spec.voxel_size) / source.spec.voxel_size
     if "rotated" not in name and "both" not in name:
-        np.testing.assert_allclose(wide, (1, 2, 2) if coarse else (1, 1, 1))
+        across = 2 if coarse else 1
+        np.testing.assert_allclose(wide, (2 if kind == "sparse" else 1, across, across))
     low, high = (
         np.array(shown.spec.translate) - np.array(shown.spec.voxel_size) / 2,
         np.array(shown.spec.translate) + (np.array(shown.spec.shape) - 0.5) * shown.spec.voxel_size,
@@ -248,6 +251,8 @@ def error_of(shown: Preview, deconvolved: np.ndarray) -> float:
         ("coarse slab", True, 0.18),
         ("half", False, 0.03),
         ("half", True, 0.18),
+        ("sparse", False, 0.15),
+        ("sparse", True, 0.23),
         ("dragging", False, 0.05),
         ("dragging", True, 0.15),
         ("resting", False, 0.02),
@@ -261,6 +266,7 @@ def test_errors_are_as_documented(real, kind: str, draft: bool, limit: float) ->
         "slab": lambda: preview.slab(source, z, draft=draft),
         "coarse slab": lambda: preview.slab(source, z, draft=draft, coarse=True),
         "half": lambda: preview.half(source, draft=draft),
+        "sparse": lambda: preview.half(source, draft=draft, sparse=True),
         "dragging": lambda: preview.region(source, box, preview.DRAGGING, draft),
         "resting": lambda: preview.region(source, box, preview.RESTING, draft),
     }[kind]()

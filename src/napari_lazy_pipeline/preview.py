@@ -15,6 +15,8 @@ from typing import cast
 import numpy as np
 
 from napari_lazy_pipeline.boxes import Box, before, cut, positions, slices, whole
+from napari_lazy_pipeline.engines._pool import pool
+from napari_lazy_pipeline.engines._workers import Workers
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource, Watcher
@@ -61,9 +63,10 @@ class Preview:
         Where the preview shows nothing, it is 0.
         """
         volume: np.ndarray = self.read(t, c, watcher)
-        for axis in (2, 1, 0):  # the last first: the rows then are copied as they are
-            volume = _resampled(volume, axis, self.spec, self.grid)
-        return volume.astype(self.grid.dtype, copy=False)
+        nearest = [_nearest(axis, self.spec, self.grid) for axis in range(3)]
+        if all(_same(line, n) for line, n in zip(nearest, volume.shape, strict=True)):
+            return volume.astype(self.grid.dtype, copy=False)
+        return _resampled(volume, nearest, np.dtype(self.grid.dtype))
 
 
 def slab(
@@ -123,9 +126,20 @@ def region(
     return _shown(source, HalvedSource(part) if coarse else part, box, draft)
 
 
-def half(source: PipelineSource, draft: bool = True) -> Preview:
-    """Show the whole result, made from pixels twice as large in y and x; see `region`."""
-    return _shown(source, HalvedSource(_kept(source)), whole(source.spec.shape), draft)
+def half(source: PipelineSource, draft: bool = True, sparse: bool = False) -> Preview:
+    """Show the whole result, made from pixels twice as large in y and x.
+
+    Parameters
+    ----------
+    source
+        Makes the whole volumes.
+    draft
+        See `region`.
+    sparse
+        Whether to take every second plane only.
+    """
+    raw = HalvedSource(_kept(source), 2 if sparse else 1)
+    return _shown(source, raw, whole(source.spec.shape), draft)
 
 
 @dataclass(frozen=True)
@@ -211,16 +225,28 @@ class PartSource(_LessSource):
 
 @dataclass(frozen=True)
 class HalvedSource(_LessSource):
-    """Volumes with pixels twice as large in y and x; odd rests are left out."""
+    """Volumes with pixels twice as large in y and x; odd rests are left out.
+
+    Attributes
+    ----------
+    raw
+        The other source.
+    every
+        Distance of the planes that are taken. They are not averaged: in a skewed volume, the
+        same place of the sample lies elsewhere in the next plane.
+    """
+
+    every: int = 1
 
     @property
     def spec(self) -> VolumeSpec:
         """What each volume looks like."""
         spec = self.raw.spec
-        shape, factors = np.array(spec.shape), np.array(self._factors)
-        moved = np.array(spec.translate) + (factors - 1) / 2 * spec.voxel_size
+        factors, (planes, height, width) = np.array(self._factors), spec.shape
+        moved = np.array(spec.translate) + (factors - 1) / 2 * spec.voxel_size * (0, 1, 1)
+        _, fy, fx = self._factors
         return spec.replace(
-            shape=tuple((shape // factors).tolist()),
+            shape=(-(-planes // self.every), height // fy, width // fx),
             voxel_size=tuple((np.array(spec.voxel_size) * factors).tolist()),
             translate=tuple(moved.tolist()),
         )
@@ -228,21 +254,25 @@ class HalvedSource(_LessSource):
     def reduce(self, volume: np.ndarray) -> np.ndarray:
         """Average neighbours in y and x; whole numbers are rounded."""
         out = np.empty(self.spec.shape, volume.dtype)
-        _, fy, fx = self._factors
+        step, fy, fx = self._factors
         _, height, width = out.shape
-        for plane, target in zip(volume, out, strict=True):
+
+        def run(k: int) -> None:
+            plane = volume[k * step]
             rows = [plane[i : i + fy * height : fy].astype(np.float32) for i in range(fy)]
             lines = sum(rows[1:], rows[0])
             columns = [lines[:, j : j + fx * width : fx] for j in range(fx)]
             mean = sum(columns[1:], columns[0]) / np.float32(fy * fx)
-            target[...] = np.rint(mean) if out.dtype.kind in "ui" else mean
+            out[k] = np.rint(mean) if out.dtype.kind in "ui" else mean
+
+        Workers().each(run, len(out))
         return out
 
     @property
     def _factors(self) -> Shape:
         """By how much each axis shrinks: a single row or column stays."""
         _, height, width = self.raw.spec.shape
-        return 1, min(2, height), min(2, width)
+        return self.every, min(2, height), min(2, width)
 
 
 def _kept(source: PipelineSource) -> PipelineSource:
@@ -284,16 +314,39 @@ def _outer(box: Box) -> tuple[tuple[float, float], ...]:
     return tuple((start - 0.5, stop - 0.5) for start, stop in box)
 
 
-def _resampled(volume: np.ndarray, axis: int, spec: VolumeSpec, grid: VolumeSpec) -> np.ndarray:
-    """Take for each place along an axis of a grid the nearest voxel; 0 where there is none.
+def _nearest(axis: int, spec: VolumeSpec, grid: VolumeSpec) -> np.ndarray:
+    """Index of the nearest voxel for each place along an axis of a grid; -1 where there is none.
 
     A place beside the last voxel, an odd row left out when halving, takes that voxel.
     """
-    position = np.arange(grid.shape[axis]) * grid.voxel_size[axis] + grid.translate[axis]
-    index = np.rint((position - spec.translate[axis]) / spec.voxel_size[axis]).astype(int)
-    n = volume.shape[axis]
-    if n == index.size and (index == np.arange(n)).all():
-        return volume
-    out: np.ndarray = volume.take(index.clip(0, n - 1), axis=axis)
-    out[(slice(None),) * axis + ((index < -1) | (index > n),)] = 0
+    n, position = spec.shape[axis], np.arange(grid.shape[axis]) * grid.voxel_size[axis]
+    position += grid.translate[axis] - spec.translate[axis]
+    index = np.rint(position / spec.voxel_size[axis]).astype(np.intp)
+    return np.where((index < -1) | (index > n), -1, index.clip(0, n - 1))
+
+
+def _same(index: np.ndarray, n: int) -> bool:
+    return n == index.size and bool((index == np.arange(n)).all())
+
+
+def _resampled(volume: np.ndarray, nearest: list[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    """Take voxels (z, y, x) by their indices along each axis; 0 for negative ones."""
+    planes, rows, columns = nearest
+    out = pool().empty([len(line) for line in nearest], dtype)
+    starts = np.flatnonzero(np.diff(planes, prepend=-2))
+    stops = np.append(starts[1:], len(planes))
+
+    def run(i: int) -> None:
+        first, *others = out[starts[i] : stops[i]]
+        if planes[starts[i]] < 0:
+            first[...] = 0
+        else:
+            wide = volume[planes[starts[i]]].take(columns, axis=1, mode="clip")
+            # The rows that there are are few: they stay in the cache while they are repeated.
+            first[...] = wide.take(rows, axis=0, mode="clip")
+            first[rows < 0], first[:, columns < 0] = 0, 0
+        for other in others:
+            other[...] = first
+
+    Workers().each(run, len(starts))
     return out

@@ -9,8 +9,8 @@ import numpy as np
 from napari_lazy_pipeline import preview as previews
 from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
 
-# How a quick look is made, the better one first: with pixels twice as large, and by quicker
-# methods, too.
+# How a quick look at a plane is made, the better one first: with pixels twice as large, and by
+# quicker methods, too. A look at a volume takes all that is quick.
 LOOKS = ({"draft": False, "coarse": True}, {"draft": True, "coarse": True})
 
 
@@ -75,7 +75,7 @@ class Job:
 
     def _view(self, how: dict[str, bool]) -> previews.Preview:
         if self.plane is None:
-            return previews.half(self.source, draft=how["draft"])
+            return previews.half(self.source, sparse=True)
         return previews.slab(self.source, self.plane, **how)
 
     def blank(self) -> np.ndarray:

@@ -30,23 +30,24 @@ def to_blocks(  # pragma: no cover
     zero = np.float32(0)
     for b in range(len(blocks)):
         part = columns[b * BLOCK : (b + 1) * BLOCK]
-        first, whole = part[0], len(part) == BLOCK
+        first, in_a_row = part[0], len(part) == BLOCK
         for j in range(len(part)):
-            whole = whole and part[j] == first + j >= 0
+            in_a_row = in_a_row and part[j] == first + j >= 0
         for i in range(len(rows)):
-            target = blocks[b, i]
-            target[:] = zero
+            row = np.uintp(rows[i])  # numba asks of each signed index whether it is negative
             if rows[i] < 0:
-                continue
-            source = plane[rows[i]]
-            if whole:
                 for j in range(BLOCK):
-                    value = source[first + j] - background
-                    target[j] = value if value > zero else zero
-                continue
-            for j in range(len(part)):
-                value = source[part[j]] - background if part[j] >= 0 else zero
-                target[j] = value if value > zero else zero
+                    blocks[b, i, j] = zero
+            elif in_a_row:
+                for j in range(BLOCK):
+                    value = plane[row, np.uintp(first + j)] - background
+                    blocks[b, i, j] = value if value > zero else zero
+            else:
+                for j in range(BLOCK):
+                    value = zero
+                    if j < len(part) and part[j] >= 0:
+                        value = plane[row, np.uintp(part[j])] - background
+                    blocks[b, i, j] = value if value > zero else zero
 
 
 @compiled()
@@ -59,6 +60,10 @@ def from_blocks(  # pragma: no cover
         low = max(first_column, b * BLOCK)
         high = min(first_column + width, (b + 1) * BLOCK)
         for i in range(height):
-            source, target = blocks[b, first_row + i], plane[i]
+            row = np.uintp(first_row + i)
+            if high - low == BLOCK:
+                for j in range(BLOCK):
+                    plane[i, np.uintp(low - first_column + j)] = blocks[b, row, j]
+                continue
             for x in range(low, high):
-                target[x - first_column] = source[x - b * BLOCK]
+                plane[i, np.uintp(x - first_column)] = blocks[b, row, np.uintp(x - b * BLOCK)]

@@ -21,12 +21,17 @@ distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def scheduler() -> Iterator[str]:
+def local() -> Iterator[Any]:
     """Two workers, processes of their own, with two threads each."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
-    ) as local:
-        yield local.scheduler_address
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0"
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scheduler(local: Any) -> str:
+    return str(local.scheduler_address)
 
 
 @pytest.fixture
@@ -120,9 +125,11 @@ def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.Monk
     assert not (tmp_path / "out").exists()
 
 
-def test_no_workers(processed: Any, tmp_path: Path) -> None:
+def test_no_workers(local: Any, processed: Any, tmp_path: Path) -> None:
+    # In the loop that runs: a busy machine may take longer to start one than distributed waits.
+    settings = {"n_workers": 0, "processes": False, "dashboard_address": ":0", "loop": local.loop}
     with (
-        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
+        distributed.LocalCluster(**settings) as empty,
         pytest.raises(ExportError, match="has no workers"),
     ):
         export(processed, tmp_path, scheduler=empty.scheduler_address)

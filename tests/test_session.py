@@ -12,6 +12,7 @@ from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.files import FileSource
 from napari_lazy_pipeline.opening import survey
 from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.session import Session, default_pipeline
 from napari_lazy_pipeline.simulate import Simulation
 from napari_lazy_pipeline.step import step_types
@@ -241,3 +242,65 @@ def test_what_is_shown_is_told_once() -> None:
     for count in (2, 2, 0, None, None):
         session.show_until(count)
     assert [call.args[0] for call in heard.call_args_list] == [2, 0, None]
+
+
+def test_what_was_stated_can_be_undone(raw_folder: Path) -> None:
+    session, stacks, seen = Session(), Mock(), []
+    session.open(raw_folder)
+    session.stack_changed.connect(stacks, check_nargs=False)
+    session.stack_changed.connect(lambda _: seen.append((session.pipeline, session.can_undo)))
+    start, before = session.pipeline, session.stack
+    session.state(voxel_size=(0.5, 0.2, 0.2))
+    session.state(channel_names=("a", "b"))
+    session.state(angle=40.0, step="stage")
+    angled = session.pipeline
+    assert angled.steps[DESKEW].angle == 40 and angled != start  # type: ignore[attr-defined]
+    assert seen[-1] == (angled, True), "whoever hears of the data finds the steps right"
+    session.undo()
+    assert session.pipeline == start and session.said.angle is None, "both at once"
+    assert session.stack.channel_names == ("a", "b")
+    session.undo()
+    assert session.stack.channel_names == before.channel_names
+    assert session.stack.voxel_size == (0.5, 0.2, 0.2)
+    session.undo()
+    assert session.stack == before and not session.can_undo
+    assert stacks.call_count == 6
+    for _ in range(3):
+        session.redo()
+    assert session.pipeline == angled and session.stack.voxel_size == (0.5, 0.2, 0.2)
+    assert session.said.angle == 40 and not session.can_redo
+
+
+def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path) -> None:
+    session = Session()
+    session.open(raw_folder)
+    session.state(voxel_size=(0.5, 0.2, 0.2))
+    session.replace_step(DESKEW, Deskew(angle=40))
+    session.state(angle=42.0, step="stage")
+    list(Simulation(tmp_path / "other", (4, 6, 8), times=1).steps())
+    session.open(tmp_path / "other")
+    size = session.stack.voxel_size
+    session.undo()
+    assert session.pipeline.steps[DESKEW].angle == 40, "of the steps it is"  # type: ignore[attr-defined]
+    session.undo()
+    assert session.pipeline == default_pipeline() and not session.can_undo
+    assert session.stack.voxel_size == size and session.said == Said()
+
+
+def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
+    session = Session()
+    session.open(raw_folder)
+    session.state(channel_names=("one too few",))
+    with pytest.raises(FolderError):
+        session.state(voxel_size=(0.0, 0.1, 0.1))
+    assert not session.can_undo and session.said == Said()
+
+
+def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None:
+    session = Session()
+    session.open(raw_folder)
+    before = session.stack.voxel_size
+    for z in (0.31, 0.32, 0.33):
+        session.state("turning", voxel_size=(z, 0.1, 0.1))
+    session.undo()
+    assert session.stack.voxel_size == before and not session.can_undo

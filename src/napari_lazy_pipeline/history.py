@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.said import Said
 
 LENGTH = 200  # edits that can be undone
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What an edit replaces, or brings.
+    """What an edit replaces, or brings; None where the edit is not about it.
 
     Attributes
     ----------
     pipeline
         The steps.
     engine
-        Name of the engine; None if the edit is not about it.
+        Name of the engine.
+    said
+        What is stated about the raw data.
     """
 
-    pipeline: Pipeline
+    pipeline: Pipeline | None = None
     engine: str | None = None
+    said: Said | None = None
 
     def opposite(self, now: Edit) -> Edit:
         """What is there now of the things that this edit is about."""
-        return now if self.engine is not None else Edit(now.pipeline)
+        about = [one.name for one in fields(self) if getattr(self, one.name) is not None]
+        return Edit(**{name: getattr(now, name) for name in about})
 
 
 class History:
@@ -82,3 +87,11 @@ class History:
         edit = self.future.pop()
         self.past.append(edit.opposite(now))
         return edit
+
+    def forget_said(self) -> None:
+        """Forget what was stated about the raw data: others are open now."""
+        for edits in (self.past, self.future):
+            left = [replace(edit, said=None) for edit in edits]
+            edits.clear()
+            edits.extend(edit for edit in left if edit != Edit())
+        self._gesture = None

@@ -114,8 +114,10 @@ class Session:
             What is known of it besides. If not given, what was stated of the same folder, opened
             in another way, still holds.
         """
+        same = self.survey is not None and self.survey.folder == found.folder
+        if not same:
+            self._history.forget_said()
         if said is None:
-            same = self.survey is not None and self.survey.folder == found.folder
             said = self.said if same else Said()
         said = said.fitting(found)
         self.stack, self.survey, self.said = said.stack(found), found, said
@@ -151,24 +153,36 @@ class Session:
         if self.stack and voxel_size != self.stack.voxel_size:
             self.state(voxel_size=voxel_size)
 
-    def state(self, **values: Any) -> None:
+    def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, by the names in `Said`; None: as the files say.
 
-        What is said of the scan goes to the steps that undo it, too; that can be undone.
+        What is said of the scan goes to the steps that undo it, too. One undo takes both back.
+
+        Parameters
+        ----------
+        gesture
+            See `set_pipeline`.
+        **values
+            What is stated.
 
         Raises
         ------
         FolderError
             If a value cannot be.
         """
-        said = replace(self.said, **values)
-        if self.survey is None or said == self.said:
+        if self.survey is None:
             return
-        self.show(self.survey, said)
-        self._tell_steps(values, said.scan(self.survey) or self.survey.scan)
+        said = replace(self.said, **values).fitting(self.survey)
+        if said == self.said:
+            return
+        said.stack(self.survey)  # what cannot be is refused before anything changes
+        pipeline = self._told(values, said.scan(self.survey) or self.survey.scan)
+        new = Edit(pipeline if pipeline != self.pipeline else None, said=said)
+        self._history.note(new.opposite(self._now), new, gesture)
+        self._take(new)
 
-    def _tell_steps(self, values: dict[str, Any], scan: Scan | None) -> None:
-        """Let all steps that undo a scan agree about it."""
+    def _told(self, values: dict[str, Any], scan: Scan | None) -> Pipeline:
+        """The steps, with all that undo a scan agreeing about it."""
         told = {name: values[name] for name in ("angle", "step", "skew_axis") if name in values}
         for name in [name for name, value in told.items() if value is None]:
             told[name] = getattr(scan, name, None)
@@ -177,7 +191,7 @@ class Session:
             step.replace(**told) if told and step.scan() is not None else step
             for step in self.pipeline.steps
         )
-        self.set_pipeline(Pipeline(steps=tuple(steps)))
+        return Pipeline(steps=tuple(steps))
 
     @property
     def scan(self) -> Scan | None:
@@ -196,7 +210,7 @@ class Session:
         """
         if pipeline != self.pipeline:
             new = Edit(pipeline)
-            self._history.note(Edit(self.pipeline), new, gesture)
+            self._history.note(new.opposite(self._now), new, gesture)
             self._take(new)
 
     def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
@@ -288,8 +302,9 @@ class Session:
     def load(self, recipe: Recipe) -> None:
         """Take over the steps and the engine of a recipe; one undo takes both back."""
         new = Edit(recipe.pipeline, recipe.engine)
-        if new != self._now:
-            self._history.note(self._now, new)
+        before = new.opposite(self._now)
+        if new != before:
+            self._history.note(before, new)
             self._take(new)
 
     def release(self) -> None:
@@ -306,21 +321,23 @@ class Session:
 
     @property
     def _now(self) -> Edit:
-        return Edit(self.pipeline, self.engine)
+        return Edit(self.pipeline, self.engine, self.said)
 
     def _take(self, edit: Edit | None) -> None:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
-        before, until = self._now, self.until
+        pipeline, engine, until = self.pipeline, self.engine, self.until
         # All is replaced before anybody is told: nobody computes what never was.
-        self.until = _followed(until, before.pipeline.steps, edit.pipeline.steps)
-        self.pipeline = edit.pipeline
-        self.engine = edit.engine or self.engine
-        if self.engine != before.engine:
+        self.pipeline = edit.pipeline or pipeline
+        self.engine = edit.engine or engine
+        self.until = _followed(until, pipeline.steps, self.pipeline.steps)
+        if edit.said is not None and edit.said != self.said and self.survey is not None:
+            self.show(self.survey, edit.said)
+        if self.engine != engine:
             _give_a_chance(self.engine)
             self.engine_changed.emit(self.engine)
-        if self.pipeline != before.pipeline:
+        if self.pipeline != pipeline:
             self.pipeline_changed.emit(self.pipeline)
         if self.until != until:
             self.until_changed.emit(self.until)

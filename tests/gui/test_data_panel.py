@@ -357,6 +357,44 @@ def test_values_show_their_source_are_overridden_and_reset(
     settle(dock)
 
 
+def test_what_was_typed_is_undone_and_made_again(
+    opened: Any, settle: Settle, until: Until, qtbot: Any
+) -> None:
+    """Value by value, by the buttons above the steps; layers and names follow."""
+    voxel, session, row = (
+        opened.data.known.voxel,
+        opened.session,
+        opened.data.known.channels.rows[1],
+    )
+    undo, redo = opened.steps.undo, opened.steps.redo
+    before = voxel.z_step.value()
+    assert not undo.isEnabled()
+    voxel.z_step.setFocus()
+    voxel.z_step.selectAll()
+    qtbot.keyClicks(voxel.z_step, "0.7")
+    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Return)
+    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Up)
+    assert voxel.z_step.value() > 0.7
+    retype(qtbot, row.name, "Actin")
+    qtbot.keyClick(row.name, Qt.Key.Key_Return)
+    settle(opened)
+    assert undo.isEnabled()
+    qtbot.mouseClick(undo, LEFT)
+    assert row.name.text() == "560" and session.stack.channel_names == ("488", "560")
+    until(lambda: "560" in opened.layers.layers[1].name)
+    qtbot.mouseClick(undo, LEFT)
+    assert voxel.z_step.value() == before == session.stack.voxel_size[0], "one hand, one edit"
+    settle(opened)
+    assert opened.layers.layers[0].scale[1] == pytest.approx(before)
+    assert not undo.isEnabled() and redo.isEnabled()
+    qtbot.mouseClick(redo, LEFT)
+    qtbot.mouseClick(redo, LEFT)
+    settle(opened)
+    assert session.stack.voxel_size[0] > 0.7 and row.name.text() == "Actin"
+    assert opened.layers.layers[0].scale[1] == pytest.approx(session.stack.voxel_size[0])
+    assert not redo.isEnabled()
+
+
 def test_the_time_interval_is_stated_and_the_time_point_stays(
     opened: Any, settle: Settle, until: Until, qtbot: Any
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -22,6 +23,7 @@ from napari_lazy_pipeline.opening import Survey
 from napari_lazy_pipeline.session import Session
 
 _STATED = ("angle", "step")  # questions whose answers are values; others open the files anew
+_PAUSE = 1.0  # s without a change, after which the next one is undone by itself
 
 
 class KnownPanel(QWidget):
@@ -40,6 +42,7 @@ class KnownPanel(QWidget):
         self._session = session
         self._survey: Survey | None = None
         self._sure = self._elsewhere = False
+        self._hand, self._turned = object(), (frozenset[str](), 0.0)
         self.error = Sentence(error=True)
         self.questions, self.notes = Questions(), Notes()
         self.voxel, self.channels = VoxelPanel(session), ChannelsPanel(session, layers)
@@ -149,11 +152,19 @@ class KnownPanel(QWidget):
     def _state(self, values: dict[str, Any]) -> None:
         """State values of the data; those that cannot be are said, and change nothing."""
         try:
-            self._session.state(**values)
+            self._session.state(self._gesture(frozenset(values)), **values)
         except LazyPipelineError as error:
             self.error.say(str(error))
         else:
             self.error.say("")
+
+    def _gesture(self, names: frozenset[str]) -> object:
+        """The hand that turns on at the same values is undone at once."""
+        now = monotonic()
+        if self._turned[0] != names or now - self._turned[1] > _PAUSE:
+            self._hand = object()
+        self._turned = names, now
+        return self._hand
 
     def _on_stack(self, *_: object) -> None:
         """Values were stated of the data that are shown."""

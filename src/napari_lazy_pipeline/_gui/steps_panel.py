@@ -44,6 +44,7 @@ class StepsPanel(QWidget):
         session.pipeline_changed.connect(self.show_pipeline)
         session.engine_changed.connect(self._show_history)
         session.stack_changed.connect(self._show_results)
+        session.stack_changed.connect(self._show_history)
         session.until_changed.connect(self._show_until)
 
     def close_session(self) -> None:
@@ -51,6 +52,7 @@ class StepsPanel(QWidget):
         self.session.pipeline_changed.disconnect(self.show_pipeline)
         self.session.engine_changed.disconnect(self._show_history)
         self.session.stack_changed.disconnect(self._show_results)
+        self.session.stack_changed.disconnect(self._show_history)
         self.session.until_changed.disconnect(self._show_until)
 
     def _build(self) -> None:

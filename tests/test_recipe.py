@@ -13,6 +13,7 @@ import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.recipe import Source
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 
 GOOD = """\
@@ -168,3 +169,13 @@ def test_the_script_gives_the_same_pixels(recipe: Recipe, tmp_path: Path) -> Non
 def test_a_recipe_without_source_says_so() -> None:
     with pytest.raises(RecipeError, match="names no source"):
         Recipe().open()
+
+
+def test_colours_are_for_the_dock_and_left_out_where_nobody_chose(raw_folder: Path) -> None:
+    stack = open_stack(raw_folder)
+    plain = Source.of(stack)
+    assert plain is not None and "channel_colours" not in plain.model_dump()
+    coloured = Source.of(stack, colours=("red", "cyan"))
+    assert coloured is not None and coloured.model_dump()["channel_colours"] == ("red", "cyan")
+    recipe = Recipe(source=coloured)
+    assert recipe.open() == stack and "cyan" not in recipe.to_script()

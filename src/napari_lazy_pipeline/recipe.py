@@ -34,6 +34,7 @@ _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
     "dtype", "reader",
 )  # fmt: skip
+_SHOWN = ("channel_colours",)
 _NOTHING = Said()
 
 
@@ -50,6 +51,8 @@ class Source(BaseModel):
         Spacing (z, y, x) [um]; None: from the metadata of the files.
     time_interval, channel_names, angle, skew_axis, step, position, axes, shape, dtype, reader
         As `open_stack` takes them; None, and left out of the file, where there is no need.
+    channel_colours
+        Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,6 +70,7 @@ class Source(BaseModel):
     shape: Shape | None = None
     dtype: str | None = None
     reader: str | None = None
+    channel_colours: tuple[str, ...] | None = None
 
     @field_validator("angle")
     @classmethod
@@ -84,7 +88,8 @@ class Source(BaseModel):
     @model_serializer(mode="wrap")
     def _without_what_is_not_said(self, make: Any) -> dict[str, Any]:
         data: dict[str, Any] = make(self)
-        return {key: data[key] for key in data if key not in _OPTIONS or data[key] is not None}
+        optional = (*_OPTIONS, *_SHOWN)
+        return {key: data[key] for key in data if key not in optional or data[key] is not None}
 
     @property
     def opening(self) -> dict[str, Any]:
@@ -98,7 +103,9 @@ class Source(BaseModel):
         return Said(**{one.name: getattr(self, one.name) for one in fields(Said)})
 
     @classmethod
-    def of(cls, stack: Stack, said: Said = _NOTHING) -> Source | None:
+    def of(
+        cls, stack: Stack, said: Said = _NOTHING, colours: tuple[str, ...] = ()
+    ) -> Source | None:
         """Describe where a raw stack comes from; None if it is from no folder.
 
         Parameters
@@ -107,6 +114,8 @@ class Source(BaseModel):
             The stack.
         said
             What a person stated about it. Voxel size and scan are those of the stack.
+        colours
+            Names of colormaps that a person chose, one a channel.
         """
         files: Any = stack.source
         if not hasattr(files, "folder"):
@@ -114,8 +123,8 @@ class Source(BaseModel):
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
         values = {**said.known, **scan, "voxel_size": stack.voxel_size}
         return cls(
-            folder=str(files.folder), pattern=files.pattern, **values,
-            **getattr(files, "options", {}),
+            folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
+            **values, **getattr(files, "options", {}),
         )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ class Session:
         The raw data; None before a folder is opened.
     said
         What the person stated about them, over what the files say.
+    colours
+        Names of the colormaps that a person chose, one a channel; empty: the usual ones.
     pipeline
         The steps.
     engine
@@ -84,6 +86,7 @@ class Session:
         self.stack: Stack | None = None
         self.survey: Survey | None = None
         self.said = Said()
+        self.colours: tuple[str, ...] = ()
         self.pipeline = default_pipeline()
         self.engine = "cpu"
         self.cache = cache or StageCache()
@@ -103,7 +106,9 @@ class Session:
         """
         self.show(survey(folder, pattern))
 
-    def show(self, found: Survey, said: Said | None = None) -> None:
+    def show(
+        self, found: Survey, said: Said | None = None, colours: tuple[str, ...] | None = None
+    ) -> None:
         """Make what a survey found the data of this session.
 
         Parameters
@@ -113,10 +118,15 @@ class Session:
         said
             What is known of it besides. If not given, what was stated of the same folder, opened
             in another way, still holds.
+        colours
+            Names of colormaps, one a channel. If not given, those chosen for the same folder.
         """
         same = self.survey is not None and self.survey.folder == found.folder
         if not same:
             self._history.forget_said()
+            self.colours = ()
+        if colours is not None:
+            self.colours = colours
         if said is None:
             said = self.said if same else Said()
         said = said.fitting(found)
@@ -293,8 +303,9 @@ class Session:
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
+        stack = self.stack
         return Recipe(
-            source=Source.of(self.stack, self.said) if self.stack is not None else None,
+            source=Source.of(stack, self.said, self.colours) if stack is not None else None,
             pipeline=self.pipeline,
             engine=self.engine,
         )

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari.utils import Colormap
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe, open_stack
+from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
 from napari_lazy_pipeline.geometry import Scan
 from stacks import write_raw
 
@@ -472,6 +474,63 @@ def test_colour_and_visibility_are_the_layers_both_ways(
     settle(opened)
     opened.viewer.layers.remove(layer)
     assert not row.colour.isEnabled() and not row.visible.isEnabled()
+
+
+def pick_colour(row: Any, colour: str) -> None:
+    next(action for action in row.menu.actions() if action.text() == colour).trigger()
+
+
+def test_colours_are_kept_in_recipes_and_for_layers_to_come(
+    opened: Any, settle: Settle, tmp_path: Path, qtbot: Any, make_napari_viewer: Any
+) -> None:
+    first, second = opened.data.known.channels.rows
+    assert opened.session.recipe().source.channel_colours is None, "nobody chose one"
+    pick_colour(first, "bop blue")
+    opened.layers.layers[1].colormap = "viridis"  # in napari's own controls
+    assert opened.session.recipe().source.channel_colours == ("bop blue", "viridis")
+    opened.session.recipe().save(tmp_path / "r.yaml")
+    # Data of another shape get new layers; those keep the colours.
+    opened.layers.remove()
+    opened.layers.update()
+    settle(opened)
+    assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
+    # On data that are open, the recipe brings them back.
+    pick_colour(first, "gray")
+    pick_colour(second, "red")
+    opened.load_recipe(tmp_path / "r.yaml")
+    assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
+    settle(opened)
+    # And so it does in an empty dock.
+    viewer = make_napari_viewer()
+    dock = LazyPipelineWidget(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.load_recipe(tmp_path / "r.yaml")
+    settle(dock)
+    assert [layer.colormap.name for layer in dock.layers.layers] == ["bop blue", "viridis"]
+    assert dock.session.recipe().source == opened.session.recipe().source
+    dock.shut_down()
+    dock.runner.join()
+
+
+def test_a_colour_without_a_name_is_not_kept(opened: Any, settle: Settle) -> None:
+    pick_colour(opened.data.known.channels.rows[1], "yellow")
+    opened.layers.layers[1].colormap = Colormap(np.eye(4)[[3, 0]])
+    opened.layers.layers[0].colormap = "cyan"
+    assert opened.session.recipe().source.channel_colours == ("cyan", "magenta")
+
+
+def test_a_colour_that_nobody_knows_is_said(
+    dock: Any, opened: Any, settle: Settle, tmp_path: Path
+) -> None:
+    pick_colour(opened.data.known.channels.rows[0], "red")
+    opened.session.recipe().save(tmp_path / "r.yaml")
+    text = (tmp_path / "r.yaml").read_text("utf-8")
+    (tmp_path / "r.yaml").write_text(text.replace("- red", "- reddish"), "utf-8")
+    pick_colour(opened.data.known.channels.rows[0], "cyan")
+    opened.load_recipe(tmp_path / "r.yaml")
+    settle(opened)
+    assert "no colour 'reddish'" in opened.recipe_error.text()
+    assert opened.layers.layers[0].colormap.name == "cyan"
 
 
 # ---- readers that have to be told ---------------------------------------------------------

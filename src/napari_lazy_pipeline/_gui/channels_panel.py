@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QPoint, QSize, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
 
+from napari_lazy_pipeline._gui.colours import USUAL, chosen, is_colour
 from napari_lazy_pipeline._gui.fold import small_button
-from napari_lazy_pipeline._gui.layer_maker import COLORMAPS
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline.session import Session
 
-_COLOURS = ("gray", *COLORMAPS, "bop orange", "bop blue", "viridis", "magma")
+_COLOURS = ("gray", *USUAL, "bop orange", "bop blue", "viridis", "magma")
 _SWATCH = QSize(18, 12)
 
 
@@ -48,6 +49,7 @@ class ChannelsPanel(QWidget):
         while len(self.rows) < len(names):
             row = ChannelRow(len(self.rows))
             row.renamed.connect(self._on_renamed)
+            row.recoloured.connect(self._on_recoloured)
             self.rows.append(row)
             self._layout.addWidget(row)
         for row, name in zip(self.rows, names, strict=True):
@@ -58,6 +60,19 @@ class ChannelsPanel(QWidget):
         """Follow the layers that there are now."""
         for row in self.rows:
             row.follow(self._layers.layer_of(row.channel))
+
+    def set_colours(self, colours: Sequence[str]) -> None:
+        """Give the layers of all channels these colours; of other data, none of them."""
+        if len(colours) == len(self.rows):
+            for row, colour in zip(self.rows, colours, strict=True):
+                row.set_colour(colour)
+
+    def _on_recoloured(self, channel: int, colour: str) -> None:
+        """Keep a colour for recipes and for layers to come; one without a name is the usual one."""
+        session, several = self._session, len(self.rows) > 1
+        colours = [chosen(c, several, session.colours) for c in range(len(self.rows))]
+        colours[channel] = colour if is_colour(colour) else chosen(channel, several, ())
+        session.colours = tuple(colours)
 
     def _on_renamed(self, channel: int, name: str) -> None:
         """Take over a name; an empty one is that of the files again."""
@@ -78,9 +93,12 @@ class ChannelRow(QWidget):
     -------
     renamed(int, str)
         The person wrote another name for this channel.
+    recoloured(int, str)
+        The layer of this channel has a colormap of another name now.
     """
 
     renamed = Signal(int, str)
+    recoloured = Signal(int, str)
 
     def __init__(self, channel: int) -> None:
         super().__init__()
@@ -94,7 +112,7 @@ class ChannelRow(QWidget):
         self.menu = QMenu(self)
         for colour in _COLOURS:
             action = self.menu.addAction(_swatch(colour), colour)
-            action.triggered.connect(lambda _=False, colour=colour: self._set_colour(colour))
+            action.triggered.connect(lambda _=False, colour=colour: self.set_colour(colour))
         self.name = QLineEdit()
         self.name.setAccessibleName(f"Name of {number}")
         self.name.setToolTip("Name of the channel, in layers and recipes; empty: as the files say")
@@ -115,15 +133,19 @@ class ChannelRow(QWidget):
         if layer is self._layer and layer is not None:
             return
         if self._layer is not None:
-            self._layer.events.colormap.disconnect(self._on_layer)
+            self._layer.events.colormap.disconnect(self._on_colour)
             self._layer.events.visible.disconnect(self._on_layer)
         self._layer = layer
         if layer is not None:
-            layer.events.colormap.connect(self._on_layer)
+            layer.events.colormap.connect(self._on_colour)
             layer.events.visible.connect(self._on_layer)
         self.colour.setEnabled(layer is not None)
         self.visible.setEnabled(layer is not None)
         self._on_layer()
+
+    def _on_colour(self, *_: object) -> None:
+        self._on_layer()
+        self.recoloured.emit(self.channel, self._layer.colormap.name)
 
     def _on_layer(self, *_: object) -> None:
         layer = self._layer
@@ -137,7 +159,8 @@ class ChannelRow(QWidget):
     def _show_colours(self) -> None:
         self.menu.popup(self.colour.mapToGlobal(QPoint(0, self.colour.height())))
 
-    def _set_colour(self, colour: str) -> None:
+    def set_colour(self, colour: str) -> None:
+        """Give the layer a colour, by the name of the colormap."""
         if self._layer is not None:
             self._layer.colormap = colour
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from napari_lazy_pipeline._gui.colours import chosen
 from napari_lazy_pipeline._gui.shown import Picture, contrast_limits
 from napari_lazy_pipeline.pipeline import PipelineSource
 from napari_lazy_pipeline.session import Session
-
-COLORMAPS = ("green", "magenta", "cyan", "yellow", "red", "blue")
 
 
 class LayerMaker:
@@ -45,7 +44,7 @@ class LayerMaker:
         return {
             "name": self.name(job.channel, job.source),
             "contrast_limits": contrast_limits(picture.pixels),
-            "colormap": COLORMAPS[job.channel % len(COLORMAPS)] if several else "gray",
+            "colormap": chosen(job.channel, several, self.session.colours),
             "blending": "additive" if several else "translucent_no_depth",
             "multiscale": False,
             "rgb": False,

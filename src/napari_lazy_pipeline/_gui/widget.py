@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_lazy_pipeline._gui.angle_help import AngleHelp
 from napari_lazy_pipeline._gui.background_help import BackgroundPanel
+from napari_lazy_pipeline._gui.colours import with_known_colours
 from napari_lazy_pipeline._gui.compare import Comparison
 from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepCostLine
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
@@ -226,13 +227,18 @@ class LazyPipelineWidget(QWidget):
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
             self.session.set_pipeline(default_pipeline(found.angle))
-        self._take(found, recipe.source.said if recipe and recipe.source else None)
+        source = recipe.source if recipe is not None else None
+        self._take(
+            found, source.said if source else None, source.channel_colours if source else None
+        )
         self._opener.done()
 
-    def _take(self, found: Survey, said: Said | None) -> None:
+    def _take(
+        self, found: Survey, said: Said | None, colours: tuple[str, ...] | None = None
+    ) -> None:
         """Make a folder the data of the session."""
         self._told.clear()
-        self.session.show(found, said)
+        self.session.show(found, said, colours)
         assert self.session.stack is not None
         self.data.show_survey(found)
         self._listen_to(self.session.stack.source.problems)
@@ -259,11 +265,16 @@ class LazyPipelineWidget(QWidget):
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})
             self.recipe_error.say(f"{reason}. The CPU is used instead")
+        recipe, complaint = with_known_colours(recipe)
+        if complaint:
+            self.recipe_error.say(complaint)
         if self.session.stack is None and recipe.source is not None:
             self._recipe_wanted = recipe
             self._open_source(recipe.source)
         else:
             self.session.load(recipe)
+            if recipe.source is not None:
+                self.data.known.channels.set_colours(recipe.source.channel_colours or ())
 
     # ---- steps ----------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ class Variant:
 
 VARIANTS = (
     Variant("", (1920, 1080), "dark"),
-    Variant("-small", (1366, 768), "dark", ("data", "steps"), ("opened", "deskew")),
+    Variant("-small", (1366, 768), "dark"),
     Variant(
         "-light", (1920, 1080), "light", ("data", "steps", "trouble"),
         ("opened", "deskew", "here", "error"),

@@ -304,3 +304,10 @@ def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None
         session.state("turning", voxel_size=(z, 0.1, 0.1))
     session.undo()
     assert session.stack.voxel_size == before and not session.can_undo
+    start = session.pipeline
+    # The first of these says what the steps take anyway.
+    for angle in (start.steps[DESKEW].angle, 33.0, 34.0):  # type: ignore[attr-defined]
+        session.state("turning again", angle=angle)
+    assert session.pipeline != start
+    session.undo()
+    assert session.pipeline == start and session.said == Said() and not session.can_undo

@@ -10,6 +10,9 @@ from napari_lazy_pipeline.geometry import Scan, SkewAxis, StepKind, Triple
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.survey import Survey
 
+# What is said of the way the planes lie, and not of the files; steps go by it, too.
+OF_SCAN = ("angle", "step", "skew_axis")
+
 
 @dataclass(frozen=True)
 class Said:
@@ -73,8 +76,8 @@ class Said:
         FolderError
             If a stated value cannot be.
         """
-        values = {name: self.known[name] for name in self.known if name not in _OF_SCAN}
-        if self.known.keys() & set(_OF_SCAN):
+        values = {name: self.known[name] for name in self.known if name not in OF_SCAN}
+        if self.known.keys() & set(OF_SCAN):
             values["scan"] = self.scan(found)
         return found.stack(values.pop("voxel_size", None), **values)
 
@@ -83,6 +86,3 @@ class Said:
         names = self.channel_names
         fits = names is None or len(names) == found.sizes[1]
         return self if fits else replace(self, channel_names=None)
-
-
-_OF_SCAN = ("angle", "step", "skew_axis")

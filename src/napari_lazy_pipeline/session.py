@@ -20,7 +20,7 @@ from napari_lazy_pipeline.opening import Survey, survey
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.remember import RememberedSource
-from napari_lazy_pipeline.said import Said
+from napari_lazy_pipeline.said import OF_SCAN, Said
 from napari_lazy_pipeline.stack import Stack
 from napari_lazy_pipeline.step import Step, step_types
 
@@ -122,15 +122,14 @@ class Session:
             Names of colormaps, one a channel. If not given, those chosen for the same folder.
         """
         same = self.survey is not None and self.survey.folder == found.folder
-        if not same:
-            self._history.forget_said()
-            self.colours = ()
-        if colours is not None:
-            self.colours = colours
         if said is None:
             said = self.said if same else Said()
         said = said.fitting(found)
         self.stack, self.survey, self.said = said.stack(found), found, said
+        if not same:
+            self._history.forget_said()
+        if colours is not None or not same:
+            self.colours = colours or ()
         self.ledger.clear()
         self._raw = RememberedSource(self.stack.source)
         self.stack_changed.emit(self.stack)
@@ -186,14 +185,15 @@ class Session:
         if said == self.said:
             return
         said.stack(self.survey)  # what cannot be is refused before anything changes
-        pipeline = self._told(values, said.scan(self.survey) or self.survey.scan)
-        new = Edit(pipeline if pipeline != self.pipeline else None, said=said)
+        of_scan = bool(values.keys() & set(OF_SCAN))
+        scan = said.scan(self.survey) or self.survey.scan
+        new = Edit(self._told(values, scan) if of_scan else None, said=said)
         self._history.note(new.opposite(self._now), new, gesture)
         self._take(new)
 
     def _told(self, values: dict[str, Any], scan: Scan | None) -> Pipeline:
         """The steps, with all that undo a scan agreeing about it."""
-        told = {name: values[name] for name in ("angle", "step", "skew_axis") if name in values}
+        told = {name: values[name] for name in OF_SCAN if name in values}
         for name in [name for name, value in told.items() if value is None]:
             told[name] = getattr(scan, name, None)
         told = {name: value for name, value in told.items() if value is not None}

@@ -44,7 +44,7 @@ class Away(QObject):
     def _try_again(self) -> None:
         waiting = [c for c, shown in self._screen.shown.items() if shown.picture.waits]
         # One that is hidden is asked for once it is visible; one may be about to be shown.
-        if waiting or not self._screen.up_to_date:
+        if waiting or (self._screen.shown and not self._screen.up_to_date):
             self._timer.start()
         for channel in waiting:
             self._look_again(channel)

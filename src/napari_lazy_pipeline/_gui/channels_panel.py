@@ -62,8 +62,9 @@ class ChannelsPanel(QWidget):
             row.follow(self._layers.layer_of(row.channel))
 
     def set_colours(self, colours: Sequence[str]) -> None:
-        """Give the layers of all channels these colours; of other data, none of them."""
+        """Give all channels these colours, layers to come too; of other data, none of them."""
         if len(colours) == len(self.rows):
+            self._session.colours = tuple(colours)
             for row, colour in zip(self.rows, colours, strict=True):
                 row.set_colour(colour)
 

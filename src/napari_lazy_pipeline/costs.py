@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_lazy_pipeline.engines._memory import available
+from napari_lazy_pipeline._memory import available
 from napari_lazy_pipeline.engines._need import Need
 from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.stack import VolumeSpec

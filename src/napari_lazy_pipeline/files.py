@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import AwayError, FileError, MissingFileError
 from napari_lazy_pipeline.layout import Layout
@@ -305,7 +306,7 @@ class FileSource:
         pieces = self._pieces(t, c)
         if len(pieces) == 1:
             return self._read(*pieces[0])
-        volume, start = np.empty(self._spec.shape, self._spec.dtype), 0
+        volume, start = pool().empty(self._spec.shape, self._spec.dtype), 0
         for index, info in pieces:
             volume[start : start + info.shape[0]] = self._read(index, info)
             start += info.shape[0]
@@ -357,11 +358,15 @@ class FileSource:
         try:
             return self._read_whole(path, info, planes)
         except FileError as error:
-            gone = isinstance(error.__cause__, FileNotFoundError)
-            # What was not there and now is was away with its folder, which has just come back.
-            if gone and (os.path.exists(path) or not os.path.isdir(self._folder)):
+            if self._was_away(error.__cause__):
                 raise AwayError("The folder is not there", self._folder, _AWAY_HINT) from error
             raise
+
+    def _was_away(self, cause: BaseException | None) -> bool:
+        """Whether the folder was not there; it may be back, and with it what was not found."""
+        if not isinstance(cause, FileNotFoundError):
+            return False
+        return not os.path.isdir(self._folder) or os.path.exists(cause.filename or "")
 
     def _read_whole(self, path: str, info: FileInfo, planes: Planes) -> np.ndarray:
         """Read once more if the file changes meanwhile, or if the system fails."""

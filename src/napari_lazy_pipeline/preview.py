@@ -14,8 +14,8 @@ from typing import cast
 
 import numpy as np
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.boxes import Box, before, cut, positions, slices, whole
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._workers import Workers
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.geometry import Shape

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_lazy_pipeline.engines._pool import pool
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.engines._workers import Workers, cpu_count
 from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
 from napari_lazy_pipeline.geometry import DeskewPlan, Scan

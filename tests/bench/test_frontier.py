@@ -311,7 +311,7 @@ def peak_memory(function) -> float:
 @pytest.mark.parametrize("method", ["rl", "accelerated", "fast"])
 def test_in_used_memory(benchmark, table, method) -> None:
     """Against the same in memory that is new, as it is for the first volume."""
-    from napari_lazy_pipeline.engines._pool import pool
+    from napari_lazy_pipeline._pool import pool
 
     raw, plan = noise(FILE), plan_of(method)
 
@@ -336,8 +336,8 @@ def test_in_used_memory(benchmark, table, method) -> None:
 
 
 def test_memory(benchmark, table) -> None:
+    from napari_lazy_pipeline._pool import pool
     from napari_lazy_pipeline.engines import cpu
-    from napari_lazy_pipeline.engines._pool import pool
 
     raw, plan = noise(FILE), plan_of()
 

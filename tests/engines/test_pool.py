@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_lazy_pipeline import _pool as module
+from napari_lazy_pipeline._pool import SMALL, Pool, pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines import _pool as module
-from napari_lazy_pipeline.engines._pool import SMALL, Pool, pool
 from napari_lazy_pipeline.engines.cpu import CpuEngine
 from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
 from napari_lazy_pipeline.otf import RadialOtf

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from engines.conftest import gaussian_psf
-from napari_lazy_pipeline.engines import DeconvolutionPlan, _memory, cpu, notices
+from napari_lazy_pipeline import _memory
+from napari_lazy_pipeline._pool import pool
+from napari_lazy_pipeline.engines import DeconvolutionPlan, cpu, notices
 from napari_lazy_pipeline.engines._padding import Frame
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._tiling import Memory, tiles
 from napari_lazy_pipeline.engines.cpu import BYTES, CpuEngine
 from napari_lazy_pipeline.errors import Cancelled, EngineError

@@ -168,7 +168,7 @@ def test_what_cannot_be_used_is_said_and_the_default_holds(
 
 
 def test_more_than_the_machine_has_is_cut_and_said(make_dock: Any, tmp_path: Path) -> None:
-    from napari_lazy_pipeline.engines._memory import available
+    from napari_lazy_pipeline._memory import available
 
     write(tmp_path, "processing: {cache_size: 2000, threads: 1000}\n")
     dock = make_dock()

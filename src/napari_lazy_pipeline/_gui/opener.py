@@ -25,14 +25,11 @@ class Opener(QObject):
         What came of the latest folder.
     engines(dict)
         For each engine, why it cannot be used, or None.
-    problem(Problem)
-        Something went wrong with a file.
     """
 
     opened = Signal(object)
     failed = Signal(object)
     engines = Signal(object)
-    problem = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()

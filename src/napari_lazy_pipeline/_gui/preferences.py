@@ -9,8 +9,8 @@ import yaml
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QObject, Signal
 
+from napari_lazy_pipeline._memory import budget
 from napari_lazy_pipeline.engines import notices
-from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._workers import cpu_count
 from napari_lazy_pipeline.problems import Problem
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari.viewer
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import (
     QScrollArea,
@@ -23,7 +22,6 @@ from napari_lazy_pipeline._gui.cost_lines import CostSummary, CostWarning, StepC
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.data_panel import DataPanel
 from napari_lazy_pipeline._gui.following_preferences import FollowingPreferences
-from napari_lazy_pipeline._gui.job import Job
 from napari_lazy_pipeline._gui.kept import bare, keep, kept_of
 from napari_lazy_pipeline._gui.layers import Layers
 from napari_lazy_pipeline._gui.live import WATCH_INTERVAL, Live
@@ -31,6 +29,7 @@ from napari_lazy_pipeline._gui.opener import Opener
 from napari_lazy_pipeline._gui.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.region import RegionPanel
+from napari_lazy_pipeline._gui.reporter import Reporter
 from napari_lazy_pipeline._gui.results import Results
 from napari_lazy_pipeline._gui.runner import Runner
 from napari_lazy_pipeline._gui.save_panel import SavePanel
@@ -40,15 +39,8 @@ from napari_lazy_pipeline._gui.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.text import Sentence
 from napari_lazy_pipeline._gui.undo_keys import UndoKeys
 from napari_lazy_pipeline._gui.view_panel import ViewPanel
-from napari_lazy_pipeline.engines import notices
-from napari_lazy_pipeline.errors import (
-    AwayError,
-    LazyPipelineError,
-    MissingFileError,
-    StepError,
-)
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.opening import Survey
-from napari_lazy_pipeline.problems import ProblemLog
 from napari_lazy_pipeline.recipe import Recipe, Source
 from napari_lazy_pipeline.said import Said
 from napari_lazy_pipeline.session import default_pipeline
@@ -100,14 +92,12 @@ class LazyPipelineWidget(QWidget):
         self._undo_keys = UndoKeys(self, self.session)
         self._opener = Opener()
         self._recipe_wanted: Recipe | None = None
-        self._told: set[str] = set()
-        self._finished_steps: set[int] = set()
-        self._last_shown: Job | None = None
-        self._heard: ProblemLog | None = None
         self._closed = False
         self._build()
+        self.reporter = Reporter(
+            self.session, self.runner, self.layers, self.steps, self.status, self.problems
+        )
         self._connect()
-        self._show_problems()
         self._show_session()
         QTimer.singleShot(0, self._warm_up)
 
@@ -185,10 +175,8 @@ class LazyPipelineWidget(QWidget):
         self.live.reopen.connect(self._open_again)
         self._opener.opened.connect(self._on_opened)
         self._opener.failed.connect(self._on_open_failed)
-        self._opener.problem.connect(self._show_problems)
         self._opener.engines.connect(self.view.show_engines)
         self._opener.engines.connect(self.preferences.on_engines)
-        self.session.pipeline_changed.connect(self._on_edit)
         self.view.compare_toggled.connect(self.comparison.switch)
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
@@ -196,18 +184,10 @@ class LazyPipelineWidget(QWidget):
         self.save.told.connect(self.status.setText)
         self.save.process.result.wanted.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
-        self.layers.shown.connect(self._on_shown)
         self.layers.shown.connect(self.costs.look_at_times)
-        self.layers.failed.connect(self._on_failed)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.steps.selected_changed.connect(self.view.offer_here)
-        self.runner.started.connect(self._on_started)
-        self.runner.progressed.connect(self._on_progressed)
-        self.runner.finished.connect(self._on_finished)
         self.destroyed.connect(self.runner.stop)
-        # Problems are met in other threads: a signal brings them here.
-        self._tell_problem = self._opener.problem.emit
-        notices.listen(self._tell_problem)
 
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""
@@ -237,20 +217,10 @@ class LazyPipelineWidget(QWidget):
         self, found: Survey, said: Said | None, colours: tuple[str, ...] | None = None
     ) -> None:
         """Make a folder the data of the session."""
-        self._told.clear()
         self.session.show(found, said, colours)
         assert self.session.stack is not None
         self.data.show_survey(found)
-        self._listen_to(self.session.stack.source.problems)
-        self._show_problems()
-
-    def _listen_to(self, problems: ProblemLog | None) -> None:
-        """Hear of the problems with the data that are open, and of no others."""
-        if self._heard is not None:
-            self._heard.unlisten(self._tell_problem)
-        self._heard = problems
-        if problems is not None:
-            problems.listen(self._tell_problem)
+        self.reporter.begin(self.session.stack.source.problems)
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
         self._recipe_wanted = None
@@ -276,81 +246,6 @@ class LazyPipelineWidget(QWidget):
             if recipe.source is not None:
                 self.data.known.channels.set_colours(recipe.source.channel_colours or ())
 
-    # ---- steps ----------------------------------------------------------------------------
-
-    def _on_edit(self, *_: object) -> None:
-        self._finished_steps.clear()
-
-    def _on_started(self, channel: int, index: int) -> None:
-        card = self.steps.card(index)
-        what = "reading" if index < 0 else card.step.title.lower() if card else "computing"
-        self.status.setText(f"{self._where(channel)}: {what}…")
-        if card is not None:
-            card.show_progress(0.0)
-
-    def _on_progressed(self, channel: int, index: int, fraction: float) -> None:
-        card = self.steps.card(index)
-        if card is not None:
-            card.show_progress(fraction)
-            self.status.setText(
-                f"{self._where(channel)}: {card.step.title.lower()} {round(100 * fraction)} %"
-            )
-
-    def _on_finished(self, channel: int, index: int, seconds: float) -> None:
-        card = self.steps.card(index)
-        if card is not None:
-            card.show_progress(1.0)
-            card.set_time(seconds)
-            self._finished_steps.add(index)
-
-    def _on_shown(self, job: Job) -> None:
-        """Pixels are on screen: what did not run came from the cache."""
-        if job.preview:
-            self.status.setText(f"{self._where(job.channel, job.t)}: preview")
-            return
-        first = self._last_shown is None or not job.same_picture(self._last_shown)
-        used = {index for index, _, _ in job.source.stages} - self._finished_steps
-        for index, card in enumerate(self.steps.cards):
-            card.show_progress(1.0)
-            if first and index in used:
-                card.set_time(None)
-        self.steps.show_success(job)
-        self._last_shown = job
-        self._finished_steps.clear()
-        if not self.runner.busy or self.layers.up_to_date:
-            self.status.setText(f"{self._where(job.channel, job.t)}: shown")
-
-    def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
-        """One card or one line says it; one notification a kind, not one a frame."""
-        if isinstance(error, StepError):
-            self.steps.show_failure(job, error)
-        if isinstance(error, MissingFileError):
-            self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
-            return
-        if isinstance(error, AwayError):
-            self.status.setText(f"{self._where(job.channel, job.t)}: waiting for the folder")
-            return
-        kind = getattr(error, "kind", type(error).__name__)
-        if kind not in self._told:
-            self._told.add(kind)
-            show_error(str(error))
-        self._show_problems()
-        self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
-
-    def _show_problems(self, *_: object) -> None:
-        """List what went wrong, here and in this process."""
-        stack = self.session.stack
-        self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
-
-    def _where(self, channel: int, t: int | None = None) -> str:
-        stack = self.session.stack
-        if stack is None:
-            return ""
-        names = stack.channel_names
-        name = names[channel] if channel < len(names) else str(channel)
-        moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
-        return f"{moment}channel {name}"
-
     # ---- begin and end, several docks ----------------------------------------------------
 
     def _take_the_place_of_another(self) -> None:
@@ -371,8 +266,7 @@ class LazyPipelineWidget(QWidget):
         stack, survey = self.session.stack, self.session.survey
         if stack is not None and survey is not None:
             self.data.show_survey(survey)
-            self._listen_to(stack.source.problems)
-            self._show_problems()
+            self.reporter.begin(stack.source.problems)
             self.status.setText("Going on where the last dock was closed")
 
     def shut_down(self) -> None:
@@ -392,8 +286,7 @@ class LazyPipelineWidget(QWidget):
             self.angles.close_session()
             self.steps.close_session()
             self.view.close_session()
-            notices.unlisten(self._tell_problem)
-            self._listen_to(None)
+            self.reporter.close()
             self.session.release()
             self.runner.stop()
             keep(self.viewer, self.session, self.layers.screen, self._wishes)

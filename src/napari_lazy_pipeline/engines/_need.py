@@ -53,8 +53,8 @@ def deconvolution_need(engine: str, shape: Shape, plan: DeconvolutionPlan) -> Ne
 
 def _on_cpu(shape: Shape, plan: DeconvolutionPlan) -> Need:
     """In one part if the memory allows it; the result is counted with the input."""
+    from napari_lazy_pipeline._memory import budget
     from napari_lazy_pipeline.engines import _tiling
-    from napari_lazy_pipeline.engines._memory import budget
     from napari_lazy_pipeline.engines._padding import Frame
     from napari_lazy_pipeline.engines.cpu import BYTES, RESULT, CpuEngine
 

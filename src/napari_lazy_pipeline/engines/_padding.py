@@ -11,9 +11,9 @@ from typing import cast
 import numpy as np
 from scipy import fft
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines._jit import compiled
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import Shape, SkewAxis, Triple
 from napari_lazy_pipeline.otf import RadialOtf, interpolate

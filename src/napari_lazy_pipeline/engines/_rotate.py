@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.engines._deskew import fill_value
 from napari_lazy_pipeline.engines._jit import compiled
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._workers import Workers
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import RotationPlan

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.engines._fft import Line, backward, forward, line
 from napari_lazy_pipeline.engines._jit import compiled
 from napari_lazy_pipeline.engines._lanes import (
@@ -31,7 +32,6 @@ from napari_lazy_pipeline.engines._lanes import (
     transposed,
     written,
 )
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._stages import BLOCK, INDEX, Write
 from napari_lazy_pipeline.geometry import Shape
 

@@ -17,9 +17,9 @@ from typing import cast
 
 import numpy as np
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines._padding import Frame, halo, smooth
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.problems import Problem

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from napari_lazy_pipeline._memory import budget
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.engines import (
     DeconvolutionPlan,
     Method,
@@ -19,10 +21,8 @@ from napari_lazy_pipeline.engines import (
 from napari_lazy_pipeline.engines._blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines._blur import Blur
 from napari_lazy_pipeline.engines._deskew import Planes, deskew
-from napari_lazy_pipeline.engines._memory import budget
 from napari_lazy_pipeline.engines._mip import deskew_mip
 from napari_lazy_pipeline.engines._padding import Frame, check_plan, filler
-from napari_lazy_pipeline.engines._pool import pool
 from napari_lazy_pipeline.engines._richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines._rotate import rotate
 from napari_lazy_pipeline.engines._spectrum import aligned, laid

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.micromanager import claims_of
 from napari_lazy_pipeline.readers import FileInfo, Recorded
@@ -87,7 +88,7 @@ def read(path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
     """Read some planes of a volume (z, y, x), and no others."""
     index = _index(path)
     stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
-    volume = np.empty((stop - start, *info.shape[1:]), stored)
+    volume = pool().empty((stop - start, *info.shape[1:]), stored)
     for plane, (file, place) in zip(volume, index.planes(path, info)[start:stop], strict=True):
         read_piece(file, _pixels(file, place, plane), plane)
     check_end(index, path, info, volume, start)

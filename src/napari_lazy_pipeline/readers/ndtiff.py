@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.claims import Claims
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.micromanager import claims_of
@@ -114,7 +115,8 @@ class NdTiffReader:
                     path,
                 )
             places = found.planes.planes(path, info)[start:stop]
-            volume = np.empty((len(places), *found.shape), np.dtype(info.dtype).newbyteorder("<"))
+            stored = np.dtype(info.dtype).newbyteorder("<")
+            volume = pool().empty((len(places), *found.shape), stored)
             for plane, (file, place) in zip(volume, places, strict=True):
                 read_piece(file, place, plane)
             check_end(found.planes, path, info, volume, start)

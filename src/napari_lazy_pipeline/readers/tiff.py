@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._pool import pool
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.geometry import Shape
 from napari_lazy_pipeline.readers import FileInfo, Recorded, _mmstack, os_problem
@@ -342,7 +343,8 @@ def _read_plain(
     """Read pixels of a number of planes from where they lie, without decoding."""
     stored = np.dtype(info.dtype)
     swapped = (info.byteorder == "<") != (sys.byteorder == "little")
-    volume = np.empty((count, *info.shape[1:]), stored.newbyteorder() if swapped else stored)
+    order = stored.newbyteorder() if swapped else stored
+    volume = pool().empty((count, *info.shape[1:]), order)
     pieces = volume[np.newaxis] if len(starts) == 1 else volume
     for start, piece in zip(starts, pieces, strict=True):
         file.seek(start)

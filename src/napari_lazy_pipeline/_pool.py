@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import DTypeLike
 
-from napari_lazy_pipeline.engines._memory import budget
+from napari_lazy_pipeline._memory import budget
 
 # Bytes that are kept while nobody uses them: the results of some time points.
 LIMIT = 1 << 30

@@ -167,7 +167,7 @@ def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made() -> None:
     assert timings.per_volume(source) == 5.0
     timings.note(source, READ, 0.0625, parts=40)
     timings.note(source, READ, 0.25, parts=40)
-    assert timings.per_volume(source) == 2.5
+    assert timings.per_volume(source) == 2.5 and timings.rough(source)
     timings.note(source, READ, 0.5)
     timings.note(source, READ, 0.125, parts=40)
-    assert timings.per_volume(source) == 0.5
+    assert timings.per_volume(source) == 0.5 and not timings.rough(source)

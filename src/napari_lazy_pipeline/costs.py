@@ -197,6 +197,11 @@ class Timings:
         known = [seconds for seconds in times if seconds is not None]
         return sum(known) if len(known) == len(times) else None
 
+    def rough(self, source: PipelineSource) -> bool:
+        """Whether that is told from parts of volumes: it is hardly more, and may be less."""
+        with self._lock:
+            return any(key not in self._whole for key in _keys(source).values())
+
 
 def _keys(source: PipelineSource) -> dict[int, Hashable]:
     """What the time of reading and of each step depends on."""

@@ -60,6 +60,27 @@ def test_a_time_is_told_once_it_was_measured(
     qtbot.waitUntil(lambda: "if nothing is cached" in summary.text(), timeout=TIMEOUT)
 
 
+def test_planes_tell_how_long_a_volume_takes_at_most(
+    opened: Any, settle: Settle, qtbot: Any
+) -> None:
+    """The first plane waits for much that the next ones do not: the guess follows them."""
+    summary, costs = part(opened, "CostSummary"), opened.costs
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    qtbot.waitUntil(lambda: ", up to " in summary.text(), timeout=TIMEOUT)
+    guesses = []
+    for z in range(3, 9):
+        opened.viewer.dims.set_current_step(1, z)
+        settle(opened)
+        guesses.append(costs.seconds)
+        assert costs.seconds == costs.timings.per_volume(opened.session.source())
+    assert guesses == sorted(guesses, reverse=True) and costs.rough
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    qtbot.waitUntil(lambda: ", about " in summary.text(), timeout=TIMEOUT)
+    assert costs.seconds == costs.timings.per_volume(opened.session.source()) and not costs.rough
+
+
 def test_a_volume_that_does_not_fit_is_told_before_it_is_run(
     opened: Any,
     settle: Settle,

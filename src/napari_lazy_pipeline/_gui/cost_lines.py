@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_lazy_pipeline._gui.cost_watch import CostWatch
 from napari_lazy_pipeline._gui.step_actions import StepPlace
 from napari_lazy_pipeline._gui.text import INDENT, Sentence
-from napari_lazy_pipeline.costs import StepCost, duration, size
+from napari_lazy_pipeline.costs import StepCost, size
 
 
 class StepCostLine(Sentence):
@@ -39,8 +39,8 @@ class CostSummary(Sentence):
         if peak is None:
             self.say("")
             return
-        seconds = self._watch.seconds
-        time = f", about {duration(seconds)} if nothing is cached" if seconds else ""
+        time = self._watch.time()
+        time = f", {time} if nothing is cached" if time else ""
         self.say(f"One volume: {_memory(peak)}{time}; {size(estimate.free)} are free")
         self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in estimate.costs))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.errand import Errand
-from napari_lazy_pipeline.costs import StepCost, Timings, free_memory, step_costs
+from napari_lazy_pipeline.costs import StepCost, Timings, duration, free_memory, step_costs
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.pipeline import Pipeline
 from napari_lazy_pipeline.session import Session
@@ -59,6 +59,8 @@ class CostWatch(QObject):
         How long steps took in this session.
     seconds
         How long a volume of the present steps takes [s]; None unless it was measured.
+    rough
+        Whether only parts of volumes were: then it is hardly more, and may be less.
 
     Signals
     -------
@@ -74,6 +76,7 @@ class CostWatch(QObject):
         self.estimate = Estimate()
         self.timings = Timings()
         self.seconds: float | None = None
+        self.rough = True
         self._errand = Errand("This cannot be estimated")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -94,17 +97,24 @@ class CostWatch(QObject):
             signal.disconnect(self._on_edit)
 
     def look_at_times(self, *_: object) -> None:
-        """A volume was made: by now its time may be known."""
-        if self.seconds is None and self.session.stack is not None:
+        """A volume, or a plane, was made: by now its time may be known, or known better."""
+        if self.rough and self.session.stack is not None:
             try:
-                self.seconds = self.timings.per_volume(self.session.source())
+                source = self.session.source()
             except StepError:
                 return  # that the steps do not fit is said on their card
-            if self.seconds is not None:
+            seconds, rough = self.timings.per_volume(source), self.timings.rough(source)
+            if (seconds, rough) != (self.seconds, self.rough):
+                self.seconds, self.rough = seconds, rough
                 self.changed.emit()
 
+    def time(self, count: int = 1) -> str:
+        """How long so many volumes take, as one says it; empty if that is not known."""
+        how = "up to" if self.rough else "about"
+        return f"{how} {duration(self.seconds * count)}" if self.seconds else ""
+
     def _on_edit(self, *_: object) -> None:
-        self.seconds = None
+        self.seconds, self.rough = None, True
         if self.session.stack is not None:
             self._timer.start()
 

@@ -175,13 +175,13 @@ class ProcessPanel(QWidget):
 
     def _on_looked(self, found: tuple[Order, DiskCost]) -> None:
         order, disk = found
-        seconds = self._costs.seconds
+        time = self._costs.time(order.count)
         volumes = "1 volume" if order.count == 1 else f"{order.count} volumes"
         parts = [f"{volumes}, {size(disk.needed)}"]
         if disk.free is not None:
             parts.append(f"{size(disk.free)} are free")
-        if seconds and order.scheduler is None:
-            parts.append(f"about {duration(seconds * order.count)}")
+        if time and order.scheduler is None:
+            parts.append(time)
         self.estimate.say("; ".join(parts))
         self._refused = "" if disk.fits else "There is not enough room on that disk"
         self.warning.say(self._refused)

@@ -12,11 +12,13 @@ import pytest
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.pipeline import Watcher
 from napari_lazy_pipeline.step import Context, Step
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from stacks import write_raw
 
 TIMEOUT = 10_000
+Settle = Callable[[Any], None]
 
 
 class Gate:
@@ -181,6 +183,32 @@ def test_going_back_and_forth_quickly(one: Any, settle: Callable[[Any], None], q
     settle(one)
     (layer,) = one.layers.layers
     np.testing.assert_array_equal(on_screen(layer), expected(one, 0, 0, 6))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("late", [(), (0,), (1,), (0, 1)])
+def test_channels_meet_whatever_is_ready_when(
+    opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch, order: Any, late: Any
+) -> None:
+    """A superseded picture in another place may come for one channel alone."""
+    jobs: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(opened.runner, "want", jobs.append)
+        opened.session.set_voxel_size((0.2, 0.1, 0.1))
+        edit(opened, "subtract_background", value=90.0)
+        superseded = [job for job in jobs if not job.source.stages]
+        present = [job for job in jobs if job.source is opened.layers.screen.source]
+        for due, channels in ((superseded, late), (present, order)):
+            for channel in channels:
+                assert not opened.layers.up_to_date
+                job = next(job for job in due if job.channel == channel)
+                opened.runner.delivered.emit(job, job.make(Watcher()))
+    assert opened.layers.up_to_date
+    settle(opened)
+    for channel, layer in enumerate(opened.layers.layers):
+        z = opened.viewer.dims.current_step[1]
+        np.testing.assert_array_equal(on_screen(layer), expected(opened, channel, 0, z))
+        np.testing.assert_allclose(layer.scale[1:], (0.2, 0.1, 0.1))
 
 
 def test_what_the_person_set_survives_every_edit(

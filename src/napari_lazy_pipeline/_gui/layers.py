@@ -293,10 +293,19 @@ class Layers(QObject):
             self._add(picture)
         elif shown.source is job.source:
             self._refresh(picture, shown)
-        elif job.source is not screen.source or _alike(shown.source, job.source):
+        elif job.source is not screen.source:
             self._swap([picture])
-        elif all(self._is_ready(channel, job.source) for channel in screen.visible):
-            self._swap([p for p in self._ready.values() if p.job.source is job.source])
+        else:
+            self._swap_ready(job.source, {**screen.visible, job.channel: shown})
+
+    def _swap_ready(self, source: PipelineSource, channels: dict[int, Shown]) -> None:
+        """Show what is ready; where voxels get another place, all channels at once."""
+        waiting = {c: shown for c, shown in channels.items() if shown.source is not source}
+        ready = [c for c in waiting if self._is_ready(c, source)]
+        if len(ready) < len(waiting):
+            ready = [c for c in ready if _alike(waiting[c].source, source)]
+        if ready:
+            self._swap([self._ready[c] for c in ready])
 
     def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
         """Show pixels that cannot be made as blank ones, and list them.

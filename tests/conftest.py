@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.psf_models import save_psf
-from napari_lazy_pipeline.stack import Stack
-from napari_lazy_pipeline.step import Step
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.psf.theoretical_psf import save_psf
+from napari_lazy_pipeline.steps._base import Step
 from stacks import CountingSource, gaussian_psf, write_raw
 
 # pytest-qt has a variable of its own for what the rest of the world calls QT_API.
@@ -35,7 +35,7 @@ def stack(source: CountingSource) -> Stack:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """Counts how often each kind of step runs."""
-    from napari_lazy_pipeline.step import step_types
+    from napari_lazy_pipeline.steps._base import step_types
 
     counted: Counter[str] = Counter()
     lock = threading.Lock()

@@ -17,10 +17,10 @@ from time import perf_counter
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.readers.tiff import READER
-from napari_lazy_pipeline.simulate import WRITERS, put
+from napari_lazy_pipeline.io.files.completeness import Judge
+from napari_lazy_pipeline.io.readers.tiff import READER
+from napari_lazy_pipeline.samples.microscope import WRITERS, put
 
 SHAPE = (5, 24, 32)
 MEMORY = 2 * 1024**3  # byte

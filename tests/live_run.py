@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.simulate import simulated_volume
+from napari_lazy_pipeline.samples.microscope import simulated_volume
 
 
 def start_writer(folder: Path, shape: tuple[int, int, int], **options: object) -> Any:

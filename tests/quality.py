@@ -15,8 +15,8 @@ import tifffile
 from scipy import fft, ndimage
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
-from napari_lazy_pipeline.otf import RadialOtf, _peak, read_psf_or_otf
-from napari_lazy_pipeline.samples import psf_path, real_stack_folder
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf, _peak, read_psf_or_otf
+from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder
 
 PSF_VOXEL = (0.1, 0.1, 0.1)
 # Planes 0.2 um apart and displaced by 4 pixels: a deskew of this scan moves by whole pixels.

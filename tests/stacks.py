@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.problems import ProblemLog
-from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.stack import VolumeSpec
 
 RAW = VolumeSpec((6, 8, 10), "uint16", (0.4, 0.1, 0.1))
 

@@ -12,8 +12,8 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, cli
-from napari_lazy_pipeline.exporting import ExportReport, Failure
-from napari_lazy_pipeline.recipe import Source
+from napari_lazy_pipeline.exports.export import ExportReport, Failure
+from napari_lazy_pipeline.session.recipe import Source
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
 
 
@@ -144,7 +144,7 @@ def test_an_engine_that_cannot_be_used_says_why(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from napari_lazy_pipeline.engines.cpu import CpuEngine
+    from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 
     monkeypatch.setattr(CpuEngine, "unavailable", lambda self: "on holiday")
     said = fails(capsys, "run", recipe, "--out", tmp_path / "out")
@@ -198,7 +198,7 @@ def test_a_wrong_selection_is_exit_code_2(
 
 
 def test_steps_lists_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
-    from napari_lazy_pipeline.step import step_types
+    from napari_lazy_pipeline.steps._base import step_types
 
     assert run("steps") == 0
     printed = capsys.readouterr().out

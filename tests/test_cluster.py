@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import cluster
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exporting import export
-from napari_lazy_pipeline.opening import open_stack
-from napari_lazy_pipeline.pipeline import Pipeline
+from napari_lazy_pipeline.exports import cluster
+from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
 
 distributed = pytest.importorskip("distributed")
@@ -61,7 +61,7 @@ def test_the_same_files_as_here(kind: Any, scheduler: str, processed: Any, tmp_p
     assert not again.written and len(again.kept) == 6
 
 
-@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.files.BadFileWarning")
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.io.files.file_source.BadFileWarning")
 def test_bad_files_are_listed_and_the_rest_goes_on(
     scheduler: str, processed: Any, raw_folder: Path, tmp_path: Path
 ) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline import costs
-from napari_lazy_pipeline.costs import READ, Timings, disk_cost, step_costs
+from napari_lazy_pipeline.compute import resource_estimate as costs
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.resource_estimate import READ, Timings, disk_cost, step_costs
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.exporting import export
-from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from stacks import CountingSource
 
@@ -102,7 +102,7 @@ def test_tiles_are_told_as_they_will_be(psf_file: Path, monkeypatch: pytest.Monk
     (warning,) = cost.warnings(whole.memory // 2)
     assert f"Deconvolve goes through it in {cost.need.tiles} overlapping tiles" in warning
     told: list[float] = []
-    from napari_lazy_pipeline.step import Context
+    from napari_lazy_pipeline.steps._base import Context
 
     volume = np.full(spec.shape, 9, "uint16")
     pipeline.steps[0].run(volume, Context(spec, engine=cpu, progress=told.append))

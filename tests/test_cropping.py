@@ -10,7 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.cropping import (
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
     Ranges,
     extents,
@@ -19,8 +21,6 @@ from napari_lazy_pipeline.cropping import (
     ranges_of,
     spec_before,
 )
-from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.geometry import Scan
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 
 RAW = VolumeSpec((12, 16, 20), "uint16", (0.3, 0.1, 0.1))

@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
-from napari_lazy_pipeline.estimate import (
+from napari_lazy_pipeline.estimate.scan_angle import (
     estimate_background,
     estimate_scan,
     scans_of,
     shear_of_line,
 )
-from napari_lazy_pipeline.geometry import Scan
-from napari_lazy_pipeline.samples import real_stack_folder
-from napari_lazy_pipeline.step import Context
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.samples.samples import real_stack_folder
 from napari_lazy_pipeline.steps import Deskew
+from napari_lazy_pipeline.steps._base import Context
 
 VOXEL = (0.3, 0.1, 0.1)
 

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import target, writing
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
-from napari_lazy_pipeline.exporting import export
-from napari_lazy_pipeline.opening import open_stack
-from napari_lazy_pipeline.pipeline import Pipeline
-from napari_lazy_pipeline.problems import ProblemLog
-from napari_lazy_pipeline.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.exports import destination as target
+from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
 from stacks import write_raw
 

@@ -18,12 +18,12 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import AwayError, FileError, FolderError
-from napari_lazy_pipeline.files import BadFileWarning, FileSource
-from napari_lazy_pipeline.layout import arrange
-from napari_lazy_pipeline.patterns import compile_pattern
-from napari_lazy_pipeline.readers import FileInfo
-from napari_lazy_pipeline.readers.tiff import READER, TiffReader
-from napari_lazy_pipeline.stack import VolumeSource
+from napari_lazy_pipeline.image.stack import VolumeSource
+from napari_lazy_pipeline.io.files.file_source import BadFileWarning, FileSource
+from napari_lazy_pipeline.io.patterns.file_table import arrange
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+from napari_lazy_pipeline.io.readers import FileInfo
+from napari_lazy_pipeline.io.readers.tiff import READER, TiffReader
 
 SHAPE = (6, 4, 5)
 

@@ -11,8 +11,8 @@ import tifffile
 
 from napari_lazy_pipeline import Recipe, cli, open_stack
 from napari_lazy_pipeline.errors import FileError, FolderError, PatternError
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.overview import FieldRow, table_of
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow, table_of
 
 SHAPE = (3, 4, 5)
 

@@ -13,11 +13,11 @@ import pytest
 
 from micromanager_files import SUMMARY, grow_mmstack, grow_ndtiff, pixels, places, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.growth import GrowthWatcher
-from napari_lazy_pipeline.look import Look
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.watch import FolderWatcher, watcher_for
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher, watcher_for
+from napari_lazy_pipeline.io.live.growing_file import GrowthWatcher
+from napari_lazy_pipeline.io.live.poll_result import Look
+from napari_lazy_pipeline.io.open_stack import survey
 
 SIZES = (1, 4, 2, 3)  # positions, t, c, z
 PLANES = SIZES[2] * SIZES[3]

@@ -76,7 +76,5 @@ def test_importing_the_package_costs_nothing() -> None:
 
 
 def test_recipes_and_steps_do_without_dask() -> None:
-    code = (
-        "import sys, napari_lazy_pipeline.recipe, napari_lazy_pipeline.steps\nprint(*sys.modules)"
-    )
+    code = "import sys, napari_lazy_pipeline.session.recipe, napari_lazy_pipeline.steps\nprint(*sys.modules)"
     assert {"dask", "dask.array"}.isdisjoint(run(code).split())

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.compute.compute_log import Ledger, State
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.ledger import Ledger, State
-from napari_lazy_pipeline.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.stack import Stack
+from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.steps import Crop, SubtractBackground
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.claims import Fact
-from napari_lazy_pipeline.geometry import Scan
-from napari_lazy_pipeline.micromanager import parse_metadata
-from napari_lazy_pipeline.opening import open_stack, survey
-from napari_lazy_pipeline.settings_txt import parse_settings, read_settings
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.io.metadata.claim import Fact
+from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings, read_settings
+from napari_lazy_pipeline.io.metadata.micromanager import parse_metadata
+from napari_lazy_pipeline.io.open_stack import open_stack, survey
 
 SHAPE = (6, 4, 5)
 # As the software of the Janelia microscopes, and as that of the MOSAIC writes it.

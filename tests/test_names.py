@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.layout import arrange
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.patterns import compile_pattern, propose_patterns
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.patterns.file_table import arrange
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern, propose_patterns
 from real_names import KNOWN, Known
 
 ENDINGS = (".tif", ".tiff", ".stack")

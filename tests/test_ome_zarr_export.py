@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from skimage.transform import downscale_local_mean
 
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exporting import export
-from napari_lazy_pipeline.formats import format_names, get_format
-from napari_lazy_pipeline.formats.ome_zarr import levels_of, mean
-from napari_lazy_pipeline.opening import open_stack
-from napari_lazy_pipeline.pipeline import Pipeline
-from napari_lazy_pipeline.problems import ProblemLog
-from napari_lazy_pipeline.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.exports.formats import format_names, get_format
+from napari_lazy_pipeline.exports.formats.ome_zarr import levels_of, mean
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps import SubtractBackground
 
 zarr = pytest.importorskip("zarr")
@@ -165,7 +165,7 @@ DIED = 77
 
 def run_and_die(folder: str, where: str, passed: int) -> None:
     """Export until a place was passed so many times, and then end as if the power had gone."""
-    from napari_lazy_pipeline.formats import ome_zarr
+    from napari_lazy_pipeline.exports.formats import ome_zarr
 
     owner, name = {
         "layout": (ome_zarr, "_array"),
@@ -226,7 +226,7 @@ def test_what_it_was_made_from_is_in_the_store(tmp_path: Path) -> None:
 def test_without_the_library_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline.formats import ome_zarr
+    from napari_lazy_pipeline.exports.formats import ome_zarr
 
     monkeypatch.setattr(ome_zarr, "find_spec", lambda name: None if name == "yaozarrs" else 1)
     with pytest.raises(ExportError, match=r"OME-Zarr cannot be written.*yaozarrs.*pip install"):

@@ -13,9 +13,9 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError, PatternError
-from napari_lazy_pipeline.geometry import Scan
-from napari_lazy_pipeline.opening import open_stack, survey
-from napari_lazy_pipeline.settings_txt import parse_settings
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings
+from napari_lazy_pipeline.io.open_stack import open_stack, survey
 
 SHAPE = (6, 4, 5)
 SETTINGS = """\
@@ -121,7 +121,7 @@ def test_a_large_folder_costs_no_stat_per_file(
 
 def test_dask_is_not_imported(folder: Path) -> None:
     code = (
-        "import sys\nfrom napari_lazy_pipeline.opening import open_stack\n"
+        "import sys\nfrom napari_lazy_pipeline.io.open_stack import open_stack\n"
         f"open_stack({str(folder)!r}).volume()\n"
         "print('dask' in sys.modules)"
     )

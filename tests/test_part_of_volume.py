@@ -15,17 +15,19 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, export, open_stack, running
-from napari_lazy_pipeline.boxes import Box, shape_of, slices
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, open_stack
+from napari_lazy_pipeline import exports as export
+from napari_lazy_pipeline.compute import stage_runner as running
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.engines._padding import halo
+from napari_lazy_pipeline.engines.padding import halo
 from napari_lazy_pipeline.errors import Cancelled, StepError
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
-from napari_lazy_pipeline.samples import REAL_STACK, psf_path
-from napari_lazy_pipeline.step import Context, Step
+from napari_lazy_pipeline.image.box import Box, shape_of, slices
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps._base import Context, Step
 from quality import VOXEL, phantom, real_volume
 from stacks import CountingSource
 

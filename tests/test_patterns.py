@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.layout import arrange, natural_order
-from napari_lazy_pipeline.patterns import compile_pattern, propose_patterns
+from napari_lazy_pipeline.io.patterns.file_table import arrange, natural_order
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern, propose_patterns
 
 LASERS = ((0, 488), (1, 560))
 

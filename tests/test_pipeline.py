@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import Pipeline, Stack
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError
-from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
-from napari_lazy_pipeline.step import step_types
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps._base import step_types
 from stacks import RAW, CountingSource
 
 

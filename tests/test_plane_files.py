@@ -11,13 +11,13 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, open_stack
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import FileError, MissingFileError
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.pipeline import PipelineSource
-from napari_lazy_pipeline.remember import RememberedSource
-from napari_lazy_pipeline.step import Step
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps._base import Step
 
 SHAPE = (6, 16, 20)
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.boxes import Box, slices, whole
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, StepError
-from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
-from napari_lazy_pipeline.step import Context, Step, step_types
+from napari_lazy_pipeline.image.box import Box, slices, whole
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps._base import Context, Step, step_types
 from stacks import CountingSource, PlaneSource
 
 LOCAL = [name for name, step in step_types().items() if step.plane_local]

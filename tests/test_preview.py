@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, preview
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
+from napari_lazy_pipeline.compute import preview
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.preview import Preview
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
-from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
-from napari_lazy_pipeline.preview import Preview
-from napari_lazy_pipeline.samples import REAL_STACK, psf_path
-from napari_lazy_pipeline.step import Context, Step, step_types
+from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps._base import Context, Step, step_types
 from quality import nrmse, real_volume
 from stacks import CountingSource, PlaneSource
 

@@ -11,12 +11,12 @@ import tifffile
 from scipy.ndimage import convolve
 from scipy.special import j1
 
-from napari_lazy_pipeline import psf_models
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.pipeline import Pipeline
-from napari_lazy_pipeline.psf_models import Optics, compute_psf, save_psf
-from napari_lazy_pipeline.psf_spacing import Spacing, recorded_spacing
-from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.psf import theoretical_psf as psf_models
+from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
+from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, save_psf
 from napari_lazy_pipeline.steps import Deconvolve
 
 needs_psf = pytest.mark.skipif(bool(psf_models.unavailable()), reason="psf is not installed")

@@ -13,7 +13,7 @@ import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import RecipeError
-from napari_lazy_pipeline.recipe import Source
+from napari_lazy_pipeline.session.recipe import Source
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 
 GOOD = """\

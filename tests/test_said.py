@@ -9,10 +9,10 @@ import tifffile
 
 from napari_lazy_pipeline import Recipe
 from napari_lazy_pipeline.errors import FolderError, GeometryError, RecipeError
-from napari_lazy_pipeline.geometry import Scan
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.said import Said
-from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.io.metadata_overrides import Said
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from stacks import write_raw
 

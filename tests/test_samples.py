@@ -12,8 +12,8 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.samples import (
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.samples.samples import (
     REAL_STACK,
     TIMELAPSE,
     psf_path,

@@ -8,15 +8,15 @@ from unittest.mock import Mock
 
 import pytest
 
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.pipeline import Pipeline
-from napari_lazy_pipeline.said import Said
-from napari_lazy_pipeline.session import Session, default_pipeline
-from napari_lazy_pipeline.simulate import Simulation
-from napari_lazy_pipeline.step import step_types
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.metadata_overrides import Said
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.samples.microscope import Simulation
+from napari_lazy_pipeline.session.session import Session, default_pipeline
 from napari_lazy_pipeline.steps import Crop, Deskew
+from napari_lazy_pipeline.steps._base import step_types
 
 DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
 

@@ -9,8 +9,8 @@ import pytest
 
 from napari_lazy_pipeline import cli
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError
-from napari_lazy_pipeline.opening import open_stack, survey
-from napari_lazy_pipeline.simulate import WRITERS, Simulation, run, simulated_volume
+from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.samples.microscope import WRITERS, Simulation, run, simulated_volume
 
 SHAPE = (4, 10, 12)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_lazy_pipeline.errors import FolderError, PatternError
-from napari_lazy_pipeline.trial import Trials
+from napari_lazy_pipeline.io.pattern_preview import Trials
 
 
 @pytest.fixture

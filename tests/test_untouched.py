@@ -9,12 +9,12 @@ import pytest
 
 from listing import listing
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
-from napari_lazy_pipeline.exporting import export
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.recipe import Source
-from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.session.recipe import Source
+from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
-from napari_lazy_pipeline.watch import FolderWatcher
 
 Use = Callable[[Path, Path], object]
 
@@ -73,7 +73,7 @@ USES: dict[str, Use] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.files.BadFileWarning")
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.io.files.file_source.BadFileWarning")
 @pytest.mark.parametrize("harm", ["nothing", "a bad file"])
 @pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
 def test_untouched(use: Use, harm: str, raw_folder: Path, tmp_path: Path) -> None:

@@ -11,14 +11,20 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.completeness import Judge
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.look import Look
-from napari_lazy_pipeline.opening import survey
-from napari_lazy_pipeline.readers.tiff import READER
-from napari_lazy_pipeline.simulate import WRITERS, Simulation, first, put, simulated_volume
-from napari_lazy_pipeline.watch import FolderWatcher
+from napari_lazy_pipeline.io.files.completeness import Judge
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
+from napari_lazy_pipeline.io.live.poll_result import Look
+from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.readers.tiff import READER
+from napari_lazy_pipeline.samples.microscope import (
+    WRITERS,
+    Simulation,
+    first,
+    put,
+    simulated_volume,
+)
 
 SHAPE = (5, 12, 16)
 EACH_WRITER = pytest.mark.parametrize("writer", WRITERS)
@@ -87,7 +93,7 @@ def test_a_half_written_file_never_counts_as_complete(writer: str, tmp_path: Pat
     assert refused >= 120
 
 
-@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.files.BadFileWarning")
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.io.files.file_source.BadFileWarning")
 @EACH_WRITER
 def test_nor_is_it_shown_when_the_folder_is_just_opened(writer: str, tmp_path: Path) -> None:
     """No watcher: reading such a file gives a blank and a problem, or every pixel."""

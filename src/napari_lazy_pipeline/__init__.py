@@ -6,22 +6,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_lazy_pipeline.exporting import export
-    from napari_lazy_pipeline.opening import open_stack
-    from napari_lazy_pipeline.pipeline import Pipeline
-    from napari_lazy_pipeline.recipe import Recipe
-    from napari_lazy_pipeline.stack import Stack, VolumeSpec
-    from napari_lazy_pipeline.step import Step
+    from napari_lazy_pipeline.compute.pipeline import Pipeline
+    from napari_lazy_pipeline.exports.export import export
+    from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+    from napari_lazy_pipeline.io.open_stack import open_stack
+    from napari_lazy_pipeline.session.recipe import Recipe
+    from napari_lazy_pipeline.steps._base import Step
 
 # Imported when first used: the command line answers ``--help`` without waiting for them.
 _HOMES = {
-    "Pipeline": "pipeline",
-    "Recipe": "recipe",
-    "Stack": "stack",
-    "Step": "step",
-    "VolumeSpec": "stack",
-    "export": "exporting",
-    "open_stack": "opening",
+    "Pipeline": "compute.pipeline",
+    "Recipe": "session.recipe",
+    "Stack": "image.stack",
+    "Step": "steps._base",
+    "VolumeSpec": "image.stack",
+    "export": "exports.export",
+    "open_stack": "io.open_stack",
 }
 
 __all__ = ["Pipeline", "Recipe", "Stack", "Step", "VolumeSpec", "export", "open_stack"]

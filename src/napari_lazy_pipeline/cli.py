@@ -11,11 +11,11 @@ from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeEr
 
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
-    from napari_lazy_pipeline.exporting import ExportReport
-    from napari_lazy_pipeline.overview import FieldRow
-    from napari_lazy_pipeline.recipe import Recipe
-    from napari_lazy_pipeline.simulate import Written
-    from napari_lazy_pipeline.step import Step
+    from napari_lazy_pipeline.exports.export import ExportReport
+    from napari_lazy_pipeline.io.patterns.field_table import FieldRow
+    from napari_lazy_pipeline.samples.microscope import Written
+    from napari_lazy_pipeline.session.recipe import Recipe
+    from napari_lazy_pipeline.steps._base import Step
 
 _SHOWN_FAILURES = 20
 
@@ -109,7 +109,7 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_simulate(commands: Any) -> None:
-    from napari_lazy_pipeline.simulate import WRITERS
+    from napari_lazy_pipeline.samples.microscope import WRITERS
 
     simulate = commands.add_parser(
         "simulate",
@@ -162,7 +162,7 @@ def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]
 
 
 def _info(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.opening import survey
+    from napari_lazy_pipeline.io.open_stack import survey
 
     found = survey(options.folder, options.pattern, position=options.position)
     stack = found.stack()
@@ -200,8 +200,8 @@ def _lengths(voxel_size: Sequence[float]) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.exporting import export
-    from napari_lazy_pipeline.recipe import Recipe
+    from napari_lazy_pipeline.exports.export import export
+    from napari_lazy_pipeline.session.recipe import Recipe
 
     recipe = _changed(Recipe.load(options.recipe), options.set)
     engine = options.engine or recipe.engine
@@ -224,7 +224,7 @@ def _run(options: argparse.Namespace) -> int:
 def _simulate(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from napari_lazy_pipeline.simulate import Simulation, run
+    from napari_lazy_pipeline.samples.microscope import Simulation, run
 
     simulation = Simulation(
         Path(options.folder), options.shape, options.times, options.channels, options.writer,
@@ -315,7 +315,7 @@ def _with_field(step: Step, field: str, value: object) -> Step:
 
 
 def _steps(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.step import step_types
+    from napari_lazy_pipeline.steps._base import step_types
 
     for kind, step in step_types().items():
         print(f"{kind}: {step.summary}")
@@ -330,7 +330,7 @@ def _steps(options: argparse.Namespace) -> int:
 
 def _rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]:
     """Name, default, unit, range and meaning of each parameter."""
-    from napari_lazy_pipeline.step import Unit
+    from napari_lazy_pipeline.steps._base import Unit
 
     schema = step.model_json_schema()["properties"]
     for name, info in step.model_fields.items():

@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.samples import REAL_STACK, psf_path
-from napari_lazy_pipeline.step import Context
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve
+from napari_lazy_pipeline.steps._base import Context
 from quality import (
     METHODS,
     OFFSET,

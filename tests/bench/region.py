@@ -13,8 +13,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from napari_lazy_pipeline.boxes import slices
-from napari_lazy_pipeline.pipeline import PipelineSource
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.image.box import slices
 from napari_lazy_pipeline.steps import Crop
 from test_part_of_volume import boxes_of, case_of, source_of
 

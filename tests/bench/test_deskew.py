@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_lazy_pipeline._pool import pool
-from napari_lazy_pipeline.engines._workers import Workers, cpu_count
-from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
+from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.threads import Workers, cpu_count
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 
 ENGINE = CpuEngine()
 WORKERS = Workers()

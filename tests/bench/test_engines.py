@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
+from napari_lazy_pipeline._runtime.threads import cpu_count
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines._padding import Frame, prepare
-from napari_lazy_pipeline.engines._workers import cpu_count
-from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.otf import interpolate, make_otf
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
+from napari_lazy_pipeline.engines.padding import Frame, prepare
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
 
 ENGINE = CpuEngine()
 VOXEL = (0.5, 0.1, 0.1)

@@ -22,19 +22,20 @@ import pytest
 import tifffile
 from scipy import fft, ndimage
 
-from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack, preview
+from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack
+from napari_lazy_pipeline._runtime.threads import Workers, cpu_count
+from napari_lazy_pipeline.compute import preview
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines._blocks import blocks_of
-from napari_lazy_pipeline.engines._fft import backward, forward
-from napari_lazy_pipeline.engines._padding import Frame, prepare
-from napari_lazy_pipeline.engines._passes import TAKE, planes
-from napari_lazy_pipeline.engines._spectrum import Layout, along_x, merge
-from napari_lazy_pipeline.engines._stages import BLOCK
-from napari_lazy_pipeline.engines._workers import Workers, cpu_count
-from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
-from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.otf import interpolate, read_psf_or_otf
-from napari_lazy_pipeline.samples import psf_path
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
+from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of
+from napari_lazy_pipeline.engines.cpu.fft.passes import TAKE, planes
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import Layout, along_x, merge
+from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
+from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, forward
+from napari_lazy_pipeline.engines.padding import Frame, prepare
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import interpolate, read_psf_or_otf
+from napari_lazy_pipeline.samples.samples import psf_path
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
 ENGINE = CpuEngine()
@@ -311,7 +312,7 @@ def peak_memory(function) -> float:
 @pytest.mark.parametrize("method", ["rl", "accelerated", "fast"])
 def test_in_used_memory(benchmark, table, method) -> None:
     """Against the same in memory that is new, as it is for the first volume."""
-    from napari_lazy_pipeline._pool import pool
+    from napari_lazy_pipeline._runtime.buffer_pool import pool
 
     raw, plan = noise(FILE), plan_of(method)
 
@@ -336,8 +337,8 @@ def test_in_used_memory(benchmark, table, method) -> None:
 
 
 def test_memory(benchmark, table) -> None:
-    from napari_lazy_pipeline._pool import pool
-    from napari_lazy_pipeline.engines import cpu
+    from napari_lazy_pipeline._runtime.buffer_pool import pool
+    from napari_lazy_pipeline.engines.cpu import cpu_engine as cpu
 
     raw, plan = noise(FILE), plan_of()
 
@@ -444,8 +445,8 @@ FIRST = {"plane": 0, "plane, in a hurry": 1, "volume": 0}
 @pytest.mark.parametrize("kind", [*FIRST, "slab", "half"])
 def test_first_preview(paired, table, shape, kind) -> None:
     """What is on screen in the end, on the grid of the result; and previews for others' use."""
-    from napari_lazy_pipeline._gui.job import Job
-    from napari_lazy_pipeline.pipeline import PipelineSource, Watcher
+    from napari_lazy_pipeline._gui.layers.render_request import Job
+    from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
 
     step = Deconvolve(
         psf=str(psf_path()),

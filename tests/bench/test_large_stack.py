@@ -11,9 +11,9 @@ import numpy as np
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, open_stack
-from napari_lazy_pipeline.cache import StageCache
-from napari_lazy_pipeline.engines.cpu import warm_up
-from napari_lazy_pipeline.pipeline import PipelineSource
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
 
 Figure = Callable[[str, float, str, float], None]

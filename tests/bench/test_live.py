@@ -138,7 +138,7 @@ def test_parameter_drag(
     dock: Any, settle: Settle, figure: Figure, kind: str, field: str, values: list[Any]
 ) -> None:
     """A knob dragged over 40 values: how many pictures are seen, and when it is over."""
-    from napari_lazy_pipeline.samples import REAL_STACK, psf_path, real_stack_folder
+    from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path, real_stack_folder
 
     dock.open_folder(real_stack_folder())
     settle(dock)

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.opening import open_stack
-from napari_lazy_pipeline.readers.tiff import READER
+from napari_lazy_pipeline.io.open_stack import open_stack
+from napari_lazy_pipeline.io.readers.tiff import READER
 
 Figure = Callable[[str, float, str, float], None]
 SHAPE = (64, 256, 280)

@@ -16,8 +16,8 @@ from qtpy.QtCore import QTimer
 
 from gui_helpers import edit
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
-from napari_lazy_pipeline._gui.live import WATCH_INTERVAL
-from napari_lazy_pipeline.simulate import Simulation
+from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL
+from napari_lazy_pipeline.samples.microscope import Simulation
 
 pytestmark = pytest.mark.gui
 Figure = Callable[[str, float, str, float], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
-from napari_lazy_pipeline.engines._array_engine import ArrayEngine
+from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
 
 
 class NumpyDevice:

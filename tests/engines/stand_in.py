@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_lazy_pipeline.engines._cudadecon_worker import DRIVER
+from napari_lazy_pipeline.engines.cudadecon.worker import DRIVER
 
 PACKAGE = """
 from engines.stand_in import *
@@ -67,7 +67,7 @@ def note(name):
 
 def deskewGPU(im, dxdata, dzdata, angle, width, shift, pad_val):
     from engines.test_deskew import reference
-    from napari_lazy_pipeline.geometry import DeskewPlan
+    from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
     note("deskew")
     assert im.dtype == np.float32
@@ -80,7 +80,7 @@ def deskewGPU(im, dxdata, dzdata, angle, width, shift, pad_val):
 
 
 def rl_init(rawdata_shape, otfpath, dzdata, dxdata, dzpsf, dxpsf):
-    from napari_lazy_pipeline.otf import interpolate, load_otf
+    from napari_lazy_pipeline.psf.radial_otf import interpolate, load_otf
 
     global context
     note("init")
@@ -92,7 +92,7 @@ def rl_init(rawdata_shape, otfpath, dzdata, dxdata, dzpsf, dxpsf):
 
 def rl_decon(im, background, n_iters, napodize, output_shape):
     from engines.test_richardson_lucy import plain_richardson_lucy
-    from napari_lazy_pipeline.engines._padding import apodize
+    from napari_lazy_pipeline.engines.padding import apodize
 
     note(f"decon {napodize}")
     shape, otf = context

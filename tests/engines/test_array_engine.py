@@ -17,14 +17,14 @@ from engines.conftest import gaussian_psf
 from engines.devices import NumpyDevice
 from engines.test_deskew import plans, ranges
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
-from napari_lazy_pipeline.engines import cupy as cupy_engine
-from napari_lazy_pipeline.engines._array_engine import BYTES, ArrayEngine
-from napari_lazy_pipeline.engines._padding import Frame
-from napari_lazy_pipeline.engines.cpu import CpuEngine
-from napari_lazy_pipeline.engines.cupy import CupyEngine
+from napari_lazy_pipeline.engines.array_api import cupy as cupy_engine
+from napari_lazy_pipeline.engines.array_api.array_engine import BYTES, ArrayEngine
+from napari_lazy_pipeline.engines.array_api.cupy import CupyEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.otf import make_otf
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import make_otf
 
 CPU = CpuEngine()
 VOXEL = (0.2, 0.1, 0.1)
@@ -95,7 +95,7 @@ def test_only_the_planes_that_are_asked_for_pass_the_bus(engine, device):
 
 
 def test_deskew_in_batches(engine, monkeypatch):
-    monkeypatch.setattr("napari_lazy_pipeline.engines._arrays.BATCH", 300)
+    monkeypatch.setattr("napari_lazy_pipeline.engines.array_api.algorithms.BATCH", 300)
     volume = np.random.default_rng(0).integers(0, 65536, (13, 9, 11)).astype(np.uint16)
     for axis in "xy":
         plan = DeskewPlan.of(volume.shape, (0.3, 0.1, 0.1), Scan(31.5, axis))

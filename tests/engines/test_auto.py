@@ -15,12 +15,12 @@ from napari_lazy_pipeline.engines import (
     get_engine,
     notices,
 )
-from napari_lazy_pipeline.engines._array_engine import ArrayEngine
+from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
 from napari_lazy_pipeline.engines.auto import AutoEngine, best_engine
-from napari_lazy_pipeline.engines.cpu import CpuEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.otf import make_otf
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import make_otf
 
 VOXEL = (0.2, 0.1, 0.1)
 OTF = make_otf(gaussian_psf(), VOXEL)

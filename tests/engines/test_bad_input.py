@@ -11,9 +11,9 @@ import tifffile
 from engines.conftest import gaussian_psf
 from napari_lazy_pipeline import Pipeline, VolumeSpec, engines
 from napari_lazy_pipeline.engines import get_engine, notices
-from napari_lazy_pipeline.engines.cpu import CpuEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.otf import make_otf, save_otf
+from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
 VOXEL = (0.2, 0.1, 0.1)

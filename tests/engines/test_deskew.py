@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_lazy_pipeline.engines.cpu import CpuEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 
 ENGINE = CpuEngine()
 VOXEL = (0.3, 0.1, 0.1)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_lazy_pipeline.engines._blocks import blocks_of, from_blocks, to_blocks
-from napari_lazy_pipeline.engines._butterfly import Complex, dft
-from napari_lazy_pipeline.engines._fft import backward, filter_lines, forward, line
-from napari_lazy_pipeline.engines._padding import Frame, place, smooth
-from napari_lazy_pipeline.engines._passes import CORRECT, TAKE, columns, planes
-from napari_lazy_pipeline.engines._spectrum import Layout, aligned, laid
+from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
+from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
+from napari_lazy_pipeline.engines.cpu.fft.passes import CORRECT, TAKE, columns, planes
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import Layout, aligned, laid
+from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward, line
+from napari_lazy_pipeline.engines.padding import Frame, place, smooth
 
 # Of float32 with some ten roundings one after the other; numpy's own, in float32, is 1e-7 to 4e-7.
 ACCURACY = 4e-7

@@ -11,7 +11,8 @@ import tifffile
 
 from engines.conftest import gaussian_psf
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.otf import (
+from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.radial_otf import (
     PEAK_OFFSET,
     RadialOtf,
     interpolate,
@@ -20,7 +21,6 @@ from napari_lazy_pipeline.otf import (
     read_psf_or_otf,
     save_otf,
 )
-from napari_lazy_pipeline.psf import is_otf, load_psf
 
 CUBE = (0.1, 0.1, 0.1)
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_lazy_pipeline import _pool as module
-from napari_lazy_pipeline._pool import SMALL, Pool, pool
+from napari_lazy_pipeline._runtime import buffer_pool as module
+from napari_lazy_pipeline._runtime.buffer_pool import SMALL, Pool, pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.cpu import CpuEngine
-from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.otf import RadialOtf
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
 SHAPE = (4, 512, 512)
 ENGINE = CpuEngine(1)

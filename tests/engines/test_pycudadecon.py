@@ -18,23 +18,18 @@ import pytest
 
 from engines.conftest import gaussian_psf
 from engines.stand_in import write
-from napari_lazy_pipeline.engines import (
-    DeconvolutionPlan,
-    Engine,
-    _cudadecon_session,
-    get_engine,
-    notices,
-)
-from napari_lazy_pipeline.engines import _cudadecon_worker as worker
-from napari_lazy_pipeline.engines import pycudadecon as module
-from napari_lazy_pipeline.engines._cudadecon_counts import equivalent_scan
-from napari_lazy_pipeline.engines._cudadecon_session import Session
-from napari_lazy_pipeline.engines._padding import Frame
-from napari_lazy_pipeline.engines.cpu import CpuEngine
-from napari_lazy_pipeline.engines.pycudadecon import BYTES, PycudadeconEngine
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.cudadecon import cudadecon_engine as module
+from napari_lazy_pipeline.engines.cudadecon import device_session as _cudadecon_session
+from napari_lazy_pipeline.engines.cudadecon import worker
+from napari_lazy_pipeline.engines.cudadecon.counts import equivalent_scan
+from napari_lazy_pipeline.engines.cudadecon.cudadecon_engine import BYTES, PycudadeconEngine
+from napari_lazy_pipeline.engines.cudadecon.device_session import Session
+from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.otf import make_otf
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import make_otf
 
 STAND_IN = "pycudadecon-stand-in"
 VOXEL = (0.2, 0.1, 0.1)

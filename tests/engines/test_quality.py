@@ -11,14 +11,14 @@ from scipy import fft, ndimage
 
 from engines.conftest import gaussian_psf
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines._wiener_butterworth import back_projector, widths
-from napari_lazy_pipeline.engines.cpu import CpuEngine
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.otf import interpolate, make_otf
-from napari_lazy_pipeline.samples import REAL_STACK, psf_path
-from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.step import Context
+from napari_lazy_pipeline.engines.back_projector import back_projector, widths
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
+from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve
+from napari_lazy_pipeline.steps._base import Context
 from quality import (
     METHODS,
     OFFSET,

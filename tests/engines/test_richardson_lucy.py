@@ -13,11 +13,11 @@ from scipy import fft
 
 from engines.conftest import gaussian_psf
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
-from napari_lazy_pipeline.engines._padding import PSF_GRID, Frame, apodize, halo, smooth
-from napari_lazy_pipeline.engines.cpu import CpuEngine, warm_up
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
+from napari_lazy_pipeline.engines.padding import PSF_GRID, Frame, apodize, halo, smooth
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.otf import RadialOtf, interpolate, load_otf, make_otf
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, load_otf, make_otf
 
 ENGINE = CpuEngine()
 VOXEL = (0.2, 0.1, 0.1)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_lazy_pipeline.engines.cpu import CpuEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.geometry import RotationPlan, Scan
+from napari_lazy_pipeline.image.scan_geometry import RotationPlan, Scan
 
 ENGINE = CpuEngine()
 VOXEL = (0.3, 0.1, 0.1)

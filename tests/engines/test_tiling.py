@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from engines.conftest import gaussian_psf
-from napari_lazy_pipeline import _memory
-from napari_lazy_pipeline._pool import pool
-from napari_lazy_pipeline.engines import DeconvolutionPlan, cpu, notices
-from napari_lazy_pipeline.engines._padding import Frame
-from napari_lazy_pipeline.engines._tiling import Memory, tiles
-from napari_lazy_pipeline.engines.cpu import BYTES, CpuEngine
+from napari_lazy_pipeline._runtime import free_memory as _memory
+from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
+from napari_lazy_pipeline.engines.cpu import cpu_engine as cpu
+from napari_lazy_pipeline.engines.cpu.cpu_engine import BYTES, CpuEngine
+from napari_lazy_pipeline.engines.padding import Frame
+from napari_lazy_pipeline.engines.tiling import Memory, tiles
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.otf import make_otf
+from napari_lazy_pipeline.psf.radial_otf import make_otf
 
 VOXEL = (0.2, 0.1, 0.1)
 OTF = make_otf(gaussian_psf((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.engines import _shared, _worker
-from napari_lazy_pipeline.engines._worker import Worker, WorkerError
+from napari_lazy_pipeline._runtime import shared_memory as _shared
+from napari_lazy_pipeline._runtime import worker_process as _worker
+from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 
 FUNCTION = "engines.worker_tasks:perform"

@@ -9,8 +9,8 @@ import weakref
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.engines import _workers
-from napari_lazy_pipeline.engines._workers import Workers
+from napari_lazy_pipeline._runtime import threads as _workers
+from napari_lazy_pipeline._runtime.threads import Workers
 
 
 def test_every_number_once():

@@ -14,9 +14,9 @@ from canvas import drag, press_key
 from qtpy.QtCore import QPoint, Qt
 
 from gui_helpers import card, edit
-from napari_lazy_pipeline._gui.angle_help import AnglePanel
-from napari_lazy_pipeline._gui.background_help import BackgroundPanel
-from napari_lazy_pipeline.geometry import Scan
+from napari_lazy_pipeline._gui.tools.angle_tool import AnglePanel
+from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
+from napari_lazy_pipeline.image.scan_geometry import Scan
 from test_estimate import VOXEL, bead_stack, noise, shear_for
 
 Settle = Callable[[Any], None]
@@ -115,7 +115,7 @@ def test_the_window_lives_while_it_is_estimated_and_it_can_be_dropped(
     beads: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The estimate goes on for as long as somebody wants it."""
-    from napari_lazy_pipeline._gui import angle_help
+    from napari_lazy_pipeline._gui.tools import angle_tool as angle_help
     from napari_lazy_pipeline.errors import Cancelled
 
     seen: Counter[str] = Counter()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gui_helpers import card, edit
-from napari_lazy_pipeline.costs import size, step_costs
+from napari_lazy_pipeline.compute.resource_estimate import size, step_costs
 from napari_lazy_pipeline.engines import get_engine, notices
 
 TIMEOUT = 30_000
@@ -17,13 +17,13 @@ Settle = Callable[[Any], None]
 
 
 def line(dock: Any, kind: str) -> Any:
-    from napari_lazy_pipeline._gui.cost_lines import StepCostLine
+    from napari_lazy_pipeline._gui.steps.cost_lines import StepCostLine
 
     return card(dock, kind).findChild(StepCostLine)
 
 
 def part(dock: Any, name: str) -> Any:
-    from napari_lazy_pipeline._gui import cost_lines
+    from napari_lazy_pipeline._gui.steps import cost_lines
 
     return dock.findChild(getattr(cost_lines, name))
 

@@ -16,8 +16,8 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEd
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe, open_stack
-from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
-from napari_lazy_pipeline.geometry import Scan
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+from napari_lazy_pipeline.image.scan_geometry import Scan
 from stacks import write_raw
 
 Settle = Callable[[Any], None]
@@ -64,7 +64,7 @@ def test_the_table_follows_the_pattern_and_enter_opens(
     files, stack = opened.data.files, opened.session.stack
     assert not files.fold.unfolded and "6 files" in opened.data.summary.text()
     looked: list[object] = []
-    monkeypatch.setattr("napari_lazy_pipeline.readers.tiff.TiffReader.probe", looked.append)
+    monkeypatch.setattr("napari_lazy_pipeline.io.readers.tiff.TiffReader.probe", looked.append)
     retype(qtbot, files.line, "cell_ch0_stack{t}_*.tif")
     until(lambda: "Enter opens: 3 files -> 1 channel x 3 time points" in files.fold.line.text())
     assert cells(opened)["time point"] == ("0000, 0001, 0002", "")
@@ -100,7 +100,7 @@ def test_a_wrong_pattern_says_why_and_changes_nothing(
 def test_the_last_letter_decides_also_if_the_share_is_slow(
     opened: Any, until: Until, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline.trial import Trials
+    from napari_lazy_pipeline.io.pattern_preview import Trials
 
     files, go_on, tried = opened.data.files, threading.Event(), []
     attempt = Trials.attempt
@@ -125,7 +125,7 @@ def test_the_last_letter_decides_also_if_the_share_is_slow(
 def test_a_share_that_hangs_does_not_hold_up_the_next_folder(
     dock: Any, settle: Settle, raw_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline import opening
+    from napari_lazy_pipeline.io import open_stack as opening
 
     never, list_names, hung = threading.Event(), opening.list_names, str(tmp_path / "hung")
 
@@ -189,7 +189,7 @@ def test_folders_are_kept_the_latest_first_and_what_is_gone_is_grey(
 def test_a_broken_list_is_an_empty_one(
     content: str, own_recent_folders: Path, tmp_path: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.recent import add_recent, read_recent
+    from napari_lazy_pipeline._gui.data.recent_folders import add_recent, read_recent
 
     own_recent_folders.write_text(content, "utf-8")
     assert read_recent(own_recent_folders) == []
@@ -608,7 +608,7 @@ def test_pixels_without_a_header_are_asked_about(
 def test_a_single_file_is_dropped(
     make_napari_viewer: Callable[..., Any], settle: Settle, tmp_path: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.docks import dock_of
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
     path = write_pages(tmp_path / "movie")
     viewer = make_napari_viewer()
@@ -627,7 +627,7 @@ def test_a_single_file_is_dropped(
      ("a.txt", False), ("a.raw", False)],
 )  # fmt: skip
 def test_what_is_dropped_is_ours_by_its_name(tmp_path: Path, name: str, ours: bool) -> None:
-    from napari_lazy_pipeline._gui.reader import folder_reader
+    from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
 
     assert (folder_reader(str(tmp_path / name)) is not None) == ours
     inside = tmp_path / "run" / "Pos0"

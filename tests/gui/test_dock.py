@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QWidget
 
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.step import step_types
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.steps._base import step_types
 from stacks import write_raw
 
 TIMEOUT = 30_000
@@ -35,7 +35,7 @@ def plugin_menu_action(viewer: Any) -> Any:
 
 @pytest.mark.smoke
 def test_it_opens_from_the_menu(make_napari_viewer: Callable[..., Any], qtbot: Any) -> None:
-    from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
+    from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 
     viewer = make_napari_viewer(show=True)
     before = set(LazyPipelineWidget.open_docks)
@@ -86,7 +86,7 @@ def test_the_samples_open_deskewed(
     key: str,
     channels: int,
 ) -> None:
-    from napari_lazy_pipeline._gui.docks import dock_of
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     viewer = make_napari_viewer()
@@ -144,7 +144,7 @@ def test_channels_stand_in_their_order_whichever_is_ready_first(
 def test_dropping_a_folder_opens_it_lazily(
     make_napari_viewer: Callable[..., Any], settle: Callable[[Any], None], tmp_path: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.docks import dock_of
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
     folder = write_raw(tmp_path / "dropped", times=9, channels=1)
     viewer = make_napari_viewer()
@@ -159,7 +159,7 @@ def test_dropping_a_folder_opens_it_lazily(
 
 
 def test_folders_without_tiffs_are_left_to_others(tmp_path: Path) -> None:
-    from napari_lazy_pipeline._gui.reader import folder_reader
+    from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
 
     assert folder_reader(str(tmp_path)) is None
     (tmp_path / "a.zarr").mkdir()
@@ -220,7 +220,7 @@ def test_opening_and_closing_leaves_nothing_behind(
 
 @pytest.mark.parametrize("kind", list(step_types()))
 def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
-    from napari_lazy_pipeline._gui.form import StepForm
+    from napari_lazy_pipeline._gui.steps.form import StepForm
 
     step = step_types()[kind]()  # type: ignore[call-arg]
     form = StepForm(step)
@@ -238,7 +238,7 @@ def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
 
 
 def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
-    from napari_lazy_pipeline._gui.form import StepForm
+    from napari_lazy_pipeline._gui.steps.form import StepForm
     from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
     form = StepForm(Deskew())
@@ -342,7 +342,7 @@ def test_nobody_is_asked_about_the_slicer_in_vain() -> None:
     """If napari moves its slicer, volumes would be computed in the window's thread again."""
     import importlib
 
-    from napari_lazy_pipeline._gui.lazy_array import _SLICER
+    from napari_lazy_pipeline._gui.layers.lazy_array import _SLICER
 
     module = importlib.import_module(_SLICER)
     assert hasattr(module, "_ScalarFieldSliceRequest")

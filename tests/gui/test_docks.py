@@ -15,11 +15,11 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from gui_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline._gui.docks import dock_of
-from napari_lazy_pipeline._gui.layers import Layers
-from napari_lazy_pipeline._gui.runner import Runner
-from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
-from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+from napari_lazy_pipeline.session.session import Session
 
 Settle = Callable[[Any], None]
 

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.errors import FolderError
 
 @pytest.fixture
 def errand(qtbot: Any) -> Any:
-    from napari_lazy_pipeline._gui.errand import Errand
+    from napari_lazy_pipeline._gui.widgets.background_task import Errand
 
     one = Errand("The share is ill")
     one.heard = []  # type: ignore[attr-defined]
@@ -80,7 +80,7 @@ def test_it_outlives_its_owner_until_it_has_answered(gate: threading.Event, qtbo
     import gc
     import weakref
 
-    from napari_lazy_pipeline._gui.errand import Errand
+    from napari_lazy_pipeline._gui.widgets.background_task import Errand
 
     one = Errand()
     alive = weakref.ref(one)

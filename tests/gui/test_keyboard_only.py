@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from gui_helpers import card, expected, on_screen
-from napari_lazy_pipeline._gui.choice import Choice
+from napari_lazy_pipeline._gui.widgets.choice import Choice
 
 Key = Qt.Key
 Control = Qt.KeyboardModifier.ControlModifier

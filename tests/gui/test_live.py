@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from gui_helpers import card, edit, expected, on_screen
+from napari_lazy_pipeline.compute.pipeline import Watcher
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.pipeline import Watcher
-from napari_lazy_pipeline.step import Context, Step
 from napari_lazy_pipeline.steps import Deskew, Rotate
+from napari_lazy_pipeline.steps._base import Context, Step
 from stacks import write_raw
 
 TIMEOUT = 10_000

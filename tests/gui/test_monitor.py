@@ -12,8 +12,8 @@ from qtpy.QtCore import QPoint, QTimer
 from qtpy.QtWidgets import QToolTip
 
 from gui_helpers import edit
-from napari_lazy_pipeline._gui.chunk_map import ChunkMap, MapRow, Tile
-from napari_lazy_pipeline._gui.docks import open_dock_of
+from napari_lazy_pipeline._gui.monitor.chunk_map import ChunkMap, MapRow, Tile
+from napari_lazy_pipeline._gui.plugin.dock_registry import open_dock_of
 
 Settle = Callable[[Any], None]
 

@@ -11,10 +11,10 @@ import pytest
 
 import napari_lazy_pipeline
 from gui_helpers import edit, expected, on_screen
-from napari_lazy_pipeline.cache import StageCache
+from napari_lazy_pipeline._runtime.threads import cpu_count
+from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine, notices
-from napari_lazy_pipeline.engines._workers import cpu_count
-from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.session.session import Session
 
 TIMEOUT = 30_000
 NAME = "napari-lazy-pipeline"
@@ -44,7 +44,7 @@ def make_dock(registered: Any, make_napari_viewer: Callable[..., Any]) -> Iterat
     made = []
 
     def make() -> Any:
-        from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
+        from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 
         viewer = make_napari_viewer()
         dock = LazyPipelineWidget(viewer)
@@ -73,8 +73,8 @@ def told() -> str:
 
 
 def test_the_manifest_and_the_core_agree_on_the_defaults(registered: Any) -> None:
-    from napari_lazy_pipeline._gui.live import WATCH_INTERVAL
-    from napari_lazy_pipeline._gui.preferences import Preferences
+    from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL
+    from napari_lazy_pipeline._gui.preferences.preferences import Preferences
 
     here, there = settings().processing, settings().watching
     assert Preferences() == Preferences(here.cache_size, here.threads, here.engine, there.interval)
@@ -168,7 +168,7 @@ def test_what_cannot_be_used_is_said_and_the_default_holds(
 
 
 def test_more_than_the_machine_has_is_cut_and_said(make_dock: Any, tmp_path: Path) -> None:
-    from napari_lazy_pipeline._memory import available
+    from napari_lazy_pipeline._runtime.free_memory import available
 
     write(tmp_path, "processing: {cache_size: 2000, threads: 1000}\n")
     dock = make_dock()
@@ -192,7 +192,7 @@ def test_an_engine_that_does_not_work_here_is_said(
 
 
 def test_without_the_plugin_the_defaults_hold(plugin_settings: None, npe2pm: Any) -> None:
-    from napari_lazy_pipeline._gui.preferences import Preferences, PreferencesReader
+    from napari_lazy_pipeline._gui.preferences.preferences import Preferences, PreferencesReader
 
     reader = PreferencesReader()
     assert reader.now == Preferences()

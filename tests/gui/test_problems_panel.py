@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_lazy_pipeline._gui import problems_panel
-from napari_lazy_pipeline.problems import Problem
+from napari_lazy_pipeline._gui.widgets import problems_panel
+from napari_lazy_pipeline.image.problem_log import Problem
 
 ONE = Problem("raw/cell_t0001.tif", "The file is cut off", "shown blank")
 TWO = Problem("cupy", "There is too little memory on the GPU", "computed on the CPU")

@@ -26,16 +26,19 @@ from qtpy.QtWidgets import (
 
 from gui_helpers import edit, expected, on_screen
 from listing import listing
-from napari_lazy_pipeline import cli, cluster, target
-from napari_lazy_pipeline._gui import format_form, result_row
-from napari_lazy_pipeline._gui.process_panel import ProcessPanel
-from napari_lazy_pipeline.costs import size
+from napari_lazy_pipeline import cli
+from napari_lazy_pipeline._gui.save import format_form
+from napari_lazy_pipeline._gui.save import result_links as result_row
+from napari_lazy_pipeline._gui.save.export_panel import ProcessPanel
+from napari_lazy_pipeline.compute.resource_estimate import size
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.formats import get_format, ome_zarr
-from napari_lazy_pipeline.formats.tiff import TiffFiles
-from napari_lazy_pipeline.step import Context
+from napari_lazy_pipeline.exports import cluster
+from napari_lazy_pipeline.exports import destination as target
+from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
+from napari_lazy_pipeline.exports.formats.tiff import TiffFiles
 from napari_lazy_pipeline.steps import SubtractBackground
+from napari_lazy_pipeline.steps._base import Context
 
 TIMEOUT = 60_000
 Settle = Callable[[Any], None]
@@ -159,7 +162,7 @@ def test_the_raw_folder_is_refused_before_anything_is_written(
 def test_a_disk_that_is_too_small_is_told(
     process: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline import costs
+    from napari_lazy_pipeline.compute import resource_estimate as costs
 
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(costs.shutil, "disk_usage", lambda _: full)

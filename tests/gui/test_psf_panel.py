@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDi
 
 from gui_helpers import card, edit, expected, on_screen
 from listing import listing
-from napari_lazy_pipeline import psf_models
-from napari_lazy_pipeline.otf import make_otf, save_otf
-from napari_lazy_pipeline.psf_models import Optics, compute_psf
+from napari_lazy_pipeline.psf import theoretical_psf as psf_models
+from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
+from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
 from stacks import gaussian_psf
 
 TIMEOUT = 30_000
@@ -26,7 +26,7 @@ needs_psf = pytest.mark.skipif(bool(psf_models.unavailable()), reason="psf is no
 
 def panel(dock: Any) -> Any:
     """What the card of the deconvolution has below its form, unfolded."""
-    from napari_lazy_pipeline._gui.psf_panel import PsfPanel
+    from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 
     here = card(dock, "deconvolve")
     here.unfold.setChecked(True)
@@ -224,7 +224,7 @@ def test_impossible_optics_are_said_at_their_field(opened: Any) -> None:
 def test_without_the_library_the_button_is_grey_and_says_why(
     opened: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline._gui.psf_maker import PsfMaker
+    from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
 
     monkeypatch.setattr(psf_models, "find_spec", lambda name: None)
     maker = PsfMaker(lambda: None)

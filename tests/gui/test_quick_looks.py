@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from gui_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline import preview
-from napari_lazy_pipeline._gui import asking
-from napari_lazy_pipeline._gui.job import LOOKS
+from napari_lazy_pipeline._gui.layers import preview_policy as asking
+from napari_lazy_pipeline._gui.layers.render_request import LOOKS
+from napari_lazy_pipeline.compute import preview
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.step import Context
 from napari_lazy_pipeline.steps import Deconvolve
+from napari_lazy_pipeline.steps._base import Context
 from stacks import write_raw
 
 TIMEOUT = 20_000
@@ -242,7 +242,7 @@ def test_what_is_quick_is_shown_directly(
 def test_the_first_picture_may_be_a_preview_and_sets_the_contrast_only_for_now(
     dock: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path, tmp_path: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.shown import contrast_limits
+    from napari_lazy_pipeline._gui.layers.screen import contrast_limits
 
     seen: list[Any] = []
     dock.layers.shown.connect(seen.append)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QPushButton, QT
 
 from gui_helpers import card, edit
 from listing import listing
-from napari_lazy_pipeline._gui.card_menu import CardMenu
+from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
 
 Settle = Callable[[Any], None]
 
@@ -93,7 +93,7 @@ def test_watching_and_following(opened: Any, settle: Settle, raw_folder: Path, q
 def test_a_folder_that_is_dropped_on_napari(
     make_napari_viewer: Callable[..., Any], settle: Settle, raw_folder: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.docks import dock_of
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
     before = listing(raw_folder)
     viewer = make_napari_viewer()

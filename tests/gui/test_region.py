@@ -12,8 +12,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from gui_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.cropping import extents, spec_before
-from napari_lazy_pipeline.stack import VolumeSpec
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.session.crop_box import extents, spec_before
 from napari_lazy_pipeline.steps import Crop
 
 Settle = Callable[[Any], None]

@@ -16,17 +16,17 @@ from qtpy.QtWidgets import QApplication, QLabel, QWidget
 
 from gui_helpers import card as card_of
 from gui_helpers import edit, on_screen
-from napari_lazy_pipeline._gui.card_list import matched
-from napari_lazy_pipeline._gui.card_menu import CardMenu
-from napari_lazy_pipeline._gui.step_card import StepCard
-from napari_lazy_pipeline._gui.steps_panel import StepsPanel
-from napari_lazy_pipeline._gui.undo_keys import UndoKeys
+from napari_lazy_pipeline._gui.steps.card_list import matched
+from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
+from napari_lazy_pipeline._gui.steps.step_card import StepCard
+from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
+from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.pipeline import Pipeline
-from napari_lazy_pipeline.recipe import Recipe
-from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.step import Step, step_types
+from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps._base import Step, step_types
 
 Key, Left = Qt.Key, Qt.MouseButton.LeftButton
 Alt, Control = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
@@ -722,8 +722,8 @@ def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any)
 @pytest.mark.parametrize("kind", list(step_types()))
 def test_a_form_edits_each_field_and_gives_each_value_back(qtbot: Any, kind: str) -> None:
     """Another value of each field, by its control; then reset, by the form."""
-    from napari_lazy_pipeline._gui.controls import ChoiceControl, NumberControl, TickControl
-    from napari_lazy_pipeline._gui.form import StepForm
+    from napari_lazy_pipeline._gui.steps.controls import ChoiceControl, NumberControl, TickControl
+    from napari_lazy_pipeline._gui.steps.form import StepForm
 
     default = step_types()[kind]()  # type: ignore[call-arg]
     form = StepForm(default)
@@ -753,7 +753,7 @@ def test_a_form_edits_each_field_and_gives_each_value_back(qtbot: Any, kind: str
 
 
 def test_small_numbers_are_not_rounded(qtbot: Any) -> None:
-    from napari_lazy_pipeline._gui.form import StepForm
+    from napari_lazy_pipeline._gui.steps.form import StepForm
 
     step = Deconvolve(psf_voxel_size=(0.10425, 0.0975, 0.1))
     form = StepForm(step)

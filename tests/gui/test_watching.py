@@ -15,8 +15,8 @@ import pytest
 from gui_helpers import edit, expected, on_screen
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
 from micromanager_files import places, write_ndtiff
-from napari_lazy_pipeline._gui.widget import LazyPipelineWidget
-from napari_lazy_pipeline.simulate import Simulation, simulated_volume
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+from napari_lazy_pipeline.samples.microscope import Simulation, simulated_volume
 from napari_lazy_pipeline.steps import Deskew
 
 SHAPE = (6, 12, 16)

@@ -11,7 +11,7 @@ import tifffile
 
 from fuzzing import fuzz, mutations
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.readers.tiff import READER
+from napari_lazy_pipeline.io.readers.tiff import READER
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -16,9 +16,9 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.opening import open_stack, survey
-from napari_lazy_pipeline.readers import tiff
-from napari_lazy_pipeline.readers.tiff import READER
+from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.readers import tiff
+from napari_lazy_pipeline.io.readers.tiff import READER
 
 T, C, Z, SHAPE = 3, 2, 4, (6, 8)
 DATA = np.random.default_rng(0).integers(1, 60_000, (T, C, Z, *SHAPE)).astype(np.uint16)

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import readers
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.opening import open_stack, survey
-from napari_lazy_pipeline.readers import bioio, zarr
+from napari_lazy_pipeline.io import readers
+from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.readers import bioio, zarr
 
 DATA = np.random.default_rng(0).integers(1, 200, (3, 2, 4, 6, 8)).astype(np.uint16)
 
@@ -289,9 +289,9 @@ class TestFunctions:
     def test_another_package_may_register_one(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_readers: None
     ) -> None:
-        point = importlib.metadata.EntryPoint("npy", self.NAME, "napari_lazy_pipeline.readers")
+        point = importlib.metadata.EntryPoint("npy", self.NAME, "napari_lazy_pipeline.io.readers")
         monkeypatch.setattr(
-            "napari_lazy_pipeline.readers._functions.entry_points", lambda group: [point]
+            "napari_lazy_pipeline.io.readers._user_function.entry_points", lambda group: [point]
         )
         assert ".npy" in readers.suffixes()
         found = survey(folder)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_lazy_pipeline import readers
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io import readers
 
 ALL = pytest.mark.parametrize("reader", readers.readers(), ids=lambda reader: reader.suffixes[0])
 

@@ -12,10 +12,10 @@ import pytest
 import tifffile
 
 from micromanager_files import places, write_mmstack, write_ndtiff
-from napari_lazy_pipeline import readers
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.files import FileSource
-from napari_lazy_pipeline.opening import open_stack
+from napari_lazy_pipeline.io import readers
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.open_stack import open_stack
 from readers.test_hyperstacks import WRITERS
 
 SIZES = (1, 3, 2, 4)

@@ -15,8 +15,8 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.readers import tiff
-from napari_lazy_pipeline.readers.tiff import READER
+from napari_lazy_pipeline.io.readers import tiff
+from napari_lazy_pipeline.io.readers.tiff import READER
 
 VOLUME = np.random.default_rng(0).integers(1, 60_000, (7, 12, 16)).astype(np.uint16)
 Writer = Callable[[Path, np.ndarray], None]

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.step import Context
 from napari_lazy_pipeline.steps import Crop
+from napari_lazy_pipeline.steps._base import Context
 
 SPEC = VolumeSpec((10, 20, 30), "uint16", (0.5, 0.2, 0.1), (1.0, 2.0, 3.0))
 

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from scipy.ndimage import center_of_mass
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.step import Step
 from napari_lazy_pipeline.steps import Crop, Deskew, Rotate
+from napari_lazy_pipeline.steps._base import Step
 
 SHAPE, PIXEL, Z_STEP, SIGMA = (44, 40, 56), 0.1, 0.2, 0.16
 

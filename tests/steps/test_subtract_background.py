@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import VolumeSpec
-from napari_lazy_pipeline.step import Context
 from napari_lazy_pipeline.steps import SubtractBackground
+from napari_lazy_pipeline.steps._base import Context
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan, SkewAxis, Triple
-from napari_lazy_pipeline.problems import ProblemLog
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, SkewAxis, Triple
 
 if TYPE_CHECKING:
-    from napari_lazy_pipeline.otf import RadialOtf
+    from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
 Rounding = Literal["nearest", "down"]
 Method = Literal["rl", "accelerated", "fast"]
@@ -122,10 +122,10 @@ class Engine(Protocol):
 
 
 _ENGINES = {
-    "cpu": "napari_lazy_pipeline.engines.cpu:CpuEngine",
+    "cpu": "napari_lazy_pipeline.engines.cpu.cpu_engine:CpuEngine",
     "auto": "napari_lazy_pipeline.engines.auto:AutoEngine",
-    "cupy": "napari_lazy_pipeline.engines.cupy:CupyEngine",
-    "pycudadecon": "napari_lazy_pipeline.engines.pycudadecon:PycudadeconEngine",
+    "cupy": "napari_lazy_pipeline.engines.array_api.cupy:CupyEngine",
+    "pycudadecon": "napari_lazy_pipeline.engines.cudadecon.cudadecon_engine:PycudadeconEngine",
 }
 
 

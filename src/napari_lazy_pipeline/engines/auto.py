@@ -15,11 +15,11 @@ from napari_lazy_pipeline.engines import (
     get_engine,
     notices,
 )
-from napari_lazy_pipeline.engines._deskew import Planes, check_volume
-from napari_lazy_pipeline.engines._padding import check_plan
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, check_volume
+from napari_lazy_pipeline.engines.padding import check_plan
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.geometry import DeskewPlan, RotationPlan
-from napari_lazy_pipeline.problems import Problem
+from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 
 GPU_ENGINES = ("cupy", "pycudadecon")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_lazy_pipeline.step import Step, step_types
+from napari_lazy_pipeline.steps._base import Step, step_types
 
 
 def __getattr__(name: str) -> type[Step]:

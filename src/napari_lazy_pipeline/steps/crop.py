@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from napari_lazy_pipeline.boxes import Box, slices
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.step import Context, Step, Unit
+from napari_lazy_pipeline.image.box import Box, slices
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 _PART = (
     " A deconvolution before it then works on this part and what is about it only: quicker, and "

@@ -11,18 +11,18 @@ from typing import Annotated, ClassVar, Literal, cast
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole, widened
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
-from napari_lazy_pipeline.engines._need import Need, deconvolution_need
-from napari_lazy_pipeline.engines._padding import Frame
-from napari_lazy_pipeline.engines._padding import halo as surroundings
+from napari_lazy_pipeline.engines.memory_need import Need, deconvolution_need
+from napari_lazy_pipeline.engines.padding import Frame
+from napari_lazy_pipeline.engines.padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.geometry import Shape, Triple
-from napari_lazy_pipeline.otf import read_psf_or_otf
-from napari_lazy_pipeline.psf import is_otf, load_psf
-from napari_lazy_pipeline.psf_spacing import psf_spacing
-from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.step import Context, Step, Unit
+from napari_lazy_pipeline.image.box import Box, shape_of, slices, whole, widened
+from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
+from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
+from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 # Values of that size are damage, as the engines have it.
 LARGEST = 1e18

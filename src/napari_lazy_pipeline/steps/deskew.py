@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.boxes import Box, shape_of, slices, whole
 from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.geometry import DeskewPlan, Shape
-from napari_lazy_pipeline.stack import VolumeSpec, block_corners
-from napari_lazy_pipeline.step import Context, Unit
-from napari_lazy_pipeline.tilted import TiltedStep, kept
+from napari_lazy_pipeline.image.box import Box, shape_of, slices, whole
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
+from napari_lazy_pipeline.image.stack import VolumeSpec, block_corners
+from napari_lazy_pipeline.steps._base import Context, Unit
+from napari_lazy_pipeline.steps._scan_step import TiltedStep, kept
 
 
 class Deskew(TiltedStep):

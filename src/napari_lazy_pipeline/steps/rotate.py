@@ -9,11 +9,11 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.boxes import Box, shape_of
-from napari_lazy_pipeline.geometry import RotationPlan, Shape
-from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.step import Context, Unit
-from napari_lazy_pipeline.tilted import TiltedStep, kept
+from napari_lazy_pipeline.image.box import Box, shape_of
+from napari_lazy_pipeline.image.scan_geometry import RotationPlan, Shape
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.steps._base import Context, Unit
+from napari_lazy_pipeline.steps._scan_step import TiltedStep, kept
 
 
 class Rotate(TiltedStep):
@@ -27,7 +27,7 @@ class Rotate(TiltedStep):
 
     Examples
     --------
-    >>> from napari_lazy_pipeline.geometry import Scan
+    >>> from napari_lazy_pipeline.image.scan_geometry import Scan
     >>> scan = Scan(31.5)
     >>> spec = VolumeSpec((64, 256, 280), voxel_size=(0.5, 0.1, 0.1), scan=scan)
     >>> turned = Rotate(angle=31.5).output_spec(spec)

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.geometry import Shape
-from napari_lazy_pipeline.stack import VolumeSpec
-from napari_lazy_pipeline.step import Context, Step, Unit
+from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 
 class SubtractBackground(Step):

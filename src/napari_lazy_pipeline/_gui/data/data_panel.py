@@ -1,0 +1,253 @@
+"""Data panel: which folder, which files of it, and what is known of them; all can be changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_lazy_pipeline._gui.data.folder_row import FolderRow
+from napari_lazy_pipeline._gui.data.metadata_panel import KnownPanel
+from napari_lazy_pipeline._gui.data.pattern_panel import PatternPanel
+from napari_lazy_pipeline._gui.data.reader_choice import ReaderRow
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
+from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.session.session import Session
+
+_PAGES = (("", "as the files say"), ("ZYX", "planes (z)"))
+_OF_READER = ("reader", "trust", "shape", "dtype")
+Options = dict[str, Any]
+
+
+class DataPanel(QWidget):
+    """Asks for the raw data, and shows what is known of them.
+
+    Signals
+    -------
+    wanted(str, str, dict)
+        The person chose a folder and a pattern, and what else `open_stack` is to be told; an
+        empty pattern is to be proposed.
+    """
+
+    wanted = Signal(str, str, object)
+
+    def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._survey: Survey | None = None
+        self._asked: tuple[str, str] = ("", "")
+        self._typed, self._to_remember = False, ""
+        self.options: Options = {}
+        self.folders, self.files = FolderRow(), PatternPanel()
+        self.folder, self.pattern = self.folders.field, self.files.combo
+        self.position = _choice("Position", "Which of several positions is open; steps are kept")
+        self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
+        self.reader, self.known = ReaderRow(), KnownPanel(session, layers)
+        self.z_step, self.pixel = self.known.voxel.z_step, self.known.voxel.pixel
+        self.summary, self.error = self.files.fold.line, Sentence(error=True)
+        self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
+        self.follow = _switch(
+            "Follow latest", "Go to the newest complete time point; pauses when you move t"
+        )
+        self.watch_state = Sentence()
+        self._build()
+        self._connect()
+
+    def _build(self) -> None:
+        for value, words in _PAGES:
+            self.pages.addItem(words, value)
+        form = self._form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setVerticalSpacing(3)
+        form.addRow("Folder", self.folders)
+        form.addRow("Files", self.files)
+        form.addRow("Position", self.position)
+        form.addRow("Pages are", self.pages)
+        form.addRow("Reader", self.reader)
+        for box in (self.position, self.pages):
+            form.setRowVisible(box, False)
+        switches = QHBoxLayout()
+        for switch in (self.watch, self.follow):
+            switches.addWidget(switch)
+        switches.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addLayout(form)
+        for widget in (self.error, self.files.fold, self.known):
+            layout.addWidget(widget)
+        layout.addLayout(switches)
+        layout.addWidget(self.watch_state)
+        for sentence in (self.error, self.watch_state):
+            sentence.say("")
+
+    def _connect(self) -> None:
+        self.folders.chosen.connect(self.set_folder)
+        self.folders.gone.connect(self._on_gone)
+        self.files.wanted.connect(self._on_pattern)
+        self.position.activated.connect(self._on_position)
+        self.pages.activated.connect(lambda _: self._on_axes(str(self.pages.currentData())))
+        self.reader.changed.connect(self._on_reader)
+        self.known.answered.connect(self._on_answer)
+
+    def close_session(self) -> None:
+        """Let go of session and viewer."""
+        self.known.close_session()
+
+    # ---- what is wanted -------------------------------------------------------------------
+
+    def set_folder(self, folder: str) -> None:
+        """Ask for a folder, or a single file, as if the person had chosen it."""
+        self.ask(folder, "")
+
+    def ask(self, folder: str, pattern: str, options: Options | None = None) -> None:
+        """Ask for a folder and a pattern, even if they were asked for before."""
+        self._asked, self._typed = (folder, pattern), bool(pattern)
+        self._to_remember = folder
+        self.folders.show_folder(folder)
+        self._open(options or {})
+
+    def _open(self, options: Options) -> None:
+        """Ask for the same files with other options."""
+        self.options = options
+        self.show_error("")
+        self._tell("Looking at the names…")
+        self.wanted.emit(*self._asked, options)
+
+    @property
+    def asked(self) -> tuple[str, str]:
+        """Folder and pattern the person wants; an empty pattern is to be proposed."""
+        return self._asked[0], self._asked[1] if self._typed else ""
+
+    def propose_reader(self, folder: str, pattern: str, options: Options) -> None:
+        """Show data that are read by code: they are opened when the person confirms it."""
+        self._asked, self._typed = (folder, pattern), bool(pattern)
+        self.options, self._to_remember = options, folder
+        self.folders.show_folder(folder)
+        self.reader.propose(str(options["reader"]))
+        self.show_error("These data are read by code: if you know it, confirm it above")
+
+    def _on_gone(self, folder: str) -> None:
+        self._asked = (folder, "")
+        self.show_error(f"There is no folder {folder}. Choose another")
+
+    def _on_pattern(self, pattern: str) -> None:
+        if self._asked[0] and pattern != self._asked[1]:
+            self._asked, self._typed = (self._asked[0], pattern), True
+            self._open(self._with_reader())
+
+    def _on_position(self, *_: object) -> None:
+        self._open({**self.options, "position": self.position.currentText()})
+
+    def _on_axes(self, axes: str) -> None:
+        rest = {key: value for key, value in self.options.items() if key != "axes"}
+        self._open({**rest, "axes": axes} if axes else rest)
+
+    def _on_reader(self) -> None:
+        rest = {key: value for key, value in self.options.items() if key not in _OF_READER}
+        if self._asked[0]:
+            self._asked = self.asked
+            self._open({**rest, **self.reader.options})
+
+    def _with_reader(self) -> Options:
+        return {key: value for key, value in self.options.items() if key in _OF_READER}
+
+    def _on_answer(self, about: str, answer: str) -> None:
+        if about == "axes":
+            self._on_axes(answer)
+        else:
+            self.files.line.setText(answer)
+            self._on_pattern(answer)
+
+    # ---- what is known --------------------------------------------------------------------
+
+    def show_survey(self, survey: Survey) -> None:
+        """Show what was found."""
+        options = survey.source.options
+        self._asked = (survey.folder, survey.pattern)
+        self.options = {**options, "trust": True} if "reader" in options else dict(options)
+        self.folders.show_folder(survey.folder)
+        if self._to_remember:
+            self.folders.remember(self._to_remember)
+            self._to_remember = ""
+        self.files.look_at(survey.folder, _own_reader(survey))
+        self.files.show_survey(survey)
+        self.reader.show_options(options)
+        self._show_positions(survey)
+        self.show_error("")
+        self._survey = survey
+        self.known.show_survey(survey, self._typed)
+
+    def show_summary(self, survey: Survey) -> None:
+        """Say what the folder holds now."""
+        self._survey = survey
+        self.files.show_summary(survey)
+        self.known.show_grown(survey)
+
+    def show_error(self, sentence: str) -> None:
+        """Say why the data cannot be opened; empty: they can."""
+        self.error.say(sentence)
+        if sentence:
+            survey = self._survey
+            self._tell(f"Open is still {survey.folder}: {survey.summary}" if survey else "")
+
+    def _tell(self, sentence: str) -> None:
+        self.summary.setText(sentence)
+        self.files.fold.setVisible(bool(sentence))
+
+    def show_failure(self, error: LazyPipelineError) -> None:
+        """Say why the data cannot be opened, and ask for what would help."""
+        if self._asked[0] and not self._shows_asked():
+            self.files.look_at(self._asked[0])
+            self.files.fold.unfold(False)
+            for box in (self.position, self.pages):
+                self._form.setRowVisible(box, False)
+            self.known.show_elsewhere()
+        self.show_error(str(error))
+        if isinstance(error.__cause__, ShapeUnknownError):
+            self.reader.ask_shape()
+
+    def _shows_asked(self) -> bool:
+        return self._survey is not None and self._survey.folder == self._asked[0]
+
+    def _show_positions(self, survey: Survey) -> None:
+        self.position.clear()
+        self.position.addItems(survey.positions)
+        self.position.setCurrentText(survey.position)
+        self._form.setRowVisible(self.position, len(survey.positions) > 1)
+        merged = survey.source.info.merged
+        asks = any(question.about == "axes" for question in survey.questions)
+        self.pages.setCurrentIndex(int(merged))
+        self._form.setRowVisible(self.pages, merged or asks)
+
+
+def _own_reader(survey: Survey) -> Any:
+    """The reader, if it is not the one that the names suggest."""
+    return survey.source.reader if getattr(survey.source.reader, "options", {}) else None
+
+
+def _switch(name: str, tooltip: str) -> QCheckBox:
+    switch = QCheckBox(name)
+    switch.setToolTip(tooltip)
+    switch.setAccessibleName(name)
+    return switch
+
+
+def _choice(name: str, tooltip: str) -> QComboBox:
+    box = QComboBox()
+    box.setToolTip(tooltip)
+    box.setAccessibleName(name)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box

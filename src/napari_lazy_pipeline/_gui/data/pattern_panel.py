@@ -1,0 +1,218 @@
+"""Pattern panel: which files of a folder, and what the pattern makes of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from superqt.utils import qdebounced
+
+from napari_lazy_pipeline._gui.data.names_table import NamesTable
+from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.widgets.collapsible_line import Fold
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.io.folder_info import plural
+from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.io.pattern_preview import Trial, Trials
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow
+from napari_lazy_pipeline.io.readers import Reader
+
+_MARGIN, _WIDEST = 30, 700  # px
+_PAUSE = 200  # ms without a letter, after which a pattern is tried
+
+
+class PatternPanel(QWidget):
+    """A field for the pattern, and `fold`: a table of what it reads off the names.
+
+    While the pattern is edited, the table is of the edit; nothing is opened before Enter, and no
+    file is looked into. The names are listed once, in the background.
+
+    Signals
+    -------
+    wanted(str)
+        The person wants this pattern.
+    """
+
+    wanted = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.current = ""
+        self.refused = ""
+        self._position: str | None = None
+        self._trials: Trials | None = None
+        self._summary = ""
+        self._asked = ""
+        self._rows: Sequence[FieldRow] = ()
+        self.line = QLineEdit()
+        self.combo = _pattern_box(self.line)
+        self.combo.activated.connect(lambda _: self._on_entered())
+        self.line.setPlaceholderText("proposed from the names")
+        self.line.editingFinished.connect(self._on_entered)
+        self.line.textEdited.connect(self._on_edited)
+        self.line.installEventFilter(self)
+        self.problem = Sentence(error=True)
+        self.table = NamesTable()
+        self.fold = Fold("Names of the files", "What the pattern reads off the names", self.table)
+        self.fold.toggled.connect(self._on_unfolded)
+        self._attempts, self._sizes = Errand(), Errand()
+        self._attempts.answered.connect(self._on_trial)
+        self._attempts.failed.connect(self._on_refused)
+        self._sizes.answered.connect(self._on_sizes)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.combo)
+        layout.addWidget(self.problem)
+        self.problem.say("")
+        self.fold.setVisible(False)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a pattern is being tried."""
+        return self._attempts.busy or self._sizes.busy
+
+    def look_at(self, folder: str, reader: Reader | None = None) -> None:
+        """Take the names of this folder from now on, as they are now."""
+        self._trials = Trials(folder, reader)
+        self.current = self.refused = ""
+        self.line.clear()
+        self.table.show_rows(())
+        self.fold.setVisible(False)
+
+    def show_survey(self, survey: Survey) -> None:
+        """Show which pattern is in use, and those that are proposed."""
+        self.current, self._position = survey.pattern, survey.position or None
+        proposals = [proposal.pattern for proposal in survey.proposals]
+        self._show_patterns(list(dict.fromkeys([survey.pattern, *proposals])))
+        self._summary = _said(survey)
+        self.show_error("")
+        self.fold.setVisible(True)
+        self.fold.line.setText(self._summary)
+        # The table of many names takes a moment: made for those who look at it.
+        if self.fold.unfolded:
+            self._attempt(self.current)
+
+    def show_summary(self, survey: Survey) -> None:
+        """Say how many files there are now, unless an edit is under way."""
+        self._summary = _said(survey)
+        if self.line.text() == self.current:
+            self.fold.line.setText(self._summary)
+
+    def show_error(self, sentence: str) -> None:
+        """Say what is wrong with the pattern; empty: nothing is."""
+        self.problem.say(sentence)
+
+    def _show_patterns(self, patterns: Sequence[str]) -> None:
+        self.combo.blockSignals(True)
+        self.combo.clear()
+        self.combo.addItems(patterns)
+        self.combo.setCurrentText(self.current)
+        self.combo.blockSignals(False)
+        self.line.setCursorPosition(0)
+        # The dock is narrow, patterns are long: the list may be wider.
+        widest = max(map(self.line.fontMetrics().horizontalAdvance, patterns), default=0)
+        view = self.combo.view()
+        assert view is not None
+        view.setMinimumWidth(min(widest + _MARGIN, _WIDEST))
+
+    # ---- what the person does -------------------------------------------------------------
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Escape takes an edit back."""
+        escape = event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape
+        if watched is self.line and escape and self.line.text() != self.current:
+            self.line.setText(self.current)
+            self._back()
+            return True
+        return super().eventFilter(watched, event)
+
+    def _on_edited(self, text: str) -> None:
+        if self._trials is not None:
+            self._try_edit()
+
+    @qdebounced(timeout=_PAUSE)
+    def _try_edit(self) -> None:
+        text = self.line.text().strip()
+        if text == self.current:
+            self._back()
+        elif text:
+            self._attempt(text)
+
+    def _back(self) -> None:
+        """The edit was taken back: show what is open."""
+        self._attempts.forget()
+        self.refused = ""
+        self.show_error("")
+        self.fold.line.setText(self._summary)
+        if self.fold.unfolded:
+            self._attempt(self.current)
+
+    def _on_entered(self) -> None:
+        pattern = self.combo.currentText().strip()
+        if pattern and pattern not in (self.current, self.refused):
+            self.wanted.emit(pattern)
+
+    def _on_unfolded(self, on: bool) -> None:
+        text = self.line.text().strip()
+        if on and text and not self.table.rowCount():
+            self._attempt(text)
+
+    # ---- what comes of it -----------------------------------------------------------------
+
+    def _attempt(self, pattern: str) -> None:
+        trials, position = self._trials, self._position
+        if trials is not None:
+            self._asked = pattern
+            self._attempts.ask(trials.folder, lambda: trials.attempt(pattern, position))
+
+    def _on_trial(self, trial: Trial) -> None:
+        self.refused = ""
+        self.show_error("")
+        edited = trial.pattern != self.current
+        self.fold.setVisible(True)
+        self.fold.line.setText(f"Enter opens: {trial.summary}." if edited else self._summary)
+        self._show_rows(trial.rows)
+        trials = self._trials
+        if trials is not None:
+            self._sizes.ask(trials.folder, lambda: trials.sizes(trial))
+
+    def _on_refused(self, error: LazyPipelineError) -> None:
+        """The edit is no pattern, or fits nothing: say why; what is open stays."""
+        self.refused = self._asked
+        self.show_error(str(error))
+        self.fold.line.setText(self._summary)
+
+    def _on_sizes(self, row: FieldRow | None) -> None:
+        if row is not None:
+            self.table.show_rows([*self._rows, row])
+
+    def _show_rows(self, rows: Sequence[FieldRow]) -> None:
+        self._rows = rows
+        self.table.show_rows(rows)
+        self.fold.unfold()
+
+
+def _pattern_box(line: QLineEdit) -> QComboBox:
+    box = QComboBox()
+    box.setLineEdit(line)
+    box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+    # Completion would write proposals into what is being typed.
+    line.setCompleter(None)  # type: ignore[arg-type]
+    box.setMinimumContentsLength(12)
+    box.setToolTip(
+        "Names of the files: {t} is the time point, {c} the channel, {z} the plane, {p} the "
+        "position; other {fields} are read too, * is anything. Enter opens, Escape takes back"
+    )
+    box.setAccessibleName("File pattern")
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def _said(survey: Survey) -> str:
+    more = survey.unmatched
+    rest = f" {more} more {plural('name', more)} in the folder." if more else ""
+    return f"{survey.summary}{rest}"

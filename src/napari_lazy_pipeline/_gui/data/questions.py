@@ -1,0 +1,148 @@
+"""Questions: what neither names nor metadata tell is asked, in words, and never assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.unit_boxes import angle_box
+from napari_lazy_pipeline.io.metadata.claim import Question
+
+_WORDS = {"stage": "Way of the stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}
+_NO = {"axes": "No", "angle": "Not tilted", "step": "Not tilted"}
+
+
+class Questions(QWidget):
+    """Shows open questions, each with its answers as buttons.
+
+    Signals
+    -------
+    answered(str, object)
+        What it was about, and the answer.
+    """
+
+    answered = Signal(str, object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Open questions")
+        self.cards: dict[str, QuestionCard] = {}
+        self._dismissed: set[str] = set()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(3)
+        self.setVisible(False)
+
+    def start(self) -> None:
+        """Other data are open: what was dismissed may be asked again."""
+        self._dismissed.clear()
+
+    def ask(self, questions: Sequence[Question]) -> bool:
+        """Show these questions, but for those that were dismissed; tell if one is new."""
+        wanted = {one.about: one for one in questions if one.about not in self._dismissed}
+        for about in list(self.cards):
+            if about not in wanted or self.cards[about].question != wanted[about]:
+                card = self.cards.pop(about)
+                self._layout.removeWidget(card)
+                card.hide()
+                card.deleteLater()
+        new = {about: one for about, one in wanted.items() if about not in self.cards}
+        self.cards.update((about, self._card(question)) for about, question in new.items())
+        self.setVisible(bool(self.cards))
+        return bool(new)
+
+    def _card(self, question: Question) -> QuestionCard:
+        card = QuestionCard(question)
+        card.answered.connect(lambda answer: self.answered.emit(question.about, answer))
+        card.dismissed.connect(lambda: self._dismiss(question))
+        self._layout.addWidget(card)
+        return card
+
+    def _dismiss(self, question: Question) -> None:
+        # Data that are not tilted have no step along a stage either.
+        self._dismissed |= {"angle", "step"} if question.about in ("angle", "step") else set()
+        self._dismissed.add(question.about)
+        self.ask([card.question for card in self.cards.values()])
+
+
+class QuestionCard(CardFrame):
+    """One question.
+
+    Signals
+    -------
+    answered(object), dismissed()
+        The answer; or that it does not matter.
+    """
+
+    answered = Signal(object)
+    dismissed = Signal()
+
+    def __init__(self, question: Question) -> None:
+        super().__init__()
+        self.question = question
+        # With the mark of what is selected: it waits for an answer.
+        self.set_selected(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.text = Sentence(question.text)
+        self.buttons: list[QPushButton] = []
+        self._row = QHBoxLayout()
+        self._row.setSpacing(3)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 3, 4, 4)
+        layout.setSpacing(2)
+        layout.addWidget(self.text)
+        layout.addLayout(self._row)
+        self._add_answers()
+
+    def _add_answers(self) -> None:
+        if self.question.about == "angle":
+            self.angle = angle_box("Angle between light sheet and scan, often about 30")
+            self.angle.setMinimumWidth(70)
+            self._row.addWidget(self.angle, 1)
+            line = self.angle.lineEdit()
+            assert line is not None
+            line.returnPressed.connect(self._answer_angle)
+            self._button("Set", "Use this angle", self._answer_angle)
+        if self.question.about == "pattern":
+            self._add_patterns()
+            return
+        for choice in self.question.choices:
+            words = _WORDS.get(choice, choice)
+            self._button(words, f"Answer: {words}", lambda _=0, it=choice: self.answered.emit(it))
+        if self.question.about in _NO:
+            words = _NO[self.question.about]
+            self._button(words, f"Answer: {words}", self.dismissed.emit)
+        if self.question.about != "angle":
+            self._row.addStretch(1)
+
+    def _answer_angle(self) -> None:
+        # A button that is clicked does not take the focus everywhere.
+        self.angle.interpretText()
+        if self.angle.value() > self.angle.minimum():
+            self.answered.emit(self.angle.value())
+
+    def _add_patterns(self) -> None:
+        """Patterns are too long for buttons."""
+        self.patterns = QComboBox()
+        self.patterns.addItems(self.question.choices)
+        self.patterns.setAccessibleName(self.question.text)
+        self.patterns.setToolTip("Patterns that may be meant")
+        self.patterns.setMinimumContentsLength(8)
+        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.patterns.setSizeAdjustPolicy(policy)
+        self._row.addWidget(self.patterns, 1)
+        chosen = self.patterns.currentText
+        self._button("Use it", "Open with this pattern", lambda: self.answered.emit(chosen()))
+        self._button("It is right", "The pattern in use is right", self.dismissed.emit)
+
+    def _button(self, words: str, tooltip: str, pressed: object) -> None:
+        button = QPushButton(words)
+        button.setToolTip(tooltip)
+        button.setAccessibleName(f"{self.question.text} {words}")
+        button.clicked.connect(pressed)
+        self.buttons.append(button)
+        self._row.addWidget(button)

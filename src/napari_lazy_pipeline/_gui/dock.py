@@ -1,0 +1,335 @@
+"""The dock widget "Lazy Pipeline": puts the panels together and translates for the session."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any, ClassVar
+
+import napari.viewer
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import (
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_lazy_pipeline._gui.data.data_panel import DataPanel
+from napari_lazy_pipeline._gui.data.folder_opener import Opener
+from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, Live
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.preferences.dock_state import bare, keep, kept_of
+from napari_lazy_pipeline._gui.preferences.following import FollowingPreferences
+from napari_lazy_pipeline._gui.save.save_panel import SavePanel
+from napari_lazy_pipeline._gui.save.written_layers import Results
+from napari_lazy_pipeline._gui.steps.card_tools import StepActions, StepPlace
+from napari_lazy_pipeline._gui.steps.cost_lines import CostSummary, CostWarning, StepCostLine
+from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch
+from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
+from napari_lazy_pipeline._gui.tools.angle_tool import AngleHelp
+from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
+from napari_lazy_pipeline._gui.tools.crop_region import RegionPanel
+from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
+from napari_lazy_pipeline._gui.view.compare import Comparison
+from napari_lazy_pipeline._gui.view.status_reporter import Reporter
+from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
+from napari_lazy_pipeline._gui.widgets.collapsible import Section
+from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
+from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.io.metadata_overrides import Said
+from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.session.recipe import Recipe, Source
+from napari_lazy_pipeline.session.session import default_pipeline
+from napari_lazy_pipeline.steps._base import step_types
+
+
+class LazyPipelineWidget(QWidget):
+    """See processed data while still deciding how to process them.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer to show layers in.
+    watch_interval
+        Time between two looks at a folder that is watched [s]; None: as the preferences say.
+    """
+
+    _docked = False
+    open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
+
+    def __init__(
+        self, napari_viewer: napari.viewer.Viewer, watch_interval: float | None = None
+    ) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self._take_the_place_of_another()
+        self.open_docks.add(self)
+        kept = kept_of(napari_viewer)
+        self.session, self._wishes = kept.session, kept.wishes
+        self.costs = CostWatch(self.session)
+        self.runner = Runner(self.costs.timings)
+        self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
+        self.data = DataPanel(self.session, self.layers)
+        self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
+        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
+        self.comparison = Comparison(napari_viewer, self.session, self.layers)
+        self.results = Results(napari_viewer, self.layers)
+        self.step_actions = StepActions()
+        self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
+        self.step_actions.add("deconvolve", self._psf_panel)
+        self.step_actions.add("deskew", self.angles.make)
+        self.step_actions.add("subtract_background", self._background_panel)
+        for kind in step_types():
+            self.step_actions.add(kind, self._cost_line)
+        self.steps = StepsPanel(self.session, self.step_actions)
+        self.region = RegionPanel(napari_viewer, self.session)
+        self.steps.offer(self.region.draw, below=self.region)
+        self.view = ViewPanel(self.session)
+        self._undo_keys = UndoKeys(self, self.session)
+        self._opener = Opener()
+        self._recipe_wanted: Recipe | None = None
+        self._closed = False
+        self._build()
+        self.reporter = Reporter(
+            self.session, self.runner, self.layers, self.steps, self.status, self.problems
+        )
+        self._connect()
+        self._show_session()
+        QTimer.singleShot(0, self._warm_up)
+
+    # ---- for scripts and tests ------------------------------------------------------------
+
+    def open_folder(self, folder: str | Path, pattern: str = "") -> None:
+        """Open a folder of raw files, as if the person had chosen it; returns at once."""
+        self.data.ask(str(folder), pattern)
+
+    def offer(self, found: Survey, said: Said) -> list[Any]:
+        """Open a small folder at once, and return the layers to be added by napari."""
+        with self.layers.handing_over() as offered:
+            self._take(found, said)
+        return offered
+
+    def load_recipe(self, path: str | Path) -> None:
+        """Take over a recipe; an error is said in the dock, and nothing changes."""
+        self.save.load(path)
+
+    def _open_source(self, source: Source) -> None:
+        """Open the data of a recipe; code that it names runs only if the person says so."""
+        ask = self.data.propose_reader if source.reader else self.data.ask
+        ask(source.folder, source.pattern, source.opening)
+
+    def save_recipe(self, path: str | Path) -> None:
+        """Write the recipe; an error is said in the dock."""
+        self.save.save(path)
+
+    @property
+    def idle(self) -> bool:
+        """Whether what is on screen is what the steps make, and nothing is under way."""
+        busy = self.runner.busy or self.layers.busy or self._opener.busy
+        return not busy and self.layers.settled and self.comparison.idle
+
+    # ---- building -------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.status = Sentence("Choose a folder of raw stacks")
+        self.problems = ProblemsPanel()
+        self.save = SavePanel(self.session, self.costs, self._wishes)
+        self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
+        self.recipe_error = self.save.error
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        for title, *panels in (
+            ("Data", self.data),
+            ("Steps", self.steps, CostSummary(self.costs), CostWarning(self.costs)),
+            ("View", self.view),
+            ("Save", self.save),
+        ):
+            layout.addWidget(Section(title, *panels))
+        layout.addStretch(1)
+        area = _Column(content)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(2)
+        outer.addWidget(area, 1)
+        outer.addWidget(self.problems)
+        self.status.setContentsMargins(10, 0, 4, 2)
+        outer.addWidget(self.status)
+
+    def _cost_line(self, place: StepPlace) -> QWidget:
+        return StepCostLine(place, self.costs)
+
+    def _psf_panel(self, place: StepPlace) -> QWidget:
+        return PsfPanel(place, self.viewer)
+
+    def _background_panel(self, place: StepPlace) -> QWidget:
+        return BackgroundPanel(self.session, self.layers, self.runner, place)
+
+    def _connect(self) -> None:
+        self.data.wanted.connect(self._opener.open)
+        self.live.reopen.connect(self._open_again)
+        self._opener.opened.connect(self._on_opened)
+        self._opener.failed.connect(self._on_open_failed)
+        self._opener.engines.connect(self.view.show_engines)
+        self._opener.engines.connect(self.preferences.on_engines)
+        self.view.compare_toggled.connect(self.comparison.switch)
+        self.comparison.changed.connect(self.view.show_comparing)
+        self.view.contrast_wanted.connect(self.layers.reset_contrast)
+        self.save.recipe_opened.connect(self._on_recipe)
+        self.save.told.connect(self.status.setText)
+        self.save.process.result.wanted.connect(self.results.show)
+        self.results.failed.connect(self.save.process.show_error)
+        self.layers.shown.connect(self.costs.look_at_times)
+        self.layers.misfit.connect(self.steps.show_misfit)
+        self.steps.selected_changed.connect(self.view.offer_here)
+        self.destroyed.connect(self.runner.stop)
+
+    def _warm_up(self) -> None:
+        """Compile what the first volume would else wait for; tell which engines are there."""
+        if not self._closed:
+            self.runner.run(warm_up)
+            self._opener.look_at_engines()
+
+    # ---- data -----------------------------------------------------------------------------
+
+    def _open_again(self, folder: str, pattern: str) -> None:
+        self._opener.open(folder, pattern, self.data.options)
+
+    def _on_opened(self, found: Survey) -> None:
+        """Show a folder that was looked at."""
+        recipe, self._recipe_wanted = self._recipe_wanted, None
+        if recipe is not None:
+            self.session.load(recipe)
+        elif self.session.stack is None and self.session.pipeline == default_pipeline():
+            self.session.set_pipeline(default_pipeline(found.angle))
+        source = recipe.source if recipe is not None else None
+        self._take(
+            found, source.said if source else None, source.channel_colours if source else None
+        )
+        self._opener.done()
+
+    def _take(
+        self, found: Survey, said: Said | None, colours: tuple[str, ...] | None = None
+    ) -> None:
+        """Make a folder the data of the session."""
+        self.session.show(found, said, colours)
+        assert self.session.stack is not None
+        self.data.show_survey(found)
+        self.reporter.begin(self.session.stack.source.problems)
+
+    def _on_open_failed(self, error: LazyPipelineError) -> None:
+        self._recipe_wanted = None
+        self.data.show_failure(error)
+        self.status.setText("The folder could not be opened")
+        self._opener.done()
+        self.live.on_open_failed()
+
+    def _on_recipe(self, recipe: Recipe) -> None:
+        """Take over a recipe, and its data if there are none yet."""
+        reason = self.view.engines_missing.get(recipe.engine)
+        if reason:
+            recipe = recipe.model_copy(update={"engine": "cpu"})
+            self.recipe_error.say(f"{reason}. The CPU is used instead")
+        recipe, complaint = with_known_colours(recipe)
+        if complaint:
+            self.recipe_error.say(complaint)
+        if self.session.stack is None and recipe.source is not None:
+            self._recipe_wanted = recipe
+            self._open_source(recipe.source)
+        else:
+            self.session.load(recipe)
+            if recipe.source is not None:
+                self.data.known.channels.set_colours(recipe.source.channel_colours or ())
+
+    # ---- begin and end, several docks ----------------------------------------------------
+
+    def _take_the_place_of_another(self) -> None:
+        """Close an open dock of this viewer: two would fight over the same layers."""
+        for dock in list(self.open_docks):
+            if bare(dock.viewer) is bare(self.viewer):
+                dock.shut_down()
+                dock.status.setText("Goes on in the other dock")
+                QTimer.singleShot(0, dock.leave_window)
+
+    def leave_window(self) -> None:
+        """Take the dock out of the window, if it is there."""
+        if self.parent() is not None:
+            self.viewer.window.remove_dock_widget(self)
+
+    def _show_session(self) -> None:
+        """Show what an earlier dock of this viewer left."""
+        stack, survey = self.session.stack, self.session.survey
+        if stack is not None and survey is not None:
+            self.data.show_survey(survey)
+            self.reporter.begin(stack.source.problems)
+            self.status.setText("Going on where the last dock was closed")
+
+    def shut_down(self) -> None:
+        """Stop computing and let go of the viewer; the layers stay. Safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            self.open_docks.discard(self)
+            self.preferences.close()
+            self.save.process.close_session()
+            self.costs.close()
+            self.live.close()
+            self.comparison.close()
+            self.results.close()
+            self.data.close_session()
+            self.layers.close()
+            self.region.close_session()
+            self.angles.close_session()
+            self.steps.close_session()
+            self.view.close_session()
+            self.reporter.close()
+            self.session.release()
+            self.runner.stop()
+            keep(self.viewer, self.session, self.layers.screen, self._wishes)
+
+    def event(self, event: Any) -> bool:
+        """Stop, too, when napari takes the widget out of its window: it is not closed then."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None and self._docked:
+                self.shut_down()
+            self._docked = self.parent() is not None
+        return super().event(event)
+
+    def closeEvent(self, event: Any) -> None:
+        """Stop when the dock is closed."""
+        self.shut_down()
+        super().closeEvent(event)
+
+
+_NARROWEST = 320  # px
+
+
+class _Column(QScrollArea):
+    """Scrolls up and down, and is never narrower than what it holds."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        content.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Follow the content when a form is unfolded."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        if event.type() == QEvent.Type.LayoutRequest and content and bar:
+            needed = content.minimumSizeHint().width() + bar.sizeHint().width()
+            self.setMinimumWidth(max(needed, _NARROWEST))
+        return super().eventFilter(watched, event)
+
+
+def warm_up() -> None:
+    """Load or compile the kernels of the CPU engine."""
+    from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up as warm_up_cpu
+
+    warm_up_cpu()

@@ -1,0 +1,257 @@
+"""Runner: makes the pixels that are on screen, in threads; for each channel the latest wins."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_lazy_pipeline._gui.layers.render_request import LOOKS, Job
+from napari_lazy_pipeline.compute.pipeline import Watcher
+from napari_lazy_pipeline.compute.resource_estimate import Timings
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
+from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+
+# Superseded pixels that are ready this soon [s] are shown all the same: while a knob is turned,
+# quick steps then follow the hand, and slow ones are dropped. The quickest previews are given
+# more time, as there is nothing that could take their place.
+GRACE = 0.15
+GRACE_OF_QUICKEST = 0.6
+
+_Slot = tuple[int, bool]  # channel, and whether previews of it are made
+
+
+@dataclass(eq=False)
+class _Run:
+    """A job under way.
+
+    Attributes
+    ----------
+    job
+        What is made.
+    dropped
+        It was told to stop: nobody can count on it any more.
+    ahead
+        Nobody has asked for it yet: it only fills the cache.
+    """
+
+    job: Job
+    dropped: bool = False
+    ahead: bool = False
+
+
+class Runner(QObject):
+    """Makes wanted pixels in background threads.
+
+    There is one place a channel for results, and one for previews: a new wish replaces the one
+    before, and a computation that is no longer wanted stops between two steps or iterations.
+
+    Parameters
+    ----------
+    timings
+        Told how long each step took.
+
+    Signals (received in the thread of the receiver)
+    -------
+    delivered(Job, pixels)
+        Pixels are ready.
+    failed(Job, error)
+        They cannot be made.
+    looked(Job, s)
+        A preview was made, or given up, and how long that took.
+    started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
+        A step runs, for a result and not for a preview; index -1 is reading the file.
+    """
+
+    delivered = Signal(object, object)
+    failed = Signal(object, object)
+    looked = Signal(object, float)
+    started = Signal(int, int)
+    progressed = Signal(int, int, float)
+    finished = Signal(int, int, float)
+
+    def __init__(self, timings: Timings | None = None) -> None:
+        super().__init__()
+        self.timings = timings
+        self._lock = threading.Lock()
+        self._wanted: dict[_Slot, Job] = {}
+        self._next_up: dict[_Slot, Job] = {}
+        self._running: dict[_Slot, _Run] = {}
+        self._stopped = False
+        self._pool = _threads(2, "lazy-runner")
+        self._preview_pool = _threads(1, "lazy-runner-preview")
+
+    def run(self, function: Callable[[], object]) -> None:
+        """Run a function in one of the threads."""
+        with self._lock:
+            if not self._stopped:
+                self._pool.submit(function)
+
+    def want(self, job: Job) -> None:
+        """Ask for pixels; forget what was wanted in their place before."""
+        slot = _slot(job)
+        with self._lock:
+            if self._stopped or job.same_as(self._wanted.get(slot)):
+                return
+            run = self._running.get(slot)
+            if run is not None and not run.dropped and job.same_as(run.job):
+                self._wanted.pop(slot, None)
+                run.ahead = False
+                return
+            self._next_up.pop(slot, None)
+            self._wanted[slot] = job
+            self._begin(job)
+
+    def prepare(self, job: Job) -> None:
+        """Put pixels in the cache when there is nothing better to do; tell nobody of it."""
+        with self._lock:
+            if not self._stopped:
+                self._next_up[_slot(job)] = job
+                self._begin(job)
+
+    def makes(self, job: Job) -> bool:
+        """Whether pixels that were asked for are under way."""
+        slot = _slot(job)
+        with self._lock:
+            run = self._running.get(slot)
+            under_way = run is not None and not (run.dropped or run.ahead) and job.same_as(run.job)
+            return under_way or job.same_as(self._wanted.get(slot))
+
+    def drop(self, channel: int, previews: bool = False) -> None:
+        """Want no result of a channel any more; or no preview."""
+        slot = (channel, previews)
+        with self._lock:
+            self._wanted.pop(slot, None)
+            self._next_up.pop(slot, None)
+            if slot in self._running:
+                self._running[slot].dropped = True
+
+    def _begin(self, job: Job) -> None:
+        """See to it that somebody works in the place of a job."""
+        slot = _slot(job)
+        if slot not in self._running:
+            self._running[slot] = _Run(job, dropped=True)
+            (self._preview_pool if job.preview else self._pool).submit(self._work, slot)
+
+    def forget(self) -> None:
+        """Want nothing any more."""
+        with self._lock:
+            self._wanted.clear()
+            self._next_up.clear()
+            for run in self._running.values():
+                run.dropped = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that somebody asked for is under way."""
+        with self._lock:
+            return bool(self._wanted) or any(not run.ahead for run in self._running.values())
+
+    def stop(self) -> None:
+        """End; what is under way stops at its next step or iteration."""
+        with self._lock:
+            self._stopped = True
+            self._wanted.clear()
+        for pool in (self._pool, self._preview_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def join(self) -> None:
+        """Wait for what is under way to end; after `stop`."""
+        for pool in (self._pool, self._preview_pool):
+            pool.shutdown(wait=True)
+
+    def _work(self, slot: _Slot) -> None:
+        """Make what is wanted in a place, until nothing is."""
+        while (run := self._next(slot)) is not None:
+            job, begin = run.job, monotonic()
+            try:
+                refresh(job)
+                pixels = job.make(self._watcher(run))
+            except Cancelled:
+                continue
+            except LazyPipelineError as error:
+                self._tell(run, self.failed, job, error)
+            except Exception as error:  # noqa: BLE001
+                # Nobody waits for this thread: what it does not say is never heard.
+                failure = LazyPipelineError(f"{type(error).__name__}: {error}")
+                self._tell(run, self.failed, job, failure)
+            else:
+                self._tell(run, self.delivered, job, pixels)
+            finally:
+                if job.preview:
+                    self._tell(run, self.looked, job, monotonic() - begin)
+
+    def _next(self, slot: _Slot) -> _Run | None:
+        with self._lock:
+            ahead = slot not in self._wanted
+            job = (self._next_up if ahead else self._wanted).pop(slot, None)
+            if job is None or self._stopped:
+                self._running.pop(slot, None)
+                return None
+            run = self._running[slot] = _Run(job, ahead=ahead)
+            return run
+
+    def _watcher(self, run: _Run) -> Watcher:
+        begin, channel, slot = monotonic(), run.job.channel, _slot(run.job)
+        grace = GRACE_OF_QUICKEST if run.job.look == len(LOOKS) - 1 else GRACE
+
+        def cancelled() -> bool:
+            with self._lock:
+                patience = 0.0 if run.ahead else grace
+                superseded = slot in self._wanted and monotonic() - begin > patience
+                run.dropped = run.dropped or self._stopped or superseded
+                return run.dropped
+
+        if run.job.preview:
+            return Watcher(cancelled=cancelled)
+        return Watcher(
+            cancelled=cancelled,
+            started=lambda index: self._tell(run, self.started, channel, _number(index)),
+            progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
+            finished=lambda index, s: self._on_finished(run, _number(index), s),
+        )
+
+    def _on_finished(self, run: _Run, index: int, seconds: float) -> None:
+        if self.timings is not None:
+            source = run.job.source
+            parts = 1 if run.job.plane is None else source.spec.shape[0]
+            self.timings.note(source, index, seconds, parts)
+        self._tell(run, self.finished, run.job.channel, index, seconds)
+
+    def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
+        if not self._stopped and not run.ahead:
+            signal.emit(*arguments)  # type: ignore[attr-defined]
+
+
+def _slot(job: Job) -> _Slot:
+    return job.channel, job.preview
+
+
+def _threads(count: int, name: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_window)
+
+
+def yield_to_window() -> None:
+    """Let the thread of the window go first where both want a CPU.
+
+    Threads started from this one, those of an engine, inherit it. Only Linux has a priority for
+    each thread that needs no library.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+def refresh(job: Job) -> None:
+    """Notice it if the file of a volume was replaced."""
+    if isinstance(job.source.raw, RememberedSource):
+        job.source.raw.refresh(job.t, job.channel)
+
+
+def _number(index: int | None) -> int:
+    return -1 if index is None else index

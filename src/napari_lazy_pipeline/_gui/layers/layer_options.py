@@ -1,0 +1,84 @@
+"""Layer maker: what a layer is made with, and where it lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari_lazy_pipeline._gui.layers.screen import Picture, contrast_limits
+from napari_lazy_pipeline._gui.widgets.colours import chosen
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.session.session import Session
+
+
+class LayerMaker:
+    """Says what the layers of a session are made with.
+
+    Parameters
+    ----------
+    session
+        Whose volumes are shown.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def source(self) -> PipelineSource:
+        """What makes the volumes that should be shown.
+
+        Raises
+        ------
+        StepError
+            If a step does not fit the volumes.
+        """
+        return self.session.source()
+
+    def channels(self, source: PipelineSource) -> list[int]:
+        """Which channels get a layer."""
+        return list(range(source.sizes[1]))
+
+    def options(self, picture: Picture) -> dict[str, Any]:
+        """What a new layer is made with; later, all of it is the person's."""
+        job = picture.job
+        several = job.source.sizes[1] > 1
+        return {
+            "name": self.name(job.channel, job.source),
+            "contrast_limits": contrast_limits(picture.pixels),
+            "colormap": chosen(job.channel, several, self.session.colours),
+            "blending": "additive" if several else "translucent_no_depth",
+            "multiscale": False,
+            "rgb": False,
+            "cache": False,
+            "metadata": self.metadata(),
+            "units": ("s" if self._interval() else "pixel", "um", "um", "um"),
+            "axis_labels": ("t", "z", "y", "x"),
+            **self.place(job.source),
+        }
+
+    def place(self, source: PipelineSource) -> dict[str, Any]:
+        """Scale and translate of a layer."""
+        spec = source.spec
+        return {
+            "scale": (self._interval() or 1.0, *spec.voxel_size),
+            "translate": (0.0, *spec.translate),
+        }
+
+    def name(self, channel: int, source: PipelineSource) -> str:
+        """Data, channel, and the last step."""
+        last = source.stages[-1][1].title.lower() if source.stages else "raw"
+        return f"{self.data_name(channel)} [{last}]"
+
+    def data_name(self, channel: int) -> str:
+        """Folder and channel."""
+        assert self.session.stack is not None
+        names = self.session.stack.channel_names
+        folder = getattr(self.session.stack.source, "folder", "stack")
+        label = names[channel] if channel < len(names) else f"ch{channel}"
+        return f"{Path(folder).name} {label}"
+
+    def metadata(self) -> dict[str, Any]:
+        """The recipe, so that a saved layer tells how it was made."""
+        return {"napari_lazy_pipeline": self.session.recipe().model_dump(mode="json")}
+
+    def _interval(self) -> float | None:
+        return self.session.stack.time_interval if self.session.stack else None

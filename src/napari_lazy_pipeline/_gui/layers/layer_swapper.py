@@ -1,0 +1,128 @@
+"""Swapping: gives layers other data, and leaves everything else about them as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
+from napari_lazy_pipeline._gui.layers.position import Position, T
+from napari_lazy_pipeline._gui.layers.screen import Picture, Screen, Shown, replace_data
+from napari_lazy_pipeline._gui.layers.slice_server import Server
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+
+
+class Swapper:
+    """Makes, changes and removes the layers of a screen; no volume is computed for it.
+
+    Parameters
+    ----------
+    viewer
+        Where the layers are.
+    screen
+        What they show.
+    position
+        Where the person is, and stays.
+    server, maker
+        What the layers are made with.
+    """
+
+    def __init__(
+        self, viewer: Any, screen: Screen, position: Position, server: Server, maker: LayerMaker
+    ) -> None:
+        self._viewer, self._screen, self._position = viewer, screen, position
+        self._server, self._maker = server, maker
+
+    def add(self, picture: Picture) -> None:
+        """Make the layer of a channel, with its first picture on screen and no other computed."""
+        job = picture.job
+        with self._position.still(restore=self._position.leader is not None):
+            array = self._server.array(job.channel, job.source, picture)
+            layer = self._viewer.add_image(array, **self._maker.options(picture))
+            self._put_in_order(layer, job.channel)
+            self._adopt(layer, picture)
+
+    def _put_in_order(self, layer: Any, channel: int) -> None:
+        """Channels stand in their order, whichever was ready first."""
+        layers, shown = self._viewer.layers, self._screen.shown
+        later = [shown[c].layer for c in shown if c > channel and shown[c].layer in layers]
+        if later:
+            layers.move(layers.index(layer), min(map(layers.index, later)))
+
+    def adopt(self, layer: Any, picture: Picture) -> None:
+        """Keep a layer in step with the session from now on."""
+        with self._position.still(restore=self._position.leader is not None):
+            self._adopt(layer, picture)
+
+    def _adopt(self, layer: Any, picture: Picture) -> None:
+        first, job = self._position.leader is None, picture.job
+        self._server.note(job.channel, job.t)
+        self._screen.shown[job.channel] = Shown(layer, job.source, picture, auto_name=layer.name)
+        layer.data = self._server.array(job.channel, job.source)
+        if first:
+            self._position.go_to_start(layer)
+
+    def swap(self, pictures: Iterable[Picture]) -> None:
+        """Show pictures of new steps; hidden layers get the new steps, too."""
+        with self._position.still():
+            for picture in pictures:
+                channel, source = picture.job.channel, picture.job.source
+                shown = self._screen.shown.get(channel)
+                if shown is not None:
+                    shown.put(picture)
+                    self._server.note(channel, picture.job.t)
+                    self._set_data(channel, shown, source)
+            for channel in set(self._screen.shown) - set(self._screen.visible):
+                self._set_data(channel, self._screen.shown[channel], source)
+
+    def swap_all(self, source: PipelineSource) -> None:
+        """Give all layers the present steps though none is visible: nothing is computed."""
+        with self._position.still():
+            for channel, shown in self._screen.shown.items():
+                self._set_data(channel, shown, source)
+
+    def extend(self, t: int) -> None:
+        """Give all layers the time points that are there now, and stay at one of them."""
+        with self._position.still(restore=False):
+            point = list(self._viewer.dims.point)
+            for channel, shown in self._screen.shown.items():
+                array = self._server.array(channel, shown.source)
+                replace_data(shown.layer, array, self._maker.place(shown.source))
+            if len(point) >= 4:
+                point[T] = self._position.world(t)
+                self._position.return_to(tuple(point))
+
+    def take_over(self) -> None:
+        """Serve the layers of an earlier dock; forget those that were removed since."""
+        shown = self._screen.shown
+        for channel in [c for c, one in shown.items() if one.layer not in self._viewer.layers]:
+            del shown[channel]
+        with self._position.still():
+            for channel, one in shown.items():
+                self._server.note(channel, self._position.time_point)
+                one.layer.data = self._server.array(channel, one.source)
+        self._position.note_plane()
+
+    def let_go(self) -> None:
+        """Leave the layers to themselves: what they show next, napari computes."""
+        for shown in self._screen.shown.values():
+            if isinstance(shown.layer.data, LazyArray):
+                shown.layer.data.let_go()
+
+    def remove_all(self) -> None:
+        """Take all layers out of the viewer."""
+        layers = [shown.layer for shown in self._screen.shown.values()]
+        self._screen.shown.clear()
+        for layer in layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+    def _set_data(self, channel: int, shown: Shown, source: PipelineSource) -> None:
+        layer, shown.source = shown.layer, source
+        replace_data(layer, self._server.array(channel, source), self._maker.place(source))
+        name = self._maker.name(channel, source)
+        if layer.name == shown.auto_name != name:
+            layer.name = name
+            shown.auto_name = layer.name
+        layer.metadata = {**layer.metadata, **self._maker.metadata()}

@@ -1,0 +1,388 @@
+"""Layers: keeps the layers of a viewer in step with a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.layer_swapper import Swapper
+from napari_lazy_pipeline._gui.layers.missing_folder_retry import Away
+from napari_lazy_pipeline._gui.layers.position import Position
+from napari_lazy_pipeline._gui.layers.preview_policy import Asker
+from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.sample_layers import Adoption
+from napari_lazy_pipeline._gui.layers.screen import Picture, Screen, Shown, contrast_limits
+from napari_lazy_pipeline._gui.layers.slice_server import Server
+from napari_lazy_pipeline._gui.layers.time_axis_growth import Grower
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.errors import AwayError, LazyPipelineError, StepError
+from napari_lazy_pipeline.session.session import Session
+
+
+class Layers(QObject):
+    """Keeps one layer a channel in step with a session.
+
+    An edit makes a new source of volumes; what is on screen of them is computed in the
+    background, and when it is there, the data of the layer are swapped. Until then the old
+    picture stays.
+
+    Parameters
+    ----------
+    viewer, session, runner
+        Where what is shown, and who makes it.
+    maker
+        Says what the layers are made with.
+    position
+        Where the person is, if other layers lead there.
+    screen
+        What an earlier dock left: its layers are kept in step from now on.
+
+    Signals
+    -------
+    shown(Job)
+        New pixels are on screen; the job says whether they are a preview.
+    failed(Job, error)
+        Pixels could not be made; blank ones are shown.
+    misfit(StepError)
+        The steps do not fit the volumes; the old picture stays.
+    person_moved(int)
+        The person went to another time point; moves of our own do not count.
+    """
+
+    shown = Signal(object)
+    failed = Signal(object, object)
+    misfit = Signal(object)
+    person_moved = Signal(int)
+
+    def __init__(
+        self,
+        viewer: Any,
+        session: Session,
+        runner: Runner,
+        maker: LayerMaker | None = None,
+        position: Position | None = None,
+        screen: Screen | None = None,
+    ) -> None:
+        super().__init__()
+        self.viewer, self.session, self.runner = viewer, session, runner
+        self._screen = screen or Screen()
+        self._ready: dict[int, Picture] = {}
+        self._maker = maker or LayerMaker(session)
+        self._leads, self._closed = position is None, False
+        self.position = position or Position(viewer, self._screen)
+        self._asker = Asker(session, runner)
+        self._server = Server(self._screen, self.position, runner, self._asker)
+        self._swapper = Swapper(viewer, self._screen, self.position, self._server, self._maker)
+        self._grower = Grower(self._screen, self.position, self._server, self._swapper)
+        self._away = Away(self._screen, self.look_again)
+        self._adoption = Adoption(viewer, self._maker, self._server, self._adopt_offered)
+        self.position.person_moved.connect(self.person_moved)
+        self._connect()
+        if self._screen.shown:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Go on with the layers of an earlier dock, as far as they are there."""
+        self._swapper.take_over()
+        source = self._screen.source
+        if self._screen.shown and source is not None and not self.up_to_date:
+            self._show(source)
+        self._catch_up()
+
+    def _connect(self) -> None:
+        session = self.session
+        session.stack_changed.connect(self._on_stack)
+        session.stack_grown.connect(self._on_grown)
+        for signal in (session.pipeline_changed, session.engine_changed, session.until_changed):
+            signal.connect(self.update)
+        self.runner.delivered.connect(self._on_delivered)
+        self.runner.failed.connect(self._on_failed)
+        self.viewer.layers.events.removed.connect(self._on_removed)
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay, as plain lazy arrays."""
+        self._closed, session = True, self.session
+        session.stack_changed.disconnect(self._on_stack)
+        session.stack_grown.disconnect(self._on_grown)
+        for signal in (session.pipeline_changed, session.engine_changed, session.until_changed):
+            signal.disconnect(self.update)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._adoption.close()
+        self._away.close()
+        if self._leads:
+            self.position.close()
+        self._asker.forget()
+        self._swapper.let_go()
+
+    @property
+    def screen(self) -> Screen:
+        """What is on the layers."""
+        return self._screen
+
+    @property
+    def layers(self) -> list[Any]:
+        """The napari layers, one a channel."""
+        return [self._screen.layer(channel) for channel in sorted(self._screen.shown)]
+
+    def layer_of(self, channel: int) -> Any:
+        """The napari layer of a channel; None if there is none."""
+        return self._screen.layer(channel)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the layers show the files that are open, perhaps with another voxel size."""
+        source, stack = self._screen.oldest_source, self.session.stack
+        return bool(source and stack and source.raw.token == stack.source.token)
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether each visible layer shows the result of the present steps."""
+        return self._screen.up_to_date
+
+    @property
+    def settled(self) -> bool:
+        """Whether each visible layer shows that at the present time point and plane, too."""
+        t, visible = self.time_point, self._screen.visible
+        return self.up_to_date and all(
+            shown.picture.job.t == t and self._server.missing(channel) is None
+            for channel, shown in visible.items()
+        )
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be asked for."""
+        return self._asker.busy
+
+    @property
+    def time_point(self) -> int:
+        """The time point that is on screen."""
+        return self.position.time_point
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Time point and channel of each volume that is on screen."""
+        return [(shown.picture.job.t, channel) for channel, shown in self._screen.visible.items()]
+
+    def go_to(self, t: int) -> None:
+        """Show another time point, and do not take it for a move of the person."""
+        self.position.go_to(t)
+
+    def handing_over(self) -> AbstractContextManager[list[Any]]:
+        """Within, first pictures become layer tuples in the list, for napari to add."""
+        return self._adoption.handing_over()
+
+    def look_again(self, channel: int) -> None:
+        """The file of a volume on screen is another one now."""
+        if channel in self._screen.visible:
+            self._want(channel)
+
+    def reset_contrast(self) -> None:
+        """Set the contrast from what is on screen."""
+        for shown in self._screen.shown.values():
+            shown.layer.contrast_limits = contrast_limits(shown.picture.pixels)
+
+    def place_again(self) -> None:
+        """Put the layers where they belong now, with the same pixels."""
+        source, first = self._screen.source, self._screen.first
+        if source is not None and first is not None:
+            place = self._maker.place(source)
+            if any(tuple(getattr(first, name)) != value for name, value in place.items()):
+                self._swapper.swap_all(source)
+
+    def remove(self) -> None:
+        """Take the layers out of the viewer."""
+        self._swapper.remove_all()
+        if self._leads:
+            self.position.forget()
+
+    # ---- what the session says ------------------------------------------------------------
+
+    def update(self, *_: object) -> None:
+        """Show the present steps, as soon as their pixels are there."""
+        if self.session.stack is None or self._closed:
+            return
+        try:
+            source = self._maker.source()
+        except StepError as error:
+            self.misfit.emit(error)
+            return
+        if source != self._screen.source or not self._screen.shown:
+            self._show(source)
+
+    def _show(self, source: PipelineSource) -> None:
+        """Show what a source makes, as soon as its pixels are there."""
+        self._screen.source, self._ready = source, {}
+        if self._adoption.under_way:
+            self._adoption.offer(source)
+            return
+        visible = self._screen.visible
+        for channel in list(visible if self._screen.shown else self._maker.channels(source)):
+            self._want(channel)
+        if self._screen.shown and not visible:
+            self._swapper.swap_all(source)
+
+    def _on_stack(self, stack: object) -> None:
+        """Show the first time point of a new stack."""
+        self._asker.forget()
+        if stack is not None:
+            if not self.fits:
+                self.remove()
+            elif self._leads:
+                self._zoom_along()
+            self.update()
+
+    def _zoom_along(self) -> None:
+        """What is on screen stays as large as it is, though the person stated its size anew."""
+        source, stack = self._screen.oldest_source, self.session.stack
+        if source is not None and stack is not None:
+            self.position.zoom_along(source.raw.spec.voxel_size, stack.voxel_size)
+
+    def _on_grown(self, move: Callable[[int], int] | None) -> None:
+        """Show the time points that are there now."""
+        if self._screen.source is None:
+            return
+        if move is not None:
+            self._asker.forget()
+            self._ready = {}
+        for channel in self._grower.grow(self.session.raw, move):
+            self._want(channel)
+        if move is not None and not self.up_to_date:
+            self._show(self._screen.source)
+
+    def _want(self, channel: int) -> None:
+        """Ask for what should be on screen of a channel."""
+        source = self._screen.source
+        assert source is not None
+        self._want_at(channel, source, self.time_point, self.position.plane_of(source.spec))
+
+    def _want_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
+        """Ask for a place; it may be at hand."""
+        picture = self._server.at_hand(channel, source, t, plane)
+        if picture is not None:
+            self._asker.is_there(channel)
+            self._take(picture)
+        else:
+            self._server.ask(channel, source, t, plane)
+
+    def _catch_up(self) -> None:
+        """Ask for what the slicer asked in vain while layers were being changed."""
+        source = self._screen.source
+        for channel, shown in self._screen.visible.items():
+            place = self._server.missing(channel)
+            if place is not None and source is not None and shown.source is source:
+                self._want_at(channel, source, *place)
+
+    # ---- what the runner brings -----------------------------------------------------------
+
+    def _on_delivered(self, job: Job, pixels: np.ndarray) -> None:
+        if not self._outdated(job):
+            self._take(Picture.of(job, pixels))
+
+    def _take(self, picture: Picture) -> None:
+        """Put a picture on screen: in a new layer, by a swap, or by a look at the cache."""
+        job, screen = picture.job, self._screen
+        self._ready[job.channel] = picture
+        shown = screen.shown.get(job.channel)
+        if shown is None:
+            self._add(picture)
+        elif shown.source is job.source:
+            self._refresh(picture, shown)
+        elif job.source is not screen.source:
+            self._swap([picture])
+        else:
+            self._swap_ready(job.source, {**screen.visible, job.channel: shown})
+
+    def _swap_ready(self, source: PipelineSource, channels: dict[int, Shown]) -> None:
+        """Show what is ready; where voxels get another place, all channels at once."""
+        waiting = {c: shown for c, shown in channels.items() if shown.source is not source}
+        ready = [c for c in waiting if self._is_ready(c, source)]
+        if len(ready) < len(waiting):
+            ready = [c for c in ready if _alike(waiting[c].source, source)]
+        if ready:
+            self._swap([self._ready[c] for c in ready])
+
+    def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
+        """Show pixels that cannot be made as blank ones, and list them.
+
+        If a preview cannot be made, the result is on its way, and will say why. A share that is
+        away comes back: that is no problem of its files.
+        """
+        if job.preview or self._outdated(job):
+            return
+        if isinstance(error, AwayError):
+            self._take(Picture.waiting(job))
+            self._away.wait()
+        else:
+            job.source.report(error, job.t, job.channel)
+            self._take(Picture.of(job, job.blank()))
+        shown = self._screen.shown.get(job.channel)
+        if shown is not None and shown.source is job.source:
+            shown.failed = job
+            shown.layer.refresh(extent=False)
+        self.failed.emit(job, error)
+
+    def _outdated(self, job: Job) -> bool:
+        """Whether a job belongs to data that are no longer open, or to an older picture."""
+        source = self._screen.source
+        if self._closed or source is None or job.source.raw is not source.raw:
+            return True
+        shown = self._screen.shown.get(job.channel)
+        if shown is None:
+            return False
+        if job.preview and job.same_picture(shown.picture.job) and not shown.picture.job.preview:
+            return True
+        return shown.source is source and job.source is not source
+
+    def _is_ready(self, channel: int, source: PipelineSource) -> bool:
+        return channel in self._ready and self._ready[channel].job.source is source
+
+    def _refresh(self, picture: Picture, shown: Shown) -> None:
+        """The layer has the right array already: let it look again."""
+        if picture.job.t != self.time_point:
+            return
+        if picture.pixels is not shown.picture.pixels:
+            shown.put(picture)
+            shown.layer.refresh(extent=False)
+        self.shown.emit(picture.job)
+        self._server.prepare_next(picture.job)
+
+    def _swap(self, pictures: list[Picture]) -> None:
+        self._swapper.swap(pictures)
+        for picture in pictures:
+            self.shown.emit(picture.job)
+        self._catch_up()
+
+    # ---- layers ---------------------------------------------------------------------------
+
+    def _add(self, picture: Picture) -> None:
+        self._swapper.add(picture)
+        if picture.job.t != self.time_point:
+            self._want(picture.job.channel)
+        self.shown.emit(picture.job)
+
+    def _adopt_offered(self, layer: Any, picture: Picture) -> None:
+        """Keep a layer that we offered and napari has added."""
+        if layer in self.viewer.layers and not self._outdated(picture.job):
+            self._swapper.adopt(layer, picture)
+            self.shown.emit(picture.job)
+
+    def _on_removed(self, event: Any) -> None:
+        """Forget a layer that the person removed."""
+        for channel, shown in list(self._screen.shown.items()):
+            if shown.layer == event.value:
+                del self._screen.shown[channel]
+
+
+def _alike(old: PipelineSource, new: PipelineSource) -> bool:
+    """Whether the place of the voxels is the same, so that channels need not wait."""
+    return (old.spec.shape, old.spec.voxel_size, old.spec.translate) == (
+        new.spec.shape,
+        new.spec.voxel_size,
+        new.spec.translate,
+    )

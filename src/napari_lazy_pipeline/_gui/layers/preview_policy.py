@@ -1,0 +1,154 @@
+"""Asking: whether the result is asked of the runner at once, or a quick look at it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.render_request import LOOKS, Job
+from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline.session.session import Session
+
+# What is there within this time [s] follows the hand: no quick look is needed.
+MOMENT = 0.1
+# After this time [s] without a new wish, the hand is taken to rest: a slow result may begin.
+REST = 0.08
+# A quick look that takes longer [s] is followed by less good ones, until a result is there.
+LOOK = 0.12
+
+
+class Asker(QObject):
+    """Asks the runner for results, and for previews where results take longer than a moment.
+
+    How long a step takes is known from the last time it ran. If nobody knows, the result is
+    asked for, and a preview too once a moment has passed in vain.
+
+    Parameters
+    ----------
+    session
+        Says whether previews are wanted.
+    runner
+        Makes the pixels.
+    """
+
+    def __init__(self, session: Session, runner: Runner) -> None:
+        super().__init__()
+        self._session, self._runner = session, runner
+        self._seconds: dict[str, float] = {}
+        self._asked: dict[int, tuple[Job, int | None]] = {}
+        self._later: dict[int, Job] = {}
+        self._looked_at: set[int] = set()
+        self._look = 0
+        self._moment = self._timer(MOMENT, self._on_moment)
+        self._rest = self._timer(REST, self._begin_results)
+        runner.looked.connect(self._on_looked)
+        runner.finished.connect(self._on_finished)
+        runner.delivered.connect(self._on_done)
+        runner.failed.connect(self._on_done)
+
+    def _timer(self, seconds: float, action: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(round(1000 * seconds))
+        timer.timeout.connect(action)
+        return timer
+
+    @property
+    def busy(self) -> bool:
+        """Whether a result is still to be asked for."""
+        return bool(self._later)
+
+    def forget(self) -> None:
+        """Want nothing any more."""
+        self._asked.clear()
+        self._later.clear()
+        self._moment.stop()
+        self._rest.stop()
+        self._runner.forget()
+
+    def ask(self, job: Job, plane: int | None) -> None:
+        """Ask for a result.
+
+        Parameters
+        ----------
+        job
+            What is wanted in the end.
+        plane
+            The plane on screen, for which a preview may be shown; None: the volume is.
+        """
+        self._asked[job.channel] = job, plane
+        if not self._may_look(job):
+            self._later.pop(job.channel, None)
+            self._runner.want(job)
+        elif self._is_under_way(job):
+            # Another plane of it is looked at: the result need not begin anew.
+            self._runner.want(job.quick_look(plane, self._look))
+        elif self._is_slow(job):
+            self._runner.drop(job.channel)
+            self._later[job.channel] = job
+            self._looked_at.discard(job.channel)
+            self._rest.start()
+            self._runner.want(job.quick_look(plane, self._look))
+        else:
+            self._later.pop(job.channel, None)
+            self._runner.want(job)
+            if not self._moment.isActive():
+                self._moment.start()
+
+    def is_there(self, channel: int) -> None:
+        """What is wanted of a channel is at hand: what was asked for is wanted no more."""
+        self._later.pop(channel, None)
+        if self._asked.pop(channel, None) is not None:
+            for previews in (False, True):
+                self._runner.drop(channel, previews)
+
+    def _may_look(self, job: Job) -> bool:
+        """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
+        return self._session.quality == "auto" and job.plane is None and bool(job.source.stages)
+
+    def _is_under_way(self, job: Job) -> bool:
+        return job.same_as(self._later.get(job.channel)) or self._runner.makes(job)
+
+    def _is_slow(self, job: Job) -> bool:
+        """Whether the steps that have to run took longer than a moment when they ran last."""
+        source, raw = job.source, job.source.raw
+        if isinstance(raw, RememberedSource) and not raw.known(job.t, job.channel):
+            steps = tuple(step for _, step, _ in source.stages)
+        else:
+            steps = source.to_do(job.t, job.channel)
+        return sum(self._seconds.get(step.kind, 0.0) for step in steps) > MOMENT
+
+    def _on_moment(self) -> None:
+        """What is not there yet is slow: show a preview of it meanwhile."""
+        for job, plane in list(self._asked.values()):
+            if self._may_look(job) and self._runner.makes(job):
+                self._runner.want(job.quick_look(plane, self._look))
+
+    def _on_done(self, job: Job, _: object) -> None:
+        """After a preview, and also if there is none, the result is due once the hand rests."""
+        if not job.preview:
+            self._look = 0
+            if job.same_as(self._asked.get(job.channel, (None, None))[0]):
+                del self._asked[job.channel]
+        result = self._later.get(job.channel)
+        if job.preview and result is not None and job.same_picture(result):
+            self._looked_at.add(job.channel)
+            self._begin_results()
+
+    def _on_looked(self, job: Job, seconds: float) -> None:
+        if seconds > LOOK and job.look == self._look:
+            self._look = min(self._look + 1, len(LOOKS) - 1)
+
+    def _begin_results(self) -> None:
+        """The hand rests: begin with the results that have been looked at."""
+        if not self._rest.isActive():
+            for channel in self._looked_at & set(self._later):
+                self._runner.want(self._later.pop(channel))
+
+    def _on_finished(self, channel: int, index: int, seconds: float) -> None:
+        job, _ = self._asked.get(channel, (None, None))
+        steps = job.source.pipeline.steps if job is not None else ()
+        if 0 <= index < len(steps) and job is not None and job.plane is None:
+            self._seconds[steps[index].kind] = seconds

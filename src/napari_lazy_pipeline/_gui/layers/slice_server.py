@@ -1,0 +1,146 @@
+"""Serving: what napari's slicer is given, at once, and what is then asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
+from napari_lazy_pipeline._gui.layers.position import Position
+from napari_lazy_pipeline._gui.layers.preview_policy import Asker
+from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.image.dask_array import lift
+from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+
+_Place = tuple[int, int | None]  # time point and plane; no plane: the volume
+
+
+class Server:
+    """Gives napari's slicer what there is, and asks for what there is not.
+
+    Parameters
+    ----------
+    screen
+        What is shown, and what should be.
+    position
+        Where the person is.
+    runner, asker
+        Make what is not at hand.
+    """
+
+    def __init__(self, screen: Screen, position: Position, runner: Runner, asker: Asker) -> None:
+        self._screen, self._position = screen, position
+        self._runner, self._asker = runner, asker
+        self._last_t: dict[int, int] = {}
+        self._looked_at: dict[int, _Place] = {}
+        self._path: list[int] = []
+
+    def array(
+        self, channel: int, source: PipelineSource, picture: Picture | None = None
+    ) -> LazyArray:
+        """The lazy array of a channel; with a picture, one that always shows that."""
+        if picture is not None:
+            return LazyArray(lift(source, channel), lambda t, plane: _seen(picture, plane, source))
+        return LazyArray(
+            lift(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
+        )
+
+    def at_hand(
+        self, channel: int, source: PipelineSource, t: int, plane: int | None
+    ) -> Picture | None:
+        """The result, if neither the file system nor an engine is needed for it."""
+        raw = source.raw
+        if isinstance(raw, RememberedSource) and not raw.known(t, channel):
+            return None
+        shown = self._screen.shown.get(channel)
+        picture = shown.picture if shown is not None else None
+        if (
+            picture is not None
+            and picture.job.source is source
+            and picture.shows(t, plane)
+            and not picture.job.preview
+            and picture.identity == source.identity(t, channel)
+        ):
+            return picture
+        job = Job(channel, t, source)
+        volume = source.cached(t, channel)
+        if volume is None and plane is not None and source.plane_local:
+            job, volume = (
+                replace(job, plane=plane),
+                source.cached_planes(t, channel, plane, plane + 1),
+            )
+        return None if volume is None else Picture.of(job, volume)
+
+    def ask(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
+        """Ask for a result; of plane-local steps, for the plane alone."""
+        alone = plane if source.plane_local else None
+        self._asker.ask(Job(channel, t, source, alone), plane)
+
+    def note(self, channel: int, t: int) -> None:
+        """A time point is on screen, without the slicer having asked for it."""
+        self._last_t[channel] = t
+
+    def missing(self, channel: int) -> tuple[int, int | None] | None:
+        """Time point and plane that the slicer asked for last, if they are not on screen."""
+        place = self._looked_at.get(channel)
+        shown = place is None or self._screen.shown[channel].picture.shows(*place)
+        return None if shown else place
+
+    def forget_path(self) -> None:
+        """Where the person went tells nothing any more."""
+        self._path = []
+
+    def prepare_next(self, job: Job) -> None:
+        """Who has stepped twice in one direction through time, will do so once more."""
+        path = self._path
+        if not path or path[-1] != job.t:
+            self._path = path = [*path, job.t][-3:]
+        steps = {b - a for a, b in pairwise(path)}
+        if len(path) == 3 and steps in ({1}, {-1}) and not job.preview:
+            t = job.t + steps.pop()
+            if 0 <= t < job.source.sizes[0]:
+                self._runner.prepare(replace(job, t=t))
+
+    def _serve(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> np.ndarray:
+        """Pixels for the slicer, at once: the true ones, or what was there before."""
+        shown, wanted = self._screen.shown.get(channel), self._screen.source
+        self._looked_at[channel] = t, plane
+        failed = shown.failed if shown is not None else None
+        if failed is not None and failed.t == t and failed.source is source:
+            return replace(failed, plane=plane).blank()
+        picture = self.at_hand(channel, source, t, plane)
+        if not self._position.swapping and wanted is not None:
+            if picture is None or wanted is not source or self._moved(channel, t):
+                self.ask(channel, wanted, t, self._plane(plane, source, wanted))
+            elif shown is not None:
+                shown.picture, shown.failed = picture, None
+        last = picture or (shown.picture if shown is not None else None)
+        return _seen(last, plane, source)
+
+    def _plane(
+        self, plane: int | None, source: PipelineSource, wanted: PipelineSource
+    ) -> int | None:
+        """The plane of newer steps that takes the place of one on screen."""
+        if plane is None or source.spec.shape[0] == wanted.spec.shape[0]:
+            return plane
+        return self._position.plane_of(wanted.spec)
+
+    def _moved(self, channel: int, t: int) -> bool:
+        """Whether the time point is another than at the last call."""
+        moved = self._last_t.get(channel) != t
+        self._last_t[channel] = t
+        return moved
+
+
+def _seen(picture: Picture | None, plane: int | None, source: PipelineSource) -> np.ndarray:
+    """What there is of a plane or volume; zeros if nothing fits."""
+    spec = source.spec
+    pixels = picture.cut(plane, spec.shape) if picture is not None else None
+    if pixels is None:
+        pixels = np.zeros(spec.shape if plane is None else (1, *spec.shape[1:]), spec.dtype)
+    return pixels

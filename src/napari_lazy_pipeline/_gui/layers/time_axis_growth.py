@@ -1,0 +1,77 @@
+"""Growing: layers get more time points while they are looked at, perhaps under other numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from napari_lazy_pipeline._gui.layers.layer_swapper import Swapper
+from napari_lazy_pipeline._gui.layers.position import Position
+from napari_lazy_pipeline._gui.layers.screen import Screen
+from napari_lazy_pipeline._gui.layers.slice_server import Server
+from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+
+
+class Grower:
+    """Gives layers the time points that are there now; what is on screen stays as it is.
+
+    Parameters
+    ----------
+    screen
+        What is on the layers.
+    position
+        Where the person is, and stays.
+    server, swapper
+        Give the layers their arrays.
+    """
+
+    def __init__(
+        self, screen: Screen, position: Position, server: Server, swapper: Swapper
+    ) -> None:
+        self._screen, self._position = screen, position
+        self._server, self._swapper = server, swapper
+
+    def grow(self, raw: RememberedSource, move: Callable[[int], int] | None) -> list[int]:
+        """Take over what is there now.
+
+        Parameters
+        ----------
+        raw
+            Makes the raw volumes.
+        move
+            Gives the new number of an old time point; None if the numbers are the same.
+
+        Returns
+        -------
+        list of int
+            The channels whose volume on screen has come, gone, or could not be had.
+        """
+        screen, now = self._screen, self._position.time_point
+        assert screen.source is not None
+        if move is not None:
+            self._renumber(raw, move)
+            now = move(now)
+        if screen.shown:
+            self._swapper.extend(min(now, screen.source.sizes[0] - 1))
+        return [
+            channel
+            for channel, shown in screen.visible.items()
+            if not raw.known(shown.picture.job.t, channel)
+        ]
+
+    def _renumber(self, raw: RememberedSource, move: Callable[[int], int]) -> None:
+        """Go on with the same volumes under other numbers."""
+        screen = self._screen
+        assert screen.source is not None
+        self._server.forget_path()
+        sources = [screen.source]
+        for shown in screen.shown.values():
+            sources += [shown.source, shown.picture.job.source]
+        renewed = {id(source): replace(source, raw=raw) for source in sources}
+        screen.source = renewed[id(screen.source)]
+        for channel, shown in screen.shown.items():
+            job = shown.picture.job
+            job = replace(job, t=move(job.t), source=renewed[id(job.source)])
+            shown.picture = replace(shown.picture, job=job)
+            shown.source, shown.failed = renewed[id(shown.source)], None
+            self._server.note(channel, job.t)

@@ -1,0 +1,52 @@
+"""Kept: what a dock leaves in its viewer, for the next dock there to go on with."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass, field
+from typing import Any
+
+from napari_lazy_pipeline._gui.layers.screen import Screen
+from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline.session.session import Session
+
+
+@dataclass
+class Kept:
+    """What a dock leaves in its viewer.
+
+    Attributes
+    ----------
+    session
+        What was open, and how it was processed; nobody listens to it.
+    screen
+        The layers, and what is on them.
+    wishes
+        How everything is to be processed.
+    """
+
+    session: Session = field(default_factory=Session)
+    screen: Screen = field(default_factory=Screen)
+    wishes: Wishes = field(default_factory=Wishes)
+
+
+_KEPT: dict[int, Kept] = {}
+
+
+def keep(viewer: Any, session: Session, screen: Screen, wishes: Wishes) -> None:
+    """Keep what a dock leaves, for as long as the viewer lives."""
+    viewer = bare(viewer)
+    if id(viewer) not in _KEPT:
+        weakref.finalize(viewer, _KEPT.pop, id(viewer), None)
+    _KEPT[id(viewer)] = Kept(session, screen, wishes)
+
+
+def kept_of(viewer: Any) -> Kept:
+    """What the last dock left in a viewer; something new if there was none."""
+    return _KEPT.get(id(bare(viewer))) or Kept()
+
+
+def bare(viewer: Any) -> Any:
+    """The viewer behind the proxy that plugins are given."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    return viewer() if isinstance(viewer, weakref.ref) else viewer

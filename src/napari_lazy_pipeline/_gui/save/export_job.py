@@ -1,0 +1,70 @@
+"""Order: what a person wants to be written, as a value that a thread can work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
+from napari_lazy_pipeline.exports.export import ExportReport, export
+from napari_lazy_pipeline.exports.formats import FormatName, get_format
+from napari_lazy_pipeline.image.stack import Stack
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the person wants to be written.
+
+    Attributes
+    ----------
+    view
+        The processed data.
+    folder
+        Where to.
+    t, c
+        Time points and channels.
+    dtype
+        Type of the pixels; None for that of the data.
+    format
+        Kind of files.
+    scheduler
+        Address of the dask scheduler whose workers compute; None for this computer.
+    """
+
+    view: Stack
+    folder: Path
+    t: range
+    c: tuple[int, ...]
+    dtype: Any
+    format: FormatName
+    scheduler: str | None
+
+    @property
+    def count(self) -> int:
+        """Number of volumes."""
+        return len(self.t) * len(self.c)
+
+    def look(self) -> DiskCost:
+        """What it takes on the disk, and what is free there.
+
+        Raises
+        ------
+        ExportError
+            If that would be in the folder of the raw files, or if such files cannot hold it.
+        """
+        refuse_raw(self.folder, raw_folder(self.view.source))
+        spec, format_ = self.view.spec, get_format(self.format)
+        refuse_dtype(format_, self.dtype or spec.dtype)
+        return disk_cost(spec, self.count, self.dtype, self.folder, format_.overhead)
+
+    def write(
+        self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    ) -> ExportReport:
+        """Write it; raises what `export` raises."""
+        return export(
+            self.view, self.folder, t=self.t, c=self.c, dtype=self.dtype, format=self.format,
+            scheduler=self.scheduler, progress=progress, cancelled=cancelled,
+        )  # fmt: skip

@@ -1,0 +1,118 @@
+"""Save panel: recipes, a script, and all volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_lazy_pipeline._gui.save.export_panel import ProcessPanel
+from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.session import Session
+
+_RECIPES = "Recipe (*.yaml *.yml *.json)"
+
+
+class SavePanel(QWidget):
+    """Opens and saves recipes, copies a script, and writes all volumes.
+
+    Signals
+    -------
+    recipe_opened(Recipe)
+        The person opened a recipe.
+    told(str)
+        Something was done, in words.
+    """
+
+    recipe_opened = Signal(object)
+    told = Signal(str)
+
+    def __init__(self, session: Session, costs: CostWatch, wishes: Wishes | None = None) -> None:
+        super().__init__()
+        self.session = session
+        self.open_recipe = _button(
+            "Open recipe…", "Take the steps from a recipe file; nothing in it is executed"
+        )
+        self.keep_recipe = _button("Save recipe…", "Write source and steps to a file")
+        self.copy = _button("Copy as Python", "Copy a script that gives the same pixels")
+        self.process_all = _button(
+            "Process all…", "Write all volumes, as the present steps make them"
+        )
+        self.process_all.setCheckable(True)
+        self.error = Sentence(error=True)
+        self.error.setVisible(False)
+        self.process = ProcessPanel(session, costs, wishes)
+        self.process.setVisible(False)
+        self._build()
+        self.open_recipe.clicked.connect(self._on_open)
+        self.keep_recipe.clicked.connect(self._on_save)
+        self.copy.clicked.connect(self._on_copy)
+        self.process_all.toggled.connect(self.process.setVisible)
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for pair in ((self.open_recipe, self.keep_recipe), (self.copy, self.process_all)):
+            row = QHBoxLayout()
+            for button in pair:
+                row.addWidget(button)
+            layout.addLayout(row)
+        layout.addWidget(self.error)
+        layout.addWidget(self.process)
+
+    def load(self, path: str | Path) -> None:
+        """Read a recipe; an error is said here, and nothing changes."""
+        try:
+            recipe = Recipe.load(path)
+        except RecipeError as error:
+            self.error.say(str(error))
+            return
+        self.error.say("")
+        self.recipe_opened.emit(recipe)
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe; an error is said here."""
+        path = Path(path)
+        try:
+            self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
+        except RecipeError as error:
+            self.error.say(str(error))
+        else:
+            self.error.say("")
+            self.told.emit(f"Recipe saved: {path.name}")
+
+    def _on_open(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
+        if path:
+            self.load(path)
+
+    def _on_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save recipe", "recipe.yaml", _RECIPES)
+        if path:
+            self.save(path)
+
+    def _on_copy(self) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.session.recipe().to_script())
+            show_info("The script is in the clipboard")
+
+
+def _button(text: str, tooltip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tooltip)
+    button.setAccessibleName(text.rstrip("…"))
+    return button

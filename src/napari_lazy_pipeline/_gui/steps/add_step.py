@@ -1,0 +1,49 @@
+"""Add step: the button that offers all kinds of steps."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QMenu, QPushButton
+
+from napari_lazy_pipeline.steps._base import Step, step_types
+
+_USUAL = "at its usual place"
+
+
+class AddStep(QPushButton):
+    """Offers each kind of step with one line on what it does.
+
+    Signals
+    -------
+    wanted(type)
+        The person wants a step of this kind.
+    """
+
+    wanted = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__("Add step")
+        self.setAccessibleName("Add step")
+        menu = QMenu(self)
+        self._place = menu.addAction("")
+        self._place.setEnabled(False)
+        menu.addSeparator()
+        for step_type in step_types().values():
+            action = menu.addAction(f"{step_type.title}: {step_type.summary}")
+            action.triggered.connect(lambda _=False, kind=step_type: self.wanted.emit(kind))
+        self.setMenu(menu)
+        self.show_place(None)
+
+    def show_place(self, selected: Step | None) -> None:
+        """Say where a new step will stand: after the selected one, if there is one."""
+        place = f"after {selected.title}" if selected is not None else _USUAL
+        self._place.setText(f"Add {place}:")
+        self.setToolTip(
+            f"Add a step {place}" + ("" if selected else "; select one to add after it")
+        )
+
+
+def usual_place(step: Step, steps: tuple[Step, ...]) -> int:
+    """Where a new step stands among others: before the first that is done later as a rule."""
+    later = (index for index, other in enumerate(steps) if other.order > step.order)
+    return next(later, len(steps))

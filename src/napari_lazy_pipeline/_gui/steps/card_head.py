@@ -1,0 +1,104 @@
+"""Card head: the line of a card that stays when it is folded: switch, name, main values, time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from napari_lazy_pipeline._gui.steps.card_keys import KEYS
+from napari_lazy_pipeline._gui.steps.drag_handle import DragHandle
+from napari_lazy_pipeline._gui.widgets.text import Elided, error_style, pale_style
+from napari_lazy_pipeline.steps._base import Step
+
+# There is no room for what napari puts around labels and buttons.
+_STYLE = "QLabel { padding: 0px; } QToolButton { padding: 0px; background: transparent; }"
+
+
+class CardHead(QWidget):
+    """The first line of a card.
+
+    Signals
+    -------
+    menu_wanted()
+        The person asks what else can be done.
+    """
+
+    menu_wanted = Signal()
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self._failed = False
+        self.handle = DragHandle(step.title)
+        self.unfold = _button("▸", "Show the parameters (Right)", f"Parameters of {step.title}")
+        self.unfold.setCheckable(True)
+        self.unfold.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.unfold.toggled.connect(lambda on: self.unfold.setText("▾" if on else "▸"))
+        self.switch = QCheckBox()
+        self.switch.setToolTip(f"Switch {step.title} on or off (Space)")
+        self.switch.setAccessibleName(f"{step.title} on or off")
+        self.switch.setFixedWidth(18)
+        self.title = QLabel(step.title)
+        self.title.setToolTip(f"{step.summary}\n{KEYS}")
+        self.brief = Elided()
+        self.time = QLabel()
+        self.time.setToolTip("How long the step took for the last volume")
+        self.menu = _button("⋮", "Duplicate, move, reset, remove", f"More for {step.title}")
+        self.menu.clicked.connect(self.menu_wanted)
+        self._build()
+        self.setStyleSheet(_STYLE)
+        self._colour()
+        self.show_step(step)
+
+    def _build(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for widget in (self.handle, self.unfold, self.switch, self.title):
+            layout.addWidget(widget)
+        layout.addSpacing(2)
+        layout.addWidget(self.brief, 1)
+        layout.addSpacing(4)
+        layout.addWidget(self.time)
+        layout.addWidget(self.menu)
+        self.brief.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def show_step(self, step: Step) -> None:
+        """Show the switch and the main values of a step; raises no signal."""
+        self.switch.blockSignals(True)
+        self.switch.setChecked(step.enabled)
+        self.switch.blockSignals(False)
+        self.brief.setText(step.brief())
+
+    def show_failed(self, failed: bool) -> None:
+        """Write the name in red, or not."""
+        self._failed = failed
+        self._colour()
+
+    def changeEvent(self, event: Any) -> None:
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._colour()
+
+    def _colour(self) -> None:
+        styles = {
+            self.title: error_style(self) if self._failed else "",
+            self.brief: pale_style(self),
+            self.time: pale_style(self),
+        }
+        for label, style in styles.items():
+            if style != label.styleSheet():
+                label.setStyleSheet(style)
+
+
+def _button(text: str, tooltip: str, name: str) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tooltip)
+    button.setAccessibleName(name)
+    button.setAutoRaise(True)
+    button.setFixedWidth(16)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

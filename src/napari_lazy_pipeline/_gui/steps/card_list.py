@@ -1,0 +1,190 @@
+"""Card list: one card a step, in their order; cards of steps that stay are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+from qtpy.QtCore import QPoint, Signal
+from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
+
+from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
+from napari_lazy_pipeline._gui.steps.step_card import StepCard
+from napari_lazy_pipeline.steps._base import Step
+
+
+class CardList(QWidget):
+    """Shows the steps, and says what the person wants of them.
+
+    Parameters
+    ----------
+    before, home
+        What the tab key stops at before the cards, and what has the focus once there are none.
+
+    Signals
+    -------
+    made(StepCard)
+        There is a new card.
+    changed(int, Step), removed(int), duplicated(int)
+        The person edited a step, took it away, or wants it twice.
+    moved(int, int)
+        The person put a step in the place of another.
+    picked(int)
+        The person selected a step; -1: none.
+    """
+
+    made = Signal(object)
+    changed = Signal(int, object)
+    removed = Signal(int)
+    duplicated = Signal(int)
+    moved = Signal(int, int)
+    picked = Signal(int)
+
+    def __init__(self, before: QWidget, home: QWidget) -> None:
+        super().__init__()
+        self.cards: list[StepCard] = []
+        self._before, self._home = before, home
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+        self._line = QFrame(self)
+        self._line.setStyleSheet(f"background-color: {ACCENT.name()};")
+        self._line.hide()
+        self._target: int | None = None
+
+    def show_steps(self, steps: Sequence[Step]) -> None:
+        """Show other steps; what was unfolded or has the focus stays so."""
+        old = self.cards
+        kept = matched([card.step for card in old], steps)
+        self.cards = [
+            self._make(step) if index is None else old[index]
+            for index, step in zip(kept, steps, strict=True)
+        ]
+        gone = [card for card in old if card not in self.cards]
+        self._pass_focus(old, gone)
+        for card in gone:
+            self._layout.removeWidget(card)
+            card.hide()
+            card.deleteLater()
+        for card, step in zip(self.cards, steps, strict=True):
+            card.set_step(step)
+        if self.cards != old:
+            self._arrange()
+
+    def pick(self, index: int | None) -> None:
+        """Mark one card as selected, or none."""
+        for place, card in enumerate(self.cards):
+            card.set_selected(place == index)
+
+    @property
+    def selected(self) -> int | None:
+        """Index of the selected step; None if none is."""
+        return next((i for i, card in enumerate(self.cards) if card.selected), None)
+
+    def _make(self, step: Step) -> StepCard:
+        card = StepCard(step)
+        card.changed.connect(lambda step: self.changed.emit(self.cards.index(card), step))
+        card.removed.connect(lambda: self.removed.emit(self.cards.index(card)))
+        card.duplicated.connect(lambda: self.duplicated.emit(self.cards.index(card)))
+        card.picked.connect(lambda on: self.picked.emit(self.cards.index(card) if on else -1))
+        card.moved.connect(partial(self._on_moved, card))
+        card.walked.connect(partial(self._on_walked, card))
+        handle = card.head.handle
+        handle.dragged.connect(partial(self._on_dragged, card))
+        handle.dropped.connect(partial(self._on_dropped, card))
+        handle.called_off.connect(self._end_drag)
+        self.made.emit(card)
+        return card
+
+    def _arrange(self) -> None:
+        """Put the cards in their order, for the eye and for the tab key."""
+        chain: list[QWidget] = [self._before]
+        for place, card in enumerate(self.cards):
+            item = self._layout.itemAt(place)
+            if item is None or item.widget() is not card:
+                self._layout.insertWidget(place, card)
+                card.show()  # at once: it may get the focus
+            chain += card.focus_chain()
+        for one, other in pairwise(chain):
+            QWidget.setTabOrder(one, other)
+
+    def _pass_focus(self, old: list[StepCard], gone: list[StepCard]) -> None:
+        """Give the focus of a card that goes to the next one that stays."""
+        for card in gone:
+            focus = card.window().focusWidget()
+            if focus is not None and (card is focus or card.isAncestorOf(focus)):
+                after = [*old[old.index(card) :], *reversed(old[: old.index(card)])]
+                heir = next((other for other in after if other in self.cards), self._home)
+                heir.setFocus()
+
+    # ---- what the person does -------------------------------------------------------------
+
+    def _on_moved(self, card: StepCard, by: int) -> None:
+        index = self.cards.index(card)
+        if 0 <= index + by < len(self.cards):
+            self.moved.emit(index, index + by)
+
+    def _on_walked(self, card: StepCard, by: int) -> None:
+        index = self.cards.index(card) + by
+        if 0 <= index < len(self.cards):
+            self.cards[index].setFocus()
+
+    def _on_dragged(self, card: StepCard, place: QPoint) -> None:
+        """Show where the card would land."""
+        card.setFocus()
+        y = self.mapFromGlobal(place).y()
+        gap = sum(other.geometry().center().y() < y for other in self.cards)
+        index = self.cards.index(card)
+        self._target = gap - 1 if gap > index else gap
+        last = self.cards[gap - 1].geometry().bottom() if gap else -2
+        self._line.setGeometry(0, min(last + 1, self.height() - 3), self.width(), 3)
+        self._line.setVisible(self._target != index)
+        self._line.raise_()
+
+    def _on_dropped(self, card: StepCard) -> None:
+        target, index = self._target, self.cards.index(card)
+        self._end_drag()
+        if target is not None and target != index:
+            self.moved.emit(index, target)
+
+    def _end_drag(self) -> None:
+        self._target = None
+        self._line.hide()
+
+
+def matched(old: Sequence[Step], new: Sequence[Step]) -> list[int | None]:
+    """Find for each new step the old one whose card it takes over.
+
+    Equal steps come first, then those of the same kind; in both cases one in the same place
+    before one elsewhere.
+
+    Parameters
+    ----------
+    old, new
+        Steps before and after an edit.
+
+    Returns
+    -------
+    list of int or None
+        Index among the old steps, each once; None where a card has to be made.
+    """
+    taken: list[int | None] = [None] * len(new)
+    free = set(range(len(old)))
+    for alike in (_equal, _same_kind):
+        for anywhere in (False, True):
+            for place, step in enumerate(new):
+                if taken[place] is None:
+                    candidates = sorted(free) if anywhere else [place] if place in free else []
+                    fits = (i for i in candidates if alike(old[i], step))
+                    taken[place] = next(fits, None)
+                    free -= {taken[place]}
+    return taken
+
+
+def _equal(one: Step, other: Step) -> bool:
+    return one == other
+
+
+def _same_kind(one: Step, other: Step) -> bool:
+    return one.kind == other.kind

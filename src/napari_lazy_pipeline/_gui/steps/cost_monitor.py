@@ -1,0 +1,142 @@
+"""Cost watch: estimates what the steps take whenever they change, and never makes anyone wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute.resource_estimate import (
+    StepCost,
+    Timings,
+    duration,
+    free_memory,
+    step_costs,
+)
+from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.session.session import Session
+
+_REST = 150  # ms without an edit, before anything is estimated
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the present steps take for one volume.
+
+    Attributes
+    ----------
+    costs
+        Reading, and each step that is on; none if it cannot be known.
+    free
+        Free memory [byte].
+    """
+
+    costs: tuple[StepCost, ...] = ()
+    free: int = 0
+
+    def of(self, index: int | None) -> StepCost | None:
+        """What a step takes; None if that is not known."""
+        return next((cost for cost in self.costs if cost.index == index), None)
+
+    @property
+    def peak(self) -> StepCost | None:
+        """The step that takes most."""
+        return max(self.costs, key=lambda cost: cost.memory, default=None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know before it is run, each once."""
+        return tuple(dict.fromkeys(w for cost in self.costs for w in cost.warnings(self.free)))
+
+
+class CostWatch(QObject):
+    """Estimates what the steps of a session take.
+
+    Attributes
+    ----------
+    session
+        Whose steps.
+    estimate
+        The latest.
+    timings
+        How long steps took in this session.
+    seconds
+        How long a volume of the present steps takes [s]; None unless it was measured.
+    rough
+        Whether only parts of volumes were: then it is hardly more, and may be less.
+
+    Signals
+    -------
+    changed()
+        There is another estimate.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.estimate = Estimate()
+        self.timings = Timings()
+        self.seconds: float | None = None
+        self.rough = True
+        self._errand = Errand("This cannot be estimated")
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REST)
+        self._timer.timeout.connect(self._start)
+        self._errand.answered.connect(self._on_done)
+        # What cannot be estimated says why where it is computed.
+        self._errand.failed.connect(lambda _: self._on_done(Estimate()))
+        for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
+            signal.connect(self._on_edit)
+
+    def close(self) -> None:
+        """Let go of the session."""
+        self._timer.stop()
+        self._errand.forget()
+        session = self.session
+        for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
+            signal.disconnect(self._on_edit)
+
+    def look_at_times(self, *_: object) -> None:
+        """A volume, or a plane, was made: by now its time may be known, or known better."""
+        if self.rough and self.session.stack is not None:
+            try:
+                source = self.session.source()
+            except StepError:
+                return  # that the steps do not fit is said on their card
+            seconds, rough = self.timings.per_volume(source), self.timings.rough(source)
+            if (seconds, rough) != (self.seconds, self.rough):
+                self.seconds, self.rough = seconds, rough
+                self.changed.emit()
+
+    def time(self, count: int = 1) -> str:
+        """How long so many volumes take, as one says it; empty if that is not known."""
+        how = "up to" if self.rough else "about"
+        return f"{how} {duration(self.seconds * count)}" if self.seconds else ""
+
+    def _on_edit(self, *_: object) -> None:
+        self.seconds, self.rough = None, True
+        if self.session.stack is not None:
+            self._timer.start()
+
+    def _start(self) -> None:
+        session = self.session
+        if session.stack is not None:
+            pipeline, spec, engine = session.pipeline, session.stack.spec, session.engine
+            # A PSF may be on a share that hangs: with another one, it is another question.
+            files = [path for step in pipeline.steps for path in step.files().values()]
+            self._errand.ask(" ".join(files), lambda: _estimate(pipeline, spec, engine))
+
+    def _on_done(self, estimate: Estimate) -> None:
+        self.estimate = estimate
+        self.look_at_times()
+        self.changed.emit()
+
+
+def _estimate(pipeline: Pipeline, spec: VolumeSpec, engine: str) -> Estimate:
+    return Estimate(step_costs(pipeline, spec, engine), free_memory())

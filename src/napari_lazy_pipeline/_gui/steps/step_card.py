@@ -1,0 +1,262 @@
+"""Step card: one step in the list, with its switch, its form, its result and its errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from napari_lazy_pipeline._gui.steps.card_frame import ACCENT, CardFrame
+from napari_lazy_pipeline._gui.steps.card_head import CardHead
+from napari_lazy_pipeline._gui.steps.card_keys import action_of
+from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
+from napari_lazy_pipeline._gui.steps.form import StepForm
+from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.steps._base import Step
+
+_BAR = (
+    "QProgressBar { border: 0px; background: transparent; }"
+    f"QProgressBar::chunk {{ background: {ACCENT.name()}; }}"
+)
+PATIENCE = 150  # ms; a step that is done sooner shows no progress
+
+
+class StepCard(CardFrame):
+    """One step of the list.
+
+    Signals
+    -------
+    changed(Step)
+        The person edited or switched the step.
+    removed(), duplicated(), moved(int)
+        The person took the step away, wants it twice, or moved it up (-1) or down (+1).
+    picked(bool)
+        The person selected the step, or let go of it.
+    walked(int)
+        The person goes on to the card above (-1) or below (+1).
+    """
+
+    changed = Signal(object)
+    removed = Signal()
+    duplicated = Signal()
+    moved = Signal(int)
+    picked = Signal(bool)
+    walked = Signal(int)
+
+    def __init__(self, step: Step, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._step = step
+        self._misfit = ""
+        self._failures: dict[int, str] = {}
+        self._pressed = False
+        self.form = StepForm(step)
+        self.form.changed.connect(self._on_form)
+        self.body = QWidget()
+        self.body.setObjectName("body")
+        self.body.setStyleSheet("#body { background: transparent; }")
+        self.body.setVisible(False)
+        self.head = CardHead(step)
+        self.switch, self.unfold, self.time = self.head.switch, self.head.unfold, self.head.time
+        self.switch.toggled.connect(self._on_switch)
+        self.unfold.toggled.connect(self.body.setVisible)
+        self.head.menu_wanted.connect(self.show_menu)
+        self.result = Elided(tooltip="Shape (z, y, x) and voxel size after this step")
+        self.error = Sentence(error=True)
+        # Not in the layout: what is below must not jump at each turn of a knob.
+        self.bar = QProgressBar(self)
+        self.bar.setTextVisible(False)
+        self.bar.setStyleSheet(_BAR)
+        self.bar.hide()
+        self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
+        self._patience.timeout.connect(self.bar.show)
+        self.bar.setAccessibleName(f"Progress of {step.title}")
+        self.setAccessibleName(f"Step {step.title}")
+        self.bar.setToolTip("How far the step is")
+        self._build()
+        self._say()
+
+    def _build(self) -> None:
+        body = QVBoxLayout(self.body)
+        body.setContentsMargins(0, 0, 0, 0)
+        body.setSpacing(2)
+        body.addWidget(self.form)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 3, 4, 3)
+        layout.setSpacing(2)
+        for widget in (self.head, self.error, self.result, self.body):
+            layout.addWidget(widget)
+        self.result.setIndent(18)
+
+    def add_action(self, action: QWidget) -> None:
+        """Put something below the form that helps to find its values."""
+        layout = self.body.layout()
+        assert layout is not None
+        layout.addWidget(action)
+
+    # ---- what is shown --------------------------------------------------------------------
+
+    @property
+    def step(self) -> Step:
+        """The step as it is shown."""
+        return self._step
+
+    @property
+    def gesture(self) -> object:
+        """The movement of the hand that made the last change; None if it stands alone."""
+        return self.form.gesture
+
+    def set_step(self, step: Step) -> None:
+        """Show another step of the same kind; raises no signal."""
+        if step != self._step:
+            self._step = step
+            self.head.show_step(step)
+            self.form.set_value(step)
+
+    def set_misfit(self, error: LazyPipelineError | None) -> None:
+        """Say why the step does not fit the volumes; None: it does."""
+        self._misfit = _told(error) if error else ""
+        self._say()
+
+    def set_failure(self, channel: int, error: LazyPipelineError | None) -> None:
+        """Say why the step failed on the volume of a channel; None: it did not."""
+        if error is None:
+            self._failures.pop(channel, None)
+        else:
+            self._failures[channel] = _told(error)
+        self._say()
+
+    def clear_failures(self) -> None:
+        """Forget the volumes on which the step failed."""
+        self._failures.clear()
+        self._say()
+
+    def set_time(self, seconds: float | None) -> None:
+        """Show how long the step took; None: its result was in the cache."""
+        self.time.setText("cached" if seconds is None else _duration(seconds))
+
+    def set_result(self, spec: VolumeSpec | None) -> None:
+        """Show shape and voxel size after the step; None: the step is off, or does not fit."""
+        self.result.setVisible(spec is not None)
+        if spec is not None:
+            shape = " x ".join(map(str, spec.shape))
+            size = " x ".join(f"{length:.3g}" for length in spec.voxel_size)
+            self.result.setText(f"→ {shape}, {size} µm")
+        else:
+            self.time.setText("")
+
+    def show_progress(self, fraction: float) -> None:
+        """Show how far the step is; 1: it is done."""
+        self.bar.setValue(round(100 * fraction))
+        if fraction >= 1:
+            self._patience.stop()
+            self.bar.hide()
+        elif self.bar.isHidden() and not self._patience.isActive():
+            self._patience.start()
+
+    def set_dimmed(self, dimmed: bool) -> None:
+        """Draw the card paler: its step is not part of the picture."""
+        self.dim(dimmed, (self.head, self.result))
+
+    def show_menu(self) -> None:
+        """Show what else can be done with the step."""
+        menu = CardMenu(self)
+        menu.popup(self.head.menu.mapToGlobal(self.head.menu.rect().bottomLeft()))
+
+    def focus_chain(self) -> list[QWidget]:
+        """All that the tab key stops at, in order."""
+        fields = [part for field in self.form.fields.values() for part in field.focus_chain()]
+        actions = [
+            widget
+            for widget in self.body.findChildren(QWidget)
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            and widget.window() is self.window()  # the list of a combo box is not
+            and widget.focusProxy() is None  # it would be there twice
+            and not self.form.isAncestorOf(widget)
+        ]
+        return [self, self.switch, self.head.menu, *fields, *actions]
+
+    def _say(self) -> None:
+        """Show what is wrong: with the geometry, and with the first volume that failed."""
+        failures = [self._failures[channel] for channel in sorted(self._failures)]
+        sentences = [text for text in (self._misfit, *failures[:1]) if text]
+        self.error.say("\n".join(sentences))
+        self.error.setToolTip("\n".join(failures))
+        self.head.show_failed(bool(sentences))
+
+    # ---- what the person does -------------------------------------------------------------
+
+    def _on_form(self, step: Step) -> None:
+        self._step = step.replace(enabled=self._step.enabled)
+        self.head.show_step(self._step)
+        self.changed.emit(self._step)
+
+    def _on_switch(self, on: bool) -> None:
+        self._step = self._step.replace(enabled=on)
+        self.form.gesture = None
+        self.unfold.setChecked(on or self.unfold.isChecked())
+        self.changed.emit(self._step)
+
+    def open(self) -> None:
+        """Select the step, and show its parameters or fold them away."""
+        self.unfold.toggle()
+        self.picked.emit(True)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Do what the key says."""
+        action = action_of(self, event)
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            event.accept()
+            action()
+
+    def event(self, event: Any) -> bool:
+        """Claim our keys before a shortcut of the window takes them."""
+        if event.type() == QEvent.Type.ShortcutOverride and action_of(self, event) is not None:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def mousePressEvent(self, event: Any) -> None:
+        """A click on the head begins."""
+        self._pressed = self._on_head(event)
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """A click on the head selects the step, or lets go of it."""
+        if self._pressed and self.rect().contains(event.position().toPoint()):
+            self.picked.emit(not self.selected)
+        self._pressed = False
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:
+        """A double click shows the parameters, too."""
+        if self._on_head(event):
+            self.open()
+
+    def _on_head(self, event: Any) -> bool:
+        place = event.position().toPoint()
+        return self.body.isHidden() or not self.body.geometry().contains(place)
+
+    def contextMenuEvent(self, event: Any) -> None:
+        """Show the menu, also by its key."""
+        self.show_menu()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the progress right below the head."""
+        super().resizeEvent(event)
+        head = self.head.geometry()
+        self.bar.setGeometry(head.left(), head.bottom() + 1, head.width(), 3)
+
+
+def _told(error: LazyPipelineError) -> str:
+    """What is wrong, and on a line of its own what to do."""
+    located = f"{error.what} ({error.where})" if error.where else error.what
+    return f"{located}.\n{error.hint}" if error.hint else located
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"

@@ -1,0 +1,204 @@
+"""Live angle: in 3-D, the raw stack leans along with the knob while the real deskew is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.layers.screen import contrast_limits
+from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
+from napari_lazy_pipeline._gui.tools.raw_volume_task import RawTask
+from napari_lazy_pipeline.session.session import Session
+
+STILL = 250  # ms without a move after which the knob rests
+
+
+class LiveAngle(QObject):
+    """Shows the raw volume, sheared by nothing but its place in the scene, while a knob turns.
+
+    Nothing is computed for it: the graphics card draws the raw planes where the angle puts
+    them. The layer of it is there as long as this is on, but seen only while the angle moves.
+
+    Signals
+    -------
+    said(str)
+        Why nothing is to be seen at present; empty if there is no reason.
+    stopped()
+        It was switched off by something else than the person.
+    """
+
+    said = Signal(str)
+    stopped = Signal()
+
+    def __init__(self, viewer: Any, session: Session, layers: Layers, runner: Runner) -> None:
+        super().__init__()
+        self.viewer, self.session, self.layers = viewer, session, layers
+        self.layer: Any = None
+        self._place: StepPlace | None = None
+        self._kind = ""
+        self._frame = np.eye(3)
+        self._opacities: list[tuple[Any, float]] = []
+        self._task = RawTask(session, layers, runner)
+        self._task.done.connect(self._on_volume)
+        self._task.failed.connect(self._on_failed)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(STILL)
+        self._rest.timeout.connect(self._on_still)
+        session.pipeline_changed.connect(self._on_pipeline)
+        session.stack_changed.connect(self._on_stack)
+        layers.shown.connect(self._on_shown)
+        layers.failed.connect(self._on_trouble)
+        layers.misfit.connect(self._on_trouble)
+        viewer.dims.events.ndisplay.connect(self._on_view)
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    def close_session(self) -> None:
+        """Take the layer away, and let go of session and viewer."""
+        self.switch_off()
+        self.session.pipeline_changed.disconnect(self._on_pipeline)
+        self.session.stack_changed.disconnect(self._on_stack)
+        self.layers.shown.disconnect(self._on_shown)
+        self.layers.failed.disconnect(self._on_trouble)
+        self.layers.misfit.disconnect(self._on_trouble)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_view)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the person wants it."""
+        return self._place is not None
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the leaning stack is what is on screen."""
+        return self.layer is not None and bool(self.layer.visible)
+
+    def switch_on(self, place: StepPlace) -> None:
+        """Get the raw volume ready, in the background; from now on follow a step."""
+        if self.session.stack is None or place.step is None:
+            self._on_failed("Open a folder first")
+            return
+        self._place, self._kind = place, place.step.kind
+        self._frame = self._matrix(place)
+        self._task.start(lambda volume, cancelled: volume)
+        self._on_view()
+
+    def switch_off(self) -> None:
+        """Leave nothing behind."""
+        self._rest.stop()
+        self._task.cancel()
+        self._place = None
+        self._hide()
+        layer, self.layer = self.layer, None
+        if layer is not None and layer in self.viewer.layers:
+            self.viewer.layers.remove(layer)
+
+    # ---- the layer ------------------------------------------------------------------------
+
+    def _matrix(self, place: StepPlace) -> np.ndarray:
+        """From raw positions (z, y, x) to those the step puts them at."""
+        step, stack = place.step, self.session.stack
+        if step is None or stack is None:
+            return np.eye(3)
+        return step.frame(self.session.pipeline.input_spec(stack.spec))
+
+    def _on_volume(self, volume: np.ndarray) -> None:
+        """Make the layer, not to be seen yet."""
+        stack, active = self.session.stack, self.viewer.layers.selection.active
+        if stack is None or not self.is_on or not self.layers.layers:
+            return
+        like, spec = self.layers.layers[0], stack.spec
+        self.layer = self.viewer.add_image(
+            volume,
+            name="Angle preview",
+            visible=False,
+            contrast_limits=contrast_limits(volume),
+            colormap=like.colormap,
+            blending=like.blending,
+            rendering=like.rendering,
+            multiscale=False,
+            rgb=False,
+            cache=False,
+            scale=spec.voxel_size,
+            translate=spec.translate,
+            units=("um", "um", "um"),
+            axis_labels=("z", "y", "x"),
+        )
+        self.viewer.layers.selection.active = active
+
+    def _show(self, matrix: np.ndarray) -> None:
+        """Lean the stack; the real layers are there, but not to be seen."""
+        affine = np.eye(4)
+        affine[:3, :3] = matrix
+        self.layer.affine = affine
+        if not self.layer.visible:
+            self._opacities = [(layer, layer.opacity) for layer in self.layers.layers]
+            for layer, _ in self._opacities:
+                layer.opacity = 0.0
+            self.layer.visible = True
+
+    def _hide(self) -> None:
+        if self.layer is not None and self.layer.visible:
+            self.layer.visible = False
+        for layer, opacity in self._opacities:
+            layer.opacity = opacity
+        self._opacities = []
+
+    # ---- what happens ---------------------------------------------------------------------
+
+    def _on_pipeline(self, _: object) -> None:
+        """Follow the knob."""
+        if self._place is None:
+            return
+        step = self._place.step
+        if step is None or step.kind != self._kind:
+            # The step was removed; its card may not know yet.
+            self._stop()
+            return
+        matrix, before = self._matrix(self._place), self._frame
+        self._frame = matrix
+        moved = step.enabled and not np.array_equal(matrix, before)
+        if moved and self.layer is not None and self.viewer.dims.ndisplay == 3:
+            self._show(matrix)
+            self._rest.start()
+
+    def _on_still(self) -> None:
+        """Show the real thing, if it is there; otherwise as soon as it is."""
+        if self.layers.up_to_date:
+            self._hide()
+
+    def _on_shown(self, _: object) -> None:
+        if not self._rest.isActive():
+            self._on_still()
+
+    def _on_trouble(self, *_: object) -> None:
+        """There is no real thing to wait for."""
+        self._hide()
+
+    def _on_view(self, _: Any = None) -> None:
+        if self.is_on:
+            if self.viewer.dims.ndisplay != 3:
+                self._hide()
+            self.said.emit("" if self.viewer.dims.ndisplay == 3 else "Seen in 3-D only")
+
+    def _on_stack(self, _: object) -> None:
+        self._stop()
+
+    def _on_removed(self, event: Any) -> None:
+        if self.layer is not None and event.value == self.layer:
+            self.layer = None
+            self._stop()
+
+    def _on_failed(self, sentence: str) -> None:
+        self._stop()
+        self.said.emit(sentence)
+
+    def _stop(self) -> None:
+        if self.is_on or self.layer is not None:
+            self.switch_off()
+        self.stopped.emit()

@@ -1,0 +1,47 @@
+"""Background help: finds the counts without light, on the card of the background."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
+from napari_lazy_pipeline._gui.tools.raw_volume_task import RawTask
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.estimate.scan_angle import estimate_background
+from napari_lazy_pipeline.session.session import Session
+
+
+class BackgroundPanel(QWidget):
+    """A button that sets the background to what most of the raw volume on screen has."""
+
+    def __init__(self, session: Session, layers: Layers, runner: Runner, place: StepPlace) -> None:
+        super().__init__()
+        self._session, self._place = session, place
+        self.task = RawTask(session, layers, runner)
+        self.estimate = QPushButton("Estimate background")
+        self.estimate.setToolTip(
+            "Set the background to the count that most of the raw volume on screen has; "
+            "can be undone"
+        )
+        self.sentence = Sentence()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 4)
+        layout.addWidget(self.estimate)
+        layout.addWidget(self.sentence)
+        self.sentence.say("")
+        self.estimate.clicked.connect(self._on_estimate)
+        self.task.done.connect(self._on_done)
+        self.task.failed.connect(self.sentence.say)
+
+    def _on_estimate(self) -> None:
+        if self._session.stack is None:
+            self.sentence.say("Open a folder first")
+            return
+        self.sentence.say("Counting…")
+        self.task.start(lambda volume, cancelled: estimate_background(volume))
+
+    def _on_done(self, value: float) -> None:
+        self.sentence.say(f"Most of the raw volume has {value:g} counts")
+        self._place.edit(value=value, enabled=True)

@@ -1,0 +1,235 @@
+"""Drawing: a shape that the person draws over the picture, in a layer that goes away again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.session.crop_box import Extent
+
+Tool = Literal["rectangle", "line"]
+
+COLOUR = "#ffd33d"
+_SPATIAL = 3  # z, y and x are the last axes, whatever stands before them
+
+
+def displayed_axes(viewer: Any) -> tuple[int, int] | None:
+    """The two of z, y and x (0, 1, 2) that a viewer shows; None if it shows anything else."""
+    axes = tuple(sorted(axis - viewer.dims.ndim + _SPATIAL for axis in viewer.dims.displayed))
+    return (axes[0], axes[1]) if len(axes) == 2 and axes[0] >= 0 else None
+
+
+class Drawing(QObject):
+    """One shape in a temporary Shapes layer.
+
+    The layer has the place, voxel size and units of the volume that is drawn over. In a view
+    of y and x, it has just these axes, and is seen in every plane. In other views the shape
+    is carried along to the plane that is shown.
+
+    Signals
+    -------
+    drawn(ndarray)
+        The person drew the shape, or changed it: its corners (n, 3) along z, y, x [um]; NaN
+        along the axis that is not shown.
+    ended()
+        The person pressed Escape, or removed the layer.
+    turned()
+        Other axes are shown now.
+    """
+
+    drawn = Signal(object)
+    ended = Signal()
+    turned = Signal()
+
+    def __init__(self, viewer: Any, name: str, tool: Tool = "rectangle") -> None:
+        super().__init__()
+        self.viewer, self.name, self.tool = viewer, name, tool
+        self.layer: Any = None
+        self._spec: VolumeSpec | None = None
+        self._corners: np.ndarray | None = None
+        self._seen = True
+        self._before: Any = None
+        self._ours = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to draw on, or would be if the view allowed it."""
+        return self._spec is not None
+
+    @property
+    def axes(self) -> tuple[int, int] | None:
+        """The two of z, y and x (0, 1, 2) that can be drawn in now."""
+        return displayed_axes(self.viewer)
+
+    def open(self, spec: VolumeSpec) -> None:
+        """Let the person draw over a volume, on a new layer with the tool in hand."""
+        if not self.is_open:
+            self._before = self.viewer.layers.selection.active
+            self._listen(True)
+        self._spec, self._corners, self._seen = spec, None, True
+        self._rebuild()
+
+    def show(self, spec: VolumeSpec, box: Sequence[Extent], seen: bool = True) -> None:
+        """Show a box (z, y, x) [um], ready to be dragged.
+
+        Parameters
+        ----------
+        spec
+            The volume it is in.
+        box
+            Its edges along z, y and x [um].
+        seen
+            False to hide it for a while.
+        """
+        if not self.is_open:
+            self.open(spec)
+        stale = self._spec != spec
+        self._spec, self._corners, self._seen = spec, np.transpose(box), seen
+        if stale or self.layer is None:
+            self._rebuild()
+        else:
+            self._show_corners()
+
+    def close(self) -> None:
+        """Take the layer away, and select the one that was selected before."""
+        if not self.is_open:
+            return
+        self._spec = self._corners = None
+        self._listen(False)
+        self._remove()
+        if self._before is not None and self._before in self.viewer.layers:
+            self.viewer.layers.selection.active = self._before
+        self._before = None
+
+    def _listen(self, listening: bool) -> None:
+        events = self.viewer.dims.events
+        for emitter, slot in (
+            (events.order, self._on_turned),
+            (events.ndisplay, self._on_turned),
+            (events.point, self._on_moved),
+            (self.viewer.layers.events.removed, self._on_removed),
+        ):
+            (emitter.connect if listening else emitter.disconnect)(slot)
+
+    # ---- the layer ------------------------------------------------------------------------
+
+    @contextmanager
+    def _by_us(self) -> Iterator[None]:
+        """What happens to the layer inside was not done by the person."""
+        before, self._ours = self._ours, True
+        try:
+            yield
+        finally:
+            self._ours = before
+
+    def _remove(self) -> None:
+        layer, self.layer = self.layer, None
+        if layer is not None:
+            layer.events.data.disconnect(self._on_data)
+            if layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+
+    def _rebuild(self) -> None:
+        """Make the layer for the axes that are shown."""
+        self._remove()
+        spec, axes = self._spec, self.axes
+        if spec is None or axes is None:
+            return
+        first = axes[0]
+        with self._by_us():
+            self.layer = self.viewer.add_shapes(
+                ndim=_SPATIAL - first,
+                name=self.name,
+                scale=spec.voxel_size[first:],
+                translate=spec.translate[first:],
+                units=("um",) * (_SPATIAL - first),
+                axis_labels=("z", "y", "x")[first:],
+                edge_color=COLOUR,
+                face_color="transparent",
+                edge_width=max(*spec.shape, 250) / 250,
+            )
+            self.layer.mode = f"add_{self.tool}"
+            self.layer.events.data.connect(self._on_data)
+            self.layer.bind_key("Escape", self._on_escape, overwrite=True)
+            self._carry_along()
+            self._show_corners()
+
+    def _show_corners(self) -> None:
+        """Show the shape, to be dragged; with none, the tool stays in hand."""
+        axes = self.axes
+        if self.layer is None or axes is None:
+            return
+        with self._by_us():
+            if self.layer.visible != self._seen:
+                # napari puts the tool away when the visibility is set.
+                self.layer.visible = self._seen
+            if self._corners is not None:
+                self.layer.data = [(self._outline(axes), self.tool)]
+                self.layer.mode = "select"
+                self.layer.selected_data = {0}
+
+    def _outline(self, axes: tuple[int, int]) -> np.ndarray:
+        """Corners of the shape in the coordinates of the layer."""
+        assert self._corners is not None
+        assert self._spec is not None
+        ends = (self._corners - self._spec.translate) / self._spec.voxel_size
+        order = [(0, 0), (0, 1), (1, 1), (1, 0)] if self.tool == "rectangle" else [(0, 0), (1, 1)]
+        points = np.zeros((len(order), _SPATIAL))
+        points[:, axes] = [[ends[i, axes[0]], ends[j, axes[1]]] for i, j in order]
+        return points[:, axes[0] :]
+
+    def _carry_along(self) -> None:
+        """Keep the shape in the plane that is shown: it lies at 0 of the axis across."""
+        axes = self.axes
+        if self.layer is None or axes is None or self._spec is None:
+            return
+        (across,) = {0, 1, 2} - set(axes)
+        if across >= axes[0]:
+            translate = np.array(self._spec.translate)
+            translate[across] = self.viewer.dims.point[across - _SPATIAL]
+            if not np.array_equal(self.layer.translate, translate[axes[0] :]):
+                with self._by_us():
+                    self.layer.translate = translate[axes[0] :]
+
+    # ---- what happens ---------------------------------------------------------------------
+
+    def _on_data(self, event: Any) -> None:
+        """The mouse was let go; napari is not quite done with it yet."""
+        if not self._ours and str(event.action) in ("added", "changed"):
+            layer = self.layer
+            QTimer.singleShot(0, lambda: self._tell(layer))
+
+    def _tell(self, layer: Any) -> None:
+        """Tell of the shape that was drawn last."""
+        axes = self.axes
+        if layer is None or layer is not self.layer or axes is None or not len(layer.data):
+            return
+        points = np.full((len(layer.data[-1]), _SPATIAL), np.nan)
+        world = layer.data[-1] * layer.scale + layer.translate
+        points[:, axes] = world[:, np.subtract(axes, axes[0])]
+        self.drawn.emit(points)
+
+    def _on_escape(self, _: Any) -> None:
+        QTimer.singleShot(0, self._end)
+
+    def _on_removed(self, event: Any) -> None:
+        if self.layer is not None and event.value == self.layer:
+            self.layer = None
+            self._end()
+
+    def _end(self) -> None:
+        if self.is_open:
+            self.close()
+            self.ended.emit()
+
+    def _on_turned(self, _: Any = None) -> None:
+        self._rebuild()
+        self.turned.emit()
+
+    def _on_moved(self, _: Any = None) -> None:
+        self._carry_along()

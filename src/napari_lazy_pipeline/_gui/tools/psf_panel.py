@@ -1,0 +1,144 @@
+"""Psf panel: what the card of the deconvolution offers besides its form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
+from napari_lazy_pipeline._gui.tools.psf_layer import show_psf
+from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
+from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.exports.destination import raw_folder
+from napari_lazy_pipeline.psf.psf_view import PsfPicture, psf_picture
+from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
+from napari_lazy_pipeline.steps.deconvolve import Deconvolve
+
+
+class PsfPanel(QWidget):
+    """Shows the PSF of a deconvolution, says who states its spacing, and computes one.
+
+    Parameters
+    ----------
+    place
+        The step.
+    viewer
+        Where the PSF is shown.
+    """
+
+    def __init__(self, place: StepPlace, viewer: Any) -> None:
+        super().__init__()
+        self._place, self._viewer = place, viewer
+        self._path = ""
+        self._reading, self._asking = Errand("The PSF cannot be shown"), Errand()
+        self._spacing: Spacing | None = None
+        self.show_button = QPushButton("Show PSF")
+        self.show_button.setToolTip("Show the PSF as a layer, in the middle of what is on screen")
+        self.make_button = QPushButton("Compute PSF")
+        self.make_button.setToolTip("Compute a PSF from objective, wavelength and light sheet")
+        self.make_button.setCheckable(True)
+        self.origin = Sentence()
+        self.question = Sentence(error=True)
+        self.error = Sentence(error=True)
+        self.maker = PsfMaker(self._raw_folder)
+        self._build()
+        self._connect()
+        self._on_edit()
+
+    def _build(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self.show_button)
+        row.addWidget(self.make_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 4)
+        for sentence in (self.origin, self.question):
+            layout.addWidget(sentence)
+        layout.addLayout(row)
+        layout.addWidget(self.error)
+        layout.addWidget(self.maker)
+        for button in (self.show_button, self.make_button):
+            button.setAccessibleName(button.text())
+        for part in (self.origin, self.question, self.error):
+            part.say("")
+        self.maker.setVisible(False)
+
+    def _connect(self) -> None:
+        self.show_button.clicked.connect(self._on_show)
+        self.make_button.toggled.connect(self.maker.setVisible)
+        self.maker.made.connect(self._on_made)
+        self._reading.answered.connect(self._on_read)
+        self._reading.failed.connect(self._on_failed)
+        self._asking.answered.connect(self._on_spacing)
+        self._place.session.pipeline_changed.connect(self._on_edit)
+
+    def _raw_folder(self) -> Path | None:
+        stack = self._place.session.stack
+        return raw_folder(stack.source) if stack else None
+
+    @property
+    def _step(self) -> Deconvolve | None:
+        """The step as it is now; None once it was removed."""
+        step = self._place.step
+        return step if isinstance(step, Deconvolve) else None
+
+    def _on_edit(self, *_: object) -> None:
+        """Another file: ask what it says about itself; another spacing: say whose it is."""
+        step = self._step
+        if step is None:
+            return
+        self.show_button.setEnabled(bool(step.psf))
+        self.error.say("")
+        if step.psf != self._path:
+            path = self._path = step.psf
+            self._spacing = None
+            self._asking.ask(path, lambda: recorded_spacing(path))
+        self._say(step)
+
+    def _on_spacing(self, spacing: Spacing) -> None:
+        self._spacing = spacing
+        self._say(self._step)
+
+    def _say(self, step: Deconvolve | None) -> None:
+        """Say where the voxel size comes from, or ask for it."""
+        if step is None:
+            return
+        recorded, stated = self._spacing, step.psf_voxel_size
+        origin = question = ""
+        # That a file is missing is said by the step: then the voxel size is no question.
+        if step.psf and recorded is not None and recorded.there:
+            known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
+            said = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm" * bool(recorded.source)
+            if not all(known):
+                axes = ", ".join(a for a, length in zip("zyx", known, strict=True) if not length)
+                question = f"Type the PSF voxel size along {axes}: the file does not say it"
+            elif not any(stated):
+                origin = f"Voxel size from {said}"
+            else:
+                origin = f"Voxel size {_lengths(known)} µm: typed" + f" ({said})" * bool(said)
+        self.origin.say(origin)
+        self.question.say(question)
+
+    def _on_show(self) -> None:
+        step = self._step
+        self.error.say("")
+        if step is not None:
+            path, stated = step.psf, step.psf_voxel_size
+            self._reading.ask(path, lambda: psf_picture(path, stated))
+
+    def _on_read(self, picture: PsfPicture) -> None:
+        show_psf(self._viewer, picture)
+
+    def _on_failed(self, error: LazyPipelineError) -> None:
+        self.error.say(str(error))
+
+    def _on_made(self, path: str, voxel_size: tuple[float, float, float]) -> None:
+        self._place.edit(psf=path, psf_voxel_size=voxel_size)
+        self.make_button.setChecked(False)
+
+
+def _lengths(lengths: Any) -> str:
+    return " x ".join(f"{length:.4g}" if length else "?" for length in lengths)

@@ -1,0 +1,240 @@
+"""Compare: the raw data beside the processed ones, and back to how it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.session.session import Session
+
+_DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
+
+
+class RawMaker(LayerMaker):
+    """Says what layers of raw data are made with.
+
+    Parameters
+    ----------
+    session
+        Whose raw volumes are shown.
+    screen
+        What is on the layers of processed volumes, beside which they are shown.
+    """
+
+    def __init__(self, session: Session, screen: Screen) -> None:
+        super().__init__(session)
+        self._screen = screen
+
+    def source(self) -> PipelineSource:
+        """What makes the raw volumes, from the cache where they are in it."""
+        session = self.session
+        return PipelineSource(session.raw, Pipeline(), cache=session.cache, blank_failures=True)
+
+    def channels(self, source: PipelineSource) -> list[int]:
+        """Those whose processed data are visible."""
+        return sorted(self._screen.visible)
+
+    def options(self, picture: Picture) -> dict[str, Any]:
+        """As for the processed data, in the colours these have now."""
+        options = super().options(picture)
+        beside = self._screen.layer(picture.job.channel)
+        if beside is not None:
+            options.update(colormap=beside.colormap, blending=beside.blending)
+        return options
+
+    def place(self, source: PipelineSource) -> dict[str, Any]:
+        """Scale and place of the raw data; its planes are as high as those made of them.
+
+        So one slider moves both, plane by plane. If a step turned the planes, they stay apart.
+        """
+        place, factor = super().place(source), self._height()
+        scale, translate = place["scale"], place["translate"]
+        return {
+            "scale": (scale[0], scale[1] * factor, *scale[2:]),
+            "translate": (translate[0], translate[1] * factor, *translate[2:]),
+        }
+
+    def name(self, channel: int, source: PipelineSource) -> str:
+        """Data and channel, and that they are as the microscope recorded them."""
+        scan = self.session.pipeline.input_spec(source.raw.spec).scan
+        return f"{self.data_name(channel)} [{'raw, skewed' if scan else 'raw'}]"
+
+    def _height(self) -> float:
+        """By how much the distance of planes changes on the way to what is shown."""
+        source = self._screen.oldest_source
+        stages = source.stages if source is not None else ()
+        frame = reduce(lambda m, stage: stage[1].frame(stage[2]) @ m, stages, np.eye(3))
+        flat = frame[0, 0] > 0 and np.allclose(frame[0, 1:], 0)
+        return float(frame[0, 0]) if flat else 1.0
+
+
+@dataclass(frozen=True)
+class _View:
+    """How the viewer was before.
+
+    Attributes
+    ----------
+    grid
+        Settings of the grid.
+    camera
+        Centre, zoom and angles.
+    order
+        The layers.
+    selection
+        Those that were selected, and the one that was active.
+    """
+
+    grid: dict[str, Any]
+    camera: dict[str, Any]
+    order: tuple[Any, ...]
+    selection: tuple[frozenset[Any], Any]
+
+    @classmethod
+    def of(cls, viewer: Any) -> _View:
+        """Take note of it."""
+        grid, camera, selection = viewer.canvas.grid, viewer.scene.camera, viewer.layers.selection
+        return cls(
+            {name: getattr(grid, name) for name in ("shape", "stride", "spacing", "enabled")},
+            {name: getattr(camera, name) for name in ("angles", "zoom", "center")},
+            tuple(viewer.layers),
+            (frozenset(selection), selection.active),
+        )
+
+    def restore(self, viewer: Any) -> None:
+        """Make it so again."""
+        for target, values in (
+            (viewer.canvas.grid, self.grid),
+            (viewer.scene.camera, self.camera),
+        ):
+            for name, value in values.items():
+                setattr(target, name, value)
+        pile(viewer, [layer for layer in self.order if layer in viewer.layers])
+        selected, active = self.selection
+        viewer.layers.selection = {layer for layer in selected if layer in viewer.layers}
+        if active in viewer.layers:
+            viewer.layers.selection.active = active
+
+
+def pile(viewer: Any, layers: list[Any]) -> None:
+    """Put layers on top of all others, in this order; nothing moves if they are there."""
+    everything = list(viewer.layers)
+    if everything[len(everything) - len(layers) :] == layers:
+        return
+    for layer in layers:
+        # Past the end: napari counts places as they are before the move.
+        viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+
+
+class Comparison(QObject):
+    """Shows the raw data beside the processed ones.
+
+    Parameters
+    ----------
+    viewer, session
+        Where, and what.
+    layers
+        The layers of processed data.
+
+    Signals
+    -------
+    changed(bool)
+        The raw data are on screen, or no longer.
+    """
+
+    changed = Signal(bool)
+
+    def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
+        super().__init__()
+        self._viewer, self._session, self._processed = viewer, session, layers
+        self._raw: Layers | None = None
+        self._before: _View | None = None
+        self._arranged = False
+        session.stack_changed.connect(self._on_stack)
+        layers.shown.connect(self._on_shown)
+
+    def close(self) -> None:
+        """Go back, and let go of the session."""
+        self.switch(False)
+        self._session.stack_changed.disconnect(self._on_stack)
+        self._processed.shown.disconnect(self._on_shown)
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers of raw data; none if there is nothing to compare."""
+        return self._raw.layers if self._raw is not None else []
+
+    @property
+    def idle(self) -> bool:
+        """Whether all raw data that should be are on screen."""
+        return self._raw is None or (not self._raw.runner.busy and self._raw.settled)
+
+    def switch(self, on: bool) -> None:
+        """Compare, or go back."""
+        on = on and bool(self._processed.layers)
+        if on != (self._raw is not None):
+            if on:
+                self._begin()
+            else:
+                self._end()
+        self.changed.emit(on)
+
+    def _begin(self) -> None:
+        self._before, self._arranged = _View.of(self._viewer), False
+        maker = RawMaker(self._session, self._processed.screen)
+        position = self._processed.position
+        self._raw = Layers(self._viewer, self._session, Runner(), maker, position)
+        self._raw.shown.connect(self._arrange)
+        self._raw.update()
+
+    def _end(self) -> None:
+        raw, before = self._raw, self._before
+        assert raw is not None and before is not None
+        self._raw = self._before = None
+        raw.shown.disconnect(self._arrange)
+        raw.close()
+        raw.remove()
+        raw.runner.stop()
+        before.restore(self._viewer)
+
+    def _arrange(self, *_: object) -> None:
+        """Once all channels are there: raw data in the left cell, processed ones in the right."""
+        viewer, before, raw = self._viewer, self._before, self.layers
+        processed = [shown.layer for _, shown in sorted(self._processed.screen.visible.items())]
+        if before is None or self._arranged or len(raw) < len(processed):
+            return
+        self._arranged = True
+        pile(viewer, [*processed, *raw])
+        grid = viewer.canvas.grid
+        # Counted from the top, layers of others then share these two cells.
+        grid.stride, grid.shape, grid.enabled = -len(raw), (1, 2), True
+        if not before.grid["enabled"]:
+            _fit(viewer, before.camera)
+        viewer.layers.selection = set(before.selection[0]) & set(viewer.layers)
+
+    def _on_stack(self, _: object) -> None:
+        """Of other data, nothing is there yet to compare."""
+        if self._raw is not None and not self._raw.fits:
+            self.switch(False)
+
+    def _on_shown(self, _: object) -> None:
+        """Planes of the raw data stay beside those that were made of them."""
+        if self._raw is not None:
+            self._raw.place_again()
+
+
+def _fit(viewer: Any, before: dict[str, Any]) -> None:
+    """Show all in half the width; or, if the person looked at a detail, as much of that."""
+    camera = viewer.scene.camera
+    viewer.fit_to_view()
+    if before["zoom"] / 2 > _DETAIL * camera.zoom:
+        camera.zoom, camera.center = before["zoom"] / 2, before["center"]
+    camera.angles = before["angles"]

@@ -1,0 +1,151 @@
+"""Reporter: says how it stands, in the status line, on the cards, and in the list of problems."""
+
+from __future__ import annotations
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
+from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.engines import notices
+from napari_lazy_pipeline.errors import AwayError, LazyPipelineError, MissingFileError, StepError
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.session.session import Session
+
+
+class Reporter(QObject):
+    """Says what is computed, shown or failed, in words.
+
+    Parameters
+    ----------
+    session, runner, layers
+        What goes on.
+    steps, status, problems
+        Where it is said.
+    """
+
+    _problem = Signal(object)
+
+    def __init__(
+        self,
+        session: Session,
+        runner: Runner,
+        layers: Layers,
+        steps: StepsPanel,
+        status: Sentence,
+        problems: ProblemsPanel,
+    ) -> None:
+        super().__init__()
+        self.session, self.runner, self.layers = session, runner, layers
+        self.steps, self.status, self.problems = steps, status, problems
+        self._told: set[str] = set()
+        self._finished_steps: set[int] = set()
+        self._last_shown: Job | None = None
+        self._heard: ProblemLog | None = None
+        session.pipeline_changed.connect(self._on_edit)
+        layers.shown.connect(self._on_shown)
+        layers.failed.connect(self._on_failed)
+        runner.started.connect(self._on_started)
+        runner.progressed.connect(self._on_progressed)
+        runner.finished.connect(self._on_finished)
+        # Problems are met in other threads: a signal brings them here.
+        self._problem.connect(self._show_problems)
+        self._tell = self._problem.emit
+        notices.listen(self._tell)
+        self._show_problems()
+
+    def begin(self, problems: ProblemLog) -> None:
+        """Other data are open: say each kind of problem once more, and hear of no others."""
+        self._told.clear()
+        self._listen_to(problems)
+        self._show_problems()
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self.session.pipeline_changed.disconnect(self._on_edit)
+        notices.unlisten(self._tell)
+        self._listen_to(None)
+
+    def _listen_to(self, problems: ProblemLog | None) -> None:
+        if self._heard is not None:
+            self._heard.unlisten(self._tell)
+        self._heard = problems
+        if problems is not None:
+            problems.listen(self._tell)
+
+    def _on_edit(self, *_: object) -> None:
+        self._finished_steps.clear()
+
+    def _on_started(self, channel: int, index: int) -> None:
+        card = self.steps.card(index)
+        what = "reading" if index < 0 else card.step.title.lower() if card else "computing"
+        self.status.setText(f"{self._where(channel)}: {what}…")
+        if card is not None:
+            card.show_progress(0.0)
+
+    def _on_progressed(self, channel: int, index: int, fraction: float) -> None:
+        card = self.steps.card(index)
+        if card is not None:
+            card.show_progress(fraction)
+            self.status.setText(
+                f"{self._where(channel)}: {card.step.title.lower()} {round(100 * fraction)} %"
+            )
+
+    def _on_finished(self, channel: int, index: int, seconds: float) -> None:
+        card = self.steps.card(index)
+        if card is not None:
+            card.show_progress(1.0)
+            card.set_time(seconds)
+            self._finished_steps.add(index)
+
+    def _on_shown(self, job: Job) -> None:
+        """Pixels are on screen: what did not run came from the cache."""
+        if job.preview:
+            self.status.setText(f"{self._where(job.channel, job.t)}: preview")
+            return
+        first = self._last_shown is None or not job.same_picture(self._last_shown)
+        used = {index for index, _, _ in job.source.stages} - self._finished_steps
+        for index, card in enumerate(self.steps.cards):
+            card.show_progress(1.0)
+            if first and index in used:
+                card.set_time(None)
+        self.steps.show_success(job)
+        self._last_shown = job
+        self._finished_steps.clear()
+        if not self.runner.busy or self.layers.up_to_date:
+            self.status.setText(f"{self._where(job.channel, job.t)}: shown")
+
+    def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
+        """One card or one line says it; one notification a kind, not one a frame."""
+        if isinstance(error, StepError):
+            self.steps.show_failure(job, error)
+        if isinstance(error, MissingFileError):
+            self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
+            return
+        if isinstance(error, AwayError):
+            self.status.setText(f"{self._where(job.channel, job.t)}: waiting for the folder")
+            return
+        kind = getattr(error, "kind", type(error).__name__)
+        if kind not in self._told:
+            self._told.add(kind)
+            show_error(str(error))
+        self._show_problems()
+        self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
+
+    def _show_problems(self, *_: object) -> None:
+        """List what went wrong, here and in this process."""
+        stack = self.session.stack
+        self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
+
+    def _where(self, channel: int, t: int | None = None) -> str:
+        stack = self.session.stack
+        if stack is None:
+            return ""
+        names = stack.channel_names
+        name = names[channel] if channel < len(names) else str(channel)
+        moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
+        return f"{moment}channel {name}"

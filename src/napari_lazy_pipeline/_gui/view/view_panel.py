@@ -1,0 +1,175 @@
+"""View panel: which part of the steps is shown, how, beside what, and where it is computed."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QStandardItem, QStandardItemModel
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.engines import engine_names
+from napari_lazy_pipeline.engines.auto import best_engine
+from napari_lazy_pipeline.session.session import Session
+
+_QUALITIES = {
+    "auto": (
+        "Auto",
+        "Fast while moving, full when still: slow steps first show a preview of their result",
+    ),
+    "full": ("Full", "Only the full result is shown, and the last picture until it is there"),
+}
+
+
+class ViewPanel(QWidget):
+    """Edits how a session is looked at.
+
+    Signals
+    -------
+    compare_toggled(bool)
+        The person wants the raw data beside the processed ones, or no longer.
+    contrast_wanted()
+        The contrast is to be set from what is on screen.
+    """
+
+    compare_toggled = Signal(bool)
+    contrast_wanted = Signal()
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.engines_missing: dict[str, str | None] = {}
+        self._here: int | None = None
+        self.show_choice = Choice(
+            "Show",
+            {
+                "raw": ("Raw", "The raw data, before any step"),
+                "here": ("Up to here", ""),
+                "all": ("All", "The result of all steps"),
+            },
+        )
+        self.quality = Choice("Quality", _QUALITIES)
+        self.compare = QPushButton("Compare with raw")
+        self.compare.setCheckable(True)
+        self.compare.setToolTip(
+            "Show the raw data beside the processed ones, at the same time point and plane"
+        )
+        self.contrast = QPushButton("Set contrast")
+        self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
+        self._build_engine()
+        self._build()
+        self._connect()
+        self._show_part()
+        self._show_quality(session.quality)
+        self._show_engine(session.engine)
+
+    def close_session(self) -> None:
+        """Let go of the session."""
+        self.session.until_changed.disconnect(self._show_part)
+        self.session.pipeline_changed.disconnect(self._show_part)
+        self.session.quality_changed.disconnect(self._show_quality)
+        self.session.engine_changed.disconnect(self._show_engine)
+
+    def show_comparing(self, on: bool) -> None:
+        """Show whether raw data are beside the processed ones; raises no signal."""
+        self.compare.blockSignals(True)
+        self.compare.setChecked(on)
+        self.compare.blockSignals(False)
+
+    def show_engines(self, reasons: dict[str, str | None]) -> None:
+        """Grey the engines that cannot be used here, and say why."""
+        self.engines_missing = reasons
+        for name, reason in reasons.items():
+            entry = self._entries.item(self.engine.findText(name))
+            if entry is not None:
+                entry.setEnabled(reason is None)
+                entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
+        missing = {name: reason for name, reason in reasons.items() if reason}
+        self.engine_reason.say(f"Not usable here: {', '.join(missing)}" if missing else "")
+        # How to get an engine is for the few who want one: it takes no lines of the dock.
+        why = "\n".join(f"{name}: {reason}" for name, reason in missing.items())
+        self.engine_reason.setToolTip(why)
+        self.engine_reason.setAccessibleDescription(why)
+
+    def _build_engine(self) -> None:
+        self.engine = QComboBox()
+        self.engine.setAccessibleName("Engine")
+        self.engine.setToolTip("Where the steps are computed")
+        self.engine.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._entries = QStandardItemModel(self.engine)
+        for name in engine_names():
+            self._entries.appendRow(QStandardItem(name))
+        self.engine.setModel(self._entries)
+        self.engine_reason = Sentence()
+        self.engine_reason.say("")
+
+    def _build(self) -> None:
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Show", self.show_choice)
+        form.addRow("Quality", self.quality)
+        form.addRow("Engine", self.engine)
+        form.addRow(self.engine_reason)
+        row = QHBoxLayout()
+        row.addWidget(self.compare)
+        row.addWidget(self.contrast)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(form)
+        layout.addLayout(row)
+
+    def _connect(self) -> None:
+        session = self.session
+        session.until_changed.connect(self._show_part)
+        session.pipeline_changed.connect(self._show_part)
+        session.quality_changed.connect(self._show_quality)
+        session.engine_changed.connect(self._show_engine)
+        self.show_choice.chosen.connect(self._on_part)
+        self.quality.chosen.connect(session.set_quality)
+        self.engine.currentTextChanged.connect(self._on_engine)
+        self.compare.toggled.connect(self.compare_toggled)
+        self.contrast.clicked.connect(lambda: self.contrast_wanted.emit())
+
+    def _show_part(self, *_: object) -> None:
+        """Show which part of the steps is on screen, and which step "here" is."""
+        until, steps = self.session.until, self.session.pipeline.steps
+        if until:
+            self._here = until
+        if self._here is not None and self._here > len(steps):
+            self._here = None
+        here = steps[self._here - 1].title if self._here else ""
+        self.show_choice.enable(
+            "here",
+            bool(here),
+            f"The result up to the step {here}" if here else "Click a step to see up to it",
+        )
+        self.show_choice.set("all" if until is None else "here" if until else "raw")
+
+    def offer_here(self, index: int | None) -> None:
+        """Offer to show the result up to the selected step; None: up to none in particular."""
+        self._here = None if index is None else index + 1
+        self._show_part()
+
+    def _show_quality(self, quality: str) -> None:
+        self.quality.set(quality)
+
+    def _show_engine(self, name: str) -> None:
+        self.engine.setCurrentText(name)
+
+    def _on_part(self, part: str) -> None:
+        self.session.show_until({"raw": 0, "here": self._here, "all": None}[part])
+
+    def _on_engine(self, name: str) -> None:
+        if self.engines_missing.get(name):
+            self.engine.setCurrentText(self.session.engine)
+        else:
+            self.session.set_engine(name)

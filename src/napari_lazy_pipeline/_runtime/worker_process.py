@@ -1,0 +1,307 @@
+"""Runs a function in a process of its own, which may die without taking this one along."""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.cancellation import TICK, Turn
+from napari_lazy_pipeline._runtime.shared_memory import Buffer, Place, borrowed
+from napari_lazy_pipeline.engines import _never
+from napari_lazy_pipeline.errors import Cancelled, EngineError
+
+# How long a volume that nobody waits for any more may hold up the next one [s].
+PATIENCE = 10.0
+# How long a worker may take to end by itself [s].
+GRACE = 3.0
+# The parent's search path first: what it can import, the worker can. Its main module, which
+# multiprocessing would import once more, is left alone.
+START = (
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
+    f"from {__name__} import serve; serve()"
+)
+
+
+class WorkerError(EngineError):
+    """What was asked of a worker process failed there, or ended the process."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is asked: a name, options, and where the arrays are."""
+
+    name: str
+    options: dict[str, Any]
+    image: Place | None = None
+    out: Place | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker has to say: a value, or one line on what went wrong."""
+
+    value: object = None
+    error: str = ""
+
+
+class Worker:
+    """One process that does one task after the other; started when first needed.
+
+    Parameters
+    ----------
+    function
+        ``"module:function"``, called there as ``function(name, image, out, **options)``; fills
+        ``out``, and returns something that can be pickled.
+
+    Notes
+    -----
+    Any thread may ask; they take turns. The process ends with `close`, with this interpreter,
+    and when this process dies. A process forked from this one needs a worker of its own.
+    """
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self._turn = Turn()
+        self._process: _Process | None = None
+        self._image, self._out = Buffer(), Buffer()
+        self._owner = os.getpid()
+        atexit.register(self.close)
+
+    @property
+    def pid(self) -> int | None:
+        """Number of the process, None while there is none."""
+        return self._process.popen.pid if self._process else None
+
+    def ask(self, name: str, seconds: float | None = None, **options: Any) -> Any:
+        """Do a task without arrays.
+
+        Raises
+        ------
+        WorkerError
+            If the task fails, the process dies, or they take longer than ``seconds``.
+        """
+        with self._turn.taken(_never):
+            return self._do(Task(name, options), _never, seconds)
+
+    def transform(
+        self,
+        name: str,
+        image: np.ndarray,
+        shape: tuple[int, ...],
+        cancelled: Callable[[], bool] = _never,
+        **options: Any,
+    ) -> np.ndarray:
+        """Make a float32 array of a shape out of another array.
+
+        Raises
+        ------
+        WorkerError
+            If the task fails or the process dies.
+        Cancelled
+            As soon as ``cancelled`` says so; what is under way is abandoned.
+        """
+        with self._turn.taken(cancelled):
+            self._wait_for_abandoned(cancelled)
+            out = self._out.reserve(shape, np.dtype(np.float32))
+            self._do(Task(name, options, self._image.put(image), out), cancelled)
+            return self._out.take(out)
+
+    def close(self) -> None:
+        """End the process, and give the shared memory back."""
+        if os.getpid() != self._owner:
+            return
+        # At the end of the session a volume under way does not hold it up for long.
+        with self._turn.taken_within(GRACE):
+            self._end()
+            self._image.close()
+            self._out.close()
+
+    def _wait_for_abandoned(self, cancelled: Callable[[], bool]) -> None:
+        """Let a volume nobody waits for finish, for some time: a new process costs more."""
+        process = self._process
+        if process is None or process.abandoned is None:
+            return
+        try:
+            process.reply(cancelled, process.abandoned + PATIENCE)
+        except (TimeoutError, EOFError):
+            self._end(0.0)
+        else:
+            process.abandoned = None
+
+    def _do(
+        self, task: Task, cancelled: Callable[[], bool], seconds: float | None = None
+    ) -> object:
+        self._wait_for_abandoned(cancelled)
+        process = self._ready()
+        try:
+            process.send(task)
+            answer = process.reply(cancelled, None if seconds is None else monotonic() + seconds)
+        except TimeoutError as error:
+            self._end(0.0)
+            raise WorkerError(f"The GPU worker did not answer within {seconds:g} s") from error
+        except (EOFError, OSError) as error:
+            self._end()
+            raise WorkerError(f"The GPU worker died ({process.last_words()})") from error
+        except BaseException:
+            process.abandoned = monotonic()
+            raise
+        if answer.error:
+            raise WorkerError(answer.error)
+        return answer.value
+
+    def _ready(self) -> _Process:
+        """A live process; one that died while nobody needed it is replaced."""
+        if self._process is not None and self._process.popen.poll() is not None:
+            self._end()
+        if self._process is None:
+            self._process = _started(self.function)
+        return self._process
+
+    def _end(self, grace: float = GRACE) -> None:
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.end(grace)
+
+
+class _Process:
+    """A running worker process, and the threads that listen to it."""
+
+    def __init__(self, function: str) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-P", "-c", START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Without it a console window opens beside a napari that has none.
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        self.abandoned: float | None = None
+        self._answers: SimpleQueue[Answer | None] = SimpleQueue()
+        self._said: deque[str] = deque(maxlen=20)
+        self._threads = [
+            threading.Thread(target=target, name="lazy-pipeline-worker", daemon=True)
+            for target in (self._listen, self._overhear)
+        ]
+        for thread in self._threads:
+            thread.start()
+        self.send(list(sys.path))
+        self.send(function)
+
+    def send(self, message: object) -> None:
+        """Hand something to the process; raises an `OSError` if it is dead."""
+        assert self.popen.stdin is not None
+        pickle.dump(message, self.popen.stdin)
+        self.popen.stdin.flush()
+
+    def reply(self, cancelled: Callable[[], bool], deadline: float | None) -> Answer:
+        """Wait for an answer; raises an `EOFError` if there will be none."""
+        while True:
+            try:
+                answer = self._answers.get(timeout=TICK)
+            except Empty:
+                if cancelled():
+                    raise Cancelled from None
+                if deadline is not None and monotonic() > deadline:
+                    raise TimeoutError from None
+                continue
+            if answer is None:
+                self._answers.put(None)
+                raise EOFError
+            return answer
+
+    def end(self, grace: float) -> None:
+        """Let the process end, or end it; it leaves nothing behind."""
+        assert self.popen.stdin is not None
+        try:
+            self.popen.stdin.close()
+            self.popen.wait(grace)
+        except (OSError, subprocess.TimeoutExpired):
+            self.popen.kill()
+        self.popen.wait()
+        for thread in self._threads:
+            thread.join(GRACE)
+        for pipe in (self.popen.stdout, self.popen.stderr):
+            assert pipe is not None
+            pipe.close()
+
+    def last_words(self) -> str:
+        """How the process ended, and the last line it wrote."""
+        code = self.popen.wait()
+        how = f"exit code {code}"
+        if code < 0 and -code in set(signal.Signals):
+            how += f", {signal.Signals(-code).name}"
+        said = next((line for line in reversed(self._said) if line), "")
+        return f"{how}: {said}" if said else how
+
+    def _listen(self) -> None:
+        assert self.popen.stdout is not None
+        try:
+            while True:
+                self._answers.put(pickle.load(self.popen.stdout))
+        except (EOFError, OSError, pickle.UnpicklingError):
+            self._answers.put(None)
+
+    def _overhear(self) -> None:
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
+            self._said.append(line.decode(errors="replace").strip())
+
+
+def _started(function: str) -> _Process:
+    try:
+        return _Process(function)
+    except OSError as error:
+        raise WorkerError(f"The GPU worker could not be started: {error}") from error
+
+
+def serve() -> None:
+    """Do what the parent asks until it hangs up; runs in the worker process."""
+    # Ctrl-C is for the parent, which then hangs up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Libraries write to the standard output, which here carries the answers.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    module, name = pickle.load(sys.stdin.buffer).split(":")
+    function = getattr(importlib.import_module(module), name)
+    while True:
+        try:
+            task: Task = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        pickle.dump(_answer(function, task), answers)
+        answers.flush()
+
+
+def _answer(function: Callable[..., object], task: Task) -> Answer:
+    with ExitStack() as stack:
+        arrays = [
+            stack.enter_context(borrowed(place)) if place else None
+            for place in (task.image, task.out)
+        ]
+        answer = _tried(function, task, arrays)
+        arrays.clear()
+    return answer
+
+
+def _tried(function: Callable[..., object], task: Task, arrays: list[np.ndarray | None]) -> Answer:
+    try:
+        return Answer(function(task.name, *arrays, **task.options))
+    except Exception as error:  # noqa: BLE001 - it is raised in the parent
+        # As text: a traceback would hold on to the arrays, and the parent may not know the type.
+        text = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
+        return Answer(error=" ".join(text.split()))

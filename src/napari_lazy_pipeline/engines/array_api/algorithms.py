@@ -1,0 +1,307 @@
+"""Deskew and deconvolution written for any array library that follows numpy.
+
+What the CPU engine does in compiled loops, on whole arrays: the same formulas and constants, so
+that results agree to float32. ``xp`` is the library: `numpy`, or one whose arrays are on a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines.cpu.blur import Blur, mirrored
+from napari_lazy_pipeline.engines.padding import LARGEST, Frame
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
+
+# As in cudaDecon.
+EPSILON = np.float32(1.1920929e-07)
+LARGEST_RATIO = np.float32(10)
+# Voxels of the output handled in one go: enough to keep a GPU busy, little beside the volume.
+BATCH = 1 << 22
+
+
+def deskew(
+    xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bool, start: int = 0
+) -> Any:
+    """Shear planes (z, y, x) of uint16 or float32, as the CPU engine does.
+
+    Parameters
+    ----------
+    xp
+        The array library.
+    volume
+        An array of that library.
+    plan
+        Where each pixel comes from.
+    fill
+        Value of pixels no plane covers, of the type of the volume.
+    nearest
+        Whether to round to the nearest integer instead of down; for uint16 only.
+    start
+        Which plane of the volume that the plan describes is the first one here.
+    """
+    out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
+    index, weight, covered = sample_positions(plan, start, start + len(volume))
+    half = np.float32(0.5 if nearest and volume.dtype.kind == "u" else 0)
+    planes = max(1, BATCH * len(out) // max(out.size, 1))
+    for first in range(0, len(out), planes):
+        block = slice(first, first + planes)
+        tables = (xp.asarray(table[block]) for table in (index, weight, covered))
+        out[block] = _sheared(xp, volume[block], plan.skew_axis, fill, half, *tables)
+    return out
+
+
+def sample_positions(
+    plan: DeskewPlan, start: int, stop: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each plane and output pixel (z, width): left neighbour, weight, and if it is covered."""
+    z, o = np.ogrid[start:stop, : plan.width]
+    shifted = (o - plan.width / 2 + plan.shift) - plan.shear * (z - plan.shape[0] / 2)
+    position = (shifted + plan.length / 2).astype(np.float32)
+    covered = (position >= 0) & (position < plan.length - 1)
+    index = np.where(covered, position, np.float32(0)).astype(np.int64)
+    return index, position - index.astype(np.float32), covered
+
+
+def _sheared(
+    xp: Any,
+    planes: Any,
+    axis: str,
+    fill: np.generic,
+    half: np.float32,
+    index: Any,
+    weight: Any,
+    covered: Any,
+) -> Any:
+    wide = (slice(None), None) if axis == "x" else (slice(None), slice(None), None)
+    index, weight, covered = (table[wide] for table in (index, weight, covered))
+    z = xp.arange(len(planes))[:, None, None]
+    last = planes.shape[2 if axis == "x" else 1] - 1
+
+    def neighbour(shift: int) -> Any:
+        moved = xp.minimum(index + shift, last)
+        if axis == "x":
+            return planes[z, xp.arange(planes.shape[1])[None, :, None], moved]
+        return planes[z, moved, xp.arange(planes.shape[2])[None, None, :]]
+
+    value = _blend(xp, neighbour(0), neighbour(1), weight) + half
+    return xp.where(covered, value.astype(planes.dtype), planes.dtype.type(fill))
+
+
+def _blend(xp: Any, left: Any, right: Any, weight: Any) -> Any:
+    """(1 - weight) left + weight right, its last multiply-add with one rounding."""
+    second = (weight * right.astype(xp.float32)).astype(xp.float64)
+    second += (1 - weight).astype(xp.float64) * left
+    return second.astype(xp.float32)
+
+
+def prepare(
+    xp: Any,
+    put: Callable[[np.ndarray], Any],
+    volume: np.ndarray,
+    plan: DeconvolutionPlan,
+    frame: Frame,
+) -> tuple[Any, Any]:
+    """Blend the edges if they are periodic, subtract the background, and fill the frame.
+
+    What is not finite, or above 1e18, counts as background; what is below, as 0.
+
+    Parameters
+    ----------
+    xp
+        The array library.
+    put
+        Makes an array of that library out of one of numpy.
+    volume
+        (z, y, x), of any real type; only what the frame shows of it is handed on.
+    plan
+        Gives background, edges, apodize and shear.
+    frame
+        Where the volume lies in the result.
+
+    Returns
+    -------
+    image
+        float32 of the shape of the frame.
+    start
+        The first estimate: the same array, but for the method ``fast``.
+    """
+    fast = plan.method == "fast"
+    whole = plan.edges == "periodic" or fast
+    part, indices = _shown(volume, grid_indices(plan, frame), whole)
+    light = _cleaned(xp, put(np.ascontiguousarray(part)), plan)
+    places = [xp.asarray(index) for index in indices]
+    image = _filled(light, places)
+    if not fast:
+        return image, image
+    blur = Blur(plan)
+    light = _blurred(xp, _blurred(xp, light, blur.along_y, 1), blur.along_x, 2)
+    return image, _filled(light, places)
+
+
+def _filled(light: Any, places: list[Any]) -> Any:
+    out = light[tuple(places)]
+    for place in places:
+        out *= place >= 0
+    return out
+
+
+def _cleaned(xp: Any, volume: Any, plan: DeconvolutionPlan) -> Any:
+    background = np.float32(plan.background)
+    with np.errstate(over="ignore", invalid="ignore"):
+        image = volume.astype(xp.float32)
+    if volume.dtype.kind == "f":
+        image[~(xp.abs(image) < np.float32(LARGEST))] = background
+    if plan.edges == "periodic":
+        apodize(xp, image, plan.apodize)
+    image -= background
+    return xp.maximum(image, np.float32(0), out=image)
+
+
+def _blurred(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
+    """Blur along an axis, beyond whose ends is the mirror image."""
+    n = image.shape[axis]
+    index = xp.asarray(mirrored(n, len(weights) // 2))
+    out = xp.zeros_like(image)
+    for k, weight in enumerate(weights):
+        out += weight * xp.take(image, index[k : k + n], axis=axis)
+    return out
+
+
+def _shown(
+    volume: np.ndarray, indices: tuple[np.ndarray, ...], whole_planes: bool
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Cut out what indices point to, whole planes if they are to be blended; adapt these."""
+    window, adapted = [], []
+    for axis, index in enumerate(indices):
+        used = index[index >= 0]
+        if (axis and whole_planes) or not used.size:
+            first, stop = 0, volume.shape[axis]
+        else:
+            first, stop = int(used.min()), int(used.max()) + 1
+        window.append(slice(first, stop))
+        adapted.append(np.where(index >= 0, index - first, -1))
+    return volume[tuple(window)], adapted
+
+
+def grid_indices(plan: DeconvolutionPlan, frame: Frame) -> tuple[np.ndarray, ...]:
+    """Index into the volume along z, y and x, each to be broadcast; -1 is background."""
+    z = frame.indices(0)
+    z_index, y_index, x_index = z[:, None, None], frame.indices(1), frame.indices(2)
+    if not plan.shear:
+        return z_index, y_index[None, :, None], x_index[None, None, :]
+    # The mirror image of a skewed volume along z keeps its place in the sample.
+    distance = np.arange(len(z)) - frame.before[0] - z
+    moved = [round(plan.shear * int(d)) if i >= 0 else 0 for d, i in zip(distance, z, strict=True)]
+    if plan.skew_axis == "y":
+        rows = np.stack([frame.indices(1, m) for m in moved])
+        return z_index, rows[:, :, None], x_index[None, None, :]
+    columns = np.stack([frame.indices(2, m) for m in moved])
+    return z_index, y_index[None, :, None], columns[:, None, :]
+
+
+def apodize(xp: Any, image: Any, width: int) -> None:
+    """Blend opposite edges of each plane into each other in place, along y, then along x."""
+    for lines in (image.swapaxes(0, 1), image.swapaxes(0, 2)):
+        n = min(width, len(lines))
+        if n < 1:
+            continue
+        jump = (lines[-1] - lines[0]) / 2
+        fade = 1 - np.sin((np.arange(n) + 0.5) / width * (np.pi / 2))
+        blend = xp.asarray(fade.astype(np.float32))[:, None, None] * jump
+        lines[:n] += blend
+        lines[len(lines) - n :] -= blend[::-1]
+
+
+def richardson_lucy(
+    xp: Any,
+    fft: Any,
+    image: Any,
+    start: Any,
+    otf: Any,
+    back_projectors: Sequence[Any],
+    accelerated: bool,
+    finished: Callable[[int], object],
+) -> Any:
+    """Deconvolve a periodic volume with the constants and the order of cudaDecon.
+
+    Parameters
+    ----------
+    xp, fft
+        The array library, and its counterpart of `scipy.fft`.
+    image
+        float32 (z, y, x), not negative; left alone.
+    start
+        The first estimate, like the image.
+    otf
+        complex64 (z, y, x // 2 + 1).
+    back_projectors
+        One for each iteration, at least 1: complex64 like the OTF, or None for its conjugate. A
+        correction by another one is squared.
+    accelerated
+        Whether to extrapolate, from the third iteration on.
+    finished
+        Told the number of iterations done; may end the work by raising.
+    """
+    estimate = before = start
+    del start
+    change: Any = None
+    agreement = norm = 0.0
+    for k, back_projector in enumerate(back_projectors):
+        prediction = estimate
+        if accelerated and k >= 2:
+            prediction = _extrapolated(xp, estimate, before, agreement, norm)
+        before = estimate
+        ratio = _filtered(xp, fft, prediction, otf, conjugate=False)
+        _divide(xp, image, ratio)
+        factor = otf if back_projector is None else back_projector
+        estimate = _filtered(xp, fft, ratio, factor, conjugate=back_projector is None)
+        del ratio
+        if back_projector is not None:
+            estimate *= xp.abs(estimate)
+        estimate *= prediction
+        xp.maximum(estimate, np.float32(0), out=estimate)
+        if accelerated and k < len(back_projectors) - 1:
+            old, change = change, estimate - prediction
+            if old is not None:
+                agreement, norm = _scalar(xp, change, old), _scalar(xp, old, old)
+            del old
+        del prediction
+        finished(k + 1)
+    return estimate
+
+
+def _filtered(xp: Any, fft: Any, pixels: Any, factor: Any, conjugate: bool) -> Any:
+    spectrum = fft.rfftn(pixels)
+    if conjugate:
+        # In place: a conjugate OTF would be one more array.
+        xp.conjugate(spectrum, out=spectrum)
+        spectrum *= factor
+        xp.conjugate(spectrum, out=spectrum)
+    else:
+        spectrum *= factor
+    return fft.irfftn(spectrum, s=pixels.shape, overwrite_x=True)
+
+
+def _divide(xp: Any, image: Any, blurred: Any) -> None:
+    """Replace the blurred prediction by the image divided by it, limited."""
+    blurred[blurred == 0] = EPSILON
+    xp.divide(image, blurred, out=blurred)
+    blurred += EPSILON
+    xp.clip(blurred, -LARGEST_RATIO, LARGEST_RATIO, out=blurred)
+
+
+def _scalar(xp: Any, a: Any, b: Any) -> float:
+    return float((a * b).sum(dtype=xp.float64))
+
+
+def _extrapolated(xp: Any, estimate: Any, before: Any, agreement: float, norm: float) -> Any:
+    """Predict from the last two estimates, by as much as the last changes agree."""
+    step = min(max(agreement / norm, 0.0), 1.0) if norm else 0.0
+    prediction = estimate - before
+    prediction *= np.float32(step)
+    prediction += estimate
+    return xp.maximum(prediction, np.float32(0), out=prediction)

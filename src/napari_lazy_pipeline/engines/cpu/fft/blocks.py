@@ -1,0 +1,69 @@
+"""Volumes whose planes are cut into blocks of 16 columns, as the transforms along y want them.
+
+Two blocks of eight columns lie side by side, as the real and the imaginary part of one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
+from napari_lazy_pipeline.image.scan_geometry import Shape
+
+
+def blocks_of(shape: Shape) -> tuple[int, int, int, int]:
+    """Shape of a volume (z, y, x) that is in blocks: (z, x, y, 16)."""
+    z, y, x = shape
+    return z, -(-x // BLOCK), y, BLOCK
+
+
+@compiled()
+def to_blocks(  # pragma: no cover
+    plane: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    background: np.float32,
+    blocks: np.ndarray,
+) -> None:
+    """Put pixels of a plane (y, x) into blocks (x, y, 16), as `place` does; the rest is 0."""
+    zero = np.float32(0)
+    for b in range(len(blocks)):
+        part = columns[b * BLOCK : (b + 1) * BLOCK]
+        first, in_a_row = part[0], len(part) == BLOCK
+        for j in range(len(part)):
+            in_a_row = in_a_row and part[j] == first + j >= 0
+        for i in range(len(rows)):
+            row = np.uintp(rows[i])  # numba asks of each signed index whether it is negative
+            if rows[i] < 0:
+                for j in range(BLOCK):
+                    blocks[b, i, j] = zero
+            elif in_a_row:
+                for j in range(BLOCK):
+                    value = plane[row, np.uintp(first + j)] - background
+                    blocks[b, i, j] = value if value > zero else zero
+            else:
+                for j in range(BLOCK):
+                    value = zero
+                    if j < len(part) and part[j] >= 0:
+                        value = plane[row, np.uintp(part[j])] - background
+                    blocks[b, i, j] = value if value > zero else zero
+
+
+@compiled()
+def from_blocks(  # pragma: no cover
+    blocks: np.ndarray, first_row: int, first_column: int, plane: np.ndarray
+) -> None:
+    """Fill a plane (y, x) with what is in blocks (x, y, 16) from a row and a column on."""
+    height, width = plane.shape
+    for b in range(len(blocks)):
+        low = max(first_column, b * BLOCK)
+        high = min(first_column + width, (b + 1) * BLOCK)
+        for i in range(height):
+            row = np.uintp(first_row + i)
+            if high - low == BLOCK:
+                for j in range(BLOCK):
+                    plane[i, np.uintp(low - first_column + j)] = blocks[b, row, j]
+                continue
+            for x in range(low, high):
+                plane[i, np.uintp(x - first_column)] = blocks[b, row, np.uintp(x - b * BLOCK)]

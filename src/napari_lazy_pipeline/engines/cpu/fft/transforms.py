@@ -1,0 +1,194 @@
+"""Fourier transforms along one axis, in place, for eight lines at a time.
+
+Going forward, a stage of radix r makes r transforms of the r-th part out of one; frequencies end
+up in the order of their reversed digits. Going back, the stages are undone one by one from
+there. As nobody needs the frequencies in their natural order, they are never sorted.
+
+A line of complex numbers is an array whose elements are blocks of 16 floats: eight real parts,
+then eight imaginary parts, of eight lines. Elements lie ``stride`` floats apart.
+
+References
+----------
+W. M. Gentleman and G. Sande, AFIPS Fall Joint Computer Conference 29, 563 (1966).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline.engines.cpu.fft.stages import stage, turn
+
+
+class Line(NamedTuple):
+    """What the transforms of one length need.
+
+    Attributes
+    ----------
+    n
+        The length.
+    radices
+        Those of the stages, going forward; their product is the length.
+    factors
+        float32: for each stage, position in its transforms and output but the first, the cosine
+        and the sine it is multiplied by.
+    frequencies
+        Which frequency is where after going forward.
+    """
+
+    n: int
+    radices: np.ndarray
+    factors: np.ndarray
+    frequencies: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def line(n: int) -> Line:
+    """Prepare the transforms of a length.
+
+    Raises
+    ------
+    ValueError
+        If the length has prime factors other than 2, 3, 5 and 7.
+    """
+    radices = _radices(n)
+    frequencies, before = np.zeros(1, np.int64), 1
+    factors = [np.empty(0)]
+    for radix in radices:
+        length = n // before
+        turns = np.outer(np.arange(length // radix), np.arange(1, radix)) / length
+        factors.append(np.stack([np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)], -1))
+        frequencies = np.add.outer(frequencies, before * np.arange(radix)).ravel()
+        before *= radix
+    flat = np.concatenate([stage.ravel() for stage in factors]).astype(np.float32)
+    return Line(n, np.array(radices, np.int64), flat, frequencies)
+
+
+def _radices(n: int) -> list[int]:
+    """Factors of a length: as few twos and eights as possible, since 4 is the quickest."""
+    rest, radices = n, []
+    for prime in (7, 5, 3):
+        while rest % prime == 0:
+            rest //= prime
+            radices.append(prime)
+    twos = rest.bit_length() - 1
+    if rest != 1 << twos:
+        raise ValueError(f"{n} has prime factors other than 2, 3, 5 and 7")
+    odd = [] if twos % 2 == 0 else [2] if twos == 1 else [8]
+    fours = [4] * ((twos - sum(r.bit_length() - 1 for r in odd)) // 2)
+    return fours + odd + radices or [1]
+
+
+@compiled()
+def forward(  # pragma: no cover
+    data: np.ndarray, at: int, stride: int, groups: int, line: Line, stages: int
+) -> None:
+    """Do the first stages of the transforms of some groups of eight lines, one beside the other.
+
+    Parameters
+    ----------
+    data
+        float32 (n,).
+    at
+        Where in it the first element of the first group is.
+    stride
+        Number of floats between two elements of a line.
+    groups
+        How many; each lies 16 floats behind the one before.
+    line
+        The transform.
+    stages
+        How many of its stages; those that are left out are the last ones.
+    """
+    length, first = line.n, 0
+    for s in range(stages):
+        r = line.radices[s]
+        if r == 2:
+            stage(2, True, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 3:
+            stage(3, True, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 4:
+            stage(4, True, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 5:
+            stage(5, True, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 7:
+            stage(7, True, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 8:
+            stage(8, True, data, at, stride, groups, line.n, length, line.factors, first)
+        first += 2 * (r - 1) * (length // r)
+        length //= r
+
+
+@compiled()
+def backward(  # pragma: no cover
+    data: np.ndarray, at: int, stride: int, groups: int, line: Line, stages: int
+) -> None:
+    """Undo the first stages of `forward`, the last of them first; times the product of radices."""
+    length, first = line.n, 0
+    for s in range(stages):
+        first += 2 * (line.radices[s] - 1) * (length // line.radices[s])
+        length //= line.radices[s]
+    for s in range(stages - 1, -1, -1):
+        r = line.radices[s]
+        first -= 2 * (r - 1) * length
+        length *= r
+        if r == 2:
+            stage(2, False, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 3:
+            stage(3, False, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 4:
+            stage(4, False, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 5:
+            stage(5, False, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 7:
+            stage(7, False, data, at, stride, groups, line.n, length, line.factors, first)
+        elif r == 8:
+            stage(8, False, data, at, stride, groups, line.n, length, line.factors, first)
+
+
+@compiled()
+def filter_lines(  # pragma: no cover
+    data: np.ndarray,
+    at: int,
+    stride: int,
+    groups: int,
+    line: Line,
+    factor: np.ndarray,
+    place: int,
+    sign: np.float32,
+) -> None:
+    """Transform groups of lines, multiply them with a factor, and transform them back.
+
+    Parameters
+    ----------
+    data, at, stride, groups, line
+        See `forward`.
+    factor
+        float32; group by group, frequency by frequency in the order of the line: 8 real, then 8
+        imaginary parts.
+    place
+        Where in it that of the first group begins.
+    sign
+        -1 for the conjugate of the factor, or else 1.
+    """
+    stages = len(line.radices) - 1
+    forward(data, at, stride, groups, line, stages)
+    r = line.radices[stages]
+    if r == 1:
+        turn(1, data, at, stride, groups, line.n, factor, place, sign)
+    elif r == 2:
+        turn(2, data, at, stride, groups, line.n, factor, place, sign)
+    elif r == 3:
+        turn(3, data, at, stride, groups, line.n, factor, place, sign)
+    elif r == 4:
+        turn(4, data, at, stride, groups, line.n, factor, place, sign)
+    elif r == 5:
+        turn(5, data, at, stride, groups, line.n, factor, place, sign)
+    elif r == 7:
+        turn(7, data, at, stride, groups, line.n, factor, place, sign)
+    elif r == 8:
+        turn(8, data, at, stride, groups, line.n, factor, place, sign)
+    backward(data, at, stride, groups, line, stages)

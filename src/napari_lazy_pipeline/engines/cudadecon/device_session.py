@@ -1,0 +1,96 @@
+"""The worker process of the pycudadecon engine, and what was found out in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
+from napari_lazy_pipeline.engines import _never
+from napari_lazy_pipeline.engines.cpu_fallback import DeviceError
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf, save_otf
+
+USE_CPU = "Use the cpu engine"
+TASKS = "napari_lazy_pipeline.engines.cudadecon.worker:perform"
+TRIAL_SECONDS = 60
+NOT_INSTALLED = (
+    "The package pycudadecon is not installed: conda install -c conda-forge pycudadecon cudadecon"
+)
+
+
+class Session:
+    """The worker process of this one, what it found out, and the OTF files it reads."""
+
+    def __init__(self) -> None:
+        self.worker = Worker(TASKS)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._found: tuple[str | None, int] | None = None
+        self._lock = threading.Lock()
+
+    def reason(self) -> str | None:
+        """Why the library cannot be used, None if it can; tried out once."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._probe()
+            return self._found[0]
+
+    @property
+    def memory(self) -> int:
+        """Memory of the GPU [byte]; 0 if it is not known."""
+        return self._found[1] if self._found else 0
+
+    def transform(
+        self,
+        name: str,
+        image: np.ndarray,
+        shape: tuple[int, ...],
+        cancelled: Callable[[], bool] = _never,
+        **options: Any,
+    ) -> np.ndarray:
+        """Let the library make a float32 array of a shape out of another one."""
+        try:
+            return self.worker.transform(name, image, shape, cancelled, **options)
+        except WorkerError as error:
+            raise DeviceError(f"pycudadecon failed: {error.what}", hint=USE_CPU) from error
+
+    def otf_file(self, otf: RadialOtf) -> Path:
+        """Write the OTF to where the library can read it."""
+        with self._lock:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="lazy-pipeline-otf-")
+            path = Path(self._folder.name) / f"{otf.key}.tif"
+            if not path.exists():
+                save_otf(otf, path)
+            return path
+
+    def close(self) -> None:
+        """End the worker process."""
+        self.worker.close()
+        with self._lock:
+            if self._folder is not None:
+                self._folder.cleanup()
+                self._folder = None
+
+    def _probe(self) -> tuple[str | None, int]:
+        if importlib.util.find_spec("pycudadecon") is None:
+            return NOT_INSTALLED, 0
+        try:
+            reason, memory = self.worker.ask("probe", seconds=TRIAL_SECONDS)
+        except WorkerError as error:
+            reason, memory = f"cudaDecon failed a small trial: {error.what}. Check nvidia-smi", 0
+        if reason is not None:
+            self.worker.close()
+        return reason, memory
+
+
+@cache
+def session(process: int) -> Session:
+    """Return the session of a process: one that is forked has no part in that of its parent."""
+    return Session()

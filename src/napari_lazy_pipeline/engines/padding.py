@@ -1,0 +1,278 @@
+"""What surrounds a volume while it is deconvolved, the same for every engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
+
+import numpy as np
+from scipy import fft
+
+from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, Triple
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
+
+# Largest grid on which the extent of a PSF is measured; twice the widest halo.
+PSF_GRID = (64, 128, 128)
+# The PSF ends where no more than this part of its energy lies further out.
+TAIL = 1e-3
+# Iterations carry an edge further than the PSF reaches at once; wider still changes nothing.
+REACH = 1.5
+# Values of that size are damage, and their sums would not fit into float32.
+LARGEST = 1e18
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Place of a volume in the larger grid it is deconvolved on.
+
+    Attributes
+    ----------
+    inner
+        Shape of the volume (z, y, x).
+    shape
+        Shape of the grid (z, y, x).
+    before
+        Number of planes, rows and columns in front of the volume.
+    mirrored
+        Whether the rest shows the mirror image of the volume; otherwise background.
+    """
+
+    inner: Shape
+    shape: Shape
+    before: Shape
+    mirrored: bool
+
+    @classmethod
+    def of(cls, inner: Shape, plan: DeconvolutionPlan) -> Frame:
+        """Frame for a volume: for periodic edges only what a fast FFT asks for, at the end."""
+        if plan.edges == "periodic":
+            return cls(inner, cast(Shape, tuple(map(smooth, inner))), (0, 0, 0), False)
+        margin = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
+        before = cast(Shape, tuple(min(m, n) for m, n in zip(margin, inner, strict=True)))
+        z, y, x = (smooth(n + 2 * b) for n, b in zip(inner, before, strict=True))
+        return cls(inner, (z, y, smooth(x, even=True)), before, plan.edges == "reflect")
+
+    def indices(self, axis: int, moved: int = 0) -> np.ndarray:
+        """Index into the volume for each position of the grid, moved; -1 is background."""
+        n, start = self.inner[axis], moved - self.before[axis]
+        return _indices(n, start, start + self.shape[axis], self.mirrored)
+
+    @property
+    def window(self) -> tuple[slice, ...]:
+        """Where in the grid the volume is."""
+        return tuple(slice(b, b + n) for b, n in zip(self.before, self.inner, strict=True))
+
+    def crop(self, grid: np.ndarray) -> np.ndarray:
+        """Take the volume out of the grid; a copy unless it fills it."""
+        part = grid[self.window]
+        if part.flags.c_contiguous:
+            return part
+        out = pool().empty(part.shape, part.dtype)
+        out[...] = part
+        return out
+
+
+@lru_cache(maxsize=256)
+def _indices(n: int, start: int, stop: int, mirrored: bool) -> np.ndarray:
+    """Index into ``n`` pixels for each position; planes next to each other ask for the same."""
+    position = np.arange(start, stop)
+    if mirrored:
+        position %= 2 * n
+        index = np.minimum(position, 2 * n - 1 - position)
+    else:
+        index = np.where((position >= 0) & (position < n), position, -1)
+    index.flags.writeable = False
+    return index
+
+
+def smooth(n: int, even: bool = False) -> int:
+    """Smallest number from ``n`` on whose only prime factors are 2, 3, 5 and 7.
+
+    Examples
+    --------
+    >>> smooth(11), smooth(15, even=True)
+    (12, 16)
+    """
+    while not (_is_smooth(n) and not (even and n % 2)):
+        n += 1
+    return n
+
+
+def _is_smooth(n: int) -> bool:
+    for prime in (2, 3, 5, 7):
+        while n > 1 and n % prime == 0:
+            n //= prime
+    return n == 1
+
+
+@lru_cache(maxsize=64)
+def halo(
+    otf: RadialOtf, voxel_size: Triple, shear: float = 0.0, skew_axis: SkewAxis = "x"
+) -> Shape:
+    """Width (z, y, x) of what has to surround a volume [voxel]: about half its PSF."""
+    z, r = otf.voxel_size
+    rings, planes = otf.values.shape
+    sizes = (planes * z, 2 * rings * r, 2 * rings * r)
+    shape = [
+        min(limit, smooth(max(2, math.ceil(size / step))))
+        for size, step, limit in zip(sizes, voxel_size, PSF_GRID, strict=True)
+    ]
+    if shear:
+        shape["zyx".index(skew_axis)] = PSF_GRID["zyx".index(skew_axis)]
+    grid = interpolate(otf, cast(Shape, tuple(shape)), voxel_size, shear, skew_axis)
+    energy = fft.irfftn(grid, shape) ** 2
+    return cast(Shape, tuple(_extent(energy, axis) for axis in range(3)))
+
+
+def _extent(energy: np.ndarray, axis: int) -> int:
+    """Radius around index 0, periodic, outside of which lies no more than the tail."""
+    line = energy.sum(axis=tuple(i for i in range(3) if i != axis), dtype=np.float64)
+    distance = np.minimum(np.arange(len(line)), len(line) - np.arange(len(line)))
+    inside = np.cumsum(np.bincount(distance, line))
+    radius = int(np.searchsorted(inside, (1 - TAIL) * inside[-1]))
+    return min(math.ceil(REACH * radius) + 1, len(line) // 2)
+
+
+def check_plan(volume: np.ndarray, plan: DeconvolutionPlan) -> None:
+    """Raise an `EngineError` for what no engine can deconvolve."""
+    if volume.ndim != 3 or not volume.size:
+        raise EngineError(f"A volume of shape {volume.shape} cannot be deconvolved")
+    if volume.dtype.kind not in "buif":
+        raise EngineError(f"Volumes of {volume.dtype} cannot be deconvolved")
+    if plan.iterations < 1:
+        raise EngineError("Deconvolution needs at least 1 iteration")
+    if not math.isfinite(plan.background):
+        raise EngineError("The background must be a finite number")
+
+
+@compiled()
+def place(  # pragma: no cover
+    plane: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    background: np.float32,
+    out: np.ndarray,
+) -> None:
+    """Put pixels of a plane (y, x), their background subtracted, into another, 0 where less.
+
+    Parameters
+    ----------
+    plane
+        float32 (y, x).
+    rows, columns
+        Which of its rows and columns to take; 0 where negative.
+    background
+        What to subtract.
+    out
+        float32 (len(rows), len(columns)).
+    """
+    zero = np.float32(0)
+    for i in range(len(rows)):
+        if rows[i] < 0:
+            out[i] = zero
+            continue
+        for j in range(len(columns)):
+            value = plane[rows[i], columns[j]] - background if columns[j] >= 0 else zero
+            out[i, j] = value if value > zero else zero
+
+
+def prepare(
+    volume: np.ndarray,
+    plan: DeconvolutionPlan,
+    frame: Frame,
+    each: Callable[[Callable[[int], object], int], object],
+    blur: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """Fill a frame, see `filler`: float32 of its shape.
+
+    Parameters
+    ----------
+    volume, plan, frame, blur
+        See there.
+    each
+        Calls a function with 0 .. n - 1, in any order.
+    """
+    fill = filler(volume, plan, frame, blur, place)
+    out = pool().empty(frame.shape, np.float32)
+    each(lambda k: fill(k, out[k]), len(out))
+    return out
+
+
+def filler(
+    volume: np.ndarray,
+    plan: DeconvolutionPlan,
+    frame: Frame,
+    blur: Callable[[np.ndarray], np.ndarray] | None,
+    put: Callable[[np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None],
+) -> Callable[[int, np.ndarray], None]:
+    """Give a function that puts one plane of a frame into a float32 array.
+
+    It blends the edges if they are periodic, subtracts the background, and fills the frame. What
+    is not finite, or above 1e18, counts as background; what is below, as 0.
+
+    Parameters
+    ----------
+    volume
+        (z, y, x), any real type.
+    plan
+        Gives background, edges and apodize.
+    frame
+        Where the volume lies in the result.
+    blur
+        What is done to each plane without its background; None for nothing.
+    put
+        `place`, or what lays a plane out in another way.
+    """
+    sources = frame.indices(0)
+    background = np.float32(plan.background)
+
+    def fill(k: int, out: np.ndarray) -> None:
+        if sources[k] < 0:
+            out[...] = 0
+            return
+        plane = clean(volume[sources[k]], background)
+        if plan.edges == "periodic":
+            apodize(plane, plan.apodize)
+        level = background
+        if blur is not None:
+            plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
+        # The mirror image of a skewed volume along z keeps its place in the sample.
+        moved = round(plan.shear * (k - frame.before[0] - int(sources[k])))
+        rows = frame.indices(1, moved if plan.skew_axis == "y" else 0)
+        columns = frame.indices(2, moved if plan.skew_axis == "x" else 0)
+        put(plane, rows, columns, level, out)
+
+    return fill
+
+
+def clean(plane: np.ndarray, background: np.float32) -> np.ndarray:
+    """Return a float32 copy (y, x), background for what is no usable number."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        copy = np.array(plane, np.float32, order="C")
+        if plane.dtype.kind == "f":
+            copy[~(np.abs(copy) < LARGEST)] = background
+    return copy
+
+
+def apodize(plane: np.ndarray, width: int) -> None:
+    """Blend opposite edges of a plane (y, x) into each other in place, along y, then along x.
+
+    Half the jump between first and last pixel is added to the one end and taken from the
+    other, fading out over ``width`` pixels.
+    """
+    for lines in (plane, plane.T):
+        n = min(width, len(lines))
+        if n < 1:
+            continue
+        jump = (lines[-1] - lines[0]) / np.float32(2)
+        fade = 1 - np.sin((np.arange(n) + 0.5) / width * (np.pi / 2))
+        blend = fade.astype(np.float32)[:, None] * jump
+        lines[:n] += blend
+        lines[len(lines) - n :] -= blend[::-1]

@@ -1,0 +1,248 @@
+"""Deconvolves a volume that does not fit into memory as a whole, in overlapping tiles.
+
+A tile is a window of the surrounded volume that the whole would be deconvolved on: it sees the
+same neighbours and the same edges, as far as about the extent of a PSF around it. Still the result
+differs a little from that in one piece: by up to 1.5 % (rl, accelerated) and 2.5 % (fast) in the
+norm, and by 4 % of the brightest point, since the OTF is laid on another frequency grid. Between
+two tiles it jumps by no more than 0.5 % of the brightness.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
+from napari_lazy_pipeline.engines.padding import Frame, halo, smooth
+from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.scan_geometry import Shape
+
+# Less of a volume in one tile than that, beside its halo, is not worth the work.
+SMALLEST = 8
+# A tile is surrounded by so many times what surrounds a volume: there it has to continue what
+# others computed. Less shows as seams, more is of no use.
+WIDER = 2
+
+Progress = Callable[[float], object]
+Solve = Callable[[Frame, Progress], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a deconvolution needs, and what there is.
+
+    Attributes
+    ----------
+    voxel
+        Bytes per voxel of the frame, or tile, it is done on.
+    limit
+        Memory there is [byte].
+    result
+        Bytes per voxel of the volume that its result takes beside the tiles.
+    """
+
+    voxel: float
+    limit: float
+    result: float = 0.0
+
+    def needed(self, shape: Shape) -> float:
+        """Memory a frame of a shape takes [byte]."""
+        return self.voxel * math.prod(shape)
+
+    def beside(self, inner: Shape) -> Memory:
+        """What is left for tiles beside the result for a volume."""
+        return replace(self, limit=self.limit - self.result * math.prod(inner))
+
+
+class TooLittleMemory(EngineError):
+    """Not even a small part of the volume fits into memory."""
+
+
+@dataclass(frozen=True)
+class Tile(Frame):
+    """A window of a frame.
+
+    Attributes
+    ----------
+    start, size
+        The part of the volume that is taken from it (z, y, x).
+    period
+        Shape of the whole frame if that is periodic.
+    """
+
+    start: Shape = (0, 0, 0)
+    size: Shape = (0, 0, 0)
+    period: Shape | None = None
+
+    @property
+    def target(self) -> tuple[slice, ...]:
+        """Where in the volume its part is."""
+        return tuple(slice(s, s + n) for s, n in zip(self.start, self.size, strict=True))
+
+    @property
+    def window(self) -> tuple[slice, ...]:
+        """Where in the grid of the tile its part is."""
+        return tuple(
+            slice(b + s, b + s + n)
+            for b, s, n in zip(self.before, self.start, self.size, strict=True)
+        )
+
+    def indices(self, axis: int, moved: int = 0) -> np.ndarray:
+        """Index into the volume for each position of the grid, moved; -1 is background.
+
+        What comes in from the opposite edge of a periodic frame stays where it is there.
+        """
+        if self.period is None:
+            return super().indices(axis, moved)
+        position = np.arange(self.shape[axis]) - self.before[axis]
+        position %= self.period[axis]
+        return np.where(position < self.inner[axis], position, -1)
+
+
+def deconvolve(
+    shape: Shape,
+    plan: DeconvolutionPlan,
+    solve: Solve,
+    memory: Memory,
+    where: str,
+    progress: Progress,
+) -> np.ndarray:
+    """Deconvolve a volume, in as few tiles as the memory allows; in one, if it does.
+
+    Parameters
+    ----------
+    shape
+        Shape of the volume (z, y, x).
+    plan
+        What is done.
+    solve
+        Does it to the part of the volume that a frame, or a tile, shows; may raise a
+        `MemoryError`.
+    memory
+        What that takes, and what there is.
+    where
+        Name of the engine.
+    progress
+        Told the finished fraction.
+
+    Raises
+    ------
+    TooLittleMemory
+        If not even the smallest tile fits.
+    """
+    whole = Frame.of(shape, plan)
+    needed = memory.needed(whole.shape)
+    if needed <= memory.limit:
+        try:
+            return solve(whole, progress)
+        except MemoryError:
+            memory = replace(memory, limit=needed / 2)
+    what = f"To deconvolve a volume of {shape} takes about {_size(needed)}, more than there is"
+    notices.report(Problem(where, what, "computed in tiles"))
+    return _in_tiles(whole, plan, solve, memory, progress)
+
+
+def _in_tiles(
+    whole: Frame, plan: DeconvolutionPlan, solve: Solve, memory: Memory, progress: Progress
+) -> np.ndarray:
+    while True:
+        parts = tiles(whole, plan, memory)
+        try:
+            return _joined(whole.inner, parts, solve, progress)
+        except MemoryError:
+            memory = replace(memory, limit=memory.needed(parts[0].shape) / 2, result=0.0)
+
+
+def _joined(inner: Shape, parts: list[Tile], solve: Solve, progress: Progress) -> np.ndarray:
+    out = pool().empty(inner, np.float32)
+    for i, part in enumerate(parts):
+        pool().clear()  # where memory is short, none lies idle
+        out[part.target] = solve(part, _share(progress, i, len(parts)))
+    return out
+
+
+def _share(progress: Progress, i: int, count: int) -> Progress:
+    return lambda fraction: progress((i + fraction) / count)
+
+
+def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
+    """Cut a frame into equal tiles, the longest axis first, until one fits.
+
+    Raises
+    ------
+    TooLittleMemory
+        If not even the smallest fits.
+    """
+    reach = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
+    margin = cast(Shape, tuple(WIDER * m for m in reach))
+    least = [max(m, SMALLEST) for m in reach]
+    left = memory.beside(whole.inner)
+    counts = [1, 1, 1]
+    while left.needed(shape := _tile_shape(whole, margin, counts)) > left.limit:
+        sizes = [math.ceil(n / count) for n, count in zip(whole.inner, counts, strict=True)]
+        axis = max(range(3), key=lambda i: sizes[i] / least[i])
+        if sizes[axis] <= least[axis]:
+            raise _too_little(whole, left.needed(shape), left.limit)
+        counts[axis] += 1
+    return _cut(whole, margin, counts, plan.edges == "periodic")
+
+
+def _tile_shape(whole: Frame, margin: Shape, counts: list[int]) -> Shape:
+    """Shape of the grid of each tile; an axis that is not cut stays as it is."""
+    z, y, x = (
+        grid if count == 1 else smooth(math.ceil(n / count) + 2 * m, even=axis == 2)
+        for axis, (n, grid, m, count) in enumerate(
+            zip(whole.inner, whole.shape, margin, counts, strict=True)
+        )
+    )
+    return z, y, x
+
+
+def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list[Tile]:
+    shape = _tile_shape(whole, margin, counts)
+    parts = []
+    for start in itertools.product(*map(_starts, whole.inner, counts)):
+        size = (
+            min(math.ceil(n / count), n - s)
+            for n, s, count in zip(whole.inner, start, counts, strict=True)
+        )
+        before = (
+            b if count == 1 else m - s
+            for b, m, s, count in zip(whole.before, margin, start, counts, strict=True)
+        )
+        tile = Tile(
+            whole.inner,
+            shape,
+            cast(Shape, tuple(before)),
+            whole.mirrored,
+            cast(Shape, start),
+            cast(Shape, tuple(size)),
+            whole.shape if periodic else None,
+        )
+        parts.append(tile)
+    return parts
+
+
+def _starts(n: int, count: int) -> range:
+    return range(0, n, math.ceil(n / count))
+
+
+def _too_little(whole: Frame, needed: float, limit: float) -> TooLittleMemory:
+    return TooLittleMemory(
+        f"There is not enough memory to deconvolve a volume of {whole.inner}: even the smallest "
+        f"tile takes {_size(needed)}, and {_size(limit)} are left",
+        hint="Crop the volume or the PSF, or close other programs",
+    )
+
+
+def _size(count: float) -> str:
+    if count >= 2**30:
+        return f"{count / 2**30:.1f} GB"
+    return f"{max(count, 0) / 2**20:.1f} MB"

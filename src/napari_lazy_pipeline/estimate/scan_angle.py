@@ -1,0 +1,310 @@
+"""Estimate: looks at data, and proposes what steps might be told: the scan, the background."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+from scipy import fft, signal
+
+from napari_lazy_pipeline.errors import Cancelled, GeometryError
+from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, Triple
+
+LAGS = 4  # neighbours of a plane that it is compared with
+_LINES = 128  # lines of a plane that are looked at: more make it slower, not better
+_STEP = 0.05  # of the search for the shear [pixel]
+_FINE = 64  # parts of a pixel in which lines are compared
+_BAND = (0.7, 3.0)  # sigmas of the Gaussians whose difference is what counts as detail [pixel]
+_LOBE = 2.0  # shears this close to the best one are the same finding [pixel]
+
+# Noise reaches about 5 deviations in a search this long, two beads in a thousand tries 8.
+_DEVIATIONS = 10.0
+_AHEAD = 1.3
+
+
+@dataclass(frozen=True)
+class ScanEstimate:
+    """What the planes of a raw stack say about how it was scanned.
+
+    Attributes
+    ----------
+    scans
+        What the angle may be, for each meaning of the z step; none if it cannot be told.
+    skew_axis, shear
+        The axis along which the planes are displaced, and by how much from one to the next
+        [pixel]; negative as in `DeskewPlan`.
+    score
+        How much neighbouring planes are alike once they are moved: 1 is the same, 0 nothing.
+    clear
+        Whether one displacement stands out.
+    reason
+        A sentence: what was found, or why the data do not tell.
+    """
+
+    scans: tuple[Scan, ...]
+    skew_axis: SkewAxis
+    shear: float
+    score: float
+    clear: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Peak:
+    """The best shear along one axis, and how far it stands out."""
+
+    axis: SkewAxis
+    shear: float
+    score: float
+    deviations: float
+    second: float
+
+
+def estimate_scan(
+    volume: np.ndarray, voxel_size: Triple, cancelled: Callable[[], bool] = lambda: False
+) -> ScanEstimate:
+    """Find the shear that makes neighbouring planes of a raw stack alike.
+
+    Each plane is correlated with its next neighbours, line by line along y and along x. What
+    the planes have in common moves on by the same way from each to the next: the shear whose
+    multiples meet the correlations of all neighbours best is the one. What does not move (the
+    pattern of a camera, uneven light) is taken off first; fine detail counts more than coarse,
+    because the outline of a cell leans with the coverslip and not with the planes.
+
+    Parameters
+    ----------
+    volume
+        Raw, still skewed planes (z, y, x).
+    voxel_size
+        The z step as it was recorded, and the pixel size (z, y, x) [um].
+    cancelled
+        True once nobody wants the result.
+
+    Returns
+    -------
+    ScanEstimate
+        The angle for each meaning of the z step, which the planes alone do not tell apart.
+
+    Raises
+    ------
+    GeometryError
+        If there are too few planes or pixels.
+    Cancelled
+        If nobody wants the result any more.
+
+    References
+    ----------
+    The score is a slant stack of cross-correlations; the comparison of neighbouring planes is
+    that of image registration, e.g. M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
+    """
+    if volume.ndim != 3 or volume.shape[0] <= LAGS or min(volume.shape[1:]) < 16:
+        raise GeometryError(
+            f"A stack of shape {volume.shape} is too small to tell how it was scanned",
+            hint=f"Use one of more than {LAGS} planes of at least 16 x 16 pixels",
+        )
+    peaks = [_peak(volume, axis, cancelled) for axis in ("x", "y")]
+    best, other = sorted(peaks, key=lambda peak: peak.score, reverse=True)
+    return _judged(best, max(best.second, other.score), voxel_size)
+
+
+def _judged(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
+    """Tell whether a peak says anything, and what."""
+    scans: tuple[Scan, ...] = ()
+    if best.deviations < _DEVIATIONS:
+        reason = "Neighbouring planes have too little in common to tell the angle"
+    elif abs(best.shear) < 0.25:
+        reason = "The planes are not displaced: the stack is deskewed, or was not tilted"
+    elif best.score < _AHEAD * second:
+        reason = "Several displacements fit about equally well: the angle cannot be told"
+    else:
+        scans = scans_of(best.shear, best.axis, voxel_size)
+        way = "further along" if best.shear > 0 else "back along"
+        reason = (
+            f"Each plane lies {abs(best.shear):.2f} px {way} {best.axis} from the last; "
+            f"moved there, neighbours agree to {best.score:.0%}"
+        )
+    return ScanEstimate(scans, best.axis, best.shear, best.score, bool(scans), reason)
+
+
+def estimate_background(volume: np.ndarray) -> float:
+    """Find the counts that most voxels without a sample have: the top of the histogram.
+
+    Parameters
+    ----------
+    volume
+        Raw counts (z, y, x).
+
+    Returns
+    -------
+    float
+        The most frequent count among the darker three quarters, to a whole count.
+
+    Raises
+    ------
+    GeometryError
+        If there is not a single finite voxel.
+
+    Examples
+    --------
+    >>> volume = np.full((4, 8, 8), 100, "uint16")
+    >>> volume[:, 2:4, 2:4] = 900
+    >>> estimate_background(volume)
+    100.0
+    """
+    step = max(volume.shape[0] // 32, 1)
+    sample = volume[::step, ::2, ::2].astype(np.float64).ravel()
+    sample = np.sort(sample[np.isfinite(sample)])
+    if not sample.size:
+        raise GeometryError("The volume has no finite values", hint="Choose another time point")
+    counts = np.rint(sample[: max(sample.size * 3 // 4, 1)])
+    low = counts[0]
+    width = max((counts[-1] - low) / 4096, 1.0)
+    histogram = np.bincount(((counts - low) / width).astype(int))
+    # Neighbours vote along: one count more or less is chance.
+    votes = np.convolve(np.pad(histogram, 2), [1, 2, 3, 2, 1], mode="valid")
+    return float(max(low + width * int(votes.argmax()), 0.0))
+
+
+def scans_of(shear: float, skew_axis: SkewAxis, voxel_size: Triple) -> tuple[Scan, ...]:
+    """The scans that displace consecutive planes by ``shear`` pixels.
+
+    Parameters
+    ----------
+    shear
+        Displacement [pixel]; the sign is that of `Scan.shear`.
+    skew_axis
+        Along which axis.
+    voxel_size
+        Of the raw stack (z, y, x) [um].
+
+    Examples
+    --------
+    >>> [(round(scan.angle, 1), scan.step) for scan in scans_of(2.5, "x", (0.5, 0.1, 0.1))]
+    [(60.0, 'stage'), (63.4, 'perpendicular')]
+    """
+    way = abs(shear) * voxel_size["zyx".index(skew_axis)]
+    angles: dict[StepKind, float] = {
+        "stage": math.degrees(math.acos(min(way / voxel_size[0], 1.0))),
+        "perpendicular": math.degrees(math.atan2(voxel_size[0], way)),
+    }
+    return tuple(
+        Scan(math.copysign(angle, shear), skew_axis, step)
+        for step, angle in angles.items()
+        if angle >= 1
+    )
+
+
+def shear_of_line(
+    start: tuple[float, float],
+    end: tuple[float, float],
+    voxel_size: Triple,
+    skew_axis: SkewAxis,
+) -> float:
+    """Shear that sets a line upright which leans in a raw stack [pixel].
+
+    Parameters
+    ----------
+    start, end
+        Ends of the line: (z, position along the skew axis) [um], z as it was recorded.
+    voxel_size
+        Of the raw stack (z, y, x) [um].
+    skew_axis
+        Along which axis the line leans.
+
+    Raises
+    ------
+    GeometryError
+        If the line lies within one plane, so that it cannot be set upright.
+
+    Examples
+    --------
+    >>> shear_of_line((0.0, 4.0), (3.0, 1.5), (0.3, 0.1, 0.1), "x")
+    2.5
+    """
+    planes = (end[0] - start[0]) / voxel_size[0]
+    if abs(planes) < 1:
+        raise GeometryError(
+            "The line lies within one plane",
+            hint="Draw it along something that goes through many planes",
+        )
+    pixels = (end[1] - start[1]) / voxel_size["zyx".index(skew_axis)]
+    return -pixels / planes
+
+
+# ---- the displacement of planes -----------------------------------------------------------
+
+
+def _peak(volume: np.ndarray, axis: SkewAxis, cancelled: Callable[[], bool]) -> _Peak:
+    """Find the shear along an axis that neighbouring planes agree on best."""
+    lines = _lines(volume, axis)
+    reach = math.floor(lines.shape[2] / 2 / LAGS / _STEP)
+    shears = np.arange(-reach, reach + 1) * _STEP
+    correlations = _correlations(lines, cancelled)
+    scores = _scores(correlations, shears)
+    best = float(shears[scores.argmax()])
+    near = best + np.linspace(-_STEP, _STEP, 41)
+    fine = _scores(correlations, near)
+    away = scores[np.abs(shears - best) > _LOBE]
+    spread = 1.4826 * float(np.median(np.abs(away - np.median(away)))) if away.size else 0.0
+    top = float(fine.max())
+    deviations = (top - float(np.median(away))) / spread if spread > 0 else 0.0
+    second = float(away.max()) if away.size else top
+    return _Peak(axis, float(near[fine.argmax()]), top, deviations, second)
+
+
+def _lines(volume: np.ndarray, axis: SkewAxis) -> np.ndarray:
+    """Lines (z, line, pixel) along an axis without what is the same in all planes."""
+    planes = volume if axis == "x" else volume.swapaxes(1, 2)
+    step = max(planes.shape[1] // _LINES, 1)
+    lines = planes[:, ::step].astype(np.float32)
+    lines = np.nan_to_num(lines, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    lines -= lines.mean(axis=0)
+    lines *= _taper(lines.shape[2])
+    return cast(np.ndarray, lines)
+
+
+def _taper(length: int) -> np.ndarray:
+    """What the ends of a line are faded out with: they are no detail."""
+    return cast(np.ndarray, signal.windows.tukey(length, 0.1).astype(np.float32))
+
+
+def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.ndarray]:
+    """Correlation of planes 0, 1, ... apart, with lines this far apart [1 / _FINE pixel].
+
+    Only detail counts, and all of its spatial frequencies about equally. The more two lines are
+    moved, the less they overlap: that is made up for, or all shears would be found too small.
+    """
+    length = fft.next_fast_len(2 * lines.shape[2], real=True)
+    spectrum = fft.rfft(lines, length, axis=2)
+    frequency = fft.rfftfreq(length)
+    fine, coarse = (np.exp(-2 * (math.pi * sigma * frequency) ** 2) for sigma in _BAND)
+    powers = []
+    for lag in range(LAGS + 1):
+        if cancelled():
+            raise Cancelled
+        first, second = spectrum[: len(spectrum) - lag], spectrum[lag:]
+        power = np.einsum("zlf,zlf->f", first.conj(), second) / len(first)
+        powers.append(power.astype(np.complex128))
+    own = powers[0].real
+    weight = (fine - coarse) ** 2 / np.sqrt(own + 1e-3 * own.max() + 1e-30)
+    overlap = fft.irfft(np.abs(fft.rfft(_taper(lines.shape[2]), length)) ** 2, length * _FINE)
+    overlap = np.maximum(overlap / overlap[0], 0.25)
+    return [fft.irfft(power * weight, length * _FINE) / overlap for power in powers]
+
+
+def _scores(correlations: list[np.ndarray], shears: np.ndarray) -> np.ndarray:
+    """How well each shear aligns the planes: the mean correlation with the neighbours."""
+    total = correlations[0][0]
+    if not total > 0:
+        return np.zeros(shears.size)
+    scores = np.zeros(shears.size)
+    for lag, correlation in enumerate(correlations[1:], start=1):
+        # A shear of s moves the content by -s from each raw plane to the next.
+        place = -lag * shears * _FINE
+        scores += np.interp(
+            place, np.arange(correlation.size), correlation, period=correlation.size
+        )
+    return scores / float(LAGS * total)

@@ -1,0 +1,86 @@
+"""Boxes: parts of volumes, where they lie in the sample, and what of one volume another needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import cast
+
+import numpy as np
+
+from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
+from napari_lazy_pipeline.image.stack import VolumeSpec
+
+# (start, stop) along z, y and x [voxel].
+Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+_ROUNDING = 1e-6  # voxel; positions are in um, and not exact
+
+
+def whole(shape: Shape) -> Box:
+    """The box that is the whole volume."""
+    return cast(Box, tuple((0, n) for n in shape))
+
+
+def shape_of(box: Box) -> Shape:
+    """Shape (z, y, x) of what is in a box."""
+    return cast(Shape, tuple(stop - start for start, stop in box))
+
+
+def slices(box: Box, part: Box | None = None) -> tuple[slice, ...]:
+    """Where a box is in the volume, or in a part of it."""
+    origins = (0, 0, 0) if part is None else tuple(start for start, _ in part)
+    return tuple(slice(a - o, b - o) for (a, b), o in zip(box, origins, strict=True))
+
+
+def cut(spec: VolumeSpec, box: Box) -> VolumeSpec:
+    """The spec of a part of a volume."""
+    translate = tuple(
+        origin + start * size
+        for origin, (start, _), size in zip(spec.translate, box, spec.voxel_size, strict=True)
+    )
+    return spec.replace(shape=shape_of(box), translate=cast(Triple, translate))
+
+
+def widened(box: Box, halo: Sequence[int], shape: Shape) -> Box:
+    """The box and so many voxels on each side of it, as far as there are any.
+
+    A box beside the volume becomes one voxel at its edge.
+    """
+    grown = []
+    for (start, stop), margin, n in zip(box, halo, shape, strict=True):
+        low, high = min(max(start - margin, 0), n - 1), max(min(stop + margin, n), 1)
+        grown.append((low, max(high, low + 1)))
+    return cast(Box, tuple(grown))
+
+
+def rounded(box: Box, step: int, shape: Shape) -> Box:
+    """The smallest box around it whose ends are multiples of a step, or those of the volume."""
+    ends = ((start // step * step, min(-(-stop // step) * step, n))
+            for (start, stop), n in zip(box, shape, strict=True))  # fmt: skip
+    return cast(Box, tuple(ends))
+
+
+def before(box: Box, after: VolumeSpec, spec: VolumeSpec, frame: np.ndarray) -> Box:
+    """Which voxels of a volume surround those positions that a box of another one shows.
+
+    Parameters
+    ----------
+    box
+        In the other volume; the result may reach beyond the volume.
+    after
+        The other volume.
+    spec
+        The volume.
+    frame
+        Matrix (3, 3) from positions (z, y, x) in the volume to those in the other one [um].
+    """
+    ends = positions(after, [(start, stop - 1) for start, stop in box]) @ np.linalg.inv(frame).T
+    index = (ends - spec.translate) / spec.voxel_size
+    low = np.floor(index.min(axis=0) + _ROUNDING).astype(int)
+    high = np.ceil(index.max(axis=0) - _ROUNDING).astype(int) + 1
+    return cast(Box, tuple(zip(low.tolist(), high.tolist(), strict=True)))
+
+
+def positions(spec: VolumeSpec, ends: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Positions (8, 3) of the corners of a box given by its ends [voxel], in um."""
+    return np.array(list(product(*ends))) * spec.voxel_size + spec.translate

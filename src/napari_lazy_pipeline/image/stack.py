@@ -1,0 +1,171 @@
+"""Stack: a lazy (t, c, z, y, x) image; VolumeSpec: what one volume of it looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """Shape, type and place of one volume, known before a pixel is read.
+
+    Attributes
+    ----------
+    shape
+        (z, y, x) [voxel].
+    dtype
+        Name of the numpy type.
+    voxel_size
+        Spacing (z, y, x) [um]; in a raw stack, z is the step as it was recorded.
+    translate
+        Position of the centre of voxel 0 (z, y, x) [um].
+    scan
+        The scan the volume is still skewed by; None once it is not, or if nobody says so.
+    outline
+        Corners (z, y, x) of the slanted block outside of which a deskewed volume is empty [um];
+        none if there is data everywhere.
+    """
+
+    shape: Shape
+    dtype: str = "uint16"
+    voxel_size: Triple = (1.0, 1.0, 1.0)
+    translate: Triple = (0.0, 0.0, 0.0)
+    scan: Scan | None = None
+    outline: tuple[Triple, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of one volume [byte]."""
+        return int(np.prod(self.shape, dtype=object)) * np.dtype(self.dtype).itemsize
+
+    def blank(self) -> np.ndarray:
+        """Stand-in for a volume that cannot be had: NaN for floats, else 0."""
+        value = np.nan if np.issubdtype(np.dtype(self.dtype), np.floating) else 0
+        return np.full(self.shape, value, self.dtype)
+
+    def replace(self, **changes: object) -> VolumeSpec:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+def block_corners(spec: VolumeSpec) -> np.ndarray:
+    """Centres (8, 3) of the corner voxels of a volume, from that of voxel 0 on [um]."""
+    ends = [(0.0, (n - 1) * size) for n, size in zip(spec.shape, spec.voxel_size, strict=True)]
+    return np.array(list(product(*ends)))
+
+
+class VolumeSource(Protocol):
+    """Where the volumes of a stack come from; cheap to build, pickles small."""
+
+    @property
+    def problems(self) -> ProblemLog:
+        """What went wrong with single volumes."""
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each volume looks like."""
+
+    @property
+    def token(self) -> str:
+        """Names the content; equal for equal sources, in any process."""
+
+    def identity(self, t: int, c: int) -> Hashable:
+        """What the volume depends on: path, size and time of change of its file, say."""
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x).
+
+        Raises
+        ------
+        LazyPipelineError
+            If it cannot be had.
+        """
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank if its file is bad or missing."""
+
+
+class PlaneSource(VolumeSource, Protocol):
+    """A source that may be able to make some planes without the rest of their volume.
+
+    What only wraps another source can do no more than that: ask `planes_of`.
+    """
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether it can."""
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Make the planes from ``start`` to just before ``stop`` of a volume (z, y, x).
+
+        Raises
+        ------
+        LazyPipelineError
+            If they cannot be had.
+        """
+
+
+def planes_of(source: VolumeSource) -> PlaneSource | None:
+    """The source, if it can make planes without the rest of their volume."""
+    return cast(PlaneSource, source) if getattr(source, "by_planes", False) else None
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A lazy five-dimensional image.
+
+    Attributes
+    ----------
+    source
+        Makes one volume at a time.
+    channel_names
+        One name per channel.
+    time_interval
+        Time between two time points [s]; None if unknown.
+    """
+
+    source: VolumeSource
+    channel_names: tuple[str, ...] = ()
+    time_interval: float | None = None
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each volume looks like."""
+        return self.source.spec
+
+    @property
+    def voxel_size(self) -> Triple:
+        """Spacing (z, y, x) [um]."""
+        return self.spec.voxel_size
+
+    @property
+    def shape(self) -> tuple[int, int, int, int, int]:
+        """(t, c, z, y, x)."""
+        return (*self.source.sizes, *self.spec.shape)
+
+    @cached_property
+    def data(self) -> da.Array:
+        """The image as a dask array (t, c, z, y, x), one volume a block."""
+        from napari_lazy_pipeline.image.dask_array import lift
+
+        return lift(self.source)
+
+    def volume(self, t: int = 0, c: int = 0) -> np.ndarray:
+        """Make one volume (z, y, x): one file is read."""
+        return self.source(t, c)

@@ -1,0 +1,162 @@
+"""Completeness: whether a file is a whole volume, though a half-written one opens without error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io.readers import FileInfo, Reader, os_problem
+
+_RESERVED = "Space is reserved in the file, but not all of its pixels are written"
+_MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
+
+_REMEMBERED = 10_000  # files that are known to be written to their end
+
+
+class Judge:
+    """Tells whole volumes of a stack from files that are still being written.
+
+    Parameters
+    ----------
+    reference
+        Path of the first file; shows what pixels look like.
+    reader
+        Reads the files.
+    infos
+        What a whole file looks like, the first one before others; there are several if a volume
+        goes on in other files.
+
+    Attributes
+    ----------
+    reference
+        Path of the first file.
+    """
+
+    def __init__(self, reference: str, reader: Reader, infos: Sequence[FileInfo]) -> None:
+        self.reference, self._reader = reference, reader
+        self._info, self._kinds = infos[0], {_kind(info) for info in infos}
+        self._lock = threading.Lock()
+        self._zeros: int | None = None
+        self._ended: dict[str, Hashable] = {}
+
+    def why_incomplete(self, path: str) -> str:
+        """Why a file is not a whole volume; empty if it is one. No more than a plane is read.
+
+        The chain of its planes has to end inside the file, their number, shape and type have to
+        be those of the stack, all pixels have to lie inside the file, and the last plane must
+        not be space that was reserved and never written.
+        """
+        try:
+            found = self._probe(path)
+            if _kind(found) not in self._kinds:
+                return (
+                    f"The file holds {_described(found)}, not {_described(self._info)} as "
+                    f"{self._info.name}"
+                )
+            if found.last_plane >= 0 and self.is_reserved(_last_plane(path, found)):
+                return _RESERVED
+        except FileError as error:
+            return error.what
+        return ""
+
+    def differs(self, path: str) -> bool:
+        """Whether a file is a volume of another shape or type, as far as its header tells."""
+        try:
+            found = self._probe(path)
+        except FileError:
+            # No volume at the moment, or none that can be read: nothing is known of its shape.
+            return False
+        return (found.shape, found.dtype) != (self._info.shape, self._info.dtype)
+
+    def _probe(self, path: str) -> FileInfo:
+        found = self._reader.probe(path)
+        return found.as_planes() if self._info.merged else found
+
+    def check(self, volume: np.ndarray, path: str) -> None:
+        """Check a volume (z, y, x) that was read.
+
+        Raises
+        ------
+        FileError
+            If its end was reserved, but not written.
+        """
+        if self._info.last_plane >= 0 and self.is_reserved(volume[-1]):
+            raise FileError(_RESERVED, path, "Wait until it is complete")
+
+    def check_end(self, path: str, stamp: Hashable, read_last: Callable[[], np.ndarray]) -> None:
+        """Check the last plane of a file of which others were read, once for each stamp of it.
+
+        Raises
+        ------
+        FileError
+            As `check` does.
+        """
+        if self._info.last_plane < 0 or self._ended.get(path) == stamp:
+            return
+        self.check(read_last(), path)
+        if len(self._ended) >= _REMEMBERED:
+            self._ended.clear()
+        self._ended[path] = stamp
+
+    def is_reserved(self, plane: np.ndarray) -> bool:
+        """Whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.
+
+        Where the reference never shows a zero, as cameras with an offset do not, a single one
+        at the end is enough.
+        """
+        pixels = plane.ravel()
+        if pixels[-1]:
+            return False
+        usual = self._usual_zeros()
+        written = np.flatnonzero(pixels)
+        trailing = pixels.size - 1 - int(written[-1]) if written.size else pixels.size
+        return trailing > (max(_MARGIN * usual, plane.shape[-1]) if usual else 0)
+
+    def _usual_zeros(self) -> int:
+        """Longest run of zeros in the last plane of the reference, looked up when needed."""
+        with self._lock:
+            if self._zeros is None:
+                self._zeros = self._reference_zeros()
+            return self._zeros
+
+    def _reference_zeros(self) -> int:
+        try:
+            found = self._reader.probe(self.reference)
+            plain = found.last_plane >= 0
+            pixels = _last_plane(self.reference, found).ravel() if plain else None
+        except FileError:
+            pixels = None
+        if pixels is None:
+            # Nothing to compare with: zeros are then as good as any pixel.
+            return int(np.prod(self._info.shape))
+        bounds = np.concatenate(([-1], np.flatnonzero(pixels), [pixels.size]))
+        return int(np.diff(bounds).max()) - 1
+
+
+def _kind(info: FileInfo) -> tuple[object, ...]:
+    """What files have to agree in."""
+    return info.shape, info.dtype, info.inner
+
+
+def _described(info: FileInfo) -> str:
+    times, channels = info.inner
+    several = f"{times} x {channels} times " if info.inner != (1, 1) else ""
+    return f"{several}{info.shape} {info.dtype}"
+
+
+def _last_plane(path: str, info: FileInfo) -> np.ndarray:
+    """Read the last plane (y, x), which lies plain in the file."""
+    stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
+    shape = info.shape[1:]
+    try:
+        with open(path, "rb") as file:
+            file.seek(info.last_plane)
+            data = file.read(stored.itemsize * shape[0] * shape[1])
+    except OSError as error:
+        raise os_problem(error, path) from error
+    if len(data) < stored.itemsize * shape[0] * shape[1]:
+        raise FileError("The file ends before its pixels do", path)
+    return np.frombuffer(data, stored).reshape(shape)

@@ -1,0 +1,103 @@
+"""Remembers which file a volume came from, so that a look at the screen needs no file system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+
+import numpy as np
+
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec, planes_of
+from napari_lazy_pipeline.io.files.file_source import AWAY
+
+
+class RememberedSource:
+    """A source whose identities are looked up once, and again on demand.
+
+    Asking a network share for the state of a file can take long; what is on screen must not
+    wait for it. A background thread calls `refresh`, which notices a file that was replaced.
+    """
+
+    def __init__(self, source: VolumeSource) -> None:
+        self.source = source
+        self._identities: dict[tuple[int, int], Hashable] = {}
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.source.sizes
+
+    @property
+    def spec(self) -> VolumeSpec:
+        """What each volume looks like."""
+        return self.source.spec
+
+    @property
+    def token(self) -> str:
+        """Names the content."""
+        return self.source.token
+
+    @property
+    def problems(self) -> ProblemLog:
+        """What went wrong with single volumes."""
+        return self.source.problems
+
+    def identity(self, t: int, c: int) -> Hashable:
+        """What the volume depends on, as last seen."""
+        known = self._identities.get((t, c))
+        return known if known is not None else self.refresh(t, c)
+
+    def known(self, t: int, c: int) -> bool:
+        """Whether the identity of a volume was looked up before."""
+        return (t, c) in self._identities
+
+    def refresh(self, t: int, c: int) -> Hashable:
+        """Look up what the volume depends on now.
+
+        While the whole folder is away, what was known of it still holds.
+        """
+        identity = self.source.identity(t, c)
+        if isinstance(identity, tuple) and identity[0] == AWAY:
+            identity = self._identities.get((t, c), identity)
+        self._identities[t, c] = identity
+        return identity
+
+    def grow(self, source: VolumeSource, same: Callable[[int, int], bool]) -> None:
+        """Take over a source of the same volumes and others.
+
+        Parameters
+        ----------
+        source
+            Has the same volumes at the same places; empty places may be filled.
+        same
+            Tells whether place (t, c) holds what it held before.
+        """
+        self.source = source
+        for place in list(self._identities):
+            if not same(*place):
+                self._identities.pop(place, None)
+
+    def moved(self, source: VolumeSource, move: Callable[[int], int]) -> RememberedSource:
+        """Make another that remembers the same, for time points that have other numbers now."""
+        other = RememberedSource(source)
+        for (t, c), identity in list(self._identities.items()):
+            other._identities[move(t), c] = identity
+        return other
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x)."""
+        return self.source.read(t, c)
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether planes can be made without the rest of their volume."""
+        return planes_of(self.source) is not None
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Make some planes (z, y, x) of a volume."""
+        source = planes_of(self.source)
+        return source.read_planes(t, c, start, stop) if source else self.read(t, c)[start:stop]
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank if its file is bad."""
+        return self.source(t, c)

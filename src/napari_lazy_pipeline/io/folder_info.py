@@ -1,0 +1,198 @@
+"""Survey: what a folder holds, told to a person before any pixel is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.metadata.claim import Fact, Question
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
+from napari_lazy_pipeline.io.patterns.pattern import Proposal
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a folder holds, before any pixel is read.
+
+    Attributes
+    ----------
+    source
+        The files, in their places.
+    pattern
+        The file pattern in use.
+    proposals
+        Patterns that may fit, the best first.
+    unmatched
+        Number of images in the folder that do not belong to the stack.
+    channel_names
+        One per channel.
+    time_interval
+        Time between two time points [s]; None if unknown.
+    voxel_size
+        (z, y, x) [um], z as it was recorded.
+    voxel_source
+        Who says so: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
+    scan
+        How the stack is skewed; None if nobody says.
+    angle
+        Angle between light sheet and scan [degree]; None if unknown.
+    angle_source
+        Who says so; ``"unknown"`` if nobody does.
+    notes
+        Sentences a person should read.
+    interval_source, channel_source
+        Who says so.
+    positions
+        All positions there are; one of them, `position`, is open.
+    questions
+        What neither names nor metadata tell.
+    others
+        Some names of images that do not belong to the stack.
+    """
+
+    source: FileSource = field(repr=False)
+    pattern: str
+    proposals: tuple[Proposal, ...]
+    unmatched: int
+    channel_names: tuple[str, ...]
+    time_interval: float | None
+    voxel_size: Triple
+    voxel_source: str
+    scan: Scan | None
+    angle: float | None
+    angle_source: str
+    notes: tuple[str, ...]
+    interval_source: str = "unknown"
+    channel_source: str = "file names"
+    positions: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def position(self) -> str:
+        """Which of several positions this is; empty if there is one."""
+        return self.source.position
+
+    @property
+    def table(self) -> tuple[FieldRow, ...]:
+        """What the names say, a row for each field of the pattern; no file is opened."""
+        return field_rows(
+            self.source.names, self.pattern, self.unmatched, self.others, self.positions
+        )
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Every value, and where it comes from."""
+        step = self.scan.step if self.scan else "unknown"
+        interval = f"{self.time_interval:g} s" if self.time_interval else "unknown"
+        return (
+            Fact("shape", f"{self.shape} {self.dtype}", self.source.info.name),
+            Fact("z step", f"{self.voxel_size[0]:g} um", self.voxel_source),
+            Fact("pixel", f"{self.voxel_size[2]:g} um", self.voxel_source),
+            Fact("angle", f"{self.angle:g} degree" if self.angle else "unknown", self.angle_source),
+            Fact("z step is", step, self.angle_source if self.scan else "unknown"),
+            Fact("time interval", interval, self.interval_source),
+            Fact("channels", ", ".join(self.channel_names), self.channel_source),
+        )
+
+    @property
+    def folder(self) -> str:
+        """Absolute path of the folder."""
+        return self.source.folder
+
+    @property
+    def matched(self) -> int:
+        """Number of files in the stack."""
+        return self.source.files
+
+    @property
+    def missing(self) -> int:
+        """Number of combinations (t, c) without a file."""
+        return self.source.missing
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.source.sizes
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of each volume (z, y, x)."""
+        return self.source.spec.shape
+
+    @property
+    def dtype(self) -> str:
+        """Type of the pixels."""
+        return self.source.info.dtype
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of the pixels in all files [byte]."""
+        times, channels = self.sizes
+        return (times * channels - self.missing) * self.source.spec.nbytes
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        times, channels = self.sizes
+        names = ", ".join(self.channel_names[:6]) + (", ..." if channels > 6 else "")
+        return (
+            f"{self.matched} {plural('file', self.matched)} -> {channels} "
+            f"{plural('channel', channels)} ({names}) x {times} {plural('time point', times)}, "
+            f"{self.shape} {self.dtype}, {said_size(self.total_bytes)}. {self.missing} missing."
+        )
+
+    def stack(
+        self,
+        voxel_size: Sequence[float] | None = None,
+        *,
+        time_interval: float | None = None,
+        channel_names: Sequence[str] | None = None,
+        scan: Scan | None = None,
+    ) -> Stack:
+        """Make the stack; nothing is read. See `open_stack`."""
+        names = tuple(channel_names) if channel_names is not None else self.channel_names
+        if len(names) != self.sizes[1]:
+            raise FolderError(
+                f"There are {len(names)} channel names for {self.sizes[1]} channels", self.folder
+            )
+        if time_interval is not None:
+            (time_interval,) = _lengths([time_interval], 1, "time_interval", "number [s]")
+        size = self.voxel_size if voxel_size is None else _voxel_size(voxel_size)
+        spec = self.source.spec.replace(voxel_size=size, scan=scan or self.scan)
+        return Stack(self.source.with_spec(spec), names, time_interval or self.time_interval)
+
+
+def _voxel_size(voxel_size: Sequence[float]) -> Triple:
+    z, y, x = _lengths(voxel_size, 3, "voxel_size", "numbers (z, y, x) [um]")
+    return z, y, x
+
+
+def _lengths(values: Sequence[float], count: int, name: str, kind: str) -> list[float]:
+    """Check that these are so many positive, finite numbers."""
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != count or not all(math.isfinite(n) and n > 0 for n in numbers):
+        raise FolderError(f"{name} has to be {count} positive {kind}, not {values!r}")
+    return numbers
+
+
+def plural(word: str, count: int) -> str:
+    """The word, with an s unless the count is 1."""
+    return word if count == 1 else f"{word}s"
+
+
+def said_size(count: float) -> str:
+    """Say a number of bytes as disks and files are measured."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"

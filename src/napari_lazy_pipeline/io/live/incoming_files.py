@@ -1,0 +1,231 @@
+"""Incoming files: what is known of each, and which time points can be shown with those complete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.patterns.file_table import arrange
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+
+_JUDGE_AGAIN = 4  # looks; some shares do not tell that a file has changed
+
+
+@dataclass
+class Incoming:
+    """A file that is not known to be complete.
+
+    Attributes
+    ----------
+    shown
+        Whether it is in the stack nevertheless, because it was there when it was opened.
+    stamp
+        Size [byte] and time of change [ns] at the last look; empty before the first.
+    changes
+        Number of different stamps that were seen.
+    quiet
+        Number of looks since the last change.
+    judged
+        Whether its content was looked at since.
+    reason
+        Why it is not complete; empty if it is a whole volume.
+    """
+
+    shown: bool = False
+    stamp: tuple[int, ...] = ()
+    changes: int = 0
+    quiet: int = 0
+    judged: bool = False
+    reason: str = "It was looked at only once"
+
+    def see(self, stamp: tuple[int, ...]) -> None:
+        """Note what a look at the folder tells."""
+        if stamp == self.stamp:
+            self.quiet += 1
+            if self.reason and self.quiet % _JUDGE_AGAIN == 0:
+                self.judged = False
+            return
+        self.stamp, self.quiet, self.judged = stamp, 0, False
+        self.changes += 1
+        self.reason = "It is being written" if self.changes > 1 else ""
+
+    def judge(self, reason: str) -> None:
+        """Note why its content is not a whole volume."""
+        self.judged, self.reason = True, reason
+
+    @property
+    def to_be_judged(self) -> bool:
+        """Whether it is worth while to look at its content."""
+        first = self.shown and self.changes == 1
+        return not self.judged and (self.quiet > 0 or first)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is a whole volume that nobody writes to."""
+        return self.judged and not self.reason and self.quiet > 0
+
+
+class Axis:
+    """The time axis of a folder that is being written: all channels of a time point, or a blank.
+
+    Parameters
+    ----------
+    source
+        What is in the stack to begin with.
+    recent
+        Number of time points at its end that are taken for complete only provisionally.
+    patience
+        Number of looks after which nothing more is expected of a time point that others have
+        overtaken.
+
+    Attributes
+    ----------
+    source
+        What is in the stack now.
+    complete
+        Names of the files that are complete.
+    recent
+        Names of those that are so only provisionally.
+    dropped
+        Names of the files that were given up, and why.
+    shifted
+        Whether time points have other numbers than in the source to begin with; reset it once
+        that is taken care of.
+    outdated
+        Why the folder has to be opened anew; empty if it need not.
+    """
+
+    def __init__(self, source: FileSource, recent: int, patience: int) -> None:
+        self.source, self._patience = source, patience
+        layout = source.layout
+        self._pattern, self._position = compile_pattern(layout.pattern), layout.position
+        self._names, self._table = list(layout.names), layout.table
+        self._times = _times(self._table, len(self._names))
+        self.complete = set(self._names)
+        end = self._table[-recent:]
+        self.recent = [self._names[index] for index in end[end >= 0].tolist()]
+        self._granted = self.complete.difference(self.recent)
+        self.dropped: dict[str, str] = {}
+        self._overtaken: dict[str, int] = {}
+        self._settled = False
+        self.shifted = False
+        self.outdated = ""
+
+    def add(self, names: Iterable[str]) -> dict[str, str]:
+        """Give new files their places; return those that have none, and why.
+
+        A reason is empty if the name just does not belong to the stack.
+        """
+        fresh = sorted(set(names).difference(self._names))
+        if not fresh:
+            return {}
+        try:
+            self._arrange(fresh)
+        except PatternError as error:
+            if len(fresh) == 1:
+                return {fresh[0]: error.what}
+            return {name: why for one in fresh for name, why in self.add([one]).items()}
+        return dict.fromkeys(set(fresh).difference(self._names), "")
+
+    def accept(self, name: str) -> None:
+        """Note that a file is complete."""
+        self.complete.add(name)
+        self.dropped.pop(name, None)
+        self._settled = False
+
+    def revoke(self, names: Iterable[str]) -> None:
+        """Note that files are not complete any more: they are being written anew."""
+        names = set(names)
+        self._settled = self._settled and not names
+        self.complete.difference_update(names)
+        self._granted.difference_update(names)
+
+    def update(self, incoming: Mapping[str, Incoming]) -> FileSource:
+        """Return what can be shown now: the same source as before, if nothing is new."""
+        if self.outdated or (self._settled and not incoming):
+            return self.source
+        present = self._table >= 0
+        mask = np.fromiter((name in self.complete for name in self._names), bool, len(self._names))
+        done = present & mask[self._table]
+        inner = tuple(range(1, done.ndim))
+        rows = done.all(axis=inner)
+        full = np.flatnonzero(rows)
+        last = int(full[-1]) if full.size else -1
+        self._give_up(incoming, last)
+        parts = np.flatnonzero(present.any(axis=inner) & ~rows)
+        for t in parts.tolist():
+            rows[t] = self._is_decided(t, incoming, last)
+        self._show(done & np.expand_dims(rows, inner))
+        self._settled = bool(rows[parts].all())
+        return self.source
+
+    def _arrange(self, fresh: list[str]) -> None:
+        position = self._position or None
+        layout = arrange([*self._names, *fresh], self._pattern, position)
+        if layout.table.shape[1:] != self._table.shape[1:]:
+            what = "channel" if layout.table.shape[1] != self._table.shape[1] else "plane"
+            self.outdated = f"There is another {what}: {fresh[0]}"
+            return
+        times = _times(layout.table, len(layout.names))
+        self.shifted |= not self._keeps_times(layout.names, times)
+        self._names, self._table, self._times = layout.names, layout.table, times
+        self._settled = False
+
+    def _keeps_times(self, names: list[str], times: NDArray[np.intp]) -> bool:
+        """Whether the files have the time points that they had."""
+        count = len(self._names)
+        if names[:count] == self._names:
+            return np.array_equal(times[:count], self._times)
+        later = dict(zip(names, times.tolist(), strict=True))
+        return all(
+            later[name] == t for name, t in zip(self._names, self._times.tolist(), strict=True)
+        )
+
+    def _give_up(self, incoming: Mapping[str, Incoming], last: int) -> None:
+        """Give up files that do not change any more, while later time points are complete."""
+        late = [name for name, file in incoming.items() if file.quiet >= self._patience]
+        for name in late:
+            if name not in self.dropped and self._times[self._names.index(name)] < last:
+                self.dropped[name] = incoming[name].reason
+
+    def _is_decided(self, t: int, incoming: Mapping[str, Incoming], last: int) -> bool:
+        """Whether nothing more is expected of a time point that is not full."""
+        row = self._table[t].ravel().tolist()
+        names = [self._names[index] for index in row if index >= 0]
+        if any(name in self._granted for name in names):
+            return True
+        expected = any(name in incoming and name not in self.dropped for name in names)
+        if t >= last or expected:
+            return False
+        looks = self._overtaken[names[0]] = self._overtaken.get(names[0], 0) + 1
+        if looks < self._patience and len(names) < len(row):
+            return False
+        del self._overtaken[names[0]]
+        self._granted.update(names)
+        return True
+
+    def _show(self, visible: NDArray[np.bool_]) -> None:
+        """Make a source of the files that can be seen, if they are others than before."""
+        rows = np.flatnonzero(visible.any(axis=tuple(range(1, visible.ndim))))
+        length = int(rows[-1]) + 1 if rows.size else 1
+        seen = np.where(visible, self._table, -1)[:length]
+        used = np.sort(seen[seen >= 0])
+        rank = np.full(len(self._names) + 1, -1, np.int32)
+        rank[used] = np.arange(len(used), dtype=np.int32)
+        table, names = rank[seen], [self._names[index] for index in used.tolist()]
+        before = self.source.layout
+        if names != before.names or not np.array_equal(table, before.table):
+            self.source = self.source.with_layout(replace(before, names=names, table=table))
+
+
+def _times(table: NDArray[np.int32], count: int) -> NDArray[np.intp]:
+    """Time point of each file."""
+    where = np.nonzero(table >= 0)
+    found = np.zeros(count, np.intp)
+    found[table[where]] = where[0]
+    return found

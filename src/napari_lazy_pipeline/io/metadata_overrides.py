@@ -1,0 +1,88 @@
+"""What a person states about the raw data, over what the files say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, Triple
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.io.folder_info import Survey
+
+# What is said of the way the planes lie, and not of the files; steps go by it, too.
+OF_SCAN = ("angle", "step", "skew_axis")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person states about the raw data; None where the files are believed.
+
+    Attributes
+    ----------
+    voxel_size
+        (z, y, x) [um], z as it was recorded.
+    time_interval
+        Time between two time points [s].
+    channel_names
+        One per channel.
+    angle
+        Angle between light sheet and scan [degree].
+    step
+        What the z step is: ``"stage"`` or ``"perpendicular"``.
+    skew_axis
+        Image axis along which the planes are displaced.
+
+    Examples
+    --------
+    >>> Said(angle=31.5).known
+    {'angle': 31.5}
+    """
+
+    voxel_size: Triple | None = None
+    time_interval: float | None = None
+    channel_names: tuple[str, ...] | None = None
+    angle: float | None = None
+    step: StepKind | None = None
+    skew_axis: SkewAxis | None = None
+
+    def __post_init__(self) -> None:
+        if self.angle is not None and not 1 <= abs(self.angle) <= 179:
+            raise GeometryError(
+                f"An angle of {self.angle:g} degree is no scan",
+                hint="It is between 1 and 179 degree, or negative",
+            )
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What was stated, by the names of the parameters of `open_stack`."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+    def scan(self, found: Survey) -> Scan | None:
+        """How the stack is skewed; None as long as angle or meaning of the step is open."""
+        if self.angle is None and self.step is None and self.skew_axis is None:
+            return found.scan
+        told = found.scan
+        angle = self.angle or (told.angle if told else found.angle)
+        step = self.step or (told.step if told else None)
+        axis = self.skew_axis or (told.skew_axis if told else "x")
+        return Scan(angle, axis, step) if angle and step else None
+
+    def stack(self, found: Survey) -> Stack:
+        """Make the stack of a folder, as it was stated to be; nothing is read.
+
+        Raises
+        ------
+        FolderError
+            If a stated value cannot be.
+        """
+        values = {name: self.known[name] for name in self.known if name not in OF_SCAN}
+        if self.known.keys() & set(OF_SCAN):
+            values["scan"] = self.scan(found)
+        return found.stack(values.pop("voxel_size", None), **values)
+
+    def fitting(self, found: Survey) -> Said:
+        """Leave out the names of channels that are not there any more."""
+        names = self.channel_names
+        fits = names is None or len(names) == found.sizes[1]
+        return self if fits else replace(self, channel_names=None)

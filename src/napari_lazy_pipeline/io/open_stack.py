@@ -1,0 +1,208 @@
+"""Opens a folder of files as a stack: what is there, where it belongs, how large it is."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_lazy_pipeline.errors import FolderError, PatternError
+from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.files.folder_listing import (
+    choose_images,
+    endings_of,
+    is_image,
+    list_names,
+)
+from napari_lazy_pipeline.io.folder_info import Survey
+from napari_lazy_pipeline.io.metadata_sources import describe
+from napari_lazy_pipeline.io.patterns.field_table import other_names
+from napari_lazy_pipeline.io.patterns.file_table import Layout, arrange
+from napari_lazy_pipeline.io.patterns.pattern import (
+    Pattern,
+    Proposal,
+    compile_pattern,
+    propose_patterns,
+)
+from napari_lazy_pipeline.io.readers import FileInfo, Reader, choose_reader
+
+__all__ = ["Survey", "open_stack", "survey"]
+
+# So many names show every counter at work; all of many more would take seconds.
+_ENOUGH = 20_000
+
+
+def open_stack(
+    folder: str | os.PathLike[str],
+    pattern: str | None = None,
+    voxel_size: Sequence[float] | None = None,
+    *,
+    time_interval: float | None = None,
+    channel_names: Sequence[str] | None = None,
+    position: str | None = None,
+    angle: float | None = None,
+    step: StepKind = "stage",
+    skew_axis: SkewAxis = "x",
+    axes: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    reader: Reader | str | None = None,
+    trust: bool = False,
+) -> Stack:
+    """Open a folder of files as a stack; no pixel is read.
+
+    Parameters
+    ----------
+    folder
+        The folder; or one file, or OME-Zarr folder, that holds everything.
+    pattern
+        Which files belong to the stack, for instance ``"{name}_ch{c}_stack{t}_*.tif"``, see
+        `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
+        Proposed from the names if not given.
+    voxel_size
+        (z, y, x) [um], z as it was recorded; from metadata if not given, and (1, 1, 1)
+        if there is none.
+    time_interval
+        Time between two time points [s]; from metadata if not given.
+    channel_names
+        One per channel; from the file names or metadata if not given.
+    position
+        Which position, if there are several; the first if not given.
+    angle
+        Angle between the light sheet and the scan [degree]; from metadata if not given.
+    step
+        What the z step is: the way of the ``"stage"`` between two planes, or the distance of the
+        planes, ``"perpendicular"`` to them. Used with ``angle``.
+    skew_axis
+        Image axis along which the planes are displaced. Used with ``angle``.
+    axes
+        ``"ZYX"``: what files call time points or channels of one plane each are planes.
+    shape, dtype
+        Shape (z, y, x) and type of the volumes in files without a header.
+    reader
+        A reader, or ``"module:function"``: a function that takes a path and returns an array.
+    trust
+        Whether the code named by ``reader`` may be run.
+
+    Returns
+    -------
+    Stack
+        Lazy (t, c, z, y, x); ``stack.volume(t, c)`` reads one volume.
+
+    Raises
+    ------
+    FolderError
+        If the folder cannot be opened as a stack.
+    PatternError
+        If the pattern cannot be read or does not fit the files.
+
+    Examples
+    --------
+    >>> from napari_lazy_pipeline.samples.samples import real_stack_folder
+    >>> open_stack(real_stack_folder(), voxel_size=(0.3, 0.1, 0.1)).shape[:2]
+    (1, 1)
+    """
+    found = survey(
+        folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
+        trust=trust,
+    )  # fmt: skip
+    scan = None if angle is None else Scan(angle, skew_axis, step)
+    return found.stack(
+        voxel_size, time_interval=time_interval, channel_names=channel_names, scan=scan
+    )
+
+
+def survey(
+    folder: str | os.PathLike[str],
+    pattern: str | None = None,
+    *,
+    position: str | None = None,
+    axes: str | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str | None = None,
+    reader: Reader | str | None = None,
+    trust: bool = False,
+) -> Survey:
+    """Look at a folder: its names, and the header of one file. See `open_stack`.
+
+    Raises
+    ------
+    FolderError
+        If the folder cannot be opened as a stack.
+    PatternError
+        If the pattern cannot be read or does not fit the files.
+    """
+    where = os.path.abspath(Path(folder).expanduser())
+    if pattern is None and is_image(where):
+        where, name = os.path.split(where)
+        pattern = re.sub(r"[{}*?\\]", "?", name)
+    chosen = compile_pattern(pattern) if pattern is not None else None
+    with_ = choose_reader(reader, trust, shape, dtype)
+    names = list_names(where, chosen)
+    images = choose_images(names, where, chosen, with_)
+    layout, proposals = _arranged(images, chosen, position, endings_of(images, with_))
+    source = FileSource.probe(where, layout, with_)
+    source = _understood(source, position, axes)
+    beside = names if len(names) > len(images) else []
+    others = other_names(images, compile_pattern(layout.pattern)) if layout.unmatched else []
+    return describe(source, layout, layout.pattern, tuple(proposals), beside, others)
+
+
+def _arranged(
+    images: list[str], chosen: Pattern | None, position: str | None, endings: tuple[str, ...]
+) -> tuple[Layout, list[Proposal]]:
+    if chosen is None:
+        return _best(images, position, endings)
+    proposals = propose_patterns(images, endings=endings)
+    return arrange(images, chosen, _if_named(chosen, position)), proposals
+
+
+def _if_named(pattern: Pattern, position: str | None) -> str | None:
+    """The position, if it is the names that tell positions apart."""
+    return position if {"p", "tile"} & set(pattern.fields) else None
+
+
+def _best(
+    names: list[str], position: str | None, endings: tuple[str, ...]
+) -> tuple[Layout, list[Proposal]]:
+    """Take the first proposal that fits; look at many names if a sample was not enough."""
+    for complete in (False, True):
+        most = {"most": _ENOUGH} if complete else {}
+        proposals = propose_patterns(names, endings=endings, **most)
+        failed = False
+        for proposal in proposals:
+            pattern = compile_pattern(proposal.pattern)
+            try:
+                layout = arrange(names, pattern, _if_named(pattern, position))
+            except PatternError:
+                failed = True
+                continue
+            few = layout.unmatched <= len(names) / 10 or not proposal.sure
+            if complete or (few and not failed):
+                return layout, proposals
+            break
+    raise PatternError("No pattern was found for the files", min(names), "Type one")
+
+
+def _understood(source: FileSource, position: str | None, axes: str | None) -> FileSource:
+    """Choose the position within the files, and take time points for planes if told so."""
+    scenes = source.info.scenes
+    if scenes and position is not None:
+        if position not in scenes:
+            listed = ", ".join(scenes[:8])
+            raise FolderError(
+                f"There is no position {position!r}", source.folder, f"There are {listed}"
+            )
+        scene = scenes.index(position)
+        source = source.with_info(lambda info: replace(info, scene=scene))
+    elif position is not None and position != source.position:
+        raise FolderError(f"There is no position {position!r}", source.folder, "There is one only")
+    if axes is None:
+        return source
+    if axes != "ZYX":
+        raise FolderError(f"axes may be 'ZYX', not {axes!r}", source.folder)
+    return source.with_info(FileInfo.as_planes)

@@ -1,0 +1,135 @@
+"""Tries patterns on the names of a folder: says what an edit would make, and opens no file."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from napari_lazy_pipeline.io.files.folder_listing import choose_images, list_names
+from napari_lazy_pipeline.io.folder_info import plural, said_size
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows, other_names
+from napari_lazy_pipeline.io.patterns.file_table import Layout, arrange
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+from napari_lazy_pipeline.io.readers import Reader
+
+_LOOK_AT = 64  # files whose sizes are compared: each costs a network share a round trip
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a pattern makes of the names in a folder.
+
+    Attributes
+    ----------
+    pattern
+        The pattern.
+    layout
+        The places of the files, at one position if there are several.
+    rows
+        What the names say, a row for each field.
+    """
+
+    pattern: str
+    layout: Layout
+    rows: tuple[FieldRow, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        layout = self.layout
+        times, channels = layout.table.shape[:2]
+        pieces = f" x {layout.table.shape[2]} planes" if layout.table.ndim > 2 else ""
+        places = f" x {len(layout.positions)} positions" if len(layout.positions) > 1 else ""
+        missing = layout.table.size - len(layout.names)
+        return (
+            f"{_counted(len(layout.names), 'file')} -> {_counted(channels, 'channel')} x "
+            f"{_counted(times, 'time point')}{pieces}{places}. {missing} missing"
+        )
+
+
+class Trials:
+    """Tries patterns on one folder, which is listed once for each depth that patterns go to.
+
+    Parameters
+    ----------
+    folder
+        Absolute path of the folder.
+    reader
+        What reads the files, if a person said so.
+
+    Examples
+    --------
+    >>> from napari_lazy_pipeline.samples.samples import real_stack_folder
+    >>> Trials(str(real_stack_folder())).attempt("*.tif").summary
+    '1 file -> 1 channel x 1 time point. 0 missing'
+    """
+
+    def __init__(self, folder: str, reader: Reader | None = None) -> None:
+        self.folder, self._reader = folder, reader
+        self._listed: dict[tuple[str, ...], list[str]] = {}
+
+    def attempt(self, pattern: str, position: str | None = None) -> Trial:
+        """Put the files in the places that a pattern gives them.
+
+        Parameters
+        ----------
+        pattern
+            The pattern.
+        position
+            Which of several positions, if the pattern tells them apart; else the first.
+
+        Raises
+        ------
+        FolderError
+            If the folder cannot be listed, or holds no image.
+        PatternError
+            If the pattern cannot be read, or does not fit the files.
+        """
+        compiled = compile_pattern(pattern)
+        images = choose_images(self._names(compiled), self.folder, compiled, self._reader)
+        several = {"p", "tile"} & set(compiled.fields)
+        layout = arrange(images, compiled, position if several else None)
+        others = other_names(images, compiled) if layout.unmatched else []
+        rows = field_rows(layout.names, pattern, layout.unmatched, others, layout.positions)
+        return Trial(pattern, layout, rows)
+
+    def sizes(self, trial: Trial) -> FieldRow | None:
+        """Compare the sizes of a few files, spread over the folder; None if none can be had."""
+        names = trial.layout.names
+        chosen = names[:: -(-len(names) // _LOOK_AT)]
+        found = {}
+        for name in chosen:
+            try:
+                found[name] = os.stat(os.path.join(self.folder, name)).st_size
+            except OSError:
+                # A file that went away meanwhile has no size; opening it says so.
+                continue
+        return _size_row(found, len(names)) if found else None
+
+    def _names(self, pattern: Pattern) -> list[str]:
+        way = tuple(pattern.text.split("/")[:-1])
+        if way not in self._listed:
+            self._listed[way] = list_names(self.folder, pattern)
+        return self._listed[way]
+
+
+def _size_row(sizes: dict[str, int], count: int) -> FieldRow:
+    """Say how large files are; if most are alike, which are not."""
+    usual, often = Counter(sizes.values()).most_common(1)[0]
+    low, high = min(sizes.values()), max(sizes.values())
+    values = said_size(low) if low == high else f"{said_size(low)} to {said_size(high)}"
+    unlike = [name for name, size in sizes.items() if size != usual]
+    # Compressed files all differ, and that means nothing.
+    extra = _short(unlike) if unlike and often > len(sizes) / 2 else ""
+    role = "file size" if len(sizes) == count else f"file size ({len(sizes)} of {count})"
+    return FieldRow("size", role, values, len(set(sizes.values())), extra=extra)
+
+
+def _short(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {plural(word, count)}"

@@ -1,0 +1,177 @@
+"""Shows what a pattern reads off names as a table: values, what is missing, what is extra."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.io.patterns.field_values import levels_of, select
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+
+_ROLES = {
+    "t": "time point", "c": "channel", "z": "plane", "p": "position", "tile": "position",
+    "wave": "wavelength", "cam": "camera", "part": "continuation",
+}  # fmt: skip
+_MOST = 6
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """What the names say about one field of a pattern.
+
+    Attributes
+    ----------
+    field
+        Its name; ``"*"`` for the names that do not fit.
+    role
+        What it is used for; empty if only shown.
+    values
+        The values that were found, shortened.
+    count
+        How many there are.
+    missing
+        The numbers between the first and the last that no file has, shortened; if there are
+        none, those values that fewer files have than the most frequent one.
+    extra
+        Names of images that do not fit, shortened; of positions, which one is open.
+    """
+
+    field: str
+    role: str
+    values: str
+    count: int
+    missing: str = ""
+    extra: str = ""
+
+
+def field_rows(
+    names: Sequence[str],
+    pattern: str,
+    unmatched: int = 0,
+    others: Sequence[str] = (),
+    positions: Sequence[str] = (),
+) -> tuple[FieldRow, ...]:
+    """Make the table of what a pattern reads off names.
+
+    Parameters
+    ----------
+    names
+        The names that fit.
+    pattern
+        The pattern.
+    unmatched, others
+        How many images of the folder do not fit, and some of their names.
+    positions
+        All positions, if the names are of one of them.
+
+    Examples
+    --------
+    >>> rows = field_rows(["a_t0_c1.tif", "a_t2_c1.tif", "a_t3_c1.tif"], "a_t{t}_c{c}.tif")
+    >>> [(row.field, row.values, row.count, row.missing) for row in rows]
+    [('t', '0, 2, 3', 3, '1'), ('c', '1', 1, '')]
+    """
+    compiled = compile_pattern(pattern)
+    _, columns = select(names, compiled)
+    shown = [field for field in compiled.fields if field not in columns]
+    if shown:
+        columns |= _shown_columns(names, compiled, shown)
+    order = [*compiled.fields, *(field for field in columns if field not in compiled.fields)]
+    rows = [_row(field, columns[field]) for field in order if columns[field]]
+    rows = [_of_all(row, positions) for row in rows]
+    if unmatched:
+        extra = ", ".join(others[:_MOST]) + (", ..." if unmatched > _MOST else "")
+        rows.append(FieldRow("*", "not in the stack", "", unmatched, extra=extra))
+    return tuple(rows)
+
+
+def _shown_columns(
+    names: Sequence[str], pattern: Pattern, fields: Sequence[str]
+) -> dict[str, list[str]]:
+    """Values of the fields that have no part in where a file belongs."""
+    regex = pattern.regex
+    # One flat list: many small ones would keep the garbage collector, and thus all, busy.
+    matches = filter(None, map(regex.fullmatch, names))
+    flat = [value for match in matches for value in match.groups("")]
+    return {field: flat[regex.groupindex[field] - 1 :: regex.groups] for field in fields}
+
+
+def _row(field: str, values: list[str]) -> FieldRow:
+    counts = Counter(values)
+    levels = _ordered(counts)
+    counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
+    missing = (_gaps(levels) if counted else "") or _rare(levels, counts)
+    return FieldRow(field, _ROLES.get(field, ""), _short(levels), len(levels), missing)
+
+
+def _ordered(levels: Iterable[str]) -> tuple[str, ...]:
+    """Different values in natural order."""
+    found = list(levels)
+    alike = len({len(level) for level in found}) == 1 and all(map(str.isdecimal, found))
+    # Numbers of as many digits are in natural order as they are in that of the alphabet.
+    return tuple(sorted(found)) if alike else levels_of(found)
+
+
+def _of_all(row: FieldRow, positions: Sequence[str]) -> FieldRow:
+    """Tell of all positions, though the names are of one."""
+    if row.role != "position" or row.values not in positions or len(positions) < 2:
+        return row
+    shown = f"{row.values} is shown"
+    return replace(row, values=_short(positions), count=len(positions), extra=shown)
+
+
+def _short(levels: Sequence[str]) -> str:
+    if len(levels) <= _MOST:
+        return ", ".join(levels)
+    return f"{', '.join(levels[:2])} ... {levels[-1]}"
+
+
+def _gaps(levels: Sequence[str]) -> str:
+    """Numbers that are skipped, as ranges."""
+    numbers = sorted({int(level) for level in levels})
+    ways = {after - before for before, after in itertools.pairwise(numbers)}
+    if len(ways) == 1:
+        # Every third, say: a way to count, not a gap.
+        return ""
+    gaps = [
+        (before + 1, after - 1)
+        for before, after in itertools.pairwise(numbers)
+        if after - before > 1
+    ]
+    texts = [str(first) if first == last else f"{first}-{last}" for first, last in gaps[:_MOST]]
+    return ", ".join(texts) + (", ..." if len(gaps) > _MOST else "")
+
+
+def _rare(levels: Sequence[str], counts: Counter[str]) -> str:
+    """Values that some of the files lack."""
+    most = max(counts.values())
+    few = (level for level in levels if counts[level] < most)
+    # All of them may be: one more than is shown tells that there are more.
+    rare = [
+        f"{level}: {most - counts[level]} of {most}" for level in itertools.islice(few, _MOST + 1)
+    ]
+    return ", ".join(rare[:_MOST]) + (", ..." if len(rare) > _MOST else "")
+
+
+def table_of(names: Sequence[str], pattern: str) -> tuple[FieldRow, ...]:
+    """Make the table of all names of a folder, whether they fit or not.
+
+    Raises
+    ------
+    PatternError
+        If the pattern cannot be read, or if nothing fits.
+    """
+    chosen = set(select(names, compile_pattern(pattern))[0])
+    if not chosen:
+        raise PatternError(f"None of the {len(names)} files fits the pattern", pattern)
+    others = [name for name in names if name not in chosen]
+    return field_rows([name for name in names if name in chosen], pattern, len(others), others)
+
+
+def other_names(names: Sequence[str], pattern: Pattern, most: int = 20) -> list[str]:
+    """Some of the names that do not fit a pattern."""
+    fits = pattern.regex.fullmatch
+    strangers = (name for name in names if fits(name) is None)
+    return sorted(itertools.islice(strangers, most))

@@ -1,0 +1,148 @@
+"""Reads columns of values off file names: which files, in which order, at which position."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.io.patterns.name_fields import part_number, without_parts
+from napari_lazy_pipeline.io.patterns.pattern import Pattern
+
+Steps = NDArray[np.intp]
+Columns = dict[str, list[str]]
+
+# A time axis this many times longer than the files are many means that the
+# numbers are dates or the like, not time points.
+SPARSE = 10
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def select(names: Sequence[str], pattern: Pattern) -> tuple[list[str], Columns]:
+    """Choose the names that fit a pattern, and read their fields.
+
+    A file that continues another one, ``a_part0001.tif`` that of ``a.tif``, has the fields of
+    that one, and its number in the column ``"part"``. If the pattern has no field at all,
+    the files are time points in natural order.
+    """
+    whole, parts = without_parts(names)
+    chosen, values = pattern.select(whole)
+    if not pattern.fields and chosen:
+        ranks = np.empty(len(chosen), np.intp)
+        ranks[natural_order(chosen)] = np.arange(len(chosen))
+        values = {"t": list(map(str, ranks.tolist()))}
+    return _with_parts(chosen, values, parts) if parts else (chosen, values)
+
+
+def natural_order(names: Sequence[str]) -> list[int]:
+    """Positions of names in natural order: ``stack2`` before ``stack10``.
+
+    Examples
+    --------
+    >>> natural_order(["s10", "s2", "s1"])
+    [2, 1, 0]
+    """
+    # All names are cut at once: one call each would take most of the time.
+    runs = _DIGITS.split("\0".join(names))
+    width = max(map(len, runs[1::2]), default=0)
+    runs[1::2] = [run.zfill(width) for run in runs[1::2]]
+    keys = "".join(runs).split("\0")
+    return sorted(range(len(names)), key=lambda index: (keys[index], names[index]))
+
+
+def _with_parts(
+    chosen: list[str], values: Columns, parts: dict[str, list[str]]
+) -> tuple[list[str], Columns]:
+    """Put the files that continue another one behind it."""
+    rows = [
+        (name, index)
+        for index, first in enumerate(chosen)
+        for name in (first, *sorted(parts.get(first, ())))
+    ]
+    joined = {key: [column[index] for _, index in rows] for key, column in values.items()}
+    joined["part"] = [part_number(name) for name, _ in rows]
+    return [name for name, _ in rows], joined
+
+
+def at_position(
+    names: list[str], values: Columns, position: str | None, pattern: Pattern
+) -> tuple[list[str], Columns, tuple[str, ...], str]:
+    """Keep the files of one position; also return all positions, and which one it is.
+
+    Raises
+    ------
+    PatternError
+        If there is no such position.
+    """
+    columns = [values[key] for key in ("p", "tile") if key in values]
+    if not columns:
+        if position is None:
+            return names, values, (), ""
+        raise PatternError(
+            f"There is no position {position!r}", pattern.text, "No {p} says where positions are"
+        )
+    keys = joined(columns)
+    positions = levels_of(keys)
+    wanted = positions[0] if position is None else position
+    if wanted not in positions:
+        listed = ", ".join(positions[:8]) + (", ..." if len(positions) > 8 else "")
+        raise PatternError(f"There is no position {wanted!r}", pattern.text, f"There are {listed}")
+    if len(positions) == 1:
+        return names, values, positions, wanted
+    kept = [index for index, key in enumerate(keys) if key == wanted]
+    fewer = {key: [column[index] for index in kept] for key, column in values.items()}
+    return [names[index] for index in kept], fewer, positions, wanted
+
+
+def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[Steps, str]:
+    """Place of each file along an axis that is counted, and what a person should know.
+
+    Parameters
+    ----------
+    values
+        Numbers, as they are in the names; None if there are none.
+    count
+        Number of files.
+    text, field
+        The pattern and its field, for messages.
+    """
+    if values is None:
+        return np.zeros(count, np.intp), ""
+    axis = "time" if field == "t" else field
+    ranked = (
+        f"{{{field}}} counts in uneven, large steps (from {min(values)}): "
+        f"the files are taken as they follow, gaps in {axis} do not show"
+    )
+    try:
+        if max(map(len, values)) > 18:
+            return ranks(sorted(set(values), key=int), values), ranked
+        numbers = np.fromiter(map(int, values), np.int64, len(values))
+    except ValueError as error:
+        raise PatternError(
+            f"{{{field}}} is not a number in each name", text, "Let it match digits only"
+        ) from error
+    numbers -= numbers.min()
+    step = int(np.gcd.reduce(numbers)) or 1
+    if int(numbers.max()) // step >= SPARSE * len(values):
+        return np.unique(numbers, return_inverse=True)[1], ranked
+    return (numbers // step).astype(np.intp), ""
+
+
+def joined(columns: list[list[str]]) -> list[str]:
+    """One column of several: their values with a space between them."""
+    return columns[0] if len(columns) == 1 else list(map(" ".join, zip(*columns, strict=True)))
+
+
+def levels_of(values: Sequence[str]) -> tuple[str, ...]:
+    """Different values, in natural order."""
+    found = list(set(values))
+    return tuple(found[index] for index in natural_order(found))
+
+
+def ranks(levels: Sequence[str], values: Sequence[str]) -> Steps:
+    """Position of each value among the levels."""
+    rank = {level: index for index, level in enumerate(levels)}
+    return np.fromiter(map(rank.__getitem__, values), np.intp, len(values))

@@ -1,0 +1,197 @@
+"""Puts the files of a folder in their places (t, c), by their names alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.io.patterns.field_values import (
+    SPARSE,
+    Columns,
+    Steps,
+    at_position,
+    joined,
+    levels_of,
+    natural_order,
+    ranks,
+    select,
+    steps,
+)
+from napari_lazy_pipeline.io.patterns.pattern import Pattern
+
+__all__ = ["Layout", "arrange", "natural_order"]
+
+_Where = tuple[Steps, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Which file, or which files, are the volume at (t, c).
+
+    Attributes
+    ----------
+    names
+        Names of the files that belong to the stack.
+    table
+        Index into ``names``; -1 where there is no file. (t, c) if each file holds a volume,
+        (t, c, piece) if each holds a piece of one: pieces follow each other along z.
+    channels
+        Names of the channels.
+    unmatched
+        Number of names that do not fit the pattern.
+    notes
+        Sentences a person should read.
+    pattern
+        The pattern that gave the places.
+    positions
+        All positions that the names speak of.
+    position
+        The one that is in the table.
+    """
+
+    names: list[str]
+    table: NDArray[np.int32]
+    channels: tuple[str, ...]
+    unmatched: int = 0
+    notes: tuple[str, ...] = ()
+    pattern: str = ""
+    positions: tuple[str, ...] = ()
+    position: str = ""
+
+
+def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None) -> Layout:
+    """Give each file that fits the pattern its place.
+
+    A number that is missing stays a hole in time, so that what is next to each other
+    was recorded next to each other.
+
+    Parameters
+    ----------
+    names
+        Names of files.
+    pattern
+        Tells their places.
+    position
+        Which of several positions; the first, in natural order, if not given.
+
+    Raises
+    ------
+    PatternError
+        If no file fits, if two files claim the same place, or if there is no such position.
+
+    Examples
+    --------
+    >>> from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+    >>> arrange(["s2.tif", "s10.tif", "s4.tif"], compile_pattern("s{t}.tif")).table.tolist()
+    [[0], [2], [-1], [-1], [1]]
+    """
+    chosen, values = select(names, pattern)
+    if not chosen:
+        raise _no_match(names, pattern)
+    unmatched = len(names) - len(chosen)
+    chosen, values, positions, position = at_position(chosen, values, position, pattern)
+    times, note = steps(values.get("t"), len(chosen), pattern.text, "t")
+    pieces = _pieces(values, pattern)
+    for columns in _channel_columns(chosen, values, pattern):
+        channels = levels_of(joined(columns)) if columns else ("",)
+        places = ranks(channels, joined(columns)) if columns else np.zeros(len(chosen), np.intp)
+        where = (times, places, *pieces)
+        table = _table(where, len(channels), chosen, pattern)
+        if np.count_nonzero(table >= 0) == len(chosen):
+            break
+    else:
+        raise _clash(chosen, table, where, pattern)
+    titles = _titles(channels, places, values, pattern)
+    notes = (note,) if note else ()
+    return Layout(chosen, table, titles, unmatched, notes, pattern.text, positions, position)
+
+
+def _pieces(values: Columns, pattern: Pattern) -> _Where:
+    """Place of each file within its volume, if a volume has several."""
+    field = "z" if "z" in values else "part"
+    if field not in values:
+        return ()
+    return (steps(values[field], len(values[field]), pattern.text, field)[0],)
+
+
+def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> list[list[list[str]]]:
+    """What may tell the channels apart, the likeliest first."""
+    first = [values[key] for key in ("c", "wave") if key in values][:1]
+    if "cam" not in pattern.fields:
+        return [first]
+    # Two cameras may number their channels alike.
+    cameras = [(pattern.match(name) or {}).get("cam", "") for name in names]
+    return [first, [cameras, *first]]
+
+
+def _table(where: _Where, channels: int, names: list[str], pattern: Pattern) -> NDArray[np.int32]:
+    """Which file is where; of several in the same place, one."""
+    sizes = [int(axis.max()) + 1 for axis in where]
+    sizes[1] = channels
+    if int(np.prod(sizes, dtype=object)) > max(1000, 4 * SPARSE * len(names)):
+        each = f" of {sizes[2]} files" if len(sizes) > 2 else ""
+        raise PatternError(
+            f"{len(names)} files would be {sizes[0]} time points x {channels} channels{each}",
+            pattern.text,
+            "{c} seems to be something else than the channel: write * or another name for it",
+        )
+    table = np.full(sizes, -1, np.int32)
+    table[where] = np.arange(len(names), dtype=np.int32)
+    return table
+
+
+def _titles(
+    channels: Sequence[str], places: Steps, values: Columns, pattern: Pattern
+) -> tuple[str, ...]:
+    """Names of the channels: their wavelengths, if each has its own."""
+    waves = values.get("wave", [])
+    pairs = set(zip(places.tolist(), waves, strict=True)) if waves else set()
+    if len(channels) == len(pairs) == len({wave for _, wave in pairs}):
+        wave_of = dict(pairs)
+        return tuple(wave_of[index] for index in range(len(channels)))
+    plain = "{c}nm" in pattern.text or any(int(c) >= 300 for c in channels if c.isdecimal())
+    return tuple(
+        channel if channel and (plain or not channel.isdecimal()) else f"ch{channel or 0}"
+        for channel in channels
+    )
+
+
+def _no_match(names: Sequence[str], pattern: Pattern) -> PatternError:
+    if not names:
+        return PatternError("The folder is empty", pattern.text)
+    return PatternError(
+        f"None of the {len(names)} files fits the pattern",
+        pattern.text,
+        f"One of them is called {min(names)}",
+    )
+
+
+def _clash(
+    names: list[str], table: NDArray[np.int32], where: _Where, pattern: Pattern
+) -> PatternError:
+    """Say why two files claim the same place, and what to write instead."""
+    kept = table[where]
+    loser = int(np.flatnonzero(kept != np.arange(len(names)))[0])
+    pair = names[loser], names[kept[loser]]
+    first, second = (pattern.match(name) or {} for name in pair)
+    counted = [key for key in ("t", "z") if first.get(key) != second.get(key)]
+    differing = [key for key in first if first[key] != second.get(key) and key != "c"]
+    if counted:
+        hint = f"The same number is written in two ways: fix the digits before {{{counted[0]}}}"
+    elif not differing:
+        hint = "Write {t}, {c} or fixed text where their names differ, instead of *"
+    else:
+        hint = " and ".join(_advice(field, names, pattern) for field in differing)
+    where_ = " and ".join(pair)
+    return PatternError("Two files claim the same time point and channel", where_, hint)
+
+
+def _advice(field: str, names: list[str], pattern: Pattern) -> str:
+    found = {match[field] for name in names[:10_000] if (match := pattern.match(name))}
+    levels = sorted(found)
+    listed = ", ".join(levels[:6]) + (", ..." if len(levels) > 6 else "")
+    return f"replace {{{field}}} by one of its values: {listed}"

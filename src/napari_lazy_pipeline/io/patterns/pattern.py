@@ -1,0 +1,254 @@
+"""The language of file patterns: which names belong to a stack, and where in it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline.io.patterns import proposal as naming
+from napari_lazy_pipeline.io.patterns.name_fields import TIFF
+
+_PIECE = re.compile(r"\{([^{}]*)\}|([*?])|([^{}*?]+)|(.)", re.DOTALL)
+_FIELD = {
+    "t": "[0-9]+", "z": "[0-9]+", "n": "[0-9]+", "c": r"[^_/\n]+?", "wave": r"[^_/\n]+?",
+    # The tiles of a Janelia scan, else any text.
+    "tile": r"(?:-?[0-9]+x_-?[0-9]+y_-?[0-9]+z|[^/\n]+?)",
+}  # fmt: skip
+_TEXT, _SEEN = r"[^/\n]+?", 400
+# What decides the place of a file; the other fields are looked at only to explain.
+_PLACE = ("t", "c", "wave", "z", "p", "tile")
+_EXPRESSION = "re:"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A file pattern; make one with `compile_pattern`.
+
+    Attributes
+    ----------
+    text
+        As it was written.
+    fields
+        Names of the fields, in order.
+    """
+
+    text: str
+    fields: tuple[str, ...]
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The regular expression that a whole name has to match, with all fields named."""
+        return re.compile(self._source(self.fields))
+
+    @property
+    def depth(self) -> int:
+        """Number of folders that the files are below the folder that is opened."""
+        return self.text.count("/")
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The fields that tell where in the stack a file belongs, in order."""
+        return tuple(field for field in self.fields if field in _PLACE)
+
+    def match(self, name: str) -> dict[str, str] | None:
+        """Return the values of the fields in a name; None if it does not fit.
+
+        Examples
+        --------
+        >>> compile_pattern("cell_t{t}_{name}.tif").match("cell_t003_wt.tif")
+        {'t': '003', 'name': 'wt'}
+        """
+        found = self.regex.fullmatch(name)
+        return found.groupdict() if found else None
+
+    def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
+        """Return the names that fit, and their values of the fields in `place`."""
+        fits = re.compile(self._source(self.place)).fullmatch
+        if not self.place:
+            return [name for name in names if fits(name)], {}
+        # One flat list: many small tuples would keep the garbage collector busy.
+        if self.text.startswith(_EXPRESSION):
+            flat = [value for match in map(fits, names) if match for value in self._values(match)]
+        else:
+            flat = [value for match in map(fits, names) if match for value in match.groups()]
+        width = len(self.place)
+        if len(flat) == width * len(names):
+            chosen = list(names)
+        else:
+            chosen = [name for name in names if fits(name)] if flat else []
+        return chosen, {field: flat[index::width] for index, field in enumerate(self.place)}
+
+    @cached_property
+    def folders(self) -> tuple[re.Pattern[str], ...]:
+        """What the name of the folder has to match at each level; empty if anything may."""
+        if self.text.startswith(_EXPRESSION):
+            return ()
+        return tuple(re.compile(_regex(part, ())) for part in self.text.split("/")[:-1])
+
+    def _source(self, captured: Sequence[str]) -> str:
+        if self.text.startswith(_EXPRESSION):
+            return self.text.removeprefix(_EXPRESSION)
+        return _regex(self.text, captured)
+
+    def _values(self, match: re.Match[str]) -> Sequence[str]:
+        """Values of the fields in `place`, in a regular expression that has other groups, too."""
+        return [match[field] or "" for field in self.place]
+
+
+def compile_pattern(text: str) -> Pattern:
+    r"""Read a file pattern.
+
+    ``{t}`` is a number: the time point; ``{z}`` is one: the plane, for files of one plane
+    each. ``{c}`` is the channel, or ``{wave}`` where there is no ``{c}``: a number, or text
+    without underscore. ``{p}`` and ``{tile}`` are the position: one of them is opened at a
+    time. ``{n}`` is a number that means nothing. Any other ``{field}`` is text; ``*`` is any
+    text, ``?`` any character, ``/`` goes into a folder, and everything else means itself.
+
+    What follows ``re:`` is a regular expression with named groups instead.
+
+    Raises
+    ------
+    PatternError
+        If the pattern cannot be read.
+
+    Examples
+    --------
+    >>> compile_pattern("{name}_ch{c}_stack{t}_{wave}nm_*.tif").fields
+    ('name', 'c', 't', 'wave')
+    >>> compile_pattern(r"re:img_(?P<t>\d+)_(?P<c>\w+)\.tif").match("img_03_GFP.tif")
+    {'t': '03', 'c': 'GFP'}
+    """
+    if not text.strip():
+        raise PatternError("The pattern is empty", hint="*.tif takes every TIFF of the folder")
+    if "\n" in text:
+        raise PatternError("A pattern is a single line", repr(text))
+    if text.startswith(_EXPRESSION):
+        return Pattern(text, _groups(text))
+    if "\\" in text:
+        raise PatternError("Folders are separated by / in a pattern", text, "Write / for \\")
+    if text.startswith("/") or any(part in ("", ".", "..") for part in text.split("/")):
+        raise PatternError(
+            "A pattern begins in the folder that is opened", text, "Give the folder separately"
+        )
+    return Pattern(text, tuple(_fields(text)))
+
+
+def _groups(text: str) -> tuple[str, ...]:
+    """Names of the groups of a regular expression."""
+    try:
+        return tuple(re.compile(text.removeprefix(_EXPRESSION)).groupindex)
+    except re.error as error:
+        raise PatternError(
+            f"The regular expression cannot be read: {error}",
+            text,
+            "Groups look like (?P<t>[0-9]+)",
+        ) from error
+
+
+def _fields(text: str) -> list[str]:
+    """Names of the fields of a pattern, checked."""
+    fields: list[str] = []
+    last = ""
+    for field, wild, literal, brace in _PIECE.findall(text):
+        if brace:
+            raise PatternError(
+                f"There is a {brace} without its partner", text, "Fields look like {t}"
+            )
+        if not (wild or literal):
+            _check_field(field, last, fields, text)
+            fields.append(field)
+        last = "" if wild or literal else field
+    return fields
+
+
+def _check_field(field: str, last: str, fields: list[str], text: str) -> None:
+    if ":" in field and field.split(":")[0].isidentifier():
+        plain = field.split(":")[0]
+        raise PatternError(
+            f"{{{field}}} has a format", text, f"Write {{{plain}}}: any number of digits fits"
+        )
+    if not (field.isidentifier() and field.isascii()):
+        raise PatternError(
+            f"{{{field}}} is no name for a field", text, "Use letters: {t}, {c}, {wave}, {name}"
+        )
+    if field in fields:
+        raise PatternError(
+            f"{{{field}}} occurs twice", text, "Write * or another name for one of them"
+        )
+    if last:
+        raise PatternError(
+            f"Nothing stands between {{{last}}} and {{{field}}}", text, "Write what separates them"
+        )
+
+
+def _regex(text: str, captured: Sequence[str]) -> str:
+    """Regular expression of a pattern, with groups for some of its fields."""
+    pieces, parts = _PIECE.findall(text), []
+    for index, (field, wild, literal, _) in enumerate(pieces):
+        if literal:
+            parts.append(re.escape(literal))
+        elif wild == "?":
+            parts.append(r"[^/\n]")
+        elif wild:
+            # As little as possible, so that a number after it is taken whole; where
+            # only fixed text follows it is the same, and as much as possible is quicker.
+            last = all(other[2] for other in pieces[index + 1 :])
+            parts.append(r"[^/\n]*" if last else r"[^/\n]*?")
+        else:
+            body = _FIELD.get("n" if re.fullmatch("n[0-9]*", field) else field, _TEXT)
+            parts.append(f"(?P<{field}>{body})" if field in captured else f"(?:{body})")
+    return "".join(parts)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A pattern that may fit the names in a folder.
+
+    Attributes
+    ----------
+    pattern
+        The pattern.
+    summary
+        Says in a few words what would become of the files.
+    sure
+        Whether the names leave no doubt.
+    """
+
+    pattern: str
+    summary: str
+    sure: bool
+
+
+def propose_patterns(
+    names: Sequence[str], most: int = _SEEN, endings: Iterable[str] = TIFF
+) -> list[Proposal]:
+    """Propose patterns for the names in a folder, the best first.
+
+    Parameters
+    ----------
+    names
+        Names of files; what is no image is left out.
+    most
+        Number of names to look at: more are represented by a random choice of so many.
+    endings
+        How the names of images end, in lower case.
+
+    Returns
+    -------
+    list of Proposal
+        Empty if there is no image.
+
+    Examples
+    --------
+    >>> propose_patterns(["a_t0_c0.tif", "a_t0_c1.tif", "a_t1_c0.tif", "a_t1_c1.tif"])[0].pattern
+    'a_t{t}_c{c}.tif'
+    """
+    seen = random.Random(0).sample(names, most) if len(names) > most else list(names)
+    found: dict[str, Proposal] = {}
+    for guess in naming.guesses(sorted(seen), endings):
+        found.setdefault(guess.pattern, Proposal(guess.pattern, guess.summary, guess.sure))
+    return list(found.values())

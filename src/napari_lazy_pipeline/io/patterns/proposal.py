@@ -1,0 +1,252 @@
+"""How microscopes name their files: what the counters in names mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+
+from napari_lazy_pipeline.io.patterns.name_fields import CAMERA, TIFF, Group, Slot, count, groups
+
+_TIME = ("t", "time", "timepoint", "tp", "tm", "tl", "stack", "frame", "iter", "timelapse")
+_CHANNEL = ("c", "ch", "chn", "channel", "chan", "w")
+_WORDED = ("channel",)
+_PLANE = ("z", "slice", "plane")
+_SHORT = ("p", "s", "m")
+_PLACE = (*_SHORT, "pos", "position", "series", "tile", "xy", "scene", "site", "spc", "spm", "view")
+# Labels that are believed even where the number never changes.
+_CERTAIN = {"t", "time", "timepoint", "tp", "tm", "stack", "c", "ch", "chn", "channel"}
+_DYE = re.compile(
+    r"e?(gfp|yfp|cfp|rfp|bfp)|mcherry|m?scarlet\w*|tdtomato|dapi|hoechst|fitc|tritc|cy[2357]|"
+    r"(af|alexa|atto|sir|jf|bodipy)-?\d+|(cam)?[ab]|bf|brightfield|red|green|blue|farred|"
+    r"w\d+.*|[3-9]\d{2}(nm)?|ex\d{3}.*",
+    re.IGNORECASE,
+)
+_FEW = 12
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A pattern, what it would make of the files, and whether there is no doubt."""
+
+    pattern: str
+    summary: str
+    sure: bool
+
+
+def guesses(names: Sequence[str], endings: Iterable[str] = TIFF) -> Iterator[Guess]:
+    """Yield patterns for names, the best first; the last ones take every file."""
+    found, known = groups(names, endings)
+    total = sum(group.names for group in found)
+    alone = len(found) < 2 or found[1].names <= total / 10
+    for group in found:
+        if group.names > total / 50:
+            for guess in _readings(group, len(found) == 1):
+                yield replace(guess, sure=guess.sure and alone)
+    below = "*/" * max((name.count("/") for name in names), default=0)
+    for ending in known:
+        yield Guess(
+            f"{below}*{ending}", "every file, in natural order, is a time point", total == 1
+        )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way to understand the names of a group."""
+
+    group: Group
+    time: Slot | None
+    channel: Slot | None
+    only: bool
+
+    @cached_property
+    def plane(self) -> Slot | None:
+        """What counts the planes, if each is a file of its own."""
+        return next((slot for slot in self._free() if slot.label in _PLANE and slot.numeric), None)
+
+    @cached_property
+    def places(self) -> list[Slot]:
+        """What tells positions apart: two slots at most."""
+        chosen: list[Slot] = []
+        for slot in self._free(self.plane):
+            if slot.label in _PLACE and not slot.follows(self.time, self.channel, *chosen):
+                chosen.append(slot)
+        # The more telling label first.
+        chosen.sort(key=lambda slot: slot.label in _SHORT)
+        return chosen[:2]
+
+    @property
+    def roles(self) -> list[Slot]:
+        """The slots that give a file its place."""
+        return [s for s in (self.time, self.channel, self.plane, *self.places) if s]
+
+    @property
+    def unique(self) -> bool:
+        """Whether these tell all files apart."""
+        return count([slot.values for slot in self.roles]) == self.group.names
+
+    def _free(self, *taken: Slot | None) -> list[Slot]:
+        """The slots that vary, and that what is known does not explain."""
+        return [
+            slot
+            for slot in self.group.slots
+            if slot.varies and not slot.clock and not slot.follows(self.time, self.channel, *taken)
+        ]
+
+    @property
+    def summary(self) -> str:
+        said = {"time": self.time, "channel": self.channel, "plane": self.plane}
+        parts = [f"{what} from {_title(slot)}" for what, slot in said.items() if slot]
+        if self.places:
+            parts.append("position from " + " and ".join(map(_title, self.places)))
+        return ", ".join(parts) or "one volume"
+
+    def guesses(self, sure: bool) -> Iterator[Guess]:
+        """Yield one pattern; one per series if there are several."""
+        if not self.roles or (self.roles == self.places and self.places[0].label in _SHORT):
+            return
+        if self.unique:
+            yield Guess(self.write({}), self.summary, sure)
+            return
+        series = [slot for slot in self._free(*self.roles) if slot not in self.roles]
+        rows = dict.fromkeys(zip(*(slot.values for slot in series), strict=True))
+        for row in islice(rows, 5):
+            title = " ".join(f"{s.label}{value}" for s, value in zip(series, row, strict=True))
+            fixed = dict(zip(series, row, strict=True))
+            yield Guess(self.write(fixed), f"{self.summary}; only {title}", False)
+
+    def write(self, fixed: dict[Slot, str]) -> str:
+        """Write the pattern, with some slots as text."""
+        names = {slot: name for slot, name in self._named() if slot}
+        # Of several wavelengths in a name the last is that of the file.
+        wave = next((s for s in reversed(self.group.slots) if s.suffix == "nm" and s.numeric), None)
+        used, texts = {"t", "c", "z", "p", "tile"}, []
+        for part in self.group.parts:
+            if isinstance(part, str):
+                texts.append(_literal(part))
+            elif part in names:
+                texts.append(f"{{{names[part]}}}")
+            else:
+                text = fixed.get(part) or _field(part, used, part is wave)
+                texts.append(_literal(text) if part in fixed else text)
+        return _shorten("".join(texts), not fixed, self.only)
+
+    def _named(self) -> list[tuple[Slot | None, str]]:
+        """The fields that the slots become."""
+        first = "tile" if self.places and self.places[0].label == "tile" else "p"
+        fields = [first, "p" if first == "tile" else "tile"]
+        places = list(zip(self.places, fields, strict=False))
+        return [(self.time, "t"), (self.channel, "c"), (self.plane, "z"), *places]
+
+
+def _readings(group: Group, only: bool) -> Iterator[Guess]:
+    """Yield the patterns that the names of a group allow."""
+    times, doubt = _times(group.slots)
+    for time in times or [None]:
+        channel, known = _channel(group.slots, time)
+        if time or known:
+            yield from _Reading(group, time, channel, only).guesses(known and not doubt)
+        if not known:
+            yield from _Reading(group, time, None, only).guesses(False)
+
+
+def _times(slots: list[Slot]) -> tuple[list[Slot | None], bool]:
+    """Return what may count the time points, best first, and whether there is doubt."""
+    numbers = [slot for slot in slots if slot.numeric and not slot.clock]
+    named = [slot for slot in numbers if slot.label in _TIME or slot.suffix == "t"]
+    # Of counters that run together, the short one is the number of the time point,
+    # the long one the time of day.
+    varying = [slot for slot in named if slot.varies]
+    varying.sort(key=lambda slot: max(map(len, slot.values)))
+    if not varying:
+        places = [slot for slot in slots if slot.varies and slot.label in _PLACE]
+        pool = [
+            slot
+            for slot in numbers
+            if slot.varies and slot.suffix != "nm" and not _labelled(slot)
+            if not any(slot.follows(place) for place in places)
+        ]
+        varying = [slot for slot in pool if not _waves(slot)] or pool
+        varying.sort(key=lambda slot: -slot.count)
+    if not varying:
+        still = [slot for slot in named if slot.alone and slot.label in _CERTAIN]
+        return list(still[-1:]), False
+    different = [
+        slot
+        for index, slot in enumerate(varying)
+        if not any(slot.follows(one) and one.follows(slot) for one in varying[:index])
+    ]
+    return list(different), len(different) > 1
+
+
+def _labelled(slot: Slot) -> bool:
+    """Whether a number surely is no time point."""
+    known = (*_CHANNEL, *CAMERA, *_PLANE, *_PLACE)
+    return slot.label in known or slot.suffix in ("x", "y", "z")
+
+
+def _waves(slot: Slot) -> bool:
+    """Whether the numbers are wavelengths of lasers [nm]."""
+    fits = all(len(value) == 3 and 350 <= int(value) <= 850 for value in slot.values)
+    return fits and slot.count <= _FEW
+
+
+def _channel(slots: list[Slot], time: Slot | None) -> tuple[Slot | None, bool]:
+    """Return what tells the channels apart, and whether that is no mere guess."""
+    free = [slot for slot in slots if slot is not time and not slot.clock]
+    varying = [
+        slot
+        for slot in free
+        if slot.varies and slot.count <= _FEW and not (time and slot.follows(time))
+        if slot.label not in (*_PLANE, *_PLACE)
+    ]
+    tests: tuple[Callable[[Slot], bool], ...] = (
+        lambda slot: slot.label in (_CHANNEL if slot.numeric else _WORDED),
+        lambda slot: slot.numeric and (slot.suffix == "nm" or _waves(slot)),
+        lambda slot: slot.label in CAMERA,
+        lambda slot: all(_DYE.fullmatch(value) for value in slot.values),
+    )
+    for test in tests:
+        for slot in varying:
+            if test(slot):
+                return slot, True
+    for slot in varying:
+        if not _labelled(slot):
+            return slot, False
+    still = [slot for slot in free if slot.alone and slot.numeric and not slot.varies]
+    return next((s for s in still if s.label in _CHANNEL and s.label in _CERTAIN), None), True
+
+
+def _title(slot: Slot) -> str:
+    if slot.label:
+        return f"'{slot.label}'"
+    first, last = min(slot.values), max(slot.values)
+    return f"{first} to {last}" if slot.numeric else f"{first}, {last}"
+
+
+def _literal(text: str) -> str:
+    """Text as a pattern says it; braces cannot be said, but any character fits."""
+    return re.sub(r"[{}\\]", "?", text)
+
+
+def _field(slot: Slot, used: set[str], wave: bool) -> str:
+    """Write a slot that gives no file its place."""
+    if slot.clock:
+        return "*"
+    if not (slot.varies or wave):
+        return _literal(slot.values[0])
+    base = "wave" if wave else slot.label or ("n" if slot.numeric else "name")
+    name = next(n for n in (base, *(f"{base}{i}" for i in range(2, 99))) if n not in used)
+    used.add(name)
+    return f"{{{name}}}"
+
+
+def _shorten(pattern: str, whole: bool, only: bool) -> str:
+    """Drop what repeats the clock, and leave open what a person typed."""
+    pattern = pattern.replace("*msec_*msecAbs", "*msecAbs")
+    if only:
+        pattern = re.sub(r"\*msecAbs[^{}.]*(?=\.)", "*", pattern)
+    base = re.match(r"[^{}*?]+?(?=_(?:[A-Za-z]+\{\w+\}_|Iter_|Cam).*stack.*nm)", pattern)
+    return "{name}" + pattern[base.end() :] if base and whole else pattern

@@ -1,0 +1,100 @@
+"""Reads TIFFs in a zip: one volume, as ImageJ saves it, or a time series in natural order."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import tifffile
+
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io.readers import FileInfo
+from napari_lazy_pipeline.io.readers._file_errors import guarded
+from napari_lazy_pipeline.io.readers._plane_index import stamp
+from napari_lazy_pipeline.io.readers.tiff import decode_open, probe_open
+
+_TIFF = (".tif", ".tiff")
+_HINT = "It is still being copied, or was cut off"
+
+
+@dataclass(frozen=True)
+class ZipReader:
+    """Unpacks, in memory, the one TIFF that is wanted."""
+
+    suffixes: tuple[str, ...] = (".zip",)
+
+    def accepts(self, path: str) -> bool:
+        """Tell from the name whether this is a zip."""
+        return os.fspath(path).lower().endswith(self.suffixes)
+
+    def probe(self, path: str) -> FileInfo:
+        """Read the header of the first TIFF; see `Reader.probe`.
+
+        Raises
+        ------
+        FileError
+            If there is no whole volume in the zip.
+        """
+        with _member(path, 0) as (file, size, where):
+            info = probe_open(file, size, where)
+            count = len(_members(path, stamp(path)))
+        if count > 1 and (info.inner != (1, 1) or len(info.scenes) > 1):
+            raise FileError(
+                "The zip holds several TIFFs of several volumes each", path, "Unpack it"
+            )
+        inner = info.inner if count == 1 else (count, 1)
+        return replace(
+            info, name=os.path.basename(path), size=os.path.getsize(path), inner=inner,
+            offset=-1, page=(), last_plane=-1,
+        )  # fmt: skip
+
+    def read(self, path: str, info: FileInfo) -> np.ndarray:
+        """Read one volume (z, y, x); see `Reader.read`.
+
+        Raises
+        ------
+        FileError
+            If it is not a whole volume as ``info`` says.
+        """
+        several = len(_listed(path)) > 1
+        with _member(path, info.part[0] if several else 0) as (file, size, where):
+            alone = replace(info, inner=(1, 1), part=(0, 0)) if several else info
+            return decode_open(file, size, where, alone)
+
+
+def _listed(path: str) -> tuple[str, ...]:
+    with guarded(path, _HINT):
+        return _members(path, stamp(path))
+
+
+@lru_cache(maxsize=64)
+def _members(path: str, changed: tuple[int, int]) -> tuple[str, ...]:
+    """Names of the TIFFs in a zip; ``changed`` tells one file from the next."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if name.lower().endswith(_TIFF)]
+    # What macOS packs beside each file is no image.
+    names = [name for name in names if not name.rpartition("/")[2].startswith("._")]
+    if not names:
+        raise FileError("There is no TIFF in the zip", path)
+    return tuple(tifffile.natural_sorted(names))
+
+
+@contextmanager
+def _member(path: str, index: int) -> Iterator[tuple[io.BytesIO, int, str]]:
+    """Unpack one TIFF; its content, its size [byte] and what to call it in errors."""
+    with guarded(path, _HINT):
+        names = _members(path, stamp(path))
+        if index >= len(names):
+            raise FileError(f"There are {len(names)} TIFFs in the zip, not {index + 1}", path)
+        with zipfile.ZipFile(path) as archive:
+            data = archive.read(names[index])
+        yield io.BytesIO(data), len(data), f"{path}: {names[index]}"
+
+
+READER = ZipReader()

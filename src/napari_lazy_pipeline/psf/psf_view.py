@@ -1,0 +1,80 @@
+"""Reads a PSF to be looked at; that of an OTF file is made of its spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import fft
+
+from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, read_psf_or_otf
+
+_UNSAID = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class PsfPicture:
+    """A PSF as one looks at it.
+
+    Attributes
+    ----------
+    volume
+        float32 (z, y, x).
+    voxel_size
+        (z, y, x) [um].
+    name
+        Name of the file.
+    """
+
+    volume: np.ndarray
+    voxel_size: Triple
+    name: str
+
+    @property
+    def peak(self) -> Triple:
+        """Position of the brightest voxel, from the centre of voxel 0 on (z, y, x) [um]."""
+        place = np.unravel_index(int(self.volume.argmax()), self.volume.shape)
+        z, y, x = (int(i) * step for i, step in zip(place, self.voxel_size, strict=True))
+        return z, y, x
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Background and peak: what a contrast should span."""
+        low, high = float(np.median(self.volume)), float(self.volume.max())
+        return (low, high) if high > low else (low, low + 1.0)
+
+
+def psf_picture(path: str | Path, stated: Triple = _UNSAID) -> PsfPicture:
+    """Read a PSF or OTF file to be looked at.
+
+    Parameters
+    ----------
+    path
+        The file.
+    stated
+        Voxel size (z, y, x) as the person says [um]; 0: as the file says.
+
+    Raises
+    ------
+    PsfError
+        If it cannot be used, or nobody says its voxel size.
+    """
+    if is_otf(path):
+        otf = read_psf_or_otf(path, psf_spacing(path, stated))
+        z, xy = otf.voxel_size
+        return PsfPicture(_seen_through(otf), (z, xy, xy), Path(path).name)
+    volume = load_psf(path)
+    return PsfPicture(volume, psf_spacing(path, stated), Path(path).name)
+
+
+def _seen_through(otf: RadialOtf) -> np.ndarray:
+    """The picture of a point, float32 (z, y, x), with its peak in the middle."""
+    rings, planes = otf.values.shape
+    shape = (planes, 2 * (rings - 1), 2 * (rings - 1))
+    z, xy = otf.voxel_size
+    spectrum = interpolate(otf, shape, (z, xy, xy))
+    return np.asarray(fft.fftshift(fft.irfftn(spectrum, shape)), np.float32)

@@ -1,0 +1,214 @@
+"""Sample data: a small synthetic time-lapse of known truth, and a real stack with its PSF."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
+
+TIMELAPSE: dict[str, Any] = {
+    "pattern": "{name}_ch{c}_stack{t}_{wave}nm_*.tif",
+    "shape": (40, 96, 128),
+    "voxel_size": (0.4, 0.1, 0.1),
+    "angle": 31.5,
+    "background": 100.0,
+    "waves": (488, 560),
+    "times": 6,
+    "time_interval": 2.5,
+}
+"""The synthetic time-lapse: lengths in um, angle in degrees, times in s."""
+
+REAL_STACK: dict[str, Any] = {
+    "pattern": "{name}_ch{c}_stack{t}_{wave}nm_*.tif",
+    "voxel_size": (0.3, 0.1, 0.1),
+    "angle": 31.5,
+    "background": 98.0,
+    "psf_voxel_size": (0.1, 0.1, 0.1),
+}
+"""The real stack and its PSF: the files do not say it. Lengths in um, angle in degrees."""
+
+_DATA = Path(__file__).parent / "sample_data"
+_SEED = 20240131
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A Gaussian spot of light in the synthetic time-lapse.
+
+    Attributes
+    ----------
+    position
+        Centre (z, y, x) [um], from the centre of the first raw pixel; z is
+        perpendicular to the planes.
+    sigma
+        Standard deviation (z, y, x) [um].
+    peak
+        Brightness [count].
+    """
+
+    position: Triple
+    sigma: Triple
+    peak: float
+
+
+def timelapse_truth(t: int, c: int) -> tuple[Spot, ...]:
+    """Return the spots that one raw volume of the time-lapse shows, exactly.
+
+    Channel 0 shows beads that circle, channel 1 a curved filament that waves, made of
+    spots, and one of the beads.
+    """
+    beads = _beads(t)
+    return tuple(beads) if c == 0 else (*_filament(t), beads[0])
+
+
+def write_timelapse(folder: str | os.PathLike[str]) -> Path:
+    """Write the synthetic time-lapse, if it is not there; return the folder.
+
+    The folder appears complete or not at all.
+
+    Parameters
+    ----------
+    folder
+        Made by this function.
+
+    Raises
+    ------
+    FolderError
+        If the folder is there but holds something else.
+    """
+    target = Path(folder)
+    if target.is_dir() and any(target.iterdir()):
+        if _names() <= set(os.listdir(target)):
+            return target
+        raise FolderError(
+            "The folder holds something else than the sample", str(target), "Choose a new folder"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=".sample-", dir=target.parent))
+    try:
+        for t in range(TIMELAPSE["times"]):
+            for c in range(len(TIMELAPSE["waves"])):
+                _write(part / _name(t, c), _volume(t, c))
+        part.chmod(0o755)
+        _move(part, target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target
+
+
+def real_stack_folder() -> Path:
+    """Folder of a real lattice light-sheet stack of a cell: one file, see `REAL_STACK`."""
+    return _DATA / "lls_cell"
+
+
+def psf_path() -> Path:
+    """Path of the PSF, measured with a bead, that belongs to the real stack."""
+    return _DATA / "psf.tif"
+
+
+def _move(part: Path, target: Path) -> None:
+    """Give the finished folder its name; if somebody else was quicker, theirs is as good."""
+    try:
+        if target.is_dir():
+            target.rmdir()
+        part.rename(target)
+    except OSError:
+        if not (target.is_dir() and _names() <= set(os.listdir(target))):
+            raise
+
+
+def _write(path: Path, volume: np.ndarray) -> None:
+    z, y, x = TIMELAPSE["voxel_size"]
+    said = {"axes": "ZYX", "spacing": z, "unit": "um", "finterval": TIMELAPSE["time_interval"]}
+    tifffile.imwrite(path, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=said)
+
+
+def _names() -> set[str]:
+    return {_name(t, c) for t in range(TIMELAPSE["times"]) for c in range(len(TIMELAPSE["waves"]))}
+
+
+def _name(t: int, c: int) -> str:
+    elapsed = round(1000 * TIMELAPSE["time_interval"] * t)
+    wave = TIMELAPSE["waves"][c]
+    clock = f"{elapsed:07d}msec_{elapsed + 20_000_000:010d}msecAbs"
+    return f"sample_ch{c}_stack{t:04d}_{wave}nm_{clock}.tif"
+
+
+def _volume(t: int, c: int) -> np.ndarray:
+    """Make one raw volume (z, y, x), as the camera would have seen it."""
+    random = np.random.default_rng([_SEED, t, c])
+    signal = np.zeros(TIMELAPSE["shape"], np.float32)
+    for spot in timelapse_truth(t, c):
+        _add(signal, spot)
+    # Photons are counted in float32 by their normal limit: quick, and true above ten.
+    noise = random.standard_normal(signal.shape, np.float32)
+    noise *= np.sqrt(signal + 4)
+    counts = signal + noise + np.float32(TIMELAPSE["background"])
+    return np.asarray(np.clip(np.rint(counts), 0, 65535), np.uint16)
+
+
+def _add(signal: np.ndarray, spot: Spot) -> None:
+    """Add a spot, seen by planes that lie aslant, to the volume (z, y, x)."""
+    _, dy, dx = TIMELAPSE["voxel_size"]
+    planes, rows, columns = signal.shape
+    step, shift = _plane_step()
+    along_y = _gauss(dy * np.arange(rows) - spot.position[1], spot.sigma[1])
+    for k in range(planes):
+        height = step * k - spot.position[0]
+        if abs(height) > 4 * spot.sigma[0]:
+            continue
+        along_x = _gauss(dx * np.arange(columns) + shift * k - spot.position[2], spot.sigma[2])
+        weight = spot.peak * math.exp(-0.5 * (height / spot.sigma[0]) ** 2)
+        signal[k] += np.outer(weight * along_y, along_x)
+
+
+def _gauss(distance: np.ndarray, sigma: float) -> np.ndarray:
+    return np.asarray(np.exp(-0.5 * (distance / sigma) ** 2), np.float32)
+
+
+def _plane_step() -> tuple[float, float]:
+    """Distance of two planes perpendicular to them, and how far each is displaced [um]."""
+    scan, step = Scan(TIMELAPSE["angle"]), TIMELAPSE["voxel_size"][0]
+    return step * scan.sine, step * scan.cosine
+
+
+def _place(z: float, y: float, x: float) -> Triple:
+    """Position [um] of a place given in parts of the scanned space, which is slanted."""
+    planes, rows, columns = TIMELAPSE["shape"]
+    _, dy, dx = TIMELAPSE["voxel_size"]
+    step, shift = _plane_step()
+    return (z * planes * step, y * rows * dy, x * columns * dx + z * planes * shift)
+
+
+def _beads(t: int) -> list[Spot]:
+    turn = 2 * math.pi * t / TIMELAPSE["times"]
+    spots = []
+    for index in range(6):
+        angle = turn + 2 * math.pi * index / 6
+        place = _place(
+            0.5 + 0.28 * math.sin(angle + index), 0.5 + 0.32 * math.sin(angle),
+            0.5 + 0.3 * math.cos(angle),
+        )  # fmt: skip
+        spots.append(Spot(place, (0.32, 0.16, 0.16), 900.0 + 150 * index))
+    return spots
+
+
+def _filament(t: int) -> list[Spot]:
+    phase = 2 * math.pi * t / TIMELAPSE["times"]
+    spots = []
+    for s in np.linspace(0, 1, 36).tolist():
+        place = _place(
+            0.25 + 0.5 * s, 0.15 + 0.7 * s, 0.5 + 0.18 * math.sin(2 * math.pi * s + phase)
+        )
+        spots.append(Spot(place, (0.32, 0.18, 0.18), 320.0))
+    return spots

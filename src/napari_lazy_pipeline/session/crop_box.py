@@ -1,0 +1,211 @@
+"""Cropping: which voxels a box in the sample keeps, and where in a pipeline its crop belongs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps.crop import Crop
+
+Extent = tuple[float, float]
+Range = tuple[int, int]
+Ranges = tuple[Range, Range, Range]
+
+
+def kept(spec: VolumeSpec, box: Sequence[Extent | None]) -> Ranges:
+    """Voxels whose centre lies inside a box.
+
+    Parameters
+    ----------
+    spec
+        The volume.
+    box
+        Lowest and highest position along z, y and x [um], in any order; None for all there is.
+        What reaches beyond the volume is cut off.
+
+    Returns
+    -------
+    tuple
+        The bounds of a `Crop`: (start, stop) along z, y and x; (0, 0) where all is kept.
+
+    Raises
+    ------
+    GeometryError
+        If the box lies outside the volume, or between the centres of two voxels.
+
+    Examples
+    --------
+    >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.5, 0.1, 0.1))
+    >>> kept(spec, (None, (0.25, 0.75), (-1, 1.05)))
+    ((0, 0), (3, 8), (0, 11))
+    """
+    ranges = [
+        (0, 0) if extent is None else _inside(spec, axis, *sorted(extent))
+        for axis, extent in enumerate(box)
+    ]
+    return cast(Ranges, tuple(ranges))
+
+
+def _inside(spec: VolumeSpec, axis: int, low: float, high: float) -> Range:
+    """Voxels along one axis whose centre lies at ``low`` or above, and below ``high``."""
+    name, length = "zyx"[axis], spec.shape[axis]
+    first, last = extents(spec, ((0, 0),) * 3)[axis]
+    if not (low < last and high > first):
+        raise GeometryError(
+            f"The box lies outside the volume: along {name} it goes from {low:.2f} to "
+            f"{high:.2f} µm, the volume from {first:.2f} to {last:.2f} µm",
+            hint="Draw it over the picture",
+        )
+    start, stop = (
+        min(max(_ceil((end - spec.translate[axis]) / spec.voxel_size[axis]), 0), length)
+        for end in (low, high)
+    )
+    if start >= stop:
+        raise GeometryError(
+            f"The box is smaller than a voxel along {name}", hint="Draw a larger one"
+        )
+    return start, stop
+
+
+def _ceil(index: float) -> int:
+    """The next whole number; what is whole but for rounding errors stays as it is."""
+    nearest = round(index)
+    return nearest if math.isclose(index, nearest, abs_tol=1e-9) else math.ceil(index)
+
+
+def extents(spec: VolumeSpec, ranges: Sequence[Range]) -> tuple[Extent, Extent, Extent]:
+    """Outer edges (z, y, x) of the voxels that a crop keeps [um]; the inverse of `kept`.
+
+    Examples
+    --------
+    >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.5, 1.0, 1.0))
+    >>> extents(spec, ((0, 0), (3, 8), (0, 11)))
+    ((-0.25, 4.75), (2.5, 7.5), (-0.5, 10.5))
+    """
+    edges = [
+        tuple(origin + (end - 0.5) * size for end in (start, min(stop or length, length)))
+        for (start, stop), length, size, origin in zip(
+            ranges, spec.shape, spec.voxel_size, spec.translate, strict=True
+        )
+    ]
+    return cast(tuple[Extent, Extent, Extent], tuple(edges))
+
+
+def ranges_of(crop: Crop) -> Ranges:
+    """The bounds of a crop along z, y and x."""
+    return crop.z, crop.y, crop.x
+
+
+@dataclass(frozen=True)
+class CropPlace:
+    """Where a crop belongs in a pipeline.
+
+    Attributes
+    ----------
+    index
+        Its place in the list of steps.
+    there
+        Whether a crop stands there already; otherwise it is to be inserted.
+    """
+
+    index: int
+    there: bool
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, shown: int | None = None) -> CropPlace:
+        """Find the crop for a box that is drawn over a picture.
+
+        The crop that made the picture smaller, if the last thing that was done to it was that;
+        else the crop that comes next, even if it is off; else a new one.
+
+        Parameters
+        ----------
+        pipeline
+            All steps.
+        shown
+            Number of steps that made the picture; None for all.
+
+        Examples
+        --------
+        >>> from napari_lazy_pipeline.steps import Crop, Deskew
+        >>> steps = Pipeline(steps=[Deskew(), Crop(enabled=False)])
+        >>> CropPlace.of(steps), CropPlace.of(steps, shown=0)
+        (CropPlace(index=1, there=True), CropPlace(index=0, there=False))
+        """
+        steps = pipeline.steps
+        count = len(steps) if shown is None else min(shown, len(steps))
+        before = _crops(steps, range(count - 1, -1, -1))
+        crops = before or _crops(steps, range(count, len(steps)))
+        if not crops:
+            return cls(count, there=False)
+        return cls(next((i for i in crops if steps[i].enabled), crops[0]), there=True)
+
+    def put(self, pipeline: Pipeline, ranges: Ranges) -> Pipeline:
+        """Return the pipeline with a crop to these bounds at this place, switched on."""
+        bounds = dict(zip("zyx", ranges, strict=True))
+        if self.there:
+            step = pipeline.steps[self.index].replace(**bounds, enabled=True)
+            return pipeline.replace_step(self.index, step)
+        steps = list(pipeline.steps)
+        steps.insert(self.index, Crop(**bounds))
+        return pipeline.with_steps(steps)
+
+
+def _crops(steps: Sequence[Step], indices: range) -> list[int]:
+    """The crops that are met before a step that does something else."""
+    crops = []
+    for index in indices:
+        if isinstance(steps[index], Crop):
+            crops.append(index)
+        elif steps[index].enabled:
+            break
+    return crops
+
+
+def spec_before(pipeline: Pipeline, raw: VolumeSpec, index: int) -> VolumeSpec:
+    """The volume that the step at ``index`` meets.
+
+    Raises
+    ------
+    StepError
+        If a step before it does not fit the volume it meets.
+    """
+    before = pipeline.with_steps(pipeline.steps[:index])
+    spec = pipeline.input_spec(raw)
+    return (spec, *before.specs(spec))[-1]
+
+
+def in_frame(pipeline: Pipeline, raw: VolumeSpec, index: int, shown: int | None = None) -> bool:
+    """Whether positions in a picture are those that the step at ``index`` meets.
+
+    Parameters
+    ----------
+    pipeline
+        All steps.
+    raw
+        The raw volume.
+    index
+        Place of the step.
+    shown
+        Number of steps that made the picture; None for all.
+
+    Raises
+    ------
+    StepError
+        If a step does not fit the volume it meets.
+    """
+    count = len(pipeline.steps) if shown is None else shown
+    between = range(min(index, count), max(index, count))
+    return all(
+        np.array_equal(step.frame(spec_before(pipeline, raw, i)), np.eye(3))
+        for i, step in enumerate(pipeline.steps)
+        if i in between and step.enabled
+    )

@@ -1,0 +1,97 @@
+"""History: what each edit replaced, so that it can be undone and made again."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, fields, replace
+
+from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.io.metadata_overrides import Said
+
+LENGTH = 200  # edits that can be undone
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What an edit replaces, or brings; None where the edit is not about it.
+
+    Attributes
+    ----------
+    pipeline
+        The steps.
+    engine
+        Name of the engine.
+    said
+        What is stated about the raw data.
+    """
+
+    pipeline: Pipeline | None = None
+    engine: str | None = None
+    said: Said | None = None
+
+    def opposite(self, now: Edit) -> Edit:
+        """What is there now of the things that this edit is about."""
+        about = [one.name for one in fields(self) if getattr(self, one.name) is not None]
+        return Edit(**{name: getattr(now, name) for name in about})
+
+
+class History:
+    """The edits so far, and those that were undone.
+
+    Examples
+    --------
+    >>> one, two = Edit(Pipeline(), "cpu"), Edit(Pipeline(), "auto")
+    >>> history = History()
+    >>> history.note(one, two)
+    >>> history.undo(now=two) == one and history.redo(now=one) == two
+    True
+    """
+
+    def __init__(self) -> None:
+        self.past: deque[Edit] = deque(maxlen=LENGTH)
+        self.future: list[Edit] = []
+        self._gesture: object = None
+
+    def note(self, before: Edit, after: Edit, gesture: object = None) -> None:
+        """Remember what an edit replaces.
+
+        Parameters
+        ----------
+        before, after
+            What it replaces, and what it brings.
+        gesture
+            Names the movement of the hand that the edit is part of: edits in a row with an equal
+            gesture are undone together. None: the edit stands alone.
+        """
+        self.future.clear()
+        if gesture is None or gesture != self._gesture:
+            self.past.append(before)
+            self._gesture = gesture
+        elif after == self.past[-1]:
+            # The hand is back where it began: there is nothing to undo.
+            self.past.pop()
+            self._gesture = None
+
+    def undo(self, now: Edit) -> Edit | None:
+        """What to go back to; None if there is nothing to undo."""
+        if not self.past:
+            return None
+        edit, self._gesture = self.past.pop(), None
+        self.future.append(edit.opposite(now))
+        return edit
+
+    def redo(self, now: Edit) -> Edit | None:
+        """What to go on to; None if nothing was undone."""
+        if not self.future:
+            return None
+        edit = self.future.pop()
+        self.past.append(edit.opposite(now))
+        return edit
+
+    def forget_said(self) -> None:
+        """Forget what was stated about the raw data: others are open now."""
+        for edits in (self.past, self.future):
+            left = [replace(edit, said=None) for edit in edits]
+            edits.clear()
+            edits.extend(edit for edit in left if edit != Edit())
+        self._gesture = None

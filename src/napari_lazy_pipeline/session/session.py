@@ -1,0 +1,384 @@
+"""Session: the only mutable state; every edit replaces a frozen value and raises one signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from psygnal import Signal
+
+from napari_lazy_pipeline.compute.compute_log import Ledger
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.engines import get_engine
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, Said
+from napari_lazy_pipeline.io.open_stack import Survey, survey
+from napari_lazy_pipeline.session.history import Edit, History
+from napari_lazy_pipeline.session.recipe import Recipe, Source
+from napari_lazy_pipeline.steps._base import Step, step_types
+
+Quality = Literal["auto", "full"]
+
+
+def default_pipeline(angle: float | None = None) -> Pipeline:
+    """Every step once, in the usual order; all off, except deskewing if the angle is known."""
+    steps = [step(enabled=False) for step in step_types().values()]  # type: ignore[call-arg]
+    if angle is not None:
+        steps = [
+            step.replace(enabled=True, angle=angle) if step.kind == "deskew" else step
+            for step in steps
+        ]
+    return Pipeline(steps=tuple(steps))
+
+
+class Session:
+    """What is open, how it is processed, and where.
+
+    Attributes
+    ----------
+    stack
+        The raw data; None before a folder is opened.
+    said
+        What the person stated about them, over what the files say.
+    colours
+        Names of the colormaps that a person chose, one a channel; empty: the usual ones.
+    pipeline
+        The steps.
+    engine
+        Name of the engine.
+    cache
+        Results of all stages.
+    ledger
+        What was read and computed so far.
+    until
+        Number of steps whose result is shown: None for all, 0 for the raw data.
+    quality
+        "auto": while something moves, a quick look may stand in for the result; "full": never.
+
+    Signals
+    -------
+    stack_changed(Stack)
+        Other data are open.
+    stack_grown(Callable or None)
+        More volumes of the same data are there. The callable gives the new number of an old time
+        point; None if the numbers are the same.
+    pipeline_changed(Pipeline), engine_changed(str)
+        The steps, or the name of the engine, are others.
+    until_changed(int or None), quality_changed(str)
+        Another part of the steps is shown, or in another way.
+    """
+
+    stack_changed = Signal(object)
+    stack_grown = Signal(object)
+    pipeline_changed = Signal(object)
+    engine_changed = Signal(str)
+    until_changed = Signal(object)
+    quality_changed = Signal(str)
+
+    def __init__(self, cache: StageCache | None = None) -> None:
+        self.stack: Stack | None = None
+        self.survey: Survey | None = None
+        self.said = Said()
+        self.colours: tuple[str, ...] = ()
+        self.pipeline = default_pipeline()
+        self.engine = "cpu"
+        self.cache = cache or StageCache()
+        self.ledger = Ledger()
+        self.until: int | None = None
+        self.quality: Quality = "auto"
+        self._raw: RememberedSource | None = None
+        self._history = History()
+
+    def open(self, folder: str | Path, pattern: str | None = None) -> None:
+        """Open a folder of raw files; no pixel is read.
+
+        Raises
+        ------
+        FolderError, PatternError, FileError
+            If that is not possible; what was open stays open.
+        """
+        self.show(survey(folder, pattern))
+
+    def show(
+        self, found: Survey, said: Said | None = None, colours: tuple[str, ...] | None = None
+    ) -> None:
+        """Make what a survey found the data of this session.
+
+        Parameters
+        ----------
+        found
+            What a folder holds.
+        said
+            What is known of it besides. If not given, what was stated of the same folder, opened
+            in another way, still holds.
+        colours
+            Names of colormaps, one a channel. If not given, those chosen for the same folder.
+        """
+        same = self.survey is not None and self.survey.folder == found.folder
+        if said is None:
+            said = self.said if same else Said()
+        said = said.fitting(found)
+        self.stack, self.survey, self.said = said.stack(found), found, said
+        if not same:
+            self._history.forget_said()
+        if colours is not None or not same:
+            self.colours = colours or ()
+        self.ledger.clear()
+        self._raw = RememberedSource(self.stack.source)
+        self.stack_changed.emit(self.stack)
+
+    def grow(self, source: FileSource, shifted: bool = False) -> None:
+        """Take over what is there now of the same files; nothing that was made is made again.
+
+        Parameters
+        ----------
+        source
+            The files, with the folder, shape and channels of those that are open.
+        shifted
+            Whether time points have other numbers than before.
+        """
+        if self.stack is None or self.survey is None:
+            raise RuntimeError("no stack is open")
+        before, raw = self.survey.source, self.raw
+        self.survey = replace(self.survey, source=source)
+        self.stack = replace(self.stack, source=source.with_spec(self.stack.spec))
+        move = before.moved_to(source) if shifted else None
+        if move is not None:
+            self._raw = raw.moved(self.stack.source, move)
+            self.ledger.clear()
+        else:
+            raw.grow(self.stack.source, _same(before, source))
+        self.stack_grown.emit(move)
+
+    def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
+        """State the voxel size (z, y, x) [um] of the raw data."""
+        if self.stack and voxel_size != self.stack.voxel_size:
+            self.state(voxel_size=voxel_size)
+
+    def state(self, gesture: object = None, **values: Any) -> None:
+        """State values of the raw data, by the names in `Said`; None: as the files say.
+
+        What is said of the scan goes to the steps that undo it, too. One undo takes both back.
+
+        Parameters
+        ----------
+        gesture
+            See `set_pipeline`.
+        **values
+            What is stated.
+
+        Raises
+        ------
+        FolderError
+            If a value cannot be.
+        """
+        if self.survey is None:
+            return
+        said = replace(self.said, **values).fitting(self.survey)
+        if said == self.said:
+            return
+        said.stack(self.survey)  # what cannot be is refused before anything changes
+        of_scan = bool(values.keys() & set(OF_SCAN))
+        scan = said.scan(self.survey) or self.survey.scan
+        new = Edit(self._told(values, scan) if of_scan else None, said=said)
+        self._history.note(new.opposite(self._now), new, gesture)
+        self._take(new)
+
+    def _told(self, values: dict[str, Any], scan: Scan | None) -> Pipeline:
+        """The steps, with all that undo a scan agreeing about it."""
+        told = {name: values[name] for name in OF_SCAN if name in values}
+        for name in [name for name, value in told.items() if value is None]:
+            told[name] = getattr(scan, name, None)
+        told = {name: value for name, value in told.items() if value is not None}
+        steps = (
+            step.replace(**told) if told and step.scan() is not None else step
+            for step in self.pipeline.steps
+        )
+        return Pipeline(steps=tuple(steps))
+
+    @property
+    def scan(self) -> Scan | None:
+        """How the raw planes lie, as the steps take it; None if neither they nor the data say."""
+        return self.pipeline.input_spec(self.stack.spec).scan if self.stack else None
+
+    def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
+        """Replace the steps; can be undone. Equal steps change nothing.
+
+        Parameters
+        ----------
+        pipeline
+            The steps.
+        gesture
+            Names the movement of the hand that the edit is part of; see `History.note`.
+        """
+        if pipeline != self.pipeline:
+            new = Edit(pipeline)
+            self._history.note(new.opposite(self._now), new, gesture)
+            self._take(new)
+
+    def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
+        """Replace one step; see `set_pipeline`."""
+        self.set_pipeline(self.pipeline.replace_step(index, step), gesture)
+
+    def undo(self) -> None:
+        """Go back to what was before the last edit."""
+        self._take(self._history.undo(self._now))
+
+    def redo(self) -> None:
+        """Take the last undo back."""
+        self._take(self._history.redo(self._now))
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an edit to undo."""
+        return bool(self._history.past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an undo to take back."""
+        return bool(self._history.future)
+
+    def set_engine(self, name: str) -> None:
+        """Choose where to compute; an engine that failed before is given another chance."""
+        if name != self.engine:
+            _give_a_chance(name)
+            self.engine = name
+            self.engine_changed.emit(name)
+
+    def show_until(self, count: int | None) -> None:
+        """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""
+        if count is not None:
+            count = min(max(count, 0), len(self.pipeline.steps))
+        if count != self.until:
+            self.until = count
+            self.until_changed.emit(count)
+
+    def set_quality(self, name: Quality) -> None:
+        """Choose whether a quick look may stand in while something moves: "auto" or "full"."""
+        if name not in get_args(Quality):
+            raise ValueError(f"quality is one of {get_args(Quality)}, not {name!r}")
+        if name != self.quality:
+            self.quality = name
+            self.quality_changed.emit(name)
+
+    @property
+    def raw(self) -> RememberedSource:
+        """Makes the raw volumes.
+
+        Raises
+        ------
+        RuntimeError
+            If no stack is open.
+        """
+        if self._raw is None:
+            raise RuntimeError("no stack is open")
+        return self._raw
+
+    def source(self) -> PipelineSource:
+        """Make what is shown: volumes after `until` steps, through the cache.
+
+        Failures leave blanks.
+
+        Raises
+        ------
+        StepError
+            If a step does not fit the volumes.
+        """
+        return PipelineSource(
+            self.raw,
+            self.pipeline,
+            self.engine,
+            until=self.until,
+            cache=self.cache,
+            blank_failures=True,
+            ledger=self.ledger,
+        )
+
+    def recipe(self) -> Recipe:
+        """All that is needed to get here again."""
+        stack = self.stack
+        return Recipe(
+            source=Source.of(stack, self.said, self.colours) if stack is not None else None,
+            pipeline=self.pipeline,
+            engine=self.engine,
+        )
+
+    def load(self, recipe: Recipe) -> None:
+        """Take over the steps and the engine of a recipe; one undo takes both back."""
+        new = Edit(recipe.pipeline, recipe.engine)
+        before = new.opposite(self._now)
+        if new != before:
+            self._history.note(before, new)
+            self._take(new)
+
+    def release(self) -> None:
+        """Let go of everybody who listens; the session itself stays as it is."""
+        for signal in (
+            self.stack_changed,
+            self.stack_grown,
+            self.pipeline_changed,
+            self.engine_changed,
+            self.until_changed,
+            self.quality_changed,
+        ):
+            signal.disconnect()
+
+    @property
+    def _now(self) -> Edit:
+        return Edit(self.pipeline, self.engine, self.said)
+
+    def _take(self, edit: Edit | None) -> None:
+        """Take over what an edit, or its undoing, brings."""
+        if edit is None:
+            return
+        pipeline, engine, until = self.pipeline, self.engine, self.until
+        # All is replaced before anybody is told: nobody computes what never was.
+        self.pipeline = edit.pipeline or pipeline
+        self.engine = edit.engine or engine
+        self.until = _followed(until, pipeline.steps, self.pipeline.steps)
+        if edit.said is not None and edit.said != self.said and self.survey is not None:
+            self.show(self.survey, edit.said)
+        if self.engine != engine:
+            _give_a_chance(self.engine)
+            self.engine_changed.emit(self.engine)
+        if self.pipeline != pipeline:
+            self.pipeline_changed.emit(self.pipeline)
+        if self.until != until:
+            self.until_changed.emit(self.until)
+
+
+def _give_a_chance(engine: str) -> None:
+    """Let an engine that failed before try again."""
+    fallback = getattr(get_engine(engine), "fallback", None)
+    if fallback is not None:
+        fallback.forget()
+
+
+def _followed(until: int | None, old: Sequence[Step], new: Sequence[Step]) -> int | None:
+    """Number of steps to show once the list is another: the step shown last stays the last.
+
+    If that step is gone, the nearest before it that is left; if none is, all are shown.
+    """
+    changed = [a is not b for a, b in zip_longest(old, new)]
+    if not until or (len(old) == len(new) and sum(changed) <= 1):
+        return until
+    places = {id(step): place for place, step in enumerate(new, start=1)}
+    left = (places[id(step)] for step in reversed(old[:until]) if id(step) in places)
+    return next(left, None)
+
+
+def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:
+    """Tell whether place (t, c) holds the files that it held before."""
+
+    def same(t: int, c: int) -> bool:
+        there = t < min(before.sizes[0], now.sizes[0])
+        return there and before.paths(t, c) == now.paths(t, c)
+
+    return same

@@ -35,7 +35,7 @@ def stack(source: CountingSource) -> Stack:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     """Counts how often each kind of step runs."""
-    from napari_lazy_pipeline.steps._base import step_types
+    from napari_lazy_pipeline.steps._registry import step_types
 
     counted: Counter[str] = Counter()
     lock = threading.Lock()

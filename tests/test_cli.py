@@ -198,7 +198,7 @@ def test_a_wrong_selection_is_exit_code_2(
 
 
 def test_steps_lists_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
-    from napari_lazy_pipeline.steps._base import step_types
+    from napari_lazy_pipeline.steps._registry import step_types
 
     assert run("steps") == 0
     printed = capsys.readouterr().out

@@ -76,5 +76,6 @@ def test_importing_the_package_costs_nothing() -> None:
 
 
 def test_recipes_and_steps_do_without_dask() -> None:
-    code = "import sys, napari_lazy_pipeline.session.recipe, napari_lazy_pipeline.steps\nprint(*sys.modules)"
+    modules = "napari_lazy_pipeline.session.recipe, napari_lazy_pipeline.steps"
+    code = f"import sys, {modules}\nprint(*sys.modules)"
     assert {"dask", "dask.array"}.isdisjoint(run(code).split())

@@ -17,7 +17,7 @@ from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
-from napari_lazy_pipeline.steps._base import step_types
+from napari_lazy_pipeline.steps._registry import step_types
 from stacks import RAW, CountingSource
 
 

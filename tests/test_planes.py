@@ -17,7 +17,8 @@ from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, StepError
 from napari_lazy_pipeline.image.box import Box, slices, whole
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from napari_lazy_pipeline.steps._base import Context, Step, step_types
+from napari_lazy_pipeline.steps._base import Context, Step
+from napari_lazy_pipeline.steps._registry import step_types
 from stacks import CountingSource, PlaneSource
 
 LOCAL = [name for name, step in step_types().items() if step.plane_local]

@@ -16,7 +16,8 @@ from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from napari_lazy_pipeline.steps._base import Context, Step, step_types
+from napari_lazy_pipeline.steps._base import Context, Step
+from napari_lazy_pipeline.steps._registry import step_types
 from quality import nrmse, real_volume
 from stacks import CountingSource, PlaneSource
 

@@ -16,7 +16,7 @@ from napari_lazy_pipeline.io.open_stack import survey
 from napari_lazy_pipeline.samples.microscope import Simulation
 from napari_lazy_pipeline.session.session import Session, default_pipeline
 from napari_lazy_pipeline.steps import Crop, Deskew
-from napari_lazy_pipeline.steps._base import step_types
+from napari_lazy_pipeline.steps._registry import step_types
 
 DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
 

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
-from napari_lazy_pipeline.steps._base import Context, Step, Unit, step_types
+from napari_lazy_pipeline.steps._base import Context, Step, Unit
+from napari_lazy_pipeline.steps._registry import step_types
 from stacks import CountingSource
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]

@@ -315,7 +315,7 @@ def _with_field(step: Step, field: str, value: object) -> Step:
 
 
 def _steps(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.steps._base import step_types
+    from napari_lazy_pipeline.steps._registry import step_types
 
     for kind, step in step_types().items():
         print(f"{kind}: {step.summary}")

@@ -17,13 +17,13 @@ Settle = Callable[[Any], None]
 
 
 def line(dock: Any, kind: str) -> Any:
-    from napari_lazy_pipeline._gui.steps.cost_lines import StepCostLine
+    from napari_lazy_pipeline._gui.steps.cost_monitor import StepCostLine
 
     return card(dock, kind).findChild(StepCostLine)
 
 
 def part(dock: Any, name: str) -> Any:
-    from napari_lazy_pipeline._gui.steps import cost_lines
+    from napari_lazy_pipeline._gui.steps import cost_monitor as cost_lines
 
     return dock.findChild(getattr(cost_lines, name))
 

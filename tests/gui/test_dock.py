@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QWidget
 from gui_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.steps._base import step_types
+from napari_lazy_pipeline.steps._registry import step_types
 from stacks import write_raw
 
 TIMEOUT = 30_000

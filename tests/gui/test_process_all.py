@@ -36,7 +36,7 @@ from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
-from napari_lazy_pipeline.exports.formats.tiff import TiffFiles
+from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
 from napari_lazy_pipeline.steps import SubtractBackground
 from napari_lazy_pipeline.steps._base import Context
 

@@ -26,7 +26,8 @@ from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from napari_lazy_pipeline.steps._base import Step, step_types
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._registry import step_types
 
 Key, Left = Qt.Key, Qt.MouseButton.LeftButton
 Alt, Control = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier

@@ -20,12 +20,16 @@ from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, Live
 from napari_lazy_pipeline._gui.layers.compute_thread import Runner
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences.dock_state import bare, keep, kept_of
-from napari_lazy_pipeline._gui.preferences.following import FollowingPreferences
+from napari_lazy_pipeline._gui.preferences.preferences import FollowingPreferences
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import Results
 from napari_lazy_pipeline._gui.steps.card_tools import StepActions, StepPlace
-from napari_lazy_pipeline._gui.steps.cost_lines import CostSummary, CostWarning, StepCostLine
-from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch
+from napari_lazy_pipeline._gui.steps.cost_monitor import (
+    CostSummary,
+    CostWarning,
+    CostWatch,
+    StepCostLine,
+)
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.tools.angle_tool import AngleHelp
 from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
@@ -44,7 +48,7 @@ from napari_lazy_pipeline.io.metadata_overrides import Said
 from napari_lazy_pipeline.io.open_stack import Survey
 from napari_lazy_pipeline.session.recipe import Recipe, Source
 from napari_lazy_pipeline.session.session import default_pipeline
-from napari_lazy_pipeline.steps._base import step_types
+from napari_lazy_pipeline.steps._registry import step_types
 
 
 class LazyPipelineWidget(QWidget):

@@ -20,7 +20,8 @@ from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFil
 from napari_lazy_pipeline.image.box import Box, cut
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.stack import Stack, VolumeSource, VolumeSpec, planes_of
-from napari_lazy_pipeline.steps._base import Step, step_types
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._registry import step_types
 
 __all__ = ["Pipeline", "PipelineSource", "Watcher"]
 

@@ -90,7 +90,7 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     Raises
     ------
     PsfError
-        If `napari_lazy_pipeline.psf.psf_file.check_psf` finds fault with the PSF; if with these voxels it
+        If `check_psf` finds fault with the PSF; if with these voxels it
         would be of a shape that no lens makes; or if its spectrum does not fall off from the
         origin, as that of any image of a bead does.
 

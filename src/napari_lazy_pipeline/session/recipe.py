@@ -26,7 +26,8 @@ from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, StepKind, 
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.metadata_overrides import Said
 from napari_lazy_pipeline.io.open_stack import open_stack
-from napari_lazy_pipeline.steps._base import Step, step_types
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._registry import step_types
 
 SCHEMA_VERSION = 1
 _SUFFIXES = (".yaml", ".yml", ".json")

@@ -22,7 +22,8 @@ from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, Said
 from napari_lazy_pipeline.io.open_stack import Survey, survey
 from napari_lazy_pipeline.session.history import Edit, History
 from napari_lazy_pipeline.session.recipe import Recipe, Source
-from napari_lazy_pipeline.steps._base import Step, step_types
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._registry import step_types
 
 Quality = Literal["auto", "full"]
 

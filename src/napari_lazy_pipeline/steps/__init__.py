@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_lazy_pipeline.steps._base import Step, step_types
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._registry import step_types
 
 
 def __getattr__(name: str) -> type[Step]:

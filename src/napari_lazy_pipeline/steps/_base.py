@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import PurePath
 from typing import Any, ClassVar
 
@@ -23,9 +19,7 @@ from napari_lazy_pipeline.image.box import Box, before, cut, slices, widened
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape
 from napari_lazy_pipeline.image.stack import VolumeSpec
 
-__all__ = ["Context", "Step", "Unit", "step_types"]
-
-ENTRY_POINTS = "napari_lazy_pipeline.steps"
+__all__ = ["Context", "Step", "Unit"]
 
 
 def _no_other_channel(c: int) -> np.ndarray:
@@ -206,36 +200,3 @@ def _told(value: Any, info: FieldInfo) -> str:
     text = " x ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
     unit = next((mark.unit for mark in info.metadata if isinstance(mark, Unit)), "1")
     return text if unit == "1" else f"{text}{'' if unit == '°' else ' '}{unit}"
-
-
-@cache
-def step_types() -> dict[str, type[Step]]:
-    """All steps by their tag: ours, then those of other packages.
-
-    Another package offers a step by an entry point of the group
-    ``napari_lazy_pipeline.steps`` that names the class.
-    """
-    package = importlib.import_module("napari_lazy_pipeline.steps")
-    ours = [
-        _step_of(importlib.import_module(f"{package.__name__}.{module.name}"))
-        for module in pkgutil.iter_modules(package.__path__)
-        if not module.name.startswith("_")
-    ]
-    others = [point.load() for point in entry_points(group=ENTRY_POINTS)]
-    return {_tag(step): step for step in [*sorted(ours, key=lambda step: step.order), *others]}
-
-
-def _step_of(module: Any) -> type[Step]:
-    """The step that a module of ``steps/`` defines."""
-    (step,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, Step)
-        and value.__module__ == module.__name__
-    )
-    return step
-
-
-def _tag(step: type[Step]) -> str:
-    return str(step.model_fields["kind"].default)

@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.widgets.collapsible_line import small_button
+from napari_lazy_pipeline._gui.widgets.collapsible import small_button
 from napari_lazy_pipeline._gui.widgets.colours import USUAL, chosen, is_colour
 from napari_lazy_pipeline.session.session import Session
 

@@ -15,7 +15,7 @@ from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data import recent_folders as recent
 from napari_lazy_pipeline._gui.widgets.background_task import Errand, Work
-from napari_lazy_pipeline._gui.widgets.collapsible_line import small_button
+from napari_lazy_pipeline._gui.widgets.collapsible import small_button
 
 _LONGEST = 48  # letters of a path in the menu
 

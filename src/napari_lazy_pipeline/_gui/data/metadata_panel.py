@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Any
 
@@ -10,11 +10,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.data.channels_panel import ChannelsPanel
-from napari_lazy_pipeline._gui.data.metadata_notes import Notes
 from napari_lazy_pipeline._gui.data.questions import Questions
 from napari_lazy_pipeline._gui.data.voxel_size_panel import VoxelPanel
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.widgets.collapsible_line import Fold
+from napari_lazy_pipeline._gui.widgets.collapsible import Fold
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -177,3 +176,29 @@ class KnownPanel(QWidget):
             self.voxel.show_scan(self._survey)
             self._show_shortly()
             self._ask()
+
+
+# Said elsewhere in the panel, where it can be changed.
+_ELSEWHERE = ("The voxel size is unknown", "There are ", "The names leave doubt")
+
+
+class Notes(Fold):
+    """A folded list of sentences; hidden if there is none."""
+
+    def __init__(self) -> None:
+        self.list = Sentence()
+        super().__init__("Notes", "Where texts and files differ, and what else to know", self.list)
+        self.setVisible(False)
+
+    def show_notes(self, notes: Sequence[str]) -> None:
+        """Show these sentences."""
+        kept = [note for note in notes if not note.startswith(_ELSEWHERE)]
+        self.setVisible(bool(kept))
+        if not kept:
+            return
+        several = len(kept) > 1
+        self.line.setText(f"{len(kept)} notes, the first: {kept[0]}" if several else kept[0])
+        self.list.setText("\n".join(f"• {note}" for note in kept))
+        self.button.setVisible(several)
+        if not several:
+            self.unfold(False)

@@ -11,7 +11,7 @@ from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data.names_table import NamesTable
 from napari_lazy_pipeline._gui.widgets.background_task import Errand
-from napari_lazy_pipeline._gui.widgets.collapsible_line import Fold
+from napari_lazy_pipeline._gui.widgets.collapsible import Fold
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.folder_info import plural

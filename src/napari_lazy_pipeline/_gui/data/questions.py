@@ -8,8 +8,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
+from napari_lazy_pipeline._gui.widgets.number_box import angle_box
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline._gui.widgets.unit_boxes import angle_box
 from napari_lazy_pipeline.io.metadata.claim import Question
 
 _WORDS = {"stage": "Way of the stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}

@@ -16,9 +16,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.widgets.collapsible_line import small_button
+from napari_lazy_pipeline._gui.widgets.collapsible import small_button
+from napari_lazy_pipeline._gui.widgets.number_box import angle_box, number_box
 from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
-from napari_lazy_pipeline._gui.widgets.unit_boxes import angle_box, number_box
 from napari_lazy_pipeline.io.open_stack import Survey
 from napari_lazy_pipeline.session.session import Session
 

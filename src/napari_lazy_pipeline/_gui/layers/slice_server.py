@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.layers.preview_policy import Asker
 from napari_lazy_pipeline._gui.layers.render_request import Job
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.image.dask_array import lift
+from napari_lazy_pipeline.image.stack import lift
 from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
 
 _Place = tuple[int, int | None]  # time point and plane; no plane: the volume

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.screen import Screen
-from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline._gui.save.export_job import Wishes
 from napari_lazy_pipeline.session.session import Session
 
 

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline._gui.save.export_job import Wishes
 from napari_lazy_pipeline._gui.widgets.background_task import Errand
 from napari_lazy_pipeline._gui.widgets.choice import Choice
 from napari_lazy_pipeline._gui.widgets.text import Sentence

@@ -20,8 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.save.cluster_form import WhereForm
-from napari_lazy_pipeline._gui.save.export_job import Order
-from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline._gui.save.export_job import Order, Wishes
 from napari_lazy_pipeline._gui.save.format_form import FormatForm
 from napari_lazy_pipeline.image.stack import Stack
 

@@ -68,3 +68,28 @@ class Order:
             self.view, self.folder, t=self.t, c=self.c, dtype=self.dtype, format=self.format,
             scheduler=self.scheduler, progress=progress, cancelled=cancelled,
         )  # fmt: skip
+
+
+@dataclass
+class Wishes:
+    """What holds for any data, unlike time points and channels.
+
+    Attributes
+    ----------
+    folder
+        Where to write to; None if nobody said it.
+    format
+        Kind of files.
+    dtype
+        Type of the pixels; None for that of the data.
+    cluster
+        Whether a dask cluster computes.
+    address
+        Of its scheduler.
+    """
+
+    folder: Path | None = None
+    format: FormatName = "tiff"
+    dtype: str | None = None
+    cluster: bool = False
+    address: str = ""

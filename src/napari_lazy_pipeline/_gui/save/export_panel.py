@@ -15,8 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.save.export_form import ProcessForm
-from napari_lazy_pipeline._gui.save.export_job import Order
-from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline._gui.save.export_job import Order, Wishes
 from napari_lazy_pipeline._gui.save.export_thread import Exporter
 from napari_lazy_pipeline._gui.save.result_links import ResultRow
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch

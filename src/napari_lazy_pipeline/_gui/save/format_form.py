@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
-from napari_lazy_pipeline._gui.save.export_settings import Wishes
+from napari_lazy_pipeline._gui.save.export_job import Wishes
 from napari_lazy_pipeline._gui.widgets.choice import Choice
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.exports.formats import Format, FormatName, format_names, get_format

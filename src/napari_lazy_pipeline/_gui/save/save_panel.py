@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_lazy_pipeline._gui.save.export_job import Wishes
 from napari_lazy_pipeline._gui.save.export_panel import ProcessPanel
-from napari_lazy_pipeline._gui.save.export_settings import Wishes
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError

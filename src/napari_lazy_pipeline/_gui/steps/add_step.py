@@ -5,7 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
-from napari_lazy_pipeline.steps._base import Step, step_types
+from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._registry import step_types
 
 _USUAL = "at its usual place"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
+
+from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 # Calmer than a pressed button, which the heading is to napari; the rim is seen on both themes.
 _HEADING = """
@@ -59,3 +61,69 @@ class Section(QCollapsible):
         """The same signs as elsewhere in the dock: icons would keep the colour of one theme."""
         self.toggleButton().setIcon(QIcon())
         self.setText(f"{'▾' if unfolded else '▸'} {self._title}")
+
+
+class Fold(QWidget):
+    """A line that tells in short what is below it, and unfolds it.
+
+    Signals
+    -------
+    toggled(bool)
+        It was unfolded, or folded.
+    """
+
+    toggled = Signal(bool)
+
+    def __init__(self, name: str, tooltip: str, content: QWidget) -> None:
+        super().__init__()
+        self._name, self._short = name, ""
+        self.button = small_button("▸", tooltip, name)
+        self.button.setCheckable(True)
+        self.button.toggled.connect(self._on_toggled)
+        self.line = Sentence()
+        self.line.setToolTip(tooltip)
+        self.line.setAccessibleName(name)
+        self.content = content
+        content.setVisible(False)
+        head = QHBoxLayout()
+        head.setSpacing(3)
+        head.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(self.line, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(head)
+        layout.addWidget(content)
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether the content is to be seen."""
+        return self.button.isChecked()
+
+    def unfold(self, on: bool = True) -> None:
+        """Show the content, or hide it."""
+        self.button.setChecked(on)
+
+    def tell(self, short: str) -> None:
+        """Say in a line what is below, for as long as it is folded."""
+        self._short = short
+        self.line.setText(self._name if self.unfolded else short)
+
+    def _on_toggled(self, on: bool) -> None:
+        self.button.setText("▾" if on else "▸")
+        if self._short:
+            self.tell(self._short)
+        self.content.setVisible(on)
+        self.toggled.emit(on)
+
+
+def small_button(text: str, tooltip: str, name: str) -> QToolButton:
+    """A flat button of one sign."""
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tooltip)
+    button.setAccessibleName(name)
+    button.setAutoRaise(True)
+    button.setStyleSheet("padding: 1px; min-width: 14px;")
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button

@@ -15,8 +15,7 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan, Method, Rounding, _n
 from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.cpu.blur import Blur
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, deskew
-from napari_lazy_pipeline.engines.cpu.deskewed_projection import deskew_mip
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, deskew, deskew_mip
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import aligned, laid
 from napari_lazy_pipeline.engines.cpu.richardson_lucy import richardson_lucy

@@ -59,7 +59,7 @@ class Format(Protocol):
         """Take note of a finished volume; called in the process that called `create`."""
 
 
-_FORMATS = {"tiff": "tiff:TiffFiles", "ome-zarr": "ome_zarr:OmeZarr"}
+_FORMATS = {"tiff": "imagej_tiff:TiffFiles", "ome-zarr": "ome_zarr:OmeZarr"}
 
 
 def format_names() -> tuple[FormatName, ...]:

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
+from golden import NotFetched, golden_folder
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.psf.theoretical_psf import save_psf
 from napari_lazy_pipeline.steps._base import Step
 from stacks import CountingSource, gaussian_psf, write_raw
+
+VENDORED = Path(__file__).parent / "data" / "pycudadecon"
 
 # pytest-qt has a variable of its own for what the rest of the world calls QT_API.
 if "QT_API" in os.environ:
@@ -66,3 +70,29 @@ def psf_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def raw_folder(tmp_path: Path) -> Path:
     return write_raw(tmp_path / "cell")
+
+
+@pytest.fixture(scope="session")
+def vendored():
+    """Read one of the CUDA results that are part of the repository."""
+    return lambda name: tifffile.imread(VENDORED / name)
+
+
+@pytest.fixture(scope="session")
+def golden():
+    """Read one of the CUDA results that are fetched once."""
+    try:
+        folder = golden_folder()
+    except NotFetched as reason:
+        pytest.skip(str(reason))
+    return lambda name: tifffile.imread(folder / name)
+
+
+@pytest.fixture(scope="session")
+def vendored_psf_path():
+    return VENDORED / "psf.tif"
+
+
+@pytest.fixture(scope="session")
+def vendored_otf_path():
+    return VENDORED / "otf.tif"

@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-from test_headless import core_files, module_name
+from package_files import core_files, module_name
 
 EXAMPLES = [path for path in core_files() if ">>>" in path.read_text("utf-8")]
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import napari_lazy_pipeline
+from package_files import core_modules
 
 ROOT = Path(napari_lazy_pipeline.__file__).parent
 GUI_LIBRARIES = (
@@ -30,22 +31,6 @@ def run(code: str) -> str:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def core_files() -> list[Path]:
-    """All files of the package but those of the GUI."""
-    return sorted(path for path in ROOT.rglob("*.py") if "_gui" not in path.parts)
-
-
-def module_name(path: Path) -> str:
-    """Name by which a file is imported."""
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    return ".".join(parts).removesuffix(".__init__")
-
-
-def core_modules() -> list[str]:
-    """Names of all modules but those of the GUI."""
-    return [module_name(path) for path in core_files()]
 
 
 def test_all_of_the_core_is_found() -> None:

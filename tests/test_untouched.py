@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from listing import listing
+from folder_contents import listing
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher

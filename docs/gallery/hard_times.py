@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 
-from napari_lazy_pipeline.simulate import Simulation
 from qtpy.QtTest import QTest
 
 from gallery.stage import Stage
 from napari_lazy_pipeline.samples import TIMELAPSE
+from napari_lazy_pipeline.samples.microscope import Simulation
 
 
 def trouble(stage: Stage) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from canvas import drag
 from qtpy.QtCore import QPoint
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QPushButton
 
+from canvas import drag
 from gallery.hard_times import process, trouble, watch
 from gallery.stage import Key, Left, Stage
 from napari_lazy_pipeline.samples import REAL_STACK, TIMELAPSE

@@ -10,13 +10,13 @@ from typing import Any
 
 import napari
 from napari.settings import get_settings
-from napari_lazy_pipeline._gui.docks import dock_of
 from PIL import Image
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtGui import QPainter, QPixmap
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 
+from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 from napari_lazy_pipeline.samples import psf_path, real_stack_folder, write_timelapse
 
 PATIENCE = 120.0  # s

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QApplication
 
-from gui_helpers import edit
+from dock_helpers import edit
 from stacks import write_raw
 
 pytestmark = pytest.mark.gui

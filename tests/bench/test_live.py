@@ -14,7 +14,7 @@ import pytest
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from gui_helpers import edit
+from dock_helpers import edit
 from napari_lazy_pipeline import Stack, VolumeSpec
 from stacks import CountingSource, gaussian_psf
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QTimer
 
-from gui_helpers import edit
+from dock_helpers import edit
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL
 from napari_lazy_pipeline.samples.microscope import Simulation

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.conftest import gaussian_psf
-from engines.devices import NumpyDevice
-from engines.test_deskew import plans, ranges
+from devices import NumpyDevice
+from engine_references import plans, ranges
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
 from napari_lazy_pipeline.engines.array_api import cupy as cupy_engine
 from napari_lazy_pipeline.engines.array_api.array_engine import BYTES, ArrayEngine
@@ -25,11 +24,12 @@ from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import make_otf
+from stacks import bead
 
 CPU = CpuEngine()
 VOXEL = (0.2, 0.1, 0.1)
-OTF = make_otf(gaussian_psf((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
-OTHER = make_otf(gaussian_psf((33, 33, 33), (3.0, 2.0, 2.0)), VOXEL)
+OTF = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
+OTHER = make_otf(bead((33, 33, 33), (3.0, 2.0, 2.0)), VOXEL)
 METHODS = ["rl", "accelerated", "fast"]
 
 

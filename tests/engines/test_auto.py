@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engines.conftest import gaussian_psf
-from engines.devices import NumpyDevice
+from devices import NumpyDevice
 from napari_lazy_pipeline.engines import (
     DeconvolutionPlan,
     Engine,
@@ -21,9 +20,10 @@ from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import make_otf
+from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)
-OTF = make_otf(gaussian_psf(), VOXEL)
+OTF = make_otf(bead(), VOXEL)
 VOLUME = np.random.default_rng(0).poisson(40, (6, 9, 12)).astype(np.uint16)
 PLAN = DeskewPlan.of(VOLUME.shape, (0.3, 0.1, 0.1), Scan(31.5))
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import tifffile
 
-from engines.conftest import gaussian_psf
 from napari_lazy_pipeline import Pipeline, VolumeSpec, engines
 from napari_lazy_pipeline.engines import get_engine, notices
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
+from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)
 BEAD = (6, 10, 13)
@@ -28,7 +28,7 @@ def bead_volume(shape=(13, 20, 24), dtype=np.uint16):
 
 
 def psf(shape=(33, 32, 32), dtype=np.float32):
-    return (gaussian_psf(shape) + 10).astype(dtype)
+    return (bead(shape) + 10).astype(dtype)
 
 
 def psf_with(value, place=(3, 3, 3)):
@@ -84,7 +84,7 @@ METHODS = ["rl", "accelerated", "fast"]
 @pytest.fixture(params=["cpu", "numpy"])
 def engine(request, monkeypatch):
     """Name of an engine: that of the CPU, and that of a GPU on numpy."""
-    monkeypatch.setitem(engines._ENGINES, "numpy", "engines.devices:NumpyEngine")
+    monkeypatch.setitem(engines._ENGINES, "numpy", "devices:NumpyEngine")
     notices.clear()
     yield request.param
     notices.clear()

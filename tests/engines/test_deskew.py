@@ -11,39 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine_references import plans, ranges, reference
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 
 ENGINE = CpuEngine()
 VOXEL = (0.3, 0.1, 0.1)
-
-
-def reference(volume, plan, fill):
-    """The formula, in plain numpy and double precision after the sample position; not rounded."""
-    if plan.skew_axis == "y":
-        flipped = DeskewPlan(
-            (volume.shape[0], volume.shape[2], volume.shape[1]),
-            "x",
-            plan.shear,
-            plan.width,
-            plan.shift,
-        )
-        return reference(volume.swapaxes(1, 2), flipped, fill).swapaxes(1, 2)
-    nz, _, n = volume.shape
-    z, o = np.ogrid[:nz, : plan.width]
-    position = (o - plan.width / 2 + plan.shift) - plan.shear * (z - nz / 2) + n / 2
-    position = position.astype(np.float32)
-    covered = (position >= 0) & (position < n - 1)
-    left = np.where(covered, np.floor(position), 0).astype(int)
-    right = np.minimum(left + 1, n - 1)
-    part = (position.astype(float) - left)[:, None]
-    rows = np.arange(nz)[:, None, None], np.arange(volume.shape[1])[:, None]
-    wide = volume.astype(float)
-    value = (1 - part) * wide[(*rows, left[:, None])] + part * wide[(*rows, right[:, None])]
-    if volume.dtype == np.uint16:
-        fill = min(max(fill, 0), 65535)
-    return np.where(covered[:, None], value, fill)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -64,19 +38,6 @@ def test_whole_golden_volume_equals_cuda(golden, dtype):
     difference = np.abs(out.astype(int) - expected)
     assert (difference > 0).mean() <= 1e-5
     assert difference.max() <= 1
-
-
-plans = st.builds(
-    lambda shape, axis, angle, step, width, shift: DeskewPlan.of(
-        shape, (step, 0.1, 0.1), Scan(angle, axis), width, shift
-    ),
-    shape=st.tuples(*[st.integers(1, 9)] * 3),
-    axis=st.sampled_from("xy"),
-    angle=st.floats(5, 170) | st.floats(-170, -5),
-    step=st.floats(0.02, 0.6),
-    width=st.sampled_from([0, 0, 1, 2, 7, 40]),
-    shift=st.integers(-6, 6),
-)
 
 
 @settings(max_examples=150, deadline=None)
@@ -102,14 +63,6 @@ def test_equals_the_formula(plan, dtype, fill, rounding, seed):
     low, high = (-0.5, 0.5) if rounding == "nearest" else (0, 1)
     assert above.min() >= low - 0.01
     assert above.max() <= high + 0.01
-
-
-@st.composite
-def ranges(draw):
-    """A plan, and planes [start, stop) of it."""
-    plan = draw(plans)
-    start = draw(st.integers(0, plan.shape[0]))
-    return plan, (start, draw(st.integers(start, plan.shape[0])))
 
 
 @settings(max_examples=150, deadline=None)

@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.conftest import gaussian_psf
-from engines.stand_in import write
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.engines.cudadecon import cudadecon_engine as module
@@ -30,11 +28,13 @@ from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import make_otf
+from pycudadecon_stand_in import write
+from stacks import bead
 
 STAND_IN = "pycudadecon-stand-in"
 VOXEL = (0.2, 0.1, 0.1)
-OTF = make_otf(gaussian_psf((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
-OTHER = make_otf(gaussian_psf((33, 33, 33), (3.0, 2.0, 2.0)), VOXEL)
+OTF = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
+OTHER = make_otf(bead((33, 33, 33), (3.0, 2.0, 2.0)), VOXEL)
 DIE = "import os, sys; print('CUDA error', file=sys.stderr, flush=True); os._exit(255)"
 CUBE = np.ones((8, 8, 8), np.uint16)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
-from engines.conftest import gaussian_psf
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.back_projector import back_projector, widths
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
@@ -34,6 +33,7 @@ from quality import (
     skew,
 )
 from quality import resolution as fsc
+from stacks import bead
 
 ENGINE = CpuEngine()
 SCAN = Scan(REAL_STACK["angle"])
@@ -241,7 +241,7 @@ def test_fast_equals_its_iterations_as_written(shear):
 
 
 def test_the_back_projector_keeps_light_and_ends_at_the_resolution():
-    psf = gaussian_psf((64, 64, 64), (4.0, 2.0, 2.0))
+    psf = bead((64, 64, 64), (4.0, 2.0, 2.0))
     made = make_otf(psf, (0.1, 0.1, 0.1))
     lateral, axial = widths(made)
     assert lateral == pytest.approx(2.3548 * 0.2, rel=0.03)

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from engines.conftest import gaussian_psf
 from napari_lazy_pipeline._runtime import free_memory as _memory
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
@@ -24,9 +23,10 @@ from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.tiling import Memory, tiles
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.psf.radial_otf import make_otf
+from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)
-OTF = make_otf(gaussian_psf((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
+OTF = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
 METHODS = ["rl", "accelerated", "fast"]
 # Of the norm, and of the brightest point: what the documentation says.
 TOLERANCE = {"rl": 0.015, "accelerated": 0.015, "fast": 0.025}

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from gui_helpers import card, expected, on_screen
+from dock_helpers import card, expected, on_screen
 from napari_lazy_pipeline._gui.widgets.choice import Choice
 
 Key = Qt.Key

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QPushButton, QToolButton
 
-from gui_helpers import card, edit
-from listing import listing
+from dock_helpers import card, edit
+from folder_contents import listing
 from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
 
 Settle = Callable[[Any], None]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from gui_helpers import card, edit, expected, on_screen
+from dock_helpers import card, edit, expected, on_screen
 from stacks import write_raw
 
 TIMEOUT = 10_000

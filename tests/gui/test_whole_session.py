@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from canvas import drag, native
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtWidgets import QAbstractSlider, QFileDialog
 
-from gui_helpers import card, expected, on_screen
+from canvas import drag, native
+from dock_helpers import card, expected, on_screen
 from napari_lazy_pipeline.steps import Crop, Deconvolve
 from stacks import write_raw
 

@@ -1,0 +1,665 @@
+"""The Data section: what it finds, asks, shows and takes back; driven by keys and clicks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from napari.utils import Colormap
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit
+
+from dock_helpers import card, edit, expected, on_screen
+from napari_lazy_pipeline import Recipe, open_stack
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from stacks import write_raw
+
+Settle = Callable[[Any], None]
+Until = Callable[[Callable[[], object]], None]
+TIMEOUT = 20_000
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def until(qtbot: Any) -> Until:
+    def wait(condition: Callable[[], object]) -> None:
+        qtbot.waitUntil(lambda: bool(condition()), timeout=TIMEOUT)
+
+    return wait
+
+
+def retype(qtbot: Any, line: QLineEdit, text: str) -> None:
+    """Write over what is in a field, letter by letter."""
+    line.setFocus()
+    qtbot.keyClick(line, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(line, text)
+
+
+def tick(qtbot: Any, box: Any) -> None:
+    """Click on the square of a check box."""
+    qtbot.mouseClick(box, LEFT, pos=QPoint(8, box.height() // 2))
+
+
+def cells(dock: Any) -> dict[str, tuple[str, str]]:
+    """The table of the names: found, and missing or extra, of each field."""
+    table = dock.data.files.table
+    rows = [
+        [table.item(row, column).text() for column in range(3)] for row in range(table.rowCount())
+    ]
+    return {field: (found, missing) for field, found, missing in rows}
+
+
+# ---- the pattern, and the table of what it reads off the names ----------------------------
+
+
+def test_the_table_follows_the_pattern_and_enter_opens(
+    opened: Any, settle: Settle, until: Until, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, stack = opened.data.files, opened.session.stack
+    assert not files.fold.unfolded and "6 files" in opened.data.summary.text()
+    looked: list[object] = []
+    monkeypatch.setattr("napari_lazy_pipeline.io.readers.tiff.TiffReader.probe", looked.append)
+    retype(qtbot, files.line, "cell_ch0_stack{t}_*.tif")
+    until(lambda: "Enter opens: 3 files -> 1 channel x 3 time points" in files.fold.line.text())
+    assert cells(opened)["time point"] == ("0000, 0001, 0002", "")
+    assert cells(opened)["others"][0] == "3 names"
+    until(lambda: "file size" in cells(opened))
+    assert opened.session.stack is stack and not looked, "nothing is opened, no file is looked into"
+    monkeypatch.undo()
+    qtbot.keyClick(files.line, Qt.Key.Key_Return)
+    until(lambda: opened.session.stack is not stack)
+    settle(opened)
+    assert opened.session.stack.source.pattern == "cell_ch0_stack{t}_*.tif"
+    assert opened.session.stack.shape[:2] == (3, 1)
+
+
+def test_a_wrong_pattern_says_why_and_changes_nothing(
+    opened: Any, until: Until, qtbot: Any
+) -> None:
+    files, stack, pattern = opened.data.files, opened.session.stack, opened.data.files.current
+    wanted: list[object] = []
+    opened.data.wanted.connect(lambda *asked: wanted.append(asked))
+    for text, words in (("cell_{t", "partner"), ("frame{t}.tif", "None of the 6 files fits")):
+        retype(qtbot, files.line, text)
+        until(lambda words=words: words in files.problem.text())
+        assert files.problem.isVisibleTo(opened)
+        qtbot.keyClick(files.line, Qt.Key.Key_Return)
+        assert not wanted and opened.session.stack is stack
+    assert "6 files" in opened.data.summary.text(), "it says what is open still"
+    qtbot.keyClick(files.line, Qt.Key.Key_Escape)
+    assert (files.line.text(), files.problem.text()) == (pattern, "")
+    assert not files.fold.unfolded, "the table was not looked at before"
+
+
+def test_the_last_letter_decides_also_if_the_share_is_slow(
+    opened: Any, until: Until, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_lazy_pipeline.io.pattern_preview import Trials
+
+    files, go_on, tried = opened.data.files, threading.Event(), []
+    attempt = Trials.attempt
+
+    def slow(self: Trials, pattern: str, position: str | None = None) -> Any:
+        tried.append(pattern)
+        assert go_on.wait(20)
+        return attempt(self, pattern, position)
+
+    monkeypatch.setattr(Trials, "attempt", slow)
+    for pattern in ("cell_ch{c}_stack0000_*.tif", "cell_ch1_stack{t}_*.tif", "cell_ch0_stack{t}_*"):
+        retype(qtbot, files.line, pattern)
+        until(lambda: tried)
+        qtbot.wait(250)  # longer than the pause after which a pattern is tried
+    assert tried == ["cell_ch{c}_stack0000_*.tif"], "one thing at a time is asked of a share"
+    go_on.set()
+    until(lambda: "others" in cells(opened))
+    assert tried[1:] == ["cell_ch0_stack{t}_*"], "what nobody wants any more is not done"
+    assert opened.data.summary.text().startswith("Enter opens: 3 files -> 1 channel x 3")
+
+
+def test_a_share_that_hangs_does_not_hold_up_the_next_folder(
+    dock: Any, settle: Settle, raw_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_lazy_pipeline.io import open_stack as opening
+
+    never, list_names, hung = threading.Event(), opening.list_names, str(tmp_path / "hung")
+
+    def hanging(folder: str, pattern: Any) -> list[str]:
+        if folder == hung:
+            never.wait(60)
+        return list_names(folder, pattern)
+
+    monkeypatch.setattr(opening, "list_names", hanging)
+    for _ in range(3):
+        dock.open_folder(hung)
+    dock.open_folder(raw_folder)
+    settle(dock)
+    assert dock.session.survey.folder == str(raw_folder)
+    never.set()
+
+
+def test_the_table_is_folded_in_a_line(opened: Any, until: Until, qtbot: Any) -> None:
+    fold = opened.data.files.fold
+    assert not fold.content.isVisibleTo(opened)
+    fold.button.setFocus()
+    qtbot.keyClick(fold.button, Qt.Key.Key_Space)
+    until(lambda: cells(opened).get("wavelength") == ("488, 560", ""))
+    assert fold.content.isVisibleTo(opened)
+    qtbot.keyClick(fold.button, Qt.Key.Key_Space)
+    assert not fold.content.isVisibleTo(opened)
+
+
+# ---- folders of before --------------------------------------------------------------------
+
+
+def recent(dock: Any) -> list[Any]:
+    return dock.data.folders._recent()
+
+
+def test_folders_are_kept_the_latest_first_and_what_is_gone_is_grey(
+    opened: Any, settle: Settle, until: Until, raw_folder: Path, tmp_path: Path, qtbot: Any,
+    own_recent_folders: Path,
+) -> None:  # fmt: skip
+    other = write_raw(tmp_path / "other", 2, 1)
+    opened.open_folder(other)
+    settle(opened)
+    until(lambda: len(recent(opened)) == 2)
+    assert [action.data() for action in recent(opened)] == [str(other), str(raw_folder)]
+    for path in other.iterdir():
+        path.unlink()
+    other.rmdir()
+    qtbot.mouseClick(opened.data.folders.button, LEFT)
+    until(lambda: not recent(opened)[0].isEnabled())
+    assert "not there" in recent(opened)[0].toolTip()
+    opened.data.folders.menu.close()
+    assert recent(opened)[1].isEnabled()
+    recent(opened)[1].trigger()
+    until(lambda: opened.session.survey.folder == str(raw_folder))
+    until(lambda: recent(opened)[0].data() == str(raw_folder))
+    settle(opened)
+    assert own_recent_folders.read_text("utf-8").index("cell") > 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"folders": 3}', '{"folders": [1, ""]}'])
+def test_a_broken_list_is_an_empty_one(
+    content: str, own_recent_folders: Path, tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline._gui.data.recent_folders import add_recent, read_recent
+
+    own_recent_folders.write_text(content, "utf-8")
+    assert read_recent(own_recent_folders) == []
+    assert add_recent(own_recent_folders, "/a") == ["/a"] == read_recent(own_recent_folders)
+    blocked = tmp_path / "file"
+    blocked.touch()
+    assert add_recent(blocked / "recent.json", "/a") == ["/a"], "it cannot be kept, and all goes on"
+
+
+def test_the_list_is_cleared(opened: Any, until: Until, own_recent_folders: Path) -> None:
+    until(lambda: len(recent(opened)) == 1)
+    clear = [action for action in opened.data.folders.menu.actions() if "Clear" in action.text()]
+    clear[0].trigger()
+    until(lambda: not recent(opened))
+    until(lambda: "cell" not in own_recent_folders.read_text("utf-8"))
+
+
+# ---- positions and questions --------------------------------------------------------------
+
+
+def write_positions(folder: Path) -> Path:
+    """Two positions of two time points; each pixel tells which."""
+    folder.mkdir()
+    for p in range(2):
+        for t in range(2):
+            volume = np.full((3, 8, 10), 100 + 10 * p + t, "uint16")
+            tifffile.imwrite(folder / f"scan_s{p + 1}_t{t}.tif", volume, photometric="minisblack")
+    return folder
+
+
+def test_another_position_is_shown_and_steps_and_values_stay(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    dock.open_folder(write_positions(tmp_path / "scan"))
+    settle(dock)
+    position = dock.data.position
+    assert position.isVisibleTo(dock) and position.count() == 2
+    dock.session.set_voxel_size((0.5, 0.2, 0.2))
+    edit(dock, "crop", z=(0, 2))
+    settle(dock)
+    pipeline = dock.session.pipeline
+    position.setFocus()
+    qtbot.keyClick(position, Qt.Key.Key_Down)
+    settle(dock)
+    assert dock.session.survey.position == position.currentText() == "2"
+    assert (on_screen(dock.layers.layers[0]) == 110).all()
+    assert dock.session.pipeline == pipeline
+    assert dock.session.stack.voxel_size == (0.5, 0.2, 0.2)
+    assert dock.session.recipe().source.position == "2"
+
+
+def test_one_position_is_no_choice(opened: Any) -> None:
+    assert not opened.data.position.isVisibleTo(opened)
+
+
+def write_pages(folder: Path) -> Path:
+    """A file that says it holds time points, of one plane each."""
+    folder.mkdir()
+    volume = np.random.default_rng(0).integers(0, 999, (5, 8, 10)).astype("uint16")
+    tifffile.imwrite(folder / "stack.tif", volume, imagej=True, metadata={"axes": "TYX"})
+    return folder / "stack.tif"
+
+
+def test_pages_are_planes_if_the_person_says_so_and_time_points_again(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    dock.open_folder(write_pages(tmp_path / "movie"))
+    settle(dock)
+    assert dock.session.stack.shape[::2] == (5, 1, 10)
+    question = dock.data.known.questions.cards["axes"]
+    assert "are these planes" in question.text.text()
+    qtbot.mouseClick(question.buttons[0], LEFT)
+    settle(dock)
+    assert dock.session.stack.shape[::2] == (1, 5, 10)
+    assert "axes" not in dock.data.known.questions.cards
+    assert Recipe(**dock.session.recipe().model_dump()).open() == dock.session.stack
+    pages = dock.data.pages
+    assert pages.currentText() == "planes (z)"
+    pages.setFocus()
+    qtbot.keyClick(pages, Qt.Key.Key_Up)
+    settle(dock)
+    assert dock.session.stack.shape[::2] == (5, 1, 10)
+
+
+def test_angle_and_step_are_asked_one_after_the_other_and_never_assumed(
+    opened: Any, settle: Settle, until: Until, qtbot: Any
+) -> None:
+    data, session = opened.data, opened.session
+    assert list(data.known.questions.cards) == ["angle"]
+    question = data.known.questions.cards["angle"]
+    assert not card(opened, "deskew").step.enabled
+    question.angle.setFocus()
+    question.angle.selectAll()
+    qtbot.keyClicks(question.angle, "33")
+    qtbot.mouseClick(question.buttons[0], LEFT)
+    assert list(data.known.questions.cards) == ["step"]
+    assert session.scan is None and session.said.angle == 33.0
+    assert card(opened, "deskew").step.angle == card(opened, "rotate").step.angle == 33.0
+    assert (
+        data.known.voxel.angle.value() == 33.0
+        and data.known.voxel.rows["angle"].source.text() == "typed"
+    )
+    perpendicular = data.known.questions.cards["step"].buttons[1]
+    qtbot.mouseClick(perpendicular, LEFT)
+    assert not data.known.questions.cards and not data.known.questions.isVisibleTo(opened)
+    assert session.scan == Scan(33.0, "x", "perpendicular")
+    assert card(opened, "deskew").step.step == "perpendicular"
+    assert data.known.voxel.meaning.currentText() == "perpendicular"
+    assert session.recipe().source.step == "perpendicular"
+    # It can be changed later.
+    data.known.voxel.meaning.setFocus()
+    qtbot.keyClick(data.known.voxel.meaning, Qt.Key.Key_Up)
+    assert session.scan == Scan(33.0, "x", "stage")
+    edit(opened, "deskew")
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_data_that_are_not_tilted_are_not_asked_about_again(
+    opened: Any, settle: Settle, qtbot: Any
+) -> None:
+    qtbot.mouseClick(opened.data.known.questions.cards["angle"].buttons[-1], LEFT)
+    assert not opened.data.known.questions.cards
+    opened.session.set_voxel_size((0.5, 0.2, 0.2))
+    settle(opened)
+    assert not opened.data.known.questions.cards
+
+
+def test_the_steps_decide_and_the_panel_shows_it(opened: Any, settle: Settle) -> None:
+    edit(opened, "deskew", angle=35.0, step="perpendicular")
+    settle(opened)
+    assert not opened.data.known.questions.cards, "the step says it"
+    voxel = opened.data.known.voxel
+    assert (voxel.angle.value(), voxel.meaning.currentText()) == (35.0, "perpendicular")
+    assert voxel.rows["angle"].source.text() == "the steps"
+    card(opened, "deskew").switch.setChecked(False)
+    assert voxel.meaning.currentText() == "not told"
+
+
+# ---- values and where they come from ------------------------------------------------------
+
+
+def test_values_show_their_source_are_overridden_and_reset(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    folder = tmp_path / "ij"
+    folder.mkdir()
+    for t in range(3):
+        volume = np.full((4, 8, 10), 100 + t, "uint16")
+        metadata = {"axes": "ZYX", "spacing": 0.4, "unit": "um"}
+        path = folder / f"a_t{t}.tif"
+        tifffile.imwrite(path, volume, imagej=True, resolution=(10, 10), metadata=metadata)
+    dock.open_folder(folder)
+    settle(dock)
+    voxel, rows = dock.data.known.voxel, dock.data.known.voxel.rows
+    assert (voxel.z_step.value(), voxel.pixel.value()) == (0.4, 0.1)
+    assert rows["z_step"].source.text() == "ImageJ" and not rows["z_step"].reset.isEnabled()
+    voxel.z_step.setFocus()
+    voxel.z_step.selectAll()
+    qtbot.keyClicks(voxel.z_step, "0.7")
+    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Return)
+    assert dock.session.stack.voxel_size == pytest.approx((0.7, 0.1, 0.1))
+    assert rows["z_step"].source.text() == "typed"
+    qtbot.mouseClick(rows["z_step"].reset, LEFT)
+    assert dock.session.stack.voxel_size == pytest.approx((0.4, 0.1, 0.1))
+    assert (voxel.z_step.value(), rows["z_step"].source.text()) == (0.4, "ImageJ")
+    settle(dock)
+
+
+def test_what_was_typed_is_undone_and_made_again(
+    opened: Any, settle: Settle, until: Until, qtbot: Any
+) -> None:
+    """Value by value, by the buttons above the steps; layers and names follow."""
+    voxel, session, row = (
+        opened.data.known.voxel,
+        opened.session,
+        opened.data.known.channels.rows[1],
+    )
+    undo, redo = opened.steps.undo, opened.steps.redo
+    before = voxel.z_step.value()
+    assert not undo.isEnabled()
+    voxel.z_step.setFocus()
+    voxel.z_step.selectAll()
+    qtbot.keyClicks(voxel.z_step, "0.7")
+    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Return)
+    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Up)
+    assert voxel.z_step.value() > 0.7
+    retype(qtbot, row.name, "Actin")
+    qtbot.keyClick(row.name, Qt.Key.Key_Return)
+    settle(opened)
+    assert undo.isEnabled()
+    qtbot.mouseClick(undo, LEFT)
+    assert row.name.text() == "560" and session.stack.channel_names == ("488", "560")
+    until(lambda: "560" in opened.layers.layers[1].name)
+    qtbot.mouseClick(undo, LEFT)
+    assert voxel.z_step.value() == before == session.stack.voxel_size[0], "one hand, one edit"
+    settle(opened)
+    assert opened.layers.layers[0].scale[1] == pytest.approx(before)
+    assert not undo.isEnabled() and redo.isEnabled()
+    qtbot.mouseClick(redo, LEFT)
+    qtbot.mouseClick(redo, LEFT)
+    settle(opened)
+    assert session.stack.voxel_size[0] > 0.7 and row.name.text() == "Actin"
+    assert opened.layers.layers[0].scale[1] == pytest.approx(session.stack.voxel_size[0])
+    assert not redo.isEnabled()
+
+
+def test_the_time_interval_is_stated_and_the_time_point_stays(
+    opened: Any, settle: Settle, until: Until, qtbot: Any
+) -> None:
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    box = opened.data.known.voxel.interval
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, "5")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    settle(opened)
+    layer = opened.layers.layers[0]
+    until(lambda: layer.scale[0] == 5.0)
+    settle(opened)
+    assert opened.session.stack.time_interval == 5.0
+    assert opened.layers.time_point == 2
+    np.testing.assert_array_equal(on_screen(layer), expected(opened, 0, 2, 6))
+    assert opened.session.recipe().source.time_interval == 5.0
+
+
+def test_notes_are_a_line_until_they_are_unfolded(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    write_raw(tmp_path / "cell", 2, 1)
+    dock.open_folder(tmp_path / "cell")
+    settle(dock)
+    notes = dock.data.known.notes
+    assert not notes.isVisibleTo(dock), "the unknown voxel size is said beside it"
+    notes.show_notes(["OME says 1", "ImageJ says 2", "There are 3 positions"])
+    assert notes.line.text() == "2 notes, the first: OME says 1"
+    qtbot.mouseClick(notes.button, LEFT)
+    assert notes.list.text() == "• OME says 1\n• ImageJ says 2"
+    assert notes.list.isVisibleTo(dock)
+
+
+# ---- channels -----------------------------------------------------------------------------
+
+
+def test_names_flow_to_layers_and_recipe_and_back(
+    opened: Any, settle: Settle, until: Until, qtbot: Any
+) -> None:
+    row = opened.data.known.channels.rows[1]
+    assert row.name.text() == "560"
+    retype(qtbot, row.name, "Actin")
+    qtbot.keyClick(row.name, Qt.Key.Key_Return)
+    until(lambda: "Actin" in opened.layers.layers[1].name)
+    settle(opened)
+    assert opened.session.stack.channel_names == ("488", "Actin")
+    assert opened.session.recipe().source.channel_names == ("488", "Actin")
+    retype(qtbot, row.name, " ")
+    qtbot.keyClick(row.name, Qt.Key.Key_Return)
+    assert opened.session.stack.channel_names == ("488", "560") and row.name.text() == "560"
+    assert opened.session.said.channel_names is None
+    settle(opened)
+
+
+def test_colour_and_visibility_are_the_layers_both_ways(
+    opened: Any, settle: Settle, qtbot: Any
+) -> None:
+    row, layer = opened.data.known.channels.rows[0], opened.layers.layers[0]
+    magenta = next(action for action in row.menu.actions() if action.text() == "magenta")
+    qtbot.mouseClick(row.colour, LEFT)
+    assert row.menu.isVisible()
+    row.menu.close()
+    magenta.trigger()
+    assert layer.colormap.name == "magenta"
+    layer.colormap = "cyan"
+    assert "cyan" in row.colour.toolTip()
+    image = row.colour.icon().pixmap(18, 12).toImage()
+    assert image.pixelColor(17, 6).getRgb()[:3] == (0, 255, 255)
+    tick(qtbot, row.visible)
+    assert not layer.visible
+    layer.visible = True
+    assert row.visible.isChecked()
+    settle(opened)
+    opened.viewer.layers.remove(layer)
+    assert not row.colour.isEnabled() and not row.visible.isEnabled()
+
+
+def pick_colour(row: Any, colour: str) -> None:
+    next(action for action in row.menu.actions() if action.text() == colour).trigger()
+
+
+def test_colours_are_kept_in_recipes_and_for_layers_to_come(
+    opened: Any, settle: Settle, tmp_path: Path, qtbot: Any, make_napari_viewer: Any
+) -> None:
+    first, second = opened.data.known.channels.rows
+    assert opened.session.recipe().source.channel_colours is None, "nobody chose one"
+    pick_colour(first, "bop blue")
+    opened.layers.layers[1].colormap = "viridis"  # in napari's own controls
+    assert opened.session.recipe().source.channel_colours == ("bop blue", "viridis")
+    opened.session.recipe().save(tmp_path / "r.yaml")
+    # Data of another shape get new layers; those keep the colours.
+    opened.layers.remove()
+    opened.layers.update()
+    settle(opened)
+    assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
+    # On data that are open, the recipe brings them back.
+    pick_colour(first, "gray")
+    pick_colour(second, "red")
+    opened.load_recipe(tmp_path / "r.yaml")
+    assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
+    settle(opened)
+    # And so it does in an empty dock.
+    viewer = make_napari_viewer()
+    dock = LazyPipelineWidget(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.load_recipe(tmp_path / "r.yaml")
+    settle(dock)
+    assert [layer.colormap.name for layer in dock.layers.layers] == ["bop blue", "viridis"]
+    assert dock.session.recipe().source == opened.session.recipe().source
+    dock.shut_down()
+    dock.runner.join()
+
+
+def test_a_colour_without_a_name_is_not_kept(opened: Any, settle: Settle) -> None:
+    pick_colour(opened.data.known.channels.rows[1], "yellow")
+    opened.layers.layers[1].colormap = Colormap(np.eye(4)[[3, 0]])
+    opened.layers.layers[0].colormap = "cyan"
+    assert opened.session.recipe().source.channel_colours == ("cyan", "magenta")
+
+
+def test_a_colour_that_nobody_knows_is_said(
+    dock: Any, opened: Any, settle: Settle, tmp_path: Path
+) -> None:
+    pick_colour(opened.data.known.channels.rows[0], "red")
+    opened.session.recipe().save(tmp_path / "r.yaml")
+    text = (tmp_path / "r.yaml").read_text("utf-8")
+    (tmp_path / "r.yaml").write_text(text.replace("- red", "- reddish"), "utf-8")
+    pick_colour(opened.data.known.channels.rows[0], "cyan")
+    opened.load_recipe(tmp_path / "r.yaml")
+    settle(opened)
+    assert "no colour 'reddish'" in opened.recipe_error.text()
+    assert opened.layers.layers[0].colormap.name == "cyan"
+
+
+# ---- readers that have to be told ---------------------------------------------------------
+
+
+def test_code_runs_only_after_the_person_has_confirmed_it(
+    dock: Any, settle: Settle, until: Until, tmp_path: Path, qtbot: Any
+) -> None:
+    volumes = [np.full((3, 4, 5), 7 + t, "uint16") for t in range(2)]
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    for t, volume in enumerate(volumes):
+        np.save(folder / f"a_t{t}.npy", volume)
+    dock.open_folder(folder)
+    until(lambda: "ends with" in dock.data.error.text())
+    reader = dock.data.reader
+    reader.kind.setFocus()
+    qtbot.keyClick(reader.kind, Qt.Key.Key_Down)
+    assert reader.function.isVisibleTo(dock)
+    qtbot.keyClicks(reader.function, "numpy")
+    assert not reader.confirm.isEnabled(), "this is no function"
+    qtbot.keyClicks(reader.function, ":load")
+    assert reader.confirm.isEnabled() and dock.session.stack is None
+    tick(qtbot, reader.confirm)
+    settle(dock)
+    assert dock.session.stack.shape == (2, 1, 3, 4, 5)
+    assert (on_screen(dock.layers.layers[0]) == 7).all()
+    assert dock.session.recipe().source.reader == "numpy:load"
+    assert reader.confirm.isChecked()
+    qtbot.keyClicks(reader.function, "s")
+    assert not reader.confirm.isChecked(), "this one was not confirmed"
+
+
+def test_a_recipe_never_runs_its_reader_by_itself(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    np.save(folder / "a_t0.npy", np.full((3, 4, 5), 7, "uint16"))
+    stack = open_stack(folder, "a_t{t}.npy", (0.5, 0.2, 0.2), reader="numpy:load", trust=True)
+    Recipe(source=stack).save(tmp_path / "r.yaml")  # type: ignore[arg-type]
+    dock.load_recipe(tmp_path / "r.yaml")
+    assert dock.session.stack is None and "confirm it" in dock.data.error.text()
+    assert dock.data.reader.function.text() == "numpy:load"
+    tick(qtbot, dock.data.reader.confirm)
+    settle(dock)
+    assert dock.session.stack.voxel_size == (0.5, 0.2, 0.2)
+    assert dock.session.recipe().source == Recipe.load(tmp_path / "r.yaml").source
+
+
+def test_pixels_without_a_header_are_asked_about(
+    dock: Any, settle: Settle, until: Until, tmp_path: Path, qtbot: Any
+) -> None:
+    folder = tmp_path / "isoview"
+    folder.mkdir()
+    volume = np.arange(3 * 4 * 5, dtype="<u2").reshape(3, 4, 5)
+    for t in range(2):
+        (volume + t).tofile(folder / f"SPC00_TM{t:05d}_ANG000_CM0_CHN00_PH0.stack")
+    dock.open_folder(folder)
+    reader = dock.data.reader
+    until(lambda: reader.lengths[0].isVisibleTo(dock))
+    assert "Tell its shape" in dock.data.error.text() and not reader.open.isEnabled()
+    for box, length in zip(reader.lengths, (3, 4, 5), strict=True):
+        box.setFocus()
+        box.selectAll()
+        qtbot.keyClicks(box, str(length))
+    qtbot.mouseClick(reader.open, LEFT)
+    settle(dock)
+    np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), volume[1])
+    assert [box.value() for box in reader.lengths] == [3, 4, 5]
+    recipe = Recipe(**dock.session.recipe().model_dump())
+    np.testing.assert_array_equal(recipe.open().volume(1, 0), volume + 1)
+
+
+def test_a_single_file_is_dropped(
+    make_napari_viewer: Callable[..., Any], settle: Settle, tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
+    path = write_pages(tmp_path / "movie")
+    viewer = make_napari_viewer()
+    viewer.open(path, plugin="napari-lazy-pipeline")
+    dock = dock_of(viewer)
+    settle(dock)
+    assert dock.session.stack.shape == (5, 1, 1, 8, 10)
+    np.testing.assert_array_equal(on_screen(dock.layers.layers[0])[:], tifffile.imread(path)[0])
+    dock.shut_down()
+    dock.runner.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [("a.tif", True), ("a.OME.TIF", True), ("a.czi", True), ("a.zarr", True), ("a.png", False),
+     ("a.txt", False), ("a.raw", False)],
+)  # fmt: skip
+def test_what_is_dropped_is_ours_by_its_name(tmp_path: Path, name: str, ours: bool) -> None:
+    from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
+
+    assert (folder_reader(str(tmp_path / name)) is not None) == ours
+    inside = tmp_path / "run" / "Pos0"
+    inside.mkdir(parents=True)
+    (inside / name).touch()
+    held = ours and name != "a.zarr"
+    assert (folder_reader(str(tmp_path / "run")) is not None) == held, "folders of positions, too"
+
+
+# ---- for everybody ------------------------------------------------------------------------
+
+
+def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
+    kinds = (QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit)
+    for kind in kinds:
+        for control in opened.data.findChildren(kind):
+            inner = isinstance(control.parent(), (QAbstractSpinBox, QComboBox))
+            if inner or control.objectName().startswith("qt_"):
+                continue
+            named = control.accessibleName() or getattr(control, "text", str)()
+            assert named, control
+            near = control.toolTip() or control.parent().toolTip()
+            assert near, f"{named} has a tooltip"
+
+
+def test_it_fits_and_can_be_reached_by_tab(opened: Any, qtbot: Any) -> None:
+    data, known = opened.data, opened.data.known
+    data.files.fold.unfold()
+    assert data.minimumSizeHint().width() <= 310
+    for control in (
+        data.folders.button, data.files.line, data.reader.kind, data.files.fold.button,
+        known.voxel.z_step, known.voxel.meaning, known.voxel.interval, data.watch,
+        known.channels.rows[0].colour, known.channels.rows[0].name,
+    ):  # fmt: skip
+        assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control.accessibleName()

@@ -1,0 +1,258 @@
+"""Fast while moving, full when still: slow steps show a preview first, then the result."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dock_helpers import card, edit, expected, on_screen
+from napari_lazy_pipeline._gui.layers import preview_policy as asking
+from napari_lazy_pipeline._gui.layers.render_request import LOOKS
+from napari_lazy_pipeline.compute import preview
+from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.steps import Deconvolve
+from napari_lazy_pipeline.steps._base import Context
+from stacks import write_raw
+
+TIMEOUT = 20_000
+SHAPE = (24, 40, 48)
+Settle = Callable[[Any], None]
+
+
+class Slow:
+    """Holds deconvolutions of whole volumes until the test lets them go; counts them."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.entered = self.passed = self.given_up = 0
+        self.previews = 0
+
+    def wait(self, volume: np.ndarray, context: Context) -> None:
+        if volume.shape != SHAPE:
+            self.previews += 1
+            return
+        self.entered += 1
+        while not self.open.wait(0.005):
+            if context.cancelled():
+                self.given_up += 1
+                raise Cancelled
+        self.passed += 1
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
+    slow, run = Slow(), Deconvolve.run
+
+    def wait(self: Deconvolve, volume: np.ndarray, context: Context) -> np.ndarray:
+        slow.wait(volume, context)
+        return run(self, volume, context)
+
+    monkeypatch.setattr(Deconvolve, "run", wait)
+    yield slow
+    slow.open.set()
+
+
+@pytest.fixture
+def tuned(dock: Any, settle: Settle, tmp_path: Path) -> Any:
+    """The dock with one channel open, deskewed; it keeps a list of what was shown."""
+    dock.open_folder(write_raw(tmp_path / "one", times=3, channels=1, shape=SHAPE))
+    edit(dock, "deskew")
+    settle(dock)
+    dock.seen = []
+    dock.layers.shown.connect(dock.seen.append)
+    return dock
+
+
+def has(qtbot: Any, condition: Callable[[], Any]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=TIMEOUT)
+
+
+def plane_of(dock: Any) -> int:
+    return int(dock.viewer.dims.current_step[1])
+
+
+def test_a_slow_step_is_previewed_and_then_exact(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,), session = tuned.layers.layers, tuned.session
+    clims = tuple(layer.contrast_limits)
+    edit(tuned, "deconvolve", psf=psf_file, iterations=4)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    source, z = session.source(), plane_of(tuned)
+    look = preview.slab(source, z, **LOOKS[tuned.seen[-1].look])
+    np.testing.assert_array_equal(on_screen(layer), look.read_on_grid(0, 0)[0])
+    assert on_screen(layer).shape == source.spec.shape[1:], "on the grid of the result"
+    assert tuple(layer.scale[1:]) == pytest.approx(source.spec.voxel_size)
+    assert "preview" in tuned.status.text() and not tuned.idle
+    assert slow.passed == 0 and source.cached(0, 0) is None, "a preview is no result"
+    slow.open.set()
+    settle(tuned)
+    np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 0, z))
+    assert not tuned.seen[-1].preview and "preview" not in tuned.status.text()
+    np.testing.assert_array_equal(layer.data[0, z].compute(), expected(tuned, 0, 0, z))
+    assert tuple(layer.contrast_limits) == clims
+
+
+def test_full_quality_shows_no_preview(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    before = on_screen(layer).copy()
+    tuned.view.quality.buttons["full"].click()
+    edit(tuned, "deconvolve", psf=psf_file, iterations=4)
+    has(qtbot, lambda: slow.entered)
+    qtbot.wait(round(3000 * asking.MOMENT))
+    np.testing.assert_array_equal(on_screen(layer), before)
+    slow.open.set()
+    settle(tuned)
+    assert not any(job.preview for job in tuned.seen) and slow.previews == 0
+    np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 0, plane_of(tuned)))
+
+
+def test_a_drag_shows_previews_and_begins_few_results(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    edit(tuned, "deconvolve", psf=psf_file, iterations=50)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    tuned.layers._asker._seconds["deconvolve"] = 10.0  # as it is known after the first result
+    tuned.seen.clear()
+    begun = slow.entered
+    for iterations in range(44, 4, -1):
+        edit(tuned, "deconvolve", iterations=iterations)
+        qtbot.wait(25)
+    slow.open.set()
+    settle(tuned)
+    index = tuned.steps.cards.index(card(tuned, "deconvolve"))
+    shown = [job.source.pipeline.steps[index].iterations for job in tuned.seen]
+    assert shown == sorted(shown, reverse=True) and shown[-1] == 5
+    assert len({n for n, job in zip(shown, tuned.seen, strict=True) if job.preview}) >= 8
+    assert slow.entered - begun <= 10, "while the knob moves, next to no result is begun"
+    assert slow.passed <= 2
+    np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 0, plane_of(tuned)))
+
+
+def test_going_back_to_what_is_there_ends_what_is_under_way(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    before = on_screen(layer).copy()
+    edit(tuned, "deconvolve", psf=psf_file, iterations=50)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    card(tuned, "deconvolve").switch.setChecked(False)
+    np.testing.assert_array_equal(on_screen(layer), before)
+    settle(tuned)
+    has(qtbot, lambda: slow.given_up == slow.entered)
+    assert slow.passed == 0
+    np.testing.assert_array_equal(on_screen(layer), before)
+
+
+def test_other_planes_are_previewed_while_the_result_is_made_once(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    edit(tuned, "deconvolve", psf=psf_file, iterations=4)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    source = tuned.session.source()
+    for z in (3, 20, 9):
+        tuned.viewer.dims.set_current_step(1, z)
+        has(qtbot, lambda z=z: tuned.seen[-1].plane == z)
+        look = preview.slab(source, z, **LOOKS[tuned.seen[-1].look])
+        wanted = look.read_on_grid(0, 0)[0]
+        np.testing.assert_array_equal(on_screen(layer), wanted)
+    assert slow.entered == 1
+    slow.open.set()
+    settle(tuned)
+    assert slow.passed == slow.entered == 1
+    np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 0, 9))
+
+
+def test_volumes_are_previewed_at_half_the_resolution(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    tuned.viewer.dims.ndisplay = 3
+    settle(tuned)
+    edit(tuned, "deconvolve", psf=psf_file, iterations=4)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    source = tuned.session.source()
+    wanted = preview.half(source, sparse=True).read_on_grid(0, 0)
+    assert wanted.shape == source.spec.shape
+    np.testing.assert_array_equal(on_screen(layer), wanted)
+    slow.open.set()
+    settle(tuned)
+    volume = tuned.session.stack.source.read(0, 0)
+    result = tuned.session.pipeline.run_volume(volume, tuned.session.stack.spec)
+    np.testing.assert_array_equal(on_screen(layer), result)
+
+
+def test_scrubbing_through_time_shows_previews(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    (layer,) = tuned.layers.layers
+    slow.open.set()
+    edit(tuned, "deconvolve", psf=psf_file, iterations=4)
+    settle(tuned)
+    slow.open.clear()
+    tuned.layers._asker._seconds["deconvolve"] = 10.0
+    tuned.seen.clear()
+    for t in (1, 2):
+        tuned.viewer.dims.set_current_step(0, t)
+        has(qtbot, lambda t=t: tuned.seen and tuned.seen[-1].t == t and tuned.seen[-1].preview)
+    slow.open.set()
+    settle(tuned)
+    np.testing.assert_array_equal(on_screen(layer), expected(tuned, 0, 2, plane_of(tuned)))
+
+
+def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
+    tuned: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path
+) -> None:
+    edit(tuned, "deconvolve", psf=psf_file, iterations=50)
+    has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
+    asker, first = tuned.layers._asker, tuned.seen[-1]
+    assert first.look == 0
+    asker._on_looked(first, 2 * asking.LOOK)
+    edit(tuned, "deconvolve", iterations=49)
+    has(qtbot, lambda: tuned.seen[-1].look == 1)
+    slow.open.set()
+    settle(tuned)
+    asker._seconds["deconvolve"] = 10.0
+    edit(tuned, "deconvolve", iterations=48)
+    settle(tuned)
+    assert [job.look for job in tuned.seen][-2:] == [0, None]
+
+
+def test_what_is_quick_is_shown_directly(
+    tuned: Any, settle: Settle, psf_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned.layers._asker._moment.setInterval(60_000)  # this machine may be busy
+    monkeypatch.setattr(asking, "MOMENT", 60.0)
+    for angle in (30.0, 31.0, 32.0):
+        edit(tuned, "deskew", angle=angle)
+        edit(tuned, "deconvolve", psf=psf_file, iterations=1)
+        settle(tuned)
+    assert tuned.seen and not any(job.preview for job in tuned.seen)
+
+
+def test_the_first_picture_may_be_a_preview_and_sets_the_contrast_only_for_now(
+    dock: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path, tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline._gui.layers.screen import contrast_limits
+
+    seen: list[Any] = []
+    dock.layers.shown.connect(seen.append)
+    edit(dock, "deconvolve", psf=psf_file, iterations=4)
+    dock.open_folder(write_raw(tmp_path / "one", times=3, channels=1, shape=SHAPE))
+    has(qtbot, lambda: seen and seen[-1].preview)
+    (layer,) = dock.layers.layers
+    assert np.any(on_screen(layer))
+    slow.open.set()
+    settle(dock)
+    volume = dock.session.source().cached(0, 0)
+    assert tuple(layer.contrast_limits) == contrast_limits(volume)
+    np.testing.assert_array_equal(on_screen(layer), expected(dock, 0, 0, plane_of(dock)))

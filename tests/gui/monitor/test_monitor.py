@@ -1,0 +1,164 @@
+"""The laziness monitor tells the truth: what it shows is what was counted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, QTimer
+from qtpy.QtWidgets import QToolTip
+
+from dock_helpers import edit
+from napari_lazy_pipeline._gui.monitor.chunk_map import ChunkMap, MapRow, Tile
+from napari_lazy_pipeline._gui.plugin.dock_registry import open_dock_of
+
+Settle = Callable[[Any], None]
+
+
+@pytest.fixture
+def monitor(opened: Any) -> Any:
+    _, widget = opened.viewer.window.add_plugin_dock_widget(
+        "napari-lazy-pipeline", "Laziness monitor"
+    )
+    widget.look()
+    return widget
+
+
+def tiles(monitor: Any) -> dict[str, list[list[int]]]:
+    return {row.title: row.tiles.tolist() for row in monitor.map.rows}
+
+
+def texts(monitor: Any) -> dict[str, str]:
+    return {name: label.text() for name, label in monitor.values.items()}
+
+
+def test_what_was_looked_at_lights_up(
+    opened: Any, monitor: Any, settle: Settle, qtbot: Any
+) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    monitor.look()
+    source = opened.session.stack.source
+    assert source.reads == 4
+    assert texts(monitor)["Read"].startswith("4 of 6 volumes (67 %)")
+    assert texts(monitor)["Deskew"] == "4 parts of blocks", "planes, not volumes"
+    grey = int(Tile.UNTOUCHED)
+    lit = [[tile != grey for tile in row] for row in tiles(monitor)["Deskew"]]
+    assert lit == [[True, False, True]] * 2
+    assert set(tiles(monitor)) == {"Read", "Deskew"}
+
+
+def test_an_edit_makes_its_stage_grey_and_leaves_those_before(
+    opened: Any, monitor: Any, settle: Settle
+) -> None:
+    edit(opened, "subtract_background", value=100.0)
+    edit(opened, "deskew")
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    monitor.look()
+    grey, shown = int(Tile.UNTOUCHED), tiles(monitor)
+    assert [tile != grey for tile in shown["Subtract background"][0]] == [True, True, False]
+    assert [tile != grey for tile in shown["Deskew"][0]] == [False, True, False]
+
+
+def test_the_block_on_screen(opened: Any, monitor: Any, settle: Settle) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    monitor.look()
+    first, *_, last = monitor.graph.nodes
+    assert first.text == Path(opened.session.stack.source.path(1, 0)).name
+    assert [node.text for node in monitor.graph.nodes[1:-1]] == ["Read", "Deskew"]
+    assert last.text == "t = 2, on screen"
+    assert "Deskew" in monitor.graph.accessibleDescription()
+
+
+def test_a_bad_file_is_red(opened: Any, monitor: Any, settle: Settle) -> None:
+    Path(opened.session.stack.source.path(2, 0)).write_bytes(b"no TIFF")
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    monitor.look()
+    assert tiles(monitor)["Read"][0][2] == Tile.FAILED
+    assert "failed" in monitor.map.accessibleDescription()
+
+
+def test_counting_anew_keeps_what_is_in_memory(
+    opened: Any, monitor: Any, settle: Settle, qtbot: Any
+) -> None:
+    reads = opened.session.stack.source.reads
+    monitor.anew.click()
+    assert texts(monitor)["Read"].startswith("0 of 6 volumes")
+    assert "nothing was read" in monitor.headline.text()
+    assert opened.session.stack.source.reads == reads and opened.session.cache.used > 0
+
+
+def test_all_at_once_is_estimated_from_what_was_measured(
+    opened: Any, monitor: Any, settle: Settle
+) -> None:
+    assert "not known yet" in monitor.eager.text(), "planes do not tell what volumes take"
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    monitor.look()
+    ledger, stack = opened.session.ledger, opened.session.stack
+    total = 6 * stack.spec.nbytes
+    seconds = 6 * ledger.mean("read")
+    text = monitor.eager.text()
+    assert f"fill {total / 1000:.3g} kB" in text
+    said = float(text.split("about ")[1].split(" ms")[0])
+    assert said == pytest.approx(1000 * seconds, rel=0.01)
+
+
+def test_it_rests_when_nobody_sees_it(monitor: Any) -> None:
+    timer = monitor.findChild(QTimer)
+    monitor.hide()
+    assert not timer.isActive()
+
+
+def test_the_dock_of_the_viewer_is_watched(opened: Any, monitor: Any) -> None:
+    assert open_dock_of(opened.viewer) is opened
+    opened.shut_down()
+    monitor.look()
+    assert "Open a folder" in monitor.headline.text()
+
+
+class TestChunkMap:
+    def test_more_blocks_than_pixels(self, qtbot: Any) -> None:
+        """One failed block of 100 000 is seen."""
+        chunks = ChunkMap()
+        qtbot.addWidget(chunks)
+        states = np.zeros((2, 100_000), np.uint8)
+        states[1, 31_415] = Tile.FAILED
+        chunks.show_rows([MapRow("Deskew", states)], ("488", "560"))
+        chunks.resize(400, 60)
+        chunks.show()
+        image = chunks.grab().toImage()
+        red = [
+            (x, y)
+            for x in range(image.width())
+            for y in range(image.height())
+            if image.pixelColor(x, y).red() > 200 and image.pixelColor(x, y).green() < 100
+        ]
+        assert red and len({x for x, _ in red}) <= 2
+
+    def test_what_is_under_the_pointer(self, qtbot: Any, monkeypatch: Any) -> None:
+        said: list[str] = []
+        monkeypatch.setattr(QToolTip, "showText", lambda place, text, widget: said.append(text))
+        chunks = ChunkMap()
+        qtbot.addWidget(chunks)
+        states = np.zeros((2, 4), np.uint8)
+        states[1, 3] = Tile.CACHED
+        chunks.show_rows([MapRow("Deskew", states)], ("488", "560"))
+        chunks.resize(496, 60)
+        chunks.show()
+        qtbot.mouseMove(chunks, QPoint(490, 15))
+        qtbot.waitUntil(lambda: bool(said))
+        assert said[-1] == "Deskew, t 4, channel 560: in memory"

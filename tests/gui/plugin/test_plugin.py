@@ -1,0 +1,348 @@
+"""The dock as a plugin: found by napari, opened in every way, closed without a trace."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QWidget
+
+from dock_helpers import card, edit, expected, on_screen
+from napari_lazy_pipeline import Recipe
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.steps._registry import step_types
+from stacks import write_raw
+
+TIMEOUT = 30_000
+
+
+def plugin_menu_action(viewer: Any) -> Any:
+    """The entry of the Plugins menu."""
+    viewer.window.plugins_menu.aboutToShow.emit()
+    actions = [
+        inner
+        for action in viewer.window.plugins_menu.actions()
+        for inner in (action.menu().actions() if action.menu() else [action])
+    ]
+    return next(a for a in actions if a.text().startswith("Lazy Pipeline"))
+
+
+@pytest.mark.smoke
+def test_it_opens_from_the_menu(make_napari_viewer: Callable[..., Any], qtbot: Any) -> None:
+    from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+
+    viewer = make_napari_viewer(show=True)
+    before = set(LazyPipelineWidget.open_docks)
+    plugin_menu_action(viewer).trigger()
+    (dock,) = set(LazyPipelineWidget.open_docks) - before
+
+    def on_screen_now() -> bool:
+        return bool(dock.isVisible())
+
+    qtbot.waitUntil(on_screen_now, timeout=TIMEOUT)
+    assert dock.status.text() == "Choose a folder of raw stacks"
+    dock.shut_down()
+    dock.runner.join()
+
+
+@pytest.mark.smoke
+def test_a_whole_session(
+    dock: Any, settle: Callable[[Any], None], raw_folder: Path, psf_file: Path, tmp_path: Path
+) -> None:
+    """Folder, every step, another time point, recipe: under each binding."""
+    dock.open_folder(raw_folder)
+    settle(dock)
+    dock.data.z_step.setValue(0.3)
+    dock.data.pixel.setValue(0.1)
+    edit(dock, "subtract_background", value=100.0)
+    edit(dock, "deskew", angle=32.0)
+    edit(dock, "deconvolve", psf=psf_file, iterations=2)
+    edit(dock, "crop", z=(2, 10))
+    settle(dock)
+    dock.viewer.dims.set_current_step(0, 2)
+    settle(dock)
+    plane = dock.viewer.dims.current_step[1]
+    for channel, layer in enumerate(dock.layers.layers):
+        shown = on_screen(layer)
+        np.testing.assert_array_equal(shown, expected(dock, channel, 2, plane))
+        assert shown.any()
+    dock.save_recipe(tmp_path / "recipe.yaml")
+    assert Recipe.load(tmp_path / "recipe.yaml").pipeline == dock.session.pipeline
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize(("key", "channels"), [("timelapse", 2), ("cell", 1)])
+def test_the_samples_open_deskewed(
+    make_napari_viewer: Callable[..., Any],
+    settle: Callable[[Any], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    channels: int,
+) -> None:
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    viewer = make_napari_viewer()
+    layers = viewer.open_sample("napari-lazy-pipeline", key)
+    dock = dock_of(viewer)
+    settle(dock)
+    assert len(layers) == len(viewer.layers) == len(dock.layers.layers) == channels
+    assert layers[0].source.sample == ("napari-lazy-pipeline", key)
+    assert card(dock, "deskew").step.enabled
+    known = dock.data.known
+    assert not known.questions.cards, "all is known of a sample"
+    told = {known.voxel.rows[name].source.text() for name in ("z_step", "angle")}
+    assert told == {"sample"} and known.voxel.meaning.currentText() == "way of the stage"
+    assert dock.session.recipe().source.said.angle == 31.5
+    assert dock.session.stack.source.reads == channels
+    plane = dock.viewer.dims.current_step[1]
+    shown = on_screen(dock.layers.layers[0])
+    np.testing.assert_array_equal(shown, expected(dock, 0, 0, plane))
+    edit(dock, "crop", x=(10, 100))
+    settle(dock)
+    assert on_screen(dock.layers.layers[0]).shape[1] == 90
+    dock.shut_down()
+    dock.runner.join()
+
+
+def test_channels_stand_in_their_order_whichever_is_ready_first(
+    dock: Any,
+    settle: Callable[[Any], None],
+    raw_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers, there, first = dock.viewer.layers, threading.Event(), []
+
+    def on_inserted(event: Any) -> None:
+        first.append(event.value.name)
+        there.set()
+
+    def after_the_other(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reading(self: FileSource, t: int, c: int, *more: Any, **named: Any) -> Any:
+            assert c or there.wait(TIMEOUT / 1000)
+            return read(self, t, c, *more, **named)
+
+        return reading
+
+    for name in ("read", "read_planes"):
+        monkeypatch.setattr(FileSource, name, after_the_other(getattr(FileSource, name)))
+    layers.events.inserted.connect(on_inserted)
+    dock.open_folder(raw_folder)
+    settle(dock)
+    layers.events.inserted.disconnect(on_inserted)
+    assert "560" in first[0]
+    assert list(layers) == dock.layers.layers and "488" in layers[0].name
+
+
+def test_dropping_a_folder_opens_it_lazily(
+    make_napari_viewer: Callable[..., Any], settle: Callable[[Any], None], tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
+    folder = write_raw(tmp_path / "dropped", times=9, channels=1)
+    viewer = make_napari_viewer()
+    viewer.open(str(folder), plugin="napari-lazy-pipeline")
+    dock = dock_of(viewer)
+    settle(dock)
+    assert dock.layers.layers[0].data.shape == (9, 12, 16, 20)
+    assert dock.session.stack.source.reads == 1
+    assert dock_of(viewer) is dock, "the same dock, not a second one"
+    dock.shut_down()
+    dock.runner.join()
+
+
+def test_folders_without_tiffs_are_left_to_others(tmp_path: Path) -> None:
+    from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
+
+    assert folder_reader(str(tmp_path)) is None
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "notes.txt").write_text("no")
+    assert folder_reader(str(tmp_path)) is None
+    assert folder_reader(str(tmp_path / "notes.txt")) is None
+    (tmp_path / "A.TIF").write_bytes(b"")
+    assert folder_reader(str(tmp_path)) is not None
+    assert folder_reader([str(tmp_path)]) is not None
+    assert folder_reader([str(tmp_path)] * 2) is None
+
+
+def test_it_closes_while_computing(
+    dock: Any, settle: Callable[[Any], None], raw_folder: Path, psf_file: Path, qtbot: Any
+) -> None:
+    dock.open_folder(raw_folder)
+    settle(dock)
+    running = threading.Event()
+    dock.runner.progressed.connect(lambda *_: running.set())
+    edit(dock, "deconvolve", psf=psf_file, iterations=500)
+
+    def under_way() -> bool:
+        return running.is_set()
+
+    qtbot.waitUntil(under_way, timeout=TIMEOUT)
+    layer = dock.layers.layers[0]
+    dock.close()
+    dock.runner.join()
+    assert not dock.runner.busy
+    assert not [t for t in threading.enumerate() if t.name.startswith("lazy-runner")]
+    assert layer in dock.viewer.layers, "the layers stay"
+    np.testing.assert_array_equal(
+        layer.data[1, 3].compute(), dock.session.stack.source.read(1, 0)[3]
+    )
+
+
+def test_opening_and_closing_leaves_nothing_behind(
+    make_napari_viewer: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer()
+    seen: list[weakref.ref[QWidget]] = []
+    for _ in range(5):
+        dock_widget, dock = viewer.window.add_plugin_dock_widget(
+            "napari-lazy-pipeline", "Lazy Pipeline"
+        )
+        seen.append(weakref.ref(dock))
+        viewer.window.remove_dock_widget(dock_widget)
+        dock.close()
+        dock.runner.join()
+        del dock, dock_widget
+        qtbot.wait(20)
+    gc.collect()
+    qtbot.wait(20)
+    gc.collect()
+    assert len([ref for ref in seen[:-1] if ref() is not None]) <= 1
+    assert not [t for t in threading.enumerate() if t.name.startswith("lazy-runner")]
+
+
+@pytest.mark.parametrize("kind", list(step_types()))
+def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
+    from napari_lazy_pipeline._gui.steps.form import StepForm
+
+    step = step_types()[kind]()  # type: ignore[call-arg]
+    form = StepForm(step)
+    qtbot.addWidget(form)
+    assert form.value() == step
+    heard: list[Any] = []
+    form.changed.connect(heard.append)
+    for name, field in form.fields.items():
+        assert field.label.text(), name
+        assert field.controls[0].native.toolTip(), f"{name} has a tooltip"
+        assert field.controls[0].native.accessibleName(), f"{name} has a name"
+        assert field.value() == getattr(step, name), name
+    form.set_value(step)
+    assert not heard, "showing a step is no edit"
+
+
+def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
+    from napari_lazy_pipeline._gui.steps.form import StepForm
+    from napari_lazy_pipeline.steps import Deconvolve, Deskew
+
+    form = StepForm(Deskew())
+    qtbot.addWidget(form)
+    form.fields["angle"].controls[0].value = 33.3
+    form.fields["skew_axis"].controls[0].value = "y"
+    form.fields["width"].controls[0].value = 77
+    assert form.value() == Deskew(angle=33.3, skew_axis="y", width=77)
+    assert form.fields["angle"].label.text() == "Angle (°)"
+    other = StepForm(Deconvolve())
+    qtbot.addWidget(other)
+    other.fields["psf"].controls[0].value = tmp_path / "psf.tif"
+    other.fields["psf_voxel_size"].controls[0].value = 0.25
+    expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.0, 0.0))
+    assert other.value() == expected_step
+
+
+def test_a_recipe_brings_its_data_into_an_empty_dock(
+    dock: Any, settle: Callable[[Any], None], raw_folder: Path, tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline import Pipeline, open_stack
+    from napari_lazy_pipeline.steps import Crop, Deskew
+
+    stack = open_stack(raw_folder, voxel_size=(0.4, 0.2, 0.2))
+    pipeline = Pipeline(steps=(Deskew(angle=40.0), Crop(z=(0, 6))))
+    Recipe(source=stack, pipeline=pipeline).save(tmp_path / "r.yaml")  # type: ignore[arg-type]
+    dock.load_recipe(tmp_path / "r.yaml")
+    settle(dock)
+    assert dock.session.pipeline == pipeline
+    assert dock.session.stack.voxel_size == (0.4, 0.2, 0.2)
+    assert [c.step.kind for c in dock.steps.cards] == ["deskew", "crop"]
+    assert dock.data.z_step.value() == 0.4
+    np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), expected(dock, 0, 0, 3))
+
+
+def test_a_recipe_for_an_engine_that_is_not_here_runs_on_the_cpu(
+    opened: Any, settle: Callable[[Any], None], tmp_path: Path, qtbot: Any
+) -> None:
+    from napari_lazy_pipeline import Pipeline
+    from napari_lazy_pipeline.steps import Deskew
+
+    def looked() -> bool:
+        return bool(opened.view.engines_missing)
+
+    qtbot.waitUntil(looked, timeout=TIMEOUT)
+    reason = opened.view.engines_missing["cupy"]
+    if reason is None:
+        pytest.skip("cupy works here")
+    pipeline = Pipeline(steps=(Deskew(angle=40.0),))
+    Recipe(pipeline=pipeline, engine="cupy").save(tmp_path / "r.yaml")
+    opened.load_recipe(tmp_path / "r.yaml")
+    settle(opened)
+    assert reason in opened.recipe_error.text()
+    assert opened.session.engine == "cpu"
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_the_script_in_the_clipboard_runs(
+    opened: Any, settle: Callable[[Any], None], tmp_path: Path
+) -> None:
+    import subprocess
+    import sys
+
+    from qtpy.QtWidgets import QApplication
+
+    edit(opened, "deskew", angle=36.0)
+    settle(opened)
+    opened.copy.click()
+    script = tmp_path / "script.py"
+    text = QApplication.clipboard().text()
+    script.write_text(text + "import numpy\nnumpy.save('out.npy', volume)\n")
+    subprocess.run([sys.executable, script], cwd=tmp_path, check=True, capture_output=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy")[5], expected(opened, 0, 0, 5))
+
+
+def test_an_engine_that_is_not_there_says_why_and_the_cpu_goes_on(
+    opened: Any, settle: Callable[[Any], None], qtbot: Any
+) -> None:
+    from napari_lazy_pipeline.engines import get_engine
+
+    reason = get_engine("pycudadecon").unavailable()
+    if reason is None:
+        pytest.skip("pycudadecon works here")
+
+    def told() -> bool:
+        line = opened.view.engine_reason
+        return "pycudadecon" in line.text() and reason in line.toolTip()
+
+    qtbot.waitUntil(told, timeout=TIMEOUT)
+    index = opened.view.engine.findText("pycudadecon")
+    assert not opened.view.engine.model().item(index).isEnabled()
+    opened.view.engine.setCurrentText("pycudadecon")
+    assert opened.view.engine.currentText() == "cpu"
+    assert opened.session.engine == "cpu"
+    edit(opened, "deskew")
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_nobody_is_asked_about_the_slicer_in_vain() -> None:
+    """If napari moves its slicer, volumes would be computed in the window's thread again."""
+    import importlib
+
+    from napari_lazy_pipeline._gui.layers.lazy_array import _SLICER
+
+    module = importlib.import_module(_SLICER)
+    assert hasattr(module, "_ScalarFieldSliceRequest")

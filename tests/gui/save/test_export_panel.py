@@ -1,0 +1,549 @@
+"""Process all: what is asked and shown before, what is written, and how it is stopped."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QLineEdit,
+    QProgressBar,
+)
+
+from dock_helpers import edit, expected, on_screen
+from folder_contents import listing
+from napari_lazy_pipeline import cli
+from napari_lazy_pipeline._gui.save import format_form
+from napari_lazy_pipeline._gui.save import result_links as result_row
+from napari_lazy_pipeline._gui.save.export_panel import ProcessPanel
+from napari_lazy_pipeline.compute.resource_estimate import size
+from napari_lazy_pipeline.engines import get_engine
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exports import cluster
+from napari_lazy_pipeline.exports import destination as target
+from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
+from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
+from napari_lazy_pipeline.steps import SubtractBackground
+from napari_lazy_pipeline.steps._base import Context
+
+TIMEOUT = 60_000
+Settle = Callable[[Any], None]
+
+
+def click(qtbot: Any, button: Any) -> None:
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
+    """The form, unfolded, with a folder to write to."""
+    click(qtbot, opened.save.process_all)
+    panel = opened.save.process
+    assert panel.isVisibleTo(opened.save)
+    panel.form.folder.value = tmp_path / "out"
+    qtbot.waitUntil(lambda: bool(panel.estimate.text()), timeout=TIMEOUT)
+    return panel
+
+
+def done(qtbot: Any, panel: Any) -> None:
+    qtbot.waitUntil(
+        lambda: not panel.exporter.busy and not panel.bar.isVisibleTo(panel), timeout=TIMEOUT
+    )
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Volumes of the export wait at a gate, one at a time, until they are let through."""
+
+    class Gate:
+        def __init__(self) -> None:
+            self.waiting, self.through = threading.Semaphore(0), threading.Semaphore(0)
+
+        def one(self, qtbot: Any) -> None:
+            qtbot.waitUntil(lambda: self.waiting.acquire(blocking=False), timeout=TIMEOUT)
+
+    gate, run = Gate(), SubtractBackground.run
+
+    def wait(self: Any, volume: np.ndarray, context: Context) -> np.ndarray:
+        if threading.current_thread().name.startswith("lazy-export"):
+            gate.waiting.release()
+            while not gate.through.acquire(timeout=0.01):
+                if context.cancelled():
+                    break
+        return run(self, volume, context)
+
+    monkeypatch.setattr(SubtractBackground, "run", wait)
+    return gate
+
+
+def test_all_is_proposed_and_its_size_is_told(opened: Any, process: Any) -> None:
+    assert (process.form.first.value(), process.form.last.value()) == (0, 2)
+    assert [box.text() for box in process.form.channels] == ["488", "560"]
+    assert process.estimate.text().startswith("6 volumes, 45 kB; ")
+    assert "are free" in process.estimate.text()
+    assert process.start.isEnabled() and not process.cancel.isEnabled()
+
+
+def test_what_is_written_is_what_is_shown(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    edit(opened, "subtract_background", value=120.0)
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    click(qtbot, process.start)
+    done(qtbot, process)
+    files = sorted(path.name for path in (tmp_path / "out").glob("*.tif"))
+    assert files == [f"cell_ch{c}_t{t:04d}.tif" for c in range(2) for t in range(3)]
+    shown = tifffile.imread(tmp_path / "out" / "cell_ch0_t0000.tif")
+    np.testing.assert_array_equal(shown[6], on_screen(opened.layers.layers[0]))
+    other = tifffile.imread(tmp_path / "out" / "cell_ch1_t0002.tif")
+    np.testing.assert_array_equal(other[3], expected(opened, 1, 2, 3))
+    assert "6 volumes written" in process.state.text()
+    click(qtbot, process.start)
+    done(qtbot, process)
+    assert "0 volumes written" in process.state.text()
+    assert "6 were there already" in process.state.text()
+
+
+def test_a_part_is_written_in_another_type(
+    opened: Any, process: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    for box, text in ((process.form.last, "1"), (process.form.first, "1")):
+        box.setFocus()
+        box.selectAll()
+        qtbot.keyClicks(box, text)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    process.form.channels[0].setChecked(False)
+    process.form.dtype.setCurrentText("float32")
+    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volume, 15 kB"), timeout=TIMEOUT)
+    click(qtbot, process.start)
+    done(qtbot, process)
+    (path,) = (tmp_path / "out").glob("*.tif")
+    assert path.name == "cell_ch1_t0001.tif"
+    assert tifffile.imread(path).dtype == np.float32
+
+
+def test_the_last_time_point_is_not_before_the_first(process: Any) -> None:
+    process.form.last.setValue(1)
+    process.form.first.setValue(2)
+    assert (process.form.first.value(), process.form.last.value()) == (2, 2)
+    process.form.last.setValue(0)
+    assert (process.form.first.value(), process.form.last.value()) == (0, 0)
+
+
+@pytest.mark.parametrize("place", ["", "inside"])
+def test_the_raw_folder_is_refused_before_anything_is_written(
+    opened: Any, process: Any, raw_folder: Path, qtbot: Any, place: str
+) -> None:
+    before = listing(raw_folder)
+    process.form.folder.value = raw_folder / place
+    qtbot.waitUntil(lambda: "raw data would be written to" in process.warning.text())
+    assert not process.start.isEnabled()
+    process.form.folder.value = raw_folder.parent / "elsewhere"
+    qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
+    assert not process.warning.text()
+    assert listing(raw_folder) == before
+
+
+def test_a_disk_that_is_too_small_is_told(
+    process: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_lazy_pipeline.compute import resource_estimate as costs
+
+    full = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda _: full)
+    process.form.dtype.setCurrentText("float32")
+    qtbot.waitUntil(lambda: "not enough room" in process.warning.text(), timeout=TIMEOUT)
+    assert not process.start.isEnabled()
+
+
+def test_it_is_stopped_and_gone_on_with(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any, held: Any
+) -> None:
+    edit(opened, "subtract_background", value=110.0)
+    settle(opened)
+    click(qtbot, process.start)
+    held.one(qtbot)
+    assert process.cancel.isEnabled() and not process.start.isEnabled()
+    held.through.release()
+    held.one(qtbot)
+    qtbot.waitUntil(lambda: "1 of 6 volumes, " in process.state.text(), timeout=TIMEOUT)
+    assert process.state.text().endswith(" left") and process.bar.value() == 1
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 2, 6))
+    click(qtbot, process.cancel)
+    done(qtbot, process)
+    assert "stopped before the end" in process.state.text()
+    written = sorted((tmp_path / "out").glob("*"))
+    assert [path.name for path in written if path.suffix == ".part"] == []
+    count = len([path for path in written if path.suffix == ".tif"])
+    assert 1 <= count <= 2
+    for _ in range(10):
+        held.through.release()
+    click(qtbot, process.start)
+    done(qtbot, process)
+    assert f"{6 - count} volumes written" in process.state.text()
+
+
+def test_what_cannot_be_made_is_listed_at_the_end(
+    opened: Any, process: Any, raw_folder: Path, qtbot: Any
+) -> None:
+    bad = next(raw_folder.glob("cell_ch1_stack0001*"))
+    bad.write_bytes(bad.read_bytes()[:3000])
+    click(qtbot, process.start)
+    done(qtbot, process)
+    assert "5 volumes written" in process.state.text() and "1 failed" in process.state.text()
+    (problem,) = process.failures.problems
+    assert problem.where == "time point 1, channel 1" and bad.name in problem.what
+    assert process.failures.isVisibleTo(process)
+
+
+def test_a_folder_of_others_is_said(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    click(qtbot, process.start)
+    done(qtbot, process)
+    edit(opened, "deskew", angle=40.0)
+    settle(opened)
+    click(qtbot, process.start)
+    qtbot.waitUntil(lambda: "Choose an empty folder" in process.warning.text(), timeout=TIMEOUT)
+    done(qtbot, process)
+    assert process.start.isEnabled()
+
+
+def test_the_window_closes_while_it_runs(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any, held: Any
+) -> None:
+    edit(opened, "subtract_background", value=110.0)
+    settle(opened)
+    click(qtbot, process.start)
+    held.one(qtbot)
+    opened.close()
+    process.exporter.join()
+    assert not [t for t in threading.enumerate() if t.name.startswith("lazy-export")]
+    assert not list((tmp_path / "out").glob("*.part"))
+
+
+def test_a_grown_folder_is_written_whole(opened: Any, process: Any, raw_folder: Path) -> None:
+    """The range follows, unless the person chose an end."""
+    source = opened.session.stack.source
+    opened.session.grow(source)
+    assert process.form.last.value() == 2
+    process.form.last.setValue(1)
+    opened.session.grow(source)
+    assert (process.form.last.value(), process.form.last.maximum()) == (1, 2)
+
+
+def test_every_control_has_a_name_and_a_tooltip(opened: Any, process: Any) -> None:
+    controls = [
+        widget
+        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QProgressBar, QLineEdit)
+        for widget in opened.save.findChildren(kind)
+        if not isinstance(widget.parent(), QAbstractSpinBox)
+    ]
+    assert len(controls) >= 21
+    assert [w for w in controls if not (w.accessibleName() and w.toolTip())] == []
+
+
+def test_it_never_asks_the_file_system_in_the_window_thread(
+    opened: Any, process: Any, monkeypatch: pytest.MonkeyPatch, qtbot: Any, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        target, "_same", lambda *_: asked.append(threading.current_thread().name) or False
+    )
+    process.form.folder.value = tmp_path / "slow"
+    qtbot.waitUntil(lambda: bool(asked), timeout=TIMEOUT)
+    assert threading.main_thread().name not in asked
+
+
+# ---- formats ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+def test_the_command_line_writes_the_same_files(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any, kind: str
+) -> None:
+    edit(opened, "subtract_background", value=110.0)
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    click(qtbot, process.form.files.choice.buttons[kind])
+    process.form.dtype.setCurrentText("float32")
+    click(qtbot, process.start)
+    done(qtbot, process)
+    assert "6 volumes written" in process.state.text()
+    opened.save_recipe(tmp_path / "cell.yaml")
+    words = ["run", tmp_path / "cell.yaml", "--out", tmp_path / "run", "--format", kind]
+    assert cli.main([*map(str, words), "--dtype", "float32"]) == 0
+    assert _contents(tmp_path / "run") == _contents(tmp_path / "out")
+    assert len(_contents(tmp_path / "run")) == {"tiff": 7, "ome-zarr": 9}[kind]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_an_ome_zarr_is_estimated_written_and_shown(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    assert process.form.files.about.text().startswith("One TIFF file for each volume")
+    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
+    assert process.form.files.about.text().startswith("One OME-Zarr")
+    needed = size(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
+    qtbot.waitUntil(lambda: f"6 volumes, {needed}; " in process.estimate.text(), timeout=TIMEOUT)
+    edit(opened, "subtract_background", value=110.0)
+    settle(opened)
+    assert not process.result.isVisibleTo(process)
+    click(qtbot, process.start)
+    done(qtbot, process)
+    store = tmp_path / "out" / "cell.ome.zarr"
+    assert process.result.isVisibleTo(process) and process.result.where.text() == str(store)
+    click(qtbot, process.result.copy)
+    assert QApplication.clipboard().text() == str(store)
+    click(qtbot, process.result.show_button)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    for c, layer in enumerate(opened.results.layers):
+        assert layer.name.endswith(" [written]")
+        qtbot.waitUntil(
+            lambda c=c, layer=layer: np.array_equal(on_screen(layer), expected(opened, c, 1, 6)),
+            timeout=TIMEOUT,
+        )
+    assert len(opened.viewer.layers) == 4
+    click(qtbot, process.result.show_button)
+    first = opened.results.layers[0]
+    qtbot.waitUntil(lambda: first not in opened.viewer.layers, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    assert len(opened.viewer.layers) == 4, "not shown twice"
+
+
+def test_the_folder_of_the_result_is_opened(
+    process: Any, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(
+        result_row.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile())
+    )
+    for place in (tmp_path, tmp_path / "cell.ome.zarr"):
+        process.result.show_place(place)
+        click(qtbot, process.result.folder)
+    assert opened == [str(tmp_path)] * 2
+
+
+def test_a_result_that_is_gone_is_said(
+    process: Any, tmp_path: Path, qtbot: Any, opened: Any
+) -> None:
+    click(qtbot, process.start)
+    done(qtbot, process)
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    click(qtbot, process.result.show_button)
+    qtbot.waitUntil(lambda: "no such folder" in process.warning.text(), timeout=TIMEOUT)
+    assert opened.results.layers == []
+
+
+def test_what_is_not_installed_is_grey_and_says_why(
+    opened: Any, process: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
+    click(qtbot, process.form.where.choice.buttons["cluster"])
+    monkeypatch.setattr(ome_zarr, "find_spec", lambda name: None if name == "yaozarrs" else 1)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    other = ProcessPanel(opened.session, opened.costs, process.wishes)
+    qtbot.addWidget(other)
+    format_, where = other.form.files.choice, other.form.where.choice
+    grey = [format_.buttons["ome-zarr"], where.buttons["cluster"]]
+    qtbot.waitUntil(lambda: not any(one.isEnabled() for one in grey), timeout=TIMEOUT)
+    assert "yaozarrs is not installed: pip install" in grey[0].toolTip()
+    assert "distributed is not installed: pip install" in grey[1].toolTip()
+    assert (format_.value, where.value) == ("tiff", "here")
+    assert other.order.format == "tiff" and other.order.scheduler is None
+    other.close_session()
+
+
+def test_the_pixels_are_those_that_a_format_can_hold(
+    process: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = {"tiff": TiffFiles(), "ome-zarr": ome_zarr.OmeZarr(dtypes=("float32",))}
+    monkeypatch.setattr(format_form, "get_format", kinds.__getitem__)
+    process.form.dtype.setCurrentText("uint8")
+    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
+    box = process.form.dtype
+    assert [box.itemText(i) for i in range(box.count())] == ["as computed", "float32"]
+    assert box.currentText() == "as computed" and process.order.dtype is None
+
+
+def test_pixels_that_a_format_cannot_hold_are_refused_before(process: Any) -> None:
+    order = process.order
+    odd = SimpleNamespace(folder=None, sizes=(1, 1), spec=order.view.spec.replace(dtype="int32"))
+    with pytest.raises(ExportError, match=r"cannot hold int32\. Choose a dtype"):
+        replace(order, view=replace(order.view, source=odd)).look()
+
+
+def test_choices_are_there_again_in_the_next_dock(
+    opened: Any, process: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
+    process.form.dtype.setCurrentText("uint8")
+    click(qtbot, process.form.where.choice.buttons["cluster"])
+    qtbot.keyClicks(process.form.where.address, "tcp://node1:8786")
+    before = process.order
+    viewer = opened.viewer
+    opened.close()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+    form = dock.save.process.form
+    assert form.folder.value == tmp_path / "out"
+    assert (form.files.choice.value, form.dtype.currentText()) == ("ome-zarr", "uint8")
+    assert (form.where.choice.value, form.where.address.text()) == ("cluster", "tcp://node1:8786")
+    again = dock.save.process.order
+    names = ("folder", "format", "dtype", "scheduler")
+    assert [getattr(again, n) for n in names] == [getattr(before, n) for n in names]
+    dock.shut_down()
+    dock.runner.join()
+
+
+# ---- cluster ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """A worker with one thread, in this process."""
+    distributed = pytest.importorskip("distributed")
+    cpu = get_engine("cpu")
+    before = cpu.workers
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as local:
+        yield local.scheduler_address
+    cpu.workers = before
+
+
+@pytest.fixture
+def on_cluster(process: Any, scheduler: str, qtbot: Any) -> Any:
+    """The form, with the address of the scheduler typed."""
+    click(qtbot, process.form.where.choice.buttons["cluster"])
+    assert not process.form.where.check.isEnabled()
+    qtbot.keyClicks(process.form.where.address, scheduler)
+    qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
+    return process
+
+
+def test_who_computes_is_said(on_cluster: Any, qtbot: Any) -> None:
+    where = on_cluster.form.where
+    click(qtbot, where.check)
+    assert where.found.text() == "Looking…"
+    qtbot.waitUntil(lambda: "1 worker with 1 thread on 1 computer" in where.found.text())
+    assert where.found.text().endswith("All see the raw files.")
+    assert not where.error.text()
+    qtbot.keyClicks(where.address, "0")
+    assert not where.found.text(), "that was another address"
+
+
+def test_a_scheduler_that_does_not_answer_is_said(
+    on_cluster: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    where = on_cluster.form.where
+    where.address.selectAll()
+    qtbot.keyClicks(where.address, "tcp://127.0.0.1:1")
+    qtbot.keyClick(where.address, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bool(where.error.text()), timeout=TIMEOUT)
+    assert "does not answer" in where.error.text() and "Check its address" in where.error.text()
+    assert not where.found.text()
+    click(qtbot, on_cluster.start)
+    qtbot.waitUntil(lambda: "does not answer" in on_cluster.warning.text(), timeout=TIMEOUT)
+    done(qtbot, on_cluster)
+    assert on_cluster.start.isEnabled()
+
+
+def test_without_an_address_nothing_starts(process: Any, qtbot: Any) -> None:
+    click(qtbot, process.form.where.choice.buttons["cluster"])
+    qtbot.waitUntil(lambda: not process.start.isEnabled(), timeout=TIMEOUT)
+    click(qtbot, process.form.where.choice.buttons["here"])
+    qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
+
+
+def test_workers_in_other_processes_get_what_is_open(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path
+) -> None:
+    """A worker in this process is handed things as they are; others are sent them."""
+    opened.session.set_voxel_size((0.3, 0.1, 0.1))
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    wanted = target.Target.of(process.order.view, tmp_path / "sent", None)
+    wanted.prepare(1)
+    sent = pickle.loads(pickle.dumps(wanted.bare()))
+    path = sent.write(2, 1, sent.stack.source.read(2, 1))
+    np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
+
+
+def test_the_cluster_lists_what_fails_and_goes_on(
+    opened: Any, on_cluster: Any, raw_folder: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    bad = next(raw_folder.glob("cell_ch1_stack0001*"))
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:3000])
+    click(qtbot, on_cluster.start)
+    done(qtbot, on_cluster)
+    assert "5 volumes written" in on_cluster.state.text()
+    (problem,) = on_cluster.failures.problems
+    assert problem.where == "time point 1, channel 1" and bad.name in problem.what
+    bad.write_bytes(whole)
+    click(qtbot, on_cluster.start)
+    done(qtbot, on_cluster)
+    assert "1 volumes written" in on_cluster.state.text()
+    assert not on_cluster.failures.isVisibleTo(on_cluster)
+    made = tifffile.imread(tmp_path / "out" / "cell_ch1_t0001.tif")
+    np.testing.assert_array_equal(made[6], expected(opened, 1, 1, 6))
+
+
+def test_the_cluster_is_stopped_and_gone_on_with(
+    opened: Any, on_cluster: Any, settle: Settle, tmp_path: Path, qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    begun, through = threading.Semaphore(0), threading.Semaphore(0)
+    write = target.Target.write
+
+    def held(*arguments: Any) -> Path:
+        begun.release()
+        assert through.acquire(timeout=60)
+        return write(*arguments)
+
+    monkeypatch.setattr(target.Target, "write", held)
+    monkeypatch.setattr(cluster, "_AHEAD", 1)
+    process = on_cluster
+    click(qtbot, process.start)
+    qtbot.waitUntil(lambda: begun.acquire(blocking=False), timeout=TIMEOUT)
+    through.release()
+    qtbot.waitUntil(lambda: process.state.text().startswith("1 of 6 volumes"), timeout=TIMEOUT)
+    assert process.bar.value() == 1
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 2, 6))
+    qtbot.waitUntil(lambda: begun.acquire(blocking=False), timeout=TIMEOUT)
+    click(qtbot, process.cancel)
+    through.release()
+    done(qtbot, process)
+    assert "stopped before the end" in process.state.text()
+    assert len(list((tmp_path / "out").glob("*.tif"))) == 2
+    for _ in range(4):
+        through.release()
+    click(qtbot, process.start)
+    done(qtbot, process)
+    assert "4 volumes written" in process.state.text()

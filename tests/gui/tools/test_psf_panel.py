@@ -1,0 +1,244 @@
+"""The PSF in the card of the deconvolution: looked at, asked about, computed and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDialog
+
+from dock_helpers import card, edit, expected, on_screen
+from folder_contents import listing
+from napari_lazy_pipeline.psf import theoretical_psf as psf_models
+from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
+from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
+from stacks import gaussian_psf
+
+TIMEOUT = 30_000
+Settle = Callable[[Any], None]
+needs_psf = pytest.mark.skipif(bool(psf_models.unavailable()), reason="psf is not installed")
+
+
+def panel(dock: Any) -> Any:
+    """What the card of the deconvolution has below its form, unfolded."""
+    from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
+
+    here = card(dock, "deconvolve")
+    here.unfold.setChecked(True)
+    return here.findChild(PsfPanel)
+
+
+def pick(dock: Any, path: Path) -> None:
+    card(dock, "deconvolve").form.fields["psf"].controls[0].value = path
+
+
+def spacing(dock: Any) -> list[Any]:
+    return [c.native for c in card(dock, "deconvolve").form.fields["psf_voxel_size"].controls]
+
+
+@pytest.fixture
+def bare_psf(tmp_path: Path) -> Path:
+    """A PSF whose file says nothing about its spacing."""
+    path = tmp_path / "bare.tif"
+    tifffile.imwrite(path, gaussian_psf())
+    return path
+
+
+def click(qtbot: Any, button: Any) -> None:
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def psf_layers(dock: Any) -> list[Any]:
+    return [layer for layer in dock.viewer.layers if layer.name.startswith("PSF ")]
+
+
+def test_a_spacing_that_nobody_states_is_asked_and_nothing_is_computed(
+    opened: Any, settle: Settle, bare_psf: Path, qtbot: Any
+) -> None:
+    here = panel(opened)
+    pick(opened, bare_psf)
+    asked = "Type the PSF voxel size along z, y, x: the file does not say it"
+    qtbot.waitUntil(lambda: here.question.text() == asked, timeout=TIMEOUT)
+    assert [box.text() for box in spacing(opened)] == ["?", "?", "?"]
+    edit(opened, "deconvolve", iterations=2)
+    settle(opened)
+    assert "voxel size of the PSF is not known" in card(opened, "deconvolve").error.text()
+    for box, text in zip(spacing(opened), ("0.2", "0.1", "0.1"), strict=True):
+        box.setFocus()
+        box.selectAll()
+        qtbot.keyClicks(box, text)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    settle(opened)
+    assert card(opened, "deconvolve").step.psf_voxel_size == (0.2, 0.1, 0.1)
+    assert here.question.text() == ""
+    assert here.origin.text() == "Voxel size 0.2 x 0.1 x 0.1 µm: typed"
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+def test_the_file_that_says_its_spacing_is_believed_and_named(
+    opened: Any, settle: Settle, psf_file: Path, qtbot: Any
+) -> None:
+    here = panel(opened)
+    pick(opened, psf_file)
+    said = "Voxel size from ImageJ: 0.1 x 0.1 x 0.1 µm"
+    qtbot.waitUntil(lambda: here.origin.text() == said, timeout=TIMEOUT)
+    edit(opened, "deconvolve", iterations=2)
+    settle(opened)
+    before = on_screen(opened.layers.layers[0]).copy()
+    edit(opened, "deconvolve", psf_voxel_size=(0.3, 0.1, 0.1))
+    settle(opened)
+    assert here.origin.text() == (
+        "Voxel size 0.3 x 0.1 x 0.1 µm: typed (ImageJ: 0.1 x 0.1 x 0.1 µm)"
+    )
+    assert np.abs(on_screen(opened.layers.layers[0]) - before).max() > 1
+
+
+def test_another_file_is_asked_anew(
+    opened: Any, settle: Settle, bare_psf: Path, psf_file: Path
+) -> None:
+    """What was typed for one PSF is not taken for another; one undo brings both back."""
+    pick(opened, bare_psf)
+    edit(opened, "deconvolve", psf_voxel_size=(0.2, 0.1, 0.1), iterations=2)
+    settle(opened)
+    pick(opened, psf_file)
+    assert card(opened, "deconvolve").step.psf_voxel_size == (0.0, 0.0, 0.0)
+    assert spacing(opened)[0].text() == "?"
+    opened.session.undo()
+    step = card(opened, "deconvolve").step
+    assert (step.psf, step.psf_voxel_size) == (str(bare_psf), (0.2, 0.1, 0.1))
+    settle(opened)
+
+
+def test_the_psf_is_seen_in_the_middle_of_the_picture(
+    opened: Any, psf_file: Path, qtbot: Any
+) -> None:
+    here = panel(opened)
+    pick(opened, psf_file)
+    edit(opened, "deconvolve", psf_voxel_size=(0.25, 0.1, 0.1))
+    before = tuple(opened.viewer.dims.point), opened.viewer.scene.camera.center
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: bool(psf_layers(opened)), timeout=TIMEOUT)
+    (layer,) = psf_layers(opened)
+    assert layer.name == "PSF psf.tif"
+    np.testing.assert_allclose(layer.scale, (0.25, 0.1, 0.1))
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+    peak = np.unravel_index(np.argmax(layer.data), layer.data.shape)
+    world = layer.data_to_world(peak)
+    np.testing.assert_allclose(world[0], opened.viewer.dims.point[1], atol=1e-6)
+    np.testing.assert_allclose(world[1:], opened.viewer.scene.camera.center[1:], atol=1e-6)
+    assert layer.contrast_limits[0] == pytest.approx(np.median(gaussian_psf()))
+    assert layer.contrast_limits[1] == gaussian_psf().max()
+    assert (tuple(opened.viewer.dims.point), opened.viewer.scene.camera.center) == before
+    assert on_screen(layer).max() == gaussian_psf().max(), "the plane of its peak is shown"
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: psf_layers(opened) not in ([], [layer]), timeout=TIMEOUT)
+    assert len(psf_layers(opened)) == 1, "the last one is replaced"
+
+
+def test_an_otf_is_seen_as_the_psf_it_stands_for(opened: Any, tmp_path: Path, qtbot: Any) -> None:
+    psf = gaussian_psf((20, 64, 64)).astype(float)
+    save_otf(make_otf(psf, (0.2, 0.1, 0.1)), tmp_path / "otf.tif")
+    here = panel(opened)
+    pick(opened, tmp_path / "otf.tif")
+    edit(opened, "deconvolve", psf_voxel_size=(0.2, 0.1, 0.1))
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: bool(psf_layers(opened)), timeout=TIMEOUT)
+    (layer,) = psf_layers(opened)
+    seen = np.asarray(layer.data)
+    np.testing.assert_allclose(layer.scale, (0.2, 0.1, 0.1), rtol=1e-6)
+    middle = seen[10, 32] / seen.max()
+    np.testing.assert_allclose(middle, (psf[10, 32] - 100) / 5000, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"no TIFF", "cannot be read as TIFF"), (None, "There is no PSF")]
+)
+def test_what_cannot_be_shown_is_said(
+    opened: Any, tmp_path: Path, qtbot: Any, content: bytes | None, words: str
+) -> None:
+    here = panel(opened)
+    if content is not None:
+        (tmp_path / "bad.tif").write_bytes(content)
+    pick(opened, tmp_path / "bad.tif")
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: words in here.error.text(), timeout=TIMEOUT)
+    assert not psf_layers(opened)
+
+
+@needs_psf
+def test_a_psf_is_computed_saved_and_used(
+    opened: Any, settle: Settle, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "made.tif"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    here = panel(opened)
+    assert not here.maker.isVisibleTo(here)
+    click(qtbot, here.make_button)
+    assert here.maker.isVisibleTo(here)
+    fields = here.maker.fields
+    assert fields["wavelength"].label.text() == "Emission (nm)"
+    for name, value in (("numerical_aperture", 1.0), ("wavelength", 610), ("sheet_thickness", 0.8)):
+        fields[name].controls[0].value = value
+    for control, value in zip(fields["voxel_size"].controls, (0.2, 0.1, 0.1), strict=True):
+        control.value = value
+    optics = Optics(
+        numerical_aperture=1.0, wavelength=610, sheet_thickness=0.8, voxel_size=(0.2, 0.1, 0.1)
+    )
+    assert here.maker.optics == optics
+    assert here.maker.extent.text() == "{} x {} x {} voxels".format(*optics.shape)
+    click(qtbot, here.maker.save)
+    qtbot.waitUntil(lambda: card(opened, "deconvolve").step.psf == str(target), timeout=TIMEOUT)
+    assert card(opened, "deconvolve").step.psf_voxel_size == (0.2, 0.1, 0.1)
+    np.testing.assert_array_equal(tifffile.imread(target), compute_psf(optics))
+    edit(opened, "deconvolve", iterations=2)
+    settle(opened)
+    assert not card(opened, "deconvolve").error.text()
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+
+
+@needs_psf
+def test_no_psf_is_saved_beside_the_raw_files(opened: Any, raw_folder: Path, qtbot: Any) -> None:
+    before = listing(raw_folder)
+    here = panel(opened)
+    here.maker.save_as(raw_folder / "psf.tif")
+    qtbot.waitUntil(lambda: "raw data would be written to" in here.maker.error.text())
+    assert listing(raw_folder) == before
+    assert here.maker.save.isEnabled()
+
+
+def test_impossible_optics_are_said_at_their_field(opened: Any) -> None:
+    maker = panel(opened).maker
+    maker.fields["numerical_aperture"].controls[0].value = 1.4
+    assert "below the refractive index" in maker.fields["numerical_aperture"].error.text()
+    maker.fields["numerical_aperture"].controls[0].value = 1.2
+    assert not maker.fields["numerical_aperture"].error.text()
+    maker.fields["voxel_size"].controls[0].value = 0.001
+    assert "Give larger voxels" in maker.error.text() and not maker.save.isEnabled()
+
+
+def test_without_the_library_the_button_is_grey_and_says_why(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
+
+    monkeypatch.setattr(psf_models, "find_spec", lambda name: None)
+    maker = PsfMaker(lambda: None)
+    assert not maker.save.isEnabled()
+    assert 'pip install "napari-lazy-pipeline[psf]"' in maker.error.text()
+    maker.deleteLater()
+
+
+def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
+    here = panel(opened)
+    controls = [
+        widget
+        for kind in (QAbstractButton, QAbstractSpinBox, QComboBox)
+        for widget in here.findChildren(kind)
+    ]
+    assert len(controls) >= 10
+    assert [w for w in controls if not (w.accessibleName() and w.toolTip())] == []

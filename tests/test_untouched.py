@@ -11,7 +11,7 @@ from folder_contents import listing
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.session.recipe import Source
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
@@ -45,7 +45,7 @@ def _session(raw: Path, out: Path) -> None:
 
 
 def _watch(raw: Path, out: Path) -> None:
-    watcher = FolderWatcher(survey(raw).source)
+    watcher = FolderWatcher(inspect_folder(raw).source)
     for turn in range(6):
         watcher.poll(listing=turn % 2 == 0)
 

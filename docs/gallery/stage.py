@@ -90,7 +90,7 @@ class Stage:
     def open(self, folder: Path) -> None:
         """Type the path of a folder, and wait for its first picture."""
         self.type_into(self.dock.data.folder.line_edit.native, str(folder))
-        self.wait(lambda: self.dock.session.survey is not None, "the folder")
+        self.wait(lambda: self.dock.session.folder_info is not None, "the folder")
         self.shown()
 
     def say(self, z: float, pixel: float, angle: float) -> None:

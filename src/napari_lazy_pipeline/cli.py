@@ -13,7 +13,7 @@ from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeEr
 if TYPE_CHECKING:
     from napari_lazy_pipeline.exports.export import ExportReport
     from napari_lazy_pipeline.io.patterns.field_table import FieldRow
-    from napari_lazy_pipeline.samples.microscope import Written
+    from napari_lazy_pipeline.samples.microscope import WrittenFile
     from napari_lazy_pipeline.session.recipe import Recipe
     from napari_lazy_pipeline.steps._base import Step
 
@@ -162,9 +162,9 @@ def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]
 
 
 def _info(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.io.open_stack import survey
+    from napari_lazy_pipeline.io.open_stack import inspect_folder
 
-    found = survey(options.folder, options.pattern, position=options.position)
+    found = inspect_folder(options.folder, options.pattern, position=options.position)
     stack = found.stack()
     interval = "unknown" if stack.time_interval is None else f"{stack.time_interval:g} s"
     angle = "unknown" if found.angle is None else f"{found.angle:g} degrees"
@@ -233,7 +233,7 @@ def _simulate(options: argparse.Namespace) -> int:
     total = options.times * options.channels
     done = 0
 
-    def tell(written: Written) -> None:
+    def tell(written: WrittenFile) -> None:
         nonlocal done
         done += written.complete
         if written.complete:

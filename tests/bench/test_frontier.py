@@ -29,7 +29,7 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of
 from napari_lazy_pipeline.engines.cpu.fft.passes import TAKE, planes
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import Layout, along_x, merge
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import FileTable, along_x, merge
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, forward
 from napari_lazy_pipeline.engines.padding import Frame, prepare
@@ -201,7 +201,7 @@ class Ffts:
     """The engine's transforms on their own: a whole volume there and back, axis by axis."""
 
     def __init__(self, shape) -> None:
-        self.layout, self.depth = Layout.of(shape), shape[0]
+        self.layout, self.depth = FileTable.of(shape), shape[0]
         self.pixels = np.ones(blocks_of(shape), np.float32)
         self.spectrum, self.sums = self.layout.empty(), np.zeros((self.depth, 2))
 
@@ -445,8 +445,8 @@ FIRST = {"plane": 0, "plane, in a hurry": 1, "volume": 0}
 @pytest.mark.parametrize("kind", [*FIRST, "slab", "half"])
 def test_first_preview(paired, table, shape, kind) -> None:
     """What is on screen in the end, on the grid of the result; and previews for others' use."""
-    from napari_lazy_pipeline._gui.layers.render_request import Job
-    from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+    from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
+    from napari_lazy_pipeline.compute.pipeline import PipelineSource, StackWatcher
 
     step = Deconvolve(
         psf=str(psf_path()),
@@ -458,8 +458,10 @@ def test_first_preview(paired, table, shape, kind) -> None:
     source = PipelineSource(Memory(noise(shape)), Pipeline(steps=(step, Deskew())))
     middle = shape[0] // 2
     if kind in FIRST:
-        job = Job(0, 0, source).quick_look(None if kind == "volume" else middle, FIRST[kind])
-        make = partial(job.make, Watcher())
+        job = RenderRequest(0, 0, source).quick_look(
+            None if kind == "volume" else middle, FIRST[kind]
+        )
+        make = partial(job.make, StackWatcher())
     else:
         shown = preview.slab(source, middle) if kind == "slab" else preview.half(source)
         make = partial(shown.read, 0, 0)

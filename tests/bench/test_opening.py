@@ -116,7 +116,12 @@ def test_next_frame_costs_its_file_only(folder: Path, figure: Figure) -> None:
         seconds(lambda: READER.read(str(folder / _name(1, 0)), info)) for _ in range(ROUNDS)
     )
     ours = statistics.median(seconds(lambda: stack.volume(1, 0)) for _ in range(ROUNDS))
-    figure(f"next frame of {stack.source.files} files, more than its read", ours - bare, "s", 0.003)
+    figure(
+        f"next frame of {stack.source.files} files, more than its read",
+        ours - bare,
+        "s",
+        0.003,
+    )
 
 
 def test_memory_for_each_file(folder: Path, figure: Figure) -> None:

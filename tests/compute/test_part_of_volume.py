@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, export, open_stack
 from napari_lazy_pipeline.compute import stage_runner as running
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.engines.padding import halo
@@ -294,11 +294,11 @@ def test_cancelling_keeps_what_is_done(deconvolve: Deconvolve, engine: CountingE
     source = source_of(
         CountingSource((1, 1), SPEC), deconvolve, Deskew(), Crop(z=(10, 20)), cache=cache
     )
-    watcher = Watcher(
+    progress = Progress(
         cancelled=stop.is_set, finished=lambda index, _: stop.set() if index == 0 else None
     )
     with pytest.raises(Cancelled):
-        source.read(0, 0, watcher)
+        source.read(0, 0, progress)
     counted = engine.voxels["deconvolve"]
     source.read(0, 0)
     assert engine.voxels["deconvolve"] == counted

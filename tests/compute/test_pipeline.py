@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import Pipeline, Stack
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
@@ -206,13 +206,13 @@ def test_cancelling_stops_between_steps_and_keeps_what_is_done(
     stack: Stack, source: CountingSource, calls: Counter[str]
 ) -> None:
     cache, stop = StageCache(), threading.Event()
-    watcher = Watcher(
+    progress = Progress(
         cancelled=stop.is_set,
         finished=lambda index, seconds: stop.set() if index == 0 else None,
     )
     made = PipelineSource(source, steps(), cache=cache)
     with pytest.raises(Cancelled):
-        made.read(0, 0, watcher)
+        made.read(0, 0, progress)
     assert calls == {"subtract_background": 1}
     made.read(0, 0)
     assert calls == {"subtract_background": 1, "deskew": 1, "crop": 1}
@@ -221,11 +221,11 @@ def test_cancelling_stops_between_steps_and_keeps_what_is_done(
 
 def test_the_watcher_hears_of_each_step(source: CountingSource) -> None:
     heard: list[tuple[str, int | None]] = []
-    watcher = Watcher(
+    progress = Progress(
         started=lambda index: heard.append(("started", index)),
         finished=lambda index, seconds: heard.append(("finished", index)),
     )
-    PipelineSource(source, steps()).read(0, 0, watcher)
+    PipelineSource(source, steps()).read(0, 0, progress)
     assert [index for what, index in heard if what == "started"] == [None, 0, 1, 2]
     assert [index for what, index in heard if what == "finished"] == [None, 0, 1, 2]
 

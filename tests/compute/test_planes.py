@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, StepError
 from napari_lazy_pipeline.image.box import Box, slices, whole
@@ -213,7 +213,7 @@ def test_a_failing_step_is_named_and_blank_in_the_viewer(monkeypatch: pytest.Mon
 def test_cancelling_and_progress() -> None:
     heard: list[int | None] = []
     source = source_of(PlaneSource(), SubtractBackground(), Deskew())
-    source.read_planes(0, 0, 1, 2, Watcher(started=heard.append))
+    source.read_planes(0, 0, 1, 2, Progress(started=heard.append))
     assert heard == [None, 0, 1]
     with pytest.raises(Cancelled):
-        source.read_planes(0, 0, 1, 2, Watcher(cancelled=lambda: True))
+        source.read_planes(0, 0, 1, 2, Progress(cancelled=lambda: True))

@@ -10,7 +10,7 @@ from scipy.ndimage import center_of_mass
 
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.compute import preview
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.compute.preview import Preview
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
@@ -191,7 +191,7 @@ def test_of_a_large_volume_only_the_planes_are_read() -> None:
 def test_previews_can_be_cancelled() -> None:
     shown = preview.half(source_of(BeadSource(), Deskew()))
     with pytest.raises(Cancelled):
-        shown.read(0, 0, Watcher(cancelled=lambda: True))
+        shown.read(0, 0, Progress(cancelled=lambda: True))
 
 
 def test_a_place_without_data_is_refused() -> None:

@@ -102,17 +102,17 @@ def test_the_window_does_not_use_the_cluster(
 def test_who_computes_is_said_in_words(
     scheduler: str, raw_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = cluster.roster(scheduler, str(raw_folder))
+    found = cluster.cluster_info(scheduler, str(raw_folder))
     assert (found.workers, found.threads, found.computers, found.others) == (2, 4, 1, ())
     said = f"2 workers with 4 threads on 1 computer; napari-lazy-pipeline {found.version} as here"
     assert str(found) == said
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
-        cluster.roster(scheduler, str(raw_folder / "elsewhere"))
+        cluster.cluster_info(scheduler, str(raw_folder / "elsewhere"))
     with cluster.connected(scheduler) as client:
         versions = client.get_versions()
     versions["client"]["packages"].update(numpy="1.0")
     monkeypatch.setattr(distributed.Client, "get_versions", lambda self: versions)
-    told = str(cluster.roster(scheduler))
+    told = str(cluster.cluster_info(scheduler))
     assert told == f"{said}; numpy {np.__version__}, but 1.0 here"
 
 
@@ -148,7 +148,7 @@ def test_a_worker_that_does_not_see_the_data(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(
-        cluster.Target, "places", lambda self: (str(raw_folder / "elsewhere"), str(tmp_path))
+        cluster.Destination, "places", lambda self: (str(raw_folder / "elsewhere"), str(tmp_path))
     )
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
         export(processed, tmp_path / "out", scheduler=scheduler)

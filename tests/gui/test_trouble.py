@@ -39,10 +39,10 @@ def notifications() -> Iterator[list[str]]:
 
 
 def says(qtbot: Any, label: Any, words: str) -> None:
-    def said() -> bool:
+    def overrides() -> bool:
         return words in label.text()
 
-    qtbot.waitUntil(said, timeout=TIMEOUT)
+    qtbot.waitUntil(overrides, timeout=TIMEOUT)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline import Recipe, cli, open_stack
 from napari_lazy_pipeline.errors import FileError, FolderError, PatternError
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, table_of
 
 SHAPE = (3, 4, 5)
@@ -41,7 +41,7 @@ def test_a_pattern_goes_into_folders(nested: Path) -> None:
 
 def test_folders_are_proposed_where_no_image_is_beside_them(nested: Path) -> None:
     (nested / "calibration" / "beads.tif").unlink()
-    found = survey(nested)
+    found = inspect_folder(nested)
     assert (found.pattern, found.sizes) == ("{c}/t{t}.tif", (4, 2))
     assert found.proposals[0].sure
 
@@ -51,7 +51,7 @@ def test_only_folders_that_fit_are_looked_into(
 ) -> None:
     listed, real = [], os.listdir
     monkeypatch.setattr(os, "listdir", lambda path: listed.append(str(path)) or real(path))
-    survey(nested, "G*/t{t}.tif")
+    inspect_folder(nested, "G*/t{t}.tif")
     assert listed == [str(nested / "GFP")]
 
 
@@ -71,7 +71,7 @@ def test_two_folders_deep(tmp_path: Path) -> None:
     for position in range(2):
         for t in range(3):
             write(tmp_path / "run_1" / f"Pos{position}" / f"t{t}.tif", 10 * position + t)
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.pattern, found.positions) == ("run_1/Pos{p}/t{t}.tif", ("0", "1"))
     assert open_stack(tmp_path, position="1").volume(2).max() == 12
 
@@ -107,7 +107,7 @@ class TestParts:
         return tmp_path
 
     def test_they_are_one_volume(self, folder: Path) -> None:
-        found = survey(folder)
+        found = inspect_folder(folder)
         assert (found.sizes, found.shape) == ((3, 1), (10, 4, 5))
         assert (found.matched, found.missing, found.source.reads) == (9, 0, 0)
         volume = found.stack().volume(2)
@@ -115,14 +115,14 @@ class TestParts:
 
     def test_one_that_is_missing_leaves_the_volume_blank(self, folder: Path) -> None:
         (folder / "a_stack0001_part0002.tif").unlink()
-        found = survey(folder)
+        found = inspect_folder(folder)
         assert found.missing == 1
         with pytest.raises(FileError, match="2 of the 3 files for t=1, c=0"):
             found.source.read(1, 0)
         assert found.stack().volume(2).max() == 24
 
     def test_one_that_changes_makes_another_volume(self, folder: Path) -> None:
-        source = survey(folder).source
+        source = inspect_folder(folder).source
         before = source.identity(1, 0)
         os.utime(folder / "a_stack0001_part0002.tif", ns=(1, 1))
         assert source.identity(1, 0) != before != source.identity(0, 0)
@@ -133,7 +133,7 @@ def test_an_incomplete_volume_of_planes_is_blank_and_listed(tmp_path: Path) -> N
         for z in range(4):
             if (t, z) != (1, 2):
                 write(tmp_path / f"t{t}_z{z}.tif", 7, (4, 5))
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.sizes, found.shape, found.missing) == ((2, 1), (4, 4, 5), 1)
     with pytest.warns(UserWarning, match="3 of the 4 files"):
         assert not found.stack().volume(1).any()
@@ -148,7 +148,7 @@ def test_the_table_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
             if (t, c) != (9, "b"):
                 write(tmp_path / f"x_{c}_t{t}.tif", t)
     write(tmp_path / "psf.tif", 1)
-    assert survey(tmp_path, "{name}_{c}_t{t}.tif").table == (
+    assert inspect_folder(tmp_path, "{name}_{c}_t{t}.tif").table == (
         FieldRow("name", "", "x", 1),
         FieldRow("c", "channel", "a, b", 2, "b: 1 of 6"),
         FieldRow("t", "time point", "0, 1, 2, 5, 6, 9", 6, "3-4, 7-8"),
@@ -168,7 +168,7 @@ def test_the_table_needs_names_only() -> None:
 def test_the_table_lists_all_positions(tmp_path: Path) -> None:
     for p in range(8):
         write(tmp_path / f"pos{p}_t0.tif", p)
-    (row,) = (row for row in survey(tmp_path, "pos{p}_t{t}.tif").table if row.field == "p")
+    (row,) = (row for row in inspect_folder(tmp_path, "pos{p}_t{t}.tif").table if row.field == "p")
     assert (row.values, row.count) == ("0, 1 ... 7", 8)
 
 

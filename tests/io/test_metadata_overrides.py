@@ -10,8 +10,8 @@ import tifffile
 from napari_lazy_pipeline import Recipe
 from napari_lazy_pipeline.errors import FolderError, GeometryError, RecipeError
 from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.io.metadata_overrides import Said
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from stacks import write_raw
@@ -84,13 +84,13 @@ def test_values_are_kept_together_and_taken_back_one_by_one(session: Session) ->
 def test_what_cannot_be_changes_nothing(
     session: Session, values: dict[str, object], error: type[Exception] | None
 ) -> None:
-    stack, said, pipeline = session.stack, session.said, session.pipeline
+    stack, overrides, pipeline = session.stack, session.overrides, session.pipeline
     if error is None:
         session.state(**values)
     else:
         with pytest.raises(error):
             session.state(**values)
-    assert (session.stack, session.said, session.pipeline) == (stack, said, pipeline)
+    assert (session.stack, session.overrides, session.pipeline) == (stack, overrides, pipeline)
 
 
 def test_the_same_folder_opened_in_another_way_keeps_it_and_another_does_not(
@@ -99,9 +99,11 @@ def test_the_same_folder_opened_in_another_way_keeps_it_and_another_does_not(
     session.state(voxel_size=(0.5, 0.2, 0.2), channel_names=("GFP", "RFP"), angle=30.0)
     session.open(raw_folder, "cell_ch0_stack{t}_*.tif")
     assert session.stack is not None and session.stack.voxel_size == (0.5, 0.2, 0.2)
-    assert session.said == Said(voxel_size=(0.5, 0.2, 0.2), angle=30.0), "one channel is left"
+    assert session.overrides == MetadataOverrides(voxel_size=(0.5, 0.2, 0.2), angle=30.0), (
+        "one channel is left"
+    )
     session.open(write_raw(tmp_path / "other"))
-    assert session.said == Said()
+    assert session.overrides == MetadataOverrides()
 
 
 def test_recipe_and_script_give_the_same_stack(session: Session, tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_recipe_and_script_give_the_same_stack(session: Session, tmp_path: Path)
     session.recipe().save(tmp_path / "r.yaml")
     recipe = Recipe.load(tmp_path / "r.yaml")
     assert recipe.open() == session.stack
-    assert recipe.source is not None and recipe.source.said.angle == 30.0
+    assert recipe.source is not None and recipe.source.overrides.angle == 30.0
     names: dict[str, object] = {}
     exec(recipe.to_script(), names)
     assert names["stack"] == session.stack
@@ -135,7 +137,7 @@ def test_what_settings_say_is_overridden_in_part(tmp_path: Path) -> None:
         resolution=(10, 10), metadata={"axes": "ZYX", "spacing": 0.4, "unit": "um"},
     )  # fmt: skip
     session = Session()
-    session.show(survey(tmp_path), Said(angle=32.0))
+    session.show(inspect_folder(tmp_path), MetadataOverrides(angle=32.0))
     assert session.stack is not None
     assert session.stack.voxel_size == pytest.approx((0.4, 0.1, 0.1))
-    assert session.survey is not None and session.survey.voxel_source == "ImageJ"
+    assert session.folder_info is not None and session.folder_info.voxel_source == "ImageJ"

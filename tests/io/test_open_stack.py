@@ -15,7 +15,7 @@ import tifffile
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError, PatternError
 from napari_lazy_pipeline.image.scan_geometry import Scan
 from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
 SHAPE = (6, 4, 5)
 SETTINGS = """\
@@ -69,7 +69,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_survey_says_what_is_there(folder: Path) -> None:
-    found = survey(folder)
+    found = inspect_folder(folder)
     assert found.pattern == "a_t{t}_c{c}.tif"
     assert (found.sizes, found.matched, found.missing, found.unmatched) == ((4, 2), 7, 1, 0)
     assert (found.shape, found.dtype, found.total_bytes) == (SHAPE, "uint16", 7 * 240)
@@ -141,10 +141,10 @@ def test_paths_may_be_relative_or_of_the_home(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
-    assert survey(folder.name).folder == str(folder)
+    assert inspect_folder(folder.name).folder == str(folder)
     monkeypatch.setenv("HOME", str(folder.parent))
     monkeypatch.setenv("USERPROFILE", str(folder.parent))
-    assert survey(f"~/{folder.name}").folder == str(folder)
+    assert inspect_folder(f"~/{folder.name}").folder == str(folder)
 
 
 def test_nothing_is_written(folder: Path) -> None:
@@ -157,7 +157,7 @@ def test_nothing_is_written(folder: Path) -> None:
 def test_upper_case_endings_and_hidden_files(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a1.TIF", np.zeros(SHAPE, np.uint16))
     (tmp_path / "._a1.TIF").write_bytes(b"resource fork")
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.matched, found.unmatched) == (1, 0)
 
 
@@ -167,7 +167,7 @@ def test_what_a_sample_of_names_does_not_show_is_found(tmp_path: Path) -> None:
         (tmp_path / f"a_t{t:04d}.tif").touch()
     tifffile.imwrite(tmp_path / "a_t0000.tif", np.zeros(SHAPE, np.uint16))
     (tmp_path / "psf.tif").touch()
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.sizes, found.unmatched) == ((2500, 1), 1)
 
 
@@ -179,7 +179,7 @@ def test_one_plane_a_file_opens_as_volumes_and_reads_its_planes_only(
             plane = np.full(SHAPE[1:], 10 * t + z, np.uint16)
             tifffile.imwrite(tmp_path / f"a_t{t}_z{z}.tif", plane)
     opened.clear()
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert opened == ["a_t0_z0.tif"]
     assert (found.pattern, found.sizes, found.shape) == ("a_t{t}_z{z}.tif", (2, 1), (3, 4, 5))
     assert found.proposals[0].sure and not any("doubt" in note for note in found.notes)
@@ -191,7 +191,7 @@ def test_one_plane_a_file_opens_as_volumes_and_reads_its_planes_only(
 
 class TestVoxelSize:
     def test_unknown_is_said(self, folder: Path) -> None:
-        found = survey(folder)
+        found = inspect_folder(folder)
         assert (found.voxel_size, found.voxel_source) == ((1.0, 1.0, 1.0), "unknown")
         assert (found.angle, found.angle_source, found.scan) == (None, "unknown", None)
         assert any("voxel size is unknown" in note for note in found.notes)
@@ -201,7 +201,7 @@ class TestVoxelSize:
         said = {"axes": "ZYX", "spacing": 0.3, "unit": "um", "finterval": 2.5}
         data = np.zeros(SHAPE, np.uint16)
         tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, resolution=(10, 10), metadata=said)
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert (found.voxel_size, found.voxel_source) == ((0.3, 0.1, 0.1), "ImageJ")
         assert found.time_interval == found.stack().time_interval == 2.5
         assert found.stack(time_interval=9).time_interval == 9
@@ -221,7 +221,7 @@ class TestVoxelSize:
     ) -> None:
         text = SETTINGS.format(objective=0.25, stage=-0.4, motion=motion)
         (folder / "a_Settings.txt").write_bytes(text.encode() + b"Comment: 30\xb0 \xff")
-        found = survey(folder)
+        found = inspect_folder(folder)
         assert (found.voxel_size, found.voxel_source) == (voxel_size, "a_Settings.txt")
         assert (found.angle, found.angle_source) == (31.8, "a_Settings.txt")
         assert found.scan == found.stack().spec.scan == scan
@@ -230,7 +230,7 @@ class TestVoxelSize:
         for name, stage in (("a_Settings.txt", 0.5), ("b_Settings.txt", 0.9)):
             text = SETTINGS.format(objective=0, stage=stage, motion="X stage")
             (folder / name).write_text(text)
-        assert survey(folder).voxel_size[0] == 0.5
+        assert inspect_folder(folder).voxel_size[0] == 0.5
 
     def test_contradictions_are_said(self, tmp_path: Path) -> None:
         said = {"axes": "ZYX", "spacing": 0.3, "unit": "um"}
@@ -238,7 +238,7 @@ class TestVoxelSize:
         tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, resolution=(10, 10), metadata=said)
         text = SETTINGS.format(objective=0, stage=0.4, motion="X stage")
         (tmp_path / "a_Settings.txt").write_text(text)
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert found.voxel_size == (0.3, 0.1, 0.1)
         assert found.notes == (
             "a_Settings.txt says 0.4 x 0.104 x 0.104 um (z, y, x), but ImageJ is believed",

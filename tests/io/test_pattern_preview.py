@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from napari_lazy_pipeline.errors import FolderError, PatternError
-from napari_lazy_pipeline.io.pattern_preview import Trials
+from napari_lazy_pipeline.io.pattern_preview import PatternPreviews
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Callable[..., str]:
 
 
 def test_it_counts_and_shows_gaps_and_strangers(folder: Callable[..., str]) -> None:
-    trials = Trials(folder(a_t1=9, a_t2=9, a_t5=9, b=9, other=9))
+    trials = PatternPreviews(folder(a_t1=9, a_t2=9, a_t5=9, b=9, other=9))
     trial = trials.attempt("a_t{t}.tif")
     assert trial.summary == "3 files -> 1 channel x 5 time points. 2 missing"
     (times, others) = trial.rows
@@ -38,7 +38,7 @@ def test_it_counts_and_shows_gaps_and_strangers(folder: Callable[..., str]) -> N
 
 def test_planes_and_positions(folder: Callable[..., str]) -> None:
     names = {f"p{p}_t{t}_z{z}": 5 for p in (1, 2) for t in range(3) for z in range(4)}
-    trial = Trials(folder(**names)).attempt("p{p}_t{t}_z{z}.tif", "2")
+    trial = PatternPreviews(folder(**names)).attempt("p{p}_t{t}_z{z}.tif", "2")
     assert trial.summary == (
         "12 files -> 1 channel x 3 time points x 4 planes x 2 positions. 0 missing"
     )
@@ -50,7 +50,7 @@ def test_no_file_is_opened_and_the_folder_is_listed_once(
 ) -> None:
     import os
 
-    trials, listed = Trials(folder(a_t1=9, a_t2=9)), []
+    trials, listed = PatternPreviews(folder(a_t1=9, a_t2=9)), []
     listdir = os.listdir
 
     def counting(path: Any) -> list[str]:
@@ -76,7 +76,7 @@ def test_a_pattern_that_goes_into_folders(tmp_path: Path) -> None:
     for name in ("Pos0/t1.tif", "Pos1/t1.tif", "Pos1/t2.tif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    trials = Trials(str(tmp_path))
+    trials = PatternPreviews(str(tmp_path))
     assert trials.attempt("{p}/t{t}.tif").layout.positions == ("Pos0", "Pos1")
     assert trials.attempt("Pos1/t{t}.tif").summary.startswith("2 files")
     with pytest.raises(FolderError, match="None of the 2 names"):
@@ -94,7 +94,7 @@ def test_a_pattern_that_goes_into_folders(tmp_path: Path) -> None:
 def test_files_of_unequal_size_are_named_unless_all_differ(
     folder: Callable[..., str], sizes: dict[str, int], values: str, extra: str
 ) -> None:
-    trials = Trials(folder(**sizes))
+    trials = PatternPreviews(folder(**sizes))
     row = trials.sizes(trials.attempt("t{t}.tif"))
     assert row is not None
     assert (row.field, row.role, row.values, row.extra) == ("size", "file size", values, extra)
@@ -103,7 +103,7 @@ def test_files_of_unequal_size_are_named_unless_all_differ(
 def test_sizes_of_many_files_are_those_of_a_few(tmp_path: Path) -> None:
     for t in range(300):
         (tmp_path / f"t{t}.tif").touch()
-    trials = Trials(str(tmp_path))
+    trials = PatternPreviews(str(tmp_path))
     row = trials.sizes(trials.attempt("t{t}.tif"))
     assert row is not None
     assert row.role == "file size (60 of 300)"
@@ -111,7 +111,7 @@ def test_sizes_of_many_files_are_those_of_a_few(tmp_path: Path) -> None:
 
 def test_a_folder_that_went_away_meanwhile_has_no_sizes(tmp_path: Path) -> None:
     (tmp_path / "t1.tif").touch()
-    trials = Trials(str(tmp_path))
+    trials = PatternPreviews(str(tmp_path))
     trial = trials.attempt("t{t}.tif")
     (tmp_path / "t1.tif").unlink()
     assert trials.sizes(trial) is None

@@ -9,7 +9,7 @@ import pytest
 
 from napari_lazy_pipeline import cli
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 from napari_lazy_pipeline.samples.microscope import WRITERS, Simulation, run, simulated_volume
 
 SHAPE = (4, 10, 12)
@@ -53,7 +53,7 @@ def test_parts_order_and_drops(tmp_path: Path) -> None:
     assert [written.t for written in steps if written.complete] == [2, 0, 5, 4, 3]
     assert [written.t for written in steps].count(5) == 4
     assert [written.t for written in steps].count(1) == 2
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     with pytest.raises(FileError):
         source.read(1, 0)
 
@@ -62,7 +62,7 @@ def test_parts_order_and_drops(tmp_path: Path) -> None:
 def test_a_dropped_file_is_never_whole(parts: int, tmp_path: Path) -> None:
     list(Simulation(tmp_path, SHAPE, 2, parts=parts, dropped=(1,)).steps())
     with pytest.raises(FileError):
-        survey(tmp_path).source.read(1, 0)
+        inspect_folder(tmp_path).source.read(1, 0)
 
 
 def test_a_folder_is_continued_but_nothing_overwritten(tmp_path: Path) -> None:

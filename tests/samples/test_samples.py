@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.samples.samples import (
     REAL_STACK,
     TIMELAPSE,
@@ -32,7 +32,7 @@ def timelapse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_timelapse_opens_without_a_question(timelapse: Path) -> None:
-    found = survey(timelapse)
+    found = inspect_folder(timelapse)
     assert found.pattern == TIMELAPSE["pattern"]
     assert (found.sizes, found.missing) == ((6, 2), 0)
     assert (found.shape, found.dtype) == ((40, 96, 128), "uint16")
@@ -72,7 +72,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("t", [0, 3])
 def test_beads_are_where_the_truth_says(timelapse: Path, t: int) -> None:
     """The centre of mass of each bead, in um, from the geometry of the scan alone."""
-    raw = survey(timelapse).stack().volume(t, 0).astype(float) - TIMELAPSE["background"]
+    raw = inspect_folder(timelapse).stack().volume(t, 0).astype(float) - TIMELAPSE["background"]
     angle = math.radians(TIMELAPSE["angle"])
     dz, dy, dx = TIMELAPSE["voxel_size"]
     k, j, i = np.indices(raw.shape)
@@ -86,7 +86,7 @@ def test_beads_are_where_the_truth_says(timelapse: Path, t: int) -> None:
 
 
 def test_noise_and_background(timelapse: Path) -> None:
-    volumes = [survey(timelapse).stack().volume(t, 0).astype(float) for t in (0, 1)]
+    volumes = [inspect_folder(timelapse).stack().volume(t, 0).astype(float) for t in (0, 1)]
     dark = (volumes[0] < 115) & (volumes[1] < 115)
     assert volumes[0][dark].mean() == pytest.approx(100, abs=1)
     assert volumes[0][dark].std() == pytest.approx(2, abs=0.3)
@@ -101,7 +101,7 @@ def test_things_move(timelapse: Path) -> None:
 
 
 def test_real_stack_is_complete() -> None:
-    found = survey(real_stack_folder())
+    found = inspect_folder(real_stack_folder())
     assert found.pattern == REAL_STACK["pattern"]
     assert (found.shape, found.dtype, found.sizes) == ((88, 160, 256), "uint16", (1, 1))
     volume = found.stack(REAL_STACK["voxel_size"]).volume()

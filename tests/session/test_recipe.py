@@ -102,11 +102,13 @@ def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
         ("kind: deskew", "kind: !!python/object:os.system deskew", r"cannot be read: "),
     ],
 )
-def test_a_mistake_is_said_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_a_mistake_is_said_with_its_line(
+    tmp_path: Path, old: str, new: str, overrides: str
+) -> None:
     assert old in GOOD
     path = tmp_path / "recipe.yaml"
     path.write_text(GOOD.replace(old, new, 1))
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=overrides):
         Recipe.load(path)
 
 
@@ -126,10 +128,10 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
         (b"{", "cannot be read"),
     ],
 )
-def test_what_is_no_recipe_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_recipe_is_refused(tmp_path: Path, content: bytes, overrides: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_bytes(content)
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=overrides):
         Recipe.load(path)
 
 

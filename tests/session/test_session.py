@@ -11,8 +11,8 @@ import pytest
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.metadata_overrides import Said
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.samples.microscope import Simulation
 from napari_lazy_pipeline.session.session import Session, default_pipeline
 from napari_lazy_pipeline.steps import Crop, Deskew
@@ -156,7 +156,7 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     def look() -> FileSource:
         write = Simulation(tmp_path, (4, 6, 8), times=1, start=numbers[-1])
         list(write.steps())
-        return survey(tmp_path).source
+        return inspect_folder(tmp_path).source
 
     list(Simulation(tmp_path, (4, 6, 8), times=1, start=4).steps())
     look()
@@ -166,12 +166,12 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     first, second = (session.source().read(t, 0) for t in (0, 1))
     assert session.stack is not None
     numbers.append(8)
-    session.grow(session.survey.source.with_layout(look().layout))
+    session.grow(session.folder_info.source.with_layout(look().layout))
     heard.assert_called_with(None)
     assert session.stack.shape[0] == 3 and session.stack.voxel_size == (0.4, 0.1, 0.1)
     assert session.source().read(0, 0) is first and session.source().read(1, 0) is second
     numbers.append(3)  # the first number is another, and so is the step of the numbers
-    session.grow(session.survey.source.with_layout(look().layout), shifted=True)
+    session.grow(session.folder_info.source.with_layout(look().layout), shifted=True)
     move = heard.call_args[0][0]
     assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
     assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
@@ -257,7 +257,7 @@ def test_what_was_stated_can_be_undone(raw_folder: Path) -> None:
     assert angled.steps[DESKEW].angle == 40 and angled != start  # type: ignore[attr-defined]
     assert seen[-1] == (angled, True), "whoever hears of the data finds the steps right"
     session.undo()
-    assert session.pipeline == start and session.said.angle is None, "both at once"
+    assert session.pipeline == start and session.overrides.angle is None, "both at once"
     assert session.stack.channel_names == ("a", "b")
     session.undo()
     assert session.stack.channel_names == before.channel_names
@@ -268,7 +268,7 @@ def test_what_was_stated_can_be_undone(raw_folder: Path) -> None:
     for _ in range(3):
         session.redo()
     assert session.pipeline == angled and session.stack.voxel_size == (0.5, 0.2, 0.2)
-    assert session.said.angle == 40 and not session.can_redo
+    assert session.overrides.angle == 40 and not session.can_redo
 
 
 def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path
     assert session.pipeline.steps[DESKEW].angle == 40, "of the steps it is"  # type: ignore[attr-defined]
     session.undo()
     assert session.pipeline == default_pipeline() and not session.can_undo
-    assert session.stack.voxel_size == size and session.said == Said()
+    assert session.stack.voxel_size == size and session.overrides == MetadataOverrides()
 
 
 def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
@@ -293,7 +293,7 @@ def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
     session.state(channel_names=("one too few",))
     with pytest.raises(FolderError):
         session.state(voxel_size=(0.0, 0.1, 0.1))
-    assert not session.can_undo and session.said == Said()
+    assert not session.can_undo and session.overrides == MetadataOverrides()
 
 
 def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None:
@@ -310,4 +310,8 @@ def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None
         session.state("turning again", angle=angle)
     assert session.pipeline != start
     session.undo()
-    assert session.pipeline == start and session.said == Said() and not session.can_undo
+    assert (
+        session.pipeline == start
+        and session.overrides == MetadataOverrides()
+        and not session.can_undo
+    )

@@ -18,7 +18,7 @@ import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.files.completeness import Judge
+from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.readers.tiff import READER
 from napari_lazy_pipeline.samples.microscope import WRITERS, put
 
@@ -153,7 +153,7 @@ def fuzz(folder: Path, count: int, seed: int = 0) -> Outcome:
             put(file, FORMATS[writer](right))
         info = READER.probe(str(whole))
         info = info.at(info.inner[0] - 1, 0)
-        judge = Judge(str(whole), READER, [info])
+        judge = CompletenessCheck(str(whole), READER, [info])
         share = count // len(FORMATS) + (index < count % len(FORMATS))
         for number, (kind, data) in enumerate(mutations(whole.read_bytes(), share, seed + index)):
             broken.write_bytes(data)
@@ -166,7 +166,7 @@ def fuzz(folder: Path, count: int, seed: int = 0) -> Outcome:
     return outcome
 
 
-def _outcome(path: Path, judge: Judge, right: np.ndarray, info: object) -> str:
+def _outcome(path: Path, judge: CompletenessCheck, right: np.ndarray, info: object) -> str:
     _probe(path)
     judge.why_incomplete(str(path))
     try:

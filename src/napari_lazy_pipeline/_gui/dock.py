@@ -15,37 +15,37 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
-from napari_lazy_pipeline._gui.data.folder_opener import Opener
-from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, Live
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.data.folder_opener import FolderOpener
+from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.preferences.dock_state import bare, keep, kept_of
+from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep, unwrapped
 from napari_lazy_pipeline._gui.preferences.preferences import FollowingPreferences
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
-from napari_lazy_pipeline._gui.save.written_layers import Results
-from napari_lazy_pipeline._gui.steps.card_tools import StepActions, StepPlace
+from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
+from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
 from napari_lazy_pipeline._gui.steps.cost_monitor import (
+    CostMonitor,
     CostSummary,
     CostWarning,
-    CostWatch,
     StepCostLine,
 )
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
-from napari_lazy_pipeline._gui.tools.angle_tool import AngleHelp
+from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
 from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
-from napari_lazy_pipeline._gui.tools.crop_region import RegionPanel
+from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.view.compare import Comparison
-from napari_lazy_pipeline._gui.view.status_reporter import Reporter
+from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
-from napari_lazy_pipeline._gui.widgets.collapsible import Section
+from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.io.metadata_overrides import Said
-from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.recipe import Recipe, Source
 from napari_lazy_pipeline.session.session import default_pipeline
 from napari_lazy_pipeline.steps._registry import step_types
@@ -72,33 +72,35 @@ class LazyPipelineWidget(QWidget):
         self.viewer = napari_viewer
         self._take_the_place_of_another()
         self.open_docks.add(self)
-        kept = kept_of(napari_viewer)
+        kept = dock_state_of(napari_viewer)
         self.session, self._wishes = kept.session, kept.wishes
-        self.costs = CostWatch(self.session)
-        self.runner = Runner(self.costs.timings)
+        self.costs = CostMonitor(self.session)
+        self.runner = ComputeThread(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
         self.data = DataPanel(self.session, self.layers)
-        self.live = Live(self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL)
+        self.live = WatchControl(
+            self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
+        )
         self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
-        self.results = Results(napari_viewer, self.layers)
-        self.step_actions = StepActions()
-        self.angles = AngleHelp(napari_viewer, self.session, self.layers, self.runner)
+        self.results = WrittenLayers(napari_viewer, self.layers)
+        self.step_actions = CardTools()
+        self.angles = AngleTool(napari_viewer, self.session, self.layers, self.runner)
         self.step_actions.add("deconvolve", self._psf_panel)
         self.step_actions.add("deskew", self.angles.make)
         self.step_actions.add("subtract_background", self._background_panel)
         for kind in step_types():
             self.step_actions.add(kind, self._cost_line)
         self.steps = StepsPanel(self.session, self.step_actions)
-        self.region = RegionPanel(napari_viewer, self.session)
+        self.region = CropRegion(napari_viewer, self.session)
         self.steps.offer(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
         self._undo_keys = UndoKeys(self, self.session)
-        self._opener = Opener()
+        self._opener = FolderOpener()
         self._recipe_wanted: Recipe | None = None
         self._closed = False
         self._build()
-        self.reporter = Reporter(
+        self.reporter = StatusReporter(
             self.session, self.runner, self.layers, self.steps, self.status, self.problems
         )
         self._connect()
@@ -111,10 +113,10 @@ class LazyPipelineWidget(QWidget):
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
         self.data.ask(str(folder), pattern)
 
-    def offer(self, found: Survey, said: Said) -> list[Any]:
+    def offer(self, found: FolderInfo, overrides: MetadataOverrides) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
         with self.layers.handing_over() as offered:
-            self._take(found, said)
+            self._take(found, overrides)
         return offered
 
     def load_recipe(self, path: str | Path) -> None:
@@ -154,7 +156,7 @@ class LazyPipelineWidget(QWidget):
             ("View", self.view),
             ("Save", self.save),
         ):
-            layout.addWidget(Section(title, *panels))
+            layout.addWidget(CollapsibleSection(title, *panels))
         layout.addStretch(1)
         area = _Column(content)
         outer = QVBoxLayout(self)
@@ -165,13 +167,13 @@ class LazyPipelineWidget(QWidget):
         self.status.setContentsMargins(10, 0, 4, 2)
         outer.addWidget(self.status)
 
-    def _cost_line(self, place: StepPlace) -> QWidget:
+    def _cost_line(self, place: StepReference) -> QWidget:
         return StepCostLine(place, self.costs)
 
-    def _psf_panel(self, place: StepPlace) -> QWidget:
+    def _psf_panel(self, place: StepReference) -> QWidget:
         return PsfPanel(place, self.viewer)
 
-    def _background_panel(self, place: StepPlace) -> QWidget:
+    def _background_panel(self, place: StepReference) -> QWidget:
         return BackgroundPanel(self.session, self.layers, self.runner, place)
 
     def _connect(self) -> None:
@@ -204,7 +206,7 @@ class LazyPipelineWidget(QWidget):
     def _open_again(self, folder: str, pattern: str) -> None:
         self._opener.open(folder, pattern, self.data.options)
 
-    def _on_opened(self, found: Survey) -> None:
+    def _on_opened(self, found: FolderInfo) -> None:
         """Show a folder that was looked at."""
         recipe, self._recipe_wanted = self._recipe_wanted, None
         if recipe is not None:
@@ -213,17 +215,20 @@ class LazyPipelineWidget(QWidget):
             self.session.set_pipeline(default_pipeline(found.angle))
         source = recipe.source if recipe is not None else None
         self._take(
-            found, source.said if source else None, source.channel_colours if source else None
+            found, source.overrides if source else None, source.channel_colours if source else None
         )
         self._opener.done()
 
     def _take(
-        self, found: Survey, said: Said | None, colours: tuple[str, ...] | None = None
+        self,
+        found: FolderInfo,
+        overrides: MetadataOverrides | None,
+        colours: tuple[str, ...] | None = None,
     ) -> None:
         """Make a folder the data of the session."""
-        self.session.show(found, said, colours)
+        self.session.show(found, overrides, colours)
         assert self.session.stack is not None
-        self.data.show_survey(found)
+        self.data.show_folder_info(found)
         self.reporter.begin(self.session.stack.source.problems)
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
@@ -255,7 +260,7 @@ class LazyPipelineWidget(QWidget):
     def _take_the_place_of_another(self) -> None:
         """Close an open dock of this viewer: two would fight over the same layers."""
         for dock in list(self.open_docks):
-            if bare(dock.viewer) is bare(self.viewer):
+            if unwrapped(dock.viewer) is unwrapped(self.viewer):
                 dock.shut_down()
                 dock.status.setText("Goes on in the other dock")
                 QTimer.singleShot(0, dock.leave_window)
@@ -267,9 +272,9 @@ class LazyPipelineWidget(QWidget):
 
     def _show_session(self) -> None:
         """Show what an earlier dock of this viewer left."""
-        stack, survey = self.session.stack, self.session.survey
-        if stack is not None and survey is not None:
-            self.data.show_survey(survey)
+        stack, folder_info = self.session.stack, self.session.folder_info
+        if stack is not None and folder_info is not None:
+            self.data.show_folder_info(folder_info)
             self.reporter.begin(stack.source.problems)
             self.status.setText("Going on where the last dock was closed")
 

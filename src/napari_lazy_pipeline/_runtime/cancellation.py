@@ -12,7 +12,7 @@ from napari_lazy_pipeline.errors import Cancelled
 TICK = 0.02
 
 
-class Turn:
+class CancellableLock:
     """What only one thread may use at a time."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import TICK, Turn
+from napari_lazy_pipeline._runtime.cancellation import TICK, CancellableLock
 from napari_lazy_pipeline._runtime.shared_memory import Buffer, Place, borrowed
 from napari_lazy_pipeline.engines import _never
 from napari_lazy_pipeline.errors import Cancelled, EngineError
@@ -76,7 +76,7 @@ class Worker:
 
     def __init__(self, function: str) -> None:
         self.function = function
-        self._turn = Turn()
+        self._turn = CancellableLock()
         self._process: _Process | None = None
         self._image, self._out = Buffer(), Buffer()
         self._owner = os.getpid()

@@ -44,7 +44,7 @@ class Entry:
     times: int = 0
 
 
-class Ledger:
+class ComputeLog:
     """Notes what is made of which volume; safe to use from any thread.
 
     A stage is named by what the pixels after it depend on: after an edit, the stages from that

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
 
-from napari_lazy_pipeline.compute.compute_log import Ledger
-from napari_lazy_pipeline.compute.progress import Watcher
+from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.compute.stage_runner import Line, Run
 from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError, StepError
@@ -23,7 +23,7 @@ from napari_lazy_pipeline.image.stack import Stack, VolumeSource, VolumeSpec, pl
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
 
-__all__ = ["Pipeline", "PipelineSource", "Watcher"]
+__all__ = ["Pipeline", "PipelineSource", "Progress"]
 
 if TYPE_CHECKING:
     AnyStep = Step
@@ -149,7 +149,7 @@ class PipelineSource:
     until: int | None = None
     cache: StageCache | None = field(default=None, compare=False, repr=False)
     blank_failures: bool = False
-    ledger: Ledger | None = field(default=None, compare=False, repr=False)
+    compute_log: ComputeLog | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         self.stages  # noqa: B018 - a pipeline that does not fit is refused here, not per block
@@ -216,7 +216,7 @@ class PipelineSource:
     @cached_property
     def _line(self) -> Line:
         return Line(
-            self.raw, self.stages, self.spec, self._keys, self.engine, self.cache, self.ledger
+            self.raw, self.stages, self.spec, self._keys, self.engine, self.cache, self.compute_log
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -240,7 +240,7 @@ class PipelineSource:
         )
         return tuple(step for _, step, _ in self.stages[next(at_hand, 0) :])
 
-    def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+    def read(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
         """Make one volume (z, y, x).
 
         Raises
@@ -252,7 +252,7 @@ class PipelineSource:
         Cancelled
             If the watcher does not want it any more.
         """
-        return Run(self._line, t, c, watcher or Watcher()).stage(len(self.stages))
+        return Run(self._line, t, c, progress or Progress()).stage(len(self.stages))
 
     def cached_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray | None:
         """Some planes (z, y, x) if they are at hand; never reads or computes."""
@@ -263,7 +263,7 @@ class PipelineSource:
         return self.cache.get((key, box)) if self.cache and self.plane_local else None
 
     def read_planes(
-        self, t: int, c: int, start: int, stop: int, watcher: Watcher | None = None
+        self, t: int, c: int, start: int, stop: int, progress: Progress | None = None
     ) -> np.ndarray:
         """Make the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
 
@@ -279,8 +279,8 @@ class PipelineSource:
         """
         box = self._planes(start, stop)
         if not self.plane_local:
-            return self.read(t, c, watcher)[start:stop]
-        return Run(self._line, t, c, watcher or Watcher()).part(len(self.stages), box)
+            return self.read(t, c, progress)[start:stop]
+        return Run(self._line, t, c, progress or Progress()).part(len(self.stages), box)
 
     def __call__(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); blank, and listed, if its file is bad."""

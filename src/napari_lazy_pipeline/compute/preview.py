@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Workers
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Progress
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.box import Box, before, cut, positions, slices, whole
 from napari_lazy_pipeline.image.problem_log import ProblemLog
@@ -53,16 +53,16 @@ class Preview:
         spec = self.source.spec
         return cut(spec, self.window)
 
-    def read(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+    def read(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
         """Make the preview (z, y, x) of one volume; raises what `PipelineSource.read` does."""
-        return self.source.read(t, c, watcher)[slices(self.window)]
+        return self.source.read(t, c, progress)[slices(self.window)]
 
-    def read_on_grid(self, t: int, c: int, watcher: Watcher | None = None) -> np.ndarray:
+    def read_on_grid(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
         """Make the preview with the voxels of the whole result, each from the nearest one.
 
         Where the preview shows nothing, it is 0.
         """
-        volume: np.ndarray = self.read(t, c, watcher)
+        volume: np.ndarray = self.read(t, c, progress)
         nearest = [_nearest(axis, self.spec, self.grid) for axis in range(3)]
         if all(_same(line, n) for line, n in zip(nearest, volume.shape, strict=True)):
             return volume.astype(self.grid.dtype, copy=False)

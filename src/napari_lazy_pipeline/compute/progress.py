@@ -10,7 +10,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Watcher:
+class Progress:
     """Whoever waits for a volume: may cancel, and is told how far it is.
 
     Attributes

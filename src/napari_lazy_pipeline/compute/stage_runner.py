@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from napari_lazy_pipeline.compute.compute_log import Ledger
-from napari_lazy_pipeline.compute.progress import Watcher
+from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
@@ -58,7 +58,7 @@ class Line:
     keys: tuple[Hashable, ...]
     engine: str
     cache: StageCache | None
-    ledger: Ledger | None
+    compute_log: ComputeLog | None
 
     def key(self, t: int, c: int, count: int) -> Hashable:
         """Names the result of the first ``count`` stages."""
@@ -102,7 +102,7 @@ class Run:
     line: Line
     t: int
     c: int
-    watcher: Watcher
+    progress: Progress
 
     def stage(self, count: int) -> np.ndarray:
         """Result (z, y, x) of the first ``count`` stages, from the cache if it is there."""
@@ -146,7 +146,7 @@ class Run:
     def _kept(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
         if self.line.cache is None:
             return make()
-        return self.line.cache.get_or_make(key, make, self.watcher.cancelled)
+        return self.line.cache.get_or_make(key, make, self.progress.cancelled)
 
     def _key(self, count: int) -> Hashable:
         return self.line.key(self.t, self.c, count)
@@ -216,11 +216,11 @@ class Run:
         if count:
             index, step, _ = self.line.stages[count - 1]
             name = step.kind
-        if self.line.ledger is None:
-            return self.watcher.time(index, make)
+        if self.line.compute_log is None:
+            return self.progress.time(index, make)
         stage, place = self.line.keys[:count], (self.t, self.c)
-        return self.line.ledger.observe(
-            name, stage, place, part, lambda: self.watcher.time(index, make)
+        return self.line.compute_log.observe(
+            name, stage, place, part, lambda: self.progress.time(index, make)
         )
 
     def _needed(self, count: int, box: Box) -> Box:
@@ -239,13 +239,13 @@ class Run:
             t=self.t,
             c=self.c,
             engine=get_engine(self.line.engine),
-            cancelled=self.watcher.cancelled,
-            progress=lambda fraction: self.watcher.progress(index, fraction),
+            cancelled=self.progress.cancelled,
+            progress=lambda fraction: self.progress.progress(index, fraction),
             channel=lambda other: replace(self, c=other).stage(count - 1),
         )
 
     def _check(self) -> None:
-        if self.watcher.cancelled():
+        if self.progress.cancelled():
             raise Cancelled
 
     def _named(self, count: int, make: Callable[[], _Made]) -> _Made:

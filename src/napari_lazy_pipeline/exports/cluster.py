@@ -14,7 +14,7 @@ from typing import Any
 from napari_lazy_pipeline._runtime.threads import Workers
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.destination import Target
+from napari_lazy_pipeline.exports.destination import Destination
 
 Place = tuple[int, int]
 _PACKAGE = "napari-lazy-pipeline"
@@ -27,7 +27,7 @@ _PATIENCE = 10  # s for the scheduler to answer
 
 
 @dataclass(frozen=True)
-class Roster:
+class ClusterInfo:
     """Who computes behind a scheduler.
 
     Attributes
@@ -66,7 +66,7 @@ def unavailable() -> str | None:
     return None if found else f"The package distributed is not installed: {_INSTALL}"
 
 
-def roster(address: str, *places: str) -> Roster:
+def cluster_info(address: str, *places: str) -> ClusterInfo:
     """Look who computes behind a scheduler.
 
     Parameters
@@ -87,7 +87,7 @@ def roster(address: str, *places: str) -> Roster:
         computers = {worker["host"] for worker in workers}
         threads = sum(worker["nthreads"] for worker in workers)
         others = tuple(_others(client.get_versions()))
-        return Roster(len(workers), threads, len(computers), mine, others)
+        return ClusterInfo(len(workers), threads, len(computers), mine, others)
 
 
 def _counted(count: int, what: str) -> str:
@@ -142,7 +142,7 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def outcomes(
-    client: Any, target: Target, pending: Sequence[Place], cancelled: Callable[[], bool]
+    client: Any, target: Destination, pending: Sequence[Place], cancelled: Callable[[], bool]
 ) -> Iterator[tuple[Place, str]]:
     """Make and write volumes, as many at a time as there are threads on the workers.
 
@@ -184,7 +184,7 @@ def outcomes(
             yield running.pop(future), _why(future)
 
 
-def make_and_write(target: Target, t: int, c: int) -> str:
+def make_and_write(target: Destination, t: int, c: int) -> str:
     """Make one volume and write it, on a worker; return why that was not possible."""
     from distributed import get_worker
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exports.export_log import Journal, digest
+from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
 from napari_lazy_pipeline.exports.formats.imagej_tiff import converted
 from napari_lazy_pipeline.image.stack import Stack, VolumeSource
@@ -20,7 +20,7 @@ _MEND = "What was written stays: mend it and run the export again"
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
     """The folder that is written to, and what is in it already.
 
     Attributes
@@ -43,11 +43,11 @@ class Target:
     folder: Path
     name: str
     dtype: str
-    journal: Journal
+    journal: ExportLog
     format: Format
 
     @classmethod
-    def of(cls, stack: Stack, folder: Path, dtype: str | None, kind: str = "tiff") -> Target:
+    def of(cls, stack: Stack, folder: Path, dtype: str | None, kind: str = "tiff") -> Destination:
         """Look at the folder; nothing is written yet."""
         format_ = get_format(kind)
         reason = format_.unavailable()
@@ -61,7 +61,7 @@ class Target:
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
         try:
-            target = cls(stack, folder, name, dtype, Journal.open(path, settings), format_)
+            target = cls(stack, folder, name, dtype, ExportLog.open(path, settings), format_)
         except OSError as error:
             _refuse(error, path, "Choose another folder")
         target.refuse_strangers()
@@ -98,7 +98,7 @@ class Target:
         raw = raw_folder(self.stack.source)
         return str(raw) if raw else "", str(self.folder)
 
-    def bare(self) -> Target:
+    def bare(self) -> Destination:
         """The same for another process: it writes volumes, but does not know which are done."""
         return replace(self, journal=replace(self.journal, origins={}, empty=set()))
 

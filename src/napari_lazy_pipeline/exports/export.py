@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import connected, outcomes
-from napari_lazy_pipeline.exports.destination import Target
+from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.formats import FormatName
 from napari_lazy_pipeline.image.stack import Stack
 
@@ -144,7 +144,7 @@ def export(
         If the folder cannot be used, holds other files of these names, or is full; or if the
         cluster cannot be used.
     """
-    target = Target.of(stack, Path(folder), dtype, format)
+    target = Destination.of(stack, Path(folder), dtype, format)
     volumes = _selection(stack, t, c)
     kept: dict[tuple[int, int], Path] = {}
     for volume in volumes:
@@ -179,7 +179,7 @@ def export(
 
 
 def _here(
-    target: Target, pending: Iterable[tuple[int, int]], cancelled: Callable[[], bool]
+    target: Destination, pending: Iterable[tuple[int, int]], cancelled: Callable[[], bool]
 ) -> Iterator[tuple[tuple[int, int], str]]:
     """Make and write one volume after the other; tell of each why it could not be made."""
     for volume in pending:
@@ -200,7 +200,7 @@ def _make(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.nda
     if cancelled():
         raise Cancelled
     if isinstance(stack.source, PipelineSource):
-        return stack.source.read(t, c, Watcher(cancelled=cancelled))
+        return stack.source.read(t, c, Progress(cancelled=cancelled))
     return stack.source.read(t, c)
 
 

@@ -17,7 +17,7 @@ def digest(*parts: object) -> str:
 
 
 @dataclass(frozen=True)
-class Journal:
+class ExportLog:
     """A text file with one line (JSON) on the settings, then one for each finished file.
 
     A file without a line was finished in the moment before a crash: it is made again.
@@ -40,7 +40,7 @@ class Journal:
     empty: set[str]
 
     @classmethod
-    def open(cls, path: Path, settings: str) -> Journal:
+    def open(cls, path: Path, settings: str) -> ExportLog:
         """Read what was done before; nothing is written.
 
         Raises

@@ -10,13 +10,13 @@ from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.metadata.claim import Fact, Question
+from napari_lazy_pipeline.io.metadata.claim import MetadataFact, Question
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
 from napari_lazy_pipeline.io.patterns.pattern import Proposal
 
 
 @dataclass(frozen=True)
-class Survey:
+class FolderInfo:
     """What a folder holds, before any pixel is read.
 
     Attributes
@@ -86,18 +86,20 @@ class Survey:
         )
 
     @property
-    def facts(self) -> tuple[Fact, ...]:
+    def facts(self) -> tuple[MetadataFact, ...]:
         """Every value, and where it comes from."""
         step = self.scan.step if self.scan else "unknown"
         interval = f"{self.time_interval:g} s" if self.time_interval else "unknown"
         return (
-            Fact("shape", f"{self.shape} {self.dtype}", self.source.info.name),
-            Fact("z step", f"{self.voxel_size[0]:g} um", self.voxel_source),
-            Fact("pixel", f"{self.voxel_size[2]:g} um", self.voxel_source),
-            Fact("angle", f"{self.angle:g} degree" if self.angle else "unknown", self.angle_source),
-            Fact("z step is", step, self.angle_source if self.scan else "unknown"),
-            Fact("time interval", interval, self.interval_source),
-            Fact("channels", ", ".join(self.channel_names), self.channel_source),
+            MetadataFact("shape", f"{self.shape} {self.dtype}", self.source.info.name),
+            MetadataFact("z step", f"{self.voxel_size[0]:g} um", self.voxel_source),
+            MetadataFact("pixel", f"{self.voxel_size[2]:g} um", self.voxel_source),
+            MetadataFact(
+                "angle", f"{self.angle:g} degree" if self.angle else "unknown", self.angle_source
+            ),
+            MetadataFact("z step is", step, self.angle_source if self.scan else "unknown"),
+            MetadataFact("time interval", interval, self.interval_source),
+            MetadataFact("channels", ", ".join(self.channel_names), self.channel_source),
         )
 
     @property
@@ -144,7 +146,7 @@ class Survey:
         return (
             f"{self.matched} {plural('file', self.matched)} -> {channels} "
             f"{plural('channel', channels)} ({names}) x {times} {plural('time point', times)}, "
-            f"{self.shape} {self.dtype}, {said_size(self.total_bytes)}. {self.missing} missing."
+            f"{self.shape} {self.dtype}, {format_bytes(self.total_bytes)}. {self.missing} missing."
         )
 
     def stack(
@@ -189,7 +191,7 @@ def plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def said_size(count: float) -> str:
+def format_bytes(count: float) -> str:
     """Say a number of bytes as disks and files are measured."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:

@@ -8,14 +8,14 @@ from typing import Any
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, Triple
 from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.io.folder_info import Survey
+from napari_lazy_pipeline.io.folder_info import FolderInfo
 
 # What is said of the way the planes lie, and not of the files; steps go by it, too.
 OF_SCAN = ("angle", "step", "skew_axis")
 
 
 @dataclass(frozen=True)
-class Said:
+class MetadataOverrides:
     """What a person states about the raw data; None where the files are believed.
 
     Attributes
@@ -58,7 +58,7 @@ class Said:
         """What was stated, by the names of the parameters of `open_stack`."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def scan(self, found: Survey) -> Scan | None:
+    def scan(self, found: FolderInfo) -> Scan | None:
         """How the stack is skewed; None as long as angle or meaning of the step is open."""
         if self.angle is None and self.step is None and self.skew_axis is None:
             return found.scan
@@ -68,7 +68,7 @@ class Said:
         axis = self.skew_axis or (told.skew_axis if told else "x")
         return Scan(angle, axis, step) if angle and step else None
 
-    def stack(self, found: Survey) -> Stack:
+    def stack(self, found: FolderInfo) -> Stack:
         """Make the stack of a folder, as it was stated to be; nothing is read.
 
         Raises
@@ -81,7 +81,7 @@ class Said:
             values["scan"] = self.scan(found)
         return found.stack(values.pop("voxel_size", None), **values)
 
-    def fitting(self, found: Survey) -> Said:
+    def fitting(self, found: FolderInfo) -> MetadataOverrides:
         """Leave out the names of channels that are not there any more."""
         names = self.channel_names
         fits = names is None or len(names) == found.sizes[1]

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.folder_info import Survey
+from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata import janelia_settings as settings_txt
 from napari_lazy_pipeline.io.metadata import micromanager
-from napari_lazy_pipeline.io.metadata.claim import Claims, Question, contradictions
-from napari_lazy_pipeline.io.patterns.file_table import Layout
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, Question, contradictions
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.patterns.pattern import Proposal
 
 _UNKNOWN = "unknown"
@@ -23,12 +23,12 @@ _NUMBERED = re.compile(r"ch[0-9]*")
 
 def describe(
     source: FileSource,
-    layout: Layout,
+    layout: FileTable,
     pattern: str,
     proposals: tuple[Proposal, ...],
     beside: Sequence[str],
     others: Sequence[str] = (),
-) -> Survey:
+) -> FolderInfo:
     """Add to the files what is said about them; what files and folder say first is believed."""
     notes = [*layout.notes, *source.info.notes]
     claims = [_of_header(source), *_of_texts(source, beside, notes), _of_names(source)]
@@ -48,14 +48,14 @@ def describe(
     doubt = any(not proposal.sure for proposal in proposals if proposal.pattern == pattern)
     if doubt:
         notes.append(f"The names leave doubt: check that {pattern} is what you mean")
-    return Survey(
+    return FolderInfo(
         source, pattern, proposals, layout.unmatched, names, interval, voxel_size, origin, scan,
         angle, angle_source, tuple(notes), interval_source, named_by, positions,
         tuple(_questions(source, proposals if doubt else (), scan is None, angle)), tuple(others),
     )  # fmt: skip
 
 
-def _voxel_size(claims: Sequence[Claims], notes: list[str]) -> tuple[Triple, str]:
+def _voxel_size(claims: Sequence[MetadataClaims], notes: list[str]) -> tuple[Triple, str]:
     for one in claims:
         if one.voxel_size:
             return one.voxel_size, one.source
@@ -70,14 +70,14 @@ def _sizes(source: FileSource) -> dict[str, int]:
     return {"time points": times, "channels": channels, "planes": z, "rows": y, "columns": x}
 
 
-def _of_header(source: FileSource) -> Claims:
+def _of_header(source: FileSource) -> MetadataClaims:
     info = source.info
-    return Claims(
+    return MetadataClaims(
         info.voxel_source or "the files", info.voxel_size, info.time_interval, info.channel_names
     )
 
 
-def _of_texts(source: FileSource, names: Sequence[str], notes: list[str]) -> list[Claims]:
+def _of_texts(source: FileSource, names: Sequence[str], notes: list[str]) -> list[MetadataClaims]:
     """Read the Settings.txt and the metadata.txt of the stack, if there are any."""
     claims = []
     first = source.path(0, 0) or ""
@@ -98,7 +98,7 @@ def _of_texts(source: FileSource, names: Sequence[str], notes: list[str]) -> lis
     return claims
 
 
-def _of_names(source: FileSource) -> Claims:
+def _of_names(source: FileSource) -> MetadataClaims:
     """Time between two time points, where the clock of the recording is in the names."""
     times = source.sizes[0]
     clocks = [
@@ -107,13 +107,13 @@ def _of_names(source: FileSource) -> Claims:
         if (path := source.path(t, 0)) and (found := _CLOCK.search(os.path.basename(path)))
     ]
     if len(clocks) < 2 or clocks[1][0] == clocks[0][0]:
-        return Claims(_NAMES)
+        return MetadataClaims(_NAMES)
     interval = (clocks[1][1] - clocks[0][1]) / 1000 / (clocks[1][0] - clocks[0][0])
-    return Claims(_NAMES, time_interval=round(interval, 6) if interval > 0 else None)
+    return MetadataClaims(_NAMES, time_interval=round(interval, 6) if interval > 0 else None)
 
 
 def _channel_names(
-    source: FileSource, layout: Layout, claims: Sequence[Claims]
+    source: FileSource, layout: FileTable, claims: Sequence[MetadataClaims]
 ) -> tuple[tuple[str, ...], str]:
     """Names of the channels: those in the file names, unless these are mere numbers."""
     count, inner = source.sizes[1], source.info.inner[1]

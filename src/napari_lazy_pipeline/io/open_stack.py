@@ -18,10 +18,10 @@ from napari_lazy_pipeline.io.files.folder_listing import (
     is_image,
     list_names,
 )
-from napari_lazy_pipeline.io.folder_info import Survey
+from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.patterns.field_table import other_names
-from napari_lazy_pipeline.io.patterns.file_table import Layout, arrange
+from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import (
     Pattern,
     Proposal,
@@ -30,7 +30,7 @@ from napari_lazy_pipeline.io.patterns.pattern import (
 )
 from napari_lazy_pipeline.io.readers import FileInfo, Reader, choose_reader
 
-__all__ = ["Survey", "open_stack", "survey"]
+__all__ = ["FolderInfo", "inspect_folder", "open_stack"]
 
 # So many names show every counter at work; all of many more would take seconds.
 _ENOUGH = 20_000
@@ -106,7 +106,7 @@ def open_stack(
     >>> open_stack(real_stack_folder(), voxel_size=(0.3, 0.1, 0.1)).shape[:2]
     (1, 1)
     """
-    found = survey(
+    found = inspect_folder(
         folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
         trust=trust,
     )  # fmt: skip
@@ -116,7 +116,7 @@ def open_stack(
     )
 
 
-def survey(
+def inspect_folder(
     folder: str | os.PathLike[str],
     pattern: str | None = None,
     *,
@@ -126,7 +126,7 @@ def survey(
     dtype: str | None = None,
     reader: Reader | str | None = None,
     trust: bool = False,
-) -> Survey:
+) -> FolderInfo:
     """Look at a folder: its names, and the header of one file. See `open_stack`.
 
     Raises
@@ -154,7 +154,7 @@ def survey(
 
 def _arranged(
     images: list[str], chosen: Pattern | None, position: str | None, endings: tuple[str, ...]
-) -> tuple[Layout, list[Proposal]]:
+) -> tuple[FileTable, list[Proposal]]:
     if chosen is None:
         return _best(images, position, endings)
     proposals = propose_patterns(images, endings=endings)
@@ -168,7 +168,7 @@ def _if_named(pattern: Pattern, position: str | None) -> str | None:
 
 def _best(
     names: list[str], position: str | None, endings: tuple[str, ...]
-) -> tuple[Layout, list[Proposal]]:
+) -> tuple[FileTable, list[Proposal]]:
     """Take the first proposal that fits; look at many names if a sample was not enough."""
     for complete in (False, True):
         most = {"most": _ENOUGH} if complete else {}

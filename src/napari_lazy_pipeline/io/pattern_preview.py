@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_lazy_pipeline.io.files.folder_listing import choose_images, list_names
-from napari_lazy_pipeline.io.folder_info import plural, said_size
+from napari_lazy_pipeline.io.folder_info import format_bytes, plural
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows, other_names
-from napari_lazy_pipeline.io.patterns.file_table import Layout, arrange
+from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 from napari_lazy_pipeline.io.readers import Reader
 
@@ -18,7 +18,7 @@ _LOOK_AT = 64  # files whose sizes are compared: each costs a network share a ro
 
 
 @dataclass(frozen=True)
-class Trial:
+class PatternPreview:
     """What a pattern makes of the names in a folder.
 
     Attributes
@@ -32,7 +32,7 @@ class Trial:
     """
 
     pattern: str
-    layout: Layout
+    layout: FileTable
     rows: tuple[FieldRow, ...]
 
     @property
@@ -49,7 +49,7 @@ class Trial:
         )
 
 
-class Trials:
+class PatternPreviews:
     """Tries patterns on one folder, which is listed once for each depth that patterns go to.
 
     Parameters
@@ -70,7 +70,7 @@ class Trials:
         self.folder, self._reader = folder, reader
         self._listed: dict[tuple[str, ...], list[str]] = {}
 
-    def attempt(self, pattern: str, position: str | None = None) -> Trial:
+    def attempt(self, pattern: str, position: str | None = None) -> PatternPreview:
         """Put the files in the places that a pattern gives them.
 
         Parameters
@@ -93,9 +93,9 @@ class Trials:
         layout = arrange(images, compiled, position if several else None)
         others = other_names(images, compiled) if layout.unmatched else []
         rows = field_rows(layout.names, pattern, layout.unmatched, others, layout.positions)
-        return Trial(pattern, layout, rows)
+        return PatternPreview(pattern, layout, rows)
 
-    def sizes(self, trial: Trial) -> FieldRow | None:
+    def sizes(self, trial: PatternPreview) -> FieldRow | None:
         """Compare the sizes of a few files, spread over the folder; None if none can be had."""
         names = trial.layout.names
         chosen = names[:: -(-len(names) // _LOOK_AT)]
@@ -119,7 +119,7 @@ def _size_row(sizes: dict[str, int], count: int) -> FieldRow:
     """Say how large files are; if most are alike, which are not."""
     usual, often = Counter(sizes.values()).most_common(1)[0]
     low, high = min(sizes.values()), max(sizes.values())
-    values = said_size(low) if low == high else f"{said_size(low)} to {said_size(high)}"
+    values = format_bytes(low) if low == high else f"{format_bytes(low)} to {format_bytes(high)}"
     unlike = [name for name, size in sizes.items() if size != usual]
     # Compressed files all differ, and that means nothing.
     extra = _short(unlike) if unlike and often > len(sizes) / 2 else ""

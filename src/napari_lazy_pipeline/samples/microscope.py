@@ -21,7 +21,7 @@ Writes = list[tuple[int, bytes]]
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """A part of a file was written.
 
     Attributes
@@ -86,7 +86,7 @@ class Simulation:
                 hint=f"There can be up to {len(_WAVES)} channels",
             )
 
-    def steps(self) -> Iterator[Written]:
+    def steps(self) -> Iterator[WrittenFile]:
         """Write one part of one file with each step, without any pause.
 
         Raises
@@ -118,7 +118,7 @@ class Simulation:
         clock = f"{100 * t:07d}msec_{100 * t + 20_000_000:010d}msecAbs"
         return self.folder / f"cell_ch{c}_stack{t:04d}_{_WAVES[c]}nm_{clock}.tif"
 
-    def _write(self, t: int, c: int) -> Iterator[Written]:
+    def _write(self, t: int, c: int) -> Iterator[WrittenFile]:
         pieces = split(WRITERS[self.writer](simulated_volume(t, c, self.shape)), self.parts)
         if t in self.dropped and c == 0:
             pieces = pieces[: max(len(pieces) // 2, 1)]
@@ -130,15 +130,15 @@ class Simulation:
                 put(file, writes)
                 last = index == len(pieces) - 1 and not (t in self.dropped and c == 0)
                 if not last:
-                    yield Written(path, t, c, False)
+                    yield WrittenFile(path, t, c, False)
         if last:
-            yield Written(path, t, c, True)
+            yield WrittenFile(path, t, c, True)
 
 
 def run(
     simulation: Simulation,
     rate: float,
-    tell: Callable[[Written], None] = lambda written: None,
+    tell: Callable[[WrittenFile], None] = lambda written: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:

@@ -42,7 +42,7 @@ _SEED = 20240131
 
 
 @dataclass(frozen=True)
-class Spot:
+class Bead:
     """A Gaussian spot of light in the synthetic time-lapse.
 
     Attributes
@@ -61,7 +61,7 @@ class Spot:
     peak: float
 
 
-def timelapse_truth(t: int, c: int) -> tuple[Spot, ...]:
+def timelapse_truth(t: int, c: int) -> tuple[Bead, ...]:
     """Return the spots that one raw volume of the time-lapse shows, exactly.
 
     Channel 0 shows beads that circle, channel 1 a curved filament that waves, made of
@@ -157,7 +157,7 @@ def _volume(t: int, c: int) -> np.ndarray:
     return np.asarray(np.clip(np.rint(counts), 0, 65535), np.uint16)
 
 
-def _add(signal: np.ndarray, spot: Spot) -> None:
+def _add(signal: np.ndarray, spot: Bead) -> None:
     """Add a spot, seen by planes that lie aslant, to the volume (z, y, x)."""
     _, dy, dx = TIMELAPSE["voxel_size"]
     planes, rows, columns = signal.shape
@@ -190,7 +190,7 @@ def _place(z: float, y: float, x: float) -> Triple:
     return (z * planes * step, y * rows * dy, x * columns * dx + z * planes * shift)
 
 
-def _beads(t: int) -> list[Spot]:
+def _beads(t: int) -> list[Bead]:
     turn = 2 * math.pi * t / TIMELAPSE["times"]
     spots = []
     for index in range(6):
@@ -199,16 +199,16 @@ def _beads(t: int) -> list[Spot]:
             0.5 + 0.28 * math.sin(angle + index), 0.5 + 0.32 * math.sin(angle),
             0.5 + 0.3 * math.cos(angle),
         )  # fmt: skip
-        spots.append(Spot(place, (0.32, 0.16, 0.16), 900.0 + 150 * index))
+        spots.append(Bead(place, (0.32, 0.16, 0.16), 900.0 + 150 * index))
     return spots
 
 
-def _filament(t: int) -> list[Spot]:
+def _filament(t: int) -> list[Bead]:
     phase = 2 * math.pi * t / TIMELAPSE["times"]
     spots = []
     for s in np.linspace(0, 1, 36).tolist():
         place = _place(
             0.25 + 0.5 * s, 0.15 + 0.7 * s, 0.5 + 0.18 * math.sin(2 * math.pi * s + phase)
         )
-        spots.append(Spot(place, (0.32, 0.18, 0.18), 320.0))
+        spots.append(Bead(place, (0.32, 0.18, 0.18), 320.0))
     return spots

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, fields, replace
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.io.metadata_overrides import Said
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 
 LENGTH = 200  # edits that can be undone
 
@@ -21,13 +21,13 @@ class Edit:
         The steps.
     engine
         Name of the engine.
-    said
+    overrides
         What is stated about the raw data.
     """
 
     pipeline: Pipeline | None = None
     engine: str | None = None
-    said: Said | None = None
+    overrides: MetadataOverrides | None = None
 
     def opposite(self, now: Edit) -> Edit:
         """What is there now of the things that this edit is about."""
@@ -88,10 +88,10 @@ class History:
         self.past.append(edit.opposite(now))
         return edit
 
-    def forget_said(self) -> None:
+    def forget_overrides(self) -> None:
         """Forget what was stated about the raw data: others are open now."""
         for edits in (self.past, self.future):
-            left = [replace(edit, said=None) for edit in edits]
+            left = [replace(edit, overrides=None) for edit in edits]
             edits.clear()
             edits.extend(edit for edit in left if edit != Edit())
         self._gesture = None

@@ -24,7 +24,7 @@ from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import LazyPipelineError, RecipeError
 from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, StepKind, Triple
 from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.io.metadata_overrides import Said
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
@@ -36,7 +36,7 @@ _OPTIONS = (
     "dtype", "reader",
 )  # fmt: skip
 _SHOWN = ("channel_colours",)
-_NOTHING = Said()
+_NOTHING = MetadataOverrides()
 
 
 class Source(BaseModel):
@@ -95,17 +95,19 @@ class Source(BaseModel):
     @property
     def opening(self) -> dict[str, Any]:
         """What the folder has to be opened with: the options that are not stated values."""
-        stated = {one.name for one in fields(Said)}
+        stated = {one.name for one in fields(MetadataOverrides)}
         return {name: value for name, value in self.options.items() if name not in stated}
 
     @property
-    def said(self) -> Said:
+    def overrides(self) -> MetadataOverrides:
         """What is stated about the data, over what the files say."""
-        return Said(**{one.name: getattr(self, one.name) for one in fields(Said)})
+        return MetadataOverrides(
+            **{one.name: getattr(self, one.name) for one in fields(MetadataOverrides)}
+        )
 
     @classmethod
     def of(
-        cls, stack: Stack, said: Said = _NOTHING, colours: tuple[str, ...] = ()
+        cls, stack: Stack, overrides: MetadataOverrides = _NOTHING, colours: tuple[str, ...] = ()
     ) -> Source | None:
         """Describe where a raw stack comes from; None if it is from no folder.
 
@@ -113,7 +115,7 @@ class Source(BaseModel):
         ----------
         stack
             The stack.
-        said
+        overrides
             What a person stated about it. Voxel size and scan are those of the stack.
         colours
             Names of colormaps that a person chose, one a channel.
@@ -122,7 +124,7 @@ class Source(BaseModel):
         if not hasattr(files, "folder"):
             return None
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
-        values = {**said.known, **scan, "voxel_size": stack.voxel_size}
+        values = {**overrides.known, **scan, "voxel_size": stack.voxel_size}
         return cls(
             folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
             **values, **getattr(files, "options", {}),

@@ -10,16 +10,16 @@ from typing import Any, Literal, get_args
 
 from psygnal import Signal
 
-from napari_lazy_pipeline.compute.compute_log import Ledger
+from napari_lazy_pipeline.compute.compute_log import ComputeLog
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.image.scan_geometry import Scan
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
-from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, Said
-from napari_lazy_pipeline.io.open_stack import Survey, survey
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
+from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, MetadataOverrides
+from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session.history import Edit, History
 from napari_lazy_pipeline.session.recipe import Recipe, Source
 from napari_lazy_pipeline.steps._base import Step
@@ -46,7 +46,7 @@ class Session:
     ----------
     stack
         The raw data; None before a folder is opened.
-    said
+    overrides
         What the person stated about them, over what the files say.
     colours
         Names of the colormaps that a person chose, one a channel; empty: the usual ones.
@@ -85,16 +85,16 @@ class Session:
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
-        self.survey: Survey | None = None
-        self.said = Said()
+        self.folder_info: FolderInfo | None = None
+        self.overrides = MetadataOverrides()
         self.colours: tuple[str, ...] = ()
         self.pipeline = default_pipeline()
         self.engine = "cpu"
         self.cache = cache or StageCache()
-        self.ledger = Ledger()
+        self.compute_log = ComputeLog()
         self.until: int | None = None
         self.quality: Quality = "auto"
-        self._raw: RememberedSource | None = None
+        self._raw: IdentityCache | None = None
         self._history = History()
 
     def open(self, folder: str | Path, pattern: str | None = None) -> None:
@@ -105,10 +105,13 @@ class Session:
         FolderError, PatternError, FileError
             If that is not possible; what was open stays open.
         """
-        self.show(survey(folder, pattern))
+        self.show(inspect_folder(folder, pattern))
 
     def show(
-        self, found: Survey, said: Said | None = None, colours: tuple[str, ...] | None = None
+        self,
+        found: FolderInfo,
+        overrides: MetadataOverrides | None = None,
+        colours: tuple[str, ...] | None = None,
     ) -> None:
         """Make what a survey found the data of this session.
 
@@ -116,23 +119,23 @@ class Session:
         ----------
         found
             What a folder holds.
-        said
+        overrides
             What is known of it besides. If not given, what was stated of the same folder, opened
             in another way, still holds.
         colours
             Names of colormaps, one a channel. If not given, those chosen for the same folder.
         """
-        same = self.survey is not None and self.survey.folder == found.folder
-        if said is None:
-            said = self.said if same else Said()
-        said = said.fitting(found)
-        self.stack, self.survey, self.said = said.stack(found), found, said
+        same = self.folder_info is not None and self.folder_info.folder == found.folder
+        if overrides is None:
+            overrides = self.overrides if same else MetadataOverrides()
+        overrides = overrides.fitting(found)
+        self.stack, self.folder_info, self.overrides = overrides.stack(found), found, overrides
         if not same:
-            self._history.forget_said()
+            self._history.forget_overrides()
         if colours is not None or not same:
             self.colours = colours or ()
-        self.ledger.clear()
-        self._raw = RememberedSource(self.stack.source)
+        self.compute_log.clear()
+        self._raw = IdentityCache(self.stack.source)
         self.stack_changed.emit(self.stack)
 
     def grow(self, source: FileSource, shifted: bool = False) -> None:
@@ -145,15 +148,15 @@ class Session:
         shifted
             Whether time points have other numbers than before.
         """
-        if self.stack is None or self.survey is None:
+        if self.stack is None or self.folder_info is None:
             raise RuntimeError("no stack is open")
-        before, raw = self.survey.source, self.raw
-        self.survey = replace(self.survey, source=source)
+        before, raw = self.folder_info.source, self.raw
+        self.folder_info = replace(self.folder_info, source=source)
         self.stack = replace(self.stack, source=source.with_spec(self.stack.spec))
         move = before.moved_to(source) if shifted else None
         if move is not None:
             self._raw = raw.moved(self.stack.source, move)
-            self.ledger.clear()
+            self.compute_log.clear()
         else:
             raw.grow(self.stack.source, _same(before, source))
         self.stack_grown.emit(move)
@@ -164,7 +167,7 @@ class Session:
             self.state(voxel_size=voxel_size)
 
     def state(self, gesture: object = None, **values: Any) -> None:
-        """State values of the raw data, by the names in `Said`; None: as the files say.
+        """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
 
         What is said of the scan goes to the steps that undo it, too. One undo takes both back.
 
@@ -180,15 +183,15 @@ class Session:
         FolderError
             If a value cannot be.
         """
-        if self.survey is None:
+        if self.folder_info is None:
             return
-        said = replace(self.said, **values).fitting(self.survey)
-        if said == self.said:
+        overrides = replace(self.overrides, **values).fitting(self.folder_info)
+        if overrides == self.overrides:
             return
-        said.stack(self.survey)  # what cannot be is refused before anything changes
+        overrides.stack(self.folder_info)  # what cannot be is refused before anything changes
         of_scan = bool(values.keys() & set(OF_SCAN))
-        scan = said.scan(self.survey) or self.survey.scan
-        new = Edit(self._told(values, scan) if of_scan else None, said=said)
+        scan = overrides.scan(self.folder_info) or self.folder_info.scan
+        new = Edit(self._told(values, scan) if of_scan else None, overrides=overrides)
         self._history.note(new.opposite(self._now), new, gesture)
         self._take(new)
 
@@ -270,7 +273,7 @@ class Session:
             self.quality_changed.emit(name)
 
     @property
-    def raw(self) -> RememberedSource:
+    def raw(self) -> IdentityCache:
         """Makes the raw volumes.
 
         Raises
@@ -299,14 +302,14 @@ class Session:
             until=self.until,
             cache=self.cache,
             blank_failures=True,
-            ledger=self.ledger,
+            compute_log=self.compute_log,
         )
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
         stack = self.stack
         return Recipe(
-            source=Source.of(stack, self.said, self.colours) if stack is not None else None,
+            source=Source.of(stack, self.overrides, self.colours) if stack is not None else None,
             pipeline=self.pipeline,
             engine=self.engine,
         )
@@ -333,7 +336,7 @@ class Session:
 
     @property
     def _now(self) -> Edit:
-        return Edit(self.pipeline, self.engine, self.said)
+        return Edit(self.pipeline, self.engine, self.overrides)
 
     def _take(self, edit: Edit | None) -> None:
         """Take over what an edit, or its undoing, brings."""
@@ -344,8 +347,12 @@ class Session:
         self.pipeline = edit.pipeline or pipeline
         self.engine = edit.engine or engine
         self.until = _followed(until, pipeline.steps, self.pipeline.steps)
-        if edit.said is not None and edit.said != self.said and self.survey is not None:
-            self.show(self.survey, edit.said)
+        if (
+            edit.overrides is not None
+            and edit.overrides != self.overrides
+            and self.folder_info is not None
+        ):
+            self.show(self.folder_info, edit.overrides)
         if self.engine != engine:
             _give_a_chance(self.engine)
             self.engine_changed.emit(self.engine)

@@ -100,17 +100,17 @@ def test_a_wrong_pattern_says_why_and_changes_nothing(
 def test_the_last_letter_decides_also_if_the_share_is_slow(
     opened: Any, until: Until, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline.io.pattern_preview import Trials
+    from napari_lazy_pipeline.io.pattern_preview import PatternPreviews
 
     files, go_on, tried = opened.data.files, threading.Event(), []
-    attempt = Trials.attempt
+    attempt = PatternPreviews.attempt
 
-    def slow(self: Trials, pattern: str, position: str | None = None) -> Any:
+    def slow(self: PatternPreviews, pattern: str, position: str | None = None) -> Any:
         tried.append(pattern)
         assert go_on.wait(20)
         return attempt(self, pattern, position)
 
-    monkeypatch.setattr(Trials, "attempt", slow)
+    monkeypatch.setattr(PatternPreviews, "attempt", slow)
     for pattern in ("cell_ch{c}_stack0000_*.tif", "cell_ch1_stack{t}_*.tif", "cell_ch0_stack{t}_*"):
         retype(qtbot, files.line, pattern)
         until(lambda: tried)
@@ -139,7 +139,7 @@ def test_a_share_that_hangs_does_not_hold_up_the_next_folder(
         dock.open_folder(hung)
     dock.open_folder(raw_folder)
     settle(dock)
-    assert dock.session.survey.folder == str(raw_folder)
+    assert dock.session.folder_info.folder == str(raw_folder)
     never.set()
 
 
@@ -179,7 +179,7 @@ def test_folders_are_kept_the_latest_first_and_what_is_gone_is_grey(
     opened.data.folders.menu.close()
     assert recent(opened)[1].isEnabled()
     recent(opened)[1].trigger()
-    until(lambda: opened.session.survey.folder == str(raw_folder))
+    until(lambda: opened.session.folder_info.folder == str(raw_folder))
     until(lambda: recent(opened)[0].data() == str(raw_folder))
     settle(opened)
     assert own_recent_folders.read_text("utf-8").index("cell") > 0
@@ -234,7 +234,7 @@ def test_another_position_is_shown_and_steps_and_values_stay(
     position.setFocus()
     qtbot.keyClick(position, Qt.Key.Key_Down)
     settle(dock)
-    assert dock.session.survey.position == position.currentText() == "2"
+    assert dock.session.folder_info.position == position.currentText() == "2"
     assert (on_screen(dock.layers.layers[0]) == 110).all()
     assert dock.session.pipeline == pipeline
     assert dock.session.stack.voxel_size == (0.5, 0.2, 0.2)
@@ -286,7 +286,7 @@ def test_angle_and_step_are_asked_one_after_the_other_and_never_assumed(
     qtbot.keyClicks(question.angle, "33")
     qtbot.mouseClick(question.buttons[0], LEFT)
     assert list(data.known.questions.cards) == ["step"]
-    assert session.scan is None and session.said.angle == 33.0
+    assert session.scan is None and session.overrides.angle == 33.0
     assert card(opened, "deskew").step.angle == card(opened, "rotate").step.angle == 33.0
     assert (
         data.known.voxel.angle.value() == 33.0
@@ -449,7 +449,7 @@ def test_names_flow_to_layers_and_recipe_and_back(
     retype(qtbot, row.name, " ")
     qtbot.keyClick(row.name, Qt.Key.Key_Return)
     assert opened.session.stack.channel_names == ("488", "560") and row.name.text() == "560"
-    assert opened.session.said.channel_names is None
+    assert opened.session.overrides.channel_names is None
     settle(opened)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.compute.pipeline import Watcher
+from napari_lazy_pipeline.compute.pipeline import Progress
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from napari_lazy_pipeline.steps._base import Context, Step
@@ -202,7 +202,7 @@ def test_channels_meet_whatever_is_ready_when(
             for channel in channels:
                 assert not opened.layers.up_to_date
                 job = next(job for job in due if job.channel == channel)
-                opened.runner.delivered.emit(job, job.make(Watcher()))
+                opened.runner.delivered.emit(job, job.make(Progress()))
     assert opened.layers.up_to_date
     settle(opened)
     for channel, layer in enumerate(opened.layers.layers):

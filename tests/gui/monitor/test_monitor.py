@@ -108,13 +108,13 @@ def test_all_at_once_is_estimated_from_what_was_measured(
     opened.viewer.dims.ndisplay = 3
     settle(opened)
     monitor.look()
-    ledger, stack = opened.session.ledger, opened.session.stack
+    compute_log, stack = opened.session.compute_log, opened.session.stack
     total = 6 * stack.spec.nbytes
-    seconds = 6 * ledger.mean("read")
+    seconds = 6 * compute_log.mean("read")
     text = monitor.eager.text()
     assert f"fill {total / 1000:.3g} kB" in text
-    said = float(text.split("about ")[1].split(" ms")[0])
-    assert said == pytest.approx(1000 * seconds, rel=0.01)
+    overrides = float(text.split("about ")[1].split(" ms")[0])
+    assert overrides == pytest.approx(1000 * seconds, rel=0.01)
 
 
 def test_it_rests_when_nobody_sees_it(monitor: Any) -> None:
@@ -150,8 +150,10 @@ class TestChunkMap:
         assert red and len({x for x, _ in red}) <= 2
 
     def test_what_is_under_the_pointer(self, qtbot: Any, monkeypatch: Any) -> None:
-        said: list[str] = []
-        monkeypatch.setattr(QToolTip, "showText", lambda place, text, widget: said.append(text))
+        overrides: list[str] = []
+        monkeypatch.setattr(
+            QToolTip, "showText", lambda place, text, widget: overrides.append(text)
+        )
         chunks = ChunkMap()
         qtbot.addWidget(chunks)
         states = np.zeros((2, 4), np.uint8)
@@ -160,5 +162,5 @@ class TestChunkMap:
         chunks.resize(496, 60)
         chunks.show()
         qtbot.mouseMove(chunks, QPoint(490, 15))
-        qtbot.waitUntil(lambda: bool(said))
-        assert said[-1] == "Deskew, t 4, channel 560: in memory"
+        qtbot.waitUntil(lambda: bool(overrides))
+        assert overrides[-1] == "Deskew, t 4, channel 560: in memory"

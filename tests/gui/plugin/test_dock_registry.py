@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QApplication
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 from napari_lazy_pipeline.session.session import Session
@@ -175,7 +175,7 @@ def test_two_viewers_have_two_sessions(
 def test_thirty_docks_leave_nothing_behind(
     viewer: Any, settle: Settle, raw_folder: Path, qtbot: Any
 ) -> None:
-    kinds = (LazyPipelineWidget, Layers, Runner, Session, QTimer)
+    kinds = (LazyPipelineWidget, Layers, ComputeThread, Session, QTimer)
 
     def once(turn: int) -> None:
         frame, dock = open_dock(viewer)

@@ -100,7 +100,7 @@ def test_the_samples_open_deskewed(
     assert not known.questions.cards, "all is known of a sample"
     told = {known.voxel.rows[name].source.text() for name in ("z_step", "angle")}
     assert told == {"sample"} and known.voxel.meaning.currentText() == "way of the stage"
-    assert dock.session.recipe().source.said.angle == 31.5
+    assert dock.session.recipe().source.overrides.angle == 31.5
     assert dock.session.stack.source.reads == channels
     plane = dock.viewer.dims.current_step[1]
     shown = on_screen(dock.layers.layers[0])

@@ -29,7 +29,7 @@ from folder_contents import listing
 from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import format_form
 from napari_lazy_pipeline._gui.save import result_links as result_row
-from napari_lazy_pipeline._gui.save.export_panel import ProcessPanel
+from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline.compute.resource_estimate import size
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
@@ -365,7 +365,7 @@ def test_what_is_not_installed_is_grey_and_says_why(
     click(qtbot, process.form.where.choice.buttons["cluster"])
     monkeypatch.setattr(ome_zarr, "find_spec", lambda name: None if name == "yaozarrs" else 1)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    other = ProcessPanel(opened.session, opened.costs, process.wishes)
+    other = ExportPanel(opened.session, opened.costs, process.wishes)
     qtbot.addWidget(other)
     format_, where = other.form.files.choice, other.form.where.choice
     grey = [format_.buttons["ome-zarr"], where.buttons["cluster"]]
@@ -486,9 +486,9 @@ def test_workers_in_other_processes_get_what_is_open(
     opened.session.set_voxel_size((0.3, 0.1, 0.1))
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    wanted = target.Target.of(process.order.view, tmp_path / "sent", None)
+    wanted = target.Destination.of(process.order.view, tmp_path / "sent", None)
     wanted.prepare(1)
-    sent = pickle.loads(pickle.dumps(wanted.bare()))
+    sent = pickle.loads(pickle.dumps(wanted.unwrapped()))
     path = sent.write(2, 1, sent.stack.source.read(2, 1))
     np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
 
@@ -518,14 +518,14 @@ def test_the_cluster_is_stopped_and_gone_on_with(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     begun, through = threading.Semaphore(0), threading.Semaphore(0)
-    write = target.Target.write
+    write = target.Destination.write
 
     def held(*arguments: Any) -> Path:
         begun.release()
         assert through.acquire(timeout=60)
         return write(*arguments)
 
-    monkeypatch.setattr(target.Target, "write", held)
+    monkeypatch.setattr(target.Destination, "write", held)
     monkeypatch.setattr(cluster, "_AHEAD", 1)
     process = on_cluster
     click(qtbot, process.start)

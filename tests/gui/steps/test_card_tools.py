@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from qtpy.QtWidgets import QPushButton
 
-from napari_lazy_pipeline._gui.steps.card_tools import StepActions, StepPlace
+from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.session.session import Session
@@ -16,17 +16,17 @@ from napari_lazy_pipeline.steps import Crop, Deskew
 
 
 @pytest.fixture
-def places() -> list[StepPlace]:
+def places() -> list[StepReference]:
     return []
 
 
 @pytest.fixture
-def panel(qtbot: Any, places: list[StepPlace]) -> StepsPanel:
+def panel(qtbot: Any, places: list[StepReference]) -> StepsPanel:
     session = Session()
     session.set_pipeline(Pipeline(steps=(Deskew(angle=30), Crop(), Deskew(angle=40))))
-    actions = StepActions()
+    actions = CardTools()
 
-    def guess(place: StepPlace) -> QPushButton:
+    def guess(place: StepReference) -> QPushButton:
         places.append(place)
         return QPushButton("Guess")
 
@@ -42,7 +42,7 @@ def test_each_card_of_the_kind_has_the_action(panel: StepsPanel) -> None:
 
 
 def test_an_action_edits_its_own_step_and_undo_takes_it_back(
-    panel: StepsPanel, places: list[StepPlace]
+    panel: StepsPanel, places: list[StepReference]
 ) -> None:
     session = panel.session
     places[1].edit(angle=50.0)
@@ -52,7 +52,7 @@ def test_an_action_edits_its_own_step_and_undo_takes_it_back(
 
 
 def test_a_value_that_is_not_allowed_changes_nothing(
-    panel: StepsPanel, places: list[StepPlace]
+    panel: StepsPanel, places: list[StepReference]
 ) -> None:
     with pytest.raises(ValidationError, match="less than or equal to 179"):
         places[0].edit(angle=400.0)
@@ -60,7 +60,7 @@ def test_a_value_that_is_not_allowed_changes_nothing(
 
 
 def test_an_action_of_a_removed_step_does_nothing(
-    panel: StepsPanel, places: list[StepPlace]
+    panel: StepsPanel, places: list[StepReference]
 ) -> None:
     place = places[0]
     assert place.step == Deskew(angle=30)

@@ -85,8 +85,8 @@ def test_the_file_that_says_its_spacing_is_believed_and_named(
 ) -> None:
     here = panel(opened)
     pick(opened, psf_file)
-    said = "Voxel size from ImageJ: 0.1 x 0.1 x 0.1 µm"
-    qtbot.waitUntil(lambda: here.origin.text() == said, timeout=TIMEOUT)
+    overrides = "Voxel size from ImageJ: 0.1 x 0.1 x 0.1 µm"
+    qtbot.waitUntil(lambda: here.origin.text() == overrides, timeout=TIMEOUT)
     edit(opened, "deconvolve", iterations=2)
     settle(opened)
     before = on_screen(opened.layers.layers[0]).copy()

@@ -13,9 +13,9 @@ from napari_lazy_pipeline.errors import FolderError
 
 @pytest.fixture
 def errand(qtbot: Any) -> Any:
-    from napari_lazy_pipeline._gui.widgets.background_task import Errand
+    from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 
-    one = Errand("The share is ill")
+    one = BackgroundTask("The share is ill")
     one.heard = []  # type: ignore[attr-defined]
     one.answered.connect(one.heard.append)  # type: ignore[attr-defined]
     one.failed.connect(one.heard.append)  # type: ignore[attr-defined]
@@ -67,22 +67,22 @@ def test_what_is_forgotten_is_not_heard(errand: Any, gate: threading.Event, qtbo
         (OSError("input/output"), "The share is ill: input/output (place)"),
     ],
 )
-def test_errors_are_told(errand: Any, qtbot: Any, error: Exception, said: str) -> None:
+def test_errors_are_told(errand: Any, qtbot: Any, error: Exception, overrides: str) -> None:
     def fail() -> None:
         raise error
 
     errand.ask("place", fail)
     qtbot.waitUntil(lambda: bool(errand.heard))
-    assert str(errand.heard[0]) == said
+    assert str(errand.heard[0]) == overrides
 
 
 def test_it_outlives_its_owner_until_it_has_answered(gate: threading.Event, qtbot: Any) -> None:
     import gc
     import weakref
 
-    from napari_lazy_pipeline._gui.widgets.background_task import Errand
+    from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 
-    one = Errand()
+    one = BackgroundTask()
     alive = weakref.ref(one)
     one.ask("place", lambda: gate.wait(60))
     del one

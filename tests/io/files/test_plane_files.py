@@ -15,7 +15,7 @@ from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
 from napari_lazy_pipeline.steps._base import Step
 
@@ -76,7 +76,7 @@ def test_a_plane_is_one_plane_and_once_the_last(tmp_path: Path) -> None:
     assert (source.reads, source.bytes_read) == (2, 3 * plane)
     source.read(0, 0)
     assert (source.reads, source.bytes_read) == (3, 9 * plane)
-    remembered = RememberedSource(source)
+    remembered = IdentityCache(source)
     assert remembered.by_planes
     np.testing.assert_array_equal(remembered.read_planes(1, 0, 1, 2), volume(1)[1:2])
     assert source.reads == 4

@@ -12,11 +12,11 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.files.completeness import Judge
+from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
-from napari_lazy_pipeline.io.live.poll_result import Look
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.io.readers.tiff import READER
 from napari_lazy_pipeline.samples.microscope import (
     WRITERS,
@@ -39,10 +39,10 @@ def write_all(folder: Path, **options: object) -> Simulation:
 
 
 def watcher_of(folder: Path, **options: int) -> FolderWatcher:
-    return FolderWatcher(survey(folder).source, **options)
+    return FolderWatcher(inspect_folder(folder).source, **options)
 
 
-def polls(watcher: FolderWatcher, count: int) -> Look:
+def polls(watcher: FolderWatcher, count: int) -> PollResult:
     """Poll so many times; nothing that was shown may be lost, nor wrong."""
     for _ in range(count):
         look = watcher.poll()
@@ -79,7 +79,7 @@ def test_a_half_written_file_never_counts_as_complete(writer: str, tmp_path: Pat
     with open(tmp_path / "whole.tif", "wb") as file:
         put(file, writes)
     info = READER.probe(str(tmp_path / "whole.tif"))
-    judge = Judge(str(tmp_path / "whole.tif"), READER, [info])
+    judge = CompletenessCheck(str(tmp_path / "whole.tif"), READER, [info])
     assert judge.why_incomplete(str(tmp_path / "whole.tif")) == ""
     total = sum(len(data) for _, data in writes)
     cut, refused = tmp_path / "cut.tif", 0
@@ -98,7 +98,7 @@ def test_a_half_written_file_never_counts_as_complete(writer: str, tmp_path: Pat
 def test_nor_is_it_shown_when_the_folder_is_just_opened(writer: str, tmp_path: Path) -> None:
     """No watcher: reading such a file gives a blank and a problem, or every pixel."""
     write_all(tmp_path, writer=writer, times=2)
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     path, expected = source.path(1, 0), source.read(1, 0)
     writes = WRITERS[writer](expected)
     total = sum(len(data) for _, data in writes)
@@ -114,7 +114,7 @@ def test_zeros_at_the_end_are_pixels_if_the_reference_has_them(tmp_path: Path) -
     volume[:, 4:8, 4:8] = 7
     for t in range(2):
         tifffile.imwrite(tmp_path / f"s{t}.tif", volume)
-    source = survey(tmp_path, "s{t}.tif").source
+    source = inspect_folder(tmp_path, "s{t}.tif").source
     np.testing.assert_array_equal(source.read(1, 0), volume)
     assert source.judge.why_incomplete(str(tmp_path / "s1.tif")) == ""
     volume[-1] = 0
@@ -264,7 +264,7 @@ def test_what_is_incomplete_at_the_start_is_taken_out_and_comes_back(tmp_path: P
 
 def test_a_static_folder_stays_as_it_is(tmp_path: Path) -> None:
     write_all(tmp_path, times=6, channels=2)
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     watcher = FolderWatcher(source)
     for _ in range(10):
         look = watcher.poll()
@@ -300,7 +300,7 @@ def test_plain_names_are_taken_in_natural_order(tmp_path: Path) -> None:
 
     for name in ("s1.tif", "s9.tif"):
         write(name)
-    watcher = FolderWatcher(survey(tmp_path, "*.tif").source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "*.tif").source)
     write("s10.tif")
     watcher.poll()
     look = watcher.poll()
@@ -364,7 +364,7 @@ def test_the_first_file_was_not_complete_when_the_folder_was_opened(tmp_path: Pa
     simulation = Simulation(tmp_path, SHAPE, 1, writer="pages", parts=2)
     steps = simulation.steps()
     next(steps)
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     assert source.info.shape[0] < SHAPE[0]
     watcher = FolderWatcher(source)
     assert not watcher.poll().outdated
@@ -380,7 +380,7 @@ def test_a_new_channel_means_to_open_the_folder_anew(tmp_path: Path) -> None:
     for t in content:
         simulation.path(t, 1).unlink()
     pattern = "{name}_ch{c}_stack{t}_{wave}nm_*.tif"
-    watcher = FolderWatcher(survey(tmp_path, pattern).source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, pattern).source)
     assert not watcher.poll().outdated
     simulation.path(0, 1).write_bytes(content[0])
     assert "another channel" in watcher.poll().outdated
@@ -469,7 +469,7 @@ def test_one_plane_a_file(tmp_path: Path) -> None:
     """A volume is shown when its last plane is there."""
     for t in range(2):
         write_planes(tmp_path, t, range(SHAPE[0]))
-    watcher = FolderWatcher(survey(tmp_path, "img_t{t}_c{c}_z{z}.tif").source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "img_t{t}_c{c}_z{z}.tif").source)
     for z in range(SHAPE[0]):
         write_planes(tmp_path, 2, range(z, z + 1))
         for _ in range(3):
@@ -482,7 +482,7 @@ def test_one_plane_a_file(tmp_path: Path) -> None:
 def test_a_plane_that_was_dropped(tmp_path: Path) -> None:
     for t in range(2):
         write_planes(tmp_path, t, range(SHAPE[0]))
-    watcher = FolderWatcher(survey(tmp_path, "img_t{t}_c{c}_z{z}.tif").source, patience=3)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "img_t{t}_c{c}_z{z}.tif").source, patience=3)
     write_planes(tmp_path, 2, range(SHAPE[0] - 1))
     write_planes(tmp_path, 3, range(SHAPE[0]))
     for _ in range(6):
@@ -495,7 +495,7 @@ def test_a_plane_that_was_dropped(tmp_path: Path) -> None:
 
 def test_the_first_volume_gets_more_planes(tmp_path: Path) -> None:
     write_planes(tmp_path, 0, range(3))
-    watcher = FolderWatcher(survey(tmp_path, "img_t{t}_c{c}_z{z}.tif").source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "img_t{t}_c{c}_z{z}.tif").source)
     assert not watcher.poll().outdated
     write_planes(tmp_path, 0, range(3, 4))
     assert "another plane" in watcher.poll().outdated
@@ -513,7 +513,7 @@ def test_folders_in_the_folder(tmp_path: Path) -> None:
     for t in range(2):
         write(t, "488")
         write(t, "560")
-    watcher = FolderWatcher(survey(tmp_path, "{c}/t{t}.tif").source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "{c}/t{t}.tif").source)
     write(2, "488")
     assert polls_plain(watcher, 4).source.sizes == (2, 2)
     write(2, "560")
@@ -529,7 +529,7 @@ def test_one_of_several_positions(tmp_path: Path) -> None:
 
     for p in (2, 3):
         write(0, p)
-    watcher = FolderWatcher(survey(tmp_path, "p{p}_t{t}.tif", position="3").source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "p{p}_t{t}.tif", position="3").source)
     for p in (1, 2, 3):
         write(1, p)
     look = polls_plain(watcher, 3)
@@ -545,7 +545,7 @@ def test_raw_pixels_whose_space_is_reserved(tmp_path: Path) -> None:
 
     size = simulated_volume(0, 0, SHAPE).nbytes
     write(0, size)
-    source = survey(tmp_path, "t{t}.stack", shape=SHAPE, dtype="uint16").source
+    source = inspect_folder(tmp_path, "t{t}.stack", shape=SHAPE, dtype="uint16").source
     watcher = FolderWatcher(source)
     write(1, size - 40)
     assert polls_plain(watcher, 5).source.sizes == (1, 1)
@@ -561,7 +561,7 @@ def test_files_of_several_time_points(tmp_path: Path) -> None:
         tifffile.imwrite(tmp_path / f"s{n}.tif", pair, imagej=True, metadata={"axes": "TZYX"})
 
     write(0)
-    watcher = FolderWatcher(survey(tmp_path, "s{t}.tif").source)
+    watcher = FolderWatcher(inspect_folder(tmp_path, "s{t}.tif").source)
     write(1)
     look = polls_plain(watcher, 2)
     assert look.source.sizes == (4, 1)
@@ -569,7 +569,7 @@ def test_files_of_several_time_points(tmp_path: Path) -> None:
         np.testing.assert_array_equal(look.source.read(t, 0), simulated_volume(t, 0, SHAPE))
 
 
-def polls_plain(watcher: FolderWatcher, count: int) -> Look:
+def polls_plain(watcher: FolderWatcher, count: int) -> PollResult:
     """Poll so many times."""
     for _ in range(count):
         look = watcher.poll()

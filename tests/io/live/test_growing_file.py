@@ -14,10 +14,10 @@ import pytest
 from micromanager_files import SUMMARY, grow_mmstack, grow_ndtiff, pixels, places, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher, watcher_for
-from napari_lazy_pipeline.io.live.growing_file import GrowthWatcher
-from napari_lazy_pipeline.io.live.poll_result import Look
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher, stack_watcher
+from napari_lazy_pipeline.io.live.growing_file import GrowingFileWatcher
+from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 
 SIZES = (1, 4, 2, 3)  # positions, t, c, z
 PLANES = SIZES[2] * SIZES[3]
@@ -35,18 +35,18 @@ def assert_whole(source: FileSource) -> None:
 
 def opened(where: Path) -> FileSource | None:
     try:
-        return survey(where).source
+        return inspect_folder(where).source
     except FolderError:
         return None
 
 
-def followed(where: Path, writer: Iterator[int]) -> tuple[Look, list[int]]:
+def followed(where: Path, writer: Iterator[int]) -> tuple[PollResult, list[int]]:
     """Watch from when the first time point is there; poll after each thing that is written."""
     watcher, look, lengths = None, None, []
     for whole in writer:
         if watcher is None and whole > PLANES:
-            watcher = watcher_for(survey(where).source)
-            assert isinstance(watcher, GrowthWatcher)
+            watcher = stack_watcher(inspect_folder(where).source)
+            assert isinstance(watcher, GrowingFileWatcher)
         if watcher is not None:
             look = watcher.poll()
             assert look.source.sizes[0] <= max(whole // PLANES, 1)
@@ -79,7 +79,7 @@ def test_what_was_read_is_read_no_more(tmp_path: Path) -> None:
     for whole in writer:
         if whole == PLANES + 1:
             break
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     before = [source.identity(0, c) for c in range(2)]
     for _ in writer:
         assert [source.identity(0, c) for c in range(2)] == before
@@ -98,13 +98,13 @@ def test_a_reserved_plane_at_the_end_is_not_shown(tmp_path: Path) -> None:
                 source.read(0, 0)
             refused += 1
     assert refused == 2
-    np.testing.assert_array_equal(survey(tmp_path).source.read(0, 0), truth(0, 0))
+    np.testing.assert_array_equal(inspect_folder(tmp_path).source.read(0, 0), truth(0, 0))
 
 
 def test_a_time_point_that_lost_a_plane_is_a_hole(tmp_path: Path) -> None:
     here = [place for place in places(SIZES) if place != (0, 1, 1, 2)]
     write_ndtiff(tmp_path, here[:7])
-    watcher = GrowthWatcher(survey(tmp_path).source)
+    watcher = GrowingFileWatcher(inspect_folder(tmp_path).source)
     for count in range(8, len(here) + 1):
         write_ndtiff(tmp_path, here[:count])
         watcher.poll()
@@ -119,7 +119,7 @@ def test_a_time_point_that_lost_a_plane_is_a_hole(tmp_path: Path) -> None:
 def test_more_planes_or_channels_than_at_first_ask_to_open_anew(tmp_path: Path) -> None:
     here = places(SIZES)
     write_ndtiff(tmp_path, here[:2])
-    watcher = GrowthWatcher(survey(tmp_path).source)
+    watcher = GrowingFileWatcher(inspect_folder(tmp_path).source)
     assert not watcher.poll().outdated
     write_ndtiff(tmp_path, here[:5])
     look = watcher.poll()
@@ -131,7 +131,7 @@ def test_another_recording_asks_to_open_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_ndtiff(tmp_path, places(SIZES)[:12])
-    watcher = GrowthWatcher(survey(tmp_path).source)
+    watcher = GrowingFileWatcher(inspect_folder(tmp_path).source)
     watcher.poll()
     monkeypatch.setitem(SUMMARY, "Prefix", "another")
     write_ndtiff(tmp_path, places(SIZES)[:12])
@@ -142,7 +142,7 @@ def test_a_share_that_goes_away_comes_back(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "run", tmp_path / "away"
     folder.mkdir()
     write_ndtiff(folder, places(SIZES)[:12])
-    watcher = GrowthWatcher(survey(folder).source)
+    watcher = GrowingFileWatcher(inspect_folder(folder).source)
     assert watcher.poll().source.sizes == (2, 2)
     folder.rename(elsewhere)
     assert watcher.poll().away == "is not there"
@@ -155,21 +155,21 @@ def test_a_share_that_goes_away_comes_back(tmp_path: Path) -> None:
 def test_an_index_with_room_but_no_plane(tmp_path: Path) -> None:
     next(grow_mmstack(tmp_path / "a_MMStack_Pos0.ome.tif", places(SIZES)))
     with pytest.raises(FolderError, match="names no plane yet"):
-        survey(tmp_path)
+        inspect_folder(tmp_path)
 
 
 def test_an_index_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     write_ndtiff(tmp_path, places(SIZES))
     path = tmp_path / "NDTiff.index"
     path.write_bytes(path.read_bytes()[:-3])
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     np.testing.assert_array_equal(source.read(2, 1), truth(2, 1))
     with pytest.raises(FileError, match="2 of 3 planes"):
         source.read(3, 1)
 
 
 def test_plain_files_are_watched_as_before(raw_folder: Path) -> None:
-    assert isinstance(watcher_for(survey(raw_folder).source), FolderWatcher)
+    assert isinstance(stack_watcher(inspect_folder(raw_folder).source), FolderWatcher)
 
 
 class TestZarr:
@@ -202,7 +202,7 @@ class TestZarr:
         path = tmp_path / "live.ome.zarr"
         array = self.array(path, version, (4 if reserved else 1, *self.data.shape[1:]), shards)
         array[0] = self.data[0]
-        watcher = watcher_for(survey(path).source)
+        watcher = stack_watcher(inspect_folder(path).source)
         first = watcher.poll().source
         assert first.sizes == (1, 2)
         before = [first.identity(0, c) for c in range(2)]
@@ -223,7 +223,7 @@ class TestZarr:
         path = tmp_path / "live.ome.zarr"
         array = self.array(path, 3, self.data.shape)
         array[0] = self.data[0]
-        source = survey(path).source
+        source = inspect_folder(path).source
         before = source.identity(2, 1)
         assert not source.read(2, 1).any()
         array[2, 1] = self.data[2, 1]
@@ -233,7 +233,7 @@ class TestZarr:
     def test_without_time_there_is_nothing_to_add(self, tmp_path: Path) -> None:
         library = pytest.importorskip("zarr")
         library.save(str(tmp_path / "a.zarr"), self.data[0, 0])
-        assert isinstance(watcher_for(survey(tmp_path / "a.zarr").source), FolderWatcher)
+        assert isinstance(stack_watcher(inspect_folder(tmp_path / "a.zarr").source), FolderWatcher)
 
 
 def test_entries_of_an_index(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_entries_of_an_index(tmp_path: Path) -> None:
     write_ndtiff(tmp_path, places(SIZES))
     path = tmp_path / "NDTiff.index"
     found = list(tifffile.tifffile.read_ndtiff_index(path))
-    source = survey(tmp_path).source
+    source = inspect_folder(tmp_path).source
     assert source.sizes == (4, 2) and len(found) == 4 * PLANES
     data = path.read_bytes()
     (length,) = struct.unpack_from("<I", data)

@@ -9,10 +9,10 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.io.metadata.claim import Fact
+from napari_lazy_pipeline.io.metadata.claim import MetadataFact
 from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings, read_settings
 from napari_lazy_pipeline.io.metadata.micromanager import parse_metadata
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
 SHAPE = (6, 4, 5)
 # As the software of the Janelia microscopes, and as that of the MOSAIC writes it.
@@ -57,16 +57,16 @@ def folder(tmp_path: Path) -> Path:
 
 def test_settings_txt_says_it_all(folder: Path) -> None:
     (folder / "a_Settings.txt").write_text(LLSM)
-    found = survey(folder)
+    found = inspect_folder(folder)
     assert found.notes == () and found.questions == ()
     assert found.facts == (
-        Fact("shape", "(6, 4, 5) uint16", found.source.info.name),
-        Fact("z step", "0.3 um", "a_Settings.txt"),
-        Fact("pixel", "0.104 um", "a_Settings.txt"),
-        Fact("angle", "31.8 degree", "a_Settings.txt"),
-        Fact("z step is", "stage", "a_Settings.txt"),
-        Fact("time interval", "2.52 s", "file names"),
-        Fact("channels", "561, 488", "a_Settings.txt"),
+        MetadataFact("shape", "(6, 4, 5) uint16", found.source.info.name),
+        MetadataFact("z step", "0.3 um", "a_Settings.txt"),
+        MetadataFact("pixel", "0.104 um", "a_Settings.txt"),
+        MetadataFact("angle", "31.8 degree", "a_Settings.txt"),
+        MetadataFact("z step is", "stage", "a_Settings.txt"),
+        MetadataFact("time interval", "2.52 s", "file names"),
+        MetadataFact("channels", "561, 488", "a_Settings.txt"),
     )
 
 
@@ -88,7 +88,7 @@ def test_mosaic() -> None:
 
 def test_a_stage_that_moves_backwards_is_said(folder: Path) -> None:
     (folder / "a_Settings.txt").write_text(MOSAIC.format(step=-0.4))
-    found = survey(folder)
+    found = inspect_folder(folder)
     assert found.voxel_size[0] == 0.4
     assert any("moved backwards" in note and "sign of the angle" in note for note in found.notes)
 
@@ -103,7 +103,7 @@ def test_files_win_for_shape_and_the_difference_is_said(folder: Path) -> None:
     text = LLSM.replace("# of stacks (0) :\t4", "# of stacks (0) :\t9")
     text = text.replace("\t50\t0.3\t6", "\t50\t0.3\t7").replace("Right=900", "Right=1152")
     (folder / "a_Settings.txt").write_text(text)
-    found = survey(folder)
+    found = inspect_folder(folder)
     assert (found.shape, found.sizes) == (SHAPE, (4, 2))
     assert found.notes == (
         "a_Settings.txt says 9 time points, 7 planes, 256 rows, "
@@ -123,7 +123,7 @@ def test_what_a_person_says_wins(folder: Path) -> None:
 
 
 def test_what_the_z_step_means_is_asked(folder: Path) -> None:
-    found = survey(folder)
+    found = inspect_folder(folder)
     assert found.scan is None
     assert [question.about for question in found.questions] == ["angle", "step"]
     assert found.questions[1].choices == ("stage", "perpendicular")
@@ -133,13 +133,13 @@ def test_what_the_z_step_means_is_asked(folder: Path) -> None:
 def test_time_between_gaps_is_counted_in_time_points(folder: Path) -> None:
     for path in folder.glob("a_ch?_stack0001*"):
         path.unlink()
-    assert survey(folder).time_interval == 2.52
+    assert inspect_folder(folder).time_interval == 2.52
 
 
 def test_unreadable_texts_are_said(folder: Path) -> None:
     (folder / "a_Settings.txt").mkdir()
     (folder / "metadata.txt").mkdir()
-    notes = survey(folder).notes
+    notes = inspect_folder(folder).notes
     assert [note.split(" cannot")[0] for note in notes[:2]] == ["a_Settings.txt", "metadata.txt"]
 
 
@@ -160,5 +160,5 @@ def test_metadata_txt_of_the_same_folder_is_taken(tmp_path: Path) -> None:
             tifffile.imwrite(tmp_path / f"Pos{number}/img_{t:09d}_A_000.tif", np.ones((4, 5), "u2"))
         text = f'{{"PixelSize_um": 0.{number + 1}, "z-step_um": 1}}'
         (tmp_path / f"Pos{number}/metadata.txt").write_text(text)
-    assert survey(tmp_path).voxel_size == (1.0, 0.1, 0.1)
-    assert survey(tmp_path, position="1").voxel_size == (1.0, 0.2, 0.2)
+    assert inspect_folder(tmp_path).voxel_size == (1.0, 0.1, 0.1)
+    assert inspect_folder(tmp_path, position="1").voxel_size == (1.0, 0.2, 0.2)

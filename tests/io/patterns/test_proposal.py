@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern, propose_patterns
 from real_names import KNOWN, Known
@@ -215,6 +215,6 @@ def test_many_names_of_many_counters_are_understood_from_a_few(tmp_path: Path) -
         (tmp_path / form.format(t=t, c=c, x=x - 1, z=z, w=(488, 560)[c])).touch()
     first = tmp_path / form.format(t=0, c=0, x=-1, z=0, w=488)
     tifffile.imwrite(first, np.zeros((3, 4, 5), np.uint16), photometric="minisblack")
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.sizes, len(found.positions), found.unmatched) == ((100, 2), 20, 0)
     assert found.positions[0] == found.position == "-01x_003y_000z"

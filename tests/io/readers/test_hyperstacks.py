@@ -17,7 +17,7 @@ import tifffile
 import hyperstack_files
 from hyperstack_files import DATA, SHAPE, WRITERS, C, T, Writer, Z, ome_xml
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 from napari_lazy_pipeline.io.readers import tiff
 from napari_lazy_pipeline.io.readers.tiff import READER
 
@@ -83,11 +83,11 @@ def test_identity_tells_the_volumes_of_a_file_apart(tmp_path: Path) -> None:
 
 def test_names_of_channels_are_taken_from_ome(tmp_path: Path) -> None:
     WRITERS["pages"](tmp_path / "a.tif")
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.channel_names, found.channel_source) == (("actin & co", "DNA"), "the files")
     for c in ("x", "y"):
         WRITERS["pages"](tmp_path / f"b_{c}.tif")
-    found = survey(tmp_path, "b_{c}.tif")
+    found = inspect_folder(tmp_path, "b_{c}.tif")
     assert found.channel_names == ("x actin & co", "x DNA", "y actin & co", "y DNA")
 
 
@@ -107,7 +107,7 @@ def test_a_file_of_a_set_holds_its_own_pages_of_what_ome_describes(
         with tifffile.TiffWriter(file, ome=False) as writer:
             for plane in DATA[:, c].reshape(-1, *SHAPE):
                 writer.write(plane, contiguous=False, metadata=None, description=xml)
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.sizes, found.shape) == ((T, C), (Z, *SHAPE))
     stack = found.stack()
     for t, c in itertools.product(range(T), range(C)):
@@ -146,7 +146,7 @@ def test_positions_in_one_file_are_chosen(tmp_path: Path) -> None:
         for number in range(3):
             said = {"axes": "TCZYX", "Name": f"well {number}"}
             writer.write(DATA + np.uint16(number), metadata=said)
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.positions, found.position) == (("well 0", "well 1", "well 2"), "well 0")
     assert any("3 positions (well 0, well 1, well 2): well 0 is shown" in n for n in found.notes)
     stacks = [open_stack(tmp_path, position=f"well {number}") for number in range(3)]
@@ -170,7 +170,7 @@ def test_time_points_of_one_plane_may_be_meant_as_planes(
             tmp_path / f"a_t{number}.tif", DATA[0, 0] + np.uint16(number),
             metadata={"axes": "TYX"}, **{kind: True}, **options,
         )  # fmt: skip
-    asked = survey(tmp_path)
+    asked = inspect_folder(tmp_path)
     assert (asked.sizes, asked.shape) == ((2 * Z, 1), (1, *SHAPE))
     (question,) = (one for one in asked.questions if one.about == "axes")
     assert "4 time points of one plane" in question.text and question.choices == ("ZYX",)

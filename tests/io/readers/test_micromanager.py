@@ -12,7 +12,7 @@ import tifffile
 
 from micromanager_files import pixels, places, write_mmstack, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
 SIZES = (1, 3, 2, 4)
 
@@ -44,7 +44,7 @@ def test_the_files_are_such_as_others_read(split: Path) -> None:
 
 
 def test_what_the_summary_says(split: Path) -> None:
-    found = survey(split)
+    found = inspect_folder(split)
     assert (found.matched, found.unmatched, found.missing) == (1, 0, 0)
     assert found.voxel_size == (0.4, 0.108, 0.108)
     assert (found.voxel_source, found.time_interval) == ("Micro-Manager", 2.5)
@@ -89,7 +89,7 @@ def test_positions_are_files_or_inside_one(tmp_path: Path) -> None:
         here = [place for place in places(sizes) if place[0] == position]
         write_mmstack(apart / f"a_MMStack_Pos{position}.ome.tif", here, sizes)
     for folder in (both, apart):
-        assert survey(folder).positions == ("Pos0", "Pos1")
+        assert inspect_folder(folder).positions == ("Pos0", "Pos1")
         stack = open_stack(folder, position="Pos1")
         assert stack.shape == (2, 1, 3, 6, 8)
         np.testing.assert_array_equal(stack.volume(1), expected(1, 0, 1, 3))
@@ -114,7 +114,7 @@ def test_an_index_that_lies_is_noticed(split: Path) -> None:
 class TestNdTiff:
     def test_each_volume_comes_back(self, tmp_path: Path) -> None:
         write_ndtiff(tmp_path, places((2, 3, 2, 4)))
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert (found.pattern, found.matched, found.unmatched) == ("*.index", 1, 0)
         assert found.positions == ("0", "1") and found.channel_names == ("GFP", "RFP")
         assert found.voxel_size == (0.4, 0.108, 0.108)
@@ -184,7 +184,7 @@ class TestSeparateFiles:
             path.parent.mkdir(exist_ok=True)
             tifffile.imwrite(path, pixels((p, t, c, z)))
             (path.parent / "metadata.txt").write_text(self.SAID)
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert (found.sizes, found.shape, found.missing) == ((4, 2), (3, 6, 8), 0)
         assert len(found.positions) == 2 and found.proposals[0].sure
         assert (found.voxel_size, found.time_interval) == ((0.25, 0.1, 0.1), 4.0)

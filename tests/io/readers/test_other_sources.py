@@ -17,7 +17,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io import readers
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 from napari_lazy_pipeline.io.readers import bioio, zarr
 
 DATA = np.random.default_rng(0).integers(1, 200, (3, 2, 4, 6, 8)).astype(np.uint16)
@@ -86,7 +86,7 @@ class TestPictures:
         imageio = pytest.importorskip("imageio.v3")
         for t, z in itertools.product(range(3), range(4)):
             imageio.imwrite(tmp_path / f"a[1]_t{t}_z{z}.png", DATA[t, 0, z].astype(np.uint8))
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert (found.pattern, found.sizes, found.shape) == (
             "a[1]_t{t}_z{z}.png", (3, 1), (4, 6, 8),
         )  # fmt: skip
@@ -114,7 +114,7 @@ class TestPictures:
         for t in range(3):
             tifffile.imwrite(tmp_path / f"a_t{t}.tif", DATA[t, 0], photometric="minisblack")
             (tmp_path / f"a_t{t}_preview.png").touch()
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert (found.matched, found.unmatched) == (3, 0)
 
 
@@ -144,7 +144,7 @@ class TestZarr:
     def test_volumes_and_metadata(self, version: int, tmp_path: Path) -> None:
         path = self.write(tmp_path, version)
         for place in (tmp_path, path):
-            found = survey(place)
+            found = inspect_folder(place)
             assert found.shape == (4, 6, 8) and found.sizes == (3, 2)
             assert found.voxel_size == (0.4, 0.1, 0.1) and found.voxel_source == "OME-Zarr"
             assert (found.time_interval, found.channel_names) == (2.5, ("a", "b"))
@@ -203,7 +203,7 @@ class TestBioio:
     ) -> None:
         monkeypatch.setitem(sys.modules, "bioio", types.SimpleNamespace(BioImage=FakeImage))
         (tmp_path / "a.czi").write_bytes(b"x")
-        found = survey(tmp_path / "a.czi")
+        found = inspect_folder(tmp_path / "a.czi")
         assert (found.sizes, found.shape) == ((3, 2), (4, 6, 8))
         assert (found.voxel_size, found.channel_names) == ((0.4, 0.1, 0.1), ("a", "b"))
         assert found.positions == ("first", "second")
@@ -219,7 +219,7 @@ class TestBioio:
             file.write_metadata(
                 "run", channel_names={0: "488", 1: "561"}, scale_x=1e-7, scale_y=1e-7, scale_z=4e-7
             )
-        found = survey(tmp_path)
+        found = inspect_folder(tmp_path)
         assert (found.sizes, found.channel_names) == ((3, 2), ("488", "561"))
         assert found.voxel_size == pytest.approx((0.4, 0.1, 0.1))
         for t, c in np.ndindex(found.sizes):
@@ -294,7 +294,7 @@ class TestFunctions:
             "napari_lazy_pipeline.io.readers._user_function.entry_points", lambda group: [point]
         )
         assert ".npy" in readers.suffixes()
-        found = survey(folder)
+        found = inspect_folder(folder)
         assert (found.pattern, found.sizes) == ("a_t{t}.npy", (3, 1))
         np.testing.assert_array_equal(found.stack().volume(1), DATA[1, 0])
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import open_stack, survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
 DATA = np.random.default_rng(3).integers(1, 999, (12, 4, 6, 8)).astype(np.uint16)
 
@@ -47,7 +47,7 @@ def test_a_time_series_in_a_zip(how: int, tmp_path: Path) -> None:
 def test_one_zip_a_volume_as_imagej_saves_them(tmp_path: Path) -> None:
     for t in range(3):
         write_zip(tmp_path / f"cell_t{t}.zip", {"cell.tif": packed(DATA[t], resolution=(10, 10))})
-    found = survey(tmp_path)
+    found = inspect_folder(tmp_path)
     assert (found.sizes, found.shape, found.voxel_source) == ((3, 1), (4, 6, 8), "ImageJ")
     assert found.voxel_size == pytest.approx((0.5, 0.1, 0.1))
     np.testing.assert_array_equal(found.stack().volume(2), DATA[2])

@@ -78,11 +78,11 @@ class ChannelsPanel(QWidget):
     def _on_renamed(self, channel: int, name: str) -> None:
         """Take over a name; an empty one is that of the files again."""
         session = self._session
-        if session.stack is None or session.survey is None:
+        if session.stack is None or session.folder_info is None:
             return
         names = list(session.stack.channel_names)
-        names[channel] = name or session.survey.channel_names[channel]
-        plain = tuple(names) == session.survey.channel_names
+        names[channel] = name or session.folder_info.channel_names[channel]
+        plain = tuple(names) == session.folder_info.channel_names
         session.state(channel_names=None if plain else tuple(names))
         self.show_names()
 

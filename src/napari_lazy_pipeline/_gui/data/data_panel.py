@@ -16,13 +16,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.data.folder_row import FolderRow
-from napari_lazy_pipeline._gui.data.metadata_panel import KnownPanel
+from napari_lazy_pipeline._gui.data.metadata_panel import MetadataPanel
 from napari_lazy_pipeline._gui.data.pattern_panel import PatternPanel
-from napari_lazy_pipeline._gui.data.reader_choice import ReaderRow
+from napari_lazy_pipeline._gui.data.reader_choice import ReaderChoice
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
-from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.session import Session
 
 _PAGES = (("", "as the files say"), ("ZYX", "planes (z)"))
@@ -44,7 +44,7 @@ class DataPanel(QWidget):
 
     def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._survey: Survey | None = None
+        self._folder_info: FolderInfo | None = None
         self._asked: tuple[str, str] = ("", "")
         self._typed, self._to_remember = False, ""
         self.options: Options = {}
@@ -52,7 +52,7 @@ class DataPanel(QWidget):
         self.folder, self.pattern = self.folders.field, self.files.combo
         self.position = _choice("Position", "Which of several positions is open; steps are kept")
         self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
-        self.reader, self.known = ReaderRow(), KnownPanel(session, layers)
+        self.reader, self.known = ReaderChoice(), MetadataPanel(session, layers)
         self.z_step, self.pixel = self.known.voxel.z_step, self.known.voxel.pixel
         self.summary, self.error = self.files.fold.line, Sentence(error=True)
         self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
@@ -171,35 +171,37 @@ class DataPanel(QWidget):
 
     # ---- what is known --------------------------------------------------------------------
 
-    def show_survey(self, survey: Survey) -> None:
+    def show_folder_info(self, folder_info: FolderInfo) -> None:
         """Show what was found."""
-        options = survey.source.options
-        self._asked = (survey.folder, survey.pattern)
+        options = folder_info.source.options
+        self._asked = (folder_info.folder, folder_info.pattern)
         self.options = {**options, "trust": True} if "reader" in options else dict(options)
-        self.folders.show_folder(survey.folder)
+        self.folders.show_folder(folder_info.folder)
         if self._to_remember:
             self.folders.remember(self._to_remember)
             self._to_remember = ""
-        self.files.look_at(survey.folder, _own_reader(survey))
-        self.files.show_survey(survey)
+        self.files.look_at(folder_info.folder, _own_reader(folder_info))
+        self.files.show_folder_info(folder_info)
         self.reader.show_options(options)
-        self._show_positions(survey)
+        self._show_positions(folder_info)
         self.show_error("")
-        self._survey = survey
-        self.known.show_survey(survey, self._typed)
+        self._folder_info = folder_info
+        self.known.show_folder_info(folder_info, self._typed)
 
-    def show_summary(self, survey: Survey) -> None:
+    def show_summary(self, folder_info: FolderInfo) -> None:
         """Say what the folder holds now."""
-        self._survey = survey
-        self.files.show_summary(survey)
-        self.known.show_grown(survey)
+        self._folder_info = folder_info
+        self.files.show_summary(folder_info)
+        self.known.show_grown(folder_info)
 
     def show_error(self, sentence: str) -> None:
         """Say why the data cannot be opened; empty: they can."""
         self.error.say(sentence)
         if sentence:
-            survey = self._survey
-            self._tell(f"Open is still {survey.folder}: {survey.summary}" if survey else "")
+            folder_info = self._folder_info
+            self._tell(
+                f"Open is still {folder_info.folder}: {folder_info.summary}" if folder_info else ""
+            )
 
     def _tell(self, sentence: str) -> None:
         self.summary.setText(sentence)
@@ -218,22 +220,22 @@ class DataPanel(QWidget):
             self.reader.ask_shape()
 
     def _shows_asked(self) -> bool:
-        return self._survey is not None and self._survey.folder == self._asked[0]
+        return self._folder_info is not None and self._folder_info.folder == self._asked[0]
 
-    def _show_positions(self, survey: Survey) -> None:
+    def _show_positions(self, folder_info: FolderInfo) -> None:
         self.position.clear()
-        self.position.addItems(survey.positions)
-        self.position.setCurrentText(survey.position)
-        self._form.setRowVisible(self.position, len(survey.positions) > 1)
-        merged = survey.source.info.merged
-        asks = any(question.about == "axes" for question in survey.questions)
+        self.position.addItems(folder_info.positions)
+        self.position.setCurrentText(folder_info.position)
+        self._form.setRowVisible(self.position, len(folder_info.positions) > 1)
+        merged = folder_info.source.info.merged
+        asks = any(question.about == "axes" for question in folder_info.questions)
         self.pages.setCurrentIndex(int(merged))
         self._form.setRowVisible(self.pages, merged or asks)
 
 
-def _own_reader(survey: Survey) -> Any:
+def _own_reader(folder_info: FolderInfo) -> Any:
     """The reader, if it is not the one that the names suggest."""
-    return survey.source.reader if getattr(survey.source.reader, "options", {}) else None
+    return folder_info.source.reader if getattr(folder_info.source.reader, "options", {}) else None
 
 
 def _switch(name: str, tooltip: str) -> QCheckBox:

@@ -6,12 +6,12 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.engines import engine_names, get_engine
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 
 
-class Opener(QObject):
+class FolderOpener(QObject):
     """Looks at folders and engines in the background; of several folders, the latest wins.
 
     Attributes
@@ -35,10 +35,10 @@ class Opener(QObject):
         super().__init__()
         self.busy = False
         # A share that hangs must not hold up the next folder.
-        self._errand = Errand("The folder cannot be opened")
+        self._errand = BackgroundTask("The folder cannot be opened")
         self._errand.answered.connect(self.opened)
         self._errand.failed.connect(self.failed)
-        self._engines = Errand("The engines cannot be looked at")
+        self._engines = BackgroundTask("The engines cannot be looked at")
         self._engines.answered.connect(self.engines)
 
     def done(self) -> None:
@@ -53,11 +53,11 @@ class Opener(QObject):
         folder, pattern
             What to look at; an empty pattern is proposed.
         options
-            What else `survey` is told.
+            What else `folder_info` is told.
         """
         self.busy = True
         told = options or {}
-        self._errand.ask(folder, lambda: survey(folder, pattern or None, **told))
+        self._errand.ask(folder, lambda: inspect_folder(folder, pattern or None, **told))
 
     def look_at_engines(self) -> None:
         """Find out which engines can be used."""

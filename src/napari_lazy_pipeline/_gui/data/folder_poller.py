@@ -9,9 +9,9 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
-from napari_lazy_pipeline.io.live.folder_watcher import Watcher
-from napari_lazy_pipeline.io.live.poll_result import Look
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
+from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher
+from napari_lazy_pipeline.io.live.poll_result import PollResult
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENT = 5.0  # s without an answer, after which a share is said not to answer
@@ -20,7 +20,7 @@ Places = list[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Found:
+class PollOutcome:
     """What a poll brought.
 
     Attributes
@@ -31,11 +31,11 @@ class Found:
         Time point and channel of volumes on screen whose files are others now.
     """
 
-    look: Look
+    look: PollResult
     replaced: tuple[tuple[int, int], ...]
 
 
-class Poller(QObject):
+class FolderPoller(QObject):
     """Polls a folder in a thread, as often as it can bear, until it is told to stop.
 
     Between two polls for new files, there is one that only looks whether those seen before have
@@ -65,8 +65,8 @@ class Poller(QObject):
         self.set_interval(interval)
         self._timer.timeout.connect(self._tick)
         self._done.connect(self._on_done)
-        self._watcher: Watcher | None = None
-        self._wanted: Callable[[], tuple[RememberedSource, Places]]
+        self._watcher: StackWatcher | None = None
+        self._wanted: Callable[[], tuple[IdentityCache, Places]]
         self._turn = self._generation = 0
         self._busy, self._began, self._not_before = False, 0.0, 0.0
 
@@ -76,8 +76,8 @@ class Poller(QObject):
 
     def start(
         self,
-        watcher: Watcher,
-        on_screen: Callable[[], tuple[RememberedSource, Places]],
+        watcher: StackWatcher,
+        on_screen: Callable[[], tuple[IdentityCache, Places]],
     ) -> None:
         """Poll from now on.
 
@@ -124,8 +124,8 @@ class Poller(QObject):
 
     def _poll(
         self,
-        watcher: Watcher,
-        raw: RememberedSource,
+        watcher: StackWatcher,
+        raw: IdentityCache,
         places: Places,
         listing: bool,
         generation: int,
@@ -133,7 +133,7 @@ class Poller(QObject):
         begin = monotonic()
         try:
             look = watcher.poll(listing)
-            result: object = Found(look, () if look.away else _replaced(raw, places))
+            result: object = PollOutcome(look, () if look.away else _replaced(raw, places))
         except Exception as error:  # noqa: BLE001
             # Nobody waits for this thread: what it does not say is never heard.
             result = f"{type(error).__name__}: {error}"
@@ -144,13 +144,13 @@ class Poller(QObject):
         self._not_before = self._began + _SHARE * seconds
         if generation != self._generation:
             return
-        if isinstance(result, Found):
+        if isinstance(result, PollOutcome):
             self.found.emit(result)
         else:
             self.troubled.emit(str(result))
 
 
-def _replaced(raw: RememberedSource, places: Places) -> tuple[tuple[int, int], ...]:
+def _replaced(raw: IdentityCache, places: Places) -> tuple[tuple[int, int], ...]:
     """Those of the volumes on screen whose files are others than when they were read."""
     sizes = raw.sizes
     return tuple(

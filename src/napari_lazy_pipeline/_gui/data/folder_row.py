@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data import recent_folders as recent
-from napari_lazy_pipeline._gui.widgets.background_task import Errand, Work
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, Work
 from napari_lazy_pipeline._gui.widgets.collapsible import small_button
 
 _LONGEST = 48  # letters of a path in the menu
@@ -50,7 +50,7 @@ class FolderRow(QWidget):
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self._file = recent.recent_file()
-        self._kept, self._look, self._places = Errand(), Errand(), Errand()
+        self._kept, self._look, self._places = BackgroundTask(), BackgroundTask(), BackgroundTask()
         self._kept.answered.connect(self._fill)
         self._look.answered.connect(self._on_looked)
         self._places.answered.connect(self._grey)

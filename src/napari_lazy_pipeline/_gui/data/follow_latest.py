@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_lazy_pipeline._gui.layers.layers import Layers
 
 
-class Follower(QObject):
+class FollowLatest(QObject):
     """Keeps the newest time point on screen, until the person goes to another.
 
     It goes on only when what is on screen is complete: when processing is slower than the

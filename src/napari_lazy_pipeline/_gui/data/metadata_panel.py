@@ -11,21 +11,21 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.data.channels_panel import ChannelsPanel
 from napari_lazy_pipeline._gui.data.questions import Questions
-from napari_lazy_pipeline._gui.data.voxel_size_panel import VoxelPanel
+from napari_lazy_pipeline._gui.data.voxel_size_panel import VoxelSizePanel
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.widgets.collapsible import Fold
+from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.metadata.claim import Question
-from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.session import Session
 
 _STATED = ("angle", "step")  # questions whose answers are values; others open the files anew
 _PAUSE = 1.0  # s without a change, after which the next one is undone by itself
 
 
-class KnownPanel(QWidget):
+class MetadataPanel(QWidget):
     """Questions, notes, voxels and channels; what the person states goes to the session.
 
     Signals
@@ -39,14 +39,18 @@ class KnownPanel(QWidget):
     def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._survey: Survey | None = None
+        self._folder_info: FolderInfo | None = None
         self._sure = self._elsewhere = False
         self._hand, self._turned = object(), (frozenset[str](), 0.0)
         self.error = Sentence(error=True)
-        self.questions, self.notes = Questions(), Notes()
-        self.voxel, self.channels = VoxelPanel(session), ChannelsPanel(session, layers)
-        self.voxel_fold = Fold("Voxels and time", "Voxel size, angle, time interval", self.voxel)
-        self.channel_fold = Fold("Channels", "Colours and names of the channels", self.channels)
+        self.questions, self.notes = Questions(), MetadataNotes()
+        self.voxel, self.channels = VoxelSizePanel(session), ChannelsPanel(session, layers)
+        self.voxel_fold = CollapsibleLine(
+            "Voxels and time", "Voxel size, angle, time interval", self.voxel
+        )
+        self.channel_fold = CollapsibleLine(
+            "Channels", "Colours and names of the channels", self.channels
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
@@ -67,7 +71,7 @@ class KnownPanel(QWidget):
         self._session.pipeline_changed.disconnect(self._on_steps)
         self.channels.close_viewer()
 
-    def show_survey(self, survey: Survey, sure: bool) -> None:
+    def show_folder_info(self, folder_info: FolderInfo, sure: bool) -> None:
         """Show what is known of a folder.
 
         Parameters
@@ -77,19 +81,23 @@ class KnownPanel(QWidget):
         sure
             Whether the person chose the pattern: it is not asked about.
         """
-        other = self._survey is None or self._survey.folder != survey.folder
-        self._survey, self._sure, self._elsewhere = survey, sure, False
+        other = self._folder_info is None or self._folder_info.folder != folder_info.folder
+        self._folder_info, self._sure, self._elsewhere = folder_info, sure, False
         self.questions.start()
-        self.show_grown(survey)
-        self.channel_fold.line.setToolTip(f"Names of the channels from: {survey.channel_source}")
+        self.show_grown(folder_info)
+        self.channel_fold.line.setToolTip(
+            f"Names of the channels from: {folder_info.channel_source}"
+        )
         if other:
-            self.channel_fold.unfold(survey.sizes[1] > 1)
-            self.voxel_fold.unfold(survey.voxel_source == "unknown" or bool(self.questions.cards))
+            self.channel_fold.unfold(folder_info.sizes[1] > 1)
+            self.voxel_fold.unfold(
+                folder_info.voxel_source == "unknown" or bool(self.questions.cards)
+            )
 
-    def show_grown(self, survey: Survey) -> None:
+    def show_grown(self, folder_info: FolderInfo) -> None:
         """Show what is known of the same folder now."""
-        self._survey = survey
-        self.notes.show_notes(survey.notes)
+        self._folder_info = folder_info
+        self.notes.show_notes(folder_info.notes)
         self.setVisible(True)
         self._show()
 
@@ -99,10 +107,10 @@ class KnownPanel(QWidget):
         self._ask()
 
     def _show(self) -> None:
-        survey, stack = self._survey, self._session.stack
-        if survey is None or stack is None:
+        folder_info, stack = self._folder_info, self._session.stack
+        if folder_info is None or stack is None:
             return
-        self.voxel.show_values(survey)
+        self.voxel.show_values(folder_info)
         self.channels.show_names()
         self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
         self._show_shortly()
@@ -127,13 +135,14 @@ class KnownPanel(QWidget):
 
     def _open_questions(self) -> Iterator[Question]:
         """What is asked, and neither the person nor a step that is on has answered."""
-        said, scan = self._session.said, self._session.scan
+        overrides, scan = self._session.overrides, self._session.scan
         answered = {
-            "angle": said.angle is not None or scan is not None,
-            "step": said.step is not None or (scan is not None and scan.step == "perpendicular"),
+            "angle": overrides.angle is not None or scan is not None,
+            "step": overrides.step is not None
+            or (scan is not None and scan.step == "perpendicular"),
             "pattern": self._sure,
         }
-        asked = self._survey.questions if self._survey is not None else ()
+        asked = self._folder_info.questions if self._folder_info is not None else ()
         left = [one for one in asked if not answered.get(one.about, False)]
         # One thing after the other: without an angle the step means nothing.
         if any(one.about == "angle" for one in left):
@@ -167,13 +176,13 @@ class KnownPanel(QWidget):
 
     def _on_stack(self, *_: object) -> None:
         """Values were stated of the data that are shown."""
-        if self._survey is not None and self._session.survey is self._survey:
+        if self._folder_info is not None and self._session.folder_info is self._folder_info:
             self._show()
 
     def _on_steps(self, *_: object) -> None:
         """A step may take the scan in another way."""
-        if self._survey is not None and self._session.survey is self._survey:
-            self.voxel.show_scan(self._survey)
+        if self._folder_info is not None and self._session.folder_info is self._folder_info:
+            self.voxel.show_scan(self._folder_info)
             self._show_shortly()
             self._ask()
 
@@ -182,7 +191,7 @@ class KnownPanel(QWidget):
 _ELSEWHERE = ("The voxel size is unknown", "There are ", "The names leave doubt")
 
 
-class Notes(Fold):
+class MetadataNotes(CollapsibleLine):
     """A folded list of sentences; hidden if there is none."""
 
     def __init__(self) -> None:

@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QVBoxLayout, QWidg
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data.names_table import NamesTable
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
-from napari_lazy_pipeline._gui.widgets.collapsible import Fold
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.folder_info import plural
-from napari_lazy_pipeline.io.open_stack import Survey
-from napari_lazy_pipeline.io.pattern_preview import Trial, Trials
+from napari_lazy_pipeline.io.open_stack import FolderInfo
+from napari_lazy_pipeline.io.pattern_preview import PatternPreview, PatternPreviews
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
 from napari_lazy_pipeline.io.readers import Reader
 
@@ -43,7 +43,7 @@ class PatternPanel(QWidget):
         self.current = ""
         self.refused = ""
         self._position: str | None = None
-        self._trials: Trials | None = None
+        self._trials: PatternPreviews | None = None
         self._summary = ""
         self._asked = ""
         self._rows: Sequence[FieldRow] = ()
@@ -56,9 +56,11 @@ class PatternPanel(QWidget):
         self.line.installEventFilter(self)
         self.problem = Sentence(error=True)
         self.table = NamesTable()
-        self.fold = Fold("Names of the files", "What the pattern reads off the names", self.table)
+        self.fold = CollapsibleLine(
+            "Names of the files", "What the pattern reads off the names", self.table
+        )
         self.fold.toggled.connect(self._on_unfolded)
-        self._attempts, self._sizes = Errand(), Errand()
+        self._attempts, self._sizes = BackgroundTask(), BackgroundTask()
         self._attempts.answered.connect(self._on_trial)
         self._attempts.failed.connect(self._on_refused)
         self._sizes.answered.connect(self._on_sizes)
@@ -77,18 +79,18 @@ class PatternPanel(QWidget):
 
     def look_at(self, folder: str, reader: Reader | None = None) -> None:
         """Take the names of this folder from now on, as they are now."""
-        self._trials = Trials(folder, reader)
+        self._trials = PatternPreviews(folder, reader)
         self.current = self.refused = ""
         self.line.clear()
         self.table.show_rows(())
         self.fold.setVisible(False)
 
-    def show_survey(self, survey: Survey) -> None:
+    def show_folder_info(self, folder_info: FolderInfo) -> None:
         """Show which pattern is in use, and those that are proposed."""
-        self.current, self._position = survey.pattern, survey.position or None
-        proposals = [proposal.pattern for proposal in survey.proposals]
-        self._show_patterns(list(dict.fromkeys([survey.pattern, *proposals])))
-        self._summary = _said(survey)
+        self.current, self._position = folder_info.pattern, folder_info.position or None
+        proposals = [proposal.pattern for proposal in folder_info.proposals]
+        self._show_patterns(list(dict.fromkeys([folder_info.pattern, *proposals])))
+        self._summary = _said(folder_info)
         self.show_error("")
         self.fold.setVisible(True)
         self.fold.line.setText(self._summary)
@@ -96,9 +98,9 @@ class PatternPanel(QWidget):
         if self.fold.unfolded:
             self._attempt(self.current)
 
-    def show_summary(self, survey: Survey) -> None:
+    def show_summary(self, folder_info: FolderInfo) -> None:
         """Say how many files there are now, unless an edit is under way."""
-        self._summary = _said(survey)
+        self._summary = _said(folder_info)
         if self.line.text() == self.current:
             self.fold.line.setText(self._summary)
 
@@ -169,7 +171,7 @@ class PatternPanel(QWidget):
             self._asked = pattern
             self._attempts.ask(trials.folder, lambda: trials.attempt(pattern, position))
 
-    def _on_trial(self, trial: Trial) -> None:
+    def _on_trial(self, trial: PatternPreview) -> None:
         self.refused = ""
         self.show_error("")
         edited = trial.pattern != self.current
@@ -212,7 +214,7 @@ def _pattern_box(line: QLineEdit) -> QComboBox:
     return box
 
 
-def _said(survey: Survey) -> str:
-    more = survey.unmatched
+def _said(folder_info: FolderInfo) -> str:
+    more = folder_info.unmatched
     rest = f" {more} more {plural('name', more)} in the folder." if more else ""
-    return f"{survey.summary}{rest}"
+    return f"{folder_info.summary}{rest}"

@@ -26,7 +26,7 @@ _TYPES = ("uint16", "uint8", "int16", "float32", ">u2", ">f4")
 _LARGEST = 1_000_000
 
 
-class ReaderRow(QWidget):
+class ReaderChoice(QWidget):
     """Asks what reads the files.
 
     A function is code: it runs only after the person has confirmed this very one.

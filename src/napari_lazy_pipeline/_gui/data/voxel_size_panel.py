@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 from napari_lazy_pipeline._gui.widgets.collapsible import small_button
 from napari_lazy_pipeline._gui.widgets.number_box import angle_box, number_box
 from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
-from napari_lazy_pipeline.io.open_stack import Survey
+from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.session import Session
 
 _UNKNOWN = "unknown"
@@ -51,13 +51,13 @@ class Row:
         self.reset.setEnabled(typed)
 
 
-class VoxelPanel(QWidget):
+class VoxelSizePanel(QWidget):
     """Shows and edits what is known of the place of the voxels.
 
     Signals
     -------
     stated(dict)
-        What the person states, by the names in `Said`; None: as the files say.
+        What the person states, by the names in `MetadataOverrides`; None: as the files say.
     """
 
     stated = Signal(object)
@@ -116,39 +116,39 @@ class VoxelPanel(QWidget):
         grid.addWidget(reset, index, 3)
         return Row(control, source, reset)
 
-    def show_values(self, survey: Survey) -> None:
+    def show_values(self, folder_info: FolderInfo) -> None:
         """Show what is known of the data that are open."""
-        session, said = self._session, self._session.said
+        session, overrides = self._session, self._session.overrides
         assert session.stack is not None
         size = session.stack.voxel_size
         for name in ("z_step", "pixel"):
-            typed = said.voxel_size not in (None, survey.voxel_size)
-            self.rows[name].show(survey.voxel_source, typed, needed=True)
-        self.rows["interval"].show(survey.interval_source, said.time_interval is not None)
+            typed = overrides.voxel_size not in (None, folder_info.voxel_size)
+            self.rows[name].show(folder_info.voxel_source, typed, needed=True)
+        self.rows["interval"].show(folder_info.interval_source, overrides.time_interval is not None)
         self._put(self.z_step, size[0])
         self._put(self.pixel, size[2])
         self._put(self.interval, session.stack.time_interval or 0.0)
-        self.show_scan(survey)
+        self.show_scan(folder_info)
 
-    def show_scan(self, survey: Survey) -> None:
+    def show_scan(self, folder_info: FolderInfo) -> None:
         """Show angle and meaning of the z step as the steps take them, or as the data say."""
-        session, said = self._session, self._session.said
+        session, overrides = self._session, self._session.overrides
         assert session.stack is not None
         told, used = session.stack.spec.scan, session.scan
-        angle = used.angle if used else said.angle or survey.angle
+        angle = used.angle if used else overrides.angle or folder_info.angle
         self._put(self.angle, -180.0 if angle is None else angle)
-        known = (told.angle if told else said.angle or survey.angle) == angle
-        source = survey.angle_source if known else "the steps"
-        typed = said.angle not in (None, survey.angle)
+        known = (told.angle if told else overrides.angle or folder_info.angle) == angle
+        source = folder_info.angle_source if known else "the steps"
+        typed = overrides.angle not in (None, folder_info.angle)
         self.rows["angle"].show(source if angle else _UNKNOWN, typed and known)
-        meaning = told.step if told else said.step
+        meaning = told.step if told else overrides.step
         if used and used.step != (meaning or "stage"):
             meaning, source = used.step, "the steps"
         else:
-            source = survey.angle_source if survey.scan else _UNKNOWN
+            source = folder_info.angle_source if folder_info.scan else _UNKNOWN
         self.meaning.setCurrentIndex([kind for kind, _ in _KINDS].index(meaning or ""))
-        found = survey.scan.step if survey.scan else None
-        typed = said.step not in (None, found) and said.step == meaning
+        found = folder_info.scan.step if folder_info.scan else None
+        typed = overrides.step not in (None, found) and overrides.step == meaning
         self.rows["meaning"].show(source, typed)
 
     @staticmethod

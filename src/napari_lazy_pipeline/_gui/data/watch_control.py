@@ -7,19 +7,19 @@ from time import monotonic
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
-from napari_lazy_pipeline._gui.data.folder_poller import Found, Places, Poller
-from napari_lazy_pipeline._gui.data.follow_latest import Follower
+from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, Places, PollOutcome
+from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
-from napari_lazy_pipeline.io.live.folder_watcher import watcher_for
-from napari_lazy_pipeline.io.live.poll_result import Look
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
+from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
+from napari_lazy_pipeline.io.live.poll_result import PollResult
 from napari_lazy_pipeline.session.session import Session
 
 WATCH_INTERVAL = 1.0  # s
 _QUIET = 60.0  # s without a new file, after which that is said
 
 
-class Live(QObject):
+class WatchControl(QObject):
     """Connects the two switches of the data panel to a poller and a follower.
 
     Parameters
@@ -41,12 +41,12 @@ class Live(QObject):
         super().__init__()
         self._session, self._layers, self._panel = session, layers, panel
         self._interval = interval
-        self.poller, self.follower = Poller(interval), Follower(layers)
+        self.poller, self.follower = FolderPoller(interval), FollowLatest(layers)
         self._watched: object = None
         self._newest = monotonic()
         self._strangers = 0
         self._trouble = self._note = ""
-        self._look: Look | None = None
+        self._look: PollResult | None = None
         self.poller.found.connect(self._on_found)
         self.poller.troubled.connect(self._on_trouble)
         self.follower.paused.connect(self._on_paused)
@@ -84,26 +84,26 @@ class Live(QObject):
 
     def _on_stack(self, *_: object) -> None:
         """Other data are open, or the same with another voxel size."""
-        survey = self._session.survey
-        if survey is not None and survey.source is not self._watched:
+        folder_info = self._session.folder_info
+        if folder_info is not None and folder_info.source is not self._watched:
             self.follower.forget()
             self._on_watch(self._panel.watch.isChecked())
 
     def _on_watch(self, on: bool) -> None:
-        survey = self._session.survey
+        folder_info = self._session.folder_info
         self._trouble, self._look, self._strangers = "", None, 0
         if not on:
             self.poller.stop()
             self._watched = None
             self._panel.follow.setChecked(False)
-        elif survey is not None:
-            self._newest, self._watched = monotonic(), survey.source
-            self.poller.start(watcher_for(survey.source), self._on_screen)
+        elif folder_info is not None:
+            self._newest, self._watched = monotonic(), folder_info.source
+            self.poller.start(stack_watcher(folder_info.source), self._on_screen)
         elif self._panel.asked[0]:
             self.on_open_failed()
         self._say()
 
-    def _on_screen(self) -> tuple[RememberedSource, Places]:
+    def _on_screen(self) -> tuple[IdentityCache, Places]:
         return self._session.raw, self._layers.places
 
     def _on_follow(self, on: bool) -> None:
@@ -122,7 +122,7 @@ class Live(QObject):
         self._trouble = why
         self._say()
 
-    def _on_found(self, found: Found) -> None:
+    def _on_found(self, found: PollOutcome) -> None:
         look, self._look, self._trouble = found.look, found.look, ""
         if look.outdated or (look.strangers > self._strangers and look.source.sizes[0] == 1):
             self._open_anew(look)
@@ -130,14 +130,14 @@ class Live(QObject):
         if look.grown:
             self._newest, self._watched = monotonic(), look.source
             self._session.grow(look.source, look.shifted)
-            assert self._session.survey is not None
-            self._panel.show_summary(self._session.survey)
+            assert self._session.folder_info is not None
+            self._panel.show_summary(self._session.folder_info)
         for _, channel in found.replaced:
             self._layers.look_again(channel)
         self.follower.advance()
         self._say()
 
-    def _open_anew(self, look: Look) -> None:
+    def _open_anew(self, look: PollResult) -> None:
         """The first file told too little of those that were to come."""
         self._strangers = look.strangers
         folder, pattern = self._panel.asked

@@ -12,11 +12,11 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.render_request import LOOKS, Job
-from napari_lazy_pipeline.compute.pipeline import Watcher
+from napari_lazy_pipeline._gui.layers.render_request import LOOKS, RenderRequest
+from napari_lazy_pipeline.compute.pipeline import Progress
 from napari_lazy_pipeline.compute.resource_estimate import Timings
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 # Superseded pixels that are ready this soon [s] are shown all the same: while a knob is turned,
 # quick steps then follow the hand, and slow ones are dropped. The quickest previews are given
@@ -41,12 +41,12 @@ class _Run:
         Nobody has asked for it yet: it only fills the cache.
     """
 
-    job: Job
+    job: RenderRequest
     dropped: bool = False
     ahead: bool = False
 
 
-class Runner(QObject):
+class ComputeThread(QObject):
     """Makes wanted pixels in background threads.
 
     There is one place a channel for results, and one for previews: a new wish replaces the one
@@ -80,8 +80,8 @@ class Runner(QObject):
         super().__init__()
         self.timings = timings
         self._lock = threading.Lock()
-        self._wanted: dict[_Slot, Job] = {}
-        self._next_up: dict[_Slot, Job] = {}
+        self._wanted: dict[_Slot, RenderRequest] = {}
+        self._next_up: dict[_Slot, RenderRequest] = {}
         self._running: dict[_Slot, _Run] = {}
         self._stopped = False
         self._pool = _threads(2, "lazy-runner")
@@ -93,7 +93,7 @@ class Runner(QObject):
             if not self._stopped:
                 self._pool.submit(function)
 
-    def want(self, job: Job) -> None:
+    def want(self, job: RenderRequest) -> None:
         """Ask for pixels; forget what was wanted in their place before."""
         slot = _slot(job)
         with self._lock:
@@ -108,14 +108,14 @@ class Runner(QObject):
             self._wanted[slot] = job
             self._begin(job)
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: RenderRequest) -> None:
         """Put pixels in the cache when there is nothing better to do; tell nobody of it."""
         with self._lock:
             if not self._stopped:
                 self._next_up[_slot(job)] = job
                 self._begin(job)
 
-    def makes(self, job: Job) -> bool:
+    def makes(self, job: RenderRequest) -> bool:
         """Whether pixels that were asked for are under way."""
         slot = _slot(job)
         with self._lock:
@@ -132,7 +132,7 @@ class Runner(QObject):
             if slot in self._running:
                 self._running[slot].dropped = True
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, job: RenderRequest) -> None:
         """See to it that somebody works in the place of a job."""
         slot = _slot(job)
         if slot not in self._running:
@@ -197,7 +197,7 @@ class Runner(QObject):
             run = self._running[slot] = _Run(job, ahead=ahead)
             return run
 
-    def _watcher(self, run: _Run) -> Watcher:
+    def _watcher(self, run: _Run) -> Progress:
         begin, channel, slot = monotonic(), run.job.channel, _slot(run.job)
         grace = GRACE_OF_QUICKEST if run.job.look == len(LOOKS) - 1 else GRACE
 
@@ -209,8 +209,8 @@ class Runner(QObject):
                 return run.dropped
 
         if run.job.preview:
-            return Watcher(cancelled=cancelled)
-        return Watcher(
+            return Progress(cancelled=cancelled)
+        return Progress(
             cancelled=cancelled,
             started=lambda index: self._tell(run, self.started, channel, _number(index)),
             progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
@@ -229,7 +229,7 @@ class Runner(QObject):
             signal.emit(*arguments)  # type: ignore[attr-defined]
 
 
-def _slot(job: Job) -> _Slot:
+def _slot(job: RenderRequest) -> _Slot:
     return job.channel, job.preview
 
 
@@ -247,9 +247,9 @@ def yield_to_window() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
-def refresh(job: Job) -> None:
+def refresh(job: RenderRequest) -> None:
     """Notice it if the file of a volume was replaced."""
-    if isinstance(job.source.raw, RememberedSource):
+    if isinstance(job.source.raw, IdentityCache):
         job.source.raw.refresh(job.t, job.channel)
 
 

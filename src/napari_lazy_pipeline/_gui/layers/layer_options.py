@@ -11,7 +11,7 @@ from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.session.session import Session
 
 
-class LayerMaker:
+class LayerOptions:
     """Says what the layers of a session are made with.
 
     Parameters

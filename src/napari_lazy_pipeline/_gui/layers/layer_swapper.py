@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position, T
-from napari_lazy_pipeline._gui.layers.screen import Picture, Screen, Shown, replace_data
-from napari_lazy_pipeline._gui.layers.slice_server import Server
+from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, replace_data
+from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 
 
-class Swapper:
+class LayerSwapper:
     """Makes, changes and removes the layers of a screen; no volume is computed for it.
 
     Parameters
@@ -29,7 +29,12 @@ class Swapper:
     """
 
     def __init__(
-        self, viewer: Any, screen: Screen, position: Position, server: Server, maker: LayerMaker
+        self,
+        viewer: Any,
+        screen: Screen,
+        position: Position,
+        server: SliceServer,
+        maker: LayerOptions,
     ) -> None:
         self._viewer, self._screen, self._position = viewer, screen, position
         self._server, self._maker = server, maker
@@ -58,7 +63,9 @@ class Swapper:
     def _adopt(self, layer: Any, picture: Picture) -> None:
         first, job = self._position.leader is None, picture.job
         self._server.note(job.channel, job.t)
-        self._screen.shown[job.channel] = Shown(layer, job.source, picture, auto_name=layer.name)
+        self._screen.shown[job.channel] = ChannelLayer(
+            layer, job.source, picture, auto_name=layer.name
+        )
         layer.data = self._server.array(job.channel, job.source)
         if first:
             self._position.go_to_start(layer)
@@ -118,7 +125,7 @@ class Swapper:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
-    def _set_data(self, channel: int, shown: Shown, source: PipelineSource) -> None:
+    def _set_data(self, channel: int, shown: ChannelLayer, source: PipelineSource) -> None:
         layer, shown.source = shown.layer, source
         replace_data(layer, self._server.array(channel, source), self._maker.place(source))
         name = self._maker.name(channel, source)

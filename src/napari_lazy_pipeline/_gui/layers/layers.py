@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
-from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
-from napari_lazy_pipeline._gui.layers.layer_swapper import Swapper
-from napari_lazy_pipeline._gui.layers.missing_folder_retry import Away
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
+from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
+from napari_lazy_pipeline._gui.layers.missing_folder_retry import MissingFolderRetry
 from napari_lazy_pipeline._gui.layers.position import Position
-from napari_lazy_pipeline._gui.layers.preview_policy import Asker
-from napari_lazy_pipeline._gui.layers.render_request import Job
-from napari_lazy_pipeline._gui.layers.sample_layers import Adoption
-from napari_lazy_pipeline._gui.layers.screen import Picture, Screen, Shown, contrast_limits
-from napari_lazy_pipeline._gui.layers.slice_server import Server
-from napari_lazy_pipeline._gui.layers.time_axis_growth import Grower
+from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
+from napari_lazy_pipeline._gui.layers.sample_layers import SampleLayers
+from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, contrast_limits
+from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
+from napari_lazy_pipeline._gui.layers.time_axis_growth import TimeAxisGrowth
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.errors import AwayError, LazyPipelineError, StepError
 from napari_lazy_pipeline.session.session import Session
@@ -64,8 +64,8 @@ class Layers(QObject):
         self,
         viewer: Any,
         session: Session,
-        runner: Runner,
-        maker: LayerMaker | None = None,
+        runner: ComputeThread,
+        maker: LayerOptions | None = None,
         position: Position | None = None,
         screen: Screen | None = None,
     ) -> None:
@@ -73,15 +73,15 @@ class Layers(QObject):
         self.viewer, self.session, self.runner = viewer, session, runner
         self._screen = screen or Screen()
         self._ready: dict[int, Picture] = {}
-        self._maker = maker or LayerMaker(session)
+        self._maker = maker or LayerOptions(session)
         self._leads, self._closed = position is None, False
         self.position = position or Position(viewer, self._screen)
-        self._asker = Asker(session, runner)
-        self._server = Server(self._screen, self.position, runner, self._asker)
-        self._swapper = Swapper(viewer, self._screen, self.position, self._server, self._maker)
-        self._grower = Grower(self._screen, self.position, self._server, self._swapper)
-        self._away = Away(self._screen, self.look_again)
-        self._adoption = Adoption(viewer, self._maker, self._server, self._adopt_offered)
+        self._asker = PreviewPolicy(session, runner)
+        self._server = SliceServer(self._screen, self.position, runner, self._asker)
+        self._swapper = LayerSwapper(viewer, self._screen, self.position, self._server, self._maker)
+        self._grower = TimeAxisGrowth(self._screen, self.position, self._server, self._swapper)
+        self._away = MissingFolderRetry(self._screen, self.look_again)
+        self._adoption = SampleLayers(viewer, self._maker, self._server, self._adopt_offered)
         self.position.person_moved.connect(self.person_moved)
         self._connect()
         if self._screen.shown:
@@ -280,7 +280,7 @@ class Layers(QObject):
 
     # ---- what the runner brings -----------------------------------------------------------
 
-    def _on_delivered(self, job: Job, pixels: np.ndarray) -> None:
+    def _on_delivered(self, job: RenderRequest, pixels: np.ndarray) -> None:
         if not self._outdated(job):
             self._take(Picture.of(job, pixels))
 
@@ -298,7 +298,7 @@ class Layers(QObject):
         else:
             self._swap_ready(job.source, {**screen.visible, job.channel: shown})
 
-    def _swap_ready(self, source: PipelineSource, channels: dict[int, Shown]) -> None:
+    def _swap_ready(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
         waiting = {c: shown for c, shown in channels.items() if shown.source is not source}
         ready = [c for c in waiting if self._is_ready(c, source)]
@@ -307,7 +307,7 @@ class Layers(QObject):
         if ready:
             self._swap([self._ready[c] for c in ready])
 
-    def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
+    def _on_failed(self, job: RenderRequest, error: LazyPipelineError) -> None:
         """Show pixels that cannot be made as blank ones, and list them.
 
         If a preview cannot be made, the result is on its way, and will say why. A share that is
@@ -327,7 +327,7 @@ class Layers(QObject):
             shown.layer.refresh(extent=False)
         self.failed.emit(job, error)
 
-    def _outdated(self, job: Job) -> bool:
+    def _outdated(self, job: RenderRequest) -> bool:
         """Whether a job belongs to data that are no longer open, or to an older picture."""
         source = self._screen.source
         if self._closed or source is None or job.source.raw is not source.raw:
@@ -342,7 +342,7 @@ class Layers(QObject):
     def _is_ready(self, channel: int, source: PipelineSource) -> bool:
         return channel in self._ready and self._ready[channel].job.source is source
 
-    def _refresh(self, picture: Picture, shown: Shown) -> None:
+    def _refresh(self, picture: Picture, shown: ChannelLayer) -> None:
         """The layer has the right array already: let it look again."""
         if picture.job.t != self.time_point:
             return

@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.layers.screen import Screen
 _PAUSE = 1.0  # s from one try to the next
 
 
-class Away(QObject):
+class MissingFolderRetry(QObject):
     """Looks again at what is blank because its folder was away, until it is back.
 
     Whether the files are the same as before does not matter: they may be, and the picture is

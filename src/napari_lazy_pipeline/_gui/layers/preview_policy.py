@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
-from napari_lazy_pipeline._gui.layers.render_request import LOOKS, Job
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.render_request import LOOKS, RenderRequest
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.session.session import Session
 
 # What is there within this time [s] follows the hand: no quick look is needed.
@@ -19,7 +19,7 @@ REST = 0.08
 LOOK = 0.12
 
 
-class Asker(QObject):
+class PreviewPolicy(QObject):
     """Asks the runner for results, and for previews where results take longer than a moment.
 
     How long a step takes is known from the last time it ran. If nobody knows, the result is
@@ -33,12 +33,12 @@ class Asker(QObject):
         Makes the pixels.
     """
 
-    def __init__(self, session: Session, runner: Runner) -> None:
+    def __init__(self, session: Session, runner: ComputeThread) -> None:
         super().__init__()
         self._session, self._runner = session, runner
         self._seconds: dict[str, float] = {}
-        self._asked: dict[int, tuple[Job, int | None]] = {}
-        self._later: dict[int, Job] = {}
+        self._asked: dict[int, tuple[RenderRequest, int | None]] = {}
+        self._later: dict[int, RenderRequest] = {}
         self._looked_at: set[int] = set()
         self._look = 0
         self._moment = self._timer(MOMENT, self._on_moment)
@@ -68,7 +68,7 @@ class Asker(QObject):
         self._rest.stop()
         self._runner.forget()
 
-    def ask(self, job: Job, plane: int | None) -> None:
+    def ask(self, job: RenderRequest, plane: int | None) -> None:
         """Ask for a result.
 
         Parameters
@@ -104,17 +104,17 @@ class Asker(QObject):
             for previews in (False, True):
                 self._runner.drop(channel, previews)
 
-    def _may_look(self, job: Job) -> bool:
+    def _may_look(self, job: RenderRequest) -> bool:
         """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
         return self._session.quality == "auto" and job.plane is None and bool(job.source.stages)
 
-    def _is_under_way(self, job: Job) -> bool:
+    def _is_under_way(self, job: RenderRequest) -> bool:
         return job.same_as(self._later.get(job.channel)) or self._runner.makes(job)
 
-    def _is_slow(self, job: Job) -> bool:
+    def _is_slow(self, job: RenderRequest) -> bool:
         """Whether the steps that have to run took longer than a moment when they ran last."""
         source, raw = job.source, job.source.raw
-        if isinstance(raw, RememberedSource) and not raw.known(job.t, job.channel):
+        if isinstance(raw, IdentityCache) and not raw.known(job.t, job.channel):
             steps = tuple(step for _, step, _ in source.stages)
         else:
             steps = source.to_do(job.t, job.channel)
@@ -126,7 +126,7 @@ class Asker(QObject):
             if self._may_look(job) and self._runner.makes(job):
                 self._runner.want(job.quick_look(plane, self._look))
 
-    def _on_done(self, job: Job, _: object) -> None:
+    def _on_done(self, job: RenderRequest, _: object) -> None:
         """After a preview, and also if there is none, the result is due once the hand rests."""
         if not job.preview:
             self._look = 0
@@ -137,7 +137,7 @@ class Asker(QObject):
             self._looked_at.add(job.channel)
             self._begin_results()
 
-    def _on_looked(self, job: Job, seconds: float) -> None:
+    def _on_looked(self, job: RenderRequest, seconds: float) -> None:
         if seconds > LOOK and job.look == self._look:
             self._look = min(self._look + 1, len(LOOKS) - 1)
 

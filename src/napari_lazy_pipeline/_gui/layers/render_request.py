@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_lazy_pipeline.compute import preview as previews
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 
 # How a quick look at a plane is made, the better one first: with pixels twice as large, and by
 # quicker methods, too. A look at a volume takes all that is quick.
@@ -15,7 +15,7 @@ LOOKS = ({"draft": False, "coarse": True}, {"draft": True, "coarse": True})
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class RenderRequest:
     """Pixels that are wanted.
 
     Attributes
@@ -41,11 +41,11 @@ class Job:
         """Whether it makes a quick look, and not the result."""
         return self.look is not None
 
-    def same_picture(self, other: Job) -> bool:
+    def same_picture(self, other: RenderRequest) -> bool:
         """Whether the other job is for the same moment and steps, perhaps of another channel."""
         return self.source is other.source and self.t == other.t
 
-    def same_as(self, other: Job | None) -> bool:
+    def same_as(self, other: RenderRequest | None) -> bool:
         """Whether the other job makes the same pixels."""
         return (
             other is not None
@@ -54,11 +54,11 @@ class Job:
             == (other.channel, other.t, other.plane, other.look)
         )
 
-    def quick_look(self, plane: int | None, look: int) -> Job:
+    def quick_look(self, plane: int | None, look: int) -> RenderRequest:
         """The job of having a quick look, at a plane or at the whole volume."""
         return replace(self, plane=plane, look=look)
 
-    def make(self, watcher: Watcher) -> np.ndarray:
+    def make(self, progress: Progress) -> np.ndarray:
         """Make the pixels (z, y, x), on the grid of the result; a plane has one pixel along z.
 
         Raises
@@ -68,10 +68,10 @@ class Job:
         """
         t, c = self.t, self.channel
         if self.look is not None:
-            return self._view(LOOKS[self.look]).read_on_grid(t, c, watcher)
+            return self._view(LOOKS[self.look]).read_on_grid(t, c, progress)
         if self.plane is None:
-            return self.source.read(t, c, watcher)
-        return self.source.read_planes(t, c, self.plane, self.plane + 1, watcher)
+            return self.source.read(t, c, progress)
+        return self.source.read_planes(t, c, self.plane, self.plane + 1, progress)
 
     def _view(self, how: dict[str, bool]) -> previews.Preview:
         if self.plane is None:

@@ -8,17 +8,17 @@ from typing import Any
 
 from qtpy.QtCore import QTimer
 
-from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
-from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture
-from napari_lazy_pipeline._gui.layers.slice_server import Server
+from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 
 Adopt = Callable[[Any, Picture], None]
 
 
-class Adoption:
+class SampleLayers:
     """Offers first pictures as layer tuples, and adopts the layers napari makes of them.
 
     Parameters
@@ -31,7 +31,7 @@ class Adoption:
         Called with a layer, and what is on it, once napari is done with adding it.
     """
 
-    def __init__(self, viewer: Any, maker: LayerMaker, server: Server, adopt: Adopt) -> None:
+    def __init__(self, viewer: Any, maker: LayerOptions, server: SliceServer, adopt: Adopt) -> None:
         self._viewer, self._maker, self._server, self._adopt = viewer, maker, server, adopt
         self._offered: list[Any] = []
         self._awaited: dict[int, tuple[Picture, LazyArray]] = {}
@@ -58,7 +58,7 @@ class Adoption:
     def offer(self, source: PipelineSource) -> None:
         """Compute the first pictures now, and offer them as layers."""
         for channel in range(source.sizes[1]):
-            picture = Picture.of(Job(channel, 0, source), source(0, channel))
+            picture = Picture.of(RenderRequest(channel, 0, source), source(0, channel))
             array = self._server.array(channel, source, picture)
             self._awaited[id(array)] = picture, array
             self._offered.append((array, self._maker.options(picture), "image"))

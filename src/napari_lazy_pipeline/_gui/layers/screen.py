@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
-from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.io.files.file_source import AWAY
 
@@ -29,17 +29,17 @@ class Picture:
         What they depend on.
     """
 
-    job: Job
+    job: RenderRequest
     pixels: np.ndarray
     identity: Hashable
 
     @classmethod
-    def of(cls, job: Job, pixels: np.ndarray) -> Picture:
+    def of(cls, job: RenderRequest, pixels: np.ndarray) -> Picture:
         """What was just made for a job."""
         return cls(job, pixels, job.source.identity(job.t, job.channel))
 
     @classmethod
-    def waiting(cls, job: Job) -> Picture:
+    def waiting(cls, job: RenderRequest) -> Picture:
         """A blank one, for what cannot be read as long as its folder is away."""
         return cls(job, job.blank(), AWAY)
 
@@ -71,7 +71,7 @@ class Picture:
 
 
 @dataclass
-class Shown:
+class ChannelLayer:
     """What one channel shows.
 
     Attributes
@@ -91,7 +91,7 @@ class Shown:
     layer: Any
     source: PipelineSource
     picture: Picture
-    failed: Job | None = None
+    failed: RenderRequest | None = None
     auto_name: str = ""
 
     def put(self, picture: Picture) -> None:
@@ -119,11 +119,11 @@ class Screen:
         What makes the pictures that should be on screen; those that are there may be older.
     """
 
-    shown: dict[int, Shown] = field(default_factory=dict)
+    shown: dict[int, ChannelLayer] = field(default_factory=dict)
     source: PipelineSource | None = None
 
     @property
-    def visible(self) -> dict[int, Shown]:
+    def visible(self) -> dict[int, ChannelLayer]:
         """What each channel shows whose layer is visible."""
         return {c: shown for c, shown in self.shown.items() if shown.layer.visible}
 

@@ -7,20 +7,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position
-from napari_lazy_pipeline._gui.layers.preview_policy import Asker
-from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.image.stack import lift
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 _Place = tuple[int, int | None]  # time point and plane; no plane: the volume
 
 
-class Server:
+class SliceServer:
     """Gives napari's slicer what there is, and asks for what there is not.
 
     Parameters
@@ -33,7 +33,9 @@ class Server:
         Make what is not at hand.
     """
 
-    def __init__(self, screen: Screen, position: Position, runner: Runner, asker: Asker) -> None:
+    def __init__(
+        self, screen: Screen, position: Position, runner: ComputeThread, asker: PreviewPolicy
+    ) -> None:
         self._screen, self._position = screen, position
         self._runner, self._asker = runner, asker
         self._last_t: dict[int, int] = {}
@@ -55,7 +57,7 @@ class Server:
     ) -> Picture | None:
         """The result, if neither the file system nor an engine is needed for it."""
         raw = source.raw
-        if isinstance(raw, RememberedSource) and not raw.known(t, channel):
+        if isinstance(raw, IdentityCache) and not raw.known(t, channel):
             return None
         shown = self._screen.shown.get(channel)
         picture = shown.picture if shown is not None else None
@@ -67,7 +69,7 @@ class Server:
             and picture.identity == source.identity(t, channel)
         ):
             return picture
-        job = Job(channel, t, source)
+        job = RenderRequest(channel, t, source)
         volume = source.cached(t, channel)
         if volume is None and plane is not None and source.plane_local:
             job, volume = (
@@ -79,7 +81,7 @@ class Server:
     def ask(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Ask for a result; of plane-local steps, for the plane alone."""
         alone = plane if source.plane_local else None
-        self._asker.ask(Job(channel, t, source, alone), plane)
+        self._asker.ask(RenderRequest(channel, t, source, alone), plane)
 
     def note(self, channel: int, t: int) -> None:
         """A time point is on screen, without the slicer having asked for it."""
@@ -95,7 +97,7 @@ class Server:
         """Where the person went tells nothing any more."""
         self._path = []
 
-    def prepare_next(self, job: Job) -> None:
+    def prepare_next(self, job: RenderRequest) -> None:
         """Who has stepped twice in one direction through time, will do so once more."""
         path = self._path
         if not path or path[-1] != job.t:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from napari_lazy_pipeline._gui.layers.layer_swapper import Swapper
+from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.screen import Screen
-from napari_lazy_pipeline._gui.layers.slice_server import Server
-from napari_lazy_pipeline.io.files.identity_cache import RememberedSource
+from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 
-class Grower:
+class TimeAxisGrowth:
     """Gives layers the time points that are there now; what is on screen stays as it is.
 
     Parameters
@@ -26,12 +26,12 @@ class Grower:
     """
 
     def __init__(
-        self, screen: Screen, position: Position, server: Server, swapper: Swapper
+        self, screen: Screen, position: Position, server: SliceServer, swapper: LayerSwapper
     ) -> None:
         self._screen, self._position = screen, position
         self._server, self._swapper = server, swapper
 
-    def grow(self, raw: RememberedSource, move: Callable[[int], int] | None) -> list[int]:
+    def grow(self, raw: IdentityCache, move: Callable[[int], int] | None) -> list[int]:
         """Take over what is there now.
 
         Parameters
@@ -59,7 +59,7 @@ class Grower:
             if not raw.known(shown.picture.job.t, channel)
         ]
 
-    def _renumber(self, raw: RememberedSource, move: Callable[[int], int]) -> None:
+    def _renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:
         """Go on with the same volumes under other numbers."""
         screen = self._screen
         assert screen.source is not None

@@ -25,10 +25,10 @@ from napari_lazy_pipeline._gui.monitor.block_graph import BlockGraph, Node
 from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap, MapRow, Tile
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of, open_dock_of
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute.compute_log import Entry, Ledger, State
+from napari_lazy_pipeline.compute.compute_log import ComputeLog, Entry, State
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.io.folder_info import said_size
+from napari_lazy_pipeline.io.folder_info import format_bytes
 from napari_lazy_pipeline.session.session import Session
 
 _BEAT = 200  # ms between two looks
@@ -131,7 +131,7 @@ class LazinessMonitor(QWidget):
             return
         place = min(dock.layers.places, default=(0, 0))
         seen = (
-            session.ledger.version, session.cache.used, place, session.stack.shape,
+            session.compute_log.version, session.cache.used, place, session.stack.shape,
             id(session.pipeline), session.engine,
         )  # fmt: skip
         if seen == self._seen:
@@ -150,17 +150,22 @@ class LazinessMonitor(QWidget):
         self.eager.setText(eager_text(session, source))
 
     def _show_counts(self, session: Session, source: PipelineSource) -> None:
-        survey, raw = session.survey, getattr(session.raw.source, "reads", 0)
-        assert survey is not None
-        total, volumes = survey.total_bytes, source.sizes[0] * source.sizes[1] - survey.missing
+        folder_info, raw = session.folder_info, getattr(session.raw.source, "reads", 0)
+        assert folder_info is not None
+        total, volumes = (
+            folder_info.total_bytes,
+            source.sizes[0] * source.sizes[1] - folder_info.missing,
+        )
         read = raw - self._reads
         nbytes = getattr(session.raw.source, "bytes_read", 0) - self._bytes
         self._say("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
-        self._say("Bytes", f"{said_size(nbytes)} of {said_size(total)} ({_percent(nbytes, total)})")
+        self._say(
+            "Bytes", f"{format_bytes(nbytes)} of {format_bytes(total)} ({_percent(nbytes, total)})"
+        )
         for step in dict.fromkeys(step for _, step, _ in source.stages):
-            self._say(step.title, counted(session.ledger, step.kind))
+            self._say(step.title, counted(session.compute_log, step.kind))
         cache = session.cache
-        self._say("Cache", f"{said_size(cache.used)} of {said_size(cache.limit)}")
+        self._say("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
         if read == 0:
             self.headline.setText("Everything is set up, and nothing was read")
         else:
@@ -187,7 +192,7 @@ class LazinessMonitor(QWidget):
         if dock is not None and dock.session.stack is not None:
             raw = dock.session.raw.source
             self._reads, self._bytes = getattr(raw, "reads", 0), getattr(raw, "bytes_read", 0)
-            dock.session.ledger.clear()
+            dock.session.compute_log.clear()
             self.look()
 
 
@@ -227,9 +232,13 @@ def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     return nodes
 
 
-def counted(ledger: Ledger, kind: str) -> str:
+def counted(compute_log: ComputeLog, kind: str) -> str:
     """How many blocks a step made, and how long one took; planes of them are told apart."""
-    blocks, parts, mean = ledger.count(kind), ledger.count(kind, part=True), ledger.mean(kind)
+    blocks, parts, mean = (
+        compute_log.count(kind),
+        compute_log.count(kind, part=True),
+        compute_log.mean(kind),
+    )
     said = []
     if blocks or not parts:
         said.append(f"{blocks} {'block' if blocks == 1 else 'blocks'}")
@@ -244,12 +253,12 @@ def eager_text(session: Session, source: PipelineSource) -> str:
     """What it would cost to make all blocks now, as far as that is known."""
     volumes = source.sizes[0] * source.sizes[1]
     kinds = ["read", *(step.kind for _, step, _ in source.stages)]
-    means = [session.ledger.mean(kind) for kind in kinds]
-    room = said_size(volumes * source.spec.nbytes)
+    means = [session.compute_log.mean(kind) for kind in kinds]
+    room = format_bytes(volumes * source.spec.nbytes)
     if any(mean is None for mean in means):
         return f"To make everything at once would fill {room}; how long it takes is not known yet."
     seconds = volumes * sum(mean for mean in means if mean is not None)
-    spent = sum(session.ledger.spent(kind) for kind in kinds)
+    spent = sum(session.compute_log.spent(kind) for kind in kinds)
     return (
         f"To make everything at once would take about {_duration(seconds)} and fill {room}. "
         f"So far it was {_duration(spent)}."
@@ -257,7 +266,7 @@ def eager_text(session: Session, source: PipelineSource) -> str:
 
 
 def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], Entry]:
-    return source.ledger.of(source.stage(count)) if source.ledger else {}
+    return source.compute_log.of(source.stage(count)) if source.compute_log else {}
 
 
 def _column() -> QVBoxLayout:
@@ -298,4 +307,4 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _size(spec: Any) -> str:
-    return said_size(spec.nbytes)
+    return format_bytes(spec.nbytes)

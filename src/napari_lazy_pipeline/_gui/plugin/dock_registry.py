@@ -7,7 +7,7 @@ from typing import Any
 import napari
 
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
-from napari_lazy_pipeline._gui.preferences.dock_state import bare
+from napari_lazy_pipeline._gui.preferences.dock_state import unwrapped
 from napari_lazy_pipeline.errors import LazyPipelineError
 
 
@@ -32,5 +32,9 @@ def dock_of(viewer: Any = None) -> LazyPipelineWidget:
 
 def open_dock_of(viewer: Any) -> LazyPipelineWidget | None:
     """The dock of a viewer, if one is open."""
-    docks = (dock for dock in LazyPipelineWidget.open_docks if bare(dock.viewer) is bare(viewer))
+    docks = (
+        dock
+        for dock in LazyPipelineWidget.open_docks
+        if unwrapped(dock.viewer) is unwrapped(viewer)
+    )
     return next(docks, None)

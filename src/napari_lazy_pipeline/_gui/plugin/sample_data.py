@@ -10,8 +10,8 @@ from typing import Any
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.io.metadata_overrides import Said
-from napari_lazy_pipeline.io.open_stack import survey
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.samples.samples import (
     REAL_STACK,
     TIMELAPSE,
@@ -72,11 +72,11 @@ def _offer(
     dock = dock_of()
     dock.session.set_pipeline(sample_pipeline(background, angle))
     found = replace(
-        survey(folder), voxel_size=voxel_size, voxel_source=_NAME, angle=angle,
+        inspect_folder(folder), voxel_size=voxel_size, voxel_source=_NAME, angle=angle,
         angle_source=_NAME, scan=Scan(angle), questions=(),
     )  # fmt: skip
     # What is said goes into a recipe, too: the files do not say it.
-    return dock.offer(found, Said(voxel_size=voxel_size, angle=angle, step="stage"))
+    return dock.offer(found, MetadataOverrides(voxel_size=voxel_size, angle=angle, step="stage"))
 
 
 def _cache() -> Path:

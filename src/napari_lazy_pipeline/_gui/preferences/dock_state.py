@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.screen import Screen
-from napari_lazy_pipeline._gui.save.export_job import Wishes
+from napari_lazy_pipeline._gui.save.export_job import ExportSettings
 from napari_lazy_pipeline.session.session import Session
 
 
 @dataclass
-class Kept:
+class DockState:
     """What a dock leaves in its viewer.
 
     Attributes
@@ -27,26 +27,26 @@ class Kept:
 
     session: Session = field(default_factory=Session)
     screen: Screen = field(default_factory=Screen)
-    wishes: Wishes = field(default_factory=Wishes)
+    wishes: ExportSettings = field(default_factory=ExportSettings)
 
 
-_KEPT: dict[int, Kept] = {}
+_KEPT: dict[int, DockState] = {}
 
 
-def keep(viewer: Any, session: Session, screen: Screen, wishes: Wishes) -> None:
+def keep(viewer: Any, session: Session, screen: Screen, wishes: ExportSettings) -> None:
     """Keep what a dock leaves, for as long as the viewer lives."""
-    viewer = bare(viewer)
+    viewer = unwrapped(viewer)
     if id(viewer) not in _KEPT:
         weakref.finalize(viewer, _KEPT.pop, id(viewer), None)
-    _KEPT[id(viewer)] = Kept(session, screen, wishes)
+    _KEPT[id(viewer)] = DockState(session, screen, wishes)
 
 
-def kept_of(viewer: Any) -> Kept:
+def dock_state_of(viewer: Any) -> DockState:
     """What the last dock left in a viewer; something new if there was none."""
-    return _KEPT.get(id(bare(viewer))) or Kept()
+    return _KEPT.get(id(unwrapped(viewer))) or DockState()
 
 
-def bare(viewer: Any) -> Any:
+def unwrapped(viewer: Any) -> Any:
     """The viewer behind the proxy that plugins are given."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     return viewer() if isinstance(viewer, weakref.ref) else viewer

@@ -9,7 +9,7 @@ import yaml
 from napari.settings import get_plugin_settings
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.data.watch_control import Live
+from napari_lazy_pipeline._gui.data.watch_control import WatchControl
 from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline._runtime.threads import cpu_count
 from napari_lazy_pipeline.engines import get_engine, notices
@@ -158,7 +158,7 @@ class FollowingPreferences(QObject):
         Time between two looks at a folder that is watched [s]; None: as the preferences say.
     """
 
-    def __init__(self, session: Session, live: Live, interval: float | None) -> None:
+    def __init__(self, session: Session, live: WatchControl, interval: float | None) -> None:
         super().__init__()
         self._session, self._live, self._interval = session, live, interval
         self._reader = PreferencesReader()

@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.save.export_job import Wishes
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.save.export_job import ExportSettings
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.choice import Choice
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -25,7 +25,7 @@ from napari_lazy_pipeline.exports import cluster
 _CLUSTER = "All workers of a dask scheduler, which see the same folders as this computer"
 
 
-class WhereForm(QWidget):
+class ClusterForm(QWidget):
     """Asks where to compute.
 
     Parameters
@@ -43,7 +43,7 @@ class WhereForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, wishes: Wishes, raw_folder: Callable[[], Path | None]) -> None:
+    def __init__(self, wishes: ExportSettings, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()
         self._wishes, self._raw_folder = wishes, raw_folder
         self.choice = Choice(
@@ -63,7 +63,7 @@ class WhereForm(QWidget):
         self.check.setAccessibleName("Check the dask scheduler")
         self.found = Sentence()
         self.error = Sentence(error=True)
-        self._asking = Errand("The dask scheduler cannot be looked at")
+        self._asking = BackgroundTask("The dask scheduler cannot be looked at")
         self._build()
         self._connect()
         self._show()
@@ -134,8 +134,8 @@ class WhereForm(QWidget):
         self.found.say("")
         self.error.say("")
 
-    def _on_found(self, said: str) -> None:
-        self.found.say(said)
+    def _on_found(self, overrides: str) -> None:
+        self.found.say(overrides)
 
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.found.say("")
@@ -145,5 +145,5 @@ class WhereForm(QWidget):
 def _look(address: str, raw: Path | None) -> str:
     """Say who computes there; raises if they cannot."""
     if raw is None:
-        return f"{cluster.roster(address)}."
-    return f"{cluster.roster(address, str(raw))}. All see the raw files."
+        return f"{cluster.cluster_info(address)}."
+    return f"{cluster.cluster_info(address, str(raw))}. All see the raw files."

@@ -19,15 +19,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.save.cluster_form import WhereForm
-from napari_lazy_pipeline._gui.save.export_job import Order, Wishes
+from napari_lazy_pipeline._gui.save.cluster_form import ClusterForm
+from napari_lazy_pipeline._gui.save.export_job import ExportJob, ExportSettings
 from napari_lazy_pipeline._gui.save.format_form import FormatForm
 from napari_lazy_pipeline.image.stack import Stack
 
 _ABREAST = 3  # channels in a row
 
 
-class ProcessForm(QWidget):
+class ExportForm(QWidget):
     """Asks what to write.
 
     Parameters
@@ -45,7 +45,7 @@ class ProcessForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, wishes: Wishes, raw_folder: Callable[[], Path | None]) -> None:
+    def __init__(self, wishes: ExportSettings, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()
         self._wishes = wishes
         self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
@@ -60,7 +60,7 @@ class ProcessForm(QWidget):
         self.channels: list[QCheckBox] = []
         self.files = FormatForm(wishes)
         self.dtype = self.files.dtype
-        self.where = WhereForm(wishes, raw_folder)
+        self.where = ClusterForm(wishes, raw_folder)
         self._build()
         if wishes.folder is not None:
             self.folder.value = wishes.folder
@@ -88,7 +88,7 @@ class ProcessForm(QWidget):
         layout.addWidget(self.files)
         layout.addWidget(self.where)
 
-    def order(self, view: Stack) -> Order | None:
+    def order(self, view: Stack) -> ExportJob | None:
         """What the person wants of these data; None if it is not said where to, or who does it."""
         folder, scheduler = self._wishes.folder, self.where.scheduler
         if folder is None or scheduler == "":
@@ -96,7 +96,7 @@ class ProcessForm(QWidget):
         c = tuple(i for i, box in enumerate(self.channels) if box.isChecked())
         t = range(self.first.value(), self.last.value() + 1)
         wishes = self._wishes
-        return Order(view, folder, t, c, wishes.dtype, wishes.format, scheduler)
+        return ExportJob(view, folder, t, c, wishes.dtype, wishes.format, scheduler)
 
     def show_stack(self, stack: Stack) -> None:
         """Propose all of other data, or of more of the same."""

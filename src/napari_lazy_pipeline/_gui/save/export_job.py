@@ -15,7 +15,7 @@ from napari_lazy_pipeline.image.stack import Stack
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportJob:
     """What the person wants to be written.
 
     Attributes
@@ -71,7 +71,7 @@ class Order:
 
 
 @dataclass
-class Wishes:
+class ExportSettings:
     """What holds for any data, unlike time points and channels.
 
     Attributes

@@ -14,12 +14,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.save.export_form import ProcessForm
-from napari_lazy_pipeline._gui.save.export_job import Order, Wishes
-from napari_lazy_pipeline._gui.save.export_thread import Exporter
-from napari_lazy_pipeline._gui.save.result_links import ResultRow
-from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.save.export_form import ExportForm
+from napari_lazy_pipeline._gui.save.export_job import ExportJob, ExportSettings
+from napari_lazy_pipeline._gui.save.export_thread import ExportThread
+from napari_lazy_pipeline._gui.save.result_links import ResultLinks
+from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, duration, size
@@ -34,7 +34,7 @@ from napari_lazy_pipeline.session.session import Session
 _REST = 200  # ms without an edit, before the disk is looked at
 
 
-class ProcessPanel(QWidget):
+class ExportPanel(QWidget):
     """Writes all volumes, as the present steps make them.
 
     Parameters
@@ -47,13 +47,15 @@ class ProcessPanel(QWidget):
         What was chosen before, in an earlier dock.
     """
 
-    def __init__(self, session: Session, costs: CostWatch, wishes: Wishes | None = None) -> None:
+    def __init__(
+        self, session: Session, costs: CostMonitor, wishes: ExportSettings | None = None
+    ) -> None:
         super().__init__()
-        self.wishes = wishes or Wishes()
+        self.wishes = wishes or ExportSettings()
         self.session, self._costs = session, costs
-        self.exporter = Exporter()
-        self._looking = Errand("The folder to write to cannot be looked at")
-        self._missing = Errand("The formats cannot be looked at")
+        self.exporter = ExportThread()
+        self._looking = BackgroundTask("The folder to write to cannot be looked at")
+        self._missing = BackgroundTask("The formats cannot be looked at")
         self._refused = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -80,7 +82,7 @@ class ProcessPanel(QWidget):
     # ---- building -------------------------------------------------------------------------
 
     def _make_controls(self) -> None:
-        self.form = ProcessForm(self.wishes, self._raw_folder)
+        self.form = ExportForm(self.wishes, self._raw_folder)
         self.estimate = Sentence()
         self.warning = Sentence(error=True)
         self.start = QPushButton("Start")
@@ -94,7 +96,7 @@ class ProcessPanel(QWidget):
         self.bar.setToolTip("Volumes that are written")
         self.state = Sentence()
         self.failures = ProblemsPanel()
-        self.result = ResultRow()
+        self.result = ResultLinks()
 
     def _build(self) -> None:
         buttons = QHBoxLayout()
@@ -134,7 +136,7 @@ class ProcessPanel(QWidget):
     # ---- what is wanted -------------------------------------------------------------------
 
     @property
-    def order(self) -> Order | None:
+    def order(self) -> ExportJob | None:
         """What the person wants; None if there is nothing to write, or nowhere."""
         stack = self.session.stack
         if stack is None:
@@ -172,7 +174,7 @@ class ProcessPanel(QWidget):
         if order is not None:
             self._looking.ask(str(order.folder), lambda: (order, order.look()))
 
-    def _on_looked(self, found: tuple[Order, DiskCost]) -> None:
+    def _on_looked(self, found: tuple[ExportJob, DiskCost]) -> None:
         order, disk = found
         time = self._costs.time(order.count)
         volumes = "1 volume" if order.count == 1 else f"{order.count} volumes"

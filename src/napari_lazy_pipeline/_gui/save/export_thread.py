@@ -34,7 +34,7 @@ class _Run:
 Work = Callable[[Callable[[int, int], None], Callable[[], bool]], ExportReport]
 
 
-class Exporter(QObject):
+class ExportThread(QObject):
     """Runs one export at a time.
 
     Signals (received in the thread of the receiver)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
-from napari_lazy_pipeline._gui.save.export_job import Wishes
+from napari_lazy_pipeline._gui.save.export_job import ExportSettings
 from napari_lazy_pipeline._gui.widgets.choice import Choice
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.exports.formats import Format, FormatName, format_names, get_format
@@ -35,7 +35,7 @@ class FormatForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, wishes: ExportSettings) -> None:
         super().__init__()
         self._wishes = wishes
         words: dict[str, tuple[str, str]] = {name: _FORMATS[name] for name in format_names()}

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QHBoxLayout, QPushButton, QVBoxLayout, 
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 
-class ResultRow(QWidget):
+class ResultLinks(QWidget):
     """Where the result is.
 
     Signals

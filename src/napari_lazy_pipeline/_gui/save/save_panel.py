@@ -15,9 +15,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.save.export_job import Wishes
-from napari_lazy_pipeline._gui.save.export_panel import ProcessPanel
-from napari_lazy_pipeline._gui.steps.cost_monitor import CostWatch
+from napari_lazy_pipeline._gui.save.export_job import ExportSettings
+from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
+from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session.recipe import Recipe
@@ -40,7 +40,9 @@ class SavePanel(QWidget):
     recipe_opened = Signal(object)
     told = Signal(str)
 
-    def __init__(self, session: Session, costs: CostWatch, wishes: Wishes | None = None) -> None:
+    def __init__(
+        self, session: Session, costs: CostMonitor, wishes: ExportSettings | None = None
+    ) -> None:
         super().__init__()
         self.session = session
         self.open_recipe = _button(
@@ -54,7 +56,7 @@ class SavePanel(QWidget):
         self.process_all.setCheckable(True)
         self.error = Sentence(error=True)
         self.error.setVisible(False)
-        self.process = ProcessPanel(session, costs, wishes)
+        self.process = ExportPanel(session, costs, wishes)
         self.process.setVisible(False)
         self._build()
         self.open_recipe.clicked.connect(self._on_open)

@@ -7,16 +7,16 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
-from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.io.open_stack import Survey, survey
+from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session.session import Session
 
 
-class ResultMaker(LayerMaker):
+class WrittenLayerOptions(LayerOptions):
     """Says what layers of written volumes are made with: no step runs again."""
 
     def source(self) -> PipelineSource:
@@ -33,7 +33,7 @@ class ResultMaker(LayerMaker):
         return {}
 
 
-class Results(QObject):
+class WrittenLayers(QObject):
     """Shows written volumes beside what the dock shows.
 
     Parameters
@@ -55,7 +55,7 @@ class Results(QObject):
         super().__init__()
         self._viewer, self._beside = viewer, layers
         self._shown: dict[str, Layers] = {}
-        self._errand = Errand("The result cannot be shown")
+        self._errand = BackgroundTask("The result cannot be shown")
         self._errand.answered.connect(self._on_found)
         self._errand.failed.connect(self.failed)
 
@@ -66,7 +66,7 @@ class Results(QObject):
 
     def show(self, place: Path) -> None:
         """Show the files of a folder, or a store; returns at once."""
-        self._errand.ask(str(place), lambda: (str(place), survey(place)))
+        self._errand.ask(str(place), lambda: (str(place), inspect_folder(place)))
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
@@ -75,7 +75,7 @@ class Results(QObject):
             shown.close()
             shown.runner.stop()
 
-    def _on_found(self, answer: tuple[str, Survey]) -> None:
+    def _on_found(self, answer: tuple[str, FolderInfo]) -> None:
         place, found = answer
         before = self._shown.pop(place, None)
         if before is not None:
@@ -83,6 +83,6 @@ class Results(QObject):
             before.remove()
             before.runner.stop()
         session = Session(self._beside.session.cache)
-        maker, position = ResultMaker(session), self._beside.position
-        self._shown[place] = Layers(self._viewer, session, Runner(), maker, position)
+        maker, position = WrittenLayerOptions(session), self._beside.position
+        self._shown[place] = Layers(self._viewer, session, ComputeThread(), maker, position)
         session.show(found)

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.steps._base import Step
 
 
 @dataclass(frozen=True, eq=False)
-class StepPlace:
+class StepReference:
     """One step of the list, wherever it stands by now.
 
     Attributes
@@ -52,10 +52,10 @@ class StepPlace:
             self.session.replace_step(index, step.replace(**values))
 
 
-MakeAction = Callable[[StepPlace], QWidget]
+MakeAction = Callable[[StepReference], QWidget]
 
 
-class StepActions:
+class CardTools:
     """The actions of one dock, by the kind of step they are for.
 
     An action is a widget at the foot of the form of a step: a button, or a row of them with

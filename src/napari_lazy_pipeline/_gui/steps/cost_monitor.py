@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import (
@@ -55,7 +55,7 @@ class Estimate:
         return tuple(dict.fromkeys(w for cost in self.costs for w in cost.warnings(self.free)))
 
 
-class CostWatch(QObject):
+class CostMonitor(QObject):
     """Estimates what the steps of a session take.
 
     Attributes
@@ -86,7 +86,7 @@ class CostWatch(QObject):
         self.timings = Timings()
         self.seconds: float | None = None
         self.rough = True
-        self._errand = Errand("This cannot be estimated")
+        self._errand = BackgroundTask("This cannot be estimated")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST)
@@ -148,7 +148,7 @@ def _estimate(pipeline: Pipeline, spec: VolumeSpec, engine: str) -> Estimate:
 class StepCostLine(Sentence):
     """At the foot of the form of a step: the memory that it takes."""
 
-    def __init__(self, place: StepPlace, watch: CostWatch) -> None:
+    def __init__(self, place: StepReference, watch: CostMonitor) -> None:
         super().__init__()
         self._place, self._watch = place, watch
         self.setToolTip("Memory while this step runs on one volume: input, result and work")
@@ -164,7 +164,7 @@ class StepCostLine(Sentence):
 class CostSummary(Sentence):
     """Below the list of steps: the step that takes most, and how long a volume will take."""
 
-    def __init__(self, watch: CostWatch) -> None:
+    def __init__(self, watch: CostMonitor) -> None:
         super().__init__()
         self._watch = watch
         watch.changed.connect(self._say)
@@ -185,7 +185,7 @@ class CostSummary(Sentence):
 class CostWarning(Sentence):
     """Below the list of steps, in red: what will not fit, and what is done about it."""
 
-    def __init__(self, watch: CostWatch) -> None:
+    def __init__(self, watch: CostMonitor) -> None:
         super().__init__(error=True)
         self._watch = watch
         watch.changed.connect(self._say)

@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
 
 from napari_lazy_pipeline._gui.steps.controls import Bounds, Control, NumberControl, control_of
-from napari_lazy_pipeline._gui.widgets.edit_gesture import Hand
+from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.steps._base import Unit
 
@@ -36,7 +36,9 @@ class Field(QWidget):
     edited = Signal(str)
     refused = Signal(str, object)
 
-    def __init__(self, name: str, info: FieldInfo, value: Any, hand: Hand | None = None) -> None:
+    def __init__(
+        self, name: str, info: FieldInfo, value: Any, hand: EditGesture | None = None
+    ) -> None:
         super().__init__()
         self._name, self._info = name, info
         self._tuple = isinstance(value, tuple)
@@ -47,7 +49,7 @@ class Field(QWidget):
         layout.setSpacing(4)
         for control in self.controls:
             layout.addWidget(control, 1)
-            self._prepare(control, hand or Hand(self))
+            self._prepare(control, hand or EditGesture(self))
         self.label = QLabel(_label(info, name))
         self.label.setBuddy(self.controls[0].native)
         self.label.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -106,7 +108,7 @@ class Field(QWidget):
     def _parts(self, value: Any) -> tuple[Any, ...]:
         return value if self._tuple else (value,)
 
-    def _prepare(self, control: Control, hand: Hand) -> None:
+    def _prepare(self, control: Control, hand: EditGesture) -> None:
         for part in control.parts():
             hand.watch(part)
         if self._tuple and isinstance(control, NumberControl):

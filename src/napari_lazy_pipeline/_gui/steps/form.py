@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_lazy_pipeline._gui.steps.field import Field
-from napari_lazy_pipeline._gui.widgets.edit_gesture import Hand
+from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
 from napari_lazy_pipeline.steps._base import Step
 
 
@@ -35,7 +35,7 @@ class StepForm(QWidget):
     def __init__(self, step: Step, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._step = step
-        self._hand = Hand(self)
+        self._hand = EditGesture(self)
         self.gesture: object = None
         self.fields: dict[str, Field] = {}
         layout = QFormLayout(self)

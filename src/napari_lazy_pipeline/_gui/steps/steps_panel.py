@@ -6,10 +6,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.add_step import AddStep, usual_place
 from napari_lazy_pipeline._gui.steps.card_list import CardList
-from napari_lazy_pipeline._gui.steps.card_tools import StepActions, StepPlace
+from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
 from napari_lazy_pipeline.compute.pipeline import Pipeline
@@ -32,13 +32,13 @@ class StepsPanel(QWidget):
     def __init__(
         self,
         session: Session,
-        actions: StepActions | None = None,
+        actions: CardTools | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.session = session
-        self._actions = actions or StepActions()
-        self._failed_jobs: dict[int, Job] = {}
+        self._actions = actions or CardTools()
+        self._failed_jobs: dict[int, RenderRequest] = {}
         self._build()
         self.show_pipeline(session.pipeline)
         session.pipeline_changed.connect(self.show_pipeline)
@@ -128,7 +128,7 @@ class StepsPanel(QWidget):
         if card is not None:
             card.set_misfit(error)
 
-    def show_failure(self, job: Job, error: StepError) -> None:
+    def show_failure(self, job: RenderRequest, error: StepError) -> None:
         """Say on its card why a step failed on a volume."""
         card = self.card(error.index)
         if card is not None:
@@ -137,7 +137,7 @@ class StepsPanel(QWidget):
                 undone.time.setText("")
             self._failed_jobs[job.channel] = job
 
-    def show_success(self, job: Job) -> None:
+    def show_success(self, job: RenderRequest) -> None:
         """Forget what failed in a channel, if another volume of it is on screen now."""
         failed = self._failed_jobs.get(job.channel)
         if failed is not None and not job.same_as(failed):
@@ -184,9 +184,9 @@ class StepsPanel(QWidget):
         for make in self._actions.actions_for(card.step.kind):
             card.add_action(make(self._place(card)))
 
-    def _place(self, card: StepCard) -> StepPlace:
+    def _place(self, card: StepCard) -> StepReference:
         """Where the step of a card stands."""
-        return StepPlace(
+        return StepReference(
             self.session, lambda: self.cards.index(card) if card in self.cards else None
         )
 

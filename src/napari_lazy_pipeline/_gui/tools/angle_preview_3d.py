@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import contrast_limits
-from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
-from napari_lazy_pipeline._gui.tools.raw_volume_task import RawTask
+from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline.session.session import Session
 
 STILL = 250  # ms without a move after which the knob rests
 
 
-class LiveAngle(QObject):
+class AnglePreview3D(QObject):
     """Shows the raw volume, sheared by nothing but its place in the scene, while a knob turns.
 
     Nothing is computed for it: the graphics card draws the raw planes where the angle puts
@@ -34,15 +34,17 @@ class LiveAngle(QObject):
     said = Signal(str)
     stopped = Signal()
 
-    def __init__(self, viewer: Any, session: Session, layers: Layers, runner: Runner) -> None:
+    def __init__(
+        self, viewer: Any, session: Session, layers: Layers, runner: ComputeThread
+    ) -> None:
         super().__init__()
         self.viewer, self.session, self.layers = viewer, session, layers
         self.layer: Any = None
-        self._place: StepPlace | None = None
+        self._place: StepReference | None = None
         self._kind = ""
         self._frame = np.eye(3)
         self._opacities: list[tuple[Any, float]] = []
-        self._task = RawTask(session, layers, runner)
+        self._task = RawVolumeTask(session, layers, runner)
         self._task.done.connect(self._on_volume)
         self._task.failed.connect(self._on_failed)
         self._rest = QTimer(self)
@@ -78,7 +80,7 @@ class LiveAngle(QObject):
         """Whether the leaning stack is what is on screen."""
         return self.layer is not None and bool(self.layer.visible)
 
-    def switch_on(self, place: StepPlace) -> None:
+    def switch_on(self, place: StepReference) -> None:
         """Get the raw volume ready, in the background; from now on follow a step."""
         if self.session.stack is None or place.step is None:
             self._on_failed("Open a folder first")
@@ -100,7 +102,7 @@ class LiveAngle(QObject):
 
     # ---- the layer ------------------------------------------------------------------------
 
-    def _matrix(self, place: StepPlace) -> np.ndarray:
+    def _matrix(self, place: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""
         step, stack = place.step, self.session.stack
         if step is None or stack is None:

@@ -9,12 +9,12 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
-from napari_lazy_pipeline._gui.tools.angle_preview_3d import LiveAngle
-from napari_lazy_pipeline._gui.tools.drawn_shape import Drawing
-from napari_lazy_pipeline._gui.tools.raw_volume_task import RawTask
+from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline._gui.tools.angle_preview_3d import AnglePreview3D
+from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
+from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate.scan_angle import (
@@ -29,7 +29,7 @@ from napari_lazy_pipeline.session.session import Session
 _MEANINGS = {"stage": "z step along the stage", "perpendicular": "z step across the planes"}
 
 
-class AngleHelp(QObject):
+class AngleTool(QObject):
     """What the help for the angle needs of the dock; makes one panel for each card.
 
     Signals
@@ -40,20 +40,22 @@ class AngleHelp(QObject):
 
     found = Signal(object, object, str)
 
-    def __init__(self, viewer: Any, session: Session, layers: Layers, runner: Runner) -> None:
+    def __init__(
+        self, viewer: Any, session: Session, layers: Layers, runner: ComputeThread
+    ) -> None:
         super().__init__()
         self.viewer, self.session = viewer, session
-        self.live = LiveAngle(viewer, session, layers, runner)
-        self.drawing = Drawing(viewer, "Upright line", tool="line")
-        self._task = RawTask(session, layers, runner)
-        self._asked: StepPlace | None = None
+        self.live = AnglePreview3D(viewer, session, layers, runner)
+        self.drawing = DrawnShape(viewer, "Upright line", tool="line")
+        self._task = RawVolumeTask(session, layers, runner)
+        self._asked: StepReference | None = None
         self._before: tuple[Any, int, int | None] | None = None
         self._task.done.connect(self._on_estimate)
         self._task.failed.connect(lambda sentence: self._tell((), sentence))
         self.drawing.drawn.connect(self._on_line)
         self.drawing.ended.connect(self._on_drawing_ended)
 
-    def make(self, place: StepPlace) -> QWidget:
+    def make(self, place: StepReference) -> QWidget:
         """Make the panel for the card of a step."""
         return AnglePanel(self, place)
 
@@ -68,7 +70,7 @@ class AngleHelp(QObject):
         """Whether an estimate is being made."""
         return self._task.busy
 
-    def estimate(self, place: StepPlace) -> None:
+    def estimate(self, place: StepReference) -> None:
         """Estimate the scan from the raw volume on screen, in the background."""
         self._asked = place
         stack = self.session.stack
@@ -82,7 +84,7 @@ class AngleHelp(QObject):
         """Stop estimating."""
         self._task.cancel()
 
-    def ask_for_line(self, place: StepPlace) -> None:
+    def ask_for_line(self, place: StepReference) -> None:
         """Show the raw stack from the side, and let the person draw a line."""
         self._asked = place
         stack, dims = self.session.stack, self.viewer.dims
@@ -142,7 +144,7 @@ class AngleHelp(QObject):
 class AnglePanel(QWidget):
     """Buttons that find the angle of one step, and what they found."""
 
-    def __init__(self, angles: AngleHelp, place: StepPlace) -> None:
+    def __init__(self, angles: AngleTool, place: StepReference) -> None:
         super().__init__()
         self._help, self._place = angles, place
         self.estimate = QPushButton("Estimate angle")
@@ -202,7 +204,7 @@ class AnglePanel(QWidget):
     def _on_stopped(self) -> None:
         self.preview.setChecked(False)
 
-    def _on_found(self, place: StepPlace, scans: tuple[Scan, ...], sentence: str) -> None:
+    def _on_found(self, place: StepReference, scans: tuple[Scan, ...], sentence: str) -> None:
         """Offer what was found, each with a button that takes it over."""
         if place is not self._place:
             return

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
-from napari_lazy_pipeline._gui.tools.raw_volume_task import RawTask
+from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.estimate.scan_angle import estimate_background
 from napari_lazy_pipeline.session.session import Session
@@ -16,10 +16,12 @@ from napari_lazy_pipeline.session.session import Session
 class BackgroundPanel(QWidget):
     """A button that sets the background to what most of the raw volume on screen has."""
 
-    def __init__(self, session: Session, layers: Layers, runner: Runner, place: StepPlace) -> None:
+    def __init__(
+        self, session: Session, layers: Layers, runner: ComputeThread, place: StepReference
+    ) -> None:
         super().__init__()
         self._session, self._place = session, place
-        self.task = RawTask(session, layers, runner)
+        self.task = RawVolumeTask(session, layers, runner)
         self.estimate = QPushButton("Estimate background")
         self.estimate.setToolTip(
             "Set the background to the count that most of the raw volume on screen has; "

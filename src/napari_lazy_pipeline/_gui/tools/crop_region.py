@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.tools.axis_range import AxisRange
-from napari_lazy_pipeline._gui.tools.drawn_shape import Drawing
+from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, StepError
 from napari_lazy_pipeline.image.stack import VolumeSpec
@@ -33,7 +33,7 @@ _ELSEWHERE = "The rectangle belongs to a picture that is not shown now"
 _NO_VIEW = "A rectangle needs a view of two of z, y and x: leave 3-D, or roll the axes"
 
 
-class RegionPanel(QWidget):
+class CropRegion(QWidget):
     """Makes a crop step of a rectangle and a range of planes.
 
     The crop belongs to the stage that is shown. As long as the rectangle is there, both follow
@@ -48,7 +48,7 @@ class RegionPanel(QWidget):
     def __init__(self, viewer: Any, session: Session) -> None:
         super().__init__()
         self.viewer, self.session = viewer, session
-        self.drawing = Drawing(viewer, "Crop rectangle")
+        self.drawing = DrawnShape(viewer, "Crop rectangle")
         self._place = CropPlace(0, there=False)
         self._step: Crop | None = None
         self._spec: VolumeSpec | None = None

@@ -24,7 +24,7 @@ def displayed_axes(viewer: Any) -> tuple[int, int] | None:
     return (axes[0], axes[1]) if len(axes) == 2 and axes[0] >= 0 else None
 
 
-class Drawing(QObject):
+class DrawnShape(QObject):
     """One shape in a temporary Shapes layer.
 
     The layer has the place, voxel size and units of the volume that is drawn over. In a view

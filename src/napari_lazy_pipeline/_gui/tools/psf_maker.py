@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QVBoxLayout, Q
 
 from napari_lazy_pipeline._gui.steps.field import Field
 from napari_lazy_pipeline._gui.steps.form import sentence
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import refuse_raw
@@ -39,7 +39,7 @@ class PsfMaker(QWidget):
         super().__init__()
         self._raw_folder = raw_folder
         self._optics = Optics()
-        self._errand = Errand("The PSF cannot be made")
+        self._errand = BackgroundTask("The PSF cannot be made")
         self.fields = {
             name: Field(name, info, getattr(self._optics, name))
             for name, info in Optics.model_fields.items()

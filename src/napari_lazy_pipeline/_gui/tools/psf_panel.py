@@ -7,9 +7,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.steps.card_tools import StepPlace
+from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
-from napari_lazy_pipeline._gui.widgets.background_task import Errand
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder
@@ -29,11 +29,11 @@ class PsfPanel(QWidget):
         Where the PSF is shown.
     """
 
-    def __init__(self, place: StepPlace, viewer: Any) -> None:
+    def __init__(self, place: StepReference, viewer: Any) -> None:
         super().__init__()
         self._place, self._viewer = place, viewer
         self._path = ""
-        self._reading, self._asking = Errand("The PSF cannot be shown"), Errand()
+        self._reading, self._asking = BackgroundTask("The PSF cannot be shown"), BackgroundTask()
         self._spacing: Spacing | None = None
         self.show_button = QPushButton("Show PSF")
         self.show_button.setToolTip("Show the PSF as a layer, in the middle of what is on screen")

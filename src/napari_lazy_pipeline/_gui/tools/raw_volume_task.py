@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Watcher
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.session.session import Session
 
 Work = Callable[[np.ndarray, Callable[[], bool]], object]
 
 
-class RawTask(QObject):
+class RawVolumeTask(QObject):
     """One function at a time of the raw volume; the latest wins, the one before is cancelled.
 
     Signals
@@ -32,7 +32,7 @@ class RawTask(QObject):
     failed = Signal(str)
     _ended = Signal(int, object, str)
 
-    def __init__(self, session: Session, layers: Layers, runner: Runner) -> None:
+    def __init__(self, session: Session, layers: Layers, runner: ComputeThread) -> None:
         super().__init__()
         self._session, self._layers, self._runner = session, layers, runner
         self._latest = 0
@@ -67,7 +67,7 @@ class RawTask(QObject):
         result: Any = None
         sentence = ""
         try:
-            result = work(source.read(t, c, Watcher(cancelled=cancelled)), cancelled)
+            result = work(source.read(t, c, Progress(cancelled=cancelled)), cancelled)
         except Cancelled:
             return
         except LazyPipelineError as error:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
-from napari_lazy_pipeline._gui.layers.layer_options import LayerMaker
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
@@ -19,7 +19,7 @@ from napari_lazy_pipeline.session.session import Session
 _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 
 
-class RawMaker(LayerMaker):
+class RawMaker(LayerOptions):
     """Says what layers of raw data are made with.
 
     Parameters
@@ -191,7 +191,7 @@ class Comparison(QObject):
         self._before, self._arranged = _View.of(self._viewer), False
         maker = RawMaker(self._session, self._processed.screen)
         position = self._processed.position
-        self._raw = Layers(self._viewer, self._session, Runner(), maker, position)
+        self._raw = Layers(self._viewer, self._session, ComputeThread(), maker, position)
         self._raw.shown.connect(self._arrange)
         self._raw.update()
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import Runner
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.layers.render_request import Job
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
@@ -17,7 +17,7 @@ from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.session.session import Session
 
 
-class Reporter(QObject):
+class StatusReporter(QObject):
     """Says what is computed, shown or failed, in words.
 
     Parameters
@@ -33,7 +33,7 @@ class Reporter(QObject):
     def __init__(
         self,
         session: Session,
-        runner: Runner,
+        runner: ComputeThread,
         layers: Layers,
         steps: StepsPanel,
         status: Sentence,
@@ -44,7 +44,7 @@ class Reporter(QObject):
         self.steps, self.status, self.problems = steps, status, problems
         self._told: set[str] = set()
         self._finished_steps: set[int] = set()
-        self._last_shown: Job | None = None
+        self._last_shown: RenderRequest | None = None
         self._heard: ProblemLog | None = None
         session.pipeline_changed.connect(self._on_edit)
         layers.shown.connect(self._on_shown)
@@ -102,7 +102,7 @@ class Reporter(QObject):
             card.set_time(seconds)
             self._finished_steps.add(index)
 
-    def _on_shown(self, job: Job) -> None:
+    def _on_shown(self, job: RenderRequest) -> None:
         """Pixels are on screen: what did not run came from the cache."""
         if job.preview:
             self.status.setText(f"{self._where(job.channel, job.t)}: preview")
@@ -119,7 +119,7 @@ class Reporter(QObject):
         if not self.runner.busy or self.layers.up_to_date:
             self.status.setText(f"{self._where(job.channel, job.t)}: shown")
 
-    def _on_failed(self, job: Job, error: LazyPipelineError) -> None:
+    def _on_failed(self, job: RenderRequest, error: LazyPipelineError) -> None:
         """One card or one line says it; one notification a kind, not one a frame."""
         if isinstance(error, StepError):
             self.steps.show_failure(job, error)

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 Work = Callable[[], Any]
 
 
-class Errand(QObject):
+class BackgroundTask(QObject):
     """Does one thing at a time in a thread; of those that wait, only the latest is done.
 
     A share that hangs holds up only what is asked about itself: another place is asked at once,
@@ -35,7 +35,7 @@ class Errand(QObject):
     _done = Signal(int, str, object)
 
     # Those at work: they must outlive the thread that reports to them.
-    _at_work: ClassVar[set[Errand]] = set()
+    _at_work: ClassVar[set[BackgroundTask]] = set()
 
     def __init__(self, trouble: str = "This failed") -> None:
         super().__init__()

@@ -20,7 +20,7 @@ QPushButton:focus { border: 1px solid rgba(128, 128, 128, 220); }
 """
 
 
-class Section(QCollapsible):
+class CollapsibleSection(QCollapsible):
     """Panels under a heading.
 
     It is always as tall as its panels; without this, only when it is resized.
@@ -63,7 +63,7 @@ class Section(QCollapsible):
         self.setText(f"{'▾' if unfolded else '▸'} {self._title}")
 
 
-class Fold(QWidget):
+class CollapsibleLine(QWidget):
     """A line that tells in short what is below it, and unfolds it.
 
     Signals

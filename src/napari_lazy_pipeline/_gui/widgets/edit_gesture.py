@@ -24,7 +24,7 @@ _TURNING = {
 }
 
 
-class Hand(QObject):
+class EditGesture(QObject):
     """Watches the controls of a form.
 
     A drag of a slider is one movement from the press to the release, however long it rests.

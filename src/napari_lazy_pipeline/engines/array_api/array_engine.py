@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import Turn
+from napari_lazy_pipeline._runtime.cancellation import CancellableLock
 from napari_lazy_pipeline.engines import (
     DeconvolutionPlan,
     Rounding,
@@ -107,7 +107,7 @@ class ArrayEngine:
         self.fallback = Fallback(name, failures)
         self._device = lru_cache(maxsize=1)(device)
         self._grid = lru_cache(maxsize=GRIDS)(self._make_grid)
-        self._turn = Turn()
+        self._turn = CancellableLock()
 
     def unavailable(self) -> str | None:
         """Say in one line why the engine cannot be used here; None if it can."""

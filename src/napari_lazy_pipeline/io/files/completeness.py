@@ -16,7 +16,7 @@ _MARGIN = 4  # a volume may end with this many times more zeros than the referen
 _REMEMBERED = 10_000  # files that are known to be written to their end
 
 
-class Judge:
+class CompletenessCheck:
     """Tells whole volumes of a stack from files that are still being written.
 
     Parameters

@@ -15,9 +15,9 @@ from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import AwayError, FileError, MissingFileError
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.stack import VolumeSpec
-from napari_lazy_pipeline.io.files.completeness import Judge
-from napari_lazy_pipeline.io.files.volume_files import Piece, Volumes, probe_volumes
-from napari_lazy_pipeline.io.patterns.file_table import Layout
+from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
+from napari_lazy_pipeline.io.files.volume_files import Piece, VolumeFiles, probe_volume_files
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import (
     FileInfo,
     FileSetReader,
@@ -77,7 +77,7 @@ class FileSource:
     def __init__(
         self,
         folder: str,
-        layout: Layout,
+        layout: FileTable,
         reader: Reader,
         info: FileInfo | Sequence[FileInfo],
         spec: VolumeSpec | None = None,
@@ -85,15 +85,17 @@ class FileSource:
         infos = [info] if isinstance(info, FileInfo) else info
         self._folder, self._reader, self._pattern = folder, reader, layout.pattern
         self._position = layout.position
-        self._volumes = Volumes(layout, infos)
+        self._volumes = VolumeFiles(layout, infos)
         self._spec = spec or VolumeSpec(self._volumes.shape, infos[0].dtype)
         self._token = ""
         self._count = _Count()
-        self.judge = Judge(os.path.join(folder, _reference(layout, infos[0])), reader, infos)
+        self.judge = CompletenessCheck(
+            os.path.join(folder, _reference(layout, infos[0])), reader, infos
+        )
         self.problems = ProblemLog()
 
     @classmethod
-    def probe(cls, folder: str, layout: Layout, reader: Reader | None = None) -> FileSource:
+    def probe(cls, folder: str, layout: FileTable, reader: Reader | None = None) -> FileSource:
         """Make a source, reading the header of the first file that has a good one.
 
         Raises
@@ -101,7 +103,7 @@ class FileSource:
         FolderError
             If the first few files are all bad.
         """
-        volumes, reader, bad = probe_volumes(folder, layout, reader)
+        volumes, reader, bad = probe_volume_files(folder, layout, reader)
         source = cls(folder, layout, reader, volumes.infos)
         for error in bad:
             source.problems.report(_problem(error))
@@ -171,10 +173,10 @@ class FileSource:
         return self._volumes.names
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> FileTable:
         """The names of the files and their places."""
         volumes = self._volumes
-        return Layout(
+        return FileTable(
             volumes.names, volumes.table, (), pattern=self._pattern, position=self._position
         )
 
@@ -215,10 +217,10 @@ class FileSource:
         other._count, other.problems = self._count, self.problems
         return other
 
-    def with_layout(self, layout: Layout) -> FileSource:
+    def with_layout(self, layout: FileTable) -> FileSource:
         """Return other files of the same folder and shape; problems and count are shared."""
         other = object.__new__(type(self))
-        volumes = Volumes(layout, self._volumes.infos)
+        volumes = VolumeFiles(layout, self._volumes.infos)
         other.__dict__.update(self.__dict__, _volumes=volumes, _token="")
         return other
 
@@ -458,13 +460,13 @@ def _restore(
     full = np.unpackbits(bits, count=int(np.prod(sizes))).astype(bool)
     table = np.where(full, np.cumsum(full) - 1, -1).astype(np.int32).reshape(sizes)
     listed = zlib.decompress(names).decode(errors="surrogateescape").split("\0")
-    layout = Layout(listed, table, (), pattern=pattern, position=position)
+    layout = FileTable(listed, table, (), pattern=pattern, position=position)
     source = FileSource(folder, layout, reader, infos, spec)
     source._token = token
     return source
 
 
-def _reference(layout: Layout, info: FileInfo) -> str:
+def _reference(layout: FileTable, info: FileInfo) -> str:
     """Name of the file that told what volumes look like; ``info`` does not know its folder."""
     if not layout.names or "/" not in layout.names[0]:
         return info.name

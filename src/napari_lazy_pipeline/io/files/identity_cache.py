@@ -11,7 +11,7 @@ from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec, planes_of
 from napari_lazy_pipeline.io.files.file_source import AWAY
 
 
-class RememberedSource:
+class IdentityCache:
     """A source whose identities are looked up once, and again on demand.
 
     Asking a network share for the state of a file can take long; what is on screen must not
@@ -77,9 +77,9 @@ class RememberedSource:
             if not same(*place):
                 self._identities.pop(place, None)
 
-    def moved(self, source: VolumeSource, move: Callable[[int], int]) -> RememberedSource:
+    def moved(self, source: VolumeSource, move: Callable[[int], int]) -> IdentityCache:
         """Make another that remembers the same, for time points that have other numbers now."""
-        other = RememberedSource(source)
+        other = IdentityCache(source)
         for (t, c), identity in list(self._identities.items()):
             other._identities[move(t), c] = identity
         return other

@@ -9,14 +9,14 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.io.patterns.file_table import Layout
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import FileInfo, Reader, reader_for
 
 _TRIES = 5
 Piece = tuple[int, FileInfo]
 
 
-class Volumes:
+class VolumeFiles:
     """Finds the pieces of volumes: one file, a part of a file, or several files.
 
     Parameters
@@ -27,7 +27,7 @@ class Volumes:
         What the headers of the pieces of one volume say; a single one if all are alike.
     """
 
-    def __init__(self, layout: Layout, infos: Sequence[FileInfo]) -> None:
+    def __init__(self, layout: FileTable, infos: Sequence[FileInfo]) -> None:
         self.names, self.table = layout.names, layout.table
         self.infos = tuple(infos)
         self.inner = infos[0].inner
@@ -82,9 +82,9 @@ class Volumes:
         return [self.names[index] for index in self.table.ravel().tolist() if index >= 0]
 
 
-def probe_volumes(
-    folder: str, layout: Layout, reader: Reader | None = None
-) -> tuple[Volumes, Reader, list[FileError]]:
+def probe_volume_files(
+    folder: str, layout: FileTable, reader: Reader | None = None
+) -> tuple[VolumeFiles, Reader, list[FileError]]:
     """Read the headers of the first volume that has good ones.
 
     Returns
@@ -106,7 +106,7 @@ def probe_volumes(
             # Single planes are alike; where a volume goes on, the last file is shorter.
             if infos[0].shape[0] > 1:
                 infos += [found.probe(path) for path in paths[1:]]
-            return Volumes(layout, infos), found, bad
+            return VolumeFiles(layout, infos), found, bad
         except FileError as error:
             bad.append(error)
     if not bad:
@@ -120,7 +120,7 @@ def probe_volumes(
     ) from bad[0]
 
 
-def _complete(layout: Layout) -> np.ndarray:
+def _complete(layout: FileTable) -> np.ndarray:
     """Files of the volumes of which each piece is there, (volume, piece)."""
     cells = layout.table.reshape(-1, layout.table.shape[2] if layout.table.ndim == 3 else 1)
     return cells[(cells >= 0).all(1)]

@@ -9,9 +9,9 @@ from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.folder_listing import list_names
-from napari_lazy_pipeline.io.live.growing_file import GrowthWatcher
-from napari_lazy_pipeline.io.live.incoming_files import Axis, Incoming
-from napari_lazy_pipeline.io.live.poll_result import Look, Reach
+from napari_lazy_pipeline.io.live.growing_file import GrowingFileWatcher
+from napari_lazy_pipeline.io.live.incoming_files import IncomingFiles, TimeAxis
+from napari_lazy_pipeline.io.live.poll_result import PollResult, TimeRange
 from napari_lazy_pipeline.io.patterns.field_values import select
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.readers import hidden
@@ -19,25 +19,25 @@ from napari_lazy_pipeline.io.readers import hidden
 _RECENT = 4  # time points at the end of a folder that is opened, which may still be written
 
 
-class Watcher(Protocol):
+class StackWatcher(Protocol):
     """Looks for more of a source."""
 
-    def poll(self, listing: bool = True) -> Look:
+    def poll(self, listing: bool = True) -> PollResult:
         """Look; ``listing`` says whether also for new files."""
 
 
-def watcher_for(source: FileSource) -> Watcher:
+def stack_watcher(source: FileSource) -> StackWatcher:
     """Make what looks for more of a source: new files, or more in the one that is there."""
-    return GrowthWatcher(source) if source.grows else FolderWatcher(source)
+    return GrowingFileWatcher(source) if source.grows else FolderWatcher(source)
 
 
 class FolderWatcher:
     """Looks at a folder whenever it is told to; reads, and never changes, what is there.
 
     A file counts as complete once its size and time of change are the same at two polls and it
-    is a whole volume (see `Judge`). A time point is shown once the files of all its channels are
-    complete. One that stays incomplete while later ones are completed is given up: its bad
-    files are listed as problems, and the rest of it is shown. Should they be completed after
+    is a whole volume (see `CompletenessCheck`). A time point is shown once the files of all its
+    channels are complete. One that stays incomplete while later ones are completed is given up: its
+    bad files are listed as problems, and the rest of it is shown. Should they be completed after
     all, they are shown too.
 
     Parameters
@@ -51,17 +51,17 @@ class FolderWatcher:
     def __init__(self, source: FileSource, patience: int = 8) -> None:
         self._source, self._folder = source, source.folder
         self._pattern = compile_pattern(source.pattern)
-        self._axis = Axis(source, _RECENT, patience)
-        self._incoming = {name: Incoming(shown=True) for name in self._axis.recent}
+        self._axis = TimeAxis(source, _RECENT, patience)
+        self._incoming = {name: IncomingFiles(shown=True) for name in self._axis.recent}
         self._ignored: set[str] = set()
         self._gone: set[str] = set()
         self._told: set[str] = set()
-        self._reference = Incoming(stamp=(source.info.size,))
+        self._reference = IncomingFiles(stamp=(source.info.size,))
         self._outdated = ""
-        self._reach = Reach()
+        self._reach = TimeRange()
 
-    def poll(self, listing: bool = True) -> Look:
-        """Look at the folder, unless it is given a pause; see `Reach`.
+    def poll(self, listing: bool = True) -> PollResult:
+        """Look at the folder, unless it is given a pause; see `TimeRange`.
 
         Parameters
         ----------
@@ -88,13 +88,13 @@ class FolderWatcher:
         shifted, self._axis.shifted = self._axis.shifted, False
         return self._look(grown=True, shifted=shifted)
 
-    def _look(self, grown: bool = False, shifted: bool = False) -> Look:
+    def _look(self, grown: bool = False, shifted: bool = False) -> PollResult:
         dropped = tuple(self._axis.dropped)
         waiting = tuple(
             name for name, file in self._incoming.items() if not (file.shown or name in dropped)
         )
         outdated = self._outdated or self._axis.outdated
-        return Look(
+        return PollResult(
             self._source, grown, shifted, waiting, dropped, self._reach.away, outdated,
             len(self._ignored),
         )  # fmt: skip
@@ -122,7 +122,7 @@ class FolderWatcher:
         fitting = set(select(list(images), self._pattern)[0])
         refused = self._axis.add(fitting)
         self._ignored.update(refused, images - fitting)
-        self._incoming.update((name, Incoming()) for name in fitting - refused.keys())
+        self._incoming.update((name, IncomingFiles()) for name in fitting - refused.keys())
         for name, reason in refused.items():
             if reason:
                 self._tell(name, reason)

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.live.poll_result import Look, Reach
-from napari_lazy_pipeline.io.readers import GrowingReader, Recorded
+from napari_lazy_pipeline.io.live.poll_result import PollResult, TimeRange
+from napari_lazy_pipeline.io.readers import GrowingReader, GrowthState
 
 
-class GrowthWatcher:
+class GrowingFileWatcher:
     """Looks into a file whenever it is told to; reads no pixel, and never changes anything.
 
     A time point is added once all of its planes and channels are recorded, and something after
@@ -31,12 +31,12 @@ class GrowthWatcher:
         self._source, self._reader = source, source.reader
         self._path = os.path.join(source.folder, source.names[0])
         self._run: Hashable = None
-        self._last: Recorded | None = None
-        self._reach = Reach()
+        self._last: GrowthState | None = None
+        self._reach = TimeRange()
         self._outdated = ""
 
-    def poll(self, listing: bool = True) -> Look:
-        """Look into the file, unless it is given a pause; see `Reach`.
+    def poll(self, listing: bool = True) -> PollResult:
+        """Look into the file, unless it is given a pause; see `TimeRange`.
 
         Parameters
         ----------
@@ -59,10 +59,10 @@ class GrowthWatcher:
         times = found.seen if before.mark == found.mark else found.sure
         return self._look(grown=self._show(max(times, self._source.sizes[0])))
 
-    def _look(self, grown: bool = False) -> Look:
-        return Look(self._source, grown, away=self._reach.away, outdated=self._outdated)
+    def _look(self, grown: bool = False) -> PollResult:
+        return PollResult(self._source, grown, away=self._reach.away, outdated=self._outdated)
 
-    def _other(self, found: Recorded) -> str:
+    def _other(self, found: GrowthState) -> str:
         """Why what is recorded does not go on with what was opened; empty if it does."""
         info = self._source.info
         self._run = self._run or found.run

@@ -17,7 +17,7 @@ _JUDGE_AGAIN = 4  # looks; some shares do not tell that a file has changed
 
 
 @dataclass
-class Incoming:
+class IncomingFiles:
     """A file that is not known to be complete.
 
     Attributes
@@ -70,7 +70,7 @@ class Incoming:
         return self.judged and not self.reason and self.quiet > 0
 
 
-class Axis:
+class TimeAxis:
     """The time axis of a folder that is being written: all channels of a time point, or a blank.
 
     Parameters
@@ -145,7 +145,7 @@ class Axis:
         self.complete.difference_update(names)
         self._granted.difference_update(names)
 
-    def update(self, incoming: Mapping[str, Incoming]) -> FileSource:
+    def update(self, incoming: Mapping[str, IncomingFiles]) -> FileSource:
         """Return what can be shown now: the same source as before, if nothing is new."""
         if self.outdated or (self._settled and not incoming):
             return self.source
@@ -186,14 +186,14 @@ class Axis:
             later[name] == t for name, t in zip(self._names, self._times.tolist(), strict=True)
         )
 
-    def _give_up(self, incoming: Mapping[str, Incoming], last: int) -> None:
+    def _give_up(self, incoming: Mapping[str, IncomingFiles], last: int) -> None:
         """Give up files that do not change any more, while later time points are complete."""
         late = [name for name, file in incoming.items() if file.quiet >= self._patience]
         for name in late:
             if name not in self.dropped and self._times[self._names.index(name)] < last:
                 self.dropped[name] = incoming[name].reason
 
-    def _is_decided(self, t: int, incoming: Mapping[str, Incoming], last: int) -> bool:
+    def _is_decided(self, t: int, incoming: Mapping[str, IncomingFiles], last: int) -> bool:
         """Whether nothing more is expected of a time point that is not full."""
         row = self._table[t].ravel().tolist()
         names = [self._names[index] for index in row if index >= 0]

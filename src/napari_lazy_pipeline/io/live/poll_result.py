@@ -10,7 +10,7 @@ _LONGEST_PAUSE = 16  # polls
 
 
 @dataclass(frozen=True)
-class Look:
+class PollResult:
     """What a poll found.
 
     Attributes
@@ -43,7 +43,7 @@ class Look:
     strangers: int = 0
 
 
-class Reach:
+class TimeRange:
     """Whether a folder can be reached; one that cannot is given longer and longer pauses.
 
     After the first failure the next poll does nothing, then the next two, four, at most sixteen.

@@ -10,7 +10,7 @@ from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
 
 
 @dataclass(frozen=True)
-class Claims:
+class MetadataClaims:
     """What one source says about a stack; None or empty where it says nothing.
 
     Attributes
@@ -44,7 +44,7 @@ class Claims:
 
 
 @dataclass(frozen=True)
-class Fact:
+class MetadataFact:
     """A value and who says so.
 
     Attributes
@@ -82,7 +82,7 @@ class Question:
 
 
 def contradictions(
-    claims: Sequence[Claims], voxel_size: Triple, origin: str, sizes: dict[str, int]
+    claims: Sequence[MetadataClaims], voxel_size: Triple, origin: str, sizes: dict[str, int]
 ) -> list[str]:
     """Say where the sources differ from what is believed, and from the files themselves."""
     notes = []

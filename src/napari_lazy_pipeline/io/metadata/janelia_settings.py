@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
-from napari_lazy_pipeline.io.metadata.claim import Claims
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 # Pixel of the sCMOS cameras of these microscopes [um].
 _CAMERA_PIXEL = 6.5
@@ -28,7 +28,7 @@ _STAGES, _OBJECTIVES = ("s pzt", "s piezo", "x stage"), ("z pzt", "xz stage")
 
 
 @dataclass(frozen=True)
-class Settings:
+class JaneliaSettings:
     """What a Settings.txt says about the geometry.
 
     Attributes
@@ -72,7 +72,7 @@ class Settings:
         return Scan(self.angle, "x", "stage")
 
 
-def parse_settings(text: str) -> Settings:
+def parse_settings(text: str) -> JaneliaSettings:
     """Read the text of a Settings.txt; what is not there stays None.
 
     Examples
@@ -92,7 +92,7 @@ def parse_settings(text: str) -> Settings:
     sample = "sample piezo" in moved or "x stage" in moved if moved else bool(stage)
     axis = (stage or objective) if sample else (objective or stage)
     magnification = _first(_MAGNIFICATION, text)
-    return Settings(
+    return JaneliaSettings(
         z_step=abs(steps[axis]) if axis else None,
         pixel=round(_CAMERA_PIXEL / magnification, 4) if magnification else None,
         angle=_first(_ANGLE, text),
@@ -128,13 +128,13 @@ def find_settings(names: Sequence[str], first: str) -> str | None:
     return max(sorted(found), key=lambda name: _shared(name, first))
 
 
-def read_settings(path: str) -> Settings:
+def read_settings(path: str) -> JaneliaSettings:
     """Read a Settings.txt, in whatever encoding it was written."""
     with open(path, "rb") as file:
         return parse_settings(_decoded(file.read()))
 
 
-def read_claims(path: str, title: str) -> Claims:
+def read_claims(path: str, title: str) -> MetadataClaims:
     """Read what a Settings.txt says."""
     return claims_of(read_settings(path), title)
 
@@ -148,7 +148,7 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def claims_of(settings: Settings, title: str) -> Claims:
+def claims_of(settings: JaneliaSettings, title: str) -> MetadataClaims:
     """Tell what a Settings.txt says."""
     notes = []
     if settings.backwards:
@@ -156,7 +156,7 @@ def claims_of(settings: Settings, title: str) -> Claims:
             f"{title} says that the stage moved backwards: if deskewing shears the wrong way, "
             "change the sign of the angle"
         )
-    return Claims(
+    return MetadataClaims(
         title, settings.voxel_size, None, settings.lasers, settings.angle, settings.scan,
         settings.sizes, tuple(notes),
     )  # fmt: skip

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.io.metadata.claim import Claims
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 # The summary stands first; what follows, a paragraph for each plane, can be large.
 _HEAD = 2**18
@@ -22,13 +22,13 @@ def find_metadata(names: Sequence[str], first: str) -> str | None:
     return min(here or found, default=None)
 
 
-def read_metadata(path: str, title: str) -> Claims:
+def read_metadata(path: str, title: str) -> MetadataClaims:
     """Read the head of a metadata.txt; one that is still being written will do."""
     with open(path, encoding="utf-8", errors="replace") as file:
         return parse_metadata(file.read(_HEAD), title)
 
 
-def parse_metadata(text: str, title: str) -> Claims:
+def parse_metadata(text: str, title: str) -> MetadataClaims:
     """Gather from JSON, whole or not, what it says about the stack.
 
     Examples
@@ -46,7 +46,7 @@ def parse_metadata(text: str, title: str) -> Claims:
     return claims_of(said, _strings(names[1]) if names else (), title)
 
 
-def claims_of(said: Mapping[str, object], names: Sequence[str], title: str) -> Claims:
+def claims_of(said: Mapping[str, object], names: Sequence[str], title: str) -> MetadataClaims:
     """Tell what a summary says, by its keys."""
     pixel = _positive(said.get("PixelSize_um")) or _positive(said.get("PixelSizeUm"))
     step = _positive(said.get("z-step_um"))
@@ -56,7 +56,7 @@ def claims_of(said: Mapping[str, object], names: Sequence[str], title: str) -> C
     keys = {"Frames": "time points", "Channels": "channels", "Slices": "planes",
             "Height": "rows", "Width": "columns"}  # fmt: skip
     counts = {what: int(_positive(said.get(key)) or 0) for key, what in keys.items()}
-    return Claims(
+    return MetadataClaims(
         title, size, interval / 1000 if interval else None, tuple(names),
         sizes={what: count for what, count in counts.items() if count},
         notes=notes if size and not step else (),

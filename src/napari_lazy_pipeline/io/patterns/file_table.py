@@ -23,13 +23,13 @@ from napari_lazy_pipeline.io.patterns.field_values import (
 )
 from napari_lazy_pipeline.io.patterns.pattern import Pattern
 
-__all__ = ["Layout", "arrange", "natural_order"]
+__all__ = ["FileTable", "arrange", "natural_order"]
 
 _Where = tuple[Steps, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class FileTable:
     """Which file, or which files, are the volume at (t, c).
 
     Attributes
@@ -63,7 +63,7 @@ class Layout:
     position: str = ""
 
 
-def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None) -> Layout:
+def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None) -> FileTable:
     """Give each file that fits the pattern its place.
 
     A number that is missing stays a hole in time, so that what is next to each other
@@ -107,7 +107,7 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
         raise _clash(chosen, table, where, pattern)
     titles = _titles(channels, places, values, pattern)
     notes = (note,) if note else ()
-    return Layout(chosen, table, titles, unmatched, notes, pattern.text, positions, position)
+    return FileTable(chosen, table, titles, unmatched, notes, pattern.text, positions, position)
 
 
 def _pieces(values: Columns, pattern: Pattern) -> _Where:

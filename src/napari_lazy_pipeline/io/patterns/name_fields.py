@@ -21,7 +21,7 @@ _PART = re.compile(r"_part([0-9]+)(?=(?:\.ome)?\.tiff?$)", re.IGNORECASE)
 
 
 @dataclass(eq=False)
-class Slot:
+class NameField:
     """A number in the names, or a text that varies.
 
     Attributes
@@ -59,7 +59,7 @@ class Slot:
         """Whether it tells when a file was written, and nothing about its place."""
         return self.suffix in ("msec", "msecabs")
 
-    def follows(self, *others: Slot | None) -> bool:
+    def follows(self, *others: NameField | None) -> bool:
         """Whether the other slots tell its value."""
         columns = [other.values for other in others if other]
         return len(set(zip(*columns, self.values, strict=True))) == count(columns)
@@ -75,12 +75,12 @@ class Group:
     """Names of the same build: literal text and slots, in order."""
 
     names: int
-    parts: list[str | Slot] = field(default_factory=list)
+    parts: list[str | NameField] = field(default_factory=list)
 
     @property
-    def slots(self) -> list[Slot]:
+    def slots(self) -> list[NameField]:
         """The slots, in order."""
-        return [part for part in self.parts if isinstance(part, Slot)]
+        return [part for part in self.parts if isinstance(part, NameField)]
 
 
 def without_parts(names: Sequence[str]) -> tuple[Sequence[str], dict[str, list[str]]]:
@@ -165,31 +165,31 @@ def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
     return group
 
 
-def _segment(column: tuple[str, ...], before: str) -> list[str | Slot]:
+def _segment(column: tuple[str, ...], before: str) -> list[str | NameField]:
     """Cut what stands between two breaks, in all names; ``before`` stands in front."""
     if column[0].endswith(_JOINT):
-        return [Slot(tuple(map(_apart, column)), "pos" if before == "MMStack" else "tile")]
+        return [NameField(tuple(map(_apart, column)), "pos" if before == "MMStack" else "tile")]
     cut = [_RUN.split(value) for value in column]
     if len({tuple(runs[::2]) for runs in cut}) > 1:
         return _words(column)
-    parts: list[str | Slot] = []
+    parts: list[str | NameField] = []
     texts, numbers = cut[0][::2], list(zip(*(runs[1::2] for runs in cut), strict=True))
     alone = len(numbers) == 1 and not texts[-1] and (texts[0].isalpha() or not texts[0])
     for index, values in enumerate(numbers):
         letters = re.findall(r"[A-Za-z]*$", texts[index])[0]
         label = before if index == 0 and not texts[0] else letters
         suffix = re.findall(r"^[A-Za-z]*", texts[index + 1])[0]
-        parts += [texts[index], Slot(values, label.lower(), suffix.lower(), True, alone)]
+        parts += [texts[index], NameField(values, label.lower(), suffix.lower(), True, alone)]
     return [*parts, texts[-1]]
 
 
-def _words(column: tuple[str, ...]) -> list[str | Slot]:
+def _words(column: tuple[str, ...]) -> list[str | NameField]:
     """Cut text that varies: the letter of a camera, the name of a dye, anything."""
     found = re.match(r"[A-Za-z]+(?=[A-Z0-9])", column[0])
     start = found[0] if found else ""
     if start.lower() in CAMERA and all(value.startswith(start) for value in column):
-        return [start, Slot(tuple(value[len(start) :] for value in column), start.lower())]
-    return [Slot(column)]
+        return [start, NameField(tuple(value[len(start) :] for value in column), start.lower())]
+    return [NameField(column)]
 
 
 def _micromanager(group: Group) -> None:

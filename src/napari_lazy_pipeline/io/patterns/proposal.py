@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
-from napari_lazy_pipeline.io.patterns.name_fields import CAMERA, TIFF, Group, Slot, count, groups
+from napari_lazy_pipeline.io.patterns.name_fields import (
+    CAMERA,
+    TIFF,
+    Group,
+    NameField,
+    count,
+    groups,
+)
 
 _TIME = ("t", "time", "timepoint", "tp", "tm", "tl", "stack", "frame", "iter", "timelapse")
 _CHANNEL = ("c", "ch", "chn", "channel", "chan", "w")
@@ -57,19 +64,19 @@ class _Reading:
     """One way to understand the names of a group."""
 
     group: Group
-    time: Slot | None
-    channel: Slot | None
+    time: NameField | None
+    channel: NameField | None
     only: bool
 
     @cached_property
-    def plane(self) -> Slot | None:
+    def plane(self) -> NameField | None:
         """What counts the planes, if each is a file of its own."""
         return next((slot for slot in self._free() if slot.label in _PLANE and slot.numeric), None)
 
     @cached_property
-    def places(self) -> list[Slot]:
+    def places(self) -> list[NameField]:
         """What tells positions apart: two slots at most."""
-        chosen: list[Slot] = []
+        chosen: list[NameField] = []
         for slot in self._free(self.plane):
             if slot.label in _PLACE and not slot.follows(self.time, self.channel, *chosen):
                 chosen.append(slot)
@@ -78,7 +85,7 @@ class _Reading:
         return chosen[:2]
 
     @property
-    def roles(self) -> list[Slot]:
+    def roles(self) -> list[NameField]:
         """The slots that give a file its place."""
         return [s for s in (self.time, self.channel, self.plane, *self.places) if s]
 
@@ -87,7 +94,7 @@ class _Reading:
         """Whether these tell all files apart."""
         return count([slot.values for slot in self.roles]) == self.group.names
 
-    def _free(self, *taken: Slot | None) -> list[Slot]:
+    def _free(self, *taken: NameField | None) -> list[NameField]:
         """The slots that vary, and that what is known does not explain."""
         return [
             slot
@@ -117,7 +124,7 @@ class _Reading:
             fixed = dict(zip(series, row, strict=True))
             yield Guess(self.write(fixed), f"{self.summary}; only {title}", False)
 
-    def write(self, fixed: dict[Slot, str]) -> str:
+    def write(self, fixed: dict[NameField, str]) -> str:
         """Write the pattern, with some slots as text."""
         names = {slot: name for slot, name in self._named() if slot}
         # Of several wavelengths in a name the last is that of the file.
@@ -133,7 +140,7 @@ class _Reading:
                 texts.append(_literal(text) if part in fixed else text)
         return _shorten("".join(texts), not fixed, self.only)
 
-    def _named(self) -> list[tuple[Slot | None, str]]:
+    def _named(self) -> list[tuple[NameField | None, str]]:
         """The fields that the slots become."""
         first = "tile" if self.places and self.places[0].label == "tile" else "p"
         fields = [first, "p" if first == "tile" else "tile"]
@@ -152,7 +159,7 @@ def _readings(group: Group, only: bool) -> Iterator[Guess]:
             yield from _Reading(group, time, None, only).guesses(False)
 
 
-def _times(slots: list[Slot]) -> tuple[list[Slot | None], bool]:
+def _times(slots: list[NameField]) -> tuple[list[NameField | None], bool]:
     """Return what may count the time points, best first, and whether there is doubt."""
     numbers = [slot for slot in slots if slot.numeric and not slot.clock]
     named = [slot for slot in numbers if slot.label in _TIME or slot.suffix == "t"]
@@ -181,19 +188,19 @@ def _times(slots: list[Slot]) -> tuple[list[Slot | None], bool]:
     return list(different), len(different) > 1
 
 
-def _labelled(slot: Slot) -> bool:
+def _labelled(slot: NameField) -> bool:
     """Whether a number surely is no time point."""
     known = (*_CHANNEL, *CAMERA, *_PLANE, *_PLACE)
     return slot.label in known or slot.suffix in ("x", "y", "z")
 
 
-def _waves(slot: Slot) -> bool:
+def _waves(slot: NameField) -> bool:
     """Whether the numbers are wavelengths of lasers [nm]."""
     fits = all(len(value) == 3 and 350 <= int(value) <= 850 for value in slot.values)
     return fits and slot.count <= _FEW
 
 
-def _channel(slots: list[Slot], time: Slot | None) -> tuple[Slot | None, bool]:
+def _channel(slots: list[NameField], time: NameField | None) -> tuple[NameField | None, bool]:
     """Return what tells the channels apart, and whether that is no mere guess."""
     free = [slot for slot in slots if slot is not time and not slot.clock]
     varying = [
@@ -202,7 +209,7 @@ def _channel(slots: list[Slot], time: Slot | None) -> tuple[Slot | None, bool]:
         if slot.varies and slot.count <= _FEW and not (time and slot.follows(time))
         if slot.label not in (*_PLANE, *_PLACE)
     ]
-    tests: tuple[Callable[[Slot], bool], ...] = (
+    tests: tuple[Callable[[NameField], bool], ...] = (
         lambda slot: slot.label in (_CHANNEL if slot.numeric else _WORDED),
         lambda slot: slot.numeric and (slot.suffix == "nm" or _waves(slot)),
         lambda slot: slot.label in CAMERA,
@@ -219,7 +226,7 @@ def _channel(slots: list[Slot], time: Slot | None) -> tuple[Slot | None, bool]:
     return next((s for s in still if s.label in _CHANNEL and s.label in _CERTAIN), None), True
 
 
-def _title(slot: Slot) -> str:
+def _title(slot: NameField) -> str:
     if slot.label:
         return f"'{slot.label}'"
     first, last = min(slot.values), max(slot.values)
@@ -231,7 +238,7 @@ def _literal(text: str) -> str:
     return re.sub(r"[{}\\]", "?", text)
 
 
-def _field(slot: Slot, used: set[str], wave: bool) -> str:
+def _field(slot: NameField, used: set[str], wave: bool) -> str:
     """Write a slot that gives no file its place."""
     if slot.clock:
         return "*"

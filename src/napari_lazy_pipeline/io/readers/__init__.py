@@ -155,7 +155,7 @@ class FileSetReader(Reader, Protocol):
 
 
 @dataclass(frozen=True)
-class Recorded:
+class GrowthState:
     """How much there is of a file that grows from within.
 
     Attributes
@@ -187,7 +187,7 @@ class GrowingReader(Reader, Protocol):
     def grows(self, info: FileInfo) -> bool:
         """Whether this is such a file."""
 
-    def recorded(self, path: str, info: FileInfo) -> Recorded:
+    def recorded(self, path: str, info: FileInfo) -> GrowthState:
         """Look how much there is of the file now; no pixel is read."""
 
     def state(self, path: str, info: FileInfo) -> Hashable:

@@ -14,7 +14,7 @@ import tifffile
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.micromanager import claims_of
-from napari_lazy_pipeline.io.readers import FileInfo, Recorded
+from napari_lazy_pipeline.io.readers import FileInfo, GrowthState
 from napari_lazy_pipeline.io.readers._plane_index import (
     PlaneIndex,
     check_end,
@@ -108,7 +108,7 @@ def _pixels(file: str, start: int, plane: np.ndarray) -> int:
     return found.tags[OFFSETS]
 
 
-def recorded(path: str, info: FileInfo) -> Recorded:
+def recorded(path: str, info: FileInfo) -> GrowthState:
     """Look into the indices; see `GrowingReader.recorded`."""
     return _index(path).recorded(info.scene, run_mark(path))
 

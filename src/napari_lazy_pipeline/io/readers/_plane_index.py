@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import ArrayLike, NDArray
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.readers import FileInfo, Recorded
+from napari_lazy_pipeline.io.readers import FileInfo, GrowthState
 
 _ABSENT = -1
 _JUST_NOW = 10  # s
@@ -84,7 +84,7 @@ class PlaneIndex:
         digest = hashlib.blake2b(places.tobytes(), digest_size=16)
         return digest.hexdigest(), tuple(numbers)
 
-    def recorded(self, scene: int, run: Hashable) -> Recorded:
+    def recorded(self, scene: int, run: Hashable) -> GrowthState:
         """How much of a position there is.
 
         The index may know of a plane before its pixels are written, so the last one alone
@@ -94,7 +94,7 @@ class PlaneIndex:
         seen = int(whole[-1]) + 1 if whole.size else 0
         sure = seen - (self.last[:2] == (scene, seen - 1))
         mark = self.count, stamp(self.files[-1])
-        return Recorded(sure, seen, self.depth, self.inner[1], run, mark)
+        return GrowthState(sure, seen, self.depth, self.inner[1], run, mark)
 
 
 def index_planes(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) -> PlaneIndex:

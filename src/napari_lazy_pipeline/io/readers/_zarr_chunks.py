@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from napari_lazy_pipeline.io.readers import Recorded
+from napari_lazy_pipeline.io.readers import GrowthState
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Chunks:
         """Size [byte] and time of change [ns] of each file of a volume, as far as they exist."""
         return tuple(self._stamps(t, c))
 
-    def recorded(self) -> Recorded:
+    def recorded(self) -> GrowthState:
         """How much of the array was written; files for the most part, and no pixel, are looked at.
 
         A chunk that only holds the fill value may never be written, so it is other time points
@@ -60,7 +60,7 @@ class Chunks:
         seen = min((last + 1) * grid["t"], sizes["t"])
         sure = seen if last < max(written, default=-1) else max(last, 0) * grid["t"]
         mark = tuple(self.state(max(seen - 1, 0), c) for c in range(sizes.get("c", 1)))
-        return Recorded(
+        return GrowthState(
             sure, seen, sizes.get("z", 1), sizes.get("c", 1), os.stat(self.folder).st_ino,
             (len(written), mark),
         )  # fmt: skip

@@ -16,9 +16,9 @@ import tifffile
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.metadata.claim import Claims
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.micromanager import claims_of
-from napari_lazy_pipeline.io.readers import FileInfo, Recorded
+from napari_lazy_pipeline.io.readers import FileInfo, GrowthState
 from napari_lazy_pipeline.io.readers._file_errors import guarded
 from napari_lazy_pipeline.io.readers._plane_index import (
     PlaneIndex,
@@ -62,7 +62,7 @@ class NdTiffReader:
         """It may always go on."""
         return True
 
-    def recorded(self, path: str, info: FileInfo) -> Recorded:
+    def recorded(self, path: str, info: FileInfo) -> GrowthState:
         """Look into the index; see `GrowingReader.recorded`."""
         with guarded(path):
             found = _index(path)
@@ -243,7 +243,7 @@ def _index(path: str) -> _Index:
     return _log(path).look()
 
 
-def _summary(path: str) -> Claims:
+def _summary(path: str) -> MetadataClaims:
     with open(path, "rb") as file:
         said = tifffile.tifffile.read_micromanager_metadata(file, {"Summary"}).get("Summary", {})
     return claims_of(said, (), "Micro-Manager")

@@ -19,7 +19,7 @@ import tifffile
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.io.readers import FileInfo, Recorded, _mmstack, os_problem
+from napari_lazy_pipeline.io.readers import FileInfo, GrowthState, _mmstack, os_problem
 from napari_lazy_pipeline.io.readers._tiff_directories import OFFSETS, Directory, walk
 from napari_lazy_pipeline.io.readers._tiff_hyperstack import UNFINISHED, Grid, grid
 from napari_lazy_pipeline.io.readers._tiff_metadata import metadata
@@ -85,7 +85,7 @@ class TiffReader:
         """An MMStack does."""
         return info.indexed
 
-    def recorded(self, path: str, info: FileInfo) -> Recorded:
+    def recorded(self, path: str, info: FileInfo) -> GrowthState:
         """Look into the indices of an MMStack; see `GrowingReader.recorded`."""
         with _opened(path):
             return _mmstack.recorded(path, info)

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.io.readers import FileInfo, Recorded
+from napari_lazy_pipeline.io.readers import FileInfo, GrowthState
 from napari_lazy_pipeline.io.readers._file_errors import guarded
 from napari_lazy_pipeline.io.readers._zarr_chunks import Chunks
 
@@ -58,7 +58,7 @@ class ZarrReader:
         """Where the time comes first, time points can be added."""
         return info.indexed
 
-    def recorded(self, path: str, info: FileInfo) -> Recorded:
+    def recorded(self, path: str, info: FileInfo) -> GrowthState:
         """Look which chunks there are; see `GrowingReader.recorded`."""
         with guarded(path):
             return _chunks(path).recorded()

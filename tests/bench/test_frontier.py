@@ -29,7 +29,7 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of
 from napari_lazy_pipeline.engines.cpu.fft.passes import TAKE, planes
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import FileTable, along_x, merge
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, along_x, merge
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, forward
 from napari_lazy_pipeline.engines.padding import Frame, prepare
@@ -201,7 +201,7 @@ class Ffts:
     """The engine's transforms on their own: a whole volume there and back, axis by axis."""
 
     def __init__(self, shape) -> None:
-        self.layout, self.depth = FileTable.of(shape), shape[0]
+        self.layout, self.depth = SpectrumLayout.of(shape), shape[0]
         self.pixels = np.ones(blocks_of(shape), np.float32)
         self.spectrum, self.sums = self.layout.empty(), np.zeros((self.depth, 2))
 

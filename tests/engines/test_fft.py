@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
 from napari_lazy_pipeline.engines.cpu.fft.passes import CORRECT, TAKE, columns, planes
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import FileTable, aligned, laid
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned, laid
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward, line
 from napari_lazy_pipeline.engines.padding import Frame, place, smooth
 
@@ -146,7 +146,7 @@ def test_volumes_are_filtered(shape, sign, seed):
     factor = random(seed, (*shape[:2], shape[2] // 2 + 1)).astype(np.complex64)
     # Numbers that are large beside the rest keep the result positive, as `CORRECT` wants it.
     factor[0, 0, 0] = 100 * math.sqrt(volume.size)
-    image, layout = in_blocks(volume), FileTable.of(shape)
+    image, layout = in_blocks(volume), SpectrumLayout.of(shape)
     one, out = in_blocks(np.ones(shape, np.float32)), aligned(image.shape)
     spectrum, filters = layout.empty(), laid(factor, shape)
     sums, rest = np.zeros((shape[0], 2)), np.empty(0, np.float32)

@@ -29,7 +29,7 @@ from napari_lazy_pipeline.engines.cpu.fft.passes import (
     columns,
     planes,
 )
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import FileTable, aligned
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 
 # Bytes of the planes, and of the columns, that are done without asking whether to go on.
@@ -110,7 +110,7 @@ class _Iteration:
         start: np.ndarray | None,
     ) -> None:
         self.image, self.workers, self.check = image, workers, check
-        self.layout = FileTable.of((image.shape[0], image.shape[2], width))
+        self.layout = SpectrumLayout.of((image.shape[0], image.shape[2], width))
         self.spectrum = self.layout.empty()
         self.estimate = self.prediction = image if start is None else start
         self.spare = aligned(image.shape) if start is None else start

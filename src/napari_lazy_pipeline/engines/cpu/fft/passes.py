@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import FileTable, along_x, merge, split
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, along_x, merge, split
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
 
@@ -19,7 +19,7 @@ LARGEST_RATIO = np.float32(10)
 @compiled()
 def planes(  # pragma: no cover
     spectrum: np.ndarray,
-    layout: FileTable,
+    layout: SpectrumLayout,
     first: int,
     last: int,
     operation: int,
@@ -168,7 +168,7 @@ def _predict(  # pragma: no cover
 @compiled()
 def columns(  # pragma: no cover
     spectrum: np.ndarray,
-    layout: FileTable,
+    layout: SpectrumLayout,
     factor: np.ndarray,
     sign: np.float32,
     first: int,

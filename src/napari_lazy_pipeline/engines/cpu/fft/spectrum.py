@@ -39,7 +39,7 @@ from napari_lazy_pipeline.image.scan_geometry import Shape
 CACHE_LINE = 64
 
 
-class FileTable(NamedTuple):
+class SpectrumLayout(NamedTuple):
     """Where everything is in the spectrum of a volume.
 
     Attributes
@@ -69,7 +69,7 @@ class FileTable(NamedTuple):
     pitch: int
 
     @classmethod
-    def of(cls, shape: Shape) -> FileTable:
+    def of(cls, shape: Shape) -> SpectrumLayout:
         """Lay out the spectrum of a volume (z, y, x)."""
         z, y, x = map(line, shape)
         place = np.argsort(y.frequencies)
@@ -168,7 +168,7 @@ def _split(
 
 @compiled()
 def merge(  # pragma: no cover
-    spectrum: np.ndarray, at: int, columns: np.ndarray, layout: FileTable
+    spectrum: np.ndarray, at: int, columns: np.ndarray, layout: SpectrumLayout
 ) -> None:
     """Take two blocks of eight columns out of a plane, ready to go back along y."""
     for block in range(layout.blocks):
@@ -178,7 +178,7 @@ def merge(  # pragma: no cover
 
 @compiled()
 def split(  # pragma: no cover
-    spectrum: np.ndarray, at: int, columns: np.ndarray, layout: FileTable
+    spectrum: np.ndarray, at: int, columns: np.ndarray, layout: SpectrumLayout
 ) -> None:
     """Put two blocks of eight columns, transformed along y, into a plane."""
     for block in range(layout.blocks):
@@ -188,7 +188,7 @@ def split(  # pragma: no cover
 
 @compiled()
 def along_x(  # pragma: no cover
-    spectrum: np.ndarray, at: int, layout: FileTable, onward: bool
+    spectrum: np.ndarray, at: int, layout: SpectrumLayout, onward: bool
 ) -> None:
     """Transform all rows of a plane along x, or back."""
     for block in range(layout.blocks):
@@ -214,7 +214,7 @@ def laid(grid: np.ndarray, shape: Shape) -> np.ndarray:
     ndarray
         float32 (n,): block of rows, x, z, real or imaginary part, 8 rows.
     """
-    layout = FileTable.of(shape)
+    layout = SpectrumLayout.of(shape)
     count = layout.blocks * layout.columns
     out = aligned((count, layout.z.n, 2, LANES))
     out[...] = 0
@@ -223,7 +223,7 @@ def laid(grid: np.ndarray, shape: Shape) -> np.ndarray:
 
 
 @compiled()
-def _lay(grid: np.ndarray, out: np.ndarray, layout: FileTable) -> None:  # pragma: no cover
+def _lay(grid: np.ndarray, out: np.ndarray, layout: SpectrumLayout) -> None:  # pragma: no cover
     nz, ny, nx = layout.z.n, layout.y.n, layout.x.n
     scale = np.float32(0.5 / (float(nz) * float(ny) * float(nx)))
     for block in range(layout.blocks):

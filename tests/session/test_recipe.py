@@ -86,7 +86,7 @@ def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "sentence"),
     [
         ("angle:", "angel:", r"line 10: unknown name 'angel'; allowed here: .*angle, skew_axis"),
         ("angle: 31.5", "angle: 400", r"line 10: angle: .*less than or equal to 179"),
@@ -102,13 +102,11 @@ def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
         ("kind: deskew", "kind: !!python/object:os.system deskew", r"cannot be read: "),
     ],
 )
-def test_a_mistake_is_said_with_its_line(
-    tmp_path: Path, old: str, new: str, overrides: str
-) -> None:
+def test_a_mistake_is_said_with_its_line(tmp_path: Path, old: str, new: str, sentence: str) -> None:
     assert old in GOOD
     path = tmp_path / "recipe.yaml"
     path.write_text(GOOD.replace(old, new, 1))
-    with pytest.raises(RecipeError, match=overrides):
+    with pytest.raises(RecipeError, match=sentence):
         Recipe.load(path)
 
 
@@ -120,7 +118,7 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "sentence"),
     [
         (b"", "not a recipe"),
         (b"- 1\n- 2\n", "not a recipe"),
@@ -128,10 +126,10 @@ def test_all_mistakes_are_said_at_once(tmp_path: Path) -> None:
         (b"{", "cannot be read"),
     ],
 )
-def test_what_is_no_recipe_is_refused(tmp_path: Path, content: bytes, overrides: str) -> None:
+def test_what_is_no_recipe_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_bytes(content)
-    with pytest.raises(RecipeError, match=overrides):
+    with pytest.raises(RecipeError, match=sentence):
         Recipe.load(path)
 
 

@@ -51,7 +51,7 @@ class ClusterInfo:
 
         Examples
         --------
-        >>> print(Roster(4, 16, 2, "1.0"))
+        >>> print(ClusterInfo(4, 16, 2, "1.0"))
         4 workers with 16 threads on 2 computers; napari-lazy-pipeline 1.0 as here
         """
         who = f"{_counted(self.workers, 'worker')} with {_counted(self.threads, 'thread')}"

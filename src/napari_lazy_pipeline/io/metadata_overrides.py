@@ -35,7 +35,7 @@ class MetadataOverrides:
 
     Examples
     --------
-    >>> Said(angle=31.5).known
+    >>> MetadataOverrides(angle=31.5).known
     {'angle': 31.5}
     """
 

@@ -62,7 +62,7 @@ class PatternPreviews:
     Examples
     --------
     >>> from napari_lazy_pipeline.samples.samples import real_stack_folder
-    >>> Trials(str(real_stack_folder())).attempt("*.tif").summary
+    >>> PatternPreviews(str(real_stack_folder())).attempt("*.tif").summary
     '1 file -> 1 channel x 1 time point. 0 missing'
     """
 

@@ -113,8 +113,8 @@ def test_all_at_once_is_estimated_from_what_was_measured(
     seconds = 6 * compute_log.mean("read")
     text = monitor.eager.text()
     assert f"fill {total / 1000:.3g} kB" in text
-    overrides = float(text.split("about ")[1].split(" ms")[0])
-    assert overrides == pytest.approx(1000 * seconds, rel=0.01)
+    shown_text = float(text.split("about ")[1].split(" ms")[0])
+    assert shown_text == pytest.approx(1000 * seconds, rel=0.01)
 
 
 def test_it_rests_when_nobody_sees_it(monitor: Any) -> None:
@@ -150,9 +150,9 @@ class TestChunkMap:
         assert red and len({x for x, _ in red}) <= 2
 
     def test_what_is_under_the_pointer(self, qtbot: Any, monkeypatch: Any) -> None:
-        overrides: list[str] = []
+        shown_text: list[str] = []
         monkeypatch.setattr(
-            QToolTip, "showText", lambda place, text, widget: overrides.append(text)
+            QToolTip, "showText", lambda place, text, widget: shown_text.append(text)
         )
         chunks = ChunkMap()
         qtbot.addWidget(chunks)
@@ -162,5 +162,5 @@ class TestChunkMap:
         chunks.resize(496, 60)
         chunks.show()
         qtbot.mouseMove(chunks, QPoint(490, 15))
-        qtbot.waitUntil(lambda: bool(overrides))
-        assert overrides[-1] == "Deskew, t 4, channel 560: in memory"
+        qtbot.waitUntil(lambda: bool(shown_text))
+        assert shown_text[-1] == "Deskew, t 4, channel 560: in memory"

@@ -61,19 +61,19 @@ def test_what_is_forgotten_is_not_heard(errand: Any, gate: threading.Event, qtbo
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "sentence"),
     [
         (FolderError("It is gone", "share"), "It is gone (share)"),
         (OSError("input/output"), "The share is ill: input/output (place)"),
     ],
 )
-def test_errors_are_told(errand: Any, qtbot: Any, error: Exception, overrides: str) -> None:
+def test_errors_are_told(errand: Any, qtbot: Any, error: Exception, sentence: str) -> None:
     def fail() -> None:
         raise error
 
     errand.ask("place", fail)
     qtbot.waitUntil(lambda: bool(errand.heard))
-    assert str(errand.heard[0]) == overrides
+    assert str(errand.heard[0]) == sentence
 
 
 def test_it_outlives_its_owner_until_it_has_answered(gate: threading.Event, qtbot: Any) -> None:

@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.image.stack import lift
+from napari_lazy_pipeline.image.stack import dask_array
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 _Place = tuple[int, int | None]  # time point and plane; no plane: the volume
@@ -47,9 +47,9 @@ class SliceServer:
     ) -> LazyArray:
         """The lazy array of a channel; with a picture, one that always shows that."""
         if picture is not None:
-            return LazyArray(lift(source, channel), lambda t, plane: _seen(picture, plane, source))
+            return LazyArray(dask_array(source, channel), lambda t, plane: _seen(picture, plane, source))
         return LazyArray(
-            lift(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
+            dask_array(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
         )
 
     def at_hand(

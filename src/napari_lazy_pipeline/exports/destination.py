@@ -169,7 +169,7 @@ def _settings(source: VolumeSource) -> tuple[object, ...]:
     raw = _raw(source)
     data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
     options = sorted(getattr(raw, "options", {}).items())
-    return data, options, source.work if isinstance(source, PipelineSource) else ""
+    return data, options, source.stated_plan.token if isinstance(source, PipelineSource) else ""
 
 
 def raw_folder(source: VolumeSource) -> Path | None:
@@ -213,5 +213,5 @@ def _same(one: Path, other: Path) -> bool:
 def _provenance(source: VolumeSource) -> dict[str, Any]:
     if not isinstance(source, PipelineSource):
         return {}
-    steps = source.pipeline.model_dump(mode="json")["steps"]
-    return {"raw": str(raw_folder(source)), "engine": source.engine, "steps": steps}
+    steps = [step.model_dump(mode="json") for step in source.stated_plan.steps]
+    return {"raw": str(raw_folder(source)), "engine": source.stated_plan.engine, "steps": steps}

@@ -16,7 +16,15 @@ from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_label
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["PlaneSource", "Stack", "StackSpec", "VolumeSource", "VolumeSpec", "lift", "planes_of"]
+__all__ = [
+    "PlaneSource",
+    "Stack",
+    "StackSpec",
+    "VolumeSource",
+    "VolumeSpec",
+    "dask_array",
+    "planes_of",
+]
 
 
 class VolumeSource(Protocol):
@@ -227,13 +235,17 @@ def dask_array(source: VolumeSource, channel: int | None = None) -> da.Array:
     dask.array.Array
         (t, c, z, y, x), or (t, z, y, x) of one channel.
     """
+    import dask.array as da
+
     times, channels = source.sizes
     blocks = (times, channels) if channel is None else (times,)
     token = source.token if channel is None else f"{source.token}-c{channel}"
-    return _block_indices((*blocks, 1, 1, 1)).map_blocks(
+    array: da.Array = da.map_blocks(
         _BlockOfVolume(source, channel),
+        _block_indices((*blocks, 1, 1, 1)),
         chunks=(*map(_ones, blocks), *((n,) for n in source.spec.shape)),
         dtype=source.spec.dtype,
         meta=np.empty((0,) * (len(blocks) + 3), source.spec.dtype),
         name=f"{getattr(source, 'title', 'read')}-{token}",
     )
+    return array

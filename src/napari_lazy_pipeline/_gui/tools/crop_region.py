@@ -19,7 +19,7 @@ from napari_lazy_pipeline.session.crop_box import (
     Ranges,
     extents,
     in_frame,
-    kept,
+    crop_bounds,
     ranges_of,
     spec_before,
 )
@@ -155,7 +155,7 @@ class CropRegion(QWidget):
         """Make the box the crop."""
         assert self._spec is not None
         try:
-            ranges = list(kept(self._spec, box))
+            ranges = list(crop_bounds(self._spec, box))
         except GeometryError as error:
             self._refuse(str(error))
             return

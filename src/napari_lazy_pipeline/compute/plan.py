@@ -91,6 +91,8 @@ class Plan:
         The steps that are on, up to the first that does not fit.
     misfit
         Why that one does not fit; None if all do.
+    is_draft
+        Whether the steps are quicker ones, that give about the same.
     """
 
     steps: tuple[Step, ...]
@@ -98,6 +100,7 @@ class Plan:
     engine: str
     stages: tuple[Stage, ...] = ()
     misfit: StepError | None = None
+    is_draft: bool = False
 
     @classmethod
     def of(cls, steps: Sequence[Step], raw: StackSpec, engine: str = "cpu") -> Plan:
@@ -155,7 +158,8 @@ class Plan:
     def draft(self) -> Plan:
         """The plan of quicker steps, which give about the same: for previews."""
         stages = tuple(_draft_of(stage) for stage in self.stages)
-        return replace(self, steps=tuple(stage.step for stage in stages), stages=stages)
+        steps = tuple(stage.step for stage in stages)
+        return replace(self, steps=steps, stages=stages, is_draft=True)
 
     def check(self) -> None:
         """Raise what keeps the steps from being carried out: `StepError`."""

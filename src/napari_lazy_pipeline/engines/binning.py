@@ -42,7 +42,11 @@ def binned(volume: np.ndarray, factors: Shape) -> np.ndarray:
 
 
 def repeated(
-    coarse: np.ndarray, factors: Shape, shape: tuple[int, ...], window: tuple[slice, ...]
+    coarse: np.ndarray,
+    factors: Shape,
+    shape: tuple[int, ...],
+    window: tuple[slice, ...],
+    back: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
     """Repeat coarse voxels, the last of them over odd rests, and take a window.
 
@@ -56,25 +60,30 @@ def repeated(
         Of the volume (z, y, x) that was binned.
     window
         What to take of such a volume (z, y, x).
+    back
+        How much further back (y, x) the same place lies in the next plane [pixel].
 
     Examples
     --------
-    >>> repeated(np.array([[[2, 4]]]), (1, 2, 2), (1, 2, 5), (slice(0, 1), slice(1, 2), slice(0, 5)))
+    >>> window = slice(0, 1), slice(1, 2), slice(0, 5)
+    >>> repeated(np.array([[[2, 4]]]), (1, 2, 2), (1, 2, 5), window)
     array([[[2, 2, 4, 4, 4]]])
     """
     planes, rows, columns = (
-        np.minimum(np.arange(*part.indices(n)) // factor, size - 1)
-        for part, n, factor, size in zip(window, shape, factors, coarse.shape, strict=True)
+        np.arange(*part.indices(n)) for part, n in zip(window, shape, strict=True)
     )
+    step, fy, fx = factors
+    _, height, width = coarse.shape
     out = pool().empty((len(planes), len(rows), len(columns)), coarse.dtype)
-    starts = np.flatnonzero(np.diff(planes, prepend=-1))
 
-    def run(i: int) -> None:
-        first, *others = out[starts[i] : starts[i + 1] if i + 1 < len(starts) else None]
+    def run(k: int) -> None:
+        number = min(planes[k] // step, len(coarse) - 1)
+        y, x = (round((planes[k] - number * step) * distance) for distance in back)
+        inner_rows = np.clip((rows + y) // fy, 0, height - 1)
+        inner_columns = np.clip((columns + x) // fx, 0, width - 1)
         # The rows that there are are few: they stay in the cache while they are repeated.
-        first[...] = coarse[planes[starts[i]]].take(columns, axis=1).take(rows, axis=0)
-        for other in others:
-            other[...] = first
+        wide = coarse[number].take(inner_columns, axis=1)
+        wide.take(inner_rows, axis=0, out=out[k], mode="clip")
 
-    Workers().each(run, len(starts))
+    Workers().each(run, len(planes))
     return out

@@ -94,6 +94,11 @@ class Scan:
         step = float(np.float32(self.stage_step(voxel_size[0])))
         return self.cosine * step / float(np.float32(pixel))
 
+    def displacement(self, voxel_size: Triple) -> tuple[float, float]:
+        """Displacement (y, x) of consecutive planes [pixel]."""
+        shear = self.shear(voxel_size)
+        return (shear, 0.0) if self.skew_axis == "y" else (0.0, shear)
+
 
 @dataclass(frozen=True)
 class DeskewPlan:

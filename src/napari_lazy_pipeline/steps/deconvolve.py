@@ -270,8 +270,9 @@ class _CoarseDeconvolve(Deconvolve):
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """A part is made with little around it: enough to see which way a change goes."""
-        box = widened(wanted.box, DRAFT_HALO, before.shape)
-        return (wanted.replace(box=rounded(box, 2, before.shape)),)
+        planes, *_ = box = widened(wanted.box, DRAFT_HALO, before.shape)
+        _, rows, columns = rounded(box, 2, before.shape)
+        return (wanted.replace(box=(planes, rows, columns)),)
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         part, box = parts[0], at.wanted.box
@@ -279,10 +280,12 @@ class _CoarseDeconvolve(Deconvolve):
         factors = planes, min(2, part.shape[1]), min(2, part.shape[2])
         size = at.before.voxel_size
         coarse = at.before.volume.replace(voxel_size=tuple(np.multiply(size, factors).tolist()))
-        result = at.engine.deconvolve(
-            binned(part, factors), self._plan(coarse), at.cancelled, at.progress
-        )
-        return repeated(result, factors, part.shape, at.inner)
+        plan = self._plan(coarse)
+        result = at.engine.deconvolve(binned(part, factors), plan, at.cancelled, at.progress)
+        # What lies in one plane of a skewed volume lies further back in the next.
+        scan = at.before.volume.scan
+        back = (0.0, 0.0) if scan is None else scan.displacement(size)
+        return repeated(result, factors, part.shape, at.inner, back)
 
     def draft(self) -> Step:
         return self.model_copy(update={"method": "fast"}) if self.iterations > 3 else self

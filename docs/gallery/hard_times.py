@@ -27,7 +27,7 @@ def trouble(stage: Stage) -> None:
     stage.viewer.dims.set_current_step(0, 1)
     stage.shown()
     card = stage.card("deconvolve")
-    stage.type_into(card.form.fields["psf"].controls[0].native, str(stage.data / "psf_560.tif"))
+    stage.type_into(card.form.fields["psf"].editors[0], str(stage.data / "psf_560.tif"))
     stage.viewer.dims.set_current_step(0, 2)
     stage.shown()
     stage.click(card.switch)

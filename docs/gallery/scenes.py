@@ -103,11 +103,11 @@ def deconvolution(stage: Stage) -> None:
     stage.switch("deskew")
     stage.click(card.unfold)
     fields = card.form.fields
-    stage.type_into(fields["psf"].controls[0].native, str(stage.psf()))
+    stage.type_into(fields["psf"].editors[0], str(stage.psf()))
     for control, size in zip(
         fields["psf_voxel_size"].controls, REAL_STACK["psf_voxel_size"], strict=True
     ):
-        stage.type_into(control.native.lineEdit(), f"{size:g}")
+        stage.type_into(control.editor.lineEdit(), f"{size:g}")
     stage.shown()
     show, make = (_button(card.body, text) for text in ("Show PSF", "Compute PSF"))
     stage.click(show)

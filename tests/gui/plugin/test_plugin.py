@@ -220,40 +220,40 @@ def test_opening_and_closing_leaves_nothing_behind(
 
 @pytest.mark.parametrize("kind", list(step_types()))
 def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
-    from napari_lazy_pipeline._gui.steps.form import StepForm
+    from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 
     step = step_types()[kind]()  # type: ignore[call-arg]
-    form = StepForm(step)
-    qtbot.addWidget(form)
-    assert form.value() == step
+    form = ModelForm(step, hidden=("kind", "enabled"))
+    qtbot.addWidget(form.native)
+    assert form.value == step
     heard: list[Any] = []
     form.changed.connect(heard.append)
     for name, field in form.fields.items():
-        assert field.label.text(), name
-        assert field.controls[0].native.toolTip(), f"{name} has a tooltip"
-        assert field.controls[0].native.accessibleName(), f"{name} has a name"
-        assert field.value() == getattr(step, name), name
+        assert field.caption.text(), name
+        assert field.editors[0].toolTip(), f"{name} has a tooltip"
+        assert field.editors[0].accessibleName(), f"{name} has a name"
+        assert field.value == getattr(step, name), name
     form.set_value(step)
     assert not heard, "showing a step is no edit"
 
 
 def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
-    from napari_lazy_pipeline._gui.steps.form import StepForm
+    from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
     from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
-    form = StepForm(Deskew())
-    qtbot.addWidget(form)
+    form = ModelForm(Deskew())
+    qtbot.addWidget(form.native)
     form.fields["angle"].controls[0].value = 33.3
     form.fields["skew_axis"].controls[0].value = "y"
     form.fields["width"].controls[0].value = 77
-    assert form.value() == Deskew(angle=33.3, skew_axis="y", width=77)
-    assert form.fields["angle"].label.text() == "Angle (°)"
-    other = StepForm(Deconvolve())
-    qtbot.addWidget(other)
+    assert form.value == Deskew(angle=33.3, skew_axis="y", width=77)
+    assert form.fields["angle"].caption.text() == "Angle (°)"
+    other = ModelForm(Deconvolve())
+    qtbot.addWidget(other.native)
     other.fields["psf"].controls[0].value = tmp_path / "psf.tif"
     other.fields["psf_voxel_size"].controls[0].value = 0.25
     expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.0, 0.0))
-    assert other.value() == expected_step
+    assert other.value == expected_step
 
 
 def test_a_recipe_brings_its_data_into_an_empty_dock(

@@ -22,7 +22,7 @@ def data(stage: Stage) -> None:
     stage.dock_picture("question")
     _answer(stage)
     dock.data.files.fold.unfold()
-    dock.data.known.channel_fold.unfold()
+    dock.data.metadata.channel_fold.unfold()
     stage.viewer.reset_view()
     stage.settle()
     stage.window_picture("opened")

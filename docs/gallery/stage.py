@@ -98,7 +98,7 @@ class Stage:
         data = self.dock.data
         for box, value in ((data.z_step, z), (data.pixel, pixel)):
             self.type_into(box.lineEdit(), f"{value:g}")
-        cards = data.known.questions.cards
+        cards = data.metadata.questions.cards
         if "angle" in cards:
             self.type_into(cards["angle"].angle.lineEdit(), f"{angle:g}")
         self.wait(lambda: "angle" not in cards, "the answer")

@@ -59,6 +59,10 @@ def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
     return panel
 
 
+def export_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("lazy-export")]
+
+
 def done(qtbot: Any, panel: Any) -> None:
     qtbot.waitUntil(
         lambda: not panel.exporter.busy and not panel.bar.isVisibleTo(panel), timeout=TIMEOUT
@@ -234,8 +238,10 @@ def test_the_window_closes_while_it_runs(
     click(qtbot, process.start)
     held.one(qtbot)
     opened.close()
-    process.exporter.join()
-    assert not [t for t in threading.enumerate() if t.name.startswith("lazy-export")]
+    for thread in export_threads():
+        assert not thread.daemon, "the program waits for what is under way"
+        thread.join(60)
+    assert not export_threads()
     assert not list((tmp_path / "out").glob("*.part"))
 
 
@@ -488,7 +494,7 @@ def test_workers_in_other_processes_get_what_is_open(
     settle(opened)
     wanted = target.Destination.of(process.order.view, tmp_path / "sent", None)
     wanted.prepare(1)
-    sent = pickle.loads(pickle.dumps(wanted.unwrapped()))
+    sent = pickle.loads(pickle.dumps(wanted.bare()))
     path = sent.write(2, 1, sent.stack.source.read(2, 1))
     np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
 

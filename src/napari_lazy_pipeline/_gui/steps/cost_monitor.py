@@ -86,21 +86,21 @@ class CostMonitor(QObject):
         self.timings = Timings()
         self.seconds: float | None = None
         self.rough = True
-        self._errand = BackgroundTask("This cannot be estimated")
+        self._task = BackgroundTask("This cannot be estimated")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST)
         self._timer.timeout.connect(self._start)
-        self._errand.answered.connect(self._on_done)
+        self._task.finished.connect(self._on_done)
         # What cannot be estimated says why where it is computed.
-        self._errand.failed.connect(lambda _: self._on_done(Estimate()))
+        self._task.failed.connect(lambda _: self._on_done(Estimate()))
         for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
             signal.connect(self._on_edit)
 
     def close(self) -> None:
         """Let go of the session."""
         self._timer.stop()
-        self._errand.forget()
+        self._task.forget()
         session = self.session
         for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
             signal.disconnect(self._on_edit)
@@ -133,7 +133,7 @@ class CostMonitor(QObject):
             pipeline, spec, engine = session.pipeline, session.stack.spec, session.engine
             # A PSF may be on a share that hangs: with another one, it is another question.
             files = [path for step in pipeline.steps for path in step.files().values()]
-            self._errand.ask(" ".join(files), lambda: _estimate(pipeline, spec, engine))
+            self._task.start(" ".join(files), lambda _: _estimate(pipeline, spec, engine))
 
     def _on_done(self, estimate: Estimate) -> None:
         self.estimate = estimate

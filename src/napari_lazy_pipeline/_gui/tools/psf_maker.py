@@ -39,7 +39,7 @@ class PsfMaker(QWidget):
         super().__init__()
         self._raw_folder = raw_folder
         self._optics = Optics()
-        self._errand = BackgroundTask("The PSF cannot be made")
+        self._task = BackgroundTask("The PSF cannot be made")
         self.fields = {
             name: Field(name, info, getattr(self._optics, name))
             for name, info in Optics.model_fields.items()
@@ -50,8 +50,8 @@ class PsfMaker(QWidget):
         self.save.setToolTip("Compute the PSF, save it as TIFF, and deconvolve with it")
         self.save.setAccessibleName("Save the computed PSF and use it")
         self._build()
-        self._errand.answered.connect(self._on_done)
-        self._errand.failed.connect(self._on_failed)
+        self._task.finished.connect(self._on_done)
+        self._task.failed.connect(self._on_failed)
         self.save.clicked.connect(self._on_save)
         self._show()
 
@@ -79,7 +79,7 @@ class PsfMaker(QWidget):
         optics, raw = self._optics, self._raw_folder()
         self.save.setEnabled(False)
         self.error.say("")
-        self._errand.ask(str(path), lambda: _make(optics, Path(path), raw))
+        self._task.start(str(path), lambda _: _make(optics, Path(path), raw))
 
     def _on_edited(self, name: str) -> None:
         field = self.fields[name]

@@ -129,7 +129,9 @@ def test_a_part_is_written_in_another_type(
         qtbot.keyClick(box, Qt.Key.Key_Return)
     process.form.channels[0].setChecked(False)
     process.form.dtype.setCurrentText("float32")
-    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volume, 15.5 kB"), timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: process.estimate.text().startswith("1 volume, 15.5 kB"), timeout=TIMEOUT
+    )
     click(qtbot, process.start)
     done(qtbot, process)
     (path,) = (tmp_path / "out").glob("*.tif")

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QPushButton
 from canvas import drag
 from gallery.hard_times import process, trouble, watch
 from gallery.stage import Key, Left, Stage
-from napari_lazy_pipeline.samples import REAL_STACK, TIMELAPSE
+from napari_lazy_pipeline.samples.samples import REAL_STACK, TIMELAPSE
 
 
 def data(stage: Stage) -> None:

@@ -21,7 +21,7 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.box import Box, before, cut, positions, slices, whole
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec, planes_of
+from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
 
 # Raw voxels (z, y, x) taken along around what is shown: while something is being dragged, and
 # once it rests.
@@ -143,7 +143,7 @@ def half(source: PipelineSource, draft: bool = True, sparse: bool = False) -> Pr
 
 
 @dataclass(frozen=True)
-class _LessSource:
+class _LessSource(VolumeSource):
     """Volumes of another source, made smaller.
 
     Attributes
@@ -216,10 +216,10 @@ class PartSource(_LessSource):
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one part (z, y, x), of its planes only where the source can."""
-        source, (planes, rows, columns) = planes_of(self.raw), self.box
-        if source is None:
+        planes, rows, columns = self.box
+        if not self.raw.by_planes:
             return super().read(t, c)
-        whole_planes = source.read_planes(t, c, *planes)
+        whole_planes = self.raw.read_planes(t, c, *planes)
         return whole_planes[:, slice(*rows), slice(*columns)].copy()
 
 

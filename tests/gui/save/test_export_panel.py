@@ -30,13 +30,13 @@ from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import format_form
 from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
-from napari_lazy_pipeline.compute.resource_estimate import size
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
 from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 from napari_lazy_pipeline.steps import SubtractBackground
 from napari_lazy_pipeline.steps._base import Context
 
@@ -97,7 +97,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_all_is_proposed_and_its_size_is_told(opened: Any, process: Any) -> None:
     assert (process.form.first.value(), process.form.last.value()) == (0, 2)
     assert [box.text() for box in process.form.channels] == ["488", "560"]
-    assert process.estimate.text().startswith("6 volumes, 45 kB; ")
+    assert process.estimate.text().startswith("6 volumes, 46.5 kB; ")
     assert "are free" in process.estimate.text()
     assert process.start.isEnabled() and not process.cancel.isEnabled()
 
@@ -133,7 +133,9 @@ def test_a_part_is_written_in_another_type(
         qtbot.keyClick(box, Qt.Key.Key_Return)
     process.form.channels[0].setChecked(False)
     process.form.dtype.setCurrentText("float32")
-    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volume, 15 kB"), timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: process.estimate.text().startswith("1 volume, 15.5 kB"), timeout=TIMEOUT
+    )
     click(qtbot, process.start)
     done(qtbot, process)
     (path,) = (tmp_path / "out").glob("*.tif")
@@ -311,7 +313,7 @@ def test_an_ome_zarr_is_estimated_written_and_shown(
     assert process.form.files.about.text().startswith("One TIFF file for each volume")
     click(qtbot, process.form.files.choice.buttons["ome-zarr"])
     assert process.form.files.about.text().startswith("One OME-Zarr")
-    needed = size(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
+    needed = format_bytes(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
     qtbot.waitUntil(lambda: f"6 volumes, {needed}; " in process.estimate.text(), timeout=TIMEOUT)
     edit(opened, "subtract_background", value=110.0)
     settle(opened)

@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.io.folder_info import plural
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.io.pattern_preview import PatternPreview, PatternPreviews
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
@@ -207,5 +207,5 @@ def _pattern_box(line: QLineEdit) -> QComboBox:
 
 def _summary_of(folder_info: FolderInfo) -> str:
     more = folder_info.unmatched
-    rest = f" {more} more {plural('name', more)} in the folder." if more else ""
+    rest = f" {format_count(more, 'more name')} in the folder." if more else ""
     return f"{folder_info.summary}{rest}"

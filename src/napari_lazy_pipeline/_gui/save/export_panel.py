@@ -21,13 +21,14 @@ from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute.resource_estimate import DiskCost, duration, size
+from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.exports.export import ExportReport
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session.session import Session
 
 _REST = 200  # ms without an edit, before the disk is looked at
@@ -176,10 +177,9 @@ class ExportPanel(QWidget):
     def _on_looked(self, found: tuple[ExportJob, DiskCost]) -> None:
         order, disk = found
         time = self._costs.time(order.count)
-        volumes = "1 volume" if order.count == 1 else f"{order.count} volumes"
-        parts = [f"{volumes}, {size(disk.needed)}"]
+        parts = [f"{format_count(order.count, 'volume')}, {format_bytes(disk.needed)}"]
         if disk.free is not None:
-            parts.append(f"{size(disk.free)} are free")
+            parts.append(f"{format_bytes(disk.free)} are free")
         if time and order.scheduler is None:
             parts.append(time)
         self.estimate.say("; ".join(parts))
@@ -221,7 +221,7 @@ class ExportPanel(QWidget):
         done, total, left = progress.done, progress.total, progress.seconds_left
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        time = f", {duration(left)} left" if left is not None and done < total else ""
+        time = f", {format_duration(left, 2)} left" if left is not None and done < total else ""
         self.state.say(f"{done} of {total} volumes{time}")
 
     def _on_finished(self, report: ExportReport) -> None:

@@ -13,12 +13,11 @@ from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import (
     StepCost,
     Timings,
-    duration,
     free_memory,
-    size,
     step_costs,
 )
 from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
 from napari_lazy_pipeline.image.stack import VolumeSpec
 from napari_lazy_pipeline.session.session import Session
 
@@ -120,7 +119,7 @@ class CostMonitor(QObject):
     def time(self, count: int = 1) -> str:
         """How long so many volumes take, as one says it; empty if that is not known."""
         how = "up to" if self.rough else "about"
-        return f"{how} {duration(self.seconds * count)}" if self.seconds else ""
+        return f"{how} {format_duration(self.seconds * count, 2)}" if self.seconds else ""
 
     def _on_edit(self, *_: object) -> None:
         self.seconds, self.rough = None, True
@@ -178,7 +177,7 @@ class CostSummary(Sentence):
             return
         time = self._watch.time()
         time = f", {time} if nothing is cached" if time else ""
-        self.say(f"One volume: {_memory(peak)}{time}; {size(estimate.free)} are free")
+        self.say(f"One volume: {_memory(peak)}{time}; {format_bytes(estimate.free)} are free")
         self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in estimate.costs))
 
 
@@ -196,5 +195,5 @@ class CostWarning(Sentence):
 
 
 def _memory(cost: StepCost) -> str:
-    card = f" and {size(cost.need.device)} on the graphics card" if cost.need.device else ""
-    return f"{size(cost.memory)} of memory{card}"
+    card = f" and {format_bytes(cost.need.device)} on the graphics card" if cost.need.device else ""
+    return f"{format_bytes(cost.memory)} of memory{card}"

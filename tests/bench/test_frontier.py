@@ -23,7 +23,7 @@ import tifffile
 from scipy import fft, ndimage
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack
-from napari_lazy_pipeline._runtime.threads import Workers, cpu_count
+from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.compute import preview
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
@@ -39,7 +39,7 @@ from napari_lazy_pipeline.samples.samples import psf_path
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
 ENGINE = CpuEngine()
-WORKERS = Workers()
+WORKERS = Threads()
 VOXEL = (0.5, 0.1, 0.1)
 SCAN = Scan(31.5)
 NORMAL = (SCAN.normal_step(VOXEL[0]), 0.1, 0.1)

@@ -15,7 +15,7 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
-class Workers:
+class Threads:
     """A number of threads, the calling one included.
 
     Parameters

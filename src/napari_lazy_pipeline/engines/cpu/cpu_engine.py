@@ -9,9 +9,10 @@ from functools import lru_cache
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.free_memory import budget
-from napari_lazy_pipeline._runtime.threads import Workers
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Method, Rounding, _never, _nothing
+from napari_lazy_pipeline._runtime.threads import Threads
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Method, Rounding
 from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.cpu.blur import Blur
@@ -54,12 +55,12 @@ class CpuEngine:
     name = "cpu"
 
     def __init__(self, threads: int = 0, memory_limit: int | None = None) -> None:
-        self.workers = Workers(threads)
+        self.workers = Threads(threads)
         self.memory_limit = memory_limit
 
     def use_threads(self, threads: int) -> None:
         """Take so many from the next volume on; 0 takes one per CPU."""
-        self.workers = Workers(threads)
+        self.workers = Threads(threads)
 
     def unavailable(self) -> str | None:
         """There is always a CPU."""
@@ -144,8 +145,8 @@ class CpuEngine:
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _nothing,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x) of any real type; float32 of the same shape.
 

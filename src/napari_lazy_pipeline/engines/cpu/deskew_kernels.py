@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
@@ -27,7 +27,7 @@ def deskew(
     fill: float,
     rounding: Rounding,
     planes: Planes,
-    workers: Workers,
+    workers: Threads,
 ) -> np.ndarray:
     """Shear a volume (z, y, x) as cudaDecon does, to the last bit but for its rounding.
 
@@ -195,7 +195,7 @@ def _shear_y(  # pragma: no cover
 
 
 def deskew_mip(
-    volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, workers: Workers
+    volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, workers: Threads
 ) -> np.ndarray:
     """Shear each plane of a volume (z, y, x) and keep the largest value of each pixel.
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.passes import (
     ACCELERATE,
     COMPARE,
@@ -48,7 +48,7 @@ def richardson_lucy(
     otf: np.ndarray,
     back_projectors: Sequence[np.ndarray | None],
     accelerated: bool,
-    workers: Workers,
+    workers: Threads,
     check: Callable[[], object],
     progress: Callable[[float], object],
     start: np.ndarray | None = None,
@@ -105,7 +105,7 @@ class _Iteration:
         image: np.ndarray,
         width: int,
         accelerated: bool,
-        workers: Workers,
+        workers: Threads,
         check: Callable[[], object],
         start: np.ndarray | None,
     ) -> None:

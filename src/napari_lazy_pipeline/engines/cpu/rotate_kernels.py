@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
 from napari_lazy_pipeline.errors import EngineError
@@ -25,7 +25,7 @@ ROWS = 8
 
 
 def rotate(
-    volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, workers: Workers
+    volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, workers: Threads
 ) -> np.ndarray:
     """Turn a volume (z, y, x) to the coverslip.
 
@@ -72,7 +72,7 @@ def check_rotation(volume: np.ndarray, plan: RotationPlan) -> None:
         raise EngineError(f"The volume has shape {volume.shape}, the plan is for {plan.shape}")
 
 
-def _tables(plan: RotationPlan, workers: Workers) -> tuple[np.ndarray, np.ndarray]:
+def _tables(plan: RotationPlan, workers: Threads) -> tuple[np.ndarray, np.ndarray]:
     """Where the four neighbours of each output position are, and what they weigh.
 
     Returns

@@ -265,7 +265,7 @@ class HalvedSource(_LessSource):
             mean = sum(columns[1:], columns[0]) / np.float32(fy * fx)
             out[k] = np.rint(mean) if out.dtype.kind in "ui" else mean
 
-        Threads().each(run, len(out))
+        Threads().for_each(run, len(out))
         return out
 
     @property
@@ -348,5 +348,5 @@ def _resampled(volume: np.ndarray, nearest: list[np.ndarray], dtype: np.dtype) -
         for other in others:
             other[...] = first
 
-    Threads().each(run, len(starts))
+    Threads().for_each(run, len(starts))
     return out

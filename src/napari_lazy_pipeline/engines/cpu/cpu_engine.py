@@ -55,12 +55,12 @@ class CpuEngine:
     name = "cpu"
 
     def __init__(self, threads: int = 0, memory_limit: int | None = None) -> None:
-        self.workers = Threads(threads)
+        self.threads = Threads(threads)
         self.memory_limit = memory_limit
 
     def use_threads(self, threads: int) -> None:
         """Take so many from the next volume on; 0 takes one per CPU."""
-        self.workers = Threads(threads)
+        self.threads = Threads(threads)
 
     def unavailable(self) -> str | None:
         """There is always a CPU."""
@@ -94,7 +94,7 @@ class CpuEngine:
         EngineError
             If the volume is of another type, or does not fit the plan.
         """
-        return deskew(volume, plan, fill, rounding, planes, self.workers)
+        return deskew(volume, plan, fill, rounding, planes, self.threads)
 
     def deskew_mip(
         self,
@@ -112,7 +112,7 @@ class CpuEngine:
         EngineError
             If the volume has no plane, is of another type, or does not fit the plan.
         """
-        return deskew_mip(volume, plan, fill, rounding, self.workers)
+        return deskew_mip(volume, plan, fill, rounding, self.threads)
 
     def rotate(
         self,
@@ -139,7 +139,7 @@ class CpuEngine:
         EngineError
             If the volume is of another type, or does not fit the plan.
         """
-        return rotate(volume, plan, fill, rounding, self.workers)
+        return rotate(volume, plan, fill, rounding, self.threads)
 
     def deconvolve(
         self,
@@ -216,7 +216,7 @@ class CpuEngine:
             otf,
             back_projectors,
             plan.method == "accelerated",
-            self.workers,
+            self.threads,
             check,
             progress,
             self._blocks(volume, plan, frame, Blur(plan)) if fast else None,
@@ -232,7 +232,7 @@ class CpuEngine:
     ) -> np.ndarray:
         """Fill a frame, in blocks of columns."""
         image, fill = aligned(blocks_of(frame.shape)), filler(volume, plan, frame, blur, to_blocks)
-        self.workers.each(lambda k: fill(k, image[k]), len(image))
+        self.threads.for_each(lambda k: fill(k, image[k]), len(image))
         return image
 
     def _volume(self, blocks: np.ndarray, frame: Frame) -> np.ndarray:
@@ -240,7 +240,7 @@ class CpuEngine:
         window = frame.window
         out = pool().empty([part.stop - part.start for part in window], np.float32)
         z, y, x = (part.start for part in window)
-        self.workers.each(lambda k: from_blocks(blocks[z + k], y, x, out[k]), len(out))
+        self.threads.for_each(lambda k: from_blocks(blocks[z + k], y, x, out[k]), len(out))
         return out
 
 

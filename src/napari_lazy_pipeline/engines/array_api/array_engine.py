@@ -21,7 +21,7 @@ from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.array_api import algorithms as _arrays
 from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, check_volume, fill_value
-from napari_lazy_pipeline.engines.cpu_fallback import FAILURES, DeviceError, Fallback
+from napari_lazy_pipeline.engines.gpu_engine import FAILURES, DeviceError, Fallback
 from napari_lazy_pipeline.engines.padding import Frame, check_plan
 from napari_lazy_pipeline.engines.tiling import Memory, Progress, TooLittleMemory
 from napari_lazy_pipeline.errors import Cancelled, EngineError

@@ -19,9 +19,9 @@ from napari_lazy_pipeline.engines.cpu.blur import Blur
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, deskew, deskew_mip
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import aligned, laid
-from napari_lazy_pipeline.engines.cpu.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
 from napari_lazy_pipeline.engines.padding import Frame, check_plan, filler
+from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines.tiling import Memory
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image.scan_geometry import (

@@ -21,7 +21,6 @@ from napari_lazy_pipeline.engines import (
 )
 from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, check_volume, fill_value
-from napari_lazy_pipeline.engines.cpu_fallback import FAILURES, Fallback
 from napari_lazy_pipeline.engines.cudadecon.counts import (
     Counts,
     at_least_two,
@@ -29,6 +28,7 @@ from napari_lazy_pipeline.engines.cudadecon.counts import (
     whole,
 )
 from napari_lazy_pipeline.engines.cudadecon.device_session import USE_CPU, session
+from napari_lazy_pipeline.engines.gpu_engine import FAILURES, Fallback
 from napari_lazy_pipeline.engines.padding import Frame, check_plan
 from napari_lazy_pipeline.engines.tiling import Memory, Progress, TooLittleMemory
 from napari_lazy_pipeline.errors import EngineError

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
-from napari_lazy_pipeline.engines.cpu_fallback import DeviceError
+from napari_lazy_pipeline.engines.gpu_engine import DeviceError
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, save_otf
 
 USE_CPU = "Use the cpu engine"

@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Progress
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.box import Box, before, cut, positions, slices, whole
@@ -265,7 +265,7 @@ class HalvedSource(_LessSource):
             mean = sum(columns[1:], columns[0]) / np.float32(fy * fx)
             out[k] = np.rint(mean) if out.dtype.kind in "ui" else mean
 
-        Workers().each(run, len(out))
+        Threads().for_each(run, len(out))
         return out
 
     @property
@@ -348,5 +348,5 @@ def _resampled(volume: np.ndarray, nearest: list[np.ndarray], dtype: np.dtype) -
         for other in others:
             other[...] = first
 
-    Workers().each(run, len(starts))
+    Threads().for_each(run, len(starts))
     return out

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from napari_lazy_pipeline._runtime.threads import Workers
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import Destination
@@ -189,7 +188,7 @@ def make_and_write(target: Destination, t: int, c: int) -> str:
     from distributed import get_worker
 
     # Several workers share a machine: each takes its part of the CPUs, not all of them.
-    get_engine("cpu").workers = Workers(get_worker().state.nthreads)  # type: ignore[attr-defined]
+    get_engine("cpu").use_threads(get_worker().state.nthreads)  # type: ignore[attr-defined]
     try:
         target.write(t, c, target.stack.source.read(t, c))
     except LazyPipelineError as error:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import connected, outcomes
@@ -83,15 +84,6 @@ class ExportReport:
         return ", ".join(parts)
 
 
-def _nothing(done: int, total: int) -> None:
-    """Report progress to nobody."""
-
-
-def _never() -> bool:
-    """Never cancel."""
-    return False
-
-
 def export(
     stack: Stack,
     folder: str | os.PathLike[str],
@@ -101,8 +93,8 @@ def export(
     dtype: Dtype | None = None,
     format: FormatName = "tiff",  # noqa: A002 - what everybody calls it
     scheduler: str | None = None,
-    progress: Callable[[int, int], None] = _nothing,
-    cancelled: Callable[[], bool] = _never,
+    progress: Callable[[int, int], None] = no_progress,
+    cancelled: Callable[[], bool] = not_cancelled,
 ) -> ExportReport:
     """Write volumes as TIFF files ``{name}_ch{c}_t{t}.tif``, or into ``{name}.ome.zarr``.
 

@@ -434,12 +434,12 @@ def scheduler() -> Iterator[str]:
     """A worker with one thread, in this process."""
     distributed = pytest.importorskip("distributed")
     cpu = get_engine("cpu")
-    before = cpu.workers
+    before = cpu.threads
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as local:
         yield local.scheduler_address
-    cpu.workers = before
+    cpu.threads = before
 
 
 @pytest.fixture

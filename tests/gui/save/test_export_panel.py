@@ -466,7 +466,7 @@ def test_who_computes_is_said(on_cluster: Any, qtbot: Any) -> None:
 def test_a_scheduler_that_does_not_answer_is_said(
     on_cluster: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    monkeypatch.setattr(cluster, "_TIMEOUT", 1)
     where = on_cluster.form.where
     where.address.selectAll()
     qtbot.keyClicks(where.address, "tcp://127.0.0.1:1")
@@ -494,9 +494,9 @@ def test_workers_in_other_processes_get_what_is_open(
     opened.session.set_voxel_size((0.3, 0.1, 0.1))
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    wanted = target.Destination.of(process.order.view, tmp_path / "sent", None)
-    wanted.prepare(1)
-    sent = pickle.loads(pickle.dumps(wanted.bare()))
+    destination = target.Destination.open(process.order.view, tmp_path / "sent", None)
+    destination.prepare(1)
+    sent = pickle.loads(pickle.dumps(destination.for_worker()))
     path = sent.write(2, 1, sent.stack.source.read(2, 1))
     np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
 
@@ -534,7 +534,7 @@ def test_the_cluster_is_stopped_and_gone_on_with(
         return write(*arguments)
 
     monkeypatch.setattr(target.Destination, "write", held)
-    monkeypatch.setattr(cluster, "_AHEAD", 1)
+    monkeypatch.setattr(cluster, "_VOLUMES_PER_THREAD", 1)
     process = on_cluster
     click(qtbot, process.start)
     qtbot.waitUntil(lambda: begun.acquire(blocking=False), timeout=TIMEOUT)

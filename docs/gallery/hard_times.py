@@ -8,8 +8,8 @@ import shutil
 from qtpy.QtTest import QTest
 
 from gallery.stage import Stage
-from napari_lazy_pipeline.samples import TIMELAPSE
 from napari_lazy_pipeline.samples.microscope import Simulation
+from napari_lazy_pipeline.samples.samples import TIMELAPSE
 
 
 def trouble(stage: Stage) -> None:

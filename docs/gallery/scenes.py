@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QPushButton
 from canvas import drag
 from gallery.hard_times import process, trouble, watch
 from gallery.stage import Key, Left, Stage
-from napari_lazy_pipeline.samples import REAL_STACK, TIMELAPSE
+from napari_lazy_pipeline.samples.samples import REAL_STACK, TIMELAPSE
 
 
 def data(stage: Stage) -> None:
@@ -22,7 +22,7 @@ def data(stage: Stage) -> None:
     stage.dock_picture("question")
     _answer(stage)
     dock.data.files.fold.unfold()
-    dock.data.known.channel_fold.unfold()
+    dock.data.metadata.channel_fold.unfold()
     stage.viewer.reset_view()
     stage.settle()
     stage.window_picture("opened")

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.compute import resource_estimate as costs
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import READ, Timings, disk_cost, step_costs
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from stacks import CountingSource
@@ -120,7 +120,8 @@ def test_other_steps_warn_too() -> None:
     _, cost = step_costs(pipeline, large)
     texture, memory = cost.warnings(10 * 2**30)[-1], cost.warnings(2**30)[0]
     assert f"{cost.shape[2]} voxels long: beyond 2048" in texture
-    assert f"Deskew needs {costs.size(cost.memory)} for one volume, and 1.0 GB are free" in memory
+    needed = format_bytes(cost.memory)
+    assert f"Deskew needs {needed} for one volume, and 1.07 GB are free" in memory
     assert len(cost.warnings(100 * 2**30)) == 1
 
 

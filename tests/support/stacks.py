@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
 
 RAW = VolumeSpec((6, 8, 10), "uint16", (0.4, 0.1, 0.1))
 
 
-class CountingSource:
+class CountingSource(VolumeSource):
     """Volumes made up on the spot; counts how often each is read."""
+
+    sizes, spec, token = (1, 1), RAW, ""
 
     def __init__(self, sizes: tuple[int, int] = (4, 2), spec: VolumeSpec = RAW) -> None:
         self.sizes, self.spec, self.token = sizes, spec, f"counting-{sizes}-{spec}"
-        self.problems = ProblemLog()
         self.reads: Counter[tuple[int, int]] = Counter()
         self.version = 0
 

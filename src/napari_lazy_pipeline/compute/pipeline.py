@@ -16,10 +16,10 @@ from napari_lazy_pipeline.compute.compute_log import ComputeLog
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.compute.stage_runner import Line, Run
-from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError, StepError
+from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.image.box import Box, cut
-from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
-from napari_lazy_pipeline.image.stack import Stack, VolumeSource, VolumeSpec, planes_of
+from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.stack import Stack, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
 
@@ -122,7 +122,7 @@ class Pipeline(BaseModel):
 
 
 @dataclass(frozen=True)
-class PipelineSource:
+class PipelineSource(VolumeSource):
     """Makes processed volumes, one stage after the other, through a cache.
 
     Attributes
@@ -184,7 +184,7 @@ class PipelineSource:
 
         They are unless there is a cache that has room for the whole, or no reading them alone.
         """
-        can = self.plane_local and planes_of(self.raw) is not None
+        can = self.plane_local and self.raw.by_planes
         return can and not self._line.is_kept(len(self.stages))
 
     @property
@@ -282,35 +282,21 @@ class PipelineSource:
             return self.read(t, c, progress)[start:stop]
         return Run(self._line, t, c, progress or Progress()).part(len(self.stages), box)
 
-    def __call__(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x); blank, and listed, if its file is bad."""
-        return self._or_blank(t, c, self.spec, lambda: self.read(t, c))
-
     def planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         """Make some planes (z, y, x) as `read_planes` does; blank, and listed, for a bad file."""
         spec = cut(self.spec, self._planes(start, stop))
-        return self._or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
+        return self.or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
 
-    def _or_blank(
+    def or_blank(
         self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
     ) -> np.ndarray:
         try:
-            return make()
-        except FileError as error:
-            self.report(error, t, c)
+            return super().or_blank(t, c, spec, make)
         except StepError as error:
             if not self.blank_failures:
                 raise
             self.report(error, t, c)
-        return spec.blank()
-
-    def report(self, error: LazyPipelineError, t: int, c: int) -> None:
-        """List what went wrong with a volume; a time point nobody recorded is no problem."""
-        if isinstance(error, MissingFileError):
-            return
-        where = error.where or f"t={t}, c={c}"
-        what = f"{error.what}. {error.hint}" if error.hint else error.what
-        self.problems.report(Problem(where, what))
+            return spec.blank()
 
     def stage(self, count: int) -> Hashable:
         """Names what the first ``count`` stages make, whatever volume they are given."""
@@ -328,14 +314,13 @@ class PipelineSource:
         return (start, stop), (0, height), (0, width)
 
 
-class _Given:
+class _Given(VolumeSource):
     """A source of one volume that is there already."""
 
-    sizes, token = (1, 1), ""
+    sizes, token, spec = (1, 1), "", VolumeSpec((1, 1, 1))
 
     def __init__(self, volume: np.ndarray, spec: VolumeSpec) -> None:
         self.volume, self.spec = volume, spec
-        self.problems = ProblemLog()
 
     def identity(self, t: int, c: int) -> Hashable:
         """Nothing else is like it."""

@@ -15,13 +15,13 @@ from typing import cast
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Progress
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.box import Box, before, cut, positions, slices, whole
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec, planes_of
+from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
 
 # Raw voxels (z, y, x) taken along around what is shown: while something is being dragged, and
 # once it rests.
@@ -143,7 +143,7 @@ def half(source: PipelineSource, draft: bool = True, sparse: bool = False) -> Pr
 
 
 @dataclass(frozen=True)
-class _LessSource:
+class _LessSource(VolumeSource):
     """Volumes of another source, made smaller.
 
     Attributes
@@ -216,10 +216,10 @@ class PartSource(_LessSource):
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one part (z, y, x), of its planes only where the source can."""
-        source, (planes, rows, columns) = planes_of(self.raw), self.box
-        if source is None:
+        planes, rows, columns = self.box
+        if not self.raw.by_planes:
             return super().read(t, c)
-        whole_planes = source.read_planes(t, c, *planes)
+        whole_planes = self.raw.read_planes(t, c, *planes)
         return whole_planes[:, slice(*rows), slice(*columns)].copy()
 
 
@@ -265,7 +265,7 @@ class HalvedSource(_LessSource):
             mean = sum(columns[1:], columns[0]) / np.float32(fy * fx)
             out[k] = np.rint(mean) if out.dtype.kind in "ui" else mean
 
-        Workers().each(run, len(out))
+        Threads().for_each(run, len(out))
         return out
 
     @property
@@ -348,5 +348,5 @@ def _resampled(volume: np.ndarray, nearest: list[np.ndarray], dtype: np.dtype) -
         for other in others:
             other[...] = first
 
-    Workers().each(run, len(starts))
+    Threads().for_each(run, len(starts))
     return out

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
 from napari_lazy_pipeline.image.box import Box, rounded, shape_of, slices, whole
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec, planes_of
+from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.steps._base import Context, Step
 
 _Made = TypeVar("_Made")
@@ -181,8 +181,8 @@ class Run:
 
     def _raw(self, box: Box) -> np.ndarray:
         """Read a box; only its planes if the source can."""
-        source, ((start, stop), *_) = planes_of(self.line.raw), box
-        if source is None:
+        source, ((start, stop), *_) = self.line.raw, box
+        if not source.by_planes:
             return self.stage(0)[slices(box)].copy()
         planes = self._observed(
             0, lambda: source.read_planes(self.t, self.c, start, stop), part=True

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError
+from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
-
-if TYPE_CHECKING:
-    import dask.array as da
-
-
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -73,28 +68,38 @@ def block_corners(spec: VolumeSpec) -> np.ndarray:
     return np.array(list(product(*ends)))
 
 
-class VolumeSource(Protocol):
-    """Where the volumes of a stack come from; cheap to build, pickles small."""
+class VolumeSource(ABC):
+    """Where the volumes of a stack come from; cheap to build, pickles small.
 
-    @property
+    A source of its own needs `sizes`, `spec`, `token`, `identity` and `read`; class attributes
+    will do for the first three.
+    """
+
+    @cached_property
     def problems(self) -> ProblemLog:
         """What went wrong with single volumes."""
+        return ProblemLog()
 
     @property
+    @abstractmethod
     def sizes(self) -> tuple[int, int]:
         """Number of time points and channels."""
 
     @property
+    @abstractmethod
     def spec(self) -> VolumeSpec:
-        """What each volume looks like."""
+        """Shape, type and place of each volume."""
 
     @property
+    @abstractmethod
     def token(self) -> str:
-        """Names the content; equal for equal sources, in any process."""
+        """Name of the content; equal for equal sources, in any process."""
 
+    @abstractmethod
     def identity(self, t: int, c: int) -> Hashable:
         """What the volume depends on: path, size and time of change of its file, say."""
 
+    @abstractmethod
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x).
 
@@ -104,19 +109,10 @@ class VolumeSource(Protocol):
             If it cannot be had.
         """
 
-    def __call__(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x); blank if its file is bad or missing."""
-
-
-class PlaneSource(VolumeSource, Protocol):
-    """A source that may be able to make some planes without the rest of their volume.
-
-    What only wraps another source can do no more than that: ask `planes_of`.
-    """
-
     @property
     def by_planes(self) -> bool:
-        """Whether it can."""
+        """Whether `read_planes` makes planes without the rest of their volume."""
+        return False
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         """Make the planes from ``start`` to just before ``stop`` of a volume (z, y, x).
@@ -126,11 +122,30 @@ class PlaneSource(VolumeSource, Protocol):
         LazyPipelineError
             If they cannot be had.
         """
+        return self.read(t, c)[start:stop]
 
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank, and a problem, if its file is bad or missing."""
+        return self.or_blank(t, c, self.spec, lambda: self.read(t, c))
 
-def planes_of(source: VolumeSource) -> PlaneSource | None:
-    """The source, if it can make planes without the rest of their volume."""
-    return cast(PlaneSource, source) if getattr(source, "by_planes", False) else None
+    def or_blank(
+        self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Make pixels; blank ones of ``spec``, and a problem, if the file of (t, c) is bad."""
+        try:
+            return make()
+        except FileError as error:
+            self.report(error, t, c)
+            return spec.blank()
+
+    def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
+        """List what went wrong with a volume; return whether it is new.
+
+        A time point that was not recorded is no problem.
+        """
+        if isinstance(error, MissingFileError):
+            return False
+        return self.problems.report(Problem.of(error, f"t={t}, c={c}"))
 
 
 @dataclass(frozen=True)

@@ -96,10 +96,10 @@ def test_the_samples_open_deskewed(
     assert len(layers) == len(viewer.layers) == len(dock.layers.layers) == channels
     assert layers[0].source.sample == ("napari-lazy-pipeline", key)
     assert card(dock, "deskew").step.enabled
-    known = dock.data.known
-    assert not known.questions.cards, "all is known of a sample"
-    told = {known.voxel.rows[name].source.text() for name in ("z_step", "angle")}
-    assert told == {"sample"} and known.voxel.meaning.currentText() == "way of the stage"
+    metadata = dock.data.metadata
+    assert not metadata.questions.cards, "all is known of a sample"
+    told = {metadata.voxel.rows[name].source.text() for name in ("z_step", "angle")}
+    assert told == {"sample"} and metadata.voxel.meaning.currentText() == "way of the stage"
     assert dock.session.recipe().source.overrides.angle == 31.5
     assert dock.session.stack.source.reads == channels
     plane = dock.viewer.dims.current_step[1]

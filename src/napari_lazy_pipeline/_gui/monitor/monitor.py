@@ -28,7 +28,7 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Entry, State
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.io.folder_info import format_bytes
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session.session import Session
 
 _BEAT = 200  # ms between two looks
@@ -221,12 +221,18 @@ def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: E
 def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     """The way from the file to a block."""
     path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
-    nodes = [Node(Path(path).name if path else "no file", _size(source.raw.spec), Tile.UNTOUCHED)]
+    nodes = [
+        Node(
+            Path(path).name if path else "no file",
+            format_bytes(source.raw.spec.nbytes),
+            Tile.UNTOUCHED,
+        )
+    ]
     for count in range(len(source.stages) + 1):
         title = source.stages[count - 1][1].title if count else "Read"
         entry = _entries(source, count).get(place)
         tile = tile_of(source, place, count, entry) if entry else Tile.UNTOUCHED
-        nodes.append(Node(title, _duration(entry.seconds) if entry else "", tile))
+        nodes.append(Node(title, format_duration(entry.seconds) if entry else "", tile))
     last = nodes[-1].tile
     nodes.append(Node(f"t = {place[0] + 1}, on screen", _shape(source.spec.shape), last))
     return nodes
@@ -241,9 +247,9 @@ def counted(compute_log: ComputeLog, kind: str) -> str:
     )
     said = []
     if blocks or not parts:
-        said.append(f"{blocks} {'block' if blocks == 1 else 'blocks'}")
+        said.append(f"{format_count(blocks, 'block')}")
     if mean is not None:
-        said.append(f"{_duration(mean)} each")
+        said.append(f"{format_duration(mean)} each")
     if parts:
         said.append(f"{parts} {'part' if parts == 1 else 'parts'} of blocks")
     return ", ".join(said)
@@ -260,8 +266,8 @@ def eager_text(session: Session, source: PipelineSource) -> str:
     seconds = volumes * sum(mean for mean in means if mean is not None)
     spent = sum(session.compute_log.spent(kind) for kind in kinds)
     return (
-        f"To make everything at once would take about {_duration(seconds)} and fill {room}. "
-        f"So far it was {_duration(spent)}."
+        f"To make everything at once would take about {format_duration(seconds)} and fill {room}. "
+        f"So far it was {format_duration(spent)}."
     )
 
 
@@ -294,17 +300,5 @@ def _percent(part: float, whole: float) -> str:
     return f"{share:.0f} %" if share >= 10 or share == 0 else f"{share:.2g} %"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{1000 * seconds:.3g} ms"
-    if seconds < 90:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _size(spec: Any) -> str:
-    return format_bytes(spec.nbytes)

@@ -55,9 +55,9 @@ class WrittenLayers(QObject):
         super().__init__()
         self._viewer, self._beside = viewer, layers
         self._shown: dict[str, Layers] = {}
-        self._errand = BackgroundTask("The result cannot be shown")
-        self._errand.answered.connect(self._on_found)
-        self._errand.failed.connect(self.failed)
+        self._opener = BackgroundTask("The result cannot be shown")
+        self._opener.finished.connect(self._on_found)
+        self._opener.failed.connect(self.failed)
 
     @property
     def layers(self) -> list[Any]:
@@ -66,11 +66,11 @@ class WrittenLayers(QObject):
 
     def show(self, place: Path) -> None:
         """Show the files of a folder, or a store; returns at once."""
-        self._errand.ask(str(place), lambda: (str(place), inspect_folder(place)))
+        self._opener.start(str(place), lambda _: (str(place), inspect_folder(place)))
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
-        self._errand.forget()
+        self._opener.forget()
         for shown in self._shown.values():
             shown.close()
             shown.runner.stop()

@@ -13,12 +13,11 @@ from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import (
     StepCost,
     Timings,
-    duration,
     free_memory,
-    size,
     step_costs,
 )
 from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
 from napari_lazy_pipeline.image.stack import VolumeSpec
 from napari_lazy_pipeline.session.session import Session
 
@@ -86,21 +85,21 @@ class CostMonitor(QObject):
         self.timings = Timings()
         self.seconds: float | None = None
         self.rough = True
-        self._errand = BackgroundTask("This cannot be estimated")
+        self._task = BackgroundTask("This cannot be estimated")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST)
         self._timer.timeout.connect(self._start)
-        self._errand.answered.connect(self._on_done)
+        self._task.finished.connect(self._on_done)
         # What cannot be estimated says why where it is computed.
-        self._errand.failed.connect(lambda _: self._on_done(Estimate()))
+        self._task.failed.connect(lambda _: self._on_done(Estimate()))
         for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
             signal.connect(self._on_edit)
 
     def close(self) -> None:
         """Let go of the session."""
         self._timer.stop()
-        self._errand.forget()
+        self._task.forget()
         session = self.session
         for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
             signal.disconnect(self._on_edit)
@@ -120,7 +119,7 @@ class CostMonitor(QObject):
     def time(self, count: int = 1) -> str:
         """How long so many volumes take, as one says it; empty if that is not known."""
         how = "up to" if self.rough else "about"
-        return f"{how} {duration(self.seconds * count)}" if self.seconds else ""
+        return f"{how} {format_duration(self.seconds * count, 2)}" if self.seconds else ""
 
     def _on_edit(self, *_: object) -> None:
         self.seconds, self.rough = None, True
@@ -133,7 +132,7 @@ class CostMonitor(QObject):
             pipeline, spec, engine = session.pipeline, session.stack.spec, session.engine
             # A PSF may be on a share that hangs: with another one, it is another question.
             files = [path for step in pipeline.steps for path in step.files().values()]
-            self._errand.ask(" ".join(files), lambda: _estimate(pipeline, spec, engine))
+            self._task.start(" ".join(files), lambda _: _estimate(pipeline, spec, engine))
 
     def _on_done(self, estimate: Estimate) -> None:
         self.estimate = estimate
@@ -178,7 +177,7 @@ class CostSummary(Sentence):
             return
         time = self._watch.time()
         time = f", {time} if nothing is cached" if time else ""
-        self.say(f"One volume: {_memory(peak)}{time}; {size(estimate.free)} are free")
+        self.say(f"One volume: {_memory(peak)}{time}; {format_bytes(estimate.free)} are free")
         self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in estimate.costs))
 
 
@@ -196,5 +195,5 @@ class CostWarning(Sentence):
 
 
 def _memory(cost: StepCost) -> str:
-    card = f" and {size(cost.need.device)} on the graphics card" if cost.need.device else ""
-    return f"{size(cost.memory)} of memory{card}"
+    card = f" and {format_bytes(cost.need.device)} on the graphics card" if cost.need.device else ""
+    return f"{format_bytes(cost.memory)} of memory{card}"

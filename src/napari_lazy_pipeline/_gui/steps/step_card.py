@@ -15,6 +15,7 @@ from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.image.quantity_text import format_duration, format_lengths
 from napari_lazy_pipeline.image.stack import VolumeSpec
 from napari_lazy_pipeline.steps._base import Step
 
@@ -136,15 +137,14 @@ class StepCard(CardFrame):
 
     def set_time(self, seconds: float | None) -> None:
         """Show how long the step took; None: its result was in the cache."""
-        self.time.setText("cached" if seconds is None else _duration(seconds))
+        self.time.setText("cached" if seconds is None else format_duration(seconds))
 
     def set_result(self, spec: VolumeSpec | None) -> None:
         """Show shape and voxel size after the step; None: the step is off, or does not fit."""
         self.result.setVisible(spec is not None)
         if spec is not None:
             shape = " x ".join(map(str, spec.shape))
-            size = " x ".join(f"{length:.3g}" for length in spec.voxel_size)
-            self.result.setText(f"→ {shape}, {size} µm")
+            self.result.setText(f"→ {shape}, {format_lengths(spec.voxel_size)} µm")
         else:
             self.time.setText("")
 
@@ -246,9 +246,3 @@ def _told(error: LazyPipelineError) -> str:
     """What is wrong, and on a line of its own what to do."""
     located = f"{error.what} ({error.where})" if error.where else error.what
     return f"{located}.\n{error.hint}" if error.hint else located
-
-
-def _duration(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"

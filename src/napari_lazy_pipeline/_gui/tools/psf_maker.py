@@ -35,7 +35,7 @@ class PsfMaker(QWidget):
     def __init__(self, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()
         self._raw_folder = raw_folder
-        self._errand = BackgroundTask("The PSF cannot be made")
+        self._task = BackgroundTask("The PSF cannot be made")
         self.form = ModelForm(Optics())
         self.extent = Sentence()
         self.error = Sentence(error=True)
@@ -44,8 +44,8 @@ class PsfMaker(QWidget):
         self.save.setAccessibleName("Save the computed PSF and use it")
         self._build()
         self.form.changed.connect(self._show)
-        self._errand.answered.connect(self._on_done)
-        self._errand.failed.connect(self._on_failed)
+        self._task.finished.connect(self._on_done)
+        self._task.failed.connect(self._on_failed)
         self.save.clicked.connect(self._on_save)
         self._show()
 
@@ -65,7 +65,7 @@ class PsfMaker(QWidget):
         optics, raw = self.optics, self._raw_folder()
         self.save.setEnabled(False)
         self.error.say("")
-        self._errand.ask(str(path), lambda: _make(optics, Path(path), raw))
+        self._task.start(str(path), lambda _: _make(optics, Path(path), raw))
 
     def _show(self, *_: object) -> None:
         """Say how large the PSF will be, or why there will be none."""

@@ -8,8 +8,8 @@ import shutil
 from qtpy.QtTest import QTest
 
 from gallery.stage import Stage
-from napari_lazy_pipeline.samples import TIMELAPSE
 from napari_lazy_pipeline.samples.microscope import Simulation
+from napari_lazy_pipeline.samples.samples import TIMELAPSE
 
 
 def trouble(stage: Stage) -> None:
@@ -27,7 +27,7 @@ def trouble(stage: Stage) -> None:
     stage.viewer.dims.set_current_step(0, 1)
     stage.shown()
     card = stage.card("deconvolve")
-    stage.type_into(card.form.fields["psf"].controls[0].native, str(stage.data / "psf_560.tif"))
+    stage.type_into(card.form.fields["psf"].editors[0], str(stage.data / "psf_560.tif"))
     stage.viewer.dims.set_current_step(0, 2)
     stage.shown()
     stage.click(card.switch)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QPushButton
 from canvas import drag
 from gallery.hard_times import process, trouble, watch
 from gallery.stage import Key, Left, Stage
-from napari_lazy_pipeline.samples import REAL_STACK, TIMELAPSE
+from napari_lazy_pipeline.samples.samples import REAL_STACK, TIMELAPSE
 
 
 def data(stage: Stage) -> None:
@@ -22,7 +22,7 @@ def data(stage: Stage) -> None:
     stage.dock_picture("question")
     _answer(stage)
     dock.data.files.fold.unfold()
-    dock.data.known.channel_fold.unfold()
+    dock.data.metadata.channel_fold.unfold()
     stage.viewer.reset_view()
     stage.settle()
     stage.window_picture("opened")
@@ -103,11 +103,11 @@ def deconvolution(stage: Stage) -> None:
     stage.switch("deskew")
     stage.click(card.unfold)
     fields = card.form.fields
-    stage.type_into(fields["psf"].controls[0].native, str(stage.psf()))
+    stage.type_into(fields["psf"].editors[0], str(stage.psf()))
     for control, size in zip(
         fields["psf_voxel_size"].controls, REAL_STACK["psf_voxel_size"], strict=True
     ):
-        stage.type_into(control.native.lineEdit(), f"{size:g}")
+        stage.type_into(control.editor.lineEdit(), f"{size:g}")
     stage.shown()
     show, make = (_button(card.body, text) for text in ("Show PSF", "Compute PSF"))
     stage.click(show)

@@ -17,7 +17,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
-from napari_lazy_pipeline.samples import psf_path, real_stack_folder, write_timelapse
+from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder, write_timelapse
 
 PATIENCE = 120.0  # s
 DOCK_WIDTH = 350  # px
@@ -98,7 +98,7 @@ class Stage:
         data = self.dock.data
         for box, value in ((data.z_step, z), (data.pixel, pixel)):
             self.type_into(box.lineEdit(), f"{value:g}")
-        cards = data.known.questions.cards
+        cards = data.metadata.questions.cards
         if "angle" in cards:
             self.type_into(cards["angle"].angle.lineEdit(), f"{angle:g}")
         self.wait(lambda: "angle" not in cards, "the answer")

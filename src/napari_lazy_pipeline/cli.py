@@ -165,6 +165,7 @@ def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]
 
 
 def _info(options: argparse.Namespace) -> int:
+    from napari_lazy_pipeline.image.quantity_text import format_lengths
     from napari_lazy_pipeline.io.open_stack import inspect_folder
 
     found = inspect_folder(options.folder, options.pattern, position=options.position)
@@ -175,7 +176,7 @@ def _info(options: argparse.Namespace) -> int:
         "folder": found.folder,
         "pattern": found.pattern,
         "files": found.summary,
-        "voxel": f"{_lengths(stack.voxel_size)} um (z, y, x), from: {found.voxel_source}",
+        "voxel": f"{format_lengths(stack.voxel_size)} um (z, y, x), from: {found.voxel_source}",
         "angle": f"{angle}, from: {found.angle_source}",
         "interval": interval,
     }
@@ -196,10 +197,6 @@ def _field(row: FieldRow) -> str:
     missing = f"; missing: {row.missing}" if row.missing else ""
     extra = f"; {row.extra}" if row.extra else ""
     return f"{row.field}{role}{values}, {row.count} in all{missing}{extra}"
-
-
-def _lengths(voxel_size: Sequence[float]) -> str:
-    return " x ".join(f"{length:g}" for length in voxel_size)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -274,9 +271,7 @@ def _summarise(report: ExportReport) -> int:
     return 0 if report.complete else 1
 
 
-def _changed(
-    pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] = ()
-) -> Pipeline:
+def _changed(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] = ()) -> Pipeline:
     """Apply each ``STEP.FIELD=VALUE`` or ``STEP.FIELD.CHANNEL=VALUE``."""
     import yaml
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline._runtime import threads as _workers
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 
 
 def test_every_number_once():
     seen = []
-    Workers(3).each(seen.append, 200)
+    Threads(3).for_each(seen.append, 200)
     assert sorted(seen) == list(range(200))
 
 
@@ -25,7 +25,7 @@ def test_what_a_thread_raises_ends_the_loop():
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Workers(2).each(fail, 10_000_000)
+        Threads(2).for_each(fail, 10_000_000)
 
 
 def test_a_helper_that_is_late_keeps_no_memory():
@@ -40,7 +40,7 @@ def test_a_helper_that_is_late_keeps_no_memory():
         assert busy.wait(60)
         array = np.zeros(10)
         gone = weakref.ref(array)
-        Workers(2).each(array.__getitem__, 10)
+        Threads(2).for_each(array.__getitem__, 10)
         del array
         assert gone() is None
     finally:

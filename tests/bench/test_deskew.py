@@ -16,12 +16,12 @@ import pytest
 from scipy import ndimage
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.threads import Workers, cpu_count
+from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 
 ENGINE = CpuEngine()
-WORKERS = Workers()
+THREADS = Threads()
 FILE = (64, 256, 280)
 MEDIUM = (150, 256, 512)
 LARGE = (200, 512, 1024)
@@ -73,7 +73,7 @@ def test_against_a_strided_copy(benchmark, figure, shape) -> None:
     planes = -(-len(raw) // cpu_count())
 
     def copy() -> None:
-        WORKERS.each(part, cpu_count())
+        THREADS.for_each(part, cpu_count())
 
     def part(i: int) -> None:
         cut = slice(i * planes, (i + 1) * planes)

@@ -23,7 +23,7 @@ import tifffile
 from scipy import fft, ndimage
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack
-from napari_lazy_pipeline._runtime.threads import Workers, cpu_count
+from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.compute import preview
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
@@ -40,7 +40,7 @@ from napari_lazy_pipeline.steps import Deconvolve, Deskew
 from stacks import source_of
 
 ENGINE = CpuEngine()
-WORKERS = Workers()
+THREADS = Threads()
 VOXEL = (0.5, 0.1, 0.1)
 SCAN = Scan(31.5)
 NORMAL = (SCAN.normal_step(VOXEL[0]), 0.1, 0.1)
@@ -210,7 +210,7 @@ class Ffts:
         nothing = np.empty(0, np.float32)
         volumes = (self.pixels.reshape(-1), nothing, nothing)
         rest = TAKE, volumes, np.float32(0), self.sums, True
-        each, count = WORKERS.each, self.layout.blocks * self.layout.columns // BLOCK
+        each, count = THREADS.for_each, self.layout.blocks * self.layout.columns // BLOCK
         each(lambda z: planes(self.spectrum, self.layout, z, z + 1, *rest), self.depth)
         each(lambda i: along_z(self.spectrum, self.layout, i * BLOCK, True), count)
         each(lambda i: along_z(self.spectrum, self.layout, i * BLOCK, False), count)
@@ -278,7 +278,7 @@ def test_against_its_ffts(paired, table, shape) -> None:
 def test_against_redlionfish(paired, table) -> None:
     lionfish = pytest.importorskip("RedLionfishDeconv", reason="RedLionfish is not installed")
     raw, plan = noise(FILE), plan_of()
-    padded, psf = prepare(raw, plan, Frame.of(FILE, plan), WORKERS.each), psf_image()
+    padded, psf = prepare(raw, plan, Frame.of(FILE, plan), THREADS.for_each), psf_image()
 
     def other() -> None:
         lionfish.doRLDeconvolutionFromNpArrays(padded, psf, niter=10, method="cpu")
@@ -291,7 +291,7 @@ def plain(raw: np.ndarray, plan: DeconvolutionPlan) -> np.ndarray:
     """Richardson-Lucy as one writes it down with scipy.fft."""
     frame = Frame.of(raw.shape, plan)
     otf = interpolate(plan.otf, frame.shape, plan.voxel_size, plan.shear)
-    image = prepare(raw, plan, frame, WORKERS.each)
+    image = prepare(raw, plan, frame, THREADS.for_each)
     estimate = image
     for _ in range(10):
         blurred = fft.irfftn(fft.rfftn(estimate, workers=2) * otf, frame.shape, workers=2)
@@ -374,7 +374,7 @@ def strided_copy(raw: np.ndarray, shape) -> np.ndarray:
         out[cut, :, : raw.shape[2]] = raw[cut]
         out[cut, :, raw.shape[2] :] = 0
 
-    WORKERS.each(run, cpu_count())
+    THREADS.for_each(run, cpu_count())
     return out
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline.compute import compute_log
-from napari_lazy_pipeline.compute import resource_estimate as costs
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.pipeline import Pipeline, Progress
 from napari_lazy_pipeline.compute.plan import Plan
@@ -19,8 +18,9 @@ from napari_lazy_pipeline.compute.resource_estimate import disk_cost, step_costs
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.export import export
-from napari_lazy_pipeline.image.spec import StackSpec
-from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.image.quantity_text import format_bytes
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
+from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from stacks import CountingSource, source_of
 
@@ -32,7 +32,7 @@ import sys
 import numpy as np
 from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
 from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 
 def memory(which):
     lines = open("/proc/self/status").read().splitlines()
@@ -122,7 +122,8 @@ def test_other_steps_warn_too() -> None:
     _, cost = step_costs(pipeline.plan(StackSpec(large)))
     texture, memory = cost.warnings(10 * 2**30)[-1], cost.warnings(2**30)[0]
     assert f"{cost.shape[2]} voxels long: beyond 2048" in texture
-    assert f"Deskew needs {costs.size(cost.memory)} for one volume, and 1.0 GB are free" in memory
+    needed = format_bytes(cost.memory)
+    assert f"Deskew needs {needed} for one volume, and 1.07 GB are free" in memory
     assert len(cost.warnings(100 * 2**30)) == 1
 
 

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.back_projector import back_projector, widths
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve

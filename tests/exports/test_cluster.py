@@ -78,7 +78,7 @@ def test_bad_files_are_listed_and_the_rest_goes_on(
 def test_when_cancelled_what_is_under_way_is_finished(
     scheduler: str, processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_AHEAD", 0.25)
+    monkeypatch.setattr(cluster, "_VOLUMES_PER_THREAD", 0.25)
     done: list[int] = []
     report = export(
         processed, tmp_path, scheduler=scheduler, cancelled=lambda: len(done) > 2,
@@ -93,7 +93,7 @@ def test_the_window_does_not_use_the_cluster(
     scheduler: str, processed: Any, tmp_path: Path
 ) -> None:
     """A client of ours does not become the scheduler of everything else."""
-    with cluster.connected(scheduler):
+    with cluster.connect(scheduler):
         with pytest.raises(ValueError, match="No clients found"):
             distributed.default_client()
         assert processed.data[0, 0].compute().shape == processed.spec.shape
@@ -103,12 +103,12 @@ def test_who_computes_is_said_in_words(
     scheduler: str, raw_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = cluster.cluster_info(scheduler, str(raw_folder))
-    assert (found.workers, found.threads, found.computers, found.others) == (2, 4, 1, ())
+    assert (found.workers, found.threads, found.computers, found.differences) == (2, 4, 1, ())
     said = f"2 workers with 4 threads on 1 computer; napari-lazy-pipeline {found.version} as here"
     assert str(found) == said
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
         cluster.cluster_info(scheduler, str(raw_folder / "elsewhere"))
-    with cluster.connected(scheduler) as client:
+    with cluster.connect(scheduler) as client:
         versions = client.get_versions()
     versions["client"]["packages"].update(numpy="1.0")
     monkeypatch.setattr(distributed.Client, "get_versions", lambda self: versions)
@@ -117,7 +117,7 @@ def test_who_computes_is_said_in_words(
 
 
 def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    monkeypatch.setattr(cluster, "_TIMEOUT", 1)
     with pytest.raises(ExportError, match=r"does not answer.*Check its address"):
         export(processed, tmp_path / "out", scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ExportError, match="does not answer"):
@@ -147,9 +147,8 @@ def test_a_worker_that_does_not_see_the_data(
     scheduler: str, processed: Any, raw_folder: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(
-        cluster.Destination, "places", lambda self: (str(raw_folder / "elsewhere"), str(tmp_path))
-    )
+    folders = str(raw_folder / "elsewhere"), str(tmp_path)
+    monkeypatch.setattr(cluster.Destination, "folders", folders)
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
         export(processed, tmp_path / "out", scheduler=scheduler)
 

@@ -13,11 +13,12 @@ import tifffile
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
-from napari_lazy_pipeline.exports import destination as target
+from napari_lazy_pipeline.exports.destination import convert
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
 from stacks import write_raw
@@ -94,7 +95,7 @@ def test_a_time_point_that_is_not_there_is_refused(stack: Stack, tmp_path: Path)
 
 def test_integers_are_rounded_and_clipped(tmp_path: Path) -> None:
     values = np.array([-3, 0.4, 0.6, 70000, np.nan, np.inf], "float32")
-    assert writing.converted(values, "uint16").tolist() == [0, 0, 1, 65535, 0, 65535]
+    assert convert(values, "uint16").tolist() == [0, 0, 1, 65535, 0, 65535]
     export(Stack(Ramps()), tmp_path, t=[1], c=[0], dtype="uint16")
     volume = tifffile.imread(tmp_path / "volume_ch0_t0001.tif")
     assert volume.dtype == np.uint16 and np.all(volume == 101)
@@ -236,8 +237,8 @@ def test_a_full_disk_is_noticed_before_anything_is_computed(
     stack: Stack, source: Ramps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type(shutil.disk_usage(tmp_path))
-    monkeypatch.setattr(target.shutil, "disk_usage", lambda path: usage(10000, 9000, 1000))
-    with pytest.raises(ExportError, match=r"6 volumes need .* GB, but 1e-06 GB are free"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10000, 9000, 1000))
+    with pytest.raises(ExportError, match=r"6 volumes need 2.91 kB, but 1 kB are free"):
         export(stack, tmp_path)
     assert source.reads == []
 

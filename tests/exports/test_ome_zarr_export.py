@@ -17,9 +17,10 @@ from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import format_names, get_format
-from napari_lazy_pipeline.exports.formats.ome_zarr import levels_of, mean
+from napari_lazy_pipeline.exports.formats.ome_zarr import block_mean, level_factors
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps import SubtractBackground
 
@@ -89,7 +90,7 @@ def test_the_pixels_of_every_resolution(dtype: Any, tmp_path: Path) -> None:
     export(stack_of(source), tmp_path, format="ome-zarr", dtype=dtype)
     for t, c in np.ndindex(2, 2):
         truth = np.clip(source.truth(t, c), 0, 255 if dtype == "uint8" else None).astype(dtype)
-        for level, (_, fy, fx) in enumerate(levels_of(source.spec.shape)):
+        for level, (_, fy, fx) in enumerate(level_factors(source.spec.shape)):
             found = written(tmp_path)[str(level)][t, c]
             assert found.dtype == dtype
             cut = truth[:, : 67 // fy * fy, : 1101 // fx * fx].astype(np.float64)
@@ -154,8 +155,8 @@ def test_a_killed_run_leaves_a_store_that_is_completed(
     assert report.complete and (len(report.kept), len(report.written)) == (done, 4 - done)
     yaozarrs.validate_zarr_store(str(tmp_path / "volume.ome.zarr"))
     for t, c in np.ndindex(2, 2):
-        for level, factors in enumerate(levels_of(source.spec.shape)):
-            expected = mean(source.truth(t, c), factors)
+        for level, factors in enumerate(level_factors(source.spec.shape)):
+            expected = block_mean(source.truth(t, c), factors)
             np.testing.assert_array_equal(written(tmp_path)[str(level)][t, c], expected)
     assert not [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".partial")]
 
@@ -168,10 +169,10 @@ def run_and_die(folder: str, where: str, passed: int) -> None:
     from napari_lazy_pipeline.exports.formats import ome_zarr
 
     owner, name = {
-        "layout": (ome_zarr, "_array"),
+        "layout": (ome_zarr, "_create_array"),
         "replace": (Path, "replace"),
         "sync": (ome_zarr, "_sync"),
-        "finished": (ome_zarr.OmeZarr, "finished"),
+        "finished": (ome_zarr.OmeZarr, "finish"),
     }[where]
     original, left = getattr(owner, name), iter(range(passed))
 

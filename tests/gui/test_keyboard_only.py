@@ -88,11 +88,11 @@ def test_from_a_folder_to_a_deconvolved_picture(
     while focus() is not deconvolve:
         qtbot.keyClick(focus(), Key.Key_Down)
     qtbot.keyClick(deconvolve, Key.Key_Right)
-    assert deconvolve.form.isVisible()
-    path = deconvolve.form.fields["psf"].controls[0].native
+    assert deconvolve.form.visible
+    path = deconvolve.form.fields["psf"].editors[0]
     tab_to(qtbot, lambda widget: widget is path)
     retype(qtbot, str(psf_file))
-    iterations = deconvolve.form.fields["iterations"].controls[0].native
+    iterations = deconvolve.form.fields["iterations"].editors[0]
     tab_to(qtbot, lambda widget: widget is iterations or widget is iterations.lineEdit())
     retype(qtbot, "3")
     deconvolve.setFocus()

@@ -221,15 +221,15 @@ def test_an_angle_out_of_range(opened: Any, settle: Callable[[Any], None]) -> No
     edit(opened, "deskew", angle=33.0)
     field = card(opened, "deskew").form.fields["angle"]
     box = field.controls[0]
-    box.native.setMaximum(1000)  # as if a control let it through
-    box.native.setMinimum(-1000)
-    box.native.setValue(0.2)
+    box.editor.setMaximum(1000)  # as if a control let it through
+    box.editor.setMinimum(-1000)
+    box.editor.setValue(0.2)
     assert "at least 1 degree" in field.error.text()
-    box.native.setValue(400)
+    box.editor.setValue(400)
     assert "less than or equal to 179" in field.error.text()
     settle(opened)
     assert card(opened, "deskew").step.angle == 33.0, "nothing else happened"
-    box.native.setValue(34)
+    box.editor.setValue(34)
     settle(opened)
     assert not field.error.isVisibleTo(opened)
     assert card(opened, "deskew").step in opened.session.pipeline.steps
@@ -237,7 +237,7 @@ def test_an_angle_out_of_range(opened: Any, settle: Callable[[Any], None]) -> No
 
 
 def test_the_control_itself_keeps_the_range(opened: Any) -> None:
-    native = card(opened, "deskew").form.fields["angle"].controls[0].native
+    native = card(opened, "deskew").form.fields["angle"].editors[0]
     assert (native.minimum(), native.maximum()) == (-179, 179)
 
 

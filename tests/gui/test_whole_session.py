@@ -87,10 +87,10 @@ def choose_psf(dock: Any, psf: Path, qtbot: Any) -> None:
     deconvolve = card(dock, "deconvolve")
     qtbot.mouseClick(deconvolve.unfold, Left)
     fields = deconvolve.form.fields
-    type_into(qtbot, fields["psf"].controls[0].native, str(psf))
-    for control, text in zip(fields["psf_voxel_size"].controls, ("0.3", "0.1", "0.1"), strict=True):
-        type_into(qtbot, control.native.lineEdit(), text)
-    type_into(qtbot, fields["iterations"].controls[0].native.lineEdit(), "2")
+    type_into(qtbot, fields["psf"].editors[0], str(psf))
+    for box, text in zip(fields["psf_voxel_size"].editors, ("0.3", "0.1", "0.1"), strict=True):
+        type_into(qtbot, box.lineEdit(), text)
+    type_into(qtbot, fields["iterations"].editors[0].lineEdit(), "2")
     assert deconvolve.step.psf_voxel_size == (0.3, 0.1, 0.1) and deconvolve.step.iterations == 2
 
 

@@ -12,19 +12,20 @@ import tifffile
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.steps import Step
 
 RAW = VolumeSpec((6, 8, 10), "uint16", (0.4, 0.1, 0.1))
 
 
-class CountingSource:
+class CountingSource(VolumeSource):
     """Volumes made up on the spot; counts how often each is read."""
+
+    sizes, spec, token = (1, 1), RAW, ""
 
     def __init__(self, sizes: tuple[int, int] = (4, 2), spec: VolumeSpec = RAW) -> None:
         self.sizes, self.spec, self.token = sizes, spec, f"counting-{sizes}-{spec}"
-        self.problems = ProblemLog()
         self.reads: Counter[tuple[int, int]] = Counter()
         self.version = 0
 

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
-from napari_lazy_pipeline._gui.data.folder_opener import FolderOpener
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
@@ -38,15 +37,18 @@ from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
+from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo
-from napari_lazy_pipeline.session.recipe import Recipe, Source
+from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.session import default_pipeline
 from napari_lazy_pipeline.steps._registry import step_types
 
@@ -75,7 +77,7 @@ class LazyPipelineWidget(QWidget):
         kept = dock_state_of(napari_viewer)
         self.session, self._wishes = kept.session, kept.wishes
         self.costs = CostMonitor(self.session)
-        self.runner = ComputeThread(self.costs.timings)
+        self.runner = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
         self.data = DataPanel(self.session, self.layers)
         self.live = WatchControl(
@@ -85,7 +87,7 @@ class LazyPipelineWidget(QWidget):
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.step_actions = CardTools()
-        self.angles = AngleTool(napari_viewer, self.session, self.layers, self.runner)
+        self.angles = AngleTool(napari_viewer, self.session, self.layers)
         self.step_actions.add("deconvolve", self._psf_panel)
         self.step_actions.add("deskew", self.angles.make)
         self.step_actions.add("subtract_background", self._background_panel)
@@ -96,7 +98,7 @@ class LazyPipelineWidget(QWidget):
         self.steps.offer(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
         self._undo_keys = UndoKeys(self, self.session)
-        self._opener = FolderOpener()
+        self._engine_check = BackgroundTask("The engines cannot be checked")
         self._recipe_wanted: Recipe | None = None
         self._closed = False
         self._build()
@@ -111,7 +113,7 @@ class LazyPipelineWidget(QWidget):
 
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
-        self.data.ask(str(folder), pattern)
+        self.data.open(str(folder), pattern)
 
     def offer(self, found: FolderInfo, overrides: MetadataOverrides) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
@@ -125,8 +127,8 @@ class LazyPipelineWidget(QWidget):
 
     def _open_source(self, source: Source) -> None:
         """Open the data of a recipe; code that it names runs only if the person says so."""
-        ask = self.data.propose_reader if source.reader else self.data.ask
-        ask(source.folder, source.pattern, source.opening)
+        show = self.data.propose_reader if source.reader else self.data.open
+        show(source.folder, source.pattern, source.opening)
 
     def save_recipe(self, path: str | Path) -> None:
         """Write the recipe; an error is said in the dock."""
@@ -135,7 +137,7 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Whether what is on screen is what the steps make, and nothing is under way."""
-        busy = self.runner.busy or self.layers.busy or self._opener.busy
+        busy = self.runner.busy or self.layers.busy or self.data.opener.busy
         return not busy and self.layers.settled and self.comparison.idle
 
     # ---- building -------------------------------------------------------------------------
@@ -174,15 +176,13 @@ class LazyPipelineWidget(QWidget):
         return PsfPanel(place, self.viewer)
 
     def _background_panel(self, place: StepReference) -> QWidget:
-        return BackgroundPanel(self.session, self.layers, self.runner, place)
+        return BackgroundPanel(self.session, self.layers, place)
 
     def _connect(self) -> None:
-        self.data.wanted.connect(self._opener.open)
-        self.live.reopen.connect(self._open_again)
-        self._opener.opened.connect(self._on_opened)
-        self._opener.failed.connect(self._on_open_failed)
-        self._opener.engines.connect(self.view.show_engines)
-        self._opener.engines.connect(self.preferences.on_engines)
+        self.data.opener.finished.connect(self._on_opened)
+        self.data.opener.failed.connect(self._on_open_failed)
+        self._engine_check.finished.connect(self.view.show_engines)
+        self._engine_check.finished.connect(self.preferences.on_engines)
         self.view.compare_toggled.connect(self.comparison.switch)
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
@@ -199,12 +199,9 @@ class LazyPipelineWidget(QWidget):
         """Compile what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
             self.runner.run(warm_up)
-            self._opener.look_at_engines()
+            self._engine_check.start("engines", lambda _: missing_engines())
 
     # ---- data -----------------------------------------------------------------------------
-
-    def _open_again(self, folder: str, pattern: str) -> None:
-        self._opener.open(folder, pattern, self.data.options)
 
     def _on_opened(self, found: FolderInfo) -> None:
         """Show a folder that was looked at."""
@@ -217,7 +214,6 @@ class LazyPipelineWidget(QWidget):
         self._take(
             found, source.overrides if source else None, source.channel_colours if source else None
         )
-        self._opener.done()
 
     def _take(
         self,
@@ -235,7 +231,6 @@ class LazyPipelineWidget(QWidget):
         self._recipe_wanted = None
         self.data.show_failure(error)
         self.status.setText("The folder could not be opened")
-        self._opener.done()
         self.live.on_open_failed()
 
     def _on_recipe(self, recipe: Recipe) -> None:
@@ -253,7 +248,7 @@ class LazyPipelineWidget(QWidget):
         else:
             self.session.load(recipe)
             if recipe.source is not None:
-                self.data.known.channels.set_colours(recipe.source.channel_colours or ())
+                self.data.metadata.channels.set_colours(recipe.source.channel_colours or ())
 
     # ---- begin and end, several docks ----------------------------------------------------
 
@@ -342,3 +337,8 @@ def warm_up() -> None:
     from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up as warm_up_cpu
 
     warm_up_cpu()
+
+
+def missing_engines() -> dict[str, str | None]:
+    """For each engine, why it cannot be used here, or None."""
+    return {name: get_engine(name).unavailable() for name in engine_names()}

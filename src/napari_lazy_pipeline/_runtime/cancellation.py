@@ -12,6 +12,15 @@ from napari_lazy_pipeline.errors import Cancelled
 TICK = 0.02
 
 
+def not_cancelled() -> bool:
+    """Return that the result is wanted; for callers that never cancel."""
+    return False
+
+
+def no_progress(*_: object) -> None:
+    """Ignore how far the work is; for callers that do not show it."""
+
+
 class CancellableLock:
     """What only one thread may use at a time."""
 

@@ -1,9 +1,9 @@
-"""Splits a loop over Python threads, for functions that release the GIL."""
+"""Threads: a loop over functions that release the GIL."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -15,19 +15,19 @@ def cpu_count() -> int:
     return os.cpu_count() or 1
 
 
-class Workers:
+class Threads:
     """A number of threads, the calling one included.
 
     Parameters
     ----------
-    threads
+    count
         How many; 0 takes one per CPU.
     """
 
-    def __init__(self, threads: int = 0) -> None:
-        self.threads = threads or cpu_count()
+    def __init__(self, count: int = 0) -> None:
+        self.count = count or cpu_count()
 
-    def each(
+    def for_each(
         self,
         function: Callable[[int], object],
         count: int,
@@ -35,22 +35,23 @@ class Workers:
     ) -> None:
         """Call ``function`` with 0 .. count - 1, in any order.
 
-        The calling thread takes part and asks ``check`` before each of its turns; what that
+        The calling thread takes part and calls ``check`` before each of its turns; what that
         raises, or ``function`` in any thread, ends the loop early and is raised here.
         """
-        todo, job = iter(range(count)), [function]
+        indices, job = iter(range(count)), [function]
 
-        def work(ask: Callable[[], object] = bool) -> None:
+        def work(check: Callable[[], object] = bool) -> None:
             call = job[0]
             try:
-                for i in todo:
-                    ask()
+                for i in indices:
+                    check()
                     call(i)
             finally:
-                _exhaust(todo)
+                for _ in indices:  # the other threads shall stop, too
+                    pass
 
-        helpers = min(self.threads, count) - 1
-        futures = [_pool(self.threads, os.getpid()).submit(work) for _ in range(helpers)]
+        helpers = min(self.count, count) - 1
+        futures = [_pool(self.count, os.getpid()).submit(work) for _ in range(helpers)]
         try:
             work(check)
         finally:
@@ -59,11 +60,6 @@ class Workers:
         for error in errors:
             if error is not None:
                 raise error
-
-
-def _exhaust(todo: Iterator[int]) -> None:
-    for _ in todo:
-        pass
 
 
 @lru_cache(maxsize=8)

@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import TICK, CancellableLock
+from napari_lazy_pipeline._runtime.cancellation import TICK, CancellableLock, not_cancelled
 from napari_lazy_pipeline._runtime.shared_memory import Buffer, Place, borrowed
-from napari_lazy_pipeline.engines import _never
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 
 # How long a volume that nobody waits for any more may hold up the next one [s].
@@ -95,15 +94,15 @@ class Worker:
         WorkerError
             If the task fails, the process dies, or they take longer than ``seconds``.
         """
-        with self._turn.taken(_never):
-            return self._do(Task(name, options), _never, seconds)
+        with self._turn.taken(not_cancelled):
+            return self._do(Task(name, options), not_cancelled, seconds)
 
     def transform(
         self,
         name: str,
         image: np.ndarray,
         shape: tuple[int, ...],
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = not_cancelled,
         **options: Any,
     ) -> np.ndarray:
         """Make a float32 array of a shape out of another array.

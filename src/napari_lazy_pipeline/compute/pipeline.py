@@ -24,12 +24,13 @@ from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.compute.stage_runner import StageRunner
-from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError, StepError
+from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.box import Block, spec_of, whole
-from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
+from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
-from napari_lazy_pipeline.image.stack import Stack, VolumeSource, planes_of
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
 from napari_lazy_pipeline.steps.function import Function
@@ -152,7 +153,7 @@ class Pipeline(BaseModel):
 
 
 @dataclass(frozen=True)
-class PipelineSource:
+class PipelineSource(VolumeSource):
     """Makes processed volumes, one stage after the other, through a cache.
 
     Attributes
@@ -218,7 +219,7 @@ class PipelineSource:
 
         They are unless there is a cache that has room for the whole, or no reading them alone.
         """
-        can = self.plane_local and planes_of(self.raw) is not None
+        can = self.plane_local and self.raw.by_planes
         return can and not self._runner().keeps_whole(self.count)
 
     @property
@@ -311,35 +312,21 @@ class PipelineSource:
             return self.read(t, c, progress)[start:stop]
         return self.part(block, progress)
 
-    def __call__(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x); blank, and listed, if its file is bad."""
-        return self._or_blank(t, c, self.spec, lambda: self.read(t, c))
-
     def planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         """Make some planes (z, y, x) as `read_planes` does; blank, and listed, for a bad file."""
         spec = spec_of(self._planes(t, c, start, stop).box, self.spec)
-        return self._or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
+        return self.or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
 
-    def _or_blank(
+    def or_blank(
         self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
     ) -> np.ndarray:
         try:
-            return make()
-        except FileError as error:
-            self.report(error, t, c)
+            return super().or_blank(t, c, spec, make)
         except StepError as error:
             if not self.blank_failures:
                 raise
             self.report(error, t, c)
-        return spec.blank()
-
-    def report(self, error: LazyPipelineError, t: int, c: int) -> None:
-        """List what went wrong with a volume; a time point nobody recorded is no problem."""
-        if isinstance(error, MissingFileError):
-            return
-        where = error.where or f"t={t}, c={c}"
-        what = f"{error.what}. {error.hint}" if error.hint else error.what
-        self.problems.report(Problem(where, what))
+            return spec.blank()
 
     def _runner(self, progress: Progress | None = None) -> StageRunner:
         return StageRunner(

@@ -10,6 +10,7 @@ from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines.memory_need import Need
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 from napari_lazy_pipeline.image.spec import VolumeSpec
 
 # Longer than that, a volume is more than many graphics cards take as one texture.
@@ -52,19 +53,19 @@ class StepCost:
         told = []
         if self.need.tiles == 0:
             told.append(
-                f"{self.title} needs {size(self.memory)} for one volume, and not even a part fits "
-                f"into the {size(free)} that are free. Crop the volume or the PSF"
+                f"{self.title} needs {format_bytes(self.memory)} for one volume, and not even a "
+                f"part fits into the {format_bytes(free)} that are free. Crop the volume or the PSF"
             )
         elif self.need.tiles > 1:
             told.append(
-                f"One volume does not fit into the {size(free)} of memory that are free: "
+                f"One volume does not fit into the {format_bytes(free)} of memory that are free: "
                 f"{self.title} goes through it in {self.need.tiles} overlapping tiles, slower and "
                 "slightly different"
             )
         elif self.memory > free:
             told.append(
-                f"{self.title} needs {size(self.memory)} for one volume, and {size(free)} are "
-                "free. Crop first, or close other programs"
+                f"{self.title} needs {format_bytes(self.memory)} for one volume, and "
+                f"{format_bytes(free)} are free. Crop first, or close other programs"
             )
         if max(self.shape) > TEXTURE:
             told.append(
@@ -168,33 +169,3 @@ def _free(folder: Path) -> int | None:
 def free_memory() -> int:
     """Memory that can be had without swapping [byte]."""
     return available()
-
-
-def size(count: float) -> str:
-    """A number of bytes as one says it.
-
-    Examples
-    --------
-    >>> size(3 * 2**30), size(25 * 2**20)
-    ('3.0 GB', '25 MB')
-    """
-    if count >= 2**30:
-        return f"{count / 2**30:.1f} GB" if count < 100 * 2**30 else f"{count / 2**30:.0f} GB"
-    return (
-        f"{max(count, 0) / 2**20:.0f} MB" if count >= 2**20 else f"{max(count, 0) / 2**10:.0f} kB"
-    )
-
-
-def duration(seconds: float) -> str:
-    """A time as one says it; nobody notices less than 0.1 s.
-
-    Examples
-    --------
-    >>> duration(0.134), duration(7.2), duration(150), duration(3 * 3600 + 120)
-    ('0.1 s', '7 s', '2 min', '3.0 h')
-    """
-    if seconds < 1:
-        return f"{max(seconds, 0.1):.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -17,7 +17,7 @@ from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
 from napari_lazy_pipeline.image.box import Block, rounded, shape_of, slices, whole
-from napari_lazy_pipeline.image.stack import VolumeSource, planes_of
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.steps._base import Context
 
 Result = TypeVar("Result")
@@ -169,10 +169,9 @@ class StageRunner:
         t, c, box = wanted.t, wanted.c, wanted.box
         if self._is_whole(0, wanted):
             return self._logged(0, wanted, lambda: self.raw.read(t, c))
-        source = planes_of(self.raw)
-        if source is None:
+        if not self.raw.by_planes:
             return self.volume(0, t, c)[slices(box)].copy()
-        planes = self._logged(0, wanted, lambda: source.read_planes(t, c, *box[0]))
+        planes = self._logged(0, wanted, lambda: self.raw.read_planes(t, c, *box[0]))
         return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
 
     def _inputs(self, count: int, wanted: Block) -> tuple[Block, ...]:

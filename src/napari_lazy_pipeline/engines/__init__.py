@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, SkewAxis, Triple
@@ -66,15 +67,6 @@ class DeconvolutionPlan:
     skew_axis: SkewAxis = "x"
 
 
-def _nothing(*_: object) -> None:
-    """Report progress to nobody."""
-
-
-def _never() -> bool:
-    """Never cancel."""
-    return False
-
-
 @runtime_checkable
 class Engine(Protocol):
     """What a compute engine can do; stateless as far as its caller can see."""
@@ -111,8 +103,8 @@ class Engine(Protocol):
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _nothing,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x); float32 of the same shape.
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.engines import (
     DeconvolutionPlan,
     Engine,
     Rounding,
-    _never,
-    _nothing,
     get_engine,
     notices,
 )
@@ -72,8 +71,8 @@ class AutoEngine:
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _nothing,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x); float32 of the same shape."""
         check_plan(volume, plan)

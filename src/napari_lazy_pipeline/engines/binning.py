@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.image.scan_geometry import Shape
 
 
@@ -37,7 +37,7 @@ def binned(volume: np.ndarray, factors: Shape) -> np.ndarray:
         mean = sum(columns[1:], columns[0]) / np.float32(fy * fx)
         out[k] = np.rint(mean) if out.dtype.kind in "ui" else mean
 
-    Workers().each(run, len(out))
+    Threads().for_each(run, len(out))
     return out
 
 
@@ -85,5 +85,5 @@ def repeated(
         wide = coarse[number].take(inner_columns, axis=1)
         wide.take(inner_rows, axis=0, out=out[k], mode="clip")
 
-    Workers().each(run, len(planes))
+    Threads().for_each(run, len(planes))
     return out

@@ -1,1 +1,1 @@
-"""Estimate."""
+"""Estimates: parameters of steps, found in the data."""

@@ -1,8 +1,7 @@
-"""Target: the folder that an export writes to, what it holds already, and what is refused."""
+"""Destination: the folder that an export writes to, what it holds already, and what is refused."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,13 +9,15 @@ from typing import Any, NoReturn
 import numpy as np
 
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute.resource_estimate import disk_cost
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
-from napari_lazy_pipeline.exports.formats.imagej_tiff import converted
-from napari_lazy_pipeline.image.stack import Stack, VolumeSource
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 
-_MEND = "What was written stays: mend it and run the export again"
+_GO_ON = "What was written stays: mend it and run the export again"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Destination:
         How the names of all files begin.
     dtype
         Type of the pixels.
-    journal
+    log
         Which files are finished.
     format
         How they are written.
@@ -43,12 +44,12 @@ class Destination:
     folder: Path
     name: str
     dtype: str
-    journal: ExportLog
+    log: ExportLog
     format: Format
 
     @classmethod
-    def of(cls, stack: Stack, folder: Path, dtype: str | None, kind: str = "tiff") -> Destination:
-        """Look at the folder; nothing is written yet."""
+    def open(cls, stack: Stack, folder: Path, dtype: str | None, kind: str = "tiff") -> Destination:
+        """Check the folder, and read its log; nothing is written yet."""
         format_ = get_format(kind)
         reason = format_.unavailable()
         if reason is not None:
@@ -61,54 +62,55 @@ class Destination:
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
         try:
-            target = cls(stack, folder, name, dtype, ExportLog.open(path, settings), format_)
+            destination = cls(stack, folder, name, dtype, ExportLog.open(path, settings), format_)
         except OSError as error:
             _refuse(error, path, "Choose another folder")
-        target.refuse_strangers()
-        return target
+        destination._refuse_other_files()
+        return destination
 
     def path(self, t: int, c: int) -> Path:
-        """The file of a volume."""
+        """Path of the file of a volume."""
         return self.format.path(self.folder, self.name, t, c)
 
     @property
-    def place(self) -> Path:
-        """What a person opens: the folder of files, or the one store in it."""
-        return self.format.place(self.folder, self.name)
+    def result(self) -> Path:
+        """Path that a person opens: the folder of files, or the one store in it."""
+        return self.format.result(self.folder, self.name)
 
-    def unit(self, t: int, c: int) -> str:
-        """What the journal calls a volume: its file, below the folder."""
-        return self.path(t, c).relative_to(self.folder).as_posix()
-
-    def has(self, t: int, c: int) -> bool:
-        """Whether the file of a volume is there, and made from what would be read now."""
-        unit = self.unit(t, c)
-        made_from = self.journal.origins.get(unit)
-        # What was never written needs no look at its raw file, perhaps on a slow share.
-        if made_from is None or made_from != self.origin(t, c):
-            return False
-        return unit in self.journal.empty or self.path(t, c).is_file()
-
-    def origin(self, t: int, c: int) -> str:
-        """What a volume is made from."""
-        return digest(self.stack.source.identity(t, c))
-
-    def places(self) -> tuple[str, str]:
+    @property
+    def folders(self) -> tuple[str, str]:
         """The folder of the raw files, or nothing, and the folder that is written to."""
         raw = raw_folder(self.stack.source)
         return str(raw) if raw else "", str(self.folder)
 
-    def bare(self) -> Destination:
-        """The same for another process: it writes volumes, but does not know which are done."""
-        return replace(self, journal=replace(self.journal, origins={}, empty=set()))
+    def is_finished(self, t: int, c: int) -> bool:
+        """Whether the file of a volume exists, and was made from what would be read now."""
+        name = self._log_name(t, c)
+        origin = self.log.origins.get(name)
+        # What was never written needs no look at its raw file, perhaps on a slow share.
+        if origin is None or origin != self.origin(t, c):
+            return False
+        return name in self.log.empty or self.path(t, c).is_file()
 
-    def refuse_strangers(self) -> None:
+    def origin(self, t: int, c: int) -> str:
+        """Digest of what a volume is made from."""
+        return digest(self.stack.source.identity(t, c))
+
+    def _log_name(self, t: int, c: int) -> str:
+        """Name of a volume in the log: its file, below the folder."""
+        return self.path(t, c).relative_to(self.folder).as_posix()
+
+    def for_worker(self) -> Destination:
+        """Return a copy for another process, which does not know which volumes are finished."""
+        return replace(self, log=replace(self.log, origins={}, empty=set()))
+
+    def _refuse_other_files(self) -> None:
         """Do not mix with files of these names that no export wrote."""
-        strangers = self.format.strangers(self.folder, self.name)
-        if strangers and not self.journal.path.exists():
+        existing = self.format.existing(self.folder, self.name)
+        if existing and not self.log.path.exists():
             raise ExportError(
                 "The file is there already, and no journal says what it was made with",
-                str(strangers[0]),
+                str(existing[0]),
                 "Choose an empty folder",
             )
 
@@ -116,32 +118,57 @@ class Destination:
         """Make sure that so many volumes can be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            nbytes = self.stack.spec.replace(dtype=self.dtype).nbytes
-            _refuse_if_full(self.folder, count, int(nbytes * self.format.overhead))
+            self._refuse_full_disk(count)
             about = _provenance(self.stack.source)
-            self.journal.begin(about)
+            self.log.begin(about)
             self.format.create(self.folder, self.name, self.stack, self.dtype, about)
         except OSError as error:
             _refuse(error, self.folder, "Choose another folder")
+
+    def _refuse_full_disk(self, count: int) -> None:
+        cost = disk_cost(self.stack.spec, count, self.dtype, self.folder, self.format.overhead)
+        if not cost.fits:
+            raise ExportError(
+                f"{format_count(count, 'volume')} need {format_bytes(cost.needed)}, "
+                f"but {format_bytes(cost.free or 0)} are free",
+                str(self.folder),
+                "Free some space, choose another disk, fewer volumes, or dtype uint16",
+            )
 
     def write(self, t: int, c: int, volume: np.ndarray) -> Path:
         """Write one volume; the file appears when it is complete."""
         path = self.path(t, c)
         try:
-            final = converted(volume, self.dtype)
-            self.format.write(self.folder, self.name, self.stack, t, c, final)
+            pixels = convert(volume, self.dtype)
+            self.format.write(self.folder, self.name, self.stack, t, c, pixels)
         except OSError as error:
-            _refuse(error, path, _MEND)
+            _refuse(error, path, _GO_ON)
         return path
 
     def finish(self, t: int, c: int, origin: str) -> None:
-        """Note that a volume is written, and what it was made from."""
+        """Log that a volume is written, and what it was made from."""
         try:
-            self.format.finished(self.folder, self.name, t, c)
-            empty = not self.path(t, c).is_file()
-            self.journal.finish(self.unit(t, c), origin, empty)
+            self.format.finish(self.folder, self.name, t, c)
+            self.log.finish(self._log_name(t, c), origin, empty=not self.path(t, c).is_file())
         except OSError as error:
-            _refuse(error, self.journal.path, _MEND)
+            _refuse(error, self.log.path, _GO_ON)
+
+
+def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
+    """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0.
+
+    Examples
+    --------
+    >>> convert(np.array([-3, 0.6, 70000, np.nan], "float32"), "uint16").tolist()
+    [0, 1, 65535, 0]
+    """
+    final: np.dtype[Any] = np.dtype(dtype)
+    if volume.dtype == final or final.kind == "f":
+        return volume.astype(final, copy=False)
+    limits = np.iinfo(final)
+    rounded = np.nan_to_num(np.rint(volume)) if volume.dtype.kind == "f" else volume
+    clipped: np.ndarray = np.clip(rounded, limits.min, limits.max)
+    return clipped.astype(final)
 
 
 def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
@@ -150,54 +177,43 @@ def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
     ) from error
 
 
-def _refuse_if_full(folder: Path, count: int, nbytes: int) -> None:
-    free = shutil.disk_usage(folder).free
-    needed = count * nbytes
-    if needed > free:
-        raise ExportError(
-            f"{count} volumes need {needed / 1e9:.3g} GB, but {free / 1e9:.3g} GB are free",
-            str(folder),
-            "Free some space, choose another disk, fewer volumes, or dtype uint16",
-        )
-
-
 def _settings(source: VolumeSource) -> tuple[object, ...]:
     """What all volumes are made with; a folder that has grown meanwhile is the same.
 
     Each volume is compared with its own files besides.
     """
-    raw = _raw(source)
+    raw = _raw_source(source)
     data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
     options = sorted(getattr(raw, "options", {}).items())
     return data, options, source.stated_plan.token if isinstance(source, PipelineSource) else ""
 
 
 def raw_folder(source: VolumeSource) -> Path | None:
-    """The folder that the raw files are in, however deep the source is wrapped."""
-    raw = _raw(source)
+    """Folder of the raw files, however deep the source is wrapped; None if there is none."""
+    raw = _raw_source(source)
     return None if raw is None else Path(raw.folder)
 
 
-def _raw(source: Any) -> Any:
-    """The innermost source, if it has a folder."""
+def _raw_source(source: Any) -> Any:
+    """Return the innermost source, if it has a folder."""
     while source is not None and getattr(source, "folder", None) is None:
         source = getattr(source, "raw", None) or getattr(source, "source", None)
     return source
 
 
 def refuse_raw(folder: Path, raw: Path | None) -> None:
-    """Raw data are never written to: neither their folder nor one inside it."""
+    """Refuse to write to raw data: neither to their folder nor to one inside it."""
     if raw is None:
         return
-    place, forbidden = folder.resolve(), raw.resolve()
-    if any(_same(parent, forbidden) for parent in (place, *place.parents)):
+    resolved, forbidden = folder.resolve(), raw.resolve()
+    if any(_same(parent, forbidden) for parent in (resolved, *resolved.parents)):
         raise ExportError(
             "The raw data would be written to", str(folder), f"Choose a folder outside {raw}"
         )
 
 
 def refuse_dtype(format_: Format, dtype: str) -> None:
-    """Not every format holds every type of pixels."""
+    """Refuse a type of pixels that a format cannot hold."""
     if dtype not in format_.dtypes:
         raise ExportError(
             f"{format_.title}: such files cannot hold {dtype}",
@@ -205,9 +221,9 @@ def refuse_dtype(format_: Format, dtype: str) -> None:
         )
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(folder: Path, other: Path) -> bool:
     # Names alone do not tell: some file systems ignore case, and folders can be mounted twice.
-    return one == other or (one.exists() and other.exists() and one.samefile(other))
+    return folder == other or (folder.exists() and other.exists() and folder.samefile(other))
 
 
 def _provenance(source: VolumeSource) -> dict[str, Any]:

@@ -6,21 +6,22 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.cluster import connected, outcomes
+from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.destination import Destination
-from napari_lazy_pipeline.exports.formats import FormatName
+from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.image.stack import Stack
 
 __all__ = ["ExportReport", "Failure", "export"]
 
-Dtype = Literal["uint8", "uint16", "float32"]
+Volume = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,6 @@ class ExportReport:
         return ", ".join(parts)
 
 
-def _nothing(done: int, total: int) -> None:
-    """Report progress to nobody."""
-
-
-def _never() -> bool:
-    """Never cancel."""
-    return False
-
-
 def export(
     stack: Stack,
     folder: str | os.PathLike[str],
@@ -101,8 +93,8 @@ def export(
     dtype: Dtype | None = None,
     format: FormatName = "tiff",  # noqa: A002 - what everybody calls it
     scheduler: str | None = None,
-    progress: Callable[[int, int], None] = _nothing,
-    cancelled: Callable[[], bool] = _never,
+    progress: Callable[[int, int], None] = no_progress,
+    cancelled: Callable[[], bool] = not_cancelled,
 ) -> ExportReport:
     """Write volumes as TIFF files ``{name}_ch{c}_t{t}.tif``, or into ``{name}.ome.zarr``.
 
@@ -128,7 +120,7 @@ def export(
         Address of a dask.distributed scheduler whose workers see the same folders; None: here,
         one volume at a time.
     progress
-        Told the number of finished volumes, and of all.
+        Called with the number of finished volumes, and of all.
     cancelled
         Asked between volumes, and between the steps and iterations of a pipeline. On a cluster,
         volumes under way are finished.
@@ -144,47 +136,55 @@ def export(
         If the folder cannot be used, holds other files of these names, or is full; or if the
         cluster cannot be used.
     """
-    target = Destination.of(stack, Path(folder), dtype, format)
+    destination = Destination.open(stack, Path(folder), dtype, format)
     volumes = _selection(stack, t, c)
-    kept: dict[tuple[int, int], Path] = {}
+    kept: dict[Volume, Path] = {}
     for volume in volumes:
         if cancelled():
-            done = tuple(kept.values())
-            return ExportReport(target.folder, kept=done, cancelled=True, place=target.place)
-        if target.has(*volume):
-            kept[volume] = target.path(*volume)
+            return _report(destination, kept.values(), cancelled=True)
+        if destination.is_finished(*volume):
+            kept[volume] = destination.path(*volume)
     pending = [volume for volume in volumes if volume not in kept]
-    with connected(scheduler) if scheduler else nullcontext() as client:
-        target.prepare(len(pending))
+    written: list[Path] = []
+    failed: list[Failure] = []
+    with connect(scheduler) if scheduler else nullcontext() as client:
+        destination.prepare(len(pending))
         progress(len(kept), len(volumes))
         # Asked for before any file is read: one that changes meanwhile is made again next time.
-        origins = {volume: target.origin(*volume) for volume in pending}
-        written: list[Path] = []
-        failed: list[Failure] = []
+        origins = {volume: destination.origin(*volume) for volume in pending}
         if client is not None:
-            results = outcomes(client, target, pending, cancelled)
+            results = write_on_cluster(client, destination, pending, cancelled)
         else:
-            results = _here(target, pending, cancelled)
-        for volume, why in results:
-            if why:
-                failed.append(Failure(*volume, why))
+            results = _write_here(destination, pending, cancelled)
+        for volume, failure in results:
+            if failure:
+                failed.append(Failure(*volume, failure))
             else:
-                target.finish(*volume, origins[volume])
-                written.append(target.path(*volume))
+                destination.finish(*volume, origins[volume])
+                written.append(destination.path(*volume))
             progress(len(kept) + len(written) + len(failed), len(volumes))
     stopped = len(written) + len(failed) < len(pending)
-    return ExportReport(
-        target.folder, tuple(written), tuple(kept.values()), tuple(failed), stopped, target.place
-    )
+    return _report(destination, kept.values(), written, failed, stopped)
 
 
-def _here(
-    target: Destination, pending: Iterable[tuple[int, int]], cancelled: Callable[[], bool]
-) -> Iterator[tuple[tuple[int, int], str]]:
-    """Make and write one volume after the other; tell of each why it could not be made."""
+def _report(
+    destination: Destination,
+    kept: Iterable[Path],
+    written: Iterable[Path] = (),
+    failed: Iterable[Failure] = (),
+    cancelled: bool = False,
+) -> ExportReport:
+    files = tuple(written), tuple(kept), tuple(failed)
+    return ExportReport(destination.folder, *files, cancelled, destination.result)
+
+
+def _write_here(
+    destination: Destination, pending: Iterable[Volume], cancelled: Callable[[], bool]
+) -> Iterator[tuple[Volume, str]]:
+    """Make and write one volume after the other; yield each with why it failed, if it did."""
     for volume in pending:
         try:
-            target.write(*volume, _make(target.stack, *volume, cancelled))
+            destination.write(*volume, _make(destination.stack, *volume, cancelled))
         except Cancelled:
             return
         except ExportError:
@@ -204,19 +204,15 @@ def _make(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.nda
     return stack.source.read(t, c)
 
 
-def _selection(
-    stack: Stack, t: Iterable[int] | None, c: Iterable[int] | None
-) -> list[tuple[int, int]]:
-    """The volumes to write, channels of a time point together."""
-    times, channels = stack.source.sizes
-    chosen_t = _checked("t", t, times)
-    chosen_c = _checked("c", c, channels)
-    return [(time, channel) for time in chosen_t for channel in chosen_c]
+def _selection(stack: Stack, t: Iterable[int] | None, c: Iterable[int] | None) -> list[Volume]:
+    """List the volumes to write, channels of a time point together."""
+    sizes = stack.source.sizes
+    return list(product(_indices("t", t, sizes[0]), _indices("c", c, sizes[1])))
 
 
-def _checked(axis: str, chosen: Iterable[int] | None, size: int) -> list[int]:
-    numbers = sorted(set(range(size) if chosen is None else chosen))
-    outside = [number for number in numbers if not 0 <= number < size]
+def _indices(axis: str, selected: Iterable[int] | None, size: int) -> list[int]:
+    indices = sorted(set(range(size) if selected is None else selected))
+    outside = [index for index in indices if not 0 <= index < size]
     if outside:
         raise ExportError(f"There is no {axis} = {outside[0]}", hint=f"Choose from 0 to {size - 1}")
-    return numbers
+    return indices

@@ -1,4 +1,4 @@
-"""Journal: remembers which files of an export are finished, and what they were made from."""
+"""Export log: which files of an export are finished, and what they were made from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_lazy_pipeline.errors import ExportError
 
 
 def digest(*parts: object) -> str:
-    """Name values by a short text, the same in any process; by what they print as."""
+    """Return a short name of values, the same in any process, by their repr."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()
 
 
@@ -41,7 +41,7 @@ class ExportLog:
 
     @classmethod
     def open(cls, path: Path, settings: str) -> ExportLog:
-        """Read what was done before; nothing is written.
+        """Read the log of an earlier run; nothing is written.
 
         Raises
         ------
@@ -66,12 +66,12 @@ class ExportLog:
         return cls(path, settings, origins, empty)
 
     def begin(self, about: dict[str, Any]) -> None:
-        """Write the line on the settings, with what a person may want to know in a year."""
+        """Write the line on the settings, with what a person may ask in a year."""
         if not self.path.exists():
             self._add({"settings": self.settings, **about})
 
     def finish(self, name: str, origin: str, empty: bool = False) -> None:
-        """Note a finished file, or that there is none because it would be empty."""
+        """Log a finished file, or that there is none because it would be empty."""
         self._add({"file": name, "origin": origin} | ({"empty": True} if empty else {}))
         self.origins[name] = origin
         (self.empty.add if empty else self.empty.discard)(name)
@@ -83,7 +83,7 @@ class ExportLog:
 
 
 def _entry(line: str) -> dict[str, Any]:
-    """One line; a crash can leave the last one cut off, which then says nothing."""
+    """Parse a line; of one that a crash cut off, there is nothing."""
     try:
         entry = json.loads(line)
     except json.JSONDecodeError:

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 
 _numbers = count()
+_UNKNOWN = VolumeSpec((1, 1, 1))
 
 
 @dataclass(frozen=True)
-class ArraySource:
+class ArraySource(VolumeSource):
     """Volumes of an array (t, c, z, y, x).
 
     Attributes
@@ -31,9 +32,8 @@ class ArraySource:
     """
 
     array: Any = field(repr=False)
-    spec: VolumeSpec
-    token: str
-    problems: ProblemLog = field(default_factory=ProblemLog, compare=False, repr=False)
+    spec: VolumeSpec = _UNKNOWN
+    token: str = ""
 
     @classmethod
     def of(cls, array: Any, voxel_size: Sequence[float]) -> ArraySource:
@@ -52,17 +52,11 @@ class ArraySource:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Number of time points and channels."""
         times, channels = self.array.shape[:2]
         return int(times), int(channels)
 
     def identity(self, t: int, c: int) -> Hashable:
-        """Array and place."""
         return self.token, t, c
 
     def read(self, t: int, c: int) -> np.ndarray:
-        """Take or compute one volume (z, y, x)."""
         return np.asarray(self.array[t, c])
-
-    def __call__(self, t: int, c: int) -> np.ndarray:
-        return self.read(t, c)

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from napari_lazy_pipeline.errors import LazyPipelineError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -24,6 +26,12 @@ class Problem:
     where: str
     what: str
     done: str = "shown blank"
+
+    @classmethod
+    def of(cls, error: LazyPipelineError, where: str = "") -> Problem:
+        """Make a problem of an error, at ``where`` unless the error says it."""
+        what = f"{error.what}. {error.hint}" if error.hint else error.what
+        return cls(error.where or where, what)
 
 
 class ProblemLog:

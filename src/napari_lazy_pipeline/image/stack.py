@@ -2,89 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = [
-    "PlaneSource",
-    "Stack",
-    "StackSpec",
-    "VolumeSource",
-    "VolumeSpec",
-    "dask_array",
-    "planes_of",
-]
-
-
-class VolumeSource(Protocol):
-    """Where the volumes of a stack come from; cheap to build, pickles small."""
-
-    @property
-    def problems(self) -> ProblemLog:
-        """What went wrong with single volumes."""
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Number of time points and channels."""
-
-    @property
-    def spec(self) -> VolumeSpec:
-        """What each volume looks like."""
-
-    @property
-    def token(self) -> str:
-        """Names the content; equal for equal sources, in any process."""
-
-    def identity(self, t: int, c: int) -> Hashable:
-        """What the volume depends on: path, size and time of change of its file, say."""
-
-    def read(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x).
-
-        Raises
-        ------
-        LazyPipelineError
-            If it cannot be had.
-        """
-
-    def __call__(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x); blank if its file is bad or missing."""
-
-
-class PlaneSource(VolumeSource, Protocol):
-    """A source that may be able to make some planes without the rest of their volume.
-
-    What only wraps another source can do no more than that: ask `planes_of`.
-    """
-
-    @property
-    def by_planes(self) -> bool:
-        """Whether it can."""
-
-    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
-        """Make the planes from ``start`` to just before ``stop`` of a volume (z, y, x).
-
-        Raises
-        ------
-        LazyPipelineError
-            If they cannot be had.
-        """
-
-
-def planes_of(source: VolumeSource) -> PlaneSource | None:
-    """The source, if it can make planes without the rest of their volume."""
-    return cast(PlaneSource, source) if getattr(source, "by_planes", False) else None
+__all__ = ["Stack", "VolumeSource", "VolumeSpec", "dask_array"]
 
 
 @dataclass(frozen=True)
@@ -138,8 +71,6 @@ class Stack:
         >>> Stack.from_array(np.zeros((4, 8, 8), "uint16"), (0.3, 0.1, 0.1)).shape
         (1, 1, 4, 8, 8)
         """
-        from napari_lazy_pipeline.image.array_source import ArraySource
-
         source = ArraySource.of(array, voxel_size)
         return cls(source, tuple(channel_names), time_interval)
 

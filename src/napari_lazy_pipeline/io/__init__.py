@@ -1,1 +1,1 @@
-"""Io."""
+"""Input: folders and files become lazy stacks."""

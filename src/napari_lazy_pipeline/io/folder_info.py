@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
@@ -144,8 +145,8 @@ class FolderInfo:
         times, channels = self.sizes
         names = ", ".join(self.channel_names[:6]) + (", ..." if channels > 6 else "")
         return (
-            f"{self.matched} {plural('file', self.matched)} -> {channels} "
-            f"{plural('channel', channels)} ({names}) x {times} {plural('time point', times)}, "
+            f"{format_count(self.matched, 'file')} -> {format_count(channels, 'channel')} "
+            f"({names}) x {format_count(times, 'time point')}, "
             f"{self.shape} {self.dtype}, {format_bytes(self.total_bytes)}. {self.missing} missing."
         )
 
@@ -184,17 +185,3 @@ def _lengths(values: Sequence[float], count: int, name: str, kind: str) -> list[
     if len(numbers) != count or not all(math.isfinite(n) and n > 0 for n in numbers):
         raise FolderError(f"{name} has to be {count} positive {kind}, not {values!r}")
     return numbers
-
-
-def plural(word: str, count: int) -> str:
-    """The word, with an s unless the count is 1."""
-    return word if count == 1 else f"{word}s"
-
-
-def format_bytes(count: float) -> str:
-    """Say a number of bytes as disks and files are measured."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 from napari_lazy_pipeline.io.files.folder_listing import choose_images, list_names
-from napari_lazy_pipeline.io.folder_info import format_bytes, plural
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows, other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
@@ -44,8 +44,8 @@ class PatternPreview:
         places = f" x {len(layout.positions)} positions" if len(layout.positions) > 1 else ""
         missing = layout.table.size - len(layout.names)
         return (
-            f"{_counted(len(layout.names), 'file')} -> {_counted(channels, 'channel')} x "
-            f"{_counted(times, 'time point')}{pieces}{places}. {missing} missing"
+            f"{format_count(len(layout.names), 'file')} -> {format_count(channels, 'channel')} x "
+            f"{format_count(times, 'time point')}{pieces}{places}. {missing} missing"
         )
 
 
@@ -129,7 +129,3 @@ def _size_row(sizes: dict[str, int], count: int) -> FieldRow:
 
 def _short(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {plural(word, count)}"

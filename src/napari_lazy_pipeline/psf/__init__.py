@@ -1,1 +1,1 @@
-"""Psf."""
+"""Point spread functions and the OTFs made of them."""

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.io.readers._tiff_metadata import metadata
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _UNSAID = (0.0, 0.0, 0.0)
 

@@ -1,1 +1,1 @@
-"""Samples."""
+"""Sample data, and a simulated microscope that writes them."""

@@ -315,6 +315,18 @@ class Session:
             self.raw, self.plan.until(self.until), self.cache, True, self.compute_log
         )
 
+    def raw_source(self) -> PipelineSource:
+        """Make the raw volumes through the cache; failures leave blanks.
+
+        Raises
+        ------
+        RuntimeError
+            If no stack is open.
+        """
+        if self.stack is None:
+            raise RuntimeError("no stack is open")
+        return PipelineSource(self.raw, Plan.of((), self.stack.stack_spec), self.cache, True)
+
     def refresh(self) -> None:
         """Resolve the steps anew: a file that they name was changed, or code was allowed."""
         self._resolve()

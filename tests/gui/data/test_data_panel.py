@@ -83,14 +83,12 @@ def test_a_wrong_pattern_says_why_and_changes_nothing(
     opened: Any, until: Until, qtbot: Any
 ) -> None:
     files, stack, pattern = opened.data.files, opened.session.stack, opened.data.files.current
-    wanted: list[object] = []
-    opened.data.wanted.connect(lambda *asked: wanted.append(asked))
     for text, words in (("cell_{t", "partner"), ("frame{t}.tif", "None of the 6 files fits")):
         retype(qtbot, files.line, text)
         until(lambda words=words: words in files.problem.text())
         assert files.problem.isVisibleTo(opened)
         qtbot.keyClick(files.line, Qt.Key.Key_Return)
-        assert not wanted and opened.session.stack is stack
+        assert not opened.data.opener.busy and opened.session.stack is stack
     assert "6 files" in opened.data.summary.text(), "it says what is open still"
     qtbot.keyClick(files.line, Qt.Key.Key_Escape)
     assert (files.line.text(), files.problem.text()) == (pattern, "")
@@ -158,7 +156,7 @@ def test_the_table_is_folded_in_a_line(opened: Any, until: Until, qtbot: Any) ->
 
 
 def recent(dock: Any) -> list[Any]:
-    return dock.data.folders._recent()
+    return dock.data.folders.recent_actions()
 
 
 def test_folders_are_kept_the_latest_first_and_what_is_gone_is_grey(
@@ -259,12 +257,12 @@ def test_pages_are_planes_if_the_person_says_so_and_time_points_again(
     dock.open_folder(write_pages(tmp_path / "movie"))
     settle(dock)
     assert dock.session.stack.shape[::2] == (5, 1, 10)
-    question = dock.data.known.questions.cards["axes"]
+    question = dock.data.metadata.questions.cards["axes"]
     assert "are these planes" in question.text.text()
     qtbot.mouseClick(question.buttons[0], LEFT)
     settle(dock)
     assert dock.session.stack.shape[::2] == (1, 5, 10)
-    assert "axes" not in dock.data.known.questions.cards
+    assert "axes" not in dock.data.metadata.questions.cards
     assert Recipe(**dock.session.recipe().model_dump()).open() == dock.session.stack
     pages = dock.data.pages
     assert pages.currentText() == "planes (z)"
@@ -278,30 +276,30 @@ def test_angle_and_step_are_asked_one_after_the_other_and_never_assumed(
     opened: Any, settle: Settle, until: Until, qtbot: Any
 ) -> None:
     data, session = opened.data, opened.session
-    assert list(data.known.questions.cards) == ["angle"]
-    question = data.known.questions.cards["angle"]
+    assert list(data.metadata.questions.cards) == ["angle"]
+    question = data.metadata.questions.cards["angle"]
     assert not card(opened, "deskew").step.enabled
     question.angle.setFocus()
     question.angle.selectAll()
     qtbot.keyClicks(question.angle, "33")
     qtbot.mouseClick(question.buttons[0], LEFT)
-    assert list(data.known.questions.cards) == ["step"]
+    assert list(data.metadata.questions.cards) == ["step"]
     assert session.scan is None and session.overrides.angle == 33.0
     assert card(opened, "deskew").step.angle == card(opened, "rotate").step.angle == 33.0
     assert (
-        data.known.voxel.angle.value() == 33.0
-        and data.known.voxel.rows["angle"].source.text() == "typed"
+        data.metadata.voxel.angle.value() == 33.0
+        and data.metadata.voxel.rows["angle"].source.text() == "typed"
     )
-    perpendicular = data.known.questions.cards["step"].buttons[1]
+    perpendicular = data.metadata.questions.cards["step"].buttons[1]
     qtbot.mouseClick(perpendicular, LEFT)
-    assert not data.known.questions.cards and not data.known.questions.isVisibleTo(opened)
+    assert not data.metadata.questions.cards and not data.metadata.questions.isVisibleTo(opened)
     assert session.scan == Scan(33.0, "x", "perpendicular")
     assert card(opened, "deskew").step.step == "perpendicular"
-    assert data.known.voxel.meaning.currentText() == "perpendicular"
+    assert data.metadata.voxel.meaning.currentText() == "perpendicular"
     assert session.recipe().source.step == "perpendicular"
     # It can be changed later.
-    data.known.voxel.meaning.setFocus()
-    qtbot.keyClick(data.known.voxel.meaning, Qt.Key.Key_Up)
+    data.metadata.voxel.meaning.setFocus()
+    qtbot.keyClick(data.metadata.voxel.meaning, Qt.Key.Key_Up)
     assert session.scan == Scan(33.0, "x", "stage")
     edit(opened, "deskew")
     settle(opened)
@@ -311,18 +309,18 @@ def test_angle_and_step_are_asked_one_after_the_other_and_never_assumed(
 def test_data_that_are_not_tilted_are_not_asked_about_again(
     opened: Any, settle: Settle, qtbot: Any
 ) -> None:
-    qtbot.mouseClick(opened.data.known.questions.cards["angle"].buttons[-1], LEFT)
-    assert not opened.data.known.questions.cards
+    qtbot.mouseClick(opened.data.metadata.questions.cards["angle"].buttons[-1], LEFT)
+    assert not opened.data.metadata.questions.cards
     opened.session.set_voxel_size((0.5, 0.2, 0.2))
     settle(opened)
-    assert not opened.data.known.questions.cards
+    assert not opened.data.metadata.questions.cards
 
 
 def test_the_steps_decide_and_the_panel_shows_it(opened: Any, settle: Settle) -> None:
     edit(opened, "deskew", angle=35.0, step="perpendicular")
     settle(opened)
-    assert not opened.data.known.questions.cards, "the step says it"
-    voxel = opened.data.known.voxel
+    assert not opened.data.metadata.questions.cards, "the step says it"
+    voxel = opened.data.metadata.voxel
     assert (voxel.angle.value(), voxel.meaning.currentText()) == (35.0, "perpendicular")
     assert voxel.rows["angle"].source.text() == "the steps"
     card(opened, "deskew").switch.setChecked(False)
@@ -344,7 +342,7 @@ def test_values_show_their_source_are_overridden_and_reset(
         tifffile.imwrite(path, volume, imagej=True, resolution=(10, 10), metadata=metadata)
     dock.open_folder(folder)
     settle(dock)
-    voxel, rows = dock.data.known.voxel, dock.data.known.voxel.rows
+    voxel, rows = dock.data.metadata.voxel, dock.data.metadata.voxel.rows
     assert (voxel.z_step.value(), voxel.pixel.value()) == (0.4, 0.1)
     assert rows["z_step"].source.text() == "ImageJ" and not rows["z_step"].reset.isEnabled()
     voxel.z_step.setFocus()
@@ -364,9 +362,9 @@ def test_what_was_typed_is_undone_and_made_again(
 ) -> None:
     """Value by value, by the buttons above the steps; layers and names follow."""
     voxel, session, row = (
-        opened.data.known.voxel,
+        opened.data.metadata.voxel,
         opened.session,
-        opened.data.known.channels.rows[1],
+        opened.data.metadata.channels.rows[1],
     )
     undo, redo = opened.steps.undo, opened.steps.redo
     before = voxel.z_step.value()
@@ -402,7 +400,7 @@ def test_the_time_interval_is_stated_and_the_time_point_stays(
 ) -> None:
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
-    box = opened.data.known.voxel.interval
+    box = opened.data.metadata.voxel.interval
     box.setFocus()
     box.selectAll()
     qtbot.keyClicks(box, "5")
@@ -423,7 +421,7 @@ def test_notes_are_a_line_until_they_are_unfolded(
     write_raw(tmp_path / "cell", 2, 1)
     dock.open_folder(tmp_path / "cell")
     settle(dock)
-    notes = dock.data.known.notes
+    notes = dock.data.metadata.notes
     assert not notes.isVisibleTo(dock), "the unknown voxel size is said beside it"
     notes.show_notes(["OME says 1", "ImageJ says 2", "There are 3 positions"])
     assert notes.line.text() == "2 notes, the first: OME says 1"
@@ -438,7 +436,7 @@ def test_notes_are_a_line_until_they_are_unfolded(
 def test_names_flow_to_layers_and_recipe_and_back(
     opened: Any, settle: Settle, until: Until, qtbot: Any
 ) -> None:
-    row = opened.data.known.channels.rows[1]
+    row = opened.data.metadata.channels.rows[1]
     assert row.name.text() == "560"
     retype(qtbot, row.name, "Actin")
     qtbot.keyClick(row.name, Qt.Key.Key_Return)
@@ -456,7 +454,7 @@ def test_names_flow_to_layers_and_recipe_and_back(
 def test_colour_and_visibility_are_the_layers_both_ways(
     opened: Any, settle: Settle, qtbot: Any
 ) -> None:
-    row, layer = opened.data.known.channels.rows[0], opened.layers.layers[0]
+    row, layer = opened.data.metadata.channels.rows[0], opened.layers.layers[0]
     magenta = next(action for action in row.menu.actions() if action.text() == "magenta")
     qtbot.mouseClick(row.colour, LEFT)
     assert row.menu.isVisible()
@@ -483,7 +481,7 @@ def pick_colour(row: Any, colour: str) -> None:
 def test_colours_are_kept_in_recipes_and_for_layers_to_come(
     opened: Any, settle: Settle, tmp_path: Path, qtbot: Any, make_napari_viewer: Any
 ) -> None:
-    first, second = opened.data.known.channels.rows
+    first, second = opened.data.metadata.channels.rows
     assert opened.session.recipe().source.channel_colours is None, "nobody chose one"
     pick_colour(first, "bop blue")
     opened.layers.layers[1].colormap = "viridis"  # in napari's own controls
@@ -513,7 +511,7 @@ def test_colours_are_kept_in_recipes_and_for_layers_to_come(
 
 
 def test_a_colour_without_a_name_is_not_kept(opened: Any, settle: Settle) -> None:
-    pick_colour(opened.data.known.channels.rows[1], "yellow")
+    pick_colour(opened.data.metadata.channels.rows[1], "yellow")
     opened.layers.layers[1].colormap = Colormap(np.eye(4)[[3, 0]])
     opened.layers.layers[0].colormap = "cyan"
     assert opened.session.recipe().source.channel_colours == ("cyan", "magenta")
@@ -522,11 +520,11 @@ def test_a_colour_without_a_name_is_not_kept(opened: Any, settle: Settle) -> Non
 def test_a_colour_that_nobody_knows_is_said(
     dock: Any, opened: Any, settle: Settle, tmp_path: Path
 ) -> None:
-    pick_colour(opened.data.known.channels.rows[0], "red")
+    pick_colour(opened.data.metadata.channels.rows[0], "red")
     opened.session.recipe().save(tmp_path / "r.yaml")
     text = (tmp_path / "r.yaml").read_text("utf-8")
     (tmp_path / "r.yaml").write_text(text.replace("- red", "- reddish"), "utf-8")
-    pick_colour(opened.data.known.channels.rows[0], "cyan")
+    pick_colour(opened.data.metadata.channels.rows[0], "cyan")
     opened.load_recipe(tmp_path / "r.yaml")
     settle(opened)
     assert "no colour 'reddish'" in opened.recipe_error.text()
@@ -654,12 +652,12 @@ def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
 
 
 def test_it_fits_and_can_be_reached_by_tab(opened: Any, qtbot: Any) -> None:
-    data, known = opened.data, opened.data.known
+    data, metadata = opened.data, opened.data.metadata
     data.files.fold.unfold()
     assert data.minimumSizeHint().width() <= 310
     for control in (
         data.folders.button, data.files.line, data.reader.kind, data.files.fold.button,
-        known.voxel.z_step, known.voxel.meaning, known.voxel.interval, data.watch,
-        known.channels.rows[0].colour, known.channels.rows[0].name,
+        metadata.voxel.z_step, metadata.voxel.meaning, metadata.voxel.interval, data.watch,
+        metadata.channels.rows[0].colour, metadata.channels.rows[0].name,
     ):  # fmt: skip
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control.accessibleName()

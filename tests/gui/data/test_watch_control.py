@@ -305,7 +305,7 @@ def test_watching_before_the_first_file_is_there(
     until(lambda: "Waiting for the first" in dock.data.watch_state.text())
     simulation = Simulation(folder, SHAPE, 3, 2, "pages", parts=3)
     for _ in simulation.steps():
-        until(lambda: not dock._opener.busy)
+        until(lambda: not dock.data.opener.busy)
     until(lambda: len(dock.layers.layers) == 2 and times(dock) == 3)
     settle(dock)
     assert dock.session.stack.spec.shape == SHAPE

@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.readers import suffixes
 from napari_lazy_pipeline.steps._registry import step_types
 from stacks import write_raw
 
@@ -49,6 +51,69 @@ def test_it_opens_from_the_menu(make_napari_viewer: Callable[..., Any], qtbot: A
     assert dock.status.text() == "Choose a folder of raw stacks"
     dock.shut_down()
     dock.runner.join()
+
+
+@pytest.mark.parametrize("menu", ["file_menu", "layers_menu"])
+def test_it_opens_from_other_menus(make_napari_viewer: Callable[..., Any], menu: str) -> None:
+    """File > Acquire, for whoever records; Layers > Filter, for whoever processes."""
+    viewer = make_napari_viewer()
+    entries = [*actions_of(getattr(viewer.window, menu))]
+    path = {"file_menu": "Acquire", "layers_menu": "Filter"}[menu]
+    (action,) = [one for path_, one in entries if path in path_ and "Lazy Pipeline" in one.text()]
+    action.trigger()
+    (dock,) = [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
+    dock.shut_down()
+    dock.runner.join()
+
+
+def actions_of(menu: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The entries of a menu and of those in it, with the names of the menus."""
+    menu.aboutToShow.emit()
+    for action in menu.actions():
+        if action.menu():
+            yield from actions_of(action.menu(), f"{path} {action.text()}")
+        else:
+            yield path, action
+
+
+def test_the_command_palette_opens_dock_monitor_and_folders(
+    make_napari_viewer: Callable[..., Any],
+    raw_folder: Path,
+    settle: Callable[[Any], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari._app_model import get_app_model
+
+    viewer = make_napari_viewer()
+    app = get_app_model()
+    palette = app.menus.get_menu(app.menus.COMMAND_PALETTE_ID)
+    ours = [one.command for one in palette if one.command.id.startswith("napari-lazy-pipeline")]
+    titles = {command.title: command.id for command in ours}
+    assert any(title.startswith("Laziness monitor") for title in titles)
+    assert any(title.startswith("Lazy Pipeline") for title in titles)
+    chosen = iter(["", str(raw_folder)])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(chosen))
+    (name,) = [titles[title] for title in titles if title.startswith("Open a folder")]
+    app.commands.execute_command(name).result()
+    assert not [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
+    app.commands.execute_command(name).result()
+    (dock,) = [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
+    settle(dock)
+    assert dock.session.folder_info.folder == str(raw_folder)
+    dock.shut_down()
+    dock.runner.join()
+
+
+def test_the_reader_lists_the_endings_of_raw_data() -> None:
+    from npe2 import PluginManifest
+
+    from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
+
+    (reader,) = PluginManifest.from_distribution("napari-lazy-pipeline").contributions.readers
+    patterns, endings = set(reader.filename_patterns), suffixes()
+    assert patterns == {f"*{end}" for end in endings if folder_reader(f"stack{end}")}
+    assert not patterns & {"*", "*.png", "*.jpg", "*.csv", "*.raw"}
+    assert reader.accepts_directories
 
 
 @pytest.mark.smoke
@@ -96,10 +161,10 @@ def test_the_samples_open_deskewed(
     assert len(layers) == len(viewer.layers) == len(dock.layers.layers) == channels
     assert layers[0].source.sample == ("napari-lazy-pipeline", key)
     assert card(dock, "deskew").step.enabled
-    known = dock.data.known
-    assert not known.questions.cards, "all is known of a sample"
-    told = {known.voxel.rows[name].source.text() for name in ("z_step", "angle")}
-    assert told == {"sample"} and known.voxel.meaning.currentText() == "way of the stage"
+    metadata = dock.data.metadata
+    assert not metadata.questions.cards, "all is known of a sample"
+    told = {metadata.voxel.rows[name].source.text() for name in ("z_step", "angle")}
+    assert told == {"sample"} and metadata.voxel.meaning.currentText() == "way of the stage"
     assert dock.session.recipe().source.overrides.angle == 31.5
     assert dock.session.stack.source.reads == channels
     plane = dock.viewer.dims.current_step[1]
@@ -220,40 +285,40 @@ def test_opening_and_closing_leaves_nothing_behind(
 
 @pytest.mark.parametrize("kind", list(step_types()))
 def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
-    from napari_lazy_pipeline._gui.steps.form import StepForm
+    from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 
     step = step_types()[kind]()  # type: ignore[call-arg]
-    form = StepForm(step)
-    qtbot.addWidget(form)
-    assert form.value() == step
+    form = ModelForm(step, hidden=("kind", "enabled"))
+    qtbot.addWidget(form.native)
+    assert form.value == step
     heard: list[Any] = []
     form.changed.connect(heard.append)
     for name, field in form.fields.items():
-        assert field.label.text(), name
-        assert field.controls[0].native.toolTip(), f"{name} has a tooltip"
-        assert field.controls[0].native.accessibleName(), f"{name} has a name"
-        assert field.value() == getattr(step, name), name
+        assert field.caption.text(), name
+        assert field.editors[0].toolTip(), f"{name} has a tooltip"
+        assert field.editors[0].accessibleName(), f"{name} has a name"
+        assert field.value == getattr(step, name), name
     form.set_value(step)
     assert not heard, "showing a step is no edit"
 
 
 def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
-    from napari_lazy_pipeline._gui.steps.form import StepForm
+    from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
     from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
-    form = StepForm(Deskew())
-    qtbot.addWidget(form)
+    form = ModelForm(Deskew())
+    qtbot.addWidget(form.native)
     form.fields["angle"].controls[0].value = 33.3
     form.fields["skew_axis"].controls[0].value = "y"
     form.fields["width"].controls[0].value = 77
-    assert form.value() == Deskew(angle=33.3, skew_axis="y", width=77)
-    assert form.fields["angle"].label.text() == "Angle (°)"
-    other = StepForm(Deconvolve())
-    qtbot.addWidget(other)
+    assert form.value == Deskew(angle=33.3, skew_axis="y", width=77)
+    assert form.fields["angle"].caption.text() == "Angle (°)"
+    other = ModelForm(Deconvolve())
+    qtbot.addWidget(other.native)
     other.fields["psf"].controls[0].value = tmp_path / "psf.tif"
     other.fields["psf_voxel_size"].controls[0].value = 0.25
     expected_step = Deconvolve(psf=str(tmp_path / "psf.tif"), psf_voxel_size=(0.25, 0.0, 0.0))
-    assert other.value() == expected_step
+    assert other.value == expected_step
 
 
 def test_a_recipe_brings_its_data_into_an_empty_dock(

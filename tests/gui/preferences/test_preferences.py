@@ -98,7 +98,7 @@ def test_they_hold_from_the_start(make_dock: Any, tmp_path: Path) -> None:
     )
     dock = make_dock()
     assert dock.session.cache.limit == 2**28
-    assert get_engine("cpu").workers.threads == 1  # type: ignore[attr-defined]
+    assert get_engine("cpu").threads.count == 1  # type: ignore[attr-defined]
     assert dock.session.engine == dock.view.engine.currentText() == "auto"
     assert dock.live.poller._timer.interval() == 1500, (
         "half of it: every second look is a short one"
@@ -117,7 +117,7 @@ def test_a_change_holds_at_once(
     settings().processing.cache_size = 0.1
     assert dock.session.cache.limit == int(0.1 * 2**30)
     settings().processing.threads = 1
-    assert get_engine("cpu").workers.threads == 1  # type: ignore[attr-defined]
+    assert get_engine("cpu").threads.count == 1  # type: ignore[attr-defined]
     settings().watching.interval = 5.0
     assert dock.live.poller._timer.interval() == 2500
     settings().processing.engine = "auto"
@@ -125,7 +125,7 @@ def test_a_change_holds_at_once(
     settle(dock)
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), expected(dock, 0, 0, 6))
     settings().processing.threads = 0
-    assert get_engine("cpu").workers.threads == cpu_count()  # type: ignore[attr-defined]
+    assert get_engine("cpu").threads.count == cpu_count()  # type: ignore[attr-defined]
 
 
 def test_another_engine_chosen_in_the_dock_stays_chosen(make_dock: Any) -> None:
@@ -175,7 +175,7 @@ def test_more_than_the_machine_has_is_cut_and_said(make_dock: Any, tmp_path: Pat
     assert "A cache of 2000 GB is more than" in told()
     assert "1000 threads are more than there are CPUs" in told()
     assert dock.session.cache.limit <= max(available(), StageCache().limit)
-    assert get_engine("cpu").workers.threads == cpu_count()  # type: ignore[attr-defined]
+    assert get_engine("cpu").threads.count == cpu_count()  # type: ignore[attr-defined]
 
 
 def test_an_engine_that_does_not_work_here_is_said(

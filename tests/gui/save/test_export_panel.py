@@ -30,13 +30,13 @@ from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import format_form
 from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
-from napari_lazy_pipeline.compute.resource_estimate import size
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
 from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 from napari_lazy_pipeline.steps import SubtractBackground
 from napari_lazy_pipeline.steps._base import Context
 
@@ -57,6 +57,10 @@ def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
     panel.form.folder.value = tmp_path / "out"
     qtbot.waitUntil(lambda: bool(panel.estimate.text()), timeout=TIMEOUT)
     return panel
+
+
+def export_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("lazy-export")]
 
 
 def done(qtbot: Any, panel: Any) -> None:
@@ -93,7 +97,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_all_is_proposed_and_its_size_is_told(opened: Any, process: Any) -> None:
     assert (process.form.first.value(), process.form.last.value()) == (0, 2)
     assert [box.text() for box in process.form.channels] == ["488", "560"]
-    assert process.estimate.text().startswith("6 volumes, 45 kB; ")
+    assert process.estimate.text().startswith("6 volumes, 46.5 kB; ")
     assert "are free" in process.estimate.text()
     assert process.start.isEnabled() and not process.cancel.isEnabled()
 
@@ -129,7 +133,9 @@ def test_a_part_is_written_in_another_type(
         qtbot.keyClick(box, Qt.Key.Key_Return)
     process.form.channels[0].setChecked(False)
     process.form.dtype.setCurrentText("float32")
-    qtbot.waitUntil(lambda: process.estimate.text().startswith("1 volume, 15 kB"), timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: process.estimate.text().startswith("1 volume, 15.5 kB"), timeout=TIMEOUT
+    )
     click(qtbot, process.start)
     done(qtbot, process)
     (path,) = (tmp_path / "out").glob("*.tif")
@@ -234,8 +240,10 @@ def test_the_window_closes_while_it_runs(
     click(qtbot, process.start)
     held.one(qtbot)
     opened.close()
-    process.exporter.join()
-    assert not [t for t in threading.enumerate() if t.name.startswith("lazy-export")]
+    for thread in export_threads():
+        assert not thread.daemon, "the program waits for what is under way"
+        thread.join(60)
+    assert not export_threads()
     assert not list((tmp_path / "out").glob("*.part"))
 
 
@@ -305,7 +313,7 @@ def test_an_ome_zarr_is_estimated_written_and_shown(
     assert process.form.files.about.text().startswith("One TIFF file for each volume")
     click(qtbot, process.form.files.choice.buttons["ome-zarr"])
     assert process.form.files.about.text().startswith("One OME-Zarr")
-    needed = size(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
+    needed = format_bytes(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
     qtbot.waitUntil(lambda: f"6 volumes, {needed}; " in process.estimate.text(), timeout=TIMEOUT)
     edit(opened, "subtract_background", value=110.0)
     settle(opened)
@@ -426,12 +434,12 @@ def scheduler() -> Iterator[str]:
     """A worker with one thread, in this process."""
     distributed = pytest.importorskip("distributed")
     cpu = get_engine("cpu")
-    before = cpu.workers
+    before = cpu.threads
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as local:
         yield local.scheduler_address
-    cpu.workers = before
+    cpu.threads = before
 
 
 @pytest.fixture
@@ -458,7 +466,7 @@ def test_who_computes_is_said(on_cluster: Any, qtbot: Any) -> None:
 def test_a_scheduler_that_does_not_answer_is_said(
     on_cluster: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_PATIENCE", 1)
+    monkeypatch.setattr(cluster, "_TIMEOUT", 1)
     where = on_cluster.form.where
     where.address.selectAll()
     qtbot.keyClicks(where.address, "tcp://127.0.0.1:1")
@@ -486,9 +494,9 @@ def test_workers_in_other_processes_get_what_is_open(
     opened.session.set_voxel_size((0.3, 0.1, 0.1))
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    wanted = target.Destination.of(process.order.view, tmp_path / "sent", None)
-    wanted.prepare(1)
-    sent = pickle.loads(pickle.dumps(wanted.unwrapped()))
+    destination = target.Destination.open(process.order.view, tmp_path / "sent", None)
+    destination.prepare(1)
+    sent = pickle.loads(pickle.dumps(destination.for_worker()))
     path = sent.write(2, 1, sent.stack.source.read(2, 1))
     np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
 
@@ -526,7 +534,7 @@ def test_the_cluster_is_stopped_and_gone_on_with(
         return write(*arguments)
 
     monkeypatch.setattr(target.Destination, "write", held)
-    monkeypatch.setattr(cluster, "_AHEAD", 1)
+    monkeypatch.setattr(cluster, "_VOLUMES_PER_THREAD", 1)
     process = on_cluster
     click(qtbot, process.start)
     qtbot.waitUntil(lambda: begun.acquire(blocking=False), timeout=TIMEOUT)

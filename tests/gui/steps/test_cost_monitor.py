@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dock_helpers import card, edit
-from napari_lazy_pipeline.compute.resource_estimate import size, step_costs
+from napari_lazy_pipeline.compute.resource_estimate import step_costs
 from napari_lazy_pipeline.engines import get_engine, notices
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 
 TIMEOUT = 30_000
 Settle = Callable[[Any], None]
@@ -36,7 +37,7 @@ def test_the_step_under_edit_says_its_memory(
     def told() -> bool:
         stack, pipeline = opened.session.stack, opened.session.pipeline
         cost = next(c for c in step_costs(pipeline, stack.spec) if c.title == "Deconvolve")
-        words = f"Takes {size(cost.memory)} of memory for one volume"
+        words = f"Takes {format_bytes(cost.memory)} of memory for one volume"
         return bool(line(opened, "deconvolve").text() == words)
 
     qtbot.waitUntil(told, timeout=TIMEOUT)

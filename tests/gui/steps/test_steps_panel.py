@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QColor, QPalette, QWheelEvent
-from qtpy.QtWidgets import QApplication, QLabel, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QCheckBox, QComboBox, QLabel, QWidget
 
 from dock_helpers import card as card_of
 from dock_helpers import edit, on_screen
@@ -20,6 +20,7 @@ from napari_lazy_pipeline._gui.steps.card_list import matched
 from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import StepError
@@ -175,7 +176,7 @@ def test_a_slider_is_dragged_and_one_undo_takes_it_back(panel: StepsPanel, qtbot
     panel.session.undo()
     assert steps(panel) == STEPS
     panel.session.redo()
-    assert card.form.fields["angle"].value() == angles[turning]
+    assert card.form.fields["angle"].value == angles[turning]
 
 
 def test_the_wheel_turns_only_what_has_the_focus(panel: StepsPanel, qtbot: Any) -> None:
@@ -199,15 +200,15 @@ def test_the_wheel_turns_only_what_has_the_focus(panel: StepsPanel, qtbot: Any) 
 
     card.setFocus()
     for widget in (
-        control.native,
+        control.editor,
         control.slider,
-        card.form.fields["skew_axis"].controls[0].native,
+        card.form.fields["skew_axis"].editors[0],
     ):
         wheel(widget)
     assert steps(panel) == STEPS, "whoever scrolls the dock changes nothing"
-    control.native.setFocus()
+    control.editor.setFocus()
     for _ in range(5):
-        wheel(control.native)
+        wheel(control.editor)
     assert steps(panel)[1].angle == pytest.approx(30.5)
     panel.session.undo()
     assert steps(panel) == STEPS, "one turn, one undo"
@@ -311,7 +312,7 @@ def test_the_menu_of_a_card(panel: StepsPanel, qtbot: Any) -> None:
 
 
 def card_values(card: StepCard) -> dict[str, Any]:
-    return {name: field.value() for name, field in card.form.fields.items()}
+    return {name: field.value for name, field in card.form.fields.items()}
 
 
 def card_values_of(step: Step) -> dict[str, Any]:
@@ -338,7 +339,7 @@ def test_a_new_step_stands_at_its_usual_place_or_after_the_selected_one(
     add(panel, "deconvolve")
     assert kinds(panel) == ["subtract_background", "deconvolve", "deskew", "crop"]
     new = panel.cards[1]
-    assert new.step == Deconvolve() and new.form.isVisible() and panel.window().focusWidget() is new
+    assert new.step == Deconvolve() and new.form.visible and panel.window().focusWidget() is new
     qtbot.mouseClick(panel.cards[3].head.title, Left)
     assert panel.add.menu().actions()[0].text() == "Add after Crop:"
     assert "after Crop" in panel.add.toolTip()
@@ -373,7 +374,7 @@ def test_everything_by_the_keys_of_a_card(panel: StepsPanel, qtbot: Any) -> None
     assert panel.window().focusWidget() is third, "the next one has the focus"
     for key, shown in ((Key.Key_Right, True), (Key.Key_Left, False), (Key.Key_Return, True)):
         qtbot.keyClick(third, key)
-        assert third.form.isVisible() == shown
+        assert third.form.visible == shown
     assert panel.selected == 2
     qtbot.keyClick(third, Key.Key_Escape)
     assert panel.selected is None
@@ -388,11 +389,11 @@ def test_keys_that_a_field_has_no_use_for_do_nothing(panel: StepsPanel, qtbot: A
     panel.keyPressEvent = lambda event: reached.append(event.key())  # type: ignore[method-assign]
     card = panel.cards[1]
     card.unfold.setChecked(True)
-    combo = card.form.fields["skew_axis"].controls[0].native
+    combo = card.form.fields["skew_axis"].editors[0]
     combo.setFocus()
     for key in (Key.Key_Delete, Key.Key_Backspace, Key.Key_Left, Key.Key_Escape, Key.Key_Return):
         qtbot.keyClick(combo, key)
-    assert steps(panel) == STEPS and card.form.isVisible()
+    assert steps(panel) == STEPS and card.form.visible
     card.setFocus()
     for key in (Key.Key_Up, Key.Key_Down, Key.Key_Left, Key.Key_Right, Key.Key_Return):
         qtbot.keyClick(card, key)
@@ -413,7 +414,7 @@ def test_the_tab_key_goes_through_the_cards_in_their_order(panel: StepsPanel, qt
         if visited[-1] is panel.add:
             break
     crop = panel.cards[0]
-    boxes = [c.native for f in crop.form.fields.values() for c in f.controls]
+    boxes = [box for field in crop.form.fields.values() for box in field.editors]
     expected = [crop, crop.switch, crop.head.menu, *boxes]
     for card in panel.cards[1:]:
         expected += [card, card.switch, card.head.menu]
@@ -432,13 +433,13 @@ def type_into(qtbot: Any, box: Any, text: str, end: Any = Key.Key_Return) -> Non
 def test_a_number_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, text: str) -> None:
     card = panel.cards[1]
     card.unfold.setChecked(True)
-    box = card.form.fields["angle"].controls[0].native
+    box = card.form.fields["angle"].editors[0]
     seen: list[Pipeline] = []
     panel.session.pipeline_changed.connect(seen.append)
     type_into(qtbot, box, text)
     assert [p.steps[1].angle for p in seen] == [33.25]
     assert box.text() == "33.25" and card.head.brief.text() == "33.25° along x"
-    assert card.form.isVisible(), "Return was for the field"
+    assert card.form.visible, "Return was for the field"
     qtbot.keyClick(box, Key.Key_Up)
     assert steps(panel)[1].angle == pytest.approx(33.35)
 
@@ -458,10 +459,10 @@ def test_what_is_not_allowed_is_said_under_the_field(
     card = panel.cards[1]
     card.unfold.setChecked(True)
     one = card.form.fields[field]
-    type_into(qtbot, one.controls[0].native, text)
+    type_into(qtbot, one.editors[0], text)
     assert words in one.error.text() and one.error.isVisible()
     assert steps(panel) == STEPS and not panel.session._history.future
-    type_into(qtbot, one.controls[0].native, "40")
+    type_into(qtbot, one.editors[0], "40")
     assert not one.error.isVisible() and getattr(steps(panel)[1], field) == 40
 
 
@@ -469,9 +470,9 @@ def test_a_number_beyond_the_slider_is_still_a_number(panel: StepsPanel, qtbot: 
     card = panel.cards[1]
     card.unfold.setChecked(True)
     control = card.form.fields["angle"].controls[0]
-    type_into(qtbot, control.native, "-32.45")
+    type_into(qtbot, control.editor, "-32.45")
     assert steps(panel)[1].angle == -32.45 and control.slider.value() == 0
-    type_into(qtbot, control.native, "147.55")
+    type_into(qtbot, control.editor, "147.55")
     assert steps(panel)[1].angle == 147.55
     assert control.slider.value() == control.slider.maximum()
     panel.session.undo()
@@ -482,7 +483,7 @@ def test_a_path_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, tmp_path: Pa
     panel.session.set_pipeline(Pipeline(steps=(Deconvolve(),)))
     card = panel.cards[0]
     card.unfold.setChecked(True)
-    line = card.form.fields["psf"].controls[0].native
+    line = card.form.fields["psf"].editors[0]
     seen: list[Pipeline] = []
     panel.session.pipeline_changed.connect(seen.append)
     type_into(qtbot, line, str(tmp_path / "psf.tif"))
@@ -496,8 +497,8 @@ def test_a_path_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, tmp_path: Pa
 def test_the_undo_keys_work_wherever_the_focus_is(panel: StepsPanel, qtbot: Any) -> None:
     card = panel.cards[1]
     card.unfold.setChecked(True)
-    box = card.form.fields["angle"].controls[0].native
-    for widget in (card, card.switch, box, card.form.fields["skew_axis"].controls[0].native):
+    box = card.form.fields["angle"].editors[0]
+    for widget in (card, card.switch, box, card.form.fields["skew_axis"].editors[0]):
         type_into(qtbot, box, "50")
         widget.setFocus()
         qtbot.keyClick(widget, Key.Key_Z, Control)
@@ -511,7 +512,7 @@ def test_a_text_that_is_being_typed_keeps_its_own_undo(panel: StepsPanel, qtbot:
     qtbot.keyClick(panel.cards[0], Key.Key_Space)
     card = panel.cards[1]
     card.unfold.setChecked(True)
-    box = card.form.fields["angle"].controls[0].native
+    box = card.form.fields["angle"].editors[0]
     type_into(qtbot, box, "77", end=None)
     qtbot.keyClick(box, Key.Key_Z, Control)
     assert box.text() != "77"
@@ -525,7 +526,7 @@ def test_undo_of_ten_mixed_edits_by_keys_and_mouse(panel: StepsPanel, qtbot: Any
     def turn() -> None:
         panel.cards[1].unfold.setChecked(True)
         box = next(c for c in panel.cards if c.step.kind == "deskew").form.fields["angle"]
-        type_into(qtbot, box.controls[0].native, "41")
+        type_into(qtbot, box.editors[0], "41")
 
     edits: list[Callable[[], Any]] = [
         lambda: qtbot.keyClick(panel.cards[0], Key.Key_Space),
@@ -723,44 +724,39 @@ def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any)
 @pytest.mark.parametrize("kind", list(step_types()))
 def test_a_form_edits_each_field_and_gives_each_value_back(qtbot: Any, kind: str) -> None:
     """Another value of each field, by its control; then reset, by the form."""
-    from napari_lazy_pipeline._gui.steps.controls import ChoiceControl, NumberControl, TickControl
-    from napari_lazy_pipeline._gui.steps.form import StepForm
-
     default = step_types()[kind]()  # type: ignore[call-arg]
-    form = StepForm(default)
-    qtbot.addWidget(form)
+    form = step_form(qtbot, default)
     for name, field in form.fields.items():
-        for control in field.controls[-1:]:
-            if isinstance(control, NumberControl):
-                control.native.stepUp()
-            elif isinstance(control, ChoiceControl):
-                control.native.setCurrentIndex(
-                    (control.native.currentIndex() + 1) % control.native.count()
-                )
-            elif isinstance(control, TickControl):
-                control.native.toggle()
-            else:
-                control.native.setText("another")
-                control.native.editingFinished.emit()
-        assert getattr(form.value(), name) == field.value() != getattr(default, name), name
+        editor = field.editors[-1]
+        if isinstance(editor, QAbstractSpinBox):
+            editor.stepUp()
+        elif isinstance(editor, QComboBox):
+            editor.setCurrentIndex((editor.currentIndex() + 1) % editor.count())
+        elif isinstance(editor, QCheckBox):
+            editor.toggle()
+        else:
+            editor.setText("another")
+            editor.editingFinished.emit()
+        assert getattr(form.value, name) == field.value != getattr(default, name), name
         assert not field.error.text(), name
-    other = StepForm(default)
-    qtbot.addWidget(other)
-    other.set_value(form.value())
-    assert card_values_of(form.value()) == {n: f.value() for n, f in other.fields.items()}
+    other = step_form(qtbot, default)
+    other.set_value(form.value)
+    assert card_values_of(form.value) == {n: f.value for n, f in other.fields.items()}
     form.reset()
-    assert form.value() == default
-    assert card_values_of(default) == {n: f.value() for n, f in form.fields.items()}
+    assert form.value == default
+    assert card_values_of(default) == {n: f.value for n, f in form.fields.items()}
+
+
+def step_form(qtbot: Any, step: Step) -> ModelForm:
+    form = ModelForm(step, hidden=("kind", "enabled"))
+    qtbot.addWidget(form.native)
+    return form
 
 
 def test_small_numbers_are_not_rounded(qtbot: Any) -> None:
-    from napari_lazy_pipeline._gui.steps.form import StepForm
-
-    step = Deconvolve(psf_voxel_size=(0.10425, 0.0975, 0.1))
-    form = StepForm(step)
-    qtbot.addWidget(form)
-    assert form.fields["psf_voxel_size"].value() == (0.10425, 0.0975, 0.1)
-    assert [c.native.text() for c in form.fields["psf_voxel_size"].controls] == [
+    form = step_form(qtbot, Deconvolve(psf_voxel_size=(0.10425, 0.0975, 0.1)))
+    assert form.fields["psf_voxel_size"].value == (0.10425, 0.0975, 0.1)
+    assert [box.text() for box in form.fields["psf_voxel_size"].editors] == [
         "0.10425",
         "0.0975",
         "0.1",

@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 
 from canvas import Place, drag, native, press_key
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import extents, spec_before
 from napari_lazy_pipeline.steps import Crop
 

@@ -38,7 +38,7 @@ def pick(dock: Any, path: Path) -> None:
 
 
 def spacing(dock: Any) -> list[Any]:
-    return [c.native for c in card(dock, "deconvolve").form.fields["psf_voxel_size"].controls]
+    return [*card(dock, "deconvolve").form.fields["psf_voxel_size"].editors]
 
 
 @pytest.fixture
@@ -180,8 +180,8 @@ def test_a_psf_is_computed_saved_and_used(
     assert not here.maker.isVisibleTo(here)
     click(qtbot, here.make_button)
     assert here.maker.isVisibleTo(here)
-    fields = here.maker.fields
-    assert fields["wavelength"].label.text() == "Emission (nm)"
+    fields = here.maker.form.fields
+    assert fields["wavelength"].caption.text() == "Emission (nm)"
     for name, value in (("numerical_aperture", 1.0), ("wavelength", 610), ("sheet_thickness", 0.8)):
         fields[name].controls[0].value = value
     for control, value in zip(fields["voxel_size"].controls, (0.2, 0.1, 0.1), strict=True):
@@ -213,11 +213,11 @@ def test_no_psf_is_saved_beside_the_raw_files(opened: Any, raw_folder: Path, qtb
 
 def test_impossible_optics_are_said_at_their_field(opened: Any) -> None:
     maker = panel(opened).maker
-    maker.fields["numerical_aperture"].controls[0].value = 1.4
-    assert "below the refractive index" in maker.fields["numerical_aperture"].error.text()
-    maker.fields["numerical_aperture"].controls[0].value = 1.2
-    assert not maker.fields["numerical_aperture"].error.text()
-    maker.fields["voxel_size"].controls[0].value = 0.001
+    maker.form.fields["numerical_aperture"].controls[0].value = 1.4
+    assert "below the refractive index" in maker.form.fields["numerical_aperture"].error.text()
+    maker.form.fields["numerical_aperture"].controls[0].value = 1.2
+    assert not maker.form.fields["numerical_aperture"].error.text()
+    maker.form.fields["voxel_size"].controls[0].value = 0.001
     assert "Give larger voxels" in maker.error.text() and not maker.save.isEnabled()
 
 

@@ -32,7 +32,7 @@ class ChannelsPanel(QWidget):
         layers.viewer.layers.events.removed.connect(self._find_layers)
 
     def close_viewer(self) -> None:
-        """Let go of the viewer and its layers."""
+        """Disconnect from the viewer and its layers."""
         self._layers.viewer.layers.events.removed.disconnect(self._find_layers)
         for row in self.rows:
             row.follow(None)
@@ -57,33 +57,33 @@ class ChannelsPanel(QWidget):
         self._find_layers()
 
     def _find_layers(self, *_: object) -> None:
-        """Follow the layers that there are now."""
+        """Follow the present layers."""
         for row in self.rows:
             row.follow(self._layers.layer_of(row.channel))
 
     def set_colours(self, colours: Sequence[str]) -> None:
-        """Give all channels these colours, layers to come too; of other data, none of them."""
+        """Give all channels these colours, also layers that come later; ignored if too few."""
         if len(colours) == len(self.rows):
             self._session.colours = tuple(colours)
             for row, colour in zip(self.rows, colours, strict=True):
                 row.set_colour(colour)
 
     def _on_recoloured(self, channel: int, colour: str) -> None:
-        """Keep a colour for recipes and for layers to come; one without a name is the usual one."""
+        """Store a colour for recipes and later layers; one without a name is the usual one."""
         session, several = self._session, len(self.rows) > 1
         colours = [chosen(c, several, session.colours) for c in range(len(self.rows))]
         colours[channel] = colour if is_colour(colour) else chosen(channel, several, ())
         session.colours = tuple(colours)
 
     def _on_renamed(self, channel: int, name: str) -> None:
-        """Take over a name; an empty one is that of the files again."""
+        """State a name; an empty one is that of the files again."""
         session = self._session
         if session.stack is None or session.folder_info is None:
             return
         names = list(session.stack.channel_names)
         names[channel] = name or session.folder_info.channel_names[channel]
-        plain = tuple(names) == session.folder_info.channel_names
-        session.state(channel_names=None if plain else tuple(names))
+        same = tuple(names) == session.folder_info.channel_names
+        session.state(channel_names=None if same else tuple(names))
         self.show_names()
 
 
@@ -105,7 +105,6 @@ class ChannelRow(QWidget):
         super().__init__()
         self.channel = channel
         self._layer: Any = None
-        self._written = ""
         number = f"channel {channel + 1}"
         self.colour = small_button("", "Colour of the layer", f"Colour of {number}")
         self.colour.setIconSize(_SWATCH)

@@ -1,10 +1,9 @@
-"""Data panel: which folder, which files of it, and what is known of them; all can be changed."""
+"""Data panel: which folder, which files of it, and their metadata; all can be changed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,9 +19,10 @@ from napari_lazy_pipeline._gui.data.metadata_panel import MetadataPanel
 from napari_lazy_pipeline._gui.data.pattern_panel import PatternPanel
 from napari_lazy_pipeline._gui.data.reader_choice import ReaderChoice
 from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
-from napari_lazy_pipeline.io.open_stack import FolderInfo
+from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session.session import Session
 
 _PAGES = (("", "as the files say"), ("ZYX", "planes (z)"))
@@ -31,29 +31,29 @@ Options = dict[str, Any]
 
 
 class DataPanel(QWidget):
-    """Asks for the raw data, and shows what is known of them.
+    """Asks for the raw data, opens them in the background, and shows their metadata.
 
-    Signals
-    -------
-    wanted(str, str, dict)
-        The person chose a folder and a pattern, and what else `open_stack` is to be told; an
-        empty pattern is to be proposed.
+    Attributes
+    ----------
+    opener
+        Inspects the folder; the dock takes over the result.
+    options
+        What else `open_stack` is given.
     """
-
-    wanted = Signal(str, str, object)
 
     def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._folder_info: FolderInfo | None = None
-        self._asked: tuple[str, str] = ("", "")
-        self._typed, self._to_remember = False, ""
+        self._folder = self._pattern = self._new_recent = ""
+        self._own_pattern = False
         self.options: Options = {}
+        self.opener = BackgroundTask("The folder cannot be opened")
         self.folders, self.files = FolderRow(), PatternPanel()
         self.folder, self.pattern = self.folders.field, self.files.combo
         self.position = _choice("Position", "Which of several positions is open; steps are kept")
         self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
-        self.reader, self.known = ReaderChoice(), MetadataPanel(session, layers)
-        self.z_step, self.pixel = self.known.voxel.z_step, self.known.voxel.pixel
+        self.reader, self.metadata = ReaderChoice(), MetadataPanel(session, layers)
+        self.z_step, self.pixel = self.metadata.voxel.z_step, self.metadata.voxel.pixel
         self.summary, self.error = self.files.fold.line, Sentence(error=True)
         self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
         self.follow = _switch(
@@ -84,7 +84,7 @@ class DataPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
         layout.addLayout(form)
-        for widget in (self.error, self.files.fold, self.known):
+        for widget in (self.error, self.files.fold, self.metadata):
             layout.addWidget(widget)
         layout.addLayout(switches)
         layout.addWidget(self.watch_state)
@@ -92,59 +92,70 @@ class DataPanel(QWidget):
             sentence.say("")
 
     def _connect(self) -> None:
-        self.folders.chosen.connect(self.set_folder)
-        self.folders.gone.connect(self._on_gone)
-        self.files.wanted.connect(self._on_pattern)
+        self.folders.chosen.connect(self.open)
+        self.folders.missing.connect(self._on_missing)
+        self.files.entered.connect(self._on_pattern)
         self.position.activated.connect(self._on_position)
         self.pages.activated.connect(lambda _: self._on_axes(str(self.pages.currentData())))
         self.reader.changed.connect(self._on_reader)
-        self.known.answered.connect(self._on_answer)
+        self.metadata.answered.connect(self._on_answer)
 
     def close_session(self) -> None:
-        """Let go of session and viewer."""
-        self.known.close_session()
+        """Disconnect from session and viewer; a folder that is being opened is dropped."""
+        self.opener.forget()
+        self.metadata.close_session()
 
-    # ---- what is wanted -------------------------------------------------------------------
+    # ---- opening --------------------------------------------------------------------------
 
-    def set_folder(self, folder: str) -> None:
-        """Ask for a folder, or a single file, as if the person had chosen it."""
-        self.ask(folder, "")
+    def open(self, folder: str, pattern: str = "", options: Options | None = None) -> None:
+        """Open a folder, or a single file, as if the person had chosen it; returns at once.
 
-    def ask(self, folder: str, pattern: str, options: Options | None = None) -> None:
-        """Ask for a folder and a pattern, even if they were asked for before."""
-        self._asked, self._typed = (folder, pattern), bool(pattern)
-        self._to_remember = folder
-        self.folders.show_folder(folder)
+        Parameters
+        ----------
+        folder, pattern
+            What to open; an empty pattern is proposed.
+        options
+            What else `open_stack` is given.
+        """
+        self._show_request(folder, pattern, options or {})
         self._open(options or {})
 
-    def _open(self, options: Options) -> None:
-        """Ask for the same files with other options."""
-        self.options = options
-        self.show_error("")
-        self._tell("Looking at the names…")
-        self.wanted.emit(*self._asked, options)
-
-    @property
-    def asked(self) -> tuple[str, str]:
-        """Folder and pattern the person wants; an empty pattern is to be proposed."""
-        return self._asked[0], self._asked[1] if self._typed else ""
+    def reopen(self, folder: str, pattern: str) -> None:
+        """Open a folder that was opened before, with the same options."""
+        options = self.options
+        self.opener.start(folder, lambda _: inspect_folder(folder, pattern or None, **options))
 
     def propose_reader(self, folder: str, pattern: str, options: Options) -> None:
         """Show data that are read by code: they are opened when the person confirms it."""
-        self._asked, self._typed = (folder, pattern), bool(pattern)
-        self.options, self._to_remember = options, folder
-        self.folders.show_folder(folder)
+        self._show_request(folder, pattern, options)
         self.reader.propose(str(options["reader"]))
         self.show_error("These data are read by code: if you know it, confirm it above")
 
-    def _on_gone(self, folder: str) -> None:
-        self._asked = (folder, "")
+    @property
+    def request(self) -> tuple[str, str]:
+        """Folder and pattern that the person chose; an empty pattern is proposed."""
+        return self._folder, self._pattern if self._own_pattern else ""
+
+    def _show_request(self, folder: str, pattern: str, options: Options) -> None:
+        self._folder, self._pattern, self._own_pattern = folder, pattern, bool(pattern)
+        self.options, self._new_recent = options, folder
+        self.folders.show_folder(folder)
+
+    def _open(self, options: Options) -> None:
+        """Open the same files with other options."""
+        self.options = options
+        self.show_error("")
+        self._set_summary("Looking at the names…")
+        self.reopen(self._folder, self._pattern)
+
+    def _on_missing(self, folder: str) -> None:
+        self._folder, self._pattern = folder, ""
         self.show_error(f"There is no folder {folder}. Choose another")
 
     def _on_pattern(self, pattern: str) -> None:
-        if self._asked[0] and pattern != self._asked[1]:
-            self._asked, self._typed = (self._asked[0], pattern), True
-            self._open(self._with_reader())
+        if self._folder and pattern != self._pattern:
+            self._pattern, self._own_pattern = pattern, True
+            self._open({key: self.options[key] for key in _OF_READER if key in self.options})
 
     def _on_position(self, *_: object) -> None:
         self._open({**self.options, "position": self.position.currentText()})
@@ -155,12 +166,9 @@ class DataPanel(QWidget):
 
     def _on_reader(self) -> None:
         rest = {key: value for key, value in self.options.items() if key not in _OF_READER}
-        if self._asked[0]:
-            self._asked = self.asked
+        if self._folder:
+            self._folder, self._pattern = self.request
             self._open({**rest, **self.reader.options})
-
-    def _with_reader(self) -> Options:
-        return {key: value for key, value in self.options.items() if key in _OF_READER}
 
     def _on_answer(self, about: str, answer: str) -> None:
         if about == "axes":
@@ -169,58 +177,54 @@ class DataPanel(QWidget):
             self.files.line.setText(answer)
             self._on_pattern(answer)
 
-    # ---- what is known --------------------------------------------------------------------
+    # ---- what is open ---------------------------------------------------------------------
 
     def show_folder_info(self, folder_info: FolderInfo) -> None:
-        """Show what was found."""
+        """Show the data that are open now."""
         options = folder_info.source.options
-        self._asked = (folder_info.folder, folder_info.pattern)
+        self._folder, self._pattern = folder_info.folder, folder_info.pattern
         self.options = {**options, "trust": True} if "reader" in options else dict(options)
         self.folders.show_folder(folder_info.folder)
-        if self._to_remember:
-            self.folders.remember(self._to_remember)
-            self._to_remember = ""
-        self.files.look_at(folder_info.folder, _own_reader(folder_info))
+        if self._new_recent:
+            self.folders.add_recent(self._new_recent)
+            self._new_recent = ""
+        self.files.set_folder(folder_info.folder, _own_reader(folder_info))
         self.files.show_folder_info(folder_info)
         self.reader.show_options(options)
         self._show_positions(folder_info)
         self.show_error("")
         self._folder_info = folder_info
-        self.known.show_folder_info(folder_info, self._typed)
+        self.metadata.show_folder_info(folder_info, self._own_pattern)
 
     def show_summary(self, folder_info: FolderInfo) -> None:
-        """Say what the folder holds now."""
+        """Show what the folder holds now."""
         self._folder_info = folder_info
         self.files.show_summary(folder_info)
-        self.known.show_grown(folder_info)
+        self.metadata.show_values(folder_info)
 
     def show_error(self, sentence: str) -> None:
-        """Say why the data cannot be opened; empty: they can."""
+        """Show why the data cannot be opened; empty: they can."""
         self.error.say(sentence)
         if sentence:
-            folder_info = self._folder_info
-            self._tell(
-                f"Open is still {folder_info.folder}: {folder_info.summary}" if folder_info else ""
-            )
+            info = self._folder_info
+            self._set_summary(f"Open is still {info.folder}: {info.summary}" if info else "")
 
-    def _tell(self, sentence: str) -> None:
+    def _set_summary(self, sentence: str) -> None:
         self.summary.setText(sentence)
         self.files.fold.setVisible(bool(sentence))
 
     def show_failure(self, error: LazyPipelineError) -> None:
-        """Say why the data cannot be opened, and ask for what would help."""
-        if self._asked[0] and not self._shows_asked():
-            self.files.look_at(self._asked[0])
+        """Show why the data cannot be opened, and ask for what would help."""
+        info = self._folder_info
+        if self._folder and (info is None or info.folder != self._folder):
+            self.files.set_folder(self._folder)
             self.files.fold.unfold(False)
             for box in (self.position, self.pages):
                 self._form.setRowVisible(box, False)
-            self.known.show_elsewhere()
+            self.metadata.hide_file_questions()
         self.show_error(str(error))
         if isinstance(error.__cause__, ShapeUnknownError):
             self.reader.ask_shape()
-
-    def _shows_asked(self) -> bool:
-        return self._folder_info is not None and self._folder_info.folder == self._asked[0]
 
     def _show_positions(self, folder_info: FolderInfo) -> None:
         self.position.clear()

@@ -1,22 +1,24 @@
-"""Poller: looks at a folder again and again, in a thread, as often as the share can bear."""
+"""Folder poller: polls a folder again and again, in a thread, as often as the share can bear."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher
+from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher, stack_watcher
 from napari_lazy_pipeline.io.live.poll_result import PollResult
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
-_SILENT = 5.0  # s without an answer, after which a share is said not to answer
+_SILENCE = 5.0  # s without an answer, after which a share is said not to answer
 
-Places = list[tuple[int, int]]
+Volumes = list[tuple[int, int]]
+OnScreen = Callable[[], tuple[IdentityCache, Volumes]]
 
 
 @dataclass(frozen=True)
@@ -25,136 +27,117 @@ class PollOutcome:
 
     Attributes
     ----------
-    look
+    result
         What the watcher says.
     replaced
         Time point and channel of volumes on screen whose files are others now.
     """
 
-    look: PollResult
+    result: PollResult
     replaced: tuple[tuple[int, int], ...]
 
 
 class FolderPoller(QObject):
-    """Polls a folder in a thread, as often as it can bear, until it is told to stop.
+    """Polls a folder in a thread, as often as it can bear, until it is stopped.
 
-    Between two polls for new files, there is one that only looks whether those seen before have
+    Between two polls for new files, there is one that only checks whether those seen before have
     changed: a file is then shown within less than two intervals of its completion.
 
     Parameters
     ----------
     interval
-        Time from one look for new files to the next [s].
+        Time from one poll for new files to the next [s].
 
     Signals
     -------
-    found(Found)
+    polled(PollOutcome)
         A poll is done.
-    troubled(str)
+    failed(str)
         A poll failed, or takes long: why. It is tried again.
     """
 
-    found = Signal(object)
-    troubled = Signal(str)
-    _done = Signal(int, object, float)
+    polled = Signal(object)
+    failed = Signal(str)
 
     def __init__(self, interval: float) -> None:
         super().__init__()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lazy-watch")
         self._timer = QTimer(self)
         self.set_interval(interval)
-        self._timer.timeout.connect(self._tick)
-        self._done.connect(self._on_done)
+        self._timer.timeout.connect(self._on_timeout)
+        self._task = BackgroundTask("The folder cannot be polled", name="lazy-watch")
+        self._task.finished.connect(self._on_finished)
+        self._task.failed.connect(self._on_failed)
         self._watcher: StackWatcher | None = None
-        self._wanted: Callable[[], tuple[IdentityCache, Places]]
-        self._turn = self._generation = 0
-        self._busy, self._began, self._not_before = False, 0.0, 0.0
+        self._on_screen: OnScreen
+        self._folder, self._count = "", 0
+        self._start = self._not_before = 0.0
 
     def set_interval(self, seconds: float) -> None:
         """Poll as often as that from now on."""
         self._timer.setInterval(max(round(500 * seconds), 1))
 
-    def start(
-        self,
-        watcher: StackWatcher,
-        on_screen: Callable[[], tuple[IdentityCache, Places]],
-    ) -> None:
+    def start(self, source: FileSource, on_screen: OnScreen) -> None:
         """Poll from now on.
 
         Parameters
         ----------
-        watcher
-            Looks at the folder.
+        source
+            What the folder held when it was opened.
         on_screen
-            Tells which volumes are on screen.
+            Returns which volumes are on screen.
         """
         self.stop()
-        self._watcher, self._wanted, self._turn, self._not_before = watcher, on_screen, 0, 0.0
+        self._watcher, self._on_screen = stack_watcher(source), on_screen
+        self._folder, self._count, self._not_before = source.folder, 0, 0.0
         self._timer.start()
-        self._tick()
+        self._on_timeout()
 
     def stop(self) -> None:
-        """Poll no more; what is under way is not told."""
+        """Poll no more; the result of a poll that is under way is dropped."""
         self._timer.stop()
-        self._generation += 1
+        self._task.forget()
         self._watcher = None
-
-    def close(self) -> None:
-        """End."""
-        self.stop()
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     @property
     def active(self) -> bool:
         """Whether it polls."""
         return self._watcher is not None
 
-    def _tick(self) -> None:
-        now = monotonic()
-        if self._busy:
-            if now - self._began > _SILENT:
-                self.troubled.emit("the folder does not answer")
-            return
-        if self._watcher is not None and now >= self._not_before:
-            self._busy, self._began = True, now
-            watcher, generation, listing = self._watcher, self._generation, self._turn % 2 == 0
-            raw, places = self._wanted()
-            self._turn += 1
-            self._pool.submit(lambda: self._poll(watcher, raw, places, listing, generation))
+    def _on_timeout(self) -> None:
+        now, watcher = monotonic(), self._watcher
+        if self._task.busy:
+            if now - self._start > _SILENCE:
+                self.failed.emit("the folder does not answer")
+        elif watcher is not None and now >= self._not_before:
+            listing = self._count % 2 == 0
+            raw, volumes = self._on_screen()
+            self._start, self._count = now, self._count + 1
+            self._task.start(self._folder, lambda _: _poll(watcher, listing, raw, volumes))
 
-    def _poll(
-        self,
-        watcher: StackWatcher,
-        raw: IdentityCache,
-        places: Places,
-        listing: bool,
-        generation: int,
-    ) -> None:
-        begin = monotonic()
-        try:
-            look = watcher.poll(listing)
-            result: object = PollOutcome(look, () if look.away else _replaced(raw, places))
-        except Exception as error:  # noqa: BLE001
-            # Nobody waits for this thread: what it does not say is never heard.
-            result = f"{type(error).__name__}: {error}"
-        self._done.emit(generation, result, monotonic() - begin)
+    def _on_finished(self, outcome: PollOutcome) -> None:
+        self._pause()
+        self.polled.emit(outcome)
 
-    def _on_done(self, generation: int, result: object, seconds: float) -> None:
-        self._busy = False
-        self._not_before = self._began + _SHARE * seconds
-        if generation != self._generation:
-            return
-        if isinstance(result, PollOutcome):
-            self.found.emit(result)
-        else:
-            self.troubled.emit(str(result))
+    def _on_failed(self, error: Exception) -> None:
+        self._pause()
+        self.failed.emit(str(error))
+
+    def _pause(self) -> None:
+        self._not_before = self._start + _SHARE * (monotonic() - self._start)
 
 
-def _replaced(raw: IdentityCache, places: Places) -> tuple[tuple[int, int], ...]:
+def _poll(
+    watcher: StackWatcher, listing: bool, raw: IdentityCache, volumes: Volumes
+) -> PollOutcome:
+    result = watcher.poll(listing)
+    return PollOutcome(result, () if result.away else _replaced(raw, volumes))
+
+
+def _replaced(raw: IdentityCache, volumes: Volumes) -> tuple[tuple[int, int], ...]:
     """Those of the volumes on screen whose files are others than when they were read."""
     sizes = raw.sizes
     return tuple(
         (t, c)
-        for t, c in places
+        for t, c in volumes
         if t < sizes[0] and raw.known(t, c) and raw.identity(t, c) != raw.refresh(t, c)
     )

@@ -1,9 +1,9 @@
-"""Folder row: which folder, or single file, is opened; those of before are in a menu."""
+"""Folder row: which folder, or single file, is opened; recent ones are in a menu."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from magicgui.types import FileDialogMode
@@ -14,25 +14,25 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data import recent_folders as recent
-from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, Work
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import small_button
 
 _LONGEST = 48  # letters of a path in the menu
 
 
 class FolderRow(QWidget):
-    """A field for the folder, and a menu of those that were opened before.
+    """A field for the folder, and a menu of recent ones.
 
     Signals
     -------
     chosen(str)
-        The person wants this folder or file, and it is there.
-    gone(str)
+        The person chose this folder or file, and it is there.
+    missing(str)
         The person typed a path that leads nowhere.
     """
 
     chosen = Signal(str)
-    gone = Signal(str)
+    missing = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,60 +44,60 @@ class FolderRow(QWidget):
         self.field.choose_btn.text = "…"
         self.field.choose_btn.tooltip = "Choose a folder"
         self.field.choose_btn.native.setAccessibleName("Choose a folder")
-        self.field.changed.connect(self._on_typed)
+        self.field.changed.connect(self._on_edited)
         self.button = small_button("▾", "Folders opened before; a single file", "Recent folders")
         self.button.clicked.connect(self.show_menu)
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
         self._file = recent.recent_file()
-        self._kept, self._look, self._places = BackgroundTask(), BackgroundTask(), BackgroundTask()
-        self._kept.answered.connect(self._fill)
-        self._look.answered.connect(self._on_looked)
-        self._places.answered.connect(self._grey)
+        self._list, self._check, self._menu_check = (BackgroundTask() for _ in range(3))
+        self._list.finished.connect(self._fill)
+        self._check.finished.connect(self._on_checked)
+        self._menu_check.finished.connect(self._disable_missing)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addWidget(self.field.native, 1)
         layout.addWidget(self.button)
         self._fill([])
-        self._keep(lambda: recent.read_recent(self._file))
+        self._update_list(recent.read_recent)
 
     def show_folder(self, folder: str) -> None:
-        """Show a folder without asking for it."""
+        """Show a folder without opening it."""
         self.current = folder
         with self.field.changed.blocked():
             self.field.value = Path(folder)
 
-    def remember(self, path: str) -> None:
+    def add_recent(self, path: str) -> None:
         """Put a folder or file that was opened first in the menu."""
-        file = self._file
-        self._keep(lambda: recent.add_recent(file, path))
+        self._update_list(lambda file: recent.add_recent(file, path))
 
     def show_menu(self) -> None:
-        """Open the menu; which folders are gone is found out meanwhile."""
-        paths = [str(action.data()) for action in self._recent()]
-        self._places.ask("recent", lambda: [path for path in paths if not os.path.exists(path)])
+        """Open the menu; which folders are missing is checked meanwhile."""
+        paths = [str(action.data()) for action in self.recent_actions()]
+        self._menu_check.start("recent", lambda _: [p for p in paths if not os.path.exists(p)])
         self.menu.popup(self.button.mapToGlobal(QPoint(0, self.button.height())))
 
     def choose_file(self) -> None:
-        """Ask for a single file that holds everything."""
+        """Let the person choose a single file that holds everything."""
         path, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.current)
         if path:
             self.chosen.emit(path)
 
-    def forget_all(self) -> None:
+    def clear_recent(self) -> None:
         """Empty the list."""
-        file = self._file
-        self._keep(lambda: recent.write_recent(file, []))
+        self._update_list(lambda file: recent.write_recent(file, []))
 
-    def _keep(self, work: Work) -> None:
-        self._kept.ask("list", work)
-
-    def _recent(self) -> list[QAction]:
+    def recent_actions(self) -> list[QAction]:
+        """Entries of the menu that open a recent folder or file."""
         return [action for action in self.menu.actions() if action.data()]
 
+    def _update_list(self, update: Callable[[Path], list[str]]) -> None:
+        file = self._file
+        self._list.start("list", lambda _: update(file))
+
     def _fill(self, paths: Sequence[str]) -> None:
-        """Make the menu anew."""
+        """Fill the menu with these paths."""
         self.menu.clear()
         for path in paths:
             action = self.menu.addAction(_shortened(path))
@@ -109,30 +109,30 @@ class FolderRow(QWidget):
         self.menu.addSeparator()
         self.menu.addAction("Choose a single file…", self.choose_file)
         if paths:
-            self.menu.addAction("Clear this list", self.forget_all)
+            self.menu.addAction("Clear this list", self.clear_recent)
 
-    def _grey(self, gone: Sequence[str]) -> None:
-        for action in self._recent():
-            there = action.data() not in gone
-            action.setEnabled(there)
-            action.setToolTip(str(action.data()) if there else f"{action.data()} is not there")
+    def _disable_missing(self, missing: Sequence[str]) -> None:
+        for action in self.recent_actions():
+            exists = action.data() not in missing
+            action.setEnabled(exists)
+            action.setToolTip(str(action.data()) if exists else f"{action.data()} is not there")
 
     @qdebounced(timeout=300)
-    def _on_typed(self, folder: Path | None) -> None:
-        # The control tells of each letter that is typed; most of them are no folder yet.
+    def _on_edited(self, folder: Path | None) -> None:
+        # The control signals each letter; most of the texts are no folder yet.
         if folder is None or str(folder) == self.current or folder == Path():
             return
         path = str(folder)
-        self._look.ask(path, lambda: (path, os.path.exists(path)))
+        self._check.start(path, lambda _: (path, os.path.exists(path)))
 
-    def _on_looked(self, answer: tuple[str, bool]) -> None:
-        path, there = answer
+    def _on_checked(self, result: tuple[str, bool]) -> None:
+        path, exists = result
         if path != self.current:
             self.current = path
-            (self.chosen if there else self.gone).emit(path)
+            (self.chosen if exists else self.missing).emit(path)
 
 
 def _shortened(path: str) -> str:
-    """The end of a path tells more than its beginning."""
-    shown = path if len(path) <= _LONGEST else f"…{path[1 - _LONGEST :]}"
-    return shown.replace("&", "&&")
+    """Cut a long path: its end tells more than its beginning."""
+    text = path if len(path) <= _LONGEST else f"…{path[1 - _LONGEST :]}"
+    return text.replace("&", "&&")

@@ -1,4 +1,4 @@
-"""Follower: keeps the newest time point on screen, until the person goes to another."""
+"""Follow latest: shows the newest time point, until the person goes to another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 
 
 class FollowLatest(QObject):
-    """Keeps the newest time point on screen, until the person goes to another.
+    """Shows the newest time point, until the person goes to another.
 
     It goes on only when what is on screen is complete: when processing is slower than the
     microscope, time points are skipped, and counted.
@@ -38,12 +38,12 @@ class FollowLatest(QObject):
         self.advance()
 
     def renumbered(self, move: Callable[[int], int] | None) -> None:
-        """Take note that time points have other numbers."""
+        """Follow time points that have other numbers now."""
         if move is not None and self._last is not None:
             self._last = move(self._last)
 
     def forget(self) -> None:
-        """Begin to count anew: other data are open."""
+        """Count from zero: other data are open."""
         self._last, self.skipped = None, 0
 
     def advance(self) -> None:

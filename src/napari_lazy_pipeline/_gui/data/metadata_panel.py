@@ -1,4 +1,4 @@
-"""Known panel: what is known of the data that are open, and what is still asked."""
+"""Metadata panel: questions, notes, voxels and channels of the data that are open."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAUSE = 1.0  # s without a change, after which the next one is undone by itself
 
 
 class MetadataPanel(QWidget):
-    """Questions, notes, voxels and channels; what the person states goes to the session.
+    """Shows metadata and open questions; what the person states goes to the session.
 
     Signals
     -------
@@ -40,8 +40,8 @@ class MetadataPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._folder_info: FolderInfo | None = None
-        self._sure = self._elsewhere = False
-        self._hand, self._turned = object(), (frozenset[str](), 0.0)
+        self._own_pattern = self._other_folder = False
+        self._gesture, self._last_edit = object(), (frozenset[str](), 0.0)
         self.error = Sentence(error=True)
         self.questions, self.notes = Questions(), MetadataNotes()
         self.voxel, self.channels = VoxelSizePanel(session), ChannelsPanel(session, layers)
@@ -63,28 +63,28 @@ class MetadataPanel(QWidget):
         self.questions.answered.connect(self._on_answer)
         self.voxel.stated.connect(self._state)
         session.stack_changed.connect(self._on_stack)
-        session.pipeline_changed.connect(self._on_steps)
+        session.plan_changed.connect(self._on_steps)
 
     def close_session(self) -> None:
-        """Let go of session and viewer."""
+        """Disconnect from session and viewer."""
         self._session.stack_changed.disconnect(self._on_stack)
-        self._session.pipeline_changed.disconnect(self._on_steps)
+        self._session.plan_changed.disconnect(self._on_steps)
         self.channels.close_viewer()
 
-    def show_folder_info(self, folder_info: FolderInfo, sure: bool) -> None:
-        """Show what is known of a folder.
+    def show_folder_info(self, folder_info: FolderInfo, own_pattern: bool) -> None:
+        """Show the metadata of a folder that was opened.
 
         Parameters
         ----------
-        survey
-            What was found in it.
-        sure
-            Whether the person chose the pattern: it is not asked about.
+        folder_info
+            What the folder holds.
+        own_pattern
+            Whether the person chose the pattern: there is no question about it.
         """
         other = self._folder_info is None or self._folder_info.folder != folder_info.folder
-        self._folder_info, self._sure, self._elsewhere = folder_info, sure, False
+        self._own_pattern, self._other_folder = own_pattern, False
         self.questions.start()
-        self.show_grown(folder_info)
+        self.show_values(folder_info)
         self.channel_fold.line.setToolTip(
             f"Names of the channels from: {folder_info.channel_source}"
         )
@@ -94,17 +94,17 @@ class MetadataPanel(QWidget):
                 folder_info.voxel_source == "unknown" or bool(self.questions.cards)
             )
 
-    def show_grown(self, folder_info: FolderInfo) -> None:
-        """Show what is known of the same folder now."""
+    def show_values(self, folder_info: FolderInfo) -> None:
+        """Show what the same folder holds now."""
         self._folder_info = folder_info
         self.notes.show_notes(folder_info.notes)
         self.setVisible(True)
         self._show()
 
-    def show_elsewhere(self) -> None:
-        """Other data were chosen, that cannot be opened: ask nothing about the files of these."""
-        self._elsewhere = True
-        self._ask()
+    def hide_file_questions(self) -> None:
+        """Ask nothing about the files: others were chosen, which cannot be opened."""
+        self._other_folder = True
+        self._show_questions()
 
     def _show(self) -> None:
         folder_info, stack = self._folder_info, self._session.stack
@@ -113,11 +113,11 @@ class MetadataPanel(QWidget):
         self.voxel.show_values(folder_info)
         self.channels.show_names()
         self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
-        self._show_shortly()
-        self._ask()
+        self._show_summary()
+        self._show_questions()
         self._order_tabs()
 
-    def _show_shortly(self) -> None:
+    def _show_summary(self) -> None:
         stack, scan = self._session.stack, self._session.scan
         assert stack is not None
         z, _, x = stack.voxel_size
@@ -125,70 +125,70 @@ class MetadataPanel(QWidget):
         interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
         self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
 
-    def _ask(self) -> None:
-        if self.questions.ask(list(self._open_questions())):
+    def _show_questions(self) -> None:
+        if self.questions.show_questions(list(self._open_questions())):
             self._order_tabs()
 
     def _order_tabs(self) -> None:
-        """Rows that came later are reached in their places, beginning with what is above them."""
+        """Let Tab reach new rows in their places, from what is above them on."""
         tab_in_reading_order(self.parentWidget() or self)
 
     def _open_questions(self) -> Iterator[Question]:
-        """What is asked, and neither the person nor a step that is on has answered."""
+        """Yield the questions that neither the person nor a step that is on has answered."""
         overrides, scan = self._session.overrides, self._session.scan
         answered = {
             "angle": overrides.angle is not None or scan is not None,
             "step": overrides.step is not None
             or (scan is not None and scan.step == "perpendicular"),
-            "pattern": self._sure,
+            "pattern": self._own_pattern,
         }
-        asked = self._folder_info.questions if self._folder_info is not None else ()
-        left = [one for one in asked if not answered.get(one.about, False)]
-        # One thing after the other: without an angle the step means nothing.
-        if any(one.about == "angle" for one in left):
-            left = [one for one in left if one.about != "step"]
-        yield from (one for one in left if one.about in _STATED or not self._elsewhere)
+        questions = self._folder_info.questions if self._folder_info is not None else ()
+        answered["step"] |= any(q.about == "angle" for q in questions) and not answered["angle"]
+        for question in questions:
+            of_file = question.about not in _STATED
+            if not answered.get(question.about, False) and not (of_file and self._other_folder):
+                yield question
 
     def _on_answer(self, about: str, answer: Any) -> None:
         if about in _STATED:
             self._state({about: answer})
         else:
-            self._sure = self._sure or about == "pattern"
+            self._own_pattern = self._own_pattern or about == "pattern"
             self.answered.emit(about, answer)
-            self._ask()
+            self._show_questions()
 
     def _state(self, values: dict[str, Any]) -> None:
-        """State values of the data; those that cannot be are said, and change nothing."""
+        """State values of the data; an impossible one changes nothing but the error shown."""
         try:
-            self._session.state(self._gesture(frozenset(values)), **values)
+            self._session.state(self._gesture_of(frozenset(values)), **values)
         except LazyPipelineError as error:
             self.error.say(str(error))
         else:
             self.error.say("")
 
-    def _gesture(self, names: frozenset[str]) -> object:
-        """The hand that turns on at the same values is undone at once."""
+    def _gesture_of(self, names: frozenset[str]) -> object:
+        """Gesture of an edit: quick edits of the same values are one, and undone together."""
         now = monotonic()
-        if self._turned[0] != names or now - self._turned[1] > _PAUSE:
-            self._hand = object()
-        self._turned = names, now
-        return self._hand
+        if self._last_edit[0] != names or now - self._last_edit[1] > _PAUSE:
+            self._gesture = object()
+        self._last_edit = names, now
+        return self._gesture
 
     def _on_stack(self, *_: object) -> None:
-        """Values were stated of the data that are shown."""
+        """Show values that were stated of the data on display."""
         if self._folder_info is not None and self._session.folder_info is self._folder_info:
             self._show()
 
     def _on_steps(self, *_: object) -> None:
-        """A step may take the scan in another way."""
+        """Show how the steps take the scan now."""
         if self._folder_info is not None and self._session.folder_info is self._folder_info:
             self.voxel.show_scan(self._folder_info)
-            self._show_shortly()
-            self._ask()
+            self._show_summary()
+            self._show_questions()
 
 
-# Said elsewhere in the panel, where it can be changed.
-_ELSEWHERE = ("The voxel size is unknown", "There are ", "The names leave doubt")
+# Notes on what another part of the panel shows, where it can be changed.
+_DUPLICATES = ("The voxel size is unknown", "There are ", "The names leave doubt")
 
 
 class MetadataNotes(CollapsibleLine):
@@ -201,13 +201,13 @@ class MetadataNotes(CollapsibleLine):
 
     def show_notes(self, notes: Sequence[str]) -> None:
         """Show these sentences."""
-        kept = [note for note in notes if not note.startswith(_ELSEWHERE)]
-        self.setVisible(bool(kept))
-        if not kept:
+        notes = [note for note in notes if not note.startswith(_DUPLICATES)]
+        self.setVisible(bool(notes))
+        if not notes:
             return
-        several = len(kept) > 1
-        self.line.setText(f"{len(kept)} notes, the first: {kept[0]}" if several else kept[0])
-        self.list.setText("\n".join(f"• {note}" for note in kept))
+        several = len(notes) > 1
+        self.line.setText(f"{len(notes)} notes, the first: {notes[0]}" if several else notes[0])
+        self.list.setText("\n".join(f"• {note}" for note in notes))
         self.button.setVisible(several)
         if not several:
             self.unfold(False)

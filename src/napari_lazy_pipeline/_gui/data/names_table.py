@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from napari_lazy_pipeline.io.folder_info import plural
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
 
 _HEADS = ("Field", "Found", "Missing, extra")
@@ -64,7 +64,7 @@ def _cells(row: FieldRow) -> tuple[tuple[str, str], ...]:
     if row.field == "*":
         return (
             ("others", row.role),
-            (f"{row.count} {plural('name', row.count)}", ""),
+            (f"{format_count(row.count, 'name')}", ""),
             (row.extra,) * 2,
         )
     tooltip = f"{{{row.field}}}: {row.role or 'only shown'}"
@@ -73,7 +73,7 @@ def _cells(row: FieldRow) -> tuple[tuple[str, str], ...]:
     missing = f"missing: {row.missing}" if row.missing else ""
     return (
         (row.role or row.field, tooltip),
-        (count, f"{row.values}: {row.count} {plural('value', row.count)}"),
+        (count, f"{row.values}: {format_count(row.count, 'value')}"),
         (wanting, "; ".join(text for text in (missing, row.extra) if text)),
     )
 

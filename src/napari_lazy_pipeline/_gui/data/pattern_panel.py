@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.io.folder_info import plural
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.io.pattern_preview import PatternPreview, PatternPreviews
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
@@ -28,24 +28,23 @@ class PatternPanel(QWidget):
     """A field for the pattern, and `fold`: a table of what it reads off the names.
 
     While the pattern is edited, the table is of the edit; nothing is opened before Enter, and no
-    file is looked into. The names are listed once, in the background.
+    file is read. The names are listed once, in the background.
 
     Signals
     -------
-    wanted(str)
-        The person wants this pattern.
+    entered(str)
+        The person entered this pattern.
     """
 
-    wanted = Signal(str)
+    entered = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.current = ""
         self.refused = ""
         self._position: str | None = None
-        self._trials: PatternPreviews | None = None
-        self._summary = ""
-        self._asked = ""
+        self._previews: PatternPreviews | None = None
+        self._summary = self._preview_pattern = ""
         self._rows: Sequence[FieldRow] = ()
         self.line = QLineEdit()
         self.combo = _pattern_box(self.line)
@@ -60,10 +59,10 @@ class PatternPanel(QWidget):
             "Names of the files", "What the pattern reads off the names", self.table
         )
         self.fold.toggled.connect(self._on_unfolded)
-        self._attempts, self._sizes = BackgroundTask(), BackgroundTask()
-        self._attempts.answered.connect(self._on_trial)
-        self._attempts.failed.connect(self._on_refused)
-        self._sizes.answered.connect(self._on_sizes)
+        self._preview_task, self._size_task = BackgroundTask(), BackgroundTask()
+        self._preview_task.finished.connect(self._on_preview)
+        self._preview_task.failed.connect(self._on_refused)
+        self._size_task.finished.connect(self._on_sizes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -72,14 +71,9 @@ class PatternPanel(QWidget):
         self.problem.say("")
         self.fold.setVisible(False)
 
-    @property
-    def busy(self) -> bool:
-        """Whether a pattern is being tried."""
-        return self._attempts.busy or self._sizes.busy
-
-    def look_at(self, folder: str, reader: Reader | None = None) -> None:
-        """Take the names of this folder from now on, as they are now."""
-        self._trials = PatternPreviews(folder, reader)
+    def set_folder(self, folder: str, reader: Reader | None = None) -> None:
+        """Use the names of this folder from now on, as they are now."""
+        self._previews = PatternPreviews(folder, reader)
         self.current = self.refused = ""
         self.line.clear()
         self.table.show_rows(())
@@ -90,22 +84,22 @@ class PatternPanel(QWidget):
         self.current, self._position = folder_info.pattern, folder_info.position or None
         proposals = [proposal.pattern for proposal in folder_info.proposals]
         self._show_patterns(list(dict.fromkeys([folder_info.pattern, *proposals])))
-        self._summary = _said(folder_info)
+        self._summary = _summary_of(folder_info)
         self.show_error("")
         self.fold.setVisible(True)
         self.fold.line.setText(self._summary)
-        # The table of many names takes a moment: made for those who look at it.
+        # The table of many names takes a moment: it is made where it is seen.
         if self.fold.unfolded:
-            self._attempt(self.current)
+            self._preview(self.current)
 
     def show_summary(self, folder_info: FolderInfo) -> None:
-        """Say how many files there are now, unless an edit is under way."""
-        self._summary = _said(folder_info)
+        """Show how many files there are now, unless an edit is under way."""
+        self._summary = _summary_of(folder_info)
         if self.line.text() == self.current:
             self.fold.line.setText(self._summary)
 
     def show_error(self, sentence: str) -> None:
-        """Say what is wrong with the pattern; empty: nothing is."""
+        """Show what is wrong with the pattern; empty: nothing is."""
         self.problem.say(sentence)
 
     def _show_patterns(self, patterns: Sequence[str]) -> None:
@@ -128,74 +122,71 @@ class PatternPanel(QWidget):
         escape = event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape
         if watched is self.line and escape and self.line.text() != self.current:
             self.line.setText(self.current)
-            self._back()
+            self._restore()
             return True
         return super().eventFilter(watched, event)
 
     def _on_edited(self, text: str) -> None:
-        if self._trials is not None:
-            self._try_edit()
+        if self._previews is not None:
+            self._preview_edit()
 
     @qdebounced(timeout=_PAUSE)
-    def _try_edit(self) -> None:
+    def _preview_edit(self) -> None:
         text = self.line.text().strip()
         if text == self.current:
-            self._back()
+            self._restore()
         elif text:
-            self._attempt(text)
+            self._preview(text)
 
-    def _back(self) -> None:
-        """The edit was taken back: show what is open."""
-        self._attempts.forget()
+    def _restore(self) -> None:
+        """Show what is open again, after an edit."""
+        self._preview_task.forget()
         self.refused = ""
         self.show_error("")
         self.fold.line.setText(self._summary)
         if self.fold.unfolded:
-            self._attempt(self.current)
+            self._preview(self.current)
 
     def _on_entered(self) -> None:
         pattern = self.combo.currentText().strip()
         if pattern and pattern not in (self.current, self.refused):
-            self.wanted.emit(pattern)
+            self.entered.emit(pattern)
 
     def _on_unfolded(self, on: bool) -> None:
         text = self.line.text().strip()
         if on and text and not self.table.rowCount():
-            self._attempt(text)
+            self._preview(text)
 
-    # ---- what comes of it -----------------------------------------------------------------
+    # ---- previews -------------------------------------------------------------------------
 
-    def _attempt(self, pattern: str) -> None:
-        trials, position = self._trials, self._position
-        if trials is not None:
-            self._asked = pattern
-            self._attempts.ask(trials.folder, lambda: trials.attempt(pattern, position))
+    def _preview(self, pattern: str) -> None:
+        previews, position = self._previews, self._position
+        if previews is not None:
+            self._preview_pattern = pattern
+            self._preview_task.start(previews.folder, lambda _: previews.attempt(pattern, position))
 
-    def _on_trial(self, trial: PatternPreview) -> None:
+    def _on_preview(self, preview: PatternPreview) -> None:
         self.refused = ""
         self.show_error("")
-        edited = trial.pattern != self.current
+        edited = preview.pattern != self.current
         self.fold.setVisible(True)
-        self.fold.line.setText(f"Enter opens: {trial.summary}." if edited else self._summary)
-        self._show_rows(trial.rows)
-        trials = self._trials
-        if trials is not None:
-            self._sizes.ask(trials.folder, lambda: trials.sizes(trial))
+        self.fold.line.setText(f"Enter opens: {preview.summary}." if edited else self._summary)
+        self._rows = preview.rows
+        self.table.show_rows(preview.rows)
+        self.fold.unfold()
+        previews = self._previews
+        if previews is not None:
+            self._size_task.start(previews.folder, lambda _: previews.sizes(preview))
 
     def _on_refused(self, error: LazyPipelineError) -> None:
-        """The edit is no pattern, or fits nothing: say why; what is open stays."""
-        self.refused = self._asked
+        """Show why the edit is no pattern, or fits nothing; what is open stays."""
+        self.refused = self._preview_pattern
         self.show_error(str(error))
         self.fold.line.setText(self._summary)
 
     def _on_sizes(self, row: FieldRow | None) -> None:
         if row is not None:
             self.table.show_rows([*self._rows, row])
-
-    def _show_rows(self, rows: Sequence[FieldRow]) -> None:
-        self._rows = rows
-        self.table.show_rows(rows)
-        self.fold.unfold()
 
 
 def _pattern_box(line: QLineEdit) -> QComboBox:
@@ -214,7 +205,7 @@ def _pattern_box(line: QLineEdit) -> QComboBox:
     return box
 
 
-def _said(folder_info: FolderInfo) -> str:
+def _summary_of(folder_info: FolderInfo) -> str:
     more = folder_info.unmatched
-    rest = f" {more} more {plural('name', more)} in the folder." if more else ""
+    rest = f" {format_count(more, 'more name')} in the folder." if more else ""
     return f"{folder_info.summary}{rest}"

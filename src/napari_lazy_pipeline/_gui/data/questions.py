@@ -1,4 +1,4 @@
-"""Questions: what neither names nor metadata tell is asked, in words, and never assumed."""
+"""Questions: what neither names nor metadata tell is asked, never assumed."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class Questions(QWidget):
         self.setVisible(False)
 
     def start(self) -> None:
-        """Other data are open: what was dismissed may be asked again."""
+        """Show dismissed questions again: other data are open."""
         self._dismissed.clear()
 
-    def ask(self, questions: Sequence[Question]) -> bool:
-        """Show these questions, but for those that were dismissed; tell if one is new."""
-        wanted = {one.about: one for one in questions if one.about not in self._dismissed}
+    def show_questions(self, questions: Sequence[Question]) -> bool:
+        """Show these questions, but for those that were dismissed; return if one is new."""
+        open_ = {question.about: question for question in questions}
         for about in list(self.cards):
-            if about not in wanted or self.cards[about].question != wanted[about]:
+            if about in self._dismissed or self.cards[about].question != open_.get(about):
                 card = self.cards.pop(about)
                 self._layout.removeWidget(card)
                 card.hide()
                 card.deleteLater()
-        new = {about: one for about, one in wanted.items() if about not in self.cards}
+        new = {k: q for k, q in open_.items() if k not in self.cards and k not in self._dismissed}
         self.cards.update((about, self._card(question)) for about, question in new.items())
         self.setVisible(bool(self.cards))
         return bool(new)
@@ -66,7 +66,7 @@ class Questions(QWidget):
         # Data that are not tilted have no step along a stage either.
         self._dismissed |= {"angle", "step"} if question.about in ("angle", "step") else set()
         self._dismissed.add(question.about)
-        self.ask([card.question for card in self.cards.values()])
+        self.show_questions([card.question for card in self.cards.values()])
 
 
 class QuestionCard(CardFrame):
@@ -84,7 +84,7 @@ class QuestionCard(CardFrame):
     def __init__(self, question: Question) -> None:
         super().__init__()
         self.question = question
-        # With the mark of what is selected: it waits for an answer.
+        # Marked like what is selected: it waits for an answer.
         self.set_selected(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = Sentence(question.text)
@@ -112,7 +112,9 @@ class QuestionCard(CardFrame):
             return
         for choice in self.question.choices:
             words = _WORDS.get(choice, choice)
-            self._button(words, f"Answer: {words}", lambda _=0, it=choice: self.answered.emit(it))
+            self._button(
+                words, f"Answer: {words}", lambda _=0, value=choice: self.answered.emit(value)
+            )
         if self.question.about in _NO:
             words = _NO[self.question.about]
             self._button(words, f"Answer: {words}", self.dismissed.emit)
@@ -135,14 +137,14 @@ class QuestionCard(CardFrame):
         policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         self.patterns.setSizeAdjustPolicy(policy)
         self._row.addWidget(self.patterns, 1)
-        chosen = self.patterns.currentText
-        self._button("Use it", "Open with this pattern", lambda: self.answered.emit(chosen()))
+        text = self.patterns.currentText
+        self._button("Use it", "Open with this pattern", lambda: self.answered.emit(text()))
         self._button("It is right", "The pattern in use is right", self.dismissed.emit)
 
-    def _button(self, words: str, tooltip: str, pressed: object) -> None:
+    def _button(self, words: str, tooltip: str, slot: object) -> None:
         button = QPushButton(words)
         button.setToolTip(tooltip)
         button.setAccessibleName(f"{self.question.text} {words}")
-        button.clicked.connect(pressed)
+        button.clicked.connect(slot)
         self.buttons.append(button)
         self._row.addWidget(button)

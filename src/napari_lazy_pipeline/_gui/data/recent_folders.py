@@ -1,4 +1,4 @@
-"""Recent folders: a short list in a file of this user, kept from one session to the next."""
+"""Recent folders: a short list in a file of this user, for the next session."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST = 12
 
 
 def recent_file() -> Path:
-    """Where the list is kept: with what else this user has set."""
+    """Path of the list: with the other settings of this user."""
     base = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
     return Path(base) / "napari-lazy-pipeline" / "recent.json"
 
@@ -29,24 +29,24 @@ def read_recent(file: Path) -> list[str]:
     folders = data.get("folders") if isinstance(data, dict) else None
     if not isinstance(folders, list):
         return []
-    return [one for one in folders if isinstance(one, str) and one][:_MOST]
+    return [path for path in folders if isinstance(path, str) and path][:_MOST]
 
 
 def add_recent(file: Path, folder: str) -> list[str]:
     """Put a folder first, and return the list."""
-    return write_recent(file, [folder, *(one for one in read_recent(file) if one != folder)])
+    return write_recent(file, [folder, *(path for path in read_recent(file) if path != folder)])
 
 
 def write_recent(file: Path, folders: Sequence[str]) -> list[str]:
-    """Write the list in one go, and return it; where that is not allowed, it is not kept."""
-    kept = list(folders[:_MOST])
+    """Write the list in one go, and return it; where that is not allowed, it is not stored."""
+    recent = list(folders[:_MOST])
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps({"folders": kept}, indent=2), "utf-8")
+        part.write_text(json.dumps({"folders": recent}, indent=2), "utf-8")
         os.replace(part, file)
     except OSError:
         # A list of folders is not worth a message: nothing of the data depends on it.
         with suppress(OSError):
             part.unlink(missing_ok=True)
-    return kept
+    return recent

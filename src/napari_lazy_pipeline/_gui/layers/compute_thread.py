@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from time import monotonic
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequest
+from napari_lazy_pipeline._gui.widgets.background_task import yield_to_window
 from napari_lazy_pipeline.compute.pipeline import Progress
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
@@ -113,7 +112,9 @@ class ComputeThread(QObject):
         slot = _slot(request)
         with self._lock:
             run = self._running.get(slot)
-            under_way = run is not None and not (run.dropped or run.ahead) and request.same_as(run.request)
+            under_way = (
+                run is not None and not (run.dropped or run.ahead) and request.same_as(run.request)
+            )
             return under_way or request.same_as(self._wanted.get(slot))
 
     def drop(self, channel: int, previews: bool = False) -> None:
@@ -221,16 +222,6 @@ def _slot(request: RenderRequest) -> _Slot:
 
 def _threads(count: int, name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_window)
-
-
-def yield_to_window() -> None:
-    """Let the thread of the window go first where both want a CPU.
-
-    Threads started from this one, those of an engine, inherit it. Only Linux has a priority for
-    each thread that needs no library.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def refresh(request: RenderRequest) -> None:

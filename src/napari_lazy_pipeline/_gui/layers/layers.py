@@ -167,7 +167,9 @@ class Layers(QObject):
     @property
     def places(self) -> list[tuple[int, int]]:
         """Time point and channel of each volume that is on screen."""
-        return [(shown.picture.request.t, channel) for channel, shown in self._screen.visible.items()]
+        return [
+            (shown.picture.request.t, channel) for channel, shown in self._screen.visible.items()
+        ]
 
     def go_to(self, t: int) -> None:
         """Show another time point, and do not take it for a move of the person."""
@@ -217,17 +219,16 @@ class Layers(QObject):
 
     def _show(self, source: PipelineSource) -> None:
         """Show what a source makes, as soon as its pixels are there."""
-        before, channels = self._screen.source, self._maker.channels(source)
+        before, count = self._screen.source, source.sizes[1]
         self._screen.source, self._ready = source, {}
         if self._sample_layers.under_way:
             self._sample_layers.offer(source)
             return
-        self._swapper.remove([c for c in self._screen.shown if c not in channels])
-        known = self._maker.channels(before) if before is not None and self._screen.shown else []
+        self._swapper.remove([c for c in self._screen.shown if c >= count])
         visible = self._screen.visible
-        for channel in channels:
-            if channel in visible or channel not in known:
-                self._want(channel)
+        new = range(before.sizes[1], count) if before is not None else ()
+        for channel in [*visible, *new] if self._screen.shown else self._maker.channels(source):
+            self._want(channel)
         if self._screen.shown and not visible:
             self._swapper.swap_all(source)
 
@@ -339,7 +340,11 @@ class Layers(QObject):
         shown = self._screen.shown.get(request.channel)
         if shown is None:
             return False
-        if request.preview and request.same_picture(shown.picture.request) and not shown.picture.request.preview:
+        if (
+            request.preview
+            and request.same_picture(shown.picture.request)
+            and not shown.picture.request.preview
+        ):
             return True
         return shown.source is source and request.source is not source
 

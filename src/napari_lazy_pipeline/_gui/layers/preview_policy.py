@@ -104,7 +104,9 @@ class PreviewPolicy(QObject):
 
     def _may_preview(self, request: RenderRequest) -> bool:
         """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
-        return self._session.quality == "auto" and request.plane is None and bool(request.source.count)
+        return (
+            self._session.quality == "auto" and request.plane is None and bool(request.source.count)
+        )
 
     def _is_under_way(self, request: RenderRequest) -> bool:
         return request.same_as(self._later.get(request.channel)) or self._runner.makes(request)
@@ -138,7 +140,7 @@ class PreviewPolicy(QObject):
 
     def _on_previewed(self, request: RenderRequest, seconds: float) -> None:
         if seconds > LOOK and request.draft == self._look:
-            self._look = min(self._look + 1, len(QUICKEST) - 1)
+            self._look = min(self._look + 1, QUICKEST - 1)
 
     def _begin_results(self) -> None:
         """The hand rests: begin with the results that have been looked at."""
@@ -149,4 +151,6 @@ class PreviewPolicy(QObject):
 
 def _is_known(request: RenderRequest, raw: IdentityCache) -> bool:
     """Whether the state of each file that a volume is made from was looked up before."""
-    return all(raw.known(t, c) for t, c in request.source.plan.raw_volumes(request.t, request.channel))
+    return all(
+        raw.known(t, c) for t, c in request.source.plan.raw_volumes(request.t, request.channel)
+    )

@@ -47,7 +47,9 @@ class SliceServer:
     ) -> LazyArray:
         """The lazy array of a channel; with a picture, one that always shows that."""
         if picture is not None:
-            return LazyArray(dask_array(source, channel), lambda t, plane: _seen(picture, plane, source))
+            return LazyArray(
+                dask_array(source, channel), lambda t, plane: _seen(picture, plane, source)
+            )
         return LazyArray(
             dask_array(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
         )

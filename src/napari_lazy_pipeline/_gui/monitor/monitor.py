@@ -28,7 +28,7 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Entry, State
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.io.folder_info import format_bytes
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session.session import Session
 
 _BEAT = 200  # ms between two looks
@@ -143,7 +143,7 @@ class LazinessMonitor(QWidget):
             return
         self._seen = seen
         self._show_counts(session, source)
-        rows = [row_of(source, count) for count in range(len(source.stages) + 1)]
+        rows = [row_of(source, count) for count in range(source.count + 1)]
         self.map.show_rows(rows, session.stack.channel_names)
         self.graph.show_nodes(nodes_of(source, place))
         self._show_graph(source)
@@ -162,8 +162,8 @@ class LazinessMonitor(QWidget):
         self._say(
             "Bytes", f"{format_bytes(nbytes)} of {format_bytes(total)} ({_percent(nbytes, total)})"
         )
-        for step in dict.fromkeys(step for _, step, _ in source.stages):
-            self._say(step.title, counted(session.compute_log, step.kind))
+        for step in dict.fromkeys(stage.step for stage in source.plan.stages):
+            self._say(step.label, counted(session.compute_log, step.kind))
         cache = session.cache
         self._say("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
         if read == 0:
@@ -198,13 +198,16 @@ class LazinessMonitor(QWidget):
 
 def row_of(source: PipelineSource, count: int) -> MapRow:
     """The blocks that the first ``count`` stages make."""
-    times, channels = source.sizes
+    times, channels = source.plan.spec(count).sizes
     tiles = np.zeros((channels, times), np.uint8)
     for (t, c), entry in _entries(source, count).items():
         if t < times and c < channels:
             tiles[c, t] = tile_of(source, (t, c), count, entry)
-    title = source.stages[count - 1][1].title if count else "Read"
-    return MapRow(title, tiles)
+    return MapRow(_title(source, count), tiles)
+
+
+def _title(source: PipelineSource, count: int) -> str:
+    return source.plan.stages[count - 1].step.label if count else "Read"
 
 
 def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: Entry) -> Tile:
@@ -213,7 +216,7 @@ def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: E
         return Tile.RUNNING
     if entry.state is State.FAILED:
         return Tile.FAILED
-    if source.is_kept(*place, count):
+    if source.is_cached(*place, count):
         return Tile.CACHED
     return Tile.PART if entry.state is State.PART else Tile.MADE
 
@@ -221,12 +224,19 @@ def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: E
 def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     """The way from the file to a block."""
     path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
-    nodes = [Node(Path(path).name if path else "no file", _size(source.raw.spec), Tile.UNTOUCHED)]
-    for count in range(len(source.stages) + 1):
-        title = source.stages[count - 1][1].title if count else "Read"
+    nodes = [
+        Node(
+            Path(path).name if path else "no file",
+            format_bytes(source.raw.spec.nbytes),
+            Tile.UNTOUCHED,
+        )
+    ]
+    for count in range(source.count + 1):
         entry = _entries(source, count).get(place)
         tile = tile_of(source, place, count, entry) if entry else Tile.UNTOUCHED
-        nodes.append(Node(title, _duration(entry.seconds) if entry else "", tile))
+        nodes.append(
+            Node(_title(source, count), format_duration(entry.seconds) if entry else "", tile)
+        )
     last = nodes[-1].tile
     nodes.append(Node(f"t = {place[0] + 1}, on screen", _shape(source.spec.shape), last))
     return nodes
@@ -241,9 +251,9 @@ def counted(compute_log: ComputeLog, kind: str) -> str:
     )
     said = []
     if blocks or not parts:
-        said.append(f"{blocks} {'block' if blocks == 1 else 'blocks'}")
+        said.append(f"{format_count(blocks, 'block')}")
     if mean is not None:
-        said.append(f"{_duration(mean)} each")
+        said.append(f"{format_duration(mean)} each")
     if parts:
         said.append(f"{parts} {'part' if parts == 1 else 'parts'} of blocks")
     return ", ".join(said)
@@ -252,7 +262,7 @@ def counted(compute_log: ComputeLog, kind: str) -> str:
 def eager_text(session: Session, source: PipelineSource) -> str:
     """What it would cost to make all blocks now, as far as that is known."""
     volumes = source.sizes[0] * source.sizes[1]
-    kinds = ["read", *(step.kind for _, step, _ in source.stages)]
+    kinds = ["read", *(stage.step.kind for stage in source.plan.stages)]
     means = [session.compute_log.mean(kind) for kind in kinds]
     room = format_bytes(volumes * source.spec.nbytes)
     if any(mean is None for mean in means):
@@ -260,13 +270,13 @@ def eager_text(session: Session, source: PipelineSource) -> str:
     seconds = volumes * sum(mean for mean in means if mean is not None)
     spent = sum(session.compute_log.spent(kind) for kind in kinds)
     return (
-        f"To make everything at once would take about {_duration(seconds)} and fill {room}. "
-        f"So far it was {_duration(spent)}."
+        f"To make everything at once would take about {format_duration(seconds)} and fill {room}. "
+        f"So far it was {format_duration(spent)}."
     )
 
 
 def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], Entry]:
-    return source.compute_log.of(source.stage(count)) if source.compute_log else {}
+    return source.compute_log.of(source.plan.work(count)) if source.compute_log else {}
 
 
 def _column() -> QVBoxLayout:
@@ -294,17 +304,5 @@ def _percent(part: float, whole: float) -> str:
     return f"{share:.0f} %" if share >= 10 or share == 0 else f"{share:.2g} %"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{1000 * seconds:.3g} ms"
-    if seconds < 90:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def _shape(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _size(spec: Any) -> str:
-    return format_bytes(spec.nbytes)

@@ -63,7 +63,7 @@ class ClusterForm(QWidget):
         self.check.setAccessibleName("Check the dask scheduler")
         self.found = Sentence()
         self.error = Sentence(error=True)
-        self._asking = BackgroundTask("The dask scheduler cannot be looked at")
+        self._check = BackgroundTask("The dask scheduler cannot be checked")
         self._build()
         self._connect()
         self._show()
@@ -88,8 +88,8 @@ class ClusterForm(QWidget):
         self.address.textChanged.connect(self._on_address)
         self.address.returnPressed.connect(self.look)
         self.check.clicked.connect(self.look)
-        self._asking.answered.connect(self._on_found)
-        self._asking.failed.connect(self._on_failed)
+        self._check.finished.connect(self._on_found)
+        self._check.failed.connect(self._on_failed)
 
     @property
     def scheduler(self) -> str | None:
@@ -103,11 +103,11 @@ class ClusterForm(QWidget):
             return
         self.error.say("")
         self.found.say("Looking…")
-        self._asking.ask(address, lambda: _look(address, raw))
+        self._check.start(address, lambda _: _look(address, raw))
 
     def forget(self) -> None:
         """Want no answer any more."""
-        self._asking.forget()
+        self._check.forget()
 
     def allow_cluster(self, reason: str | None) -> None:
         """Grey the cluster if it cannot be used here, and say why."""
@@ -124,7 +124,7 @@ class ClusterForm(QWidget):
     def _on_address(self, text: str) -> None:
         """What was found belongs to another address."""
         self._wishes.address = text.strip()
-        self._asking.forget()
+        self._check.forget()
         self._show()
         self.changed.emit()
 

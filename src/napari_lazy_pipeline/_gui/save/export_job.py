@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
+from napari_lazy_pipeline._gui.widgets.background_task import TaskRun
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
 from napari_lazy_pipeline.exports.export import ExportReport, export
@@ -60,14 +61,39 @@ class ExportJob:
         refuse_dtype(format_, self.dtype or spec.dtype)
         return disk_cost(spec, self.count, self.dtype, self.folder, format_.overhead)
 
-    def write(
-        self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
-    ) -> ExportReport:
-        """Write it; raises what `export` raises."""
+    def write(self, run: TaskRun) -> ExportReport:
+        """Write it in the background; reports `ExportProgress`, raises what `export` raises."""
+        start: tuple[float, int] | None = None
+
+        def report(done: int, total: int) -> None:
+            # Volumes that existed before tell nothing about the time that a volume takes.
+            nonlocal start
+            start = start or (monotonic(), done)
+            count = done - start[1]
+            left = (monotonic() - start[0]) / count * (total - done) if count else None
+            run.report(ExportProgress(done, total, left))
+
         return export(
             self.view, self.folder, t=self.t, c=self.c, dtype=self.dtype, format=self.format,
-            scheduler=self.scheduler, progress=progress, cancelled=cancelled,
+            scheduler=self.scheduler, progress=report, cancelled=run.cancelled,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ExportProgress:
+    """How far an export is.
+
+    Attributes
+    ----------
+    done, total
+        Volumes that exist, and all.
+    seconds_left
+        Until the end [s]; None before one was made.
+    """
+
+    done: int
+    total: int
+    seconds_left: float | None
 
 
 @dataclass

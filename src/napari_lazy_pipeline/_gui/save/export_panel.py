@@ -15,20 +15,20 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.save.export_form import ExportForm
-from napari_lazy_pipeline._gui.save.export_job import ExportJob, ExportSettings
-from napari_lazy_pipeline._gui.save.export_thread import ExportThread
+from napari_lazy_pipeline._gui.save.export_job import ExportJob, ExportProgress, ExportSettings
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute.resource_estimate import DiskCost, duration, size
+from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.exports.export import ExportReport
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session.session import Session
 
 _REST = 200  # ms without an edit, before the disk is looked at
@@ -53,9 +53,10 @@ class ExportPanel(QWidget):
         super().__init__()
         self.wishes = wishes or ExportSettings()
         self.session, self._costs = session, costs
-        self.exporter = ExportThread()
-        self._looking = BackgroundTask("The folder to write to cannot be looked at")
-        self._missing = BackgroundTask("The formats cannot be looked at")
+        # A volume that is being written is completed before the program ends.
+        self.exporter = BackgroundTask("The export failed", name="lazy-export", daemon=False)
+        self._estimator = BackgroundTask("The folder to write to cannot be checked")
+        self._format_check = BackgroundTask("The formats cannot be checked")
         self._refused = ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -63,18 +64,17 @@ class ExportPanel(QWidget):
         self._make_controls()
         self._build()
         self._connect()
-        self._missing.ask("formats", _reasons)
+        self._format_check.start("formats", lambda _: _reasons())
         self._on_data()
 
     def close_session(self) -> None:
         """Stop, and let go of the session; volumes that are finished stay."""
         self._timer.stop()
-        for errand in (self._looking, self._missing, self.form.where):
-            errand.forget()
-        self.exporter.stop()
+        for task in (self.exporter, self._estimator, self._format_check, self.form.where):
+            task.forget()
         for signal in self._session_signals():
             signal.disconnect(self._on_data)
-        self.session.pipeline_changed.disconnect(self._look_soon)
+        self.session.plan_changed.disconnect(self._look_soon)
 
     def _session_signals(self) -> tuple[Any, ...]:
         return self.session.stack_changed, self.session.stack_grown
@@ -119,19 +119,19 @@ class ExportPanel(QWidget):
     def _connect(self) -> None:
         self.form.changed.connect(self._look_soon)
         self._timer.timeout.connect(self._look)
-        self._looking.answered.connect(self._on_looked)
-        self._looking.failed.connect(self._on_refused)
-        self._missing.answered.connect(self._on_missing)
+        self._estimator.finished.connect(self._on_looked)
+        self._estimator.failed.connect(self._on_refused)
+        self._format_check.finished.connect(self._on_missing)
         self.start.clicked.connect(self._on_start)
         self.cancel.clicked.connect(self._on_cancel)
         self.exporter.progressed.connect(self._on_progress)
         self.exporter.finished.connect(self._on_finished)
         self.exporter.failed.connect(self._on_failed)
-        self.destroyed.connect(self.exporter.stop)
+        self.destroyed.connect(self.exporter.cancel)
         self._costs.changed.connect(self._look_soon)
         for signal in self._session_signals():
             signal.connect(self._on_data)
-        self.session.pipeline_changed.connect(self._look_soon)
+        self.session.plan_changed.connect(self._look_soon)
 
     # ---- what is wanted -------------------------------------------------------------------
 
@@ -172,15 +172,14 @@ class ExportPanel(QWidget):
         order = self.order
         self._enable()
         if order is not None:
-            self._looking.ask(str(order.folder), lambda: (order, order.look()))
+            self._estimator.start(str(order.folder), lambda _: (order, order.look()))
 
     def _on_looked(self, found: tuple[ExportJob, DiskCost]) -> None:
         order, disk = found
         time = self._costs.time(order.count)
-        volumes = "1 volume" if order.count == 1 else f"{order.count} volumes"
-        parts = [f"{volumes}, {size(disk.needed)}"]
+        parts = [f"{format_count(order.count, 'volume')}, {format_bytes(disk.needed)}"]
         if disk.free is not None:
-            parts.append(f"{size(disk.free)} are free")
+            parts.append(f"{format_bytes(disk.free)} are free")
         if time and order.scheduler is None:
             parts.append(time)
         self.estimate.say("; ".join(parts))
@@ -211,17 +210,18 @@ class ExportPanel(QWidget):
         self.state.say("Looking at what is there already…")
         self.bar.setRange(0, 0)
         self.bar.setVisible(True)
-        self.exporter.start(order.write)
+        self.exporter.start(str(order.folder), order.write)
         self._enable()
 
     def _on_cancel(self) -> None:
         self.state.say("Stopping…")
         self.exporter.cancel()
 
-    def _on_progress(self, done: int, total: int, left: float | None) -> None:
+    def _on_progress(self, progress: ExportProgress) -> None:
+        done, total, left = progress.done, progress.total, progress.seconds_left
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        time = f", {duration(left)} left" if left is not None and done < total else ""
+        time = f", {format_duration(left, 2)} left" if left is not None and done < total else ""
         self.state.say(f"{done} of {total} volumes{time}")
 
     def _on_finished(self, report: ExportReport) -> None:

@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session.session import Session
 
@@ -21,12 +21,11 @@ class WrittenLayerOptions(LayerOptions):
 
     def source(self) -> PipelineSource:
         """What reads the written volumes."""
-        session = self.session
-        return PipelineSource(session.raw, Pipeline(), cache=session.cache, blank_failures=True)
+        return self.session.raw_source()
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data and channel, and that they are from a file."""
-        return f"{self.data_name(channel)} [written]"
+        return f"{self.data_name(channel, source)} [written]"
 
     def metadata(self) -> dict[str, Any]:
         """Where they are; how they were made is told there."""
@@ -55,9 +54,9 @@ class WrittenLayers(QObject):
         super().__init__()
         self._viewer, self._beside = viewer, layers
         self._shown: dict[str, Layers] = {}
-        self._errand = BackgroundTask("The result cannot be shown")
-        self._errand.answered.connect(self._on_found)
-        self._errand.failed.connect(self.failed)
+        self._opener = BackgroundTask("The result cannot be shown")
+        self._opener.finished.connect(self._on_found)
+        self._opener.failed.connect(self.failed)
 
     @property
     def layers(self) -> list[Any]:
@@ -66,11 +65,11 @@ class WrittenLayers(QObject):
 
     def show(self, place: Path) -> None:
         """Show the files of a folder, or a store; returns at once."""
-        self._errand.ask(str(place), lambda: (str(place), inspect_folder(place)))
+        self._opener.start(str(place), lambda _: (str(place), inspect_folder(place)))
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay."""
-        self._errand.forget()
+        self._opener.forget()
         for shown in self._shown.values():
             shown.close()
             shown.runner.stop()

@@ -31,10 +31,10 @@ class CardMenu(QMenu):
 
     def _add_resets(self, card: StepCard) -> None:
         """Offer the default of each field that has another value."""
-        others = [f for f in card.form.fields.values() if f.value() != f.default]
+        others = [f for f in card.form.fields.values() if f.value != f.default]
         menu = self.addMenu("Reset")
         menu.setEnabled(bool(others))
         self._add("All values", card.form.reset, "As in a new step", menu)
         for field in others:
-            text = f"{field.title}: {field.told(field.value())} → {field.told(field.default)}"
+            text = f"{field.label}: {field.in_words(field.value)} → {field.in_words(field.default)}"
             self._add(text, field.reset, "As in a new step", menu)

@@ -9,17 +9,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence
-from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import (
     StepCost,
-    Timings,
-    duration,
     free_memory,
-    size,
     step_costs,
+    volume_time,
 )
-from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
 from napari_lazy_pipeline.session.session import Session
 
 _REST = 150  # ms without an edit, before anything is estimated
@@ -64,8 +60,6 @@ class CostMonitor(QObject):
         Whose steps.
     estimate
         The latest.
-    timings
-        How long steps took in this session.
     seconds
         How long a volume of the present steps takes [s]; None unless it was measured.
     rough
@@ -83,36 +77,31 @@ class CostMonitor(QObject):
         super().__init__()
         self.session = session
         self.estimate = Estimate()
-        self.timings = Timings()
         self.seconds: float | None = None
         self.rough = True
-        self._errand = BackgroundTask("This cannot be estimated")
+        self._task = BackgroundTask("This cannot be estimated")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_REST)
         self._timer.timeout.connect(self._start)
-        self._errand.answered.connect(self._on_done)
+        self._task.finished.connect(self._on_done)
         # What cannot be estimated says why where it is computed.
-        self._errand.failed.connect(lambda _: self._on_done(Estimate()))
-        for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
-            signal.connect(self._on_edit)
+        self._task.failed.connect(lambda _: self._on_done(Estimate()))
+        session.plan_changed.connect(self._on_edit)
 
     def close(self) -> None:
         """Let go of the session."""
         self._timer.stop()
-        self._errand.forget()
-        session = self.session
-        for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
-            signal.disconnect(self._on_edit)
+        self._task.forget()
+        self.session.plan_changed.disconnect(self._on_edit)
 
     def look_at_times(self, *_: object) -> None:
         """A volume, or a plane, was made: by now its time may be known, or known better."""
-        if self.rough and self.session.stack is not None:
-            try:
-                source = self.session.source()
-            except StepError:
-                return  # that the steps do not fit is said on their card
-            seconds, rough = self.timings.per_volume(source), self.timings.rough(source)
+        plan = self.session.plan
+        if self.rough and plan is not None and plan.misfit is None:
+            duration = volume_time(plan.until(self.session.until), self.session.compute_log)
+            seconds = duration.seconds if duration is not None else None
+            rough = duration is None or duration.rough
             if (seconds, rough) != (self.seconds, self.rough):
                 self.seconds, self.rough = seconds, rough
                 self.changed.emit()
@@ -120,7 +109,7 @@ class CostMonitor(QObject):
     def time(self, count: int = 1) -> str:
         """How long so many volumes take, as one says it; empty if that is not known."""
         how = "up to" if self.rough else "about"
-        return f"{how} {duration(self.seconds * count)}" if self.seconds else ""
+        return f"{how} {format_duration(self.seconds * count, 2)}" if self.seconds else ""
 
     def _on_edit(self, *_: object) -> None:
         self.seconds, self.rough = None, True
@@ -128,21 +117,16 @@ class CostMonitor(QObject):
             self._timer.start()
 
     def _start(self) -> None:
-        session = self.session
-        if session.stack is not None:
-            pipeline, spec, engine = session.pipeline, session.stack.spec, session.engine
+        plan = self.session.plan
+        if plan is not None:
             # A PSF may be on a share that hangs: with another one, it is another question.
-            files = [path for step in pipeline.steps for path in step.files().values()]
-            self._errand.ask(" ".join(files), lambda: _estimate(pipeline, spec, engine))
+            files = [path for step in plan.steps for path in step.files()]
+            self._task.start(" ".join(files), lambda _: Estimate(step_costs(plan), free_memory()))
 
     def _on_done(self, estimate: Estimate) -> None:
         self.estimate = estimate
         self.look_at_times()
         self.changed.emit()
-
-
-def _estimate(pipeline: Pipeline, spec: VolumeSpec, engine: str) -> Estimate:
-    return Estimate(step_costs(pipeline, spec, engine), free_memory())
 
 
 class StepCostLine(Sentence):
@@ -178,7 +162,7 @@ class CostSummary(Sentence):
             return
         time = self._watch.time()
         time = f", {time} if nothing is cached" if time else ""
-        self.say(f"One volume: {_memory(peak)}{time}; {size(estimate.free)} are free")
+        self.say(f"One volume: {_memory(peak)}{time}; {format_bytes(estimate.free)} are free")
         self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in estimate.costs))
 
 
@@ -196,5 +180,5 @@ class CostWarning(Sentence):
 
 
 def _memory(cost: StepCost) -> str:
-    card = f" and {size(cost.need.device)} on the graphics card" if cost.need.device else ""
-    return f"{size(cost.memory)} of memory{card}"
+    card = f" and {format_bytes(cost.need.device)} on the graphics card" if cost.need.device else ""
+    return f"{format_bytes(cost.memory)} of memory{card}"

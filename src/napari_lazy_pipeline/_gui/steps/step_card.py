@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT, CardFrame
 from napari_lazy_pipeline._gui.steps.card_head import CardHead
 from napari_lazy_pipeline._gui.steps.card_keys import action_of
 from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
-from napari_lazy_pipeline._gui.steps.form import StepForm
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.quantity_text import format_duration, format_lengths
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.steps._base import Step
 
 _BAR = (
@@ -52,7 +54,7 @@ class StepCard(CardFrame):
         self._misfit = ""
         self._failures: dict[int, str] = {}
         self._pressed = False
-        self.form = StepForm(step)
+        self.form = ModelForm(step, hidden=("kind", "enabled"))
         self.form.changed.connect(self._on_form)
         self.body = QWidget()
         self.body.setObjectName("body")
@@ -82,7 +84,7 @@ class StepCard(CardFrame):
         body = QVBoxLayout(self.body)
         body.setContentsMargins(0, 0, 0, 0)
         body.setSpacing(2)
-        body.addWidget(self.form)
+        body.addWidget(self.form.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 3, 4, 3)
         layout.setSpacing(2)
@@ -135,15 +137,14 @@ class StepCard(CardFrame):
 
     def set_time(self, seconds: float | None) -> None:
         """Show how long the step took; None: its result was in the cache."""
-        self.time.setText("cached" if seconds is None else _duration(seconds))
+        self.time.setText("cached" if seconds is None else format_duration(seconds))
 
     def set_result(self, spec: VolumeSpec | None) -> None:
         """Show shape and voxel size after the step; None: the step is off, or does not fit."""
         self.result.setVisible(spec is not None)
         if spec is not None:
             shape = " x ".join(map(str, spec.shape))
-            size = " x ".join(f"{length:.3g}" for length in spec.voxel_size)
-            self.result.setText(f"→ {shape}, {size} µm")
+            self.result.setText(f"→ {shape}, {format_lengths(spec.voxel_size)} µm")
         else:
             self.time.setText("")
 
@@ -167,16 +168,7 @@ class StepCard(CardFrame):
 
     def focus_chain(self) -> list[QWidget]:
         """All that the tab key stops at, in order."""
-        fields = [part for field in self.form.fields.values() for part in field.focus_chain()]
-        actions = [
-            widget
-            for widget in self.body.findChildren(QWidget)
-            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-            and widget.window() is self.window()  # the list of a combo box is not
-            and widget.focusProxy() is None  # it would be there twice
-            and not self.form.isAncestorOf(widget)
-        ]
-        return [self, self.switch, self.head.menu, *fields, *actions]
+        return [self, self.switch, self.head.menu, *stops(self.body)]
 
     def _say(self) -> None:
         """Show what is wrong: with the geometry, and with the first volume that failed."""
@@ -254,9 +246,3 @@ def _told(error: LazyPipelineError) -> str:
     """What is wrong, and on a line of its own what to do."""
     located = f"{error.what} ({error.where})" if error.where else error.what
     return f"{located}.\n{error.hint}" if error.hint else located
-
-
-def _duration(seconds: float) -> str:
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 else "< 1 ms"

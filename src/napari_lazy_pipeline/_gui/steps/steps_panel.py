@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
 from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
@@ -41,19 +41,13 @@ class StepsPanel(QWidget):
         self._failed_jobs: dict[int, RenderRequest] = {}
         self._build()
         self.show_pipeline(session.pipeline)
-        session.pipeline_changed.connect(self.show_pipeline)
-        session.engine_changed.connect(self._show_history)
-        session.stack_changed.connect(self._show_results)
-        session.stack_changed.connect(self._show_history)
-        session.until_changed.connect(self._show_until)
+        session.plan_changed.connect(self._on_plan)
+        session.view_changed.connect(self._show_until)
 
     def close_session(self) -> None:
         """Let go of the session."""
-        self.session.pipeline_changed.disconnect(self.show_pipeline)
-        self.session.engine_changed.disconnect(self._show_history)
-        self.session.stack_changed.disconnect(self._show_results)
-        self.session.stack_changed.disconnect(self._show_history)
-        self.session.until_changed.disconnect(self._show_until)
+        self.session.plan_changed.disconnect(self._on_plan)
+        self.session.view_changed.disconnect(self._show_until)
 
     def _build(self) -> None:
         self.add = AddStep()
@@ -112,13 +106,16 @@ class StepsPanel(QWidget):
         if index is not None and until:
             self.session.show_until(index + 1)
 
+    def _on_plan(self, plan: object) -> None:
+        self.show_pipeline(self.session.pipeline)
+
     def show_pipeline(self, pipeline: Pipeline) -> None:
         """Show the steps."""
         before = self.selected
         self._list.show_steps(pipeline.steps)
         self._show_history()
         self._show_results()
-        self._show_until(self.session.until)
+        self._show_until()
         if self.selected != before:
             self._say_selected()
 
@@ -152,21 +149,17 @@ class StepsPanel(QWidget):
     def _show_results(self, *_: object) -> None:
         """Show what each step makes of the data, or why it cannot; volumes are tried anew."""
         self._failed_jobs.clear()
-        stack, pipeline = self.session.stack, self.session.pipeline
-        spec = pipeline.input_spec(stack.spec) if stack is not None else None
-        for card, step in zip(self.cards, pipeline.steps, strict=True):
-            misfit = None
-            if spec is not None and step.enabled:
-                try:
-                    spec = step.output_spec(spec)
-                except LazyPipelineError as error:
-                    misfit, spec = error, None
+        plan = self.session.plan
+        misfit = plan.misfit if plan is not None else None
+        for index, card in enumerate(self.cards):
+            result = plan.result_of(index) if plan is not None else None
             card.clear_failures()
-            card.set_misfit(misfit)
-            card.set_result(spec if step.enabled else None)
+            card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
+            card.set_result(result.volume if result is not None else None)
 
-    def _show_until(self, until: int | None) -> None:
+    def _show_until(self) -> None:
         """Draw the steps paler that are not part of the picture."""
+        until = self.session.until
         for index, card in enumerate(self.cards):
             card.set_dimmed(until is not None and index >= until)
         if until and self.selected != until - 1 and until <= len(self.cards):
@@ -194,7 +187,7 @@ class StepsPanel(QWidget):
         self.session.replace_step(index, step, self.cards[index].gesture)
 
     def _on_add(self, step_type: type[Step]) -> None:
-        step = step_type()  # type: ignore[call-arg]
+        step = step_type()
         steps, selected = self.session.pipeline.steps, self.selected
         self._insert(usual_place(step, steps) if selected is None else selected + 1, step)
 
@@ -221,7 +214,7 @@ class StepsPanel(QWidget):
         self._set(steps)
 
     def _set(self, steps: list[Step]) -> None:
-        self.session.set_pipeline(self.session.pipeline.with_steps(steps))
+        self.session.set_pipeline(Pipeline(steps))
 
 
 def _tool(text: str, tooltip: str, keys: QKeySequence) -> QToolButton:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import contrast_limits
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
@@ -34,9 +33,7 @@ class AnglePreview3D(QObject):
     said = Signal(str)
     stopped = Signal()
 
-    def __init__(
-        self, viewer: Any, session: Session, layers: Layers, runner: ComputeThread
-    ) -> None:
+    def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
         super().__init__()
         self.viewer, self.session, self.layers = viewer, session, layers
         self.layer: Any = None
@@ -44,14 +41,14 @@ class AnglePreview3D(QObject):
         self._kind = ""
         self._frame = np.eye(3)
         self._opacities: list[tuple[Any, float]] = []
-        self._task = RawVolumeTask(session, layers, runner)
-        self._task.done.connect(self._on_volume)
-        self._task.failed.connect(self._on_failed)
+        self._task = RawVolumeTask(session, layers, "The raw volume cannot be shown")
+        self._task.finished.connect(self._on_volume)
+        self._task.failed.connect(lambda error: self._on_failed(str(error)))
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(STILL)
         self._rest.timeout.connect(self._on_still)
-        session.pipeline_changed.connect(self._on_pipeline)
+        session.plan_changed.connect(self._on_pipeline)
         session.stack_changed.connect(self._on_stack)
         layers.shown.connect(self._on_shown)
         layers.failed.connect(self._on_trouble)
@@ -62,7 +59,7 @@ class AnglePreview3D(QObject):
     def close_session(self) -> None:
         """Take the layer away, and let go of session and viewer."""
         self.switch_off()
-        self.session.pipeline_changed.disconnect(self._on_pipeline)
+        self.session.plan_changed.disconnect(self._on_pipeline)
         self.session.stack_changed.disconnect(self._on_stack)
         self.layers.shown.disconnect(self._on_shown)
         self.layers.failed.disconnect(self._on_trouble)
@@ -87,13 +84,13 @@ class AnglePreview3D(QObject):
             return
         self._place, self._kind = place, place.step.kind
         self._frame = self._matrix(place)
-        self._task.start(lambda volume, cancelled: volume)
+        self._task.start_on_volume()
         self._on_view()
 
     def switch_off(self) -> None:
         """Leave nothing behind."""
         self._rest.stop()
-        self._task.cancel()
+        self._task.forget()
         self._place = None
         self._hide()
         layer, self.layer = self.layer, None
@@ -104,10 +101,10 @@ class AnglePreview3D(QObject):
 
     def _matrix(self, place: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""
-        step, stack = place.step, self.session.stack
-        if step is None or stack is None:
+        step, plan = place.step, self.session.plan
+        if step is None or plan is None:
             return np.eye(3)
-        return step.frame(self.session.pipeline.input_spec(stack.spec))
+        return step.world(plan.raw, 0)[:3, :3]
 
     def _on_volume(self, volume: np.ndarray) -> None:
         """Make the layer, not to be seen yet."""

@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.angle_preview_3d import AnglePreview3D
@@ -40,18 +39,16 @@ class AngleTool(QObject):
 
     found = Signal(object, object, str)
 
-    def __init__(
-        self, viewer: Any, session: Session, layers: Layers, runner: ComputeThread
-    ) -> None:
+    def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
         super().__init__()
         self.viewer, self.session = viewer, session
-        self.live = AnglePreview3D(viewer, session, layers, runner)
+        self.live = AnglePreview3D(viewer, session, layers)
         self.drawing = DrawnShape(viewer, "Upright line", tool="line")
-        self._task = RawVolumeTask(session, layers, runner)
+        self._task = RawVolumeTask(session, layers, "The angle cannot be estimated")
         self._asked: StepReference | None = None
         self._before: tuple[Any, int, int | None] | None = None
-        self._task.done.connect(self._on_estimate)
-        self._task.failed.connect(lambda sentence: self._tell((), sentence))
+        self._task.finished.connect(self._on_estimate)
+        self._task.failed.connect(lambda error: self._tell((), str(error)))
         self.drawing.drawn.connect(self._on_line)
         self.drawing.ended.connect(self._on_drawing_ended)
 
@@ -61,7 +58,7 @@ class AngleTool(QObject):
 
     def close_session(self) -> None:
         """Stop, and leave nothing behind."""
-        self._task.cancel()
+        self._task.forget()
         self.cancel_line()
         self.live.close_session()
 
@@ -78,11 +75,11 @@ class AngleTool(QObject):
             self._tell((), "Open a folder first")
             return
         size = stack.voxel_size
-        self._task.start(lambda volume, cancelled: estimate_scan(volume, size, cancelled))
+        self._task.start_on_volume(lambda volume, cancelled: estimate_scan(volume, size, cancelled))
 
     def cancel(self) -> None:
         """Stop estimating."""
-        self._task.cancel()
+        self._task.forget()
 
     def ask_for_line(self, place: StepReference) -> None:
         """Show the raw stack from the side, and let the person draw a line."""

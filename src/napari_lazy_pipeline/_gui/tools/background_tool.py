@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
@@ -16,12 +15,10 @@ from napari_lazy_pipeline.session.session import Session
 class BackgroundPanel(QWidget):
     """A button that sets the background to what most of the raw volume on screen has."""
 
-    def __init__(
-        self, session: Session, layers: Layers, runner: ComputeThread, place: StepReference
-    ) -> None:
+    def __init__(self, session: Session, layers: Layers, place: StepReference) -> None:
         super().__init__()
         self._session, self._place = session, place
-        self.task = RawVolumeTask(session, layers, runner)
+        self.task = RawVolumeTask(session, layers, "The background cannot be estimated")
         self.estimate = QPushButton("Estimate background")
         self.estimate.setToolTip(
             "Set the background to the count that most of the raw volume on screen has; "
@@ -34,15 +31,15 @@ class BackgroundPanel(QWidget):
         layout.addWidget(self.sentence)
         self.sentence.say("")
         self.estimate.clicked.connect(self._on_estimate)
-        self.task.done.connect(self._on_done)
-        self.task.failed.connect(self.sentence.say)
+        self.task.finished.connect(self._on_done)
+        self.task.failed.connect(lambda error: self.sentence.say(str(error)))
 
     def _on_estimate(self) -> None:
         if self._session.stack is None:
             self.sentence.say("Open a folder first")
             return
         self.sentence.say("Counting…")
-        self.task.start(lambda volume, cancelled: estimate_background(volume))
+        self.task.start_on_volume(lambda volume, cancelled: estimate_background(volume))
 
     def _on_done(self, value: float) -> None:
         self.sentence.say(f"Most of the raw volume has {value:g} counts")

@@ -12,16 +12,15 @@ from napari_lazy_pipeline._gui.tools.axis_range import AxisRange
 from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, StepError
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
     Extent,
     Ranges,
+    crop_bounds,
     extents,
     in_frame,
-    crop_bounds,
     ranges_of,
-    spec_before,
 )
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps.crop import Crop
@@ -74,16 +73,14 @@ class CropRegion(QWidget):
         self.drawing.drawn.connect(self._on_drawn)
         self.drawing.ended.connect(self.stop)
         self.drawing.turned.connect(self._on_turned)
-        session.stack_changed.connect(self._follow)
-        session.pipeline_changed.connect(self._follow)
-        session.until_changed.connect(self._follow)
+        session.plan_changed.connect(self._follow)
+        session.view_changed.connect(self._follow)
 
     def close_session(self) -> None:
         """Put the rectangle away, and let go of the session."""
         self.stop()
-        self.session.stack_changed.disconnect(self._follow)
-        self.session.pipeline_changed.disconnect(self._follow)
-        self.session.until_changed.disconnect(self._follow)
+        self.session.plan_changed.disconnect(self._follow)
+        self.session.view_changed.disconnect(self._follow)
 
     def start(self) -> None:
         """Let the person draw; a crop that is on already can be adjusted."""
@@ -213,9 +210,14 @@ class CropRegion(QWidget):
         if followed and self._step is None:
             self.stop()
             return
+        plan = self.session.plan
+        assert plan is not None
         try:
-            spec = spec_before(self.session.pipeline, self._raw, self._place.index)
-            seen = in_frame(self.session.pipeline, self._raw, self._place.index, self._shown)
+            plan.until(self._place.index).check()
+            before = plan.spec_before(self._place.index)
+            assert before is not None
+            spec = before.volume
+            seen = in_frame(plan, self._place.index, self._shown)
         except StepError as error:
             self.stop()
             self._complain(str(error))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.steps.field import Field
-from napari_lazy_pipeline._gui.steps.form import sentence
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import refuse_raw
@@ -38,74 +35,43 @@ class PsfMaker(QWidget):
     def __init__(self, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()
         self._raw_folder = raw_folder
-        self._optics = Optics()
-        self._errand = BackgroundTask("The PSF cannot be made")
-        self.fields = {
-            name: Field(name, info, getattr(self._optics, name))
-            for name, info in Optics.model_fields.items()
-        }
+        self._task = BackgroundTask("The PSF cannot be made")
+        self.form = ModelForm(Optics())
         self.extent = Sentence()
         self.error = Sentence(error=True)
         self.save = QPushButton("Save and use…")
         self.save.setToolTip("Compute the PSF, save it as TIFF, and deconvolve with it")
         self.save.setAccessibleName("Save the computed PSF and use it")
         self._build()
-        self._errand.answered.connect(self._on_done)
-        self._errand.failed.connect(self._on_failed)
+        self.form.changed.connect(self._show)
+        self._task.finished.connect(self._on_done)
+        self._task.failed.connect(self._on_failed)
         self.save.clicked.connect(self._on_save)
         self._show()
 
     def _build(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        for field in self.fields.values():
-            form.addRow(field.label, field)
-            form.addRow(field.error)
-            field.edited.connect(self._on_edited)
-            field.refused.connect(self._on_refused)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        for widget in (self.extent, self.save, self.error):
+        for widget in (self.form.native, self.extent, self.save, self.error):
             layout.addWidget(widget)
 
     @property
     def optics(self) -> Optics:
         """Objective, light and sheet as they were last valid."""
-        return self._optics
+        return self.form.value
 
     def save_as(self, path: str | Path) -> None:
         """Compute the PSF and save it, in the background."""
-        optics, raw = self._optics, self._raw_folder()
+        optics, raw = self.optics, self._raw_folder()
         self.save.setEnabled(False)
         self.error.say("")
-        self._errand.ask(str(path), lambda: _make(optics, Path(path), raw))
+        self._task.start(str(path), lambda _: _make(optics, Path(path), raw))
 
-    def _on_edited(self, name: str) -> None:
-        field = self.fields[name]
-        try:
-            self._optics = self._with(name, field.value())
-        except ValidationError as error:
-            field.show_error(sentence(error))
-        else:
-            field.show_error("")
-            self._show()
-
-    def _on_refused(self, name: str, value: Any) -> None:
-        """Say why a value was not even shown."""
-        try:
-            self._with(name, value)
-        except ValidationError as error:
-            self.fields[name].show_error(f"{value:g}: {sentence(error)}")
-
-    def _with(self, name: str, value: Any) -> Optics:
-        return Optics.model_validate({**dict(self._optics), name: value})
-
-    def _show(self) -> None:
+    def _show(self, *_: object) -> None:
         """Say how large the PSF will be, or why there will be none."""
         missing = unavailable()
         try:
-            z, y, x = self._optics.shape
+            z, y, x = self.optics.shape
         except LazyPipelineError as error:
             self.extent.say("")
             missing = missing or str(error)
@@ -115,7 +81,7 @@ class PsfMaker(QWidget):
         self.save.setEnabled(missing is None)
 
     def _on_save(self) -> None:
-        name = f"psf_{round(self._optics.wavelength)}nm.tif"
+        name = f"psf_{round(self.optics.wavelength)}nm.tif"
         path, _ = QFileDialog.getSaveFileName(self, "Save PSF", name, "TIFF (*.tif *.tiff)")
         if path:
             self.save_as(path)

@@ -69,10 +69,10 @@ class PsfPanel(QWidget):
         self.show_button.clicked.connect(self._on_show)
         self.make_button.toggled.connect(self.maker.setVisible)
         self.maker.made.connect(self._on_made)
-        self._reading.answered.connect(self._on_read)
+        self._reading.finished.connect(self._on_read)
         self._reading.failed.connect(self._on_failed)
-        self._asking.answered.connect(self._on_spacing)
-        self._place.session.pipeline_changed.connect(self._on_edit)
+        self._asking.finished.connect(self._on_spacing)
+        self._place.session.plan_changed.connect(self._on_edit)
 
     def _raw_folder(self) -> Path | None:
         stack = self._place.session.stack
@@ -94,7 +94,7 @@ class PsfPanel(QWidget):
         if step.psf != self._path:
             path = self._path = step.psf
             self._spacing = None
-            self._asking.ask(path, lambda: recorded_spacing(path))
+            self._asking.start(path, lambda _: recorded_spacing(path))
         self._say(step)
 
     def _on_spacing(self, spacing: Spacing) -> None:
@@ -126,7 +126,7 @@ class PsfPanel(QWidget):
         self.error.say("")
         if step is not None:
             path, stated = step.psf, step.psf_voxel_size
-            self._reading.ask(path, lambda: psf_picture(path, stated))
+            self._reading.start(path, lambda _: psf_picture(path, stated))
 
     def _on_read(self, picture: PsfPicture) -> None:
         show_psf(self._viewer, picture)

@@ -1,88 +1,41 @@
-"""Raw task: does something with the raw volume on screen, in the background."""
+"""Raw volume task: works on the raw volume on screen, in the background."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Progress
-from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
+from napari_lazy_pipeline.compute.pipeline import Progress
 from napari_lazy_pipeline.session.session import Session
 
-Work = Callable[[np.ndarray, Callable[[], bool]], object]
 
+class RawVolumeTask(BackgroundTask):
+    """A background task on the raw volume of the first channel on screen."""
 
-class RawVolumeTask(QObject):
-    """One function at a time of the raw volume; the latest wins, the one before is cancelled.
+    def __init__(self, session: Session, layers: Layers, failure: str) -> None:
+        super().__init__(failure)
+        self._session, self._layers = session, layers
 
-    Signals
-    -------
-    done(object)
-        What the function gave.
-    failed(str)
-        Why there is no result.
-    """
-
-    done = Signal(object)
-    failed = Signal(str)
-    _ended = Signal(int, object, str)
-
-    def __init__(self, session: Session, layers: Layers, runner: ComputeThread) -> None:
-        super().__init__()
-        self._session, self._layers, self._runner = session, layers, runner
-        self._latest = 0
-        self.busy = False
-        self._ended.connect(self._on_ended)
-
-    def start(self, work: Work) -> None:
-        """Read the volume of the first channel on screen, or take it from the cache, and go on.
+    def start_on_volume(
+        self, work: Callable[[np.ndarray, Callable[[], bool]], object] = lambda volume, _: volume
+    ) -> None:
+        """Read the volume, or take it from the cache, and run a function of it.
 
         Parameters
         ----------
         work
-            Called in another thread with the volume (z, y, x), and with a function that tells
-            whether the result is still wanted.
+            Called with the volume (z, y, x), and with a function that tells whether it has to
+            stop.
         """
-        self._latest += 1
-        self.busy = True
-        number = self._latest
+        session = self._session
         t, c = (self._layers.places or [(0, 0)])[0]
-        source = PipelineSource(self._session.raw, Pipeline(), cache=self._session.cache)
-        self._runner.run(lambda: self._run(number, source, t, c, work))
+        source = session.raw_source()
+        folder = session.folder_info.folder if session.folder_info is not None else ""
 
-    def cancel(self) -> None:
-        """Want nothing any more."""
-        self._latest += 1
-        self.busy = False
+        def read_and_work(run: TaskRun) -> object:
+            return work(source.read(t, c, Progress(cancelled=run.cancelled)), run.cancelled)
 
-    def _run(self, number: int, source: PipelineSource, t: int, c: int, work: Work) -> None:
-        def cancelled() -> bool:
-            return number != self._latest
-
-        result: Any = None
-        sentence = ""
-        try:
-            result = work(source.read(t, c, Progress(cancelled=cancelled)), cancelled)
-        except Cancelled:
-            return
-        except LazyPipelineError as error:
-            sentence = str(error)
-        except Exception as error:  # noqa: BLE001
-            # Nobody waits for this thread: what it does not say is never heard.
-            sentence = f"{type(error).__name__}: {error}"
-        if not cancelled():
-            self._ended.emit(number, result, sentence)
-
-    def _on_ended(self, number: int, result: object, sentence: str) -> None:
-        if number != self._latest:
-            return
-        self.busy = False
-        if sentence:
-            self.failed.emit(sentence)
-        else:
-            self.done.emit(result)
+        self.start(f"{folder}, time point {t}, channel {c}", read_and_work)

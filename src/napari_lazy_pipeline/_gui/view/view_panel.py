@@ -67,16 +67,17 @@ class ViewPanel(QWidget):
         self._build_engine()
         self._build()
         self._connect()
-        self._show_part()
-        self._show_quality(session.quality)
-        self._show_engine(session.engine)
+        self._show_session()
 
     def close_session(self) -> None:
         """Let go of the session."""
-        self.session.until_changed.disconnect(self._show_part)
-        self.session.pipeline_changed.disconnect(self._show_part)
-        self.session.quality_changed.disconnect(self._show_quality)
-        self.session.engine_changed.disconnect(self._show_engine)
+        self.session.plan_changed.disconnect(self._show_session)
+        self.session.view_changed.disconnect(self._show_session)
+
+    def _show_session(self, *_: object) -> None:
+        self._show_part()
+        self._show_quality(self.session.quality)
+        self._show_engine(self.session.engine)
 
     def show_comparing(self, on: bool) -> None:
         """Show whether raw data are beside the processed ones; raises no signal."""
@@ -129,10 +130,8 @@ class ViewPanel(QWidget):
 
     def _connect(self) -> None:
         session = self.session
-        session.until_changed.connect(self._show_part)
-        session.pipeline_changed.connect(self._show_part)
-        session.quality_changed.connect(self._show_quality)
-        session.engine_changed.connect(self._show_engine)
+        session.plan_changed.connect(self._show_session)
+        session.view_changed.connect(self._show_session)
         self.show_choice.chosen.connect(self._on_part)
         self.quality.chosen.connect(session.set_quality)
         self.engine.currentTextChanged.connect(self._on_engine)

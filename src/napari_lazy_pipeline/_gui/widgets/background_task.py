@@ -1,102 +1,177 @@
-"""Errand: asks one question at a time in a thread, so that the window never waits for a share."""
+"""Background task: runs a function outside the thread of the window, which never waits for it.
+
+Each function gets a thread of its own. Those of a pool, Qt's or that of `concurrent.futures`, are
+waited for when the program ends, and a network share that hangs may never answer.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 
-Work = Callable[[], Any]
+
+@dataclass(eq=False)
+class TaskRun:
+    """One function that runs, or is going to; it is given this.
+
+    Attributes
+    ----------
+    place
+        What it works on.
+    work
+        The function.
+    signal
+        Takes progress to the thread of the window.
+    stop
+        Set when the function has to stop.
+    begun
+        Whether it has a thread.
+    """
+
+    place: str
+    work: Work
+    signal: Any
+    stop: threading.Event = field(default_factory=threading.Event)
+    begun: bool = False
+
+    def cancelled(self) -> bool:
+        """Whether the function has to stop."""
+        return self.stop.is_set()
+
+    def report(self, progress: object) -> None:
+        """Tell the window how far the function is, by any value."""
+        self.signal.emit(self, progress)
+
+
+Work = Callable[[TaskRun], Any]
 
 
 class BackgroundTask(QObject):
-    """Does one thing at a time in a thread; of those that wait, only the latest is done.
+    """Runs one function at a time; the latest replaces the one before, which is cancelled.
 
-    A share that hangs holds up only what is asked about itself: another place is asked at once,
-    and the answer of the first is dropped if it ever comes.
+    A share that hangs holds up only what works on itself: a function for another place is run at
+    once, and the result of the first is dropped if it ever comes.
 
     Parameters
     ----------
-    trouble
-        What to say if something goes wrong that nobody foresaw.
+    failure
+        First words of the error that tells of an exception which nobody foresaw.
+    name
+        Of the threads.
+    daemon
+        False: the program does not end before the function does.
 
     Signals
     -------
-    answered(object), failed(LazyPipelineError)
-        What came of the latest.
+    finished(object), failed(LazyPipelineError)
+        What came of the latest function. One that raises `Cancelled` has no result.
+    progressed(object)
+        How far it is, as it reports.
     """
 
-    answered = Signal(object)
+    finished = Signal(object)
     failed = Signal(object)
-    _done = Signal(int, str, object)
+    progressed = Signal(object)
+    _reported = Signal(object, object)
+    _ended = Signal(object, object)
 
-    # Those at work: they must outlive the thread that reports to them.
+    # Those at work: they must outlive the threads that report to them.
     _at_work: ClassVar[set[BackgroundTask]] = set()
 
-    def __init__(self, trouble: str = "This failed") -> None:
+    def __init__(
+        self, failure: str = "This failed", name: str = "lazy-task", daemon: bool = True
+    ) -> None:
         super().__init__()
-        self._trouble = trouble
-        self._latest = 0
+        self._failure, self._name, self._daemon = failure, name, daemon
+        self._latest: TaskRun | None = None
         self._running: set[str] = set()
-        self._waiting: tuple[str, Work] | None = None
-        self._done.connect(self._on_done)
+        self._reported.connect(self._on_reported)
+        self._ended.connect(self._on_ended)
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is awaited."""
-        return self._waiting is not None or bool(self._running)
+        """Whether a result is awaited."""
+        return self._latest is not None
 
-    def ask(self, place: str, work: Work) -> None:
-        """Do this next.
+    def start(self, place: str, work: Work) -> None:
+        """Run a function next.
 
         Parameters
         ----------
         place
-            What is asked, a folder say; one thing at a time is asked of a place.
+            What it works on, a folder say; of a place, one function runs at a time.
         work
-            Runs in a thread.
+            The function; it may ask whether it is cancelled, and report how far it is.
         """
-        self._latest += 1
-        self._waiting = place, work
-        if place not in self._running:
-            self._start()
+        self.cancel()
+        self._latest = TaskRun(place, work, self._reported)
+        self._begin()
+
+    def cancel(self, *_: object) -> None:
+        """Let the function stop where it can; it still has a result."""
+        if self._latest is not None:
+            self._latest.stop.set()
 
     def forget(self) -> None:
-        """Nobody waits for the answer any more."""
-        self._latest += 1
-        self._waiting = None
+        """Let the function stop, and drop its result."""
+        self.cancel()
+        self._latest = None
 
-    def _start(self) -> None:
-        assert self._waiting is not None
-        (place, work), self._waiting = self._waiting, None
-        self._running.add(place)
+    def _begin(self) -> None:
+        """Give the latest function a thread, if nothing else works on its place."""
+        run = self._latest
+        if run is None or run.begun or run.place in self._running:
+            return
+        run.begun = True
+        self._running.add(run.place)
         self._at_work.add(self)
-        number = self._latest
-        # Not one of Qt's pool, for which Qt waits at the end: a share may never answer.
         threading.Thread(
-            target=self._work, args=(number, place, work), name="lazy-errand", daemon=True
+            target=self._run, args=(run,), name=self._name, daemon=self._daemon
         ).start()
 
-    def _work(self, number: int, place: str, work: Work) -> None:
+    def _run(self, run: TaskRun) -> None:
+        yield_to_window()
         try:
-            outcome = work()
-        except LazyPipelineError as error:
-            outcome = error
+            result = run.work(run)
+        except (Cancelled, LazyPipelineError) as error:
+            result = error
         except Exception as error:  # noqa: BLE001
-            # Nobody waits for this thread: what it does not say is never heard.
-            outcome = LazyPipelineError(f"{self._trouble}: {error}", place)
-        self._done.emit(number, place, outcome)
+            # Nobody waits for this thread: what it does not report is lost.
+            detail = str(error) or type(error).__name__
+            result = LazyPipelineError(f"{self._failure}: {detail}", run.place)
+        self._ended.emit(run, result)
 
-    def _on_done(self, number: int, place: str, outcome: object) -> None:
-        self._running.discard(place)
-        if self._waiting is not None and self._waiting[0] not in self._running:
-            self._start()
+    def _on_reported(self, run: TaskRun, value: object) -> None:
+        if run is self._latest:
+            self.progressed.emit(value)
+
+    def _on_ended(self, run: TaskRun, result: object) -> None:
+        self._running.discard(run.place)
         if not self._running:
             self._at_work.discard(self)
-        if number == self._latest:
-            signal: Any = self.failed if isinstance(outcome, Exception) else self.answered
-            signal.emit(outcome)
+        if run is not self._latest:
+            self._begin()
+            return
+        self._latest = None
+        if isinstance(result, LazyPipelineError):
+            self.failed.emit(result)
+        elif not isinstance(result, Cancelled):
+            self.finished.emit(result)
+
+
+def yield_to_window() -> None:
+    """Let the thread of the window go first where both want a CPU.
+
+    Threads started from this one, those of an engine, inherit it. Only Linux has a priority for
+    each thread that needs no library.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -1,4 +1,4 @@
-"""Hand: tells which edits are one movement of the hand, and what the wheel may turn."""
+"""Edit gesture: tells which edits are one movement of the hand, and what the wheel may turn."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ class EditGesture(QObject):
     A drag of a slider is one movement from the press to the release, however long it rests.
     """
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._gesture: object = None
         self._field = ""
-        self._held = False
+        self._pressed = False
+        self._control: object = None
         self._touched = self._edited = float("-inf")
 
     def watch(self, control: QWidget) -> None:
@@ -48,10 +49,10 @@ class EditGesture(QObject):
     def gesture(self, field: str) -> object:
         """Name the movement that an edit of a field is part of; None if it stands alone."""
         now = monotonic()
-        if not self._held and now - self._touched > PAUSE:
+        if not self._pressed and now - self._touched > PAUSE:
             self._gesture = None
             return None
-        rested = not self._held and now - self._edited > PAUSE
+        rested = not self._pressed and now - self._edited > PAUSE
         if self._gesture is None or field != self._field or rested:
             self._gesture = object()
         self._field, self._edited = field, now
@@ -66,11 +67,13 @@ class EditGesture(QObject):
         turning = kind == QEvent.Type.KeyPress and event.key() in _TURNING
         if turning or kind in (QEvent.Type.Wheel, QEvent.Type.MouseButtonPress):
             self._touched = monotonic()
+            if watched is not self._control:
+                self._control, self._gesture = watched, None
         return False
 
     def _on_pressed(self) -> None:
-        self._held, self._gesture = True, None
+        self._pressed, self._gesture = True, None
 
     def _on_released(self) -> None:
-        self._held, self._gesture = False, None
+        self._pressed, self._gesture = False, None
         self._touched = float("-inf")

@@ -1,7 +1,9 @@
-"""Number box: a number that is typed or turned, shown without idle zeros."""
+"""Number box: a number that is typed or turned; without idle zeros, and with a point everywhere."""
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Any
 
 from qtpy.QtCore import QLocale, QSize, Signal
@@ -9,6 +11,12 @@ from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QDoubleSpinBox
 
 DECIMALS = 6
+LARGEST = 1e12
+_EMPTY = -10 * LARGEST  # stands for None in a box that may be empty
+_State = QValidator.State
+_STATES = (_State.Invalid, _State.Intermediate, _State.Acceptable)
+# Of what may become a number, also with an exponent, which Qt does not let one type.
+_BEGINNING = re.compile(r"[+-]?\d*\.?\d*(e[+-]?\d*)?", re.IGNORECASE)
 
 
 class NumberBox(QDoubleSpinBox):
@@ -16,6 +24,17 @@ class NumberBox(QDoubleSpinBox):
 
     A number that is out of bounds can be typed, but not entered: the old one comes back, and
     the signal says what was refused. "31.5" is one edit, not the three of typing it.
+
+    Parameters
+    ----------
+    whole
+        Whether it is a whole number.
+    low, high, step
+        Bounds, and what an arrow adds.
+    zero
+        Words that stand for 0.
+    empty
+        Words that stand for no number; None if there has to be one.
 
     Signals
     -------
@@ -25,26 +44,48 @@ class NumberBox(QDoubleSpinBox):
 
     refused = Signal(object)
 
-    def __init__(self, whole: bool, low: float, high: float, step: float, zero: str = "") -> None:
+    def __init__(
+        self,
+        whole: bool = False,
+        low: float = -math.inf,
+        high: float = math.inf,
+        step: float = 1,
+        zero: str = "",
+        empty: str | None = None,
+    ) -> None:
         super().__init__()
         self._typed = ""
+        self._low = self._high = 0.0
+        self._words = {0.0: zero} if zero else {}
+        if empty is not None:
+            self._words[_EMPTY] = empty
         # Files and other programs of the field write a point, whatever the country.
         self.setLocale(QLocale.c())
         self.setKeyboardTracking(False)
         self.setDecimals(0 if whole else DECIMALS)
-        self.setRange(max(low, -1e12), min(high, 1e12))
+        self.set_bounds(low, high)
         self.setSingleStep(step)
-        self.setSpecialValueText(zero)
         line = self.lineEdit()
         assert line is not None
         line.textEdited.connect(self._on_typed)
         self.valueChanged.connect(self._on_value)
         self.editingFinished.connect(self._on_finished)
 
-    def number(self) -> float | int:
-        """The value, of the type of the field."""
+    def set_bounds(self, low: float, high: float) -> None:
+        """Allow numbers from ``low`` to ``high``."""
+        self._low, self._high = max(low, -LARGEST), min(high, LARGEST)
+        self.setRange(_EMPTY if _EMPTY in self._words else self._low, self._high)
+
+    def number(self) -> float | int | None:
+        """The value, of the type of the field; None if the box is empty."""
         value = self.value()
+        if value == _EMPTY:
+            return None
         return int(value) if self.decimals() == 0 else value
+
+    def set_number(self, number: float | None) -> None:
+        """Show a number, or none."""
+        self.setValue(_EMPTY if number is None else number)
 
     def without_arrows(self) -> None:
         """Leave them away where there is no room: the keys and the wheel do the same."""
@@ -60,21 +101,48 @@ class NumberBox(QDoubleSpinBox):
 
     def textFromValue(self, value: float) -> str:
         """As few digits as the number needs."""
+        if value in self._words:
+            return self._words[value]
         text = super().textFromValue(value)
         return text.rstrip("0").rstrip(".") if "." in text else text
 
     def valueFromText(self, text: str | None) -> float:
         """Read a number, also with a comma."""
-        return super().valueFromText((text or "").replace(",", "."))
+        for value, word in self._words.items():
+            if (text or "").strip() == word:
+                return value
+        plain = self._without_words(text)
+        return super().valueFromText(plain) if plain else _EMPTY
 
     def validate(self, text: str | None, position: int) -> Any:
         """Let any number be typed: what is wrong with it is said when it is entered."""
         text = text or ""
-        state: Any
-        state = super().validate(text.replace(",", "."), position)[0]
-        if state == QValidator.State.Invalid and _number(text) is not None:
-            state = QValidator.State.Intermediate
+        plain = self._without_words(text)
+        state: Any = super().validate(plain, position)[0]
+        number = _number(plain)
+        if state == _State.Acceptable and number is not None and number < self._low:
+            state = _State.Intermediate
+        elif text in self._words.values() or (not plain and _EMPTY in self._words):
+            state = _State.Acceptable
+        elif _BEGINNING.fullmatch(plain) or any(w.startswith(text) for w in self._words.values()):
+            state = max(state, _State.Intermediate, key=_STATES.index)
         return state, text, position
+
+    def stepBy(self, steps: int) -> None:
+        """From an empty box to its lowest number that is not negative."""
+        if self.value() == _EMPTY:
+            self.set_number(min(max(0.0, self._low), self._high))
+        elif self._low <= self.value() + steps * self.singleStep():
+            super().stepBy(steps)
+        else:
+            self.set_number(self._low)
+
+    def _without_words(self, text: str | None) -> str:
+        """What was typed, perhaps before or after the words that stood there."""
+        text = text or ""
+        for word in self._words.values():
+            text = text.replace(word, "") if word else text
+        return text.strip().replace(",", ".")
 
     def _on_typed(self, text: str) -> None:
         self._typed = text
@@ -83,37 +151,29 @@ class NumberBox(QDoubleSpinBox):
         self._typed = ""
 
     def _on_finished(self) -> None:
-        """Take what Qt did not, if it is a number within the bounds; or say what is refused."""
-        typed, self._typed = _number(self._typed), ""
+        """Enter what Qt did not, if it is a number within the bounds; or say what is refused."""
+        number, self._typed = _number(self._without_words(self._typed)), ""
         line = self.lineEdit()
         if line is not None:
             line.setModified(False)
-        if typed is None or typed == self.value():
+        if number is None or number == self.value():
             return
-        whole = self.decimals() > 0 or typed == round(typed)
-        if whole and self.minimum() <= typed <= self.maximum():
-            self.setValue(typed)
+        whole = self.decimals() > 0 or number == round(number)
+        if whole and self._low <= number <= self._high:
+            self.setValue(number)
         else:
-            self.refused.emit(typed)
+            self.refused.emit(number)
 
 
 def _number(text: str) -> float | None:
     try:
-        return float(text.replace(",", "."))
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
-class ShortBox(QDoubleSpinBox):
-    """A box that shows no digits which say nothing."""
-
-    def textFromValue(self, value: float) -> str:
-        """The number without zeros at its end."""
-        text = super().textFromValue(value)
-        return text.rstrip("0").rstrip(".,") if {".", ","} & set(text) else text
-
-
-def angle_box(tooltip: str) -> QDoubleSpinBox:
+def angle_box(tooltip: str) -> NumberBox:
     """A box for the angle of a scan; at its lowest, nobody says which."""
     box = number_box("Angle (degree)", tooltip, -180.0, 179.0, 0.1)
     box.setDecimals(2)
@@ -122,15 +182,11 @@ def angle_box(tooltip: str) -> QDoubleSpinBox:
     return box
 
 
-def number_box(name: str, tooltip: str, low: float, high: float, step: float) -> QDoubleSpinBox:
-    """A box for a number, that tells of it when it is complete."""
-    box = ShortBox()
-    box.setRange(low, high)
+def number_box(name: str, tooltip: str, low: float, high: float, step: float) -> NumberBox:
+    """A box for a number."""
+    box = NumberBox(low=low, high=high, step=step)
     box.setDecimals(4)
-    box.setSingleStep(step)
     box.setToolTip(tooltip)
     box.setAccessibleName(name)
-    box.setKeyboardTracking(False)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setStyleSheet("min-width: 48px; padding: 1px 2px;")
+    box.without_arrows()
     return box

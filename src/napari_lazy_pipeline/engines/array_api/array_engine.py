@@ -10,12 +10,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import CancellableLock
+from napari_lazy_pipeline._runtime.cancellation import CancellableLock, no_progress, not_cancelled
 from napari_lazy_pipeline.engines import (
     DeconvolutionPlan,
     Rounding,
-    _never,
-    _nothing,
     get_engine,
     notices,
 )
@@ -23,7 +21,7 @@ from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.array_api import algorithms as _arrays
 from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, check_volume, fill_value
-from napari_lazy_pipeline.engines.cpu_fallback import FAILURES, DeviceError, Fallback
+from napari_lazy_pipeline.engines.gpu_engine import FAILURES, DeviceError, Fallback
 from napari_lazy_pipeline.engines.padding import Frame, check_plan
 from napari_lazy_pipeline.engines.tiling import Memory, Progress, TooLittleMemory
 from napari_lazy_pipeline.errors import Cancelled, EngineError
@@ -158,8 +156,8 @@ class ArrayEngine:
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _nothing,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x) of any real type; float32 of the same shape.
 
@@ -182,7 +180,7 @@ class ArrayEngine:
 
     def close(self) -> None:
         """Give the memory of the device back; the next call takes it again."""
-        with self._turn.taken(_never):
+        with self._turn.taken(not_cancelled):
             self._forget_grids()
 
     def _require(self) -> None:
@@ -207,7 +205,7 @@ class ArrayEngine:
         native = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
         value = fill_value(fill, native.dtype, rounding)
         device = self._device()
-        with self._turn.taken(_never), self._named_errors():
+        with self._turn.taken(not_cancelled), self._named_errors():
             try:
                 with self._memory_errors():
                     raw = device.put(native)

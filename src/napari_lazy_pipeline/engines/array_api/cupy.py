@@ -15,7 +15,7 @@ from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.array_api import algorithms as _arrays
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
-from napari_lazy_pipeline.engines.cpu_fallback import FAILURES
+from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf

@@ -9,18 +9,19 @@ from functools import lru_cache
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.free_memory import budget
-from napari_lazy_pipeline._runtime.threads import Workers
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Method, Rounding, _never, _nothing
+from napari_lazy_pipeline._runtime.threads import Threads
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Method, Rounding
 from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.cpu.blur import Blur
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, deskew, deskew_mip
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import aligned, laid
-from napari_lazy_pipeline.engines.cpu.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
 from napari_lazy_pipeline.engines.padding import Frame, check_plan, filler
+from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.engines.tiling import Memory
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image.scan_geometry import (
@@ -54,12 +55,12 @@ class CpuEngine:
     name = "cpu"
 
     def __init__(self, threads: int = 0, memory_limit: int | None = None) -> None:
-        self.workers = Workers(threads)
+        self.threads = Threads(threads)
         self.memory_limit = memory_limit
 
     def use_threads(self, threads: int) -> None:
         """Take so many from the next volume on; 0 takes one per CPU."""
-        self.workers = Workers(threads)
+        self.threads = Threads(threads)
 
     def unavailable(self) -> str | None:
         """There is always a CPU."""
@@ -93,7 +94,7 @@ class CpuEngine:
         EngineError
             If the volume is of another type, or does not fit the plan.
         """
-        return deskew(volume, plan, fill, rounding, planes, self.workers)
+        return deskew(volume, plan, fill, rounding, planes, self.threads)
 
     def deskew_mip(
         self,
@@ -111,7 +112,7 @@ class CpuEngine:
         EngineError
             If the volume has no plane, is of another type, or does not fit the plan.
         """
-        return deskew_mip(volume, plan, fill, rounding, self.workers)
+        return deskew_mip(volume, plan, fill, rounding, self.threads)
 
     def rotate(
         self,
@@ -138,14 +139,14 @@ class CpuEngine:
         EngineError
             If the volume is of another type, or does not fit the plan.
         """
-        return rotate(volume, plan, fill, rounding, self.workers)
+        return rotate(volume, plan, fill, rounding, self.threads)
 
     def deconvolve(
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _nothing,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x) of any real type; float32 of the same shape.
 
@@ -215,7 +216,7 @@ class CpuEngine:
             otf,
             back_projectors,
             plan.method == "accelerated",
-            self.workers,
+            self.threads,
             check,
             progress,
             self._blocks(volume, plan, frame, Blur(plan)) if fast else None,
@@ -231,7 +232,7 @@ class CpuEngine:
     ) -> np.ndarray:
         """Fill a frame, in blocks of columns."""
         image, fill = aligned(blocks_of(frame.shape)), filler(volume, plan, frame, blur, to_blocks)
-        self.workers.each(lambda k: fill(k, image[k]), len(image))
+        self.threads.for_each(lambda k: fill(k, image[k]), len(image))
         return image
 
     def _volume(self, blocks: np.ndarray, frame: Frame) -> np.ndarray:
@@ -239,7 +240,7 @@ class CpuEngine:
         window = frame.window
         out = pool().empty([part.stop - part.start for part in window], np.float32)
         z, y, x = (part.start for part in window)
-        self.workers.each(lambda k: from_blocks(blocks[z + k], y, x, out[k]), len(out))
+        self.threads.for_each(lambda k: from_blocks(blocks[z + k], y, x, out[k]), len(out))
         return out
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
@@ -27,7 +27,7 @@ def deskew(
     fill: float,
     rounding: Rounding,
     planes: Planes,
-    workers: Workers,
+    threads: Threads,
 ) -> np.ndarray:
     """Shear a volume (z, y, x) as cudaDecon does, to the last bit but for its rounding.
 
@@ -48,7 +48,7 @@ def deskew(
         part = slice(block * count, (block + 1) * count)
         shear(volume[part], out[part], start + block * count)
 
-    workers.each(run, math.ceil(len(out) / count))
+    threads.for_each(run, math.ceil(len(out) / count))
     return out
 
 
@@ -195,7 +195,7 @@ def _shear_y(  # pragma: no cover
 
 
 def deskew_mip(
-    volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, workers: Workers
+    volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, threads: Threads
 ) -> np.ndarray:
     """Shear each plane of a volume (z, y, x) and keep the largest value of each pixel.
 
@@ -209,7 +209,7 @@ def deskew_mip(
         raise EngineError("A volume without planes has no projection")
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
     shear = shearing(plan, volume.dtype, fill, rounding)
-    parts = min(workers.threads, len(volume))
+    parts = min(threads.count, len(volume))
     tops = np.empty((parts, *plan.out_shape[1:]), volume.dtype)
 
     def run(part: int) -> None:
@@ -220,5 +220,5 @@ def deskew_mip(
             shear(volume[z : z + 1], plane, z)
             np.maximum(top, plane, out=top)
 
-    workers.each(run, parts)
+    threads.for_each(run, parts)
     return np.asarray(tops.max(axis=0))

@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
 from napari_lazy_pipeline.errors import EngineError
@@ -25,7 +25,7 @@ ROWS = 8
 
 
 def rotate(
-    volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, workers: Workers
+    volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, threads: Threads
 ) -> np.ndarray:
     """Turn a volume (z, y, x) to the coverslip.
 
@@ -42,7 +42,7 @@ def rotate(
         return out
     value = fill_value(fill, out.dtype, rounding)
     half = np.float32(0.5 if rounding == "nearest" and out.dtype.kind == "u" else 0.0)
-    source, offsets, weights = volume.ravel(), *_tables(plan, workers)
+    source, offsets, weights = volume.ravel(), *_tables(plan, threads)
     if plan.skew_axis == "x":
         row = volume.shape[2]
         blocks = math.ceil(volume.shape[1] / ROWS)
@@ -57,7 +57,7 @@ def rotate(
         def run(block: int) -> None:
             _turn_y(source, out[block], offsets[block], weights[block], value, half)
 
-    workers.each(run, blocks)
+    threads.for_each(run, blocks)
     return out
 
 
@@ -72,7 +72,7 @@ def check_rotation(volume: np.ndarray, plan: RotationPlan) -> None:
         raise EngineError(f"The volume has shape {volume.shape}, the plan is for {plan.shape}")
 
 
-def _tables(plan: RotationPlan, workers: Workers) -> tuple[np.ndarray, np.ndarray]:
+def _tables(plan: RotationPlan, threads: Threads) -> tuple[np.ndarray, np.ndarray]:
     """Where the four neighbours of each output position are, and what they weigh.
 
     Returns
@@ -104,7 +104,7 @@ def _tables(plan: RotationPlan, workers: Workers) -> tuple[np.ndarray, np.ndarra
             stride,
         )
 
-    workers.each(run, plan.size[0])
+    threads.for_each(run, plan.size[0])
     return offsets, weights
 
 

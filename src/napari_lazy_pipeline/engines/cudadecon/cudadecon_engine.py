@@ -12,17 +12,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.engines import (
     DeconvolutionPlan,
     Rounding,
-    _never,
-    _nothing,
     get_engine,
     notices,
 )
 from napari_lazy_pipeline.engines import tiling as _tiling
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, check_volume, fill_value
-from napari_lazy_pipeline.engines.cpu_fallback import FAILURES, Fallback
 from napari_lazy_pipeline.engines.cudadecon.counts import (
     Counts,
     at_least_two,
@@ -30,6 +28,7 @@ from napari_lazy_pipeline.engines.cudadecon.counts import (
     whole,
 )
 from napari_lazy_pipeline.engines.cudadecon.device_session import USE_CPU, session
+from napari_lazy_pipeline.engines.gpu_engine import FAILURES, Fallback
 from napari_lazy_pipeline.engines.padding import Frame, check_plan
 from napari_lazy_pipeline.engines.tiling import Memory, Progress, TooLittleMemory
 from napari_lazy_pipeline.errors import EngineError
@@ -114,8 +113,8 @@ class PycudadeconEngine:
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _nothing,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x); float32 of the same shape.
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
-from napari_lazy_pipeline.engines import _never
-from napari_lazy_pipeline.engines.cpu_fallback import DeviceError
+from napari_lazy_pipeline.engines.gpu_engine import DeviceError
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, save_otf
 
 USE_CPU = "Use the cpu engine"
@@ -51,7 +51,7 @@ class Session:
         name: str,
         image: np.ndarray,
         shape: tuple[int, ...],
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = not_cancelled,
         **options: Any,
     ) -> np.ndarray:
         """Let the library make a float32 array of a shape out of another one."""

@@ -1,11 +1,13 @@
-"""File formats of exports: one module each, behind one protocol."""
+"""File formats of exports: one module each, behind one base class."""
 
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,15 +15,21 @@ from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.image.stack import Stack
 
 FormatName = Literal["tiff", "ome-zarr"]
+Dtype = Literal["uint8", "uint16", "float32"]
 
 
-class Format(Protocol):
+@dataclass(frozen=True)
+class Format(ABC):
     """Writes volumes so that others can open them; stateless, and the same in any process.
+
+    Its methods get the folder to write to, and how all file names begin.
 
     Attributes
     ----------
     title
         What it is called in menus.
+    summary
+        What it is, in a sentence without its full stop.
     dtypes
         Types of pixels it can hold.
     overhead
@@ -29,34 +37,44 @@ class Format(Protocol):
     """
 
     title: str
-    dtypes: tuple[str, ...]
-    overhead: float
+    summary: str
+    dtypes: tuple[str, ...] = get_args(Dtype)
+    overhead: float = 1.01
 
     def unavailable(self) -> str | None:
-        """Say in one line why it cannot be used here; None if it can."""
+        """Return in one line why it cannot be used here; None if it can."""
+        return None
 
+    @abstractmethod
     def path(self, folder: Path, name: str, t: int, c: int) -> Path:
-        """The file that is there once a volume is finished, unless it is empty."""
+        """Path of the file that exists once a volume is finished, unless it is empty."""
 
-    def place(self, folder: Path, name: str) -> Path:
-        """What a person opens: the folder of files, or the one store in it."""
+    @abstractmethod
+    def result(self, folder: Path, name: str) -> Path:
+        """Path that a person opens: the folder of files, or the one store in it."""
 
-    def strangers(self, folder: Path, name: str) -> list[Path]:
-        """What is there already under the names that would be written."""
+    @abstractmethod
+    def existing(self, folder: Path, name: str) -> list[Path]:
+        """Paths that exist already under the names that would be written."""
 
-    def create(self, folder: Path, name: str, stack: Stack, dtype: str, about: Any) -> None:
-        """Make what has to be there before the first volume, or fit it to a stack that grew.
+    def create(  # noqa: B027 - files that stand for themselves need nothing before
+        self, folder: Path, name: str, stack: Stack, dtype: str, about: Any
+    ) -> None:
+        """Make what has to exist before the first volume, or fit it to a stack that grew.
 
         ``about`` tells, in JSON, what the volumes are made from.
         """
 
+    @abstractmethod
     def write(
         self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
     ) -> None:
         """Write one volume (z, y, x), of the right type; it appears when it is complete."""
 
-    def finished(self, folder: Path, name: str, t: int, c: int) -> None:
-        """Take note of a finished volume; called in the process that called `create`."""
+    def finish(  # noqa: B027 - nor after
+        self, folder: Path, name: str, t: int, c: int
+    ) -> None:
+        """Add what needs a finished volume; called in the process that called `create`."""
 
 
 _FORMATS = {"tiff": "imagej_tiff:TiffFiles", "ome-zarr": "ome_zarr:OmeZarr"}
@@ -81,5 +99,10 @@ def get_format(name: str = "tiff") -> Format:
             f"There is no format {name!r}", hint=f"Choose one of: {', '.join(_FORMATS)}"
         )
     module, attribute = _FORMATS[name].split(":")
-    found = importlib.import_module(f"{__name__}.{module}")
-    return getattr(found, attribute)()  # type: ignore[no-any-return]
+    format_: Format = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)()
+    return format_
+
+
+def channel_name(stack: Stack, c: int) -> str:
+    """Name of a channel, or its number if it has none."""
+    return stack.channel_names[c] if c < len(stack.channel_names) else str(c)

@@ -10,39 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline.exports.formats import Format, channel_name
 from napari_lazy_pipeline.image.stack import Stack
 
-DTYPES = ("uint8", "uint16", "float32")
 # ImageJ counts bytes with 32 bits; some of them are needed for what is not pixels.
 IMAGEJ_LIMIT = 2**32 - 2**25
 
 
 @dataclass(frozen=True)
-class TiffFiles:
+class TiffFiles(Format):
     """Files ``{name}_ch{c}_t{t}.tif``."""
 
-    title: str = "TIFF, a file per volume"
-    dtypes: tuple[str, ...] = DTYPES
-    overhead: float = 1.01
-
-    def unavailable(self) -> str | None:
-        """It always can."""
-        return None
+    title: str = "TIFF"
+    summary: str = "One TIFF file for each volume, as ImageJ opens it"
 
     def path(self, folder: Path, name: str, t: int, c: int) -> Path:
-        """The file of a volume."""
         return folder / f"{name}_ch{c}_t{t:04d}.tif"
 
-    def place(self, folder: Path, name: str) -> Path:
-        """The folder of the files."""
+    def result(self, folder: Path, name: str) -> Path:
         return folder
 
-    def strangers(self, folder: Path, name: str) -> list[Path]:
-        """Files of these names."""
+    def existing(self, folder: Path, name: str) -> list[Path]:
         return sorted(folder.glob(f"{glob.escape(name)}_ch*_t*.tif"))
-
-    def create(self, folder: Path, name: str, stack: Stack, dtype: str, about: Any) -> None:
-        """Nothing: each file stands for itself."""
 
     def write(
         self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
@@ -55,26 +44,6 @@ class TiffFiles:
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
-
-    def finished(self, folder: Path, name: str, t: int, c: int) -> None:
-        """Nothing: each file stands for itself."""
-
-
-def converted(volume: np.ndarray, dtype: str) -> np.ndarray:
-    """Give the pixels another type: integers are rounded and clipped, NaN becomes 0.
-
-    Examples
-    --------
-    >>> converted(np.array([-3, 0.6, 70000, np.nan], "float32"), "uint16").tolist()
-    [0, 1, 65535, 0]
-    """
-    final: np.dtype[Any] = np.dtype(dtype)
-    if volume.dtype == final or final.kind == "f":
-        return volume.astype(final, copy=False)
-    limits = np.iinfo(final)
-    rounded = np.nan_to_num(np.rint(volume)) if volume.dtype.kind == "f" else volume
-    clipped: np.ndarray = np.clip(rounded, limits.min, limits.max)
-    return clipped.astype(final)
 
 
 def write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int) -> None:
@@ -106,16 +75,14 @@ def write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int) -> None:
 
 
 def _imagej_metadata(stack: Stack, c: int) -> dict[str, Any]:
-    info = f"Channel = {_channel(stack, c)}\nOrigin (z, y, x) [um] = {stack.spec.translate}"
-    said = {"axes": "ZYX", "spacing": stack.voxel_size[0], "unit": "um", "Info": info}
-    return said if stack.time_interval is None else {**said, "finterval": stack.time_interval}
+    info = f"Channel = {channel_name(stack, c)}\nOrigin (z, y, x) [um] = {stack.spec.translate}"
+    metadata = {"axes": "ZYX", "spacing": stack.voxel_size[0], "unit": "um", "Info": info}
+    interval = stack.time_interval
+    return metadata if interval is None else {**metadata, "finterval": interval}
 
 
 def _ome_metadata(stack: Stack, c: int) -> dict[str, Any]:
     sizes = {f"PhysicalSize{a}": size for a, size in zip("ZYX", stack.voxel_size, strict=True)}
-    said = {"axes": "ZYX", "Channel": {"Name": [_channel(stack, c)]}, **sizes}
-    return said if stack.time_interval is None else {**said, "TimeIncrement": stack.time_interval}
-
-
-def _channel(stack: Stack, c: int) -> str:
-    return stack.channel_names[c] if c < len(stack.channel_names) else str(c)
+    metadata = {"axes": "ZYX", "Channel": {"Name": [channel_name(stack, c)]}, **sizes}
+    interval = stack.time_interval
+    return metadata if interval is None else {**metadata, "TimeIncrement": interval}

@@ -1,4 +1,4 @@
-"""One OME-Zarr (0.5) for everything: a file a volume and resolution, smaller ones beside the full.
+"""OME-Zarr (0.5): one store for everything, with a file a volume and resolution.
 
 The store is laid out with yaozarrs (https://github.com/imaging-formats/yaozarrs), the pixels are
 written with zarr. Format: https://ngff.openmicroscopy.org/0.5.
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline.exports.formats import Format, channel_name
 from napari_lazy_pipeline.image.scan_geometry import Shape
 from napari_lazy_pipeline.image.stack import Stack
 
@@ -27,61 +28,60 @@ _INSTALL = "pip install 'napari-lazy-pipeline[zarr]'"
 
 
 @dataclass(frozen=True)
-class OmeZarr:
+class OmeZarr(Format):
     """A store ``{name}.ome.zarr`` with axes t, c, z, y, x, a shard a volume."""
 
     title: str = "OME-Zarr"
-    dtypes: tuple[str, ...] = ("uint8", "uint16", "float32")
+    summary: str = (
+        "One OME-Zarr with smaller resolutions, too; compressed, so usually smaller than estimated"
+    )
     overhead: float = 1.4
 
     def unavailable(self) -> str | None:
-        """Say in one line why it cannot be used here; None if it can."""
         missing = [name for name in ("zarr", "yaozarrs") if find_spec(name) is None]
         return f"The package {missing[0]} is not installed: {_INSTALL}" if missing else None
 
-    def place(self, folder: Path, name: str) -> Path:
-        """The store."""
+    def result(self, folder: Path, name: str) -> Path:
         return folder / f"{name}.ome.zarr"
 
     def path(self, folder: Path, name: str, t: int, c: int) -> Path:
-        """The shard of a volume in full resolution, which is written last."""
-        return _shard(self.place(folder, name) / "0", t, c)
+        # That of the full resolution, which is written last.
+        return _shard(self.result(folder, name) / "0", t, c)
 
-    def strangers(self, folder: Path, name: str) -> list[Path]:
-        """The store."""
-        place = self.place(folder, name)
-        return [place] if place.exists() else []
+    def existing(self, folder: Path, name: str) -> list[Path]:
+        store = self.result(folder, name)
+        return [store] if store.exists() else []
 
     def create(self, folder: Path, name: str, stack: Stack, dtype: str, about: Any) -> None:
-        """Lay out the store; one that is there gets room for more time points."""
+        """Lay out the store; one that exists gets room for more time points."""
         import zarr
         from yaozarrs.write.v05 import prepare_image
 
-        place = self.place(folder, name)
+        store = self.result(folder, name)
         times, channels, *_ = stack.shape
-        levels = levels_of(stack.spec.shape)
-        if place.exists():
-            _sweep(place)
+        levels = level_factors(stack.spec.shape)
+        if store.exists():
+            _remove_partial(store)
             for level in range(len(levels)):
-                _sweep(place / str(level))
-                array: Any = zarr.open_array(str(place / str(level)), mode="r+")
+                _remove_partial(store / str(level))
+                array: Any = zarr.open_array(str(store / str(level)), mode="r+")
                 if array.shape[0] < times:
                     array.resize((times, *array.shape[1:]))
             return
-        shapes = [(times, channels, *_reduced(stack.spec.shape, level)) for level in levels]
+        shapes = [(times, channels, *_reduced_shape(stack.spec.shape, level)) for level in levels]
         # Under another name until it is complete: a crash may leave it without its arrays.
-        part = place.with_name(f"{place.name}.part")
+        part = store.with_name(f"{store.name}.part")
         if part.exists():
             shutil.rmtree(part)
         prepare_image(
             part,
-            _image(stack, levels, dtype),
+            _ome_metadata(stack, levels, dtype),
             [(shape, dtype) for shape in shapes],
             extra_attributes={"napari_lazy_pipeline": about},
             chunks=(1, 1, *_CHUNK),
-            writer=_array,
+            writer=_create_array,
         )
-        os.replace(part, place)
+        os.replace(part, store)
 
     def write(
         self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
@@ -89,59 +89,59 @@ class OmeZarr:
         """Write the smaller resolutions, then the full one; each file appears complete."""
         import zarr
 
-        place = self.place(folder, name)
-        levels = levels_of(stack.spec.shape)
+        store = self.result(folder, name)
+        levels = level_factors(stack.spec.shape)
         for level in reversed(range(len(levels))):
-            array: Any = zarr.open_array(str(place / str(level)), mode="r+")
+            array: Any = zarr.open_array(str(store / str(level)), mode="r+")
             # A damaged one would be read first, to be changed.
-            shard = _shard(place / str(level), t, c)
-            _sweep(shard.parent)
+            shard = _shard(store / str(level), t, c)
+            _remove_partial(shard.parent)
             shard.unlink(missing_ok=True)
-            array[t, c] = mean(volume, levels[level])
+            array[t, c] = block_mean(volume, levels[level])
             if shard.exists():
                 _sync(shard)
 
-    def finished(self, folder: Path, name: str, t: int, c: int) -> None:
+    def finish(self, folder: Path, name: str, t: int, c: int) -> None:
         """Let viewers begin with the contrast of the first volume of each channel."""
         import zarr
 
-        group: Any = zarr.open_group(str(self.place(folder, name)), mode="r+")
-        said = group.attrs["ome"]
-        window = said["omero"]["channels"][c]["window"]
+        group: Any = zarr.open_group(str(self.result(folder, name)), mode="r+")
+        metadata = group.attrs["ome"]
+        window = metadata["omero"]["channels"][c]["window"]
         if window["start"] == window["min"] and window["end"] == window["max"]:
-            smallest = group[said["multiscales"][0]["datasets"][-1]["path"]][t, c]
+            smallest = group[metadata["multiscales"][0]["datasets"][-1]["path"]][t, c]
             low, high = np.percentile(smallest, (1.0, 99.9)).tolist()
             if high > low:
                 window.update(start=low, end=high)
-                group.attrs["ome"] = said
+                group.attrs["ome"] = metadata
 
 
-def levels_of(shape: Shape) -> list[Shape]:
-    """By how much each resolution is smaller along z, y and x: 1, 2, 4, ... in y and x.
+def level_factors(shape: Shape) -> list[Shape]:
+    """Factors (z, y, x) by which each resolution is smaller: 1, 2, 4, ... in y and x.
 
     Examples
     --------
-    >>> levels_of((64, 1024, 1500))
+    >>> level_factors((64, 1024, 1500))
     [(1, 1, 1), (1, 2, 2), (1, 4, 4)]
     """
     levels = [(1, 1, 1)]
-    while max(_reduced(shape, levels[-1])[1:]) > _SMALL:
+    while max(_reduced_shape(shape, levels[-1])[1:]) > _SMALL:
         _, y, x = levels[-1]
         levels.append((1, 2 * y, 2 * x))
     return levels
 
 
-def mean(volume: np.ndarray, factors: Shape) -> np.ndarray:
+def block_mean(volume: np.ndarray, factors: Shape) -> np.ndarray:
     """Average blocks of so many voxels (z, y, x); integers are rounded, odd rests are left out.
 
     Examples
     --------
-    >>> mean(np.arange(8, dtype="uint16").reshape(1, 2, 4), (1, 2, 2)).tolist()
+    >>> block_mean(np.arange(8, dtype="uint16").reshape(1, 2, 4), (1, 2, 2)).tolist()
     [[[2, 4]]]
     """
     if factors == (1, 1, 1):
         return volume
-    z, y, x = _reduced(volume.shape, factors)
+    z, y, x = _reduced_shape(volume.shape, factors)
     fz, fy, fx = factors
     cut = volume[: z * fz, : y * fy, : x * fx]
     means = cut.reshape(z, fz, y, fy, x, fx).mean(axis=(1, 3, 5), dtype=np.float32)
@@ -149,7 +149,7 @@ def mean(volume: np.ndarray, factors: Shape) -> np.ndarray:
     return result.astype(volume.dtype)
 
 
-def _reduced(shape: Shape, factors: Shape) -> Shape:
+def _reduced_shape(shape: Shape, factors: Shape) -> Shape:
     z, y, x = (max(n // factor, 1) for n, factor in zip(shape, factors, strict=True))
     return z, y, x
 
@@ -158,7 +158,7 @@ def _shard(array: Path, t: int, c: int) -> Path:
     return array / "c" / str(t) / str(c) / "0" / "0" / "0"
 
 
-def _array(
+def _create_array(
     path: Path,
     shape: tuple[int, ...],
     dtype: Any,
@@ -180,20 +180,19 @@ def _array(
     )  # fmt: skip
 
 
-def _sweep(folder: Path) -> None:
+def _remove_partial(folder: Path) -> None:
     """Remove what zarr had begun to write when the process was killed."""
     for part in folder.glob("*.partial"):
         part.unlink()
 
 
 def _sync(path: Path) -> None:
-    """See to it that a file is on the disk, not in a buffer."""
+    """Write a file to the disk from its buffer."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def _image(stack: Stack, levels: Sequence[Shape], dtype: str) -> Any:
-    """What OME-NGFF wants to know."""
+def _ome_metadata(stack: Stack, levels: Sequence[Shape], dtype: str) -> Any:
     from yaozarrs import v05
 
     top = float(np.iinfo(dtype).max) if np.dtype(dtype).kind in "ui" else 1.0
@@ -205,19 +204,21 @@ def _image(stack: Stack, levels: Sequence[Shape], dtype: str) -> Any:
         *(v05.SpaceAxis(name=axis, unit="micrometer") for axis in "zyx"),
     ]
     datasets = [
-        v05.Dataset(path=str(level), coordinateTransformations=_place(stack, factors))
+        v05.Dataset(path=str(level), coordinateTransformations=_transformations(stack, factors))
         for level, factors in enumerate(levels)
     ]
     channels = [
-        v05.OmeroChannel(label=name, color=_COLOURS[c % len(_COLOURS)], window=window)
-        for c, name in enumerate(_names(stack))
+        v05.OmeroChannel(
+            label=channel_name(stack, c), color=_COLOURS[c % len(_COLOURS)], window=window
+        )
+        for c in range(stack.shape[1])
     ]
     scales = [v05.Multiscale(name="processed", axes=axes, datasets=datasets)]
     return v05.Image(multiscales=scales, omero=v05.Omero(channels=channels))
 
 
-def _place(stack: Stack, factors: Shape) -> list[Any]:
-    """Voxel size, and the centre of the first voxel [um]."""
+def _transformations(stack: Stack, factors: Shape) -> list[Any]:
+    """Voxel size, and centre of the first voxel [um]."""
     from yaozarrs import v05
 
     spec = stack.spec
@@ -230,8 +231,3 @@ def _place(stack: Stack, factors: Shape) -> list[Any]:
         v05.ScaleTransformation(scale=[stack.time_interval or 1.0, 1.0, *scale]),
         v05.TranslationTransformation(translation=[0.0, 0.0, *first]),
     ]
-
-
-def _names(stack: Stack) -> list[str]:
-    names = list(stack.channel_names)
-    return [names[c] if c < len(names) else str(c) for c in range(stack.shape[1])]

@@ -1,1 +1,1 @@
-"""Files."""
+"""Files: their names, their places in the stack, and their volumes."""

@@ -12,9 +12,10 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline.errors import AwayError, FileError, MissingFileError
+from napari_lazy_pipeline.errors import AwayError, FileError, LazyPipelineError, MissingFileError
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.volume_files import Piece, VolumeFiles, probe_volume_files
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
@@ -49,8 +50,8 @@ class _Count:
             self.nbytes += nbytes
 
 
-class FileSource:
-    """Reads the volumes of a stack from files; a `VolumeSource`.
+class FileSource(VolumeSource):
+    """Reads the volumes of a stack from files.
 
     Parameters
     ----------
@@ -106,7 +107,7 @@ class FileSource:
         volumes, reader, bad = probe_volume_files(folder, layout, reader)
         source = cls(folder, layout, reader, volumes.infos)
         for error in bad:
-            source.problems.report(_problem(error))
+            source.problems.report(Problem.of(error))
         return source
 
     @property
@@ -414,16 +415,12 @@ class FileSource:
         self._count.add(nbytes=pixels.nbytes)
         return pixels[start:stop]
 
-    def __call__(self, t: int, c: int) -> np.ndarray:
-        """Read one volume (z, y, x); blank, and a problem, if its file is bad."""
-        if max(self._volumes.files(t, c)) < 0:
-            return self._spec.blank()
-        try:
-            return self.read(t, c)
-        except FileError as error:
-            if self.problems.report(_problem(error)):
-                warnings.warn(str(error), BadFileWarning, stacklevel=2)
-            return self._spec.blank()
+    def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
+        new = super().report(error, t, c)
+        if new:
+            # Named is what called the source, three calls up.
+            warnings.warn(str(error), BadFileWarning, stacklevel=4)
+        return new
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FileSource):
@@ -485,7 +482,3 @@ def _stamp(path: str) -> tuple[int, int]:
     except OSError as error:
         raise os_problem(error, path) from error
     return status.st_size, status.st_mtime_ns
-
-
-def _problem(error: FileError) -> Problem:
-    return Problem(error.where, f"{error.what}. {error.hint}" if error.hint else error.what)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Hashable
 import numpy as np
 
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec, planes_of
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.file_source import AWAY
 
 
-class IdentityCache:
+class IdentityCache(VolumeSource):
     """A source whose identities are looked up once, and again on demand.
 
     Asking a network share for the state of a file can take long; what is on screen must not
@@ -24,22 +25,18 @@ class IdentityCache:
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Number of time points and channels."""
         return self.source.sizes
 
     @property
     def spec(self) -> VolumeSpec:
-        """What each volume looks like."""
         return self.source.spec
 
     @property
     def token(self) -> str:
-        """Names the content."""
         return self.source.token
 
     @property
     def problems(self) -> ProblemLog:
-        """What went wrong with single volumes."""
         return self.source.problems
 
     def identity(self, t: int, c: int) -> Hashable:
@@ -85,19 +82,14 @@ class IdentityCache:
         return other
 
     def read(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x)."""
         return self.source.read(t, c)
 
     @property
     def by_planes(self) -> bool:
-        """Whether planes can be made without the rest of their volume."""
-        return planes_of(self.source) is not None
+        return self.source.by_planes
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
-        """Make some planes (z, y, x) of a volume."""
-        source = planes_of(self.source)
-        return source.read_planes(t, c, start, stop) if source else self.read(t, c)[start:stop]
+        return self.source.read_planes(t, c, start, stop)
 
     def __call__(self, t: int, c: int) -> np.ndarray:
-        """Make one volume (z, y, x); blank if its file is bad."""
         return self.source(t, c)

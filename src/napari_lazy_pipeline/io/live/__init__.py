@@ -1,1 +1,1 @@
-"""Live."""
+"""Live data: what a folder that is being written holds by now."""

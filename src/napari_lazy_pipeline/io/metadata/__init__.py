@@ -1,1 +1,1 @@
-"""Metadata."""
+"""Metadata: voxel sizes, times and channels, and who states them."""

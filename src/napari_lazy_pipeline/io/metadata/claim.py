@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from napari_lazy_pipeline.image.quantity_text import format_lengths
 from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
 
 
@@ -89,8 +90,9 @@ def contradictions(
     for one in claims:
         said = one.voxel_size
         if said and one.source != origin and not _close(voxel_size, said):
-            text = " x ".join(f"{length:g}" for length in said)
-            notes.append(f"{one.source} says {text} um (z, y, x), but {origin} is believed")
+            notes.append(
+                f"{one.source} says {format_lengths(said)} um (z, y, x), but {origin} is believed"
+            )
         wrong = {what: n for what, n in one.sizes.items() if n != sizes.get(what, n)}
         if wrong:
             claimed, there = (

@@ -1,1 +1,1 @@
-"""Patterns."""
+"""Patterns: what the names of files mean."""

@@ -19,10 +19,11 @@ import tifffile
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.io.readers import FileInfo, GrowthState, _mmstack, os_problem
-from napari_lazy_pipeline.io.readers._tiff_directories import OFFSETS, Directory, walk
-from napari_lazy_pipeline.io.readers._tiff_hyperstack import UNFINISHED, Grid, grid
-from napari_lazy_pipeline.io.readers._tiff_metadata import metadata
+from napari_lazy_pipeline.io.readers import FileInfo, GrowthState, os_problem
+from napari_lazy_pipeline.io.readers._tiff import mmstack as _mmstack
+from napari_lazy_pipeline.io.readers._tiff.tiff_directories import OFFSETS, Directory, walk
+from napari_lazy_pipeline.io.readers._tiff.tiff_hyperstack import UNFINISHED, Grid, grid
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _HEAD = 65536
 # Threads that unpack one file: more than a few wait for the disk.

@@ -22,8 +22,8 @@ from napari_lazy_pipeline.io.readers._plane_index import (
     read_piece,
     run_mark,
 )
-from napari_lazy_pipeline.io.readers._tiff_directories import OFFSETS, directory_at, walk_order
-from napari_lazy_pipeline.io.readers._tiff_metadata import metadata
+from napari_lazy_pipeline.io.readers._tiff.tiff_directories import OFFSETS, directory_at, walk_order
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _CONTINUED = re.compile(r"(.*_MMStack(?:_[^/]*?)?)_([0-9]+)((?:\.ome)?\.tiff?)", re.DOTALL)
 _INDEX = 54773648

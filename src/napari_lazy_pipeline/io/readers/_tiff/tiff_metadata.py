@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tifffile
 
 from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.io.readers._ome_xml import OmeImage, ome_images
+from napari_lazy_pipeline.io.readers._tiff.ome_xml import OmeImage, ome_images
 
 _UM = {
     "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "microns": 1.0,

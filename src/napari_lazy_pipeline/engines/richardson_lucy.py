@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.threads import Workers
+from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.passes import (
     ACCELERATE,
     COMPARE,
@@ -48,7 +48,7 @@ def richardson_lucy(
     otf: np.ndarray,
     back_projectors: Sequence[np.ndarray | None],
     accelerated: bool,
-    workers: Workers,
+    threads: Threads,
     check: Callable[[], object],
     progress: Callable[[float], object],
     start: np.ndarray | None = None,
@@ -68,7 +68,7 @@ def richardson_lucy(
         the OTF, which is that of Richardson and Lucy. A correction by another one is squared.
     accelerated
         Whether to extrapolate, from the third iteration on.
-    workers
+    threads
         Threads to use. The result does not depend on how many.
     check
         Called many times an iteration; ends the work by raising.
@@ -82,7 +82,7 @@ def richardson_lucy(
     ndarray
         float32 (z, x, y, 16), not negative.
     """
-    state = _Iteration(image, width, accelerated, workers, check, start)
+    state = _Iteration(image, width, accelerated, threads, check, start)
     iterations = len(back_projectors)
     state.forward()
     for done, back_projector in enumerate(back_projectors, start=1):
@@ -105,11 +105,11 @@ class _Iteration:
         image: np.ndarray,
         width: int,
         accelerated: bool,
-        workers: Workers,
+        threads: Threads,
         check: Callable[[], object],
         start: np.ndarray | None,
     ) -> None:
-        self.image, self.workers, self.check = image, workers, check
+        self.image, self.threads, self.check = image, threads, check
         self.layout = SpectrumLayout.of((image.shape[0], image.shape[2], width))
         self.spectrum = self.layout.empty()
         self.estimate = self.prediction = image if start is None else start
@@ -203,4 +203,4 @@ class _Iteration:
         """Call a function with parts of ``count`` items that have about a number of bytes."""
         length = max(1, most // item_bytes)
         parts = [slice(i, min(i + length, count)) for i in range(0, count, length)]
-        self.workers.each(lambda i: function(parts[i]), len(parts), self.check)
+        self.threads.for_each(lambda i: function(parts[i]), len(parts), self.check)

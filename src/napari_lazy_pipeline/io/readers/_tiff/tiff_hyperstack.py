@@ -10,8 +10,8 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.io.readers._ome_xml import OmeImage
-from napari_lazy_pipeline.io.readers._tiff_metadata import Metadata
+from napari_lazy_pipeline.io.readers._tiff.ome_xml import OmeImage
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import Metadata
 
 UNFINISHED = "It is still being written, or was cut off: wait, or copy it again"
 Strides = tuple[int, int, int]

@@ -1,0 +1,179 @@
+"""Channel rows: one value for all channels, or a row for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from psygnal import Signal
+from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+
+from napari_lazy_pipeline._gui.widgets.collapsible import small_button
+from napari_lazy_pipeline._gui.widgets.entries import SPACING, Entry
+from napari_lazy_pipeline._gui.widgets.text import Elided
+from napari_lazy_pipeline.steps._per_channel import ChannelValues
+
+_NAME = 60  # px; longer names of channels are shortened
+
+
+class ChannelRows(Entry):
+    """Edits a value, or `ChannelValues`; a small button turns one into the other.
+
+    Values of channels that are not in the data are kept, but have no row.
+
+    Parameters
+    ----------
+    make
+        Makes the magicgui widget of one value.
+
+    Attributes
+    ----------
+    rows
+        The rows, to be placed where there is room for them.
+
+    Signals
+    -------
+    rebuilt()
+        There are other rows.
+    """
+
+    rebuilt = Signal()
+
+    def __init__(self, make: Callable[[Any], Any], value: Any, **options: Any) -> None:
+        self._make, self._value = make, value
+        self._channels: tuple[str, ...] = ()
+        self.single = make(self._first())
+        self.switch = small_button("", "", "")
+        self.switch.clicked.connect(lambda: self.set_per_channel(not self.is_per_channel))
+        self.summary = QLabel("one for each channel")
+        self.rows = QWidget()
+        self.parts: dict[str, Any] = {}
+        super().__init__(self.single.native, self.summary, self.switch, **options)
+        self.native.layout().setStretch(1, 1)
+        grid = QGridLayout(self.rows)
+        grid.setContentsMargins(SPACING, 0, 0, 0)
+        grid.setSpacing(SPACING)
+        grid.setColumnStretch(1, 1)
+        self.single.changed.connect(self._on_single)
+        if hasattr(self.single, "refused"):
+            self.single.refused.connect(self.refused.emit)
+        self._rebuild()
+
+    @property
+    def is_per_channel(self) -> bool:
+        """Whether there is a value for each channel."""
+        return isinstance(self._value, Mapping)
+
+    def get_value(self) -> Any:
+        return self._value
+
+    def set_value(self, value: Any) -> None:
+        if value != self._value:
+            names, self._value = self._names, value
+            if not self.is_per_channel or self._names != names:
+                self._rebuild()
+            self._show_values()
+            self.changed.emit(value)
+
+    def set_channels(self, names: Sequence[str]) -> None:
+        """Offer rows for these channels, those of the data."""
+        if tuple(names) != self._channels:
+            self._channels = tuple(names)
+            self._rebuild()
+
+    def set_per_channel(self, on: bool) -> None:
+        """Give each channel the value that all have; or all that of the first, as an edit."""
+        first = self._first()
+        self.value = ChannelValues(dict.fromkeys(self._channels, first)) if on else first
+
+    @property
+    def offered(self) -> bool:
+        """Whether one can choose between one value and several."""
+        return self.is_per_channel or len(self._channels) > 1
+
+    @property
+    def choice(self) -> str:
+        """The other way than the present one, in words."""
+        return "One for all" if self.is_per_channel else "Per channel"
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        """Channels that have a row, with a value or without one; none for a single value."""
+        if not self.is_per_channel:
+            return ()
+        return self._channels or tuple(self._value)
+
+    def _first(self) -> Any:
+        """The value of the first channel that has one, or of all."""
+        if not self.is_per_channel:
+            return self._value
+        names = [*(name for name in self._channels if name in self._value), *self._value]
+        return self._value[names[0]]
+
+    def _rebuild(self) -> None:
+        """Make the rows anew."""
+        grid: Any = self.rows.layout()
+        while grid.count():
+            widget = grid.takeAt(0).widget()
+            widget.hide()
+            widget.deleteLater()
+        self.parts = {} if self.is_per_channel else {"": self.single}
+        for row, name in enumerate(self._names):
+            title = Elided(name)
+            title.setMaximumWidth(_NAME)
+            grid.addWidget(title, row, 0)
+            grid.addWidget(self._row(name), row, 1)
+        for widget, shown in (
+            (self.single.native, not self.is_per_channel),
+            (self.summary, self.is_per_channel),
+            (self.rows, self.is_per_channel),
+            (self.switch, self.offered),
+        ):
+            widget.setVisible(shown)
+        self._explain()
+        self.rebuilt.emit()
+
+    def _row(self, name: str) -> QWidget:
+        """The control of a channel; a button that gives it a value where it has none."""
+        if name not in self._value:
+            button = QPushButton("Set a value")
+            button.setToolTip(f"Channel {name} has no value yet: begin with that of the first")
+            button.setAccessibleName(f"Set a value for channel {name}")
+            button.clicked.connect(lambda: self._set(name, self._first()))
+            return button
+        control = self.parts[name] = self._make(self._value[name])
+        control.changed.connect(partial(self._set, name))
+        if hasattr(control, "refused"):
+            control.refused.connect(partial(self._on_refused, name))
+        return control.native
+
+    def _show_values(self) -> None:
+        """Show the values in the rows that are there; raises no signal."""
+        for name, control in self.parts.items():
+            with control.changed.blocked():
+                control.value = self._value[name] if name else self._value
+
+    def _explain(self) -> None:
+        per_channel = self.is_per_channel
+        absent = [name for name in self._value if name not in self._names] if per_channel else []
+        kept = f"\nKept for channels that are not here: {', '.join(absent)}" if absent else ""
+        self.switch.setText("-" if per_channel else "≡")
+        self.switch.setToolTip(
+            ("One value for all channels" if per_channel else "A value for each channel") + kept
+        )
+        self.summary.setToolTip(f"One value for each channel{kept}")
+
+    def _on_single(self, value: Any) -> None:
+        self._value = value
+        self._on_edited()
+
+    def _set(self, name: str, value: Any) -> None:
+        there = name in self._value
+        self._value = ChannelValues({**self._value, name: value})
+        if not there:
+            self._rebuild()
+        self._on_edited()
+
+    def _on_refused(self, name: str, part: Any, value: Any) -> None:
+        self.refused.emit(part, ChannelValues({**self._value, name: value}))

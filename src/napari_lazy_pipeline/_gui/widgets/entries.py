@@ -1,0 +1,264 @@
+"""Entries: magicgui widgets for one value each, that tell of an edit only once it is complete.
+
+`ENTRIES` is a type map of magicgui with these widgets in it, which makes the widgets of forms;
+others can be registered there.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from magicgui.type_map import TypeMap
+from magicgui.types import Undefined
+from magicgui.widgets import CheckBox, ComboBox, TupleEdit
+from magicgui.widgets.bases import ValuedContainerWidget
+from psygnal import Signal
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QToolButton, QWidget
+
+from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
+
+SPACING = 4  # px
+_BOX = 56  # px; beside a slider
+_AXES = {2: ("start", "end"), 3: ("z", "y", "x")}
+
+
+class Entry(ValuedContainerWidget[Any]):
+    """A magicgui widget around what is made with Qt.
+
+    Parameters
+    ----------
+    editor
+        What holds the value, and has the focus.
+    **options
+        Those of magicgui.
+
+    Signals
+    -------
+    changed(value)
+        There is another value.
+    refused(part, value)
+        The person entered a part that cannot be; with it, this would be the value.
+    """
+
+    refused = Signal(object, object)
+
+    def __init__(self, editor: QWidget, *beside: QWidget, **options: Any) -> None:
+        self.editor: Any = editor
+        value = options.pop("value", Undefined)
+        super().__init__(layout="horizontal", labels=False, **options)
+        layout = self.native.layout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addWidget(editor, 1)
+        for widget in beside:
+            layout.addWidget(widget)
+        if value is not Undefined:
+            self.value = value
+
+    def _on_edited(self, *_: object) -> None:
+        self.changed.emit(self.value)
+
+
+class NumberEntry(Entry):
+    """A number box, with a slider where ``slider=(low, high)`` says from where to where.
+
+    Options: ``min``, ``max``, ``step``, ``slider``, and the words that stand for 0 and
+    for None, ``zero`` and ``empty``; ``nullable``, if it may be None.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        low, high = options.pop("min", None), options.pop("max", None)
+        ends = options.pop("slider", None)
+        empty = options.pop("empty", "")
+        self._step = options.pop("step", None) or 1
+        box = NumberBox(
+            _holds(options.get("annotation"), int),
+            -math.inf if low is None else low,
+            math.inf if high is None else high,
+            self._step,
+            options.pop("zero", ""),
+            empty if options.get("nullable") else None,
+        )
+        self.slider = QSlider(Qt.Orientation.Horizontal) if ends else None
+        super().__init__(box, **options)
+        if self.slider is not None:
+            self._add_slider(self.slider, *ends)
+        box.setMinimumWidth(20)
+        box.valueChanged.connect(self._on_edited)
+        box.refused.connect(lambda number: self.refused.emit(number, number))
+
+    def get_value(self) -> Any:
+        return self.editor.number()
+
+    def set_value(self, value: Any) -> None:
+        self.editor.set_number(value)
+
+    def _add_slider(self, slider: QSlider, low: float, high: float) -> None:
+        slider.setRange(0, round((high - low) / self._step))
+        slider.setPageStep(10)
+        slider.setMinimumWidth(40)
+        self._low = low
+        self._follow_box()
+        self.editor.without_arrows()
+        self.editor.setFixedWidth(_BOX)
+        self.native.layout().insertWidget(0, slider, 1)
+        slider.valueChanged.connect(self._on_slider)
+        self.editor.valueChanged.connect(self._follow_box)
+
+    def _follow_box(self, *_: object) -> None:
+        """Beyond its ends the slider rests at the end."""
+        assert self.slider is not None
+        with QSignalBlocker(self.slider):
+            self.slider.setValue(round((self.editor.value() - self._low) / self._step))
+
+    def _on_slider(self, position: int) -> None:
+        self.editor.setValue(round(self._low + position * self._step, 9))
+
+
+class TextEntry(Entry):
+    """A text; typing it is one edit, however many letters it has."""
+
+    def __init__(self, *beside: QWidget, **options: Any) -> None:
+        self._text = ""
+        placeholder = options.pop("empty", "")
+        super().__init__(QLineEdit(), *beside, **options)
+        self.editor.setPlaceholderText(placeholder)
+        self.editor.setMinimumWidth(20)
+        self.editor.editingFinished.connect(self._on_finished)
+
+    def get_value(self) -> Any:
+        return None if self._nullable and not self._text else self._text
+
+    def set_value(self, value: Any) -> None:
+        self.editor.setText("" if value is None else str(value))
+        self._on_finished()
+
+    def _on_finished(self) -> None:
+        text = self.editor.text().strip()
+        self.editor.setModified(False)
+        if text != self._text:
+            self._text = text
+            self._on_edited()
+
+
+class LiteralEntry(TextEntry):
+    """A value of any type, as Python writes it; what is no literal is a text, nothing is None."""
+
+    def get_value(self) -> Any:
+        try:
+            return ast.literal_eval(self._text)
+        except (SyntaxError, ValueError):
+            return self._text or None
+
+
+class FileEntry(TextEntry):
+    """The path of a file, or of a folder, typed or chosen; a Path where the field has one.
+
+    Options: ``mode``, "r" for a file or "d" for a folder, and ``filter`` for the dialog.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self._folder = options.pop("mode", "r") == "d"
+        self._filter = options.pop("filter", "TIFF (*.tif *.tiff);;All files (*)")
+        self.choose = QToolButton()
+        self.choose.setText("…")
+        self.choose.setToolTip("Choose a folder" if self._folder else "Choose a file")
+        super().__init__(self.choose, **options)
+        self.choose.clicked.connect(self._on_choose)
+
+    def get_value(self) -> Any:
+        text = super().get_value()
+        return Path(text) if text and _holds(self.annotation, Path) else text
+
+    def _on_choose(self) -> None:
+        start = str(Path(self._text).parent) if self._text else ""
+        title = self.choose.toolTip()
+        if self._folder:
+            path = QFileDialog.getExistingDirectory(self.native, title, self._text)
+        else:
+            path, _ = QFileDialog.getOpenFileName(self.native, title, start, self._filter)
+        if path:
+            self.value = path
+
+
+class ChoiceEntry(ComboBox):
+    """One of a few, in a list; ``words`` names them, and ``empty`` is the word for None."""
+
+    def __init__(
+        self, choices: Iterable[Any], words: Mapping[Any, str] = {}, empty: str = "", **options: Any
+    ) -> None:
+        self.null_string = empty
+        named = [(words.get(choice, str(choice)), choice) for choice in choices]
+        super().__init__(choices=named, **options)
+        self.native.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.native.setMinimumContentsLength(4)
+        self.native.setMinimumWidth(20)
+
+
+class ChoiceButtons(Entry):
+    """One of a few, all of them in sight; ``words`` gives each its word, or word and tooltip."""
+
+    def __init__(
+        self, choices: Iterable[Any], words: Mapping[Any, Any] = {}, empty: str = "", **options: Any
+    ) -> None:
+        named = {choice: words.get(choice, str(choice)) for choice in choices}
+        pairs = {c: (word, "") if isinstance(word, str) else word for c, word in named.items()}
+        super().__init__(Choice(options.get("name", ""), pairs), **options)
+        self.editor.chosen.connect(self._on_edited)
+
+    def get_value(self) -> Any:
+        return self.editor.value
+
+    def set_value(self, value: Any) -> None:
+        if value != self.editor.value:
+            self.editor.set(value)
+            self._on_edited()
+
+
+class TupleEntry(TupleEdit):
+    """A few values in one row, of one kind; ``options`` are those of each."""
+
+    refused = Signal(object, object)
+
+    def __init__(self, **options: Any) -> None:
+        member = options.pop("options", {})
+        super().__init__(options=member, **options)
+        self.native.layout().setSpacing(SPACING)
+        self.parts = dict(zip(_AXES.get(len(self), map(str, range(len(self)))), self, strict=False))
+        entries: list[Any] = list(self)
+        for index, entry in enumerate(entries):
+            entry.refused.connect(partial(self._on_refused, index))
+            if isinstance(entry, NumberEntry):
+                # They share the row: there is no room for arrows, the keys do the same.
+                entry.editor.without_arrows()
+
+    def _on_refused(self, index: int, part: Any, value: Any) -> None:
+        values = [*self.value]
+        values[index] = value
+        self.refused.emit(part, tuple(values))
+
+
+def _holds(annotation: Any, kind: type) -> bool:
+    return kind in (annotation, *get_args(annotation))
+
+
+ENTRIES = TypeMap()
+for _type, _entry in (
+    (bool, CheckBox),  # before int, of which it is a kind
+    (int, NumberEntry),
+    (float, NumberEntry),
+    (str, TextEntry),
+    (Path, FileEntry),
+    (tuple, TupleEntry),
+    (dict, "napari_lazy_pipeline._gui.widgets.arguments_form.ArgumentsForm"),
+):
+    ENTRIES.register_type(_type, widget_type=_entry)

@@ -1,0 +1,102 @@
+"""Options of a field: what a model states about it, as its widget and its label need it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from annotated_types import Unit
+from pydantic.fields import FieldInfo
+
+from napari_lazy_pipeline.steps._per_channel import value_type
+
+# Bounds beyond which nobody goes: they are not worth a line of a tooltip.
+_ENDLESS = 1e6
+
+
+def extras(info: FieldInfo) -> dict[str, Any]:
+    """How a field wants to be shown: its ``json_schema_extra``, or options for magicgui."""
+    options = dict(info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
+    for mark in _marks(info):
+        options.update(mark if isinstance(mark, dict) else {})
+    return options
+
+
+def bounds(info: FieldInfo) -> tuple[float, float]:
+    """Smallest and largest value of a number, or of the members of a tuple."""
+    low: Any = -math.inf
+    high: Any = math.inf
+    for mark in _marks(info):
+        low = getattr(mark, "ge", getattr(mark, "gt", low))
+        high = getattr(mark, "le", getattr(mark, "lt", high))
+    return low, high
+
+
+def bare_type(annotation: Any) -> Any:
+    """An annotation without what is said about it."""
+    return bare_type(get_args(annotation)[0]) if _is_annotated(annotation) else annotation
+
+
+def without_none(annotation: Any) -> Any:
+    """What a value is, if it is not None."""
+    if get_origin(annotation) not in (Union, UnionType):
+        return annotation
+    return next(part for part in get_args(annotation) if part is not NoneType)
+
+
+def unit(info: FieldInfo) -> str:
+    """Unit of a field; empty for text, choices and plain numbers."""
+    mark = next((str(mark.unit) for mark in _marks(info) if isinstance(mark, Unit)), "")
+    return "" if mark == "1" else mark
+
+
+def label(info: FieldInfo, name: str) -> str:
+    """Title of a field, with its unit."""
+    title, mark = info.title or name, unit(info)
+    return f"{title} ({mark})" if mark else title
+
+
+def tooltip(info: FieldInfo) -> str:
+    """Description of a field, and its range."""
+    (low, high), text = bounds(info), info.description or ""
+    if low > -_ENDLESS and high < _ENDLESS:
+        text += f"\nFrom {low:g} to {high:g} {unit(info)}".rstrip() + "."
+    return text
+
+
+def in_words(info: FieldInfo, value: Any) -> str:
+    """A value of a field as a person reads it, with its unit."""
+    return f"{_words(extras(info), value)} {unit(info)}".rstrip()
+
+
+def _words(extra: dict[str, Any], value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_words(extra, part)}" for key, part in value.items())
+    if isinstance(value, tuple):
+        return ", ".join(_words(extra, part) for part in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    words = extra.get("words", {})
+    return str(words.get(value, value)) if value or value == 0 else extra.get("empty", "nothing")
+
+
+def _marks(info: FieldInfo) -> Iterator[Any]:
+    """Everything that is stated about a field, or about the members of a tuple."""
+    yield from info.metadata
+    yield from _marks_of(value_type(info))
+
+
+def _marks_of(annotation: Any) -> Iterator[Any]:
+    parts = get_args(annotation)
+    if _is_annotated(annotation):
+        for mark in parts[1:]:
+            yield from mark.metadata if isinstance(mark, FieldInfo) else [mark]
+        yield from _marks_of(parts[0])
+    elif get_origin(annotation) is tuple and parts:
+        yield from _marks_of(parts[0])
+
+
+def _is_annotated(annotation: Any) -> bool:
+    return get_origin(annotation) is Annotated

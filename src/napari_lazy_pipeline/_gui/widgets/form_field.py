@@ -1,0 +1,245 @@
+"""Form field: one parameter in a form: caption, the widget for its value, and what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+from magicgui.widgets.bases import ValuedContainerWidget
+from psygnal import Signal
+from pydantic.fields import FieldInfo
+from qtpy.QtCore import QPoint, QSize, Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QSlider, QWidget
+
+from napari_lazy_pipeline._gui.widgets import field_options as options
+from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
+from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
+from napari_lazy_pipeline._gui.widgets.entries import (
+    ENTRIES,
+    SPACING,
+    ChoiceButtons,
+    ChoiceEntry,
+    FileEntry,
+    LiteralEntry,
+    NumberEntry,
+    TextEntry,
+)
+from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
+
+
+class FormField(ValuedContainerWidget[Any]):
+    """A magicgui widget for one field of a model.
+
+    Parameters
+    ----------
+    name, info, value
+        The field, and its value now.
+    gesture
+        Told of every control.
+    captions
+        Those of the same form: all are as wide as the widest.
+
+    Attributes
+    ----------
+    control
+        The widget of the value; where it has parts (the members of a tuple, the channels),
+        `controls` are these.
+    caption, error
+        What is written beside it and below.
+
+    Signals
+    -------
+    changed(value)
+        There is another value; it may not be allowed.
+    refused(part, value)
+        The person entered a part that the control cannot show; with it, this would be the value.
+    menu_opening(QMenu)
+        The menu of the caption is about to open, for others to add to it.
+    """
+
+    refused = Signal(object, object)
+    menu_opening = Signal(object)
+
+    def __init__(
+        self,
+        name: str,
+        info: FieldInfo,
+        value: Any,
+        gesture: EditGesture,
+        captions: list[Caption],
+    ) -> None:
+        self.info, self._gesture = info, gesture
+        self.control: Any = control_of(name, info, value)
+        self.caption = Caption(options.label(info, name), captions)
+        self.error = Sentence(error=True)
+        super().__init__(name=name, label=info.title or name, layout="vertical", labels=False)
+        self._row = QHBoxLayout()
+        self._build()
+        self.control.changed.connect(lambda: self.changed.emit(self.value))
+        if hasattr(self.control, "refused"):
+            self.control.refused.connect(self.refused.emit)
+        if hasattr(self.control, "rebuilt"):
+            self.control.rebuilt.connect(self._prepare)
+        self._prepare()
+
+    def _build(self) -> None:
+        self._row.setSpacing(SPACING)
+        self._row.addWidget(self.caption)
+        self._row.addWidget(self.control.native, 1)
+        layout = self.native.layout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(SPACING)
+        layout.addLayout(self._row)
+        if hasattr(self.control, "rows"):
+            layout.addWidget(self.control.rows)
+        layout.addWidget(self.error)
+        self.error.setVisible(False)
+        self.caption.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.caption.customContextMenuRequested.connect(self._on_menu)
+        default = options.in_words(self.info, self.default)
+        self.caption.setToolTip(
+            f"{options.tooltip(self.info)}\nDefault: {default} (right-click to reset)"
+        )
+
+    @property
+    def default(self) -> Any:
+        """The value of a new model."""
+        return self.info.get_default(call_default_factory=True)
+
+    @property
+    def controls(self) -> list[Any]:
+        """The widget of the value, or those of its parts."""
+        return [control for _, control in _leaves(self.control)]
+
+    @property
+    def editors(self) -> list[Any]:
+        """What is typed into or pressed, one a part of the value."""
+        return [getattr(control, "editor", control.native) for control in self.controls]
+
+    def get_value(self) -> Any:
+        return self.control.value
+
+    def set_value(self, value: Any) -> None:
+        """Show a value, as an edit; block `changed` to only show it."""
+        if value != self.control.value:
+            with self.control.changed.blocked():
+                self.control.value = value
+            self.changed.emit(value)
+        self.show_error("")
+
+    def reset(self) -> None:
+        """Go back to the value of a new model, as an edit."""
+        self.value = self.default
+
+    def show_error(self, sentence: str) -> None:
+        """Say what is wrong under the field; empty: nothing is."""
+        if sentence != self.error.text():
+            self.error.say(sentence)
+
+    def in_words(self, value: Any) -> str:
+        """A value as a person reads it, with its unit."""
+        return options.in_words(self.info, value)
+
+    def add_beside(self, widget: QWidget) -> None:
+        """Put something at the end of the row."""
+        self._row.addWidget(widget)
+
+    def menu(self) -> QMenu:
+        """Make the menu of the caption."""
+        menu = QMenu(self.native)
+        menu.addAction(f"Reset to {self.in_words(self.default)}", self.reset)
+        control = self.control
+        if isinstance(control, ChannelRows) and control.offered:
+            per_channel = not control.is_per_channel
+            menu.addAction(control.choice, lambda: control.set_per_channel(per_channel))
+        self.menu_opening.emit(menu)
+        return menu
+
+    def _on_menu(self, place: QPoint) -> None:
+        menu = self.menu()
+        menu.exec(self.caption.mapToGlobal(place))
+        menu.deleteLater()
+
+    def _prepare(self) -> None:
+        """Give every control a name for screen readers and a tooltip, and watch it."""
+        name = self.caption.text()
+        text = options.tooltip(self.info) or name
+        for part, control in _leaves(self.control):
+            for stop in stops(control.native):
+                self._gesture.watch(stop)
+                if not stop.toolTip():
+                    stop.setToolTip(f"{part}: {text}" if part else text)
+                slider = ", slider" if isinstance(stop, QSlider) else ""
+                stop.setAccessibleName(f"{name} {part}".rstrip() + slider)
+        if isinstance(self.control, ChannelRows):
+            self.control.switch.setAccessibleName(f"{name}: {self.control.choice.lower()}")
+        tab_in_reading_order(self.native)
+        if self.editors:
+            self.caption.setBuddy(self.editors[0])
+
+
+class Caption(QLabel):
+    """What a field is called; as wide as the widest of its form."""
+
+    def __init__(self, text: str, group: list[Caption]) -> None:
+        super().__init__(text)
+        self._group = group
+        group.append(self)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+
+    def sizeHint(self) -> QSize:
+        widest = max(QLabel.sizeHint(caption).width() for caption in self._group)
+        return QSize(widest, super().sizeHint().height())
+
+
+def control_of(name: str, info: FieldInfo, value: Any) -> Any:
+    """Make the magicgui widget for a field, by its annotation and what is said about it."""
+    annotation = options.bare_type(value_type(info))
+    # magicgui takes a dict[str, Any] for a str that may be anything.
+    annotation = dict if get_origin(annotation) is dict else annotation
+    hints = _hints(info, annotation)
+
+    def make(part: Any) -> Any:
+        return ENTRIES.create_widget(part, annotation, name, options=hints)
+
+    return ChannelRows(make, value, name=name) if is_per_channel(info) else make(value)
+
+
+def _hints(info: FieldInfo, annotation: Any) -> dict[str, Any]:
+    """Options of the widget for a field."""
+    extra, (low, high) = options.extras(info), options.bounds(info)
+
+    def stated(*names: str) -> dict[str, Any]:
+        return {name: extra[name] for name in names if name in extra}
+
+    kind = options.without_none(annotation)
+    number = {"min": low, "max": high, **stated("min", "max", "step", "slider", "zero", "empty")}
+    if "widget_type" in extra:
+        return extra
+    if kind is Any:
+        return {"widget_type": LiteralEntry}
+    if extra.get("format") == "path":
+        return {"widget_type": FileEntry, **stated("mode", "filter", "empty")}
+    if get_origin(kind) is Literal or "choices" in extra:
+        widget = ChoiceButtons if extra.get("buttons") else ChoiceEntry
+        choices = extra.get("choices", get_args(kind))
+        return {"widget_type": widget, "choices": choices, **stated("words", "empty")}
+    if get_origin(kind) is tuple:
+        texts = options.bare_type(get_args(kind)[0]) is str
+        member = {"widget_type": TextEntry} if texts else {"widget_type": NumberEntry, **number}
+        return {"options": member}
+    if kind in (int, float):
+        return number
+    return {"text": " "} if kind is bool else stated("empty", "mode", "filter")
+
+
+def _leaves(control: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of a control with their names, or the control itself."""
+    parts = getattr(control, "parts", None)
+    if parts is None:
+        yield name, control
+    else:
+        for part, inner in parts.items():
+            yield from _leaves(inner, f"{name} {part}".strip())

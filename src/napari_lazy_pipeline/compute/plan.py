@@ -158,8 +158,7 @@ class Plan:
     def draft(self) -> Plan:
         """The plan of quicker steps, which give about the same: for previews."""
         stages = tuple(_draft_of(stage) for stage in self.stages)
-        steps = tuple(stage.step for stage in stages)
-        return replace(self, steps=steps, stages=stages, is_draft=True)
+        return replace(self, stages=stages, is_draft=True)
 
     def check(self) -> None:
         """Raise what keeps the steps from being carried out: `StepError`."""

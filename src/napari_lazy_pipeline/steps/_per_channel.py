@@ -25,6 +25,7 @@ class FrozenDict(dict[str, T]):
         return hash(repr(sorted(self.items())))
 
     def _refuse(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Refuse to be changed."""
         raise TypeError("the values of a step are frozen; make another step with `replace`")
 
     __setitem__ = __delitem__ = __ior__ = update = setdefault = _refuse

@@ -214,7 +214,7 @@ class Layers(QObject):
         except StepError as error:
             self.misfit.emit(error)
             return
-        if source != self._screen.source or not self._screen.shown:
+        if source != self._screen.source:
             self._show(source)
 
     def _show(self, source: PipelineSource) -> None:

@@ -94,7 +94,7 @@ class Worker:
         WorkerError
             If the task fails, the process dies, or they take longer than ``seconds``.
         """
-        with self._turn.taken(not_cancelled):
+        with self._turn.hold(not_cancelled):
             return self._do(Task(name, options), not_cancelled, seconds)
 
     def transform(
@@ -114,7 +114,7 @@ class Worker:
         Cancelled
             As soon as ``cancelled`` says so; what is under way is abandoned.
         """
-        with self._turn.taken(cancelled):
+        with self._turn.hold(cancelled):
             self._wait_for_abandoned(cancelled)
             out = self._out.reserve(shape, np.dtype(np.float32))
             self._do(Task(name, options, self._image.put(image), out), cancelled)
@@ -125,7 +125,7 @@ class Worker:
         if os.getpid() != self._owner:
             return
         # At the end of the session a volume under way does not hold it up for long.
-        with self._turn.taken_within(GRACE):
+        with self._turn.hold_within(GRACE):
             self._end()
             self._image.close()
             self._out.close()

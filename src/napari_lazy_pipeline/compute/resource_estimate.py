@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.engines.memory_need import Need
+from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.image.stack import VolumeSpec
 
 # Longer than that, a volume is more than many graphics cards take as one texture.

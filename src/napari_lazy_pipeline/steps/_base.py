@@ -12,8 +12,7 @@ from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from napari_lazy_pipeline.engines import Engine, get_engine
-from napari_lazy_pipeline.engines.memory_need import Need
+from napari_lazy_pipeline.engines import Engine, Need, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image.box import Box, before, cut, slices, widened
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape

@@ -11,8 +11,7 @@ from typing import Annotated, ClassVar, Literal, cast
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
-from napari_lazy_pipeline.engines.memory_need import Need, deconvolution_need
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method, Need, get_engine
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
@@ -207,7 +206,7 @@ class Deconvolve(Step):
         PsfError
             If the PSF cannot be used.
         """
-        return deconvolution_need(engine, spec.shape, self._plan(spec)) if self.psf else Need()
+        return get_engine(engine).need(spec.shape, self._plan(spec)) if self.psf else Need()
 
     def cache_key(self, spec: VolumeSpec) -> Hashable:
         """The result depends on the voxel size, the scan and the content of the file too."""

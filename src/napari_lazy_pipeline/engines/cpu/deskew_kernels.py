@@ -1,24 +1,23 @@
-"""The shear of the CPU engine: linear interpolation along one axis, plane by plane."""
+"""Deskew kernels of the CPU engine: linear interpolation along one axis, plane by plane."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines import Rounding
+from napari_lazy_pipeline.engines.engine import Planes, Rounding
+from napari_lazy_pipeline.engines.volume_check import check_deskew
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 # Bytes of output handled in one go: some planes, so that small ones do not cost a call each.
 BLOCK = 1 << 19
-# The planes [start, stop) of a volume; None for all of them.
-Planes: TypeAlias = tuple[int, int] | None
 
 
 def deskew(
@@ -36,7 +35,7 @@ def deskew(
     EngineError
         If the volume is not uint16 or float32, or not of the shape of the plan.
     """
-    start = check_volume(volume, plan, planes)
+    start = check_deskew(volume, plan, planes)
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
     out = pool().empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     if not out.size:
@@ -64,22 +63,6 @@ def shearing(
         loop(volume, out, start, plan.shape[0], plan.shear, plan.shift, value, half)
 
     return shear
-
-
-def check_volume(volume: np.ndarray, plan: DeskewPlan, planes: Planes) -> int:
-    """Raise an `EngineError` unless the planes can be deskewed; return the number of the first."""
-    if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
-        raise EngineError(
-            f"Volumes of {volume.dtype} cannot be deskewed",
-            hint="Convert them to uint16 or float32",
-        )
-    start, stop = planes or (0, plan.shape[0])
-    if not 0 <= start <= stop <= plan.shape[0]:
-        raise EngineError(f"There are no planes {start} to {stop} in a volume of {plan.shape}")
-    expected = (stop - start, *plan.shape[1:])
-    if volume.shape != expected:
-        raise EngineError(f"The volume has shape {volume.shape}, the plan is for {expected}")
-    return start
 
 
 def fill_value(fill: float, dtype: np.dtype, rounding: Rounding) -> np.generic:
@@ -204,7 +187,7 @@ def deskew_mip(
     EngineError
         If the volume has no plane, is not uint16 or float32, or not of the shape of the plan.
     """
-    check_volume(volume, plan, None)
+    check_deskew(volume, plan, None)
     if not len(volume):
         raise EngineError("A volume without planes has no projection")
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))

@@ -1,4 +1,4 @@
-"""The rotation of the CPU engine: deskew and turn to the coverslip in one interpolation.
+"""Rotate kernels of the CPU engine: deskew and turn to the coverslip in one interpolation.
 
 References
 ----------
@@ -15,9 +15,9 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
-from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.engines.engine import Rounding
+from napari_lazy_pipeline.engines.volume_check import check_rotation
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 
 # Rows that share the weights of a line while these are in the cache.
@@ -59,17 +59,6 @@ def rotate(
 
     threads.for_each(run, blocks)
     return out
-
-
-def check_rotation(volume: np.ndarray, plan: RotationPlan) -> None:
-    """Raise an `EngineError` unless the volume fits the plan and can be rotated."""
-    if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
-        raise EngineError(
-            f"Volumes of {volume.dtype} cannot be rotated",
-            hint="Convert them to uint16 or float32",
-        )
-    if volume.shape != plan.shape:
-        raise EngineError(f"The volume has shape {volume.shape}, the plan is for {plan.shape}")
 
 
 def _tables(plan: RotationPlan, threads: Threads) -> tuple[np.ndarray, np.ndarray]:

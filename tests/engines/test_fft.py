@@ -13,7 +13,7 @@ from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, 
 from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
 from napari_lazy_pipeline.engines.cpu.fft.passes import CORRECT, TAKE, columns, planes
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned, laid
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned_empty, lay_out
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward, line
 from napari_lazy_pipeline.engines.padding import Frame, smooth
 
@@ -91,7 +91,7 @@ def test_frames_ask_for_no_other_lengths():
 
 
 def in_blocks(volume):
-    out = aligned(blocks_of(volume.shape))
+    out = aligned_empty(blocks_of(volume.shape))
     rows, columns = map(np.arange, volume.shape[1:])
     for plane, blocks in zip(volume, out, strict=True):
         to_blocks(plane, rows, columns, np.float32(0), blocks)
@@ -148,8 +148,8 @@ def test_volumes_are_filtered(shape, sign, seed):
     # Numbers that are large beside the rest keep the result positive, as `CORRECT` wants it.
     factor[0, 0, 0] = 100 * math.sqrt(volume.size)
     image, layout = in_blocks(volume), SpectrumLayout.of(shape)
-    one, out = in_blocks(np.ones(shape, np.float32)), aligned(image.shape)
-    spectrum, filters = layout.empty(), laid(factor, shape)
+    one, out = in_blocks(np.ones(shape, np.float32)), aligned_empty(image.shape)
+    spectrum, filters = layout.empty(), lay_out(factor, shape)
     sums, rest = np.zeros((shape[0], 2)), np.empty(0, np.float32)
     settings = (np.float32(0), sums)
     first, second = image.ravel(), out.reshape(-1)

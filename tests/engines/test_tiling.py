@@ -19,7 +19,7 @@ from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.cpu import cpu_engine as cpu
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
-from napari_lazy_pipeline.engines.cpu.fft import CpuFft, compiled_fft
+from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, compiled_fft
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.tiling import Memory, tiles
 from napari_lazy_pipeline.errors import Cancelled, EngineError
@@ -39,7 +39,7 @@ def plan_of(**changes):
 
 
 def needed(volume, plan):
-    return CpuFft.voxel_bytes[plan.method] * math.prod(Frame.of(volume.shape, plan).shape)
+    return COMPILED_VOXEL_BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_no_seams_in_a_smooth_sample(method):
     volume = (200 + 100 * np.sin(x / 15) * np.cos(y / 20) * np.cos(z / 9)).astype(np.float32)
     plan = plan_of(method=method)
     limit = int(0.75 * needed(volume, plan))
-    memory = Memory(CpuFft.voxel_bytes[method], limit, 4)
+    memory = Memory(COMPILED_VOXEL_BYTES[method], limit, 4)
     first, second = tiles(Frame.of(volume.shape, plan), plan, memory)
     seam = second.start[2]
     assert first.size[2] == seam
@@ -196,7 +196,7 @@ def test_what_does_not_fit_at_all_is_an_error_that_says_what_to_do(beads, monkey
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(compiled_fft, "aligned", full)
+    monkeypatch.setattr(compiled_fft, "aligned_empty", full)
     with pytest.raises(EngineError, match=message):
         CpuEngine(memory_limit=2**40).deconvolve(beads, plan_of())
 

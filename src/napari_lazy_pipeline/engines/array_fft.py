@@ -1,4 +1,4 @@
-"""Array FFT: Richardson-Lucy iterations written for any array library that follows numpy."""
+"""Array FFT: Fourier transforms of a volume, and what Richardson-Lucy does between them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.engines.engine import Method
-from napari_lazy_pipeline.engines.richardson_lucy import EPSILON, LARGEST_RATIO, VolumeFft
 
+# Constants of cudaDecon.
+EPSILON = np.float32(1.1920929e-07)
+LARGEST_RATIO = np.float32(10)
 # Bytes per voxel while a volume is deconvolved: its arrays, and what an FFT takes besides.
 VOXEL_BYTES: dict[Method, int] = {"rl": 30, "accelerated": 44, "fast": 36}
 
 
-class ArrayFft(VolumeFft):
-    """Transforms whole arrays: pixels are (z, y, x), factors complex64 (z, y, x // 2 + 1).
+class ArrayFft:
+    """Transforms volumes of any array library that follows numpy.
+
+    Volumes of pixels are float32 (z, y, x), not negative; factors, that a spectrum is multiplied
+    by, complex64 (z, y, x // 2 + 1). One volume at a time is worked on: the current one.
 
     Parameters
     ----------
@@ -30,9 +35,11 @@ class ArrayFft(VolumeFft):
         self.current: Any = None
 
     def begin(self, pixels: Any) -> None:
+        """Make the first prediction the current volume; it is not changed."""
         self.current = pixels
 
     def filter(self, factor: Any, conjugate: bool = False) -> None:
+        """Multiply the spectrum of the current volume by a factor, or by its conjugate."""
         self.check()
         shape = self.current.shape
         spectrum = self.fft.rfftn(self.current)
@@ -46,13 +53,29 @@ class ArrayFft(VolumeFft):
         self.current = self.fft.irfftn(spectrum, s=shape, overwrite_x=True)
 
     def compare(self, image: Any) -> None:
+        """Make the ratio of the image to the current volume, limited, the current volume."""
         ratio = self.current
         ratio[ratio == 0] = EPSILON
         self.xp.divide(image, ratio, out=ratio)
         ratio += EPSILON
         self.xp.clip(ratio, -LARGEST_RATIO, LARGEST_RATIO, out=ratio)
 
-    def correct(self, prediction: Any, squared: bool, last: bool, in_place: bool) -> Any:
+    def correct(
+        self, prediction: Any, squared: bool = False, last: bool = False, in_place: bool = False
+    ) -> Any:
+        """Multiply a prediction by the current volume; the result becomes the current volume.
+
+        Parameters
+        ----------
+        prediction
+            A volume of pixels.
+        squared
+            Whether by the square of the current volume, which keeps its sign.
+        last
+            Whether nothing follows for which a current volume is needed.
+        in_place
+            Whether the prediction may be written over.
+        """
         estimate = self.current
         if squared:
             estimate *= self.xp.abs(estimate)
@@ -61,16 +84,31 @@ class ArrayFft(VolumeFft):
         self.current = None if last else estimate
         return estimate
 
-    def accelerate(
-        self, prediction: Any, change: Any, extrapolated: bool
-    ) -> tuple[Any, Any, float, float]:
-        estimate = self.correct(prediction, squared=False, last=extrapolated, in_place=False)
+    def accelerate(self, prediction: Any, change: Any, last: bool) -> tuple[Any, Any, float, float]:
+        """Correct a prediction, and compare the change with that of the iteration before.
+
+        Parameters
+        ----------
+        prediction, last
+            See `correct`.
+        change
+            What this method returned before; may be written over. None the first time.
+
+        Returns
+        -------
+        estimate, change
+            Volumes of pixels.
+        agreement, norm
+            Sums of the products of the change before with this one, and with itself.
+        """
+        estimate = self.correct(prediction, last=last)
         latest = estimate - prediction
         if change is None:
             return estimate, latest, 0.0, 0.0
         return estimate, latest, self._product(latest, change), self._product(change, change)
 
     def extrapolate(self, estimate: Any, before: Any, step: float) -> Any:
+        """Go on from the estimate before to this one and beyond: the new current volume."""
         prediction = estimate - before
         prediction *= np.float32(step)
         prediction += estimate

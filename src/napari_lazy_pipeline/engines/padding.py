@@ -171,7 +171,7 @@ def filler(
     blur
         What is done to each plane without its background; None for nothing.
     put_plane
-        Lays pixels of a plane out, its background subtracted (see `CpuFft.put_plane`).
+        Lays pixels of a plane out, its background subtracted (see `ScipyFft.put_plane`).
     """
     background = np.float32(plan.background)
 

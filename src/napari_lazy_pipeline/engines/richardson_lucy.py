@@ -9,87 +9,17 @@ D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997). M. Guo et al., Nature
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-
+from napari_lazy_pipeline.engines.array_fft import ArrayFft
 from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
-# Constants of cudaDecon.
-EPSILON = np.float32(1.1920929e-07)
-LARGEST_RATIO = np.float32(10)
-
-
-class VolumeFft(Protocol):
-    """Fourier transforms of a periodic volume, and the arithmetic of an iteration between them.
-
-    Volumes of pixels are float32 arrays, not negative, in whatever library and layout the
-    transforms want; so are the factors that a spectrum is multiplied by. One volume at a time is
-    worked on: the `current` one.
-    """
-
-    @abstractmethod
-    def begin(self, pixels: Any) -> None:
-        """Make the first prediction the current volume; it is not changed."""
-
-    @abstractmethod
-    def filter(self, factor: Any, conjugate: bool = False) -> None:
-        """Multiply the spectrum of the current volume by a factor, or by its conjugate."""
-
-    @abstractmethod
-    def compare(self, image: Any) -> None:
-        """Make the ratio of the image to the current volume, limited, the current volume."""
-
-    @abstractmethod
-    def correct(self, prediction: Any, squared: bool, last: bool, in_place: bool) -> Any:
-        """Multiply the prediction by the current volume: the estimate, and the new current volume.
-
-        Parameters
-        ----------
-        prediction
-            What is corrected.
-        squared
-            Whether by the square of the current volume, which keeps its sign.
-        last
-            Whether no other iteration follows: there need be no current volume any more.
-        in_place
-            Whether the estimate may be written over the prediction.
-        """
-
-    @abstractmethod
-    def accelerate(
-        self, prediction: Any, change: Any, extrapolated: bool
-    ) -> tuple[Any, Any, float, float]:
-        """Correct as `correct` does, and compare what was changed with the iteration before.
-
-        Parameters
-        ----------
-        prediction
-            What is corrected.
-        change
-            By what the last prediction was; may be written over. None in the first iteration.
-        extrapolated
-            Whether `extrapolate` follows: there need be no current volume before.
-
-        Returns
-        -------
-        estimate, change
-            Volumes of pixels.
-        agreement, norm
-            Sums of the products of the last change with this one, and with itself.
-        """
-
-    @abstractmethod
-    def extrapolate(self, estimate: Any, before: Any, step: float) -> Any:
-        """Go on from the estimate before to this one and beyond: the new current volume."""
-
 
 def richardson_lucy(
-    fft: VolumeFft,
+    fft: ArrayFft,
     image: Any,
     otf: Any,
     back_projectors: Sequence[Any],
@@ -102,7 +32,7 @@ def richardson_lucy(
     Parameters
     ----------
     fft
-        Computes everything.
+        Computes everything; what is a volume of pixels, and a factor, is up to it.
     image
         The volume of pixels; not changed.
     otf

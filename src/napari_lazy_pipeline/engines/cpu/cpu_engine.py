@@ -14,8 +14,8 @@ from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.cpu.blur import Blur
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew, deskew_mip
-from napari_lazy_pipeline.engines.cpu.fft import CpuFft, fastest_fft
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew
+from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, ScipyFft, fastest_fft
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
 from napari_lazy_pipeline.engines.engine import (
     DeconvolutionPlan,
@@ -59,7 +59,7 @@ class CpuEngine(Engine):
     name = "cpu"
 
     def __init__(
-        self, threads: int = 0, memory_limit: int | None = None, fft: type[CpuFft] | None = None
+        self, threads: int = 0, memory_limit: int | None = None, fft: type[ScipyFft] | None = None
     ) -> None:
         self.threads, self.memory_limit, self.fft = Threads(threads), memory_limit, fft
 
@@ -73,7 +73,7 @@ class CpuEngine(Engine):
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
         limit = budget() if self.memory_limit is None else self.memory_limit
-        voxel = (self.fft or CpuFft).voxel_bytes[plan.method]
+        voxel = (self.fft.voxel_bytes if self.fft else COMPILED_VOXEL_BYTES)[plan.method]
         return tiling.estimated_need(shape, plan, tiling.Memory(voxel, limit, RESULT))
 
     def deskew(
@@ -85,24 +85,6 @@ class CpuEngine(Engine):
         planes: Planes = None,
     ) -> np.ndarray:
         return deskew(volume, plan, fill, rounding, planes, self.threads)
-
-    def deskew_mip(
-        self,
-        volume: np.ndarray,
-        plan: DeskewPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
-        """Maximum along z of the deskewed volume (y, x), which is not made; dtype kept.
-
-        Equal to ``deskew(volume, plan, fill, rounding).max(axis=0)``, with the same parameters.
-
-        Raises
-        ------
-        EngineError
-            If the volume has no plane, is of another type, or does not fit the plan.
-        """
-        return deskew_mip(volume, plan, fill, rounding, self.threads)
 
     def rotate(
         self,
@@ -136,7 +118,7 @@ class CpuEngine(Engine):
 
     def _solve(
         self,
-        kind: type[CpuFft],
+        kind: type[ScipyFft],
         volume: np.ndarray,
         plan: DeconvolutionPlan,
         frame: Frame,
@@ -150,8 +132,8 @@ class CpuEngine(Engine):
         result = richardson_lucy(
             kind(frame.shape, self.threads, cancel_check(cancelled)),
             image,
-            _factor(kind, plan.otf, *grid),
-            [otf and _factor(kind, otf, *grid) for otf in back_projectors_of(plan)],
+            _factor(kind.factor, plan.otf, *grid),
+            [otf and _factor(kind.factor, otf, *grid) for otf in back_projectors_of(plan)],
             plan.method == "accelerated",
             progress,
             framed(kind, volume, plan, frame, self.threads, blur) if blur else None,
@@ -160,7 +142,7 @@ class CpuEngine(Engine):
 
 
 def framed(
-    kind: type[CpuFft],
+    kind: type[ScipyFft],
     volume: np.ndarray,
     plan: DeconvolutionPlan,
     frame: Frame,
@@ -184,7 +166,7 @@ def _free_memory(needed: float) -> int:
 
 @lru_cache(maxsize=6)
 def _factor(
-    kind: type[CpuFft],
+    lay_out: Callable[[np.ndarray, Shape], np.ndarray],
     otf: RadialOtf,
     shape: Shape,
     voxel_size: Triple,
@@ -192,7 +174,7 @@ def _factor(
     skew_axis: SkewAxis,
 ) -> np.ndarray:
     """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
-    factor = kind.factor(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
+    factor = lay_out(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
     factor.flags.writeable = False
     return factor
 

@@ -15,7 +15,6 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
-from napari_lazy_pipeline.engines.cpu.fft.cpu_fft import CpuFft
 from napari_lazy_pipeline.engines.cpu.fft.passes import (
     ACCELERATE,
     COMPARE,
@@ -26,7 +25,8 @@ from napari_lazy_pipeline.engines.cpu.fft.passes import (
     columns,
     planes,
 )
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned, laid
+from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import COMPILED_VOXEL_BYTES, ScipyFft
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned_empty, lay_out
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.image.scan_geometry import Shape
 
@@ -40,8 +40,11 @@ NO_VOLUME = np.empty(0, np.float32)
 NO_STEP = np.float32(0)
 
 
-class CompiledFft(CpuFft):
-    """Transforms in compiled loops: pixels are float32 (z, x, y, 16), see `blocks`."""
+class CompiledFft(ScipyFft):
+    """Does what `ScipyFft` does in compiled loops: pixels are float32 (z, x, y, 16)."""
+
+    voxel_bytes = COMPILED_VOXEL_BYTES
+    put_plane = staticmethod(to_blocks)
 
     def __init__(self, shape: Shape, threads: Threads, check: Callable[[], object]) -> None:
         self.shape, self.threads, self.check = shape, threads, check
@@ -51,13 +54,11 @@ class CompiledFft(CpuFft):
 
     @staticmethod
     def factor(grid: np.ndarray, shape: Shape) -> np.ndarray:
-        return laid(grid, shape)
-
-    put_plane = staticmethod(to_blocks)
+        return lay_out(grid, shape)
 
     @staticmethod
     def empty(shape: Shape) -> np.ndarray:
-        return aligned(blocks_of(shape))
+        return aligned_empty(blocks_of(shape))
 
     @staticmethod
     def crop(pixels: np.ndarray, window: Sequence[slice], threads: Threads) -> np.ndarray:
@@ -82,19 +83,23 @@ class CompiledFft(CpuFft):
         self._planes(COMPARE, image)
 
     def correct(
-        self, prediction: np.ndarray, squared: bool, last: bool, in_place: bool
+        self,
+        prediction: np.ndarray,
+        squared: bool = False,
+        last: bool = False,
+        in_place: bool = False,
     ) -> np.ndarray:
         estimate = prediction if in_place else self.empty(self.shape)
         self._planes(SQUARE if squared else CORRECT, prediction, estimate, onward=not last)
         return estimate
 
     def accelerate(
-        self, prediction: np.ndarray, change: np.ndarray | None, extrapolated: bool
+        self, prediction: np.ndarray, change: np.ndarray | None, last: bool
     ) -> tuple[np.ndarray, np.ndarray, float, float]:
         estimate = self.empty(self.shape)
         change = self.empty(self.shape) if change is None else change
         self.sums[...] = 0
-        self._planes(ACCELERATE, prediction, estimate, change, onward=not extrapolated)
+        self._planes(ACCELERATE, prediction, estimate, change, onward=not last)
         agreement, norm = (math.fsum(column) for column in self.sums.T)
         return estimate, change, agreement, norm
 

@@ -8,7 +8,6 @@ from functools import cache
 import numpy as np
 
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines.cpu.fft.cpu_fft import CpuFft
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
 from napari_lazy_pipeline.engines.engine import notices
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
@@ -19,13 +18,15 @@ TRIAL_SHAPE, TOLERANCE = (70, 24, 16), 1e-3
 
 
 @cache
-def fastest_fft() -> type[CpuFft]:
+def fastest_fft() -> type[ScipyFft]:
     """Return the compiled transforms if they can be compiled and compute what scipy does.
 
     They are found out about once per process; if they are of no use, a notice says why.
     """
     try:
-        compiled: type[CpuFft] = importlib.import_module(f"{__package__}.compiled_fft").CompiledFft
+        compiled: type[ScipyFft] = importlib.import_module(
+            f"{__package__}.compiled_fft"
+        ).CompiledFft
         difference = np.abs(_trial(compiled) - _trial(ScipyFft)).max()
         equal = difference <= TOLERANCE  # neither is NaN
         reason = "" if equal else f"its values differ by {difference:g} in a small trial"
@@ -38,7 +39,7 @@ def fastest_fft() -> type[CpuFft]:
     return ScipyFft
 
 
-def _trial(kind: type[CpuFft]) -> np.ndarray:
+def _trial(kind: type[ScipyFft]) -> np.ndarray:
     """Deconvolve a small volume of counts about 1."""
     z, y, x = TRIAL_SHAPE
     image = kind.empty(TRIAL_SHAPE)

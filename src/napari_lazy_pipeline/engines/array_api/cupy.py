@@ -112,7 +112,7 @@ def _reason() -> str | None:
         return f"The package cupy is not installed: {PACKAGES}"
     worker = Worker(f"{__name__}:probe")
     try:
-        answer: str | None = worker.ask("probe", seconds=TRIAL_SECONDS)
+        answer: str | None = worker.call("probe", seconds=TRIAL_SECONDS)
     except WorkerError as error:
         return f"cupy failed a small trial: {error.what}. If a library is missing: {PACKAGES}"
     finally:

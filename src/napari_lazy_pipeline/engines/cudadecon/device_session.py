@@ -81,7 +81,7 @@ class Session:
         if importlib.util.find_spec("pycudadecon") is None:
             return NOT_INSTALLED, 0
         try:
-            reason, memory = self.worker.ask("probe", seconds=TRIAL_SECONDS)
+            reason, memory = self.worker.call("probe", seconds=TRIAL_SECONDS)
         except WorkerError as error:
             reason, memory = f"cudaDecon failed a small trial: {error.what}. Check nvidia-smi", 0
         if reason is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.cancellation import cancel_check, no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.free_memory import budget
+from napari_lazy_pipeline._runtime.jit import numba_problem
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.cpu.blur import Blur
@@ -24,10 +25,12 @@ from napari_lazy_pipeline.engines.engine import (
     Need,
     Planes,
     Rounding,
+    notices,
 )
 from napari_lazy_pipeline.engines.padding import Frame, filler
 from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
 from napari_lazy_pipeline.engines.volume_check import check_deconvolution
+from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
     DeskewPlan,
     RotationPlan,
@@ -62,6 +65,9 @@ class CpuEngine(Engine):
         self, threads: int = 0, memory_limit: int | None = None, fft: type[ScipyFft] | None = None
     ) -> None:
         self.threads, self.memory_limit, self.fft = Threads(threads), memory_limit, fft
+        if problem := numba_problem():
+            what = f"numba cannot be imported: {problem}. Reinstall numba"
+            notices.report(Problem(self.name, what, "computed in plain Python, very slowly"))
 
     def use_threads(self, threads: int) -> None:
         """Take so many from the next volume on; 0 takes one per CPU."""

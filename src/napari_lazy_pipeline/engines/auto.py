@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.engines.engine import (
     DeconvolutionPlan,
     Engine,
     Need,
     Planes,
     Rounding,
+    check_deconvolution,
+    check_deskew,
     notices,
 )
 from napari_lazy_pipeline.engines.engine_registry import engine_names, get_engine
-from napari_lazy_pipeline.engines.volume_check import check_deconvolution, check_deskew
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Shape
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
 
 
 def best_engine() -> str:
@@ -42,8 +43,7 @@ class AutoEngine(Engine):
     name = "auto"
 
     def unavailable(self) -> str | None:
-        """There is always a CPU."""
-        return None
+        return None  # there is always a CPU
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
         return get_engine(best_engine()).need(shape, plan)
@@ -59,24 +59,14 @@ class AutoEngine(Engine):
         check_deskew(volume, plan, planes)
         return _first_result(lambda engine: engine.deskew(volume, plan, fill, rounding, planes))
 
-    def rotate(
-        self,
-        volume: np.ndarray,
-        plan: RotationPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
-        return get_engine().rotate(volume, plan, fill, rounding)
+    def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return get_engine().rotate(*arguments, **options)
 
     def deconvolve(
-        self,
-        volume: np.ndarray,
-        plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = not_cancelled,
-        progress: Callable[[float], None] = no_progress,
+        self, volume: np.ndarray, plan: DeconvolutionPlan, *rest: Any, **options: Any
     ) -> np.ndarray:
         check_deconvolution(volume, plan)
-        return _first_result(lambda engine: engine.deconvolve(volume, plan, cancelled, progress))
+        return _first_result(lambda engine: engine.deconvolve(volume, plan, *rest, **options))
 
 
 def _usable_engines() -> Iterator[Engine]:

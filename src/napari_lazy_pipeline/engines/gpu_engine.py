@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +19,15 @@ from napari_lazy_pipeline.engines.engine import (
     Need,
     Planes,
     Rounding,
+    check_deconvolution,
+    check_deskew,
     notices,
 )
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.tiling import Memory, TooLittleMemory
-from napari_lazy_pipeline.engines.volume_check import check_deconvolution, check_deskew
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Shape
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
 
 USE_CPU = "Use the cpu engine"
 FAILURES = 2
@@ -50,7 +52,8 @@ class GpuEngine(Engine):
     memory_limit
         Memory of the GPU a volume may take [byte]; None for what there is.
     failures
-        At which failure of the GPU in a row the CPU takes over.
+        At which failure of the GPU in a row the CPU takes over, for that volume and all that
+        follow. Those before raise their `DeviceError`.
 
     Attributes
     ----------
@@ -70,11 +73,18 @@ class GpuEngine(Engine):
         """Say in one line why there is no GPU to use, None if there is; found out once."""
         return None
 
+    def deskews_on_gpu(self, plan: DeskewPlan, planes: Planes) -> bool:
+        """Whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
+        return math.prod(plan.out_shape) > 0
+
     def deskew_on_gpu(
         self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
     ) -> np.ndarray:
         """Deskew planes that have been checked, from number ``start`` on (see `deskew`)."""
         raise NotImplementedError
+
+    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
+        """Raise an `EngineError` for a deconvolution that is beyond the engine."""
 
     def deconvolve_on_gpu(
         self,
@@ -86,23 +96,16 @@ class GpuEngine(Engine):
         """Deconvolve a volume that has been checked (see `deconvolve`)."""
         raise NotImplementedError
 
-    def deskews_on_gpu(self, plan: DeskewPlan, planes: Planes) -> bool:
-        """Whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
-        return math.prod(plan.out_shape) > 0
-
-    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
-        """Raise an `EngineError` for a deconvolution that is beyond the engine."""
-
     def unavailable(self) -> str | None:
         """Say why the GPU is not used any more, or why there is none; None if all is well."""
         return self.fallback.reason or self.gpu_problem()
 
-    def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
-        return Need(device=round(self.memory(plan).needed(Frame.of(shape, plan).shape)))
-
     def memory(self, plan: DeconvolutionPlan, limit: float = math.inf) -> Memory:
         """What a deconvolution takes, of what there is [byte]."""
         return Memory(self.voxel_bytes[plan.method], limit)
+
+    def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
+        return Need(device=round(self.memory(plan).needed(Frame.of(shape, plan).shape)))
 
     def deskew(
         self,
@@ -117,17 +120,12 @@ class GpuEngine(Engine):
         on_cpu = partial(cpu_engine().deskew, volume, plan, fill, rounding, planes)
         if not volume.size or not self.deskews_on_gpu(plan, planes):
             return on_cpu()
-        return self._run(partial(self.deskew_on_gpu, volume, plan, fill, rounding, start), on_cpu)
+        on_gpu = partial(self.deskew_on_gpu, volume, plan, fill, rounding, start)
+        return self.fallback.run(on_gpu, on_cpu)
 
-    def rotate(
-        self,
-        volume: np.ndarray,
-        plan: RotationPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
+    def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
         self._require()
-        return cpu_engine().rotate(volume, plan, fill, rounding)
+        return cpu_engine().rotate(*arguments, **options)
 
     def deconvolve(
         self,
@@ -139,25 +137,15 @@ class GpuEngine(Engine):
         self._require()
         check_deconvolution(volume, plan)
         self.check_plan(volume.shape, plan)
+        on_gpu, on_cpu = self.deconvolve_on_gpu, cpu_engine().deconvolve
         arguments = volume, plan, cancelled, progress
-        return self._run(
-            partial(self.deconvolve_on_gpu, *arguments),
-            partial(cpu_engine().deconvolve, *arguments),
-        )
+        return self.fallback.run(partial(on_gpu, *arguments), partial(on_cpu, *arguments))
 
     def _require(self) -> None:
         """Raise unless the GPU can be used, or the CPU has taken over from it."""
         reason = None if self.fallback.reason else self.unavailable()
         if reason is not None:
             raise EngineError(f"{self.name} cannot be used here", reason, USE_CPU)
-
-    def _run(self, on_gpu: Compute, on_cpu: Compute) -> np.ndarray:
-        try:
-            return self.fallback.run(on_gpu, on_cpu)
-        except TooLittleMemory as error:
-            what = f"There is too little memory on the GPU: {error.what}"
-            notices.report(Problem(self.name, what, "computed on the CPU"))
-            return on_cpu()
 
 
 class BrokenEngine(GpuEngine):
@@ -175,15 +163,7 @@ class BrokenEngine(GpuEngine):
 
 
 class Fallback:
-    """Counts failures in a row; from some number on, everything is computed on the CPU.
-
-    Parameters
-    ----------
-    name
-        The engine, as the user knows it.
-    failures
-        At which failure the CPU takes over, for that volume and all following ones. Those
-        before raise their `DeviceError`.
+    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`.
 
     Attributes
     ----------
@@ -191,7 +171,7 @@ class Fallback:
         Why the GPU is not used any more; None while it is.
     """
 
-    def __init__(self, name: str, failures: int = FAILURES) -> None:
+    def __init__(self, name: str, failures: int) -> None:
         self.name, self.failures = name, failures
         self.reason: str | None = None
         self._lock = threading.Lock()
@@ -203,8 +183,12 @@ class Fallback:
             return on_cpu()
         try:
             result = on_gpu()
+        except TooLittleMemory as error:
+            what = f"There is too little memory on the GPU: {error.what}"
+            notices.report(Problem(self.name, what, "computed on the CPU"))
+            return on_cpu()
         except DeviceError as error:
-            if not self._is_last(error):
+            if not self._gives_up(error):
                 raise
             return on_cpu()
         with self._lock:
@@ -216,7 +200,7 @@ class Fallback:
         with self._lock:
             self._count, self.reason = 0, None
 
-    def _is_last(self, error: DeviceError) -> bool:
+    def _gives_up(self, error: DeviceError) -> bool:
         """Count a failure; return whether it was one too many."""
         with self._lock:
             self._count += 1

@@ -25,11 +25,11 @@ from napari_lazy_pipeline.engines.engine import (
     Need,
     Planes,
     Rounding,
+    check_deconvolution,
     notices,
 )
 from napari_lazy_pipeline.engines.padding import Frame, filler
 from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
-from napari_lazy_pipeline.engines.volume_check import check_deconvolution
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
     DeskewPlan,

@@ -10,8 +10,7 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines.engine import Planes, Rounding
-from napari_lazy_pipeline.engines.volume_check import check_deskew
+from napari_lazy_pipeline.engines.engine import Planes, Rounding, check_deskew
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 # Bytes of output handled in one go: some planes, so that small ones do not cost a call each.

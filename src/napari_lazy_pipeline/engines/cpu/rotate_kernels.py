@@ -16,8 +16,7 @@ from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value, rounding_offset
-from napari_lazy_pipeline.engines.engine import Rounding
-from napari_lazy_pipeline.engines.volume_check import check_rotation
+from napari_lazy_pipeline.engines.engine import Rounding, check_rotation
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 
 # Rows that share the weights of a line while these are in the cache.

@@ -57,7 +57,7 @@ class PycudadeconEngine(GpuEngine):
         super().__init__("pycudadecon", memory_limit, failures)
 
     def gpu_problem(self) -> str | None:
-        return session(os.getpid()).reason()
+        return session(os.getpid()).problem()
 
     def close(self) -> None:
         """Release the GPU; the next call takes it again."""

@@ -83,7 +83,7 @@ def _of_texts(source: FileSource, names: Sequence[str], notes: list[str]) -> lis
     first = source.path(0, 0) or ""
     name = os.path.relpath(first, source.folder).replace(os.sep, "/") if first else ""
     for find, read in (
-        (settings_txt.find_settings, settings_txt.read_claims),
+        (settings_txt.find_settings, settings_txt.read_settings),
         (micromanager.find_metadata, micromanager.read_metadata),
     ):
         title = find(names, name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +63,45 @@ class FileTable:
     pattern: str = ""
     positions: tuple[str, ...] = ()
     position: str = ""
+
+    @property
+    def pieces(self) -> int:
+        """Number of files of each volume."""
+        return self.table.shape[2] if self.table.ndim == 3 else 1
+
+    @property
+    def cells(self) -> NDArray[np.int32]:
+        """Files of each volume (volume, piece)."""
+        return self.table.reshape(-1, self.pieces)
+
+    def ordered(self) -> list[str]:
+        """Names in the order of their places: the system lists them in any."""
+        return [self.names[index] for index in self.table.ravel().tolist() if index >= 0]
+
+    def rows(self) -> dict[str, int]:
+        """Row of the table in which each file is, by its name."""
+        where = np.nonzero(self.table >= 0)
+        names = (self.names[index] for index in self.table[where].tolist())
+        return dict(zip(names, where[0].tolist(), strict=True))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pack names and places: of 100 000 files, a worker on a cluster gets one."""
+        names = "\0".join(self.ordered()).encode(errors="surrogateescape")
+        present = np.packbits(self.table >= 0).tobytes()
+        packed = zlib.compress(names), zlib.compress(present), self.table.shape
+        rest = self.channels, self.unmatched, self.notes, self.pattern, self.positions
+        return _unpacked, (packed, (*rest, self.position))
+
+
+def _unpacked(packed: tuple[bytes, bytes, tuple[int, ...]], rest: Any) -> FileTable:
+    """Make a table again from what was pickled."""
+    names, present, shape = packed
+    bits = np.frombuffer(zlib.decompress(present), np.uint8)
+    full = np.unpackbits(bits, count=int(np.prod(shape))).astype(bool)
+    table = np.where(full, np.cumsum(full) - 1, -1).astype(np.int32).reshape(shape)
+    return FileTable(
+        zlib.decompress(names).decode(errors="surrogateescape").split("\0"), table, *rest
+    )
 
 
 def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None) -> FileTable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -11,7 +10,6 @@ import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image.scan_geometry import Shape
 from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import (
     OFFSETS,
@@ -20,7 +18,7 @@ from napari_lazy_pipeline.io.readers._tiff.tiff_directories import (
     strip_starts,
     walk,
 )
-from napari_lazy_pipeline.io.readers._tiff.tiff_hyperstack import Hyperstack, hyperstack
+from napari_lazy_pipeline.io.readers._tiff.tiff_hyperstack import hyperstack
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _HEAD = 65536
@@ -32,19 +30,16 @@ def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
     directories = walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        header = metadata(tif, os.path.basename(path))
-        volumes = hyperstack(tif, header, path)
-        _check_size(tif, volumes.shape, volumes.dtype, size, path)
-        offset, page = _places(tif, directories, volumes.dtype)
+        info = hyperstack(tif, metadata(tif, os.path.basename(path)), path, size)
+        _check_size(tif, info, path)
+        offset, page = _places(tif, directories, np.dtype(info.dtype))
         order = tif.byteorder
-    return FileInfo(
-        os.path.basename(path), volumes.shape, volumes.dtype.name, size, header.voxel_size,
-        header.source if header.voxel_size else "", header.time_interval, header.notes,
-        offset, _landmarks(file, directories[0], offset), page, order,
-        volumes.inner, strides=volumes.strides, scenes=volumes.scenes, firsts=volumes.firsts,
-        channel_names=_names(header.channel_names, volumes),
-        last_plane=_last_plane(directories, volumes, offset, page),
-    )  # fmt: skip
+    info = replace(info, offset=offset, page=page, byteorder=order)
+    return replace(
+        info,
+        landmarks=_landmarks(file, directories[0], offset),
+        last_plane=_last_plane(directories, info),
+    )
 
 
 def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo:
@@ -59,33 +54,25 @@ def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo
     walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        volumes = hyperstack(tif, metadata(tif, os.path.basename(path)), path)
+        own = hyperstack(tif, metadata(tif, os.path.basename(path)), path, size)
         if info.merged:
-            volumes = volumes.as_planes()
-        shape, dtype = volumes.shape, volumes.dtype.name
-        fewer = shape[1:] == info.shape[1:] and dtype == info.dtype and shape[0] < info.shape[0]
+            own = own.as_planes()
+        alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype)
+        fewer = alike and own.shape[0] < info.shape[0]
         other = "It belongs to another data set, or the first file does"
-        info.check(shape, dtype, path, UNFINISHED if fewer else other)
-        if volumes.inner != info.inner or info.scene >= len(volumes.firsts):
-            one, two = (f"{t} time points x {c} channels" for t, c in (volumes.inner, info.inner))
+        info.check(own.shape, own.dtype, path, UNFINISHED if fewer else other)
+        if own.inner != info.inner or info.scene >= len(own.firsts):
+            one, two = (f"{t} time points x {c} channels" for t, c in (own.inner, info.inner))
             raise FileError(f"The file holds {one}, not {two} as {info.name}", path, UNFINISHED)
-        _check_size(tif, shape, volumes.dtype, size, path)
+        _check_size(tif, own, path)
         offset = tif.series[0].dataoffset if len(tif.series) == 1 else None
         return replace(info, offset=-1 if offset is None else int(offset), byteorder=tif.byteorder)
 
 
-def _names(channels: Sequence[str], volumes: Hyperstack) -> tuple[str, ...]:
-    """Names of those channels that are in the file."""
-    if len(channels) <= max(volumes.channels, default=0):
-        return ()
-    return tuple(channels[index] for index in volumes.channels)
-
-
-def _check_size(
-    tif: tifffile.TiffFile, shape: Shape, dtype: np.dtype, size: int, path: str
-) -> None:
+def _check_size(tif: tifffile.TiffFile, info: FileInfo, path: str) -> None:
     """Refuse a header that promises more than the file can hold."""
-    promised = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    dtype, size = np.dtype(info.dtype), info.size
+    promised = int(np.prod(info.shape, dtype=object)) * dtype.itemsize
     page = tif.pages.first
     plain = page.compression == 1 and page.bitspersample == 8 * dtype.itemsize
     if plain and promised > size:
@@ -134,16 +121,14 @@ def _places(
     return -1, ()
 
 
-def _last_plane(
-    directories: list[Directory], volumes: Hyperstack, offset: int, page: tuple[int, ...]
-) -> int:
+def _last_plane(directories: list[Directory], info: FileInfo) -> int:
     """Where the last plane starts, if it is that of the only volume and lies plain; else -1."""
-    if volumes.inner != (1, 1) or len(volumes.firsts) > 1:
+    if info.inner != (1, 1) or len(info.firsts) > 1:
         return -1
-    if offset >= 0:
-        depth, height, width = volumes.shape
-        return offset + (depth - 1) * height * width * volumes.dtype.itemsize
-    return directories[-1].tags[OFFSETS] if page else -1
+    if info.offset >= 0:
+        depth, height, width = info.shape
+        return info.offset + (depth - 1) * height * width * np.dtype(info.dtype).itemsize
+    return directories[-1].tags[OFFSETS] if info.page else -1
 
 
 def _landmarks(file: BinaryIO, first: Directory, offset: int) -> tuple[tuple[int, bytes], ...]:

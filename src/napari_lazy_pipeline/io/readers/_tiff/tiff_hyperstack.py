@@ -2,62 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.ome_xml import OmeImage
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
-from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import Metadata
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import TiffMetadata
 
 Strides = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Hyperstack:
-    """The volumes of a file.
-
-    Attributes
-    ----------
-    shape
-        Shape of each (z, y, x).
-    dtype
-        Type of the pixels, in the byte order of this machine.
-    inner
-        Number of time points and channels.
-    strides
-        Number of pages from one time point, channel and plane to the next.
-    firsts
-        First page of each position.
-    scenes
-        Names of the positions, if there are several.
-    channels
-        Indices of the channels, as the metadata count them.
-    """
-
-    shape: Shape
-    dtype: np.dtype
-    inner: tuple[int, int] = (1, 1)
-    strides: Strides = (0, 0, 1)
-    firsts: tuple[int, ...] = (0,)
-    scenes: tuple[str, ...] = ()
-    channels: tuple[int, ...] = ()
-
-    def as_planes(self) -> Hyperstack:
-        """The same with time points, or channels, of one plane each as planes."""
-        t, c = self.inner
-        if self.shape[0] > 1 or (t > 1) == (c > 1):
-            return self
-        strides = (0, 0, self.strides[0] if t > 1 else self.strides[1])
-        return replace(self, shape=(t * c, *self.shape[1:]), inner=(1, 1), strides=strides)
-
-
-def hyperstack(tif: tifffile.TiffFile, header: Metadata, path: str) -> Hyperstack:
-    """Find out how the pages of a file make up volumes.
+def hyperstack(tif: tifffile.TiffFile, header: TiffMetadata, path: str, size: int) -> FileInfo:
+    """Find out how the pages of a file of so many bytes make up volumes.
 
     Raises
     ------
@@ -72,25 +35,30 @@ def hyperstack(tif: tifffile.TiffFile, header: Metadata, path: str) -> Hyperstac
         shape, axes = (len(series), *shape), "Z" + axes
     if axes[-2:] != "YX" or "S" in axes or series[0].dtype is None:
         raise _no_volumes(shape, axes, path)
-    dtype = np.dtype(series[0].dtype).newbyteorder("=")
+    info = FileInfo(
+        os.path.basename(path), (1, shape[-2], shape[-1]),
+        np.dtype(series[0].dtype).newbyteorder("=").name, size, header.voxel_size,
+        header.source if header.voxel_size else "", header.time_interval, header.notes,
+    )  # fmt: skip
     pages = int(np.prod(shape[:-2], dtype=object))
     images = [image for image in header.images if image.planes]
     if not images:
         (t, c, z), strides = _by_axes(shape[:-2], axes[:-2], header, path)
-        return Hyperstack((z, shape[-2], shape[-1]), dtype, (t, c), strides)
+        return replace(info, shape=(z, *info.shape[1:]), inner=(t, c), strides=strides)
     places = [_by_ome(image, pages, path) for image in images]
     (t, c, z), strides, _, channel = places[0]
     alike = [index for index, place in enumerate(places) if place[:2] == places[0][:2]]
-    return Hyperstack(
-        (z, shape[-2], shape[-1]), dtype, (t, c), strides,
-        tuple(places[index][2] for index in alike),
-        tuple(images[index].name for index in alike) if len(alike) > 1 else (),
-        tuple(range(channel, channel + c)),
+    names = header.channel_names[channel : channel + c]
+    return replace(
+        info, shape=(z, *info.shape[1:]), inner=(t, c), strides=strides,
+        firsts=tuple(places[index][2] for index in alike),
+        scenes=tuple(images[index].name for index in alike) if len(alike) > 1 else (),
+        channel_names=names if len(names) == c else (),
     )  # fmt: skip
 
 
 def _by_axes(
-    shape: Sequence[int], axes: str, header: Metadata, path: str
+    shape: Sequence[int], axes: str, header: TiffMetadata, path: str
 ) -> tuple[Strides, Strides]:
     """Sizes and strides (t, c, z) as the axes of the pages are named."""
     sizes, strides, step = dict.fromkeys("TCZ", 1), {"T": 0, "C": 0, "Z": 1}, 1
@@ -102,7 +70,7 @@ def _by_axes(
         if axis not in sizes or sizes[axis] > 1:
             raise _no_volumes((*shape, 0, 0), axes + "YX", path)
         sizes[axis], strides[axis], step = length, step, step * length
-    promised = max(header.planes, 1) * max(header.channels, 1) * max(header.frames, 1)
+    promised = math.prod(max(count, 1) for count in header.sizes.values())
     if promised > step:
         raise FileError(f"The file holds {step} of {promised} planes", path, UNFINISHED)
     t, c, z = (sizes[axis] for axis in "TCZ")

@@ -7,7 +7,6 @@ import os
 import struct
 import threading
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -73,19 +72,8 @@ class NdTiffReader(GrowingReader):
             return index.planes.read(path, info, start, stop)
 
 
-@dataclass(frozen=True)
-class _Index:
-    """The content of an index.
-
-    Attributes
-    ----------
-    planes
-        Where the planes are.
-    shape, dtype
-        What each plane is like.
-    channels
-        Names of the channels; empty if they have none.
-    """
+class _Index(NamedTuple):
+    """Where the planes are, what each is like, and names of the channels if they have any."""
 
     planes: PlaneIndex
     shape: tuple[int, int]

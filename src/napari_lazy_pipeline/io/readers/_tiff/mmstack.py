@@ -16,11 +16,7 @@ from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary, summary_claims
 from napari_lazy_pipeline.io.readers._plane_index import PlaneIndex, make_index
 from napari_lazy_pipeline.io.readers._reader import FileInfo
-from napari_lazy_pipeline.io.readers._tiff.tiff_directories import (
-    OFFSETS,
-    directory_at,
-    walk_order,
-)
+from napari_lazy_pipeline.io.readers._tiff.tiff_directories import OFFSETS, directory_at
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _CONTINUED = re.compile(r"(.*_MMStack(?:_[^/]*?)?)_([0-9]+)((?:\.ome)?\.tiff?)", re.DOTALL)
@@ -95,8 +91,7 @@ def plane_index(path: str) -> PlaneIndex:
 def _pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
     """Where the pixels of a plane lie whose directory is at ``start``."""
     with open(file, "rb") as handle:
-        size = os.fstat(handle.fileno()).st_size
-        directory = directory_at(handle, walk_order(handle, file), start, size)
+        directory = directory_at(handle, start, file)
     # Rows, columns and the one strip.
     tags = [directory.tags.get(tag, 0) for tag in (257, 256, 279)] if directory else []
     if not directory or tags != [*plane.shape, plane.nbytes]:

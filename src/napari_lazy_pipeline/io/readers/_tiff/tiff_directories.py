@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -12,7 +13,7 @@ OFFSETS = 273
 UNFINISHED = "It is still being written, or was cut off: wait, or copy it again"
 # width, length, bits, compression, photometric, fill order, samples, bytes, planar,
 # predictor, tile width, sample format
-_LAYOUT = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
+_PAGE_TAGS = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
 _SCALARS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 # width, length, samples, depth: tifffile counts planes without end if one of them is negative
 _SIZES = (256, 257, 277, 32997)
@@ -37,7 +38,7 @@ class Directory:
     @property
     def page(self) -> tuple[int, ...]:
         """The tags that tell how the pixels of a plane of one strip lie; -1 for those it lacks."""
-        return tuple(self.tags.get(tag, -1) for tag in _LAYOUT)
+        return tuple(self.tags.get(tag, -1) for tag in _PAGE_TAGS)
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,10 @@ def strip_starts(directories: list[Directory], page: tuple[int, ...]) -> list[in
     return starts if alike and min(starts) > 0 else []
 
 
-def walk_order(file: BinaryIO, path: str) -> _Layout:
-    """How the numbers of a TIFF are written; for `directory_at`."""
-    return _layout(_bytes(file, 0, 16), path)
-
-
-def directory_at(file: BinaryIO, layout: _Layout, start: int, size: int) -> Directory | None:
+def directory_at(file: BinaryIO, start: int, path: str) -> Directory | None:
     """Read the directory at a place in a TIFF; None if it is not inside the file."""
-    return _directory(file, layout, start, size)[0]
+    layout = _layout(_bytes(file, 0, 16), path)
+    return _directory(file, layout, start, os.fstat(file.fileno()).st_size)[0]
 
 
 def _layout(head: bytes, path: str) -> _Layout:

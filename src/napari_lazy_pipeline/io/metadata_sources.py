@@ -13,7 +13,7 @@ from napari_lazy_pipeline.io.metadata import janelia_settings as settings_txt
 from napari_lazy_pipeline.io.metadata import micromanager
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, Question, contradictions
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
-from napari_lazy_pipeline.io.patterns.pattern import Proposal
+from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
 _UNKNOWN = "unknown"
 _NAMES = "file names"

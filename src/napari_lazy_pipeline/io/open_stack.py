@@ -22,12 +22,8 @@ from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.patterns.field_table import other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
-from napari_lazy_pipeline.io.patterns.pattern import (
-    Pattern,
-    Proposal,
-    compile_pattern,
-    propose_patterns,
-)
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+from napari_lazy_pipeline.io.patterns.proposal import Proposal, propose_patterns
 from napari_lazy_pipeline.io.readers import FileInfo, ReaderChoice, choose_reader
 
 __all__ = ["FolderInfo", "inspect_folder", "open_stack"]

@@ -1,4 +1,4 @@
-"""Puts the files of a folder in their places (t, c), by their names alone."""
+"""File table: the files of a folder in their places (t, c), by their names alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from napari_lazy_pipeline.io.patterns.pattern import Pattern
 
 __all__ = ["FileTable", "arrange", "natural_order"]
 
-_Where = tuple[Steps, ...]
+_Places = tuple[Steps, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,20 +138,21 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     times, note = steps(values.get("t"), len(chosen), pattern.text, "t")
     pieces = _pieces(values, pattern)
     for columns in _channel_columns(chosen, values, pattern):
-        channels = levels_of(joined(columns)) if columns else ("",)
-        places = ranks(channels, joined(columns)) if columns else np.zeros(len(chosen), np.intp)
-        where = (times, places, *pieces)
-        table = _table(where, len(channels), chosen, pattern)
+        keys = joined(columns) if columns else []
+        channels = levels_of(keys) or ("",)
+        channel_of = ranks(channels, keys) if columns else np.zeros(len(chosen), np.intp)
+        places = (times, channel_of, *pieces)
+        table = _table(places, len(channels), chosen, pattern)
         if np.count_nonzero(table >= 0) == len(chosen):
             break
     else:
-        raise _clash(chosen, table, where, pattern)
-    titles = _titles(channels, places, values, pattern)
+        raise _clash(chosen, table, places, pattern)
+    titles = _titles(channels, channel_of, values, pattern)
     notes = (note,) if note else ()
     return FileTable(chosen, table, titles, unmatched, notes, pattern.text, positions, position)
 
 
-def _pieces(values: Columns, pattern: Pattern) -> _Where:
+def _pieces(values: Columns, pattern: Pattern) -> _Places:
     """Place of each file within its volume, if a volume has several."""
     field = "z" if "z" in values else "part"
     if field not in values:
@@ -160,7 +161,7 @@ def _pieces(values: Columns, pattern: Pattern) -> _Where:
 
 
 def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> list[list[list[str]]]:
-    """What may tell the channels apart, the likeliest first."""
+    """Columns that may tell the channels apart, the likeliest first."""
     first = [values[key] for key in ("c", "wave") if key in values][:1]
     if "cam" not in pattern.fields:
         return [first]
@@ -169,9 +170,9 @@ def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> lis
     return [first, [cameras, *first]]
 
 
-def _table(where: _Where, channels: int, names: list[str], pattern: Pattern) -> NDArray[np.int32]:
+def _table(places: _Places, channels: int, names: list[str], pattern: Pattern) -> NDArray[np.int32]:
     """Which file is where; of several in the same place, one."""
-    sizes = [int(axis.max()) + 1 for axis in where]
+    sizes = [int(axis.max()) + 1 for axis in places]
     sizes[1] = channels
     if int(np.prod(sizes, dtype=object)) > max(1000, 4 * SPARSE * len(names)):
         each = f" of {sizes[2]} files" if len(sizes) > 2 else ""
@@ -181,7 +182,7 @@ def _table(where: _Where, channels: int, names: list[str], pattern: Pattern) -> 
             "{c} seems to be something else than the channel: write * or another name for it",
         )
     table = np.full(sizes, -1, np.int32)
-    table[where] = np.arange(len(names), dtype=np.int32)
+    table[places] = np.arange(len(names), dtype=np.int32)
     return table
 
 
@@ -212,27 +213,26 @@ def _no_match(names: Sequence[str], pattern: Pattern) -> PatternError:
 
 
 def _clash(
-    names: list[str], table: NDArray[np.int32], where: _Where, pattern: Pattern
+    names: list[str], table: NDArray[np.int32], places: _Places, pattern: Pattern
 ) -> PatternError:
     """Say why two files claim the same place, and what to write instead."""
-    kept = table[where]
-    loser = int(np.flatnonzero(kept != np.arange(len(names)))[0])
-    pair = names[loser], names[kept[loser]]
+    winners = table[places]
+    loser = int(np.flatnonzero(winners != np.arange(len(names)))[0])
+    pair = names[loser], names[winners[loser]]
     first, second = (pattern.match(name) or {} for name in pair)
-    counted = [key for key in ("t", "z") if first.get(key) != second.get(key)]
+    counters = [key for key in ("t", "z") if first.get(key) != second.get(key)]
     differing = [key for key in first if first[key] != second.get(key) and key != "c"]
-    if counted:
-        hint = f"The same number is written in two ways: fix the digits before {{{counted[0]}}}"
+    if counters:
+        hint = f"The same number is written in two ways: fix the digits before {{{counters[0]}}}"
     elif not differing:
         hint = "Write {t}, {c} or fixed text where their names differ, instead of *"
     else:
         hint = " and ".join(_advice(field, names, pattern) for field in differing)
-    where_ = " and ".join(pair)
-    return PatternError("Two files claim the same time point and channel", where_, hint)
+    return PatternError("Two files claim the same time point and channel", " and ".join(pair), hint)
 
 
 def _advice(field: str, names: list[str], pattern: Pattern) -> str:
-    found = {match[field] for name in names[:10_000] if (match := pattern.match(name))}
-    levels = sorted(found)
+    matches = filter(None, map(pattern.match, names[:10_000]))
+    levels = sorted({match[field] for match in matches})
     listed = ", ".join(levels[:6]) + (", ..." if len(levels) > 6 else "")
     return f"replace {{{field}}} by one of its values: {listed}"

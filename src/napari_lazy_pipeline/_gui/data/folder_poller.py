@@ -10,8 +10,7 @@ from time import monotonic
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult, StackWatcher
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENT = 5.0  # s without an answer, after which a share is said not to answer
@@ -133,7 +132,7 @@ class FolderPoller(QObject):
         begin = monotonic()
         try:
             look = watcher.poll(listing)
-            result: object = PollOutcome(look, () if look.away else _replaced(raw, places))
+            result: object = PollOutcome(look, () if look.unreachable else _replaced(raw, places))
         except Exception as error:  # noqa: BLE001
             # Nobody waits for this thread: what it does not say is never heard.
             result = f"{type(error).__name__}: {error}"

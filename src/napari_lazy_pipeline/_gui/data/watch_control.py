@@ -12,7 +12,7 @@ from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult
 from napari_lazy_pipeline.session.session import Session
 
 WATCH_INTERVAL = 1.0  # s
@@ -124,7 +124,7 @@ class WatchControl(QObject):
 
     def _on_found(self, found: PollOutcome) -> None:
         look, self._look, self._trouble = found.look, found.look, ""
-        if look.outdated or (look.strangers > self._strangers and look.source.sizes[0] == 1):
+        if look.outdated or (look.unmatched > self._strangers and look.source.sizes[0] == 1):
             self._open_anew(look)
             return
         if look.grown:
@@ -139,7 +139,7 @@ class WatchControl(QObject):
 
     def _open_anew(self, look: PollResult) -> None:
         """The first file told too little of those that were to come."""
-        self._strangers = look.strangers
+        self._strangers = look.unmatched
         folder, pattern = self._panel.asked
         if look.outdated:
             self.poller.stop()
@@ -159,7 +159,9 @@ class WatchControl(QObject):
 
     def _words(self) -> str:
         look = self._look
-        away = self._trouble or (f"the folder {look.away}" if look and look.away else "")
+        away = self._trouble or (
+            f"the folder {look.unreachable}" if look and look.unreachable else ""
+        )
         parts = [f"Waiting: {away}. Looking again" if away else "Watching"]
         if look is not None:
             parts.append(f"{look.source.sizes[0]} time points")

@@ -1,4 +1,4 @@
-"""Simulation of a microscope: writes a folder at a rate, in parts, and not always as it should."""
+"""Simulated microscope: writes a folder at a rate, in parts, and not always as it should."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a microscope is going to write.
+    """Files that a microscope writes.
 
     Attributes
     ----------

@@ -24,9 +24,8 @@ from napari_lazy_pipeline.io.readers._tiff import mmstack
 from napari_lazy_pipeline.io.readers._tiff.plain_planes import (
     contiguous_starts,
     native,
-    page_starts,
+    plain_starts,
     read_plain,
-    volume_starts,
 )
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
 from napari_lazy_pipeline.io.readers._tiff.tiff_header import check_open, probe_open
@@ -91,7 +90,7 @@ class TiffReader(GrowingReader):
             size = _size(file, path)
             if info.indexed:
                 return mmstack.read(path, info, 0, info.shape[0])
-            starts = volume_starts(file, size, path, info)
+            starts = plain_starts(file, size, path, info, info.planes)
             if starts:
                 return read_plain(file, starts, path, info, info.shape[0])
             return decode_open(file, size, path, info)
@@ -106,7 +105,7 @@ class TiffReader(GrowingReader):
             size = _size(file, path)
             if info.indexed:
                 return mmstack.read(path, info, start, stop)
-            starts = page_starts(file, size, path, info, info.planes[start:stop])
+            starts = plain_starts(file, size, path, info, info.planes[start:stop])
             if starts:
                 return read_plain(file, starts, path, info, stop - start)
             changed = os.fstat(file.fileno()).st_mtime_ns

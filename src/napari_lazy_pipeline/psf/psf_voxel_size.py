@@ -41,7 +41,7 @@ def recorded_spacing(path: str | Path) -> Spacing:
         stat = os.stat(path)
     except OSError:
         return Spacing(exists=False)
-    return _recorded(str(path), stat.st_size, stat.st_mtime_ns)
+    return _read_spacing(str(path), stat.st_size, stat.st_mtime_ns)
 
 
 def psf_spacing(path: str | Path, stated: Triple = UNKNOWN) -> Triple:
@@ -76,7 +76,7 @@ def psf_spacing(path: str | Path, stated: Triple = UNKNOWN) -> Triple:
 
 
 @lru_cache(maxsize=16)
-def _recorded(path: str, size: int, mtime_ns: int) -> Spacing:
+def _read_spacing(path: str, size: int, mtime_ns: int) -> Spacing:
     """Read the header once per state of the file."""
     try:
         with tifffile.TiffFile(path) as tif:

@@ -52,7 +52,7 @@ class CompletenessCheck:
             info = self._probe(path)
             if _kind(info) not in self._kinds:
                 return (
-                    f"The file holds {_described(info)}, not {_described(self._info)} as "
+                    f"The file holds {_description(info)}, not {_description(self._info)} as "
                     f"{self._info.name}"
                 )
             if info.last_plane >= 0 and self.is_reserved(_last_plane(path, info)):
@@ -140,7 +140,7 @@ def _kind(info: FileInfo) -> tuple[object, ...]:
     return info.shape, info.dtype, info.inner
 
 
-def _described(info: FileInfo) -> str:
+def _description(info: FileInfo) -> str:
     times, channels = info.inner
     several = f"{times} x {channels} times " if info.inner != (1, 1) else ""
     return f"{several}{info.shape} {info.dtype}"

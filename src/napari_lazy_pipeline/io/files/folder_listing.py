@@ -42,7 +42,7 @@ def list_names(folder: str, pattern: Pattern | None) -> list[str]:
 
 
 @contextmanager
-def _listed(folder: str) -> Iterator[None]:
+def _listing_errors(folder: str) -> Iterator[None]:
     """Turn the reason why a folder cannot be listed into plain words."""
     try:
         yield
@@ -61,7 +61,7 @@ def _listed(folder: str) -> Iterator[None]:
 def _below(folder: str, depth: int, allowed: Sequence[re.Pattern[str]]) -> list[str]:
     """Names so many folders below a folder."""
     fits: Callable[[str], object] = allowed[0].fullmatch if allowed else bool
-    with _listed(folder), os.scandir(folder) as entries:
+    with _listing_errors(folder), os.scandir(folder) as entries:
         fitting = [entry for entry in entries if entry.name[0] != "." and fits(entry.name)]
         folders = [entry.name for entry in fitting if _is_folder(entry)]
     names = []
@@ -73,7 +73,7 @@ def _below(folder: str, depth: int, allowed: Sequence[re.Pattern[str]]) -> list[
 
 
 def _names_in(folder: str) -> list[str]:
-    with _listed(folder):
+    with _listing_errors(folder):
         return [name for name in os.listdir(folder) if name[0] != "."]
 
 

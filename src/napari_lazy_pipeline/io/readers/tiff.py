@@ -46,7 +46,7 @@ logging.getLogger("tifffile").addFilter(_is_logged)
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def _open(path: str) -> Iterator[BinaryIO]:
     """Open a file, turning whatever goes wrong with it into a FileError."""
     _thread.quiet = True
     try:
@@ -70,23 +70,23 @@ class TiffReader(GrowingReader):
     def grows(self, info: FileInfo) -> bool:
         return info.indexed
 
-    def recorded(self, path: str, info: FileInfo) -> GrowthState:
-        with _opened(path):
-            return mmstack.plane_index(path).recorded(info.scene)
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
+        with _open(path):
+            return mmstack.plane_index(path).growth(info.scene)
 
     def state(self, path: str, info: FileInfo) -> Hashable:
-        with _opened(path):
+        with _open(path):
             return mmstack.plane_index(path).state(info)
 
     def probe(self, path: str) -> FileInfo:
-        with _opened(path) as file:
+        with _open(path) as file:
             if mmstack.is_mmstack(file.read(16)):
                 # While it is recorded, the chain of its planes has no end.
                 return mmstack.probe(path)
             return probe_open(file, os.fstat(file.fileno()).st_size, path)
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
-        with _opened(path) as file:
+        with _open(path) as file:
             size = _size(file, path)
             if info.indexed:
                 return mmstack.read(path, info, 0, info.shape[0])
@@ -101,7 +101,7 @@ class TiffReader(GrowingReader):
         Of a file like the first one, to the byte, that is its header and these planes. Of any
         other, all directories are walked first, once as long as it does not change.
         """
-        with _opened(path) as file:
+        with _open(path) as file:
             size = _size(file, path)
             if info.indexed:
                 return mmstack.read(path, info, start, stop)

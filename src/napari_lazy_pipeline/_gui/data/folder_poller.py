@@ -11,8 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher, stack_watcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult, StackWatcher
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENCE = 5.0  # s without an answer, after which a share is said not to answer
@@ -130,7 +130,7 @@ def _poll(
     watcher: StackWatcher, listing: bool, raw: IdentityCache, volumes: Volumes
 ) -> PollOutcome:
     result = watcher.poll(listing)
-    return PollOutcome(result, () if result.away else _replaced(raw, volumes))
+    return PollOutcome(result, () if result.unreachable else _replaced(raw, volumes))
 
 
 def _replaced(raw: IdentityCache, volumes: Volumes) -> tuple[tuple[int, int], ...]:

@@ -8,7 +8,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.estimate.scan_angle import estimate_background
+from napari_lazy_pipeline.estimate.background import estimate_background
 from napari_lazy_pipeline.session.session import Session
 
 

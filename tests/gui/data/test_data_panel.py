@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -403,25 +403,32 @@ def test_what_was_typed_is_undone_and_made_again(
     assert not redo.isEnabled()
 
 
-@pytest.mark.parametrize("text", ["0.104", "0,104"])
-def test_a_point_is_a_point_where_the_country_writes_a_comma(
-    opened: Any, settle: Settle, qtbot: Any, text: str
-) -> None:
+@pytest.fixture
+def country_of_commas() -> Iterator[None]:
     usual = QLocale()
     QLocale.setDefault(QLocale(QLocale.Language.German))
-    try:
-        for name in ("z_step", "pixel", "angle", "time_interval"):
-            entry = text.replace("0", "30", 1) if name == "angle" else text
-            retype(qtbot, box(opened, name), entry)
-            qtbot.keyClick(box(opened, name), Qt.Key.Key_Return)
-        question = opened.data.metadata.questions.cards["step"]
-        qtbot.mouseClick(question.buttons[1], LEFT)
-    finally:
-        QLocale.setDefault(usual)
+    yield
+    QLocale.setDefault(usual)
+
+
+@pytest.mark.parametrize("text", ["0.104", "0,104"])
+def test_a_point_is_a_point_in_a_country_of_commas(
+    country_of_commas: None, opened: Any, settle: Settle, qtbot: Any, text: str
+) -> None:
+    question = opened.data.metadata.questions.cards["angle"]
+    retype(qtbot, question.angle, text.replace("0", "30", 1))
+    qtbot.mouseClick(question.buttons[0], LEFT)
+    qtbot.mouseClick(opened.data.metadata.questions.cards["step"].buttons[1], LEFT)
+    for name in ("z_step", "pixel", "time_interval"):
+        retype(qtbot, box(opened, name), text)
+        qtbot.keyClick(box(opened, name), Qt.Key.Key_Return)
+        assert box(opened, name).text() == "0.104"
     assert opened.session.stack.voxel_size == (0.104, 0.104, 0.104)
     assert opened.session.stack.time_interval == 0.104
     assert opened.session.scan.angle == 30.104
-    assert [box(opened, name).text() for name in ("pixel", "angle")] == ["0.104", "30.104"]
+    retype(qtbot, box(opened, "angle"), text.replace("0", "31", 1))
+    qtbot.keyClick(box(opened, "angle"), Qt.Key.Key_Return)
+    assert opened.session.scan.angle == 31.104 and box(opened, "angle").text() == "31.104"
     settle(opened)
 
 
@@ -641,16 +648,17 @@ def test_pixels_without_a_header_are_asked_about(
         (volume + t).tofile(folder / f"SPC00_TM{t:05d}_ANG000_CM0_CHN00_PH0.stack")
     dock.open_folder(folder)
     reader = dock.data.reader
-    until(lambda: reader.lengths[0].isVisibleTo(dock))
+    lengths = reader.pixels.fields["shape"].editors
+    until(lambda: lengths[0].isVisibleTo(dock))
     assert "Tell its shape" in dock.data.error.text() and not reader.open.isEnabled()
-    for box, length in zip(reader.lengths, (3, 4, 5), strict=True):
+    for box, length in zip(lengths, (3, 4, 5), strict=True):
         box.setFocus()
         box.selectAll()
         qtbot.keyClicks(box, str(length))
     qtbot.mouseClick(reader.open, LEFT)
     settle(dock)
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), volume[1])
-    assert [box.value() for box in reader.lengths] == [3, 4, 5]
+    assert [box.value() for box in lengths] == [3, 4, 5]
     recipe = Recipe(**dock.session.recipe().model_dump())
     np.testing.assert_array_equal(recipe.open().volume(1, 0), volume + 1)
 

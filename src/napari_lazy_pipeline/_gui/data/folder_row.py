@@ -10,12 +10,13 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import QPoint, Signal
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data import recent_folders as recent
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import small_button
+from napari_lazy_pipeline._gui.widgets.layouts import row_of
 
 _LONGEST = 48  # letters of a path in the menu
 
@@ -54,11 +55,7 @@ class FolderRow(QWidget):
         self._list.finished.connect(self._fill)
         self._check.finished.connect(self._on_checked)
         self._menu_check.finished.connect(self._disable_missing)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.field.native, 1)
-        layout.addWidget(self.button)
+        self.setLayout(row_of(self.field.native, self.button, wide=self.field.native))
         self._fill([])
         self._update_list(recent.read_recent)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.layouts import fill_column, row_of
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.io.metadata.claim import Question
@@ -32,9 +34,7 @@ class Questions(QWidget):
         self.setAccessibleName("Open questions")
         self.cards: dict[str, QuestionCard] = {}
         self._dismissed: set[str] = set()
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(3)
+        self._layout = fill_column(self)
         self.setVisible(False)
 
     def start(self) -> None:
@@ -89,18 +89,14 @@ class QuestionCard(CardFrame):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = Sentence(question.text)
         self.buttons: list[QPushButton] = []
-        self._row = QHBoxLayout()
-        self._row.setSpacing(3)
-        layout = QVBoxLayout(self)
+        self._row = row_of()
+        layout = fill_column(self, self.text, self._row, spacing=2)
         layout.setContentsMargins(8, 3, 4, 4)
-        layout.setSpacing(2)
-        layout.addWidget(self.text)
-        layout.addLayout(self._row)
         self._add_answers()
 
     def _add_answers(self) -> None:
         if self.question.about == "angle":
-            self.angle = NumberBox(low=-179, high=179, step=0.1, empty="?")
+            self.angle = NumberBox(step=0.1, empty="?")
             self.angle.set_number(None)
             self.angle.setAccessibleName("Angle (degree)")
             self.angle.setToolTip("Angle between light sheet and scan, often about 30")
@@ -133,13 +129,8 @@ class QuestionCard(CardFrame):
 
     def _add_patterns(self) -> None:
         """Patterns are too long for buttons."""
-        self.patterns = QComboBox()
+        self.patterns = combo_box(self.question.text, "Patterns that may be meant")
         self.patterns.addItems(self.question.choices)
-        self.patterns.setAccessibleName(self.question.text)
-        self.patterns.setToolTip("Patterns that may be meant")
-        self.patterns.setMinimumContentsLength(8)
-        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        self.patterns.setSizeAdjustPolicy(policy)
         self._row.addWidget(self.patterns, 1)
         text = self.patterns.currentText
         self._button("Use it", "Open with this pattern", lambda: self.answered.emit(text()))

@@ -7,16 +7,10 @@ from typing import Annotated, Any, Literal, get_args
 from annotated_types import Unit
 from pydantic import BaseModel, Field
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QLineEdit,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
 
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.layouts import fill_column
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
@@ -65,14 +59,12 @@ class ReaderChoice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.options: dict[str, Any] = {}
-        self.kind = QComboBox()
+        tooltip = "What reads the files; automatic: by the endings of their names"
+        self.kind = combo_box("Reader", tooltip)
         self.kind.addItems(_KINDS)
-        self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.kind.setAccessibleName("Reader")
-        self.kind.setToolTip("What reads the files; automatic: by the endings of their names")
         self.kind.activated.connect(self._on_kind)
         self.pages = (QWidget(), self._function_page(), self._pixel_page())
-        _stack(self, self.kind, *self.pages)
+        fill_column(self, self.kind, *self.pages, spacing=2)
         self._show_page(_AUTOMATIC)
 
     def show_options(self, options: dict[str, Any]) -> None:
@@ -117,7 +109,9 @@ class ReaderChoice(QWidget):
         self.function.textChanged.connect(self._on_function)
         self.confirm.toggled.connect(self._on_confirmed)
         warning = Sentence("Opening runs the code of the function: it can do anything.")
-        return _stack(QWidget(), self.function, warning, self.confirm)
+        page = QWidget()
+        fill_column(page, self.function, warning, self.confirm, spacing=2)
+        return page
 
     def _pixel_page(self) -> QWidget:
         self.pixels = ModelForm(RawPixels())
@@ -130,7 +124,9 @@ class ReaderChoice(QWidget):
         self.open.clicked.connect(self._on_open)
         self.pixels.changed.connect(self._on_pixels)
         self._on_pixels()
-        return _stack(QWidget(), self.pixels.native, self.open)
+        page = QWidget()
+        fill_column(page, self.pixels.native, self.open, spacing=2)
+        return page
 
     def _show_page(self, kind: int) -> None:
         """Show what a kind of reader needs."""
@@ -162,13 +158,3 @@ class ReaderChoice(QWidget):
     def _on_open(self) -> None:
         self.options = dict(self.pixels.value)
         self.changed.emit()
-
-
-def _stack(parent: QWidget, *widgets: QWidget) -> QWidget:
-    """Put widgets one below the other."""
-    layout = QVBoxLayout(parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(2)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return parent

@@ -7,7 +7,7 @@ from time import monotonic
 from qtpy.QtCore import QObject, QTimer
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
-from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, PollOutcome, Volumes
+from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, Volumes
 from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
@@ -117,8 +117,8 @@ class WatchControl(QObject):
         self._failure = reason
         self._show_state()
 
-    def _on_poll(self, outcome: PollOutcome) -> None:
-        result, self._result, self._failure = outcome.result, outcome.result, ""
+    def _on_poll(self, result: PollResult, replaced: Volumes) -> None:
+        self._result, self._failure = result, ""
         extra = result.strangers > self._extra_images
         if result.outdated or (extra and result.source.sizes[0] == 1):
             self._reopen(result)
@@ -128,7 +128,7 @@ class WatchControl(QObject):
             self._session.grow(result.source, result.shifted)
             assert self._session.folder_info is not None
             self._panel.show_summary(self._session.folder_info)
-        for _, channel in outcome.replaced:
+        for _, channel in replaced:
             self._layers.look_again(channel)
         self.follower.advance()
         self._show_state()

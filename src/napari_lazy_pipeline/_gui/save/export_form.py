@@ -12,7 +12,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.exports.cluster import cluster_info
+from napari_lazy_pipeline.exports.cluster import describe_cluster
 from napari_lazy_pipeline.exports.formats import FormatName, channel_name, get_format
 from napari_lazy_pipeline.image.stack import Stack
 
@@ -89,7 +89,7 @@ class ExportForm(ModelForm):
         if address:
             self.fields["scheduler"].show_error("")
             self.cluster_line.say("Looking…")
-            self._cluster_check.start(address, lambda _: _describe_cluster(address, raw))
+            self._cluster_check.start(address, lambda _: _check(address, raw))
 
     def _show_choices(self, *_: object) -> None:
         """Describe the format, and offer what fits the choices."""
@@ -113,8 +113,8 @@ class ExportForm(ModelForm):
         self.fields["scheduler"].show_error(str(error))
 
 
-def _describe_cluster(address: str, raw: Path | None) -> str:
+def _check(address: str, raw: Path | None) -> str:
     """Describe who computes there; raises if they cannot."""
     if raw is None:
-        return f"{cluster_info(address)}."
-    return f"{cluster_info(address, str(raw))}. All see the raw files."
+        return f"{describe_cluster(address)}."
+    return f"{describe_cluster(address, str(raw))}. All see the raw files."

@@ -73,7 +73,7 @@ class LazyPipelineWidget(QWidget):
         self._take_the_place_of_another()
         self.open_docks.add(self)
         kept = dock_state_of(napari_viewer)
-        self.session, self._wishes = kept.session, kept.wishes
+        self.session, self._export_settings = kept.session, kept.export_settings
         self.costs = CostMonitor(self.session)
         self.runner = ComputeThread(self.costs.timings)
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
@@ -137,8 +137,8 @@ class LazyPipelineWidget(QWidget):
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
         self.problems = ProblemsPanel()
-        self.save = SavePanel(self.session, self.costs, self._wishes)
-        self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
+        self.save = SavePanel(self.session, self.costs, self._export_settings)
+        self.copy, self.keep_recipe = self.save.copy, self.save.save_recipe
         self.recipe_error = self.save.error
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -180,8 +180,8 @@ class LazyPipelineWidget(QWidget):
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
         self.save.recipe_opened.connect(self._on_recipe)
-        self.save.told.connect(self.status.setText)
-        self.save.process.result.wanted.connect(self.results.show)
+        self.save.reported.connect(self.status.setText)
+        self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
         self.layers.shown.connect(self.costs.update_times)
         self.layers.misfit.connect(self.steps.show_misfit)
@@ -286,7 +286,7 @@ class LazyPipelineWidget(QWidget):
             self.reporter.close()
             self.session.release()
             self.runner.stop()
-            keep(self.viewer, self.session, self.layers.screen, self._wishes)
+            keep(self.viewer, self.session, self.layers.screen, self.save.process.settings)
 
     def event(self, event: Any) -> bool:
         """Stop, too, when napari takes the widget out of its window: it is not closed then."""

@@ -53,7 +53,8 @@ class DataPanel(QWidget):
         self.position = _choice("Position", "Which of several positions is open; steps are kept")
         self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
         self.reader, self.metadata = ReaderChoice(), MetadataPanel(session, layers)
-        self.z_step, self.pixel = self.metadata.voxel.z_step, self.metadata.voxel.pixel
+        fields = self.metadata.form.fields
+        self.z_step, self.pixel = fields["z_step"].editors[0], fields["pixel"].editors[0]
         self.summary, self.error = self.files.fold.line, Sentence(error=True)
         self.watch = _switch("Watch folder", "Show new time points as soon as they are complete")
         self.follow = _switch(

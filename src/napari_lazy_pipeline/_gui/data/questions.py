@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
-from napari_lazy_pipeline._gui.widgets.number_box import angle_box
+from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.io.metadata.claim import Question
 
@@ -100,7 +100,11 @@ class QuestionCard(CardFrame):
 
     def _add_answers(self) -> None:
         if self.question.about == "angle":
-            self.angle = angle_box("Angle between light sheet and scan, often about 30")
+            self.angle = NumberBox(low=-179, high=179, step=0.1, empty="?")
+            self.angle.set_number(None)
+            self.angle.setAccessibleName("Angle (degree)")
+            self.angle.setToolTip("Angle between light sheet and scan, often about 30")
+            self.angle.without_arrows()
             self.angle.setMinimumWidth(70)
             self._row.addWidget(self.angle, 1)
             line = self.angle.lineEdit()
@@ -124,8 +128,8 @@ class QuestionCard(CardFrame):
     def _answer_angle(self) -> None:
         # A button that is clicked does not take the focus everywhere.
         self.angle.interpretText()
-        if self.angle.value() > self.angle.minimum():
-            self.answered.emit(self.angle.value())
+        if self.angle.number() is not None:
+            self.answered.emit(self.angle.number())
 
     def _add_patterns(self) -> None:
         """Patterns are too long for buttons."""

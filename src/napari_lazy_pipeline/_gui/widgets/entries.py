@@ -131,16 +131,17 @@ class TextEntry(Entry):
         super().__init__(QLineEdit(), *beside, **options)
         self.editor.setPlaceholderText(placeholder)
         self.editor.setMinimumWidth(20)
-        self.editor.editingFinished.connect(self._on_finished)
+        self.editor.editingFinished.connect(self.commit)
 
     def get_value(self) -> Any:
         return None if self._nullable and not self._text else self._text
 
     def set_value(self, value: Any) -> None:
         self.editor.setText("" if value is None else str(value))
-        self._on_finished()
+        self.commit()
 
-    def _on_finished(self) -> None:
+    def commit(self, *_: object) -> None:
+        """Take the text as it is now."""
         text = self.editor.text().strip()
         self.editor.setModified(False)
         if text != self._text:

@@ -98,7 +98,7 @@ class FormField(ValuedContainerWidget[Any]):
         self.error.setVisible(False)
         self.caption.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.caption.customContextMenuRequested.connect(self._on_menu)
-        default = options.in_words(self.info, self.default)
+        default = options.default_in_words(self.info)
         self.caption.setToolTip(
             f"{options.tooltip(self.info)}\nDefault: {default} (right-click to reset)"
         )
@@ -149,7 +149,7 @@ class FormField(ValuedContainerWidget[Any]):
     def menu(self) -> QMenu:
         """Make the menu of the caption."""
         menu = QMenu(self.native)
-        menu.addAction(f"Reset to {self.in_words(self.default)}", self.reset)
+        menu.addAction(f"Reset to {options.default_in_words(self.info)}", self.reset)
         control = self.control
         if isinstance(control, ChannelRows) and control.offered:
             per_channel = not control.is_per_channel

@@ -17,7 +17,7 @@ from napari_lazy_pipeline._gui.save.export_settings import (
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column, row_of
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
@@ -95,11 +95,11 @@ class ExportPanel(QWidget):
         self.failures, self.result = ProblemsPanel(), ResultLinks()
 
     def _build(self) -> None:
-        layout = fill_column(
-            self, self.form.native, self.estimate, self.warning, row_of(self.start, self.cancel),
+        column(
+            self.form.native, self.estimate, self.warning, row(self.start, self.cancel),
             self.bar, self.state, self.failures, self.result,
+            parent=self, margins=(4, 0, 4, 4), spacing=3,
         )  # fmt: skip
-        layout.setContentsMargins(4, 0, 4, 4)
         for sentence in (self.estimate, self.warning, self.state):
             sentence.say("")
         self.bar.setVisible(False)

@@ -8,7 +8,7 @@ from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column, row_of
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 
@@ -31,7 +31,7 @@ class ResultLinks(QWidget):
         self.folder = _button("Open folder", "Show the files in the file manager")
         self.copy = _button("Copy path", "Copy where the result is, for other programs")
         self.show_button = _button("Show result", "Show what was written as layers of napari")
-        fill_column(self, self.where, row_of(self.folder, self.copy, self.show_button))
+        column(self.where, row(self.folder, self.copy, self.show_button), parent=self)
         self.folder.clicked.connect(self._on_folder)
         self.copy.clicked.connect(self._on_copy)
         self.show_button.clicked.connect(lambda: self.show_requested.emit(self._path))

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column, row_of
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session.recipe import Recipe
@@ -52,12 +52,12 @@ class SavePanel(QWidget):
         self.error.setVisible(False)
         self.process = ExportPanel(session, costs, settings)
         self.process.setVisible(False)
-        fill_column(
-            self,
-            row_of(self.open_recipe, self.save_recipe),
-            row_of(self.copy, self.process_all),
+        column(
+            row(self.open_recipe, self.save_recipe),
+            row(self.copy, self.process_all),
             self.error,
             self.process,
+            parent=self,
             spacing=6,
         )
         self.open_recipe.clicked.connect(self._on_open)

@@ -22,9 +22,9 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QToolButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.layout import SPACING
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 
-SPACING = 4  # px
 _BOX = 56  # px; beside a slider
 _AXES = {2: ("start", "end"), 3: ("z", "y", "x")}
 

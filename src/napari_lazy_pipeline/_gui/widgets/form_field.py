@@ -16,7 +16,6 @@ from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.entries import (
     ENTRIES,
-    SPACING,
     ChoiceButtons,
     ChoiceEntry,
     FileEntry,
@@ -24,6 +23,7 @@ from napari_lazy_pipeline._gui.widgets.entries import (
     NumberEntry,
     TextEntry,
 )
+from napari_lazy_pipeline._gui.widgets.layout import SPACING
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type

@@ -22,7 +22,7 @@ from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep
 from napari_lazy_pipeline._gui.preferences.preferences import FollowingPreferences
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
-from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
+from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
 from napari_lazy_pipeline._gui.steps.cost_monitor import (
     CostMonitor,
     CostSummary,
@@ -49,7 +49,6 @@ from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.recipe import Recipe, Source
 from napari_lazy_pipeline.session.session import default_pipeline
-from napari_lazy_pipeline.steps._registry import step_types
 
 
 class LazyPipelineWidget(QWidget):
@@ -85,14 +84,8 @@ class LazyPipelineWidget(QWidget):
         self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
-        self.step_actions = CardTools()
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
-        self.step_actions.add("deconvolve", self._psf_panel)
-        self.step_actions.add("deskew", self.angles.make)
-        self.step_actions.add("subtract_background", self._background_panel)
-        for kind in step_types():
-            self.step_actions.add(kind, self._cost_line)
-        self.steps = StepsPanel(self.session, self.step_actions)
+        self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.offer(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
@@ -168,14 +161,15 @@ class LazyPipelineWidget(QWidget):
         self.status.setContentsMargins(10, 0, 4, 2)
         outer.addWidget(self.status)
 
-    def _cost_line(self, place: StepReference) -> QWidget:
-        return StepCostLine(place, self.costs)
-
-    def _psf_panel(self, place: StepReference) -> QWidget:
-        return PsfPanel(place, self.viewer)
-
-    def _background_panel(self, place: StepReference) -> QWidget:
-        return BackgroundPanel(self.session, self.layers, place)
+    def _card_tools(self, kind: str) -> list[MakeTool]:
+        """What stands below the form of a kind of step."""
+        tools: dict[str, MakeTool] = {
+            "deconvolve": lambda step: PsfPanel(step, self.viewer),
+            "deskew": self.angles.make,
+            "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
+        }
+        own = [tools[kind]] if kind in tools else []
+        return [*own, lambda step: StepCostLine(step, self.costs)]
 
     def _connect(self) -> None:
         self.data.opener.finished.connect(self._on_opened)
@@ -189,7 +183,7 @@ class LazyPipelineWidget(QWidget):
         self.save.reported.connect(self.status.setText)
         self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
-        self.layers.shown.connect(self.costs.look_at_times)
+        self.layers.shown.connect(self.costs.update_times)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.runner.stop)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.readers import suffixes
 from napari_lazy_pipeline.steps._registry import step_types
 from stacks import write_raw
 
@@ -49,6 +51,69 @@ def test_it_opens_from_the_menu(make_napari_viewer: Callable[..., Any], qtbot: A
     assert dock.status.text() == "Choose a folder of raw stacks"
     dock.shut_down()
     dock.runner.join()
+
+
+@pytest.mark.parametrize("menu", ["file_menu", "layers_menu"])
+def test_it_opens_from_other_menus(make_napari_viewer: Callable[..., Any], menu: str) -> None:
+    """File > Acquire, for whoever records; Layers > Filter, for whoever processes."""
+    viewer = make_napari_viewer()
+    entries = [*actions_of(getattr(viewer.window, menu))]
+    path = {"file_menu": "Acquire", "layers_menu": "Filter"}[menu]
+    (action,) = [one for path_, one in entries if path in path_ and "Lazy Pipeline" in one.text()]
+    action.trigger()
+    (dock,) = [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
+    dock.shut_down()
+    dock.runner.join()
+
+
+def actions_of(menu: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The entries of a menu and of those in it, with the names of the menus."""
+    menu.aboutToShow.emit()
+    for action in menu.actions():
+        if action.menu():
+            yield from actions_of(action.menu(), f"{path} {action.text()}")
+        else:
+            yield path, action
+
+
+def test_the_command_palette_opens_dock_monitor_and_folders(
+    make_napari_viewer: Callable[..., Any],
+    raw_folder: Path,
+    settle: Callable[[Any], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from napari._app_model import get_app_model
+
+    viewer = make_napari_viewer()
+    app = get_app_model()
+    palette = app.menus.get_menu(app.menus.COMMAND_PALETTE_ID)
+    ours = [one.command for one in palette if one.command.id.startswith("napari-lazy-pipeline")]
+    titles = {command.title: command.id for command in ours}
+    assert any(title.startswith("Laziness monitor") for title in titles)
+    assert any(title.startswith("Lazy Pipeline") for title in titles)
+    chosen = iter(["", str(raw_folder)])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: next(chosen))
+    (name,) = [titles[title] for title in titles if title.startswith("Open a folder")]
+    app.commands.execute_command(name).result()
+    assert not [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
+    app.commands.execute_command(name).result()
+    (dock,) = [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
+    settle(dock)
+    assert dock.session.folder_info.folder == str(raw_folder)
+    dock.shut_down()
+    dock.runner.join()
+
+
+def test_the_reader_lists_the_endings_of_raw_data() -> None:
+    from npe2 import PluginManifest
+
+    from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
+
+    (reader,) = PluginManifest.from_distribution("napari-lazy-pipeline").contributions.readers
+    patterns, endings = set(reader.filename_patterns), suffixes()
+    assert patterns == {f"*{end}" for end in endings if folder_reader(f"stack{end}")}
+    assert not patterns & {"*", "*.png", "*.jpg", "*.csv", "*.raw"}
+    assert reader.accepts_directories
 
 
 @pytest.mark.smoke

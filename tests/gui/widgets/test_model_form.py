@@ -341,3 +341,69 @@ def test_arrows_in_two_rows_are_two_movements(qtbot: Any) -> None:
         qtbot.keyClick(box, Key.Key_Up)
         movements.append(gesture.gesture("background"))
     assert movements[0] is movements[1] is not movements[2] is not None
+
+
+# ---- arguments of a function ------------------------------------------------------------------
+
+
+def blurred(
+    image: Any,
+    sigma: float,
+    mode: Literal["reflect", "wrap"] = "reflect",
+    times: int = 2,
+    axes: Any = None,
+    size: Annotated[float, {"max": 10, "step": 0.5}] = 1.0,
+    exact=False,  # type: ignore[no-untyped-def]
+    **others: Any,
+) -> None:
+    pass
+
+
+class Call(BaseModel):
+    """As a step that calls a function."""
+
+    model_config = ConfigDict(frozen=True)
+
+    arguments: Annotated[dict[str, Any], Field(title="Arguments")] = {}
+
+
+def test_a_function_has_a_form_for_its_arguments(qtbot: Any) -> None:
+    form, heard = shown(qtbot, Call(arguments={"sigma": 3, "cval": 7, "times": 2}))
+    form["arguments"].control.set_function(blurred)
+    inner = form["arguments"].control.form
+    assert [*inner.fields] == ["sigma", "mode", "times", "axes", "size", "exact"]
+    assert [field.value for field in inner.fields.values()] == [3, "reflect", 2, None, 1, False]
+    enter(qtbot, inner["size"].editors[0], "20")
+    assert inner["size"].value == 1.0, "beyond what the annotation for magicgui allows"
+    enter(qtbot, inner["size"].editors[0], "0.5")
+    enter(qtbot, inner["axes"].editors[0], "(1, 2)")
+    inner["exact"].editors[0].click()
+    assert heard[-1].arguments == {
+        "sigma": 3, "cval": 7, "times": 2, "size": 0.5, "axes": (1, 2), "exact": True
+    }  # fmt: skip
+    form.set_value(Call(arguments={"sigma": 1.5}))
+    assert inner["sigma"].value == 1.5 and inner["size"].value == 1.0
+    assert all(stop.accessibleName() and stop.toolTip() for stop in stops(form.native))
+
+
+def test_arguments_that_do_not_fit_are_kept_and_said(qtbot: Any) -> None:
+    form, heard = shown(qtbot, Call(arguments={"sigma": "wide"}))
+    control = form["arguments"].control
+    control.set_function(blurred)
+    assert control.error.text().startswith("sigma: Input should be a valid number")
+    assert form.value.arguments == {"sigma": "wide"} and not heard
+    control.set_function(lambda image: image)
+    assert control.editor.text() == "none to set" and not control.error.text()
+    control.set_function(None)
+    assert form.value.arguments == {"sigma": "wide"} and not heard
+
+
+@pytest.mark.parametrize("name", ["gaussian_filter", "median_filter", "zoom"])
+def test_functions_of_scipy_have_forms(qtbot: Any, name: str) -> None:
+    from scipy import ndimage
+
+    form, heard = shown(qtbot, Call())
+    form["arguments"].control.set_function(getattr(ndimage, name))
+    (first, *_) = form["arguments"].control.form.fields.values()
+    enter(qtbot, first.editors[0], "(0, 2.5, 2.5)")
+    assert heard[-1].arguments == {first.name: (0, 2.5, 2.5)}

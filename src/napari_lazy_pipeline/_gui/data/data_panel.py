@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.data.reader_choice import ReaderChoice
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column, row_of
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
 from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
@@ -71,11 +71,12 @@ class DataPanel(QWidget):
         form.addRow("Reader", self.reader)
         for box in (self.position, self.pages):
             form.setRowVisible(box, False)
-        switches = row_of(self.watch, self.follow)
+        switches = row(self.watch, self.follow)
         switches.addStretch(1)
-        fill_column(
-            self, form, self.error, self.files.fold, self.metadata, switches, self.watch_state
-        )
+        column(
+            form, self.error, self.files.fold, self.metadata, switches, self.watch_state,
+            parent=self, spacing=3,
+        )  # fmt: skip
         for sentence in (self.error, self.watch_state):
             sentence.say("")
 

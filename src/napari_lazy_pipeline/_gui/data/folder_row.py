@@ -15,8 +15,7 @@ from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data import recent_folders as recent
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline._gui.widgets.collapsible import small_button
-from napari_lazy_pipeline._gui.widgets.layouts import row_of
+from napari_lazy_pipeline._gui.widgets.layout import row, small_button
 
 _LONGEST = 48  # letters of a path in the menu
 
@@ -55,7 +54,7 @@ class FolderRow(QWidget):
         self._list.finished.connect(self._fill)
         self._check.finished.connect(self._on_checked)
         self._menu_check.finished.connect(self._disable_missing)
-        self.setLayout(row_of(self.field.native, self.button, wide=self.field.native))
+        row((self.field.native, 1), self.button, parent=self)
         self._fill([])
         self._update_list(recent.read_recent)
 

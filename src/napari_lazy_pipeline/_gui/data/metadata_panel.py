@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.data.metadata_form import MetadataForm
 from napari_lazy_pipeline._gui.data.questions import Questions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -49,9 +49,10 @@ class MetadataPanel(QWidget):
         self.channel_fold = CollapsibleLine(
             "Channels", "Colours and names of the channels", self.channels
         )
-        fill_column(
-            self, self.questions, self.notes, self.voxel_fold, self.error, self.channel_fold
-        )
+        column(
+            self.questions, self.notes, self.voxel_fold, self.error, self.channel_fold,
+            parent=self, spacing=3,
+        )  # fmt: skip
         self.error.say("")
         self.setVisible(False)
         self.questions.answered.connect(self._on_answer)

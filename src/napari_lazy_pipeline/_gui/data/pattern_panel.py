@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.data.names_table import NamesTable
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image.quantity_text import format_count
@@ -65,7 +65,7 @@ class PatternPanel(QWidget):
         self._preview_task.finished.connect(self._on_preview)
         self._preview_task.failed.connect(self._on_refused)
         self._size_task.finished.connect(self._on_sizes)
-        fill_column(self, self.combo, self.problem, spacing=2)
+        column(self.combo, self.problem, parent=self, spacing=2)
         self.problem.say("")
         self.fold.setVisible(False)
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column, row_of
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.io.metadata.claim import Question
@@ -34,7 +35,7 @@ class Questions(QWidget):
         self.setAccessibleName("Open questions")
         self.cards: dict[str, QuestionCard] = {}
         self._dismissed: set[str] = set()
-        self._layout = fill_column(self)
+        self._layout = column(parent=self)
         self.setVisible(False)
 
     def start(self) -> None:
@@ -89,9 +90,8 @@ class QuestionCard(CardFrame):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = Sentence(question.text)
         self.buttons: list[QPushButton] = []
-        self._row = row_of()
-        layout = fill_column(self, self.text, self._row, spacing=2)
-        layout.setContentsMargins(8, 3, 4, 4)
+        self._row = row()
+        column(self.text, self._row, parent=self, margins=(8, 3, 4, 4), spacing=2)
         self._add_answers()
 
     def _add_answers(self) -> None:
@@ -112,9 +112,7 @@ class QuestionCard(CardFrame):
             return
         for choice in self.question.choices:
             words = _WORDS.get(choice, choice)
-            self._button(
-                words, f"Answer: {words}", lambda _=0, value=choice: self.answered.emit(value)
-            )
+            self._button(words, f"Answer: {words}", partial(self.answered.emit, choice))
         if self.question.about in _NO:
             words = _NO[self.question.about]
             self._button(words, f"Answer: {words}", self.dismissed.emit)
@@ -136,10 +134,8 @@ class QuestionCard(CardFrame):
         self._button("Use it", "Open with this pattern", lambda: self.answered.emit(text()))
         self._button("It is right", "The pattern in use is right", self.dismissed.emit)
 
-    def _button(self, words: str, tooltip: str, slot: object) -> None:
-        button = QPushButton(words)
-        button.setToolTip(tooltip)
+    def _button(self, words: str, tooltip: str, on_click: Callable[[], object]) -> None:
+        button = push_button(words, tooltip, on_click)
         button.setAccessibleName(f"{self.question.text} {words}")
-        button.clicked.connect(slot)
         self.buttons.append(button)
         self._row.addWidget(button)

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal, get_args
 from annotated_types import Unit
 from pydantic import BaseModel, Field
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
-from napari_lazy_pipeline._gui.widgets.layouts import fill_column
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
@@ -64,7 +64,7 @@ class ReaderChoice(QWidget):
         self.kind.addItems(_KINDS)
         self.kind.activated.connect(self._on_kind)
         self.pages = (QWidget(), self._function_page(), self._pixel_page())
-        fill_column(self, self.kind, *self.pages, spacing=2)
+        column(self.kind, *self.pages, parent=self, spacing=2)
         self._show_page(_AUTOMATIC)
 
     def show_options(self, options: dict[str, Any]) -> None:
@@ -110,7 +110,7 @@ class ReaderChoice(QWidget):
         self.confirm.toggled.connect(self._on_confirmed)
         warning = Sentence("Opening runs the code of the function: it can do anything.")
         page = QWidget()
-        fill_column(page, self.function, warning, self.confirm, spacing=2)
+        column(self.function, warning, self.confirm, parent=page, spacing=2)
         return page
 
     def _pixel_page(self) -> QWidget:
@@ -118,14 +118,11 @@ class ReaderChoice(QWidget):
         self.pixels.margins = (0, 0, 0, 0)
         for box in self.pixels.fields["shape"].editors:
             box.setKeyboardTracking(True)  # Open can be clicked right after the last digit
-        self.open = QPushButton("Open")
-        self.open.setToolTip("Read the files with this shape")
-        self.open.setAccessibleName("Open with this shape")
-        self.open.clicked.connect(self._on_open)
+        self.open = push_button("Open", "Read the files with this shape", self._on_open)
         self.pixels.changed.connect(self._on_pixels)
         self._on_pixels()
         page = QWidget()
-        fill_column(page, self.pixels.native, self.open, spacing=2)
+        column(self.pixels.native, self.open, parent=page, spacing=2)
         return page
 
     def _show_page(self, kind: int) -> None:

@@ -8,17 +8,27 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtWidgets import QFileDialog
+
 from napari_lazy_pipeline.io.readers import suffixes
 
 Reader = Callable[[Any], list[Any]]
-# Pictures are napari's own, and .raw may be anything.
+# Pictures are napari's own, and .raw may be anything; the manifest lists the others.
 _NOT_OURS = (".png", ".jpg", ".jpeg", ".bmp", ".raw")
 _LOOK_AT = 1000  # names, before a folder is taken for one that holds no stacks
 _FOLDERS = 3  # that are looked into, where there is nothing beside them
 
 
-def folder_reader(path: str | list[str]) -> Reader | None:
-    """Return a reader if the path is a stack, or a folder of them; decides by names alone."""
+def folder_reader(path: str | list[str] | None = None) -> Reader | None:
+    """Return a reader if the path is a stack, or a folder of them; decides by names alone.
+
+    Without a path, as the command palette calls it, ask for a folder and open that.
+    """
+    if path is None:
+        folder = QFileDialog.getExistingDirectory(None, "Open a folder of raw stacks")
+        if folder:
+            _open_in_dock(folder)
+        return None
     if isinstance(path, list):
         path = path[0] if len(path) == 1 else ""
     if not path or not (_is_ours(path) or _holds_ours(path)):

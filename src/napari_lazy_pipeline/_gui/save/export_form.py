@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtWidgets import QPushButton
-
 from napari_lazy_pipeline._gui.save.export_settings import WORKERS, ExportSettings
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.layout import push_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -35,8 +34,8 @@ class ExportForm(ModelForm):
         self._dtypes: tuple[str, ...] = ()
         self._cluster_check = BackgroundTask("The dask scheduler cannot be checked")
         self.summary, self.cluster_line = Sentence(), Sentence()
-        self.check = QPushButton("Check")
-        self.check.setToolTip("Look which workers there are, and whether they see the raw files")
+        tooltip = "Look which workers there are, and whether they see the raw files"
+        self.check = push_button("Check", tooltip, self.check_cluster)
         self.check.setAccessibleName("Check the dask scheduler")
         self.fields["format"].native.layout().addWidget(self.summary)
         self.fields["scheduler"].add_beside(self.check)
@@ -51,7 +50,6 @@ class ExportForm(ModelForm):
             # Start and Check can be clicked right after the last letter.
             self.fields[name].editors[0].textEdited.connect(self.fields[name].control.commit)
         scheduler.editors[0].returnPressed.connect(self.check_cluster)
-        self.check.clicked.connect(self.check_cluster)
         self.changed.connect(self._show_choices)
         for name in ("workers", "scheduler"):
             self.fields[name].changed.connect(self._clear_check)

@@ -6,6 +6,7 @@ others can be registered there.
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterable, Mapping
 from functools import partial
@@ -21,9 +22,9 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QToolButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.layout import SPACING
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 
-SPACING = 4  # px
 _BOX = 56  # px; beside a slider
 _AXES = {2: ("start", "end"), 3: ("z", "y", "x")}
 
@@ -151,6 +152,16 @@ class TextEntry(Entry):
             self._on_edited()
 
 
+class LiteralEntry(TextEntry):
+    """A value of any type, as Python writes it; what is no literal is a text, nothing is None."""
+
+    def get_value(self) -> Any:
+        try:
+            return ast.literal_eval(self._text)
+        except (SyntaxError, ValueError):
+            return self._text or None
+
+
 class FileEntry(TextEntry):
     """The path of a file, or of a folder, typed or chosen; a Path where the field has one.
 
@@ -252,5 +263,6 @@ for _type, _entry in (
     (str, TextEntry),
     (Path, FileEntry),
     (tuple, TupleEntry),
+    (dict, "napari_lazy_pipeline._gui.widgets.arguments_form.ArgumentsForm"),
 ):
     ENTRIES.register_type(_type, widget_type=_entry)

@@ -16,13 +16,14 @@ from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.entries import (
     ENTRIES,
-    SPACING,
     ChoiceButtons,
     ChoiceEntry,
     FileEntry,
+    LiteralEntry,
     NumberEntry,
     TextEntry,
 )
+from napari_lazy_pipeline._gui.widgets.layout import SPACING
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
@@ -79,7 +80,7 @@ class FormField(ValuedContainerWidget[Any]):
         self.control.changed.connect(lambda: self.changed.emit(self.value))
         if hasattr(self.control, "refused"):
             self.control.refused.connect(self.refused.emit)
-        if isinstance(self.control, ChannelRows):
+        if hasattr(self.control, "rebuilt"):
             self.control.rebuilt.connect(self._prepare)
         self._prepare()
 
@@ -91,7 +92,7 @@ class FormField(ValuedContainerWidget[Any]):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
         layout.addLayout(self._row)
-        if isinstance(self.control, ChannelRows):
+        if hasattr(self.control, "rows"):
             layout.addWidget(self.control.rows)
         layout.addWidget(self.error)
         self.error.setVisible(False)
@@ -174,7 +175,7 @@ class FormField(ValuedContainerWidget[Any]):
                 stop.setAccessibleName(f"{name} {part}".rstrip() + slider)
         if isinstance(self.control, ChannelRows):
             self.control.switch.setAccessibleName(f"{name}: {self.control.choice.lower()}")
-            tab_in_reading_order(self.native)
+        tab_in_reading_order(self.native)
         if self.editors:
             self.caption.setBuddy(self.editors[0])
 
@@ -196,6 +197,8 @@ class Caption(QLabel):
 def control_of(name: str, info: FieldInfo, value: Any) -> Any:
     """Make the magicgui widget for a field, by its annotation and what is said about it."""
     annotation = options.bare_type(value_type(info))
+    # magicgui takes a dict[str, Any] for a str that may be anything.
+    annotation = dict if get_origin(annotation) is dict else annotation
     hints = _hints(info, annotation)
 
     def make(part: Any) -> Any:
@@ -215,6 +218,8 @@ def _hints(info: FieldInfo, annotation: Any) -> dict[str, Any]:
     number = {"min": low, "max": high, **stated("min", "max", "step", "slider", "zero", "empty")}
     if "widget_type" in extra:
         return extra
+    if kind is Any:
+        return {"widget_type": LiteralEntry}
     if extra.get("format") == "path":
         return {"widget_type": FileEntry, **stated("mode", "filter", "empty")}
     if get_origin(kind) is Literal or "choices" in extra:

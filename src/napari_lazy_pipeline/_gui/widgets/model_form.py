@@ -1,16 +1,19 @@
 """Model form: a magicgui container with a field for each parameter of a pydantic model.
 
->>> form = ModelForm(Deskew(), hidden=("kind", "enabled"))    # or names=(...): these, so ordered
->>> form.changed.connect(show)           # show(model), whenever the person made another valid one
->>> form.value                           # the model as it was last valid
->>> form.set_value(model)                # shows another one of its type; raises no signal
->>> form.reset()                         # the values of a new model, as one edit
->>> form.gesture                         # the drag or turn that the last edit is part of, or None
->>> form["angle"]                        # a `FormField`: value, control, editors, caption, error,
-...                                      # reset(), add_beside(widget), visible
->>> form.menu_opening.connect(add)       # add(name, menu): entries in the menu of a caption
->>> form.set_channels(("488", "560"))    # for fields that may have a value per channel
->>> layout.addWidget(form.native)
+::
+
+    form = ModelForm(Deskew(), hidden=("kind", "enabled"))  # or names=(...): these, so ordered
+    form.changed.connect(show)           # show(model), whenever the person made another valid one
+    form.value                           # the model as it was last valid
+    form.set_value(model)                # shows another one of its type; raises no signal
+    form.reset()                         # the values of a new model, as one edit
+    form.gesture                         # the drag or turn the last edit is part of, or None
+    form["angle"]                        # a `FormField`: value, control, editors, caption, error,
+                                         # reset(), add_beside(widget), visible
+    form.menu_opening.connect(add)       # add(name, menu): entries in the menu of a caption
+    form.set_channels(("488", "560"))    # for fields that may have a value per channel
+    form["arguments"].control.set_function(f)  # for a mapping of the arguments of a function
+    layout.addWidget(form.native)
 
 What the model says of a field is all there is to say: title, description, bounds, unit
 (`annotated_types.Unit`), choices; and by ``json_schema_extra`` how it is shown: ``step``,
@@ -115,7 +118,7 @@ class ModelForm(ValuedContainerWidget[Any]):
         try:
             model = self._with(**{name: value})
         except ValidationError as error:
-            self.fields[name].show_error(_sentence(error))
+            self.fields[name].show_error(sentence(error))
             return
         if model != self._model and hasattr(model, "after_edit"):
             model = model.after_edit(name)
@@ -130,7 +133,7 @@ class ModelForm(ValuedContainerWidget[Any]):
         try:
             self._with(**{name: value})
         except ValidationError as error:
-            self.fields[name].show_error(f"{part:g}: {_sentence(error)}")
+            self.fields[name].show_error(f"{part:g}: {sentence(error)}")
 
     def _change(self, model: Any, gesture: object = None) -> None:
         if model != self._model:
@@ -138,7 +141,7 @@ class ModelForm(ValuedContainerWidget[Any]):
             self.changed.emit(model)
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
     """Say what the first thing wrong is."""
     problem = error.errors()[0]
     return str(problem.get("ctx", {}).get("error") or problem["msg"])

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata.claim import MetadataFact, Question
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
-from napari_lazy_pipeline.io.patterns.pattern import Proposal
+from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.io.metadata import janelia_settings as settings_txt
 from napari_lazy_pipeline.io.metadata import micromanager
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, Question, contradictions
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
-from napari_lazy_pipeline.io.patterns.pattern import Proposal
+from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
 _UNKNOWN = "unknown"
 _NAMES = "file names"
@@ -83,7 +83,7 @@ def _of_texts(source: FileSource, names: Sequence[str], notes: list[str]) -> lis
     first = source.path(0, 0) or ""
     name = os.path.relpath(first, source.folder).replace(os.sep, "/") if first else ""
     for find, read in (
-        (settings_txt.find_settings, settings_txt.read_claims),
+        (settings_txt.find_settings, settings_txt.read_settings),
         (micromanager.find_metadata, micromanager.read_metadata),
     ):
         title = find(names, name)

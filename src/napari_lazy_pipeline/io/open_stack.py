@@ -22,13 +22,9 @@ from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.patterns.field_table import other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
-from napari_lazy_pipeline.io.patterns.pattern import (
-    Pattern,
-    Proposal,
-    compile_pattern,
-    propose_patterns,
-)
-from napari_lazy_pipeline.io.readers import FileInfo, Reader, choose_reader
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+from napari_lazy_pipeline.io.patterns.proposal import Proposal, propose_patterns
+from napari_lazy_pipeline.io.readers import FileInfo, ReaderChoice, choose_reader
 
 __all__ = ["FolderInfo", "inspect_folder", "open_stack"]
 
@@ -50,7 +46,7 @@ def open_stack(
     axes: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    reader: Reader | str | None = None,
+    reader: ReaderChoice | None = None,
     trust: bool = False,
 ) -> Stack:
     """Open a folder of files as a stack; no pixel is read.
@@ -84,9 +80,10 @@ def open_stack(
     shape, dtype
         Shape (z, y, x) and type of the volumes in files without a header.
     reader
-        A reader, or ``"module:function"``: a function that takes a path and returns an array.
+        A function that takes a path and returns an array (z, y, x), its name
+        ``"module:function"``, or a `Reader`; the endings of the names choose if not given.
     trust
-        Whether the code named by ``reader`` may be run.
+        Whether the code that a name in ``reader`` refers to may be run.
 
     Returns
     -------
@@ -124,7 +121,7 @@ def inspect_folder(
     axes: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    reader: Reader | str | None = None,
+    reader: ReaderChoice | None = None,
     trust: bool = False,
 ) -> FolderInfo:
     """Look at a folder: its names, and the header of one file. See `open_stack`.

@@ -11,8 +11,8 @@ from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QMenu, QWidget
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.widgets import layout
 from napari_lazy_pipeline._gui.widgets.colours import USUAL, chosen, is_colour
-from napari_lazy_pipeline._gui.widgets.layout import column, row, small_button
 from napari_lazy_pipeline.session.session import Session
 
 _COLOURS = ("gray", *USUAL, "bop orange", "bop blue", "viridis", "magma")
@@ -26,7 +26,7 @@ class ChannelsPanel(QWidget):
         super().__init__(parent)
         self._session, self._layers = session, layers
         self.rows: list[ChannelRow] = []
-        self._layout = column(parent=self, spacing=2)
+        self._layout = layout.column(parent=self, spacing=2)
         layers.shown.connect(self._find_layers)
         layers.viewer.layers.events.removed.connect(self._find_layers)
 
@@ -105,7 +105,7 @@ class ChannelRow(QWidget):
         self.channel = channel
         self._layer: Any = None
         number = f"channel {channel + 1}"
-        self.colour = small_button("", "Colour of the layer", f"Colour of {number}")
+        self.colour = layout.small_button("", "Colour of the layer", f"Colour of {number}")
         self.colour.setIconSize(_SWATCH)
         self.colour.clicked.connect(self._show_colours)
         self.menu = QMenu(self)
@@ -120,7 +120,7 @@ class ChannelRow(QWidget):
         self.visible.setAccessibleName(f"Show {number}")
         self.visible.setToolTip("Whether the layer is visible; hidden channels cost no time")
         self.visible.toggled.connect(self._on_visible)
-        row(self.colour, (self.name, 1), self.visible, parent=self)
+        layout.row(self.colour, (self.name, 1), self.visible, parent=self)
         self.follow(None)
 
     def follow(self, layer: Any) -> None:

@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher, stack_watcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult, StackWatcher
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENCE = 5.0  # s without an answer, after which a share is said not to answer
@@ -114,7 +114,7 @@ def _poll(
 ) -> tuple[PollResult, Volumes]:
     """Poll, and list the volumes on screen whose files are others than when they were read."""
     result, times = watcher.poll(listing), raw.sizes[0]
-    if result.away:
+    if result.unreachable:
         return result, []
     known = [(t, c) for t, c in volumes if t < times and raw.known(t, c)]
     return result, [volume for volume in known if raw.identity(*volume) != raw.refresh(*volume)]

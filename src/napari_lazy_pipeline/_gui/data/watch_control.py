@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, Volumes
 from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult
 from napari_lazy_pipeline.session.session import Session
 
 WATCH_INTERVAL = 1.0  # s
@@ -119,7 +119,7 @@ class WatchControl(QObject):
 
     def _on_poll(self, result: PollResult, replaced: Volumes) -> None:
         self._result, self._failure = result, ""
-        extra = result.strangers > self._extra_images
+        extra = result.unmatched > self._extra_images
         if result.outdated or (extra and result.source.sizes[0] == 1):
             self._reopen(result)
             return
@@ -135,7 +135,7 @@ class WatchControl(QObject):
 
     def _reopen(self, result: PollResult) -> None:
         """Open the folder again: its first file tells too little of those that came later."""
-        self._extra_images = result.strangers
+        self._extra_images = result.unmatched
         folder, pattern = self._panel.request
         if result.outdated:
             self._stop()
@@ -154,7 +154,9 @@ class WatchControl(QObject):
     def _state(self) -> str:
         """Describe what is watched and how it goes on."""
         result = self._result
-        reason = self._failure or (f"the folder {result.away}" if result and result.away else "")
+        reason = self._failure
+        if not reason and result is not None and result.unreachable:
+            reason = f"the folder {result.unreachable}"
         parts = [f"Waiting: {reason}. Looking again" if reason else "Watching"]
         if result is not None:
             parts.append(f"{result.source.sizes[0]} time points")

@@ -1,4 +1,4 @@
-"""Remembers which file a volume came from, so that a look at the screen needs no file system."""
+"""Identity cache: what each volume depends on, as last seen, so that drawing asks no disk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
-from napari_lazy_pipeline.io.files.file_source import AWAY
+from napari_lazy_pipeline.io.files.file_source import FOLDER_MISSING
 
 
 class IdentityCache(VolumeSource):
@@ -53,7 +53,7 @@ class IdentityCache(VolumeSource):
         While the whole folder is away, what was known of it still holds.
         """
         identity = self.source.identity(t, c)
-        if isinstance(identity, tuple) and identity[0] == AWAY:
+        if isinstance(identity, tuple) and identity[0] == FOLDER_MISSING:
             identity = self._identities.get((t, c), identity)
         self._identities[t, c] = identity
         return identity

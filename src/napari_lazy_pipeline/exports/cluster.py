@@ -62,9 +62,9 @@ def _differences(versions: dict[str, Any]) -> Iterator[str]:
     """Describe the packages that are not the same everywhere."""
     for name in _COMPARED:
         here = _version(versions["client"], name)
-        there = {_version(worker, name) for worker in versions["workers"].values()}
-        if there != {here}:
-            yield f"{name} {' and '.join(sorted(there))}, but {here} here"
+        remote = {_version(worker, name) for worker in versions["workers"].values()}
+        if remote != {here}:
+            yield f"{name} {' and '.join(sorted(remote))}, but {here} here"
 
 
 def _version(process: dict[str, Any], name: str) -> str:
@@ -179,10 +179,10 @@ def _check_workers(client: Any, *folders: str) -> str:
             f"The workers cannot run this package ({type(error).__name__}: {error})",
             hint=f"Install {_PACKAGE} {installed} on all of them",
         ) from error
-    for address, (there, missing) in workers.items():
-        if there != installed:
+    for address, (remote, missing) in workers.items():
+        if remote != installed:
             raise ExportError(
-                f"The worker has {_PACKAGE} {there}, here it is {installed}", address,
+                f"The worker has {_PACKAGE} {remote}, here it is {installed}", address,
                 "Install the same version everywhere",
             )  # fmt: skip
         if missing:

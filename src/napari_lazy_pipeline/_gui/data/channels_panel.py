@@ -168,7 +168,7 @@ class ChannelRow(QWidget):
 
 
 def _swatch(colormap: Any) -> QIcon:
-    """A picture of a colormap: from dark to bright."""
+    """Icon of a colormap, from dark to bright."""
     from napari.utils.colormaps import ensure_colormap
 
     width, height = _SWATCH.width(), _SWATCH.height()

@@ -227,7 +227,7 @@ class DataPanel(QWidget):
 
 
 def _own_reader(folder_info: FolderInfo) -> Any:
-    """The reader, if it is not the one that the names suggest."""
+    """Return the reader, if it is not the one that the names suggest."""
     return folder_info.source.reader if getattr(folder_info.source.reader, "options", {}) else None
 
 

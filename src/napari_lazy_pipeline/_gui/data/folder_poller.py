@@ -116,5 +116,5 @@ def _poll(
     result, times = watcher.poll(listing), raw.sizes[0]
     if result.unreachable:
         return result, []
-    known = [(t, c) for t, c in volumes if t < times and raw.known(t, c)]
-    return result, [volume for volume in known if raw.identity(*volume) != raw.refresh(*volume)]
+    cached = [(t, c) for t, c in volumes if t < times and raw.known(t, c)]
+    return result, [volume for volume in cached if raw.identity(*volume) != raw.refresh(*volume)]

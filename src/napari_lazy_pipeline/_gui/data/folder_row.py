@@ -96,7 +96,7 @@ class FolderRow(QWidget):
         """Fill the menu with these paths."""
         self.menu.clear()
         for path in paths:
-            action = self.menu.addAction(_shortened(path))
+            action = self.menu.addAction(_shorten(path))
             action.setData(path)
             action.setToolTip(path)
             action.triggered.connect(lambda _=False, path=path: self.chosen.emit(path))
@@ -128,7 +128,7 @@ class FolderRow(QWidget):
             (self.chosen if exists else self.missing).emit(path)
 
 
-def _shortened(path: str) -> str:
+def _shorten(path: str) -> str:
     """Cut a long path: its end tells more than its beginning."""
     text = path if len(path) <= _LONGEST else f"…{path[1 - _LONGEST :]}"
     return text.replace("&", "&&")

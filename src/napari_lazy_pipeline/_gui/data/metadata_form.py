@@ -96,7 +96,7 @@ class MetadataForm(ModelForm):
 
     @property
     def edit(self) -> dict[str, Any]:
-        """What the last edit states, by the names in `MetadataOverrides`."""
+        """Values that the last edit states, by the names in `MetadataOverrides`."""
         new = dict(self.value)
         name = next(name for name, value in dict(self._open).items() if value != new[name])
         value, stack = new[name], self._session.stack

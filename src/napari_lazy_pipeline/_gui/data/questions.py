@@ -71,7 +71,7 @@ class Questions(QWidget):
 
 
 class QuestionCard(CardFrame):
-    """One question.
+    """A question with its answers.
 
     Signals
     -------
@@ -126,7 +126,7 @@ class QuestionCard(CardFrame):
             self.answered.emit(self.angle.number())
 
     def _add_patterns(self) -> None:
-        """Patterns are too long for buttons."""
+        """Add the patterns as a list: they are too long for buttons."""
         self.patterns = combo_box(self.question.text, "Patterns that may be meant")
         self.patterns.addItems(self.question.choices)
         self._row.addWidget(self.patterns, 1)

@@ -45,14 +45,14 @@ class WatchControl(QObject):
         panel.watch.toggled.connect(self._on_watch)
         panel.follow.toggled.connect(self._on_follow)
         session.stack_changed.connect(self._on_stack)
-        session.stack_grown.connect(self.follower.renumbered)
+        session.stack_grown.connect(self.follower.renumber)
         layers.shown.connect(self._on_shown)
 
     def close(self) -> None:
         """Stop polling, and disconnect from session and layers."""
         self.poller.stop()
         self._session.stack_changed.disconnect(self._on_stack)
-        self._session.stack_grown.disconnect(self.follower.renumbered)
+        self._session.stack_grown.disconnect(self.follower.renumber)
         self._layers.shown.disconnect(self._on_shown)
 
     def set_interval(self, seconds: float) -> None:

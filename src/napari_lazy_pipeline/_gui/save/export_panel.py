@@ -124,13 +124,13 @@ class ExportPanel(QWidget):
 
     @property
     def settings(self) -> ExportSettings:
-        """What the person chose."""
+        """Settings that the person chose."""
         settings: ExportSettings = self.form.value
         return settings
 
     @property
     def job(self) -> ExportJob | None:
-        """What can be started; None if there is nothing to write, or nowhere."""
+        """Job that can be started; None if there is nothing to write, or nowhere."""
         stack = self.session.stack
         if stack is None or not self.settings.complete:
             return None

@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 
 class ResultLinks(QWidget):
-    """Where the result is.
+    """Buttons that lead to a result.
 
     Signals
     -------

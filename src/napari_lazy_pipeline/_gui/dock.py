@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchCo
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep, unwrapped
-from napari_lazy_pipeline._gui.preferences.preferences import FollowingPreferences
+from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
@@ -81,7 +81,7 @@ class LazyPipelineWidget(QWidget):
         self.live = WatchControl(
             self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
         )
-        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
+        self.preferences = PreferencesControl(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)

@@ -47,7 +47,8 @@ from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo
-from napari_lazy_pipeline.session.recipe import Recipe, Source
+from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.session import default_pipeline
 
 
@@ -75,7 +76,7 @@ class LazyPipelineWidget(QWidget):
         kept = dock_state_of(napari_viewer)
         self.session, self._export_settings = kept.session, kept.export_settings
         self.costs = CostMonitor(self.session)
-        self.runner = ComputeThread(self.costs.timings)
+        self.runner = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
         self.data = DataPanel(self.session, self.layers)
         self.live = WatchControl(

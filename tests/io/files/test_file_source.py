@@ -19,7 +19,7 @@ import tifffile
 
 from many_files import SHAPE, synthetic
 from napari_lazy_pipeline.errors import AwayError, FileError, FolderError
-from napari_lazy_pipeline.image.stack import VolumeSource
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.file_source import BadFileWarning, FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern

@@ -130,7 +130,7 @@ class LazinessMonitor(QWidget):
             return
         self._state = state
         self._show_counts(session, source)
-        rows = [row_of(source, count) for count in range(len(source.stages) + 1)]
+        rows = [row_of(source, count) for count in range(source.count + 1)]
         self.map.show_rows(rows, session.stack.channel_names)
         self.graph.show_nodes(nodes_of(source, place))
         self._show_graph(source)
@@ -147,8 +147,8 @@ class LazinessMonitor(QWidget):
         self._show_value(
             "Bytes", f"{format_bytes(nbytes)} of {format_bytes(total)} ({_percent(nbytes, total)})"
         )
-        for step in dict.fromkeys(step for _, step, _ in source.stages):
-            self._show_value(step.title, counted(session.compute_log, step.kind))
+        for step in dict.fromkeys(stage.step for stage in source.plan.stages):
+            self._show_value(step.label, counted(session.compute_log, step.kind))
         cache = session.cache
         self._show_value("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
         if read == 0:
@@ -183,13 +183,16 @@ class LazinessMonitor(QWidget):
 
 def row_of(source: PipelineSource, count: int) -> MapRow:
     """The blocks that the first ``count`` stages make."""
-    times, channels = source.sizes
+    times, channels = source.plan.spec(count).sizes
     tiles = np.zeros((channels, times), np.uint8)
     for (t, c), entry in _entries(source, count).items():
         if t < times and c < channels:
             tiles[c, t] = tile_of(source, (t, c), count, entry)
-    title = source.stages[count - 1][1].title if count else "Read"
-    return MapRow(title, tiles)
+    return MapRow(_title(source, count), tiles)
+
+
+def _title(source: PipelineSource, count: int) -> str:
+    return source.plan.stages[count - 1].step.label if count else "Read"
 
 
 def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: Entry) -> Tile:
@@ -198,7 +201,7 @@ def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: E
         return Tile.RUNNING
     if entry.state is State.FAILED:
         return Tile.FAILED
-    if source.is_kept(*place, count):
+    if source.is_cached(*place, count):
         return Tile.CACHED
     return Tile.PART if entry.state is State.PART else Tile.MADE
 
@@ -208,11 +211,12 @@ def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
     name = Path(path).name if path else "no file"
     nodes = [Node(name, format_bytes(source.raw.spec.nbytes), Tile.UNTOUCHED)]
-    for count in range(len(source.stages) + 1):
-        title = source.stages[count - 1][1].title if count else "Read"
+    for count in range(source.count + 1):
         entry = _entries(source, count).get(place)
         tile = tile_of(source, place, count, entry) if entry else Tile.UNTOUCHED
-        nodes.append(Node(title, format_duration(entry.seconds) if entry else "", tile))
+        nodes.append(
+            Node(_title(source, count), format_duration(entry.seconds) if entry else "", tile)
+        )
     last = nodes[-1].tile
     nodes.append(Node(f"t = {place[0] + 1}, on screen", _shape(source.spec.shape), last))
     return nodes
@@ -235,7 +239,7 @@ def counted(compute_log: ComputeLog, kind: str) -> str:
 def eager_text(session: Session, source: PipelineSource) -> str:
     """What it would cost to make all blocks now, as far as that is known."""
     volumes = source.sizes[0] * source.sizes[1]
-    kinds = ["read", *(step.kind for _, step, _ in source.stages)]
+    kinds = ["read", *(stage.step.kind for stage in source.plan.stages)]
     means = [session.compute_log.mean(kind) for kind in kinds]
     room = format_bytes(volumes * source.spec.nbytes)
     if any(mean is None for mean in means):
@@ -249,7 +253,7 @@ def eager_text(session: Session, source: PipelineSource) -> str:
 
 
 def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], Entry]:
-    return source.compute_log.of(source.stage(count)) if source.compute_log else {}
+    return source.compute_log.of(source.plan.work(count)) if source.compute_log else {}
 
 
 def _heading(text: str) -> Sentence:

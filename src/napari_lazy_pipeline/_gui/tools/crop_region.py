@@ -13,16 +13,15 @@ from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, StepError
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
     Extent,
     Ranges,
+    crop_bounds,
     extents,
     in_frame,
-    kept,
     ranges_of,
-    spec_before,
 )
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps.crop import Crop
@@ -69,15 +68,14 @@ class CropRegion(QWidget):
         self.drawing.drawn.connect(self._on_drawn)
         self.drawing.ended.connect(self.stop)
         self.drawing.turned.connect(self._on_turned)
-        for signal in (session.stack_changed, session.pipeline_changed, session.until_changed):
-            signal.connect(self._follow)
+        session.plan_changed.connect(self._follow)
+        session.view_changed.connect(self._follow)
 
     def close_session(self) -> None:
         """Put the rectangle away, and let go of the session."""
         self.stop()
-        session = self.session
-        for signal in (session.stack_changed, session.pipeline_changed, session.until_changed):
-            signal.disconnect(self._follow)
+        self.session.plan_changed.disconnect(self._follow)
+        self.session.view_changed.disconnect(self._follow)
 
     def start(self) -> None:
         """Let the person draw; a crop that is on already can be adjusted."""
@@ -144,7 +142,7 @@ class CropRegion(QWidget):
         """Make the box the crop."""
         assert self._spec is not None
         try:
-            ranges = list(kept(self._spec, box))
+            ranges = list(crop_bounds(self._spec, box))
         except GeometryError as error:
             self._refuse(str(error))
             return
@@ -203,9 +201,14 @@ class CropRegion(QWidget):
         if followed and self._step is None:
             self.stop()
             return
+        plan = self.session.plan
+        assert plan is not None
         try:
-            spec = spec_before(self.session.pipeline, self._raw, self._place.index)
-            seen = in_frame(self.session.pipeline, self._raw, self._place.index, self.session.until)
+            plan.until(self._place.index).check()
+            before = plan.spec_before(self._place.index)
+            assert before is not None
+            spec = before.volume
+            seen = in_frame(plan, self._place.index, self.session.until)
         except StepError as error:
             self.stop()
             self._show_error(str(error))

@@ -46,7 +46,7 @@ class StatusReporter(QObject):
         self._finished_steps: set[int] = set()
         self._last_shown: RenderRequest | None = None
         self._problem_log: ProblemLog | None = None
-        session.pipeline_changed.connect(self._on_edit)
+        session.plan_changed.connect(self._on_edit)
         layers.shown.connect(self._on_shown)
         layers.failed.connect(self._on_failed)
         runner.started.connect(self._on_started)
@@ -66,7 +66,7 @@ class StatusReporter(QObject):
 
     def close(self) -> None:
         """Say nothing more."""
-        self.session.pipeline_changed.disconnect(self._on_edit)
+        self.session.plan_changed.disconnect(self._on_edit)
         notices.unlisten(self._report)
         self._listen_to(None)
 
@@ -108,7 +108,7 @@ class StatusReporter(QObject):
             self.status.setText(f"{self._place(request.channel, request.t)}: preview")
             return
         first = self._last_shown is None or not request.same_picture(self._last_shown)
-        used = {index for index, _, _ in request.source.stages} - self._finished_steps
+        used = {stage.index for stage in request.source.plan.stages} - self._finished_steps
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
             if first and index in used:

@@ -68,24 +68,23 @@ class ViewPanel(QWidget):
         form.addRow("Engine", self.engine)
         form.addRow(self.engine_reason)
         column(form, row(self.compare, self.contrast, spacing=6), parent=self)
-        session.until_changed.connect(self._show_part)
-        session.pipeline_changed.connect(self._show_part)
-        session.quality_changed.connect(self.quality.set)
-        session.engine_changed.connect(self._show_engine)
+        session.plan_changed.connect(self._show_session)
+        session.view_changed.connect(self._show_session)
         self.show_choice.chosen.connect(self._on_part)
         self.quality.chosen.connect(session.set_quality)
         self.engine.currentTextChanged.connect(self._on_engine)
         self.compare.toggled.connect(self.compare_toggled)
-        self._show_part()
-        self.quality.set(session.quality)
-        self._show_engine(session.engine)
+        self._show_session()
 
     def close_session(self) -> None:
         """Let go of the session."""
-        self.session.until_changed.disconnect(self._show_part)
-        self.session.pipeline_changed.disconnect(self._show_part)
-        self.session.quality_changed.disconnect(self.quality.set)
-        self.session.engine_changed.disconnect(self._show_engine)
+        self.session.plan_changed.disconnect(self._show_session)
+        self.session.view_changed.disconnect(self._show_session)
+
+    def _show_session(self, *_: object) -> None:
+        self._show_part()
+        self.quality.set(self.session.quality)
+        self.engine.setCurrentText(self.session.engine)
 
     def show_comparing(self, on: bool) -> None:
         """Show whether raw data are beside the processed ones; raises no signal."""
@@ -138,9 +137,6 @@ class ViewPanel(QWidget):
         """Offer to show the result up to the selected step; None: up to none in particular."""
         self._here = None if index is None else index + 1
         self._show_part()
-
-    def _show_engine(self, name: str) -> None:
-        self.engine.setCurrentText(name)
 
     def _on_part(self, part: str) -> None:
         self.session.show_until({"raw": 0, "here": self._here, "all": None}[part])

@@ -16,7 +16,7 @@ from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io.readers import FileInfo, Reader
 from napari_lazy_pipeline.io.readers._file_errors import guarded
 
-GROUP = "napari_lazy_pipeline.io.readers"
+GROUP = "napari_lazy_pipeline.readers"
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from napari_lazy_pipeline.compute.stage_runner import StageRunner
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.box import Block, spec_of, whole
+from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.stack import Stack
@@ -144,6 +145,21 @@ class Pipeline(BaseModel):
         plan = self.plan(stack.stack_spec, engine)
         source = PipelineSource(stack.source, plan, cache=cache, blank_failures=blank_failures)
         return replace(stack, source=source, channel_names=plan.after.channels)
+
+    def __repr__(self) -> str:
+        return on_one_line("Pipeline", self.summary())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table("Pipeline", self.summary())
+
+    def summary(self) -> dict[str, str]:
+        """Each step by its place: what it is called, its main values, and whether it is off."""
+        return {
+            str(index): f"{step.label} ({step.brief() if step.enabled else 'off'})"
+            for index, step in enumerate(self.steps)
+        }
 
     def replace_step(self, index: int, step: Step) -> Pipeline:
         """Return a pipeline in which one step is another."""

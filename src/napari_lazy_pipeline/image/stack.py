@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_lazy_pipeline.image.array_source import ArraySource
+from napari_lazy_pipeline.image.html_table import html_table, on_one_line
+from napari_lazy_pipeline.image.quantity_text import format_lengths
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels
 from napari_lazy_pipeline.image.volume_source import VolumeSource
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Stack", "VolumeSource", "VolumeSpec", "dask_array"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stack:
     """A lazy five-dimensional image.
 
@@ -104,6 +106,23 @@ class Stack:
     def volume(self, t: int = 0, c: int = 0) -> np.ndarray:
         """Make one volume (z, y, x): one file is read."""
         return self.source(t, c)
+
+    def __repr__(self) -> str:
+        return on_one_line("Stack", self._summary())
+
+    def _repr_html_(self) -> str:
+        return html_table("Stack", self._summary())
+
+    def _summary(self) -> dict[str, str]:
+        spec = self.stack_spec
+        return {
+            "shape": f"{' x '.join(map(str, self.shape))} (t, c, z, y, x)",
+            "dtype": spec.dtype,
+            "voxel size": f"{format_lengths(spec.voxel_size)} um (z, y, x)",
+            "channels": ", ".join(spec.channels),
+            "interval": "unknown" if spec.time_interval is None else f"{spec.time_interval:g} s",
+            "steps": getattr(self.source, "title", "read").replace("-", ", "),
+        }
 
 
 @lru_cache(maxsize=8)

@@ -20,6 +20,7 @@ from pydantic import (
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.session.recipe_script import script
@@ -28,7 +29,9 @@ from napari_lazy_pipeline.session.recipe_text import Loader, explain, load_yaml
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
-SCHEMA_VERSION = 1
+# Version 2 adds values per channel, functions and ends of a crop counted from behind; what
+# version 1 says, it says as well.
+SCHEMA_VERSION = 2
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -85,6 +88,23 @@ class Recipe(BaseModel):
             self.source.folder, self.source.pattern or None, self.source.voxel_size,
             **self.source.options, trust=trust,
         )  # fmt: skip
+
+    def __repr__(self) -> str:
+        return on_one_line("Recipe", self._summary())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table("Recipe", self._summary())
+
+    def _summary(self) -> dict[str, str]:
+        source = self.source
+        return {
+            "folder": source.folder if source is not None else "any",
+            "pattern": (source.pattern if source is not None else "") or "proposed",
+            "engine": self.engine,
+            **self.pipeline.summary(),
+        }
 
     @property
     def code(self) -> tuple[str, ...]:
@@ -166,7 +186,7 @@ class Recipe(BaseModel):
         _check_version(data.get("schema_version", SCHEMA_VERSION), name)
         models: dict[str, type[BaseModel]] = {"": cls, "source": Source, "pipeline": Pipeline}
         try:
-            return cls.model_validate(data)
+            return cls.model_validate({**data, "schema_version": SCHEMA_VERSION})
         except ValidationError as error:
             raise RecipeError(explain(error, root, name, models)) from error
 
@@ -217,7 +237,11 @@ def _check_suffix(path: Path) -> None:
 
 def _check_version(number: Any, name: str) -> None:
     if not isinstance(number, int) or number < 1:
-        raise RecipeError(f"schema_version {number!r} is not a version", name, "It should be 1")
+        raise RecipeError(
+            f"schema_version {number!r} is not a version",
+            name,
+            f"It should be 1 to {SCHEMA_VERSION}",
+        )
     if number > SCHEMA_VERSION:
         raise RecipeError(
             f"The recipe has version {number}, this program knows up to {SCHEMA_VERSION}",

@@ -134,7 +134,9 @@ class Function(Step):
         """The function and its arguments."""
         if not self.function:
             return "no function chosen"
-        arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        bound = getattr(self.function, "keywords", {})
+        values = {**bound, **self.arguments}.items()
+        arguments = ", ".join(f"{name}={value}" for name, value in values)
         return f"{self.label}({arguments})"[:40]
 
     def output(self, before: StackSpec) -> StackSpec:

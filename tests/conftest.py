@@ -53,8 +53,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
         return run
 
     for kind, step_type in step_types().items():
-        # What runs on a part in the same way as on the whole, is counted there.
-        for name in {"run", "run_box"} & set(vars(step_type)):
+        for name in {"run", "apply"} & set(vars(step_type)):
             monkeypatch.setattr(step_type, name, counting(kind, vars(step_type)[name]))
     yield counted
 

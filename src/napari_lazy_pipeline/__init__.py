@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_lazy_pipeline.compute.pipeline import Pipeline
     from napari_lazy_pipeline.exports.export import export
-    from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+    from napari_lazy_pipeline.image.spec import VolumeSpec
+    from napari_lazy_pipeline.image.stack import Stack
     from napari_lazy_pipeline.io.open_stack import open_stack
     from napari_lazy_pipeline.session.recipe import Recipe
     from napari_lazy_pipeline.steps._base import Step
@@ -19,19 +20,26 @@ _HOMES = {
     "Recipe": "session.recipe",
     "Stack": "image.stack",
     "Step": "steps._base",
-    "VolumeSpec": "image.stack",
+    "VolumeSpec": "image.spec",
     "export": "exports.export",
     "open_stack": "io.open_stack",
 }
 
 __all__ = ["Pipeline", "Recipe", "Stack", "Step", "VolumeSpec", "export", "open_stack"]
 
+if TYPE_CHECKING:
+    __version__: str
+
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-lazy-pipeline")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__, "__version__"]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeError
 
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
+    from napari_lazy_pipeline.compute.pipeline import Pipeline
     from napari_lazy_pipeline.exports.export import ExportReport
     from napari_lazy_pipeline.io.patterns.field_table import FieldRow
     from napari_lazy_pipeline.samples.microscope import WrittenFile
-    from napari_lazy_pipeline.session.recipe import Recipe
-    from napari_lazy_pipeline.steps._base import Step
+    from napari_lazy_pipeline.steps import Step
 
 _SHOWN_FAILURES = 20
 
@@ -83,10 +83,13 @@ def _add_run(commands: Any) -> None:
         metavar="STEP.FIELD=VALUE",
         action="append",
         default=[],
-        help="change a parameter, such as deskew.angle=30; can be repeated",
+        help="change a parameter, such as deskew.angle=30, or deconvolve.psf.488=psf.tif for one "
+        "channel; can be repeated",
     )
     run.add_argument(
-        "--trust", action="store_true", help="run the reader that the recipe names, if it names one"
+        "--trust",
+        action="store_true",
+        help="run the code that the recipe names",
     )
     run.add_argument("--engine", metavar="NAME", help="where to compute (default: as the recipe)")
     for axis, what in (("t", "time points"), ("c", "channels")):
@@ -200,10 +203,14 @@ def _run(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.exports.export import export
     from napari_lazy_pipeline.session.recipe import Recipe
 
-    recipe = _changed(Recipe.load(options.recipe), options.set)
+    recipe = Recipe.load(options.recipe)
     engine = options.engine or recipe.engine
     _check_engine(engine)
-    stack = recipe.pipeline.apply(recipe.open(options.trust), engine=engine)
+    of_channels = [change for change in options.set if change.partition("=")[0].count(".") > 1]
+    pipeline = _changed(recipe.pipeline, [c for c in options.set if c not in of_channels])
+    raw = recipe.open(options.trust)
+    pipeline = _changed(pipeline, of_channels, raw.stack_spec.channels)
+    stack = pipeline.apply(raw, engine=engine)
     times, channels = stack.source.sizes
     report = export(
         stack,
@@ -264,24 +271,44 @@ def _summarise(report: ExportReport) -> int:
     return 0 if report.complete else 1
 
 
-def _changed(recipe: Recipe, changes: Sequence[str]) -> Recipe:
-    """Apply each ``STEP.FIELD=VALUE``."""
+def _changed(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] = ()) -> Pipeline:
+    """Apply each ``STEP.FIELD=VALUE`` or ``STEP.FIELD.CHANNEL=VALUE``."""
     import yaml
 
-    pipeline = recipe.pipeline
+    from napari_lazy_pipeline.session.recipe_text import load_yaml
+
     for change in changes:
         name, equals, text = change.partition("=")
-        kind, dot, field = name.partition(".")
+        kind, dot, path = name.partition(".")
         if not (equals and dot):
             raise RecipeError(f"Cannot read --set {change}", hint="Write STEP.FIELD=VALUE")
         index = _index_of(kind, pipeline.steps)
         try:
-            value = yaml.safe_load(text)
+            value = load_yaml(text)
         except yaml.YAMLError as error:
             raise RecipeError(f"Cannot read the value of --set {change}") from error
-        step = _with_field(pipeline.steps[index], field, value)
-        pipeline = pipeline.replace_step(index, step)
-    return recipe.model_copy(update={"pipeline": pipeline})
+        step = pipeline.steps[index]
+        field, _, channel = path.partition(".")
+        if channel:
+            value = {**_values_of(step, field, channel, channels), channel: value}
+        pipeline = pipeline.replace_step(index, _with_field(step, field, value))
+    return pipeline
+
+
+def _values_of(
+    step: Step, field: str, channel: str, channels: Sequence[str]
+) -> Mapping[str, object]:
+    """The value of each channel."""
+    from napari_lazy_pipeline.steps._per_channel import channel_value, is_per_channel
+
+    info = type(step).model_fields.get(field)
+    if info is None or not is_per_channel(info):
+        raise RecipeError(
+            f"{step.kind}.{field} has no value per channel", hint=f"Write {step.kind}.{field}=VALUE"
+        )
+    if channel not in channels:
+        raise RecipeError(f"There is no channel {channel!r}", hint=f"Of: {', '.join(channels)}")
+    return {name: channel_value(getattr(step, field), name, info.default) for name in channels}
 
 
 def _index_of(kind: str, steps: Sequence[Step]) -> int:
@@ -299,7 +326,7 @@ def _index_of(kind: str, steps: Sequence[Step]) -> int:
 def _with_field(step: Step, field: str, value: object) -> Step:
     from pydantic import ValidationError
 
-    fields = [name for name in type(step).model_fields if name != "kind"]
+    fields = list(type(step).model_fields)
     if field not in fields:
         raise RecipeError(
             f"The step {step.kind!r} has no {field!r}", hint=f"It has: {', '.join(fields)}"
@@ -312,7 +339,7 @@ def _with_field(step: Step, field: str, value: object) -> Step:
 
 
 def _steps(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.steps._registry import step_types
+    from napari_lazy_pipeline.steps import step_types
 
     for kind, step in step_types().items():
         print(f"{kind}: {step.summary}")
@@ -327,12 +354,10 @@ def _steps(options: argparse.Namespace) -> int:
 
 def _rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]:
     """Name, default, unit, range and meaning of each parameter."""
-    from napari_lazy_pipeline.steps._base import Unit
+    from napari_lazy_pipeline.steps import Unit
 
     schema = step.model_json_schema()["properties"]
     for name, info in step.model_fields.items():
-        if name == "kind":
-            continue
         unit = next((str(m.unit) for m in info.metadata if isinstance(m, Unit)), "")
         default = "required" if info.is_required() else str(info.default)
         yield name, default, unit, _range(schema[name]), info.description or ""
@@ -340,6 +365,8 @@ def _rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]:
 
 def _range(schema: dict[str, Any]) -> str:
     """What a parameter may be, in few characters."""
+    if "oneOf" in schema:  # one value, or one for each channel
+        return f"{_range(schema['oneOf'][0])}; or one a channel".lstrip("; ")
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     items = schema.get("prefixItems")

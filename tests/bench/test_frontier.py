@@ -37,6 +37,7 @@ from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, S
 from napari_lazy_pipeline.psf.radial_otf import interpolate, read_psf_or_otf
 from napari_lazy_pipeline.samples.samples import psf_path
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
+from stacks import source_of
 
 ENGINE = CpuEngine()
 THREADS = Threads()
@@ -446,7 +447,7 @@ FIRST = {"plane": 0, "plane, in a hurry": 1, "volume": 0}
 def test_first_preview(paired, table, shape, kind) -> None:
     """What is on screen in the end, on the grid of the result; and previews for others' use."""
     from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-    from napari_lazy_pipeline.compute.pipeline import PipelineSource, StackWatcher
+    from napari_lazy_pipeline.compute.pipeline import StackWatcher
 
     step = Deconvolve(
         psf=str(psf_path()),
@@ -455,7 +456,7 @@ def test_first_preview(paired, table, shape, kind) -> None:
         iterations=10,
         background=BACKGROUND,
     )
-    source = PipelineSource(Memory(noise(shape)), Pipeline(steps=(step, Deskew())))
+    source = source_of(Memory(noise(shape)), step, Deskew())
     middle = shape[0] // 2
     if kind in FIRST:
         job = RenderRequest(0, 0, source).quick_look(

@@ -10,11 +10,12 @@ from time import perf_counter
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline import Pipeline, open_stack
+from napari_lazy_pipeline import open_stack
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
+from stacks import source_of
 
 Figure = Callable[[str, float, str, float], None]
 SHAPE = (5000, 1024, 1024)
@@ -32,7 +33,7 @@ def milliseconds(make: Callable[[], object]) -> float:
 def opened(folder: Path) -> PipelineSource:
     """The stack in a folder, with steps that are plane-local."""
     stack = open_stack(folder, "large.tif", voxel_size=(0.3, 0.1, 0.1))
-    return PipelineSource(stack.source, Pipeline(steps=STEPS), cache=StageCache())
+    return source_of(stack.source, *STEPS, cache=StageCache())
 
 
 def test_the_first_picture_of_ten_gigabytes(tmp_path: Path, figure: Figure) -> None:

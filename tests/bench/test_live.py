@@ -165,7 +165,7 @@ def test_parameter_drag(
     edit(dock, kind, **{field: values[-1]})
     settle(dock)
     stage = shown[-1][0] - start
-    pictures = len({getattr(job.source.pipeline.steps[index_of(dock, kind)], field)
+    pictures = len({getattr(job.source.plan.steps[index_of(dock, kind)], field)
                     for _, job in shown[: -2]})  # fmt: skip
     figure(f"pictures not shown of a drag over 40 values, {field}", 40.0 - pictures, "", 25.0)
     # Previews are made for the last value, too, and 5 planes take longer than one.

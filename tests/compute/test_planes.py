@@ -12,24 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
+from napari_lazy_pipeline.compute.pipeline import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import Cancelled, StepError
-from napari_lazy_pipeline.image.box import Box, slices, whole
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from napari_lazy_pipeline.steps._base import Context, Step
-from napari_lazy_pipeline.steps._registry import step_types
-from stacks import CountingSource, PlaneSource
-
-LOCAL = [name for name, step in step_types().items() if step.plane_local]
-
-
-def source_of(raw: CountingSource, *steps: Step, cache: StageCache | None = None) -> PipelineSource:
-    return PipelineSource(raw, Pipeline(steps=steps), cache=cache)
-
-
-def test_the_plane_local_steps_are_known() -> None:
-    assert set(LOCAL) == {"subtract_background", "deskew", "crop"}
+from napari_lazy_pipeline.steps._base import Step
+from stacks import CountingSource, PlaneSource, source_of
 
 
 @st.composite
@@ -87,24 +75,6 @@ def test_planes_are_those_of_the_volume(
     assert planes.dtype.name == source.spec.dtype
     np.testing.assert_array_equal(planes, expected[start:stop])
     np.testing.assert_array_equal(source.read_planes(1, 0, start, stop), planes)
-
-
-@pytest.mark.parametrize("kind", LOCAL)
-@pytest.mark.parametrize("dtype", ["uint16", "float32", "int16"])
-def test_any_box_of_a_plane_local_step_is_that_of_the_whole(kind: str, dtype: str) -> None:
-    """The contract of `Step.plane_local`, for whatever step claims it."""
-    step = step_types()[kind]()
-    spec = Pipeline(steps=(step,)).input_spec(VolumeSpec((7, 12, 9), dtype, (0.3, 0.1, 0.1)))
-    generator = np.random.default_rng(0)
-    volume = generator.integers(0, 2000, spec.shape).astype(dtype)
-    expected, shape = step.run(volume, Context(spec)), step.output_spec(spec).shape
-    for _ in range(30):
-        starts = [int(generator.integers(0, n)) for n in shape]
-        ends = [int(generator.integers(a + 1, n + 1)) for a, n in zip(starts, shape, strict=True)]
-        box: Box = tuple(zip(starts, ends, strict=True))  # type: ignore[assignment]
-        inner = step.needed_box(spec, box) or whole(spec.shape)
-        made = step.run_box(volume[slices(inner)], inner, box, Context(spec))
-        np.testing.assert_array_equal(made, expected[slices(box)])
 
 
 def test_a_plane_needs_one_plane() -> None:
@@ -169,18 +139,11 @@ def test_other_steps_make_the_volume(step: Step, psf_file: Path) -> None:
         step = step.replace(psf=str(psf_file))
     source = source_of(PlaneSource(), Deskew(), step, cache=StageCache())
     assert not source.plane_local
-    assert replace(source, until=1).plane_local
+    assert replace(source, stated_plan=source.plan.until(1)).plane_local
     assert source.cached_planes(0, 0, 1, 2) is None
     planes = source.read_planes(0, 0, 1, 3)
     np.testing.assert_array_equal(planes, source.read(0, 0)[1:3])
     np.testing.assert_array_equal(source.cached_planes(0, 0, 1, 3), planes)
-
-
-def test_a_step_that_looks_at_other_channels_is_given_volumes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(SubtractBackground, "reads_channels", True)
-    assert not source_of(PlaneSource(), SubtractBackground()).plane_local
 
 
 @pytest.mark.parametrize("planes", [(0, 0), (-1, 2), (3, 2), (0, 7), (6, 7)])
@@ -195,7 +158,7 @@ def test_a_failing_step_is_named_and_blank_in_the_viewer(monkeypatch: pytest.Mon
     def broken(*_: object, **__: object) -> np.ndarray:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(Deskew, "run_box", broken)
+    monkeypatch.setattr(Deskew, "run", broken)
     raw = PlaneSource()
     source = source_of(raw, SubtractBackground(), Deskew())
     with pytest.raises(

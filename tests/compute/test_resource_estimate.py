@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.compute.resource_estimate import READ, Timings, disk_cost, step_costs
+from napari_lazy_pipeline.compute import compute_log
+from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
+from napari_lazy_pipeline.compute.pipeline import Pipeline, Progress
+from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute.resource_estimate import disk_cost, step_costs, volume_time
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.image.quantity_text import format_bytes
-from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
+from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from stacks import CountingSource
+from stacks import CountingSource, source_of
 
 SPEC = VolumeSpec((48, 200, 240), "uint16", (0.3, 0.1, 0.1))
 
@@ -28,7 +32,7 @@ import sys
 import numpy as np
 from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
 from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 
 def memory(which):
     lines = open("/proc/self/status").read().splitlines()
@@ -56,7 +60,7 @@ def test_the_memory_is_what_a_process_takes(step: str, psf_file: Path) -> None:
         "subtract": SubtractBackground(),
     }.get(step) or Deconvolve(psf=str(psf_file), method=step, iterations=3)  # type: ignore[arg-type]
     pipeline = Pipeline(steps=(chosen,))
-    _, cost = step_costs(pipeline, SPEC)
+    _, cost = step_costs(pipeline.plan(StackSpec(SPEC)))
     estimate = cost.memory - cost.before
     command = [sys.executable, "-c", MEASURE, pipeline.model_dump_json()]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -72,9 +76,9 @@ def test_each_step_is_told_with_its_sizes(psf_file: Path) -> None:
         Deskew(angle=32.0),
         Crop(z=(0, 10)),
     )
-    found = step_costs(Pipeline(steps=steps), SPEC)
+    found = step_costs(Plan.of(steps, StackSpec(SPEC)))
     specs = Pipeline(steps=steps).specs(SPEC)
-    assert [cost.index for cost in found] == [READ, 1, 2, 3], "what is off costs nothing"
+    assert [cost.index for cost in found] == [-1, 1, 2, 3], "what is off costs nothing"
     assert [cost.title for cost in found] == ["Reading", "Deconvolve", "Deskew", "Crop"]
     assert [cost.after for cost in found[1:]] == [spec.nbytes for spec in specs[1:]]
     assert found[1].memory > 18 * SPEC.nbytes / 2
@@ -84,7 +88,7 @@ def test_each_step_is_told_with_its_sizes(psf_file: Path) -> None:
 def test_a_card_has_a_memory_of_its_own(psf_file: Path) -> None:
     pipeline = Pipeline(steps=(Deconvolve(psf=str(psf_file)),))
     for engine in ("cupy", "pycudadecon"):
-        _, cost = step_costs(pipeline, SPEC, engine)
+        _, cost = step_costs(pipeline.plan(StackSpec(SPEC), engine))
         assert cost.need.memory == 0 and cost.need.device > 36 * np.prod(SPEC.shape)
 
 
@@ -93,23 +97,21 @@ def test_tiles_are_told_as_they_will_be(psf_file: Path, monkeypatch: pytest.Monk
 
     pipeline = Pipeline(steps=(Deconvolve(psf=str(psf_file), method="rl", iterations=1),))
     spec = SPEC.replace(shape=(24, 160, 200))
-    cpu, (_, whole) = get_engine("cpu"), step_costs(pipeline, spec)
+    cpu, (_, whole) = get_engine("cpu"), step_costs(pipeline.plan(StackSpec(spec)))
     assert whole.need.tiles == 1 and not whole.warnings(2 * whole.memory)
     monkeypatch.setattr(cpu, "memory_limit", whole.memory // 2)
-    _, cost = step_costs(pipeline, spec)
+    _, cost = step_costs(pipeline.plan(StackSpec(spec)))
     assert cost.need.tiles > 1
     assert cost.memory <= whole.memory
     (warning,) = cost.warnings(whole.memory // 2)
     assert f"Deconvolve goes through it in {cost.need.tiles} overlapping tiles" in warning
-    told: list[float] = []
-    from napari_lazy_pipeline.steps._base import Context
-
-    volume = np.full(spec.shape, 9, "uint16")
-    pipeline.steps[0].run(volume, Context(spec, engine=cpu, progress=told.append))
+    fractions: list[float] = []
+    progress = Progress(progress=lambda _, fraction: fractions.append(fraction))
+    source_of(CountingSource((1, 1), spec), pipeline.steps[0]).read(0, 0, progress)
     notices.clear()
-    assert len({round(fraction * cost.need.tiles) for fraction in told}) == cost.need.tiles
+    assert len({round(fraction * cost.need.tiles) for fraction in fractions}) == cost.need.tiles
     monkeypatch.setattr(cpu, "memory_limit", 1000)
-    _, cost = step_costs(pipeline, spec)
+    _, cost = step_costs(pipeline.plan(StackSpec(spec)))
     assert cost.need.tiles == 0
     assert "not even a part fits" in cost.warnings(1000)[0]
 
@@ -117,7 +119,7 @@ def test_tiles_are_told_as_they_will_be(psf_file: Path, monkeypatch: pytest.Monk
 def test_other_steps_warn_too() -> None:
     pipeline = Pipeline(steps=(Deskew(angle=31.5),))
     large = SPEC.replace(shape=(500, 2000, 2000))
-    _, cost = step_costs(pipeline, large)
+    _, cost = step_costs(pipeline.plan(StackSpec(large)))
     texture, memory = cost.warnings(10 * 2**30)[-1], cost.warnings(2**30)[0]
     assert f"{cost.shape[2]} voxels long: beyond 2048" in texture
     needed = format_bytes(cost.memory)
@@ -127,8 +129,8 @@ def test_other_steps_warn_too() -> None:
 
 def test_what_cannot_be_estimated_says_why(tmp_path: Path) -> None:
     with pytest.raises(LazyPipelineError, match="There is no PSF"):
-        step_costs(Pipeline(steps=(Deconvolve(psf=str(tmp_path / "no.tif")),)), SPEC)
-    (_, cost) = step_costs(Pipeline(steps=(Deconvolve(),)), SPEC)
+        step_costs(Plan.of([Deconvolve(psf=str(tmp_path / "no.tif"))], StackSpec(SPEC)))
+    (_, cost) = step_costs(Plan.of([Deconvolve()], StackSpec(SPEC)))
     assert cost.need.memory == 0, "before a PSF is chosen"
 
 
@@ -145,30 +147,48 @@ def test_the_disk_is_what_the_files_take(tmp_path: Path, dtype: str | None) -> N
     assert cost.needed == pytest.approx(written, rel=0.01)
 
 
-def test_a_time_is_guessed_only_if_all_of_it_was_measured() -> None:
-    raw, timings = CountingSource(), Timings()
+class Clock:
+    """A log of what takes as long as it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log, self._now = ComputeLog(), 0.0
+        monkeypatch.setattr(compute_log, "perf_counter", lambda: self._now)
+
+    def take(self, plan: Plan, count: int, seconds: float, share: float = 1.0) -> None:
+        def make() -> None:
+            self._now += seconds
+
+        self.log.observe("any", "stage", (0, 0), make, share, plan.timing_key(count))
+
+    def seconds(self, plan: Plan) -> float | None:
+        duration = volume_time(plan, self.log)
+        return None if duration is None else duration.seconds
+
+
+def test_a_time_is_guessed_only_if_all_of_it_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
     steps = (SubtractBackground(), Deskew(angle=31.5), Crop(enabled=False))
-    source = PipelineSource(raw, Pipeline(steps=steps))
-    timings.note(source, READ, 0.25)
-    timings.note(source, 0, 0.5)
-    assert timings.per_volume(source) is None
-    timings.note(source, 1, 2.0)
-    timings.note(source, 7, 100.0)
-    assert timings.per_volume(source) == 2.75
-    turned = PipelineSource(raw, source.pipeline.replace_step(1, Deskew(angle=32.0)))
-    assert timings.per_volume(turned) is None
-    elsewhere = PipelineSource(raw, source.pipeline, "auto")
-    assert timings.per_volume(elsewhere) is None
-    assert timings.per_volume(PipelineSource(raw, Pipeline())) == 0.25
+    plan = source_of(CountingSource(), *steps).plan
+    clock.take(plan, 0, 0.25)
+    clock.take(plan, 1, 0.5)
+    assert clock.seconds(plan) is None
+    clock.take(plan, 2, 2.0)
+    assert clock.seconds(plan) == 2.75
+    turned = source_of(CountingSource(), SubtractBackground(), Deskew(angle=32.0)).plan
+    assert clock.seconds(turned) is None
+    assert clock.seconds(source_of(CountingSource(), *steps, engine="auto").plan) is None
+    assert clock.seconds(source_of(CountingSource()).plan) == 0.25
 
 
-def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made() -> None:
-    source, timings = PipelineSource(CountingSource(), Pipeline()), Timings()
-    timings.note(source, READ, 0.125, parts=40)
-    assert timings.per_volume(source) == 5.0
-    timings.note(source, READ, 0.0625, parts=40)
-    timings.note(source, READ, 0.25, parts=40)
-    assert timings.per_volume(source) == 2.5 and timings.rough(source)
-    timings.note(source, READ, 0.5)
-    timings.note(source, READ, 0.125, parts=40)
-    assert timings.per_volume(source) == 0.5 and not timings.rough(source)
+def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, plan = Clock(monkeypatch), source_of(CountingSource()).plan
+    clock.take(plan, 0, 0.125, share=1 / 40)
+    assert clock.seconds(plan) == 5.0
+    clock.take(plan, 0, 0.0625, share=1 / 40)
+    clock.take(plan, 0, 0.25, share=1 / 40)
+    assert volume_time(plan, clock.log) == Duration(2.5, rough=True)
+    clock.take(plan, 0, 0.5)
+    clock.take(plan, 0, 0.125, share=1 / 40)
+    assert volume_time(plan, clock.log) == Duration(0.5)

@@ -13,11 +13,10 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.back_projector import back_projector, widths
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve
-from napari_lazy_pipeline.steps._base import Context
 from quality import (
     METHODS,
     OFFSET,
@@ -33,7 +32,7 @@ from quality import (
     skew,
 )
 from quality import resolution as fsc
-from stacks import bead
+from stacks import bead, processed
 
 ENGINE = CpuEngine()
 SCAN = Scan(REAL_STACK["angle"])
@@ -98,7 +97,7 @@ def by_step(image, voxel, scan, name, **changes):
     step = Deconvolve(
         psf=str(psf_path()), psf_voxel_size=REAL_STACK["psf_voxel_size"], **METHODS[name], **changes
     )
-    return step.run(image, Context(VolumeSpec(image.shape, image.dtype.name, voxel, scan=scan)))
+    return processed(step, image, VolumeSpec(image.shape, image.dtype.name, voxel, scan=scan))
 
 
 @pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])

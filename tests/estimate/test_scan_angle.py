@@ -22,7 +22,7 @@ from napari_lazy_pipeline.estimate.scan_angle import (
 from napari_lazy_pipeline.image.scan_geometry import Scan
 from napari_lazy_pipeline.samples.samples import real_stack_folder
 from napari_lazy_pipeline.steps import Deskew
-from napari_lazy_pipeline.steps._base import Context
+from stacks import processed
 
 
 @pytest.mark.parametrize("axis", ["x", "y"])
@@ -140,10 +140,10 @@ def test_a_line_within_a_plane_is_refused() -> None:
 def test_the_test_stacks_are_skewed_as_deskewing_understands_it() -> None:
     """Deskewed by the true angle, a bead lies at one place in all planes."""
     stack = bead_stack(shear_for(31.5), count=1, seed=3)
-    context = Context(VolumeSpec(stack.shape, "uint16", VOXEL))
+    spec = VolumeSpec(stack.shape, "uint16", VOXEL)
     width = {}
     for angle in (-31.5, 20.0, 31.5, 43.0):
-        deskewed = Deskew(angle=angle, fill=100).run(stack, context)
+        deskewed = processed(Deskew(angle=angle, fill=100), stack, spec)
         light = deskewed.astype(float).sum(axis=(0, 1)) - 100 * 40 * 96
         light[light < 200] = 0
         place = np.arange(light.size)

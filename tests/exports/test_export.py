@@ -17,7 +17,8 @@ from napari_lazy_pipeline.exports.destination import convert
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import Stack, VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.open_stack import open_stack
 from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
 from stacks import write_raw

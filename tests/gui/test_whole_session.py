@@ -218,11 +218,11 @@ def test_closed_in_the_middle_of_a_computation(
     reached = threading.Event()
     original = Deconvolve.run
 
-    def run(self: Deconvolve, volume: np.ndarray, context: Any) -> np.ndarray:
+    def run(self: Deconvolve, parts: Any, at: Any) -> np.ndarray:
         reached.set()
-        while not context.cancelled():
+        while not at.cancelled():
             threading.Event().wait(0.005)
-        return original(self, volume, context)
+        return original(self, parts, at)
 
     open_by_typing(dock, folder, qtbot, settle)
     choose_psf(dock, psf_file, qtbot)

@@ -13,7 +13,7 @@ from scipy.special import j1
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, save_psf

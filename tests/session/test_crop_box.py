@@ -10,18 +10,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image.spec import StackSpec
 from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
     Ranges,
+    crop_bounds,
     extents,
     in_frame,
-    kept,
     ranges_of,
-    spec_before,
 )
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
+from stacks import spec_after
 
 RAW = VolumeSpec((12, 16, 20), "uint16", (0.3, 0.1, 0.1))
 WHOLE = ((0, 0), (0, 0), (0, 0))
@@ -47,14 +49,14 @@ def crops(draw: st.DrawFn) -> tuple[VolumeSpec, Ranges]:
 @given(crops())
 def test_the_outline_of_a_crop_gives_the_crop_again(case: tuple[VolumeSpec, Ranges]) -> None:
     spec, ranges = case
-    assert kept(spec, extents(spec, ranges)) == ranges
+    assert crop_bounds(spec, extents(spec, ranges)) == ranges
 
 
 @given(crops())
 def test_the_outline_lies_half_a_voxel_around_the_centres(case: tuple[VolumeSpec, Ranges]) -> None:
     spec, ranges = case
     z, y, x = ranges
-    after = Crop(z=z, y=y, x=x).output_spec(spec)
+    after = spec_after(Crop(z=z, y=y, x=x), spec)
     for axis, (low, high) in enumerate(extents(spec, ranges)):
         size = after.voxel_size[axis]
         assert low == pytest.approx(after.translate[axis] - size / 2)
@@ -70,10 +72,10 @@ def test_it_keeps_the_centres_inside_and_no_others(
         centres = spec.translate[axis] + np.arange(spec.shape[axis]) * spec.voxel_size[axis]
         inside.append(np.flatnonzero((min(ends) <= centres) & (centres < max(ends))))
     if all(len(index) for index in inside):
-        assert kept(spec, box) == tuple((index[0], index[-1] + 1) for index in inside)
+        assert crop_bounds(spec, box) == tuple((index[0], index[-1] + 1) for index in inside)
     else:
         with pytest.raises(GeometryError, match=r"outside the volume|smaller than a voxel"):
-            kept(spec, box)
+            crop_bounds(spec, box)
 
 
 @given(crops(), st.tuples(eighths, eighths, eighths))
@@ -83,7 +85,7 @@ def test_where_the_volume_lies_makes_no_difference(
     spec, ranges = case
     moved = spec.replace(translate=tuple(np.add(spec.translate, way).tolist()))
     box = [(low + w, high + w) for (low, high), w in zip(extents(spec, ranges), way, strict=True)]
-    assert kept(moved, box) == ranges
+    assert crop_bounds(moved, box) == ranges
 
 
 @given(crops())
@@ -95,30 +97,30 @@ def test_what_reaches_beyond_the_volume_is_cut_off(case: tuple[VolumeSpec, Range
             extents(spec, ranges), ranges, spec.shape, strict=True
         )
     ]
-    assert kept(spec, box) == ranges
+    assert crop_bounds(spec, box) == ranges
 
 
 def test_decimal_voxel_sizes_do_not_lose_a_voxel_to_rounding() -> None:
     spec = VolumeSpec((1, 1, 1000), voxel_size=(0.3, 0.1, 0.1))
     centres = [0.1 * index for index in range(1000)]
     for index, (low, high) in enumerate(pairwise(centres)):
-        assert kept(spec, (None, None, (low, high)))[2] == (index, index + 1)
+        assert crop_bounds(spec, (None, None, (low, high)))[2] == (index, index + 1)
 
 
 def test_an_open_axis_stays_open() -> None:
-    assert kept(RAW, (None, (0.15, 0.65), None)) == ((0, 0), (2, 7), (0, 0))
-    assert kept(RAW, (None, None, None)) == WHOLE
+    assert crop_bounds(RAW, (None, (0.15, 0.65), None)) == ((0, 0), (2, 7), (0, 0))
+    assert crop_bounds(RAW, (None, None, None)) == WHOLE
 
 
 def test_outside_says_where_the_volume_is() -> None:
     with pytest.raises(GeometryError) as caught:
-        kept(RAW, (None, (2.0, 3.0), (0, 1)))
+        crop_bounds(RAW, (None, (2.0, 3.0), (0, 1)))
     assert str(caught.value) == (
         "The box lies outside the volume: along y it goes from 2.00 to 3.00 µm, "
         "the volume from -0.05 to 1.55 µm. Draw it over the picture"
     )
     with pytest.raises(GeometryError, match=r"smaller than a voxel along x\. Draw a larger one"):
-        kept(RAW, (None, None, (0.51, 0.52)))
+        crop_bounds(RAW, (None, None, (0.51, 0.52)))
 
 
 ON, OFF = Crop(z=(1, 5)), Crop(enabled=False)
@@ -159,11 +161,10 @@ def test_a_crop_is_edited_or_inserted_and_switched_on() -> None:
 
 
 def test_the_spec_before_a_step_knows_of_a_later_deskew() -> None:
-    pipeline = Pipeline(steps=[Crop(x=(4, 0)), Rotate(), Deskew(angle=32)])
-    before = pipeline.input_spec(RAW)
-    for index, after in enumerate(pipeline.specs(RAW)):
-        assert spec_before(pipeline, RAW, index) == before
-        before = after
+    plan = Plan.of((Crop(x=(4, 0)), Rotate(), Deskew(angle=32)), StackSpec(RAW))
+    specs = [plan.spec_before(index) for index in range(4)]
+    assert [spec.volume.scan for spec in specs if spec] == [Scan(31.5), Scan(31.5), None, None]
+    assert specs == [plan.raw, *(stage.after for stage in plan.stages)]
 
 
 @pytest.mark.parametrize(
@@ -183,4 +184,4 @@ def test_whether_a_picture_shows_the_places_a_crop_meets(
     steps: list, index: int, shown: int | None, same: bool
 ) -> None:
     spec = RAW.replace(scan=Scan(31.5))
-    assert in_frame(Pipeline(steps=steps), spec, index, shown) is same
+    assert in_frame(Plan.of(steps, StackSpec(spec)), index, shown) is same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,12 @@ import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import RecipeError
-from napari_lazy_pipeline.session.recipe import Source
+from napari_lazy_pipeline.psf.theoretical_psf import save_psf
+from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
+from stacks import gaussian_psf, write_raw
+
+FIRST_VERSION = Path(__file__).parents[1] / "data" / "recipes" / "first_version.yaml"
 
 GOOD = """\
 schema_version: 1
@@ -73,7 +78,7 @@ def test_every_parameter_is_written(recipe: Recipe, tmp_path: Path) -> None:
     """A default that changes some day must not change old results."""
     recipe.save(tmp_path / "recipe.json")
     steps = json.loads((tmp_path / "recipe.json").read_text())["pipeline"]["steps"]
-    assert set(steps[1]) == set(Deskew.model_fields)
+    assert set(steps[1]) == {"kind", *Deskew.model_fields}
 
 
 def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
@@ -96,7 +101,7 @@ def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
         ("engine:", "enigne:", r"line 12: unknown name 'enigne'; allowed here: .*engine"),
         ("  folder: cell", "  flder: cell", r"line 3: unknown name 'flder'; allowed.*folder"),
         ("skew_axis: x", "skew_axis: q", r"line 11: skew_axis: .*'x' or 'y'"),
-        ("schema_version: 1", "schema_version: 7", r"version 7, .*up to 1 .*Update"),
+        ("schema_version: 1", "schema_version: 7", r"version 7, .*up to 2 .*Update"),
         ("schema_version: 1", "schema_version: one", r"schema_version 'one' is not a version"),
         ("pipeline:\n", "pipeline: [\n", r"cannot be read: .*line \d+"),
         ("kind: deskew", "kind: !!python/object:os.system deskew", r"cannot be read: "),
@@ -179,3 +184,57 @@ def test_colours_are_for_the_dock_and_left_out_where_nobody_chose(raw_folder: Pa
     assert coloured is not None and coloured.model_dump()["channel_colours"] == ("red", "cyan")
     recipe = Recipe(source=coloured)
     assert recipe.open() == stack and "cyan" not in recipe.to_script()
+
+
+def test_a_recipe_of_the_first_version_opens_and_runs(tmp_path: Path) -> None:
+    shutil.copy(FIRST_VERSION, tmp_path)
+    write_raw(tmp_path / "cell")
+    save_psf(gaussian_psf(), (0.1, 0.1, 0.1), tmp_path / "psf.tif")
+    recipe = Recipe.load(tmp_path / FIRST_VERSION.name)
+    assert [step.kind for step in recipe.pipeline.steps if step.enabled] == [
+        "subtract_background", "deconvolve", "deskew", "crop",
+    ]  # fmt: skip
+    assert recipe.pipeline.steps[4] == Crop(z=(1, 9), x=(4, 20))
+    view = recipe.pipeline.apply(recipe.open())
+    assert view.shape == (3, 2, 8, 16, 16) and view.volume(2, 1).any()
+    recipe.save(tmp_path / "again.yaml")
+    again = (tmp_path / "again.yaml").read_text()
+    assert again.startswith("schema_version: 2\n")
+    assert Recipe.load(tmp_path / "again.yaml") == recipe
+
+
+def test_values_per_channel_are_written_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "schema_version: 2\npipeline:\n  steps:\n"
+        "  - kind: deconvolve\n    psf: {488: a.tif, 560: b/c.tif}\n"
+        "    background: {488: 98, 560: 101}\n"
+        "  - {kind: crop, z: 10:20, x: '3:-5'}\n"
+    )
+    recipe = Recipe.load(path)
+    deconvolve, crop = recipe.pipeline.steps
+    assert isinstance(deconvolve, Deconvolve)
+    assert deconvolve.psf == {
+        "488": str(tmp_path / "a.tif"), "560": str(tmp_path / "b" / "c.tif"),
+    }  # fmt: skip
+    assert deconvolve.background == {"488": 98.0, "560": 101.0}
+    assert crop == Crop(z=(10, 20), x=(3, -5))
+    recipe.save(path)
+    assert "488: a.tif" in path.read_text().replace("'", "")
+    assert Recipe.load(path) == recipe
+    path.write_text(path.read_text().replace("101.0", "-1"))
+    with pytest.raises(RecipeError, match=r"line \d+: 560: .*greater than or equal to 0"):
+        Recipe.load(path)
+
+
+def test_a_psf_in_memory_is_in_no_recipe(tmp_path: Path) -> None:
+    step = Deconvolve(psf=gaussian_psf(), psf_voxel_size=(0.1, 0.1, 0.1))
+    with pytest.raises(RecipeError, match="write it to a file with save_psf"):
+        Recipe(pipeline=Pipeline([step])).save(tmp_path / "recipe.yaml")
+
+
+def test_what_it_is_is_seen_in_a_console_and_a_notebook(recipe: Recipe) -> None:
+    line, table = repr(recipe), recipe._repr_html_()
+    for text in ("cell", "Subtract background (98 counts)", "Deskew (32° along x)", "engine cpu"):
+        assert text in line
+    assert table.startswith("<table>") and "<th>engine</th><td>cpu</td>" in table

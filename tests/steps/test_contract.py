@@ -1,48 +1,89 @@
-"""What holds for every step, whoever wrote it: the registry is the table of cases."""
+"""What holds for every step: those of the registry, and kinds of which there is none yet."""
 
 from __future__ import annotations
 
 import importlib
 import math
+from collections import Counter
+from collections.abc import Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
+import tifffile
 from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from scipy import ndimage
 
+from example_steps import (
+    Bin,
+    Bleach,
+    Change,
+    Drift,
+    FlatField,
+    Median,
+    Project,
+    Ratio,
+    Register,
+    brightened,
+    halved,
+)
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
-from napari_lazy_pipeline.steps._base import Context, Step, Unit
-from napari_lazy_pipeline.steps._registry import step_types
-from stacks import CountingSource
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute.stage_runner import StageRunner
+from napari_lazy_pipeline.errors import GeometryError, StepError
+from napari_lazy_pipeline.image.array_source import ArraySource
+from napari_lazy_pipeline.image.box import Block, Box, slices, whole
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.steps import (
+    Context,
+    Crop,
+    Deskew,
+    Function,
+    Rotate,
+    Step,
+    SubtractBackground,
+    Unit,
+    VoxelStep,
+    step_types,
+)
+from stacks import CountingSource, processed, source_of, spec_after
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]
-NEEDED: dict[str, dict[str, Any]] = {"deconvolve": {"iterations": 2}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "deconvolve": {"iterations": 2},
+    "function": {"function": "numpy:negative"},
+}
 
 
 def example(step_type: type[Step], psf_file: Path) -> Step:
     """A step that can run: file fields get a file."""
     files = {name: str(psf_file) for name in step_type.file_fields()}
-    return step_type(**NEEDED.get(step_type.model_fields["kind"].default, {}), **files)
+    step = step_type(**NEEDED.get(step_type.kind, {}), **files)
+    return step.allow() if isinstance(step, Function) else step
 
 
 def fields(step_type: type[Step]) -> dict[str, FieldInfo]:
-    return {n: f for n, f in step_type.model_fields.items() if n not in ("kind", "enabled")}
+    return {n: f for n, f in step_type.model_fields.items() if n != "enabled"}
 
 
 @pytest.mark.parametrize("step_type", ALL)
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "int16", "float64", "uint8"])
 def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file: Path) -> None:
     step = example(step_type, psf_file)
-    spec = Pipeline(steps=(step,)).input_spec(VolumeSpec((7, 12, 9), dtype, (0.3, 0.1, 0.1)))
+    spec = VolumeSpec((7, 12, 9), dtype, (0.3, 0.1, 0.1))
     volume = np.random.default_rng(0).integers(0, 100, spec.shape).astype(dtype)
     before = volume.copy()
-    result = step.run(volume, Context(spec))
-    declared = step.output_spec(spec)
+    result = processed(step, volume, spec)
+    declared = spec_after(step, spec.replace(scan=step.scan()))
     assert (result.shape, result.dtype.name) == (declared.shape, declared.dtype)
     np.testing.assert_array_equal(volume, before)
     assert np.isfinite(result).all()
@@ -52,9 +93,8 @@ def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file:
 def test_lazy_equals_eager(step_type: type[Step], psf_file: Path) -> None:
     step = example(step_type, psf_file)
     source = CountingSource((2, 1))
-    view = Pipeline(steps=(step,)).apply(Stack(source))
-    spec = Pipeline(steps=(step,)).input_spec(source.spec)
-    eager = step.run(source.read(1, 0), Context(spec, t=1))
+    view = Pipeline([step]).apply(Stack(source))
+    eager = processed(step, source.read(1, 0), source.spec)
     np.testing.assert_array_equal(view.data[1, 0].compute(), eager)
 
 
@@ -67,7 +107,7 @@ def test_it_survives_json(step_type: type[Step], psf_file: Path) -> None:
 
 @pytest.mark.parametrize("step_type", ALL)
 def test_it_is_told_in_full(step_type: type[Step]) -> None:
-    kind = step_type.model_fields["kind"].default
+    kind = step_type.kind
     assert step_type.__module__.rsplit(".", 1)[1] == kind, "the file is called like the kind"
     assert step_type.title and step_type.summary and (step_type.__doc__ or "").strip()
     assert ">>>" in (step_type.__doc__ or ""), "an example"
@@ -81,7 +121,7 @@ def test_every_number_has_bounds_and_a_unit(step_type: type[Step]) -> None:
     for name, info in fields(step_type).items():
         default = info.default
         numbers = default if isinstance(default, tuple) else (default,)
-        if any(isinstance(number, bool | str) for number in numbers):
+        if not all(type(number) in (int, float) for number in numbers):
             continue
         marks = repr(info.metadata) + repr(info.annotation)
         assert any(isinstance(mark, Unit) for mark in info.metadata), f"unit of {name}"
@@ -111,10 +151,12 @@ def test_its_brief_is_one_short_line(step_type: type[Step], psf_file: Path) -> N
 def test_a_brief_says_the_main_values() -> None:
     steps = importlib.import_module("napari_lazy_pipeline.steps")
     assert steps.Deskew(angle=32.0, skew_axis="y").brief() == "32° along y"
-    assert steps.Deconvolve(psf="/data/psf_488.tif").brief() == "psf_488.tif, 10 it."
+    assert steps.Deconvolve(psf="/data/psf_488.tif").brief() == "psf_488.tif, 10 iterations"
     assert steps.Deconvolve().brief() == "no PSF chosen"
+    both = steps.SubtractBackground(value={"488": 98, "560": 101})
+    assert both.brief() == "98, 101 counts per channel"
     assert steps.Crop(z=(2, 60), x=(5, 0)).brief() == "z 2\u201360, x 5\u2013end"
-    assert steps.SubtractBackground(value=98.5).brief() == "98.5"
+    assert steps.SubtractBackground(value=98.5).brief() == "98.5 counts"
 
 
 @pytest.mark.parametrize("step_type", ALL)
@@ -203,3 +245,258 @@ def test_whole_pipelines_keep_their_word(
     declared = pipeline.specs(spec)[-1]
     assert (result.shape, result.dtype.name) == (declared.shape, declared.dtype)
     assert np.isfinite(result).all() and (result >= 0).all()
+
+
+# ---- any steps, in any order --------------------------------------------------------------
+
+STACK = StackSpec(
+    VolumeSpec((6, 18, 22), "uint16", (0.4, 0.1, 0.1)), times=3, channels=("GFP", "RFP")
+)
+SHAPE = STACK.shape
+DATA = np.random.default_rng(0).integers(100, 1000, (3, 2, *SHAPE)).astype("uint16")
+
+
+class Recorded(ArraySource):
+    """Volumes in memory; notes which planes are read."""
+
+    by_planes = True
+    reads: list[tuple[int, int, int, int]]
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        return self.read_planes(t, c, 0, SHAPE[0])
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        self.reads.append((t, c, start, stop))
+        return DATA[t, c, start:stop].copy()
+
+
+def recorded() -> Recorded:
+    raw = Recorded(DATA, STACK.volume, "recorded")
+    object.__setattr__(raw, "reads", [])
+    return raw
+
+
+def runner(*steps: Any, cached: bool = False) -> StageRunner:
+    plan = Plan.of(Pipeline(steps).steps, STACK)
+    plan.check()
+    return StageRunner(recorded(), plan, StageCache() if cached else None)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> FlatField:
+    """A flat field of this camera."""
+    folder = tmp_path_factory.mktemp("camera")
+    y, x = np.mgrid[: SHAPE[1], : SHAPE[2]]
+    tifffile.imwrite(folder / "dark.tif", (90 + x).astype("float32"))
+    tifffile.imwrite(folder / "flat.tif", (400 + 3 * y + 5 * x).astype("float32"))
+    return FlatField(dark=str(folder / "dark.tif"), flat=str(folder / "flat.tif"))
+
+
+def some_steps(flat: FlatField) -> list[Any]:
+    return [
+        flat,
+        SubtractBackground(value={"GFP": 90, "RFP": 120, "GFP/RFP": 0.5}),
+        Crop(y=(2, 15), x="3:-2"),
+        Crop(z=(1, 0)),
+        Deskew(angle=31.5),
+        Deskew(angle=-40, skew_axis="y"),
+        Median(size=5),
+        Ratio(),
+        Register(by={"GFP": (0.0, 0.13, -0.27), "RFP": (0.2, 0.0, 0.1), "GFP/RFP": (0, 0, 0.05)}),
+        Drift(per_time=(0.1, 0.05, -0.12)),
+        Bleach(),
+        Change(),
+        Project(),
+        Bin(),
+        Function(function=halved),
+        Function(function=brightened, arguments={"by": 2.0}, halo=(0, 0, 0)),
+        lambda volume: volume[::-1],
+        partial(ndimage.uniform_filter, size=3),
+    ]
+
+
+def random_box(shape: tuple[int, ...], generator: np.random.Generator) -> Box:
+    ends = (sorted(generator.choice(n + 1, 2, replace=False).tolist()) for n in shape)
+    return tuple((a, b) for a, b in ends)  # type: ignore[return-value]
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data(), seed=st.integers(0, 2**32), cached=st.booleans())
+def test_any_box_of_any_steps_is_that_of_the_whole(
+    data: st.DataObject, seed: int, cached: bool, images: FlatField
+) -> None:
+    """Or they are refused when the plan is made, with a sentence."""
+    steps = data.draw(st.lists(st.sampled_from(some_steps(images)), min_size=1, max_size=5))
+    plan = Plan.of(Pipeline(steps).steps, STACK)
+    if plan.misfit is not None:
+        assert plan.misfit.what and isinstance(plan.misfit.__cause__, GeometryError)
+        return
+    generator, spec, count = np.random.default_rng(seed), plan.after, len(plan.stages)
+    t, c = int(generator.integers(spec.times)), int(generator.integers(len(spec.channels)))
+    whole_block = Block(t, c, whole(spec.shape))
+    expected = StageRunner(recorded(), plan).part(count, whole_block)
+    assert (expected.shape, expected.dtype.name) == (spec.shape, spec.dtype)
+    made = StageRunner(recorded(), plan, StageCache() if cached else None)
+    for _ in range(3):
+        box = random_box(spec.shape, generator)
+        np.testing.assert_array_equal(made.part(count, Block(t, c, box)), expected[slices(box)])
+    np.testing.assert_array_equal(made.part(count, whole_block), expected)
+
+
+@pytest.mark.parametrize("angle", [31.5, -40.0])
+@pytest.mark.parametrize("skew_axis", ["x", "y"])
+def test_a_box_of_a_rotation_is_that_of_the_whole_but_for_rounding(
+    angle: float, skew_axis: Any
+) -> None:
+    generator = np.random.default_rng(2)
+    made = runner(Rotate(angle=angle, skew_axis=skew_axis))
+    shape = made.plan.after.shape
+    expected = made.part(1, Block(0, 0, whole(shape))).astype(float)
+    for _ in range(20):
+        box = random_box(shape, generator)
+        part = runner(Rotate(angle=angle, skew_axis=skew_axis)).part(1, Block(0, 0, box))
+        assert np.abs(part - expected[slices(box)]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "planes"),
+    [
+        ([SubtractBackground(value=100)], 1),
+        ([Median()], 1),
+        ([Crop(z=(2, 0)), Deskew(angle=31.5)], 1),
+        ([Bin(factor=(2, 2, 2))], 2),
+        ([Register(by=(0.2, 0.0, 0.0))], 2),
+        ([Project()], 6),
+        ([partial(ndimage.uniform_filter, size=3)], 6),
+        ([Function(function=brightened, halo=(1, 0, 0))], 2),
+    ],
+)
+def test_a_plane_reads_the_planes_that_it_needs(steps: list[Any], planes: int) -> None:
+    made = runner(*steps)
+    count, shape = len(made.plan.stages), made.plan.after.shape
+    made.part(count, Block(1, 1, ((0, 1), *whole(shape)[1:])))
+    reads = made.raw.reads  # type: ignore[attr-defined]
+    assert {(t, c) for t, c, _, _ in reads} == {(1, 1)}
+    assert sum(stop - start for _, _, start, stop in reads) == planes
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_ratio_reads_each_file_once(cached: bool) -> None:
+    made = runner(SubtractBackground(value=90), Ratio(), Change(), cached=cached)
+    made.volume(3, 2, 0)
+    reads = made.raw.reads  # type: ignore[attr-defined]
+    assert sorted(reads) == [(t, c, 0, 6) for t in (1, 2) for c in (0, 1)]
+
+
+def test_a_ratio_is_a_channel_of_its_own() -> None:
+    view = Pipeline([Ratio()]).apply(Stack.from_array(DATA, channel_names=("GFP", "RFP")))
+    assert view.shape == (3, 1, *SHAPE) and view.channel_names == ("GFP/RFP",)
+    expected = DATA[1, 0].astype("float32") / DATA[1, 1]
+    np.testing.assert_array_equal(view.data[1, 0].compute(), expected)
+
+
+def test_renumbered_time_points_show_their_own_pixels() -> None:
+    """A file that came late makes the second of what was the first."""
+    cache, step = StageCache(), Bleach(rate=0.5)
+    files = [DATA[0, :1], DATA[1, :1], DATA[2, :1]]
+
+    def view(order: list[int]) -> PipelineSource:
+        array = np.stack([files[k] for k in order])
+        raw = Numbered(array, STACK.volume, "numbered", order)
+        return source_of(raw, step, cache=cache)
+
+    before, after = view([1, 2]), view([0, 1, 2])
+    old = before.read(0, 0)
+    np.testing.assert_allclose(old, DATA[1, 0])
+    np.testing.assert_allclose(after.read(1, 0), DATA[1, 0] * np.exp(0.5), rtol=1e-6)
+    assert before.identity(0, 0) != after.identity(1, 0)
+    plain = source_of(Numbered(np.stack(files), STACK.volume, "n", [0, 1, 2]), Median())
+    moved = source_of(Numbered(np.stack(files[1:]), STACK.volume, "n", [1, 2]), Median())
+    assert plain.identity(1, 0) == moved.identity(0, 0), "what does not depend on t stays cached"
+
+
+class Numbered(ArraySource):
+    """Volumes of files: a volume is that of its file, under whatever number."""
+
+    def __init__(self, array: np.ndarray, spec: VolumeSpec, token: str, files: list[int]) -> None:
+        super().__init__(array, spec, token)
+        object.__setattr__(self, "files", files)
+
+    def identity(self, t: int, c: int) -> Hashable:
+        return "file", self.files[t], c  # type: ignore[attr-defined]
+
+
+def test_the_value_of_one_channel_leaves_the_others_cached(calls: Counter[str]) -> None:
+    raw, cache = recorded(), StageCache()
+    for value in (90, 100):
+        step = SubtractBackground(value={"ch0": 90, "ch1": value})
+        for c in (0, 1):
+            made = source_of(raw, step, cache=cache).read(0, c)
+            expected = np.maximum(DATA[0, c].astype(int) - (90 if c == 0 else value), 0)
+            np.testing.assert_array_equal(made, expected)
+    assert calls == {"subtract_background": 3}
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([Deskew(), FlatField()], "Flat field does not fit: Flat field needs the pixels"),
+        ([Ratio(denominator=3)], "Ratio does not fit: There are 2 channels"),
+        ([Ratio(), Ratio()], "There are 1 channels"),
+        ([Crop(y=(30, 0))], "starts at y = 30, but the volume ends at 18"),
+        ([Crop(y=(10, -10))], "keeps nothing"),
+        ([SubtractBackground(value={"GFP": 3})], "no Background for the channel RFP"),
+        ([lambda volume: volume.sum()], "which is no volume"),
+        ([lambda volume: 1 // 0], "lambda does not fit: ZeroDivisionError"),
+        ([Function()], "No function is chosen"),
+        ([Function(function="os:getcwd")], "would run code: os:getcwd"),
+    ],
+)
+def test_what_cannot_fit_is_refused_when_it_is_built(steps: list[Any], words: str) -> None:
+    with pytest.raises(StepError, match=words):
+        Pipeline(steps).apply(Stack.from_array(DATA, channel_names=("GFP", "RFP")))
+
+
+def test_what_a_step_does_beyond_its_word_is_an_error() -> None:
+    class Liar(Step):
+        def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+            return parts[0][:1]
+
+    class Greedy(Step):
+        def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+            return (wanted.replace(c=7),)
+
+    with pytest.raises(StepError, match=r"Liar made an array of shape \(1, 18, 22\)"):
+        Pipeline([Liar()]).apply(DATA).volume()
+    with pytest.raises(StepError, match=r"Greedy does not fit.*2 channels"):
+        Pipeline([Greedy()]).apply(DATA)
+
+
+def test_a_step_of_a_notebook_needs_no_entry_point() -> None:
+    class AddConstant(VoxelStep):
+        amount: int = 5
+
+        def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
+            return pixels + self.amount
+
+    pipeline = Pipeline([AddConstant(amount=7), Crop(z=(0, 2))])
+    assert (AddConstant.kind, AddConstant.title) == ("add_constant", "Add constant")
+    np.testing.assert_array_equal(pipeline.apply(DATA).volume(1, 1), DATA[1, 1, :2] + 7)
+
+
+def test_run_is_told_of_nothing_that_its_key_does_not_hold() -> None:
+    seen: list[Any] = []
+
+    class Curious(VoxelStep):
+        def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
+            seen.append((at.before.volume.scan, at.before.times))
+            return pixels
+
+    class Knowing(Curious):
+        depends_on = frozenset({"scan", "times"})
+
+    for step in (Curious(), Knowing()):
+        source_of(recorded(), step, Deskew(angle=31.5)).read(0, 0)
+    assert seen == [(None, 1), (Scan(31.5), 3)]

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.steps import Crop
-from napari_lazy_pipeline.steps._base import Context
+from stacks import processed, spec_after
 
 SPEC = VolumeSpec((10, 20, 30), "uint16", (0.5, 0.2, 0.1), (1.0, 2.0, 3.0))
 
@@ -26,10 +26,10 @@ SPEC = VolumeSpec((10, 20, 30), "uint16", (0.5, 0.2, 0.1), (1.0, 2.0, 3.0))
 )
 def test_bounds(crop: Crop, shape: tuple[int, ...], translate: tuple[float, ...]) -> None:
     volume = np.arange(6000, dtype="uint16").reshape(SPEC.shape)
-    after = crop.output_spec(SPEC)
+    after = spec_after(crop, SPEC)
     assert after.shape == shape
     assert after.translate == pytest.approx(translate)
-    result = crop.run(volume, Context(SPEC))
+    result = processed(crop, volume, SPEC)
     start = tuple(cut[0] for cut in (crop.z, crop.y, crop.x))
     assert result[0, 0, 0] == volume[start]
     assert result.base is None, "a copy, so that the whole volume can be forgotten"
@@ -37,7 +37,7 @@ def test_bounds(crop: Crop, shape: tuple[int, ...], translate: tuple[float, ...]
 
 def test_a_box_outside_is_refused() -> None:
     with pytest.raises(GeometryError, match=r"starts at y = 20, .* ends at 20.*start below 20"):
-        Crop(y=(20, 25)).output_spec(SPEC)
+        spec_after(Crop(y=(20, 25)), SPEC)
 
 
 def test_an_empty_box_is_refused() -> None:

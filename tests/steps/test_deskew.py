@@ -13,6 +13,7 @@ from scipy.ndimage import center_of_mass
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
 from napari_lazy_pipeline.steps import Crop, Deskew
+from stacks import spec_after
 
 SHAPE, PIXEL, SIGMA = (40, 44, 48), 0.1, 0.16
 
@@ -81,7 +82,7 @@ def test_rounding_is_said() -> None:
 
 def test_other_types_become_float32() -> None:
     spec = VolumeSpec((3, 4, 5), "int16", (0.3, 0.1, 0.1))
-    assert Deskew().output_spec(spec).dtype == "float32"
+    assert spec_after(Deskew(), spec).dtype == "float32"
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.5, -0.9])

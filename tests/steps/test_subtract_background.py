@@ -7,18 +7,18 @@ import pytest
 
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.steps import SubtractBackground
-from napari_lazy_pipeline.steps._base import Context
+from stacks import processed
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
 def test_it_clamps_at_zero_and_keeps_the_type(dtype: str) -> None:
     volume = np.array([[[0, 50, 90, 100, 120]]], dtype)
-    result = SubtractBackground(value=90).run(volume, Context(VolumeSpec((1, 1, 5), dtype)))
+    result = processed(SubtractBackground(value=90), volume, VolumeSpec((1, 1, 5), dtype))
     assert result.dtype == dtype
     assert result.tolist() == [[[0, 0, 0, 10, 30]]]
 
 
 def test_more_than_the_type_holds_leaves_nothing() -> None:
     volume = np.array([[[255, 3]]], "uint8")
-    result = SubtractBackground(value=300).run(volume, Context(VolumeSpec((1, 1, 2), "uint8")))
+    result = processed(SubtractBackground(value=300), volume, VolumeSpec((1, 1, 2), "uint8"))
     assert not result.any()

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
+from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels
+from napari_lazy_pipeline.image.volume_source import VolumeSource
+from napari_lazy_pipeline.steps import Step
 
 RAW = VolumeSpec((6, 8, 10), "uint16", (0.4, 0.1, 0.1))
 
@@ -47,6 +52,26 @@ class PlaneSource(CountingSource):
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         self.made.update(range(start, stop))
         return CountingSource.read(self, t, c)[start:stop].copy()
+
+
+def source_of(
+    raw: Any, *steps: Any, engine: str = "cpu", until: int | None = None, **options: Any
+) -> PipelineSource:
+    """What steps make of the volumes of a source."""
+    times, channels = raw.sizes
+    spec = StackSpec(raw.spec, times, channel_labels((), channels))
+    plan = Plan.of(Pipeline(steps).steps, spec, engine).until(until)
+    return PipelineSource(raw, plan, **options)
+
+
+def spec_after(step: Step, spec: VolumeSpec) -> VolumeSpec:
+    """What a step makes of volumes."""
+    return step.output(StackSpec(spec)).volume
+
+
+def processed(step: Step, volume: np.ndarray, spec: VolumeSpec) -> np.ndarray:
+    """What a step makes of one volume (z, y, x)."""
+    return Pipeline([step]).run_volume(volume, spec)
 
 
 def gaussian_psf(shape: tuple[int, int, int] = (21, 64, 64), sigma: float = 1.6) -> np.ndarray:

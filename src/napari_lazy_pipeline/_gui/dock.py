@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchCo
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep, unwrapped
-from napari_lazy_pipeline._gui.preferences.preferences import FollowingPreferences
+from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
@@ -47,7 +47,8 @@ from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo
-from napari_lazy_pipeline.session.recipe import Recipe, Source
+from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.session import default_pipeline
 
 
@@ -75,13 +76,13 @@ class LazyPipelineWidget(QWidget):
         kept = dock_state_of(napari_viewer)
         self.session, self._export_settings = kept.session, kept.export_settings
         self.costs = CostMonitor(self.session)
-        self.runner = ComputeThread(self.costs.timings)
+        self.runner = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
         self.data = DataPanel(self.session, self.layers)
         self.live = WatchControl(
             self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
         )
-        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
+        self.preferences = PreferencesControl(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)

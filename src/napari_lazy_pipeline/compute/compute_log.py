@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
@@ -13,6 +14,7 @@ from typing import TypeVar
 from napari_lazy_pipeline.errors import Cancelled
 
 _STAGES = 64  # that are remembered; those of older edits are forgotten
+_DURATIONS = 1000
 _Made = TypeVar("_Made")
 
 
@@ -44,8 +46,24 @@ class Entry:
     times: int = 0
 
 
+@dataclass(frozen=True)
+class Duration:
+    """How long something takes for a whole volume.
+
+    Attributes
+    ----------
+    seconds
+        Time [s].
+    rough
+        Whether it was told from parts of volumes only: it is hardly more, and may be less.
+    """
+
+    seconds: float
+    rough: bool = False
+
+
 class ComputeLog:
-    """Notes what is made of which volume; safe to use from any thread.
+    """Notes what is made of which volume, and how long that took; safe to use from any thread.
 
     A stage is named by what the pixels after it depend on: after an edit, the stages from that
     step on have other names, and nothing is known of them.
@@ -57,11 +75,18 @@ class ComputeLog:
         self._version = 0
         self._counts: Counter[tuple[str, bool]] = Counter()
         self._seconds: dict[tuple[str, bool], float] = {}
+        self._durations: dict[Hashable, Duration] = {}
+        self._latest: dict[str, float] = {}
 
     def observe(
-        self, name: str, stage: Hashable, place: tuple[int, int], part: bool,
+        self,
+        name: str,
+        stage: Hashable,
+        place: tuple[int, int],
         make: Callable[[], _Made],
-    ) -> _Made:  # fmt: skip
+        share: float = 1.0,
+        timing: Hashable = None,
+    ) -> _Made:
         """Make something, and note that it was made, and how long it took.
 
         Parameters
@@ -72,10 +97,12 @@ class ComputeLog:
             Names the stage.
         place
             (t, c) of the volume.
-        part
-            Whether only a part of the volume is made.
         make
             Makes it; what it raises is noted, and raised.
+        share
+            How much of the volume is made, 1 for all of it.
+        timing
+            Names what its time depends on; see `duration`.
         """
         before = self.of(stage).get(place)
         self._note(stage, place, replace(before or Entry(State.RUNNING), state=State.RUNNING))
@@ -88,14 +115,42 @@ class ComputeLog:
         except Exception:
             self._note(stage, place, Entry(State.FAILED, perf_counter() - begin))
             raise
-        seconds = perf_counter() - begin
+        seconds, part = perf_counter() - begin, share < 1
         whole = before is not None and before.state is State.MADE
         state = State.PART if part and not whole else State.MADE
+        self._note_time(name, seconds, share, timing)
+        self._note(stage, place, Entry(state, seconds, (before.times if before else 0) + 1))
+        return result
+
+    def duration(self, timing: Hashable) -> Duration | None:
+        """How long something took for a volume; None if it was not made yet.
+
+        A whole volume tells more than any part of one, and of parts the fastest: the others waited
+        for something that a volume waits for once.
+        """
+        with self._lock:
+            return self._durations.get(timing)
+
+    def latest(self, name: str) -> float | None:
+        """How long the last whole volume took that was made under a name [s]."""
+        with self._lock:
+            return self._latest.get(name)
+
+    def _note_time(self, name: str, seconds: float, share: float, timing: Hashable) -> None:
+        part = share < 1
         with self._lock:
             self._counts[name, part] += 1
             self._seconds[name, part] = self._seconds.get((name, part), 0.0) + seconds
-        self._note(stage, place, Entry(state, seconds, (before.times if before else 0) + 1))
-        return result
+            if len(self._durations) > _DURATIONS:
+                self._durations.pop(next(iter(self._durations)))
+            if not part:
+                self._latest[name] = seconds
+                self._durations[timing] = Duration(seconds)
+            else:
+                known = self._durations.get(timing, Duration(math.inf, rough=True))
+                if known.rough:
+                    whole = min(seconds / share, known.seconds)
+                    self._durations[timing] = Duration(whole, rough=True)
 
     def of(self, stage: Hashable) -> dict[tuple[int, int], Entry]:
         """What is known of the blocks of a stage, by (t, c)."""

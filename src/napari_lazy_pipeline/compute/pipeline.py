@@ -2,43 +2,77 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, SerializeAsAny
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    SerializeAsAny,
+    Tag,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
-from napari_lazy_pipeline.compute.stage_runner import Line, Run
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
-from napari_lazy_pipeline.image.box import Box, cut
+from napari_lazy_pipeline.compute.stage_runner import StageRunner
+from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.image.array_source import ArraySource
+from napari_lazy_pipeline.image.box import Block, spec_of, whole
+from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import Stack, VolumeSource, VolumeSpec
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
+from napari_lazy_pipeline.steps.function import Function
 
 __all__ = ["Pipeline", "PipelineSource", "Progress"]
+
+
+def _kind(value: Any) -> str | None:
+    return value.get("kind") if isinstance(value, Mapping) else None
+
+
+def _as_step(value: Any, validate: ValidatorFunctionWrapHandler) -> Step:
+    """Take a step of any class, registered or not, and any function."""
+    if isinstance(value, Step):
+        return value
+    if callable(value) and not isinstance(value, type):
+        return Function(function=value)
+    step: Step = validate(value)
+    return step
+
 
 if TYPE_CHECKING:
     AnyStep = Step
 else:
     # A union tagged by ``kind``, so that an error names the step and the known tags.
-    AnyStep = Annotated[reduce(or_, step_types().values()), Discriminator("kind")]
+    _tagged = [Annotated[step, Tag(kind)] for kind, step in step_types().items()]
+    AnyStep = Annotated[
+        Annotated[reduce(or_, _tagged), Discriminator(_kind)], WrapValidator(_as_step)
+    ]
 
 
 class Pipeline(BaseModel):
     """An ordered list of steps.
 
+    Besides steps, it takes any function of a volume (z, y, x), for instance
+    ``scipy.ndimage.gaussian_filter``, a lambda or a `functools.partial`.
+
     Examples
     --------
     >>> from napari_lazy_pipeline.steps import Crop, Deskew
-    >>> pipeline = Pipeline(steps=[Deskew(angle=31.5), Crop(z=(0, 60))])
+    >>> pipeline = Pipeline([Deskew(angle=31.5), Crop(z=(0, 60))])
     >>> spec = VolumeSpec((88, 320, 256), voxel_size=(0.3, 0.1, 0.1))
     >>> [after.shape for after in pipeline.specs(spec)]
     [(88, 320, 481), (60, 320, 481)]
@@ -48,10 +82,12 @@ class Pipeline(BaseModel):
 
     steps: tuple[SerializeAsAny[AnyStep], ...] = ()
 
-    def input_spec(self, spec: VolumeSpec) -> VolumeSpec:
-        """The spec of the raw volume, with the scan geometry that a later step states."""
-        scans = (step.scan() for step in self.steps if step.enabled)
-        return spec.replace(scan=next((scan for scan in scans if scan), spec.scan))
+    def __init__(self, steps: Iterable[Any] = (), **data: Any) -> None:
+        super().__init__(steps=tuple(steps), **data)
+
+    def plan(self, spec: StackSpec, engine: str = "cpu") -> Plan:
+        """Resolve the steps against a raw stack; what does not fit is in the plan."""
+        return Plan.of(self.steps, spec, engine)
 
     def specs(self, spec: VolumeSpec) -> tuple[VolumeSpec, ...]:
         """Shape, type and place after each step; a step that is off changes nothing.
@@ -61,13 +97,10 @@ class Pipeline(BaseModel):
         StepError
             If a step does not fit the volume it meets.
         """
-        specs = []
-        spec = self.input_spec(spec)
-        for index, step in enumerate(self.steps):
-            if step.enabled:
-                spec = _fitted(step, index, spec)
-            specs.append(spec)
-        return tuple(specs)
+        plan = self.plan(StackSpec(spec))
+        plan.check()
+        specs = (plan.spec_before(index + 1) for index in range(len(self.steps)))
+        return tuple(after.volume for after in specs if after is not None)
 
     def run_volume(self, volume: np.ndarray, spec: VolumeSpec, engine: str = "cpu") -> np.ndarray:
         """Process one volume (z, y, x) now.
@@ -77,11 +110,14 @@ class Pipeline(BaseModel):
         StepError
             If a step fails.
         """
-        return PipelineSource(_Given(volume, spec), self, engine).read(0, 0)
+        source = ArraySource.of(volume, spec.voxel_size)
+        spec = spec.replace(shape=source.spec.shape, dtype=source.spec.dtype)
+        plan = self.plan(StackSpec(spec), engine)
+        return PipelineSource(replace(source, spec=spec), plan).read(0, 0)
 
     def apply(
         self,
-        stack: Stack,
+        stack: Stack | np.ndarray,
         engine: str = "cpu",
         cache: StageCache | None = None,
         blank_failures: bool = False,
@@ -91,7 +127,7 @@ class Pipeline(BaseModel):
         Parameters
         ----------
         stack
-            What to process.
+            What to process; an array is taken as `Stack.from_array` does.
         engine
             Name of the engine.
         cache
@@ -105,20 +141,31 @@ class Pipeline(BaseModel):
         StepError
             If a step does not fit the volumes.
         """
-        source = PipelineSource(
-            stack.source, self, engine, cache=cache, blank_failures=blank_failures
-        )
-        return replace(stack, source=source)
+        stack = stack if isinstance(stack, Stack) else Stack.from_array(stack)
+        plan = self.plan(stack.stack_spec, engine)
+        source = PipelineSource(stack.source, plan, cache=cache, blank_failures=blank_failures)
+        return replace(stack, source=source, channel_names=plan.after.channels)
+
+    def __repr__(self) -> str:
+        return on_one_line("Pipeline", self.summary())
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        return html_table("Pipeline", self.summary())
+
+    def summary(self) -> dict[str, str]:
+        """Each step by its place: what it is called, its main values, and whether it is off."""
+        return {
+            str(index): f"{step.label} ({step.brief() if step.enabled else 'off'})"
+            for index, step in enumerate(self.steps)
+        }
 
     def replace_step(self, index: int, step: Step) -> Pipeline:
         """Return a pipeline in which one step is another."""
         steps = list(self.steps)
         steps[index] = step
-        return Pipeline(steps=tuple(steps))
-
-    def with_steps(self, steps: Sequence[Step]) -> Pipeline:
-        """Return a pipeline of these steps."""
-        return Pipeline(steps=tuple(steps))
+        return Pipeline(steps)
 
 
 @dataclass(frozen=True)
@@ -129,54 +176,58 @@ class PipelineSource(VolumeSource):
     ----------
     raw
         Makes the raw volumes.
-    pipeline
-        The steps.
-    engine
-        Name of the engine.
-    until
-        Number of steps to run; None for all.
+    stated_plan
+        The stages, when the source was made; see `plan`.
     cache
         Keeps the result of each stage; not pickled.
-    ledger
-        Notes what is made; not pickled.
     blank_failures
         Whether a step that fails leaves a blank volume instead of raising.
+    compute_log
+        Notes what is made; not pickled.
+
+    Raises
+    ------
+    StepError
+        If a step does not fit the volumes: that is refused here, not volume by volume.
     """
 
     raw: VolumeSource
-    pipeline: Pipeline
-    engine: str = "cpu"
-    until: int | None = None
+    stated_plan: Plan
     cache: StageCache | None = field(default=None, compare=False, repr=False)
     blank_failures: bool = False
     compute_log: ComputeLog | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.stages  # noqa: B018 - a pipeline that does not fit is refused here, not per block
+        self.stated_plan.check()
 
-    @cached_property
-    def stages(self) -> tuple[tuple[int, Step, VolumeSpec], ...]:
-        """Index, step and input of each step that is on."""
-        spec = self.pipeline.input_spec(self.raw.spec)
-        before = (spec, *self.pipeline.specs(self.raw.spec))
-        return tuple(
-            (index, step, before[index])
-            for index, step in enumerate(self.pipeline.steps[: self.until])
-            if step.enabled
-        )
+    @property
+    def plan(self) -> Plan:
+        """The stages, for as many time points as there are by now."""
+        times = self.raw.sizes[0]
+        grown: Plan = self.__dict__.get("_grown", self.stated_plan)
+        if grown.raw.times != times:
+            grown = self.__dict__["_grown"] = grown.grown(times)
+        return grown
 
-    @cached_property
+    @property
     def spec(self) -> VolumeSpec:
         """What each processed volume looks like."""
-        if not self.stages:
-            return self.raw.spec
-        index, step, before = self.stages[-1]
-        return _fitted(step, index, before)
+        return self.stated_plan.after.volume
+
+    @property
+    def count(self) -> int:
+        """Number of stages."""
+        return len(self.stated_plan.stages)
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.plan.after.sizes
 
     @property
     def plane_local(self) -> bool:
         """Whether planes of the result can be made without the rest of the volume."""
-        return self._line.is_local(len(self.stages))
+        return self.stated_plan.local[-1]
 
     @property
     def by_planes(self) -> bool:
@@ -185,12 +236,7 @@ class PipelineSource(VolumeSource):
         They are unless there is a cache that has room for the whole, or no reading them alone.
         """
         can = self.plane_local and self.raw.by_planes
-        return can and not self._line.is_kept(len(self.stages))
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Number of time points and channels."""
-        return self.raw.sizes
+        return can and not self._runner().keeps_whole(self.count)
 
     @property
     def problems(self) -> ProblemLog:
@@ -198,47 +244,43 @@ class PipelineSource(VolumeSource):
         return self.raw.problems
 
     @property
-    def token(self) -> str:
-        """Names the content; another one once the raw data have grown."""
-        parts = (self.raw.token, self.engine, str(self._keys))
-        return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+    def title(self) -> str:
+        """The steps, as the layer of a graph is called."""
+        return self.stated_plan.title
 
     @property
-    def work(self) -> str:
-        """Names what is done to each volume, whichever volumes there are."""
-        text = f"{self.engine}\n{self._keys}"
-        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    def token(self) -> str:
+        """Names the content; another one once the raw data have grown."""
+        return f"{self.raw.token}-{self.stated_plan.token}"
 
-    @cached_property
-    def _keys(self) -> tuple[Hashable, ...]:
-        return tuple((step.cache_key(before), self.engine) for _, step, before in self.stages)
-
-    @cached_property
-    def _line(self) -> Line:
-        return Line(
-            self.raw, self.stages, self.spec, self._keys, self.engine, self.cache, self.compute_log
-        )
+    def draft(self) -> PipelineSource:
+        """Quicker steps that give about the same: for previews."""
+        return replace(self, stated_plan=self.stated_plan.draft(), compute_log=None)
 
     def __getstate__(self) -> dict[str, Any]:
-        fields = ("raw", "pipeline", "engine", "until", "blank_failures")
-        return {**{name: getattr(self, name) for name in fields}, "cache": None, "ledger": None}
+        state = {**vars(self), "cache": None, "compute_log": None}
+        state.pop("_grown", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     def identity(self, t: int, c: int) -> Hashable:
         """What the volume depends on."""
-        return self._line.key(t, c, len(self.stages))
+        return self._runner().key(self.count, t, c)
 
     def cached(self, t: int, c: int) -> np.ndarray | None:
         """The volume if it is at hand; never reads or computes."""
         return self.cache.get(self.identity(t, c)) if self.cache else None
 
-    def to_do(self, t: int, c: int) -> tuple[Step, ...]:
+    def is_cached(self, t: int, c: int, count: int) -> bool:
+        """Whether the result of the first ``count`` stages is at hand as a whole."""
+        return self.cache is not None and self._runner().key(count, t, c) in self.cache
+
+    def steps_to_run(self, t: int, c: int) -> tuple[Step, ...]:
         """The steps that have to run for a volume, as far as the cache does not help."""
-        at_hand = (
-            count
-            for count in range(len(self.stages), 0, -1)
-            if self.cache is not None and self._line.key(t, c, count) in self.cache
-        )
-        return tuple(step for _, step, _ in self.stages[next(at_hand, 0) :])
+        counts = (n for n in range(self.count, 0, -1) if self.is_cached(t, c, n))
+        return tuple(stage.step for stage in self.plan.stages[next(counts, 0) :])
 
     def read(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
         """Make one volume (z, y, x).
@@ -250,24 +292,28 @@ class PipelineSource(VolumeSource):
         StepError
             If a step fails.
         Cancelled
-            If the watcher does not want it any more.
+            If it is not wanted any more.
         """
-        return Run(self._line, t, c, progress or Progress()).stage(len(self.stages))
+        return self._runner(progress).volume(self.count, t, c)
+
+    def part(self, wanted: Block, progress: Progress | None = None) -> np.ndarray:
+        """Make a part (z, y, x) of a volume, from what it needs only; raises what `read` does."""
+        return self._runner(progress).part(self.count, wanted)
 
     def cached_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray | None:
         """Some planes (z, y, x) if they are at hand; never reads or computes."""
-        box, volume = self._planes(start, stop), self.cached(t, c)
+        block, volume = self._planes(t, c, start, stop), self.cached(t, c)
         if volume is not None:
             return volume[start:stop]
-        key = self._line.key(t, c, len(self.stages))
-        return self.cache.get((key, box)) if self.cache and self.plane_local else None
+        key = self.identity(t, c), block.box
+        return self.cache.get(key) if self.cache and self.plane_local else None
 
     def read_planes(
         self, t: int, c: int, start: int, stop: int, progress: Progress | None = None
     ) -> np.ndarray:
         """Make the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
 
-        With plane-local steps only the planes that these need are read and worked on, and the
+        Where that is possible only the planes that these need are read and worked on, and the
         result equals that of `read` bit for bit. Otherwise the whole volume is made.
 
         Raises
@@ -277,14 +323,14 @@ class PipelineSource(VolumeSource):
         LazyPipelineError, Cancelled
             As `read` does.
         """
-        box = self._planes(start, stop)
+        block = self._planes(t, c, start, stop)
         if not self.plane_local:
             return self.read(t, c, progress)[start:stop]
-        return Run(self._line, t, c, progress or Progress()).part(len(self.stages), box)
+        return self.part(block, progress)
 
     def planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         """Make some planes (z, y, x) as `read_planes` does; blank, and listed, for a bad file."""
-        spec = cut(self.spec, self._planes(start, stop))
+        spec = spec_of(self._planes(t, c, start, stop).box, self.spec)
         return self.or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
 
     def or_blank(
@@ -298,46 +344,14 @@ class PipelineSource(VolumeSource):
             self.report(error, t, c)
             return spec.blank()
 
-    def stage(self, count: int) -> Hashable:
-        """Names what the first ``count`` stages make, whatever volume they are given."""
-        return self._keys[:count]
+    def _runner(self, progress: Progress | None = None) -> StageRunner:
+        return StageRunner(
+            self.raw, self.plan, self.cache, self.compute_log, progress or Progress()
+        )
 
-    def is_kept(self, t: int, c: int, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is at hand as a whole."""
-        return self.cache is not None and self._line.key(t, c, count) in self.cache
-
-    def _planes(self, start: int, stop: int) -> Box:
-        """Check a range of planes; the box they are."""
-        depth, height, width = self.spec.shape
+    def _planes(self, t: int, c: int, start: int, stop: int) -> Block:
+        """Check a range of planes; the block they are."""
+        depth = self.spec.shape[0]
         if not 0 <= start < stop <= depth:
             raise ValueError(f"There are no planes {start} to {stop} in a volume of {depth}")
-        return (start, stop), (0, height), (0, width)
-
-
-class _Given(VolumeSource):
-    """A source of one volume that is there already."""
-
-    sizes, token, spec = (1, 1), "", VolumeSpec((1, 1, 1))
-
-    def __init__(self, volume: np.ndarray, spec: VolumeSpec) -> None:
-        self.volume, self.spec = volume, spec
-
-    def identity(self, t: int, c: int) -> Hashable:
-        """Nothing else is like it."""
-        return id(self)
-
-    def read(self, t: int, c: int) -> np.ndarray:
-        """The volume (z, y, x)."""
-        return self.volume
-
-    __call__ = read
-
-
-def _fitted(step: Step, index: int, spec: VolumeSpec) -> VolumeSpec:
-    """The spec after a step; an error names the step."""
-    try:
-        return step.output_spec(spec)
-    except LazyPipelineError as error:
-        raise StepError(
-            f"{step.title} does not fit: {error.what}", error.where, error.hint, step.kind, index
-        ) from error
+        return Block(t, c, ((start, stop), *whole(self.spec.shape)[1:]))

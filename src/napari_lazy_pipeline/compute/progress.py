@@ -1,4 +1,4 @@
-"""Watcher: whoever waits for a volume."""
+"""Progress: who waits for a volume may cancel, and is told how far it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Progress:
-    """Whoever waits for a volume: may cancel, and is told how far it is.
+    """Reports how far a volume is, and asks whether it is still wanted.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Progress:
     finished: Callable[[int | None, float], None] = lambda index, seconds: None
 
     def time(self, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """Make an array, and tell when that began and how long it took."""
+        """Make an array, and report when that began and how long it took."""
         self.started(index)
         start = perf_counter()
         result = make()

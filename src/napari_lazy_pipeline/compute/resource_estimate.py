@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-import threading
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 
 from napari_lazy_pipeline._runtime.free_memory import available
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines.memory_need import Need
 from napari_lazy_pipeline.image.quantity_text import format_bytes
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 
 # Longer than that, a volume is more than many graphics cards take as one texture.
 TEXTURE = 2048
@@ -77,33 +75,41 @@ class StepCost:
         return tuple(told)
 
 
-def step_costs(pipeline: Pipeline, spec: VolumeSpec, engine: str = "cpu") -> tuple[StepCost, ...]:
+def step_costs(plan: Plan) -> tuple[StepCost, ...]:
     """Estimate what each step that is on takes for one volume, reading it first.
-
-    Parameters
-    ----------
-    pipeline
-        The steps.
-    spec
-        What a raw volume looks like.
-    engine
-        Where they run.
 
     Raises
     ------
     LazyPipelineError
         If a step does not fit the volumes, or a PSF cannot be used.
     """
-    before = pipeline.input_spec(spec)
-    costs = [StepCost(READ, "Reading", 0, spec.nbytes, Need(), spec.shape)]
-    for index, (step, after) in enumerate(zip(pipeline.steps, pipeline.specs(spec), strict=True)):
-        if step.enabled:
-            need = step.need(before, engine)
-            costs.append(
-                StepCost(index, step.title, before.nbytes, after.nbytes, need, after.shape)
-            )
-        before = after
+    plan.check()
+    costs = [StepCost(READ, "Reading", 0, plan.raw.volume.nbytes, Need(), plan.raw.shape)]
+    for stage in plan.stages:
+        need = max(
+            (step.need(stage.before, plan.engine) for step in dict.fromkeys(stage.steps)),
+            key=lambda need: (need.memory, need.device),
+        )
+        before = len(stage.places(0, 0)) * stage.before.volume.nbytes
+        after = stage.after.volume
+        cost = StepCost(stage.index, stage.step.label, before, after.nbytes, need, after.shape)
+        costs.append(cost)
     return tuple(costs)
+
+
+def volume_time(plan: Plan, log: ComputeLog) -> Duration | None:
+    """Add up the time that reading and all steps of a plan take for a volume, as was measured.
+
+    Returns
+    -------
+    Duration or None
+        None unless all of it was measured; rough if a part of it was told from parts of volumes.
+    """
+    times = [log.duration(plan.timing_key(count)) for count in range(len(plan.stages) + 1)]
+    known = [time for time in times if time is not None]
+    if len(known) < len(times):
+        return None
+    return Duration(sum(time.seconds for time in known), any(time.rough for time in known))
 
 
 @dataclass(frozen=True)
@@ -158,59 +164,6 @@ def _free(folder: Path) -> int | None:
         if place.exists():
             return shutil.disk_usage(place).free
     return None
-
-
-class Timings:
-    """Remembers how long reading and each step took, for guesses; safe to use from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._seconds: dict[Hashable, float] = {}
-        self._whole: set[Hashable] = set()
-
-    def note(self, source: PipelineSource, index: int, seconds: float, parts: int = 1) -> None:
-        """A step of a source took so long for a part of a volume; -1 is reading it.
-
-        Parameters
-        ----------
-        source, index
-            Which step; what is no longer there is not noted.
-        seconds
-            Time that it took [s].
-        parts
-            Of so many such parts a volume is made. A whole one tells more than any part of one, and
-            of parts the fastest: the others waited for something that a volume waits for once.
-        """
-        key = _keys(source).get(index)
-        if key is None:
-            return
-        with self._lock:
-            if parts == 1:
-                self._whole.add(key)
-                self._seconds[key] = seconds
-            elif key not in self._whole:
-                self._seconds[key] = min(seconds * parts, self._seconds.get(key, math.inf))
-
-    def per_volume(self, source: PipelineSource) -> float | None:
-        """Time a volume of a source will take [s]; None unless all of it was measured."""
-        with self._lock:
-            times = [self._seconds.get(key) for key in _keys(source).values()]
-        known = [seconds for seconds in times if seconds is not None]
-        return sum(known) if len(known) == len(times) else None
-
-    def rough(self, source: PipelineSource) -> bool:
-        """Whether that is told from parts of volumes: it is hardly more, and may be less."""
-        with self._lock:
-            return any(key not in self._whole for key in _keys(source).values())
-
-
-def _keys(source: PipelineSource) -> dict[int, Hashable]:
-    """What the time of reading and of each step depends on."""
-    raw = source.raw.spec
-    keys: dict[int, Hashable] = {READ: (raw.shape, raw.dtype)}
-    for index, step, before in source.stages:
-        keys[index] = (step, before.shape, before.dtype, source.engine)
-    return keys
 
 
 def free_memory() -> int:

@@ -1,25 +1,26 @@
-"""Running: makes the stages of a volume, whole or in part, through a cache."""
+"""Stage runner: makes any block of any stage, from what the stages before it make."""
 
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
-from napari_lazy_pipeline.image.box import Box, rounded, shape_of, slices, whole
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
-from napari_lazy_pipeline.steps._base import Context, Step
+from napari_lazy_pipeline.image.box import Block, rounded, shape_of, slices, whole
+from napari_lazy_pipeline.image.volume_source import VolumeSource
+from napari_lazy_pipeline.steps._base import Context
 
-_Made = TypeVar("_Made")
-Stage = tuple[int, Step, VolumeSpec]
+Result = TypeVar("Result")
 # A volume of up to this part of the cache is kept whole where a part of it would do: the next
 # part then costs nothing.
 _KEPT = 0.25
@@ -31,236 +32,213 @@ _GRID = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
-    """The stages that all volumes go through.
+class StageRunner:
+    """Makes blocks of the stages of a plan.
 
     Attributes
     ----------
     raw
         Makes the raw volumes.
-    stages
-        Index, step and input of each.
-    last
-        The spec after all of them.
-    keys
-        What the pixels of each depend on, besides those of its input.
-    engine
-        Name of the engine.
+    plan
+        The stages.
     cache
         Keeps the result of each stage; None: nothing is kept.
-    ledger
+    compute_log
         Notes what is made, if there is one.
+    progress
+        Waits for the result.
     """
 
     raw: VolumeSource
-    stages: tuple[Stage, ...]
-    last: VolumeSpec
-    keys: tuple[Hashable, ...]
-    engine: str
-    cache: StageCache | None
-    compute_log: ComputeLog | None
+    plan: Plan
+    cache: StageCache | None = None
+    compute_log: ComputeLog | None = None
+    progress: Progress = field(default_factory=Progress)
+    _parts: dict[Hashable, np.ndarray] = field(default_factory=dict, repr=False)
 
-    def key(self, t: int, c: int, count: int) -> Hashable:
-        """Names the result of the first ``count`` stages."""
-        files: Hashable = self.raw.identity(t, c)
-        if any(step.reads_channels for _, step, _ in self.stages[:count]):
-            files = tuple(self.raw.identity(t, other) for other in range(self.raw.sizes[1])), c
-        return files, self.keys[:count]
+    def key(self, count: int, t: int, c: int) -> Hashable:
+        """Name the result of the first ``count`` stages for one volume."""
+        return self.plan.key(count, t, c, self.raw.identity)
 
-    def spec(self, count: int) -> VolumeSpec:
-        """The spec after the first ``count`` stages."""
-        return self.stages[count][2] if count < len(self.stages) else self.last
-
-    def is_local(self, count: int) -> bool:
-        """Whether any box of the first ``count`` stages is what it is in the whole."""
-        return all(
-            step.plane_local and not step.reads_channels for _, step, _ in self.stages[:count]
-        )
-
-    def is_kept(self, count: int) -> bool:
+    def keeps_whole(self, count: int) -> bool:
         """Whether the result of the first ``count`` stages is better made and kept whole."""
-        if self.cache is None or not self.is_local(count):
+        if self.cache is None or not self.plan.local[count]:
             return False
-        largest = max(self.spec(i).nbytes for i in range(count + 1))
+        largest = max(self.plan.spec(i).volume.nbytes for i in range(count + 1))
         return largest <= _KEPT * self.cache.limit
 
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """One volume on its way through the stages.
-
-    Attributes
-    ----------
-    line
-        The stages.
-    t, c
-        Time point and channel of the volume.
-    watcher
-        Waits for it.
-    """
-
-    line: Line
-    t: int
-    c: int
-    progress: Progress
-
-    def stage(self, count: int) -> np.ndarray:
+    def volume(self, count: int, t: int, c: int) -> np.ndarray:
         """Result (z, y, x) of the first ``count`` stages, from the cache if it is there."""
-        return self._kept(self._key(count), lambda: self._make(count))
+        block = Block(t, c, whole(self.plan.spec(count).shape))
+        return self._cached(self.key(count, t, c), lambda: self._make(count, block))
 
-    def part(self, count: int, box: Box) -> np.ndarray:
-        """Box of the result of the first ``count`` stages.
+    def part(self, count: int, wanted: Block) -> np.ndarray:
+        """Block (z, y, x) of the result of the first ``count`` stages.
 
         It is cut out of a whole that is at hand only if that is the same to the last bit: what
         is shown must not depend on what was computed before.
         """
-        outer = self._made_with(count, box)
-        if outer == whole(self.line.spec(count).shape):
-            return self.stage(count)[slices(box)]
-        volume = self._at_hand(count, box)
+        outer = self._block_to_make(count, wanted)
+        if self._is_whole(count, outer):
+            return self.volume(count, wanted.t, wanted.c)[slices(wanted.box)]
+        volume = self._whole_at_hand(count, wanted)
         if volume is not None:
-            return volume[slices(box)]
-        part = self._kept((self._key(count), outer), lambda: self._make_part(count, outer))
-        return part[slices(box, outer)]
+            return volume[slices(wanted.box)]
+        key = self.key(count, wanted.t, wanted.c), outer.box
+        part = self._cached(key, lambda: self._make(count, outer))
+        return part[slices(wanted.box, outer.box)]
 
-    def _at_hand(self, count: int, box: Box) -> np.ndarray | None:
-        """The whole, if a box may be cut out of it, and if it is there or hardly more work."""
-        if self.line.cache is None or not self._as_in_whole(count, box):
+    # ---- what is made for it --------------------------------------------------------------
+
+    def _is_whole(self, count: int, block: Block) -> bool:
+        return block.box == whole(self.plan.spec(count).shape)
+
+    def _block_to_make(self, count: int, wanted: Block) -> Block:
+        """What is made for a block: this, a bit more, or the whole volume."""
+        if not count or self.plan.local[count]:
+            return wanted
+        stage, shape = self.plan.stages[count - 1], self.plan.spec(count).shape
+        if not (stage.step.exact or self.plan.is_draft):
+            wanted = wanted.replace(box=rounded(wanted.box, _GRID, shape))
+        if all(not self._is_whole(count - 1, part) for part in self._inputs(count, wanted)):
+            return wanted
+        return wanted if stage.local else wanted.replace(box=whole(shape))
+
+    def _whole_at_hand(self, count: int, wanted: Block) -> np.ndarray | None:
+        """The whole, if a block may be cut out of it, and if it is there or hardly more work."""
+        if self.cache is None or not self._is_as_in_whole(count, wanted):
             return None
-        if not self.line.is_local(count) and self._is_most(count, box):
-            return self.stage(count)
-        return self.line.cache.get(self._key(count))
+        size, shape = math.prod(shape_of(wanted.box)), self.plan.spec(count).shape
+        if not self.plan.local[count] and size >= _MOST * math.prod(shape):
+            return self.volume(count, wanted.t, wanted.c)
+        return self.cache.get(self.key(count, wanted.t, wanted.c))
 
-    def _as_in_whole(self, count: int, box: Box) -> bool:
-        """Whether a box is made to be, to the last bit, what it is in the whole."""
-        if self.line.is_local(count):
+    def _is_as_in_whole(self, count: int, wanted: Block) -> bool:
+        """Whether a block is made to be, to the last bit, what it is in the whole."""
+        if self.plan.local[count]:
             return True
-        if self.line.stages[count - 1][1].plane_local:
-            return self._as_in_whole(count - 1, self._needed(count, box))
-        return self._made_with(count, box) == whole(self.line.spec(count).shape)
+        if self.plan.stages[count - 1].step.exact:
+            return all(self._is_as_in_whole(count - 1, b) for b in self._inputs(count, wanted))
+        return self._is_whole(count, self._block_to_make(count, wanted))
 
-    def _is_most(self, count: int, box: Box) -> bool:
-        """Whether a box is so large that the whole, which may be wanted too, is hardly more."""
-        return math.prod(shape_of(box)) >= _MOST * math.prod(self.line.spec(count).shape)
-
-    def _kept(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
-        if self.line.cache is None:
+    def _cached(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
+        if self.cache is not None:
+            return self.cache.get_or_make(key, make, self.progress.cancelled)
+        if not self.plan.gathers:
             return make()
-        return self.line.cache.get_or_make(key, make, self.progress.cancelled)
+        if key not in self._parts:
+            self._parts[key] = make()
+        return self._parts[key]
 
-    def _key(self, count: int) -> Hashable:
-        return self.line.key(self.t, self.c, count)
+    # ---- making ---------------------------------------------------------------------------
 
-    def _make(self, count: int) -> np.ndarray:
+    def _make(self, count: int, wanted: Block) -> np.ndarray:
+        """Make a block of the last of ``count`` stages from what it needs."""
         self._check()
-        if count == 0:
-            return self._observed(0, lambda: self.line.raw.read(self.t, self.c))
-        step, context = self._last(count)
-        box, everything = whole(self.line.spec(count).shape), whole(context.spec.shape)
-        inner = self._needed(count, box)
-        kept = step.plane_local and self.line.is_kept(count - 1)
-        if kept or inner == everything:
-            volume = self.stage(count - 1)
-            return self._run(count, lambda: step.run(volume, context))
-        return self._run_box(count, inner, box)
-
-    def _made_with(self, count: int, box: Box) -> Box:
-        """What of the first ``count`` stages is made for a box: this, a bit more, or the whole."""
-        if self.line.is_local(count):
-            return box
-        _, step, before = self.line.stages[count - 1]
-        if step.plane_local:
-            return box
-        shape = self.line.spec(count).shape
-        box = rounded(box, _GRID, shape)
-        return box if self._needed(count, box) != whole(before.shape) else whole(shape)
-
-    def _make_part(self, count: int, box: Box) -> np.ndarray:
+        if not count:
+            return self._read(wanted)
+        given = self._inputs(count, wanted)
+        parts = tuple(self._given(count, wanted, block) for block in given)
         self._check()
-        return self._run_box(count, self._needed(count, box), box) if count else self._raw(box)
-
-    def _raw(self, box: Box) -> np.ndarray:
-        """Read a box; only its planes if the source can."""
-        source, ((start, stop), *_) = self.line.raw, box
-        if not source.by_planes:
-            return self.stage(0)[slices(box)].copy()
-        planes = self._observed(
-            0, lambda: source.read_planes(self.t, self.c, start, stop), part=True
+        stage = self.plan.stages[count - 1]
+        at = Context(
+            wanted=wanted,
+            given=given,
+            before=stage.step.visible(stage.before),
+            after=stage.after,
+            engine=get_engine(self.plan.engine),
+            cancelled=self.progress.cancelled,
+            progress=lambda fraction: self.progress.progress(stage.index, fraction),
         )
+
+        def run() -> np.ndarray:
+            made = self._named(count, wanted, lambda: stage.steps[wanted.c].run(parts, at))
+            return self._checked(count, wanted, np.ascontiguousarray(made))
+
+        return self._logged(count, wanted, run)
+
+    def _given(self, count: int, wanted: Block, given: Block) -> np.ndarray:
+        """A block of the input: of the whole where that is worth being kept."""
+        local = self.plan.stages[count - 1].local
+        if (self._is_whole(count, wanted) or not local) and self.keeps_whole(count - 1):
+            return self.volume(count - 1, given.t, given.c)[slices(given.box)]
+        return self.part(count - 1, given)
+
+    def _read(self, wanted: Block) -> np.ndarray:
+        """Read a block; only its planes if the source can."""
+        t, c, box = wanted.t, wanted.c, wanted.box
+        if self._is_whole(0, wanted):
+            return self._logged(0, wanted, lambda: self.raw.read(t, c))
+        if not self.raw.by_planes:
+            return self.volume(0, t, c)[slices(box)].copy()
+        planes = self._logged(0, wanted, lambda: self.raw.read_planes(t, c, *box[0]))
         return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
 
-    def _run_box(self, count: int, inner: Box, box: Box) -> np.ndarray:
-        """Run the last of ``count`` stages on what a box of its result needs."""
-        step, context = self._last(count)
-        if not step.plane_local and self.line.is_kept(count - 1):
-            part = self.stage(count - 1)[slices(inner)]
-        else:
-            part = self.part(count - 1, inner)
-        return self._run(
-            count,
-            lambda: step.run_box(part, inner, box, context),
-            part=box != whole(self.line.spec(count).shape),
-        )
+    def _inputs(self, count: int, wanted: Block) -> tuple[Block, ...]:
+        """What the last of ``count`` stages needs for a block of its result."""
+        stage = self.plan.stages[count - 1]
+        return self._named(count, wanted, lambda: stage.inputs(wanted))
 
-    def _run(self, count: int, run: Callable[[], np.ndarray], part: bool = False) -> np.ndarray:
-        self._check()
-        return self._observed(
-            count, lambda: self._named(count, lambda: np.ascontiguousarray(run())), part
-        )
+    def _checked(self, count: int, wanted: Block, made: np.ndarray) -> np.ndarray:
+        """Refuse what is not of the shape and type that the step announced."""
+        shape, dtype = shape_of(wanted.box), self.plan.spec(count).dtype
+        if made.shape == shape and made.dtype == np.dtype(dtype):
+            return made
+        step = self.plan.stages[count - 1].step
+        raise StepError(
+            f"{step.label} made an array of shape {made.shape} and type {made.dtype} where "
+            f"{shape} and {dtype} were announced",
+            _place(wanted), "Its `output` has to tell what its `run` makes", step.kind,
+            self.plan.stages[count - 1].index,
+        )  # fmt: skip
 
-    def _observed(
-        self, count: int, make: Callable[[], np.ndarray], part: bool = False
-    ) -> np.ndarray:
-        """Make what a stage makes; the watcher and the ledger are told."""
+    def _logged(self, count: int, wanted: Block, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """Make what a stage makes; progress and log are told."""
         index, name = None, "read"
         if count:
-            index, step, _ = self.line.stages[count - 1]
-            name = step.kind
-        if self.line.compute_log is None:
+            stage = self.plan.stages[count - 1]
+            index, name = stage.index, stage.step.kind
+        if self.compute_log is None:
             return self.progress.time(index, make)
-        stage, place = self.line.keys[:count], (self.t, self.c)
-        return self.line.compute_log.observe(
-            name, stage, place, part, lambda: self.progress.time(index, make)
-        )
-
-    def _needed(self, count: int, box: Box) -> Box:
-        """What of its input the last of ``count`` stages needs for a box of its result."""
-        _, step, before = self.line.stages[count - 1]
-        if step.reads_channels:
-            return whole(before.shape)
-        needed = self._named(count, lambda: step.needed_box(before, box))
-        return whole(before.shape) if needed is None else needed
-
-    def _last(self, count: int) -> tuple[Step, Context]:
-        """The last of ``count`` stages, and what it may know."""
-        index, step, before = self.line.stages[count - 1]
-        return step, Context(
-            spec=before,
-            t=self.t,
-            c=self.c,
-            engine=get_engine(self.line.engine),
-            cancelled=self.progress.cancelled,
-            progress=lambda fraction: self.progress.progress(index, fraction),
-            channel=lambda other: replace(self, c=other).stage(count - 1),
+        size = math.prod(self.plan.spec(count).shape)
+        return self.compute_log.observe(
+            name,
+            self.plan.work(count),
+            (wanted.t, wanted.c),
+            lambda: self.progress.time(index, make),
+            math.prod(shape_of(wanted.box)) / size if size else 1.0,
+            self.plan.timing_key(count),
         )
 
     def _check(self) -> None:
         if self.progress.cancelled():
             raise Cancelled
 
-    def _named(self, count: int, make: Callable[[], _Made]) -> _Made:
+    def _named(self, count: int, wanted: Block, make: Callable[[], Result]) -> Result:
         """Let the last of ``count`` stages do something; any error names it and the volume."""
-        index, step, _ = self.line.stages[count - 1]
-        where = f"t={self.t}, c={self.c}"
+        stage = self.plan.stages[count - 1]
+        step, failed = stage.step, f"{stage.step.label} failed at {_place(wanted)}"
         try:
             return make()
         except (Cancelled, StepError, FileError):
             raise
         except LazyPipelineError as error:
-            what = f"{step.title} failed at {where}: {error.what}"
-            raise StepError(what, error.where, error.hint, step.kind, index) from error
+            what = f"{failed}: {error.what}"
+            raise StepError(what, error.where, error.hint, step.kind, stage.index) from error
         except Exception as error:
             # Whatever a step does, also one from another package, must not end the session.
-            what = f"{step.title} failed at {where}: {type(error).__name__}: {error}"
+            what = f"{failed}: {type(error).__name__}: {error}"
             hint = "Change or switch off the step"
-            raise StepError(what, "", hint, step.kind, index) from error
+            raise StepError(what, _line(error), hint, step.kind, stage.index) from error
+
+
+def _place(block: Block) -> str:
+    return f"t={block.t}, c={block.c}"
+
+
+def _line(error: Exception) -> str:
+    """Where an error comes from, if that is a file of a user's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    own = [frame for frame in own if "napari_lazy_pipeline" not in frame.filename]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""

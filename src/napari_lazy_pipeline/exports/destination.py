@@ -14,7 +14,8 @@ from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
-from napari_lazy_pipeline.image.stack import Stack, VolumeSource
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 
 _GO_ON = "What was written stays: mend it and run the export again"
 
@@ -184,7 +185,7 @@ def _settings(source: VolumeSource) -> tuple[object, ...]:
     raw = _raw_source(source)
     data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
     options = sorted(getattr(raw, "options", {}).items())
-    return data, options, source.work if isinstance(source, PipelineSource) else ""
+    return data, options, source.stated_plan.token if isinstance(source, PipelineSource) else ""
 
 
 def raw_folder(source: VolumeSource) -> Path | None:
@@ -228,5 +229,5 @@ def _same(folder: Path, other: Path) -> bool:
 def _provenance(source: VolumeSource) -> dict[str, Any]:
     if not isinstance(source, PipelineSource):
         return {}
-    steps = source.pipeline.model_dump(mode="json")["steps"]
-    return {"raw": str(raw_folder(source)), "engine": source.engine, "steps": steps}
+    steps = [step.model_dump(mode="json") for step in source.stated_plan.steps]
+    return {"raw": str(raw_folder(source)), "engine": source.stated_plan.engine, "steps": steps}

@@ -1,19 +1,43 @@
-"""Boxes: parts of volumes, where they lie in the sample, and what of one volume another needs."""
+"""Boxes and blocks: parts of volumes, where they lie, and what of one volume another needs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import cast
 
 import numpy as np
 
 from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 
 # (start, stop) along z, y and x [voxel].
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+# Matrix (4, 4) from positions (z, y, x, 1) to others; both in um.
+Affine = np.ndarray
 _ROUNDING = 1e-6  # voxel; positions are in um, and not exact
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of one volume.
+
+    Attributes
+    ----------
+    t, c
+        Time point and channel.
+    box
+        (start, stop) along z, y and x [voxel].
+    """
+
+    t: int
+    c: int
+    box: Box
+
+    def replace(self, **changes: object) -> Block:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
 
 
 def whole(shape: Shape) -> Box:
@@ -32,13 +56,15 @@ def slices(box: Box, part: Box | None = None) -> tuple[slice, ...]:
     return tuple(slice(a - o, b - o) for (a, b), o in zip(box, origins, strict=True))
 
 
-def cut(spec: VolumeSpec, box: Box) -> VolumeSpec:
+def spec_of(box: Box, spec: VolumeSpec) -> VolumeSpec:
     """The spec of a part of a volume."""
+    starts = [start for start, _ in box]
     translate = tuple(
-        origin + start * size
-        for origin, (start, _), size in zip(spec.translate, box, spec.voxel_size, strict=True)
+        round(origin + start * size, 9)
+        for origin, start, size in zip(spec.translate, starts, spec.voxel_size, strict=True)
     )
-    return spec.replace(shape=shape_of(box), translate=cast(Triple, translate))
+    camera = spec.camera and spec.camera.moved(starts)
+    return spec.replace(shape=shape_of(box), translate=cast(Triple, translate), camera=camera)
 
 
 def widened(box: Box, halo: Sequence[int], shape: Shape) -> Box:
@@ -60,7 +86,14 @@ def rounded(box: Box, step: int, shape: Shape) -> Box:
     return cast(Box, tuple(ends))
 
 
-def before(box: Box, after: VolumeSpec, spec: VolumeSpec, frame: np.ndarray) -> Box:
+def affine(matrix: np.ndarray) -> Affine:
+    """The affine transform of a matrix (3, 3), which leaves the origin where it is."""
+    transform = np.eye(4)
+    transform[:3, :3] = matrix
+    return transform
+
+
+def box_before(box: Box, after: VolumeSpec, before: VolumeSpec, world: Affine) -> Box:
     """Which voxels of a volume surround those positions that a box of another one shows.
 
     Parameters
@@ -69,18 +102,19 @@ def before(box: Box, after: VolumeSpec, spec: VolumeSpec, frame: np.ndarray) -> 
         In the other volume; the result may reach beyond the volume.
     after
         The other volume.
-    spec
+    before
         The volume.
-    frame
-        Matrix (3, 3) from positions (z, y, x) in the volume to those in the other one [um].
+    world
+        Transform (4, 4) from positions (z, y, x) in the volume to those in the other one [um].
     """
-    ends = positions(after, [(start, stop - 1) for start, stop in box]) @ np.linalg.inv(frame).T
-    index = (ends - spec.translate) / spec.voxel_size
+    back = np.linalg.inv(world)
+    places = corner_positions(after, [(start, stop - 1) for start, stop in box])
+    index = (places @ back[:3, :3].T + back[:3, 3] - before.translate) / before.voxel_size
     low = np.floor(index.min(axis=0) + _ROUNDING).astype(int)
     high = np.ceil(index.max(axis=0) - _ROUNDING).astype(int) + 1
     return cast(Box, tuple(zip(low.tolist(), high.tolist(), strict=True)))
 
 
-def positions(spec: VolumeSpec, ends: Sequence[tuple[float, float]]) -> np.ndarray:
+def corner_positions(spec: VolumeSpec, ends: Sequence[tuple[float, float]]) -> np.ndarray:
     """Positions (8, 3) of the corners of a box given by its ends [voxel], in um."""
     return np.array(list(product(*ends))) * spec.voxel_size + spec.translate

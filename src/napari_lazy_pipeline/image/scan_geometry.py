@@ -94,6 +94,11 @@ class Scan:
         step = float(np.float32(self.stage_step(voxel_size[0])))
         return self.cosine * step / float(np.float32(pixel))
 
+    def displacement(self, voxel_size: Triple) -> tuple[float, float]:
+        """Displacement (y, x) of consecutive planes [pixel]."""
+        shear = self.shear(voxel_size)
+        return (shear, 0.0) if self.skew_axis == "y" else (0.0, shear)
+
 
 @dataclass(frozen=True)
 class DeskewPlan:
@@ -144,6 +149,11 @@ class DeskewPlan:
                 hint="Check the angle, the z step and the pixel size",
             )
         return cls(shape, scan.skew_axis, shear, width, shift)
+
+    def position(self, o: int, plane: int) -> float:
+        """Where along the skew axis of a raw plane output pixel ``o`` of it lies [pixel]."""
+        middle = self.shear * (plane - self.shape[0] / 2)
+        return (o - self.width / 2 + self.shift) - middle + self.length / 2
 
     def window(self, start: int, stop: int, part: Shape) -> DeskewPlan:
         """Plan the output pixels from ``start`` on only, up to ``stop`` or one more.

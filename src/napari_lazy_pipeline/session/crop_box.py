@@ -10,8 +10,9 @@ from typing import cast
 import numpy as np
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps.crop import Crop
 
@@ -20,7 +21,7 @@ Range = tuple[int, int]
 Ranges = tuple[Range, Range, Range]
 
 
-def kept(spec: VolumeSpec, box: Sequence[Extent | None]) -> Ranges:
+def crop_bounds(spec: VolumeSpec, box: Sequence[Extent | None]) -> Ranges:
     """Voxels whose centre lies inside a box.
 
     Parameters
@@ -44,7 +45,7 @@ def kept(spec: VolumeSpec, box: Sequence[Extent | None]) -> Ranges:
     Examples
     --------
     >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.5, 0.1, 0.1))
-    >>> kept(spec, (None, (0.25, 0.75), (-1, 1.05)))
+    >>> crop_bounds(spec, (None, (0.25, 0.75), (-1, 1.05)))
     ((0, 0), (3, 8), (0, 11))
     """
     ranges = [
@@ -82,7 +83,12 @@ def _ceil(index: float) -> int:
 
 
 def extents(spec: VolumeSpec, ranges: Sequence[Range]) -> tuple[Extent, Extent, Extent]:
-    """Outer edges (z, y, x) of the voxels that a crop keeps [um]; the inverse of `kept`.
+    """Outer edges (z, y, x) of the voxels that a crop keeps [um]; the inverse of `crop_bounds`.
+
+    Raises
+    ------
+    GeometryError
+        If the crop keeps nothing.
 
     Examples
     --------
@@ -90,10 +96,11 @@ def extents(spec: VolumeSpec, ranges: Sequence[Range]) -> tuple[Extent, Extent, 
     >>> extents(spec, ((0, 0), (3, 8), (0, 11)))
     ((-0.25, 4.75), (2.5, 7.5), (-0.5, 10.5))
     """
+    z, y, x = ranges
     edges = [
-        tuple(origin + (end - 0.5) * size for end in (start, min(stop or length, length)))
-        for (start, stop), length, size, origin in zip(
-            ranges, spec.shape, spec.voxel_size, spec.translate, strict=True
+        tuple(origin + (end - 0.5) * size for end in ends)
+        for ends, size, origin in zip(
+            Crop(z=z, y=y, x=x).box(spec.shape), spec.voxel_size, spec.translate, strict=True
         )
     ]
     return cast(tuple[Extent, Extent, Extent], tuple(edges))
@@ -156,7 +163,7 @@ class CropPlace:
             return pipeline.replace_step(self.index, step)
         steps = list(pipeline.steps)
         steps.insert(self.index, Crop(**bounds))
-        return pipeline.with_steps(steps)
+        return Pipeline(steps)
 
 
 def _crops(steps: Sequence[Step], indices: range) -> list[int]:
@@ -170,28 +177,13 @@ def _crops(steps: Sequence[Step], indices: range) -> list[int]:
     return crops
 
 
-def spec_before(pipeline: Pipeline, raw: VolumeSpec, index: int) -> VolumeSpec:
-    """The volume that the step at ``index`` meets.
-
-    Raises
-    ------
-    StepError
-        If a step before it does not fit the volume it meets.
-    """
-    before = pipeline.with_steps(pipeline.steps[:index])
-    spec = pipeline.input_spec(raw)
-    return (spec, *before.specs(spec))[-1]
-
-
-def in_frame(pipeline: Pipeline, raw: VolumeSpec, index: int, shown: int | None = None) -> bool:
+def in_frame(plan: Plan, index: int, shown: int | None = None) -> bool:
     """Whether positions in a picture are those that the step at ``index`` meets.
 
     Parameters
     ----------
-    pipeline
+    plan
         All steps.
-    raw
-        The raw volume.
     index
         Place of the step.
     shown
@@ -202,10 +194,11 @@ def in_frame(pipeline: Pipeline, raw: VolumeSpec, index: int, shown: int | None 
     StepError
         If a step does not fit the volume it meets.
     """
-    count = len(pipeline.steps) if shown is None else shown
-    between = range(min(index, count), max(index, count))
+    count = len(plan.steps) if shown is None else shown
+    first, last = min(index, count), max(index, count)
+    plan.until(last).check()
     return all(
-        np.array_equal(step.frame(spec_before(pipeline, raw, i)), np.eye(3))
-        for i, step in enumerate(pipeline.steps)
-        if i in between and step.enabled
+        np.array_equal(stage.steps[0].world(stage.before, 0), np.eye(4))
+        for stage in plan.stages
+        if first <= stage.index < last
     )

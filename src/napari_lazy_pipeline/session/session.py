@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.image.scan_geometry import Scan
@@ -21,22 +22,27 @@ from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session.history import Edit, History
-from napari_lazy_pipeline.session.recipe import Recipe, Source
+from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
 
 Quality = Literal["auto", "full"]
 
 
+# What a new dock starts with; all else is added by whoever wants it.
+USUAL_STEPS = ("subtract_background", "deconvolve", "deskew", "rotate", "crop")
+
+
 def default_pipeline(angle: float | None = None) -> Pipeline:
-    """Every step once, in the usual order; all off, except deskewing if the angle is known."""
-    steps = [step(enabled=False) for step in step_types().values()]  # type: ignore[call-arg]
+    """The usual steps, in their order; all off, except deskewing if the angle is known."""
+    steps = [step_types()[kind](enabled=False) for kind in USUAL_STEPS]
     if angle is not None:
         steps = [
             step.replace(enabled=True, angle=angle) if step.kind == "deskew" else step
             for step in steps
         ]
-    return Pipeline(steps=tuple(steps))
+    return Pipeline(steps)
 
 
 class Session:
@@ -54,34 +60,34 @@ class Session:
         The steps.
     engine
         Name of the engine.
+    plan
+        The steps resolved against the stack, once per edit; None before a folder is opened.
     cache
         Results of all stages.
-    ledger
+    compute_log
         What was read and computed so far.
     until
         Number of steps whose result is shown: None for all, 0 for the raw data.
     quality
-        "auto": while something moves, a quick look may stand in for the result; "full": never.
+        "auto": while something moves, a preview may stand in for the result; "full": never.
 
     Signals
     -------
     stack_changed(Stack)
-        Other data are open.
+        Other data are open, or other values are stated about them; ``plan_changed`` follows.
     stack_grown(Callable or None)
         More volumes of the same data are there. The callable gives the new number of an old time
         point; None if the numbers are the same.
-    pipeline_changed(Pipeline), engine_changed(str)
-        The steps, or the name of the engine, are others.
-    until_changed(int or None), quality_changed(str)
+    plan_changed(Plan or None)
+        Steps, engine or data are others: what follows from that for each step.
+    view_changed()
         Another part of the steps is shown, or in another way.
     """
 
     stack_changed = Signal(object)
     stack_grown = Signal(object)
-    pipeline_changed = Signal(object)
-    engine_changed = Signal(str)
-    until_changed = Signal(object)
-    quality_changed = Signal(str)
+    plan_changed = Signal(object)
+    view_changed = Signal()
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
@@ -90,6 +96,7 @@ class Session:
         self.colours: tuple[str, ...] = ()
         self.pipeline = default_pipeline()
         self.engine = "cpu"
+        self.plan: Plan | None = None
         self.cache = cache or StageCache()
         self.compute_log = ComputeLog()
         self.until: int | None = None
@@ -136,7 +143,9 @@ class Session:
             self.colours = colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
+        self._resolve()
         self.stack_changed.emit(self.stack)
+        self.plan_changed.emit(self.plan)
 
     def grow(self, source: FileSource, shifted: bool = False) -> None:
         """Take over what is there now of the same files; nothing that was made is made again.
@@ -159,6 +168,8 @@ class Session:
             self.compute_log.clear()
         else:
             raw.grow(self.stack.source, _same(before, source))
+        if self.plan is not None:
+            self.plan = self.plan.grown(self.stack.source.sizes[0])
         self.stack_grown.emit(move)
 
     def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
@@ -205,12 +216,12 @@ class Session:
             step.replace(**told) if told and step.scan() is not None else step
             for step in self.pipeline.steps
         )
-        return Pipeline(steps=tuple(steps))
+        return Pipeline(steps)
 
     @property
     def scan(self) -> Scan | None:
         """How the raw planes lie, as the steps take it; None if neither they nor the data say."""
-        return self.pipeline.input_spec(self.stack.spec).scan if self.stack else None
+        return self.plan.raw.volume.scan if self.plan else None
 
     def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
         """Replace the steps; can be undone. Equal steps change nothing.
@@ -254,7 +265,8 @@ class Session:
         if name != self.engine:
             _give_a_chance(name)
             self.engine = name
-            self.engine_changed.emit(name)
+            self._resolve()
+            self.plan_changed.emit(self.plan)
 
     def show_until(self, count: int | None) -> None:
         """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""
@@ -262,7 +274,7 @@ class Session:
             count = min(max(count, 0), len(self.pipeline.steps))
         if count != self.until:
             self.until = count
-            self.until_changed.emit(count)
+            self.view_changed.emit()
 
     def set_quality(self, name: Quality) -> None:
         """Choose whether a quick look may stand in while something moves: "auto" or "full"."""
@@ -270,7 +282,7 @@ class Session:
             raise ValueError(f"quality is one of {get_args(Quality)}, not {name!r}")
         if name != self.quality:
             self.quality = name
-            self.quality_changed.emit(name)
+            self.view_changed.emit()
 
     @property
     def raw(self) -> IdentityCache:
@@ -294,16 +306,35 @@ class Session:
         ------
         StepError
             If a step does not fit the volumes.
+        RuntimeError
+            If no stack is open.
         """
+        if self.plan is None:
+            raise RuntimeError("no stack is open")
         return PipelineSource(
-            self.raw,
-            self.pipeline,
-            self.engine,
-            until=self.until,
-            cache=self.cache,
-            blank_failures=True,
-            compute_log=self.compute_log,
+            self.raw, self.plan.until(self.until), self.cache, True, self.compute_log
         )
+
+    def raw_source(self) -> PipelineSource:
+        """Make the raw volumes through the cache; failures leave blanks.
+
+        Raises
+        ------
+        RuntimeError
+            If no stack is open.
+        """
+        if self.stack is None:
+            raise RuntimeError("no stack is open")
+        return PipelineSource(self.raw, Plan.of((), self.stack.stack_spec), self.cache, True)
+
+    def refresh(self) -> None:
+        """Resolve the steps anew: a file that they name was changed, or code was allowed."""
+        self._resolve()
+        self.plan_changed.emit(self.plan)
+
+    def _resolve(self) -> None:
+        if self.stack is not None:
+            self.plan = self.pipeline.plan(self.stack.stack_spec, self.engine)
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
@@ -325,13 +356,8 @@ class Session:
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""
         for signal in (
-            self.stack_changed,
-            self.stack_grown,
-            self.pipeline_changed,
-            self.engine_changed,
-            self.until_changed,
-            self.quality_changed,
-        ):
+            self.stack_changed, self.stack_grown, self.plan_changed, self.view_changed
+        ):  # fmt: skip
             signal.disconnect()
 
     @property
@@ -342,24 +368,20 @@ class Session:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
-        pipeline, engine, until = self.pipeline, self.engine, self.until
+        before = self.pipeline, self.engine
+        pipeline, engine = edit.pipeline or self.pipeline, edit.engine or self.engine
         # All is replaced before anybody is told: nobody computes what never was.
-        self.pipeline = edit.pipeline or pipeline
-        self.engine = edit.engine or engine
-        self.until = _followed(until, pipeline.steps, self.pipeline.steps)
-        if (
-            edit.overrides is not None
-            and edit.overrides != self.overrides
-            and self.folder_info is not None
-        ):
+        until, self.until = self.until, _followed(self.until, self.pipeline.steps, pipeline.steps)
+        self.pipeline, self.engine = pipeline, engine
+        if engine != before[1]:
+            _give_a_chance(engine)
+        other_values = edit.overrides is not None and edit.overrides != self.overrides
+        if other_values and self.folder_info is not None:
             self.show(self.folder_info, edit.overrides)
-        if self.engine != engine:
-            _give_a_chance(self.engine)
-            self.engine_changed.emit(self.engine)
-        if self.pipeline != pipeline:
-            self.pipeline_changed.emit(self.pipeline)
+        elif (pipeline, engine) != before:
+            self.refresh()
         if self.until != until:
-            self.until_changed.emit(self.until)
+            self.view_changed.emit()
 
 
 def _give_a_chance(engine: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._base import Context, FilterStep, Step, Unit, VoxelStep
+from napari_lazy_pipeline.steps._per_channel import PerChannel
 from napari_lazy_pipeline.steps._registry import step_types
+
+__all__ = ["Context", "FilterStep", "PerChannel", "Step", "Unit", "VoxelStep", "step_types"]
 
 
 def __getattr__(name: str) -> type[Step]:
@@ -16,4 +19,4 @@ def __getattr__(name: str) -> type[Step]:
 
 
 def __dir__() -> list[str]:
-    return sorted(step.__name__ for step in step_types().values())
+    return sorted([*__all__, *(step.__name__ for step in step_types().values())])

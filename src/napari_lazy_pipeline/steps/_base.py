@@ -1,31 +1,39 @@
-"""Step: one operation on one volume, as a frozen value; and the registry of all steps."""
+"""Step: one operation on a stack, as a frozen value: what it makes, what it needs, and how."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+import tifffile
 from annotated_types import Unit
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from napari_lazy_pipeline.engines import Engine, get_engine
 from napari_lazy_pipeline.engines.memory_need import Need
-from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.image.box import Box, before, cut, slices, widened
+from napari_lazy_pipeline.errors import FileError, GeometryError
+from napari_lazy_pipeline.image.box import Affine, Block, slices, widened
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.steps._file_state import file_state
+from napari_lazy_pipeline.steps._per_channel import (
+    ChannelValues,
+)
 
-__all__ = ["Context", "Step", "Unit"]
-
-
-def _no_other_channel(c: int) -> np.ndarray:
-    raise LazyPipelineError(
-        f"Channel {c} is not at hand", hint="Run the step as part of a pipeline on a stack"
-    )
+__all__ = ["Context", "FilterStep", "Step", "Unit", "VoxelStep"]
 
 
 @dataclass(frozen=True)
@@ -34,32 +42,74 @@ class Context:
 
     Attributes
     ----------
-    spec
-        The volume the step meets.
-    t, c
-        Time point and channel of the volume.
+    wanted
+        The block to be made: time point, channel, and box [voxel] of the result.
+    given
+        The blocks of the input that it is made from, as `Step.inputs` asked for them.
+    before, after
+        What the stack looks like before the step, and after it.
     engine
         Where to compute.
     cancelled
         True once nobody wants the result: long steps ask it and raise `Cancelled`.
     progress
         Told the finished fraction of the step, 0 to 1.
-    channel
-        The volume of another channel at this time point, at the same stage; only for steps
-        with ``reads_channels``.
     """
 
-    spec: VolumeSpec
-    t: int = 0
-    c: int = 0
+    wanted: Block
+    given: tuple[Block, ...]
+    before: StackSpec
+    after: StackSpec
     engine: Engine = field(default_factory=get_engine)
     cancelled: Callable[[], bool] = lambda: False
     progress: Callable[[float], None] = lambda fraction: None
-    channel: Callable[[int], np.ndarray] = _no_other_channel
+
+    @property
+    def inner(self) -> tuple[slice, ...]:
+        """Where the wanted box is in the first part given, if voxels keep their places."""
+        return slices(self.wanted.box, self.given[0].box)
+
+    @property
+    def camera(self) -> tuple[slice, slice]:
+        """Rows and columns of the camera that the first part given shows.
+
+        Raises
+        ------
+        GeometryError
+            If the pixels are not those of the camera any more.
+        """
+        grid = self.before.volume.camera
+        if grid is None:
+            raise GeometryError(
+                "The pixels are not those of the camera any more",
+                hint="Put the step before those that interpolate",
+            )
+        (_, (top, bottom), (left, right)), (_, y, x) = self.given[0].box, grid.start
+        return slice(y + top, y + bottom), slice(x + left, x + right)
+
+    def image(self, path: str) -> np.ndarray:
+        """Read an image (y, x) as float32; once for each state of its file.
+
+        Raises
+        ------
+        FileError
+            If it cannot be read.
+        """
+        return _image(path, file_state(path))
+
+
+@lru_cache(maxsize=8)
+def _image(path: str, state: Hashable) -> np.ndarray:
+    try:
+        image = np.squeeze(tifffile.imread(path)).astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise FileError(f"The image cannot be read: {error}", path, "Choose a TIFF file") from error
+    image.flags.writeable = False
+    return cast(np.ndarray, image)
 
 
 class Step(BaseModel):
-    """One operation on a volume (z, y, x).
+    """One operation on a stack.
 
     A step is immutable and hashable: it can be compared, handed to a thread, and serve as
     part of a cache key. Its fields are its parameters; form, recipe, command line and
@@ -67,136 +117,213 @@ class Step(BaseModel):
 
     Attributes
     ----------
-    title, summary
-        How the step is called in menus, and one line on what it does.
+    kind
+        Its tag in recipes; made from the name of the class unless it is stated.
+    title, summary, group
+        How the step is called in menus, one line on what it does, and where it stands there.
     order
-        Its place among the steps of a menu, lower first.
-    reads_channels
-        Whether it uses other channels than the one it works on.
-    plane_local
-        Whether some planes of the result need only some planes of the input, and whatever box
-        of it is made alone is, bit for bit, what it is in the whole.
+        Its usual place in a pipeline, lower first.
+    exact
+        Whether a box of the result that is made alone is, bit for bit, that of the whole.
+    depends_on
+        What else makes a difference for the pixels: time point ``"t"`` and channel ``"c"``; and
+        ``"scan"`` and ``"times"``, the scan geometry that another step states and the number of
+        time points, which `run` is told of only then.
     enabled
         A step that is switched off does nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    title: ClassVar[str]
-    summary: ClassVar[str]
+    kind: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    group: ClassVar[str] = "Other"
     order: ClassVar[int] = 100
-    reads_channels: ClassVar[bool] = False
-    plane_local: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
+    depends_on: ClassVar[frozenset[str]] = frozenset()
 
-    kind: str
     enabled: bool = Field(default=True, title="On", description="Switches the step on or off.")
 
-    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
-        """Shape, type and place of the result; no pixels are needed.
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        own, words = vars(cls), re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", cls.__name__).lower()
+        if "kind" not in own and not cls.__name__.startswith("_"):
+            cls.kind = words.replace(" ", "_")
+        if "title" not in own:
+            cls.title = words.capitalize()
+
+    @property
+    def label(self) -> str:
+        """How the step is called in messages."""
+        return self.title
+
+    # ---- what a step is -------------------------------------------------------------------
+
+    def output(self, before: StackSpec) -> StackSpec:
+        """Tell what the step makes of a stack: shape, type, place, channels; no pixels are needed.
 
         Raises
         ------
         GeometryError
-            If the step does not fit the volume.
+            If the step does not fit the stack.
         """
+        return before
+
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        """Tell which parts of its input a part of its result needs; as it is here, the same."""
+        return (wanted,)
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        """Make the wanted block (z, y, x) from the parts given; these are left alone."""
         raise NotImplementedError
 
-    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
-        """Process one volume (z, y, x); the volume itself is left alone."""
-        raise NotImplementedError
-
-    def halo(self, spec: VolumeSpec) -> Shape | None:
-        """How far (z, y, x) a voxel of the result sees around its place [voxel]; None: everything.
-
-        A step that tells it can be run on a part of a volume.
-        """
-        return None
-
-    def needed_box(self, spec: VolumeSpec, box: Box) -> Box | None:
-        """Which voxels of the input a box of the result needs; None: all of them."""
-        halo = self.halo(spec)
-        if halo is None:
-            return None
-        seen = before(box, self.output_spec(spec), spec, self.frame(spec))
-        return widened(seen, halo, spec.shape)
-
-    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
-        """Make a box of the result; as it is here, for steps that keep each voxel in its place.
-
-        Parameters
-        ----------
-        part
-            The voxels ``inner`` of the input, those that `needed_box` asks for.
-        inner, box
-            (start, stop) along z, y and x, in the whole input and in the whole result.
-        context
-            Its ``spec`` is that of the whole input.
-        """
-        made = self.run(part, replace(context, spec=cut(context.spec, inner)))
-        return made[slices(box, inner)]
-
-    def cache_key(self, spec: VolumeSpec) -> Hashable:
-        """Everything the pixels of the result depend on, besides those of the input."""
-        return self
+    def world(self, before: StackSpec, c: int) -> Affine:
+        """Transform (4, 4) from positions (z, y, x) before the step to those after it; in um."""
+        return np.eye(4)
 
     def scan(self) -> Scan | None:
         """The scan geometry this step undoes; steps before it then know of it too."""
         return None
 
-    def frame(self, spec: VolumeSpec) -> np.ndarray:
-        """Matrix (3, 3) from positions (z, y, x) before the step to those after it; both in um."""
-        return np.eye(3)
-
-    def windowless(self) -> Step:
-        """The step without any window counted in voxels: for a part of the volume, or coarser."""
-        return self
-
     def draft(self) -> Step:
-        """A quicker step that gives about the same: for previews."""
+        """A quicker step that gives about the same, of the same shape: for previews."""
         return self
 
-    def need(self, spec: VolumeSpec, engine: str) -> Need:
+    def need(self, before: StackSpec, engine: str) -> Need:
         """Estimate what the step takes beside its input and its result; nothing is computed."""
         return Need()
 
-    def after_edit(self, name: str) -> Step:
-        """The step once a person has changed this field: what was said of its old value goes."""
+    def after_edit(self, name: str, old: Step) -> Step:
+        """The step once a person has changed this field: what depended on its old value goes."""
         return self
 
     def brief(self) -> str:
-        """Say the main values in a few words, for a line in the list of steps."""
+        """Tell the main values in a few words, for a line in the list of steps."""
         fields = type(self).model_fields
-        names = [name for name in fields if name not in ("kind", "enabled")]
-        return ", ".join(_told(getattr(self, name), fields[name]) for name in names[:2])
+        names = [name for name in fields if name != "enabled"]
+        return ", ".join(_in_words(getattr(self, name), fields[name]) for name in names[:2])
 
-    def files(self) -> dict[str, str]:
-        """Fields that name a file, and the paths they hold."""
-        return {
-            name: value
-            for name, value in ((name, getattr(self, name)) for name in self.file_fields())
-            if value
-        }
+    # ---- what follows from it -------------------------------------------------------------
+
+    def key(self, before: StackSpec) -> Hashable:
+        """Everything the pixels depend on, but for the input, time point and channel."""
+        files = tuple(file_state(path) for path in self.files())
+        return self.kind, self, self.visible(before), files
+
+    def visible(self, before: StackSpec) -> StackSpec:
+        """What `run` is told of its input: else, pixels in a cache would be those of another."""
+        hidden: dict[str, Any] = {}
+        if "scan" not in self.depends_on:
+            hidden["scan"] = None
+        if "times" not in self.depends_on:
+            hidden["times"] = 1
+        return before.replace(**hidden)
+
+    def for_channel(self, name: str) -> Self:
+        """The step with the values of one channel.
+
+        Raises
+        ------
+        GeometryError
+            If a field has values for other channels only.
+        """
+        per_channel = {field: value for field, value in self if isinstance(value, ChannelValues)}
+        for field_name, value in per_channel.items():
+            if name not in value:
+                title = type(self).model_fields[field_name].title or field_name
+                raise GeometryError(
+                    f"There is no {title} for the channel {name}",
+                    hint=f"It is stated for: {', '.join(value)}",
+                )
+        values = {field_name: value[name] for field_name, value in per_channel.items()}
+        return self.model_copy(update=values) if values else self
+
+    def files(self) -> Iterator[str]:
+        """Paths of the files that its fields name."""
+        for name in self.file_fields():
+            value = getattr(self, name)
+            paths = value.values() if isinstance(value, ChannelValues) else (value,)
+            yield from (path for path in paths if path)
+
+    def with_files(self, move: Callable[[str], str]) -> Step:
+        """Return a copy in which each path is another."""
+        changes: dict[str, Any] = {}
+        for name in self.file_fields():
+            value = getattr(self, name)
+            if isinstance(value, ChannelValues):
+                changes[name] = {c: path and move(path) for c, path in value.items()}
+            elif value:
+                changes[name] = move(value)
+        return self.replace(**changes) if changes else self
+
+    def only_in_memory(self) -> str:
+        """Say what of the step no recipe can hold; empty: it can hold all."""
+        return ""
 
     @classmethod
     def file_fields(cls) -> tuple[str, ...]:
         """Names of the fields that hold a path."""
-        return tuple(
-            name
-            for name, info in cls.model_fields.items()
-            if isinstance(info.json_schema_extra, dict)
-            and info.json_schema_extra.get("format") == "path"
-        )
+        return tuple(name for name, info in cls.model_fields.items() if _is_path(info))
 
-    def replace(self, **changes: Any) -> Step:
+    def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked like a new one."""
         return type(self).model_validate({**dict(self), **changes})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_kind(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "kind" in values:
+            return {name: value for name, value in values.items() if name != "kind"}
+        return values
 
-def _told(value: Any, info: FieldInfo) -> str:
+    @model_serializer(mode="wrap")
+    def _with_kind(self, make: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {"kind": self.kind, **make(self)}
+
+
+class VoxelStep(Step):
+    """A step that makes each voxel of the one in its place: only `apply` has to be written."""
+
+    def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
+        """Make the voxels (z, y, x) from those of the input; of any type."""
+        raise NotImplementedError
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        return np.asarray(self.apply(parts[0], at)).astype(at.after.dtype, copy=False)
+
+
+class FilterStep(VoxelStep):
+    """A step that makes each voxel of those around it: `halo` and `apply` have to be written."""
+
+    def halo(self, before: StackSpec) -> Shape:
+        """How far (z, y, x) a voxel of the result sees around its place [voxel]."""
+        raise NotImplementedError
+
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        box = widened(wanted.box, self.halo(before), before.shape)
+        return (wanted.replace(box=box),)
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        return super().run(parts, at)[at.inner]
+
+
+def _is_path(info: FieldInfo) -> bool:
+    extra = info.json_schema_extra
+    return isinstance(extra, dict) and extra.get("format") == "path"
+
+
+def _in_words(value: Any, info: FieldInfo) -> str:
     """A value with its unit; of a path, the name of the file."""
-    if isinstance(info.json_schema_extra, dict) and info.json_schema_extra.get("format") == "path":
+    several = isinstance(value, ChannelValues)
+    texts = [_in_short(one, info) for one in (value.values() if several else [value])]
+    unit = next((str(mark.unit) for mark in info.metadata if isinstance(mark, Unit)), "1")
+    space, unit = ("", "") if unit == "1" else ("" if unit == "°" else " ", unit)
+    return f"{', '.join(texts)}{space}{unit}{' per channel' if several else ''}"
+
+
+def _in_short(value: Any, info: FieldInfo) -> str:
+    if _is_path(info):
         return PurePath(value).name or "no file"
     values = value if isinstance(value, tuple) else (value,)
-    text = " x ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)
-    unit = next((mark.unit for mark in info.metadata if isinstance(mark, Unit)), "1")
-    return text if unit == "1" else f"{text}{'' if unit == '°' else ' '}{unit}"
+    return " x ".join(f"{one:g}" if isinstance(one, float) else str(one) for one in values)

@@ -20,27 +20,24 @@ def step_types() -> dict[str, type[Step]]:
     Another package offers a step by an entry point of the group
     ``napari_lazy_pipeline.steps`` that names the class.
     """
-    package = importlib.import_module("napari_lazy_pipeline.steps")
+    package = importlib.import_module(ENTRY_POINTS)
     ours = [
         _step_of(importlib.import_module(f"{package.__name__}.{module.name}"))
         for module in pkgutil.iter_modules(package.__path__)
         if not module.name.startswith("_")
     ]
     others = [point.load() for point in entry_points(group=ENTRY_POINTS)]
-    return {_tag(step): step for step in [*sorted(ours, key=lambda step: step.order), *others]}
+    return {step.kind: step for step in [*sorted(ours, key=lambda step: step.order), *others]}
 
 
 def _step_of(module: Any) -> type[Step]:
-    """The step that a module of ``steps/`` defines."""
+    """The public step that a module of ``steps/`` defines."""
     (step,) = (
         value
-        for value in vars(module).values()
+        for name, value in vars(module).items()
         if isinstance(value, type)
         and issubclass(value, Step)
         and value.__module__ == module.__name__
+        and not name.startswith("_")
     )
     return step
-
-
-def _tag(step: type[Step]) -> str:
-    return str(step.model_fields["kind"].default)

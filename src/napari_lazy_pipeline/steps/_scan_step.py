@@ -1,9 +1,10 @@
-"""Tilted steps: what the steps that undo the tilt of a scan have in common."""
+"""Scan step: what the steps that undo the skew of a stage scan have in common."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import AfterValidator, Field
 
 from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind
@@ -16,8 +17,10 @@ def _not_flat(angle: float) -> float:
     return angle
 
 
-class TiltedStep(Step):
+class ScanStep(Step):
     """A step that states how the planes were scanned."""
+
+    group: ClassVar[str] = "Geometry"
 
     angle: Annotated[
         float,
@@ -52,14 +55,17 @@ class TiltedStep(Step):
     ] = "stage"
 
     def brief(self) -> str:
-        """Angle and axis."""
         return f"{self.angle:g}° along {self.skew_axis}"
 
     def scan(self) -> Scan:
-        """Angle, axis and meaning of the step."""
         return Scan(self.angle, self.skew_axis, self.step)
 
 
-def kept(dtype: str) -> str:
+def movable(dtype: str) -> str:
     """Types that engines move as they are; all others become float32."""
     return dtype if dtype in ("uint16", "float32") else "float32"
+
+
+def as_movable(part: np.ndarray) -> np.ndarray:
+    """The voxels, in a type that engines move."""
+    return part.astype(movable(part.dtype.name), copy=False)

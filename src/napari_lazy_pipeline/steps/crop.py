@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.box import Box, slices
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.box import Block, Box, spec_of
+from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image.spec import StackSpec
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 _PART = (
     " A deconvolution before it then works on this part and what is about it only: quicker, and "
     "within 5 % (mostly 1 to 2 %) of the result for everything."
 )
-Bound = Annotated[int, Field(ge=0, le=1_000_000)]
+Bound = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 
 
 def _open_ends(value: Any) -> Any:
-    """Let None and slices stand for open ends."""
+    """Let None, slices and texts such as ``10:-20`` stand for two ends."""
     if value is None:
         return (0, 0)
     if isinstance(value, slice):
         value = (value.start, value.stop)
+    if isinstance(value, str) and value.count(":") == 1:
+        value = tuple(end.strip() or None for end in value.split(":"))
     return tuple(0 if end is None else end for end in value) if _is_pair(value) else value
 
 
@@ -34,7 +37,7 @@ def _is_pair(value: Any) -> bool:
 
 def _in_order(value: tuple[int, int]) -> tuple[int, int]:
     start, stop = value
-    if stop and stop <= start:
+    if stop and (start < 0) == (stop < 0) and stop <= start:
         raise ValueError(
             f"the end ({stop}) must lie behind the start ({start}); 0 means: to the end"
         )
@@ -49,8 +52,9 @@ Range = Annotated[
 class Crop(Step):
     """Keep the voxels from ``start`` to just before ``stop`` along each axis.
 
-    Bounds are counted in voxels of the volume that the step meets; a ``stop`` of 0, or beyond
-    the volume, means to the end. The place of the rest in the sample is kept.
+    Bounds are counted in voxels of the volume that the step meets, negative ones from its end; a
+    ``stop`` of 0, or beyond the volume, means to the end. The place of the rest in the sample is
+    kept.
 
     Steps before it only make what is kept, where they can. What a deconvolution makes of a part
     agrees with what it makes of everything to 5 % (root mean square; mostly 1 to 2 %) where there
@@ -58,18 +62,18 @@ class Crop(Step):
 
     Examples
     --------
-    >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.3, 0.1, 0.1))
-    >>> cropped = Crop(z=(2, 6), x=(10, 0)).output_spec(spec)
+    >>> from napari_lazy_pipeline import VolumeSpec
+    >>> spec = StackSpec(VolumeSpec((10, 20, 30), voxel_size=(0.3, 0.1, 0.1)))
+    >>> cropped = Crop(z=(2, 6), x="10:-5").output(spec).volume
     >>> cropped.shape, cropped.translate
-    ((4, 20, 20), (0.6, 0.0, 1.0))
+    ((4, 20, 15), (0.6, 0.0, 1.0))
     """
 
     title: ClassVar[str] = "Crop"
-    summary: ClassVar[str] = "Keeps a box of the volume"
+    summary: ClassVar[str] = "Crop to a box"
+    group: ClassVar[str] = "Size"
     order: ClassVar[int] = 40
-    plane_local: ClassVar[bool] = True
 
-    kind: Literal["crop"] = "crop"
     z: Annotated[
         Range,
         Field(title="Planes", description="First plane, and the plane after the last." + _PART),
@@ -83,56 +87,49 @@ class Crop(Step):
         Field(title="Columns", description="First column, and the column after the last." + _PART),
     ] = (0, 0)
 
-    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
-        """Shape and place of the box.
+    def output(self, before: StackSpec) -> StackSpec:
+        return before.replace(volume=spec_of(self.box(before.shape), before.volume))
 
-        Raises
-        ------
-        GeometryError
-            If the box lies outside the volume.
-        """
-        box = self._box(spec)
-        translate = tuple(
-            round(origin + cut.start * size, 9)
-            for origin, cut, size in zip(spec.translate, box, spec.voxel_size, strict=True)
-        )
-        return spec.replace(shape=tuple(cut.stop - cut.start for cut in box), translate=translate)
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        starts = (start for start, _ in self.box(before.shape))
+        box = tuple((a + n, b + n) for (a, b), n in zip(wanted.box, starts, strict=True))
+        return (wanted.replace(box=box),)
 
-    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         """Copy the box, so that the rest can be forgotten."""
-        return volume[self._box(context.spec)].copy()
-
-    def needed_box(self, spec: VolumeSpec, box: Box) -> Box:
-        """The voxels themselves."""
-        starts = (cut.start for cut in self._box(spec))
-        moved = ((a + start, b + start) for (a, b), start in zip(box, starts, strict=True))
-        return cast(Box, tuple(moved))
-
-    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
-        """Copy a part of the box."""
-        return part[slices(self.needed_box(context.spec, box), inner)].copy()
+        return parts[0].copy()
 
     def brief(self) -> str:
         """The axes that are cut, and where."""
         cuts = ((axis, getattr(self, axis)) for axis in "zyx")
-        told = [
+        texts = [
             f"{axis} {start}\u2013{stop or 'end'}" for axis, (start, stop) in cuts if start or stop
         ]
-        return ", ".join(told) or "keeps everything"
+        return ", ".join(texts) or "keeps everything"
 
-    def windowless(self) -> Crop:
-        """Nothing: a crop only picks a window."""
-        return self.model_copy(update={"enabled": False})
+    def box(self, shape: Shape) -> Box:
+        """(start, stop) along z, y and x in a volume of a shape.
 
-    def _box(self, spec: VolumeSpec) -> tuple[slice, slice, slice]:
-        cuts = []
-        for axis, (start, stop), length in zip(
-            "zyx", (self.z, self.y, self.x), spec.shape, strict=True
-        ):
-            if start >= length:
-                raise GeometryError(
-                    f"The crop starts at {axis} = {start}, but the volume ends at {length}",
-                    hint=f"Choose a start below {length}",
-                )
-            cuts.append(slice(start, min(stop or length, length)))
-        return (cuts[0], cuts[1], cuts[2])
+        Raises
+        ------
+        GeometryError
+            If there is nothing of the volume in it.
+        """
+        axes = zip("zyx", (self.z, self.y, self.x), shape, strict=True)
+        return cast(Box, tuple(_ends(axis, *bounds, length) for axis, bounds, length in axes))
+
+
+def _ends(axis: str, start: int, stop: int, length: int) -> tuple[int, int]:
+    first = max(start + length, 0) if start < 0 else start
+    last = length + stop if stop <= 0 else min(stop, length)
+    if first >= length:
+        raise GeometryError(
+            f"The crop starts at {axis} = {start}, but the volume ends at {length}",
+            hint=f"Choose a start below {length}",
+        )
+    if last <= first:
+        raise GeometryError(
+            f"The crop from {axis} = {start} to {stop or length} keeps nothing of {length}",
+            hint="Choose ends further apart",
+        )
+    return first, last

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import PurePath
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 from pydantic import Field
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
+from napari_lazy_pipeline.engines.binning import binned, repeated
 from napari_lazy_pipeline.engines.memory_need import Need, deconvolution_need
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.box import Box, shape_of, slices, whole, widened
+from napari_lazy_pipeline.image.box import Block, Box, rounded, shape_of, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
+from napari_lazy_pipeline.psf.psf_array import PsfArray, PsfFile
 from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
-from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf, make_otf, read_psf_or_otf
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
+from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel, channel_value
 
 # Values of that size are damage, as the engines have it.
 LARGEST = 1e18
@@ -33,6 +35,11 @@ WIDER = {"reflect": 2, "background": 2, "periodic": 3}
 SAVING = 0.2
 # 0 stands for what is not stated.
 Micrometre = Annotated[float, Field(ge=0, le=100)]
+Counts = Annotated[float, Field(ge=0, le=65535)]
+UNKNOWN = (0.0, 0.0, 0.0)
+# Of a draft: voxels (z, y, x) taken along around a part, and planes of which all are taken.
+DRAFT_HALO = (4, 8, 8)
+FEW_PLANES = 16
 
 
 class Deconvolve(Step):
@@ -46,8 +53,8 @@ class Deconvolve(Step):
 
     Examples
     --------
-    >>> spec = VolumeSpec((88, 320, 481), voxel_size=(0.157, 0.1, 0.1))
-    >>> Deconvolve(psf="psf.tif", psf_voxel_size=(0.1, 0.1, 0.1)).output_spec(spec).dtype
+    >>> spec = StackSpec(VolumeSpec((88, 320, 481), voxel_size=(0.157, 0.1, 0.1)))
+    >>> Deconvolve(psf="psf.tif", psf_voxel_size=(0.1, 0.1, 0.1)).output(spec).dtype
     'float32'
 
     References
@@ -58,12 +65,14 @@ class Deconvolve(Step):
     """
 
     title: ClassVar[str] = "Deconvolve"
-    summary: ClassVar[str] = "Sharpens with the point spread function (Richardson-Lucy)"
+    summary: ClassVar[str] = "Sharpen with the point spread function (Richardson-Lucy)"
+    group: ClassVar[str] = "Sharpness"
     order: ClassVar[int] = 15
+    exact: ClassVar[bool] = False
+    depends_on: ClassVar[frozenset[str]] = frozenset({"scan"})
 
-    kind: Literal["deconvolve"] = "deconvolve"
     psf: Annotated[
-        str,
+        PerChannel[PsfFile],
         Field(
             title="PSF or OTF file",
             description="TIFF of a bead image (z, y, x), or an OTF file of cudaDecon.",
@@ -71,7 +80,7 @@ class Deconvolve(Step):
         ),
     ] = ""
     psf_voxel_size: Annotated[
-        tuple[Micrometre, Micrometre, Micrometre],
+        PerChannel[tuple[Micrometre, Micrometre, Micrometre]],
         Field(
             title="PSF voxel size",
             description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
@@ -79,7 +88,7 @@ class Deconvolve(Step):
             json_schema_extra={"step": 0.01, "zero": "?"},
         ),
         Unit("µm"),
-    ] = (0.0, 0.0, 0.0)
+    ] = UNKNOWN
     method: Annotated[
         Method,
         Field(
@@ -106,10 +115,8 @@ class Deconvolve(Step):
         Unit("1"),
     ] = 10
     background: Annotated[
-        float,
+        PerChannel[Counts],
         Field(
-            ge=0,
-            le=65535,
             title="Background",
             description="Counts subtracted first; 0 after a Subtract background step.",
             json_schema_extra={"step": 1, "slider": [0, 500]},
@@ -128,12 +135,31 @@ class Deconvolve(Step):
         ),
     ] = "reflect"
 
-    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
-        """Float32, otherwise unchanged."""
-        return spec.replace(dtype="float32")
+    def output(self, before: StackSpec) -> StackSpec:
+        return before.replace(dtype="float32")
 
-    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
-        """Deconvolve the volume.
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        """The box and its halo; everything, if that is hardly more work.
+
+        Raises
+        ------
+        PsfError
+            See `run`.
+        """
+        everything = whole(before.shape)
+        if wanted.box == everything:
+            return (wanted,)
+        plan = self._plan(before.volume)
+        inner = widened(wanted.box, self._halo(plan), before.shape)
+        if self.edges == "periodic":
+            inner = _around(inner, before.shape)
+        part, full = (math.prod(Frame.of(shape_of(b), plan).shape) for b in (inner, everything))
+        return (wanted.replace(box=inner if part <= (1 - SAVING) * full else everything),)
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        """Deconvolve the part, and cut the wanted box out.
+
+        The light of a whole volume is kept; that of a part does not stay within it.
 
         Raises
         ------
@@ -142,64 +168,42 @@ class Deconvolve(Step):
         Cancelled
             If nobody wants the result any more.
         """
-        result = context.engine.deconvolve(
-            volume, self._plan(context.spec), context.cancelled, context.progress
-        )
+        plan = self._plan(at.before.volume)
+        result = at.engine.deconvolve(parts[0], plan, at.cancelled, at.progress)
+        if at.wanted.box != whole(at.after.shape):
+            return result[at.inner]
         if self.edges == "reflect":
             # Beyond a mirror there is light too, and one or two per cent of it come inside.
-            _scale_to(_light(volume, self.background), result)
+            _scale_to(_light(parts[0], self.background), result)
         return result
-
-    def halo(self, spec: VolumeSpec) -> Shape:
-        """About the extent of the PSF; its file is read."""
-        plan, wider = self._plan(spec), WIDER[self.edges]
-        margin = surroundings(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
-        return cast(Shape, tuple(wider * n for n in margin))
-
-    def needed_box(self, spec: VolumeSpec, box: Box) -> Box:
-        """The box and its halo; everything, if that is hardly more work.
-
-        Raises
-        ------
-        PsfError
-            See `run`.
-        """
-        everything = whole(spec.shape)
-        if box == everything:
-            return box
-        inner = widened(box, self.halo(spec), spec.shape)
-        if self.edges == "periodic":
-            inner = _around(inner, spec.shape)
-        plan = self._plan(spec)
-        part, full = (math.prod(Frame.of(shape_of(b), plan).shape) for b in (inner, everything))
-        return inner if part <= (1 - SAVING) * full else everything
-
-    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
-        """Deconvolve the part, and cut the box out.
-
-        Its light is not set to that of the input, which does not stay within a part.
-        """
-        result = context.engine.deconvolve(
-            part, self._plan(context.spec), context.cancelled, context.progress
-        )
-        return result[slices(box, inner)]
 
     def brief(self) -> str:
         """PSF, and how far."""
-        if not self.psf:
+        paths = list(self.files())
+        if not paths:
             return "no PSF chosen"
-        how = "fast" if self.method == "fast" else f"{self.iterations} it."
-        return f"{PurePath(self.psf).name}, {how}"
+        how = "fast" if self.method == "fast" else f"{self.iterations} iterations"
+        return f"{', '.join(PurePath(path).name for path in paths)}, {how}"
 
-    def draft(self) -> Deconvolve:
-        """By the method fast, unless there are few iterations anyway."""
-        return self if self.iterations <= 3 else self.model_copy(update={"method": "fast"})
+    def draft(self) -> Step:
+        return _CoarseDeconvolve(**dict(self))
 
-    def after_edit(self, name: str) -> Deconvolve:
+    def after_edit(self, name: str, old: Step) -> Step:
         """Another file has a spacing of its own."""
-        return self.model_copy(update={"psf_voxel_size": (0.0,) * 3}) if name == "psf" else self
+        if name != "psf" or not isinstance(old, Deconvolve):
+            return self
+        psf: Any = self.psf
+        if not isinstance(psf, ChannelValues):
+            return self.replace(psf_voxel_size=UNKNOWN)
+        sizes = {
+            channel: channel_value(self.psf_voxel_size, channel, UNKNOWN)
+            if path == channel_value(old.psf, channel, None)
+            else UNKNOWN
+            for channel, path in psf.items()
+        }
+        return self.replace(psf_voxel_size=sizes if any(map(any, sizes.values())) else UNKNOWN)
 
-    def need(self, spec: VolumeSpec, engine: str) -> Need:
+    def need(self, before: StackSpec, engine: str) -> Need:
         """The arrays of the iteration; nothing before a PSF is chosen.
 
         Raises
@@ -207,15 +211,19 @@ class Deconvolve(Step):
         PsfError
             If the PSF cannot be used.
         """
-        return deconvolution_need(engine, spec.shape, self._plan(spec)) if self.psf else Need()
+        if not self.psf:
+            return Need()
+        return deconvolution_need(engine, before.shape, self._plan(before.volume))
 
-    def cache_key(self, spec: VolumeSpec) -> Hashable:
-        """The result depends on the voxel size, the scan and the content of the file too."""
-        try:
-            stat = os.stat(self.psf)
-        except OSError:
-            return self, spec.voxel_size, spec.scan, None
-        return self, spec.voxel_size, spec.scan, stat.st_size, stat.st_mtime_ns
+    def only_in_memory(self) -> str:
+        if not any(isinstance(path, PsfArray) for path in self.files()):
+            return ""
+        return "The PSF is an array: write it to a file with save_psf, and name that"
+
+    def _halo(self, plan: DeconvolutionPlan) -> Shape:
+        """About the extent of the PSF, and as far as iterations carry what they see."""
+        margin = surroundings(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
+        return cast(Shape, tuple(WIDER[self.edges] * n for n in margin))
 
     def _plan(self, spec: VolumeSpec) -> DeconvolutionPlan:
         if not self.psf:
@@ -225,7 +233,7 @@ class Deconvolve(Step):
         z, y, x = spec.voxel_size
         scan = spec.scan
         return DeconvolutionPlan(
-            otf=read_psf_or_otf(self.psf, self._psf_spacing()),
+            otf=self._otf(),
             voxel_size=(scan.normal_step(z) if scan else z, y, x),
             method=self.method,
             iterations=self.iterations,
@@ -234,6 +242,11 @@ class Deconvolve(Step):
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
             skew_axis=scan.skew_axis if scan else "x",
         )
+
+    def _otf(self) -> RadialOtf:
+        if isinstance(self.psf, PsfArray):
+            return _otf_of(self.psf, self.psf_voxel_size)
+        return read_psf_or_otf(self.psf, self._psf_spacing())
 
     def _psf_spacing(self) -> Triple:
         """Spacing of the PSF (z, y, x) [um]."""
@@ -246,11 +259,54 @@ class Deconvolve(Step):
             raise
 
 
+class _CoarseDeconvolve(Deconvolve):
+    """A draft: with pixels twice as large, and, of many planes, every second one only.
+
+    Planes are not averaged: in a skewed volume, the same place of the sample lies elsewhere in the
+    next plane. The result is that of the coarse voxels, repeated.
+    """
+
+    kind: ClassVar[str] = "deconvolve"
+
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        """A part is made with little around it: enough to see which way a change goes."""
+        planes, *_ = box = widened(wanted.box, DRAFT_HALO, before.shape)
+        _, rows, columns = rounded(box, 2, before.shape)
+        return (wanted.replace(box=(planes, rows, columns)),)
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        part, box = parts[0], at.wanted.box
+        planes = 2 if box[0][1] - box[0][0] > FEW_PLANES else 1
+        factors = planes, min(2, part.shape[1]), min(2, part.shape[2])
+        size = at.before.voxel_size
+        coarse = at.before.volume.replace(voxel_size=tuple(np.multiply(size, factors).tolist()))
+        plan = self._plan(coarse)
+        result = at.engine.deconvolve(binned(part, factors), plan, at.cancelled, at.progress)
+        # What lies in one plane of a skewed volume lies further back in the next.
+        scan = at.before.volume.scan
+        back = (0.0, 0.0) if scan is None else scan.displacement(size)
+        return repeated(result, factors, part.shape, at.inner, back)
+
+    def draft(self) -> Step:
+        return self.model_copy(update={"method": "fast"}) if self.iterations > 3 else self
+
+
 def _around(box: Box, shape: Shape) -> Box:
     """The box, with all of each axis where it reaches the edge: beyond lies the other one."""
     ends = ((0, n) if start == 0 or stop == n else (start, stop)
             for (start, stop), n in zip(box, shape, strict=True))  # fmt: skip
     return cast(Box, tuple(ends))
+
+
+@lru_cache(maxsize=16)
+def _otf_of(psf: PsfArray, voxel_size: Triple) -> RadialOtf:
+    """The OTF of a PSF that is in memory."""
+    if not all(voxel_size):
+        raise PsfError(
+            "The voxel size of the PSF is not known: an array does not say it",
+            hint="State psf_voxel_size",
+        )
+    return make_otf(psf.array, voxel_size)
 
 
 def _light(volume: np.ndarray, background: float) -> float:

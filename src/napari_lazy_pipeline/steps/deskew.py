@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Annotated, ClassVar, Literal
+import math
+from typing import Annotated, ClassVar, cast
 
 import numpy as np
 from pydantic import Field
 
 from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.image.box import Box, shape_of, slices, whole
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
-from napari_lazy_pipeline.image.stack import VolumeSpec, block_corners
+from napari_lazy_pipeline.image.box import (
+    Affine,
+    Block,
+    Box,
+    affine,
+    shape_of,
+    slices,
+    whole,
+    widened,
+)
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
+from napari_lazy_pipeline.image.spec import StackSpec
 from napari_lazy_pipeline.steps._base import Context, Unit
-from napari_lazy_pipeline.steps._scan_step import TiltedStep, kept
+from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 
 
-class Deskew(TiltedStep):
+class Deskew(ScanStep):
     """Displace each plane by its way in the scan, interpolating linearly along one axis.
 
     Later planes move towards higher coordinates for angles from 0 to 90 degrees, towards
@@ -25,8 +34,9 @@ class Deskew(TiltedStep):
 
     Examples
     --------
-    >>> spec = VolumeSpec((88, 320, 256), voxel_size=(0.3, 0.1, 0.1))
-    >>> Deskew(angle=31.5).output_spec(spec).shape
+    >>> from napari_lazy_pipeline import VolumeSpec
+    >>> spec = StackSpec(VolumeSpec((88, 320, 256), voxel_size=(0.3, 0.1, 0.1)))
+    >>> Deskew(angle=31.5).output(spec).shape
     (88, 320, 481)
 
     References
@@ -36,11 +46,9 @@ class Deskew(TiltedStep):
     """
 
     title: ClassVar[str] = "Deskew"
-    summary: ClassVar[str] = "Puts the planes of a tilted scan in their place"
+    summary: ClassVar[str] = "Shear stage-scanned planes into place"
     order: ClassVar[int] = 20
-    plane_local: ClassVar[bool] = True
 
-    kind: Literal["deskew"] = "deskew"
     width: Annotated[
         int,
         Field(
@@ -81,59 +89,49 @@ class Deskew(TiltedStep):
         ),
     ] = "nearest"
 
-    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
-        """Shape, voxel size and place of the deskewed volume."""
-        plan, scan = self._plan(spec), self.scan()
+    def output(self, before: StackSpec) -> StackSpec:
+        spec, plan, scan = before.volume, self._plan(before), self.scan()
         z, y, x = spec.voxel_size
         # A volume that was cropped in z starts at a plane that is displaced already.
-        start = self.frame(spec) @ spec.translate
-        outline = start + block_corners(spec) @ self.frame(spec).T
+        frame = scan.deskewing(spec.voxel_size)
+        start = frame @ spec.translate
+        outline = start + spec.corners() @ frame.T
         start[scan.axis] += spec.voxel_size[scan.axis] * plan.origin
-        return spec.replace(
+        return before.replace(
             shape=plan.out_shape,
-            dtype=kept(spec.dtype),
+            dtype=movable(spec.dtype),
             voxel_size=(scan.normal_step(z), y, x),
             translate=tuple(start.tolist()),
             scan=None,
             outline=tuple(map(tuple, outline.tolist())),
+            camera=None,
         )
 
-    def frame(self, spec: VolumeSpec) -> np.ndarray:
+    def world(self, before: StackSpec, c: int) -> Affine:
         """Positions along the stage become positions in the sample."""
-        return self.scan().deskewing(spec.voxel_size)
+        return affine(self.scan().deskewing(before.voxel_size))
 
-    def windowless(self) -> Deskew:
-        """Deskewed, with the full width."""
-        return self.model_copy(update={"width": 0, "shift": 0})
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        """Of each plane, the pixels between which is interpolated."""
+        axis, plan = self.scan().axis, self._plan(before)
+        (first, last), (low, high) = wanted.box[0], wanted.box[axis]
+        ends = [plan.position(o, k) for o in (low, high - 1) for k in (first, last - 1)]
+        box = list(wanted.box)
+        box[axis] = (math.floor(min(ends)) - 1, math.ceil(max(ends)) + 2)
+        return (wanted.replace(box=widened(cast(Box, tuple(box)), (0, 0, 0), before.shape)),)
 
-    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
-        """Shear the volume."""
-        volume = volume.astype(kept(volume.dtype.name), copy=False)
-        return context.engine.deskew(
-            volume, self._plan(context.spec), fill=self.fill, rounding=self.rounding
-        )
-
-    def halo(self, spec: VolumeSpec) -> Shape:
-        """Along the skewed axis, the pixels between which is interpolated."""
-        return (0, 0, 1) if self.skew_axis == "x" else (0, 1, 0)
-
-    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         """Shear the planes of the box, and make no more pixels than there are in it."""
-        axis = self.scan().axis
-        lines = _lengthened(part, inner, axis, context.spec.shape[axis])
-        lines = lines.astype(kept(part.dtype.name), copy=False)
-        plan = self._plan(context.spec).window(*box[axis], lines.shape)
-        made = context.engine.deskew(
-            lines, plan, fill=self.fill, rounding=self.rounding, planes=box[0]
+        axis, box = self.scan().axis, at.wanted.box
+        lines = _lengthened(parts[0], at.given[0].box, axis, at.before.shape[axis])
+        plan = self._plan(at.before).window(*box[axis], lines.shape)
+        made = at.engine.deskew(
+            as_movable(lines), plan, fill=self.fill, rounding=self.rounding, planes=box[0]
         )
         return made[slices(whole(shape_of(box)))]
 
-    def cache_key(self, spec: VolumeSpec) -> Hashable:
-        """The result depends on the voxel size too."""
-        return self, spec.voxel_size
-
-    def _plan(self, spec: VolumeSpec) -> DeskewPlan:
-        return DeskewPlan.of(spec.shape, spec.voxel_size, self.scan(), self.width, self.shift)
+    def _plan(self, before: StackSpec) -> DeskewPlan:
+        return DeskewPlan.of(before.shape, before.voxel_size, self.scan(), self.width, self.shift)
 
 
 def _lengthened(part: np.ndarray, inner: Box, axis: int, length: int) -> np.ndarray:

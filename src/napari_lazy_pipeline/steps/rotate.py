@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.image.box import Box, shape_of
-from napari_lazy_pipeline.image.scan_geometry import RotationPlan, Shape
-from napari_lazy_pipeline.image.stack import VolumeSpec
+from napari_lazy_pipeline.image.box import (
+    Affine,
+    Block,
+    affine,
+    box_before,
+    shape_of,
+    whole,
+    widened,
+)
+from napari_lazy_pipeline.image.scan_geometry import RotationPlan
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
 from napari_lazy_pipeline.steps._base import Context, Unit
-from napari_lazy_pipeline.steps._scan_step import TiltedStep, kept
+from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 
 
-class Rotate(TiltedStep):
+class Rotate(ScanStep):
     """Turn to coverslip coordinates: z is its normal, and the scan runs along the skewed axis.
 
     A volume that is still skewed (no Deskew stands before) is deskewed and turned in one
@@ -30,7 +37,7 @@ class Rotate(TiltedStep):
     >>> from napari_lazy_pipeline.image.scan_geometry import Scan
     >>> scan = Scan(31.5)
     >>> spec = VolumeSpec((64, 256, 280), voxel_size=(0.5, 0.1, 0.1), scan=scan)
-    >>> turned = Rotate(angle=31.5).output_spec(spec)
+    >>> turned = Rotate(angle=31.5).output(StackSpec(spec))
     >>> turned.shape, turned.voxel_size
     ((146, 256, 553), (0.1, 0.1, 0.1))
 
@@ -40,10 +47,11 @@ class Rotate(TiltedStep):
     """
 
     title: ClassVar[str] = "Rotate"
-    summary: ClassVar[str] = "Turns the volume so that the coverslip lies flat"
+    summary: ClassVar[str] = "Rotate to the coverslip frame"
     order: ClassVar[int] = 35
+    exact: ClassVar[bool] = False
+    depends_on: ClassVar[frozenset[str]] = frozenset({"scan"})
 
-    kind: Literal["rotate"] = "rotate"
     fill: Annotated[
         float,
         Field(
@@ -55,50 +63,52 @@ class Rotate(TiltedStep):
         Unit("counts"),
     ] = 0.0
 
-    def output_spec(self, spec: VolumeSpec) -> VolumeSpec:
+    def output(self, before: StackSpec) -> StackSpec:
+        return before.replace(volume=self._turned(before.volume))
+
+    def world(self, before: StackSpec, c: int) -> Affine:
+        """Positions are deskewed if they have to be, and turned."""
+        return affine(self._frame(before.volume))
+
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        """The two planes around a position, and the pixels of both along their normal."""
+        spec, scan = before.volume, self.scan()
+        box = box_before(wanted.box, self._turned(spec), spec, affine(self._frame(spec)))
+        along = 1 + (math.ceil(abs(scan.shear(spec.voxel_size))) if spec.scan else 0)
+        halo = (1, 0, along) if self.skew_axis == "x" else (1, along, 0)
+        return (wanted.replace(box=widened(box, halo, spec.shape)),)
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        """Turn what the voxels of the box are made from."""
+        axis, box, inner = self.scan().axis, at.wanted.box, at.given[0].box
+        plan, shape = self._plan(at.before.volume), shape_of(box)
+        if inner != whole(at.before.shape) or box != whole(at.after.shape):
+            plan = plan.window(
+                (box[0][0], box[axis][0]),
+                (shape[0], shape[axis]),
+                (inner[0][0], inner[axis][0]),
+                shape_of(inner),
+            )
+        return at.engine.rotate(as_movable(parts[0]), plan, fill=self.fill)
+
+    def _turned(self, spec: VolumeSpec) -> VolumeSpec:
         """Shape, voxel size and place of the turned volume."""
         plan, axis = self._plan(spec), self.scan().axis
         pixel = spec.voxel_size[axis]
-        translate = self.frame(spec) @ spec.translate
+        translate = self._frame(spec) @ spec.translate
         translate[[0, axis]] += pixel * np.array(plan.origin)
         return spec.replace(
             shape=plan.out_shape,
-            dtype=kept(spec.dtype),
+            dtype=movable(spec.dtype),
             voxel_size=(pixel, *spec.voxel_size[1:]),
             translate=tuple(translate.tolist()),
             scan=None,
             outline=(),
+            camera=None,
         )
 
-    def run(self, volume: np.ndarray, context: Context) -> np.ndarray:
-        """Turn the volume."""
-        volume = volume.astype(kept(volume.dtype.name), copy=False)
-        return context.engine.rotate(volume, self._plan(context.spec), fill=self.fill)
-
-    def halo(self, spec: VolumeSpec) -> Shape:
-        """The two planes around a position, and the pixels of both along their normal."""
-        skewed = spec.scan is not None
-        along = 1 + (math.ceil(abs(self.scan().shear(spec.voxel_size))) if skewed else 0)
-        return (1, 0, along) if self.skew_axis == "x" else (1, along, 0)
-
-    def run_box(self, part: np.ndarray, inner: Box, box: Box, context: Context) -> np.ndarray:
-        """Turn what the voxels of the box are made from."""
-        axis, shape = self.scan().axis, shape_of(box)
-        plan = self._plan(context.spec).window(
-            (box[0][0], box[axis][0]),
-            (shape[0], shape[axis]),
-            (inner[0][0], inner[axis][0]),
-            (part.shape[0], part.shape[1], part.shape[2]),
-        )
-        part = part.astype(kept(part.dtype.name), copy=False)
-        return context.engine.rotate(part, plan, fill=self.fill)
-
-    def cache_key(self, spec: VolumeSpec) -> Hashable:
-        """The result depends on the voxel size too, and on what is skewed or empty."""
-        return self, spec.voxel_size, spec.scan, spec.translate, spec.outline
-
-    def frame(self, spec: VolumeSpec) -> np.ndarray:
-        """Positions are deskewed if they have to be, and turned."""
+    def _frame(self, spec: VolumeSpec) -> np.ndarray:
+        """Matrix (3, 3) from positions before the step to those after it."""
         turning = self.scan().turning()
         return turning if spec.scan is None else turning @ self.scan().deskewing(spec.voxel_size)
 

@@ -192,18 +192,18 @@ def test_slow_processing_skips_and_counts(
     watched: Any, settle: Settle, until: Until, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step stands still while ten time points arrive: then the newest is shown."""
-    gate, run = threading.Event(), Deskew.run_box
+    gate, run = threading.Event(), Deskew.run
     seen: list[int] = []
 
     def slow(self: Deskew, *arguments: Any) -> np.ndarray:
         gate.wait(20)
-        seen.append(arguments[-1].t)
+        seen.append(arguments[-1].wanted.t)
         return run(self, *arguments)
 
     watched.data.follow.setChecked(True)
     until(lambda: watched.viewer.dims.current_step[0] == 2)
     settle(watched)
-    monkeypatch.setattr(Deskew, "run_box", slow)
+    monkeypatch.setattr(Deskew, "run", slow)
     write(folder_of(watched), 1, 3, channels=2)
     until(lambda: watched.viewer.dims.current_step[0] == 3)
     for start in range(4, 14):
@@ -221,15 +221,15 @@ def test_slow_processing_skips_and_counts(
 def test_an_edit_under_way_survives_the_growth(
     watched: Any, settle: Settle, until: Until, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> None:
-    gate, run = threading.Event(), Deskew.run_box
+    gate, run = threading.Event(), Deskew.run
     entered: list[int] = []
 
     def slow(self: Deskew, *arguments: Any) -> np.ndarray:
-        entered.append(arguments[-1].c)
+        entered.append(arguments[-1].wanted.c)
         gate.wait(20)
         return run(self, *arguments)
 
-    monkeypatch.setattr(Deskew, "run_box", slow)
+    monkeypatch.setattr(Deskew, "run", slow)
     edit(watched, "deskew", angle=45.0)
     until(lambda: len(entered) == 2)
     write(folder_of(watched), 2, 3, channels=2)

@@ -12,11 +12,10 @@ import pytest
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline._gui.layers import preview_policy as asking
-from napari_lazy_pipeline._gui.layers.render_request import LOOKS
-from napari_lazy_pipeline.compute import preview
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.steps import Deconvolve
-from napari_lazy_pipeline.steps._base import Context
+from napari_lazy_pipeline.image.box import Block, whole
+from napari_lazy_pipeline.steps import Context, Deconvolve
+from napari_lazy_pipeline.steps.deconvolve import _CoarseDeconvolve
 from stacks import write_raw
 
 TIMEOUT = 20_000
@@ -32,13 +31,10 @@ class Slow:
         self.entered = self.passed = self.given_up = 0
         self.previews = 0
 
-    def wait(self, volume: np.ndarray, context: Context) -> None:
-        if volume.shape != SHAPE:
-            self.previews += 1
-            return
+    def wait(self, at: Context) -> None:
         self.entered += 1
         while not self.open.wait(0.005):
-            if context.cancelled():
+            if at.cancelled():
                 self.given_up += 1
                 raise Cancelled
         self.passed += 1
@@ -46,13 +42,18 @@ class Slow:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    slow, run = Slow(), Deconvolve.run
+    slow, run, run_coarse = Slow(), Deconvolve.run, _CoarseDeconvolve.run
 
-    def wait(self: Deconvolve, volume: np.ndarray, context: Context) -> np.ndarray:
-        slow.wait(volume, context)
-        return run(self, volume, context)
+    def wait(self: Deconvolve, parts: Any, at: Context) -> np.ndarray:
+        slow.wait(at)
+        return run(self, parts, at)
+
+    def count(self: _CoarseDeconvolve, parts: Any, at: Context) -> np.ndarray:
+        slow.previews += 1
+        return run_coarse(self, parts, at)
 
     monkeypatch.setattr(Deconvolve, "run", wait)
+    monkeypatch.setattr(_CoarseDeconvolve, "run", count)
     yield slow
     slow.open.set()
 
@@ -72,6 +73,13 @@ def has(qtbot: Any, condition: Callable[[], Any]) -> None:
     qtbot.waitUntil(lambda: bool(condition()), timeout=TIMEOUT)
 
 
+def draft_of(source: Any, z: int, number: int) -> np.ndarray:
+    """What a preview of a plane has to show."""
+    for _ in range(number + 1):
+        source = source.draft()
+    return source.part(Block(0, 0, ((z, z + 1), *whole(source.spec.shape)[1:])))[0]
+
+
 def plane_of(dock: Any) -> int:
     return int(dock.viewer.dims.current_step[1])
 
@@ -84,8 +92,7 @@ def test_a_slow_step_is_previewed_and_then_exact(
     edit(tuned, "deconvolve", psf=psf_file, iterations=4)
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
     source, z = session.source(), plane_of(tuned)
-    look = preview.slab(source, z, **LOOKS[tuned.seen[-1].look])
-    np.testing.assert_array_equal(on_screen(layer), look.read_on_grid(0, 0)[0])
+    np.testing.assert_array_equal(on_screen(layer), draft_of(source, z, tuned.seen[-1].draft))
     assert on_screen(layer).shape == source.spec.shape[1:], "on the grid of the result"
     assert tuple(layer.scale[1:]) == pytest.approx(source.spec.voxel_size)
     assert "preview" in tuned.status.text() and not tuned.idle
@@ -120,7 +127,7 @@ def test_a_drag_shows_previews_and_begins_few_results(
     (layer,) = tuned.layers.layers
     edit(tuned, "deconvolve", psf=psf_file, iterations=50)
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
-    tuned.layers._asker._seconds["deconvolve"] = 10.0  # as it is known after the first result
+    tuned.session.compute_log._latest["deconvolve"] = 10.0  # as it is known after the first result
     tuned.seen.clear()
     begun = slow.entered
     for iterations in range(44, 4, -1):
@@ -129,7 +136,7 @@ def test_a_drag_shows_previews_and_begins_few_results(
     slow.open.set()
     settle(tuned)
     index = tuned.steps.cards.index(card(tuned, "deconvolve"))
-    shown = [job.source.pipeline.steps[index].iterations for job in tuned.seen]
+    shown = [job.source.plan.steps[index].iterations for job in tuned.seen]
     assert shown == sorted(shown, reverse=True) and shown[-1] == 5
     assert len({n for n, job in zip(shown, tuned.seen, strict=True) if job.preview}) >= 8
     assert slow.entered - begun <= 10, "while the knob moves, next to no result is begun"
@@ -162,9 +169,7 @@ def test_other_planes_are_previewed_while_the_result_is_made_once(
     for z in (3, 20, 9):
         tuned.viewer.dims.set_current_step(1, z)
         has(qtbot, lambda z=z: tuned.seen[-1].plane == z)
-        look = preview.slab(source, z, **LOOKS[tuned.seen[-1].look])
-        wanted = look.read_on_grid(0, 0)[0]
-        np.testing.assert_array_equal(on_screen(layer), wanted)
+        np.testing.assert_array_equal(on_screen(layer), draft_of(source, z, tuned.seen[-1].draft))
     assert slow.entered == 1
     slow.open.set()
     settle(tuned)
@@ -181,7 +186,7 @@ def test_volumes_are_previewed_at_half_the_resolution(
     edit(tuned, "deconvolve", psf=psf_file, iterations=4)
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
     source = tuned.session.source()
-    wanted = preview.half(source, sparse=True).read_on_grid(0, 0)
+    wanted = source.draft().draft().part(Block(0, 0, whole(source.spec.shape)))
     assert wanted.shape == source.spec.shape
     np.testing.assert_array_equal(on_screen(layer), wanted)
     slow.open.set()
@@ -199,7 +204,7 @@ def test_scrubbing_through_time_shows_previews(
     edit(tuned, "deconvolve", psf=psf_file, iterations=4)
     settle(tuned)
     slow.open.clear()
-    tuned.layers._asker._seconds["deconvolve"] = 10.0
+    tuned.session.compute_log._latest["deconvolve"] = 10.0
     tuned.seen.clear()
     for t in (1, 2):
         tuned.viewer.dims.set_current_step(0, t)
@@ -214,23 +219,23 @@ def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
 ) -> None:
     edit(tuned, "deconvolve", psf=psf_file, iterations=50)
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
-    asker, first = tuned.layers._asker, tuned.seen[-1]
-    assert first.look == 0
-    asker._on_looked(first, 2 * asking.LOOK)
+    policy, first = tuned.layers._policy, tuned.seen[-1]
+    assert first.draft == 0
+    policy._on_previewed(first, 2 * asking.LOOK)
     edit(tuned, "deconvolve", iterations=49)
-    has(qtbot, lambda: tuned.seen[-1].look == 1)
+    has(qtbot, lambda: tuned.seen[-1].draft == 1)
     slow.open.set()
     settle(tuned)
-    asker._seconds["deconvolve"] = 10.0
+    tuned.session.compute_log._latest["deconvolve"] = 10.0
     edit(tuned, "deconvolve", iterations=48)
     settle(tuned)
-    assert [job.look for job in tuned.seen][-2:] == [0, None]
+    assert [job.draft for job in tuned.seen][-2:] == [0, None]
 
 
 def test_what_is_quick_is_shown_directly(
     tuned: Any, settle: Settle, psf_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned.layers._asker._moment.setInterval(60_000)  # this machine may be busy
+    tuned.layers._policy._moment.setInterval(60_000)  # this machine may be busy
     monkeypatch.setattr(asking, "MOMENT", 60.0)
     for angle in (30.0, 31.0, 32.0):
         edit(tuned, "deskew", angle=angle)

@@ -51,8 +51,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
         return wait
 
     for step in (Deskew, Rotate):
-        for name in ("run", "run_box"):
-            monkeypatch.setattr(step, name, guarded(vars(step)[name]))
+        monkeypatch.setattr(step, "run", guarded(step.run))
     yield gate
     gate.open.set()
 
@@ -132,7 +131,7 @@ def test_quick_steps_follow_the_hand(one: Any, settle: Callable[[Any], None], qt
     settle(one)
     angles: list[float] = []
     index = one.steps.cards.index(card(one, "deskew"))
-    one.layers.shown.connect(lambda job: angles.append(job.source.pipeline.steps[index].angle))
+    one.layers.shown.connect(lambda job: angles.append(job.source.plan.steps[index].angle))
     for angle in np.arange(20.0, 60.0, 1.0):
         edit(one, "deskew", angle=float(angle))
         qtbot.wait(25)
@@ -196,7 +195,7 @@ def test_channels_meet_whatever_is_ready_when(
         patch.setattr(opened.runner, "want", jobs.append)
         opened.session.set_voxel_size((0.2, 0.1, 0.1))
         edit(opened, "subtract_background", value=90.0)
-        superseded = [job for job in jobs if not job.source.stages]
+        superseded = [job for job in jobs if not job.source.count]
         present = [job for job in jobs if job.source is opened.layers.screen.source]
         for due, channels in ((superseded, late), (present, order)):
             for channel in channels:

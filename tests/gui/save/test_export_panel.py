@@ -85,17 +85,17 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
         def one(self, qtbot: Any) -> None:
             qtbot.waitUntil(lambda: self.waiting.acquire(blocking=False), timeout=TIMEOUT)
 
-    gate, run = Gate(), SubtractBackground.run
+    gate, apply = Gate(), SubtractBackground.apply
 
-    def wait(self: Any, volume: np.ndarray, context: Context) -> np.ndarray:
+    def wait(self: Any, pixels: np.ndarray, at: Context) -> np.ndarray:
         if threading.current_thread().name.startswith("lazy-export"):
             gate.waiting.release()
             while not gate.through.acquire(timeout=0.01):
-                if context.cancelled():
+                if at.cancelled():
                     break
-        return run(self, volume, context)
+        return apply(self, pixels, at)
 
-    monkeypatch.setattr(SubtractBackground, "run", wait)
+    monkeypatch.setattr(SubtractBackground, "apply", wait)
     return gate
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dock_helpers import card, edit
-from napari_lazy_pipeline.compute.resource_estimate import step_costs
+from napari_lazy_pipeline.compute.resource_estimate import step_costs, volume_time
 from napari_lazy_pipeline.engines import get_engine, notices
 from napari_lazy_pipeline.image.quantity_text import format_bytes
 
@@ -48,6 +48,11 @@ def test_the_step_under_edit_says_its_memory(
     qtbot.waitUntil(lambda: line(opened, "deconvolve").text() == "", timeout=TIMEOUT)
 
 
+def measured(dock: Any) -> float | None:
+    duration = volume_time(dock.session.plan, dock.session.compute_log)
+    return duration.seconds if duration is not None else None
+
+
 def test_a_time_is_told_once_it_was_measured(
     opened: Any, settle: Settle, psf_file: Path, qtbot: Any
 ) -> None:
@@ -55,8 +60,7 @@ def test_a_time_is_told_once_it_was_measured(
     qtbot.waitUntil(lambda: "One volume: " in summary.text(), timeout=TIMEOUT)
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    source = opened.session.source()
-    seconds = opened.costs.timings.per_volume(source)
+    seconds = measured(opened)
     assert seconds is not None and 0 < seconds < 60
     qtbot.waitUntil(lambda: "if nothing is cached" in summary.text(), timeout=TIMEOUT)
 
@@ -74,12 +78,12 @@ def test_planes_tell_how_long_a_volume_takes_at_most(
         opened.viewer.dims.set_current_step(1, z)
         settle(opened)
         guesses.append(costs.seconds)
-        assert costs.seconds == costs.timings.per_volume(opened.session.source())
+        assert costs.seconds == measured(opened)
     assert guesses == sorted(guesses, reverse=True) and costs.rough
     opened.viewer.dims.ndisplay = 3
     settle(opened)
     qtbot.waitUntil(lambda: ", about " in summary.text(), timeout=TIMEOUT)
-    assert costs.seconds == costs.timings.per_volume(opened.session.source()) and not costs.rough
+    assert costs.seconds == measured(opened) and not costs.rough
 
 
 def test_a_volume_that_does_not_fit_is_told_before_it_is_run(

@@ -626,10 +626,10 @@ def test_misfit_and_failure_are_both_said_and_go_when_they_are_gone(
 def test_the_failure_of_one_volume_goes_when_another_is_on_screen(
     opened: Any, settle: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch, psf_file: Path
 ) -> None:
-    def run(self: Deconvolve, volume: Any, context: Any) -> Any:
-        if context.t == 1 and context.c == 0:
+    def run(self: Deconvolve, parts: Any, at: Any) -> Any:
+        if (at.wanted.t, at.wanted.c) == (1, 0):
             raise ValueError("a hole in the camera")
-        return volume.astype("float32")
+        return parts[0].astype("float32")
 
     monkeypatch.setattr(Deconvolve, "run", run)
     edit(opened, "deconvolve", psf=psf_file, iterations=1)

@@ -12,8 +12,8 @@ from qtpy.QtTest import QTest
 
 from canvas import Place, drag, native, press_key
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.image.stack import VolumeSpec
-from napari_lazy_pipeline.session.crop_box import extents, spec_before
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.session.crop_box import extents
 from napari_lazy_pipeline.steps import Crop
 
 Settle = Callable[[Any], None]
@@ -68,7 +68,7 @@ def met(dock: Any) -> VolumeSpec:
     """The volume that the crop meets."""
     session = dock.session
     index = session.pipeline.steps.index(crop_of(dock))
-    return spec_before(session.pipeline, session.stack.spec, index)
+    return session.plan.spec_before(index).volume
 
 
 def inside(spec: VolumeSpec, axis: int, low: float, high: float) -> tuple[int, int]:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import Pipeline, open_stack
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline import open_stack
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
 from napari_lazy_pipeline.steps._base import Step
+from stacks import source_of
 
 SHAPE = (6, 16, 20)
 
@@ -113,7 +113,7 @@ def test_a_plane_of_a_bad_file_is_never_shown(tmp_path: Path, kind: str, message
     DAMAGE[message](folder / "s_t1.tif")
     with pytest.raises(FileError, match=f"{message}|damaged"):
         source.read_planes(1, 0, 0, 1)
-    shown = PipelineSource(source, Pipeline(steps=(Deskew(),)), cache=StageCache())
+    shown = source_of(source, Deskew(), cache=StageCache())
     blank = shown.planes(1, 0, 0, 1)
     assert blank.shape == (1, *shown.spec.shape[1:]) and not blank.any()
     assert len(source.problems) == 1
@@ -139,7 +139,7 @@ def test_a_time_point_nobody_recorded_is_missing(tmp_path: Path) -> None:
     source = files_of(tmp_path, "s_t{t}_c{c}.tif")
     with pytest.raises(MissingFileError):
         source.read_planes(1, 1, 0, 1)
-    shown = PipelineSource(source, Pipeline())
+    shown = source_of(source)
     assert not shown.planes(1, 1, 0, 1).any()
     assert len(source.problems) == 0
 
@@ -155,7 +155,7 @@ def test_a_plane_of_a_large_file_costs_a_plane(tmp_path: Path, steps: tuple[Step
     data[-1] = 1
     del data
     source = files_of(tmp_path, "large.tif")
-    made = PipelineSource(source, Pipeline(steps=steps), cache=StageCache())
+    made = source_of(source, *steps, cache=StageCache())
     plane = 2 * 1024 * 1024
     assert not made.read_planes(0, 0, 3, 4).any()
     assert source.bytes_read == 2 * plane, "the plane, and the last one to see that it is there"

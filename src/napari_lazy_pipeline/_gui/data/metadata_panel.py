@@ -58,12 +58,12 @@ class MetadataPanel(QWidget):
         self.questions.answered.connect(self._on_answer)
         self.form.changed.connect(self._on_edited)
         session.stack_changed.connect(self._on_stack)
-        session.pipeline_changed.connect(self._on_steps)
+        session.plan_changed.connect(self._on_steps)
 
     def close_session(self) -> None:
         """Disconnect from session and viewer."""
         self._session.stack_changed.disconnect(self._on_stack)
-        self._session.pipeline_changed.disconnect(self._on_steps)
+        self._session.plan_changed.disconnect(self._on_steps)
         self.channels.close_viewer()
 
     def show_folder_info(self, folder_info: FolderInfo, own_pattern: bool) -> None:

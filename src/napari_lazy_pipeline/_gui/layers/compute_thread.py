@@ -10,10 +10,9 @@ from time import monotonic
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.render_request import LOOKS, RenderRequest
+from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequest
 from napari_lazy_pipeline._gui.widgets.background_task import yield_to_window
 from napari_lazy_pipeline.compute.pipeline import Progress
-from napari_lazy_pipeline.compute.resource_estimate import Timings
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
@@ -40,7 +39,7 @@ class _Run:
         Nobody has asked for it yet: it only fills the cache.
     """
 
-    job: RenderRequest
+    request: RenderRequest
     dropped: bool = False
     ahead: bool = False
 
@@ -50,11 +49,6 @@ class ComputeThread(QObject):
 
     There is one place a channel for results, and one for previews: a new wish replaces the one
     before, and a computation that is no longer wanted stops between two steps or iterations.
-
-    Parameters
-    ----------
-    timings
-        Told how long each step took.
 
     Signals (received in the thread of the receiver)
     -------
@@ -70,14 +64,13 @@ class ComputeThread(QObject):
 
     delivered = Signal(object, object)
     failed = Signal(object, object)
-    looked = Signal(object, float)
+    previewed = Signal(object, float)
     started = Signal(int, int)
     progressed = Signal(int, int, float)
     finished = Signal(int, int, float)
 
-    def __init__(self, timings: Timings | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.timings = timings
         self._lock = threading.Lock()
         self._wanted: dict[_Slot, RenderRequest] = {}
         self._next_up: dict[_Slot, RenderRequest] = {}
@@ -92,35 +85,37 @@ class ComputeThread(QObject):
             if not self._stopped:
                 self._pool.submit(function)
 
-    def want(self, job: RenderRequest) -> None:
+    def want(self, request: RenderRequest) -> None:
         """Ask for pixels; forget what was wanted in their place before."""
-        slot = _slot(job)
+        slot = _slot(request)
         with self._lock:
-            if self._stopped or job.same_as(self._wanted.get(slot)):
+            if self._stopped or request.same_as(self._wanted.get(slot)):
                 return
             run = self._running.get(slot)
-            if run is not None and not run.dropped and job.same_as(run.job):
+            if run is not None and not run.dropped and request.same_as(run.request):
                 self._wanted.pop(slot, None)
                 run.ahead = False
                 return
             self._next_up.pop(slot, None)
-            self._wanted[slot] = job
-            self._begin(job)
+            self._wanted[slot] = request
+            self._begin(request)
 
-    def prepare(self, job: RenderRequest) -> None:
+    def prepare(self, request: RenderRequest) -> None:
         """Put pixels in the cache when there is nothing better to do; tell nobody of it."""
         with self._lock:
             if not self._stopped:
-                self._next_up[_slot(job)] = job
-                self._begin(job)
+                self._next_up[_slot(request)] = request
+                self._begin(request)
 
-    def makes(self, job: RenderRequest) -> bool:
+    def makes(self, request: RenderRequest) -> bool:
         """Whether pixels that were asked for are under way."""
-        slot = _slot(job)
+        slot = _slot(request)
         with self._lock:
             run = self._running.get(slot)
-            under_way = run is not None and not (run.dropped or run.ahead) and job.same_as(run.job)
-            return under_way or job.same_as(self._wanted.get(slot))
+            under_way = (
+                run is not None and not (run.dropped or run.ahead) and request.same_as(run.request)
+            )
+            return under_way or request.same_as(self._wanted.get(slot))
 
     def drop(self, channel: int, previews: bool = False) -> None:
         """Want no result of a channel any more; or no preview."""
@@ -131,12 +126,12 @@ class ComputeThread(QObject):
             if slot in self._running:
                 self._running[slot].dropped = True
 
-    def _begin(self, job: RenderRequest) -> None:
+    def _begin(self, request: RenderRequest) -> None:
         """See to it that somebody works in the place of a job."""
-        slot = _slot(job)
+        slot = _slot(request)
         if slot not in self._running:
-            self._running[slot] = _Run(job, dropped=True)
-            (self._preview_pool if job.preview else self._pool).submit(self._work, slot)
+            self._running[slot] = _Run(request, dropped=True)
+            (self._preview_pool if request.preview else self._pool).submit(self._work, slot)
 
     def forget(self) -> None:
         """Want nothing any more."""
@@ -168,37 +163,37 @@ class ComputeThread(QObject):
     def _work(self, slot: _Slot) -> None:
         """Make what is wanted in a place, until nothing is."""
         while (run := self._next(slot)) is not None:
-            job, begin = run.job, monotonic()
+            request, begin = run.request, monotonic()
             try:
-                refresh(job)
-                pixels = job.make(self._watcher(run))
+                refresh(request)
+                pixels = request.make(self._watcher(run))
             except Cancelled:
                 continue
             except LazyPipelineError as error:
-                self._tell(run, self.failed, job, error)
+                self._tell(run, self.failed, request, error)
             except Exception as error:  # noqa: BLE001
                 # Nobody waits for this thread: what it does not say is never heard.
                 failure = LazyPipelineError(f"{type(error).__name__}: {error}")
-                self._tell(run, self.failed, job, failure)
+                self._tell(run, self.failed, request, failure)
             else:
-                self._tell(run, self.delivered, job, pixels)
+                self._tell(run, self.delivered, request, pixels)
             finally:
-                if job.preview:
-                    self._tell(run, self.looked, job, monotonic() - begin)
+                if request.preview:
+                    self._tell(run, self.previewed, request, monotonic() - begin)
 
     def _next(self, slot: _Slot) -> _Run | None:
         with self._lock:
             ahead = slot not in self._wanted
-            job = (self._next_up if ahead else self._wanted).pop(slot, None)
-            if job is None or self._stopped:
+            request = (self._next_up if ahead else self._wanted).pop(slot, None)
+            if request is None or self._stopped:
                 self._running.pop(slot, None)
                 return None
-            run = self._running[slot] = _Run(job, ahead=ahead)
+            run = self._running[slot] = _Run(request, ahead=ahead)
             return run
 
     def _watcher(self, run: _Run) -> Progress:
-        begin, channel, slot = monotonic(), run.job.channel, _slot(run.job)
-        grace = GRACE_OF_QUICKEST if run.job.look == len(LOOKS) - 1 else GRACE
+        begin, channel, slot = monotonic(), run.request.channel, _slot(run.request)
+        grace = GRACE_OF_QUICKEST if run.request.draft == QUICKEST - 1 else GRACE
 
         def cancelled() -> bool:
             with self._lock:
@@ -207,39 +202,34 @@ class ComputeThread(QObject):
                 run.dropped = run.dropped or self._stopped or superseded
                 return run.dropped
 
-        if run.job.preview:
+        if run.request.preview:
             return Progress(cancelled=cancelled)
         return Progress(
             cancelled=cancelled,
             started=lambda index: self._tell(run, self.started, channel, _number(index)),
             progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
-            finished=lambda index, s: self._on_finished(run, _number(index), s),
+            finished=lambda index, s: self._tell(run, self.finished, channel, _number(index), s),
         )
-
-    def _on_finished(self, run: _Run, index: int, seconds: float) -> None:
-        if self.timings is not None:
-            source = run.job.source
-            parts = 1 if run.job.plane is None else source.spec.shape[0]
-            self.timings.note(source, index, seconds, parts)
-        self._tell(run, self.finished, run.job.channel, index, seconds)
 
     def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
         if not self._stopped and not run.ahead:
             signal.emit(*arguments)  # type: ignore[attr-defined]
 
 
-def _slot(job: RenderRequest) -> _Slot:
-    return job.channel, job.preview
+def _slot(request: RenderRequest) -> _Slot:
+    return request.channel, request.preview
 
 
 def _threads(count: int, name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_window)
 
 
-def refresh(job: RenderRequest) -> None:
+def refresh(request: RenderRequest) -> None:
     """Notice it if the file of a volume was replaced."""
-    if isinstance(job.source.raw, IdentityCache):
-        job.source.raw.refresh(job.t, job.channel)
+    raw = request.source.raw
+    if isinstance(raw, IdentityCache):
+        for t, c in request.source.plan.raw_volumes(request.t, request.channel):
+            raw.refresh(t, c)
 
 
 def _number(index: int | None) -> int:

@@ -39,12 +39,12 @@ class LayerOptions:
 
     def options(self, picture: Picture) -> dict[str, Any]:
         """What a new layer is made with; later, all of it is the person's."""
-        job = picture.job
-        several = job.source.sizes[1] > 1
+        request = picture.request
+        several = request.source.sizes[1] > 1
         return {
-            "name": self.name(job.channel, job.source),
+            "name": self.name(request.channel, request.source),
             "contrast_limits": contrast_limits(picture.pixels),
-            "colormap": chosen(job.channel, several, self.session.colours),
+            "colormap": chosen(request.channel, several, self.session.colours),
             "blending": "additive" if several else "translucent_no_depth",
             "multiscale": False,
             "rgb": False,
@@ -52,7 +52,7 @@ class LayerOptions:
             "metadata": self.metadata(),
             "units": ("s" if self._interval() else "pixel", "um", "um", "um"),
             "axis_labels": ("t", "z", "y", "x"),
-            **self.place(job.source),
+            **self.place(request.source),
         }
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
@@ -65,16 +65,15 @@ class LayerOptions:
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data, channel, and the last step."""
-        last = source.stages[-1][1].title.lower() if source.stages else "raw"
-        return f"{self.data_name(channel)} [{last}]"
+        stages = source.plan.stages
+        last = stages[-1].step.label.lower() if stages else "raw"
+        return f"{self.data_name(channel, source)} [{last}]"
 
-    def data_name(self, channel: int) -> str:
+    def data_name(self, channel: int, source: PipelineSource) -> str:
         """Folder and channel."""
         assert self.session.stack is not None
-        names = self.session.stack.channel_names
         folder = getattr(self.session.stack.source, "folder", "stack")
-        label = names[channel] if channel < len(names) else f"ch{channel}"
-        return f"{Path(folder).name} {label}"
+        return f"{Path(folder).name} {source.plan.after.channels[channel]}"
 
     def metadata(self) -> dict[str, Any]:
         """The recipe, so that a saved layer tells how it was made."""

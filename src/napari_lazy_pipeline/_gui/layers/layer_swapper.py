@@ -41,11 +41,11 @@ class LayerSwapper:
 
     def add(self, picture: Picture) -> None:
         """Make the layer of a channel, with its first picture on screen and no other computed."""
-        job = picture.job
+        request = picture.request
         with self._position.still(restore=self._position.leader is not None):
-            array = self._server.array(job.channel, job.source, picture)
+            array = self._server.array(request.channel, request.source, picture)
             layer = self._viewer.add_image(array, **self._maker.options(picture))
-            self._put_in_order(layer, job.channel)
+            self._put_in_order(layer, request.channel)
             self._adopt(layer, picture)
 
     def _put_in_order(self, layer: Any, channel: int) -> None:
@@ -61,12 +61,12 @@ class LayerSwapper:
             self._adopt(layer, picture)
 
     def _adopt(self, layer: Any, picture: Picture) -> None:
-        first, job = self._position.leader is None, picture.job
-        self._server.note(job.channel, job.t)
-        self._screen.shown[job.channel] = ChannelLayer(
-            layer, job.source, picture, auto_name=layer.name
+        first, request = self._position.leader is None, picture.request
+        self._server.note(request.channel, request.t)
+        self._screen.shown[request.channel] = ChannelLayer(
+            layer, request.source, picture, auto_name=layer.name
         )
-        layer.data = self._server.array(job.channel, job.source)
+        layer.data = self._server.array(request.channel, request.source)
         if first:
             self._position.go_to_start(layer)
 
@@ -74,11 +74,11 @@ class LayerSwapper:
         """Show pictures of new steps; hidden layers get the new steps, too."""
         with self._position.still():
             for picture in pictures:
-                channel, source = picture.job.channel, picture.job.source
+                channel, source = picture.request.channel, picture.request.source
                 shown = self._screen.shown.get(channel)
                 if shown is not None:
                     shown.put(picture)
-                    self._server.note(channel, picture.job.t)
+                    self._server.note(channel, picture.request.t)
                     self._set_data(channel, shown, source)
             for channel in set(self._screen.shown) - set(self._screen.visible):
                 self._set_data(channel, self._screen.shown[channel], source)
@@ -117,10 +117,9 @@ class LayerSwapper:
             if isinstance(shown.layer.data, LazyArray):
                 shown.layer.data.let_go()
 
-    def remove_all(self) -> None:
-        """Take all layers out of the viewer."""
-        layers = [shown.layer for shown in self._screen.shown.values()]
-        self._screen.shown.clear()
+    def remove(self, channels: Iterable[int]) -> None:
+        """Take the layers of some channels out of the viewer."""
+        layers = [self._screen.shown.pop(channel).layer for channel in channels]
         for layer in layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)

@@ -76,12 +76,12 @@ class Layers(QObject):
         self._maker = maker or LayerOptions(session)
         self._leads, self._closed = position is None, False
         self.position = position or Position(viewer, self._screen)
-        self._asker = PreviewPolicy(session, runner)
-        self._server = SliceServer(self._screen, self.position, runner, self._asker)
+        self._policy = PreviewPolicy(session, runner)
+        self._server = SliceServer(self._screen, self.position, runner, self._policy)
         self._swapper = LayerSwapper(viewer, self._screen, self.position, self._server, self._maker)
-        self._grower = TimeAxisGrowth(self._screen, self.position, self._server, self._swapper)
-        self._away = MissingFolderRetry(self._screen, self.look_again)
-        self._adoption = SampleLayers(viewer, self._maker, self._server, self._adopt_offered)
+        self._growth = TimeAxisGrowth(self._screen, self.position, self._server, self._swapper)
+        self._retry = MissingFolderRetry(self._screen, self.look_again)
+        self._sample_layers = SampleLayers(viewer, self._maker, self._server, self._adopt_offered)
         self.position.person_moved.connect(self.person_moved)
         self._connect()
         if self._screen.shown:
@@ -99,7 +99,7 @@ class Layers(QObject):
         session = self.session
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self._on_grown)
-        for signal in (session.pipeline_changed, session.engine_changed, session.until_changed):
+        for signal in (session.plan_changed, session.view_changed):
             signal.connect(self.update)
         self.runner.delivered.connect(self._on_delivered)
         self.runner.failed.connect(self._on_failed)
@@ -110,14 +110,14 @@ class Layers(QObject):
         self._closed, session = True, self.session
         session.stack_changed.disconnect(self._on_stack)
         session.stack_grown.disconnect(self._on_grown)
-        for signal in (session.pipeline_changed, session.engine_changed, session.until_changed):
+        for signal in (session.plan_changed, session.view_changed):
             signal.disconnect(self.update)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self._adoption.close()
-        self._away.close()
+        self._sample_layers.close()
+        self._retry.close()
         if self._leads:
             self.position.close()
-        self._asker.forget()
+        self._policy.forget()
         self._swapper.let_go()
 
     @property
@@ -150,14 +150,14 @@ class Layers(QObject):
         """Whether each visible layer shows that at the present time point and plane, too."""
         t, visible = self.time_point, self._screen.visible
         return self.up_to_date and all(
-            shown.picture.job.t == t and self._server.missing(channel) is None
+            shown.picture.request.t == t and self._server.missing(channel) is None
             for channel, shown in visible.items()
         )
 
     @property
     def busy(self) -> bool:
         """Whether something is still to be asked for."""
-        return self._asker.busy
+        return self._policy.busy
 
     @property
     def time_point(self) -> int:
@@ -167,7 +167,9 @@ class Layers(QObject):
     @property
     def places(self) -> list[tuple[int, int]]:
         """Time point and channel of each volume that is on screen."""
-        return [(shown.picture.job.t, channel) for channel, shown in self._screen.visible.items()]
+        return [
+            (shown.picture.request.t, channel) for channel, shown in self._screen.visible.items()
+        ]
 
     def go_to(self, t: int) -> None:
         """Show another time point, and do not take it for a move of the person."""
@@ -175,7 +177,7 @@ class Layers(QObject):
 
     def handing_over(self) -> AbstractContextManager[list[Any]]:
         """Within, first pictures become layer tuples in the list, for napari to add."""
-        return self._adoption.handing_over()
+        return self._sample_layers.handing_over()
 
     def look_again(self, channel: int) -> None:
         """The file of a volume on screen is another one now."""
@@ -197,7 +199,7 @@ class Layers(QObject):
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
-        self._swapper.remove_all()
+        self._swapper.remove(list(self._screen.shown))
         if self._leads:
             self.position.forget()
 
@@ -212,24 +214,27 @@ class Layers(QObject):
         except StepError as error:
             self.misfit.emit(error)
             return
-        if source != self._screen.source or not self._screen.shown:
+        if source != self._screen.source:
             self._show(source)
 
     def _show(self, source: PipelineSource) -> None:
         """Show what a source makes, as soon as its pixels are there."""
+        before, count = self._screen.source, source.sizes[1]
         self._screen.source, self._ready = source, {}
-        if self._adoption.under_way:
-            self._adoption.offer(source)
+        if self._sample_layers.under_way:
+            self._sample_layers.offer(source)
             return
+        self._swapper.remove([c for c in self._screen.shown if c >= count])
         visible = self._screen.visible
-        for channel in list(visible if self._screen.shown else self._maker.channels(source)):
+        new = range(before.sizes[1], count) if before is not None else ()
+        for channel in [*visible, *new] if self._screen.shown else self._maker.channels(source):
             self._want(channel)
         if self._screen.shown and not visible:
             self._swapper.swap_all(source)
 
     def _on_stack(self, stack: object) -> None:
         """Show the first time point of a new stack."""
-        self._asker.forget()
+        self._policy.forget()
         if stack is not None:
             if not self.fits:
                 self.remove()
@@ -248,9 +253,9 @@ class Layers(QObject):
         if self._screen.source is None:
             return
         if move is not None:
-            self._asker.forget()
+            self._policy.forget()
             self._ready = {}
-        for channel in self._grower.grow(self.session.raw, move):
+        for channel in self._growth.grow(self.session.raw, move):
             self._want(channel)
         if move is not None and not self.up_to_date:
             self._show(self._screen.source)
@@ -265,7 +270,7 @@ class Layers(QObject):
         """Ask for a place; it may be at hand."""
         picture = self._server.at_hand(channel, source, t, plane)
         if picture is not None:
-            self._asker.is_there(channel)
+            self._policy.is_there(channel)
             self._take(picture)
         else:
             self._server.ask(channel, source, t, plane)
@@ -280,23 +285,23 @@ class Layers(QObject):
 
     # ---- what the runner brings -----------------------------------------------------------
 
-    def _on_delivered(self, job: RenderRequest, pixels: np.ndarray) -> None:
-        if not self._outdated(job):
-            self._take(Picture.of(job, pixels))
+    def _on_delivered(self, request: RenderRequest, pixels: np.ndarray) -> None:
+        if not self._outdated(request):
+            self._take(Picture.of(request, pixels))
 
     def _take(self, picture: Picture) -> None:
         """Put a picture on screen: in a new layer, by a swap, or by a look at the cache."""
-        job, screen = picture.job, self._screen
-        self._ready[job.channel] = picture
-        shown = screen.shown.get(job.channel)
+        request, screen = picture.request, self._screen
+        self._ready[request.channel] = picture
+        shown = screen.shown.get(request.channel)
         if shown is None:
             self._add(picture)
-        elif shown.source is job.source:
+        elif shown.source is request.source:
             self._refresh(picture, shown)
-        elif job.source is not screen.source:
+        elif request.source is not screen.source:
             self._swap([picture])
         else:
-            self._swap_ready(job.source, {**screen.visible, job.channel: shown})
+            self._swap_ready(request.source, {**screen.visible, request.channel: shown})
 
     def _swap_ready(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
@@ -307,70 +312,74 @@ class Layers(QObject):
         if ready:
             self._swap([self._ready[c] for c in ready])
 
-    def _on_failed(self, job: RenderRequest, error: LazyPipelineError) -> None:
+    def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
         """Show pixels that cannot be made as blank ones, and list them.
 
         If a preview cannot be made, the result is on its way, and will say why. A share that is
         away comes back: that is no problem of its files.
         """
-        if job.preview or self._outdated(job):
+        if request.preview or self._outdated(request):
             return
         if isinstance(error, FolderMissingError):
-            self._take(Picture.waiting(job))
-            self._away.wait()
+            self._take(Picture.waiting(request))
+            self._retry.wait()
         else:
-            job.source.report(error, job.t, job.channel)
-            self._take(Picture.of(job, job.blank()))
-        shown = self._screen.shown.get(job.channel)
-        if shown is not None and shown.source is job.source:
-            shown.failed = job
+            request.source.report(error, request.t, request.channel)
+            self._take(Picture.of(request, request.blank()))
+        shown = self._screen.shown.get(request.channel)
+        if shown is not None and shown.source is request.source:
+            shown.failed = request
             shown.layer.refresh(extent=False)
-        self.failed.emit(job, error)
+        self.failed.emit(request, error)
 
-    def _outdated(self, job: RenderRequest) -> bool:
+    def _outdated(self, request: RenderRequest) -> bool:
         """Whether a job belongs to data that are no longer open, or to an older picture."""
         source = self._screen.source
-        if self._closed or source is None or job.source.raw is not source.raw:
+        if self._closed or source is None or request.source.raw is not source.raw:
             return True
-        shown = self._screen.shown.get(job.channel)
+        shown = self._screen.shown.get(request.channel)
         if shown is None:
             return False
-        if job.preview and job.same_picture(shown.picture.job) and not shown.picture.job.preview:
+        if (
+            request.preview
+            and request.same_picture(shown.picture.request)
+            and not shown.picture.request.preview
+        ):
             return True
-        return shown.source is source and job.source is not source
+        return shown.source is source and request.source is not source
 
     def _is_ready(self, channel: int, source: PipelineSource) -> bool:
-        return channel in self._ready and self._ready[channel].job.source is source
+        return channel in self._ready and self._ready[channel].request.source is source
 
     def _refresh(self, picture: Picture, shown: ChannelLayer) -> None:
         """The layer has the right array already: let it look again."""
-        if picture.job.t != self.time_point:
+        if picture.request.t != self.time_point:
             return
         if picture.pixels is not shown.picture.pixels:
             shown.put(picture)
             shown.layer.refresh(extent=False)
-        self.shown.emit(picture.job)
-        self._server.prepare_next(picture.job)
+        self.shown.emit(picture.request)
+        self._server.prepare_next(picture.request)
 
     def _swap(self, pictures: list[Picture]) -> None:
         self._swapper.swap(pictures)
         for picture in pictures:
-            self.shown.emit(picture.job)
+            self.shown.emit(picture.request)
         self._catch_up()
 
     # ---- layers ---------------------------------------------------------------------------
 
     def _add(self, picture: Picture) -> None:
         self._swapper.add(picture)
-        if picture.job.t != self.time_point:
-            self._want(picture.job.channel)
-        self.shown.emit(picture.job)
+        if picture.request.t != self.time_point:
+            self._want(picture.request.channel)
+        self.shown.emit(picture.request)
 
     def _adopt_offered(self, layer: Any, picture: Picture) -> None:
         """Keep a layer that we offered and napari has added."""
-        if layer in self.viewer.layers and not self._outdated(picture.job):
+        if layer in self.viewer.layers and not self._outdated(picture.request):
             self._swapper.adopt(layer, picture)
-            self.shown.emit(picture.job)
+            self.shown.emit(picture.request)
 
     def _on_removed(self, event: Any) -> None:
         """Forget a layer that the person removed."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QObject, QTimer
 
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
-from napari_lazy_pipeline._gui.layers.render_request import LOOKS, RenderRequest
+from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequest
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.session.session import Session
 
@@ -36,15 +36,13 @@ class PreviewPolicy(QObject):
     def __init__(self, session: Session, runner: ComputeThread) -> None:
         super().__init__()
         self._session, self._runner = session, runner
-        self._seconds: dict[str, float] = {}
         self._asked: dict[int, tuple[RenderRequest, int | None]] = {}
         self._later: dict[int, RenderRequest] = {}
-        self._looked_at: set[int] = set()
+        self._previewed: set[int] = set()
         self._look = 0
         self._moment = self._timer(MOMENT, self._on_moment)
         self._rest = self._timer(REST, self._begin_results)
-        runner.looked.connect(self._on_looked)
-        runner.finished.connect(self._on_finished)
+        runner.previewed.connect(self._on_previewed)
         runner.delivered.connect(self._on_done)
         runner.failed.connect(self._on_done)
 
@@ -68,7 +66,7 @@ class PreviewPolicy(QObject):
         self._rest.stop()
         self._runner.forget()
 
-    def ask(self, job: RenderRequest, plane: int | None) -> None:
+    def ask(self, request: RenderRequest, plane: int | None) -> None:
         """Ask for a result.
 
         Parameters
@@ -78,22 +76,22 @@ class PreviewPolicy(QObject):
         plane
             The plane on screen, for which a preview may be shown; None: the volume is.
         """
-        self._asked[job.channel] = job, plane
-        if not self._may_look(job):
-            self._later.pop(job.channel, None)
-            self._runner.want(job)
-        elif self._is_under_way(job):
+        self._asked[request.channel] = request, plane
+        if not self._may_preview(request):
+            self._later.pop(request.channel, None)
+            self._runner.want(request)
+        elif self._is_under_way(request):
             # Another plane of it is looked at: the result need not begin anew.
-            self._runner.want(job.quick_look(plane, self._look))
-        elif self._is_slow(job):
-            self._runner.drop(job.channel)
-            self._later[job.channel] = job
-            self._looked_at.discard(job.channel)
+            self._runner.want(request.preview_of(plane, self._look))
+        elif self._is_slow(request):
+            self._runner.drop(request.channel)
+            self._later[request.channel] = request
+            self._previewed.discard(request.channel)
             self._rest.start()
-            self._runner.want(job.quick_look(plane, self._look))
+            self._runner.want(request.preview_of(plane, self._look))
         else:
-            self._later.pop(job.channel, None)
-            self._runner.want(job)
+            self._later.pop(request.channel, None)
+            self._runner.want(request)
             if not self._moment.isActive():
                 self._moment.start()
 
@@ -104,51 +102,55 @@ class PreviewPolicy(QObject):
             for previews in (False, True):
                 self._runner.drop(channel, previews)
 
-    def _may_look(self, job: RenderRequest) -> bool:
+    def _may_preview(self, request: RenderRequest) -> bool:
         """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
-        return self._session.quality == "auto" and job.plane is None and bool(job.source.stages)
+        return (
+            self._session.quality == "auto" and request.plane is None and bool(request.source.count)
+        )
 
-    def _is_under_way(self, job: RenderRequest) -> bool:
-        return job.same_as(self._later.get(job.channel)) or self._runner.makes(job)
+    def _is_under_way(self, request: RenderRequest) -> bool:
+        return request.same_as(self._later.get(request.channel)) or self._runner.makes(request)
 
-    def _is_slow(self, job: RenderRequest) -> bool:
+    def _is_slow(self, request: RenderRequest) -> bool:
         """Whether the steps that have to run took longer than a moment when they ran last."""
-        source, raw = job.source, job.source.raw
-        if isinstance(raw, IdentityCache) and not raw.known(job.t, job.channel):
-            steps = tuple(step for _, step, _ in source.stages)
+        source, raw = request.source, request.source.raw
+        if isinstance(raw, IdentityCache) and not _is_known(request, raw):
+            steps = tuple(stage.step for stage in source.plan.stages)
         else:
-            steps = source.to_do(job.t, job.channel)
-        return sum(self._seconds.get(step.kind, 0.0) for step in steps) > MOMENT
+            steps = source.steps_to_run(request.t, request.channel)
+        log = self._session.compute_log
+        return sum(log.latest(step.kind) or 0.0 for step in steps) > MOMENT
 
     def _on_moment(self) -> None:
         """What is not there yet is slow: show a preview of it meanwhile."""
-        for job, plane in list(self._asked.values()):
-            if self._may_look(job) and self._runner.makes(job):
-                self._runner.want(job.quick_look(plane, self._look))
+        for request, plane in list(self._asked.values()):
+            if self._may_preview(request) and self._runner.makes(request):
+                self._runner.want(request.preview_of(plane, self._look))
 
-    def _on_done(self, job: RenderRequest, _: object) -> None:
+    def _on_done(self, request: RenderRequest, _: object) -> None:
         """After a preview, and also if there is none, the result is due once the hand rests."""
-        if not job.preview:
+        if not request.preview:
             self._look = 0
-            if job.same_as(self._asked.get(job.channel, (None, None))[0]):
-                del self._asked[job.channel]
-        result = self._later.get(job.channel)
-        if job.preview and result is not None and job.same_picture(result):
-            self._looked_at.add(job.channel)
+            if request.same_as(self._asked.get(request.channel, (None, None))[0]):
+                del self._asked[request.channel]
+        result = self._later.get(request.channel)
+        if request.preview and result is not None and request.same_picture(result):
+            self._previewed.add(request.channel)
             self._begin_results()
 
-    def _on_looked(self, job: RenderRequest, seconds: float) -> None:
-        if seconds > LOOK and job.look == self._look:
-            self._look = min(self._look + 1, len(LOOKS) - 1)
+    def _on_previewed(self, request: RenderRequest, seconds: float) -> None:
+        if seconds > LOOK and request.draft == self._look:
+            self._look = min(self._look + 1, QUICKEST - 1)
 
     def _begin_results(self) -> None:
         """The hand rests: begin with the results that have been looked at."""
         if not self._rest.isActive():
-            for channel in self._looked_at & set(self._later):
+            for channel in self._previewed & set(self._later):
                 self._runner.want(self._later.pop(channel))
 
-    def _on_finished(self, channel: int, index: int, seconds: float) -> None:
-        job, _ = self._asked.get(channel, (None, None))
-        steps = job.source.pipeline.steps if job is not None else ()
-        if 0 <= index < len(steps) and job is not None and job.plane is None:
-            self._seconds[steps[index].kind] = seconds
+
+def _is_known(request: RenderRequest, raw: IdentityCache) -> bool:
+    """Whether the state of each file that a volume is made from was looked up before."""
+    return all(
+        raw.known(t, c) for t, c in request.source.plan.raw_volumes(request.t, request.channel)
+    )

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_lazy_pipeline.compute import preview as previews
 from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
+from napari_lazy_pipeline.image.box import Block, whole
 
-# How a quick look at a plane is made, the better one first: with pixels twice as large, and by
-# quicker methods, too. A look at a volume takes all that is quick.
-LOOKS = ({"draft": False, "coarse": True}, {"draft": True, "coarse": True})
+# A preview of a plane is made by the drafts of the steps, or by the drafts of those; one of a
+# volume takes all that is quick.
+QUICKEST = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,19 +27,19 @@ class RenderRequest:
     plane
         The one plane that is wanted; None for the whole volume.
     look
-        Which of `LOOKS` will do, which are not exact; None: the result is wanted.
+        Which draft will do, 0 the better one; None: the result is wanted.
     """
 
     channel: int
     t: int
     source: PipelineSource
     plane: int | None = None
-    look: int | None = None
+    draft: int | None = None
 
     @property
     def preview(self) -> bool:
-        """Whether it makes a quick look, and not the result."""
-        return self.look is not None
+        """Whether it makes a preview, and not the result."""
+        return self.draft is not None
 
     def same_picture(self, other: RenderRequest) -> bool:
         """Whether the other job is for the same moment and steps, perhaps of another channel."""
@@ -50,13 +50,13 @@ class RenderRequest:
         return (
             other is not None
             and self.source is other.source
-            and (self.channel, self.t, self.plane, self.look)
-            == (other.channel, other.t, other.plane, other.look)
+            and (self.channel, self.t, self.plane, self.draft)
+            == (other.channel, other.t, other.plane, other.draft)
         )
 
-    def quick_look(self, plane: int | None, look: int) -> RenderRequest:
-        """The job of having a quick look, at a plane or at the whole volume."""
-        return replace(self, plane=plane, look=look)
+    def preview_of(self, plane: int | None, draft: int) -> RenderRequest:
+        """The request for a preview, of a plane or of the whole volume."""
+        return replace(self, plane=plane, draft=draft)
 
     def make(self, progress: Progress) -> np.ndarray:
         """Make the pixels (z, y, x), on the grid of the result; a plane has one pixel along z.
@@ -67,16 +67,22 @@ class RenderRequest:
             As `PipelineSource.read` does.
         """
         t, c = self.t, self.channel
-        if self.look is not None:
-            return self._view(LOOKS[self.look]).read_on_grid(t, c, progress)
+        if self.draft is not None:
+            return self._drafted().part(self._block(), progress)
         if self.plane is None:
             return self.source.read(t, c, progress)
         return self.source.read_planes(t, c, self.plane, self.plane + 1, progress)
 
-    def _view(self, how: dict[str, bool]) -> previews.Preview:
-        if self.plane is None:
-            return previews.half(self.source, sparse=True)
-        return previews.slab(self.source, self.plane, **how)
+    def _drafted(self) -> PipelineSource:
+        source = self.source
+        for _ in range(QUICKEST if self.plane is None else 1 + (self.draft or 0)):
+            source = source.draft()
+        return source
+
+    def _block(self) -> Block:
+        box = whole(self.source.spec.shape)
+        planes = box[0] if self.plane is None else (self.plane, self.plane + 1)
+        return Block(self.t, self.channel, (planes, *box[1:]))
 
     def blank(self) -> np.ndarray:
         """Stand-in for pixels that cannot be had."""

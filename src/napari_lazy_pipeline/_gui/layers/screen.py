@@ -29,19 +29,19 @@ class Picture:
         What they depend on.
     """
 
-    job: RenderRequest
+    request: RenderRequest
     pixels: np.ndarray
     identity: Hashable
 
     @classmethod
-    def of(cls, job: RenderRequest, pixels: np.ndarray) -> Picture:
+    def of(cls, request: RenderRequest, pixels: np.ndarray) -> Picture:
         """What was just made for a job."""
-        return cls(job, pixels, job.source.identity(job.t, job.channel))
+        return cls(request, pixels, request.source.identity(request.t, request.channel))
 
     @classmethod
-    def waiting(cls, job: RenderRequest) -> Picture:
+    def waiting(cls, request: RenderRequest) -> Picture:
         """A blank one, for what cannot be read as long as its folder is away."""
-        return cls(job, job.blank(), FOLDER_MISSING)
+        return cls(request, request.blank(), FOLDER_MISSING)
 
     @property
     def waits(self) -> bool:
@@ -50,13 +50,13 @@ class Picture:
 
     def shows(self, t: int, plane: int | None) -> bool:
         """Whether a plane, or the whole volume, of a time point is in it."""
-        return self.job.t == t and self.job.plane in (None, plane)
+        return self.request.t == t and self.request.plane in (None, plane)
 
     def cut(self, plane: int | None, shape: tuple[int, ...]) -> np.ndarray | None:
         """What there is of a plane, or of a whole volume, of a shape; None if it does not fit."""
         if self.pixels.shape[1:] != shape[1:]:
             return None
-        if self.job.plane is not None:
+        if self.request.plane is not None:
             return self.pixels if plane is not None else self._in_place(shape)
         if self.pixels.shape != shape:
             return None
@@ -65,8 +65,8 @@ class Picture:
     def _in_place(self, shape: tuple[int, ...]) -> np.ndarray:
         """The one plane there is, in a volume of which nothing else is known."""
         volume = np.zeros(shape, self.pixels.dtype)
-        assert self.job.plane is not None
-        volume[min(self.job.plane, shape[0] - 1)] = self.pixels[0]
+        assert self.request.plane is not None
+        volume[min(self.request.plane, shape[0] - 1)] = self.pixels[0]
         return volume
 
 
@@ -96,7 +96,7 @@ class ChannelLayer:
 
     def put(self, picture: Picture) -> None:
         """Note what is on screen now."""
-        first = self.picture.job.preview or not has_content(self.picture.pixels)
+        first = self.picture.request.preview or not has_content(self.picture.pixels)
         if first and has_content(picture.pixels):
             self._first_contrast(picture.pixels)
         self.picture, self.failed = picture, None
@@ -146,7 +146,7 @@ class Screen:
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the result of the present steps."""
         return bool(self.shown) and all(
-            shown.source is self.source and not shown.picture.job.preview
+            shown.source is self.source and not shown.picture.request.preview
             for shown in self.visible.values()
         )
 

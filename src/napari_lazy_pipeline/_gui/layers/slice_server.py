@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.image.stack import lift
+from napari_lazy_pipeline.image.stack import dask_array
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 _Place = tuple[int, int | None]  # time point and plane; no plane: the volume
@@ -34,12 +34,12 @@ class SliceServer:
     """
 
     def __init__(
-        self, screen: Screen, position: Position, runner: ComputeThread, asker: PreviewPolicy
+        self, screen: Screen, position: Position, runner: ComputeThread, policy: PreviewPolicy
     ) -> None:
         self._screen, self._position = screen, position
-        self._runner, self._asker = runner, asker
+        self._runner, self._policy = runner, policy
         self._last_t: dict[int, int] = {}
-        self._looked_at: dict[int, _Place] = {}
+        self._previewed: dict[int, _Place] = {}
         self._path: list[int] = []
 
     def array(
@@ -47,9 +47,11 @@ class SliceServer:
     ) -> LazyArray:
         """The lazy array of a channel; with a picture, one that always shows that."""
         if picture is not None:
-            return LazyArray(lift(source, channel), lambda t, plane: _seen(picture, plane, source))
+            return LazyArray(
+                dask_array(source, channel), lambda t, plane: _seen(picture, plane, source)
+            )
         return LazyArray(
-            lift(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
+            dask_array(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
         )
 
     def at_hand(
@@ -57,31 +59,33 @@ class SliceServer:
     ) -> Picture | None:
         """The result, if neither the file system nor an engine is needed for it."""
         raw = source.raw
-        if isinstance(raw, IdentityCache) and not raw.known(t, channel):
-            return None
+        if isinstance(raw, IdentityCache):
+            places = source.plan.raw_volumes(t, channel)
+            if not all(raw.known(*place) for place in places):
+                return None
         shown = self._screen.shown.get(channel)
         picture = shown.picture if shown is not None else None
         if (
             picture is not None
-            and picture.job.source is source
+            and picture.request.source is source
             and picture.shows(t, plane)
-            and not picture.job.preview
+            and not picture.request.preview
             and picture.identity == source.identity(t, channel)
         ):
             return picture
-        job = RenderRequest(channel, t, source)
+        request = RenderRequest(channel, t, source)
         volume = source.cached(t, channel)
         if volume is None and plane is not None and source.plane_local:
-            job, volume = (
-                replace(job, plane=plane),
+            request, volume = (
+                replace(request, plane=plane),
                 source.cached_planes(t, channel, plane, plane + 1),
             )
-        return None if volume is None else Picture.of(job, volume)
+        return None if volume is None else Picture.of(request, volume)
 
     def ask(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Ask for a result; of plane-local steps, for the plane alone."""
         alone = plane if source.plane_local else None
-        self._asker.ask(RenderRequest(channel, t, source, alone), plane)
+        self._policy.ask(RenderRequest(channel, t, source, alone), plane)
 
     def note(self, channel: int, t: int) -> None:
         """A time point is on screen, without the slicer having asked for it."""
@@ -89,7 +93,7 @@ class SliceServer:
 
     def missing(self, channel: int) -> tuple[int, int | None] | None:
         """Time point and plane that the slicer asked for last, if they are not on screen."""
-        place = self._looked_at.get(channel)
+        place = self._previewed.get(channel)
         shown = place is None or self._screen.shown[channel].picture.shows(*place)
         return None if shown else place
 
@@ -97,21 +101,21 @@ class SliceServer:
         """Where the person went tells nothing any more."""
         self._path = []
 
-    def prepare_next(self, job: RenderRequest) -> None:
+    def prepare_next(self, request: RenderRequest) -> None:
         """Who has stepped twice in one direction through time, will do so once more."""
         path = self._path
-        if not path or path[-1] != job.t:
-            self._path = path = [*path, job.t][-3:]
+        if not path or path[-1] != request.t:
+            self._path = path = [*path, request.t][-3:]
         steps = {b - a for a, b in pairwise(path)}
-        if len(path) == 3 and steps in ({1}, {-1}) and not job.preview:
-            t = job.t + steps.pop()
-            if 0 <= t < job.source.sizes[0]:
-                self._runner.prepare(replace(job, t=t))
+        if len(path) == 3 and steps in ({1}, {-1}) and not request.preview:
+            t = request.t + steps.pop()
+            if 0 <= t < request.source.sizes[0]:
+                self._runner.prepare(replace(request, t=t))
 
     def _serve(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> np.ndarray:
         """Pixels for the slicer, at once: the true ones, or what was there before."""
         shown, wanted = self._screen.shown.get(channel), self._screen.source
-        self._looked_at[channel] = t, plane
+        self._previewed[channel] = t, plane
         failed = shown.failed if shown is not None else None
         if failed is not None and failed.t == t and failed.source is source:
             return replace(failed, plane=plane).blank()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 
 from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
 from napari_lazy_pipeline._gui.layers.position import Position
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Screen
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
@@ -44,7 +45,8 @@ class TimeAxisGrowth:
         Returns
         -------
         list of int
-            The channels whose volume on screen has come, gone, or could not be had.
+            The channels whose volume on screen has come, gone, could not be had, or is another one
+            under its new number.
         """
         screen, now = self._screen, self._position.time_point
         assert screen.source is not None
@@ -56,8 +58,13 @@ class TimeAxisGrowth:
         return [
             channel
             for channel, shown in screen.visible.items()
-            if not raw.known(shown.picture.job.t, channel)
+            if not raw.known(shown.picture.request.t, channel)
+            or shown.picture.identity != self._identity(shown.picture.request)
         ]
+
+    @staticmethod
+    def _identity(request: RenderRequest) -> Hashable:
+        return request.source.identity(request.t, request.channel)
 
     def _renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:
         """Go on with the same volumes under other numbers."""
@@ -66,12 +73,12 @@ class TimeAxisGrowth:
         self._server.forget_path()
         sources = [screen.source]
         for shown in screen.shown.values():
-            sources += [shown.source, shown.picture.job.source]
+            sources += [shown.source, shown.picture.request.source]
         renewed = {id(source): replace(source, raw=raw) for source in sources}
         screen.source = renewed[id(screen.source)]
         for channel, shown in screen.shown.items():
-            job = shown.picture.job
-            job = replace(job, t=move(job.t), source=renewed[id(job.source)])
-            shown.picture = replace(shown.picture, job=job)
+            request = shown.picture.request
+            request = replace(request, t=move(request.t), source=renewed[id(request.source)])
+            shown.picture = replace(shown.picture, request=request)
             shown.source, shown.failed = renewed[id(shown.source)], None
-            self._server.note(channel, job.t)
+            self._server.note(channel, request.t)

@@ -73,7 +73,7 @@ class ExportPanel(QWidget):
         self.form.forget_check()
         for signal in self._session_signals():
             signal.disconnect(self._on_data)
-        self.session.pipeline_changed.disconnect(self._check_soon)
+        self.session.plan_changed.disconnect(self._check_soon)
 
     def _session_signals(self) -> tuple[Any, ...]:
         return self.session.stack_changed, self.session.stack_grown
@@ -118,7 +118,7 @@ class ExportPanel(QWidget):
         self._costs.changed.connect(self._check_soon)
         for signal in self._session_signals():
             signal.connect(self._on_data)
-        self.session.pipeline_changed.connect(self._check_soon)
+        self.session.plan_changed.connect(self._check_soon)
 
     # ---- settings -------------------------------------------------------------------------
 

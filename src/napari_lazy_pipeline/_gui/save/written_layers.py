@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session.session import Session
 
@@ -21,12 +21,11 @@ class WrittenLayerOptions(LayerOptions):
 
     def source(self) -> PipelineSource:
         """Source that reads the written volumes."""
-        session = self.session
-        return PipelineSource(session.raw, Pipeline(), cache=session.cache, blank_failures=True)
+        return self.session.raw_source()
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Name of data and channel, and that they are from a file."""
-        return f"{self.data_name(channel)} [written]"
+        return f"{self.data_name(channel, source)} [written]"
 
     def metadata(self) -> dict[str, Any]:
         """Metadata of a layer: none, the files tell how they were made."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QWidget
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
@@ -123,7 +124,7 @@ class CardList(QWidget):
     def _edit(self, change: Callable[[list[Step]], object]) -> None:
         steps = [*self._session.pipeline.steps]
         change(steps)
-        self._session.set_pipeline(self._session.pipeline.with_steps(steps))
+        self._session.set_pipeline(Pipeline(steps))
 
     def _on_changed(self, card: StepCard, step: Step) -> None:
         self._session.replace_step(self.cards.index(card), step, card.gesture)

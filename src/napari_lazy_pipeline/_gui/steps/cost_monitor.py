@@ -9,11 +9,10 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence
 from napari_lazy_pipeline.compute.resource_estimate import (
     StepCost,
-    Timings,
     free_memory,
     step_costs,
+    volume_time,
 )
-from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
 from napari_lazy_pipeline.session.session import Session
 
@@ -31,8 +30,6 @@ class CostMonitor(QObject):
         Reading, and each step that is on; none if that cannot be known.
     free
         Free memory [byte].
-    timings
-        How long steps took in this session.
     seconds
         How long a volume of the present steps takes [s]; None unless it was measured.
     rough
@@ -51,7 +48,6 @@ class CostMonitor(QObject):
         self.session = session
         self.costs: tuple[StepCost, ...] = ()
         self.free = 0
-        self.timings = Timings()
         self.seconds: float | None = None
         self.rough = True
         self._task = BackgroundTask("This cannot be estimated")
@@ -60,25 +56,21 @@ class CostMonitor(QObject):
         self._task.finished.connect(self._on_done)
         # What cannot be estimated says why where it is computed.
         self._task.failed.connect(lambda _: self._on_done(((), 0)))
-        for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
-            signal.connect(self._on_edit)
+        session.plan_changed.connect(self._on_edit)
 
     def close(self) -> None:
         """Let go of the session."""
         self._timer.stop()
         self._task.forget()
-        session = self.session
-        for signal in (session.stack_changed, session.pipeline_changed, session.engine_changed):
-            signal.disconnect(self._on_edit)
+        self.session.plan_changed.disconnect(self._on_edit)
 
     def update_times(self, *_: object) -> None:
         """A volume, or a plane, was made: by now its time may be known, or known better."""
-        if self.rough and self.session.stack is not None:
-            try:
-                source = self.session.source()
-            except StepError:
-                return  # that the steps do not fit is said on their card
-            seconds, rough = self.timings.per_volume(source), self.timings.rough(source)
+        plan = self.session.plan
+        if self.rough and plan is not None and plan.misfit is None:
+            duration = volume_time(plan.until(self.session.until), self.session.compute_log)
+            seconds = duration.seconds if duration is not None else None
+            rough = duration is None or duration.rough
             if (seconds, rough) != (self.seconds, self.rough):
                 self.seconds, self.rough = seconds, rough
                 self.changed.emit()
@@ -94,12 +86,11 @@ class CostMonitor(QObject):
             self._timer.start()
 
     def _start(self) -> None:
-        session = self.session
-        if session.stack is not None:
-            pipeline, spec, engine = session.pipeline, session.stack.spec, session.engine
+        plan = self.session.plan
+        if plan is not None:
             # A PSF may be on a share that hangs: with another one, it is another question.
-            files = " ".join(path for step in pipeline.steps for path in step.files().values())
-            self._task.start(files, lambda _: (step_costs(pipeline, spec, engine), free_memory()))
+            files = " ".join(path for step in plan.steps for path in step.files())
+            self._task.start(files, lambda _: (step_costs(plan), free_memory()))
 
     def _on_done(self, estimate: tuple[tuple[StepCost, ...], int]) -> None:
         self.costs, self.free = estimate

@@ -13,8 +13,7 @@ from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
@@ -53,20 +52,14 @@ class StepsPanel(QWidget):
         self._list.made.connect(self._on_made)
         self._list.picked.connect(self.select)
         self._column = column(self._buttons, self._list, parent=self, spacing=6)
-        self.show_pipeline(session.pipeline)
-        session.pipeline_changed.connect(self.show_pipeline)
-        session.engine_changed.connect(self._show_history)
-        session.stack_changed.connect(self._show_results)
-        session.stack_changed.connect(self._show_history)
-        session.until_changed.connect(self._show_until)
+        self._show_steps()
+        session.plan_changed.connect(self._show_steps)
+        session.view_changed.connect(self._show_until)
 
     def close_session(self) -> None:
         """Let go of the session."""
-        self.session.pipeline_changed.disconnect(self.show_pipeline)
-        self.session.engine_changed.disconnect(self._show_history)
-        self.session.stack_changed.disconnect(self._show_results)
-        self.session.stack_changed.disconnect(self._show_history)
-        self.session.until_changed.disconnect(self._show_until)
+        self.session.plan_changed.disconnect(self._show_steps)
+        self.session.view_changed.disconnect(self._show_until)
 
     def offer(self, button: QWidget, below: QWidget) -> None:
         """Put another way to add a step beside the button for it, and what it asks below."""
@@ -99,13 +92,13 @@ class StepsPanel(QWidget):
         if index is not None and until:
             self.session.show_until(index + 1)
 
-    def show_pipeline(self, pipeline: Pipeline) -> None:
-        """Show the steps."""
+    def _show_steps(self, *_: object) -> None:
         before = self.selected
-        self._list.show_steps(pipeline.steps)
-        self._show_history()
+        self._list.show_steps(self.session.pipeline.steps)
+        self.undo.setEnabled(self.session.can_undo)
+        self.redo.setEnabled(self.session.can_redo)
         self._show_results()
-        self._show_until(self.session.until)
+        self._show_until()
         if self.selected != before:
             self._show_selected()
 
@@ -132,29 +125,23 @@ class StepsPanel(QWidget):
             for card in self.cards:
                 card.set_failure(request.channel, None)
 
-    def _show_history(self, *_: object) -> None:
-        self.undo.setEnabled(self.session.can_undo)
-        self.redo.setEnabled(self.session.can_redo)
-
-    def _show_results(self, *_: object) -> None:
+    def _show_results(self) -> None:
         """Show what each step makes of the data, or why it cannot; volumes are tried anew."""
         self._failed_requests.clear()
-        stack, pipeline = self.session.stack, self.session.pipeline
-        spec = pipeline.input_spec(stack.spec) if stack is not None else None
-        for card, step in zip(self.cards, pipeline.steps, strict=True):
-            misfit = None
-            if spec is not None and step.enabled:
-                try:
-                    spec = step.output_spec(spec)
-                except LazyPipelineError as error:
-                    misfit, spec = error, None
-            card.form.set_channels(stack.channel_names if stack is not None else ())
+        plan = self.session.plan
+        misfit = plan.misfit if plan is not None else None
+        for index, card in enumerate(self.cards):
+            result = plan.result_of(index) if plan is not None else None
+            before = plan.spec_before(index) if plan is not None else None
+            if before is not None:
+                card.form.set_channels(before.channels)
             card.clear_failures()
-            card.set_misfit(misfit)
-            card.set_result(spec if step.enabled else None)
+            card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
+            card.set_result(result.volume if result is not None else None)
 
-    def _show_until(self, until: int | None) -> None:
+    def _show_until(self) -> None:
         """Draw the steps paler that are not part of the picture."""
+        until = self.session.until
         for index, card in enumerate(self.cards):
             card.set_dimmed(until is not None and index >= until)
         if until and self.selected != until - 1 and until <= len(self.cards):
@@ -176,7 +163,7 @@ class StepsPanel(QWidget):
             card.add_tool(make(StepReference(self.session, find)))
 
     def _on_add(self, step_type: type[Step]) -> None:
-        step = step_type()  # type: ignore[call-arg]
+        step = step_type()
         steps, selected = self.session.pipeline.steps, self.selected
         place = usual_place(step, steps) if selected is None else selected + 1
         self._list.insert(place, step)

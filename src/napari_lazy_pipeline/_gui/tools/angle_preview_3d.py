@@ -56,7 +56,7 @@ class AnglePreview3D(QObject):
     def _listen(self, listening: bool) -> None:
         session, layers, viewer = self.session, self.layers, self.viewer
         for signal, slot in (
-            (session.pipeline_changed, self._on_pipeline),
+            (session.plan_changed, self._on_pipeline),
             (session.stack_changed, self._on_stack),
             (layers.shown, self._on_shown),
             (layers.failed, self._on_trouble),
@@ -100,10 +100,10 @@ class AnglePreview3D(QObject):
 
     def _matrix(self, step: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""
-        stack = self.session.stack
-        if step.step is None or stack is None:
+        plan = self.session.plan
+        if step.step is None or plan is None:
             return np.eye(3)
-        return step.step.frame(self.session.pipeline.input_spec(stack.spec))
+        return step.step.world(plan.raw, 0)[:3, :3]
 
     def _on_volume(self, volume: np.ndarray) -> None:
         """Make the layer, not to be seen yet."""

@@ -59,7 +59,7 @@ class PsfPanel(QWidget):
         self._view_task.finished.connect(self._on_view)
         self._view_task.failed.connect(self._on_failed)
         self._spacing_task.finished.connect(self._on_spacing)
-        step.session.pipeline_changed.connect(self._on_edit)
+        step.session.plan_changed.connect(self._on_edit)
         self._on_edit()
 
     def _raw_folder(self) -> Path | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource, Progress
+from napari_lazy_pipeline.compute.pipeline import Progress
 from napari_lazy_pipeline.session.session import Session
 
 
@@ -32,7 +32,7 @@ class RawVolumeTask(BackgroundTask):
         """
         session = self._session
         t, c = (self._layers.places or [(0, 0)])[0]
-        source = PipelineSource(session.raw, Pipeline(), cache=session.cache)
+        source = session.raw_source()
         folder = session.folder_info.folder if session.folder_info is not None else ""
 
         def read_and_work(run: TaskRun) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.session.session import Session
 
 _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
@@ -36,17 +35,16 @@ class RawMaker(LayerOptions):
 
     def source(self) -> PipelineSource:
         """What makes the raw volumes, from the cache where they are in it."""
-        session = self.session
-        return PipelineSource(session.raw, Pipeline(), cache=session.cache, blank_failures=True)
+        return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:
         """Those whose processed data are visible."""
-        return sorted(self._screen.visible)
+        return sorted(c for c in self._screen.visible if c < source.sizes[1])
 
     def options(self, picture: Picture) -> dict[str, Any]:
         """As for the processed data, in the colours these have now."""
         options = super().options(picture)
-        beside = self._screen.layer(picture.job.channel)
+        beside = self._screen.layer(picture.request.channel)
         if beside is not None:
             options.update(colormap=beside.colormap, blending=beside.blending)
         return options
@@ -65,15 +63,14 @@ class RawMaker(LayerOptions):
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data and channel, and that they are as the microscope recorded them."""
-        scan = self.session.pipeline.input_spec(source.raw.spec).scan
-        return f"{self.data_name(channel)} [{'raw, skewed' if scan else 'raw'}]"
+        scan = self.session.scan
+        return f"{self.data_name(channel, source)} [{'raw, skewed' if scan else 'raw'}]"
 
     def _height(self) -> float:
         """By how much the distance of planes changes on the way to what is shown."""
         source = self._screen.oldest_source
-        stages = source.stages if source is not None else ()
-        frame = reduce(lambda m, stage: stage[1].frame(stage[2]) @ m, stages, np.eye(3))
-        flat = frame[0, 0] > 0 and np.allclose(frame[0, 1:], 0)
+        frame = source.plan.world() if source is not None else np.eye(4)
+        flat = frame[0, 0] > 0 and np.allclose(frame[0, 1:3], 0)
         return float(frame[0, 0]) if flat else 1.0
 
 

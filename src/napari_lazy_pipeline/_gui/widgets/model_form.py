@@ -121,7 +121,7 @@ class ModelForm(ValuedContainerWidget[Any]):
             self.fields[name].show_error(sentence(error))
             return
         if model != self._model and hasattr(model, "after_edit"):
-            model = model.after_edit(name)
+            model = model.after_edit(name, self._model)
         self.fields[name].show_error("")
         for other in self.fields.keys() - {name}:
             with self.fields[other].changed.blocked():

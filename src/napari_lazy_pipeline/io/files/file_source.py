@@ -13,7 +13,8 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, stamp
 from napari_lazy_pipeline.io.files.volume_files import Piece, VolumeFiles, probe_volume_files

@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable
 import numpy as np
 
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.stack import VolumeSource, VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.file_source import FOLDER_MISSING
 
 

@@ -1,0 +1,280 @@
+"""Plan: the steps of a pipeline resolved against one stack, once per edit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError, StepError
+from napari_lazy_pipeline.image.box import Affine, Block, whole
+from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.steps._base import Step
+
+Place = tuple[int, int]  # time point and channel
+MOST_PLACES = 4096
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step that is on, in its place.
+
+    Attributes
+    ----------
+    index
+        Its place among the steps of the pipeline.
+    step
+        The step, as it was stated.
+    before, after
+        What the stack looks like before the step, and after it.
+    steps
+        The step with the values of each channel of the result.
+    keys
+        For each channel of the result, what its pixels depend on, but for the input, the time
+        point and the channel.
+    """
+
+    index: int
+    step: Step
+    before: StackSpec
+    after: StackSpec
+    steps: tuple[Step, ...]
+    keys: tuple[Hashable, ...]
+    _places: dict[Place, tuple[Place, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def inputs(self, wanted: Block) -> tuple[Block, ...]:
+        """Tell which parts of its input a part of its result needs."""
+        return self.steps[wanted.c].inputs(wanted, self.before)
+
+    def key(self, t: int, c: int) -> Hashable:
+        """What the pixels of one volume depend on, but for the input."""
+        depends_on = self.step.depends_on
+        return self.keys[c], t if "t" in depends_on else None, c if "c" in depends_on else None
+
+    def places(self, t: int, c: int) -> tuple[Place, ...]:
+        """Time point and channel of each volume that a volume of the result is made from."""
+        if (t, c) not in self._places:
+            if len(self._places) >= MOST_PLACES:
+                self._places.clear()
+            blocks = self.inputs(Block(t, c, whole(self.after.shape)))
+            self._places[t, c] = tuple(dict.fromkeys((b.t, b.c) for b in blocks))
+        return self._places[t, c]
+
+    @cached_property
+    def local(self) -> bool:
+        """Whether a plane, which is exact, is made from a part of its input only."""
+        depth, height, width = self.after.shape
+        middle = Block(0, 0, ((depth // 2, depth // 2 + 1), (0, height), (0, width)))
+        if not self.step.exact:
+            return False
+        everything = whole(self.before.shape)
+        return depth == 1 or all(part.box != everything for part in self.inputs(middle))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a pipeline resolved against one stack.
+
+    Attributes
+    ----------
+    steps
+        All steps of the pipeline.
+    raw
+        What the raw stack looks like, with the scan geometry that the steps state.
+    engine
+        Name of the engine.
+    stages
+        The steps that are on, up to the first that does not fit.
+    misfit
+        Why that one does not fit; None if all do.
+    is_draft
+        Whether the steps are quicker ones, that give about the same.
+    """
+
+    steps: tuple[Step, ...]
+    raw: StackSpec
+    engine: str
+    stages: tuple[Stage, ...] = ()
+    misfit: StepError | None = None
+    is_draft: bool = False
+
+    @classmethod
+    def of(cls, steps: Sequence[Step], raw: StackSpec, engine: str = "cpu") -> Plan:
+        """Resolve steps against a raw stack: no pixels are needed."""
+        raw = raw.replace(scan=_stated_scan(steps) or raw.volume.scan)
+        stages: list[Stage] = []
+        spec, misfit = raw, None
+        for index, step in enumerate(steps):
+            if not step.enabled:
+                continue
+            try:
+                stages.append(_stage(index, step, spec))
+            except Exception as error:  # noqa: BLE001 - a step of anybody's must not end the session
+                misfit = _misfit(error, index, step)
+                break
+            spec = stages[-1].after
+        return cls(tuple(steps), raw, engine, tuple(stages), misfit)
+
+    @property
+    def after(self) -> StackSpec:
+        """What the processed stack looks like."""
+        return self.spec(len(self.stages))
+
+    def spec(self, count: int) -> StackSpec:
+        """What the stack looks like after the first ``count`` stages."""
+        return self.stages[count - 1].after if count else self.raw
+
+    def spec_before(self, index: int) -> StackSpec | None:
+        """What the step at a place of the pipeline meets; None if one before it does not fit."""
+        if self.misfit is not None and self.misfit.index < index:
+            return None
+        return next((s.after for s in reversed(self.stages) if s.index < index), self.raw)
+
+    def result_of(self, index: int) -> StackSpec | None:
+        """What the step at a place of the pipeline makes; None if it is off, or does not fit."""
+        return next((s.after for s in self.stages if s.index == index), None)
+
+    def until(self, count: int | None) -> Plan:
+        """The plan of the first ``count`` steps of the pipeline; None: of all."""
+        if count is None:
+            return self
+        stages = tuple(stage for stage in self.stages if stage.index < count)
+        late = self.misfit is not None and self.misfit.index >= count
+        return replace(self, stages=stages, misfit=None if late else self.misfit)
+
+    def grown(self, times: int) -> Plan:
+        """The plan for another number of time points."""
+        if times == self.raw.times:
+            return self
+        grown = Plan.of(self.steps, self.raw.replace(times=times), self.engine)
+        if not self.stages:
+            return replace(grown, stages=(), misfit=self.misfit)
+        return grown.until(self.stages[-1].index + 1)
+
+    def draft(self) -> Plan:
+        """The plan of quicker steps, which give about the same: for previews."""
+        stages = tuple(_draft_of(stage) for stage in self.stages)
+        return replace(self, stages=stages, is_draft=True)
+
+    def check(self) -> None:
+        """Raise what keeps the steps from being carried out: `StepError`."""
+        if self.misfit is not None:
+            raise self.misfit
+
+    # ---- what follows from it -------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """The steps by their tags, as the layer of a graph is called."""
+        return "-".join(["read", *(stage.step.kind for stage in self.stages)])
+
+    @cached_property
+    def local(self) -> tuple[bool, ...]:
+        """For each number of stages, whether planes are made exactly without their volume."""
+        states = [True]
+        for stage in self.stages:
+            states.append(states[-1] and stage.local)
+        return tuple(states)
+
+    @cached_property
+    def gathers(self) -> bool:
+        """Whether a stage puts together several volumes."""
+        return any(
+            len(stage.places(0, c)) > 1
+            for stage in self.stages
+            for c in range(len(stage.after.channels))
+        )
+
+    def key(self, count: int, t: int, c: int, identity: Callable[[int, int], Hashable]) -> Hashable:
+        """Name the result of the first ``count`` stages for one volume.
+
+        Parameters
+        ----------
+        count
+            Number of stages.
+        t, c
+            Time point and channel of the result.
+        identity
+            Names the raw volume (t, c) by the state of its file.
+        """
+        if not count:
+            return (identity(t, c),)
+        stage = self.stages[count - 1]
+        inputs = tuple(self.key(count - 1, *place, identity) for place in stage.places(t, c))
+        return stage.key(t, c), inputs
+
+    def raw_volumes(self, t: int, c: int) -> set[tuple[int, int]]:
+        """Time point and channel of each raw volume that a volume of the result is made from."""
+        places = {(t, c)}
+        for stage in reversed(self.stages):
+            places = {needed for place in places for needed in stage.places(*place)}
+        return places
+
+    def work(self, count: int | None = None) -> Hashable:
+        """Name what is done to each volume, whichever volumes there are."""
+        return tuple(stage.keys for stage in self.stages[:count]), self.engine
+
+    def timing_key(self, count: int) -> Hashable:
+        """Name what the time of a stage depends on; of stage 0, of reading a volume."""
+        if not count:
+            return "read", self.raw.shape, self.raw.dtype
+        stage = self.stages[count - 1]
+        return stage.step, stage.before.shape, stage.before.dtype, self.engine
+
+    @cached_property
+    def token(self) -> str:
+        """The same as a text; equal in every process."""
+        return hashlib.blake2b(repr(self.work()).encode(), digest_size=12).hexdigest()
+
+    def world(self, c: int = 0) -> Affine:
+        """Transform (4, 4) from raw positions (z, y, x) to those in the result; in um."""
+        transform = np.eye(4)
+        for stage in self.stages:
+            transform = stage.steps[c].world(stage.before, c) @ transform
+        return transform
+
+
+def _stage(index: int, step: Step, before: StackSpec) -> Stage:
+    after = step.output(before)
+    steps = tuple(step.for_channel(name) for name in after.channels)
+    stage = Stage(index, step, before, after, steps, tuple(one.key(before) for one in steps))
+    for c in range(len(after.channels)):
+        for t in {0, after.times - 1}:
+            _check_inputs(stage, Block(t, c, whole(after.shape)))
+    return stage
+
+
+def _check_inputs(stage: Stage, wanted: Block) -> None:
+    """Refuse a step that needs what is not there."""
+    before = stage.before
+    for block in stage.inputs(wanted):
+        inside = all(0 <= a < b <= n for (a, b), n in zip(block.box, before.shape, strict=True))
+        if not (inside and 0 <= block.t < before.times and 0 <= block.c < len(before.channels)):
+            raise GeometryError(
+                f"For {wanted}, it needs {block} of a stack of {before.times} time points, "
+                f"{len(before.channels)} channels and {before.shape} voxels"
+            )
+
+
+def _draft_of(stage: Stage) -> Stage:
+    steps = tuple(step.draft() for step in stage.steps)
+    keys = tuple(step.key(stage.before) for step in steps)
+    return replace(stage, step=stage.step.draft(), steps=steps, keys=keys)
+
+
+def _stated_scan(steps: Sequence[Step]) -> Scan | None:
+    scans = (step.scan() for step in steps if step.enabled)
+    return next((scan for scan in scans if scan), None)
+
+
+def _misfit(error: Exception, index: int, step: Step) -> StepError:
+    known = error if isinstance(error, LazyPipelineError) else None
+    what = known.what if known else f"{type(error).__name__}: {error}"
+    where, hint = (known.where, known.hint) if known else ("", "")
+    misfit = StepError(f"{step.label} does not fit: {what}", where, hint, step.kind, index)
+    misfit.__cause__ = error
+    return misfit

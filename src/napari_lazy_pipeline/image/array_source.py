@@ -1,0 +1,62 @@
+"""Array source: volumes that are there already, or that dask makes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.volume_source import VolumeSource
+
+_numbers = count()
+_UNKNOWN = VolumeSpec((1, 1, 1))
+
+
+@dataclass(frozen=True)
+class ArraySource(VolumeSource):
+    """Volumes of an array (t, c, z, y, x).
+
+    Attributes
+    ----------
+    array
+        A numpy array, or a dask array of which only what is asked for is computed.
+    spec
+        What each volume looks like.
+    token
+        Names the content: that of a dask array, else the number of the source in this process.
+    """
+
+    array: Any = field(repr=False)
+    spec: VolumeSpec = _UNKNOWN
+    token: str = ""
+
+    @classmethod
+    def of(cls, array: Any, voxel_size: Sequence[float]) -> ArraySource:
+        """Take an array (z, y, x), (t, z, y, x) or (t, c, z, y, x); see `Stack.from_array`."""
+        if array.ndim not in (3, 4, 5):
+            raise GeometryError(
+                f"An array of shape {tuple(array.shape)} is no stack",
+                hint="Use one of axes (z, y, x), (t, z, y, x) or (t, c, z, y, x)",
+            )
+        z, y, x = array.shape[-3:]
+        full = array[(np.newaxis,) * (4 - array.ndim)] if array.ndim < 4 else array
+        full = full[:, np.newaxis] if full.ndim == 4 else full
+        size_z, size_y, size_x = map(float, voxel_size)
+        spec = VolumeSpec((z, y, x), np.dtype(array.dtype).name, (size_z, size_y, size_x))
+        return cls(full, spec, getattr(array, "name", None) or f"array-{next(_numbers)}")
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        times, channels = self.array.shape[:2]
+        return int(times), int(channels)
+
+    def identity(self, t: int, c: int) -> Hashable:
+        return self.token, t, c
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        return np.asarray(self.array[t, c])

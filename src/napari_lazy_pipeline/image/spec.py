@@ -1,0 +1,153 @@
+"""Specs: what a volume, and a whole stack of them, looks like before a pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+
+import numpy as np
+
+from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
+
+
+@dataclass(frozen=True)
+class CameraGrid:
+    """Which pixels of the camera the voxels of a volume are.
+
+    Attributes
+    ----------
+    start
+        Plane, row and column of voxel 0 in the volume as it was recorded.
+    """
+
+    start: Shape = (0, 0, 0)
+
+    def moved(self, by: Sequence[int]) -> CameraGrid:
+        """The grid of a part that starts so many voxels (z, y, x) further on."""
+        z, y, x = (start + n for start, n in zip(self.start, by, strict=True))
+        return CameraGrid((z, y, x))
+
+
+@dataclass(frozen=True)
+class VolumeSpec:
+    """Shape, type and place of one volume, known before a pixel is read.
+
+    Attributes
+    ----------
+    shape
+        (z, y, x) [voxel].
+    dtype
+        Name of the numpy type.
+    voxel_size
+        Spacing (z, y, x) [um]; in a raw stack, z is the step as it was recorded.
+    translate
+        Position of the centre of voxel 0 (z, y, x) [um].
+    scan
+        The scan the volume is still skewed by; None once it is not, or if nobody says so.
+    outline
+        Corners (z, y, x) of the slanted block outside of which a deskewed volume is empty [um];
+        none if there is data everywhere.
+    camera
+        Which pixels of the camera the voxels are; None once they are interpolated.
+    """
+
+    shape: Shape
+    dtype: str = "uint16"
+    voxel_size: Triple = (1.0, 1.0, 1.0)
+    translate: Triple = (0.0, 0.0, 0.0)
+    scan: Scan | None = None
+    outline: tuple[Triple, ...] = ()
+    camera: CameraGrid | None = CameraGrid()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of one volume [byte]."""
+        return int(np.prod(self.shape, dtype=object)) * np.dtype(self.dtype).itemsize
+
+    def blank(self) -> np.ndarray:
+        """Stand-in for a volume that cannot be had: NaN for floats, else 0."""
+        value = np.nan if np.issubdtype(np.dtype(self.dtype), np.floating) else 0
+        return np.full(self.shape, value, self.dtype)
+
+    def replace(self, **changes: object) -> VolumeSpec:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+    def corners(self) -> np.ndarray:
+        """Centres (8, 3) of the corner voxels, from that of voxel 0 on [um]."""
+        ends = [(0.0, (n - 1) * size) for n, size in zip(self.shape, self.voxel_size, strict=True)]
+        return np.array(list(product(*ends)))
+
+
+@dataclass(frozen=True)
+class StackSpec:
+    """What a whole stack looks like at one stage of a pipeline.
+
+    Attributes
+    ----------
+    volume
+        What each volume looks like.
+    times
+        Number of time points.
+    channels
+        Name of each channel.
+    time_interval
+        Time between two time points [s]; None if unknown.
+
+    Examples
+    --------
+    >>> spec = StackSpec(VolumeSpec((8, 24, 30)), times=3, channels=("GFP", "RFP"))
+    >>> spec.replace(dtype="float32", channels=("GFP/RFP",)).dtype
+    'float32'
+    """
+
+    volume: VolumeSpec
+    times: int = 1
+    channels: tuple[str, ...] = ("ch0",)
+    time_interval: float | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """Shape of each volume (z, y, x)."""
+        return self.volume.shape
+
+    @property
+    def dtype(self) -> str:
+        """Name of the type of the pixels."""
+        return self.volume.dtype
+
+    @property
+    def voxel_size(self) -> Triple:
+        """Spacing (z, y, x) [um]."""
+        return self.volume.voxel_size
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+        return self.times, len(self.channels)
+
+    def replace(self, **changes: object) -> StackSpec:
+        """Return a copy with some fields changed, those of its volumes too."""
+        of_volume = {name: changes.pop(name) for name in _OF_VOLUME & changes.keys()}
+        if of_volume:
+            changes["volume"] = self.volume.replace(**of_volume)
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+_OF_VOLUME = {field.name for field in fields(VolumeSpec)}
+
+
+def channel_labels(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """Name every channel: those without a name by their number, and none like another.
+
+    Examples
+    --------
+    >>> channel_labels(("488",), 2)
+    ('488', 'ch1')
+    """
+    labels: list[str] = []
+    for c in range(count):
+        name = names[c] if c < len(names) and names[c] else f"ch{c}"
+        labels.append(f"{name} ({c})" if name in labels else name)
+    return tuple(labels)

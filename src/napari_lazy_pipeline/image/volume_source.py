@@ -1,0 +1,93 @@
+"""Volume source: where the volumes of a stack come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from functools import cached_property
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError
+from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
+from napari_lazy_pipeline.image.spec import VolumeSpec
+
+
+class VolumeSource(ABC):
+    """Where the volumes of a stack come from; cheap to build, pickles small.
+
+    A source of its own needs `sizes`, `spec`, `token`, `identity` and `read`; class attributes
+    will do for the first three.
+    """
+
+    @cached_property
+    def problems(self) -> ProblemLog:
+        """What went wrong with single volumes."""
+        return ProblemLog()
+
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, int]:
+        """Number of time points and channels."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> VolumeSpec:
+        """Shape, type and place of each volume."""
+
+    @property
+    @abstractmethod
+    def token(self) -> str:
+        """Name of the content; equal for equal sources, in any process."""
+
+    @abstractmethod
+    def identity(self, t: int, c: int) -> Hashable:
+        """What the volume depends on: path, size and time of change of its file, say."""
+
+    @abstractmethod
+    def read(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x).
+
+        Raises
+        ------
+        LazyPipelineError
+            If it cannot be had.
+        """
+
+    @property
+    def by_planes(self) -> bool:
+        """Whether `read_planes` makes planes without the rest of their volume."""
+        return False
+
+    def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
+        """Make the planes from ``start`` to just before ``stop`` of a volume (z, y, x).
+
+        Raises
+        ------
+        LazyPipelineError
+            If they cannot be had.
+        """
+        return self.read(t, c)[start:stop]
+
+    def __call__(self, t: int, c: int) -> np.ndarray:
+        """Make one volume (z, y, x); blank, and a problem, if its file is bad or missing."""
+        return self.or_blank(t, c, self.spec, lambda: self.read(t, c))
+
+    def or_blank(
+        self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Make pixels; blank ones of ``spec``, and a problem, if the file of (t, c) is bad."""
+        try:
+            return make()
+        except FileError as error:
+            self.report(error, t, c)
+            return spec.blank()
+
+    def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
+        """List what went wrong with a volume; return whether it is new.
+
+        A time point that was not recorded is no problem.
+        """
+        if isinstance(error, MissingFileError):
+            return False
+        return self.problems.report(Problem.of(error, f"t={t}, c={c}"))

@@ -1,0 +1,111 @@
+"""Recipe source: which raw data a recipe is for, and how they have to be opened."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_serializer
+
+from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, StepKind, Triple
+from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+
+_OPTIONS = (
+    "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
+    "dtype", "reader",
+)  # fmt: skip
+_SHOWN = ("channel_colours",)
+_NOTHING = MetadataOverrides()
+
+
+class Source(BaseModel):
+    """Which raw data a recipe is for.
+
+    Attributes
+    ----------
+    folder
+        Folder of the raw files.
+    pattern
+        File pattern; empty: proposed from the names.
+    voxel_size
+        Spacing (z, y, x) [um]; None: from the metadata of the files.
+    time_interval, channel_names, angle, skew_axis, step, position, axes, shape, dtype, reader
+        As `open_stack` takes them; None, and left out of the file, where there is no need.
+    channel_colours
+        Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: str
+    pattern: str = ""
+    voxel_size: Triple | None = None
+    time_interval: float | None = None
+    channel_names: tuple[str, ...] | None = None
+    angle: float | None = None
+    skew_axis: SkewAxis | None = None
+    step: StepKind | None = None
+    position: str | None = None
+    axes: str | None = None
+    shape: Shape | None = None
+    dtype: str | None = None
+    reader: str | None = None
+    channel_colours: tuple[str, ...] | None = None
+
+    @field_validator("angle")
+    @classmethod
+    def _of_a_scan(cls, angle: float | None) -> float | None:
+        if angle is not None and not 1 <= abs(angle) <= 179:
+            raise ValueError("the angle must be from 1 to 179 degree, or negative")
+        return angle
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What else `open_stack` has to be told."""
+        values = {name: getattr(self, name) for name in _OPTIONS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_said(self, make: Any) -> dict[str, Any]:
+        data: dict[str, Any] = make(self)
+        optional = (*_OPTIONS, *_SHOWN)
+        return {key: data[key] for key in data if key not in optional or data[key] is not None}
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """What the folder has to be opened with: the options that are not stated values."""
+        stated = {one.name for one in fields(MetadataOverrides)}
+        return {name: value for name, value in self.options.items() if name not in stated}
+
+    @property
+    def overrides(self) -> MetadataOverrides:
+        """What is stated about the data, over what the files say."""
+        return MetadataOverrides(
+            **{one.name: getattr(self, one.name) for one in fields(MetadataOverrides)}
+        )
+
+    @classmethod
+    def of(
+        cls, stack: Stack, overrides: MetadataOverrides = _NOTHING, colours: tuple[str, ...] = ()
+    ) -> Source | None:
+        """Describe where a raw stack comes from; None if it is from no folder.
+
+        Parameters
+        ----------
+        stack
+            The stack.
+        overrides
+            What a person stated about it. Voxel size and scan are those of the stack.
+        colours
+            Names of colormaps that a person chose, one a channel.
+        """
+        files: Any = stack.source
+        if not hasattr(files, "folder"):
+            return None
+        scan = vars(stack.spec.scan) if stack.spec.scan else {}
+        values = {**overrides.values, **scan, "voxel_size": stack.voxel_size}
+        return cls(
+            folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
+            **values, **getattr(files, "options", {}),
+        )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Recipe text: YAML as recipes are written in it, and what is wrong in it, line by line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.steps import Step, step_types
+
+# What would else be ten minutes and twenty seconds.
+_RANGE = "tag:yaml.org,2002:str", re.compile(r"-?\d*:-?\d*$")
+
+
+class Loader(yaml.SafeLoader):
+    """Reads YAML, and ``10:20`` as it stands there."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [_RANGE, *rules] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(text: str) -> Any:
+    """Read a value of YAML; nothing in it is ever executed."""
+    return yaml.load(text, Loader)
+
+
+def explain(
+    error: ValidationError,
+    root: yaml.Node | None,
+    name: str,
+    models: Mapping[str, type[BaseModel]],
+) -> str:
+    """Make one sentence a problem, with its line and what is allowed there.
+
+    Parameters
+    ----------
+    error
+        What is wrong with the values.
+    root
+        The text they were read from.
+    name
+        Name of the file.
+    models
+        What stands under each key: of it, the names that are allowed are told; under ``""``, the
+        recipe itself.
+    """
+    sentences = []
+    for problem in error.errors():
+        location = tuple(part for part in problem["loc"] if not _is_of_the_schema(part))
+        sentence = _sentence(problem, location, models)
+        sentences.append(f"{name}, line {_line(root, location)}: {sentence}")
+    return "; ".join(sentences)
+
+
+def _is_of_the_schema(part: int | str) -> bool:
+    """Whether a part of a location names a branch of the schema, and nothing in the text."""
+    return isinstance(part, str) and ("(" in part or "[" in part)
+
+
+def _sentence(
+    problem: Any, location: tuple[int | str, ...], models: Mapping[str, type[BaseModel]]
+) -> str:
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        allowed = ", ".join(_allowed(location, models))
+        return f"unknown name {location[-1]!r}; allowed here: {allowed}"
+    if kind == "union_tag_invalid":
+        return f"unknown step {problem['ctx']['tag']!r}; known: {', '.join(step_types())}"
+    if kind == "union_tag_not_found":
+        return f"a step needs its kind; known: {', '.join(step_types())}"
+    if isinstance(problem.get("ctx", {}).get("error"), LazyPipelineError | ValueError):
+        return f"{location[-1]}: {problem['ctx']['error']}"
+    return f"{location[-1] if location else 'recipe'}: {problem['msg']}"
+
+
+def _allowed(location: tuple[int | str, ...], models: Mapping[str, type[BaseModel]]) -> list[str]:
+    """Names allowed beside the one at a location."""
+    model = models[""]
+    for part in location[:-1]:
+        model = {**models, **step_types()}.get(str(part), model)
+    return [*(["kind"] if issubclass(model, Step) else []), *model.model_fields]
+
+
+def _line(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    """Line of the text that a location of the data came from."""
+    line = node.start_mark.line + 1 if node is not None else 1
+    for part in location:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            if part >= len(node.value):
+                break
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            # The tag of a step is part of the location, but not of the text.
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, node = key.start_mark.line + 1, value
+                    break
+    return line

@@ -76,7 +76,7 @@ def process(stage: Stage) -> None:
     stage.switch("deskew")
     stage.click(dock.save.process_all)
     panel = dock.save.process
-    stage.type_into(panel.form.folder.line_edit.native, str(out))
+    stage.type_into(panel.form.fields["folder"].editors[0], str(out))
     stage.wait(panel.start.isEnabled, "the look at the disk")
     stage.click(panel.start)
     stage.wait(lambda: panel.bar.value() >= 1 or not panel.exporter.busy, "the first volume")

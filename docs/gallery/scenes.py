@@ -84,7 +84,7 @@ def angle(stage: Stage) -> None:
     stage.dock_picture("angle")
     stage.in_3d()
     stage.click(panel.preview)
-    live = stage.dock.angles.live
+    live = stage.dock.angles.preview
     stage.wait(lambda: live.layer is not None, "the preview of the angle")
     slider = stage.card("deskew").form.fields["angle"].controls[0].slider
     slider.setFocus()

@@ -179,7 +179,7 @@ def test_from_a_folder_to_a_recipe(
     path.parent.mkdir()
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    qtbot.mouseClick(dock.save.keep_recipe, Left)
+    qtbot.mouseClick(dock.save.save_recipe, Left)
     qtbot.waitUntil(path.exists, timeout=TIMEOUT)
     steps = dock.steps
     steps.cards[0].setFocus()

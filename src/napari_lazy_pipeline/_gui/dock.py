@@ -19,10 +19,10 @@ from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchCo
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep, unwrapped
-from napari_lazy_pipeline._gui.preferences.preferences import FollowingPreferences
+from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
-from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
+from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
 from napari_lazy_pipeline._gui.steps.cost_monitor import (
     CostMonitor,
     CostSummary,
@@ -50,7 +50,6 @@ from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.session import default_pipeline
-from napari_lazy_pipeline.steps._registry import step_types
 
 
 class LazyPipelineWidget(QWidget):
@@ -75,7 +74,7 @@ class LazyPipelineWidget(QWidget):
         self._take_the_place_of_another()
         self.open_docks.add(self)
         kept = dock_state_of(napari_viewer)
-        self.session, self._wishes = kept.session, kept.wishes
+        self.session, self._export_settings = kept.session, kept.export_settings
         self.costs = CostMonitor(self.session)
         self.runner = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
@@ -83,17 +82,11 @@ class LazyPipelineWidget(QWidget):
         self.live = WatchControl(
             self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
         )
-        self.preferences = FollowingPreferences(self.session, self.live, watch_interval)
+        self.preferences = PreferencesControl(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
-        self.step_actions = CardTools()
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
-        self.step_actions.add("deconvolve", self._psf_panel)
-        self.step_actions.add("deskew", self.angles.make)
-        self.step_actions.add("subtract_background", self._background_panel)
-        for kind in step_types():
-            self.step_actions.add(kind, self._cost_line)
-        self.steps = StepsPanel(self.session, self.step_actions)
+        self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.offer(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
@@ -145,8 +138,8 @@ class LazyPipelineWidget(QWidget):
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
         self.problems = ProblemsPanel()
-        self.save = SavePanel(self.session, self.costs, self._wishes)
-        self.copy, self.keep_recipe = self.save.copy, self.save.keep_recipe
+        self.save = SavePanel(self.session, self.costs, self._export_settings)
+        self.copy, self.keep_recipe = self.save.copy, self.save.save_recipe
         self.recipe_error = self.save.error
         content = QWidget()
         layout = QVBoxLayout(content)
@@ -169,14 +162,15 @@ class LazyPipelineWidget(QWidget):
         self.status.setContentsMargins(10, 0, 4, 2)
         outer.addWidget(self.status)
 
-    def _cost_line(self, place: StepReference) -> QWidget:
-        return StepCostLine(place, self.costs)
-
-    def _psf_panel(self, place: StepReference) -> QWidget:
-        return PsfPanel(place, self.viewer)
-
-    def _background_panel(self, place: StepReference) -> QWidget:
-        return BackgroundPanel(self.session, self.layers, place)
+    def _card_tools(self, kind: str) -> list[MakeTool]:
+        """What stands below the form of a kind of step."""
+        tools: dict[str, MakeTool] = {
+            "deconvolve": lambda step: PsfPanel(step, self.viewer),
+            "deskew": self.angles.make,
+            "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
+        }
+        own = [tools[kind]] if kind in tools else []
+        return [*own, lambda step: StepCostLine(step, self.costs)]
 
     def _connect(self) -> None:
         self.data.opener.finished.connect(self._on_opened)
@@ -187,10 +181,10 @@ class LazyPipelineWidget(QWidget):
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_wanted.connect(self.layers.reset_contrast)
         self.save.recipe_opened.connect(self._on_recipe)
-        self.save.told.connect(self.status.setText)
-        self.save.process.result.wanted.connect(self.results.show)
+        self.save.reported.connect(self.status.setText)
+        self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
-        self.layers.shown.connect(self.costs.look_at_times)
+        self.layers.shown.connect(self.costs.update_times)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.runner.stop)
@@ -293,7 +287,7 @@ class LazyPipelineWidget(QWidget):
             self.reporter.close()
             self.session.release()
             self.runner.stop()
-            keep(self.viewer, self.session, self.layers.screen, self._wishes)
+            keep(self.viewer, self.session, self.layers.screen, self.save.process.settings)
 
     def event(self, event: Any) -> bool:
         """Stop, too, when napari takes the widget out of its window: it is not closed then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.utils import Colormap
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QLocale, QPoint, Qt
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEdit
 
 from dock_helpers import card, edit, expected, on_screen
@@ -34,7 +34,7 @@ def until(qtbot: Any) -> Until:
     return wait
 
 
-def retype(qtbot: Any, line: QLineEdit, text: str) -> None:
+def retype(qtbot: Any, line: QLineEdit | QAbstractSpinBox, text: str) -> None:
     """Write over what is in a field, letter by letter."""
     line.setFocus()
     qtbot.keyClick(line, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
@@ -44,6 +44,11 @@ def retype(qtbot: Any, line: QLineEdit, text: str) -> None:
 def tick(qtbot: Any, box: Any) -> None:
     """Click on the square of a check box."""
     qtbot.mouseClick(box, LEFT, pos=QPoint(8, box.height() // 2))
+
+
+def box(dock: Any, name: str) -> Any:
+    """What a value of the metadata is typed into."""
+    return dock.data.metadata.form.fields[name].editors[0]
 
 
 def cells(dock: Any) -> dict[str, tuple[str, str]]:
@@ -287,19 +292,19 @@ def test_angle_and_step_are_asked_one_after_the_other_and_never_assumed(
     assert session.scan is None and session.overrides.angle == 33.0
     assert card(opened, "deskew").step.angle == card(opened, "rotate").step.angle == 33.0
     assert (
-        data.metadata.voxel.angle.value() == 33.0
-        and data.metadata.voxel.rows["angle"].source.text() == "typed"
+        box(opened, "angle").value() == 33.0
+        and data.metadata.form.sources["angle"].text() == "typed"
     )
     perpendicular = data.metadata.questions.cards["step"].buttons[1]
     qtbot.mouseClick(perpendicular, LEFT)
     assert not data.metadata.questions.cards and not data.metadata.questions.isVisibleTo(opened)
     assert session.scan == Scan(33.0, "x", "perpendicular")
     assert card(opened, "deskew").step.step == "perpendicular"
-    assert data.metadata.voxel.meaning.currentText() == "perpendicular"
+    assert box(opened, "step").currentText() == "perpendicular"
     assert session.recipe().source.step == "perpendicular"
     # It can be changed later.
-    data.metadata.voxel.meaning.setFocus()
-    qtbot.keyClick(data.metadata.voxel.meaning, Qt.Key.Key_Up)
+    box(opened, "step").setFocus()
+    qtbot.keyClick(box(opened, "step"), Qt.Key.Key_Up)
     assert session.scan == Scan(33.0, "x", "stage")
     edit(opened, "deskew")
     settle(opened)
@@ -320,11 +325,14 @@ def test_the_steps_decide_and_the_panel_shows_it(opened: Any, settle: Settle) ->
     edit(opened, "deskew", angle=35.0, step="perpendicular")
     settle(opened)
     assert not opened.data.metadata.questions.cards, "the step says it"
-    voxel = opened.data.metadata.voxel
-    assert (voxel.angle.value(), voxel.meaning.currentText()) == (35.0, "perpendicular")
-    assert voxel.rows["angle"].source.text() == "the steps"
+    form = opened.data.metadata.form
+    assert (box(opened, "angle").value(), box(opened, "step").currentText()) == (
+        35.0,
+        "perpendicular",
+    )
+    assert form.sources["angle"].text() == "the steps"
     card(opened, "deskew").switch.setChecked(False)
-    assert voxel.meaning.currentText() == "not told"
+    assert box(opened, "step").currentText() == "not told"
 
 
 # ---- values and where they come from ------------------------------------------------------
@@ -342,18 +350,18 @@ def test_values_show_their_source_are_overridden_and_reset(
         tifffile.imwrite(path, volume, imagej=True, resolution=(10, 10), metadata=metadata)
     dock.open_folder(folder)
     settle(dock)
-    voxel, rows = dock.data.metadata.voxel, dock.data.metadata.voxel.rows
-    assert (voxel.z_step.value(), voxel.pixel.value()) == (0.4, 0.1)
-    assert rows["z_step"].source.text() == "ImageJ" and not rows["z_step"].reset.isEnabled()
-    voxel.z_step.setFocus()
-    voxel.z_step.selectAll()
-    qtbot.keyClicks(voxel.z_step, "0.7")
-    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Return)
+    form, z_step = dock.data.metadata.form, box(dock, "z_step")
+    assert (z_step.value(), box(dock, "pixel").value()) == (0.4, 0.1)
+    assert form.sources["z_step"].text() == "ImageJ" and not form.resets["z_step"].isEnabled()
+    z_step.setFocus()
+    z_step.selectAll()
+    qtbot.keyClicks(z_step, "0.7")
+    qtbot.keyClick(z_step, Qt.Key.Key_Return)
     assert dock.session.stack.voxel_size == pytest.approx((0.7, 0.1, 0.1))
-    assert rows["z_step"].source.text() == "typed"
-    qtbot.mouseClick(rows["z_step"].reset, LEFT)
+    assert form.sources["z_step"].text() == "typed"
+    qtbot.mouseClick(form.resets["z_step"], LEFT)
     assert dock.session.stack.voxel_size == pytest.approx((0.4, 0.1, 0.1))
-    assert (voxel.z_step.value(), rows["z_step"].source.text()) == (0.4, "ImageJ")
+    assert (z_step.value(), form.sources["z_step"].text()) == (0.4, "ImageJ")
     settle(dock)
 
 
@@ -361,20 +369,18 @@ def test_what_was_typed_is_undone_and_made_again(
     opened: Any, settle: Settle, until: Until, qtbot: Any
 ) -> None:
     """Value by value, by the buttons above the steps; layers and names follow."""
-    voxel, session, row = (
-        opened.data.metadata.voxel,
-        opened.session,
-        opened.data.metadata.channels.rows[1],
-    )
+    z_step, session = box(opened, "z_step"), opened.session
+    row = opened.data.metadata.channels.rows[1]
     undo, redo = opened.steps.undo, opened.steps.redo
-    before = voxel.z_step.value()
+    before = z_step.value()
     assert not undo.isEnabled()
-    voxel.z_step.setFocus()
-    voxel.z_step.selectAll()
-    qtbot.keyClicks(voxel.z_step, "0.7")
-    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Return)
-    qtbot.keyClick(voxel.z_step, Qt.Key.Key_Up)
-    assert voxel.z_step.value() > 0.7
+    z_step.setFocus()
+    z_step.selectAll()
+    qtbot.keyClicks(z_step, "0.7")
+    qtbot.keyClick(z_step, Qt.Key.Key_Return)
+    for _ in range(3):
+        qtbot.keyClick(z_step, Qt.Key.Key_Up)
+    assert z_step.value() == pytest.approx(0.73)
     retype(qtbot, row.name, "Actin")
     qtbot.keyClick(row.name, Qt.Key.Key_Return)
     settle(opened)
@@ -383,16 +389,72 @@ def test_what_was_typed_is_undone_and_made_again(
     assert row.name.text() == "560" and session.stack.channel_names == ("488", "560")
     until(lambda: "560" in opened.layers.layers[1].name)
     qtbot.mouseClick(undo, LEFT)
-    assert voxel.z_step.value() == before == session.stack.voxel_size[0], "one hand, one edit"
+    assert z_step.value() == 0.7 == session.stack.voxel_size[0], "one movement, one edit"
+    qtbot.mouseClick(undo, LEFT)
+    assert z_step.value() == before == session.stack.voxel_size[0]
     settle(opened)
     assert opened.layers.layers[0].scale[1] == pytest.approx(before)
     assert not undo.isEnabled() and redo.isEnabled()
-    qtbot.mouseClick(redo, LEFT)
-    qtbot.mouseClick(redo, LEFT)
+    for _ in range(3):
+        qtbot.mouseClick(redo, LEFT)
     settle(opened)
-    assert session.stack.voxel_size[0] > 0.7 and row.name.text() == "Actin"
+    assert session.stack.voxel_size[0] == pytest.approx(0.73) and row.name.text() == "Actin"
     assert opened.layers.layers[0].scale[1] == pytest.approx(session.stack.voxel_size[0])
     assert not redo.isEnabled()
+
+
+@pytest.fixture
+def country_of_commas() -> Iterator[None]:
+    usual = QLocale()
+    QLocale.setDefault(QLocale(QLocale.Language.German))
+    yield
+    QLocale.setDefault(usual)
+
+
+@pytest.mark.parametrize("text", ["0.104", "0,104"])
+def test_a_point_is_a_point_in_a_country_of_commas(
+    country_of_commas: None, opened: Any, settle: Settle, qtbot: Any, text: str
+) -> None:
+    question = opened.data.metadata.questions.cards["angle"]
+    retype(qtbot, question.angle, text.replace("0", "30", 1))
+    qtbot.mouseClick(question.buttons[0], LEFT)
+    qtbot.mouseClick(opened.data.metadata.questions.cards["step"].buttons[1], LEFT)
+    for name in ("z_step", "pixel", "time_interval"):
+        retype(qtbot, box(opened, name), text)
+        qtbot.keyClick(box(opened, name), Qt.Key.Key_Return)
+        assert box(opened, name).text() == "0.104"
+    assert opened.session.stack.voxel_size == (0.104, 0.104, 0.104)
+    assert opened.session.stack.time_interval == 0.104
+    assert opened.session.scan.angle == 30.104
+    retype(qtbot, box(opened, "angle"), text.replace("0", "31", 1))
+    qtbot.keyClick(box(opened, "angle"), Qt.Key.Key_Return)
+    assert opened.session.scan.angle == 31.104 and box(opened, "angle").text() == "31.104"
+    settle(opened)
+
+
+def test_rows_and_columns_of_different_size_stay_so(
+    opened: Any, settle: Settle, qtbot: Any
+) -> None:
+    """Only who states the size of a pixel states both."""
+    opened.session.set_voxel_size((0.3, 0.2, 0.1))
+    for name, size in (("z_step", (0.5, 0.2, 0.1)), ("pixel", (0.5, 0.5, 0.5))):
+        retype(qtbot, box(opened, name), "0.5")
+        qtbot.keyClick(box(opened, name), Qt.Key.Key_Return)
+        assert opened.session.stack.voxel_size == size
+    settle(opened)
+
+
+def test_an_angle_that_is_no_scan_is_refused(opened: Any, settle: Settle, qtbot: Any) -> None:
+    before = opened.session.overrides
+    for text, sentence in (("0.5", "An angle of 0.5 degree is no scan"), ("200", "200 degree")):
+        retype(qtbot, box(opened, "angle"), text)
+        qtbot.keyClick(box(opened, "angle"), Qt.Key.Key_Return)
+        assert sentence in opened.data.metadata.error.text()
+        assert box(opened, "angle").text() == "?" and opened.session.overrides == before
+    retype(qtbot, box(opened, "pixel"), "-1")
+    qtbot.keyClick(box(opened, "pixel"), Qt.Key.Key_Return)
+    assert opened.data.metadata.form.fields["pixel"].error.text().startswith("-1: ")
+    assert opened.session.overrides == before
 
 
 def test_the_time_interval_is_stated_and_the_time_point_stays(
@@ -400,11 +462,8 @@ def test_the_time_interval_is_stated_and_the_time_point_stays(
 ) -> None:
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
-    box = opened.data.metadata.voxel.interval
-    box.setFocus()
-    box.selectAll()
-    qtbot.keyClicks(box, "5")
-    qtbot.keyClick(box, Qt.Key.Key_Return)
+    retype(qtbot, box(opened, "time_interval"), "5")
+    qtbot.keyClick(box(opened, "time_interval"), Qt.Key.Key_Return)
     settle(opened)
     layer = opened.layers.layers[0]
     until(lambda: layer.scale[0] == 5.0)
@@ -589,16 +648,17 @@ def test_pixels_without_a_header_are_asked_about(
         (volume + t).tofile(folder / f"SPC00_TM{t:05d}_ANG000_CM0_CHN00_PH0.stack")
     dock.open_folder(folder)
     reader = dock.data.reader
-    until(lambda: reader.lengths[0].isVisibleTo(dock))
+    lengths = reader.pixels.fields["shape"].editors
+    until(lambda: lengths[0].isVisibleTo(dock))
     assert "Tell its shape" in dock.data.error.text() and not reader.open.isEnabled()
-    for box, length in zip(reader.lengths, (3, 4, 5), strict=True):
+    for box, length in zip(lengths, (3, 4, 5), strict=True):
         box.setFocus()
         box.selectAll()
         qtbot.keyClicks(box, str(length))
     qtbot.mouseClick(reader.open, LEFT)
     settle(dock)
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), volume[1])
-    assert [box.value() for box in reader.lengths] == [3, 4, 5]
+    assert [box.value() for box in lengths] == [3, 4, 5]
     recipe = Recipe(**dock.session.recipe().model_dump())
     np.testing.assert_array_equal(recipe.open().volume(1, 0), volume + 1)
 
@@ -657,7 +717,7 @@ def test_it_fits_and_can_be_reached_by_tab(opened: Any, qtbot: Any) -> None:
     assert data.minimumSizeHint().width() <= 310
     for control in (
         data.folders.button, data.files.line, data.reader.kind, data.files.fold.button,
-        metadata.voxel.z_step, metadata.voxel.meaning, metadata.voxel.interval, data.watch,
+        box(opened, "z_step"), box(opened, "step"), box(opened, "time_interval"), data.watch,
         metadata.channels.rows[0].colour, metadata.channels.rows[0].name,
     ):  # fmt: skip
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control.accessibleName()

@@ -23,7 +23,7 @@ def monitor(opened: Any) -> Any:
     _, widget = opened.viewer.window.add_plugin_dock_widget(
         "napari-lazy-pipeline", "Laziness monitor"
     )
-    widget.look()
+    widget.refresh()
     return widget
 
 
@@ -42,7 +42,7 @@ def test_what_was_looked_at_lights_up(
     settle(opened)
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
-    monitor.look()
+    monitor.refresh()
     source = opened.session.stack.source
     assert source.reads == 4
     assert texts(monitor)["Read"].startswith("4 of 6 volumes (67 %)")
@@ -63,7 +63,7 @@ def test_an_edit_makes_its_stage_grey_and_leaves_those_before(
     settle(opened)
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    monitor.look()
+    monitor.refresh()
     grey, shown = int(Tile.UNTOUCHED), tiles(monitor)
     assert [tile != grey for tile in shown["Subtract background"][0]] == [True, True, False]
     assert [tile != grey for tile in shown["Deskew"][0]] == [False, True, False]
@@ -74,7 +74,7 @@ def test_the_block_on_screen(opened: Any, monitor: Any, settle: Settle) -> None:
     settle(opened)
     opened.viewer.dims.set_current_step(0, 1)
     settle(opened)
-    monitor.look()
+    monitor.refresh()
     first, *_, last = monitor.graph.nodes
     assert first.text == Path(opened.session.stack.source.path(1, 0)).name
     assert [node.text for node in monitor.graph.nodes[1:-1]] == ["Read", "Deskew"]
@@ -86,7 +86,7 @@ def test_a_bad_file_is_red(opened: Any, monitor: Any, settle: Settle) -> None:
     Path(opened.session.stack.source.path(2, 0)).write_bytes(b"no TIFF")
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
-    monitor.look()
+    monitor.refresh()
     assert tiles(monitor)["Read"][0][2] == Tile.FAILED
     assert "failed" in monitor.map.accessibleDescription()
 
@@ -95,7 +95,7 @@ def test_counting_anew_keeps_what_is_in_memory(
     opened: Any, monitor: Any, settle: Settle, qtbot: Any
 ) -> None:
     reads = opened.session.stack.source.reads
-    monitor.anew.click()
+    monitor.reset.click()
     assert texts(monitor)["Read"].startswith("0 of 6 volumes")
     assert "nothing was read" in monitor.headline.text()
     assert opened.session.stack.source.reads == reads and opened.session.cache.used > 0
@@ -107,7 +107,7 @@ def test_all_at_once_is_estimated_from_what_was_measured(
     assert "not known yet" in monitor.eager.text(), "planes do not tell what volumes take"
     opened.viewer.dims.ndisplay = 3
     settle(opened)
-    monitor.look()
+    monitor.refresh()
     compute_log, stack = opened.session.compute_log, opened.session.stack
     total = 6 * stack.spec.nbytes
     seconds = 6 * compute_log.mean("read")
@@ -126,7 +126,7 @@ def test_it_rests_when_nobody_sees_it(monitor: Any) -> None:
 def test_the_dock_of_the_viewer_is_watched(opened: Any, monitor: Any) -> None:
     assert open_dock_of(opened.viewer) is opened
     opened.shut_down()
-    monitor.look()
+    monitor.refresh()
     assert "Open a folder" in monitor.headline.text()
 
 

@@ -163,8 +163,8 @@ def test_the_samples_open_deskewed(
     assert card(dock, "deskew").step.enabled
     metadata = dock.data.metadata
     assert not metadata.questions.cards, "all is known of a sample"
-    told = {metadata.voxel.rows[name].source.text() for name in ("z_step", "angle")}
-    assert told == {"sample"} and metadata.voxel.meaning.currentText() == "way of the stage"
+    told = {metadata.form.sources[name].text() for name in ("z_step", "angle")}
+    assert told == {"sample"} and metadata.form.fields["step"].value == "stage"
     assert dock.session.recipe().source.overrides.angle == 31.5
     assert dock.session.stack.source.reads == channels
     plane = dock.viewer.dims.current_step[1]

@@ -192,9 +192,11 @@ def test_an_engine_that_does_not_work_here_is_said(
 
 
 def test_without_the_plugin_the_defaults_hold(plugin_settings: None, npe2pm: Any) -> None:
-    from napari_lazy_pipeline._gui.preferences.preferences import Preferences, PreferencesReader
+    from napari_lazy_pipeline._gui.preferences.preferences import (
+        Preferences,
+        load_settings,
+        read_preferences,
+    )
 
-    reader = PreferencesReader()
-    assert reader.now == Preferences()
+    assert read_preferences(load_settings()) == Preferences()
     assert "cannot be read" in told()
-    reader.close()

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 from dock_helpers import edit, expected, on_screen
 from folder_contents import listing
 from napari_lazy_pipeline import cli
-from napari_lazy_pipeline._gui.save import format_form
+from napari_lazy_pipeline._gui.save import export_form, export_settings
 from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline.engines import get_engine
@@ -54,9 +54,14 @@ def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
     click(qtbot, opened.save.process_all)
     panel = opened.save.process
     assert panel.isVisibleTo(opened.save)
-    panel.form.folder.value = tmp_path / "out"
+    panel.form.fields["folder"].value = tmp_path / "out"
     qtbot.waitUntil(lambda: bool(panel.estimate.text()), timeout=TIMEOUT)
     return panel
+
+
+def editor(panel: Any, name: str) -> Any:
+    """What a setting is typed into, or chosen with."""
+    return panel.form.fields[name].editors[0]
 
 
 def export_threads() -> list[threading.Thread]:
@@ -95,8 +100,11 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_all_is_proposed_and_its_size_is_told(opened: Any, process: Any) -> None:
-    assert (process.form.first.value(), process.form.last.value()) == (0, 2)
-    assert [box.text() for box in process.form.channels] == ["488", "560"]
+    assert (
+        process.form.fields["times"].control.first.value(),
+        process.form.fields["times"].control.last.value(),
+    ) == (0, 2)
+    assert [box.text() for box in process.form.fields["channels"].control.boxes] == ["488", "560"]
     assert process.estimate.text().startswith("6 volumes, 46.5 kB; ")
     assert "are free" in process.estimate.text()
     assert process.start.isEnabled() and not process.cancel.isEnabled()
@@ -126,13 +134,16 @@ def test_what_is_written_is_what_is_shown(
 def test_a_part_is_written_in_another_type(
     opened: Any, process: Any, tmp_path: Path, qtbot: Any
 ) -> None:
-    for box, text in ((process.form.last, "1"), (process.form.first, "1")):
+    for box, text in (
+        (process.form.fields["times"].control.last, "1"),
+        (process.form.fields["times"].control.first, "1"),
+    ):
         box.setFocus()
         box.selectAll()
         qtbot.keyClicks(box, text)
         qtbot.keyClick(box, Qt.Key.Key_Return)
-    process.form.channels[0].setChecked(False)
-    process.form.dtype.setCurrentText("float32")
+    process.form.fields["channels"].control.boxes[0].setChecked(False)
+    editor(process, "dtype").setCurrentText("float32")
     qtbot.waitUntil(
         lambda: process.estimate.text().startswith("1 volume, 15.5 kB"), timeout=TIMEOUT
     )
@@ -144,11 +155,17 @@ def test_a_part_is_written_in_another_type(
 
 
 def test_the_last_time_point_is_not_before_the_first(process: Any) -> None:
-    process.form.last.setValue(1)
-    process.form.first.setValue(2)
-    assert (process.form.first.value(), process.form.last.value()) == (2, 2)
-    process.form.last.setValue(0)
-    assert (process.form.first.value(), process.form.last.value()) == (0, 0)
+    process.form.fields["times"].control.last.setValue(1)
+    process.form.fields["times"].control.first.setValue(2)
+    assert (
+        process.form.fields["times"].control.first.value(),
+        process.form.fields["times"].control.last.value(),
+    ) == (2, 2)
+    process.form.fields["times"].control.last.setValue(0)
+    assert (
+        process.form.fields["times"].control.first.value(),
+        process.form.fields["times"].control.last.value(),
+    ) == (0, 0)
 
 
 @pytest.mark.parametrize("place", ["", "inside"])
@@ -156,10 +173,10 @@ def test_the_raw_folder_is_refused_before_anything_is_written(
     opened: Any, process: Any, raw_folder: Path, qtbot: Any, place: str
 ) -> None:
     before = listing(raw_folder)
-    process.form.folder.value = raw_folder / place
+    process.form.fields["folder"].value = raw_folder / place
     qtbot.waitUntil(lambda: "raw data would be written to" in process.warning.text())
     assert not process.start.isEnabled()
-    process.form.folder.value = raw_folder.parent / "elsewhere"
+    process.form.fields["folder"].value = raw_folder.parent / "elsewhere"
     qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
     assert not process.warning.text()
     assert listing(raw_folder) == before
@@ -172,7 +189,7 @@ def test_a_disk_that_is_too_small_is_told(
 
     full = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(costs.shutil, "disk_usage", lambda _: full)
-    process.form.dtype.setCurrentText("float32")
+    editor(process, "dtype").setCurrentText("float32")
     qtbot.waitUntil(lambda: "not enough room" in process.warning.text(), timeout=TIMEOUT)
     assert not process.start.isEnabled()
 
@@ -251,10 +268,13 @@ def test_a_grown_folder_is_written_whole(opened: Any, process: Any, raw_folder: 
     """The range follows, unless the person chose an end."""
     source = opened.session.stack.source
     opened.session.grow(source)
-    assert process.form.last.value() == 2
-    process.form.last.setValue(1)
+    assert process.form.fields["times"].control.last.value() == 2
+    process.form.fields["times"].control.last.setValue(1)
     opened.session.grow(source)
-    assert (process.form.last.value(), process.form.last.maximum()) == (1, 2)
+    assert (
+        process.form.fields["times"].control.last.value(),
+        process.form.fields["times"].control.last.maximum(),
+    ) == (1, 2)
 
 
 def test_every_control_has_a_name_and_a_tooltip(opened: Any, process: Any) -> None:
@@ -275,7 +295,7 @@ def test_it_never_asks_the_file_system_in_the_window_thread(
     monkeypatch.setattr(
         target, "_same", lambda *_: asked.append(threading.current_thread().name) or False
     )
-    process.form.folder.value = tmp_path / "slow"
+    process.form.fields["folder"].value = tmp_path / "slow"
     qtbot.waitUntil(lambda: bool(asked), timeout=TIMEOUT)
     assert threading.main_thread().name not in asked
 
@@ -290,8 +310,8 @@ def test_the_command_line_writes_the_same_files(
     edit(opened, "subtract_background", value=110.0)
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    click(qtbot, process.form.files.choice.buttons[kind])
-    process.form.dtype.setCurrentText("float32")
+    click(qtbot, editor(process, "format").buttons[kind])
+    editor(process, "dtype").setCurrentText("float32")
     click(qtbot, process.start)
     done(qtbot, process)
     assert "6 volumes written" in process.state.text()
@@ -310,9 +330,9 @@ def _contents(folder: Path) -> dict[str, bytes]:
 def test_an_ome_zarr_is_estimated_written_and_shown(
     opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any
 ) -> None:
-    assert process.form.files.about.text().startswith("One TIFF file for each volume")
-    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
-    assert process.form.files.about.text().startswith("One OME-Zarr")
+    assert process.form.summary.text().startswith("One TIFF file for each volume")
+    click(qtbot, editor(process, "format").buttons["ome-zarr"])
+    assert process.form.summary.text().startswith("One OME-Zarr")
     needed = format_bytes(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
     qtbot.waitUntil(lambda: f"6 volumes, {needed}; " in process.estimate.text(), timeout=TIMEOUT)
     edit(opened, "subtract_background", value=110.0)
@@ -350,7 +370,7 @@ def test_the_folder_of_the_result_is_opened(
         result_row.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile())
     )
     for place in (tmp_path, tmp_path / "cell.ome.zarr"):
-        process.result.show_place(place)
+        process.result.show_result(place)
         click(qtbot, process.result.folder)
     assert opened == [str(tmp_path)] * 2
 
@@ -369,19 +389,19 @@ def test_a_result_that_is_gone_is_said(
 def test_what_is_not_installed_is_grey_and_says_why(
     opened: Any, process: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
-    click(qtbot, process.form.where.choice.buttons["cluster"])
+    click(qtbot, editor(process, "format").buttons["ome-zarr"])
+    click(qtbot, editor(process, "workers").buttons["cluster"])
     monkeypatch.setattr(ome_zarr, "find_spec", lambda name: None if name == "yaozarrs" else 1)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    other = ExportPanel(opened.session, opened.costs, process.wishes)
+    other = ExportPanel(opened.session, opened.costs, process.settings)
     qtbot.addWidget(other)
-    format_, where = other.form.files.choice, other.form.where.choice
-    grey = [format_.buttons["ome-zarr"], where.buttons["cluster"]]
+    format_, workers = editor(other, "format"), editor(other, "workers")
+    grey = [format_.buttons["ome-zarr"], workers.buttons["cluster"]]
     qtbot.waitUntil(lambda: not any(one.isEnabled() for one in grey), timeout=TIMEOUT)
     assert "yaozarrs is not installed: pip install" in grey[0].toolTip()
     assert "distributed is not installed: pip install" in grey[1].toolTip()
-    assert (format_.value, where.value) == ("tiff", "here")
-    assert other.order.format == "tiff" and other.order.scheduler is None
+    assert (format_.value, workers.value) == ("tiff", "here")
+    assert other.job.settings.format == "tiff" and other.job.scheduler is None
     other.close_session()
 
 
@@ -389,39 +409,42 @@ def test_the_pixels_are_those_that_a_format_can_hold(
     process: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = {"tiff": TiffFiles(), "ome-zarr": ome_zarr.OmeZarr(dtypes=("float32",))}
-    monkeypatch.setattr(format_form, "get_format", kinds.__getitem__)
-    process.form.dtype.setCurrentText("uint8")
-    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
-    box = process.form.dtype
+    for module in (export_form, export_settings):
+        monkeypatch.setattr(module, "get_format", kinds.__getitem__)
+    editor(process, "dtype").setCurrentText("uint8")
+    click(qtbot, editor(process, "format").buttons["ome-zarr"])
+    box = editor(process, "dtype")
     assert [box.itemText(i) for i in range(box.count())] == ["as computed", "float32"]
-    assert box.currentText() == "as computed" and process.order.dtype is None
+    assert box.currentText() == "as computed" and process.job.settings.dtype is None
 
 
 def test_pixels_that_a_format_cannot_hold_are_refused_before(process: Any) -> None:
-    order = process.order
-    odd = SimpleNamespace(folder=None, sizes=(1, 1), spec=order.view.spec.replace(dtype="int32"))
+    job = process.job
+    odd = SimpleNamespace(folder=None, sizes=(1, 1), spec=job.view.spec.replace(dtype="int32"))
     with pytest.raises(ExportError, match=r"cannot hold int32\. Choose a dtype"):
-        replace(order, view=replace(order.view, source=odd)).look()
+        replace(job, view=replace(job.view, source=odd)).disk_cost()
 
 
 def test_choices_are_there_again_in_the_next_dock(
     opened: Any, process: Any, tmp_path: Path, qtbot: Any
 ) -> None:
-    click(qtbot, process.form.files.choice.buttons["ome-zarr"])
-    process.form.dtype.setCurrentText("uint8")
-    click(qtbot, process.form.where.choice.buttons["cluster"])
-    qtbot.keyClicks(process.form.where.address, "tcp://node1:8786")
-    before = process.order
+    click(qtbot, editor(process, "format").buttons["ome-zarr"])
+    editor(process, "dtype").setCurrentText("uint8")
+    click(qtbot, editor(process, "workers").buttons["cluster"])
+    qtbot.keyClicks(editor(process, "scheduler"), "tcp://node1:8786")
+    before = process.settings
     viewer = opened.viewer
     opened.close()
     _, dock = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
-    form = dock.save.process.form
-    assert form.folder.value == tmp_path / "out"
-    assert (form.files.choice.value, form.dtype.currentText()) == ("ome-zarr", "uint8")
-    assert (form.where.choice.value, form.where.address.text()) == ("cluster", "tcp://node1:8786")
-    again = dock.save.process.order
-    names = ("folder", "format", "dtype", "scheduler")
-    assert [getattr(again, n) for n in names] == [getattr(before, n) for n in names]
+    again = dock.save.process
+    assert editor(again, "folder").text() == str(tmp_path / "out")
+    assert (editor(again, "format").value, editor(again, "dtype").currentText()) == (
+        "ome-zarr",
+        "uint8",
+    )
+    assert editor(again, "workers").value == "cluster"
+    assert editor(again, "scheduler").text() == "tcp://node1:8786"
+    assert again.settings == before and again.job is not None
     dock.shut_down()
     dock.runner.join()
 
@@ -445,35 +468,36 @@ def scheduler() -> Iterator[str]:
 @pytest.fixture
 def on_cluster(process: Any, scheduler: str, qtbot: Any) -> Any:
     """The form, with the address of the scheduler typed."""
-    click(qtbot, process.form.where.choice.buttons["cluster"])
-    assert not process.form.where.check.isEnabled()
-    qtbot.keyClicks(process.form.where.address, scheduler)
+    click(qtbot, editor(process, "workers").buttons["cluster"])
+    assert not process.form.check.isEnabled()
+    qtbot.keyClicks(editor(process, "scheduler"), scheduler)
     qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
     return process
 
 
 def test_who_computes_is_said(on_cluster: Any, qtbot: Any) -> None:
-    where = on_cluster.form.where
-    click(qtbot, where.check)
-    assert where.found.text() == "Looking…"
-    qtbot.waitUntil(lambda: "1 worker with 1 thread on 1 computer" in where.found.text())
-    assert where.found.text().endswith("All see the raw files.")
-    assert not where.error.text()
-    qtbot.keyClicks(where.address, "0")
-    assert not where.found.text(), "that was another address"
+    form = on_cluster.form
+    click(qtbot, form.check)
+    assert form.cluster_line.text() == "Looking…"
+    qtbot.waitUntil(lambda: "1 worker with 1 thread on 1 computer" in form.cluster_line.text())
+    assert form.cluster_line.text().endswith("All see the raw files.")
+    assert not form.fields["scheduler"].error.text()
+    qtbot.keyClicks(editor(on_cluster, "scheduler"), "0")
+    assert not form.cluster_line.text(), "that was another address"
 
 
 def test_a_scheduler_that_does_not_answer_is_said(
     on_cluster: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "_TIMEOUT", 1)
-    where = on_cluster.form.where
-    where.address.selectAll()
-    qtbot.keyClicks(where.address, "tcp://127.0.0.1:1")
-    qtbot.keyClick(where.address, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: bool(where.error.text()), timeout=TIMEOUT)
-    assert "does not answer" in where.error.text() and "Check its address" in where.error.text()
-    assert not where.found.text()
+    form, address = on_cluster.form, editor(on_cluster, "scheduler")
+    address.selectAll()
+    qtbot.keyClicks(address, "tcp://127.0.0.1:1")
+    qtbot.keyClick(address, Qt.Key.Key_Return)
+    error = form.fields["scheduler"].error
+    qtbot.waitUntil(lambda: bool(error.text()), timeout=TIMEOUT)
+    assert "does not answer" in error.text() and "Check its address" in error.text()
+    assert not form.cluster_line.text()
     click(qtbot, on_cluster.start)
     qtbot.waitUntil(lambda: "does not answer" in on_cluster.warning.text(), timeout=TIMEOUT)
     done(qtbot, on_cluster)
@@ -481,9 +505,9 @@ def test_a_scheduler_that_does_not_answer_is_said(
 
 
 def test_without_an_address_nothing_starts(process: Any, qtbot: Any) -> None:
-    click(qtbot, process.form.where.choice.buttons["cluster"])
+    click(qtbot, editor(process, "workers").buttons["cluster"])
     qtbot.waitUntil(lambda: not process.start.isEnabled(), timeout=TIMEOUT)
-    click(qtbot, process.form.where.choice.buttons["here"])
+    click(qtbot, editor(process, "workers").buttons["here"])
     qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
 
 
@@ -494,7 +518,7 @@ def test_workers_in_other_processes_get_what_is_open(
     opened.session.set_voxel_size((0.3, 0.1, 0.1))
     edit(opened, "deskew", angle=33.0)
     settle(opened)
-    destination = target.Destination.open(process.order.view, tmp_path / "sent", None)
+    destination = target.Destination.open(process.job.view, tmp_path / "sent", None)
     destination.prepare(1)
     sent = pickle.loads(pickle.dumps(destination.for_worker()))
     path = sent.write(2, 1, sent.stack.source.read(2, 1))

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from qtpy.QtWidgets import QPushButton
 
-from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
+from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.session.session import Session
@@ -24,14 +24,12 @@ def places() -> list[StepReference]:
 def panel(qtbot: Any, places: list[StepReference]) -> StepsPanel:
     session = Session()
     session.set_pipeline(Pipeline(steps=(Deskew(angle=30), Crop(), Deskew(angle=40))))
-    actions = CardTools()
 
     def guess(place: StepReference) -> QPushButton:
         places.append(place)
         return QPushButton("Guess")
 
-    actions.add("deskew", guess)
-    panel = StepsPanel(session, actions)
+    panel = StepsPanel(session, lambda kind: (guess,) if kind == "deskew" else ())
     qtbot.addWidget(panel)
     return panel
 

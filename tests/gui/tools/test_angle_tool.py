@@ -55,7 +55,7 @@ def press(qtbot: Any, button: Any) -> None:
 def estimated(dock: Any, qtbot: Any) -> AnglePanel:
     """Press the button and wait for the answer."""
     press(qtbot, panel(dock).estimate)
-    qtbot.waitUntil(lambda: not dock.angles.busy, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not dock.angles.task.busy, timeout=TIMEOUT)
     return panel(dock)
 
 
@@ -131,7 +131,7 @@ def test_the_window_lives_while_it_is_estimated_and_it_can_be_dropped(
     press(qtbot, panel(beads).estimate)
     qtbot.waitUntil(lambda: seen["began"] == 1, timeout=TIMEOUT)
     assert panel(beads).sentence.text() == "Comparing the planes…"
-    beads.angles.cancel()
+    beads.angles.task.forget()
     qtbot.waitUntil(lambda: seen["given up"] == 1, timeout=TIMEOUT)
 
 
@@ -178,8 +178,8 @@ def live(dock: Any, qtbot: Any) -> Any:
     """Switch the preview on in 3-D, and wait until it is ready."""
     dock.viewer.dims.ndisplay = 3
     press(qtbot, panel(dock).preview)
-    qtbot.waitUntil(lambda: dock.angles.live.layer is not None, timeout=TIMEOUT)
-    return dock.angles.live.layer
+    qtbot.waitUntil(lambda: dock.angles.preview.layer is not None, timeout=TIMEOUT)
+    return dock.angles.preview.layer
 
 
 def test_the_raw_stack_leans_along_and_gives_way_to_the_real_one(
@@ -222,14 +222,14 @@ def test_it_waits_for_3d(beads: Any, qtbot: Any, settle: Settle) -> None:
     settle(beads)
     press(qtbot, panel(beads).preview)
     assert "3-D only" in panel(beads).preview.text()
-    qtbot.waitUntil(lambda: beads.angles.live.layer is not None, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: beads.angles.preview.layer is not None, timeout=TIMEOUT)
     edit(beads, "deskew", angle=36.0)
-    assert not beads.angles.live.is_seen
+    assert not beads.angles.preview.is_seen
     beads.viewer.dims.ndisplay = 3
     edit(beads, "deskew", angle=37.0)
-    assert beads.angles.live.is_seen
+    assert beads.angles.preview.is_seen
     beads.viewer.dims.ndisplay = 2
-    assert not beads.angles.live.is_seen
+    assert not beads.angles.preview.is_seen
     assert beads.layers.layers[0].opacity == 1.0
 
 
@@ -250,8 +250,8 @@ def test_it_ends_with_what_it_belongs_to(
         settle(beads)
     else:
         card(beads, "deskew").removed.emit()
-    assert not beads.angles.live.is_on
-    assert beads.angles.live.layer is None
+    assert not beads.angles.preview.is_on
+    assert beads.angles.preview.layer is None
     assert "Angle preview" not in [layer.name for layer in beads.viewer.layers]
     assert all(layer.opacity == 1.0 for layer in beads.viewer.layers)
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.data.channels_panel import ChannelsPanel
+from napari_lazy_pipeline._gui.data.metadata_form import MetadataForm
 from napari_lazy_pipeline._gui.data.questions import Questions
-from napari_lazy_pipeline._gui.data.voxel_size_panel import VoxelSizePanel
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -22,7 +22,6 @@ from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.session import Session
 
 _STATED = ("angle", "step")  # questions whose answers are values; others open the files anew
-_PAUSE = 1.0  # s without a change, after which the next one is undone by itself
 
 
 class MetadataPanel(QWidget):
@@ -41,27 +40,23 @@ class MetadataPanel(QWidget):
         self._session = session
         self._folder_info: FolderInfo | None = None
         self._own_pattern = self._other_folder = False
-        self._gesture, self._last_edit = object(), (frozenset[str](), 0.0)
         self.error = Sentence(error=True)
         self.questions, self.notes = Questions(), MetadataNotes()
-        self.voxel, self.channels = VoxelSizePanel(session), ChannelsPanel(session, layers)
+        self.form, self.channels = MetadataForm(session), ChannelsPanel(session, layers)
         self.voxel_fold = CollapsibleLine(
-            "Voxels and time", "Voxel size, angle, time interval", self.voxel
+            "Voxels and time", "Voxel size, angle, time interval", self.form.native
         )
         self.channel_fold = CollapsibleLine(
             "Channels", "Colours and names of the channels", self.channels
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for widget in (
+        column(
             self.questions, self.notes, self.voxel_fold, self.error, self.channel_fold,
-        ):  # fmt: skip
-            layout.addWidget(widget)
+            parent=self, spacing=3,
+        )  # fmt: skip
         self.error.say("")
         self.setVisible(False)
         self.questions.answered.connect(self._on_answer)
-        self.voxel.stated.connect(self._state)
+        self.form.changed.connect(self._on_edited)
         session.stack_changed.connect(self._on_stack)
         session.plan_changed.connect(self._on_steps)
 
@@ -110,7 +105,7 @@ class MetadataPanel(QWidget):
         folder_info, stack = self._folder_info, self._session.stack
         if folder_info is None or stack is None:
             return
-        self.voxel.show_values(folder_info)
+        self.form.show_values(folder_info)
         self.channels.show_names()
         self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
         self._show_summary()
@@ -157,22 +152,19 @@ class MetadataPanel(QWidget):
             self.answered.emit(about, answer)
             self._show_questions()
 
-    def _state(self, values: dict[str, Any]) -> None:
+    def _on_edited(self, _: object) -> None:
+        self._state(self.form.edit, self.form.gesture)
+        # What changed nothing, or is refused, is not what is open.
+        self.form.restore()
+
+    def _state(self, values: dict[str, Any], gesture: object = None) -> None:
         """State values of the data; an impossible one changes nothing but the error shown."""
         try:
-            self._session.state(self._gesture_of(frozenset(values)), **values)
+            self._session.state(gesture, **values)
         except LazyPipelineError as error:
             self.error.say(str(error))
         else:
             self.error.say("")
-
-    def _gesture_of(self, names: frozenset[str]) -> object:
-        """Gesture of an edit: quick edits of the same values are one, and undone together."""
-        now = monotonic()
-        if self._last_edit[0] != names or now - self._last_edit[1] > _PAUSE:
-            self._gesture = object()
-        self._last_edit = names, now
-        return self._gesture
 
     def _on_stack(self, *_: object) -> None:
         """Show values that were stated of the data on display."""
@@ -182,7 +174,7 @@ class MetadataPanel(QWidget):
     def _on_steps(self, *_: object) -> None:
         """Show how the steps take the scan now."""
         if self._folder_info is not None and self._session.folder_info is self._folder_info:
-            self.voxel.show_scan(self._folder_info)
+            self.form.show_values(self._folder_info)
             self._show_summary()
             self._show_questions()
 

@@ -1,29 +1,46 @@
-"""Reader row: what reads the files, where their names do not tell: a function, or a shape."""
+"""Reader choice: what reads the files, where their names do not tell: a function, or a shape."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QSizePolicy,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from annotated_types import Unit
+from pydantic import BaseModel, Field
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 _KINDS = ("Automatic", "Function…", "Pixels without header…")
 _AUTOMATIC, _FUNCTION, _PIXELS = range(3)
-_TYPES = ("uint16", "uint8", "int16", "float32", ">u2", ">f4")
-_LARGEST = 1_000_000
+_NAMES = {"<u2": "uint16", "|u1": "uint8", "<i2": "int16", "<f4": "float32"}
+_OPTIONS = ("reader", "shape", "dtype")
+Length = Annotated[int, Field(ge=0, le=1_000_000)]
+Dtype = Literal["uint16", "uint8", "int16", "float32", ">u2", ">f4"]
+
+
+class RawPixels(BaseModel):
+    """What files without a header hold."""
+
+    shape: Annotated[
+        tuple[Length, Length, Length],
+        Field(
+            title="Shape",
+            description="Number of planes (z), rows (y) and columns (x) in each file",
+            json_schema_extra={"zero": "?"},
+        ),
+        Unit("px"),
+    ] = (0, 0, 0)
+    dtype: Annotated[
+        Dtype,
+        Field(
+            title="Pixels",
+            description="Type of the pixels; > means that the high byte comes first",
+        ),
+    ] = "uint16"
 
 
 class ReaderChoice(QWidget):
@@ -42,49 +59,41 @@ class ReaderChoice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.options: dict[str, Any] = {}
-        self.kind = QComboBox()
+        tooltip = "What reads the files; automatic: by the endings of their names"
+        self.kind = combo_box("Reader", tooltip)
         self.kind.addItems(_KINDS)
-        self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.kind.setAccessibleName("Reader")
-        self.kind.setToolTip("What reads the files; automatic: by the endings of their names")
         self.kind.activated.connect(self._on_kind)
         self.pages = (QWidget(), self._function_page(), self._pixel_page())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.kind)
-        for page in self.pages:
-            layout.addWidget(page)
-        self._turn(_AUTOMATIC)
+        column(self.kind, *self.pages, parent=self, spacing=2)
+        self._show_page(_AUTOMATIC)
 
     def show_options(self, options: dict[str, Any]) -> None:
         """Show what reads the data that are open."""
-        self.options = {key: options[key] for key in ("reader", "shape", "dtype") if key in options}
+        self.options = {key: options[key] for key in _OPTIONS if key in options}
         if "reader" in options:
             self.propose(str(options["reader"]))
-            self.confirm.blockSignals(True)
-            self.confirm.setChecked(True)
-            self.confirm.blockSignals(False)
+            with QSignalBlocker(self.confirm):
+                self.confirm.setChecked(True)
             self.options["trust"] = True
         elif "shape" in options:
             self.ask_shape(options["shape"], str(options.get("dtype", "uint16")))
         else:
-            self._turn(_AUTOMATIC)
+            self._show_page(_AUTOMATIC)
 
     def propose(self, function: str) -> None:
-        """Show a function that somebody else named: it waits for the person to confirm it."""
-        self._turn(_FUNCTION)
+        """Show a function from a recipe: it waits for the person to confirm it."""
+        self._show_page(_FUNCTION)
         self.function.setText(function)
 
-    def ask_shape(self, shape: Any = None, dtype: str = "uint16") -> None:
-        """Let the person tell the shape of files without a header."""
-        self._turn(_PIXELS)
-        for box, length in zip(self.lengths, shape or (), strict=False):
-            box.setValue(int(length))
-        dtype = {"<u2": "uint16", "|u1": "uint8", "<i2": "int16", "<f4": "float32"}.get(
-            dtype, dtype
-        )
-        self.dtype.setCurrentText(dtype)
+    def ask_shape(self, shape: Any = None, dtype: str = "") -> None:
+        """Ask for the shape of files without a header."""
+        self._show_page(_PIXELS)
+        pixels: RawPixels = self.pixels.value
+        name: Any = _NAMES.get(dtype, dtype)
+        lengths: Any = tuple(map(int, shape or pixels.shape))
+        name = name if name in get_args(Dtype) else pixels.dtype
+        self.pixels.set_value(RawPixels(shape=lengths, dtype=name))
+        self._on_pixels()
 
     def _function_page(self) -> QWidget:
         self.function = QLineEdit()
@@ -99,49 +108,31 @@ class ReaderChoice(QWidget):
         self.confirm.setEnabled(False)
         self.function.textChanged.connect(self._on_function)
         self.confirm.toggled.connect(self._on_confirmed)
-        self.warning = Sentence("Opening runs the code of the function: it can do anything.")
+        warning = Sentence("Opening runs the code of the function: it can do anything.")
         page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        for widget in (self.function, self.warning, self.confirm):
-            layout.addWidget(widget)
+        column(self.function, warning, self.confirm, parent=page, spacing=2)
         return page
 
     def _pixel_page(self) -> QWidget:
-        self.lengths = [_length(axis) for axis in ("planes (z)", "rows (y)", "columns (x)")]
-        self.dtype = QComboBox()
-        self.dtype.addItems(_TYPES)
-        self.dtype.setAccessibleName("Type of the pixels")
-        self.dtype.setToolTip("Type of the pixels; > means that the high byte comes first")
-        self.open = QPushButton("Open")
-        self.open.setToolTip("Read the files with this shape")
-        self.open.setAccessibleName("Open with this shape")
-        self.open.clicked.connect(self._on_shape)
-        boxes, kind = QHBoxLayout(), QHBoxLayout()
-        for box in self.lengths:
-            boxes.addWidget(box)
-            box.valueChanged.connect(self._on_length)
-        kind.addWidget(self.dtype, 1)
-        kind.addWidget(self.open)
+        self.pixels = ModelForm(RawPixels())
+        self.pixels.margins = (0, 0, 0, 0)
+        for box in self.pixels.fields["shape"].editors:
+            box.setKeyboardTracking(True)  # Open can be clicked right after the last digit
+        self.open = push_button("Open", "Read the files with this shape", self._on_open)
+        self.pixels.changed.connect(self._on_pixels)
+        self._on_pixels()
         page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(QLabel("Shape of each file z, y, x (px)"))
-        layout.addLayout(boxes)
-        layout.addLayout(kind)
-        self._on_length()
+        column(self.pixels.native, self.open, parent=page, spacing=2)
         return page
 
-    def _turn(self, kind: int) -> None:
-        """Show what has to be told for a kind."""
+    def _show_page(self, kind: int) -> None:
+        """Show what a kind of reader needs."""
         self.kind.setCurrentIndex(kind)
         for index, page in enumerate(self.pages):
             page.setVisible(index == kind != _AUTOMATIC)
 
     def _on_kind(self, kind: int) -> None:
-        self._turn(kind)
+        self._show_page(kind)
         if kind == _AUTOMATIC and self.options:
             self.options = {}
             self.changed.emit()
@@ -150,29 +141,17 @@ class ReaderChoice(QWidget):
         # What was confirmed was another function.
         self.confirm.setChecked(False)
         module, colon, name = text.strip().partition(":")
-        named = all(map(str.isidentifier, module.split("."))) and name.isidentifier()
-        self.confirm.setEnabled(bool(colon) and named)
+        valid = all(map(str.isidentifier, module.split("."))) and name.isidentifier()
+        self.confirm.setEnabled(bool(colon) and valid)
 
     def _on_confirmed(self, on: bool) -> None:
         if on:
             self.options = {"reader": self.function.text().strip(), "trust": True}
             self.changed.emit()
 
-    def _on_length(self, *_: object) -> None:
-        self.open.setEnabled(all(box.value() > 0 for box in self.lengths))
+    def _on_pixels(self, *_: object) -> None:
+        self.open.setEnabled(all(self.pixels.value.shape))
 
-    def _on_shape(self) -> None:
-        shape = tuple(box.value() for box in self.lengths)
-        self.options = {"shape": shape, "dtype": self.dtype.currentText()}
+    def _on_open(self) -> None:
+        self.options = dict(self.pixels.value)
         self.changed.emit()
-
-
-def _length(axis: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(0, _LARGEST)
-    box.setSpecialValueText("?")
-    box.setAccessibleName(f"Number of {axis}")
-    box.setToolTip(f"Number of {axis} in each file")
-    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-    box.setStyleSheet("min-width: 36px; padding: 1px 2px;")
-    return box

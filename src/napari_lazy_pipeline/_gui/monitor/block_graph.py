@@ -47,8 +47,8 @@ class BlockGraph(QWidget):
         """Show another graph."""
         self.nodes = nodes
         self.setMinimumHeight(self.sizeHint().height())
-        said = (f"{node.text} {node.detail}, {WORDS[node.tile]}" for node in nodes)
-        self.setAccessibleDescription(", then ".join(said))
+        texts = (f"{node.text} {node.detail}, {WORDS[node.tile]}" for node in nodes)
+        self.setAccessibleDescription(", then ".join(texts))
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -57,7 +57,6 @@ class BlockGraph(QWidget):
         return QSize(300, max(count * _HEIGHT + max(count - 1, 0) * _ARROW + 2, 1))
 
     def paintEvent(self, event: Any) -> None:
-        """Paint the boxes."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for index, node in enumerate(self.nodes):

@@ -85,8 +85,8 @@ class ChunkMap(QWidget):
         lines = []
         for row in self.rows:
             counts = np.bincount(row.tiles.ravel(), minlength=len(Tile))
-            said = ", ".join(f"{counts[tile]} {WORDS[tile]}" for tile in Tile if counts[tile])
-            lines.append(f"{row.title}: {said}")
+            text = ", ".join(f"{counts[tile]} {WORDS[tile]}" for tile in Tile if counts[tile])
+            lines.append(f"{row.title}: {text}")
         return "\n".join(lines)
 
     def sizeHint(self) -> QSize:
@@ -95,7 +95,6 @@ class ChunkMap(QWidget):
         return QSize(300, max(sum(heights), _ROW))
 
     def paintEvent(self, event: Any) -> None:
-        """Paint the strips."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
         painter.setPen(self.palette().windowText().color())
@@ -117,8 +116,8 @@ class ChunkMap(QWidget):
                 t = min((spot.x() - place.left()) * times // max(place.width(), 1), times - 1)
                 c = min((spot.y() - place.top()) // _ROW, channels - 1)
                 name = self.channels[c] if c < len(self.channels) else str(c)
-                said = WORDS[Tile(int(row.tiles[c, t]))]
-                text = f"{row.title}, t {t + 1}, channel {name}: {said}"
+                word = WORDS[Tile(int(row.tiles[c, t]))]
+                text = f"{row.title}, t {t + 1}, channel {name}: {word}"
                 QToolTip.showText(event.globalPosition().toPoint(), text, self)
                 return
         QToolTip.hideText()

@@ -15,15 +15,13 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QMainWindow,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_lazy_pipeline._gui.monitor.block_graph import BlockGraph, Node
 from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap, MapRow, Tile
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of, open_dock_of
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, scroll_area
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Entry, State
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
@@ -31,8 +29,10 @@ from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session.session import Session
 
-_BEAT = 200  # ms between two looks
+_BEAT = 200  # ms
 _WIDE = 760  # px
+_ALL_BLOCKS = "All blocks: time to the right, one row a channel"
+_ONE_BLOCK = "The block on screen, and what it is made of"
 
 
 class LazinessMonitor(QWidget):
@@ -53,45 +53,33 @@ class LazinessMonitor(QWidget):
         self.values: dict[str, Sentence] = {}
         self.eager = Sentence()
         self.dask = Sentence()
-        self.anew = QPushButton("Count anew")
-        self.anew.setToolTip("Forget the counts and the map; what is in memory stays there")
-        self.anew.clicked.connect(self._on_anew)
+        self.reset = push_button(
+            "Count anew",
+            "Forget the counts and the map; what is in memory stays there",
+            self._on_reset,
+        )
         self._reads = self._bytes = 0
-        self._seen: object = None
+        self._state: object = None
         self._placed = False
         self._build()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_BEAT)
-        self._timer.timeout.connect(self.look)
-        self.look()
+        self._timer = QTimer(self, interval=_BEAT)
+        self._timer.timeout.connect(self.refresh)
+        self.refresh()
 
     def _build(self) -> None:
         self._form = QFormLayout()
-        counts, blocks, block = _column(), _column(), _column()
-        counts.addWidget(self.headline)
-        counts.addLayout(self._form)
-        counts.addWidget(self.eager)
-        counts.addWidget(self.anew)
-        blocks.addWidget(_heading("All blocks: time to the right, one row a channel"))
-        blocks.addLayout(_legend())
-        blocks.addWidget(self.map)
-        block.addWidget(_heading("The block on screen, and what it is made of"))
-        block.addWidget(self.graph)
-        block.addWidget(self.dask)
         content = QWidget()
         self._columns = QBoxLayout(QBoxLayout.Direction.TopToBottom, content)
         self._columns.setSpacing(12)
-        for column, stretch in ((counts, 3), (blocks, 4), (block, 3)):
-            column.addStretch(1)
-            self._columns.addLayout(column, stretch)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(area)
+        for parts, stretch in (
+            ((self.headline, self._form, self.eager, self.reset), 3),
+            ((_heading(_ALL_BLOCKS), _legend(), self.map), 4),
+            ((_heading(_ONE_BLOCK), self.graph, self.dask), 3),
+        ):
+            part = column(*parts, spacing=6)
+            part.addStretch(1)
+            self._columns.addLayout(part, stretch)
+        column(scroll_area(content), parent=self)
         self.setMinimumSize(320, 240)
 
     def resizeEvent(self, event: Any) -> None:
@@ -102,7 +90,7 @@ class LazinessMonitor(QWidget):
         super().resizeEvent(event)
 
     def showEvent(self, event: Any) -> None:
-        """Look as long as somebody does."""
+        """Follow what is computed, as long as this is to be seen."""
         self._timer.start()
         if not self._placed:
             # Once this event is over: the dock is being shown just now.
@@ -111,7 +99,6 @@ class LazinessMonitor(QWidget):
         super().showEvent(event)
 
     def hideEvent(self, event: Any) -> None:
-        """Rest."""
         self._timer.stop()
         super().hideEvent(event)
 
@@ -122,7 +109,7 @@ class LazinessMonitor(QWidget):
         if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow):
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Show how things stand now, if they stand otherwise than before."""
         dock = open_dock_of(self._viewer)
         session = dock.session if dock is not None else None
@@ -130,18 +117,18 @@ class LazinessMonitor(QWidget):
             self.headline.setText("Open a folder in the Lazy Pipeline dock: nothing will be read")
             return
         place = min(dock.layers.places, default=(0, 0))
-        seen = (
+        state = (
             session.compute_log.version, session.cache.used, place, session.stack.shape,
             id(session.pipeline), session.engine,
         )  # fmt: skip
-        if seen == self._seen:
+        if state == self._state:
             return
         try:
             source = session.source()
         except StepError as error:
             self.headline.setText(f"The steps do not fit: {error}")
             return
-        self._seen = seen
+        self._state = state
         self._show_counts(session, source)
         rows = [row_of(source, count) for count in range(source.count + 1)]
         self.map.show_rows(rows, session.stack.channel_names)
@@ -152,26 +139,24 @@ class LazinessMonitor(QWidget):
     def _show_counts(self, session: Session, source: PipelineSource) -> None:
         folder_info, raw = session.folder_info, getattr(session.raw.source, "reads", 0)
         assert folder_info is not None
-        total, volumes = (
-            folder_info.total_bytes,
-            source.sizes[0] * source.sizes[1] - folder_info.missing,
-        )
+        total = folder_info.total_bytes
+        volumes = source.sizes[0] * source.sizes[1] - folder_info.missing
         read = raw - self._reads
         nbytes = getattr(session.raw.source, "bytes_read", 0) - self._bytes
-        self._say("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
-        self._say(
+        self._show_value("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
+        self._show_value(
             "Bytes", f"{format_bytes(nbytes)} of {format_bytes(total)} ({_percent(nbytes, total)})"
         )
         for step in dict.fromkeys(stage.step for stage in source.plan.stages):
-            self._say(step.label, counted(session.compute_log, step.kind))
+            self._show_value(step.label, counted(session.compute_log, step.kind))
         cache = session.cache
-        self._say("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
+        self._show_value("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
         if read == 0:
             self.headline.setText("Everything is set up, and nothing was read")
         else:
             self.headline.setText("Only what was on screen was read and computed")
 
-    def _say(self, name: str, text: str) -> None:
+    def _show_value(self, name: str, text: str) -> None:
         if name not in self.values:
             self.values[name] = Sentence()
             self.values[name].setAccessibleName(name)
@@ -181,19 +166,19 @@ class LazinessMonitor(QWidget):
     def _show_graph(self, source: PipelineSource) -> None:
         times, channels = source.sizes
         self.dask.setText(
-            f"For dask, the array of a channel is {times} {'block' if times == 1 else 'blocks'} of "
+            f"For dask, the array of a channel is {format_count(times, 'block')} of "
             f"{_shape(source.spec.shape)} in one symbolic layer: it takes no longer to make for "
-            f"more files. One picture needs one block of each of {channels} "
-            f"{'channel' if channels == 1 else 'channels'}."
+            "more files. One picture needs one block of each of "
+            f"{format_count(channels, 'channel')}."
         )
 
-    def _on_anew(self) -> None:
+    def _on_reset(self) -> None:
         dock = open_dock_of(self._viewer)
         if dock is not None and dock.session.stack is not None:
             raw = dock.session.raw.source
             self._reads, self._bytes = getattr(raw, "reads", 0), getattr(raw, "bytes_read", 0)
             dock.session.compute_log.clear()
-            self.look()
+            self.refresh()
 
 
 def row_of(source: PipelineSource, count: int) -> MapRow:
@@ -224,13 +209,8 @@ def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: E
 def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     """The way from the file to a block."""
     path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
-    nodes = [
-        Node(
-            Path(path).name if path else "no file",
-            format_bytes(source.raw.spec.nbytes),
-            Tile.UNTOUCHED,
-        )
-    ]
+    name = Path(path).name if path else "no file"
+    nodes = [Node(name, format_bytes(source.raw.spec.nbytes), Tile.UNTOUCHED)]
     for count in range(source.count + 1):
         entry = _entries(source, count).get(place)
         tile = tile_of(source, place, count, entry) if entry else Tile.UNTOUCHED
@@ -244,19 +224,16 @@ def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
 
 def counted(compute_log: ComputeLog, kind: str) -> str:
     """How many blocks a step made, and how long one took; planes of them are told apart."""
-    blocks, parts, mean = (
-        compute_log.count(kind),
-        compute_log.count(kind, part=True),
-        compute_log.mean(kind),
-    )
-    said = []
+    blocks, parts = compute_log.count(kind), compute_log.count(kind, part=True)
+    mean = compute_log.mean(kind)
+    texts = []
     if blocks or not parts:
-        said.append(f"{format_count(blocks, 'block')}")
+        texts.append(format_count(blocks, "block"))
     if mean is not None:
-        said.append(f"{format_duration(mean)} each")
+        texts.append(f"{format_duration(mean)} each")
     if parts:
-        said.append(f"{parts} {'part' if parts == 1 else 'parts'} of blocks")
-    return ", ".join(said)
+        texts.append(f"{format_count(parts, 'part')} of blocks")
+    return ", ".join(texts)
 
 
 def eager_text(session: Session, source: PipelineSource) -> str:
@@ -277,12 +254,6 @@ def eager_text(session: Session, source: PipelineSource) -> str:
 
 def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], Entry]:
     return source.compute_log.of(source.plan.work(count)) if source.compute_log else {}
-
-
-def _column() -> QVBoxLayout:
-    column = QVBoxLayout()
-    column.setContentsMargins(0, 0, 0, 0)
-    return column
 
 
 def _heading(text: str) -> Sentence:

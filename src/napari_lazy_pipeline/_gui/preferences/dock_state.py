@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.screen import Screen
-from napari_lazy_pipeline._gui.save.export_job import ExportSettings
+from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
 from napari_lazy_pipeline.session.session import Session
 
 
@@ -21,24 +21,24 @@ class DockState:
         What was open, and how it was processed; nobody listens to it.
     screen
         The layers, and what is on them.
-    wishes
+    export_settings
         How everything is to be processed.
     """
 
     session: Session = field(default_factory=Session)
     screen: Screen = field(default_factory=Screen)
-    wishes: ExportSettings = field(default_factory=ExportSettings)
+    export_settings: ExportSettings = field(default_factory=ExportSettings)
 
 
 _KEPT: dict[int, DockState] = {}
 
 
-def keep(viewer: Any, session: Session, screen: Screen, wishes: ExportSettings) -> None:
+def keep(viewer: Any, session: Session, screen: Screen, export_settings: ExportSettings) -> None:
     """Keep what a dock leaves, for as long as the viewer lives."""
     viewer = unwrapped(viewer)
     if id(viewer) not in _KEPT:
         weakref.finalize(viewer, _KEPT.pop, id(viewer), None)
-    _KEPT[id(viewer)] = DockState(session, screen, wishes)
+    _KEPT[id(viewer)] = DockState(session, screen, export_settings)
 
 
 def dock_state_of(viewer: Any) -> DockState:

@@ -1,151 +1,118 @@
-"""Process form: asks what to write and where to, in which format, and who computes it."""
+"""Export form: asks what to write and where to, in which format, and who computes it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from magicgui.types import FileDialogMode
-from magicgui.widgets import FileEdit
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFormLayout,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
-
-from napari_lazy_pipeline._gui.save.cluster_form import ClusterForm
-from napari_lazy_pipeline._gui.save.export_job import ExportJob, ExportSettings
-from napari_lazy_pipeline._gui.save.format_form import FormatForm
+from napari_lazy_pipeline._gui.save.export_settings import WORKERS, ExportSettings
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.layout import push_button
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.exports.cluster import describe_cluster
+from napari_lazy_pipeline.exports.formats import FormatName, channel_name, get_format
 from napari_lazy_pipeline.image.stack import Stack
 
-_ABREAST = 3  # channels in a row
 
-
-class ExportForm(QWidget):
-    """Asks what to write.
+class ExportForm(ModelForm):
+    """Edits `ExportSettings`, and checks the cluster.
 
     Parameters
     ----------
-    wishes
-        What was chosen before; choices are noted there.
+    settings
+        Those of an earlier dock.
     raw_folder
-        Tells the folder of the raw files.
-
-    Signals
-    -------
-    changed()
-        The person wants something else.
+        Returns the folder of the raw files, which the workers have to see.
     """
 
-    changed = Signal()
+    def __init__(self, settings: ExportSettings, raw_folder: Callable[[], Path | None]) -> None:
+        super().__init__(settings)
+        self.margins = (0, 0, 0, 0)
+        self._raw_folder = raw_folder
+        self._dtypes: tuple[str, ...] = ()
+        self._cluster_check = BackgroundTask("The dask scheduler cannot be checked")
+        self.summary, self.cluster_line = Sentence(), Sentence()
+        tooltip = "Look which workers there are, and whether they see the raw files"
+        self.check = push_button("Check", tooltip, self.check_cluster)
+        self.check.setAccessibleName("Check the dask scheduler")
+        self.fields["format"].native.layout().addWidget(self.summary)
+        self.fields["scheduler"].add_beside(self.check)
+        self.fields["scheduler"].native.layout().addWidget(self.cluster_line)
+        self._connect()
+        self._show_choices()
 
-    def __init__(self, wishes: ExportSettings, raw_folder: Callable[[], Path | None]) -> None:
-        super().__init__()
-        self._wishes = wishes
-        self.folder = FileEdit(mode=FileDialogMode.EXISTING_DIRECTORY, nullable=True)
-        for widget in (self.folder.native, self.folder.line_edit.native):
-            widget.setToolTip("Folder to write to; never that of the raw files")
-            widget.setAccessibleName("Folder to write to")
-        self.folder.choose_btn.text = "…"
-        self.folder.choose_btn.tooltip = "Choose a folder to write to"
-        self.folder.choose_btn.native.setAccessibleName("Choose a folder to write to")
-        self.first = _number("First time point, counted from 0 as the slider does")
-        self.last = _number("Last time point, counted from 0 as the slider does")
-        self.channels: list[QCheckBox] = []
-        self.files = FormatForm(wishes)
-        self.dtype = self.files.dtype
-        self.where = ClusterForm(wishes, raw_folder)
-        self._build()
-        if wishes.folder is not None:
-            self.folder.value = wishes.folder
-        self.folder.changed.connect(self._on_folder)
-        self.first.valueChanged.connect(self._on_range)
-        self.last.valueChanged.connect(self._on_range)
-        self.files.changed.connect(self._tell)
-        self.where.changed.connect(self._tell)
+    def _connect(self) -> None:
+        times, scheduler = self.fields["times"], self.fields["scheduler"]
+        times.refused.connect(lambda t, _: times.show_error(f"There is no time point {t:g}"))
+        for name in ("folder", "scheduler"):
+            # Start and Check can be clicked right after the last letter.
+            self.fields[name].editors[0].textEdited.connect(self.fields[name].control.commit)
+        scheduler.editors[0].returnPressed.connect(self.check_cluster)
+        self.changed.connect(self._show_choices)
+        for name in ("workers", "scheduler"):
+            self.fields[name].changed.connect(self._clear_check)
+        self._cluster_check.finished.connect(self.cluster_line.say)
+        self._cluster_check.failed.connect(self._on_check_failed)
 
-    def _build(self) -> None:
-        times = QHBoxLayout()
-        times.addWidget(self.first, 1)
-        times.addWidget(QLabel("to"))
-        times.addWidget(self.last, 1)
-        self._channel_grid = QGridLayout()
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Write to", self.folder.native)
-        form.addRow("Time points", times)
-        form.addRow("Channels", self._channel_grid)
-        form.setContentsMargins(0, 0, 0, 0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addWidget(self.files)
-        layout.addWidget(self.where)
-
-    def order(self, view: Stack) -> ExportJob | None:
-        """What the person wants of these data; None if it is not said where to, or who does it."""
-        folder, scheduler = self._wishes.folder, self.where.scheduler
-        if folder is None or scheduler == "":
-            return None
-        c = tuple(i for i, box in enumerate(self.channels) if box.isChecked())
-        t = range(self.first.value(), self.last.value() + 1)
-        wishes = self._wishes
-        return ExportJob(view, folder, t, c, wishes.dtype, wishes.format, scheduler)
+    def forget_check(self) -> None:
+        """Drop the result of a check that is under way."""
+        self._cluster_check.forget()
 
     def show_stack(self, stack: Stack) -> None:
-        """Propose all of other data, or of more of the same."""
-        times = stack.shape[0]
-        whole = self.last.value() == self.last.maximum()
-        for box in (self.first, self.last):
-            box.blockSignals(True)
-            box.setRange(0, times - 1)
-            box.blockSignals(False)
-        if whole:
-            self.last.setValue(times - 1)
-        self._show_channels(stack)
+        """Propose all of other data, or of more of the same; raises no signal."""
+        times, channels = self.fields["times"], self.fields["channels"]
+        times.control.set_count(stack.shape[0])
+        names = [channel_name(stack, c) for c in range(stack.shape[1])]
+        channels.control.set_names(names, "Write channel")
+        values = {"times": times.value, "channels": channels.value}
+        self.set_value(self.value.model_copy(update=values))
 
-    def _on_folder(self, folder: object) -> None:
-        there = isinstance(folder, Path) and folder != Path()
-        self._wishes.folder = folder if there else None  # type: ignore[assignment]
-        self._tell()
+    def disable_missing(self, formats: dict[FormatName, str | None], cluster: str | None) -> None:
+        """Grey what cannot be used here, with the reason as a tooltip."""
+        for name, reason in formats.items():
+            self._enable("format", name, reason, get_format(name).summary, other="tiff")
+        self._enable("workers", "cluster", cluster, WORKERS["cluster"][1], other="here")
 
-    def _tell(self, *_: object) -> None:
-        self.changed.emit()
+    def _enable(self, name: str, value: str, reason: str | None, tooltip: str, other: str) -> None:
+        field = self.fields[name]
+        field.editors[0].enable(value, reason is None, reason or tooltip)
+        if reason is not None and field.value == value:
+            field.value = other
 
-    def _show_channels(self, stack: Stack) -> None:
-        names = [*stack.channel_names, *map(str, range(len(stack.channel_names), stack.shape[1]))]
-        if [box.text() for box in self.channels] == names:
-            return
-        for box in self.channels:
-            self._channel_grid.removeWidget(box)
-            box.deleteLater()
-        self.channels = [QCheckBox(name) for name in names]
-        for i, box in enumerate(self.channels):
-            box.setChecked(True)
-            box.setToolTip(f"Write channel {box.text()}")
-            box.setAccessibleName(f"Write channel {box.text()}")
-            box.toggled.connect(self._tell)
-            self._channel_grid.addWidget(box, i // _ABREAST, i % _ABREAST)
+    def check_cluster(self) -> None:
+        """Show who computes there, and whether they see the raw files."""
+        address, raw = self.value.scheduler, self._raw_folder()
+        if address:
+            self.fields["scheduler"].show_error("")
+            self.cluster_line.say("Looking…")
+            self._cluster_check.start(address, lambda _: _check(address, raw))
 
-    def _on_range(self) -> None:
-        """The last time point is not before the first."""
-        if self.sender() is self.first:
-            self.last.setValue(max(self.last.value(), self.first.value()))
-        else:
-            self.first.setValue(min(self.first.value(), self.last.value()))
-        self._tell()
+    def _show_choices(self, *_: object) -> None:
+        """Describe the format, and offer what fits the choices."""
+        settings: ExportSettings = self.value
+        self.summary.say(f"{get_format(settings.format).summary}.")
+        dtypes = get_format(settings.format).dtypes
+        if self._dtypes != dtypes:
+            self._dtypes = dtypes
+            self.fields["dtype"].control.choices = dtypes
+        self.fields["scheduler"].visible = settings.workers == "cluster"
+        self.check.setEnabled(bool(settings.scheduler))
+
+    def _clear_check(self, *_: object) -> None:
+        """Clear what belongs to another address."""
+        self.forget_check()
+        self.cluster_line.say("")
+        self.fields["scheduler"].show_error("")
+
+    def _on_check_failed(self, error: LazyPipelineError) -> None:
+        self.cluster_line.say("")
+        self.fields["scheduler"].show_error(str(error))
 
 
-def _number(tooltip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setToolTip(tooltip)
-    box.setAccessibleName(tooltip.partition(",")[0])
-    box.setKeyboardTracking(False)
-    box.setRange(0, 0)
-    return box
+def _check(address: str, raw: Path | None) -> str:
+    """Describe who computes there; raises if they cannot."""
+    if raw is None:
+        return f"{describe_cluster(address)}."
+    return f"{describe_cluster(address, str(raw))}. All see the raw files."

@@ -1,4 +1,4 @@
-"""Save panel: recipes, a script, and all volumes."""
+"""Save panel: recipes, a script, and the export of all volumes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from pathlib import Path
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QApplication,
-    QFileDialog,
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
-from napari_lazy_pipeline._gui.save.export_job import ExportSettings
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
+from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session.recipe import Recipe
@@ -33,50 +27,47 @@ class SavePanel(QWidget):
     -------
     recipe_opened(Recipe)
         The person opened a recipe.
-    told(str)
+    reported(str)
         Something was done, in words.
     """
 
     recipe_opened = Signal(object)
-    told = Signal(str)
+    reported = Signal(str)
 
     def __init__(
-        self, session: Session, costs: CostMonitor, wishes: ExportSettings | None = None
+        self, session: Session, costs: CostMonitor, settings: ExportSettings | None = None
     ) -> None:
         super().__init__()
         self.session = session
-        self.open_recipe = _button(
-            "Open recipe…", "Take the steps from a recipe file; nothing in it is executed"
+        self.open_recipe = push_button(
+            "Open recipe…", "Take the steps from a recipe file; nothing in it is executed",
+            self._on_open,
+        )  # fmt: skip
+        self.save_recipe = push_button(
+            "Save recipe…", "Write source and steps to a file", self._on_save
         )
-        self.keep_recipe = _button("Save recipe…", "Write source and steps to a file")
-        self.copy = _button("Copy as Python", "Copy a script that gives the same pixels")
-        self.process_all = _button(
-            "Process all…", "Write all volumes, as the present steps make them"
+        self.copy = push_button(
+            "Copy as Python", "Copy a script that gives the same pixels", self._on_copy
         )
-        self.process_all.setCheckable(True)
+        self.process_all = push_button(
+            "Process all…", "Write all volumes, as the present steps make them", checkable=True
+        )
         self.error = Sentence(error=True)
         self.error.setVisible(False)
-        self.process = ExportPanel(session, costs, wishes)
+        self.process = ExportPanel(session, costs, settings)
         self.process.setVisible(False)
-        self._build()
-        self.open_recipe.clicked.connect(self._on_open)
-        self.keep_recipe.clicked.connect(self._on_save)
-        self.copy.clicked.connect(self._on_copy)
+        column(
+            row(self.open_recipe, self.save_recipe),
+            row(self.copy, self.process_all),
+            self.error,
+            self.process,
+            parent=self,
+            spacing=6,
+        )
         self.process_all.toggled.connect(self.process.setVisible)
 
-    def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for pair in ((self.open_recipe, self.keep_recipe), (self.copy, self.process_all)):
-            row = QHBoxLayout()
-            for button in pair:
-                row.addWidget(button)
-            layout.addLayout(row)
-        layout.addWidget(self.error)
-        layout.addWidget(self.process)
-
     def load(self, path: str | Path) -> None:
-        """Read a recipe; an error is said here, and nothing changes."""
+        """Read a recipe; an error is shown here, and nothing changes."""
         try:
             recipe = Recipe.load(path)
         except RecipeError as error:
@@ -86,7 +77,7 @@ class SavePanel(QWidget):
         self.recipe_opened.emit(recipe)
 
     def save(self, path: str | Path) -> None:
-        """Write the recipe; an error is said here."""
+        """Write the recipe; an error is shown here."""
         path = Path(path)
         try:
             self.session.recipe().save(path if path.suffix else path.with_suffix(".yaml"))
@@ -94,7 +85,7 @@ class SavePanel(QWidget):
             self.error.say(str(error))
         else:
             self.error.say("")
-            self.told.emit(f"Recipe saved: {path.name}")
+            self.reported.emit(f"Recipe saved: {path.name}")
 
     def _on_open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)
@@ -111,10 +102,3 @@ class SavePanel(QWidget):
         if clipboard is not None:
             clipboard.setText(self.session.recipe().to_script())
             show_info("The script is in the clipboard")
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    button.setAccessibleName(text.rstrip("…"))
-    return button

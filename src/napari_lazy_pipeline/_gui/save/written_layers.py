@@ -1,4 +1,4 @@
-"""Results: shows what was written as layers, read in the background like the raw data."""
+"""Written layers: shows what an export wrote, read in the background like raw data."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from napari_lazy_pipeline.session.session import Session
 
 
 class WrittenLayerOptions(LayerOptions):
-    """Says what layers of written volumes are made with: no step runs again."""
+    """What layers of written volumes are made with: no step runs again."""
 
     def source(self) -> PipelineSource:
-        """What reads the written volumes."""
+        """Source that reads the written volumes."""
         return self.session.raw_source()
 
     def name(self, channel: int, source: PipelineSource) -> str:
-        """Data and channel, and that they are from a file."""
+        """Name of data and channel, and that they are from a file."""
         return f"{self.data_name(channel, source)} [written]"
 
     def metadata(self) -> dict[str, Any]:
-        """Where they are; how they were made is told there."""
+        """Metadata of a layer: none, the files tell how they were made."""
         return {}
 
 
@@ -53,35 +53,35 @@ class WrittenLayers(QObject):
     def __init__(self, viewer: Any, layers: Layers) -> None:
         super().__init__()
         self._viewer, self._beside = viewer, layers
-        self._shown: dict[str, Layers] = {}
+        self._layers: dict[str, Layers] = {}
         self._opener = BackgroundTask("The result cannot be shown")
-        self._opener.finished.connect(self._on_found)
+        self._opener.finished.connect(self._on_opened)
         self._opener.failed.connect(self.failed)
 
     @property
     def layers(self) -> list[Any]:
         """The napari layers."""
-        return [layer for shown in self._shown.values() for layer in shown.layers]
+        return [layer for layers in self._layers.values() for layer in layers.layers]
 
-    def show(self, place: Path) -> None:
+    def show(self, path: Path) -> None:
         """Show the files of a folder, or a store; returns at once."""
-        self._opener.start(str(place), lambda _: (str(place), inspect_folder(place)))
+        self._opener.start(str(path), lambda _: (str(path), inspect_folder(path)))
 
     def close(self) -> None:
-        """Let go of the viewer; the layers stay."""
+        """Disconnect from the viewer; the layers stay."""
         self._opener.forget()
-        for shown in self._shown.values():
-            shown.close()
-            shown.runner.stop()
+        for layers in self._layers.values():
+            layers.close()
+            layers.runner.stop()
 
-    def _on_found(self, answer: tuple[str, FolderInfo]) -> None:
-        place, found = answer
-        before = self._shown.pop(place, None)
+    def _on_opened(self, result: tuple[str, FolderInfo]) -> None:
+        path, folder_info = result
+        before = self._layers.pop(path, None)
         if before is not None:
             before.close()
             before.remove()
             before.runner.stop()
         session = Session(self._beside.session.cache)
-        maker, position = WrittenLayerOptions(session), self._beside.position
-        self._shown[place] = Layers(self._viewer, session, ComputeThread(), maker, position)
-        session.show(found)
+        options, position = WrittenLayerOptions(session), self._beside.position
+        self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)
+        session.show(folder_info)

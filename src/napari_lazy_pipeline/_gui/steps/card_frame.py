@@ -1,4 +1,4 @@
-"""Card frame: how a card of the list looks: raised, selected, focused, or paler than the others."""
+"""Card frame: how a card of a list looks: raised, selected, focused, or paler than the others."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class CardFrame(QFrame):
         Whether it is drawn paler: its step is not part of the picture.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.selected = self.dimmed = False
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
@@ -47,12 +47,10 @@ class CardFrame(QFrame):
             part.setGraphicsEffect(effect)  # type: ignore[arg-type]
 
     def focusInEvent(self, event: Any) -> None:
-        """Show where the keys go."""
         super().focusInEvent(event)
         self.update()
 
     def focusOutEvent(self, event: Any) -> None:
-        """Show that they go elsewhere."""
         super().focusOutEvent(event)
         self.update()
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QToolButton, QWidget
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
-from napari_lazy_pipeline._gui.steps.card_keys import KEYS
 from napari_lazy_pipeline._gui.steps.drag_handle import DragHandle
+from napari_lazy_pipeline._gui.widgets.layout import row, small_button
 from napari_lazy_pipeline._gui.widgets.text import Elided, error_style, pale_style
 from napari_lazy_pipeline.steps._base import Step
 
+_KEYS = (
+    "Space: on or off. Enter: select and unfold. "
+    "Alt+Up, Alt+Down: move. Ctrl+D: duplicate. Del: remove."
+)
 # There is no room for what napari puts around labels and buttons.
 _STYLE = "QLabel { padding: 0px; } QToolButton { padding: 0px; background: transparent; }"
 
@@ -31,7 +35,9 @@ class CardHead(QWidget):
         super().__init__()
         self._failed = False
         self.handle = DragHandle(step.title)
-        self.unfold = _button("▸", "Show the parameters (Right)", f"Parameters of {step.title}")
+        self.unfold = small_button(
+            "▸", "Show the parameters (Right)", f"Parameters of {step.title}"
+        )
         self.unfold.setCheckable(True)
         self.unfold.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.unfold.toggled.connect(lambda on: self.unfold.setText("▾" if on else "▸"))
@@ -40,35 +46,29 @@ class CardHead(QWidget):
         self.switch.setAccessibleName(f"{step.title} on or off")
         self.switch.setFixedWidth(18)
         self.title = QLabel(step.title)
-        self.title.setToolTip(f"{step.summary}\n{KEYS}")
+        self.title.setToolTip(f"{step.summary}\n{_KEYS}")
         self.brief = Elided()
+        self.brief.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.time = QLabel()
         self.time.setToolTip("How long the step took for the last volume")
-        self.menu = _button("⋮", "Duplicate, move, reset, remove", f"More for {step.title}")
+        self.menu = small_button("⋮", "Duplicate, move, reset, remove", f"More for {step.title}")
         self.menu.clicked.connect(self.menu_wanted)
-        self._build()
+        line = row(self.handle, self.unfold, self.switch, self.title, parent=self)
+        line.addSpacing(2)
+        line.addWidget(self.brief, 1)
+        line.addSpacing(4)
+        for widget in (self.time, self.menu):
+            line.addWidget(widget)
+        for button in (self.unfold, self.menu):
+            button.setFixedWidth(16)
         self.setStyleSheet(_STYLE)
         self._colour()
         self.show_step(step)
 
-    def _build(self) -> None:
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for widget in (self.handle, self.unfold, self.switch, self.title):
-            layout.addWidget(widget)
-        layout.addSpacing(2)
-        layout.addWidget(self.brief, 1)
-        layout.addSpacing(4)
-        layout.addWidget(self.time)
-        layout.addWidget(self.menu)
-        self.brief.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-
     def show_step(self, step: Step) -> None:
         """Show the switch and the main values of a step; raises no signal."""
-        self.switch.blockSignals(True)
-        self.switch.setChecked(step.enabled)
-        self.switch.blockSignals(False)
+        with QSignalBlocker(self.switch):
+            self.switch.setChecked(step.enabled)
         self.brief.setText(step.brief())
 
     def show_failed(self, failed: bool) -> None:
@@ -77,12 +77,12 @@ class CardHead(QWidget):
         self._colour()
 
     def changeEvent(self, event: Any) -> None:
-        """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._colour()
 
     def _colour(self) -> None:
+        """Follow the theme."""
         styles = {
             self.title: error_style(self) if self._failed else "",
             self.brief: pale_style(self),
@@ -91,14 +91,3 @@ class CardHead(QWidget):
         for label, style in styles.items():
             if style != label.styleSheet():
                 label.setStyleSheet(style)
-
-
-def _button(text: str, tooltip: str, name: str) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tooltip)
-    button.setAccessibleName(name)
-    button.setAutoRaise(True)
-    button.setFixedWidth(16)
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
 from qtpy.QtCore import QPoint, Signal
-from qtpy.QtWidgets import QFrame, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
+from napari_lazy_pipeline._gui.widgets.layout import column
+from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
 
 class CardList(QWidget):
-    """Shows the steps, and says what the person wants of them.
+    """Shows the steps; what the person does on a card goes to the session.
 
     Parameters
     ----------
+    session
+        Whose steps.
     before, home
         What the tab key stops at before the cards, and what has the focus once there are none.
 
@@ -26,28 +31,18 @@ class CardList(QWidget):
     -------
     made(StepCard)
         There is a new card.
-    changed(int, Step), removed(int), duplicated(int)
-        The person edited a step, took it away, or wants it twice.
-    moved(int, int)
-        The person put a step in the place of another.
-    picked(int)
-        The person selected a step; -1: none.
+    picked(int or None)
+        The person selected a step; None: none.
     """
 
     made = Signal(object)
-    changed = Signal(int, object)
-    removed = Signal(int)
-    duplicated = Signal(int)
-    moved = Signal(int, int)
-    picked = Signal(int)
+    picked = Signal(object)
 
-    def __init__(self, before: QWidget, home: QWidget) -> None:
+    def __init__(self, session: Session, before: QWidget, home: QWidget) -> None:
         super().__init__()
         self.cards: list[StepCard] = []
-        self._before, self._home = before, home
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
+        self._session, self._before, self._home = session, before, home
+        self._layout = column(parent=self)
         self._line = QFrame(self)
         self._line.setStyleSheet(f"background-color: {ACCENT.name()};")
         self._line.hide()
@@ -56,10 +51,10 @@ class CardList(QWidget):
     def show_steps(self, steps: Sequence[Step]) -> None:
         """Show other steps; what was unfolded or has the focus stays so."""
         old = self.cards
-        kept = matched([card.step for card in old], steps)
+        places = matched([card.step for card in old], steps)
         self.cards = [
-            self._make(step) if index is None else old[index]
-            for index, step in zip(kept, steps, strict=True)
+            self._make(step) if place is None else old[place]
+            for place, step in zip(places, steps, strict=True)
         ]
         gone = [card for card in old if card not in self.cards]
         self._pass_focus(old, gone)
@@ -82,13 +77,19 @@ class CardList(QWidget):
         """Index of the selected step; None if none is."""
         return next((i for i, card in enumerate(self.cards) if card.selected), None)
 
+    def insert(self, index: int, step: Step) -> None:
+        """Put in a step, open, and ready for the keys."""
+        self._edit(lambda steps: steps.insert(index, step))
+        self.cards[index].unfold.setChecked(True)
+        self.cards[index].setFocus()
+
     def _make(self, step: Step) -> StepCard:
         card = StepCard(step)
-        card.changed.connect(lambda step: self.changed.emit(self.cards.index(card), step))
-        card.removed.connect(lambda: self.removed.emit(self.cards.index(card)))
-        card.duplicated.connect(lambda: self.duplicated.emit(self.cards.index(card)))
-        card.picked.connect(lambda on: self.picked.emit(self.cards.index(card) if on else -1))
-        card.moved.connect(partial(self._on_moved, card))
+        card.changed.connect(partial(self._on_changed, card))
+        card.removed.connect(lambda: self._edit(lambda steps: steps.pop(self.cards.index(card))))
+        card.duplicated.connect(partial(self._on_duplicated, card))
+        card.picked.connect(lambda on: self.picked.emit(self.cards.index(card) if on else None))
+        card.moved.connect(lambda by: self._move(card, self.cards.index(card) + by))
         card.walked.connect(partial(self._on_walked, card))
         handle = card.head.handle
         handle.dragged.connect(partial(self._on_dragged, card))
@@ -106,8 +107,8 @@ class CardList(QWidget):
                 self._layout.insertWidget(place, card)
                 card.show()  # at once: it may get the focus
             chain += card.focus_chain()
-        for one, other in pairwise(chain):
-            QWidget.setTabOrder(one, other)
+        for before, after in pairwise(chain):
+            QWidget.setTabOrder(before, after)
 
     def _pass_focus(self, old: list[StepCard], gone: list[StepCard]) -> None:
         """Give the focus of a card that goes to the next one that stays."""
@@ -120,10 +121,23 @@ class CardList(QWidget):
 
     # ---- what the person does -------------------------------------------------------------
 
-    def _on_moved(self, card: StepCard, by: int) -> None:
+    def _edit(self, change: Callable[[list[Step]], object]) -> None:
+        steps = [*self._session.pipeline.steps]
+        change(steps)
+        self._session.set_pipeline(Pipeline(steps))
+
+    def _on_changed(self, card: StepCard, step: Step) -> None:
+        self._session.replace_step(self.cards.index(card), step, card.gesture)
+
+    def _on_duplicated(self, card: StepCard) -> None:
         index = self.cards.index(card)
-        if 0 <= index + by < len(self.cards):
-            self.moved.emit(index, index + by)
+        # Another object: the picture goes up to the one, and not to its twin.
+        self.insert(index + 1, self._session.pipeline.steps[index].model_copy())
+
+    def _move(self, card: StepCard, target: int) -> None:
+        index = self.cards.index(card)
+        if 0 <= target < len(self.cards) and target != index:
+            self._edit(lambda steps: steps.insert(target, steps.pop(index)))
 
     def _on_walked(self, card: StepCard, by: int) -> None:
         index = self.cards.index(card) + by
@@ -143,10 +157,10 @@ class CardList(QWidget):
         self._line.raise_()
 
     def _on_dropped(self, card: StepCard) -> None:
-        target, index = self._target, self.cards.index(card)
+        target = self._target
         self._end_drag()
-        if target is not None and target != index:
-            self.moved.emit(index, target)
+        if target is not None:
+            self._move(card, target)
 
     def _end_drag(self) -> None:
         self._target = None
@@ -169,22 +183,21 @@ def matched(old: Sequence[Step], new: Sequence[Step]) -> list[int | None]:
     list of int or None
         Index among the old steps, each once; None where a card has to be made.
     """
-    taken: list[int | None] = [None] * len(new)
+    places: list[int | None] = [None] * len(new)
     free = set(range(len(old)))
     for alike in (_equal, _same_kind):
         for anywhere in (False, True):
             for place, step in enumerate(new):
-                if taken[place] is None:
+                if places[place] is None:
                     candidates = sorted(free) if anywhere else [place] if place in free else []
-                    fits = (i for i in candidates if alike(old[i], step))
-                    taken[place] = next(fits, None)
-                    free -= {taken[place]}
-    return taken
+                    places[place] = next((i for i in candidates if alike(old[i], step)), None)
+                    free -= {places[place]}
+    return places
 
 
-def _equal(one: Step, other: Step) -> bool:
-    return one == other
+def _equal(step: Step, other: Step) -> bool:
+    return step == other
 
 
-def _same_kind(one: Step, other: Step) -> bool:
-    return one.kind == other.kind
+def _same_kind(step: Step, other: Step) -> bool:
+    return step.kind == other.kind

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from qtpy.QtWidgets import QMenu
 
-if TYPE_CHECKING:
-    from napari_lazy_pipeline._gui.steps.step_card import StepCard
+from napari_lazy_pipeline._gui.steps.list_card import ListCard
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 
 
-class CardMenu(QMenu):
-    """Made when it is asked for, gone when it is closed."""
+def card_menu(card: ListCard, form: ModelForm) -> QMenu:
+    """Make the menu of a card; it is gone when it is closed."""
+    menu = QMenu(card)
+    menu.setToolTipsVisible(True)
+    menu.aboutToHide.connect(menu.deleteLater)
+    up, down = partial(card.moved.emit, -1), partial(card.moved.emit, 1)
+    _add(menu, "Duplicate\tCtrl+D", card.duplicated.emit, "Another one of it, below")
+    _add(menu, "Move up\tAlt+Up", up, "Done before the step above")
+    _add(menu, "Move down\tAlt+Down", down, "Done after the step below")
+    _add_resets(menu.addMenu("Reset"), form)
+    menu.addSeparator()
+    _add(menu, "Remove\tDel", card.removed.emit, "Take the step away; can be undone")
+    return menu
 
-    def __init__(self, card: StepCard) -> None:
-        super().__init__(card)
-        self.setToolTipsVisible(True)
-        self.aboutToHide.connect(self.deleteLater)
-        self._add("Duplicate\tCtrl+D", card.duplicated.emit, "Another one of it, below")
-        self._add("Move up\tAlt+Up", lambda: card.moved.emit(-1), "Done before the step above")
-        self._add("Move down\tAlt+Down", lambda: card.moved.emit(1), "Done after the step below")
-        self._add_resets(card)
-        self.addSeparator()
-        self._add("Remove\tDel", card.removed.emit, "Take the step away; can be undone")
 
-    def _add(self, text: str, action: Any, tooltip: str, menu: QMenu | None = None) -> None:
-        entry = (menu or self).addAction(text)
-        entry.setToolTip(tooltip)
-        entry.triggered.connect(lambda _=False: action())
+def _add_resets(menu: Any, form: ModelForm) -> None:
+    """Offer the default of each field that has another value."""
+    others = [field for field in form.fields.values() if field.value != field.default]
+    menu.setEnabled(bool(others))
+    _add(menu, "All values", form.reset, "As in a new step")
+    for field in others:
+        text = f"{field.label}: {field.in_words(field.value)} → {field.in_words(field.default)}"
+        _add(menu, text, field.reset, "As in a new step")
 
-    def _add_resets(self, card: StepCard) -> None:
-        """Offer the default of each field that has another value."""
-        others = [f for f in card.form.fields.values() if f.value != f.default]
-        menu = self.addMenu("Reset")
-        menu.setEnabled(bool(others))
-        self._add("All values", card.form.reset, "As in a new step", menu)
-        for field in others:
-            text = f"{field.label}: {field.in_words(field.value)} → {field.in_words(field.default)}"
-            self._add(text, field.reset, "As in a new step", menu)
+
+def _add(menu: QMenu, text: str, action: Callable[[], Any], tooltip: str) -> None:
+    entry = menu.addAction(text)
+    entry.setToolTip(tooltip)
+    entry.triggered.connect(lambda _=False: action())

@@ -1,8 +1,8 @@
-"""Step actions: what can be done for a step besides typing its values."""
+"""Card tools: what stands below the form of a step, and edits it: buttons, and what they tell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,24 +52,7 @@ class StepReference:
             self.session.replace_step(index, step.replace(**values))
 
 
-MakeAction = Callable[[StepReference], QWidget]
-
-
-class CardTools:
-    """The actions of one dock, by the kind of step they are for.
-
-    An action is a widget at the foot of the form of a step: a button, or a row of them with
-    what they have to say. It lives as long as the card it stands on; what has to outlive the
-    card belongs to the dock.
-    """
-
-    def __init__(self) -> None:
-        self._makers: dict[str, list[MakeAction]] = {}
-
-    def add(self, kind: str, make: MakeAction) -> None:
-        """Offer an action for a kind of step: ``make`` is called once for each card."""
-        self._makers.setdefault(kind, []).append(make)
-
-    def actions_for(self, kind: str) -> tuple[MakeAction, ...]:
-        """What makes the actions of a kind of step, in the order they were added."""
-        return tuple(self._makers.get(kind, ()))
+# Makes the tool of one card. It lives as long as the card; what outlives it belongs to the dock.
+MakeTool = Callable[[StepReference], QWidget]
+# The tools for a kind of step, in their order.
+CardTools = Callable[[str], Iterable[MakeTool]]

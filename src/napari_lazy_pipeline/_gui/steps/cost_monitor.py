@@ -1,8 +1,6 @@
-"""Cost watch: estimates what the steps take whenever they change, and never makes anyone wait."""
+"""Cost monitor: estimates what the steps take whenever they change, and never makes anyone wait."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -21,45 +19,17 @@ from napari_lazy_pipeline.session.session import Session
 _REST = 150  # ms without an edit, before anything is estimated
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What the present steps take for one volume.
-
-    Attributes
-    ----------
-    costs
-        Reading, and each step that is on; none if it cannot be known.
-    free
-        Free memory [byte].
-    """
-
-    costs: tuple[StepCost, ...] = ()
-    free: int = 0
-
-    def of(self, index: int | None) -> StepCost | None:
-        """What a step takes; None if that is not known."""
-        return next((cost for cost in self.costs if cost.index == index), None)
-
-    @property
-    def peak(self) -> StepCost | None:
-        """The step that takes most."""
-        return max(self.costs, key=lambda cost: cost.memory, default=None)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What a person should know before it is run, each once."""
-        return tuple(dict.fromkeys(w for cost in self.costs for w in cost.warnings(self.free)))
-
-
 class CostMonitor(QObject):
-    """Estimates what the steps of a session take.
+    """Estimates what the steps of a session take for one volume.
 
     Attributes
     ----------
     session
         Whose steps.
-    estimate
-        The latest.
+    costs
+        Reading, and each step that is on; none if that cannot be known.
+    free
+        Free memory [byte].
     seconds
         How long a volume of the present steps takes [s]; None unless it was measured.
     rough
@@ -76,17 +46,16 @@ class CostMonitor(QObject):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.estimate = Estimate()
+        self.costs: tuple[StepCost, ...] = ()
+        self.free = 0
         self.seconds: float | None = None
         self.rough = True
         self._task = BackgroundTask("This cannot be estimated")
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REST)
+        self._timer = QTimer(self, singleShot=True, interval=_REST)
         self._timer.timeout.connect(self._start)
         self._task.finished.connect(self._on_done)
         # What cannot be estimated says why where it is computed.
-        self._task.failed.connect(lambda _: self._on_done(Estimate()))
+        self._task.failed.connect(lambda _: self._on_done(((), 0)))
         session.plan_changed.connect(self._on_edit)
 
     def close(self) -> None:
@@ -95,7 +64,7 @@ class CostMonitor(QObject):
         self._task.forget()
         self.session.plan_changed.disconnect(self._on_edit)
 
-    def look_at_times(self, *_: object) -> None:
+    def update_times(self, *_: object) -> None:
         """A volume, or a plane, was made: by now its time may be known, or known better."""
         plan = self.session.plan
         if self.rough and plan is not None and plan.misfit is None:
@@ -120,65 +89,68 @@ class CostMonitor(QObject):
         plan = self.session.plan
         if plan is not None:
             # A PSF may be on a share that hangs: with another one, it is another question.
-            files = [path for step in plan.steps for path in step.files()]
-            self._task.start(" ".join(files), lambda _: Estimate(step_costs(plan), free_memory()))
+            files = " ".join(path for step in plan.steps for path in step.files())
+            self._task.start(files, lambda _: (step_costs(plan), free_memory()))
 
-    def _on_done(self, estimate: Estimate) -> None:
-        self.estimate = estimate
-        self.look_at_times()
+    def _on_done(self, estimate: tuple[tuple[StepCost, ...], int]) -> None:
+        self.costs, self.free = estimate
+        self.update_times()
         self.changed.emit()
 
 
 class StepCostLine(Sentence):
     """At the foot of the form of a step: the memory that it takes."""
 
-    def __init__(self, place: StepReference, watch: CostMonitor) -> None:
+    def __init__(self, step: StepReference, monitor: CostMonitor) -> None:
         super().__init__()
-        self._place, self._watch = place, watch
+        self._step, self._monitor = step, monitor
         self.setToolTip("Memory while this step runs on one volume: input, result and work")
         self.setContentsMargins(INDENT + 4, 0, 4, 2)
-        watch.changed.connect(self._say)
-        self._say()
+        monitor.changed.connect(self._show)
+        self._show()
 
-    def _say(self) -> None:
-        cost = self._watch.estimate.of(self._place.index)
+    def _show(self) -> None:
+        index = self._step.index
+        cost = next((cost for cost in self._monitor.costs if cost.index == index), None)
         self.say("" if cost is None else f"Takes {_memory(cost)} for one volume")
 
 
 class CostSummary(Sentence):
     """Below the list of steps: the step that takes most, and how long a volume will take."""
 
-    def __init__(self, watch: CostMonitor) -> None:
+    def __init__(self, monitor: CostMonitor) -> None:
         super().__init__()
-        self._watch = watch
-        watch.changed.connect(self._say)
-        self._say()
+        self._monitor = monitor
+        monitor.changed.connect(self._show)
+        self._show()
 
-    def _say(self) -> None:
-        estimate = self._watch.estimate
-        peak = estimate.peak
-        if peak is None:
+    def _show(self) -> None:
+        costs, time = self._monitor.costs, self._monitor.time()
+        if not costs:
             self.say("")
             return
-        time = self._watch.time()
+        peak = max(costs, key=lambda cost: cost.memory)
         time = f", {time} if nothing is cached" if time else ""
-        self.say(f"One volume: {_memory(peak)}{time}; {format_bytes(estimate.free)} are free")
-        self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in estimate.costs))
+        self.say(f"One volume: {_memory(peak)}{time}; {format_bytes(self._monitor.free)} are free")
+        self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in costs))
 
 
 class CostWarning(Sentence):
     """Below the list of steps, in red: what will not fit, and what is done about it."""
 
-    def __init__(self, watch: CostMonitor) -> None:
+    def __init__(self, monitor: CostMonitor) -> None:
         super().__init__(error=True)
-        self._watch = watch
-        watch.changed.connect(self._say)
-        self._say()
+        self._monitor = monitor
+        monitor.changed.connect(self._show)
+        self._show()
 
-    def _say(self) -> None:
-        self.say("\n".join(self._watch.estimate.warnings))
+    def _show(self) -> None:
+        free = self._monitor.free
+        warnings = [text for cost in self._monitor.costs for text in cost.warnings(free)]
+        self.say("\n".join(dict.fromkeys(warnings)))
 
 
 def _memory(cost: StepCost) -> str:
-    card = f" and {format_bytes(cost.need.device)} on the graphics card" if cost.need.device else ""
+    device = cost.need.device
+    card = f" and {format_bytes(device)} on the graphics card" if device else ""
     return f"{format_bytes(cost.memory)} of memory{card}"

@@ -1,16 +1,16 @@
-"""Step card: one step in the list, with its switch, its form, its result and its errors."""
+"""Step card: one step in the list, with its form, its result and its errors."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QTimer, Signal
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QProgressBar, QWidget
 
-from napari_lazy_pipeline._gui.steps.card_frame import ACCENT, CardFrame
-from napari_lazy_pipeline._gui.steps.card_head import CardHead
-from napari_lazy_pipeline._gui.steps.card_keys import action_of
-from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
+from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
+from napari_lazy_pipeline._gui.steps.card_menu import card_menu
+from napari_lazy_pipeline._gui.steps.list_card import ListCard
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
@@ -26,77 +26,49 @@ _BAR = (
 PATIENCE = 150  # ms; a step that is done sooner shows no progress
 
 
-class StepCard(CardFrame):
+class StepCard(ListCard):
     """One step of the list.
 
     Signals
     -------
     changed(Step)
         The person edited or switched the step.
-    removed(), duplicated(), moved(int)
-        The person took the step away, wants it twice, or moved it up (-1) or down (+1).
-    picked(bool)
-        The person selected the step, or let go of it.
-    walked(int)
-        The person goes on to the card above (-1) or below (+1).
     """
 
     changed = Signal(object)
-    removed = Signal()
-    duplicated = Signal()
-    moved = Signal(int)
-    picked = Signal(bool)
-    walked = Signal(int)
 
-    def __init__(self, step: Step, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, step: Step) -> None:
+        super().__init__(step)
         self._step = step
         self._misfit = ""
         self._failures: dict[int, str] = {}
-        self._pressed = False
         self.form = ModelForm(step, hidden=("kind", "enabled"))
         self.form.changed.connect(self._on_form)
-        self.body = QWidget()
-        self.body.setObjectName("body")
-        self.body.setStyleSheet("#body { background: transparent; }")
-        self.body.setVisible(False)
-        self.head = CardHead(step)
         self.switch, self.unfold, self.time = self.head.switch, self.head.unfold, self.head.time
         self.switch.toggled.connect(self._on_switch)
-        self.unfold.toggled.connect(self.body.setVisible)
         self.head.menu_wanted.connect(self.show_menu)
         self.result = Elided(tooltip="Shape (z, y, x) and voxel size after this step")
+        self.result.setIndent(18)
         self.error = Sentence(error=True)
         # Not in the layout: what is below must not jump at each turn of a knob.
         self.bar = QProgressBar(self)
         self.bar.setTextVisible(False)
         self.bar.setStyleSheet(_BAR)
+        self.bar.setAccessibleName(f"Progress of {step.title}")
+        self.bar.setToolTip("How far the step is")
         self.bar.hide()
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
         self._patience.timeout.connect(self.bar.show)
-        self.bar.setAccessibleName(f"Progress of {step.title}")
-        self.setAccessibleName(f"Step {step.title}")
-        self.bar.setToolTip("How far the step is")
-        self._build()
-        self._say()
+        self._tools = column(self.form.native, parent=self.body, spacing=2)
+        column(
+            self.head, self.error, self.result, self.body,
+            parent=self, margins=(4, 3, 4, 3), spacing=2,
+        )  # fmt: skip
+        self._show_errors()
 
-    def _build(self) -> None:
-        body = QVBoxLayout(self.body)
-        body.setContentsMargins(0, 0, 0, 0)
-        body.setSpacing(2)
-        body.addWidget(self.form.native)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 3, 4, 3)
-        layout.setSpacing(2)
-        for widget in (self.head, self.error, self.result, self.body):
-            layout.addWidget(widget)
-        self.result.setIndent(18)
-
-    def add_action(self, action: QWidget) -> None:
+    def add_tool(self, tool: QWidget) -> None:
         """Put something below the form that helps to find its values."""
-        layout = self.body.layout()
-        assert layout is not None
-        layout.addWidget(action)
+        self._tools.addWidget(tool)
 
     # ---- what is shown --------------------------------------------------------------------
 
@@ -119,21 +91,21 @@ class StepCard(CardFrame):
 
     def set_misfit(self, error: LazyPipelineError | None) -> None:
         """Say why the step does not fit the volumes; None: it does."""
-        self._misfit = _told(error) if error else ""
-        self._say()
+        self._misfit = _sentence(error) if error else ""
+        self._show_errors()
 
     def set_failure(self, channel: int, error: LazyPipelineError | None) -> None:
         """Say why the step failed on the volume of a channel; None: it did not."""
         if error is None:
             self._failures.pop(channel, None)
         else:
-            self._failures[channel] = _told(error)
-        self._say()
+            self._failures[channel] = _sentence(error)
+        self._show_errors()
 
     def clear_failures(self) -> None:
         """Forget the volumes on which the step failed."""
         self._failures.clear()
-        self._say()
+        self._show_errors()
 
     def set_time(self, seconds: float | None) -> None:
         """Show how long the step took; None: its result was in the cache."""
@@ -163,14 +135,14 @@ class StepCard(CardFrame):
 
     def show_menu(self) -> None:
         """Show what else can be done with the step."""
-        menu = CardMenu(self)
-        menu.popup(self.head.menu.mapToGlobal(self.head.menu.rect().bottomLeft()))
+        button = self.head.menu
+        card_menu(self, self.form).popup(button.mapToGlobal(button.rect().bottomLeft()))
 
     def focus_chain(self) -> list[QWidget]:
         """All that the tab key stops at, in order."""
         return [self, self.switch, self.head.menu, *stops(self.body)]
 
-    def _say(self) -> None:
+    def _show_errors(self) -> None:
         """Show what is wrong: with the geometry, and with the first volume that failed."""
         failures = [self._failures[channel] for channel in sorted(self._failures)]
         sentences = [text for text in (self._misfit, *failures[:1]) if text]
@@ -191,46 +163,6 @@ class StepCard(CardFrame):
         self.unfold.setChecked(on or self.unfold.isChecked())
         self.changed.emit(self._step)
 
-    def open(self) -> None:
-        """Select the step, and show its parameters or fold them away."""
-        self.unfold.toggle()
-        self.picked.emit(True)
-
-    def keyPressEvent(self, event: Any) -> None:
-        """Do what the key says."""
-        action = action_of(self, event)
-        if action is None:
-            super().keyPressEvent(event)
-        else:
-            event.accept()
-            action()
-
-    def event(self, event: Any) -> bool:
-        """Claim our keys before a shortcut of the window takes them."""
-        if event.type() == QEvent.Type.ShortcutOverride and action_of(self, event) is not None:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def mousePressEvent(self, event: Any) -> None:
-        """A click on the head begins."""
-        self._pressed = self._on_head(event)
-
-    def mouseReleaseEvent(self, event: Any) -> None:
-        """A click on the head selects the step, or lets go of it."""
-        if self._pressed and self.rect().contains(event.position().toPoint()):
-            self.picked.emit(not self.selected)
-        self._pressed = False
-
-    def mouseDoubleClickEvent(self, event: Any) -> None:
-        """A double click shows the parameters, too."""
-        if self._on_head(event):
-            self.open()
-
-    def _on_head(self, event: Any) -> bool:
-        place = event.position().toPoint()
-        return self.body.isHidden() or not self.body.geometry().contains(place)
-
     def contextMenuEvent(self, event: Any) -> None:
         """Show the menu, also by its key."""
         self.show_menu()
@@ -242,7 +174,7 @@ class StepCard(CardFrame):
         self.bar.setGeometry(head.left(), head.bottom() + 1, head.width(), 3)
 
 
-def _told(error: LazyPipelineError) -> str:
+def _sentence(error: LazyPipelineError) -> str:
     """What is wrong, and on a line of its own what to do."""
     located = f"{error.what} ({error.where})" if error.where else error.what
     return f"{located}.\n{error.hint}" if error.hint else located

@@ -1,4 +1,4 @@
-"""Live angle: in 3-D, the raw stack leans along with the knob while the real deskew is made."""
+"""Angle preview: in 3-D, the raw stack leans along with the knob while the real deskew is made."""
 
 from __future__ import annotations
 
@@ -24,66 +24,65 @@ class AnglePreview3D(QObject):
 
     Signals
     -------
-    said(str)
+    notice(str)
         Why nothing is to be seen at present; empty if there is no reason.
     stopped()
         It was switched off by something else than the person.
     """
 
-    said = Signal(str)
+    notice = Signal(str)
     stopped = Signal()
 
     def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
         super().__init__()
         self.viewer, self.session, self.layers = viewer, session, layers
         self.layer: Any = None
-        self._place: StepReference | None = None
+        self._step: StepReference | None = None
         self._kind = ""
         self._frame = np.eye(3)
         self._opacities: list[tuple[Any, float]] = []
         self._task = RawVolumeTask(session, layers, "The raw volume cannot be shown")
         self._task.finished.connect(self._on_volume)
         self._task.failed.connect(lambda error: self._on_failed(str(error)))
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(STILL)
+        self._rest = QTimer(self, singleShot=True, interval=STILL)
         self._rest.timeout.connect(self._on_still)
-        session.plan_changed.connect(self._on_pipeline)
-        session.stack_changed.connect(self._on_stack)
-        layers.shown.connect(self._on_shown)
-        layers.failed.connect(self._on_trouble)
-        layers.misfit.connect(self._on_trouble)
-        viewer.dims.events.ndisplay.connect(self._on_view)
-        viewer.layers.events.removed.connect(self._on_removed)
+        self._listen(True)
 
     def close_session(self) -> None:
         """Take the layer away, and let go of session and viewer."""
         self.switch_off()
-        self.session.plan_changed.disconnect(self._on_pipeline)
-        self.session.stack_changed.disconnect(self._on_stack)
-        self.layers.shown.disconnect(self._on_shown)
-        self.layers.failed.disconnect(self._on_trouble)
-        self.layers.misfit.disconnect(self._on_trouble)
-        self.viewer.dims.events.ndisplay.disconnect(self._on_view)
-        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._listen(False)
+
+    def _listen(self, listening: bool) -> None:
+        session, layers, viewer = self.session, self.layers, self.viewer
+        for signal, slot in (
+            (session.plan_changed, self._on_pipeline),
+            (session.stack_changed, self._on_stack),
+            (layers.shown, self._on_shown),
+            (layers.failed, self._on_trouble),
+            (layers.misfit, self._on_trouble),
+            (viewer.dims.events.ndisplay, self._on_view),
+            (viewer.layers.events.removed, self._on_removed),
+        ):
+            (signal.connect if listening else signal.disconnect)(slot)
 
     @property
     def is_on(self) -> bool:
         """Whether the person wants it."""
-        return self._place is not None
+        return self._step is not None
 
     @property
     def is_seen(self) -> bool:
         """Whether the leaning stack is what is on screen."""
         return self.layer is not None and bool(self.layer.visible)
 
-    def switch_on(self, place: StepReference) -> None:
+    def switch_on(self, step: StepReference) -> None:
         """Get the raw volume ready, in the background; from now on follow a step."""
-        if self.session.stack is None or place.step is None:
+        if self.session.stack is None or step.step is None:
             self._on_failed("Open a folder first")
             return
-        self._place, self._kind = place, place.step.kind
-        self._frame = self._matrix(place)
+        self._step, self._kind = step, step.step.kind
+        self._frame = self._matrix(step)
         self._task.start_on_volume()
         self._on_view()
 
@@ -91,7 +90,7 @@ class AnglePreview3D(QObject):
         """Leave nothing behind."""
         self._rest.stop()
         self._task.forget()
-        self._place = None
+        self._step = None
         self._hide()
         layer, self.layer = self.layer, None
         if layer is not None and layer in self.viewer.layers:
@@ -99,12 +98,12 @@ class AnglePreview3D(QObject):
 
     # ---- the layer ------------------------------------------------------------------------
 
-    def _matrix(self, place: StepReference) -> np.ndarray:
+    def _matrix(self, step: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""
-        step, plan = place.step, self.session.plan
-        if step is None or plan is None:
+        plan = self.session.plan
+        if step.step is None or plan is None:
             return np.eye(3)
-        return step.world(plan.raw, 0)[:3, :3]
+        return step.step.world(plan.raw, 0)[:3, :3]
 
     def _on_volume(self, volume: np.ndarray) -> None:
         """Make the layer, not to be seen yet."""
@@ -152,14 +151,14 @@ class AnglePreview3D(QObject):
 
     def _on_pipeline(self, _: object) -> None:
         """Follow the knob."""
-        if self._place is None:
+        if self._step is None:
             return
-        step = self._place.step
+        step = self._step.step
         if step is None or step.kind != self._kind:
             # The step was removed; its card may not know yet.
             self._stop()
             return
-        matrix, before = self._matrix(self._place), self._frame
+        matrix, before = self._matrix(self._step), self._frame
         self._frame = matrix
         moved = step.enabled and not np.array_equal(matrix, before)
         if moved and self.layer is not None and self.viewer.dims.ndisplay == 3:
@@ -183,7 +182,7 @@ class AnglePreview3D(QObject):
         if self.is_on:
             if self.viewer.dims.ndisplay != 3:
                 self._hide()
-            self.said.emit("" if self.viewer.dims.ndisplay == 3 else "Seen in 3-D only")
+            self.notice.emit("" if self.viewer.dims.ndisplay == 3 else "Seen in 3-D only")
 
     def _on_stack(self, _: object) -> None:
         self._stop()
@@ -195,7 +194,7 @@ class AnglePreview3D(QObject):
 
     def _on_failed(self, sentence: str) -> None:
         self._stop()
-        self.said.emit(sentence)
+        self.notice.emit(sentence)
 
     def _stop(self) -> None:
         if self.is_on or self.layer is not None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSpinBox, QWidget
 from superqt import QRangeSlider
-from superqt.utils import qdebounced
 
 from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Range, extents
@@ -50,7 +49,8 @@ class AxisRange(QWidget):
         self.first.valueChanged.connect(lambda v: self._on_edit(v, max(v, self.last.value())))
         self.last.valueChanged.connect(lambda v: self._on_edit(min(v, self.first.value()), v))
         self.slider.valueChanged.connect(lambda ends: self._on_edit(*map(round, ends)))
-        self._settled = qdebounced(self._tell, timeout=_REST)
+        self._rest = QTimer(self, singleShot=True, interval=_REST)
+        self._rest.timeout.connect(self.edited)
 
     def show_axis(self, axis: int, spec: VolumeSpec, bounds: Range = (0, 0)) -> None:
         """Show a range of z, y or x (0, 1, 2); (0, 0) is all of it."""
@@ -93,7 +93,4 @@ class AxisRange(QWidget):
     def _on_edit(self, first: int, last: int) -> None:
         if not self._loading:
             self._show(first, last)
-            self._settled()
-
-    def _tell(self) -> None:
-        self.edited.emit()
+            self._rest.start()

@@ -1,13 +1,15 @@
-"""Background help: finds the counts without light, on the card of the background."""
+"""Background tool: finds the counts without light, on the card of the background."""
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.estimate.background import estimate_background
 from napari_lazy_pipeline.session.session import Session
 
@@ -15,24 +17,21 @@ from napari_lazy_pipeline.session.session import Session
 class BackgroundPanel(QWidget):
     """A button that sets the background to what most of the raw volume on screen has."""
 
-    def __init__(self, session: Session, layers: Layers, place: StepReference) -> None:
+    def __init__(self, session: Session, layers: Layers, step: StepReference) -> None:
         super().__init__()
-        self._session, self._place = session, place
+        self._session, self._step = session, step
         self.task = RawVolumeTask(session, layers, "The background cannot be estimated")
-        self.estimate = QPushButton("Estimate background")
-        self.estimate.setToolTip(
+        self.estimate = push_button(
+            "Estimate background",
             "Set the background to the count that most of the raw volume on screen has; "
-            "can be undone"
+            "can be undone",
+            self._on_estimate,
         )
         self.sentence = Sentence()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 4, 4)
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.sentence)
         self.sentence.say("")
-        self.estimate.clicked.connect(self._on_estimate)
+        column(self.estimate, self.sentence, parent=self, margins=(4, 0, 4, 4))
         self.task.finished.connect(self._on_done)
-        self.task.failed.connect(lambda error: self.sentence.say(str(error)))
+        self.task.failed.connect(self._on_failed)
 
     def _on_estimate(self) -> None:
         if self._session.stack is None:
@@ -41,6 +40,9 @@ class BackgroundPanel(QWidget):
         self.sentence.say("Counting…")
         self.task.start_on_volume(lambda volume, cancelled: estimate_background(volume))
 
+    def _on_failed(self, error: LazyPipelineError) -> None:
+        self.sentence.say(str(error))
+
     def _on_done(self, value: float) -> None:
         self.sentence.say(f"Most of the raw volume has {value:g} counts")
-        self._place.edit(value=value, enabled=True)
+        self._step.edit(value=value, enabled=True)

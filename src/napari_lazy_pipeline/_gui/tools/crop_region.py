@@ -1,15 +1,16 @@
-"""Region: a crop that is drawn over the picture, and follows what is drawn."""
+"""Crop region: a crop that is drawn over the picture, and follows what is drawn."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.tools.axis_range import AxisRange
 from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, StepError
 from napari_lazy_pipeline.image.spec import VolumeSpec
@@ -51,22 +52,16 @@ class CropRegion(QWidget):
         self._place = CropPlace(0, there=False)
         self._step: Crop | None = None
         self._spec: VolumeSpec | None = None
-        self.draw = QPushButton("Draw crop")
-        self.draw.setCheckable(True)
-        self.draw.setToolTip(
+        self.draw = push_button(
+            "Draw crop",
             "Draw a rectangle over what is shown, and keep only what lies inside; only that is "
-            "computed then"
+            "computed then",
+            checkable=True,
         )
-        self.hint = Sentence()
-        self.across = AxisRange()
-        self.error = Sentence(error=True)
-        self.draw.setAccessibleName("Draw crop")
         self.draw.installEventFilter(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 4, 4)
-        layout.setSpacing(3)
-        for widget in (self.hint, self.across, self.error):
-            layout.addWidget(widget)
+        self.hint, self.error = Sentence(), Sentence(error=True)
+        self.across = AxisRange()
+        column(self.hint, self.across, self.error, parent=self, margins=(4, 0, 4, 4), spacing=3)
         self._show_state()
         self.draw.toggled.connect(self._on_draw)
         self.across.edited.connect(self._on_range)
@@ -86,12 +81,12 @@ class CropRegion(QWidget):
         """Let the person draw; a crop that is on already can be adjusted."""
         if self.session.stack is None:
             self.stop()
-            self._complain("Open a folder first")
+            self._show_error("Open a folder first")
             return
         if self.viewer.dims.ndisplay != 2:
             self.viewer.dims.ndisplay = 2
         self._check(True)
-        self._place, self._step = CropPlace.of(self.session.pipeline, self._shown), None
+        self._place, self._step = CropPlace.of(self.session.pipeline, self.session.until), None
         step = self._present()
         if step is not None and step.enabled:
             self._step = step
@@ -122,11 +117,6 @@ class CropRegion(QWidget):
     # ---- the step -------------------------------------------------------------------------
 
     @property
-    def _shown(self) -> int | None:
-        """Number of steps that are shown; None for all."""
-        return self.session.until
-
-    @property
     def _raw(self) -> VolumeSpec:
         assert self.session.stack is not None
         return self.session.stack.spec
@@ -141,7 +131,7 @@ class CropRegion(QWidget):
     def _find(self) -> None:
         """Find the step again after an edit of the list; it may have moved, or be gone."""
         if self._step is None:
-            self._place = CropPlace.of(self.session.pipeline, self._shown)
+            self._place = CropPlace.of(self.session.pipeline, self.session.until)
             return
         for index, step in enumerate(self.session.pipeline.steps):
             if step is self._step:
@@ -164,14 +154,15 @@ class CropRegion(QWidget):
         if self._step is None:
             self._spec = None
         self._follow()
-        self._complain(sentence)
+        self._show_error(sentence)
 
     def _set(self, ranges: Ranges) -> None:
         pipeline = self._place.put(self.session.pipeline, ranges)
         self._place = CropPlace(self._place.index, there=True)
         self._step = pipeline.steps[self._place.index]  # type: ignore[assignment]
         self.session.set_pipeline(pipeline)
-        if self._shown is not None and self._shown <= self._place.index:
+        until = self.session.until
+        if until is not None and until <= self._place.index:
             self.session.show_until(self._place.index + 1)
         # Equal steps raise no signal, but the rectangle has to lie on whole voxels again.
         self._follow()
@@ -217,10 +208,10 @@ class CropRegion(QWidget):
             before = plan.spec_before(self._place.index)
             assert before is not None
             spec = before.volume
-            seen = in_frame(plan, self._place.index, self._shown)
+            seen = in_frame(plan, self._place.index, self.session.until)
         except StepError as error:
             self.stop()
-            self._complain(str(error))
+            self._show_error(str(error))
             return
         if self._step is not None and _is_blank(self._step):
             self._step = self._spec = None
@@ -256,17 +247,16 @@ class CropRegion(QWidget):
         possible = self.drawing.axes is not None
         self.hint.say(hint if possible or not drawing else _NO_VIEW)
         self.across.setVisible(drawing and possible)
-        self._complain("")
+        self._show_error("")
 
-    def _complain(self, sentence: str) -> None:
+    def _show_error(self, sentence: str) -> None:
         """Say what is wrong; with nothing to say or to ask, take no room."""
         self.error.say(sentence)
         self.setVisible(self.drawing.is_open or bool(sentence))
 
     def _check(self, on: bool) -> None:
-        self.draw.blockSignals(True)
-        self.draw.setChecked(on)
-        self.draw.blockSignals(False)
+        with QSignalBlocker(self.draw):
+            self.draw.setChecked(on)
 
 
 def _is_blank(crop: Crop) -> bool:

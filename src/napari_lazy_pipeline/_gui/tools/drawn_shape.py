@@ -1,4 +1,4 @@
-"""Drawing: a shape that the person draws over the picture, in a layer that goes away again."""
+"""Drawn shape: a shape that the person draws over the picture, in a layer that goes away again."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DrawnShape(QObject):
         self.layer: Any = None
         self._spec: VolumeSpec | None = None
         self._corners: np.ndarray | None = None
-        self._seen = True
+        self._visible = True
         self._before: Any = None
         self._ours = False
 
@@ -71,10 +71,10 @@ class DrawnShape(QObject):
         if not self.is_open:
             self._before = self.viewer.layers.selection.active
             self._listen(True)
-        self._spec, self._corners, self._seen = spec, None, True
+        self._spec, self._corners, self._visible = spec, None, True
         self._rebuild()
 
-    def show(self, spec: VolumeSpec, box: Sequence[Extent], seen: bool = True) -> None:
+    def show(self, spec: VolumeSpec, box: Sequence[Extent], visible: bool = True) -> None:
         """Show a box (z, y, x) [um], ready to be dragged.
 
         Parameters
@@ -83,13 +83,13 @@ class DrawnShape(QObject):
             The volume it is in.
         box
             Its edges along z, y and x [um].
-        seen
+        visible
             False to hide it for a while.
         """
         if not self.is_open:
             self.open(spec)
         stale = self._spec != spec
-        self._spec, self._corners, self._seen = spec, np.transpose(box), seen
+        self._spec, self._corners, self._visible = spec, np.transpose(box), visible
         if stale or self.layer is None:
             self._rebuild()
         else:
@@ -165,9 +165,9 @@ class DrawnShape(QObject):
         if self.layer is None or axes is None:
             return
         with self._by_us():
-            if self.layer.visible != self._seen:
+            if self.layer.visible != self._visible:
                 # napari puts the tool away when the visibility is set.
-                self.layer.visible = self._seen
+                self.layer.visible = self._visible
             if self._corners is not None:
                 self.layer.data = [(self._outline(axes), self.tool)]
                 self.layer.mode = "select"
@@ -202,9 +202,9 @@ class DrawnShape(QObject):
         """The mouse was let go; napari is not quite done with it yet."""
         if not self._ours and str(event.action) in ("added", "changed"):
             layer = self.layer
-            QTimer.singleShot(0, lambda: self._tell(layer))
+            QTimer.singleShot(0, lambda: self._report(layer))
 
-    def _tell(self, layer: Any) -> None:
+    def _report(self, layer: Any) -> None:
         """Tell of the shape that was drawn last."""
         axes = self.axes
         if layer is None or layer is not self.layer or axes is None or not len(layer.data):

@@ -1,4 +1,4 @@
-"""Psf maker: asks for objective and light sheet, computes their PSF, and saves it."""
+"""PSF maker: asks for objective and light sheet, computes their PSF, and saves it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -39,21 +40,16 @@ class PsfMaker(QWidget):
         self.form = ModelForm(Optics())
         self.extent = Sentence()
         self.error = Sentence(error=True)
-        self.save = QPushButton("Save and use…")
-        self.save.setToolTip("Compute the PSF, save it as TIFF, and deconvolve with it")
-        self.save.setAccessibleName("Save the computed PSF and use it")
-        self._build()
+        self.save = push_button(
+            "Save and use…",
+            "Compute the PSF, save it as TIFF, and deconvolve with it",
+            self._on_save,
+        )
+        column(self.form.native, self.extent, self.save, self.error, parent=self, spacing=6)
         self.form.changed.connect(self._show)
         self._task.finished.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
-        self.save.clicked.connect(self._on_save)
         self._show()
-
-    def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.form.native, self.extent, self.save, self.error):
-            layout.addWidget(widget)
 
     @property
     def optics(self) -> Optics:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder
@@ -23,65 +24,52 @@ class PsfPanel(QWidget):
 
     Parameters
     ----------
-    place
-        The step.
+    step
+        The deconvolution.
     viewer
         Where the PSF is shown.
     """
 
-    def __init__(self, place: StepReference, viewer: Any) -> None:
+    def __init__(self, step: StepReference, viewer: Any) -> None:
         super().__init__()
-        self._place, self._viewer = place, viewer
+        self._reference, self._viewer = step, viewer
         self._path = ""
-        self._reading, self._asking = BackgroundTask("The PSF cannot be shown"), BackgroundTask()
         self._spacing: Spacing | None = None
-        self.show_button = QPushButton("Show PSF")
-        self.show_button.setToolTip("Show the PSF as a layer, in the middle of what is on screen")
-        self.make_button = QPushButton("Compute PSF")
-        self.make_button.setToolTip("Compute a PSF from objective, wavelength and light sheet")
-        self.make_button.setCheckable(True)
-        self.origin = Sentence()
-        self.question = Sentence(error=True)
+        self._spacing_task = BackgroundTask("The voxel size of the PSF cannot be read")
+        self._view_task = BackgroundTask("The PSF cannot be shown")
+        self.show_button = push_button(
+            "Show PSF", "Show the PSF as a layer, in the middle of what is on screen", self._on_show
+        )
+        self.make_button = push_button(
+            "Compute PSF",
+            "Compute a PSF from objective, wavelength and light sheet",
+            checkable=True,
+        )
+        self.origin, self.question = Sentence(), Sentence(error=True)
         self.error = Sentence(error=True)
         self.maker = PsfMaker(self._raw_folder)
-        self._build()
-        self._connect()
-        self._on_edit()
-
-    def _build(self) -> None:
-        row = QHBoxLayout()
-        row.addWidget(self.show_button)
-        row.addWidget(self.make_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 0, 4, 4)
-        for sentence in (self.origin, self.question):
-            layout.addWidget(sentence)
-        layout.addLayout(row)
-        layout.addWidget(self.error)
-        layout.addWidget(self.maker)
-        for button in (self.show_button, self.make_button):
-            button.setAccessibleName(button.text())
-        for part in (self.origin, self.question, self.error):
-            part.say("")
-        self.maker.setVisible(False)
-
-    def _connect(self) -> None:
-        self.show_button.clicked.connect(self._on_show)
+        for part in (self.origin, self.question, self.error, self.maker):
+            part.setVisible(False)
+        column(
+            self.origin, self.question, row(self.show_button, self.make_button), self.error,
+            self.maker, parent=self, margins=(4, 0, 4, 4), spacing=6,
+        )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
         self.maker.made.connect(self._on_made)
-        self._reading.finished.connect(self._on_read)
-        self._reading.failed.connect(self._on_failed)
-        self._asking.finished.connect(self._on_spacing)
-        self._place.session.plan_changed.connect(self._on_edit)
+        self._view_task.finished.connect(self._on_view)
+        self._view_task.failed.connect(self._on_failed)
+        self._spacing_task.finished.connect(self._on_spacing)
+        step.session.plan_changed.connect(self._on_edit)
+        self._on_edit()
 
     def _raw_folder(self) -> Path | None:
-        stack = self._place.session.stack
+        stack = self._reference.session.stack
         return raw_folder(stack.source) if stack else None
 
     @property
     def _step(self) -> Deconvolve | None:
         """The step as it is now; None once it was removed."""
-        step = self._place.step
+        step = self._reference.step
         return step if isinstance(step, Deconvolve) else None
 
     def _on_edit(self, *_: object) -> None:
@@ -94,14 +82,14 @@ class PsfPanel(QWidget):
         if step.psf != self._path:
             path = self._path = step.psf
             self._spacing = None
-            self._asking.start(path, lambda _: recorded_spacing(path))
-        self._say(step)
+            self._spacing_task.start(path, lambda _: recorded_spacing(path))
+        self._show_origin(step)
 
     def _on_spacing(self, spacing: Spacing) -> None:
         self._spacing = spacing
-        self._say(self._step)
+        self._show_origin(self._step)
 
-    def _say(self, step: Deconvolve | None) -> None:
+    def _show_origin(self, step: Deconvolve | None) -> None:
         """Say where the voxel size comes from, or ask for it."""
         if step is None:
             return
@@ -110,14 +98,15 @@ class PsfPanel(QWidget):
         # That a file is missing is said by the step: then the voxel size is no question.
         if step.psf and recorded is not None and recorded.exists:
             known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
-            said = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm" * bool(recorded.source)
+            source = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm"
             if not all(known):
                 axes = ", ".join(a for a, length in zip("zyx", known, strict=True) if not length)
                 question = f"Type the PSF voxel size along {axes}: the file does not say it"
             elif not any(stated):
-                origin = f"Voxel size from {said}"
+                origin = f"Voxel size from {source}"
             else:
-                origin = f"Voxel size {_lengths(known)} µm: typed" + f" ({said})" * bool(said)
+                origin = f"Voxel size {_lengths(known)} µm: typed"
+                origin += f" ({source})" if recorded.source else ""
         self.origin.say(origin)
         self.question.say(question)
 
@@ -126,16 +115,16 @@ class PsfPanel(QWidget):
         self.error.say("")
         if step is not None:
             path, stated = step.psf, step.psf_voxel_size
-            self._reading.start(path, lambda _: psf_picture(path, stated))
+            self._view_task.start(path, lambda _: psf_picture(path, stated))
 
-    def _on_read(self, picture: PsfPicture) -> None:
+    def _on_view(self, picture: PsfPicture) -> None:
         show_psf(self._viewer, picture)
 
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.error.say(str(error))
 
     def _on_made(self, path: str, voxel_size: tuple[float, float, float]) -> None:
-        self._place.edit(psf=path, psf_voxel_size=voxel_size)
+        self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
 
 

@@ -1,4 +1,4 @@
-"""Reporter: says how it stands, in the status line, on the cards, and in the list of problems."""
+"""Status reporter: what is computed, shown or failed, in the status line and on the cards."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class StatusReporter(QObject):
         super().__init__()
         self.session, self.runner, self.layers = session, runner, layers
         self.steps, self.status, self.problems = steps, status, problems
-        self._told: set[str] = set()
+        self._notified: set[str] = set()
         self._finished_steps: set[int] = set()
         self._last_shown: RenderRequest | None = None
-        self._heard: ProblemLog | None = None
+        self._problem_log: ProblemLog | None = None
         session.plan_changed.connect(self._on_edit)
         layers.shown.connect(self._on_shown)
         layers.failed.connect(self._on_failed)
@@ -59,28 +59,28 @@ class StatusReporter(QObject):
         runner.finished.connect(self._on_finished)
         # Problems are met in other threads: a signal brings them here.
         self._problem.connect(self._show_problems)
-        self._tell = self._problem.emit
-        notices.listen(self._tell)
+        self._report = self._problem.emit
+        notices.listen(self._report)
         self._show_problems()
 
     def begin(self, problems: ProblemLog) -> None:
         """Other data are open: say each kind of problem once more, and hear of no others."""
-        self._told.clear()
+        self._notified.clear()
         self._listen_to(problems)
         self._show_problems()
 
     def close(self) -> None:
         """Say nothing more."""
         self.session.plan_changed.disconnect(self._on_edit)
-        notices.unlisten(self._tell)
+        notices.unlisten(self._report)
         self._listen_to(None)
 
     def _listen_to(self, problems: ProblemLog | None) -> None:
-        if self._heard is not None:
-            self._heard.unlisten(self._tell)
-        self._heard = problems
+        if self._problem_log is not None:
+            self._problem_log.unlisten(self._report)
+        self._problem_log = problems
         if problems is not None:
-            problems.listen(self._tell)
+            problems.listen(self._report)
 
     def _on_edit(self, *_: object) -> None:
         self._finished_steps.clear()
@@ -88,7 +88,7 @@ class StatusReporter(QObject):
     def _on_started(self, channel: int, index: int) -> None:
         card = self.steps.card(index)
         what = "reading" if index < 0 else card.step.title.lower() if card else "computing"
-        self.status.setText(f"{self._where(channel)}: {what}…")
+        self.status.setText(f"{self._place(channel)}: {what}…")
         if card is not None:
             card.show_progress(0.0)
 
@@ -97,7 +97,7 @@ class StatusReporter(QObject):
         if card is not None:
             card.show_progress(fraction)
             self.status.setText(
-                f"{self._where(channel)}: {card.step.title.lower()} {round(100 * fraction)} %"
+                f"{self._place(channel)}: {card.step.title.lower()} {round(100 * fraction)} %"
             )
 
     def _on_finished(self, channel: int, index: int, seconds: float) -> None:
@@ -107,46 +107,47 @@ class StatusReporter(QObject):
             card.set_time(seconds)
             self._finished_steps.add(index)
 
-    def _on_shown(self, job: RenderRequest) -> None:
+    def _on_shown(self, request: RenderRequest) -> None:
         """Pixels are on screen: what did not run came from the cache."""
-        if job.preview:
-            self.status.setText(f"{self._where(job.channel, job.t)}: preview")
+        if request.preview:
+            self.status.setText(f"{self._place(request.channel, request.t)}: preview")
             return
-        first = self._last_shown is None or not job.same_picture(self._last_shown)
-        used = {stage.index for stage in job.source.plan.stages} - self._finished_steps
+        first = self._last_shown is None or not request.same_picture(self._last_shown)
+        used = {stage.index for stage in request.source.plan.stages} - self._finished_steps
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
             if first and index in used:
                 card.set_time(None)
-        self.steps.show_success(job)
-        self._last_shown = job
+        self.steps.show_success(request)
+        self._last_shown = request
         self._finished_steps.clear()
         if not self.runner.busy or self.layers.up_to_date:
-            self.status.setText(f"{self._where(job.channel, job.t)}: shown")
+            self.status.setText(f"{self._place(request.channel, request.t)}: shown")
 
-    def _on_failed(self, job: RenderRequest, error: LazyPipelineError) -> None:
+    def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
         """One card or one line says it; one notification a kind, not one a frame."""
         if isinstance(error, StepError):
-            self.steps.show_failure(job, error)
+            self.steps.show_failure(request, error)
+        place = self._place(request.channel, request.t)
         if isinstance(error, MissingFileError):
-            self.status.setText(f"{self._where(job.channel, job.t)}: nothing was recorded")
+            self.status.setText(f"{place}: nothing was recorded")
             return
         if isinstance(error, FolderMissingError):
-            self.status.setText(f"{self._where(job.channel, job.t)}: waiting for the folder")
+            self.status.setText(f"{place}: waiting for the folder")
             return
         kind = getattr(error, "kind", type(error).__name__)
-        if kind not in self._told:
-            self._told.add(kind)
+        if kind not in self._notified:
+            self._notified.add(kind)
             show_error(str(error))
         self._show_problems()
-        self.status.setText(f"{self._where(job.channel, job.t)}: not shown, see above")
+        self.status.setText(f"{place}: not shown, see above")
 
     def _show_problems(self, *_: object) -> None:
         """List what went wrong, here and in this process."""
         stack = self.session.stack
         self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
 
-    def _where(self, channel: int, t: int | None = None) -> str:
+    def _place(self, channel: int, t: int | None = None) -> str:
         stack = self.session.stack
         if stack is None:
             return ""

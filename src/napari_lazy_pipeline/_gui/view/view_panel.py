@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QStandardItem, QStandardItemModel
-from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import engine_names
 from napari_lazy_pipeline.engines.auto import best_engine
@@ -43,8 +36,8 @@ class ViewPanel(QWidget):
     compare_toggled = Signal(bool)
     contrast_wanted = Signal()
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, session: Session) -> None:
+        super().__init__()
         self.session = session
         self.engines_missing: dict[str, str | None] = {}
         self._here: int | None = None
@@ -57,16 +50,30 @@ class ViewPanel(QWidget):
             },
         )
         self.quality = Choice("Quality", _QUALITIES)
-        self.compare = QPushButton("Compare with raw")
-        self.compare.setCheckable(True)
-        self.compare.setToolTip(
-            "Show the raw data beside the processed ones, at the same time point and plane"
+        self.compare = push_button(
+            "Compare with raw",
+            "Show the raw data beside the processed ones, at the same time point and plane",
+            checkable=True,
         )
-        self.contrast = QPushButton("Set contrast")
-        self.contrast.setToolTip("Set the contrast of all channels from what is on screen")
+        self.contrast = push_button(
+            "Set contrast",
+            "Set the contrast of all channels from what is on screen",
+            self.contrast_wanted.emit,
+        )
         self._build_engine()
-        self._build()
-        self._connect()
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Show", self.show_choice)
+        form.addRow("Quality", self.quality)
+        form.addRow("Engine", self.engine)
+        form.addRow(self.engine_reason)
+        column(form, row(self.compare, self.contrast, spacing=6), parent=self)
+        session.plan_changed.connect(self._show_session)
+        session.view_changed.connect(self._show_session)
+        self.show_choice.chosen.connect(self._on_part)
+        self.quality.chosen.connect(session.set_quality)
+        self.engine.currentTextChanged.connect(self._on_engine)
+        self.compare.toggled.connect(self.compare_toggled)
         self._show_session()
 
     def close_session(self) -> None:
@@ -76,14 +83,13 @@ class ViewPanel(QWidget):
 
     def _show_session(self, *_: object) -> None:
         self._show_part()
-        self._show_quality(self.session.quality)
-        self._show_engine(self.session.engine)
+        self.quality.set(self.session.quality)
+        self.engine.setCurrentText(self.session.engine)
 
     def show_comparing(self, on: bool) -> None:
         """Show whether raw data are beside the processed ones; raises no signal."""
-        self.compare.blockSignals(True)
-        self.compare.setChecked(on)
-        self.compare.blockSignals(False)
+        with QSignalBlocker(self.compare):
+            self.compare.setChecked(on)
 
     def show_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey the engines that cannot be used here, and say why."""
@@ -112,32 +118,6 @@ class ViewPanel(QWidget):
         self.engine_reason = Sentence()
         self.engine_reason.say("")
 
-    def _build(self) -> None:
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow("Show", self.show_choice)
-        form.addRow("Quality", self.quality)
-        form.addRow("Engine", self.engine)
-        form.addRow(self.engine_reason)
-        row = QHBoxLayout()
-        row.addWidget(self.compare)
-        row.addWidget(self.contrast)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(form)
-        layout.addLayout(row)
-
-    def _connect(self) -> None:
-        session = self.session
-        session.plan_changed.connect(self._show_session)
-        session.view_changed.connect(self._show_session)
-        self.show_choice.chosen.connect(self._on_part)
-        self.quality.chosen.connect(session.set_quality)
-        self.engine.currentTextChanged.connect(self._on_engine)
-        self.compare.toggled.connect(self.compare_toggled)
-        self.contrast.clicked.connect(lambda: self.contrast_wanted.emit())
-
     def _show_part(self, *_: object) -> None:
         """Show which part of the steps is on screen, and which step "here" is."""
         until, steps = self.session.until, self.session.pipeline.steps
@@ -157,12 +137,6 @@ class ViewPanel(QWidget):
         """Offer to show the result up to the selected step; None: up to none in particular."""
         self._here = None if index is None else index + 1
         self._show_part()
-
-    def _show_quality(self, quality: str) -> None:
-        self.quality.set(quality)
-
-    def _show_engine(self, name: str) -> None:
-        self.engine.setCurrentText(name)
 
     def _on_part(self, part: str) -> None:
         self.session.show_until({"raw": 0, "here": self._here, "all": None}[part])

@@ -1,9 +1,11 @@
-"""Choice: one of a few words, all of them in sight."""
+"""Choice: one of a few words, all of them in sight; or in a list."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QPushButton, QSizePolicy, QWidget
+
+from napari_lazy_pipeline._gui.widgets.layout import push_button, row
 
 
 class Choice(QWidget):
@@ -27,20 +29,17 @@ class Choice(QWidget):
     def __init__(self, name: str, words: dict[str, tuple[str, str]]) -> None:
         super().__init__()
         self.setAccessibleName(name)
-        self.buttons: dict[str, QPushButton] = {}
+        self.buttons = {value: self._button(value, name, *words[value]) for value in words}
         self._group = QButtonGroup(self)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(1)
-        for value, (word, tooltip) in words.items():
-            button = self.buttons[value] = QPushButton(word)
-            button.setCheckable(True)
-            button.setToolTip(tooltip)
-            button.setAccessibleName(f"{name}: {word}")
-            button.setStyleSheet("padding: 3px 4px;")
-            button.clicked.connect(lambda _=False, value=value: self.chosen.emit(value))
+        for button in self.buttons.values():
             self._group.addButton(button)
-            row.addWidget(button, 1)
+        row(*[(button, 1) for button in self.buttons.values()], parent=self, spacing=1)
+
+    def _button(self, value: str, name: str, word: str, tooltip: str) -> QPushButton:
+        button = push_button(word, tooltip, lambda: self.chosen.emit(value), checkable=True)
+        button.setAccessibleName(f"{name}: {word}")
+        button.setStyleSheet("padding: 3px 4px;")
+        return button
 
     @property
     def value(self) -> str:
@@ -55,3 +54,14 @@ class Choice(QWidget):
         """Allow a value to be chosen, or not; the tooltip says what it is, or why not."""
         self.buttons[value].setEnabled(on)
         self.buttons[value].setToolTip(tooltip)
+
+
+def combo_box(name: str, tooltip: str) -> QComboBox:
+    """Make an empty list to choose from, which gives way in a narrow dock."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(tooltip)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box

@@ -1,15 +1,14 @@
-"""Section: a part of the dock under a heading, which folds it away."""
+"""Collapsible: a section under a heading, and a line that sums up what it hides."""
 
 from __future__ import annotations
 
-from typing import Any
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QPushButton, QWidget
 
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
-
+from napari_lazy_pipeline._gui.widgets.layout import column, row, small_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
+
+__all__ = ["CollapsibleLine", "CollapsibleSection", "small_button"]
 
 # Calmer than a pressed button, which the heading is to napari; the rim is seen on both themes.
 _HEADING = """
@@ -20,51 +19,29 @@ QPushButton:focus { border: 1px solid rgba(128, 128, 128, 220); }
 """
 
 
-class CollapsibleSection(QCollapsible):
-    """Panels under a heading.
-
-    It is always as tall as its panels; without this, only when it is resized.
-
-    Parameters
-    ----------
-    title
-        The heading.
-    panels
-        What is below, in this order.
-    """
+class CollapsibleSection(QWidget):
+    """Panels under a heading that folds and unfolds them."""
 
     def __init__(self, title: str, *panels: QWidget) -> None:
-        super().__init__(title)
-        self._title = title
-        self.setDuration(0)
-        layout = self.layout()
-        assert layout is not None
-        layout.setContentsMargins(4, 2, 4, 4)
-        button = self.toggleButton()
-        button.setStyleSheet(_HEADING)
-        button.setAccessibleName(title)
-        button.setToolTip(f"Fold or unfold the section {title}")
-        for panel in panels:
-            self.addWidget(panel)
-        self.toggled.connect(self._mark)
-        self.expand(animate=False)
-        self._mark(True)
+        super().__init__()
+        self._title, self._content = title, QWidget()
+        self.heading = QPushButton()
+        self.heading.setCheckable(True)
+        self.heading.setStyleSheet(_HEADING)
+        self.heading.setAccessibleName(title)
+        self.heading.setToolTip(f"Fold or unfold the section {title}")
+        column(*panels, parent=self._content, margins=(5, 0, 0, 0), spacing=6)
+        column(self.heading, self._content, parent=self, margins=(4, 2, 4, 4), spacing=6)
+        self.heading.toggled.connect(self._on_toggled)
+        self.heading.setChecked(True)
 
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Follow the panels."""
-        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize) and self.isExpanded():
-            content = self.content()
-            content.setMaximumHeight(content.sizeHint().height())
-        return False
-
-    def _mark(self, unfolded: bool) -> None:
-        """The same signs as elsewhere in the dock: icons would keep the colour of one theme."""
-        self.toggleButton().setIcon(QIcon())
-        self.setText(f"{'▾' if unfolded else '▸'} {self._title}")
+    def _on_toggled(self, unfolded: bool) -> None:
+        self.heading.setText(f"{'▾' if unfolded else '▸'} {self._title}")
+        self._content.setVisible(unfolded)
 
 
 class CollapsibleLine(QWidget):
-    """A line that tells in short what is below it, and unfolds it.
+    """A line that sums up what is below it, and unfolds it.
 
     Signals
     -------
@@ -76,7 +53,7 @@ class CollapsibleLine(QWidget):
 
     def __init__(self, name: str, tooltip: str, content: QWidget) -> None:
         super().__init__()
-        self._name, self._short = name, ""
+        self._name, self._summary = name, ""
         self.button = small_button("▸", tooltip, name)
         self.button.setCheckable(True)
         self.button.toggled.connect(self._on_toggled)
@@ -85,15 +62,9 @@ class CollapsibleLine(QWidget):
         self.line.setAccessibleName(name)
         self.content = content
         content.setVisible(False)
-        head = QHBoxLayout()
-        head.setSpacing(3)
-        head.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        head.addWidget(self.line, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addLayout(head)
-        layout.addWidget(content)
+        head = row(self.button, (self.line, 1), spacing=3)
+        head.setAlignment(self.button, Qt.AlignmentFlag.AlignTop)
+        column(head, content, parent=self, spacing=2)
 
     @property
     def unfolded(self) -> bool:
@@ -104,26 +75,14 @@ class CollapsibleLine(QWidget):
         """Show the content, or hide it."""
         self.button.setChecked(on)
 
-    def tell(self, short: str) -> None:
-        """Say in a line what is below, for as long as it is folded."""
-        self._short = short
-        self.line.setText(self._name if self.unfolded else short)
+    def tell(self, summary: str) -> None:
+        """Set the line that is there while the content is folded."""
+        self._summary = summary
+        self.line.setText(self._name if self.unfolded else summary)
 
     def _on_toggled(self, on: bool) -> None:
         self.button.setText("▾" if on else "▸")
-        if self._short:
-            self.tell(self._short)
+        if self._summary:
+            self.tell(self._summary)
         self.content.setVisible(on)
         self.toggled.emit(on)
-
-
-def small_button(text: str, tooltip: str, name: str) -> QToolButton:
-    """A flat button of one sign."""
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tooltip)
-    button.setAccessibleName(name)
-    button.setAutoRaise(True)
-    button.setStyleSheet("padding: 1px; min-width: 14px;")
-    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-    return button

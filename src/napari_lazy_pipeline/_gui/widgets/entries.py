@@ -22,9 +22,9 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QToolButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.layout import SPACING
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 
-SPACING = 4  # px
 _BOX = 56  # px; beside a slider
 _AXES = {2: ("start", "end"), 3: ("z", "y", "x")}
 
@@ -141,8 +141,12 @@ class TextEntry(Entry):
         self._on_finished()
 
     def _on_finished(self) -> None:
-        text = self.editor.text().strip()
         self.editor.setModified(False)
+        self.commit()
+
+    def commit(self, *_: object) -> None:
+        """Take the text as it is now, also while it is being typed."""
+        text = self.editor.text().strip()
         if text != self._text:
             self._text = text
             self._on_edited()

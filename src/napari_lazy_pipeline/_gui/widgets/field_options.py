@@ -71,6 +71,12 @@ def in_words(info: FieldInfo, value: Any) -> str:
     return f"{_words(extras(info), value)} {unit(info)}".rstrip()
 
 
+def default_in_words(info: FieldInfo) -> str:
+    """The value of a new model in words, or what ``default`` calls it."""
+    value = info.get_default(call_default_factory=True)
+    return str(extras(info).get("default", "")) or in_words(info, value)
+
+
 def _words(extra: dict[str, Any], value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_words(extra, part)}" for key, part in value.items())

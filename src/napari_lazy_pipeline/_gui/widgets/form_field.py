@@ -16,7 +16,6 @@ from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.entries import (
     ENTRIES,
-    SPACING,
     ChoiceButtons,
     ChoiceEntry,
     FileEntry,
@@ -24,6 +23,7 @@ from napari_lazy_pipeline._gui.widgets.entries import (
     NumberEntry,
     TextEntry,
 )
+from napari_lazy_pipeline._gui.widgets.layout import SPACING
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
@@ -98,7 +98,7 @@ class FormField(ValuedContainerWidget[Any]):
         self.error.setVisible(False)
         self.caption.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.caption.customContextMenuRequested.connect(self._on_menu)
-        default = options.in_words(self.info, self.default)
+        default = options.default_in_words(self.info)
         self.caption.setToolTip(
             f"{options.tooltip(self.info)}\nDefault: {default} (right-click to reset)"
         )
@@ -149,7 +149,7 @@ class FormField(ValuedContainerWidget[Any]):
     def menu(self) -> QMenu:
         """Make the menu of the caption."""
         menu = QMenu(self.native)
-        menu.addAction(f"Reset to {self.in_words(self.default)}", self.reset)
+        menu.addAction(f"Reset to {options.default_in_words(self.info)}", self.reset)
         control = self.control
         if isinstance(control, ChannelRows) and control.offered:
             per_channel = not control.is_per_channel

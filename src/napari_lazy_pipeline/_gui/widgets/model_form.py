@@ -18,7 +18,8 @@
 What the model says of a field is all there is to say: title, description, bounds, unit
 (`annotated_types.Unit`), choices; and by ``json_schema_extra`` how it is shown: ``step``,
 ``slider: [low, high]``, ``words: {value: word}``, ``buttons`` (choices all in sight), words for 0
-(``zero``) and for None (``empty``), ``format: path`` with ``mode: "d"`` for a folder.
+(``zero``), for None (``empty``) and for what is reset to (``default``), ``format: path`` with
+``mode: "d"`` for a folder.
 """
 
 from __future__ import annotations

@@ -171,22 +171,3 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def angle_box(tooltip: str) -> NumberBox:
-    """A box for the angle of a scan; at its lowest, nobody says which."""
-    box = number_box("Angle (degree)", tooltip, -180.0, 179.0, 0.1)
-    box.setDecimals(2)
-    box.setSpecialValueText("?")
-    box.setValue(-180.0)
-    return box
-
-
-def number_box(name: str, tooltip: str, low: float, high: float, step: float) -> NumberBox:
-    """A box for a number."""
-    box = NumberBox(low=low, high=high, step=step)
-    box.setDecimals(4)
-    box.setToolTip(tooltip)
-    box.setAccessibleName(name)
-    box.without_arrows()
-    return box

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import (
-    QApplication,
-    QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QApplication, QListWidget, QListWidgetItem, QToolButton, QWidget
 
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.image.problem_log import Problem
 
@@ -29,17 +22,12 @@ class ProblemsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._problems: tuple[Problem, ...] = ()
-        self.unfold = QToolButton()
+        self.unfold = _button("Show all problems")
         self.unfold.setCheckable(True)
-        self.unfold.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         self.unfold.setAutoRaise(True)
-        self.unfold.setToolTip("Show all problems")
-        self.unfold.setAccessibleName("Show all problems")
         self.unfold.toggled.connect(self._on_unfold)
-        self.copy = QToolButton()
+        self.copy = _button("Copy all problems to the clipboard, one a line")
         self.copy.setText("Copy")
-        self.copy.setToolTip("Copy all problems to the clipboard, one a line")
-        self.copy.setAccessibleName("Copy all problems")
         self.copy.clicked.connect(self._on_copy)
         self.newest = Sentence(error=True)
         self.list = QListWidget()
@@ -50,20 +38,11 @@ class ProblemsPanel(QWidget):
         self.list.setToolTip("Path, what is wrong, and what was done")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVisible(False)
-        self._build()
-        self.show_problems(())
-
-    def _build(self) -> None:
-        head = QHBoxLayout()
-        head.addWidget(self.unfold)
+        head = row(self.unfold)
         head.addStretch(1)
         head.addWidget(self.copy)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 0, 4, 0)
-        layout.setSpacing(2)
-        layout.addLayout(head)
-        layout.addWidget(self.newest)
-        layout.addWidget(self.list)
+        column(head, self.newest, self.list, parent=self, margins=(6, 0, 4, 0), spacing=2)
+        self.show_problems(())
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -78,18 +57,11 @@ class ProblemsPanel(QWidget):
         """List problems, the newest last; hide if there are none."""
         self._problems = tuple(problems)
         self.setVisible(bool(problems))
-        self._say()
         self.newest.setText(_sentence(problems[-1]) if problems else "")
-        if self.unfold.isChecked():
-            self._fill()
-
-    def _say(self) -> None:
-        count = len(self._problems)
-        arrow = "▾" if self.unfold.isChecked() else "▸"
-        self.unfold.setText(f"{arrow} Problems: {count}")
+        self._on_unfold(self.unfold.isChecked())
 
     def _on_unfold(self, unfolded: bool) -> None:
-        self._say()
+        self.unfold.setText(f"{'▾' if unfolded else '▸'} Problems: {len(self._problems)}")
         self.list.setVisible(unfolded)
         self.newest.setVisible(not unfolded)
         if unfolded:
@@ -109,6 +81,13 @@ class ProblemsPanel(QWidget):
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText("\n".join(f"{p.where}\t{p.what}\t{p.done}" for p in self._problems))
+
+
+def _button(tooltip: str) -> QToolButton:
+    button = QToolButton()
+    button.setToolTip(tooltip)
+    button.setAccessibleName(tooltip.partition(" to ")[0])
+    return button
 
 
 def _sentence(problem: Problem) -> str:

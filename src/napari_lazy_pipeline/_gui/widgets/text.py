@@ -1,4 +1,4 @@
-"""Sentences in the dock: wrapped or shortened, never cut, and red where something is wrong."""
+"""Text in the dock: wrapped or shortened, never cut, and red where something is wrong."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
 ERROR_STYLE = f"color: {RED_ON_DARK};"
 INDENT = 5  # px; what other labels have
 _JOINTS = re.compile(r"([/\\_])")
+_RESTYLED = (QEvent.Type.FontChange, QEvent.Type.StyleChange)
 
 
 def on_dark(widget: QWidget) -> bool:
@@ -40,7 +41,7 @@ class Sentence(QLabel):
 
     def __init__(self, text: str = "", error: bool = False) -> None:
         super().__init__()
-        self._said, self._error = "", error
+        self._text, self._error = "", error
         self.setWordWrap(True)
         # In line with other labels. Of an indent, Qt would take twice the width for the height.
         self.setIndent(0)
@@ -50,15 +51,14 @@ class Sentence(QLabel):
 
     def text(self) -> str:
         """The text, as it was given."""
-        return self._said
+        return self._text
 
     def setText(self, text: str | None) -> None:
-        """Show another text."""
-        if text == self._said:
+        if text == self._text:
             return
-        self._said = text or ""
+        self._text = text or ""
         # Names of files are long words: they break where a person would.
-        super().setText(_JOINTS.sub("\\1\u200b", self._said))
+        super().setText(_JOINTS.sub("\\1\u200b", self._text))
         self._fit()
 
     def say(self, text: str) -> None:
@@ -67,17 +67,16 @@ class Sentence(QLabel):
         self.setVisible(bool(text))
 
     def resizeEvent(self, event: Any) -> None:
-        """Follow the width."""
         super().resizeEvent(event)
         self._fit()
 
     def changeEvent(self, event: Any) -> None:
-        """Follow the theme."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._colour()
 
     def _colour(self) -> None:
+        """Follow the theme."""
         style = error_style(self)
         if self._error and style != self.styleSheet():
             self.setStyleSheet(style)
@@ -97,23 +96,22 @@ class Elided(QLabel):
 
     def __init__(self, text: str = "", tooltip: str = "") -> None:
         super().__init__()
-        self._full, self._tooltip = text, tooltip
+        self._text, self._tooltip = text, tooltip
         self.setTextFormat(Qt.TextFormat.PlainText)
         self._fit()
 
     def text(self) -> str:
         """The text in full."""
-        return self._full
+        return self._text
 
     @property
     def shortened(self) -> bool:
         """Whether there is no room for the whole text."""
-        return super().text() != self._full
+        return super().text() != self._text
 
     def setText(self, text: str | None) -> None:
-        """Show another text."""
-        if text != self._full:
-            self._full = text or ""
+        if text != self._text:
+            self._text = text or ""
             self._fit()
             self.updateGeometry()
 
@@ -124,21 +122,19 @@ class Elided(QLabel):
 
     def sizeHint(self) -> QSize:
         """Room for the whole text."""
-        return QSize(self._width(self._full), super().sizeHint().height())
+        return QSize(self._width(self._text), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
         """Room for a few letters."""
-        return QSize(min(self._width("abc…"), self._width(self._full)), super().sizeHint().height())
+        return QSize(min(self._width("abc…"), self._width(self._text)), super().sizeHint().height())
 
     def resizeEvent(self, event: Any) -> None:
-        """Follow the width."""
         super().resizeEvent(event)
         self._fit()
 
     def changeEvent(self, event: Any) -> None:
-        """Follow the font."""
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+        if event.type() in _RESTYLED:
             self._fit()
 
     def _width(self, text: str) -> int:
@@ -150,6 +146,6 @@ class Elided(QLabel):
 
     def _fit(self) -> None:
         room, mode = max(self.width() - self._rim(), 0), Qt.TextElideMode.ElideRight
-        super().setText(self.fontMetrics().elidedText(self._full, mode, room))
-        lines = [self._full] if self.shortened else []
+        super().setText(self.fontMetrics().elidedText(self._text, mode, room))
+        lines = [self._text] if self.shortened else []
         self.setToolTip("\n".join([*lines, *([self._tooltip] if self._tooltip else [])]))

@@ -1,0 +1,168 @@
+"""Export settings: what a person states for an export, and an export as a thread runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEntry
+from napari_lazy_pipeline._gui.widgets.background_task import TaskRun
+from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
+from napari_lazy_pipeline.exports.export import ExportReport, export
+from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
+from napari_lazy_pipeline.image.stack import Stack
+
+_FORMATS = {name: (get_format(name).title, get_format(name).summary) for name in format_names()}
+WORKERS = {
+    "here": ("This computer", "One volume after the other, while you go on looking"),
+    "cluster": (
+        "Dask cluster",
+        "All workers of a dask scheduler, which see the same folders as this computer",
+    ),
+}
+
+
+def _field(title: str, description: str, **extra: Any) -> Any:
+    return Field(title=title, description=description, json_schema_extra=extra)
+
+
+class ExportSettings(BaseModel):
+    """What is written, where to, in which format, and who computes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Annotated[
+        Path | None,
+        _field(
+            "Write to", "Folder to write to; never that of the raw files", format="path", mode="d"
+        ),
+    ] = None
+    times: Annotated[
+        tuple[int, int],
+        _field(
+            "Time points", "time point, counted from 0 as the slider does", widget_type=RangeEntry
+        ),
+    ] = (0, 0)
+    channels: Annotated[
+        tuple[int, ...], _field("Channels", "Channels to write", widget_type=TicksEntry)
+    ] = ()
+    format: Annotated[
+        FormatName, _field("Format", "Kind of files", buttons=True, words=_FORMATS)
+    ] = "tiff"
+    dtype: Annotated[
+        Dtype | None,
+        _field(
+            "Pixels",
+            "Type of the pixels; integers are rounded, and clipped to what they can hold",
+            empty="as computed",
+        ),
+    ] = None
+    workers: Annotated[
+        Literal["here", "cluster"],
+        _field("Compute on", "Who makes the volumes", buttons=True, words=WORKERS),
+    ] = "here"
+    scheduler: Annotated[
+        str,
+        _field(
+            "Scheduler",
+            "Address of the dask scheduler, as it says when it is started",
+            empty="tcp://node1:8786",
+        ),
+    ] = ""
+
+    def after_edit(self, name: str) -> ExportSettings:
+        """Leave out pixels that the format cannot hold."""
+        dtypes = get_format(self.format).dtypes
+        return self if self.dtype in (None, *dtypes) else self.model_copy(update={"dtype": None})
+
+    @property
+    def complete(self) -> bool:
+        """Whether it is stated where to write, and who computes."""
+        return self.folder is not None and (self.workers == "here" or bool(self.scheduler))
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """An export that can be started.
+
+    Attributes
+    ----------
+    view
+        The processed data.
+    settings
+        What of them is written, and how; complete.
+    """
+
+    view: Stack
+    settings: ExportSettings
+
+    @property
+    def folder(self) -> Path:
+        """Folder to write to."""
+        assert self.settings.folder is not None
+        return self.settings.folder
+
+    @property
+    def scheduler(self) -> str | None:
+        """Address of the dask scheduler; None for this computer."""
+        return self.settings.scheduler if self.settings.workers == "cluster" else None
+
+    @property
+    def count(self) -> int:
+        """Number of volumes."""
+        first, last = self.settings.times
+        return (last + 1 - first) * len(self.settings.channels)
+
+    def disk_cost(self) -> DiskCost:
+        """Estimate what it takes on the disk, and what is free there.
+
+        Raises
+        ------
+        ExportError
+            If that would be in the folder of the raw files, or if such files cannot hold it.
+        """
+        refuse_raw(self.folder, raw_folder(self.view.source))
+        spec, format_ = self.view.spec, get_format(self.settings.format)
+        dtype = self.settings.dtype or spec.dtype
+        refuse_dtype(format_, dtype)
+        return disk_cost(spec, self.count, dtype, self.folder, format_.overhead)
+
+    def write(self, run: TaskRun) -> ExportReport:
+        """Write it in the background; reports `ExportProgress`, raises what `export` raises."""
+        settings, start = self.settings, None
+
+        def report(done: int, total: int) -> None:
+            # Volumes that existed before tell nothing about the time that a volume takes.
+            nonlocal start
+            start = start or (monotonic(), done)
+            count = done - start[1]
+            left = (monotonic() - start[0]) / count * (total - done) if count else None
+            run.report(ExportProgress(done, total, left))
+
+        return export(
+            self.view, self.folder, t=range(settings.times[0], settings.times[1] + 1),
+            c=settings.channels, dtype=settings.dtype, format=settings.format,
+            scheduler=self.scheduler, progress=report, cancelled=run.cancelled,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ExportProgress:
+    """Progress of an export.
+
+    Attributes
+    ----------
+    done, total
+        Volumes that exist, and all.
+    seconds_left
+        Until the end [s]; None before one was made.
+    """
+
+    done: int
+    total: int
+    seconds_left: float | None

@@ -1,0 +1,92 @@
+"""Selection entries: magicgui widgets for a range of numbers, and for some of several things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from qtpy.QtCore import QSignalBlocker
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
+
+from napari_lazy_pipeline._gui.widgets.entries import Entry, NumberEntry
+
+_ABREAST = 3  # boxes in a row
+
+
+class RangeEntry(Entry):
+    """First and last of a range, counted from 0; one moves the other along."""
+
+    def __init__(self, **options: Any) -> None:
+        first, last = (NumberEntry(annotation=int, min=0, max=0) for _ in range(2))
+        self.parts = {"first": first, "last": last}
+        self.first, self.last = first.editor, last.editor
+        super().__init__(first.native, QLabel("to"), last.native, **options)
+        self.native.layout().setStretch(2, 1)
+        first.changed.connect(lambda value: self._order(self.last, max(self.last.value(), value)))
+        last.changed.connect(lambda value: self._order(self.first, min(self.first.value(), value)))
+        for part in (first, last):
+            part.refused.connect(self.refused.emit)
+
+    def get_value(self) -> Any:
+        return self.first.number(), self.last.number()
+
+    def set_value(self, value: Any) -> None:
+        with self._silent():
+            self.first.setValue(value[0])
+            self.last.setValue(value[1])
+        self._on_edited()
+
+    def set_count(self, count: int) -> None:
+        """Allow so many; the end follows, unless the person chose another; raises no signal."""
+        whole = self.last.value() == self.last.maximum()
+        with self._silent():
+            for box in (self.first, self.last):
+                box.set_bounds(0, count - 1)
+            if whole:
+                self.last.setValue(count - 1)
+
+    @contextmanager
+    def _silent(self) -> Iterator[None]:
+        with QSignalBlocker(self.first), QSignalBlocker(self.last):
+            yield
+
+    def _order(self, other: Any, value: float) -> None:
+        with self._silent():
+            other.setValue(value)
+        self._on_edited()
+
+
+class TicksEntry(Entry):
+    """Indices of some of several things, each with a box to tick."""
+
+    def __init__(self, **options: Any) -> None:
+        self.boxes: list[QCheckBox] = []
+        super().__init__(QWidget(), **options)
+        self._grid = QGridLayout(self.editor)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(_ABREAST, 1)
+
+    def get_value(self) -> Any:
+        return tuple(index for index, box in enumerate(self.boxes) if box.isChecked())
+
+    def set_value(self, value: Any) -> None:
+        for index, box in enumerate(self.boxes):
+            with QSignalBlocker(box):
+                box.setChecked(index in value)
+        self._on_edited()
+
+    def set_names(self, names: Sequence[str], tooltip: str) -> None:
+        """Show other things, all of them ticked; raises no signal."""
+        if [box.text() for box in self.boxes] == list(names):
+            return
+        for box in self.boxes:
+            self._grid.removeWidget(box)
+            box.deleteLater()
+        self.boxes = [QCheckBox(name) for name in names]
+        for index, box in enumerate(self.boxes):
+            box.setChecked(True)
+            box.setToolTip(f"{tooltip} {box.text()}")
+            box.setAccessibleName(f"{tooltip} {box.text()}")
+            box.toggled.connect(self._on_edited)
+            self._grid.addWidget(box, index // _ABREAST, index % _ABREAST)

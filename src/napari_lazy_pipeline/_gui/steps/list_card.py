@@ -1,0 +1,121 @@
+"""List card: a card with a head and a body, and what mouse and keys do on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
+from napari_lazy_pipeline._gui.steps.card_head import CardHead
+from napari_lazy_pipeline.steps._base import Step
+
+Key, Modifier = Qt.Key, Qt.KeyboardModifier
+
+
+class ListCard(CardFrame):
+    """A card of a step that can be selected, moved and unfolded.
+
+    Signals
+    -------
+    removed(), duplicated(), moved(int)
+        The person took the step away, wants it twice, or moved it up (-1) or down (+1).
+    picked(bool)
+        The person selected the step, or let go of it.
+    walked(int)
+        The person goes on to the card above (-1) or below (+1).
+    """
+
+    removed = Signal()
+    duplicated = Signal()
+    moved = Signal(int)
+    picked = Signal(bool)
+    walked = Signal(int)
+
+    def __init__(self, step: Step) -> None:
+        super().__init__()
+        self._pressed = False
+        self.head, self.body = CardHead(step), QWidget()
+        self.body.setObjectName("body")
+        self.body.setStyleSheet("#body { background: transparent; }")
+        self.body.setVisible(False)
+        self.head.unfold.toggled.connect(self.body.setVisible)
+        self.setAccessibleName(f"Step {step.title}")
+        self._actions: dict[Any, Callable[[], Any]] = {
+            (Key.Key_Up, Modifier.AltModifier): partial(self.moved.emit, -1),
+            (Key.Key_Down, Modifier.AltModifier): partial(self.moved.emit, 1),
+            (Key.Key_D, Modifier.ControlModifier): self.duplicated.emit,
+        }
+        alone: dict[Any, Callable[[], Any]] = {
+            Key.Key_Up: partial(self.walked.emit, -1),
+            Key.Key_Down: partial(self.walked.emit, 1),
+            Key.Key_Right: partial(self.head.unfold.setChecked, True),
+            Key.Key_Left: partial(self.head.unfold.setChecked, False),
+            Key.Key_Return: self.open,
+            Key.Key_Enter: self.open,
+            Key.Key_Space: self.head.switch.toggle,
+            Key.Key_Delete: self.removed.emit,
+            Key.Key_Backspace: self.removed.emit,
+            Key.Key_Escape: partial(self.picked.emit, False),
+        }
+        self._actions |= {(key, Modifier.NoModifier): action for key, action in alone.items()}
+
+    def open(self) -> None:
+        """Select the step, and show its parameters or fold them away."""
+        self.head.unfold.toggle()
+        self.picked.emit(True)
+
+    # ---- keys -----------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: Any) -> None:
+        action = self._action_of(event)
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            event.accept()
+            action()
+
+    def event(self, event: Any) -> bool:
+        """Claim our keys before a shortcut of the window takes them."""
+        if event.type() == QEvent.Type.ShortcutOverride and self._action_of(event) is not None:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def _action_of(self, event: Any) -> Callable[[], Any] | None:
+        """What a key does; None if it is none of ours.
+
+        A key that a field of the form had no use for does nothing: to remove the step because a
+        list had no use for Del would be a surprise. It is ours all the same, since napari, which
+        hears next of what nobody takes, would do something else.
+        """
+        modifiers = event.modifiers() & ~Modifier.KeypadModifier
+        action = self._actions.get((event.key(), modifiers))
+        focus = self.window().focusWidget()
+        in_body = focus is not None and self.body.isAncestorOf(focus)
+        if action is not None and modifiers == Modifier.NoModifier and in_body:
+            return lambda: None
+        return action
+
+    # ---- mouse ----------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: Any) -> None:
+        self._pressed = self._on_head(event)
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        """A click on the head selects the step, or lets go of it."""
+        if self._pressed and self.rect().contains(event.position().toPoint()):
+            self.picked.emit(not self.selected)
+        self._pressed = False
+
+    def mouseDoubleClickEvent(self, event: Any) -> None:
+        """A double click shows the parameters, too."""
+        if self._on_head(event):
+            self.open()
+
+    def _on_head(self, event: Any) -> bool:
+        place = event.position().toPoint()
+        return self.body.isHidden() or not self.body.geometry().contains(place)

@@ -27,7 +27,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import TICK, CancellableLock, not_cancelled
 from napari_lazy_pipeline._runtime.shared_memory import SharedArray, SharedBlock, attach
-from napari_lazy_pipeline.errors import Cancelled, EngineError
+from napari_lazy_pipeline.errors import Cancelled, EngineError, one_line
 
 # How long a volume that nobody waits for any more may hold up the next one [s].
 PATIENCE = 10.0
@@ -284,8 +284,6 @@ def _perform(function: Callable[..., object], task: Task) -> Answer:
         except Exception as error:  # noqa: BLE001 - it is raised in the parent
             # As text: a traceback would hold on to the arrays, and the parent may not know the
             # type.
-            own = isinstance(error, EngineError)
-            text = str(error) if own else f"{type(error).__name__}: {error}"
-            return Answer(error=" ".join(text.split()))
+            return Answer(error=one_line(str(error) if isinstance(error, EngineError) else error))
         finally:
             arrays.clear()

@@ -22,6 +22,7 @@ from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
+from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape, SkewAxis, Triple
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
@@ -191,8 +192,7 @@ class ArrayEngine(GpuEngine):
         try:
             yield
         except self._device().failures as error:
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise DeviceError(f"The GPU failed: {text}", hint=USE_CPU) from error
+            raise DeviceError(f"The GPU failed: {one_line(error)}", hint=USE_CPU) from error
 
 
 def _native(volume: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from contextlib import closing
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import fft as scipy_fft
@@ -19,6 +20,7 @@ from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
@@ -47,7 +49,7 @@ class CupyEngine(ArrayEngine):
         super().__init__("cupy", CupyDevice, memory_limit, failures)
 
     def gpu_problem(self) -> str | None:
-        return _reason()
+        return _problem()
 
 
 class CupyDevice(Device):
@@ -107,17 +109,14 @@ class CupyDevice(Device):
 
 
 @lru_cache(maxsize=1)
-def _reason() -> str | None:
+def _problem() -> str | None:
     if importlib.util.find_spec("cupy") is None:
         return f"The package cupy is not installed: {PACKAGES}"
-    worker = Worker(f"{__name__}:probe")
-    try:
-        answer: str | None = worker.call("probe", seconds=TRIAL_SECONDS)
-    except WorkerError as error:
-        return f"cupy failed a small trial: {error.what}. If a library is missing: {PACKAGES}"
-    finally:
-        worker.close()
-    return answer
+    with closing(Worker(f"{__name__}:probe")) as worker:
+        try:
+            return cast(str | None, worker.call("probe", seconds=TRIAL_SECONDS))
+        except WorkerError as error:
+            return f"cupy failed a small trial: {error.what}. If a library is missing: {PACKAGES}"
 
 
 def probe(*_: object) -> str | None:
@@ -125,11 +124,11 @@ def probe(*_: object) -> str | None:
     try:
         cupy = importlib.import_module("cupy")
     except Exception as error:  # noqa: BLE001 - a broken installation is a reason, not a crash
-        return _line(f"The package cupy cannot be imported: {error!r}. {PACKAGES}")
+        return one_line(f"The package cupy cannot be imported: {error!r}. {PACKAGES}")
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except RuntimeError as error:
-        return _line(f"cupy finds no NVIDIA GPU or driver: {error}. Check nvidia-smi")
+        return one_line(f"cupy finds no NVIDIA GPU or driver: {error}. Check nvidia-smi")
     if count < 1:
         return "There is no NVIDIA GPU: check CUDA_VISIBLE_DEVICES and nvidia-smi"
     return trial(CupyDevice())
@@ -155,7 +154,3 @@ def trial(device: Any) -> str | None:
     if all(np.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True)):
         return None
     return "The GPU computes wrong values in a small trial: check the driver and nvidia-smi"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline.errors import one_line
+
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 
@@ -98,7 +100,7 @@ def library() -> Any:
 def probe(*_: object) -> tuple[str | None, int]:
     """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
     problem = _library_problem() or _gpu_problem() or _trial_problem()
-    return (" ".join(problem.split()), 0) if problem else (None, _gpu_memory())
+    return (one_line(problem), 0) if problem else (None, _gpu_memory())
 
 
 _TASKS: dict[str, Callable[..., object]] = {

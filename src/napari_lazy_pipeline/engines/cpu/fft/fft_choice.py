@@ -1,4 +1,4 @@
-"""Fastest FFT: the compiled transforms, or those of scipy where the others do not work."""
+"""FFT choice: the compiled transforms, or those of scipy where the others do not work."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
 from napari_lazy_pipeline.engines.engine import notices
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.problem_log import Problem
 
 # Every butterfly is in it; of values about 1.
@@ -31,7 +32,7 @@ def fastest_fft() -> type[ScipyFft]:
         equal = difference <= TOLERANCE  # neither is NaN
         reason = "" if equal else f"its values differ by {difference:g} in a small trial"
     except Exception as error:  # noqa: BLE001 - numba and LLVM fail in many ways
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = one_line(error)
     if not reason:
         return compiled
     what = f"The compiled FFT cannot be used: {reason}. Reinstall numba and llvmlite"

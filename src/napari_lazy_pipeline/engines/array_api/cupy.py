@@ -139,7 +139,7 @@ def trial(device: Any) -> str | None:
     volume = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8) % 50
     plan = DeskewPlan(volume.shape, "x", 1.3, 14)
     otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
-    settings = DeconvolutionPlan(otf, (1.0, 1.0, 1.0), edges="periodic")
+    settings = DeconvolutionPlan(otf, (1.0, 1.0, 1.0), edges="periodic", iterations=3)
     frame, results = Frame.of(volume.shape, settings), []
     for xp, library, put, get in (
         (np, scipy_fft, np.asarray, np.asarray),
@@ -149,7 +149,7 @@ def trial(device: Any) -> str | None:
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
         deskewed = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
         fft = ArrayFft(xp, library, bool)
-        sharp = richardson_lucy(fft, image, grid, [None] * 3, True, bool, start)
+        sharp = richardson_lucy(fft, settings, {otf: grid}.__getitem__, image, start, bool)
         results.append((get(deskewed), get(sharp)))
     if all(np.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True)):
         return None

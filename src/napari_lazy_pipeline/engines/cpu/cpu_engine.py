@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from napari_lazy_pipeline.engines.engine import (
     notices,
 )
 from napari_lazy_pipeline.engines.padding import Frame, filler
-from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
     DeskewPlan,
@@ -43,6 +43,8 @@ from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4
+# Shape, voxel size, shear and skew axis of what an OTF is laid on.
+Grid = tuple[Shape, Triple, float, SkewAxis]
 
 
 class CpuEngine(Engine):
@@ -133,17 +135,13 @@ class CpuEngine(Engine):
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""
         grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
-        image = framed(kind, volume, plan, frame, self.threads)
-        blur = Blur(plan) if plan.method == "fast" else None
-        result = richardson_lucy(
-            kind(frame.shape, self.threads, cancel_check(cancelled)),
-            image,
-            _factor(kind.factor, plan.otf, *grid),
-            [otf and _factor(kind.factor, otf, *grid) for otf in back_projectors_of(plan)],
-            plan.method == "accelerated",
-            progress,
-            framed(kind, volume, plan, frame, self.threads, blur) if blur else None,
-        )
+        image = start = framed(kind, volume, plan, frame, self.threads)
+        if plan.method == "fast":
+            start = framed(kind, volume, plan, frame, self.threads, Blur(plan))
+        fft = kind(frame.shape, self.threads, cancel_check(cancelled))
+        factor = partial(_factor, kind.factor, grid)
+        result = richardson_lucy(fft, plan, factor, image, start, progress)
+        del fft  # its spectrum
         return kind.crop(result, frame.window, self.threads)
 
 
@@ -171,16 +169,9 @@ def _free_memory(needed: float) -> int:
 
 
 @lru_cache(maxsize=6)
-def _factor(
-    lay_out: Callable[[np.ndarray, Shape], np.ndarray],
-    otf: RadialOtf,
-    shape: Shape,
-    voxel_size: Triple,
-    shear: float,
-    skew_axis: SkewAxis,
-) -> np.ndarray:
+def _factor(lay_out: Callable[..., np.ndarray], grid: Grid, otf: RadialOtf) -> np.ndarray:
     """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
-    factor = lay_out(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
+    factor = lay_out(interpolate(otf, *grid), grid[0])
     factor.flags.writeable = False
     return factor
 

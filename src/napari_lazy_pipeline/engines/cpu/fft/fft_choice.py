@@ -9,13 +9,15 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
-from napari_lazy_pipeline.engines.engine import notices
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
 # Every butterfly is in it; of values about 1.
 TRIAL_SHAPE, TOLERANCE = (70, 24, 16), 1e-3
+TRIAL = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0), iterations=3)
 
 
 @cache
@@ -51,5 +53,5 @@ def _trial(kind: type[ScipyFft]) -> np.ndarray:
     grid[0, 0, 0] = 1
     factor = kind.factor(grid, TRIAL_SHAPE)
     fft = kind(TRIAL_SHAPE, Threads(1), bool)
-    result = richardson_lucy(fft, image, factor, [None] * 3, True, bool)
+    result = richardson_lucy(fft, TRIAL, lambda _: factor, image, image, bool)
     return kind.crop(result, [slice(0, n) for n in TRIAL_SHAPE], Threads(1))

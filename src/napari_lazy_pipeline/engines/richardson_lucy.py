@@ -21,7 +21,7 @@ from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 def richardson_lucy(
     fft: ArrayFft,
     plan: DeconvolutionPlan,
-    factor: Callable[[RadialOtf], Any],
+    factors: tuple[Any, Any],
     image: Any,
     start: Any,
     progress: Callable[[float], object],
@@ -33,9 +33,9 @@ def richardson_lucy(
     fft
         Computes everything; what is a volume of pixels, and a factor, is up to it.
     plan
-        Gives OTF, method and iterations.
-    factor
-        Makes a factor of an OTF, or of what stands for one.
+        Gives method and iterations.
+    factors
+        See `factors_of`.
     image
         The volume of pixels; not changed.
     start
@@ -48,10 +48,9 @@ def richardson_lucy(
     estimate
         Like the image.
     """
-    otf, fast = factor(plan.otf), plan.method == "fast"
-    # A plain iteration goes back through the conjugate of the OTF. The fast method ends with one:
-    # it brings back the light that the others, with another back projector, lose or add.
-    backward = factor(back_projector(plan.otf)) if fast else None
+    otf, backward = factors
+    # The fast method ends with a plain iteration: it brings back the light that others lose or add.
+    fast = plan.method == "fast"
     iterations = FAST_ITERATIONS + 1 if fast else plan.iterations
     change = before = None
     prediction = estimate = start
@@ -74,6 +73,12 @@ def richardson_lucy(
                 prediction = fft.extrapolate(estimate, before, _step(*sums))
         progress(done / iterations)
     return estimate
+
+
+def factors_of(plan: DeconvolutionPlan, factor: Callable[[RadialOtf], Any]) -> tuple[Any, Any]:
+    """Make the factors that blur and go back, from OTFs; None for the conjugate of the first."""
+    fast = plan.method == "fast"
+    return factor(plan.otf), factor(back_projector(plan.otf)) if fast else None
 
 
 def _step(agreement: float, norm: float) -> float:

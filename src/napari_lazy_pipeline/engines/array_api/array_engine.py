@@ -21,7 +21,7 @@ from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
@@ -153,11 +153,10 @@ class ArrayEngine(GpuEngine):
         check()
         grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
         with self._memory_errors():
-            factor = partial(self._factor, grid)
-            factor(plan.otf)  # before the volume: what is kept of others makes room for it
+            factors = factors_of(plan, partial(self._factor, grid))
             image, start = algorithms.prepare(device.xp, device.put, _native(volume), plan, frame)
             fft = ArrayFft(device.xp, device.fft, check)
-            result = richardson_lucy(fft, plan, factor, image, start, finished)
+            result = richardson_lucy(fft, plan, factors, image, start, finished)
             return device.get(result[frame.window])
 
     def _put_factor(self, grid: tuple[Any, ...], otf: RadialOtf) -> Any:

@@ -29,7 +29,7 @@ from napari_lazy_pipeline.engines.engine import (
     notices,
 )
 from napari_lazy_pipeline.engines.padding import Frame, filler
-from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
     DeskewPlan,
@@ -135,12 +135,12 @@ class CpuEngine(Engine):
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""
         grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
+        factors = factors_of(plan, partial(_factor, kind.factor, grid))
         image = start = framed(kind, volume, plan, frame, self.threads)
         if plan.method == "fast":
             start = framed(kind, volume, plan, frame, self.threads, Blur(plan))
         fft = kind(frame.shape, self.threads, cancel_check(cancelled))
-        factor = partial(_factor, kind.factor, grid)
-        result = richardson_lucy(fft, plan, factor, image, start, progress)
+        result = richardson_lucy(fft, plan, factors, image, start, progress)
         del fft  # its spectrum
         return kind.crop(result, frame.window, self.threads)
 

@@ -53,5 +53,5 @@ def _trial(kind: type[ScipyFft]) -> np.ndarray:
     grid[0, 0, 0] = 1
     factor = kind.factor(grid, TRIAL_SHAPE)
     fft = kind(TRIAL_SHAPE, Threads(1), bool)
-    result = richardson_lucy(fft, TRIAL, lambda _: factor, image, image, bool)
+    result = richardson_lucy(fft, TRIAL, (factor, None), image, image, bool)
     return kind.crop(result, [slice(0, n) for n in TRIAL_SHAPE], Threads(1))

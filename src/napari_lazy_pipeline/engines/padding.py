@@ -60,7 +60,12 @@ class Frame:
     def indices(self, axis: int, offset: int = 0) -> np.ndarray:
         """Index into the volume for each position of the grid, and so many on; -1: background."""
         n, start = self.inner[axis], offset - self.before[axis]
-        return _indices(n, start, start + self.shape[axis], self.mirrored)
+        if self.mirrored:
+            return mirrored(n, start, start + self.shape[axis])
+        position = np.arange(start, start + self.shape[axis])
+        index = np.where((position >= 0) & (position < n), position, -1)
+        index.flags.writeable = False  # as a mirrored one: loops are compiled for one kind
+        return index
 
     def plane(self, k: int, plan: DeconvolutionPlan) -> tuple[int, np.ndarray, np.ndarray]:
         """Index of the plane of the volume at plane ``k`` of the grid, and indices into that.
@@ -87,15 +92,17 @@ class Frame:
         return out
 
 
-@lru_cache(maxsize=256)
-def _indices(n: int, start: int, stop: int, mirrored: bool) -> np.ndarray:
-    """Index into ``n`` pixels for each position; planes next to each other ask for the same."""
-    position = np.arange(start, stop)
-    if mirrored:
-        position %= 2 * n
-        index = np.minimum(position, 2 * n - 1 - position)
-    else:
-        index = np.where((position >= 0) & (position < n), position, -1)
+@lru_cache(maxsize=256)  # planes next to each other take the same
+def mirrored(n: int, start: int, stop: int) -> np.ndarray:
+    """Index into ``n`` pixels for each position; beyond them is their mirror image.
+
+    Examples
+    --------
+    >>> mirrored(3, -2, 5).tolist()
+    [1, 0, 0, 1, 2, 2, 1]
+    """
+    position = np.arange(start, stop) % (2 * n)
+    index = np.minimum(position, 2 * n - 1 - position)
     index.flags.writeable = False
     return index
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines.cpu.blur import Blur, mirrored
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
-from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
+from napari_lazy_pipeline.engines.fast_method import Blur
+from napari_lazy_pipeline.engines.padding import Frame, apodize, clean, mirrored
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 # Voxels of the output handled in one go: enough to keep a GPU busy, little beside the volume.
@@ -135,7 +135,8 @@ def _take(light: Any, positions: tuple[Any, ...]) -> Any:
 def _blur(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
     """Blur along an axis, beyond whose ends is the mirror image."""
     n = image.shape[axis]
-    index = xp.asarray(mirrored(n, len(weights) // 2))
+    reach = len(weights) // 2
+    index = xp.asarray(mirrored(n, -reach, n + reach))
     out = xp.zeros_like(image)
     for k, weight in enumerate(weights):
         out += weight * xp.take(image, index[k : k + n], axis=axis)

@@ -14,7 +14,6 @@ from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline._runtime.jit import numba_problem
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import tiling
-from napari_lazy_pipeline.engines.cpu.blur import Blur
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew
 from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, ScipyFft, fastest_fft
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
@@ -28,6 +27,7 @@ from napari_lazy_pipeline.engines.engine import (
     check_deconvolution,
     notices,
 )
+from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.padding import Frame, filler
 from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.image.problem_log import Problem

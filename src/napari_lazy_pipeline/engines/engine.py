@@ -227,8 +227,7 @@ def check_deconvolution(volume: np.ndarray, plan: DeconvolutionPlan) -> None:
 def _check_dtype(volume: np.ndarray, verb: str) -> None:
     if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
         raise EngineError(
-            f"Volumes of {volume.dtype} cannot be {verb}",
-            hint="Convert them to uint16 or float32",
+            f"Volumes of {volume.dtype} cannot be {verb}", hint="Convert them to uint16 or float32"
         )
 
 

@@ -9,11 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import (
-    CancellableLock,
-    cancel_check,
-    not_cancelled,
-)
+from napari_lazy_pipeline._runtime.cancellation import CancellableLock, cancel_check, not_cancelled
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.array_api import algorithms
 from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft

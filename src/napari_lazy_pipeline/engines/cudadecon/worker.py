@@ -42,11 +42,7 @@ def _deconvolve(
 ) -> None:
     _CONTEXT.enter(image.shape, **context)
     out[...] = library().rl_decon(
-        image,
-        background=background,
-        n_iters=iterations,
-        napodize=blend,
-        output_shape=image.shape,
+        image, background=background, n_iters=iterations, napodize=blend, output_shape=image.shape
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -153,49 +152,6 @@ def _extent(energy: np.ndarray, axis: int) -> int:
     inside = np.cumsum(np.bincount(distance, line))
     radius = int(np.searchsorted(inside, (1 - TAIL) * inside[-1]))
     return min(math.ceil(REACH * radius) + 1, len(line) // 2)
-
-
-def filler(
-    volume: np.ndarray,
-    plan: DeconvolutionPlan,
-    frame: Frame,
-    blur: Callable[[np.ndarray], np.ndarray] | None,
-    put_plane: Callable[[np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None],
-) -> Callable[[int, np.ndarray], None]:
-    """Make a function that puts one plane of a frame into a float32 array.
-
-    It blends the edges if they are periodic, subtracts the background, and fills the frame. What
-    is not finite, or above 1e18, counts as background; what is below, as 0.
-
-    Parameters
-    ----------
-    volume
-        (z, y, x), any real type.
-    plan
-        Gives background, edges and apodize.
-    frame
-        Where the volume lies in the result.
-    blur
-        What is done to each plane without its background; None for nothing.
-    put_plane
-        Lays pixels of a plane out, its background subtracted (see `ScipyFft.put_plane`).
-    """
-    background = np.float32(plan.background)
-
-    def fill(k: int, out: np.ndarray) -> None:
-        source, rows, columns = frame.plane(k, plan)
-        if source < 0:
-            out[...] = 0
-            return
-        plane = clean(np, volume[source], background)
-        if plan.edges == "periodic":
-            apodize(np, plane, plan.apodize)
-        level = background
-        if blur is not None:
-            plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
-        put_plane(plane, rows, columns, level, out)
-
-    return fill
 
 
 def clean(xp: Any, image: Any, background: np.float32) -> Any:

@@ -28,7 +28,7 @@ from napari_lazy_pipeline.engines.engine import (
     notices,
 )
 from napari_lazy_pipeline.engines.fast_method import Blur
-from napari_lazy_pipeline.engines.padding import Frame, filler
+from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
 from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
@@ -153,10 +153,27 @@ def framed(
     threads: Threads,
     blur: Blur | None = None,
 ) -> np.ndarray:
-    """Fill a frame with what it shows of the volume, laid out for the transforms."""
-    image = kind.empty(frame.shape)
-    fill = filler(volume, plan, frame, blur, kind.put_plane)
-    threads.for_each(lambda k: fill(k, image[k]), len(image))
+    """Fill a frame with what it shows of the volume, laid out for the transforms.
+
+    Edges are blended if they are periodic, and the background is subtracted; each plane is
+    blurred after that if a blur is given. What is not finite, or above 1e18, counts as background;
+    what is below, as 0.
+    """
+    image, background = kind.empty(frame.shape), np.float32(plan.background)
+
+    def fill(k: int) -> None:
+        source, rows, columns = frame.plane(k, plan)
+        if source < 0:
+            image[k] = 0
+            return
+        plane, level = clean(np, volume[source], background), background
+        if plan.edges == "periodic":
+            apodize(np, plane, plan.apodize)
+        if blur is not None:
+            plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
+        kind.put_plane(plane, rows, columns, level, image[k])
+
+    threads.for_each(fill, len(image))
     return image
 
 

@@ -48,7 +48,7 @@ class Frame:
 
     @classmethod
     def of(cls, inner: Shape, plan: DeconvolutionPlan) -> Frame:
-        """Frame for a volume: for periodic edges only what a fast FFT asks for, at the end."""
+        """Make the frame of a volume: for periodic edges only what a fast FFT needs, at the end."""
         if plan.edges == "periodic":
             return cls(inner, cast(Shape, tuple(map(smooth, inner))), (0, 0, 0), False)
         margin = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
@@ -57,7 +57,7 @@ class Frame:
         return cls(inner, (z, y, smooth(x, even=True)), before, plan.edges == "reflect")
 
     def indices(self, axis: int, offset: int = 0) -> np.ndarray:
-        """Index into the volume for each position of the grid, and so many on; -1: background."""
+        """Index into the volume for each position of the grid plus an offset; -1: background."""
         n, start = self.inner[axis], offset - self.before[axis]
         if self.mirrored:
             return mirrored(n, start, start + self.shape[axis])

@@ -146,8 +146,8 @@ def _blur(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
 def _used_part(
     volume: np.ndarray, indices: tuple[np.ndarray, ...], whole_planes: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Cut out what indices point to, whole planes if they are to be blended; adapt these."""
-    window, adapted = [], []
+    """Cut out what indices point to, whole planes if they are to be blended; shift these."""
+    window, shifted = [], []
     for axis, index in enumerate(indices):
         used = index[index >= 0]
         if (axis and whole_planes) or not used.size:
@@ -155,8 +155,8 @@ def _used_part(
         else:
             first, stop = int(used.min()), int(used.max()) + 1
         window.append(slice(first, stop))
-        adapted.append(np.where(index >= 0, index - first, -1))
-    return volume[tuple(window)], adapted
+        shifted.append(np.where(index >= 0, index - first, -1))
+    return volume[tuple(window)], shifted
 
 
 def grid_indices(plan: DeconvolutionPlan, frame: Frame) -> tuple[np.ndarray, ...]:

@@ -71,18 +71,18 @@ class CupyDevice(Device):
 
     def put(self, array: np.ndarray) -> Any:
         out = self.xp.empty(array.shape, array.dtype)
-        for part, staged in self._stages(array.shape, array.dtype):
-            staged[...] = array[part]
-            out[part].set(staged)
+        for part, pinned in self._stages(array.shape, array.dtype):
+            pinned[...] = array[part]
+            out[part].set(pinned)
             self.synchronize()
         return out
 
     def get(self, array: Any) -> np.ndarray:
         out = np.empty(array.shape, array.dtype)
-        for part, staged in self._stages(array.shape, array.dtype):
-            self.xp.ascontiguousarray(array[part]).get(out=staged)
+        for part, pinned in self._stages(array.shape, array.dtype):
+            self.xp.ascontiguousarray(array[part]).get(out=pinned)
             self.synchronize()
-            out[part] = staged
+            out[part] = pinned
         return out
 
     def free(self) -> int:
@@ -102,10 +102,10 @@ class CupyDevice(Device):
         """Runs of planes, and pinned memory to copy each through."""
         plane = max(int(np.prod(shape[1:])) * dtype.itemsize, 1)
         count = min(max(STAGE // plane, 1), shape[0])
-        staged = self._cupyx.empty_pinned((count, *shape[1:]), dtype)
+        pinned = self._cupyx.empty_pinned((count, *shape[1:]), dtype)
         for first in range(0, shape[0], count):
             part = slice(first, min(first + count, shape[0]))
-            yield part, staged[: part.stop - part.start]
+            yield part, pinned[: part.stop - part.start]
 
 
 @lru_cache(maxsize=1)
@@ -147,10 +147,10 @@ def trial(device: Any) -> str | None:
     ):
         image, start = algorithms.prepare(xp, put, volume, settings, frame)
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
-        deskewed = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
+        sheared = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
         fft = ArrayFft(xp, library, bool)
-        sharp = richardson_lucy(fft, settings, (grid, None), image, start, bool)
-        results.append((get(deskewed), get(sharp)))
+        estimate = richardson_lucy(fft, settings, (grid, None), image, start, bool)
+        results.append((get(sheared), get(estimate)))
     if all(np.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True)):
         return None
     return "The GPU computes wrong values in a small trial: check the driver and nvidia-smi"

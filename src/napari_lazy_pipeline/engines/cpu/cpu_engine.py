@@ -195,19 +195,19 @@ def _factor(lay_out: Callable[..., np.ndarray], grid: Grid, otf: RadialOtf) -> n
 
 @cache
 def cpu_engine() -> CpuEngine:
-    """Return the engine of this process: for whoever chooses ``cpu``, and what a GPU cannot do."""
+    """Return the CPU engine of this process, which also does what a GPU cannot."""
     return CpuEngine()
 
 
 def warm_up() -> None:
-    """Compile or load all loops, seconds at the very first time, so that no one waits later."""
+    """Compile or load all loops, which takes seconds at the very first time."""
     engine = CpuEngine(1)
     otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
     for dtype in (np.uint16, np.float32):
         volume = np.zeros((2, 4, 4), dtype)
-        frozen = volume.copy()
-        frozen.flags.writeable = False
-        for image in (volume, frozen):
+        constant = volume.copy()
+        constant.flags.writeable = False
+        for image in (volume, constant):
             engine.deskew(image, DeskewPlan(volume.shape, "x", 0.5, 5))
             engine.deskew(image, DeskewPlan(volume.shape, "y", 0.5, 5))
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "x")))

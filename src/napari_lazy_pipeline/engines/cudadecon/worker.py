@@ -1,7 +1,7 @@
-"""What the pycudadecon engine does in its worker process, which alone calls the library.
+"""Tasks of the worker process of the pycudadecon engine, which alone calls the library.
 
 The library keeps one deconvolution context per process, ends the process on a CUDA error and
-trusts the sizes it is told.
+trusts the sizes it is given.
 """
 
 from __future__ import annotations

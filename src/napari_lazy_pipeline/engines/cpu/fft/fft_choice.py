@@ -24,7 +24,7 @@ TRIAL = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0),
 def fastest_fft() -> type[ScipyFft]:
     """Return the compiled transforms if they can be compiled and compute what scipy does.
 
-    They are found out about once per process; if they are of no use, a notice says why.
+    This is tried out once per process; a notice gives the reason where they are of no use.
     """
     try:
         compiled: type[ScipyFft] = importlib.import_module(

@@ -7,7 +7,7 @@ of the transforms along x, and of those along z:
     float32 (z, y block, x, real or imaginary part, 8 rows)
 
 Rows are in natural order up to half the height, the rest is empty; columns and planes are in the
-order of their `Line`. Two halves that nobody needs are left out: transforms are not normalised,
+order of their `Line`. Two factors of a half are left out: transforms are not normalised,
 and a spectrum made of pixels is twice as large.
 """
 

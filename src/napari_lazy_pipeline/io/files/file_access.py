@@ -84,13 +84,8 @@ class FileAccess:
         except FileError:
             # One file that is gone was deleted; if all are, the share is missing and comes back.
             return ("vanished" if os.path.isdir(self._folder) else FOLDER_MISSING, path)
-        digest = hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16)
-        identity = stamps[0] if len(stamps) == 1 else (paths[0], digest.hexdigest())
-        return (
-            *identity,
-            *([] if info.inner == (1, 1) else info.part),
-            *([token] if token else []),
-        )
+        part = () if info.inner == (1, 1) else info.part
+        return (*_joint_stamp(stamps), *part, *([token] if token else []))
 
     def state(self, path: str, info: FileInfo, growing: bool = False) -> Hashable:
         """What changes when the volume in a file does.
@@ -217,3 +212,11 @@ def _stamp(path: str) -> tuple[int, int]:
         return file_stamp(path)
     except OSError as error:
         raise os_problem(error, path) from error
+
+
+def _joint_stamp(stamps: list[tuple[str, int, int]]) -> tuple[Hashable, ...]:
+    """The stamp of one file; of several, the path of the first and a digest of all."""
+    if len(stamps) == 1:
+        return stamps[0]
+    digest = hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16)
+    return stamps[0][0], digest.hexdigest()

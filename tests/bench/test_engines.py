@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
-from napari_lazy_pipeline._runtime.threads import cpu_count
+from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
-from napari_lazy_pipeline.engines.padding import Frame, prepare
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, framed, warm_up
+from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
+from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
 
@@ -95,20 +96,6 @@ def test_deskew_of_one_plane(benchmark, figure):
     figure("deskew of one plane of 150x256x512", 1e3 * benchmark.stats.stats.median, "ms", 0.2)
 
 
-def test_projection(benchmark, figure):
-    """The maximum of a deskewed volume, against making the volume first."""
-    warm_up()
-    plan = DeskewPlan.of((150, 256, 512), VOXEL, SCAN)
-    volume = np.random.default_rng(0).poisson(150, plan.shape).astype(np.uint16)
-    benchmark.pedantic(ENGINE.deskew_mip, (volume, plan), rounds=10, warmup_rounds=1)
-
-    def whole():
-        ENGINE.deskew(volume, plan).max(axis=0)
-
-    report(benchmark, whole=seconds(whole, 10))
-    figure("deskewed projection, the volume not made", 1 / benchmark.extra_info["whole"], "x", 0.8)
-
-
 @pytest.mark.parametrize("method", ["rl", "accelerated"])
 def test_richardson_lucy(benchmark, raw, otf, method):
     shear = SCAN.shear(VOXEL)
@@ -118,16 +105,12 @@ def test_richardson_lucy(benchmark, raw, otf, method):
     grid = interpolate(otf, frame.shape, NORMAL, shear)
     conjugate, workers = grid.conj(), cpu_count()
 
-    def each(function, count):
-        for i in range(count):
-            function(i)
-
     def blur(volume, factor):
         spectrum = fft.rfftn(volume, workers=workers)
         return fft.irfftn(spectrum * factor, frame.shape, workers=workers)
 
     def plain():
-        image = prepare(raw, plan, frame, each)
+        image = framed(ScipyFft, raw, plan, frame, Threads())
         estimate = image
         for _ in range(10):
             estimate = estimate * blur(image / (blur(estimate, grid) + 1e-6), conjugate)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QPushButton, QT
 
 from dock_helpers import card, edit
 from folder_contents import listing
-from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
+from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 
 Settle = Callable[[Any], None]
 
@@ -33,7 +33,7 @@ def test_every_button_and_switch(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (target, ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
     before = listing(raw_folder)
-    opened.session.set_voxel_size((0.3, 0.1, 0.1))
+    opened.session.state(voxel_size=(0.3, 0.1, 0.1))
     edit(opened, "deconvolve", psf=psf_file, iterations=1)
     opened.keep_recipe.click()
     # A button of the folder or file controls opens a dialog that only a person can answer.
@@ -44,7 +44,7 @@ def test_every_button_and_switch(
         if button.text() not in ("…", "Add step", "⋮") and button.isEnabled()
     ]
     # Opened menus wait for a person; what they offer is done instead.
-    menus = [opened.steps.add.menu(), *(CardMenu(card) for card in opened.steps.cards)]
+    menus = [opened.steps.add.menu(), *(card_menu(card, card.form) for card in opened.steps.cards)]
     entries = [action for menu in menus for action in menu.actions() if action.isEnabled()]
     assert len(entries) > 20
     assert len(ours) > 12

@@ -33,6 +33,7 @@ from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
 from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
 from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
+from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
@@ -47,9 +48,9 @@ from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo
+from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.session.session import default_pipeline
 
 
 class LazyPipelineWidget(QWidget):
@@ -75,6 +76,7 @@ class LazyPipelineWidget(QWidget):
         self.open_docks.add(self)
         kept = dock_state_of(napari_viewer)
         self.session, self._export_settings = kept.session, kept.export_settings
+        self.session.trials_elsewhere = True
         self.costs = CostMonitor(self.session)
         self.runner = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
@@ -168,6 +170,7 @@ class LazyPipelineWidget(QWidget):
             "deconvolve": lambda step: PsfPanel(step, self.viewer),
             "deskew": self.angles.make,
             "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
+            "function": FunctionPanel,
         }
         own = [tools[kind]] if kind in tools else []
         return [*own, lambda step: StepCostLine(step, self.costs)]

@@ -41,6 +41,11 @@ class Values(BaseModel):
         Literal["tiff", "zarr"],
         Field(json_schema_extra={"buttons": True, "words": {"tiff": ("TIFF", "One file each")}}),
     ] = "tiff"
+    halo: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...] | None,
+        Field(min_length=3, max_length=3, title="Neighbours"),
+        Unit("voxels"),
+    ] = None
     folder: Annotated[
         Path | None,
         Field(title="Folder", json_schema_extra={"format": "path", "mode": "d"}),
@@ -105,6 +110,7 @@ def test_every_kind_of_field_has_its_widget_and_gives_its_value_back(qtbot: Any)
         wide=True,
         axis=None,
         format="zarr",
+        halo=(0, 1, 1),
         folder=Path("a"),
     )
     form.set_value(other)
@@ -185,6 +191,16 @@ def test_what_is_refused_is_said_of_the_member(qtbot: Any) -> None:
     assert heard[-1].spacing == (0.3, 0.2, 0.1) and not form["spacing"].error.text()
 
 
+def test_a_tuple_counts_once_it_is_complete(qtbot: Any) -> None:
+    form, heard = shown(qtbot, Values())
+    for box, text in zip(form["halo"].editors, "012", strict=True):
+        assert not heard
+        enter(qtbot, box, text)
+    assert [model.halo for model in heard] == [(0, 1, 2)]
+    form["halo"].reset()
+    assert heard[-1].halo is None and [box.text() for box in form["halo"].editors] == [""] * 3
+
+
 def test_a_folder_is_typed_or_chosen(
     qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +215,7 @@ def test_only_some_fields_in_an_order_of_their_own(qtbot: Any) -> None:
     form, _ = shown(qtbot, Values(), names=("axis", "size"))
     assert [*form.fields] == ["axis", "size"]
     form, _ = shown(qtbot, Values(), hidden=("spacing", "wide"))
-    assert "spacing" not in form.fields and len(form.fields) == 5
+    assert "spacing" not in form.fields and len(form.fields) == 6
 
 
 def test_every_control_has_a_name_and_a_tooltip(qtbot: Any) -> None:
@@ -210,7 +226,7 @@ def test_every_control_has_a_name_and_a_tooltip(qtbot: Any) -> None:
     assert (
         form["size"]
         .caption.toolTip()
-        .endswith("From 0 to 10 µm.\nDefault: missing µm (right-click to reset)")
+        .endswith("From 0 to 10 µm.\nDefault: missing (right-click to reset)")
     )
 
 

@@ -332,7 +332,8 @@ class TestFunctions:
     def test_another_package_may_register_one(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_readers: None
     ) -> None:
-        point = importlib.metadata.EntryPoint("npy", self.NAME, "napari_lazy_pipeline.readers")
+        group = "napari_lazy_pipeline.readers"
+        point = importlib.metadata.EntryPoint("npy", self.NAME, group)
         monkeypatch.setattr(
             "napari_lazy_pipeline.io.readers._user_function.entry_points",
             lambda group: [point] if group == point.group else [],

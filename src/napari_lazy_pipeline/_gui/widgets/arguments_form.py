@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_lazy_pipeline._gui.widgets.entries import Entry
-from napari_lazy_pipeline._gui.widgets.field_options import bare_type, without_none
+from napari_lazy_pipeline._gui.widgets.field_options import bare_type, kind
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm, sentence
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
@@ -132,7 +132,7 @@ def _field(parameter: inspect.Parameter, function: str) -> Any:
     annotation, default = parameter.annotation, parameter.default
     if annotation is parameter.empty and isinstance(default, _SIMPLE):
         annotation = type(default)
-    if not _is_known(without_none(bare_type(annotation))):
+    if not _is_known(kind(bare_type(annotation))):
         annotation = Any
     if default is parameter.empty:
         annotation, default = annotation | None, None
@@ -141,6 +141,6 @@ def _field(parameter: inspect.Parameter, function: str) -> Any:
     return annotation, Field(default, title=title, description=text)
 
 
-def _is_known(kind: Any) -> bool:
+def _is_known(annotation: Any) -> bool:
     """Whether there is a widget for a type; others are typed as Python writes them."""
-    return kind in _SIMPLE or get_origin(kind) is Literal
+    return annotation in _SIMPLE or get_origin(annotation) is Literal

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from magicgui.type_map import TypeMap
 from magicgui.types import Undefined
-from magicgui.widgets import CheckBox, ComboBox, TupleEdit
+from magicgui.widgets import CheckBox, ComboBox
 from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from qtpy.QtCore import QSignalBlocker, Qt
@@ -137,7 +137,7 @@ class TextEntry(Entry):
         return None if self._nullable and not self._text else self._text
 
     def set_value(self, value: Any) -> None:
-        self.editor.setText("" if value is None else str(value))
+        self.editor.setText("" if value is None else str(getattr(value, "__name__", value)))
         self._on_finished()
 
     def _on_finished(self) -> None:
@@ -228,25 +228,42 @@ class ChoiceButtons(Entry):
             self._on_edited()
 
 
-class TupleEntry(TupleEdit):
-    """A few values in one row, of one kind; ``options`` are those of each."""
+class TupleEntry(ValuedContainerWidget[Any]):
+    """A few values in one row; None, where that is allowed, as long as one of them is empty.
+
+    Options: ``length``, and ``member``, the options of each of them.
+    """
 
     refused = Signal(object, object)
 
-    def __init__(self, **options: Any) -> None:
-        member = options.pop("options", {})
-        super().__init__(options=member, **options)
+    def __init__(self, length: int, member: dict[str, Any], **options: Any) -> None:
+        value = options.pop("value", None)
+        make = member.pop("widget_type")
+        entries = [make(nullable=options.get("nullable", False), **member) for _ in range(length)]
+        self.parts = dict(zip(_AXES.get(length, range(length)), entries, strict=True))
+        super().__init__(widgets=entries, layout="horizontal", labels=False, **options)
+        self.margins = (0, 0, 0, 0)
         self.native.layout().setSpacing(SPACING)
-        self.parts = dict(zip(_AXES.get(len(self), map(str, range(len(self)))), self, strict=False))
-        entries: list[Any] = list(self)
+        self.value = value
         for index, entry in enumerate(entries):
+            entry.changed.connect(lambda: self.changed.emit(self.value))
             entry.refused.connect(partial(self._on_refused, index))
             if isinstance(entry, NumberEntry):
                 # They share the row: there is no room for arrows, the keys do the same.
                 entry.editor.without_arrows()
 
+    def get_value(self) -> Any:
+        values = tuple(entry.value for entry in self.parts.values())
+        return None if None in values else values
+
+    def set_value(self, value: Any) -> None:
+        with self.changed.blocked():
+            for index, entry in enumerate(self.parts.values()):
+                entry.value = None if value is None else value[index]
+        self.changed.emit(self.value)
+
     def _on_refused(self, index: int, part: Any, value: Any) -> None:
-        values = [*self.value]
+        values = [entry.value for entry in self.parts.values()]
         values[index] = value
         self.refused.emit(part, tuple(values))
 

@@ -39,11 +39,20 @@ def bare_type(annotation: Any) -> Any:
     return bare_type(get_args(annotation)[0]) if _is_annotated(annotation) else annotation
 
 
-def without_none(annotation: Any) -> Any:
-    """What a value is, if it is not None."""
+def kind(annotation: Any) -> Any:
+    """What is edited of a union: its first member that is not None."""
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
     return next(part for part in get_args(annotation) if part is not NoneType)
+
+
+def length(info: FieldInfo) -> int:
+    """Number of members of a tuple; 0 if that is open."""
+    members = get_args(kind(bare_type(value_type(info))))
+    if Ellipsis not in members:
+        return len(members)
+    bounds = [getattr(m, "min_length", 0) or getattr(m, "max_length", 0) for m in _marks(info)]
+    return max(bounds, default=0)
 
 
 def unit(info: FieldInfo) -> str:
@@ -68,7 +77,8 @@ def tooltip(info: FieldInfo) -> str:
 
 def in_words(info: FieldInfo, value: Any) -> str:
     """A value of a field as a person reads it, with its unit."""
-    return f"{_words(extras(info), value)} {unit(info)}".rstrip()
+    words, extra = _words(extras(info), value), extras(info)
+    return words if words == extra.get("empty", "nothing") else f"{words} {unit(info)}".rstrip()
 
 
 def default_in_words(info: FieldInfo) -> str:
@@ -78,7 +88,7 @@ def default_in_words(info: FieldInfo) -> str:
 
 
 def _words(extra: dict[str, Any], value: Any) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and value:
         return ", ".join(f"{key}: {_words(extra, part)}" for key, part in value.items())
     if isinstance(value, tuple):
         return ", ".join(_words(extra, part) for part in value)
@@ -100,7 +110,7 @@ def _marks_of(annotation: Any) -> Iterator[Any]:
         for mark in parts[1:]:
             yield from mark.metadata if isinstance(mark, FieldInfo) else [mark]
         yield from _marks_of(parts[0])
-    elif get_origin(annotation) is tuple and parts:
+    elif get_origin(annotation) in (tuple, Union, UnionType) and parts:
         yield from _marks_of(parts[0])
 
 

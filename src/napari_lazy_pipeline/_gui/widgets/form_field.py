@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from magicgui.widgets.bases import ValuedContainerWidget
@@ -197,39 +198,42 @@ class Caption(QLabel):
 def control_of(name: str, info: FieldInfo, value: Any) -> Any:
     """Make the magicgui widget for a field, by its annotation and what is said about it."""
     annotation = options.bare_type(value_type(info))
-    # magicgui takes a dict[str, Any] for a str that may be anything.
-    annotation = dict if get_origin(annotation) is dict else annotation
-    hints = _hints(info, annotation)
+    kind = options.kind(annotation)
+    # Of a dict[str, Any], magicgui would edit the first of the two.
+    kind = dict if get_origin(kind) is dict else kind
+    nullable = NoneType in get_args(annotation)
 
     def make(part: Any) -> Any:
-        return ENTRIES.create_widget(part, annotation, name, options=hints)
+        return ENTRIES.create_widget(
+            part, kind, name, options={"nullable": nullable, **_hints(info, kind)}
+        )
 
     return ChannelRows(make, value, name=name) if is_per_channel(info) else make(value)
 
 
-def _hints(info: FieldInfo, annotation: Any) -> dict[str, Any]:
+def _hints(info: FieldInfo, kind: Any) -> dict[str, Any]:
     """Options of the widget for a field."""
     extra, (low, high) = options.extras(info), options.bounds(info)
 
     def stated(*names: str) -> dict[str, Any]:
         return {name: extra[name] for name in names if name in extra}
 
-    kind = options.without_none(annotation)
     number = {"min": low, "max": high, **stated("min", "max", "step", "slider", "zero", "empty")}
     if "widget_type" in extra:
         return extra
-    if kind is Any:
-        return {"widget_type": LiteralEntry}
     if extra.get("format") == "path":
         return {"widget_type": FileEntry, **stated("mode", "filter", "empty")}
     if get_origin(kind) is Literal or "choices" in extra:
         widget = ChoiceButtons if extra.get("buttons") else ChoiceEntry
         choices = extra.get("choices", get_args(kind))
         return {"widget_type": widget, "choices": choices, **stated("words", "empty")}
-    if get_origin(kind) is tuple:
-        texts = options.bare_type(get_args(kind)[0]) is str
-        member = {"widget_type": TextEntry} if texts else {"widget_type": NumberEntry, **number}
-        return {"options": member}
+    if get_origin(kind) is tuple and options.length(info):
+        part = options.bare_type(get_args(kind)[0])
+        member = {"widget_type": TextEntry if part is str else NumberEntry, "annotation": part}
+        member |= {} if part is str else number
+        return {"length": options.length(info), "member": member}
+    if kind is Any or get_origin(kind) is tuple:
+        return {"widget_type": LiteralEntry}
     if kind in (int, float):
         return number
     return {"text": " "} if kind is bool else stated("empty", "mode", "filter")

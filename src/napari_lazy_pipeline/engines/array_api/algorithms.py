@@ -1,4 +1,4 @@
-"""Deskew and deconvolution written for any array library that follows numpy.
+"""Algorithms: deskew, and what comes before a deconvolution, for any array library like numpy.
 
 What the CPU engine does in compiled loops, on whole arrays: the same formulas and constants, so
 that results agree to float32. ``xp`` is the library: `numpy`, or one whose arrays are on a GPU.
@@ -6,19 +6,16 @@ that results agree to float32. ``xp`` is the library: `numpy`, or one whose arra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.cpu.blur import Blur, mirrored
-from napari_lazy_pipeline.engines.padding import LARGEST, Frame
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
+from napari_lazy_pipeline.engines.fast_method import Blur
+from napari_lazy_pipeline.engines.padding import Frame, apodize, clean, mirrored
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
-# As in cudaDecon.
-EPSILON = np.float32(1.1920929e-07)
-LARGEST_RATIO = np.float32(10)
 # Voxels of the output handled in one go: enough to keep a GPU busy, little beside the volume.
 BATCH = 1 << 22
 
@@ -44,13 +41,17 @@ def deskew(
         Which plane of the volume that the plan describes is the first one here.
     """
     out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
-    index, weight, covered = sample_positions(plan, start, start + len(volume))
+    tables = sample_positions(plan, start, start + len(volume))
     half = np.float32(0.5 if nearest and volume.dtype.kind == "u" else 0)
+    axis = 2 if plan.skew_axis == "x" else 1
     planes = max(1, BATCH * len(out) // max(out.size, 1))
     for first in range(0, len(out), planes):
         block = slice(first, first + planes)
-        tables = (xp.asarray(table[block]) for table in (index, weight, covered))
-        out[block] = _sheared(xp, volume[block], plan.skew_axis, fill, half, *tables)
+        index, weight, covered = (
+            xp.expand_dims(xp.asarray(table[block]), 3 - axis) for table in tables
+        )
+        value = _interpolate(xp, volume[block], axis, index, weight) + half
+        out[block] = xp.where(covered, value.astype(volume.dtype), volume.dtype.type(fill))
     return out
 
 
@@ -66,36 +67,13 @@ def sample_positions(
     return index, position - index.astype(np.float32), covered
 
 
-def _sheared(
-    xp: Any,
-    planes: Any,
-    axis: str,
-    fill: np.generic,
-    half: np.float32,
-    index: Any,
-    weight: Any,
-    covered: Any,
-) -> Any:
-    wide = (slice(None), None) if axis == "x" else (slice(None), slice(None), None)
-    index, weight, covered = (table[wide] for table in (index, weight, covered))
-    z = xp.arange(len(planes))[:, None, None]
-    last = planes.shape[2 if axis == "x" else 1] - 1
-
-    def neighbour(shift: int) -> Any:
-        moved = xp.minimum(index + shift, last)
-        if axis == "x":
-            return planes[z, xp.arange(planes.shape[1])[None, :, None], moved]
-        return planes[z, moved, xp.arange(planes.shape[2])[None, None, :]]
-
-    value = _blend(xp, neighbour(0), neighbour(1), weight) + half
-    return xp.where(covered, value.astype(planes.dtype), planes.dtype.type(fill))
-
-
-def _blend(xp: Any, left: Any, right: Any, weight: Any) -> Any:
+def _interpolate(xp: Any, planes: Any, axis: int, index: Any, weight: Any) -> Any:
     """(1 - weight) left + weight right, its last multiply-add with one rounding."""
-    second = (weight * right.astype(xp.float32)).astype(xp.float64)
-    second += (1 - weight).astype(xp.float64) * left
-    return second.astype(xp.float32)
+    following = xp.minimum(index + 1, planes.shape[axis] - 1)
+    left, right = (xp.take_along_axis(planes, i, axis) for i in (index, following))
+    total = (weight * right.astype(xp.float32)).astype(xp.float64)
+    total += (1 - weight).astype(xp.float64) * left
+    return total.astype(xp.float32)
 
 
 def prepare(
@@ -129,53 +107,47 @@ def prepare(
     start
         The first estimate: the same array, but for the method ``fast``.
     """
-    fast = plan.method == "fast"
-    whole = plan.edges == "periodic" or fast
-    part, indices = _shown(volume, grid_indices(plan, frame), whole)
-    light = _cleaned(xp, put(np.ascontiguousarray(part)), plan)
-    places = [xp.asarray(index) for index in indices]
-    image = _filled(light, places)
+    fast, background = plan.method == "fast", np.float32(plan.background)
+    whole_planes = plan.edges == "periodic" or fast
+    part, indices = _used_part(volume, grid_indices(plan, frame), whole_planes)
+    light = clean(xp, put(np.ascontiguousarray(part)), background)
+    if plan.edges == "periodic":
+        apodize(xp, light, plan.apodize)
+    light -= background
+    light = xp.maximum(light, np.float32(0), out=light)
+    positions = tuple(xp.asarray(index) for index in indices)
+    image = _take(light, positions)
     if not fast:
         return image, image
     blur = Blur(plan)
-    light = _blurred(xp, _blurred(xp, light, blur.along_y, 1), blur.along_x, 2)
-    return image, _filled(light, places)
+    light = _blur(xp, _blur(xp, light, blur.along_y, 1), blur.along_x, 2)
+    return image, _take(light, positions)
 
 
-def _filled(light: Any, places: list[Any]) -> Any:
-    out = light[tuple(places)]
-    for place in places:
-        out *= place >= 0
+def _take(light: Any, positions: tuple[Any, ...]) -> Any:
+    """Voxels at positions, 0 where one is negative."""
+    out = light[positions]
+    for position in positions:
+        out *= position >= 0
     return out
 
 
-def _cleaned(xp: Any, volume: Any, plan: DeconvolutionPlan) -> Any:
-    background = np.float32(plan.background)
-    with np.errstate(over="ignore", invalid="ignore"):
-        image = volume.astype(xp.float32)
-    if volume.dtype.kind == "f":
-        image[~(xp.abs(image) < np.float32(LARGEST))] = background
-    if plan.edges == "periodic":
-        apodize(xp, image, plan.apodize)
-    image -= background
-    return xp.maximum(image, np.float32(0), out=image)
-
-
-def _blurred(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
+def _blur(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
     """Blur along an axis, beyond whose ends is the mirror image."""
     n = image.shape[axis]
-    index = xp.asarray(mirrored(n, len(weights) // 2))
+    reach = len(weights) // 2
+    index = xp.asarray(mirrored(n, -reach, n + reach))
     out = xp.zeros_like(image)
     for k, weight in enumerate(weights):
         out += weight * xp.take(image, index[k : k + n], axis=axis)
     return out
 
 
-def _shown(
+def _used_part(
     volume: np.ndarray, indices: tuple[np.ndarray, ...], whole_planes: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Cut out what indices point to, whole planes if they are to be blended; adapt these."""
-    window, adapted = [], []
+    """Cut out what indices point to, whole planes if they are to be blended; shift these."""
+    window, shifted = [], []
     for axis, index in enumerate(indices):
         used = index[index >= 0]
         if (axis and whole_planes) or not used.size:
@@ -183,125 +155,14 @@ def _shown(
         else:
             first, stop = int(used.min()), int(used.max()) + 1
         window.append(slice(first, stop))
-        adapted.append(np.where(index >= 0, index - first, -1))
-    return volume[tuple(window)], adapted
+        shifted.append(np.where(index >= 0, index - first, -1))
+    return volume[tuple(window)], shifted
 
 
 def grid_indices(plan: DeconvolutionPlan, frame: Frame) -> tuple[np.ndarray, ...]:
     """Index into the volume along z, y and x, each to be broadcast; -1 is background."""
-    z = frame.indices(0)
-    z_index, y_index, x_index = z[:, None, None], frame.indices(1), frame.indices(2)
+    z_index = frame.indices(0)[:, None, None]
     if not plan.shear:
-        return z_index, y_index[None, :, None], x_index[None, None, :]
-    # The mirror image of a skewed volume along z keeps its place in the sample.
-    distance = np.arange(len(z)) - frame.before[0] - z
-    moved = [round(plan.shear * int(d)) if i >= 0 else 0 for d, i in zip(distance, z, strict=True)]
-    if plan.skew_axis == "y":
-        rows = np.stack([frame.indices(1, m) for m in moved])
-        return z_index, rows[:, :, None], x_index[None, None, :]
-    columns = np.stack([frame.indices(2, m) for m in moved])
-    return z_index, y_index[None, :, None], columns[:, None, :]
-
-
-def apodize(xp: Any, image: Any, width: int) -> None:
-    """Blend opposite edges of each plane into each other in place, along y, then along x."""
-    for lines in (image.swapaxes(0, 1), image.swapaxes(0, 2)):
-        n = min(width, len(lines))
-        if n < 1:
-            continue
-        jump = (lines[-1] - lines[0]) / 2
-        fade = 1 - np.sin((np.arange(n) + 0.5) / width * (np.pi / 2))
-        blend = xp.asarray(fade.astype(np.float32))[:, None, None] * jump
-        lines[:n] += blend
-        lines[len(lines) - n :] -= blend[::-1]
-
-
-def richardson_lucy(
-    xp: Any,
-    fft: Any,
-    image: Any,
-    start: Any,
-    otf: Any,
-    back_projectors: Sequence[Any],
-    accelerated: bool,
-    finished: Callable[[int], object],
-) -> Any:
-    """Deconvolve a periodic volume with the constants and the order of cudaDecon.
-
-    Parameters
-    ----------
-    xp, fft
-        The array library, and its counterpart of `scipy.fft`.
-    image
-        float32 (z, y, x), not negative; left alone.
-    start
-        The first estimate, like the image.
-    otf
-        complex64 (z, y, x // 2 + 1).
-    back_projectors
-        One for each iteration, at least 1: complex64 like the OTF, or None for its conjugate. A
-        correction by another one is squared.
-    accelerated
-        Whether to extrapolate, from the third iteration on.
-    finished
-        Told the number of iterations done; may end the work by raising.
-    """
-    estimate = before = start
-    del start
-    change: Any = None
-    agreement = norm = 0.0
-    for k, back_projector in enumerate(back_projectors):
-        prediction = estimate
-        if accelerated and k >= 2:
-            prediction = _extrapolated(xp, estimate, before, agreement, norm)
-        before = estimate
-        ratio = _filtered(xp, fft, prediction, otf, conjugate=False)
-        _divide(xp, image, ratio)
-        factor = otf if back_projector is None else back_projector
-        estimate = _filtered(xp, fft, ratio, factor, conjugate=back_projector is None)
-        del ratio
-        if back_projector is not None:
-            estimate *= xp.abs(estimate)
-        estimate *= prediction
-        xp.maximum(estimate, np.float32(0), out=estimate)
-        if accelerated and k < len(back_projectors) - 1:
-            old, change = change, estimate - prediction
-            if old is not None:
-                agreement, norm = _scalar(xp, change, old), _scalar(xp, old, old)
-            del old
-        del prediction
-        finished(k + 1)
-    return estimate
-
-
-def _filtered(xp: Any, fft: Any, pixels: Any, factor: Any, conjugate: bool) -> Any:
-    spectrum = fft.rfftn(pixels)
-    if conjugate:
-        # In place: a conjugate OTF would be one more array.
-        xp.conjugate(spectrum, out=spectrum)
-        spectrum *= factor
-        xp.conjugate(spectrum, out=spectrum)
-    else:
-        spectrum *= factor
-    return fft.irfftn(spectrum, s=pixels.shape, overwrite_x=True)
-
-
-def _divide(xp: Any, image: Any, blurred: Any) -> None:
-    """Replace the blurred prediction by the image divided by it, limited."""
-    blurred[blurred == 0] = EPSILON
-    xp.divide(image, blurred, out=blurred)
-    blurred += EPSILON
-    xp.clip(blurred, -LARGEST_RATIO, LARGEST_RATIO, out=blurred)
-
-
-def _scalar(xp: Any, a: Any, b: Any) -> float:
-    return float((a * b).sum(dtype=xp.float64))
-
-
-def _extrapolated(xp: Any, estimate: Any, before: Any, agreement: float, norm: float) -> Any:
-    """Predict from the last two estimates, by as much as the last changes agree."""
-    step = min(max(agreement / norm, 0.0), 1.0) if norm else 0.0
-    prediction = estimate - before
-    prediction *= np.float32(step)
-    prediction += estimate
-    return xp.maximum(prediction, np.float32(0), out=prediction)
+        return z_index, frame.indices(1)[None, :, None], frame.indices(2)[None, None, :]
+    _, rows, columns = zip(*(frame.plane(k, plan) for k in range(len(z_index))), strict=True)
+    return z_index, np.stack(rows)[:, :, None], np.stack(columns)[:, None, :]

@@ -165,7 +165,9 @@ class FileSource(VolumeSource):
             shape = f"{self._spec.shape} {info.dtype} {table.shape}"
             if info.inner != (1, 1) or info.scene:
                 shape += f" {info.inner} {info.scene} {info.strides}"
-            names = "\0".join((self.folder, shape + self.reader.token, *self.layout.ordered()))
+            names = "\0".join(
+                (self.folder, shape + self.reader.token, *self.layout.names_in_order())
+            )
             digest.update(names.encode(errors="surrogateescape"))
             digest.update(np.packbits(table >= 0).tobytes())
             self._token = digest.hexdigest()

@@ -34,13 +34,13 @@ class GrowingFileWatcher(StackWatcher):
         self._state: GrowthState | None = None
 
     def _update(self, listing: bool) -> tuple[bool, bool]:
-        state = self._reader.recorded(self._path, self._source.info)
+        state = self._reader.growth(self._path, self._source.info)
         before, self._state = self._state, state
         self._outdated = self._outdated or self._difference(state)
         if before is None:
             # What is not whole at the end of the axis comes back when it is.
-            return self._set_times(max(state.seen, 1)), False
-        times = state.seen if before.mark == state.mark else state.sure
+            return self._set_times(max(state.present, 1)), False
+        times = state.present if before.mark == state.mark else state.complete
         return self._set_times(max(times, self._source.sizes[0])), False
 
     def _difference(self, state: GrowthState) -> str:

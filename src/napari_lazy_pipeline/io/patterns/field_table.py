@@ -99,13 +99,13 @@ def _other_columns(
 
 def _row(field: str, values: list[str]) -> FieldRow:
     counts = Counter(values)
-    levels = _ordered(counts)
+    levels = _natural_levels(counts)
     counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
-    missing = (_gaps(levels) if counted else "") or _rare(levels, counts)
-    return FieldRow(field, _ROLES.get(field, ""), _short(levels), len(levels), missing)
+    missing = (_gaps(levels) if counted else "") or _infrequent(levels, counts)
+    return FieldRow(field, _ROLES.get(field, ""), _shortened(levels), len(levels), missing)
 
 
-def _ordered(levels: Iterable[str]) -> tuple[str, ...]:
+def _natural_levels(levels: Iterable[str]) -> tuple[str, ...]:
     """Different values in natural order."""
     values = list(levels)
     alike = len({len(value) for value in values}) == 1 and all(map(str.isdecimal, values))
@@ -118,10 +118,10 @@ def _with_positions(row: FieldRow, positions: Sequence[str]) -> FieldRow:
     if row.role != "position" or row.values not in positions or len(positions) < 2:
         return row
     extra = f"{row.values} is shown"
-    return replace(row, values=_short(positions), count=len(positions), extra=extra)
+    return replace(row, values=_shortened(positions), count=len(positions), extra=extra)
 
 
-def _short(levels: Sequence[str]) -> str:
+def _shortened(levels: Sequence[str]) -> str:
     if len(levels) <= _MOST:
         return ", ".join(levels)
     return f"{', '.join(levels[:2])} ... {levels[-1]}"
@@ -143,7 +143,7 @@ def _gaps(levels: Sequence[str]) -> str:
     return ", ".join(texts) + (", ..." if len(gaps) > _MOST else "")
 
 
-def _rare(levels: Sequence[str], counts: Counter[str]) -> str:
+def _infrequent(levels: Sequence[str], counts: Counter[str]) -> str:
     """Values that some of the files lack."""
     most = max(counts.values())
     few = (level for level in levels if counts[level] < most)

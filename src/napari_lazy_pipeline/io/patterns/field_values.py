@@ -84,7 +84,7 @@ def at_position(
         raise PatternError(
             f"There is no position {position!r}", pattern.text, "No {p} says where positions are"
         )
-    keys = joined(columns)
+    keys = join_columns(columns)
     positions = levels_of(keys)
     wanted = positions[0] if position is None else position
     if wanted not in positions:
@@ -131,7 +131,7 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
     return (numbers // step).astype(np.intp), ""
 
 
-def joined(columns: list[list[str]]) -> list[str]:
+def join_columns(columns: list[list[str]]) -> list[str]:
     """One column of several: their values with a space between them."""
     return columns[0] if len(columns) == 1 else list(map(" ".join, zip(*columns, strict=True)))
 

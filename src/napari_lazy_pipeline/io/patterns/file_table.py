@@ -16,7 +16,7 @@ from napari_lazy_pipeline.io.patterns.field_values import (
     Columns,
     Steps,
     at_position,
-    joined,
+    join_columns,
     levels_of,
     natural_order,
     ranks,
@@ -74,7 +74,7 @@ class FileTable:
         """Files of each volume (volume, piece)."""
         return self.table.reshape(-1, self.pieces)
 
-    def ordered(self) -> list[str]:
+    def names_in_order(self) -> list[str]:
         """Names in the order of their places: the system lists them in any."""
         return [self.names[index] for index in self.table.ravel().tolist() if index >= 0]
 
@@ -86,7 +86,7 @@ class FileTable:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pack names and places: of 100 000 files, a worker on a cluster gets one."""
-        names = "\0".join(self.ordered()).encode(errors="surrogateescape")
+        names = "\0".join(self.names_in_order()).encode(errors="surrogateescape")
         present = np.packbits(self.table >= 0).tobytes()
         packed = zlib.compress(names), zlib.compress(present), self.table.shape
         rest = self.channels, self.unmatched, self.notes, self.pattern, self.positions
@@ -138,7 +138,7 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     times, note = steps(values.get("t"), len(chosen), pattern.text, "t")
     pieces = _pieces(values, pattern)
     for columns in _channel_columns(chosen, values, pattern):
-        keys = joined(columns) if columns else []
+        keys = join_columns(columns) if columns else []
         channels = levels_of(keys) or ("",)
         channel_of = ranks(channels, keys) if columns else np.zeros(len(chosen), np.intp)
         places = (times, channel_of, *pieces)

@@ -106,17 +106,17 @@ class PlaneIndex:
         digest = hashlib.blake2b(table.tobytes(), digest_size=16)
         return self._run(), (digest.hexdigest(), tuple(numbers))
 
-    def recorded(self, scene: int) -> GrowthState:
+    def growth(self, scene: int) -> GrowthState:
         """How much of a position there is.
 
         The index may know of a plane before its pixels are written, so the last one alone
         proves nothing.
         """
         whole = np.flatnonzero((self.table[scene, ..., 0] >= 0).all(axis=(1, 2)))
-        seen = int(whole[-1]) + 1 if whole.size else 0
-        sure = seen - (self.last[:2] == (scene, seen - 1))
+        present = int(whole[-1]) + 1 if whole.size else 0
+        complete = present - (self.last[:2] == (scene, present - 1))
         mark = self.count, file_stamp(self.files[-1])
-        return GrowthState(sure, seen, self.depth, self.inner[1], self._run(), mark)
+        return GrowthState(complete, present, self.depth, self.inner[1], self._run(), mark)
 
     def _table(self, info: FileInfo) -> NDArray[np.int64]:
         """File and place of each plane of a volume (z, 2); nothing if it is beyond the index."""

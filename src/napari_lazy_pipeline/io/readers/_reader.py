@@ -228,20 +228,20 @@ class GrowthState:
 
     Attributes
     ----------
-    sure
+    complete
         Number of time points to which nothing is added any more.
-    seen
+    present
         The same, with a last one that may just look whole.
     planes, channels
         Number of planes of a volume, and of channels, as far as they are known by now.
     run
-        Names the run that recorded it.
+        Name of the run that recorded it.
     mark
         Another one whenever something was added.
     """
 
-    sure: int
-    seen: int
+    complete: int
+    present: int
     planes: int
     channels: int
     run: Hashable
@@ -256,7 +256,7 @@ class GrowingReader(PlaneReader):
         """Whether this is such a file."""
 
     @abstractmethod
-    def recorded(self, path: str, info: FileInfo) -> GrowthState:
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
         """How much there is of the file now; no pixel is read."""
 
     @abstractmethod

@@ -45,7 +45,7 @@ class Chunks:
         """Size [byte] and time of change [ns] of each file of a volume, as far as they exist."""
         return tuple(self._stamps(t, c))
 
-    def recorded(self) -> GrowthState:
+    def growth(self) -> GrowthState:
         """How much of the array was written, by the names of files; no pixel is read.
 
         A chunk that only holds the fill value may never be written, so it is other time points
@@ -57,11 +57,11 @@ class Chunks:
         channels = -(-sizes.get("c", 1) // grid.get("c", 1))
         whole = [t for t, present in written.items() if len(present) == channels]
         last = max(whole, default=-1)
-        seen = min((last + 1) * grid["t"], sizes["t"])
-        sure = seen if last < max(written, default=-1) else max(last, 0) * grid["t"]
-        mark = tuple(self.state(max(seen - 1, 0), c) for c in range(sizes.get("c", 1)))
+        present = min((last + 1) * grid["t"], sizes["t"])
+        complete = present if last < max(written, default=-1) else max(last, 0) * grid["t"]
+        mark = tuple(self.state(max(present - 1, 0), c) for c in range(sizes.get("c", 1)))
         return GrowthState(
-            sure, seen, sizes.get("z", 1), sizes.get("c", 1), os.stat(self.folder).st_ino,
+            complete, present, sizes.get("z", 1), sizes.get("c", 1), os.stat(self.folder).st_ino,
             (len(written), mark),
         )  # fmt: skip
 

@@ -45,9 +45,9 @@ class NdTiffReader(GrowingReader):
     def grows(self, info: FileInfo) -> bool:
         return True
 
-    def recorded(self, path: str, info: FileInfo) -> GrowthState:
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
         with file_errors(path):
-            return _index(path).planes.recorded(info.scene)
+            return _index(path).planes.growth(info.scene)
 
     def state(self, path: str, info: FileInfo) -> Hashable:
         with file_errors(path):

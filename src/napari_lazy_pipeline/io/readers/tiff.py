@@ -24,9 +24,8 @@ from napari_lazy_pipeline.io.readers._tiff import mmstack
 from napari_lazy_pipeline.io.readers._tiff.plain_planes import (
     contiguous_starts,
     native,
-    page_starts,
+    plain_starts,
     read_plain,
-    volume_starts,
 )
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
 from napari_lazy_pipeline.io.readers._tiff.tiff_header import check_open, probe_open
@@ -47,7 +46,7 @@ logging.getLogger("tifffile").addFilter(_is_logged)
 
 
 @contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
+def _open(path: str) -> Iterator[BinaryIO]:
     """Open a file, turning whatever goes wrong with it into a FileError."""
     _thread.quiet = True
     try:
@@ -71,27 +70,27 @@ class TiffReader(GrowingReader):
     def grows(self, info: FileInfo) -> bool:
         return info.indexed
 
-    def recorded(self, path: str, info: FileInfo) -> GrowthState:
-        with _opened(path):
-            return mmstack.plane_index(path).recorded(info.scene)
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
+        with _open(path):
+            return mmstack.plane_index(path).growth(info.scene)
 
     def state(self, path: str, info: FileInfo) -> Hashable:
-        with _opened(path):
+        with _open(path):
             return mmstack.plane_index(path).state(info)
 
     def probe(self, path: str) -> FileInfo:
-        with _opened(path) as file:
+        with _open(path) as file:
             if mmstack.is_mmstack(file.read(16)):
                 # While it is recorded, the chain of its planes has no end.
                 return mmstack.probe(path)
             return probe_open(file, os.fstat(file.fileno()).st_size, path)
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
-        with _opened(path) as file:
+        with _open(path) as file:
             size = _size(file, path)
             if info.indexed:
                 return mmstack.read(path, info, 0, info.shape[0])
-            starts = volume_starts(file, size, path, info)
+            starts = plain_starts(file, size, path, info, info.planes)
             if starts:
                 return read_plain(file, starts, path, info, info.shape[0])
             return decode_open(file, size, path, info)
@@ -102,11 +101,11 @@ class TiffReader(GrowingReader):
         Of a file like the first one, to the byte, that is its header and these planes. Of any
         other, all directories are walked first, once as long as it does not change.
         """
-        with _opened(path) as file:
+        with _open(path) as file:
             size = _size(file, path)
             if info.indexed:
                 return mmstack.read(path, info, start, stop)
-            starts = page_starts(file, size, path, info, info.planes[start:stop])
+            starts = plain_starts(file, size, path, info, info.planes[start:stop])
             if starts:
                 return read_plain(file, starts, path, info, stop - start)
             changed = os.fstat(file.fileno()).st_mtime_ns

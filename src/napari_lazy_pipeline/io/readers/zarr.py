@@ -49,9 +49,9 @@ class ZarrReader(GrowingReader):
         # Where the time comes first, time points can be added.
         return info.indexed
 
-    def recorded(self, path: str, info: FileInfo) -> GrowthState:
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
         with file_errors(path):
-            return _chunks(path).recorded()
+            return _chunks(path).growth()
 
     def state(self, path: str, info: FileInfo) -> Hashable:
         with file_errors(path):

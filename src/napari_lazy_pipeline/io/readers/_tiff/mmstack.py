@@ -82,10 +82,10 @@ def read(path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
 def plane_index(path: str) -> PlaneIndex:
     """The indices of a stack as they are now: not every share tells that a file has changed."""
     files = (path, *continuing_files(path))
-    maps = tuple(_map(file) for file in files)
+    maps = tuple(_index_map(file) for file in files)
     if not any(maps):
         raise FileError("The index names no plane yet", path, "Wait until some are recorded")
-    return _joined(files, maps)
+    return _merge_maps(files, maps)
 
 
 def _pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
@@ -100,7 +100,7 @@ def _pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
 
 
 @lru_cache(maxsize=16)
-def _joined(files: tuple[str, ...], maps: tuple[bytes, ...]) -> PlaneIndex:
+def _merge_maps(files: tuple[str, ...], maps: tuple[bytes, ...]) -> PlaneIndex:
     """Make one index of those of several files: (channel, slice, frame, position, place)."""
     parts = [np.frombuffer(data, np.uint32).reshape(-1, 5) for data in maps]
     rows = np.concatenate(parts).astype(np.int64)
@@ -114,7 +114,7 @@ def _joined(files: tuple[str, ...], maps: tuple[bytes, ...]) -> PlaneIndex:
     return make_index(files, [f"Pos{number}" for number in scenes.tolist()], entries)
 
 
-def _map(path: str) -> bytes:
+def _index_map(path: str) -> bytes:
     """The index of one file, in the byte order of this machine.
 
     Newer versions reserve space for it, and fill that in plane by plane.

@@ -16,25 +16,16 @@ from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, strip_starts, walk
 
 
-def volume_starts(file: BinaryIO, size: int, path: str, info: FileInfo) -> list[int]:
-    """Where plain planes start, or the whole volume; empty if tifffile has to decode them."""
-    if not (info.page and _is_alone(info)) or _is_plain(info, size):
-        return page_starts(file, size, path, info, info.planes)
-    if not _is_alike(file, info):
-        return []
-    starts = strip_starts(walk(file, size, path), info.page)
-    return starts if len(starts) == info.shape[0] else []
-
-
-def page_starts(file: BinaryIO, size: int, path: str, info: FileInfo, pages: range) -> list[int]:
+def plain_starts(file: BinaryIO, size: int, path: str, info: FileInfo, pages: range) -> list[int]:
     """Where some plain pages start, or all of them; empty if tifffile has to decode them."""
-    plain = _is_plain(info, size)
+    plain = info.offset >= 0 and size == info.size
     if not (plain or info.page) or not _is_alike(file, info):
         return []
     if plain:
         return contiguous_starts(info, pages)
     chain = _chain(path, size, os.fstat(file.fileno()).st_mtime_ns, info.page)
-    enough = len(chain) == info.shape[0] if _is_alone(info) else max(info.planes) < len(chain)
+    alone = info.inner == (1, 1) and len(info.firsts) == 1
+    enough = len(chain) == info.shape[0] if alone else max(info.planes) < len(chain)
     return [chain[index] for index in pages] if enough else []
 
 
@@ -70,16 +61,6 @@ def native(volume: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(volume)
 
 
-def _is_plain(info: FileInfo, size: int) -> bool:
-    """Whether all pixels lie one after the other where those of the first file do."""
-    return info.offset >= 0 and size == info.size
-
-
-def _is_alone(info: FileInfo) -> bool:
-    """Whether there is one volume in the file."""
-    return info.inner == (1, 1) and len(info.firsts) == 1
-
-
 def _is_alike(file: BinaryIO, info: FileInfo) -> bool:
     """Whether the header is that of the first file."""
     for start, expected in info.landmarks:
@@ -91,6 +72,6 @@ def _is_alike(file: BinaryIO, info: FileInfo) -> bool:
 
 @lru_cache(maxsize=32)
 def _chain(path: str, size: int, changed: int, page: tuple[int, ...]) -> array[int]:
-    """Where the planes of a file of many volumes lie; ``changed`` tells one file from the next."""
+    """Where the planes of a file lie; ``changed`` tells one file from the next."""
     with open(path, "rb") as file:
         return array("Q", strip_starts(walk(file, size, path), page))

@@ -41,7 +41,7 @@ class MissingFileError(FileError):
     """Nothing was recorded at this time point and channel; no fault of any file."""
 
 
-class AwayError(FileError):
+class FolderMissingError(FileError):
     """The whole folder is not there at the moment, as a share that is not mounted."""
 
 

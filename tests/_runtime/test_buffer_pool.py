@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline._runtime import buffer_pool as module
-from napari_lazy_pipeline._runtime.buffer_pool import SMALL, Pool, pool
+from napari_lazy_pipeline._runtime.buffer_pool import SMALL, BufferPool, pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
@@ -45,7 +45,7 @@ def views(array):
 
 
 def test_used_again_when_nobody_holds_it():
-    made = Pool()
+    made = BufferPool()
     first = made.empty(SHAPE, np.uint16)
     before = place(first)
     assert made.idle == 0
@@ -58,7 +58,7 @@ def test_used_again_when_nobody_holds_it():
 
 @pytest.mark.parametrize("kind", range(len(views(np.zeros(SHAPE, np.uint16)))))
 def test_not_while_a_view_is_held(kind):
-    made = Pool()
+    made = BufferPool()
     array = made.empty(SHAPE, np.uint16)
     before = place(array)
     held = views(array)[kind]
@@ -82,7 +82,7 @@ def test_not_while_a_view_is_held(kind):
     )
 )
 def test_arrays_in_use_never_share_memory(orders):
-    made, held = Pool(limit=5 * SMALL), {}
+    made, held = BufferPool(limit=5 * SMALL), {}
     for number, (slot, dtype, kind) in enumerate(orders):
         array = made.empty(SHAPE, dtype)
         array[...] = number
@@ -93,7 +93,7 @@ def test_arrays_in_use_never_share_memory(orders):
 
 
 def test_small_arrays_are_plain():
-    made = Pool()
+    made = BufferPool()
     array = made.empty((3, 4), np.float32)
     assert array.base is None
     del array
@@ -101,7 +101,7 @@ def test_small_arrays_are_plain():
 
 
 def test_what_was_given_back_first_goes_first():
-    made = Pool(limit=5 * SMALL)
+    made = BufferPool(limit=5 * SMALL)
     sizes = (1, 2, 3, 6)
     arrays = [made.empty((size, SMALL), np.uint8) for size in sizes]
     places = [place(array) for array in arrays]
@@ -114,7 +114,7 @@ def test_what_was_given_back_first_goes_first():
 
 
 def test_cleared():
-    made = Pool()
+    made = BufferPool()
     made.empty(SHAPE, np.uint16)
     assert made.idle
     made.clear()
@@ -122,7 +122,7 @@ def test_cleared():
 
 
 def test_given_back_to_the_system_before_memory_runs_out(monkeypatch):
-    made = Pool()
+    made = BufferPool()
     both = [made.empty((size, SMALL), np.uint8) for size in (9, 8)]
     both.clear()
     monkeypatch.setattr(module, "budget", lambda: 3 * SMALL)
@@ -134,7 +134,7 @@ def test_given_back_to_the_system_before_memory_runs_out(monkeypatch):
 
 
 def test_no_more_is_held_than_was_once_in_use():
-    made = Pool()
+    made = BufferPool()
     arrays = [made.empty((size, SMALL), np.uint8) for size in (3, 2, 5)]
     while arrays:
         arrays.pop(0)
@@ -148,7 +148,7 @@ def test_no_more_is_held_than_was_once_in_use():
 
 
 def test_what_the_system_refused_is_not_in_use(monkeypatch):
-    made = Pool()
+    made = BufferPool()
     with monkeypatch.context() as patch, pytest.raises(MemoryError):
         patch.setattr(module, "budget", lambda: 2**62)
         made.empty((2**50,), np.uint8)
@@ -160,7 +160,7 @@ def test_what_the_system_refused_is_not_in_use(monkeypatch):
 
 
 def test_out_of_memory_is_tried_once_more_without_what_is_idle(monkeypatch):
-    made = Pool()
+    made = BufferPool()
     both = [made.empty((size, SMALL), np.uint8) for size in (9, 8)]
     both.clear()
     calls = []
@@ -176,21 +176,21 @@ def test_out_of_memory_is_tried_once_more_without_what_is_idle(monkeypatch):
 
 
 def test_a_collection_in_the_middle_of_it_does_not_lock_up():
-    made = Pool()
+    made = BufferPool()
 
     class Cycle:
         def __init__(self):
             self.array, self.own = made.empty(SHAPE, np.uint16), self
 
     Cycle()
-    with made._sorted():
+    with made._locked():
         gc.collect()
         assert not made._idle, "sorted in by whom does not hold the lock"
     assert made.idle == SHAPE[0] * 512 * 512 * 2
 
 
 def test_many_threads():
-    made, wrong = Pool(limit=4 * SMALL), []
+    made, wrong = BufferPool(limit=4 * SMALL), []
 
     def work(number):
         for round_ in range(60):
@@ -270,7 +270,7 @@ def test_one_deconvolution_after_the_other_works_in_the_same_memory(method, monk
     pool().clear()
     deconvolved(volume, method)
     deconvolved(volume, method)
-    made, taken = [], Pool._taken
+    made, taken = [], BufferPool._buffer
 
     def noted(self, size):
         before = self.idle
@@ -278,7 +278,7 @@ def test_one_deconvolution_after_the_other_works_in_the_same_memory(method, monk
         made.append(before - self.idle == size)
         return buffer
 
-    monkeypatch.setattr(Pool, "_taken", noted)
+    monkeypatch.setattr(BufferPool, "_buffer", noted)
     deconvolved(volume, method)
     # Not one more fits beside the result without holding more than the work itself takes.
     assert sum(made) >= {"rl": 2, "accelerated": 4, "fast": 2}[method]
@@ -290,7 +290,7 @@ def test_what_was_in_the_memory_before_does_not_matter(method):
     volume = np.random.default_rng(0).integers(0, 999, (25, 127, 163)).astype(np.uint16)
     pool().clear()
     clean = deconvolved(volume, method)
-    with pool()._sorted():
+    with pool()._locked():
         buffers = list(pool()._idle)
     assert len(buffers) >= 2
     for rubbish in (np.nan, 3e38, 1e-42):

@@ -32,7 +32,7 @@ def shared_worker():
 @pytest.fixture
 def worker(shared_worker):
     yield shared_worker
-    assert shared_worker.ask("echo", value="well") == "well", "the next call does not work"
+    assert shared_worker.call("echo", value="well") == "well", "the next call does not work"
 
 
 def test_arrays_go_there_and_back(worker):
@@ -44,10 +44,10 @@ def test_arrays_go_there_and_back(worker):
 
 
 def test_one_process_does_everything(worker):
-    first = worker.ask("process")
+    first = worker.call("process")
     assert first == worker.pid != os.getpid()
     worker.transform("double", np.ones((2, 2, 2)), (2, 2, 2))
-    assert worker.ask("process") == first
+    assert worker.call("process") == first
 
 
 def test_results_outlive_the_next_call(worker):
@@ -57,14 +57,14 @@ def test_results_outlive_the_next_call(worker):
 
 
 def test_what_a_library_prints_is_no_answer(worker):
-    assert worker.ask("chatter") == "answer"
+    assert worker.call("chatter") == "answer"
 
 
 def test_an_exception_comes_back_as_one_line(worker):
-    before = worker.ask("process")
+    before = worker.call("process")
     with pytest.raises(WorkerError, match=r"^ValueError: two lines$"):
-        worker.ask("fail")
-    assert worker.ask("process") == before
+        worker.call("fail")
+    assert worker.call("process") == before
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_an_exception_comes_back_as_one_line(worker):
     ],
 )
 def test_death_is_an_error_and_the_next_call_gets_a_new_process(worker, name, options, message):
-    before = worker.ask("process")
+    before = worker.call("process")
     with pytest.raises(EngineError, match=message):
         worker.transform(name, np.ones((2, 2, 2)), (2, 2, 2), **options)
-    assert worker.ask("process") != before
+    assert worker.call("process") != before
 
 
 def test_death_while_nobody_looks_costs_nothing(worker):
-    before = worker.ask("process")
+    before = worker.call("process")
     os.kill(before, signal.SIGTERM)
     worker._process.popen.wait()
-    assert worker.ask("process") != before
+    assert worker.call("process") != before
 
 
 def test_cancelled_while_it_works(worker, tmp_path):
-    before, done = worker.ask("process"), tmp_path / "done"
+    before, done = worker.call("process"), tmp_path / "done"
     asked = iter(range(99))
     with pytest.raises(Cancelled):
         worker.transform(
@@ -99,12 +99,12 @@ def test_cancelled_while_it_works(worker, tmp_path):
     done.touch()
     out = worker.transform("double", np.ones((2, 2)), (2, 2))
     assert (out == 2).all()
-    assert worker.ask("process") == before
+    assert worker.call("process") == before
 
 
 def test_a_hanging_process_is_ended_once_it_is_in_the_way(worker, tmp_path, monkeypatch):
     monkeypatch.setattr(_worker, "PATIENCE", 0.05)
-    before, asked = worker.ask("process"), iter(range(99))
+    before, asked = worker.call("process"), iter(range(99))
     with pytest.raises(Cancelled):
         worker.transform(
             "wait_for",
@@ -113,12 +113,12 @@ def test_a_hanging_process_is_ended_once_it_is_in_the_way(worker, tmp_path, monk
             lambda: next(asked) > 3,
             path=str(tmp_path / "never"),
         )
-    assert worker.ask("process") != before
+    assert worker.call("process") != before
 
 
 def test_cancelled_in_the_queue(worker, tmp_path):
     done, asked = tmp_path / "done", iter(range(99))
-    busy = threading.Thread(target=worker.ask, args=("wait_for",), kwargs={"path": str(done)})
+    busy = threading.Thread(target=worker.call, args=("wait_for",), kwargs={"path": str(done)})
     busy.start()
     with pytest.raises(Cancelled):
         while True:
@@ -129,7 +129,7 @@ def test_cancelled_in_the_queue(worker, tmp_path):
 
 def test_no_answer_within_the_time(worker, tmp_path):
     with pytest.raises(WorkerError, match="did not answer within"):
-        worker.ask("wait_for", seconds=0.1, path=str(tmp_path / "never"))
+        worker.call("wait_for", seconds=0.1, path=str(tmp_path / "never"))
 
 
 def test_many_callers_take_turns(worker):
@@ -149,14 +149,14 @@ def test_many_callers_take_turns(worker):
 def test_what_cannot_be_imported_is_an_error():
     worker = Worker("no_such_module:function")
     with pytest.raises(WorkerError, match=r"died .*No module named 'no_such_module'"):
-        worker.ask("echo")
+        worker.call("echo")
     worker.close()
 
 
 def test_what_cannot_be_started_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "no such python")
     with pytest.raises(WorkerError, match="could not be started"):
-        Worker(FUNCTION).ask("echo")
+        Worker(FUNCTION).call("echo")
 
 
 @pytest.mark.skipif(not LINUX, reason="shared memory is a folder on Linux only")
@@ -196,8 +196,8 @@ SESSION = """
 
 
 def run_session(code, **options):
-    tests = str(Path(__file__).parents[1] / "support")
-    environment = {**os.environ, "PYTHONPATH": tests}
+    paths = str(Path(__file__).parents[1] / "support"), os.environ.get("PYTHONPATH", "")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     return subprocess.run(
         [sys.executable, *code],
         capture_output=True,
@@ -226,6 +226,30 @@ def test_from_a_session_without_main_module():
     session = run_session(["-c", textwrap.dedent(SESSION)])
     assert session.returncode == 0, session.stderr
     assert session.stderr == ""
+
+
+DAEMON = """
+    import multiprocessing
+    from napari_lazy_pipeline._runtime.worker_process import Worker
+
+    def work(answers):
+        worker = Worker("worker_tasks:perform")
+        answers.put(worker.call("echo", value="well"))
+        worker.close()
+
+    if __name__ == "__main__":
+        spawn = multiprocessing.get_context("spawn")
+        answers = spawn.Queue()
+        spawn.Process(target=work, args=(answers,), daemon=True).start()
+        print(answers.get(timeout=50))
+"""
+
+
+def test_from_a_daemon_as_the_workers_of_a_cluster_are(tmp_path):
+    script = tmp_path / "daemon.py"
+    script.write_text(textwrap.dedent(DAEMON))
+    session = run_session([str(script)])
+    assert session.stdout == "well\n", session.stderr
 
 
 def wait_until_gone(pid):

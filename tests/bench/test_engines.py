@@ -95,20 +95,6 @@ def test_deskew_of_one_plane(benchmark, figure):
     figure("deskew of one plane of 150x256x512", 1e3 * benchmark.stats.stats.median, "ms", 0.2)
 
 
-def test_projection(benchmark, figure):
-    """The maximum of a deskewed volume, against making the volume first."""
-    warm_up()
-    plan = DeskewPlan.of((150, 256, 512), VOXEL, SCAN)
-    volume = np.random.default_rng(0).poisson(150, plan.shape).astype(np.uint16)
-    benchmark.pedantic(ENGINE.deskew_mip, (volume, plan), rounds=10, warmup_rounds=1)
-
-    def whole():
-        ENGINE.deskew(volume, plan).max(axis=0)
-
-    report(benchmark, whole=seconds(whole, 10))
-    figure("deskewed projection, the volume not made", 1 / benchmark.extra_info["whole"], "x", 0.8)
-
-
 @pytest.mark.parametrize("method", ["rl", "accelerated"])
 def test_richardson_lucy(benchmark, raw, otf, method):
     shear = SCAN.shear(VOXEL)

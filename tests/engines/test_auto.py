@@ -54,10 +54,12 @@ class Stub(ArrayEngine):
 @pytest.fixture
 def engines(monkeypatch):
     """Replace the GPU engines; they are no part of what is tested."""
-    found = {"cupy": Stub("cupy"), "pycudadecon": Stub("pycudadecon"), "cpu": CpuEngine()}
-    monkeypatch.setattr(auto, "get_engine", lambda name="cpu": found[name])
+    stubs = {"cpu": CpuEngine(), "pycudadecon": Stub("pycudadecon"), "cupy": Stub("cupy")}
+    stubs["pycudadecon"].auto_priority, stubs["cupy"].auto_priority = 10, 20
+    monkeypatch.setattr(auto, "engine_names", lambda: tuple(stubs))
+    monkeypatch.setattr(auto, "get_engine", lambda name="cpu": stubs[name])
     notices.clear()
-    yield found
+    yield stubs
     notices.clear()
 
 

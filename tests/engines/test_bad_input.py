@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import Pipeline, VolumeSpec, engines
+from devices import offer_engine
+from napari_lazy_pipeline import Pipeline, VolumeSpec
 from napari_lazy_pipeline.engines import get_engine, notices
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import StepError
@@ -84,7 +85,7 @@ METHODS = ["rl", "accelerated", "fast"]
 @pytest.fixture(params=["cpu", "numpy"])
 def engine(request, monkeypatch):
     """Name of an engine: that of the CPU, and that of a GPU on numpy."""
-    monkeypatch.setitem(engines._ENGINES, "numpy", "devices:NumpyEngine")
+    offer_engine(monkeypatch, "numpy", "devices:NumpyEngine")
     notices.clear()
     yield request.param
     notices.clear()

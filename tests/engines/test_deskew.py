@@ -92,50 +92,6 @@ def test_planes_of_the_golden_volume_equal_cuda(golden, dtype):
         np.testing.assert_array_equal(out[0].astype(np.uint16), expected[k])
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    plan=plans,
-    dtype=st.sampled_from([np.uint16, np.float32, ">u2"]),
-    fill=st.sampled_from([0, 98, 3.5, 70000]),
-    rounding=st.sampled_from(["nearest", "down"]),
-    threads=st.integers(1, 3),
-    seed=st.integers(0, 99),
-)
-def test_projection_is_that_of_the_whole(plan, dtype, fill, rounding, threads, seed):
-    volume = np.random.default_rng(seed).integers(0, 65536, plan.shape).astype(dtype)
-    out = CpuEngine(threads).deskew_mip(volume, plan, fill, rounding)
-    whole = ENGINE.deskew(volume, plan, fill, rounding)
-    assert out.dtype == whole.dtype
-    np.testing.assert_array_equal(out, whole.max(axis=0))
-
-
-def test_projection_shows_damaged_values():
-    volume = np.ones((5, 4, 6), np.float32)
-    volume[2, 1, 3], volume[4, 0, 0] = np.nan, np.inf
-    plan = DeskewPlan.of(volume.shape, VOXEL, Scan(31.5))
-    np.testing.assert_array_equal(
-        ENGINE.deskew_mip(volume, plan, -3), ENGINE.deskew(volume, plan, -3).max(axis=0)
-    )
-
-
-def test_projection_does_not_make_the_volume():
-    volume = np.random.default_rng(0).integers(0, 999, (60, 32, 48)).astype(np.uint16)
-    plan = DeskewPlan.of(volume.shape, (0.5, 0.1, 0.1), Scan(31.5))
-    ENGINE.deskew_mip(volume, plan)
-    tracemalloc.start()
-    try:
-        out = CpuEngine(2).deskew_mip(volume, plan)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 6 * out.nbytes, "more than two planes for each thread, and the result"
-
-
-def test_no_planes_have_no_projection():
-    with pytest.raises(EngineError, match="without planes"):
-        ENGINE.deskew_mip(np.zeros((0, 3, 4), np.uint16), DeskewPlan((0, 3, 4), "x", 1.0, 6))
-
-
 @pytest.mark.parametrize("axis", ["x", "y"])
 def test_a_plane_costs_what_a_plane_is(axis):
     plan = DeskewPlan((10**7, 6, 6), axis, 1e-6, 20)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
 from napari_lazy_pipeline.engines.cpu.fft.passes import CORRECT, TAKE, columns, planes
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned, laid
+from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned_empty, lay_out
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward, line
-from napari_lazy_pipeline.engines.padding import Frame, place, smooth
+from napari_lazy_pipeline.engines.padding import Frame, smooth
 
 # Of float32 with some ten roundings one after the other; numpy's own, in float32, is 1e-7 to 4e-7.
 ACCURACY = 4e-7
@@ -90,7 +91,7 @@ def test_frames_ask_for_no_other_lengths():
 
 
 def in_blocks(volume):
-    out = aligned(blocks_of(volume.shape))
+    out = aligned_empty(blocks_of(volume.shape))
     rows, columns = map(np.arange, volume.shape[1:])
     for plane, blocks in zip(volume, out, strict=True):
         to_blocks(plane, rows, columns, np.float32(0), blocks)
@@ -130,7 +131,7 @@ def test_blocks_hold_the_plane(kind, size, height, width, seed):
     np.testing.assert_array_equal(laid_out[:, :width], expected)
     assert not laid_out[:, width:].any()
     placed = np.full_like(expected, np.nan)
-    place(plane, rows, columns, np.float32(0.5), placed)
+    ScipyFft.put_plane(plane, rows, columns, np.float32(0.5), placed)
     np.testing.assert_array_equal(placed, expected)
     y, x = (int(rng.integers(0, n)) for n in expected.shape)
     part = np.full(tuple(rng.integers(1, (height - y + 1, width - x + 1))), np.nan, np.float32)
@@ -147,8 +148,8 @@ def test_volumes_are_filtered(shape, sign, seed):
     # Numbers that are large beside the rest keep the result positive, as `CORRECT` wants it.
     factor[0, 0, 0] = 100 * math.sqrt(volume.size)
     image, layout = in_blocks(volume), SpectrumLayout.of(shape)
-    one, out = in_blocks(np.ones(shape, np.float32)), aligned(image.shape)
-    spectrum, filters = layout.empty(), laid(factor, shape)
+    one, out = in_blocks(np.ones(shape, np.float32)), aligned_empty(image.shape)
+    spectrum, filters = layout.empty(), lay_out(factor, shape)
     sums, rest = np.zeros((shape[0], 2)), np.empty(0, np.float32)
     settings = (np.float32(0), sums)
     first, second = image.ravel(), out.reshape(-1)

@@ -88,7 +88,7 @@ def stand_in(tmp_path_factory):
 @pytest.fixture
 def library(stand_in):
     assert PycudadeconEngine().unavailable() is None
-    session().worker.ask("leave")
+    session().worker.call("leave")
     stand_in.clear()
     notices.clear()
     yield stand_in

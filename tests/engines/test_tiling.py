@@ -18,7 +18,8 @@ from napari_lazy_pipeline._runtime import free_memory as _memory
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.cpu import cpu_engine as cpu
-from napari_lazy_pipeline.engines.cpu.cpu_engine import BYTES, CpuEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, compiled_fft
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.tiling import Memory, tiles
 from napari_lazy_pipeline.errors import Cancelled, EngineError
@@ -38,7 +39,7 @@ def plan_of(**changes):
 
 
 def needed(volume, plan):
-    return BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape)
+    return COMPILED_VOXEL_BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,8 @@ def test_no_seams_in_a_smooth_sample(method):
     volume = (200 + 100 * np.sin(x / 15) * np.cos(y / 20) * np.cos(z / 9)).astype(np.float32)
     plan = plan_of(method=method)
     limit = int(0.75 * needed(volume, plan))
-    first, second = tiles(Frame.of(volume.shape, plan), plan, Memory(BYTES[method], limit, 4))
+    memory = Memory(COMPILED_VOXEL_BYTES[method], limit, 4)
+    first, second = tiles(Frame.of(volume.shape, plan), plan, memory)
     seam = second.start[2]
     assert first.size[2] == seam
     tiled = CpuEngine(memory_limit=limit).deconvolve(volume, plan)
@@ -136,7 +138,7 @@ def peak_over_limit(method, part):
     plan = plan_of(method=method, iterations=3)
     engine = CpuEngine(memory_limit=int(part * needed(volume, plan)))
     engine.deconvolve(volume[:4, :8, :8], plan)
-    cpu._grid.cache_clear()
+    cpu._factor.cache_clear()
     pool().clear()
     tracemalloc.start()
     engine.deconvolve(volume, plan)
@@ -172,11 +174,11 @@ def test_memory_that_is_not_there_after_all(beads, monkeypatch):
     plan, tried = plan_of(method="rl"), []
     solve = CpuEngine._solve
 
-    def refused(self, volume, plan, frame, *rest):
+    def refused(self, kind, volume, plan, frame, *rest):
         tried.append(math.prod(frame.shape))
         if tried[-1] > 0.6 * tried[0]:
             raise MemoryError
-        return solve(self, volume, plan, frame, *rest)
+        return solve(self, kind, volume, plan, frame, *rest)
 
     monkeypatch.setattr(CpuEngine, "_solve", refused)
     engine = CpuEngine(memory_limit=2**40)
@@ -194,7 +196,7 @@ def test_what_does_not_fit_at_all_is_an_error_that_says_what_to_do(beads, monkey
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(cpu, "aligned", full)
+    monkeypatch.setattr(compiled_fft, "aligned_empty", full)
     with pytest.raises(EngineError, match=message):
         CpuEngine(memory_limit=2**40).deconvolve(beads, plan_of())
 

@@ -14,7 +14,6 @@ from leaning_beads import VOXEL, bead_stack, noise, shear_for
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
 from napari_lazy_pipeline.estimate.scan_angle import (
-    estimate_background,
     estimate_scan,
     scans_of,
     shear_of_line,
@@ -150,23 +149,3 @@ def test_the_test_stacks_are_skewed_as_deskewing_understands_it() -> None:
         mean = np.average(place, weights=light)
         width[angle] = np.average((place - mean) ** 2, weights=light)
     assert min(width, key=lambda angle: width[angle]) == 31.5
-
-
-@pytest.mark.parametrize("level", [20, 98, 400])
-def test_the_background_of_beads(level: int) -> None:
-    stack = bead_stack(2.5).astype(np.float32) - 100 + level
-    assert estimate_background(stack) == pytest.approx(level, abs=4)
-
-
-def test_the_background_of_the_real_cell() -> None:
-    """The camera has about 98 counts without light."""
-    import tifffile
-
-    (path,) = sorted(real_stack_folder().glob("cell*.tif"))
-    assert estimate_background(tifffile.imread(path)) == pytest.approx(98, abs=2)
-
-
-def test_a_background_of_nothing_is_refused() -> None:
-    assert estimate_background(np.full((4, 8, 8), -5.0)) == 0.0
-    with pytest.raises(GeometryError, match="no finite values"):
-        estimate_background(np.full((4, 8, 8), np.nan, "float32"))

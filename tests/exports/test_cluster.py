@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -102,18 +103,17 @@ def test_the_window_does_not_use_the_cluster(
 def test_who_computes_is_said_in_words(
     scheduler: str, raw_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = cluster.cluster_info(scheduler, str(raw_folder))
-    assert (found.workers, found.threads, found.computers, found.differences) == (2, 4, 1, ())
-    said = f"2 workers with 4 threads on 1 computer; napari-lazy-pipeline {found.version} as here"
-    assert str(found) == said
+    text = cluster.describe_cluster(scheduler, str(raw_folder))
+    package = f"napari-lazy-pipeline {version('napari-lazy-pipeline')} as here"
+    assert text == f"2 workers with 4 threads on 1 computer; {package}"
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
-        cluster.cluster_info(scheduler, str(raw_folder / "elsewhere"))
+        cluster.describe_cluster(scheduler, str(raw_folder / "elsewhere"))
     with cluster.connect(scheduler) as client:
         versions = client.get_versions()
     versions["client"]["packages"].update(numpy="1.0")
     monkeypatch.setattr(distributed.Client, "get_versions", lambda self: versions)
-    told = str(cluster.cluster_info(scheduler))
-    assert told == f"{said}; numpy {np.__version__}, but 1.0 here"
+    other = f"numpy {np.__version__}, but 1.0 here"
+    assert cluster.describe_cluster(scheduler) == f"{text}; {other}"
 
 
 def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

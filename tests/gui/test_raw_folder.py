@@ -82,7 +82,7 @@ def test_looking_around(opened: Any, settle: Settle, raw_folder: Path, tmp_path:
 def test_watching_and_following(opened: Any, settle: Settle, raw_folder: Path, qtbot: Any) -> None:
     before = listing(raw_folder)
     looks: list[object] = []
-    opened.live.poller.polled.connect(looks.append)
+    opened.live.poller.polled.connect(lambda result, _: looks.append(result))
     opened.data.follow.setChecked(True)
     qtbot.waitUntil(lambda: len(looks) >= 3, timeout=20_000)
     settle(opened)

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Recipe, cli, open_stack
-from napari_lazy_pipeline.errors import FileError, FolderError, PatternError
+from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io.open_stack import inspect_folder
-from napari_lazy_pipeline.io.patterns.field_table import FieldRow, table_of
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow
 
 SHAPE = (3, 4, 5)
 
@@ -154,15 +154,6 @@ def test_the_table_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
         FieldRow("t", "time point", "0, 1, 2, 5, 6, 9", 6, "3-4, 7-8"),
         FieldRow("*", "not in the stack", "", 1, extra="psf.tif"),
     )
-
-
-def test_the_table_needs_names_only() -> None:
-    rows = table_of(["t1.tif", "t2.tif", "other.tif"], "t{t}.tif")
-    assert [(row.field, row.values, row.extra) for row in rows] == [
-        ("t", "1, 2", ""), ("*", "", "other.tif"),
-    ]  # fmt: skip
-    with pytest.raises(PatternError, match="None of the 1 files"):
-        table_of(["a.tif"], "b{t}.tif")
 
 
 def test_the_table_lists_all_positions(tmp_path: Path) -> None:

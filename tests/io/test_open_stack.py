@@ -14,6 +14,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError, PatternError
 from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.io import readers
 from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings
 from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
@@ -111,6 +112,7 @@ def test_a_large_folder_costs_no_stat_per_file(
     tifffile.imwrite(tmp_path / "a_t0000.tif", np.zeros(SHAPE, np.uint16))
     for t in range(1, 500):
         (tmp_path / f"a_t{t:04d}.tif").touch()
+    readers.suffixes()  # once for all folders, the readers are looked for
     stats, real = [], os.stat
     monkeypatch.setattr(os, "stat", lambda *a, **k: stats.append(a) or real(*a, **k))
     opened.clear()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
+
 import numpy as np
 from scipy import fft
 
+from napari_lazy_pipeline.engines import engine_registry
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
 
 
@@ -54,3 +57,10 @@ class NumpyEngine(ArrayEngine):
     def __init__(self):
         self.device = NumpyDevice()
         super().__init__("numpy", lambda: self.device)
+
+
+def offer_engine(monkeypatch, name, value):
+    """Offer an engine, for the time of a test, as another package does."""
+    entry = EntryPoint(name, value, engine_registry.ENTRY_POINTS)
+    entries = {**engine_registry._entries(), name: entry}
+    monkeypatch.setattr(engine_registry, "_entries", lambda: entries)

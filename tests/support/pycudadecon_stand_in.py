@@ -103,7 +103,7 @@ def rl_decon(im, background, n_iters, napodize, output_shape):
     assert type(n_iters) is int
     image = im.astype(np.float32)
     for plane in image:
-        apodize(plane, napodize)
+        apodize(np, plane, napodize)
     image = np.maximum(image - np.float32(background), 0)
     return plain_richardson_lucy(image, otf, True, n_iters).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Memory of large results that nobody holds any more, kept for the next ones.
+"""Buffer pool: memory of large results that nobody holds any more, for the next ones.
 
 Fresh memory comes from the system page by page, at the first touch of each: for a deskewed volume
 that takes longer than the arithmetic.
@@ -20,29 +20,29 @@ from numpy.typing import DTypeLike
 
 from napari_lazy_pipeline._runtime.free_memory import budget
 
-# Bytes that are kept while nobody uses them: the results of some time points.
+# Bytes that are held while nobody uses them: the results of some time points.
 LIMIT = 1 << 30
 # Smaller arrays cost no more new than used.
 SMALL = 1 << 20
 
 
-class Pool:
+class BufferPool:
     """Makes arrays; takes their memory back once they and all their views are gone.
 
-    Together, what is in use and what is kept is never more than was once in use.
+    Together, what is in use and what is idle is never more than was once in use.
 
     Parameters
     ----------
     limit
-        Memory kept while nobody uses it [byte]; what was given back first goes first.
+        Memory held while nobody uses it [byte]; what was returned first goes first.
 
     Examples
     --------
-    >>> pool = Pool()
+    >>> pool = BufferPool()
     >>> first = pool.empty((16, 256, 256), np.uint16)
-    >>> place = first.ctypes.data
+    >>> address = first.ctypes.data
     >>> del first
-    >>> pool.empty((16, 256, 256), np.uint16).ctypes.data == place
+    >>> pool.empty((16, 256, 256), np.uint16).ctypes.data == address
     True
     """
 
@@ -50,54 +50,51 @@ class Pool:
         self.limit = limit
         self._lock = threading.Lock()
         self._idle: list[np.ndarray] = []
-        self._returned: deque[np.ndarray] = deque()
-        self._lent = self._most = 0
+        self._returns: deque[np.ndarray] = deque()
+        self._in_use = self._peak = 0
 
     @property
     def idle(self) -> int:
-        """Memory kept that nobody uses [byte]."""
-        with self._sorted():
-            return self._kept()
+        """Memory held that nobody uses [byte]."""
+        with self._locked():
+            return self._idle_bytes()
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
         """Make an array of any content."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if size < SMALL:
             return np.empty(shape, dtype)
-        buffer = self._taken(size)
+        buffer = self._buffer(size)
         # Its base is no array: numpy lets all views of it, and theirs, hold this one then.
         flat = np.frombuffer(buffer.data, dtype)
-        weakref.finalize(flat, self._give_back, buffer).atexit = False
+        weakref.finalize(flat, self._return, buffer).atexit = False
         return flat.reshape(shape)
 
     def clear(self) -> None:
         """Give everything that nobody uses back to the system."""
-        with self._sorted():
+        with self._locked():
             self._idle.clear()
-            self._most = self._lent
+            self._peak = self._in_use
 
-    def _taken(self, size: int) -> np.ndarray:
+    def _buffer(self, size: int) -> np.ndarray:
         """Memory of that size: used if there is some, otherwise new."""
-        with self._sorted():
-            self._lent += size
-            self._most = max(self._most, self._lent)
+        with self._locked():
+            self._in_use += size
+            self._peak = max(self._peak, self._in_use)
             for i in reversed(range(len(self._idle))):
                 if self._idle[i].nbytes == size:
                     return self._idle.pop(i)
-            self._give_way()
+            # There would be more than was ever in use: the smallest go.
+            while self._idle and self._in_use + self._idle_bytes() > self._peak:
+                sizes = [buffer.nbytes for buffer in self._idle]
+                del self._idle[sizes.index(min(sizes))]
         try:
             return self._new(size)
         except MemoryError:
-            with self._sorted():
-                self._lent -= size
-                self._most = self._lent
+            with self._locked():
+                self._in_use -= size
+                self._peak = self._in_use
             raise
-
-    def _give_way(self) -> None:
-        """Let go of what would make it more than was ever in use, the smallest first."""
-        while self._idle and self._lent + self._kept() > self._most:
-            sizes = [buffer.nbytes for buffer in self._idle]
-            del self._idle[sizes.index(min(sizes))]
 
     def _new(self, size: int) -> np.ndarray:
         if size > budget():
@@ -108,46 +105,45 @@ class Pool:
             self.clear()
             return np.empty(size, np.uint8)
 
-    def _kept(self) -> int:
+    def _idle_bytes(self) -> int:
         return sum(buffer.nbytes for buffer in self._idle)
 
-    def _give_back(self, buffer: np.ndarray) -> None:
+    def _return(self, buffer: np.ndarray) -> None:
         """Called when an array is gone: by any thread, in the middle of anything."""
-        self._returned.append(buffer)
-        self._sort_in()
+        self._returns.append(buffer)
+        self._collect()
 
     @contextmanager
-    def _sorted(self) -> Iterator[None]:
-        """Have the idle memory for oneself, nothing that was given back missing."""
-        self._sort_in()
+    def _locked(self) -> Iterator[None]:
+        """Have the idle memory for oneself, nothing that was returned missing."""
+        self._collect()
         with self._lock:
             yield
-        self._sort_in()
+        self._collect()
 
-    def _sort_in(self) -> None:
-        """Keep what was given back, within the limit.
+    def _collect(self) -> None:
+        """Make what was returned idle memory, within the limit.
 
         Never waits: a garbage collection may have come while this very thread holds the lock.
-        Whoever holds it looks again after that.
+        Whoever holds it collects again after that.
         """
-        while self._returned and self._lock.acquire(blocking=False):
+        while self._returns and self._lock.acquire(blocking=False):
             try:
-                self._keep([self._returned.popleft() for _ in range(len(self._returned))])
+                for buffer in [self._returns.popleft() for _ in range(len(self._returns))]:
+                    self._in_use -= buffer.nbytes
+                    if buffer.nbytes <= self.limit:
+                        self._idle.append(buffer)
+                while self._idle_bytes() > self.limit:
+                    del self._idle[0]
             finally:
                 self._lock.release()
 
-    def _keep(self, buffers: list[np.ndarray]) -> None:
-        self._lent -= sum(buffer.nbytes for buffer in buffers)
-        self._idle.extend(buffer for buffer in buffers if buffer.nbytes <= self.limit)
-        while self._kept() > self.limit:
-            del self._idle[0]
 
-
-def pool() -> Pool:
+def pool() -> BufferPool:
     """The pool of this process; one that is forked has its own."""
     return _pool(os.getpid())
 
 
 @lru_cache(maxsize=1)
-def _pool(process: int) -> Pool:
-    return Pool()
+def _pool(process: int) -> BufferPool:
+    return BufferPool()

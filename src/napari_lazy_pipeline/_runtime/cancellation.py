@@ -1,4 +1,4 @@
-"""A lock for those who may lose interest while they wait."""
+"""Cancellation: work, and waiting for a turn, that ends once nobody wants the result."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ def no_progress(*_: object) -> None:
     """Ignore how far the work is; for callers that do not show it."""
 
 
+def cancel_check(cancelled: Callable[[], bool]) -> Callable[[], None]:
+    """Make a function that raises `Cancelled` once ``cancelled`` returns true."""
+
+    def check() -> None:
+        if cancelled():
+            raise Cancelled
+
+    return check
+
+
 class CancellableLock:
     """What only one thread may use at a time."""
 
@@ -28,24 +38,23 @@ class CancellableLock:
         self._lock = threading.Lock()
 
     @contextmanager
-    def taken(self, cancelled: Callable[[], bool]) -> Iterator[None]:
-        """Hold it; raise `Cancelled` instead as soon as ``cancelled`` says so."""
+    def hold(self, cancelled: Callable[[], bool]) -> Iterator[None]:
+        """Hold it; raise `Cancelled` instead as soon as ``cancelled`` returns true."""
+        check = cancel_check(cancelled)
         while not self._lock.acquire(timeout=TICK):
-            if cancelled():
-                raise Cancelled
+            check()
         try:
-            if cancelled():
-                raise Cancelled
+            check()
             yield
         finally:
             self._lock.release()
 
     @contextmanager
-    def taken_within(self, seconds: float) -> Iterator[None]:
+    def hold_within(self, seconds: float) -> Iterator[None]:
         """Hold it, or go on without after some time."""
-        mine = self._lock.acquire(timeout=seconds)
+        acquired = self._lock.acquire(timeout=seconds)
         try:
             yield
         finally:
-            if mine:
+            if acquired:
                 self._lock.release()

@@ -1,4 +1,4 @@
-"""Arrays in memory that two processes share."""
+"""Shared memory: arrays that two processes see."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,44 +20,37 @@ from napari_lazy_pipeline.errors import EngineError
 FOLDER = Path("/dev/shm")
 
 
-@dataclass(frozen=True)
-class Place:
-    """An array in shared memory: what another process has to know to find it."""
+class SharedArray(NamedTuple):
+    """What another process has to know of an array in shared memory to find it."""
 
-    name: str
+    block: str
     shape: tuple[int, ...]
     dtype: str
 
 
-class Buffer:
+class SharedBlock:
     """A block of shared memory of this process, for one array at a time; it only grows."""
 
     def __init__(self) -> None:
         self._block: SharedMemory | None = None
 
-    def reserve(self, shape: tuple[int, ...], dtype: np.dtype) -> Place:
-        """Make room for an array.
-
-        Raises
-        ------
-        EngineError
-            If there is not enough shared memory.
-        """
+    def reserve(self, shape: tuple[int, ...], dtype: np.dtype) -> SharedArray:
+        """Make room for an array; an `EngineError` if there is not enough shared memory."""
         size = math.prod(shape) * dtype.itemsize
         if self._block is None or self._block.size < size:
             self.close()
             self._block = _create(size)
-        return Place(self._block.name, shape, dtype.str)
+        return SharedArray(self._block.name, shape, dtype.str)
 
-    def put(self, array: np.ndarray) -> Place:
+    def put(self, array: np.ndarray) -> SharedArray:
         """Copy an array into the block."""
-        place = self.reserve(array.shape, array.dtype)
-        self._view(place)[...] = array
-        return place
+        shared = self.reserve(array.shape, array.dtype)
+        self._view(shared)[...] = array
+        return shared
 
-    def take(self, place: Place) -> np.ndarray:
+    def copy(self, shared: SharedArray) -> np.ndarray:
         """Copy the array out of the block."""
-        return self._view(place).copy()
+        return self._view(shared).copy()
 
     def close(self) -> None:
         """Give the memory back."""
@@ -66,32 +59,40 @@ class Buffer:
             self._block.unlink()
             self._block = None
 
-    def _view(self, place: Place) -> np.ndarray:
+    def _view(self, shared: SharedArray) -> np.ndarray:
         assert self._block is not None
-        return np.ndarray(place.shape, place.dtype, self._block.buf)
+        return np.ndarray(shared.shape, shared.dtype, self._block.buf)
 
 
 @contextmanager
-def borrowed(place: Place) -> Iterator[np.ndarray]:
-    """Look at an array that another process keeps; no reference to it may stay behind."""
-    block = _attach(place.name)
+def attach(shared: SharedArray) -> Iterator[np.ndarray]:
+    """See an array of another process; no reference to it may stay behind."""
+    if sys.version_info >= (3, 13):
+        block = SharedMemory(shared.block, track=False)
+    else:
+        block = SharedMemory(shared.block)
+        if os.name == "posix":
+            # Or the block would be removed at the end of this process, which does not own it.
+            resource_tracker.unregister(f"/{block.name}", "shared_memory")
     try:
-        yield np.ndarray(place.shape, place.dtype, block.buf)
+        yield np.ndarray(shared.shape, shared.dtype, block.buf)
     finally:
         block.close()
 
 
 def _create(size: int) -> SharedMemory:
+    block = None
     try:
         block = SharedMemory(create=True, size=max(size, 1))
-    except OSError as error:
-        raise _too_small(size, error) from error
-    try:
         _commit(block)
     except OSError as error:
-        block.close()
-        block.unlink()
-        raise _too_small(size, error) from error
+        if block is not None:
+            block.close()
+            block.unlink()
+        raise EngineError(
+            f"There are no {size / 2**20:.0f} MB of shared memory: {error}",
+            hint=f"Enlarge {FOLDER}, crop the volume, or use the cpu engine",
+        ) from error
     return block
 
 
@@ -103,21 +104,3 @@ def _commit(block: SharedMemory) -> None:
             os.posix_fallocate(descriptor, 0, block.size)
         finally:
             os.close(descriptor)
-
-
-def _too_small(size: int, error: OSError) -> EngineError:
-    return EngineError(
-        f"There are no {size / 2**20:.0f} MB of shared memory: {error}",
-        hint=f"Enlarge {FOLDER}, crop the volume, or use the cpu engine",
-    )
-
-
-def _attach(name: str) -> SharedMemory:
-    if sys.version_info >= (3, 13):
-        return SharedMemory(name, track=False)
-    else:
-        block = SharedMemory(name)
-        if os.name == "posix":
-            # Or the block would be removed at the end of this process, which does not own it.
-            resource_tracker.unregister(f"/{block.name}", "shared_memory")
-        return block

@@ -1,4 +1,10 @@
-"""Runs a function in a process of its own, which may die without taking this one along."""
+"""Worker process: does tasks one after the other, and may die without taking this one along.
+
+`concurrent.futures.ProcessPoolExecutor` does not serve here. The processes of a dask cluster, and
+other daemons, may not start one; it imports the main module anew, which in a script without a
+guard starts everything twice; it does not say how a process died; it leaves one behind if this
+one is killed; and it ends none that hangs.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +19,21 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import TICK, CancellableLock, not_cancelled
-from napari_lazy_pipeline._runtime.shared_memory import Buffer, Place, borrowed
+from napari_lazy_pipeline._runtime.shared_memory import SharedArray, SharedBlock, attach
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 
 # How long a volume that nobody waits for any more may hold up the next one [s].
 PATIENCE = 10.0
 # How long a worker may take to end by itself [s].
 GRACE = 3.0
-# The parent's search path first: what it can import, the worker can. Its main module, which
-# multiprocessing would import once more, is left alone.
+# The parent's search path first: what it can import, the worker can.
 START = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
     f"from {__name__} import serve; serve()"
@@ -37,24 +41,21 @@ START = (
 
 
 class WorkerError(EngineError):
-    """What was asked of a worker process failed there, or ended the process."""
+    """A task of a worker process failed there, or ended the process."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """What a worker is asked: a name, options, and where the arrays are."""
+class Task(NamedTuple):
+    """What a worker is to do: its name, its options, and where the arrays are."""
 
     name: str
     options: dict[str, Any]
-    image: Place | None = None
-    out: Place | None = None
+    arrays: tuple[SharedArray | None, SharedArray | None] = (None, None)
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a worker has to say: a value, or one line on what went wrong."""
+class Answer(NamedTuple):
+    """What a task returned, or one line on what went wrong."""
 
-    value: object = None
+    value: Any = None
     error: str = ""
 
 
@@ -69,15 +70,15 @@ class Worker:
 
     Notes
     -----
-    Any thread may ask; they take turns. The process ends with `close`, with this interpreter,
+    Any thread may call; they take turns. The process ends with `close`, with this interpreter,
     and when this process dies. A process forked from this one needs a worker of its own.
     """
 
     def __init__(self, function: str) -> None:
         self.function = function
-        self._turn = CancellableLock()
+        self._lock = CancellableLock()
         self._process: _Process | None = None
-        self._image, self._out = Buffer(), Buffer()
+        self._image, self._out = SharedBlock(), SharedBlock()
         self._owner = os.getpid()
         atexit.register(self.close)
 
@@ -86,7 +87,7 @@ class Worker:
         """Number of the process, None while there is none."""
         return self._process.popen.pid if self._process else None
 
-    def ask(self, name: str, seconds: float | None = None, **options: Any) -> Any:
+    def call(self, name: str, seconds: float | None = None, **options: Any) -> Any:
         """Do a task without arrays.
 
         Raises
@@ -94,7 +95,7 @@ class Worker:
         WorkerError
             If the task fails, the process dies, or they take longer than ``seconds``.
         """
-        with self._turn.taken(not_cancelled):
+        with self._lock.hold(not_cancelled):
             return self._do(Task(name, options), not_cancelled, seconds)
 
     def transform(
@@ -112,44 +113,40 @@ class Worker:
         WorkerError
             If the task fails or the process dies.
         Cancelled
-            As soon as ``cancelled`` says so; what is under way is abandoned.
+            As soon as ``cancelled`` returns true; what is under way is abandoned.
         """
-        with self._turn.taken(cancelled):
-            self._wait_for_abandoned(cancelled)
+        with self._lock.hold(cancelled):
+            self._await_abandoned(cancelled)  # it may still use the arrays
             out = self._out.reserve(shape, np.dtype(np.float32))
-            self._do(Task(name, options, self._image.put(image), out), cancelled)
-            return self._out.take(out)
+            self._do(Task(name, options, (self._image.put(image), out)), cancelled)
+            return self._out.copy(out)
 
     def close(self) -> None:
         """End the process, and give the shared memory back."""
         if os.getpid() != self._owner:
             return
         # At the end of the session a volume under way does not hold it up for long.
-        with self._turn.taken_within(GRACE):
+        with self._lock.hold_within(GRACE):
             self._end()
             self._image.close()
             self._out.close()
 
-    def _wait_for_abandoned(self, cancelled: Callable[[], bool]) -> None:
+    def _await_abandoned(self, cancelled: Callable[[], bool]) -> None:
         """Let a volume nobody waits for finish, for some time: a new process costs more."""
         process = self._process
-        if process is None or process.abandoned is None:
-            return
-        try:
-            process.reply(cancelled, process.abandoned + PATIENCE)
-        except (TimeoutError, EOFError):
-            self._end(0.0)
-        else:
+        if process is not None and process.abandoned is not None:
+            try:
+                process.answer(cancelled, process.abandoned + PATIENCE)
+            except (TimeoutError, EOFError):
+                self._end(0.0)
             process.abandoned = None
 
-    def _do(
-        self, task: Task, cancelled: Callable[[], bool], seconds: float | None = None
-    ) -> object:
-        self._wait_for_abandoned(cancelled)
-        process = self._ready()
+    def _do(self, task: Task, cancelled: Callable[[], bool], seconds: float | None = None) -> Any:
+        self._await_abandoned(cancelled)
+        process = self._living_process()
         try:
             process.send(task)
-            answer = process.reply(cancelled, None if seconds is None else monotonic() + seconds)
+            answer = process.answer(cancelled, None if seconds is None else monotonic() + seconds)
         except TimeoutError as error:
             self._end(0.0)
             raise WorkerError(f"The GPU worker did not answer within {seconds:g} s") from error
@@ -163,38 +160,41 @@ class Worker:
             raise WorkerError(answer.error)
         return answer.value
 
-    def _ready(self) -> _Process:
-        """A live process; one that died while nobody needed it is replaced."""
+    def _living_process(self) -> _Process:
         if self._process is not None and self._process.popen.poll() is not None:
-            self._end()
+            self._end()  # it died while nobody needed it
         if self._process is None:
-            self._process = _started(self.function)
+            try:
+                self._process = _Process(self.function)
+            except OSError as error:
+                raise WorkerError(f"The GPU worker could not be started: {error}") from error
         return self._process
 
     def _end(self, grace: float = GRACE) -> None:
-        if self._process is not None:
-            process, self._process = self._process, None
+        process, self._process = self._process, None
+        if process is not None:
             process.end(grace)
 
 
 class _Process:
-    """A running worker process, and the threads that listen to it."""
+    """A running worker process, and the threads that read what it writes."""
 
     def __init__(self, function: str) -> None:
+        pipe = subprocess.PIPE
         self.popen = subprocess.Popen(
             [sys.executable, "-P", "-c", START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
             # Without it a console window opens beside a napari that has none.
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self.abandoned: float | None = None
         self._answers: SimpleQueue[Answer | None] = SimpleQueue()
-        self._said: deque[str] = deque(maxlen=20)
+        self._lines: deque[str] = deque(maxlen=20)
         self._threads = [
             threading.Thread(target=target, name="lazy-pipeline-worker", daemon=True)
-            for target in (self._listen, self._overhear)
+            for target in (self._read_answers, self._read_lines)
         ]
         for thread in self._threads:
             thread.start()
@@ -207,7 +207,7 @@ class _Process:
         pickle.dump(message, self.popen.stdin)
         self.popen.stdin.flush()
 
-    def reply(self, cancelled: Callable[[], bool], deadline: float | None) -> Answer:
+    def answer(self, cancelled: Callable[[], bool], deadline: float | None) -> Answer:
         """Wait for an answer; raises an `EOFError` if there will be none."""
         while True:
             try:
@@ -219,13 +219,12 @@ class _Process:
                     raise TimeoutError from None
                 continue
             if answer is None:
-                self._answers.put(None)
                 raise EOFError
             return answer
 
     def end(self, grace: float) -> None:
         """Let the process end, or end it; it leaves nothing behind."""
-        assert self.popen.stdin is not None
+        assert self.popen.stdin and self.popen.stdout and self.popen.stderr
         try:
             self.popen.stdin.close()
             self.popen.wait(grace)
@@ -234,20 +233,18 @@ class _Process:
         self.popen.wait()
         for thread in self._threads:
             thread.join(GRACE)
-        for pipe in (self.popen.stdout, self.popen.stderr):
-            assert pipe is not None
-            pipe.close()
+        self.popen.stdout.close()
+        self.popen.stderr.close()
 
     def last_words(self) -> str:
         """How the process ended, and the last line it wrote."""
         code = self.popen.wait()
-        how = f"exit code {code}"
+        end = f"exit code {code}"
         if code < 0 and -code in set(signal.Signals):
-            how += f", {signal.Signals(-code).name}"
-        said = next((line for line in reversed(self._said) if line), "")
-        return f"{how}: {said}" if said else how
+            end += f", {signal.Signals(-code).name}"
+        return ": ".join([end, *[line for line in self._lines if line][-1:]])
 
-    def _listen(self) -> None:
+    def _read_answers(self) -> None:
         assert self.popen.stdout is not None
         try:
             while True:
@@ -255,21 +252,14 @@ class _Process:
         except (EOFError, OSError, pickle.UnpicklingError):
             self._answers.put(None)
 
-    def _overhear(self) -> None:
+    def _read_lines(self) -> None:
         assert self.popen.stderr is not None
         for line in self.popen.stderr:
-            self._said.append(line.decode(errors="replace").strip())
-
-
-def _started(function: str) -> _Process:
-    try:
-        return _Process(function)
-    except OSError as error:
-        raise WorkerError(f"The GPU worker could not be started: {error}") from error
+            self._lines.append(line.decode(errors="replace").strip())
 
 
 def serve() -> None:
-    """Do what the parent asks until it hangs up; runs in the worker process."""
+    """Do the tasks of the parent until it hangs up; runs in the worker process."""
     # Ctrl-C is for the parent, which then hangs up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Libraries write to the standard output, which here carries the answers.
@@ -282,25 +272,20 @@ def serve() -> None:
             task: Task = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        pickle.dump(_answer(function, task), answers)
+        pickle.dump(_perform(function, task), answers)
         answers.flush()
 
 
-def _answer(function: Callable[..., object], task: Task) -> Answer:
+def _perform(function: Callable[..., object], task: Task) -> Answer:
     with ExitStack() as stack:
-        arrays = [
-            stack.enter_context(borrowed(place)) if place else None
-            for place in (task.image, task.out)
-        ]
-        answer = _tried(function, task, arrays)
-        arrays.clear()
-    return answer
-
-
-def _tried(function: Callable[..., object], task: Task, arrays: list[np.ndarray | None]) -> Answer:
-    try:
-        return Answer(function(task.name, *arrays, **task.options))
-    except Exception as error:  # noqa: BLE001 - it is raised in the parent
-        # As text: a traceback would hold on to the arrays, and the parent may not know the type.
-        text = str(error) if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
-        return Answer(error=" ".join(text.split()))
+        arrays = [array and stack.enter_context(attach(array)) for array in task.arrays]
+        try:
+            return Answer(function(task.name, *arrays, **task.options))
+        except Exception as error:  # noqa: BLE001 - it is raised in the parent
+            # As text: a traceback would hold on to the arrays, and the parent may not know the
+            # type.
+            own = isinstance(error, EngineError)
+            text = str(error) if own else f"{type(error).__name__}: {error}"
+            return Answer(error=" ".join(text.split()))
+        finally:
+            arrays.clear()

@@ -2,48 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
-from napari_lazy_pipeline.engines import (
+from napari_lazy_pipeline.engines.engine import (
     DeconvolutionPlan,
     Engine,
+    Need,
+    Planes,
     Rounding,
-    get_engine,
+    check_deconvolution,
+    check_deskew,
     notices,
 )
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, check_volume
-from napari_lazy_pipeline.engines.padding import check_plan
+from napari_lazy_pipeline.engines.engine_registry import engine_names, get_engine
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
-
-GPU_ENGINES = ("cupy", "pycudadecon")
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
 
 
 def best_engine() -> str:
     """Name the engine that comes first: cupy, then pycudadecon, then the CPU.
 
-    A GPU is tried out in another process, once per process: the first call may take some seconds.
+    Engines of other packages take the place that their ``auto_priority`` gives them. A GPU is
+    tried out in another process, once per process: the first call may take some seconds.
 
     Examples
     --------
-    >>> best_engine() in ("cupy", "pycudadecon", "cpu")
+    >>> best_engine() in engine_names()
     True
     """
-    return next((name for name in GPU_ENGINES if get_engine(name).unavailable() is None), "cpu")
+    return next((engine.name for engine in _usable_engines()), "cpu")
 
 
-class AutoEngine:
+class AutoEngine(Engine):
     """Hands each volume to the first engine that can be used here and does it."""
 
     name = "auto"
 
     def unavailable(self) -> str | None:
-        """There is always a CPU."""
-        return None
+        return None  # there is always a CPU
+
+    def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
+        return get_engine(best_engine()).need(shape, plan)
 
     def deskew(
         self,
@@ -53,40 +56,32 @@ class AutoEngine:
         rounding: Rounding = "nearest",
         planes: Planes = None,
     ) -> np.ndarray:
-        """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
-        check_volume(volume, plan, planes)
-        return _first(lambda engine: engine.deskew(volume, plan, fill, rounding, planes))
+        check_deskew(volume, plan, planes)
+        return _first_result(lambda engine: engine.deskew(volume, plan, fill, rounding, planes))
 
-    def rotate(
-        self,
-        volume: np.ndarray,
-        plan: RotationPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
-        """Turn a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept."""
-        return get_engine().rotate(volume, plan, fill, rounding)
+    def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return get_engine().rotate(*arguments, **options)
 
     def deconvolve(
-        self,
-        volume: np.ndarray,
-        plan: DeconvolutionPlan,
-        cancelled: Callable[[], bool] = not_cancelled,
-        progress: Callable[[float], None] = no_progress,
+        self, volume: np.ndarray, plan: DeconvolutionPlan, *rest: Any, **options: Any
     ) -> np.ndarray:
-        """Deconvolve a volume (z, y, x); float32 of the same shape."""
-        check_plan(volume, plan)
-        return _first(lambda engine: engine.deconvolve(volume, plan, cancelled, progress))
+        check_deconvolution(volume, plan)
+        return _first_result(lambda engine: engine.deconvolve(volume, plan, *rest, **options))
 
 
-def _first(do: Callable[[Engine], np.ndarray]) -> np.ndarray:
-    """Do it with the first engine that can; what the others say is told once."""
-    for name in GPU_ENGINES:
-        engine = get_engine(name)
-        if engine.unavailable() is not None:
-            continue
+def _usable_engines() -> Iterator[Engine]:
+    """Engines with a priority that can be used here, the highest first; none is tried in vain."""
+    engines = [get_engine(name) for name in engine_names()]
+    for engine in sorted(engines, key=lambda engine: engine.auto_priority, reverse=True):
+        if engine.auto_priority and engine.unavailable() is None:
+            yield engine
+
+
+def _first_result(compute: Callable[[Engine], np.ndarray]) -> np.ndarray:
+    """Return what the first engine computes that can; the others' reasons are noted once."""
+    for engine in _usable_engines():
         try:
-            return do(engine)
+            return compute(engine)
         except EngineError as error:
-            notices.report(Problem(name, error.what, "computed by another engine"))
-    return do(get_engine())
+            notices.report(Problem(engine.name, error.what, "computed by another engine"))
+    return compute(get_engine())

@@ -1,62 +1,194 @@
-"""What happens to the volumes of a GPU that fails: at first an error, then the CPU does them."""
+"""GPU engine: the base of engines on a GPU that may be missing, too small, or fail."""
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines import notices
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
+from napari_lazy_pipeline.engines.cpu.cpu_engine import cpu_engine
+from napari_lazy_pipeline.engines.engine import (
+    DeconvolutionPlan,
+    Engine,
+    Method,
+    Need,
+    Planes,
+    Rounding,
+    check_deconvolution,
+    check_deskew,
+    notices,
+)
+from napari_lazy_pipeline.engines.padding import Frame
+from napari_lazy_pipeline.engines.tiling import Memory, TooLittleMemory
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
 
+USE_CPU = "Use the cpu engine"
 FAILURES = 2
+
+Compute = Callable[[], np.ndarray]
 
 
 class DeviceError(EngineError):
     """The GPU failed at something it should be able to do."""
 
 
-class Fallback:
-    """Counts failures in a row; from some number on, everything is computed on the CPU.
+class GpuEngine(Engine):
+    """An engine on a GPU; the CPU does what that cannot.
+
+    Derived classes say what is wrong with the GPU, deskew and deconvolve on it, and raise a
+    `DeviceError` where it fails and `TooLittleMemory` where a volume does not fit.
 
     Parameters
     ----------
     name
-        The engine, as the user knows it.
+        Name of the engine.
+    memory_limit
+        Memory of the GPU a volume may take [byte]; None for what there is.
     failures
-        At which failure the CPU takes over, for that volume and all following ones. Those
-        before raise their `DeviceError`.
+        At which failure of the GPU in a row the CPU takes over, for that volume and all that
+        follow. Those before raise their `DeviceError`.
+
+    Attributes
+    ----------
+    voxel_bytes
+        Memory of the GPU that each method takes per voxel of the surrounded volume.
     """
 
-    def __init__(self, name: str, failures: int = FAILURES) -> None:
-        self.name, self.failures = name, failures
-        self._lock = threading.Lock()
-        self._count = 0
-        self._reason: str | None = None
+    voxel_bytes: Mapping[Method, float]
 
-    @property
-    def reason(self) -> str | None:
-        """Why the GPU is not used any more; None while it is."""
+    def __init__(
+        self, name: str, memory_limit: int | None = None, failures: int = FAILURES
+    ) -> None:
+        self.name, self.memory_limit = name, memory_limit
+        self.fallback = Fallback(name, failures)
+
+    def gpu_problem(self) -> str | None:
+        """Say in one line why there is no GPU to use, None if there is; found out once."""
+        return None
+
+    def deskews_on_gpu(self, plan: DeskewPlan, planes: Planes) -> bool:
+        """Whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
+        return math.prod(plan.out_shape) > 0
+
+    def deskew_on_gpu(
+        self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
+    ) -> np.ndarray:
+        """Deskew planes that have been checked, from number ``start`` on (see `deskew`)."""
+        raise NotImplementedError
+
+    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
+        """Raise an `EngineError` for a deconvolution that is beyond the engine."""
+
+    def deconvolve_on_gpu(
+        self,
+        volume: np.ndarray,
+        plan: DeconvolutionPlan,
+        cancelled: Callable[[], bool],
+        progress: Callable[[float], None],
+    ) -> np.ndarray:
+        """Deconvolve a volume that has been checked (see `deconvolve`)."""
+        raise NotImplementedError
+
+    def unavailable(self) -> str | None:
+        """Say why the GPU is not used any more, or why there is none; None if all is well."""
+        return self.fallback.reason or self.gpu_problem()
+
+    def memory(self, plan: DeconvolutionPlan, limit: float = math.inf) -> Memory:
+        """What a deconvolution takes, of what there is [byte]."""
+        return Memory(self.voxel_bytes[plan.method], limit)
+
+    def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
+        return Need(device=round(self.memory(plan).needed(Frame.of(shape, plan).shape)))
+
+    def deskew(
+        self,
+        volume: np.ndarray,
+        plan: DeskewPlan,
+        fill: float = 0.0,
+        rounding: Rounding = "nearest",
+        planes: Planes = None,
+    ) -> np.ndarray:
+        self._require()
+        start = check_deskew(volume, plan, planes)
+        on_cpu = partial(cpu_engine().deskew, volume, plan, fill, rounding, planes)
+        if not volume.size or not self.deskews_on_gpu(plan, planes):
+            return on_cpu()
+        on_gpu = partial(self.deskew_on_gpu, volume, plan, fill, rounding, start)
+        return self.fallback.run(on_gpu, on_cpu)
+
+    def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
+        self._require()
+        return cpu_engine().rotate(*arguments, **options)
+
+    def deconvolve(
+        self,
+        volume: np.ndarray,
+        plan: DeconvolutionPlan,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
+    ) -> np.ndarray:
+        self._require()
+        check_deconvolution(volume, plan)
+        self.check_plan(volume.shape, plan)
+        on_gpu, on_cpu = self.deconvolve_on_gpu, cpu_engine().deconvolve
+        arguments = volume, plan, cancelled, progress
+        return self.fallback.run(partial(on_gpu, *arguments), partial(on_cpu, *arguments))
+
+    def _require(self) -> None:
+        """Raise unless the GPU can be used, or the CPU has taken over from it."""
+        reason = None if self.fallback.reason else self.unavailable()
+        if reason is not None:
+            raise EngineError(f"{self.name} cannot be used here", reason, USE_CPU)
+
+
+class BrokenEngine(GpuEngine):
+    """Stands for an engine that cannot even be loaded: it can be listed, and says why."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name)
+        self._reason = reason
+
+    def gpu_problem(self) -> str | None:
         return self._reason
 
-    def run(
-        self, on_device: Callable[[], np.ndarray], on_cpu: Callable[[], np.ndarray]
-    ) -> np.ndarray:
-        """Make one volume.
+    def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
+        return Need()
 
-        Raises
-        ------
-        DeviceError
-            If the GPU fails, and has not yet failed too often.
-        """
-        if self._reason is not None:
+
+class Fallback:
+    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`.
+
+    Attributes
+    ----------
+    reason
+        Why the GPU is not used any more; None while it is.
+    """
+
+    def __init__(self, name: str, failures: int) -> None:
+        self.name, self.failures = name, failures
+        self.reason: str | None = None
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def run(self, on_gpu: Compute, on_cpu: Compute) -> np.ndarray:
+        """Make one volume; raise the `DeviceError` of a GPU that has not failed too often yet."""
+        if self.reason is not None:
             return on_cpu()
         try:
-            result = on_device()
+            result = on_gpu()
+        except TooLittleMemory as error:
+            what = f"There is too little memory on the GPU: {error.what}"
+            notices.report(Problem(self.name, what, "computed on the CPU"))
+            return on_cpu()
         except DeviceError as error:
-            if not self._failed(error):
+            if not self._gives_up(error):
                 raise
             return on_cpu()
         with self._lock:
@@ -66,15 +198,15 @@ class Fallback:
     def forget(self) -> None:
         """Give the GPU another chance."""
         with self._lock:
-            self._count, self._reason = 0, None
+            self._count, self.reason = 0, None
 
-    def _failed(self, error: DeviceError) -> bool:
-        """Note a failure; return whether it was one too many."""
+    def _gives_up(self, error: DeviceError) -> bool:
+        """Count a failure; return whether it was one too many."""
         with self._lock:
             self._count += 1
             if self._count < self.failures:
                 return False
-            first, self._reason = self._reason is None, f"It failed {self._count} times: {error}"
+            first, self.reason = self.reason is None, f"It failed {self._count} times: {error}"
         if first:
             notices.report(Problem(self.name, error.what, "computed on the CPU from now on"))
         return True

@@ -1,4 +1,4 @@
-"""What surrounds a volume while it is deconvolved, the same for every engine."""
+"""Padding: what surrounds a volume while it is deconvolved, the same for every engine."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from scipy import fft
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, Triple
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
@@ -59,10 +57,20 @@ class Frame:
         z, y, x = (smooth(n + 2 * b) for n, b in zip(inner, before, strict=True))
         return cls(inner, (z, y, smooth(x, even=True)), before, plan.edges == "reflect")
 
-    def indices(self, axis: int, moved: int = 0) -> np.ndarray:
-        """Index into the volume for each position of the grid, moved; -1 is background."""
-        n, start = self.inner[axis], moved - self.before[axis]
+    def indices(self, axis: int, offset: int = 0) -> np.ndarray:
+        """Index into the volume for each position of the grid, and so many on; -1: background."""
+        n, start = self.inner[axis], offset - self.before[axis]
         return _indices(n, start, start + self.shape[axis], self.mirrored)
+
+    def plane(self, k: int, plan: DeconvolutionPlan) -> tuple[int, np.ndarray, np.ndarray]:
+        """Index of the plane of the volume at plane ``k`` of the grid, and indices into that.
+
+        The mirror image of a skewed volume along z keeps its place in the sample.
+        """
+        source = int(self.indices(0)[k])
+        offset = round(plan.shear * (k - self.before[0] - source)) if source >= 0 else 0
+        rows = self.indices(1, offset if plan.skew_axis == "y" else 0)
+        return source, rows, self.indices(2, offset if plan.skew_axis == "x" else 0)
 
     @property
     def window(self) -> tuple[slice, ...]:
@@ -140,79 +148,14 @@ def _extent(energy: np.ndarray, axis: int) -> int:
     return min(math.ceil(REACH * radius) + 1, len(line) // 2)
 
 
-def check_plan(volume: np.ndarray, plan: DeconvolutionPlan) -> None:
-    """Raise an `EngineError` for what no engine can deconvolve."""
-    if volume.ndim != 3 or not volume.size:
-        raise EngineError(f"A volume of shape {volume.shape} cannot be deconvolved")
-    if volume.dtype.kind not in "buif":
-        raise EngineError(f"Volumes of {volume.dtype} cannot be deconvolved")
-    if plan.iterations < 1:
-        raise EngineError("Deconvolution needs at least 1 iteration")
-    if not math.isfinite(plan.background):
-        raise EngineError("The background must be a finite number")
-
-
-@compiled()
-def place(  # pragma: no cover
-    plane: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    background: np.float32,
-    out: np.ndarray,
-) -> None:
-    """Put pixels of a plane (y, x), their background subtracted, into another, 0 where less.
-
-    Parameters
-    ----------
-    plane
-        float32 (y, x).
-    rows, columns
-        Which of its rows and columns to take; 0 where negative.
-    background
-        What to subtract.
-    out
-        float32 (len(rows), len(columns)).
-    """
-    zero = np.float32(0)
-    for i in range(len(rows)):
-        if rows[i] < 0:
-            out[i] = zero
-            continue
-        for j in range(len(columns)):
-            value = plane[rows[i], columns[j]] - background if columns[j] >= 0 else zero
-            out[i, j] = value if value > zero else zero
-
-
-def prepare(
-    volume: np.ndarray,
-    plan: DeconvolutionPlan,
-    frame: Frame,
-    each: Callable[[Callable[[int], object], int], object],
-    blur: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> np.ndarray:
-    """Fill a frame, see `filler`: float32 of its shape.
-
-    Parameters
-    ----------
-    volume, plan, frame, blur
-        See there.
-    each
-        Calls a function with 0 .. n - 1, in any order.
-    """
-    fill = filler(volume, plan, frame, blur, place)
-    out = pool().empty(frame.shape, np.float32)
-    each(lambda k: fill(k, out[k]), len(out))
-    return out
-
-
 def filler(
     volume: np.ndarray,
     plan: DeconvolutionPlan,
     frame: Frame,
     blur: Callable[[np.ndarray], np.ndarray] | None,
-    put: Callable[[np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None],
+    put_plane: Callable[[np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None],
 ) -> Callable[[int, np.ndarray], None]:
-    """Give a function that puts one plane of a frame into a float32 array.
+    """Make a function that puts one plane of a frame into a float32 array.
 
     It blends the edges if they are periodic, subtracts the background, and fills the frame. What
     is not finite, or above 1e18, counts as background; what is below, as 0.
@@ -227,52 +170,49 @@ def filler(
         Where the volume lies in the result.
     blur
         What is done to each plane without its background; None for nothing.
-    put
-        `place`, or what lays a plane out in another way.
+    put_plane
+        Lays pixels of a plane out, its background subtracted (see `ScipyFft.put_plane`).
     """
-    sources = frame.indices(0)
     background = np.float32(plan.background)
 
     def fill(k: int, out: np.ndarray) -> None:
-        if sources[k] < 0:
+        source, rows, columns = frame.plane(k, plan)
+        if source < 0:
             out[...] = 0
             return
-        plane = clean(volume[sources[k]], background)
+        plane = clean(np, volume[source], background)
         if plan.edges == "periodic":
-            apodize(plane, plan.apodize)
+            apodize(np, plane, plan.apodize)
         level = background
         if blur is not None:
             plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
-        # The mirror image of a skewed volume along z keeps its place in the sample.
-        moved = round(plan.shear * (k - frame.before[0] - int(sources[k])))
-        rows = frame.indices(1, moved if plan.skew_axis == "y" else 0)
-        columns = frame.indices(2, moved if plan.skew_axis == "x" else 0)
-        put(plane, rows, columns, level, out)
+        put_plane(plane, rows, columns, level, out)
 
     return fill
 
 
-def clean(plane: np.ndarray, background: np.float32) -> np.ndarray:
-    """Return a float32 copy (y, x), background for what is no usable number."""
+def clean(xp: Any, image: Any, background: np.float32) -> Any:
+    """Return a float32 copy, background for what is no usable number; ``xp``: array library."""
     with np.errstate(over="ignore", invalid="ignore"):
-        copy = np.array(plane, np.float32, order="C")
-        if plane.dtype.kind == "f":
-            copy[~(np.abs(copy) < LARGEST)] = background
+        copy = xp.array(image, xp.float32, order="C")
+    if image.dtype.kind == "f":
+        copy[~(xp.abs(copy) < np.float32(LARGEST))] = background
     return copy
 
 
-def apodize(plane: np.ndarray, width: int) -> None:
-    """Blend opposite edges of a plane (y, x) into each other in place, along y, then along x.
+def apodize(xp: Any, image: Any, width: int) -> None:
+    """Blend opposite edges of planes (.., y, x) into each other in place, along y, then along x.
 
     Half the jump between first and last pixel is added to the one end and taken from the
-    other, fading out over ``width`` pixels.
+    other, fading out over ``width`` pixels. ``xp`` is the array library.
     """
-    for lines in (plane, plane.T):
+    for lines in (xp.moveaxis(image, -2, 0), xp.moveaxis(image, -1, 0)):
         n = min(width, len(lines))
         if n < 1:
             continue
         jump = (lines[-1] - lines[0]) / np.float32(2)
         fade = 1 - np.sin((np.arange(n) + 0.5) / width * (np.pi / 2))
-        blend = fade.astype(np.float32)[:, None] * jump
+        weights = xp.asarray(fade.astype(np.float32)).reshape(-1, *[1] * jump.ndim)
+        blend = weights * jump
         lines[:n] += blend
         lines[len(lines) - n :] -= blend[::-1]

@@ -18,7 +18,7 @@ from typing import cast
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Need, notices
 from napari_lazy_pipeline.engines.padding import Frame, halo, smooth
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.problem_log import Problem
@@ -94,16 +94,26 @@ class Tile(Frame):
             for b, s, n in zip(self.before, self.start, self.size, strict=True)
         )
 
-    def indices(self, axis: int, moved: int = 0) -> np.ndarray:
-        """Index into the volume for each position of the grid, moved; -1 is background.
-
-        What comes in from the opposite edge of a periodic frame stays where it is there.
-        """
+    def indices(self, axis: int, offset: int = 0) -> np.ndarray:
+        """What comes in from the opposite edge of a periodic frame stays where it is there."""
         if self.period is None:
-            return super().indices(axis, moved)
+            return super().indices(axis, offset)
         position = np.arange(self.shape[axis]) - self.before[axis]
         position %= self.period[axis]
         return np.where(position < self.inner[axis], position, -1)
+
+
+def estimated_need(shape: Shape, plan: DeconvolutionPlan, memory: Memory) -> Need:
+    """Estimate what `deconvolve` takes; the result is counted with the input."""
+    whole = Frame.of(shape, plan)
+    needed, result = memory.needed(whole.shape), memory.result * math.prod(shape)
+    if needed <= memory.limit:
+        return Need(round(needed - result))
+    try:
+        parts = tiles(whole, plan, memory)
+    except TooLittleMemory:
+        return Need(round(needed - result), tiles=0)
+    return Need(round(memory.needed(parts[0].shape)), tiles=len(parts))
 
 
 def deconvolve(

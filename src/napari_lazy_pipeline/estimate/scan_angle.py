@@ -1,4 +1,4 @@
-"""Estimate: looks at data, and proposes what steps might be told: the scan, the background."""
+"""Scan angle: estimated from how neighbouring planes of a raw stack are displaced."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from napari_lazy_pipeline.errors import Cancelled, GeometryError
 from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, Triple
 
 LAGS = 4  # neighbours of a plane that it is compared with
-_LINES = 128  # lines of a plane that are looked at: more make it slower, not better
+_LINES = 128  # lines of a plane that are used: more make it slower, not better
 _STEP = 0.05  # of the search for the shear [pixel]
 _FINE = 64  # parts of a pixel in which lines are compared
 _BAND = (0.7, 3.0)  # sigmas of the Gaussians whose difference is what counts as detail [pixel]
-_LOBE = 2.0  # shears this close to the best one are the same finding [pixel]
+_LOBE = 2.0  # shears this close to the best one belong to the same peak [pixel]
 
 # Noise reaches about 5 deviations in a search this long, two beads in a thousand tries 8.
 _DEVIATIONS = 10.0
@@ -27,7 +27,7 @@ _AHEAD = 1.3
 
 @dataclass(frozen=True)
 class ScanEstimate:
-    """What the planes of a raw stack say about how it was scanned.
+    """How a raw stack was scanned, as far as its planes tell.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class ScanEstimate:
     clear
         Whether one displacement stands out.
     reason
-        A sentence: what was found, or why the data do not tell.
+        A sentence: the result, or why the data do not tell.
     """
 
     scans: tuple[Scan, ...]
@@ -70,8 +70,8 @@ def estimate_scan(
 
     Each plane is correlated with its next neighbours, line by line along y and along x. What
     the planes have in common moves on by the same way from each to the next: the shear whose
-    multiples meet the correlations of all neighbours best is the one. What does not move (the
-    pattern of a camera, uneven light) is taken off first; fine detail counts more than coarse,
+    multiples meet the correlations of all neighbours best is the result. What does not move (the
+    pattern of a camera, uneven light) is subtracted first; fine detail counts more than coarse,
     because the outline of a cell leans with the coverslip and not with the planes.
 
     Parameters
@@ -81,7 +81,7 @@ def estimate_scan(
     voxel_size
         The z step as it was recorded, and the pixel size (z, y, x) [um].
     cancelled
-        True once nobody wants the result.
+        True once the result is not needed any more.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def estimate_scan(
     GeometryError
         If there are too few planes or pixels.
     Cancelled
-        If nobody wants the result any more.
+        If the result is not needed any more.
 
     References
     ----------
@@ -107,11 +107,11 @@ def estimate_scan(
         )
     peaks = [_peak(volume, axis, cancelled) for axis in ("x", "y")]
     best, other = sorted(peaks, key=lambda peak: peak.score, reverse=True)
-    return _judged(best, max(best.second, other.score), voxel_size)
+    return _estimate(best, max(best.second, other.score), voxel_size)
 
 
-def _judged(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
-    """Tell whether a peak says anything, and what."""
+def _estimate(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
+    """Make the estimate of a peak, if it stands out."""
     scans: tuple[Scan, ...] = ()
     if best.deviations < _DEVIATIONS:
         reason = "Neighbouring planes have too little in common to tell the angle"
@@ -121,51 +121,12 @@ def _judged(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
         reason = "Several displacements fit about equally well: the angle cannot be told"
     else:
         scans = scans_of(best.shear, best.axis, voxel_size)
-        way = "further along" if best.shear > 0 else "back along"
+        direction = "further along" if best.shear > 0 else "back along"
         reason = (
-            f"Each plane lies {abs(best.shear):.2f} px {way} {best.axis} from the last; "
+            f"Each plane lies {abs(best.shear):.2f} px {direction} {best.axis} from the last; "
             f"moved there, neighbours agree to {best.score:.0%}"
         )
     return ScanEstimate(scans, best.axis, best.shear, best.score, bool(scans), reason)
-
-
-def estimate_background(volume: np.ndarray) -> float:
-    """Find the counts that most voxels without a sample have: the top of the histogram.
-
-    Parameters
-    ----------
-    volume
-        Raw counts (z, y, x).
-
-    Returns
-    -------
-    float
-        The most frequent count among the darker three quarters, to a whole count.
-
-    Raises
-    ------
-    GeometryError
-        If there is not a single finite voxel.
-
-    Examples
-    --------
-    >>> volume = np.full((4, 8, 8), 100, "uint16")
-    >>> volume[:, 2:4, 2:4] = 900
-    >>> estimate_background(volume)
-    100.0
-    """
-    step = max(volume.shape[0] // 32, 1)
-    sample = volume[::step, ::2, ::2].astype(np.float64).ravel()
-    sample = np.sort(sample[np.isfinite(sample)])
-    if not sample.size:
-        raise GeometryError("The volume has no finite values", hint="Choose another time point")
-    counts = np.rint(sample[: max(sample.size * 3 // 4, 1)])
-    low = counts[0]
-    width = max((counts[-1] - low) / 4096, 1.0)
-    histogram = np.bincount(((counts - low) / width).astype(int))
-    # Neighbours vote along: one count more or less is chance.
-    votes = np.convolve(np.pad(histogram, 2), [1, 2, 3, 2, 1], mode="valid")
-    return float(max(low + width * int(votes.argmax()), 0.0))
 
 
 def scans_of(shear: float, skew_axis: SkewAxis, voxel_size: Triple) -> tuple[Scan, ...]:
@@ -185,10 +146,10 @@ def scans_of(shear: float, skew_axis: SkewAxis, voxel_size: Triple) -> tuple[Sca
     >>> [(round(scan.angle, 1), scan.step) for scan in scans_of(2.5, "x", (0.5, 0.1, 0.1))]
     [(60.0, 'stage'), (63.4, 'perpendicular')]
     """
-    way = abs(shear) * voxel_size["zyx".index(skew_axis)]
+    distance = abs(shear) * voxel_size["zyx".index(skew_axis)]
     angles: dict[StepKind, float] = {
-        "stage": math.degrees(math.acos(min(way / voxel_size[0], 1.0))),
-        "perpendicular": math.degrees(math.atan2(voxel_size[0], way)),
+        "stage": math.degrees(math.acos(min(distance / voxel_size[0], 1.0))),
+        "perpendicular": math.degrees(math.atan2(voxel_size[0], distance)),
     }
     return tuple(
         Scan(math.copysign(angle, shear), skew_axis, step)
@@ -247,16 +208,16 @@ def _peak(volume: np.ndarray, axis: SkewAxis, cancelled: Callable[[], bool]) -> 
     best = float(shears[scores.argmax()])
     near = best + np.linspace(-_STEP, _STEP, 41)
     fine = _scores(correlations, near)
-    away = scores[np.abs(shears - best) > _LOBE]
-    spread = 1.4826 * float(np.median(np.abs(away - np.median(away)))) if away.size else 0.0
+    rest = scores[np.abs(shears - best) > _LOBE]
+    spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) if rest.size else 0.0
     top = float(fine.max())
-    deviations = (top - float(np.median(away))) / spread if spread > 0 else 0.0
-    second = float(away.max()) if away.size else top
+    deviations = (top - float(np.median(rest))) / spread if spread > 0 else 0.0
+    second = float(rest.max()) if rest.size else top
     return _Peak(axis, float(near[fine.argmax()]), top, deviations, second)
 
 
 def _lines(volume: np.ndarray, axis: SkewAxis) -> np.ndarray:
-    """Lines (z, line, pixel) along an axis without what is the same in all planes."""
+    """Lines (z, line, pixel) along an axis, less what is the same in all planes."""
     planes = volume if axis == "x" else volume.swapaxes(1, 2)
     step = max(planes.shape[1] // _LINES, 1)
     lines = planes[:, ::step].astype(np.float32)
@@ -267,7 +228,7 @@ def _lines(volume: np.ndarray, axis: SkewAxis) -> np.ndarray:
 
 
 def _taper(length: int) -> np.ndarray:
-    """What the ends of a line are faded out with: they are no detail."""
+    """Window that fades out the ends of a line: they are no detail."""
     return cast(np.ndarray, signal.windows.tukey(length, 0.1).astype(np.float32))
 
 
@@ -275,7 +236,7 @@ def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.n
     """Correlation of planes 0, 1, ... apart, with lines this far apart [1 / _FINE pixel].
 
     Only detail counts, and all of its spatial frequencies about equally. The more two lines are
-    moved, the less they overlap: that is made up for, or all shears would be found too small.
+    moved, the less they overlap: that is compensated, or all shears would come out too small.
     """
     length = fft.next_fast_len(2 * lines.shape[2], real=True)
     spectrum = fft.rfft(lines, length, axis=2)

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
@@ -26,41 +25,6 @@ _INTERVAL = 0.2  # s between two checks whether it was cancelled
 _TIMEOUT = 10  # s for the scheduler to answer
 
 
-@dataclass(frozen=True)
-class ClusterInfo:
-    """Who computes behind a scheduler.
-
-    Attributes
-    ----------
-    workers, threads, computers
-        How many there are.
-    version
-        Of this package, which is the same on all of them.
-    differences
-        Other packages that are not: name, versions there, version here.
-    """
-
-    workers: int
-    threads: int
-    computers: int
-    version: str
-    differences: tuple[tuple[str, str, str], ...] = ()
-
-    def __str__(self) -> str:
-        """Describe the cluster in a line.
-
-        Examples
-        --------
-        >>> print(ClusterInfo(4, 16, 2, "1.0"))
-        4 workers with 16 threads on 2 computers; napari-lazy-pipeline 1.0 as here
-        """
-        workers = format_count(self.workers, "worker")
-        hardware = f"{format_count(self.threads, 'thread')} on "
-        hardware += format_count(self.computers, "computer")
-        others = (f"; {name} {there}, but {here} here" for name, there, here in self.differences)
-        return f"{workers} with {hardware}; {_PACKAGE} {self.version} as here{''.join(others)}"
-
-
 def unavailable() -> str | None:
     """Return in one line why no cluster can be used here; None if one can."""
     if find_spec("distributed") is None:
@@ -68,8 +32,8 @@ def unavailable() -> str | None:
     return None
 
 
-def cluster_info(address: str, *folders: str) -> ClusterInfo:
-    """Return who computes behind a scheduler.
+def describe_cluster(address: str, *folders: str) -> str:
+    """Describe who computes behind a scheduler, in a line.
 
     Parameters
     ----------
@@ -86,19 +50,21 @@ def cluster_info(address: str, *folders: str) -> ClusterInfo:
     with connect(address) as client:
         installed = _check_workers(client, *folders)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        computers = {worker["host"] for worker in workers}
-        threads = sum(worker["nthreads"] for worker in workers)
-        differences = tuple(_differences(client.get_versions()))
-        return ClusterInfo(len(workers), threads, len(computers), installed, differences)
+        threads = format_count(sum(worker["nthreads"] for worker in workers), "thread")
+        computers = format_count(len({worker["host"] for worker in workers}), "computer")
+        who = f"{format_count(len(workers), 'worker')} with {threads} on {computers}"
+        return "; ".join(
+            [who, f"{_PACKAGE} {installed} as here", *_differences(client.get_versions())]
+        )
 
 
-def _differences(versions: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield the packages that are not the same everywhere."""
+def _differences(versions: dict[str, Any]) -> Iterator[str]:
+    """Describe the packages that are not the same everywhere."""
     for name in _COMPARED:
         here = _version(versions["client"], name)
-        there = {_version(worker, name) for worker in versions["workers"].values()}
-        if there != {here}:
-            yield name, " and ".join(sorted(there)), here
+        remote = {_version(worker, name) for worker in versions["workers"].values()}
+        if remote != {here}:
+            yield f"{name} {' and '.join(sorted(remote))}, but {here} here"
 
 
 def _version(process: dict[str, Any], name: str) -> str:
@@ -213,10 +179,10 @@ def _check_workers(client: Any, *folders: str) -> str:
             f"The workers cannot run this package ({type(error).__name__}: {error})",
             hint=f"Install {_PACKAGE} {installed} on all of them",
         ) from error
-    for address, (there, missing) in workers.items():
-        if there != installed:
+    for address, (remote, missing) in workers.items():
+        if remote != installed:
             raise ExportError(
-                f"The worker has {_PACKAGE} {there}, here it is {installed}", address,
+                f"The worker has {_PACKAGE} {remote}, here it is {installed}", address,
                 "Install the same version everywhere",
             )  # fmt: skip
         if missing:

@@ -86,11 +86,11 @@ class Destination:
     def is_finished(self, t: int, c: int) -> bool:
         """Whether the file of a volume exists, and was made from what would be read now."""
         name = self._log_name(t, c)
-        origin = self.log.origins.get(name)
+        line = self.log.finished.get(name)
         # What was never written needs no look at its raw file, perhaps on a slow share.
-        if origin is None or origin != self.origin(t, c):
+        if line is None or line["origin"] != self.origin(t, c):
             return False
-        return name in self.log.empty or self.path(t, c).is_file()
+        return bool(line.get("empty")) or self.path(t, c).is_file()
 
     def origin(self, t: int, c: int) -> str:
         """Digest of what a volume is made from."""
@@ -102,7 +102,7 @@ class Destination:
 
     def for_worker(self) -> Destination:
         """Return a copy for another process, which does not know which volumes are finished."""
-        return replace(self, log=replace(self.log, origins={}, empty=set()))
+        return replace(self, log=replace(self.log, finished={}))
 
     def _refuse_other_files(self) -> None:
         """Do not mix with files of these names that no export wrote."""

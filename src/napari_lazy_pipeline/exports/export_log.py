@@ -28,16 +28,14 @@ class ExportLog:
         Where it is.
     settings
         Names what all files were made with.
-    origins
-        What each finished file was made from.
-    empty
-        Those of them that are not there: some formats leave out what holds nothing.
+    finished
+        Each finished file: what it was made from, ``"origin"``, and whether it is ``"empty"``:
+        some formats leave out what holds nothing.
     """
 
     path: Path
     settings: str
-    origins: dict[str, str]
-    empty: set[str]
+    finished: dict[str, dict[str, Any]]
 
     @classmethod
     def open(cls, path: Path, settings: str) -> ExportLog:
@@ -51,7 +49,7 @@ class ExportLog:
             If the file cannot be read.
         """
         if not path.exists():
-            return cls(path, settings, {}, set())
+            return cls(path, settings, {})
         lines = [_entry(line) for line in path.read_text("utf-8").splitlines() if line]
         if not lines or lines[0].get("settings") != settings:
             raise ExportError(
@@ -61,9 +59,7 @@ class ExportLog:
                 "Choose an empty folder",
             )
         finished = {line["file"]: line for line in lines if line.keys() >= {"file", "origin"}}
-        origins = {name: line["origin"] for name, line in finished.items()}
-        empty = {name for name, line in finished.items() if line.get("empty")}
-        return cls(path, settings, origins, empty)
+        return cls(path, settings, finished)
 
     def begin(self, about: dict[str, Any]) -> None:
         """Write the line on the settings, with what a person may ask in a year."""
@@ -72,9 +68,9 @@ class ExportLog:
 
     def finish(self, name: str, origin: str, empty: bool = False) -> None:
         """Log a finished file, or that there is none because it would be empty."""
-        self._add({"file": name, "origin": origin} | ({"empty": True} if empty else {}))
-        self.origins[name] = origin
-        (self.empty.add if empty else self.empty.discard)(name)
+        line = {"file": name, "origin": origin} | ({"empty": True} if empty else {})
+        self._add(line)
+        self.finished[name] = line
 
     def _add(self, line: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Survey: what a folder holds, told to a person before any pixel is read."""
+"""Folder info: what a folder holds, before any pixel is read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata.claim import MetadataFact, Question
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
-from napari_lazy_pipeline.io.patterns.pattern import Proposal
+from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
 
 @dataclass(frozen=True)
@@ -37,17 +37,15 @@ class FolderInfo:
     voxel_size
         (z, y, x) [um], z as it was recorded.
     voxel_source
-        Who says so: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
+        What states it: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
     scan
-        How the stack is skewed; None if nobody says.
+        How the stack is skewed; None if unknown.
     angle
         Angle between light sheet and scan [degree]; None if unknown.
-    angle_source
-        Who says so; ``"unknown"`` if nobody does.
+    angle_source, interval_source, channel_source
+        What states these.
     notes
         Sentences a person should read.
-    interval_source, channel_source
-        Who says so.
     positions
         All positions there are; one of them, `position`, is open.
     questions
@@ -81,7 +79,7 @@ class FolderInfo:
 
     @property
     def table(self) -> tuple[FieldRow, ...]:
-        """What the names say, a row for each field of the pattern; no file is opened."""
+        """Values in the names, a row for each field of the pattern; no file is opened."""
         return field_rows(
             self.source.names, self.pattern, self.unmatched, self.others, self.positions
         )

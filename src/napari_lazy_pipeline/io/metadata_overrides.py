@@ -1,4 +1,4 @@
-"""What a person states about the raw data, over what the files say."""
+"""Metadata overrides: what a person states about the raw data, over what the files say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, T
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 
-# What is said of the way the planes lie, and not of the files; steps go by it, too.
+# What is stated of the way the planes lie, and not of the files; steps go by it, too.
 OF_SCAN = ("angle", "step", "skew_axis")
 
 
@@ -35,7 +35,7 @@ class MetadataOverrides:
 
     Examples
     --------
-    >>> MetadataOverrides(angle=31.5).known
+    >>> MetadataOverrides(angle=31.5).values
     {'angle': 31.5}
     """
 
@@ -54,21 +54,21 @@ class MetadataOverrides:
             )
 
     @property
-    def known(self) -> dict[str, Any]:
-        """What was stated, by the names of the parameters of `open_stack`."""
+    def values(self) -> dict[str, Any]:
+        """What is stated, by the names of the parameters of `open_stack`."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
-    def scan(self, found: FolderInfo) -> Scan | None:
-        """How the stack is skewed; None as long as angle or meaning of the step is open."""
+    def scan(self, folder_info: FolderInfo) -> Scan | None:
+        """Return how the stack is skewed; None if angle or meaning of the step is unknown."""
+        scan = folder_info.scan
         if self.angle is None and self.step is None and self.skew_axis is None:
-            return found.scan
-        told = found.scan
-        angle = self.angle or (told.angle if told else found.angle)
-        step = self.step or (told.step if told else None)
-        axis = self.skew_axis or (told.skew_axis if told else "x")
+            return scan
+        angle = self.angle or (scan.angle if scan else folder_info.angle)
+        step = self.step or (scan.step if scan else None)
+        axis = self.skew_axis or (scan.skew_axis if scan else "x")
         return Scan(angle, axis, step) if angle and step else None
 
-    def stack(self, found: FolderInfo) -> Stack:
+    def stack(self, folder_info: FolderInfo) -> Stack:
         """Make the stack of a folder, as it was stated to be; nothing is read.
 
         Raises
@@ -76,13 +76,13 @@ class MetadataOverrides:
         FolderError
             If a stated value cannot be.
         """
-        values = {name: self.known[name] for name in self.known if name not in OF_SCAN}
-        if self.known.keys() & set(OF_SCAN):
-            values["scan"] = self.scan(found)
-        return found.stack(values.pop("voxel_size", None), **values)
+        values = {name: value for name, value in self.values.items() if name not in OF_SCAN}
+        if self.values.keys() & set(OF_SCAN):
+            values["scan"] = self.scan(folder_info)
+        return folder_info.stack(values.pop("voxel_size", None), **values)
 
-    def fitting(self, found: FolderInfo) -> MetadataOverrides:
-        """Leave out the names of channels that are not there any more."""
+    def fitting(self, folder_info: FolderInfo) -> MetadataOverrides:
+        """Leave out the names of channels if the folder has another number of them."""
         names = self.channel_names
-        fits = names is None or len(names) == found.sizes[1]
+        fits = names is None or len(names) == folder_info.sizes[1]
         return self if fits else replace(self, channel_names=None)

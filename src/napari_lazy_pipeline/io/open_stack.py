@@ -1,4 +1,4 @@
-"""Opens a folder of files as a stack: what is there, where it belongs, how large it is."""
+"""Open a folder of files as a stack: what is in it, where it belongs, how large it is."""
 
 from __future__ import annotations
 
@@ -22,17 +22,13 @@ from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.patterns.field_table import other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
-from napari_lazy_pipeline.io.patterns.pattern import (
-    Pattern,
-    Proposal,
-    compile_pattern,
-    propose_patterns,
-)
-from napari_lazy_pipeline.io.readers import FileInfo, Reader, choose_reader
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+from napari_lazy_pipeline.io.patterns.proposal import Proposal, propose_patterns
+from napari_lazy_pipeline.io.readers import FileInfo, ReaderChoice, choose_reader
 
 __all__ = ["FolderInfo", "inspect_folder", "open_stack"]
 
-# So many names show every counter at work; all of many more would take seconds.
+# So many names have every counter at work; all of many more would take seconds.
 _ENOUGH = 20_000
 
 
@@ -50,7 +46,7 @@ def open_stack(
     axes: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    reader: Reader | str | None = None,
+    reader: ReaderChoice | None = None,
     trust: bool = False,
 ) -> Stack:
     """Open a folder of files as a stack; no pixel is read.
@@ -75,7 +71,7 @@ def open_stack(
     angle
         Angle between the light sheet and the scan [degree]; from metadata if not given.
     step
-        What the z step is: the way of the ``"stage"`` between two planes, or the distance of the
+        What the z step is: that of the ``"stage"`` between two planes, or the distance of the
         planes, ``"perpendicular"`` to them. Used with ``angle``.
     skew_axis
         Image axis along which the planes are displaced. Used with ``angle``.
@@ -84,9 +80,10 @@ def open_stack(
     shape, dtype
         Shape (z, y, x) and type of the volumes in files without a header.
     reader
-        A reader, or ``"module:function"``: a function that takes a path and returns an array.
+        A function that takes a path and returns an array (z, y, x), its name
+        ``"module:function"``, or a `Reader`; the endings of the names choose if not given.
     trust
-        Whether the code named by ``reader`` may be run.
+        Whether the code that a name in ``reader`` refers to may be run.
 
     Returns
     -------
@@ -106,12 +103,12 @@ def open_stack(
     >>> open_stack(real_stack_folder(), voxel_size=(0.3, 0.1, 0.1)).shape[:2]
     (1, 1)
     """
-    found = inspect_folder(
+    folder_info = inspect_folder(
         folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
         trust=trust,
     )  # fmt: skip
     scan = None if angle is None else Scan(angle, skew_axis, step)
-    return found.stack(
+    return folder_info.stack(
         voxel_size, time_interval=time_interval, channel_names=channel_names, scan=scan
     )
 
@@ -124,7 +121,7 @@ def inspect_folder(
     axes: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    reader: Reader | str | None = None,
+    reader: ReaderChoice | None = None,
     trust: bool = False,
 ) -> FolderInfo:
     """Look at a folder: its names, and the header of one file. See `open_stack`.
@@ -136,40 +133,36 @@ def inspect_folder(
     PatternError
         If the pattern cannot be read or does not fit the files.
     """
-    where = os.path.abspath(Path(folder).expanduser())
-    if pattern is None and is_image(where):
-        where, name = os.path.split(where)
+    path = os.path.abspath(Path(folder).expanduser())
+    if pattern is None and is_image(path):
+        path, name = os.path.split(path)
         pattern = re.sub(r"[{}*?\\]", "?", name)
-    chosen = compile_pattern(pattern) if pattern is not None else None
-    with_ = choose_reader(reader, trust, shape, dtype)
-    names = list_names(where, chosen)
-    images = choose_images(names, where, chosen, with_)
-    layout, proposals = _arranged(images, chosen, position, endings_of(images, with_))
-    source = FileSource.probe(where, layout, with_)
-    source = _understood(source, position, axes)
+    compiled = compile_pattern(pattern) if pattern is not None else None
+    chosen_reader = choose_reader(reader, trust, shape, dtype)
+    names = list_names(path, compiled)
+    images = choose_images(names, path, compiled, chosen_reader)
+    endings = endings_of(images, chosen_reader)
+    if compiled is None:
+        layout, proposals = _propose_layout(images, position, endings)
+    else:
+        proposals = propose_patterns(images, endings=endings)
+        layout = arrange(images, compiled, _position_in_names(compiled, position))
+    source = FileSource.probe(path, layout, chosen_reader)
+    source = _with_axes(_at_position(source, position), axes)
     beside = names if len(names) > len(images) else []
     others = other_names(images, compile_pattern(layout.pattern)) if layout.unmatched else []
-    return describe(source, layout, layout.pattern, tuple(proposals), beside, others)
+    return describe(source, layout.pattern, tuple(proposals), beside, others)
 
 
-def _arranged(
-    images: list[str], chosen: Pattern | None, position: str | None, endings: tuple[str, ...]
-) -> tuple[FileTable, list[Proposal]]:
-    if chosen is None:
-        return _best(images, position, endings)
-    proposals = propose_patterns(images, endings=endings)
-    return arrange(images, chosen, _if_named(chosen, position)), proposals
-
-
-def _if_named(pattern: Pattern, position: str | None) -> str | None:
+def _position_in_names(pattern: Pattern, position: str | None) -> str | None:
     """The position, if it is the names that tell positions apart."""
     return position if {"p", "tile"} & set(pattern.fields) else None
 
 
-def _best(
+def _propose_layout(
     names: list[str], position: str | None, endings: tuple[str, ...]
 ) -> tuple[FileTable, list[Proposal]]:
-    """Take the first proposal that fits; look at many names if a sample was not enough."""
+    """Use the first proposal that fits; read many names if a sample was not enough."""
     for complete in (False, True):
         most = {"most": _ENOUGH} if complete else {}
         proposals = propose_patterns(names, endings=endings, **most)
@@ -177,7 +170,7 @@ def _best(
         for proposal in proposals:
             pattern = compile_pattern(proposal.pattern)
             try:
-                layout = arrange(names, pattern, _if_named(pattern, position))
+                layout = arrange(names, pattern, _position_in_names(pattern, position))
             except PatternError:
                 failed = True
                 continue
@@ -188,19 +181,20 @@ def _best(
     raise PatternError("No pattern was found for the files", min(names), "Type one")
 
 
-def _understood(source: FileSource, position: str | None, axes: str | None) -> FileSource:
-    """Choose the position within the files, and take time points for planes if told so."""
+def _at_position(source: FileSource, position: str | None) -> FileSource:
+    """Choose the position within the files, if they hold several."""
     scenes = source.info.scenes
-    if scenes and position is not None:
-        if position not in scenes:
-            listed = ", ".join(scenes[:8])
-            raise FolderError(
-                f"There is no position {position!r}", source.folder, f"There are {listed}"
-            )
-        scene = scenes.index(position)
-        source = source.with_info(lambda info: replace(info, scene=scene))
-    elif position is not None and position != source.position:
-        raise FolderError(f"There is no position {position!r}", source.folder, "There is one only")
+    if position is None or (not scenes and position == source.position):
+        return source
+    if position not in scenes:
+        hint = f"There are {', '.join(scenes[:8])}" if scenes else "There is one only"
+        raise FolderError(f"There is no position {position!r}", source.folder, hint)
+    scene = scenes.index(position)
+    return source.with_info(lambda info: replace(info, scene=scene))
+
+
+def _with_axes(source: FileSource, axes: str | None) -> FileSource:
+    """Read time points, or channels, of one plane each as planes if a person says so."""
     if axes is None:
         return source
     if axes != "ZYX":

@@ -1,4 +1,4 @@
-"""Tries patterns on the names of a folder: says what an edit would make, and opens no file."""
+"""Pattern preview: what an edit of the pattern would make of the names; opens no file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 from napari_lazy_pipeline.io.readers import Reader
 
-_LOOK_AT = 64  # files whose sizes are compared: each costs a network share a round trip
+_SAMPLE = 64  # files whose sizes are compared: each costs a network share a round trip
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class PatternPreview:
     layout
         The places of the files, at one position if there are several.
     rows
-        What the names say, a row for each field.
+        Values in the names, a row for each field.
     """
 
     pattern: str
@@ -40,7 +40,7 @@ class PatternPreview:
         """One line for a person."""
         layout = self.layout
         times, channels = layout.table.shape[:2]
-        pieces = f" x {layout.table.shape[2]} planes" if layout.table.ndim > 2 else ""
+        pieces = f" x {layout.pieces} planes" if layout.table.ndim > 2 else ""
         places = f" x {len(layout.positions)} positions" if len(layout.positions) > 1 else ""
         missing = layout.table.size - len(layout.names)
         return (
@@ -57,7 +57,7 @@ class PatternPreviews:
     folder
         Absolute path of the folder.
     reader
-        What reads the files, if a person said so.
+        The reader, if the names do not choose it.
 
     Examples
     --------
@@ -95,28 +95,27 @@ class PatternPreviews:
         rows = field_rows(layout.names, pattern, layout.unmatched, others, layout.positions)
         return PatternPreview(pattern, layout, rows)
 
-    def sizes(self, trial: PatternPreview) -> FieldRow | None:
+    def sizes(self, preview: PatternPreview) -> FieldRow | None:
         """Compare the sizes of a few files, spread over the folder; None if none can be had."""
-        names = trial.layout.names
-        chosen = names[:: -(-len(names) // _LOOK_AT)]
-        found = {}
-        for name in chosen:
+        names = preview.layout.names
+        sizes = {}
+        for name in names[:: -(-len(names) // _SAMPLE)]:
             try:
-                found[name] = os.stat(os.path.join(self.folder, name)).st_size
+                sizes[name] = os.path.getsize(os.path.join(self.folder, name))
             except OSError:
-                # A file that went away meanwhile has no size; opening it says so.
+                # A file that is gone meanwhile has no size; opening it says so.
                 continue
-        return _size_row(found, len(names)) if found else None
+        return _size_row(sizes, len(names)) if sizes else None
 
     def _names(self, pattern: Pattern) -> list[str]:
-        way = tuple(pattern.text.split("/")[:-1])
-        if way not in self._listed:
-            self._listed[way] = list_names(self.folder, pattern)
-        return self._listed[way]
+        folders = tuple(pattern.text.split("/")[:-1])
+        if folders not in self._listed:
+            self._listed[folders] = list_names(self.folder, pattern)
+        return self._listed[folders]
 
 
 def _size_row(sizes: dict[str, int], count: int) -> FieldRow:
-    """Say how large files are; if most are alike, which are not."""
+    """Row of how large files are; if most are alike, which are not."""
     usual, often = Counter(sizes.values()).most_common(1)[0]
     low, high = min(sizes.values()), max(sizes.values())
     values = format_bytes(low) if low == high else f"{format_bytes(low)} to {format_bytes(high)}"

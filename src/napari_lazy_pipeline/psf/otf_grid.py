@@ -1,4 +1,4 @@
-"""The compiled loop that spreads a radial OTF over the frequency grid of a volume."""
+"""OTF grid: the compiled loop that spreads a radial OTF over the frequencies of a volume."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a measured point spread function, and says what is wrong with one that cannot be used."""
+"""PSF file: a measured point spread function, or what is wrong with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads a PSF to be looked at; that of an OTF file is made of its spectrum."""
+"""PSF view: a PSF as a picture; that of an OTF file is made of its spectrum."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from scipy import fft
 
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
-from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
+from napari_lazy_pipeline.psf.psf_voxel_size import UNKNOWN, psf_spacing
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, read_psf_or_otf
-
-_UNSAID = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class PsfPicture:
-    """A PSF as one looks at it.
+    """Picture of a PSF.
 
     Attributes
     ----------
@@ -43,35 +41,35 @@ class PsfPicture:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Background and peak: what a contrast should span."""
+        """Background and peak: the limits of the contrast."""
         low, high = float(np.median(self.volume)), float(self.volume.max())
         return (low, high) if high > low else (low, low + 1.0)
 
 
-def psf_picture(path: str | Path, stated: Triple = _UNSAID) -> PsfPicture:
-    """Read a PSF or OTF file to be looked at.
+def psf_picture(path: str | Path, stated: Triple = UNKNOWN) -> PsfPicture:
+    """Read a PSF or OTF file as a picture.
 
     Parameters
     ----------
     path
         The file.
     stated
-        Voxel size (z, y, x) as the person says [um]; 0: as the file says.
+        Voxel size (z, y, x) as the person states it [um]; 0: as the file does.
 
     Raises
     ------
     PsfError
-        If it cannot be used, or nobody says its voxel size.
+        If it cannot be used, or its voxel size is unknown.
     """
     if is_otf(path):
         otf = read_psf_or_otf(path, psf_spacing(path, stated))
         z, xy = otf.voxel_size
-        return PsfPicture(_seen_through(otf), (z, xy, xy), Path(path).name)
+        return PsfPicture(_point_image(otf), (z, xy, xy), Path(path).name)
     volume = load_psf(path)
     return PsfPicture(volume, psf_spacing(path, stated), Path(path).name)
 
 
-def _seen_through(otf: RadialOtf) -> np.ndarray:
+def _point_image(otf: RadialOtf) -> np.ndarray:
     """The picture of a point, float32 (z, y, x), with its peak in the middle."""
     rings, planes = otf.values.shape
     shape = (planes, 2 * (rings - 1), 2 * (rings - 1))

@@ -1,4 +1,4 @@
-"""The radially averaged OTF of cudaDecon: made from a PSF, read, written and interpolated."""
+"""Radial OTF, as cudaDecon averages it: made from a PSF, read, written and interpolated."""
 
 from __future__ import annotations
 
@@ -243,11 +243,11 @@ def _peak(volume: np.ndarray) -> Triple:
 
 def _vertex(volume: np.ndarray, centre: tuple[np.intp, ...], axis: int) -> float:
     line = np.moveaxis(volume, axis, -1)[tuple(np.delete(centre, axis))]
-    here = int(centre[axis])
-    before, at, after = (float(line[(here + i) % len(line)]) for i in (-1, 0, 1))
+    index = int(centre[axis])
+    before, at, after = (float(line[(index + i) % len(line)]) for i in (-1, 0, 1))
     curvature = after + before - 2 * at
     offset = -(after - before) / 2 / curvature if curvature else 0.0
-    return here + (offset if abs(offset) <= 1.5 else 0.0)
+    return index + (offset if abs(offset) <= 1.5 else 0.0)
 
 
 def _background(volume: np.ndarray, peak: Triple) -> float:
@@ -278,9 +278,8 @@ def _check_proportions(volume: np.ndarray, voxel_size: Triple) -> None:
 def _counts_above_half(volume: np.ndarray) -> tuple[int, ...]:
     """Number of voxels above half the maximum, on each line through it."""
     peak = np.unravel_index(int(volume.argmax()), volume.shape)
-    half = volume[peak] / 2
     lines = (np.moveaxis(volume, axis, -1)[tuple(np.delete(peak, axis))] for axis in range(3))
-    return tuple(int((line > half).sum()) for line in lines)
+    return tuple(int((line > volume[peak] / 2).sum()) for line in lines)
 
 
 def _phases(shape: tuple[int, ...], peak: Triple) -> np.ndarray:
@@ -326,8 +325,7 @@ def _rings(
 def _hermitian(values: np.ndarray) -> np.ndarray:
     """Average each kz with its opposite, as the spectrum of a real volume has it."""
     opposite = np.conj(np.roll(values[:, ::-1], 1, axis=1))
-    averaged: np.ndarray = (values + opposite) / 2
-    return averaged
+    return np.asarray((values + opposite) / 2)
 
 
 def _repair_axis(values: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""Computes the PSF of an objective and a light sheet, where none was measured."""
+"""Theoretical PSF: computed for an objective and a light sheet, where none was measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.psf.psf_file import SMALLEST
 
-Spacing = Annotated[float, Field(gt=0, le=10)]
+_Length = Annotated[float, Field(gt=0, le=10)]
 
 # Beyond so many Airy radii, or lengths of the focus, there is next to no light.
 AIRY_RADII = 10
@@ -29,7 +29,7 @@ LARGEST = 512
 
 
 class Optics(BaseModel):
-    """What decides about the PSF of a light-sheet microscope.
+    """Optics of a light-sheet microscope, as far as its PSF depends on it.
 
     Examples
     --------
@@ -84,7 +84,7 @@ class Optics(BaseModel):
         Unit("µm"),
     ] = 1.0
     voxel_size: Annotated[
-        tuple[Spacing, Spacing, Spacing],
+        tuple[_Length, _Length, _Length],
         Field(
             title="Voxel size",
             description="Spacing of the PSF along z (the axis of detection), y and x; need not be "
@@ -191,7 +191,7 @@ def _profiles(optics: Optics, reach: float) -> tuple[np.ndarray, np.ndarray]:
     planes = optics.shape[0] // 2 + 1
     step = min(optics.voxel_size[1:]) / FINE
     count = math.ceil(reach / step) + 2
-    found = psf.PSF(
+    detection = psf.PSF(
         psf.ISOTROPIC | psf.EMISSION,
         shape=(planes, count),
         # From the first sample to the last.
@@ -200,7 +200,7 @@ def _profiles(optics: Optics, reach: float) -> tuple[np.ndarray, np.ndarray]:
         num_aperture=optics.numerical_aperture,
         refr_index=optics.refractive_index,
     )
-    return np.arange(count) * step, np.asarray(found.data)
+    return np.arange(count) * step, np.asarray(detection.data)
 
 
 def _sheet(optics: Optics, z: float) -> float:

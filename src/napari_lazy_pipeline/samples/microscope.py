@@ -1,4 +1,4 @@
-"""Simulation of a microscope: writes a folder at a rate, in parts, and not always as it should."""
+"""Simulated microscope: writes a folder at a rate, in parts, and not always as it should."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -42,7 +43,7 @@ class WrittenFile:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a microscope is going to write.
+    """Files that a microscope writes.
 
     Attributes
     ----------
@@ -168,20 +169,16 @@ def simulated_volume(t: int, c: int, shape: tuple[int, int, int]) -> np.ndarray:
     return volume
 
 
+@cache
 def _scene(shape: tuple[int, int, int]) -> np.ndarray:
     """A bright cell on a noisy background; made once for each shape."""
     import numpy as np
 
-    if shape not in _scenes:
-        noise = np.random.default_rng(shape).integers(90, 111, shape, np.uint16)
-        axes = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
-        z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
-        cell = 400 * np.exp(-6 * ((np.sqrt(z**2 + y**2 + 4 * x**2) - 0.5) ** 2) * 9)
-        _scenes[shape] = noise + cell.astype(np.uint16)
-    return _scenes[shape]
-
-
-_scenes: dict[tuple[int, int, int], np.ndarray] = {}
+    noise = np.random.default_rng(shape).integers(90, 111, shape, np.uint16)
+    axes = (np.linspace(-1, 1, n, dtype=np.float32) for n in shape)
+    z, y, x = np.meshgrid(*axes, indexing="ij", sparse=True)
+    cell = 400 * np.exp(-6 * ((np.sqrt(z**2 + y**2 + 4 * x**2) - 0.5) ** 2) * 9)
+    return np.asarray(noise + cell.astype(np.uint16))
 
 
 def split(writes: Writes, parts: int) -> list[Writes]:

@@ -129,8 +129,8 @@ def _move(part: Path, target: Path) -> None:
 
 def _write(path: Path, volume: np.ndarray) -> None:
     z, y, x = TIMELAPSE["voxel_size"]
-    said = {"axes": "ZYX", "spacing": z, "unit": "um", "finterval": TIMELAPSE["time_interval"]}
-    tifffile.imwrite(path, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=said)
+    metadata = {"axes": "ZYX", "spacing": z, "unit": "um", "finterval": TIMELAPSE["time_interval"]}
+    tifffile.imwrite(path, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
 
 
 def _names() -> set[str]:

@@ -104,7 +104,7 @@ class Source(BaseModel):
         if not hasattr(files, "folder"):
             return None
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
-        values = {**overrides.known, **scan, "voxel_size": stack.voxel_size}
+        values = {**overrides.values, **scan, "voxel_size": stack.voxel_size}
         return cls(
             folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
             **values, **getattr(files, "options", {}),

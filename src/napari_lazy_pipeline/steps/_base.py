@@ -22,8 +22,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from napari_lazy_pipeline.engines import Engine, get_engine
-from napari_lazy_pipeline.engines.memory_need import Need
+from napari_lazy_pipeline.engines import Engine, Need, get_engine
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.image.box import Affine, Block, slices, widened
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape

@@ -10,9 +10,8 @@ from typing import Annotated, Any, ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method, Need, get_engine
 from napari_lazy_pipeline.engines.binning import binned, repeated
-from napari_lazy_pipeline.engines.memory_need import Need, deconvolution_need
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
@@ -213,7 +212,7 @@ class Deconvolve(Step):
         """
         if not self.psf:
             return Need()
-        return deconvolution_need(engine, before.shape, self._plan(before.volume))
+        return get_engine(engine).need(before.shape, self._plan(before.volume))
 
     def only_in_memory(self) -> str:
         if not any(isinstance(path, PsfArray) for path in self.files()):

@@ -18,8 +18,9 @@ import pytest
 import tifffile
 
 from many_files import SHAPE, synthetic
-from napari_lazy_pipeline.errors import AwayError, FileError, FolderError
+from napari_lazy_pipeline.errors import FileError, FolderError, FolderMissingError
 from napari_lazy_pipeline.image.volume_source import VolumeSource
+from napari_lazy_pipeline.io.files.file_access import FileAccess
 from napari_lazy_pipeline.io.files.file_source import BadFileWarning, FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
@@ -192,13 +193,13 @@ def test_identity_is_path_size_and_time(folder: Path) -> None:
 def test_a_folder_that_is_away_is_told_from_a_file_that_is_gone(folder: Path) -> None:
     source, elsewhere = source_of(folder), folder.with_name("elsewhere")
     folder.rename(elsewhere)
-    with pytest.raises(AwayError, match="folder is not there"):
+    with pytest.raises(FolderMissingError, match="folder is not there"):
         source.read(0, 0)
     elsewhere.rename(folder)
     (folder / "s0_c0.tif").unlink()
     with pytest.raises(FileError) as caught:
         source.read(0, 0)
-    assert not isinstance(caught.value, AwayError)
+    assert not isinstance(caught.value, FolderMissingError)
 
 
 def test_a_folder_that_comes_back_a_moment_too_late_was_away(
@@ -207,7 +208,7 @@ def test_a_folder_that_comes_back_a_moment_too_late_was_away(
     """The read failed, and when one looks why, all is there: no file is to blame."""
     source, elsewhere = source_of(folder), folder.with_name("elsewhere")
     folder.rename(elsewhere)
-    read = source._read_whole
+    read = FileAccess._read_steady
 
     def comes_back_afterwards(*arguments: Any) -> np.ndarray:
         try:
@@ -215,8 +216,8 @@ def test_a_folder_that_comes_back_a_moment_too_late_was_away(
         finally:
             elsewhere.rename(folder)
 
-    monkeypatch.setattr(source, "_read_whole", comes_back_afterwards)
-    with pytest.raises(AwayError):
+    monkeypatch.setattr(FileAccess, "_read_steady", comes_back_afterwards)
+    with pytest.raises(FolderMissingError):
         source.read(0, 0)
 
 

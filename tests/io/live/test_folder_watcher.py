@@ -15,7 +15,7 @@ from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult
 from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.io.readers.tiff import READER
 from napari_lazy_pipeline.samples.microscope import (
@@ -324,11 +324,11 @@ def test_the_folder_goes_away_and_comes_back(tmp_path: Path) -> None:
     folder.rename(elsewhere)
     for _ in range(40):
         look = watcher.poll()
-        assert look.away == "is not there" and look.source.sizes == (2, 1)
+        assert look.unreachable == "is not there" and look.source.sizes == (2, 1)
     write_all(elsewhere, times=2, start=2)
     elsewhere.rename(folder)
     look = polls(watcher, 20)
-    assert not look.away and look.source.sizes == (4, 1)
+    assert not look.unreachable and look.source.sizes == (4, 1)
     assert not len(look.source.problems)
 
 
@@ -344,10 +344,10 @@ def test_after_failures_it_looks_less_and_less_often(
 
     monkeypatch.setattr(os, "listdir", fail)
     for _ in range(100):
-        assert watcher.poll().away == "cannot be read (Input/output error)"
+        assert watcher.poll().unreachable == "cannot be read (Input/output error)"
     assert len(scans) == 9, "1 + 2 + 4 + 8 + 16 + 16 + 16 + 16 polls were left out"
     monkeypatch.undo()
-    assert not polls(watcher, 20).away
+    assert not polls(watcher, 20).unreachable
 
 
 def test_an_empty_mount_point_is_no_empty_data(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ def test_an_empty_mount_point_is_no_empty_data(tmp_path: Path) -> None:
     shutil.move(tmp_path / "share", tmp_path / "elsewhere")
     (tmp_path / "share").mkdir()
     look = watcher.poll()
-    assert look.away == "cannot be read (it is empty)" and look.source.sizes == (2, 1)
+    assert look.unreachable == "cannot be read (it is empty)" and look.source.sizes == (2, 1)
 
 
 def test_the_first_file_was_not_complete_when_the_folder_was_opened(tmp_path: Path) -> None:

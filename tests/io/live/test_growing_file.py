@@ -16,7 +16,7 @@ from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher, stack_watcher
 from napari_lazy_pipeline.io.live.growing_file import GrowingFileWatcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult
 from napari_lazy_pipeline.io.open_stack import inspect_folder
 
 SIZES = (1, 4, 2, 3)  # positions, t, c, z
@@ -55,7 +55,7 @@ def followed(where: Path, writer: Iterator[int]) -> tuple[PollResult, list[int]]
     assert watcher is not None
     for _ in range(2):
         look = watcher.poll()
-    assert not look.away and not look.outdated
+    assert not look.unreachable and not look.outdated
     return look, lengths
 
 
@@ -145,11 +145,11 @@ def test_a_share_that_goes_away_comes_back(tmp_path: Path) -> None:
     watcher = GrowingFileWatcher(inspect_folder(folder).source)
     assert watcher.poll().source.sizes == (2, 2)
     folder.rename(elsewhere)
-    assert watcher.poll().away == "is not there"
+    assert watcher.poll().unreachable == "is not there"
     elsewhere.rename(folder)
     write_ndtiff(folder, places(SIZES))
     looks = [watcher.poll() for _ in range(4)]
-    assert not looks[-1].away and looks[-1].source.sizes == (4, 2)
+    assert not looks[-1].unreachable and looks[-1].source.sizes == (4, 2)
 
 
 def test_an_index_with_room_but_no_plane(tmp_path: Path) -> None:

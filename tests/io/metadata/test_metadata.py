@@ -76,14 +76,14 @@ def test_settings_txt_says_it_all(folder: Path) -> None:
 def test_any_encoding(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "Settings.txt"
     path.write_bytes((LLSM + "Comment : 37\xb0C, 5 \xb5m\n").encode(encoding))
-    assert read_settings(str(path)) == parse_settings(LLSM)
+    assert read_settings(str(path), "Settings.txt") == parse_settings(LLSM)
 
 
 def test_mosaic() -> None:
     settings = parse_settings(MOSAIC.format(step=0.4))
     assert settings.voxel_size == (0.4, 0.108, 0.108)
-    assert settings.scan == Scan(-32.45) and not settings.backwards
-    assert (settings.lasers, settings.sizes) == (("560", "642"), {"planes": 6})
+    assert settings.scan == Scan(-32.45) and settings.notes == ()
+    assert (settings.channel_names, settings.sizes) == (("560", "642"), {"planes": 6})
 
 
 def test_a_stage_that_moves_backwards_is_said(folder: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_stage_that_moves_backwards_is_said(folder: Path) -> None:
 def test_the_mosaic_that_moves_its_objective_is_not_skewed() -> None:
     text = MOSAIC.format(step=0.4).replace("X Stage", "XZ stage")
     settings = parse_settings(text)
-    assert (settings.z_step, settings.sample_scan, settings.scan) == (0.4, False, None)
+    assert (settings.voxel_size, settings.scan) == ((0.4, 0.108, 0.108), None)
 
 
 def test_files_win_for_shape_and_the_difference_is_said(folder: Path) -> None:

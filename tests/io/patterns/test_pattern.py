@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.patterns.file_table import arrange, natural_order
-from napari_lazy_pipeline.io.patterns.pattern import compile_pattern, propose_patterns
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+from napari_lazy_pipeline.io.patterns.proposal import propose_patterns
 
 LASERS = ((0, 488), (1, 560))
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.io.patterns.file_table import arrange
-from napari_lazy_pipeline.io.patterns.pattern import compile_pattern, propose_patterns
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+from napari_lazy_pipeline.io.patterns.proposal import propose_patterns
 from real_names import KNOWN, Known
 
 ENDINGS = (".tif", ".tiff", ".stack")

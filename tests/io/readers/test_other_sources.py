@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib.metadata
 import itertools
+import pickle
 import sys
 import types
 from collections.abc import Iterator
@@ -261,6 +263,47 @@ class TestFunctions:
             assert stack.shape == (3, 1, 4, 6, 8)
             np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
 
+    def test_a_function_itself_reads(self, folder: Path) -> None:
+        for reader in (read_npy, np.load, functools.partial(np.load, mmap_mode="r")):
+            stack = open_stack(folder, "a_t{t}.npy", reader=reader)
+            assert stack.shape == (3, 1, 4, 6, 8)
+            np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+        source = open_stack(folder, "a_t{t}.npy", reader=read_npy).source
+        again = pickle.loads(pickle.dumps(source))
+        assert again == source and again.identity(1, 0) == source.identity(1, 0)
+
+    def test_axes_of_length_one_are_left_out(self, folder: Path) -> None:
+        stack = open_stack(folder, "a_t{t}.npy", reader=lambda path: np.load(path)[None, None])
+        np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+
+    def test_two_functions_are_two_stacks(self, folder: Path) -> None:
+        stacks = [
+            open_stack(folder, "a_t{t}.npy", reader=lambda path, more=more: np.load(path) + more)
+            for more in (np.uint16(0), np.uint16(1))
+        ]
+        first, second = (stack.source for stack in stacks)
+        assert first.token != second.token and first.identity(0, 0) != second.identity(0, 0)
+        np.testing.assert_array_equal(stacks[1].data[2, 0], DATA[2, 0] + np.uint16(1))
+
+    @pytest.mark.parametrize("error", [ValueError, OSError, MemoryError, KeyError])
+    def test_what_a_function_raises_is_its_own(self, folder: Path, error: type[Exception]) -> None:
+        def read_badly(path: str) -> np.ndarray:
+            raise error("no such header")
+
+        line = read_badly.__code__.co_firstlineno + 1
+        with pytest.raises(FolderError) as caught:
+            open_stack(folder, "a_t{t}.npy", reader=read_badly)
+        message = str(caught.value)
+        where = f"in line {line} of {Path(__file__).name}"
+        assert f"read_badly raised {error.__name__} {where}" in message
+        assert "no such header" in message and "damaged" not in message
+
+    def test_a_file_that_is_gone_is_gone(self, folder: Path) -> None:
+        source = open_stack(folder, "a_t{t}.npy", reader=read_npy).source
+        (folder / "a_t1.npy").unlink()
+        with pytest.raises(FileError, match="The file is gone"):
+            source.read(1, 0)
+
     def test_without_confirmation_nothing_is_imported(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -289,9 +332,11 @@ class TestFunctions:
     def test_another_package_may_register_one(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_readers: None
     ) -> None:
-        point = importlib.metadata.EntryPoint("npy", self.NAME, "napari_lazy_pipeline.readers")
+        group = "napari_lazy_pipeline.readers"
+        point = importlib.metadata.EntryPoint("npy", self.NAME, group)
         monkeypatch.setattr(
-            "napari_lazy_pipeline.io.readers._user_function.entry_points", lambda group: [point]
+            "napari_lazy_pipeline.io.readers._user_function.entry_points",
+            lambda group: [point] if group == point.group else [],
         )
         assert ".npy" in readers.suffixes()
         found = inspect_folder(folder)

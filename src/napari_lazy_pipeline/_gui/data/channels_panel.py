@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QPoint, QSize, Signal
-from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QMenu, QWidget
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.widgets.collapsible import small_button
+from napari_lazy_pipeline._gui.widgets import layout
 from napari_lazy_pipeline._gui.widgets.colours import USUAL, chosen, is_colour
 from napari_lazy_pipeline.session.session import Session
 
@@ -25,9 +26,7 @@ class ChannelsPanel(QWidget):
         super().__init__(parent)
         self._session, self._layers = session, layers
         self.rows: list[ChannelRow] = []
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(2)
+        self._layout = layout.column(parent=self, spacing=2)
         layers.shown.connect(self._find_layers)
         layers.viewer.layers.events.removed.connect(self._find_layers)
 
@@ -106,7 +105,7 @@ class ChannelRow(QWidget):
         self.channel = channel
         self._layer: Any = None
         number = f"channel {channel + 1}"
-        self.colour = small_button("", "Colour of the layer", f"Colour of {number}")
+        self.colour = layout.small_button("", "Colour of the layer", f"Colour of {number}")
         self.colour.setIconSize(_SWATCH)
         self.colour.clicked.connect(self._show_colours)
         self.menu = QMenu(self)
@@ -121,11 +120,7 @@ class ChannelRow(QWidget):
         self.visible.setAccessibleName(f"Show {number}")
         self.visible.setToolTip("Whether the layer is visible; hidden channels cost no time")
         self.visible.toggled.connect(self._on_visible)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for widget, stretch in ((self.colour, 0), (self.name, 1), (self.visible, 0)):
-            layout.addWidget(widget, stretch)
+        layout.row(self.colour, (self.name, 1), self.visible, parent=self)
         self.follow(None)
 
     def follow(self, layer: Any) -> None:
@@ -173,16 +168,11 @@ class ChannelRow(QWidget):
 
 
 def _swatch(colormap: Any) -> QIcon:
-    """A picture of a colormap: from dark to bright."""
+    """Icon of a colormap, from dark to bright."""
     from napari.utils.colormaps import ensure_colormap
 
-    colours = ensure_colormap(colormap).map([i / (_SWATCH.width() - 1) for i in _columns()])
-    image = QPixmap(_SWATCH).toImage()
-    for x, colour in zip(_columns(), colours, strict=True):
-        for y in range(_SWATCH.height()):
-            image.setPixelColor(x, y, QColor.fromRgbF(*map(float, colour[:3])))
+    width, height = _SWATCH.width(), _SWATCH.height()
+    row = ensure_colormap(colormap).map(np.linspace(0, 1, width)) * 255
+    pixels = np.broadcast_to(np.rint(row).astype("uint8"), (height, width, 4)).tobytes()
+    image = QImage(pixels, width, height, QImage.Format.Format_RGBA8888)
     return QIcon(QPixmap.fromImage(image))
-
-
-def _columns() -> range:
-    return range(_SWATCH.width())

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
 from napari_lazy_pipeline._gui.data.folder_row import FolderRow
 from napari_lazy_pipeline._gui.data.metadata_panel import MetadataPanel
@@ -20,6 +12,8 @@ from napari_lazy_pipeline._gui.data.pattern_panel import PatternPanel
 from napari_lazy_pipeline._gui.data.reader_choice import ReaderChoice
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
 from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
@@ -50,8 +44,8 @@ class DataPanel(QWidget):
         self.opener = BackgroundTask("The folder cannot be opened")
         self.folders, self.files = FolderRow(), PatternPanel()
         self.folder, self.pattern = self.folders.field, self.files.combo
-        self.position = _choice("Position", "Which of several positions is open; steps are kept")
-        self.pages = _choice("Pages", "What the pages of a file are, where files leave it open")
+        self.position = combo_box("Position", "Which of several positions is open; steps are kept")
+        self.pages = combo_box("Pages", "What the pages of a file are, where files leave it open")
         self.reader, self.metadata = ReaderChoice(), MetadataPanel(session, layers)
         fields = self.metadata.form.fields
         self.z_step, self.pixel = fields["z_step"].editors[0], fields["pixel"].editors[0]
@@ -77,18 +71,12 @@ class DataPanel(QWidget):
         form.addRow("Reader", self.reader)
         for box in (self.position, self.pages):
             form.setRowVisible(box, False)
-        switches = QHBoxLayout()
-        for switch in (self.watch, self.follow):
-            switches.addWidget(switch)
+        switches = row(self.watch, self.follow)
         switches.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        layout.addLayout(form)
-        for widget in (self.error, self.files.fold, self.metadata):
-            layout.addWidget(widget)
-        layout.addLayout(switches)
-        layout.addWidget(self.watch_state)
+        column(
+            form, self.error, self.files.fold, self.metadata, switches, self.watch_state,
+            parent=self, spacing=3,
+        )  # fmt: skip
         for sentence in (self.error, self.watch_state):
             sentence.say("")
 
@@ -239,7 +227,7 @@ class DataPanel(QWidget):
 
 
 def _own_reader(folder_info: FolderInfo) -> Any:
-    """The reader, if it is not the one that the names suggest."""
+    """Return the reader, if it is not the one that the names suggest."""
     return folder_info.source.reader if getattr(folder_info.source.reader, "options", {}) else None
 
 
@@ -248,13 +236,3 @@ def _switch(name: str, tooltip: str) -> QCheckBox:
     switch.setToolTip(tooltip)
     switch.setAccessibleName(name)
     return switch
-
-
-def _choice(name: str, tooltip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tooltip)
-    box.setAccessibleName(name)
-    box.setMinimumContentsLength(8)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -11,30 +10,14 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.folder_watcher import StackWatcher, stack_watcher
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult, StackWatcher
 
 _SHARE = 2  # a poll may take half of the time; slow shares are polled less often
 _SILENCE = 5.0  # s without an answer, after which a share is said not to answer
 
 Volumes = list[tuple[int, int]]
 OnScreen = Callable[[], tuple[IdentityCache, Volumes]]
-
-
-@dataclass(frozen=True)
-class PollOutcome:
-    """What a poll brought.
-
-    Attributes
-    ----------
-    result
-        What the watcher says.
-    replaced
-        Time point and channel of volumes on screen whose files are others now.
-    """
-
-    result: PollResult
-    replaced: tuple[tuple[int, int], ...]
 
 
 class FolderPoller(QObject):
@@ -50,13 +33,13 @@ class FolderPoller(QObject):
 
     Signals
     -------
-    polled(PollOutcome)
-        A poll is done.
+    polled(PollResult, list)
+        A poll is done; volumes (t, c) on screen whose files are others now.
     failed(str)
         A poll failed, or takes long: why. It is tried again.
     """
 
-    polled = Signal(object)
+    polled = Signal(object, object)
     failed = Signal(str)
 
     def __init__(self, interval: float) -> None:
@@ -114,9 +97,9 @@ class FolderPoller(QObject):
             self._start, self._count = now, self._count + 1
             self._task.start(self._folder, lambda _: _poll(watcher, listing, raw, volumes))
 
-    def _on_finished(self, outcome: PollOutcome) -> None:
+    def _on_finished(self, outcome: tuple[PollResult, Volumes]) -> None:
         self._pause()
-        self.polled.emit(outcome)
+        self.polled.emit(*outcome)
 
     def _on_failed(self, error: Exception) -> None:
         self._pause()
@@ -128,16 +111,10 @@ class FolderPoller(QObject):
 
 def _poll(
     watcher: StackWatcher, listing: bool, raw: IdentityCache, volumes: Volumes
-) -> PollOutcome:
-    result = watcher.poll(listing)
-    return PollOutcome(result, () if result.away else _replaced(raw, volumes))
-
-
-def _replaced(raw: IdentityCache, volumes: Volumes) -> tuple[tuple[int, int], ...]:
-    """Those of the volumes on screen whose files are others than when they were read."""
-    sizes = raw.sizes
-    return tuple(
-        (t, c)
-        for t, c in volumes
-        if t < sizes[0] and raw.known(t, c) and raw.identity(t, c) != raw.refresh(t, c)
-    )
+) -> tuple[PollResult, Volumes]:
+    """Poll, and list the volumes on screen whose files are others than when they were read."""
+    result, times = watcher.poll(listing), raw.sizes[0]
+    if result.unreachable:
+        return result, []
+    cached = [(t, c) for t, c in volumes if t < times and raw.known(t, c)]
+    return result, [volume for volume in cached if raw.identity(*volume) != raw.refresh(*volume)]

@@ -10,12 +10,12 @@ from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
 from qtpy.QtCore import QPoint, Signal
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QWidget
+from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data import recent_folders as recent
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline._gui.widgets.collapsible import small_button
+from napari_lazy_pipeline._gui.widgets.layout import row, small_button
 
 _LONGEST = 48  # letters of a path in the menu
 
@@ -54,11 +54,7 @@ class FolderRow(QWidget):
         self._list.finished.connect(self._fill)
         self._check.finished.connect(self._on_checked)
         self._menu_check.finished.connect(self._disable_missing)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.field.native, 1)
-        layout.addWidget(self.button)
+        row((self.field.native, 1), self.button, parent=self)
         self._fill([])
         self._update_list(recent.read_recent)
 
@@ -100,7 +96,7 @@ class FolderRow(QWidget):
         """Fill the menu with these paths."""
         self.menu.clear()
         for path in paths:
-            action = self.menu.addAction(_shortened(path))
+            action = self.menu.addAction(_shorten(path))
             action.setData(path)
             action.setToolTip(path)
             action.triggered.connect(lambda _=False, path=path: self.chosen.emit(path))
@@ -132,7 +128,7 @@ class FolderRow(QWidget):
             (self.chosen if exists else self.missing).emit(path)
 
 
-def _shortened(path: str) -> str:
+def _shorten(path: str) -> str:
     """Cut a long path: its end tells more than its beginning."""
     text = path if len(path) <= _LONGEST else f"…{path[1 - _LONGEST :]}"
     return text.replace("&", "&&")

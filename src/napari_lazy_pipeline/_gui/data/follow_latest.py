@@ -37,7 +37,7 @@ class FollowLatest(QObject):
         self.on, self._last = on, None
         self.advance()
 
-    def renumbered(self, move: Callable[[int], int] | None) -> None:
+    def renumber(self, move: Callable[[int], int] | None) -> None:
         """Follow time points that have other numbers now."""
         if move is not None and self._last is not None:
             self._last = move(self._last)

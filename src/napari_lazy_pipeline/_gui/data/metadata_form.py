@@ -8,8 +8,8 @@ from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtWidgets import QToolButton
 
-from napari_lazy_pipeline._gui.widgets.collapsible import small_button
 from napari_lazy_pipeline._gui.widgets.form_field import FormField
+from napari_lazy_pipeline._gui.widgets.layout import small_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
 from napari_lazy_pipeline.image.scan_geometry import StepKind
@@ -96,7 +96,7 @@ class MetadataForm(ModelForm):
 
     @property
     def edit(self) -> dict[str, Any]:
-        """What the last edit states, by the names in `MetadataOverrides`."""
+        """Values that the last edit states, by the names in `MetadataOverrides`."""
         new = dict(self.value)
         name = next(name for name, value in dict(self._open).items() if value != new[name])
         value, stack = new[name], self._session.stack

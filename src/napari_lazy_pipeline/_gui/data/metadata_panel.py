@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.data.channels_panel import ChannelsPanel
 from napari_lazy_pipeline._gui.data.metadata_form import MetadataForm
 from napari_lazy_pipeline._gui.data.questions import Questions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -48,13 +49,10 @@ class MetadataPanel(QWidget):
         self.channel_fold = CollapsibleLine(
             "Channels", "Colours and names of the channels", self.channels
         )
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(3)
-        for widget in (
+        column(
             self.questions, self.notes, self.voxel_fold, self.error, self.channel_fold,
-        ):  # fmt: skip
-            layout.addWidget(widget)
+            parent=self, spacing=3,
+        )  # fmt: skip
         self.error.say("")
         self.setVisible(False)
         self.questions.answered.connect(self._on_answer)

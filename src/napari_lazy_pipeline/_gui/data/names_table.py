@@ -54,13 +54,13 @@ class NamesTable(QTableWidget):
         """Be as tall as the rows are."""
         rows, columns = self.verticalHeader(), self.horizontalHeader()
         assert rows is not None and columns is not None
-        shown = max(min(self.rowCount(), _TALLEST), 1)
-        height = shown * rows.defaultSectionSize() + columns.sizeHint().height()
+        visible = max(min(self.rowCount(), _TALLEST), 1)
+        height = visible * rows.defaultSectionSize() + columns.sizeHint().height()
         self.setFixedHeight(height + 2 * self.frameWidth())
 
 
 def _cells(row: FieldRow) -> tuple[tuple[str, str], ...]:
-    """Text and tooltip of each cell of a row."""
+    """Return text and tooltip of each cell of a row."""
     if row.field == "*":
         return (
             ("others", row.role),
@@ -79,6 +79,6 @@ def _cells(row: FieldRow) -> tuple[tuple[str, str], ...]:
 
 
 def _ends(values: str) -> str:
-    """First and last of a list of values."""
+    """Return first and last of a list of values."""
     parts = re.split(r", | \.\.\. ", values)
     return f"{parts[0]} … {parts[-1]}"

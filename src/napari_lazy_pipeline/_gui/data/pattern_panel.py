@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.data.names_table import NamesTable
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image.quantity_text import format_count
@@ -63,11 +65,7 @@ class PatternPanel(QWidget):
         self._preview_task.finished.connect(self._on_preview)
         self._preview_task.failed.connect(self._on_refused)
         self._size_task.finished.connect(self._on_sizes)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(self.combo)
-        layout.addWidget(self.problem)
+        column(self.combo, self.problem, parent=self, spacing=2)
         self.problem.say("")
         self.fold.setVisible(False)
 
@@ -190,18 +188,15 @@ class PatternPanel(QWidget):
 
 
 def _pattern_box(line: QLineEdit) -> QComboBox:
-    box = QComboBox()
+    box = combo_box(
+        "File pattern",
+        "Names of the files: {t} is the time point, {c} the channel, {z} the plane, {p} the "
+        "position; other {fields} are read too, * is anything. Enter opens, Escape takes back",
+    )
     box.setLineEdit(line)
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     # Completion would write proposals into what is being typed.
     line.setCompleter(None)  # type: ignore[arg-type]
-    box.setMinimumContentsLength(12)
-    box.setToolTip(
-        "Names of the files: {t} is the time point, {c} the channel, {z} the plane, {p} the "
-        "position; other {fields} are read too, * is anything. Enter opens, Escape takes back"
-    )
-    box.setAccessibleName("File pattern")
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.io.metadata.claim import Question
@@ -32,9 +35,7 @@ class Questions(QWidget):
         self.setAccessibleName("Open questions")
         self.cards: dict[str, QuestionCard] = {}
         self._dismissed: set[str] = set()
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(3)
+        self._layout = column(parent=self)
         self.setVisible(False)
 
     def start(self) -> None:
@@ -70,7 +71,7 @@ class Questions(QWidget):
 
 
 class QuestionCard(CardFrame):
-    """One question.
+    """A question with its answers.
 
     Signals
     -------
@@ -89,18 +90,13 @@ class QuestionCard(CardFrame):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = Sentence(question.text)
         self.buttons: list[QPushButton] = []
-        self._row = QHBoxLayout()
-        self._row.setSpacing(3)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 3, 4, 4)
-        layout.setSpacing(2)
-        layout.addWidget(self.text)
-        layout.addLayout(self._row)
+        self._row = row()
+        column(self.text, self._row, parent=self, margins=(8, 3, 4, 4), spacing=2)
         self._add_answers()
 
     def _add_answers(self) -> None:
         if self.question.about == "angle":
-            self.angle = NumberBox(low=-179, high=179, step=0.1, empty="?")
+            self.angle = NumberBox(step=0.1, empty="?")
             self.angle.set_number(None)
             self.angle.setAccessibleName("Angle (degree)")
             self.angle.setToolTip("Angle between light sheet and scan, often about 30")
@@ -116,9 +112,7 @@ class QuestionCard(CardFrame):
             return
         for choice in self.question.choices:
             words = _WORDS.get(choice, choice)
-            self._button(
-                words, f"Answer: {words}", lambda _=0, value=choice: self.answered.emit(value)
-            )
+            self._button(words, f"Answer: {words}", partial(self.answered.emit, choice))
         if self.question.about in _NO:
             words = _NO[self.question.about]
             self._button(words, f"Answer: {words}", self.dismissed.emit)
@@ -132,23 +126,16 @@ class QuestionCard(CardFrame):
             self.answered.emit(self.angle.number())
 
     def _add_patterns(self) -> None:
-        """Patterns are too long for buttons."""
-        self.patterns = QComboBox()
+        """Add the patterns as a list: they are too long for buttons."""
+        self.patterns = combo_box(self.question.text, "Patterns that may be meant")
         self.patterns.addItems(self.question.choices)
-        self.patterns.setAccessibleName(self.question.text)
-        self.patterns.setToolTip("Patterns that may be meant")
-        self.patterns.setMinimumContentsLength(8)
-        policy = QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        self.patterns.setSizeAdjustPolicy(policy)
         self._row.addWidget(self.patterns, 1)
         text = self.patterns.currentText
         self._button("Use it", "Open with this pattern", lambda: self.answered.emit(text()))
         self._button("It is right", "The pattern in use is right", self.dismissed.emit)
 
-    def _button(self, words: str, tooltip: str, slot: object) -> None:
-        button = QPushButton(words)
-        button.setToolTip(tooltip)
+    def _button(self, words: str, tooltip: str, on_click: Callable[[], object]) -> None:
+        button = push_button(words, tooltip, on_click)
         button.setAccessibleName(f"{self.question.text} {words}")
-        button.clicked.connect(slot)
         self.buttons.append(button)
         self._row.addWidget(button)

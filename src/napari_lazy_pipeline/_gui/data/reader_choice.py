@@ -7,16 +7,10 @@ from typing import Annotated, Any, Literal, get_args
 from annotated_types import Unit
 from pydantic import BaseModel, Field
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QLineEdit,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
+from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
@@ -65,14 +59,12 @@ class ReaderChoice(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.options: dict[str, Any] = {}
-        self.kind = QComboBox()
+        tooltip = "What reads the files; automatic: by the endings of their names"
+        self.kind = combo_box("Reader", tooltip)
         self.kind.addItems(_KINDS)
-        self.kind.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.kind.setAccessibleName("Reader")
-        self.kind.setToolTip("What reads the files; automatic: by the endings of their names")
         self.kind.activated.connect(self._on_kind)
         self.pages = (QWidget(), self._function_page(), self._pixel_page())
-        _stack(self, self.kind, *self.pages)
+        column(self.kind, *self.pages, parent=self, spacing=2)
         self._show_page(_AUTOMATIC)
 
     def show_options(self, options: dict[str, Any]) -> None:
@@ -117,20 +109,21 @@ class ReaderChoice(QWidget):
         self.function.textChanged.connect(self._on_function)
         self.confirm.toggled.connect(self._on_confirmed)
         warning = Sentence("Opening runs the code of the function: it can do anything.")
-        return _stack(QWidget(), self.function, warning, self.confirm)
+        page = QWidget()
+        column(self.function, warning, self.confirm, parent=page, spacing=2)
+        return page
 
     def _pixel_page(self) -> QWidget:
         self.pixels = ModelForm(RawPixels())
         self.pixels.margins = (0, 0, 0, 0)
         for box in self.pixels.fields["shape"].editors:
             box.setKeyboardTracking(True)  # Open can be clicked right after the last digit
-        self.open = QPushButton("Open")
-        self.open.setToolTip("Read the files with this shape")
-        self.open.setAccessibleName("Open with this shape")
-        self.open.clicked.connect(self._on_open)
+        self.open = push_button("Open", "Read the files with this shape", self._on_open)
         self.pixels.changed.connect(self._on_pixels)
         self._on_pixels()
-        return _stack(QWidget(), self.pixels.native, self.open)
+        page = QWidget()
+        column(self.pixels.native, self.open, parent=page, spacing=2)
+        return page
 
     def _show_page(self, kind: int) -> None:
         """Show what a kind of reader needs."""
@@ -162,13 +155,3 @@ class ReaderChoice(QWidget):
     def _on_open(self) -> None:
         self.options = dict(self.pixels.value)
         self.changed.emit()
-
-
-def _stack(parent: QWidget, *widgets: QWidget) -> QWidget:
-    """Put widgets one below the other."""
-    layout = QVBoxLayout(parent)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(2)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return parent

@@ -7,11 +7,11 @@ from time import monotonic
 from qtpy.QtCore import QObject, QTimer
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
-from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, PollOutcome, Volumes
+from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, Volumes
 from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.live.poll_result import PollResult
+from napari_lazy_pipeline.io.live.stack_watcher import PollResult
 from napari_lazy_pipeline.session.session import Session
 
 WATCH_INTERVAL = 1.0  # s
@@ -45,14 +45,14 @@ class WatchControl(QObject):
         panel.watch.toggled.connect(self._on_watch)
         panel.follow.toggled.connect(self._on_follow)
         session.stack_changed.connect(self._on_stack)
-        session.stack_grown.connect(self.follower.renumbered)
+        session.stack_grown.connect(self.follower.renumber)
         layers.shown.connect(self._on_shown)
 
     def close(self) -> None:
         """Stop polling, and disconnect from session and layers."""
         self.poller.stop()
         self._session.stack_changed.disconnect(self._on_stack)
-        self._session.stack_grown.disconnect(self.follower.renumbered)
+        self._session.stack_grown.disconnect(self.follower.renumber)
         self._layers.shown.disconnect(self._on_shown)
 
     def set_interval(self, seconds: float) -> None:
@@ -117,9 +117,9 @@ class WatchControl(QObject):
         self._failure = reason
         self._show_state()
 
-    def _on_poll(self, outcome: PollOutcome) -> None:
-        result, self._result, self._failure = outcome.result, outcome.result, ""
-        extra = result.strangers > self._extra_images
+    def _on_poll(self, result: PollResult, replaced: Volumes) -> None:
+        self._result, self._failure = result, ""
+        extra = result.unmatched > self._extra_images
         if result.outdated or (extra and result.source.sizes[0] == 1):
             self._reopen(result)
             return
@@ -128,14 +128,14 @@ class WatchControl(QObject):
             self._session.grow(result.source, result.shifted)
             assert self._session.folder_info is not None
             self._panel.show_summary(self._session.folder_info)
-        for _, channel in outcome.replaced:
+        for _, channel in replaced:
             self._layers.look_again(channel)
         self.follower.advance()
         self._show_state()
 
     def _reopen(self, result: PollResult) -> None:
         """Open the folder again: its first file tells too little of those that came later."""
-        self._extra_images = result.strangers
+        self._extra_images = result.unmatched
         folder, pattern = self._panel.request
         if result.outdated:
             self._stop()
@@ -154,7 +154,9 @@ class WatchControl(QObject):
     def _state(self) -> str:
         """Describe what is watched and how it goes on."""
         result = self._result
-        reason = self._failure or (f"the folder {result.away}" if result and result.away else "")
+        reason = self._failure
+        if not reason and result is not None and result.unreachable:
+            reason = f"the folder {result.unreachable}"
         parts = [f"Waiting: {reason}. Looking again" if reason else "Watching"]
         if result is not None:
             parts.append(f"{result.source.sizes[0]} time points")

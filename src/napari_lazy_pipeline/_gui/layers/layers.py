@@ -21,7 +21,7 @@ from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Scree
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline._gui.layers.time_axis_growth import TimeAxisGrowth
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.errors import AwayError, LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import FolderMissingError, LazyPipelineError, StepError
 from napari_lazy_pipeline.session.session import Session
 
 
@@ -320,7 +320,7 @@ class Layers(QObject):
         """
         if request.preview or self._outdated(request):
             return
-        if isinstance(error, AwayError):
+        if isinstance(error, FolderMissingError):
             self._take(Picture.waiting(request))
             self._retry.wait()
         else:

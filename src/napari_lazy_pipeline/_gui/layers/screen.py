@@ -12,7 +12,7 @@ import numpy as np
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.io.files.file_source import AWAY
+from napari_lazy_pipeline.io.files.file_source import FOLDER_MISSING
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Picture:
     @classmethod
     def waiting(cls, request: RenderRequest) -> Picture:
         """A blank one, for what cannot be read as long as its folder is away."""
-        return cls(request, request.blank(), AWAY)
+        return cls(request, request.blank(), FOLDER_MISSING)
 
     @property
     def waits(self) -> bool:
         """Whether it is blank until a folder is back; no file ever made it."""
-        return self.identity == AWAY
+        return self.identity == FOLDER_MISSING
 
     def shows(self, t: int, plane: int | None) -> bool:
         """Whether a plane, or the whole volume, of a time point is in it."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtWidgets import QPushButton
-
 from napari_lazy_pipeline._gui.save.export_settings import WORKERS, ExportSettings
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.layout import push_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.exports.cluster import cluster_info
+from napari_lazy_pipeline.exports.cluster import describe_cluster
 from napari_lazy_pipeline.exports.formats import FormatName, channel_name, get_format
 from napari_lazy_pipeline.image.stack import Stack
 
@@ -35,8 +34,8 @@ class ExportForm(ModelForm):
         self._dtypes: tuple[str, ...] = ()
         self._cluster_check = BackgroundTask("The dask scheduler cannot be checked")
         self.summary, self.cluster_line = Sentence(), Sentence()
-        self.check = QPushButton("Check")
-        self.check.setToolTip("Look which workers there are, and whether they see the raw files")
+        tooltip = "Look which workers there are, and whether they see the raw files"
+        self.check = push_button("Check", tooltip, self.check_cluster)
         self.check.setAccessibleName("Check the dask scheduler")
         self.fields["format"].native.layout().addWidget(self.summary)
         self.fields["scheduler"].add_beside(self.check)
@@ -51,7 +50,6 @@ class ExportForm(ModelForm):
             # Start and Check can be clicked right after the last letter.
             self.fields[name].editors[0].textEdited.connect(self.fields[name].control.commit)
         scheduler.editors[0].returnPressed.connect(self.check_cluster)
-        self.check.clicked.connect(self.check_cluster)
         self.changed.connect(self._show_choices)
         for name in ("workers", "scheduler"):
             self.fields[name].changed.connect(self._clear_check)
@@ -89,7 +87,7 @@ class ExportForm(ModelForm):
         if address:
             self.fields["scheduler"].show_error("")
             self.cluster_line.say("Looking…")
-            self._cluster_check.start(address, lambda _: _describe_cluster(address, raw))
+            self._cluster_check.start(address, lambda _: _check(address, raw))
 
     def _show_choices(self, *_: object) -> None:
         """Describe the format, and offer what fits the choices."""
@@ -113,8 +111,8 @@ class ExportForm(ModelForm):
         self.fields["scheduler"].show_error(str(error))
 
 
-def _describe_cluster(address: str, raw: Path | None) -> str:
+def _check(address: str, raw: Path | None) -> str:
     """Describe who computes there; raises if they cannot."""
     if raw is None:
-        return f"{cluster_info(address)}."
-    return f"{cluster_info(address, str(raw))}. All see the raw files."
+        return f"{describe_cluster(address)}."
+    return f"{describe_cluster(address, str(raw))}. All see the raw files."

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QProgressBar, QPushButton, QWidget
+from qtpy.QtWidgets import QProgressBar, QWidget
 
 from napari_lazy_pipeline._gui.save.export_form import ExportForm
 from napari_lazy_pipeline._gui.save.export_settings import (
@@ -17,7 +17,7 @@ from napari_lazy_pipeline._gui.save.export_settings import (
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline._gui.widgets.layout import column, row
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
@@ -83,10 +83,10 @@ class ExportPanel(QWidget):
     def _make_controls(self, settings: ExportSettings) -> None:
         self.form = ExportForm(settings, self._raw_folder)
         self.estimate, self.warning, self.state = Sentence(), Sentence(error=True), Sentence()
-        self.start = QPushButton("Start")
-        self.start.setToolTip("Process and write all of it in the background")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop; what is written stays, and Start goes on from there")
+        tooltip = "Process and write all of it in the background"
+        self.start = push_button("Start", tooltip, self._on_start)
+        tooltip = "Stop; what is written stays, and Start goes on from there"
+        self.cancel = push_button("Cancel", tooltip, self._on_cancel)
         for button in (self.start, self.cancel):
             button.setAccessibleName(f"{button.text()} processing all")
         self.bar = QProgressBar()
@@ -111,8 +111,6 @@ class ExportPanel(QWidget):
         self._disk_check.finished.connect(self._on_checked)
         self._disk_check.failed.connect(self._on_refused)
         self._format_check.finished.connect(lambda missing: self.form.disable_missing(*missing))
-        self.start.clicked.connect(self._on_start)
-        self.cancel.clicked.connect(self._on_cancel)
         self.exporter.progressed.connect(self._on_progress)
         self.exporter.finished.connect(self._on_finished)
         self.exporter.failed.connect(self._on_failed)
@@ -126,13 +124,13 @@ class ExportPanel(QWidget):
 
     @property
     def settings(self) -> ExportSettings:
-        """What the person chose."""
+        """Settings that the person chose."""
         settings: ExportSettings = self.form.value
         return settings
 
     @property
     def job(self) -> ExportJob | None:
-        """What can be started; None if there is nothing to write, or nowhere."""
+        """Job that can be started; None if there is nothing to write, or nowhere."""
         stack = self.session.stack
         if stack is None or not self.settings.complete:
             return None

@@ -153,7 +153,7 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class ExportProgress:
-    """How far an export is.
+    """Progress of an export.
 
     Attributes
     ----------

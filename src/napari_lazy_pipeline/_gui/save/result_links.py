@@ -6,14 +6,14 @@ from pathlib import Path
 
 from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_lazy_pipeline._gui.widgets.layout import column, row
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 
 class ResultLinks(QWidget):
-    """Where the result is.
+    """Buttons that lead to a result.
 
     Signals
     -------
@@ -28,13 +28,15 @@ class ResultLinks(QWidget):
         self._path = Path()
         self.where = Sentence()
         self.where.setToolTip("What to open in other programs")
-        self.folder = _button("Open folder", "Show the files in the file manager")
-        self.copy = _button("Copy path", "Copy where the result is, for other programs")
-        self.show_button = _button("Show result", "Show what was written as layers of napari")
+        tooltip = "Show the files in the file manager"
+        self.folder = push_button("Open folder", tooltip, self._on_folder)
+        tooltip = "Copy where the result is, for other programs"
+        self.copy = push_button("Copy path", tooltip, self._on_copy)
+        tooltip = "Show what was written as layers of napari"
+        self.show_button = push_button("Show result", tooltip, self._on_show)
+        for button in (self.folder, self.copy, self.show_button):
+            button.setStyleSheet("padding: 3px 4px;")
         column(self.where, row(self.folder, self.copy, self.show_button), parent=self)
-        self.folder.clicked.connect(self._on_folder)
-        self.copy.clicked.connect(self._on_copy)
-        self.show_button.clicked.connect(lambda: self.show_requested.emit(self._path))
         self.setVisible(False)
 
     def show_result(self, path: Path | None, named: Path | None = None) -> None:
@@ -50,15 +52,10 @@ class ResultLinks(QWidget):
         folder = self._path.parent if store else self._path
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
+    def _on_show(self) -> None:
+        self.show_requested.emit(self._path)
+
     def _on_copy(self) -> None:
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(str(self._path))
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    button.setAccessibleName(text)
-    button.setStyleSheet("padding: 3px 4px;")
-    return button

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
-from napari_lazy_pipeline._gui.widgets.layout import column, row
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session.recipe import Recipe
@@ -39,15 +39,19 @@ class SavePanel(QWidget):
     ) -> None:
         super().__init__()
         self.session = session
-        self.open_recipe = _button(
-            "Open recipe…", "Take the steps from a recipe file; nothing in it is executed"
+        self.open_recipe = push_button(
+            "Open recipe…", "Take the steps from a recipe file; nothing in it is executed",
+            self._on_open,
+        )  # fmt: skip
+        self.save_recipe = push_button(
+            "Save recipe…", "Write source and steps to a file", self._on_save
         )
-        self.save_recipe = _button("Save recipe…", "Write source and steps to a file")
-        self.copy = _button("Copy as Python", "Copy a script that gives the same pixels")
-        self.process_all = _button(
-            "Process all…", "Write all volumes, as the present steps make them"
+        self.copy = push_button(
+            "Copy as Python", "Copy a script that gives the same pixels", self._on_copy
         )
-        self.process_all.setCheckable(True)
+        self.process_all = push_button(
+            "Process all…", "Write all volumes, as the present steps make them", checkable=True
+        )
         self.error = Sentence(error=True)
         self.error.setVisible(False)
         self.process = ExportPanel(session, costs, settings)
@@ -60,9 +64,6 @@ class SavePanel(QWidget):
             parent=self,
             spacing=6,
         )
-        self.open_recipe.clicked.connect(self._on_open)
-        self.save_recipe.clicked.connect(self._on_save)
-        self.copy.clicked.connect(self._on_copy)
         self.process_all.toggled.connect(self.process.setVisible)
 
     def load(self, path: str | Path) -> None:
@@ -101,10 +102,3 @@ class SavePanel(QWidget):
         if clipboard is not None:
             clipboard.setText(self.session.recipe().to_script())
             show_info("The script is in the clipboard")
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    button.setAccessibleName(text.rstrip("…"))
-    return button

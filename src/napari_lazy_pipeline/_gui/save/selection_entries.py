@@ -65,6 +65,7 @@ class TicksEntry(Entry):
         super().__init__(QWidget(), **options)
         self._grid = QGridLayout(self.editor)
         self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setColumnStretch(_ABREAST, 1)
 
     def get_value(self) -> Any:
         return tuple(index for index, box in enumerate(self.boxes) if box.isChecked())

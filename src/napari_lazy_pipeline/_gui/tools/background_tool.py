@@ -10,7 +10,7 @@ from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.estimate.scan_angle import estimate_background
+from napari_lazy_pipeline.estimate.background import estimate_background
 from napari_lazy_pipeline.session.session import Session
 
 

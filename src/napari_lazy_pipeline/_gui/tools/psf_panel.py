@@ -96,7 +96,7 @@ class PsfPanel(QWidget):
         recorded, stated = self._spacing, step.psf_voxel_size
         origin = question = ""
         # That a file is missing is said by the step: then the voxel size is no question.
-        if step.psf and recorded is not None and recorded.there:
+        if step.psf and recorded is not None and recorded.exists:
             known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
             source = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm"
             if not all(known):

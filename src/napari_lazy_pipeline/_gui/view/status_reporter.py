@@ -12,7 +12,12 @@ from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import notices
-from napari_lazy_pipeline.errors import AwayError, LazyPipelineError, MissingFileError, StepError
+from napari_lazy_pipeline.errors import (
+    FolderMissingError,
+    LazyPipelineError,
+    MissingFileError,
+    StepError,
+)
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.session.session import Session
 
@@ -126,7 +131,7 @@ class StatusReporter(QObject):
         if isinstance(error, MissingFileError):
             self.status.setText(f"{place}: nothing was recorded")
             return
-        if isinstance(error, AwayError):
+        if isinstance(error, FolderMissingError):
             self.status.setText(f"{place}: waiting for the folder")
             return
         kind = getattr(error, "kind", type(error).__name__)

@@ -1,9 +1,9 @@
-"""Choice: one of a few words, all of them in sight."""
+"""Choice: one of a few words, all of them in sight; or in a list."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QPushButton, QWidget
+from qtpy.QtWidgets import QButtonGroup, QComboBox, QPushButton, QSizePolicy, QWidget
 
 from napari_lazy_pipeline._gui.widgets.layout import push_button, row
 
@@ -54,3 +54,14 @@ class Choice(QWidget):
         """Allow a value to be chosen, or not; the tooltip says what it is, or why not."""
         self.buttons[value].setEnabled(on)
         self.buttons[value].setToolTip(tooltip)
+
+
+def combo_box(name: str, tooltip: str) -> QComboBox:
+    """Make an empty list to choose from, which gives way in a narrow dock."""
+    box = QComboBox()
+    box.setAccessibleName(name)
+    box.setToolTip(tooltip)
+    box.setMinimumContentsLength(8)
+    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box

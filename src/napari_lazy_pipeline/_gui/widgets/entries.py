@@ -131,20 +131,22 @@ class TextEntry(Entry):
         super().__init__(QLineEdit(), *beside, **options)
         self.editor.setPlaceholderText(placeholder)
         self.editor.setMinimumWidth(20)
-        self.editor.editingFinished.connect(self.commit)
+        self.editor.editingFinished.connect(self._on_finished)
 
     def get_value(self) -> Any:
         return None if self._nullable and not self._text else self._text
 
     def set_value(self, value: Any) -> None:
-        text = "" if value is None else str(getattr(value, "__name__", value))
-        self.editor.setText(text)
+        self.editor.setText("" if value is None else str(getattr(value, "__name__", value)))
+        self._on_finished()
+
+    def _on_finished(self) -> None:
+        self.editor.setModified(False)
         self.commit()
 
     def commit(self, *_: object) -> None:
-        """Take the text as it is now."""
+        """Take the text as it is now, also while it is being typed."""
         text = self.editor.text().strip()
-        self.editor.setModified(False)
         if text != self._text:
             self._text = text
             self._on_edited()

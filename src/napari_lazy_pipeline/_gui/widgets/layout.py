@@ -51,7 +51,7 @@ def push_button(
     """Make a button of a few words."""
     button = QPushButton(text)
     button.setToolTip(tooltip)
-    button.setAccessibleName(text)
+    button.setAccessibleName(text.rstrip("…"))
     button.setCheckable(checkable)
     if on_click is not None:
         button.clicked.connect(lambda _=False: on_click())

@@ -1,4 +1,4 @@
-"""Deskew and deconvolution written for any array library that follows numpy.
+"""Algorithms: deskew, and what comes before a deconvolution, for any array library like numpy.
 
 What the CPU engine does in compiled loops, on whole arrays: the same formulas and constants, so
 that results agree to float32. ``xp`` is the library: `numpy`, or one whose arrays are on a GPU.
@@ -6,19 +6,16 @@ that results agree to float32. ``xp`` is the library: `numpy`, or one whose arra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.blur import Blur, mirrored
-from napari_lazy_pipeline.engines.padding import LARGEST, Frame
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
+from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
-# As in cudaDecon.
-EPSILON = np.float32(1.1920929e-07)
-LARGEST_RATIO = np.float32(10)
 # Voxels of the output handled in one go: enough to keep a GPU busy, little beside the volume.
 BATCH = 1 << 22
 
@@ -131,8 +128,8 @@ def prepare(
     """
     fast = plan.method == "fast"
     whole = plan.edges == "periodic" or fast
-    part, indices = _shown(volume, grid_indices(plan, frame), whole)
-    light = _cleaned(xp, put(np.ascontiguousarray(part)), plan)
+    part, indices = _used_part(volume, grid_indices(plan, frame), whole)
+    light = _light(xp, put(np.ascontiguousarray(part)), plan)
     places = [xp.asarray(index) for index in indices]
     image = _filled(light, places)
     if not fast:
@@ -149,12 +146,10 @@ def _filled(light: Any, places: list[Any]) -> Any:
     return out
 
 
-def _cleaned(xp: Any, volume: Any, plan: DeconvolutionPlan) -> Any:
+def _light(xp: Any, volume: Any, plan: DeconvolutionPlan) -> Any:
+    """What is above the background, in float32."""
     background = np.float32(plan.background)
-    with np.errstate(over="ignore", invalid="ignore"):
-        image = volume.astype(xp.float32)
-    if volume.dtype.kind == "f":
-        image[~(xp.abs(image) < np.float32(LARGEST))] = background
+    image = clean(xp, volume, background)
     if plan.edges == "periodic":
         apodize(xp, image, plan.apodize)
     image -= background
@@ -171,7 +166,7 @@ def _blurred(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
     return out
 
 
-def _shown(
+def _used_part(
     volume: np.ndarray, indices: tuple[np.ndarray, ...], whole_planes: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Cut out what indices point to, whole planes if they are to be blended; adapt these."""
@@ -189,119 +184,8 @@ def _shown(
 
 def grid_indices(plan: DeconvolutionPlan, frame: Frame) -> tuple[np.ndarray, ...]:
     """Index into the volume along z, y and x, each to be broadcast; -1 is background."""
-    z = frame.indices(0)
-    z_index, y_index, x_index = z[:, None, None], frame.indices(1), frame.indices(2)
+    z_index = frame.indices(0)[:, None, None]
     if not plan.shear:
-        return z_index, y_index[None, :, None], x_index[None, None, :]
-    # The mirror image of a skewed volume along z keeps its place in the sample.
-    distance = np.arange(len(z)) - frame.before[0] - z
-    moved = [round(plan.shear * int(d)) if i >= 0 else 0 for d, i in zip(distance, z, strict=True)]
-    if plan.skew_axis == "y":
-        rows = np.stack([frame.indices(1, m) for m in moved])
-        return z_index, rows[:, :, None], x_index[None, None, :]
-    columns = np.stack([frame.indices(2, m) for m in moved])
-    return z_index, y_index[None, :, None], columns[:, None, :]
-
-
-def apodize(xp: Any, image: Any, width: int) -> None:
-    """Blend opposite edges of each plane into each other in place, along y, then along x."""
-    for lines in (image.swapaxes(0, 1), image.swapaxes(0, 2)):
-        n = min(width, len(lines))
-        if n < 1:
-            continue
-        jump = (lines[-1] - lines[0]) / 2
-        fade = 1 - np.sin((np.arange(n) + 0.5) / width * (np.pi / 2))
-        blend = xp.asarray(fade.astype(np.float32))[:, None, None] * jump
-        lines[:n] += blend
-        lines[len(lines) - n :] -= blend[::-1]
-
-
-def richardson_lucy(
-    xp: Any,
-    fft: Any,
-    image: Any,
-    start: Any,
-    otf: Any,
-    back_projectors: Sequence[Any],
-    accelerated: bool,
-    finished: Callable[[int], object],
-) -> Any:
-    """Deconvolve a periodic volume with the constants and the order of cudaDecon.
-
-    Parameters
-    ----------
-    xp, fft
-        The array library, and its counterpart of `scipy.fft`.
-    image
-        float32 (z, y, x), not negative; left alone.
-    start
-        The first estimate, like the image.
-    otf
-        complex64 (z, y, x // 2 + 1).
-    back_projectors
-        One for each iteration, at least 1: complex64 like the OTF, or None for its conjugate. A
-        correction by another one is squared.
-    accelerated
-        Whether to extrapolate, from the third iteration on.
-    finished
-        Told the number of iterations done; may end the work by raising.
-    """
-    estimate = before = start
-    del start
-    change: Any = None
-    agreement = norm = 0.0
-    for k, back_projector in enumerate(back_projectors):
-        prediction = estimate
-        if accelerated and k >= 2:
-            prediction = _extrapolated(xp, estimate, before, agreement, norm)
-        before = estimate
-        ratio = _filtered(xp, fft, prediction, otf, conjugate=False)
-        _divide(xp, image, ratio)
-        factor = otf if back_projector is None else back_projector
-        estimate = _filtered(xp, fft, ratio, factor, conjugate=back_projector is None)
-        del ratio
-        if back_projector is not None:
-            estimate *= xp.abs(estimate)
-        estimate *= prediction
-        xp.maximum(estimate, np.float32(0), out=estimate)
-        if accelerated and k < len(back_projectors) - 1:
-            old, change = change, estimate - prediction
-            if old is not None:
-                agreement, norm = _scalar(xp, change, old), _scalar(xp, old, old)
-            del old
-        del prediction
-        finished(k + 1)
-    return estimate
-
-
-def _filtered(xp: Any, fft: Any, pixels: Any, factor: Any, conjugate: bool) -> Any:
-    spectrum = fft.rfftn(pixels)
-    if conjugate:
-        # In place: a conjugate OTF would be one more array.
-        xp.conjugate(spectrum, out=spectrum)
-        spectrum *= factor
-        xp.conjugate(spectrum, out=spectrum)
-    else:
-        spectrum *= factor
-    return fft.irfftn(spectrum, s=pixels.shape, overwrite_x=True)
-
-
-def _divide(xp: Any, image: Any, blurred: Any) -> None:
-    """Replace the blurred prediction by the image divided by it, limited."""
-    blurred[blurred == 0] = EPSILON
-    xp.divide(image, blurred, out=blurred)
-    blurred += EPSILON
-    xp.clip(blurred, -LARGEST_RATIO, LARGEST_RATIO, out=blurred)
-
-
-def _scalar(xp: Any, a: Any, b: Any) -> float:
-    return float((a * b).sum(dtype=xp.float64))
-
-
-def _extrapolated(xp: Any, estimate: Any, before: Any, agreement: float, norm: float) -> Any:
-    """Predict from the last two estimates, by as much as the last changes agree."""
-    step = min(max(agreement / norm, 0.0), 1.0) if norm else 0.0
-    prediction = estimate - before
-    prediction *= np.float32(step)
-    prediction += estimate
-    return xp.maximum(prediction, np.float32(0), out=prediction)
+        return z_index, frame.indices(1)[None, :, None], frame.indices(2)[None, None, :]
+    _, rows, columns = zip(*(frame.plane(k, plan) for k in range(len(z_index))), strict=True)
+    return z_index, np.stack(rows)[:, :, None], np.stack(columns)[:, None, :]

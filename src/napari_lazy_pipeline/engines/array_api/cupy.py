@@ -9,14 +9,16 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy import fft
+from scipy import fft as scipy_fft
 
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
-from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.array_api import algorithms as _arrays
-from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
+from napari_lazy_pipeline.engines.array_api import algorithms
+from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine, Device
+from napari_lazy_pipeline.engines.array_fft import ArrayFft
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.engines.padding import Frame
+from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
@@ -39,19 +41,17 @@ class CupyEngine(ArrayEngine):
         At which failure of the GPU in a row the CPU takes over.
     """
 
+    auto_priority = 20
+
     def __init__(self, memory_limit: int | None = None, failures: int = FAILURES) -> None:
         super().__init__("cupy", CupyDevice, memory_limit, failures)
 
-    def unavailable(self) -> str | None:
-        """Say in one line why there is no cupy or GPU, or why it is not used any more.
-
-        Tried out once per process, in another one.
-        """
-        return super().unavailable() or _reason()
+    def gpu_problem(self) -> str | None:
+        return _reason()
 
 
-class CupyDevice:
-    """The GPU that cupy uses in this process."""
+class CupyDevice(Device):
+    """The GPU that cupy uses in this process; arrays go through pinned memory."""
 
     def __init__(self) -> None:
         self.xp: Any = importlib.import_module("cupy")
@@ -68,7 +68,6 @@ class CupyDevice:
         )
 
     def put(self, array: np.ndarray) -> Any:
-        """Copy an array to the GPU through pinned memory."""
         out = self.xp.empty(array.shape, array.dtype)
         for part, staged in self._stages(array.shape, array.dtype):
             staged[...] = array[part]
@@ -77,7 +76,6 @@ class CupyDevice:
         return out
 
     def get(self, array: Any) -> np.ndarray:
-        """Copy an array from the GPU through pinned memory."""
         out = np.empty(array.shape, array.dtype)
         for part, staged in self._stages(array.shape, array.dtype):
             self.xp.ascontiguousarray(array[part]).get(out=staged)
@@ -86,7 +84,6 @@ class CupyDevice:
         return out
 
     def free(self) -> int:
-        """Memory of the GPU that can be had [byte]."""
         free, _ = self.xp.cuda.runtime.memGetInfo()
         return int(free + self.xp.get_default_memory_pool().free_bytes())
 
@@ -97,7 +94,6 @@ class CupyDevice:
         self.xp.get_default_pinned_memory_pool().free_all_blocks()
 
     def synchronize(self) -> None:
-        """Wait until all is computed."""
         self.xp.cuda.get_current_stream().synchronize()
 
     def _stages(self, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[tuple[slice, Any]]:
@@ -116,7 +112,7 @@ def _reason() -> str | None:
         return f"The package cupy is not installed: {PACKAGES}"
     worker = Worker(f"{__name__}:probe")
     try:
-        answer: str | None = worker.ask("probe", seconds=TRIAL_SECONDS)
+        answer: str | None = worker.call("probe", seconds=TRIAL_SECONDS)
     except WorkerError as error:
         return f"cupy failed a small trial: {error.what}. If a library is missing: {PACKAGES}"
     finally:
@@ -145,15 +141,16 @@ def trial(device: Any) -> str | None:
     plan = DeskewPlan(volume.shape, "x", 1.3, 14)
     otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
     settings = DeconvolutionPlan(otf, (1.0, 1.0, 1.0), edges="periodic")
-    results = []
+    frame, results = Frame.of(volume.shape, settings), []
     for xp, library, put, get in (
-        (np, fft, np.asarray, np.asarray),
+        (np, scipy_fft, np.asarray, np.asarray),
         (device.xp, device.fft, device.put, device.get),
     ):
-        image, start = _arrays.prepare(xp, put, volume, settings, Frame.of(volume.shape, settings))
+        image, start = algorithms.prepare(xp, put, volume, settings, frame)
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
-        deskewed = _arrays.deskew(xp, put(volume), plan, np.uint16(3), True)
-        sharp = _arrays.richardson_lucy(xp, library, image, start, grid, [None] * 3, True, bool)
+        deskewed = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
+        fft = ArrayFft(xp, library, bool)
+        sharp = richardson_lucy(fft, image, grid, [None] * 3, True, bool, start)
         results.append((get(deskewed), get(sharp)))
     if all(np.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True)):
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.back_projector import blur_weights
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 
 
 def mirrored(n: int, reach: int) -> np.ndarray:

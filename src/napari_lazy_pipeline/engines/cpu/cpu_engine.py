@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
+from napari_lazy_pipeline._runtime.cancellation import cancel_check, no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.free_memory import budget
+from napari_lazy_pipeline._runtime.jit import numba_problem
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Method, Rounding
-from napari_lazy_pipeline.engines import tiling as _tiling
-from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
+from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.cpu.blur import Blur
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import Planes, deskew, deskew_mip
-from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import aligned, laid
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew
+from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, ScipyFft, fastest_fft
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
-from napari_lazy_pipeline.engines.padding import Frame, check_plan, filler
-from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
-from napari_lazy_pipeline.engines.tiling import Memory
-from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.engines.engine import (
+    DeconvolutionPlan,
+    Engine,
+    Method,
+    Need,
+    Planes,
+    Rounding,
+    check_deconvolution,
+    notices,
+)
+from napari_lazy_pipeline.engines.padding import Frame, filler
+from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
+from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
     DeskewPlan,
     RotationPlan,
@@ -34,13 +41,11 @@ from napari_lazy_pipeline.image.scan_geometry import (
 )
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
-# Bytes per voxel of the surrounded volume while it is deconvolved, the result included.
-BYTES = {"rl": 18, "accelerated": 30, "fast": 22}
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4
 
 
-class CpuEngine:
+class CpuEngine(Engine):
     """Deskews, rotates and deconvolves in loops that numba compiles.
 
     Parameters
@@ -49,14 +54,20 @@ class CpuEngine:
         How many to use; 0 takes one per CPU. Results do not depend on it.
     memory_limit
         Memory a deconvolution may take [byte]; None for most of what is free. Larger volumes are
-        done in overlapping tiles, which changes the result a little (see `_tiling`).
+        done in overlapping tiles, which changes the result a little (see `tiling`).
+    fft
+        `ScipyFft`, or another kind of transforms; None for the fastest.
     """
 
     name = "cpu"
 
-    def __init__(self, threads: int = 0, memory_limit: int | None = None) -> None:
-        self.threads = Threads(threads)
-        self.memory_limit = memory_limit
+    def __init__(
+        self, threads: int = 0, memory_limit: int | None = None, fft: type[ScipyFft] | None = None
+    ) -> None:
+        self.threads, self.memory_limit, self.fft = Threads(threads), memory_limit, fft
+        if problem := numba_problem():
+            what = f"numba cannot be imported: {problem}. Reinstall numba"
+            notices.report(Problem(self.name, what, "computed in plain Python, very slowly"))
 
     def use_threads(self, threads: int) -> None:
         """Take so many from the next volume on; 0 takes one per CPU."""
@@ -66,6 +77,11 @@ class CpuEngine:
         """There is always a CPU."""
         return None
 
+    def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
+        limit = budget() if self.memory_limit is None else self.memory_limit
+        voxel = (self.fft.voxel_bytes if self.fft else COMPILED_VOXEL_BYTES)[plan.method]
+        return tiling.estimated_need(shape, plan, tiling.Memory(voxel, limit, RESULT))
+
     def deskew(
         self,
         volume: np.ndarray,
@@ -74,45 +90,7 @@ class CpuEngine:
         rounding: Rounding = "nearest",
         planes: Planes = None,
     ) -> np.ndarray:
-        """Shear a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
-
-        Parameters
-        ----------
-        volume
-            The raw volume (z, y, x).
-        plan
-            Where each pixel comes from.
-        fill
-            Value of pixels no plane covers.
-        rounding
-            For uint16: to the nearest integer, or down as cudaDecon does.
-        planes
-            If ``volume`` is only the planes [start, stop) of what the plan describes: these.
-
-        Raises
-        ------
-        EngineError
-            If the volume is of another type, or does not fit the plan.
-        """
         return deskew(volume, plan, fill, rounding, planes, self.threads)
-
-    def deskew_mip(
-        self,
-        volume: np.ndarray,
-        plan: DeskewPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
-        """Maximum along z of the deskewed volume (y, x), which is not made; dtype kept.
-
-        Equal to ``deskew(volume, plan, fill, rounding).max(axis=0)``, with the same parameters.
-
-        Raises
-        ------
-        EngineError
-            If the volume has no plane, is of another type, or does not fit the plan.
-        """
-        return deskew_mip(volume, plan, fill, rounding, self.threads)
 
     def rotate(
         self,
@@ -121,24 +99,6 @@ class CpuEngine:
         fill: float = 0.0,
         rounding: Rounding = "nearest",
     ) -> np.ndarray:
-        """Turn a volume (z, y, x) of uint16 or float32 to ``plan.out_shape``, dtype kept.
-
-        Parameters
-        ----------
-        volume
-            (z, y, x), skewed or not, as the plan has it.
-        plan
-            Where each voxel comes from.
-        fill
-            Value of voxels that lie between no two planes.
-        rounding
-            For uint16: to the nearest integer, or down.
-
-        Raises
-        ------
-        EngineError
-            If the volume is of another type, or does not fit the plan.
-        """
         return rotate(volume, plan, fill, rounding, self.threads)
 
     def deconvolve(
@@ -148,115 +108,87 @@ class CpuEngine:
         cancelled: Callable[[], bool] = not_cancelled,
         progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
-        """Deconvolve a volume (z, y, x) of any real type; float32 of the same shape.
+        check_deconvolution(volume, plan)
 
-        The result is in counts above the background. Values that are not finite count as
-        background.
+        kind = self.fft or fastest_fft()
 
-        Parameters
-        ----------
-        volume
-            (z, y, x); left alone.
-        plan
-            OTF, method, number of iterations, background, edges.
-        cancelled
-            Asked some hundred times a second, in the calling thread.
-        progress
-            Told the finished fraction after each iteration.
+        def solve(frame: Frame, progress: tiling.Progress) -> np.ndarray:
+            return self._solve(kind, volume, plan, frame, cancelled, progress)
 
-        Raises
-        ------
-        Cancelled
-            As soon as ``cancelled`` says so.
-        EngineError
-            If the volume is no volume, the plan has no iteration, or the memory does not suffice
-            even for a small part of the volume.
-        """
-        check_plan(volume, plan)
-
-        def solve(frame: Frame, told: Callable[[float], object]) -> np.ndarray:
-            return self._solve(volume, plan, frame, cancelled, told)
-
-        memory = Memory(BYTES[plan.method], self._limit(volume, plan), RESULT)
-        return _tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
-
-    def _limit(self, volume: np.ndarray, plan: DeconvolutionPlan) -> float:
-        """Memory there is for a deconvolution [byte]."""
-        if self.memory_limit is not None:
-            return self.memory_limit
-        if BYTES[plan.method] * math.prod(Frame.of(volume.shape, plan).shape) > budget():
-            _grid.cache_clear()
-            pool().clear()
-        return budget()
+        voxel = kind.voxel_bytes[plan.method]
+        limit = self.memory_limit
+        if limit is None:
+            limit = _free_memory(voxel * math.prod(Frame.of(volume.shape, plan).shape))
+        memory = tiling.Memory(voxel, limit, RESULT)
+        return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
 
     def _solve(
         self,
+        kind: type[ScipyFft],
         volume: np.ndarray,
         plan: DeconvolutionPlan,
         frame: Frame,
         cancelled: Callable[[], bool],
-        progress: Callable[[float], object],
+        progress: tiling.Progress,
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""
-
-        def check() -> None:
-            if cancelled():
-                raise Cancelled
-
-        otf = _laid(plan.otf, frame, plan)
-        back_projectors: list[np.ndarray | None] = [None] * plan.iterations
-        if plan.method == "fast":
-            # The last one matches: it brings back the light that the others lose or add.
-            unmatched = _laid(back_projector(plan.otf), frame, plan)
-            back_projectors = [unmatched] * FAST_ITERATIONS + [None]
-        fast = plan.method == "fast"
+        grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
+        image = framed(kind, volume, plan, frame, self.threads)
+        blur = Blur(plan) if plan.method == "fast" else None
         result = richardson_lucy(
-            self._blocks(volume, plan, frame),
-            frame.shape[2],
-            otf,
-            back_projectors,
+            kind(frame.shape, self.threads, cancel_check(cancelled)),
+            image,
+            _factor(kind.factor, plan.otf, *grid),
+            [otf and _factor(kind.factor, otf, *grid) for otf in back_projectors_of(plan)],
             plan.method == "accelerated",
-            self.threads,
-            check,
             progress,
-            self._blocks(volume, plan, frame, Blur(plan)) if fast else None,
+            framed(kind, volume, plan, frame, self.threads, blur) if blur else None,
         )
-        return self._volume(result, frame)
-
-    def _blocks(
-        self,
-        volume: np.ndarray,
-        plan: DeconvolutionPlan,
-        frame: Frame,
-        blur: Callable[[np.ndarray], np.ndarray] | None = None,
-    ) -> np.ndarray:
-        """Fill a frame, in blocks of columns."""
-        image, fill = aligned(blocks_of(frame.shape)), filler(volume, plan, frame, blur, to_blocks)
-        self.threads.for_each(lambda k: fill(k, image[k]), len(image))
-        return image
-
-    def _volume(self, blocks: np.ndarray, frame: Frame) -> np.ndarray:
-        """Take the volume out of a frame that is in blocks of columns."""
-        window = frame.window
-        out = pool().empty([part.stop - part.start for part in window], np.float32)
-        z, y, x = (part.start for part in window)
-        self.threads.for_each(lambda k: from_blocks(blocks[z + k], y, x, out[k]), len(out))
-        return out
+        return kind.crop(result, frame.window, self.threads)
 
 
-def _laid(otf: RadialOtf, frame: Frame, plan: DeconvolutionPlan) -> np.ndarray:
-    """Lay an OTF, or what stands for one, on the grid of a deconvolution."""
-    return _grid(otf, frame.shape, plan.voxel_size, plan.shear, plan.skew_axis)
+def framed(
+    kind: type[ScipyFft],
+    volume: np.ndarray,
+    plan: DeconvolutionPlan,
+    frame: Frame,
+    threads: Threads,
+    blur: Blur | None = None,
+) -> np.ndarray:
+    """Fill a frame with what it shows of the volume, laid out for the transforms."""
+    image = kind.empty(frame.shape)
+    fill = filler(volume, plan, frame, blur, kind.put_plane)
+    threads.for_each(lambda k: fill(k, image[k]), len(image))
+    return image
+
+
+def _free_memory(needed: float) -> int:
+    """Memory there is for one volume; if that is short, none is kept for the next one [byte]."""
+    if needed > budget():
+        _factor.cache_clear()
+        pool().clear()
+    return budget()
 
 
 @lru_cache(maxsize=6)
-def _grid(
-    otf: RadialOtf, shape: Shape, voxel_size: Triple, shear: float, skew_axis: SkewAxis
+def _factor(
+    lay_out: Callable[[np.ndarray, Shape], np.ndarray],
+    otf: RadialOtf,
+    shape: Shape,
+    voxel_size: Triple,
+    shear: float,
+    skew_axis: SkewAxis,
 ) -> np.ndarray:
-    """Interpolate the OTF, kept for the next time point; some channels and sizes take turns."""
-    grid = laid(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
-    grid.flags.writeable = False
-    return grid
+    """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
+    factor = lay_out(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
+    factor.flags.writeable = False
+    return factor
+
+
+@cache
+def cpu_engine() -> CpuEngine:
+    """Return the engine of this process: for whoever chooses ``cpu``, and what a GPU cannot do."""
+    return CpuEngine()
 
 
 def warm_up() -> None:

@@ -1,24 +1,20 @@
-"""The shear of the CPU engine: linear interpolation along one axis, plane by plane."""
+"""Deskew kernels of the CPU engine: linear interpolation along one axis, plane by plane."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.engines.engine import Planes, Rounding, check_deskew
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 # Bytes of output handled in one go: some planes, so that small ones do not cost a call each.
 BLOCK = 1 << 19
-# The planes [start, stop) of a volume; None for all of them.
-Planes: TypeAlias = tuple[int, int] | None
 
 
 def deskew(
@@ -29,57 +25,22 @@ def deskew(
     planes: Planes,
     threads: Threads,
 ) -> np.ndarray:
-    """Shear a volume (z, y, x) as cudaDecon does, to the last bit but for its rounding.
-
-    Raises
-    ------
-    EngineError
-        If the volume is not uint16 or float32, or not of the shape of the plan.
-    """
-    start = check_volume(volume, plan, planes)
+    """Shear a volume (z, y, x) as cudaDecon does, to the last bit but for its rounding."""
+    start = check_deskew(volume, plan, planes)
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
     out = pool().empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     if not out.size:
         return out
-    shear = shearing(plan, out.dtype, fill, rounding)
+    value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
+    shear = _shear_x if plan.skew_axis == "x" else _shear_y
     count = max(1, BLOCK * len(out) // out.nbytes)
 
     def run(block: int) -> None:
-        part = slice(block * count, (block + 1) * count)
-        shear(volume[part], out[part], start + block * count)
+        part, first = slice(block * count, (block + 1) * count), start + block * count
+        shear(volume[part], out[part], first, plan.shape[0], plan.shear, plan.shift, value, half)
 
     threads.for_each(run, math.ceil(len(out) / count))
     return out
-
-
-def shearing(
-    plan: DeskewPlan, dtype: np.dtype, fill: float, rounding: Rounding
-) -> Callable[[np.ndarray, np.ndarray, int], None]:
-    """Make a function that shears planes, contiguous ones, into others, from some plane on."""
-    value = fill_value(fill, dtype, rounding)
-    half = np.float32(0.5 if rounding == "nearest" and dtype.kind == "u" else 0.0)
-    loop = _shear_x if plan.skew_axis == "x" else _shear_y
-
-    def shear(volume: np.ndarray, out: np.ndarray, start: int) -> None:
-        loop(volume, out, start, plan.shape[0], plan.shear, plan.shift, value, half)
-
-    return shear
-
-
-def check_volume(volume: np.ndarray, plan: DeskewPlan, planes: Planes) -> int:
-    """Raise an `EngineError` unless the planes can be deskewed; return the number of the first."""
-    if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
-        raise EngineError(
-            f"Volumes of {volume.dtype} cannot be deskewed",
-            hint="Convert them to uint16 or float32",
-        )
-    start, stop = planes or (0, plan.shape[0])
-    if not 0 <= start <= stop <= plan.shape[0]:
-        raise EngineError(f"There are no planes {start} to {stop} in a volume of {plan.shape}")
-    expected = (stop - start, *plan.shape[1:])
-    if volume.shape != expected:
-        raise EngineError(f"The volume has shape {volume.shape}, the plan is for {expected}")
-    return start
 
 
 def fill_value(fill: float, dtype: np.dtype, rounding: Rounding) -> np.generic:
@@ -88,6 +49,11 @@ def fill_value(fill: float, dtype: np.dtype, rounding: Rounding) -> np.generic:
         return cast(np.generic, dtype.type(fill))
     whole = math.floor(fill + 0.5) if rounding == "nearest" else math.trunc(fill)
     return cast(np.generic, dtype.type(min(max(whole, 0), np.iinfo(dtype).max)))
+
+
+def rounding_offset(dtype: np.dtype, rounding: Rounding) -> np.float32:
+    """Return what to add to a value before its decimals are cut off."""
+    return np.float32(0.5 if rounding == "nearest" and dtype.kind == "u" else 0.0)
 
 
 @compiled()
@@ -192,33 +158,3 @@ def _shear_y(  # pragma: no cover
             w = weight[o]
             for x in range(length):
                 target[x] = _blend(left[x], right[x], w, half)
-
-
-def deskew_mip(
-    volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, threads: Threads
-) -> np.ndarray:
-    """Shear each plane of a volume (z, y, x) and keep the largest value of each pixel.
-
-    Raises
-    ------
-    EngineError
-        If the volume has no plane, is not uint16 or float32, or not of the shape of the plan.
-    """
-    check_volume(volume, plan, None)
-    if not len(volume):
-        raise EngineError("A volume without planes has no projection")
-    volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
-    shear = shearing(plan, volume.dtype, fill, rounding)
-    parts = min(threads.count, len(volume))
-    tops = np.empty((parts, *plan.out_shape[1:]), volume.dtype)
-
-    def run(part: int) -> None:
-        planes = range(part, len(volume), parts)
-        top, plane = tops[part : part + 1], np.empty((1, *tops.shape[1:]), tops.dtype)
-        shear(volume[part : part + 1], top, part)
-        for z in planes[1:]:
-            shear(volume[z : z + 1], plane, z)
-            np.maximum(top, plane, out=top)
-
-    threads.for_each(run, parts)
-    return np.asarray(tops.max(axis=0))

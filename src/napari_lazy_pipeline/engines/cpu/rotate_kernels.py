@@ -1,4 +1,4 @@
-"""The rotation of the CPU engine: deskew and turn to the coverslip in one interpolation.
+"""Rotate kernels of the CPU engine: deskew and turn to the coverslip in one interpolation.
 
 References
 ----------
@@ -15,9 +15,8 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
-from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value, rounding_offset
+from napari_lazy_pipeline.engines.engine import Rounding, check_rotation
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 
 # Rows that share the weights of a line while these are in the cache.
@@ -27,21 +26,14 @@ ROWS = 8
 def rotate(
     volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, threads: Threads
 ) -> np.ndarray:
-    """Turn a volume (z, y, x) to the coverslip.
-
-    Raises
-    ------
-    EngineError
-        If the volume is not uint16 or float32, or not of the shape of the plan.
-    """
+    """Turn a volume (z, y, x) to the coverslip."""
     check_rotation(volume, plan)
     volume = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
     out = pool().empty(plan.out_shape, volume.dtype)
     if not volume.size:
         out[:] = fill
         return out
-    value = fill_value(fill, out.dtype, rounding)
-    half = np.float32(0.5 if rounding == "nearest" and out.dtype.kind == "u" else 0.0)
+    value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
     source, offsets, weights = volume.ravel(), *_tables(plan, threads)
     if plan.skew_axis == "x":
         row = volume.shape[2]
@@ -59,17 +51,6 @@ def rotate(
 
     threads.for_each(run, blocks)
     return out
-
-
-def check_rotation(volume: np.ndarray, plan: RotationPlan) -> None:
-    """Raise an `EngineError` unless the volume fits the plan and can be rotated."""
-    if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
-        raise EngineError(
-            f"Volumes of {volume.dtype} cannot be rotated",
-            hint="Convert them to uint16 or float32",
-        )
-    if volume.shape != plan.shape:
-        raise EngineError(f"The volume has shape {volume.shape}, the plan is for {plan.shape}")
 
 
 def _tables(plan: RotationPlan, threads: Threads) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""How the pycudadecon engine puts things to the library: scans, and volumes as uint16."""
+"""Counts: volumes as the uint16 that the cudaDecon library wants, and scans as it states them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Rounding
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
 
 FULL_SCALE = 65535
@@ -52,10 +52,10 @@ class Counts:
         """Round a volume; what is no whole number is stretched to the full range first."""
         blend = _library_blend(volume, plan)
         background = np.float32(plan.background)
-        planes = np.stack([clean(plane, background) for plane in volume])
+        planes = np.stack([clean(np, plane, background) for plane in volume])
         if plan.edges == "periodic" and not blend:
             for plane in planes:
-                apodize(plane, plan.apodize)
+                apodize(np, plane, plan.apodize)
         remaining, scale = float(plan.background), 1.0
         if not _counts(volume):
             np.maximum(planes - background, 0, out=planes)

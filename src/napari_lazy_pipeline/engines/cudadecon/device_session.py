@@ -1,4 +1,4 @@
-"""The worker process of the pycudadecon engine, and what was found out in it."""
+"""Device session: the worker process of the pycudadecon engine, its trial, and OTF files for it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
-from napari_lazy_pipeline.engines.gpu_engine import DeviceError
+from napari_lazy_pipeline.engines.gpu_engine import USE_CPU, DeviceError
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, save_otf
 
-USE_CPU = "Use the cpu engine"
 TASKS = "napari_lazy_pipeline.engines.cudadecon.worker:perform"
 TRIAL_SECONDS = 60
 NOT_INSTALLED = (
@@ -26,25 +25,25 @@ NOT_INSTALLED = (
 
 
 class Session:
-    """The worker process of this one, what it found out, and the OTF files it reads."""
+    """What one process has of the library: a worker process, and a folder of OTF files."""
 
     def __init__(self) -> None:
         self.worker = Worker(TASKS)
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._found: tuple[str | None, int] | None = None
+        self._trial: tuple[str | None, int] | None = None
         self._lock = threading.Lock()
 
-    def reason(self) -> str | None:
+    def problem(self) -> str | None:
         """Why the library cannot be used, None if it can; tried out once."""
         with self._lock:
-            if self._found is None:
-                self._found = self._probe()
-            return self._found[0]
+            if self._trial is None:
+                self._trial = self._probe()
+            return self._trial[0]
 
     @property
     def memory(self) -> int:
         """Memory of the GPU [byte]; 0 if it is not known."""
-        return self._found[1] if self._found else 0
+        return self._trial[1] if self._trial else 0
 
     def transform(
         self,
@@ -82,12 +81,12 @@ class Session:
         if importlib.util.find_spec("pycudadecon") is None:
             return NOT_INSTALLED, 0
         try:
-            reason, memory = self.worker.ask("probe", seconds=TRIAL_SECONDS)
+            problem, memory = self.worker.call("probe", seconds=TRIAL_SECONDS)
         except WorkerError as error:
-            reason, memory = f"cudaDecon failed a small trial: {error.what}. Check nvidia-smi", 0
-        if reason is not None:
+            problem, memory = f"cudaDecon failed a small trial: {error.what}. Check nvidia-smi", 0
+        if problem is not None:
             self.worker.close()
-        return reason, memory
+        return problem, memory
 
 
 @cache

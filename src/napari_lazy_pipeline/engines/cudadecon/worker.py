@@ -26,11 +26,11 @@ def perform(name: str, image: Any, out: Any, **options: Any) -> object:
     return _TASKS[name](image, out, **options)
 
 
-def _shear(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
+def _deskew(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
     out[...] = library().deskewGPU(image, dxdata=1.0, **options)
 
 
-def _sharpen(
+def _deconvolve(
     image: np.ndarray,
     out: np.ndarray,
     background: float,
@@ -76,7 +76,7 @@ class _Context:
         )
         self.key = key
 
-    def leave(self) -> None:
+    def leave(self, *_: object) -> None:
         """Clean up, if there is something to clean."""
         if self.key is not None:
             self.key = None
@@ -97,39 +97,31 @@ def library() -> Any:
 
 def probe(*_: object) -> tuple[str | None, int]:
     """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
-    for check in (_probe_package, _probe_library, _probe_gpu, _probe_trial):
-        reason = check()
-        if reason is not None:
-            return " ".join(reason.split()), 0
-    return None, _gpu_memory()
+    problem = _library_problem() or _gpu_problem() or _trial_problem()
+    return (" ".join(problem.split()), 0) if problem else (None, _gpu_memory())
 
 
 _TASKS: dict[str, Callable[..., object]] = {
     "probe": probe,
-    "deskew": _shear,
-    "deconvolve": _sharpen,
-    "leave": lambda *_: _CONTEXT.leave(),
+    "deskew": _deskew,
+    "deconvolve": _deconvolve,
+    "leave": _CONTEXT.leave,
 }
 
 
-def _probe_package() -> str | None:
+def _library_problem() -> str | None:
     try:
-        library()
+        if isinstance(library().lib, types.ModuleType):
+            return None
     except Exception as error:  # noqa: BLE001 - a broken installation is a reason, not a crash
         return f"The package pycudadecon cannot be imported: {error!r}"
-    return None
-
-
-def _probe_library() -> str | None:
-    if isinstance(library().lib, types.ModuleType):
-        return None
     return (
         "pycudadecon does not find the cudaDecon library: "
         "conda install -c conda-forge cudadecon (Linux and Windows only)"
     )
 
 
-def _probe_gpu() -> str | None:
+def _gpu_problem() -> str | None:
     """Ask the driver, which can tell what is wrong; the library would just end the process."""
     try:
         driver = ctypes.CDLL(DRIVER)
@@ -143,7 +135,7 @@ def _probe_gpu() -> str | None:
     return None
 
 
-def _probe_trial() -> str | None:
+def _trial_problem() -> str | None:
     """Shear a small volume: a constant one stays so where planes cover it, and is filled else."""
     volume = np.full((16, 16, 16), 7, np.float32)
     out = library().deskewGPU(
@@ -155,10 +147,8 @@ def _probe_trial() -> str | None:
 
 
 def _gpu_memory() -> int:
-    """Memory of the first GPU, the one the library uses [byte]."""
+    """Memory of the first GPU, the one the library uses [byte]; 0 if the driver does not say."""
     driver, device, size = ctypes.CDLL(DRIVER), ctypes.c_int(0), ctypes.c_size_t(0)
-    if driver.cuDeviceGet(ctypes.byref(device), 0) != 0:
-        return 0
-    if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) != 0:
-        return 0
+    if driver.cuDeviceGet(ctypes.byref(device), 0) == 0:
+        driver.cuDeviceTotalMem_v2(ctypes.byref(size), device)
     return size.value

@@ -12,8 +12,7 @@ from napari_lazy_pipeline.io.readers import FileInfo, Reader, os_problem
 
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
-
-_REMEMBERED = 10_000  # files that are known to be written to their end
+_CACHED = 10_000  # files that are known to be written to their end
 
 
 class CompletenessCheck:
@@ -22,12 +21,12 @@ class CompletenessCheck:
     Parameters
     ----------
     reference
-        Path of the first file; shows what pixels look like.
+        Path of the first file; the example of what pixels look like.
     reader
         Reads the files.
     infos
-        What a whole file looks like, the first one before others; there are several if a volume
-        goes on in other files.
+        Headers of whole files, that of the first one first; there are several if a volume goes
+        on in other files.
 
     Attributes
     ----------
@@ -50,13 +49,13 @@ class CompletenessCheck:
         not be space that was reserved and never written.
         """
         try:
-            found = self._probe(path)
-            if _kind(found) not in self._kinds:
+            info = self._probe(path)
+            if _kind(info) not in self._kinds:
                 return (
-                    f"The file holds {_described(found)}, not {_described(self._info)} as "
+                    f"The file holds {_description(info)}, not {_description(self._info)} as "
                     f"{self._info.name}"
                 )
-            if found.last_plane >= 0 and self.is_reserved(_last_plane(path, found)):
+            if info.last_plane >= 0 and self.is_reserved(_last_plane(path, info)):
                 return _RESERVED
         except FileError as error:
             return error.what
@@ -65,15 +64,15 @@ class CompletenessCheck:
     def differs(self, path: str) -> bool:
         """Whether a file is a volume of another shape or type, as far as its header tells."""
         try:
-            found = self._probe(path)
+            info = self._probe(path)
         except FileError:
             # No volume at the moment, or none that can be read: nothing is known of its shape.
             return False
-        return (found.shape, found.dtype) != (self._info.shape, self._info.dtype)
+        return (info.shape, info.dtype) != (self._info.shape, self._info.dtype)
 
     def _probe(self, path: str) -> FileInfo:
-        found = self._reader.probe(path)
-        return found.as_planes() if self._info.merged else found
+        info = self._reader.probe(path)
+        return info.as_planes() if self._info.merged else info
 
     def check(self, volume: np.ndarray, path: str) -> None:
         """Check a volume (z, y, x) that was read.
@@ -97,7 +96,7 @@ class CompletenessCheck:
         if self._info.last_plane < 0 or self._ended.get(path) == stamp:
             return
         self.check(read_last(), path)
-        if len(self._ended) >= _REMEMBERED:
+        if len(self._ended) >= _CACHED:
             self._ended.clear()
         self._ended[path] = stamp
 
@@ -124,9 +123,9 @@ class CompletenessCheck:
 
     def _reference_zeros(self) -> int:
         try:
-            found = self._reader.probe(self.reference)
-            plain = found.last_plane >= 0
-            pixels = _last_plane(self.reference, found).ravel() if plain else None
+            info = self._reader.probe(self.reference)
+            plain = info.last_plane >= 0
+            pixels = _last_plane(self.reference, info).ravel() if plain else None
         except FileError:
             pixels = None
         if pixels is None:
@@ -137,11 +136,11 @@ class CompletenessCheck:
 
 
 def _kind(info: FileInfo) -> tuple[object, ...]:
-    """What files have to agree in."""
+    """The fields in which files have to agree."""
     return info.shape, info.dtype, info.inner
 
 
-def _described(info: FileInfo) -> str:
+def _description(info: FileInfo) -> str:
     times, channels = info.inner
     several = f"{times} x {channels} times " if info.inner != (1, 1) else ""
     return f"{several}{info.shape} {info.dtype}"

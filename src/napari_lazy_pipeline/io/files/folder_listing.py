@@ -1,4 +1,4 @@
-"""Lists what is in a folder, and in its folders if a pattern goes there: names, nothing else."""
+"""Folder listing: the names in a folder, and in its folders if a pattern goes there."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_lazy_pipeline.io.patterns.pattern import Pattern
 from napari_lazy_pipeline.io.readers import Reader, hidden, reader_for, suffixes
 from napari_lazy_pipeline.io.readers.tiff import READER as TIFF_READER
 
-# How deep images are looked for if there is none in the folder: positions within acquisitions.
-_DEEP = 2
+# Depth to which images are searched if there is none in the folder: positions in acquisitions.
+_DEPTH = 2
 _TEXTS = ("", ".txt", ".xml", ".json", ".csv", ".log", ".yaml", ".yml", ".md", ".ini")
-_WHERE = "choose the folder that holds the images"
+_HINT = "choose the folder that holds the images"
 
 
 def list_names(folder: str, pattern: Pattern | None) -> list[str]:
-    """Names of what is in a folder, hidden files left out; below it, the way is in the name.
+    """Names in a folder, hidden files left out; below it, the path is in the name.
 
     One pass over the folder, and one over each folder that the pattern goes into. Without
     a pattern, folders are looked into only where there is no image beside them.
@@ -32,10 +32,9 @@ def list_names(folder: str, pattern: Pattern | None) -> list[str]:
     """
     if pattern is not None and pattern.depth:
         return _below(folder, pattern.depth, pattern.folders)
-    with _listed(folder):
-        names = [name for name in os.listdir(folder) if name[0] != "."]
+    names = _names_in(folder)
     if pattern is None and names and not _readable(names):
-        for depth in range(1, _DEEP + 1):
+        for depth in range(1, _DEPTH + 1):
             deeper = _below(folder, depth, ())
             if _readable(deeper):
                 return [*names, *deeper]
@@ -43,8 +42,8 @@ def list_names(folder: str, pattern: Pattern | None) -> list[str]:
 
 
 @contextmanager
-def _listed(folder: str) -> Iterator[None]:
-    """Say in plain words why a folder cannot be listed."""
+def _listing_errors(folder: str) -> Iterator[None]:
+    """Turn the reason why a folder cannot be listed into plain words."""
     try:
         yield
     except FileNotFoundError as error:
@@ -60,24 +59,25 @@ def _listed(folder: str) -> Iterator[None]:
 
 
 def _below(folder: str, depth: int, allowed: Sequence[re.Pattern[str]]) -> list[str]:
-    """Names of what is so many folders below a folder."""
+    """Names so many folders below a folder."""
     fits: Callable[[str], object] = allowed[0].fullmatch if allowed else bool
-    with _listed(folder), os.scandir(folder) as entries:
-        seen = [one for one in entries if one.name[0] != "." and fits(one.name)]
-        folders = [one.name for one in seen if _enter(one)]
-    found = []
+    with _listing_errors(folder), os.scandir(folder) as entries:
+        fitting = [entry for entry in entries if entry.name[0] != "." and fits(entry.name)]
+        folders = [entry.name for entry in fitting if _is_folder(entry)]
+    names = []
     for name in sorted(folders):
-        inside = os.path.join(folder, name)
-        if depth > 1:
-            names = _below(inside, depth - 1, allowed[1:])
-        else:
-            with _listed(inside):
-                names = [one for one in os.listdir(inside) if one[0] != "."]
-        found += [f"{name}/{one}" for one in names]
-    return found
+        path = os.path.join(folder, name)
+        inside = _below(path, depth - 1, allowed[1:]) if depth > 1 else _names_in(path)
+        names += [f"{name}/{below}" for below in inside]
+    return names
 
 
-def _enter(entry: os.DirEntry[str]) -> bool:
+def _names_in(folder: str) -> list[str]:
+    with _listing_errors(folder):
+        return [name for name in os.listdir(folder) if name[0] != "."]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     # An OME-Zarr is a folder for the system, but an image for everybody else.
     return entry.is_dir() and not entry.name.lower().endswith(suffixes())
 
@@ -85,7 +85,7 @@ def _enter(entry: os.DirEntry[str]) -> bool:
 def choose_images(
     names: Sequence[str], folder: str, pattern: Pattern | None, reader: Reader | None = None
 ) -> list[str]:
-    """Keep the names of images: TIFF if there is any, else the most frequent kind.
+    """Choose the names of images: TIFF if there is any, else the most frequent kind.
 
     With a reader of its own, a pattern may name files of any kind.
 
@@ -95,7 +95,7 @@ def choose_images(
         If there is none.
     """
     if not names:
-        raise FolderError("The folder is empty", folder, _WHERE.capitalize())
+        raise FolderError("The folder is empty", folder, _HINT.capitalize())
     if reader is not None and pattern is not None:
         return list(names)
     images = _readable(names, reader)
@@ -104,11 +104,11 @@ def choose_images(
         raise FolderError(
             f"None of the {len(names)} names in the folder ends with {', '.join(endings)}",
             folder,
-            f"One of them is {min(names)}: {_WHERE}",
+            f"One of them is {min(names)}: {_HINT}",
         )
-    inside = hidden(images)
-    if inside:
-        images = [name for name in images if name not in inside]
+    continued = hidden(images)
+    if continued:
+        images = [name for name in images if name not in continued]
     return images if pattern is not None or reader is not None else _one_kind(images)
 
 
@@ -120,18 +120,16 @@ def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
 
 
 def _readable(names: Sequence[str], reader: Reader | None = None) -> list[str]:
-    if reader is not None and not reader.suffixes:
-        return _likely(names)
     if reader is not None:
-        return _ending(names, reader.suffixes)
+        return _ending(names, reader.suffixes) if reader.suffixes else _most_frequent(names)
     tiffs = _ending(names, TIFF_READER.suffixes)
     if len(tiffs) == len(names):
         return tiffs
-    there = set(tiffs)
-    return tiffs + _ending([name for name in names if name not in there], suffixes())
+    others = set(names).difference(tiffs)
+    return tiffs + _ending([name for name in names if name in others], suffixes())
 
 
-def _likely(names: Sequence[str]) -> list[str]:
+def _most_frequent(names: Sequence[str]) -> list[str]:
     """The names with the most frequent ending, texts left out."""
     ends = [os.path.splitext(name)[1].lower() for name in names]
     common = Counter(end for end in ends if end not in _TEXTS).most_common(1)

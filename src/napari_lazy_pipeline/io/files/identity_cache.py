@@ -1,4 +1,4 @@
-"""Remembers which file a volume came from, so that a look at the screen needs no file system."""
+"""Identity cache: what each volume depends on, as last seen, so that drawing asks no disk."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.image.volume_source import VolumeSource
-from napari_lazy_pipeline.io.files.file_source import AWAY
+from napari_lazy_pipeline.io.files.file_source import FOLDER_MISSING
 
 
 class IdentityCache(VolumeSource):
     """A source whose identities are looked up once, and again on demand.
 
-    Asking a network share for the state of a file can take long; what is on screen must not
-    wait for it. A background thread calls `refresh`, which notices a file that was replaced.
+    A network share can take long to tell the state of a file; the screen must not wait for it.
+    A background thread calls `refresh`, which notices a file that was replaced.
     """
 
     def __init__(self, source: VolumeSource) -> None:
@@ -40,7 +40,6 @@ class IdentityCache(VolumeSource):
         return self.source.problems
 
     def identity(self, t: int, c: int) -> Hashable:
-        """What the volume depends on, as last seen."""
         known = self._identities.get((t, c))
         return known if known is not None else self.refresh(t, c)
 
@@ -51,16 +50,16 @@ class IdentityCache(VolumeSource):
     def refresh(self, t: int, c: int) -> Hashable:
         """Look up what the volume depends on now.
 
-        While the whole folder is away, what was known of it still holds.
+        While the whole folder is missing, the last identity still holds.
         """
         identity = self.source.identity(t, c)
-        if isinstance(identity, tuple) and identity[0] == AWAY:
+        if isinstance(identity, tuple) and identity[0] == FOLDER_MISSING:
             identity = self._identities.get((t, c), identity)
         self._identities[t, c] = identity
         return identity
 
     def grow(self, source: VolumeSource, same: Callable[[int, int], bool]) -> None:
-        """Take over a source of the same volumes and others.
+        """Replace the source by one of the same volumes and others.
 
         Parameters
         ----------
@@ -75,7 +74,7 @@ class IdentityCache(VolumeSource):
                 self._identities.pop(place, None)
 
     def moved(self, source: VolumeSource, move: Callable[[int], int]) -> IdentityCache:
-        """Make another that remembers the same, for time points that have other numbers now."""
+        """Make another with the same identities, for time points that have other numbers now."""
         other = IdentityCache(source)
         for (t, c), identity in list(self._identities.items()):
             other._identities[move(t), c] = identity

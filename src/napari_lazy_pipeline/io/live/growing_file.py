@@ -1,4 +1,4 @@
-"""GrowthWatcher: how many time points a file holds that grows from within."""
+"""Growing file: how many time points there are in a file that grows from within."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import os
 from collections.abc import Hashable
 from dataclasses import replace
 
-from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.live.poll_result import PollResult, TimeRange
+from napari_lazy_pipeline.io.live.stack_watcher import StackWatcher
 from napari_lazy_pipeline.io.readers import GrowingReader, GrowthState
 
 
-class GrowingFileWatcher:
-    """Looks into a file whenever it is told to; reads no pixel, and never changes anything.
+class GrowingFileWatcher(StackWatcher):
+    """Polls a file; reads no pixel.
 
     A time point is added once all of its planes and channels are recorded, and something after
     them is, too; the last one, once nothing was added between two polls. One that stays
@@ -26,57 +25,39 @@ class GrowingFileWatcher:
     """
 
     def __init__(self, source: FileSource) -> None:
+        super().__init__(source)
         if not isinstance(source.reader, GrowingReader):
             raise TypeError(f"{source.reader} reads no files that grow")
-        self._source, self._reader = source, source.reader
+        self._reader = source.reader
         self._path = os.path.join(source.folder, source.names[0])
         self._run: Hashable = None
-        self._last: GrowthState | None = None
-        self._reach = TimeRange()
-        self._outdated = ""
+        self._state: GrowthState | None = None
 
-    def poll(self, listing: bool = True) -> PollResult:
-        """Look into the file, unless it is given a pause; see `TimeRange`.
-
-        Parameters
-        ----------
-        listing
-            Makes no difference here.
-        """
-        if self._reach.pauses():
-            return self._look()
-        try:
-            found = self._reader.recorded(self._path, self._source.info)
-        except FileError as error:
-            self._reach.lost(error)
-            return self._look()
-        self._reach.found()
-        before, self._last = self._last, found
-        self._outdated = self._outdated or self._other(found)
+    def _update(self, listing: bool) -> tuple[bool, bool]:
+        state = self._reader.growth(self._path, self._source.info)
+        before, self._state = self._state, state
+        self._outdated = self._outdated or self._difference(state)
         if before is None:
             # What is not whole at the end of the axis comes back when it is.
-            return self._look(grown=self._show(max(found.seen, 1)))
-        times = found.seen if before.mark == found.mark else found.sure
-        return self._look(grown=self._show(max(times, self._source.sizes[0])))
+            return self._set_times(max(state.present, 1)), False
+        times = state.present if before.mark == state.mark else state.complete
+        return self._set_times(max(times, self._source.sizes[0])), False
 
-    def _look(self, grown: bool = False) -> PollResult:
-        return PollResult(self._source, grown, away=self._reach.away, outdated=self._outdated)
-
-    def _other(self, found: GrowthState) -> str:
-        """Why what is recorded does not go on with what was opened; empty if it does."""
+    def _difference(self, state: GrowthState) -> str:
+        """Why what is recorded does not continue what was opened; empty if it does."""
         info = self._source.info
-        self._run = self._run or found.run
-        if found.run != self._run:
+        self._run = self._run or state.run
+        if state.run != self._run:
             return f"{info.name} is another recording now"
-        if (found.planes, found.channels) != (info.shape[0], info.inner[1]):
+        if (state.planes, state.channels) != (info.shape[0], info.inner[1]):
             return (
-                f"{info.name} holds {found.planes} planes x {found.channels} channels by now, not "
+                f"{info.name} holds {state.planes} planes x {state.channels} channels by now, not "
                 f"{info.shape[0]} x {info.inner[1]}"
             )
         return ""
 
-    def _show(self, times: int) -> bool:
-        """Let the axis have so many time points; tell whether it had another number."""
+    def _set_times(self, times: int) -> bool:
+        """Let the axis have so many time points; return whether it had another number."""
         before, channels = self._source.info.inner
         if times == before or self._outdated:
             return False

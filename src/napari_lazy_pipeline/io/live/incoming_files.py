@@ -1,4 +1,4 @@
-"""Incoming files: what is known of each, and which time points can be shown with those complete."""
+"""Incoming files: the state of each, and which time points are visible once they are complete."""
 
 from __future__ import annotations
 
@@ -13,65 +13,65 @@ from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 
-_JUDGE_AGAIN = 4  # looks; some shares do not tell that a file has changed
+_CHECK_AGAIN = 4  # polls; some shares do not tell that a file has changed
 
 
 @dataclass
-class IncomingFiles:
+class IncomingFile:
     """A file that is not known to be complete.
 
     Attributes
     ----------
-    shown
+    visible
         Whether it is in the stack nevertheless, because it was there when it was opened.
     stamp
-        Size [byte] and time of change [ns] at the last look; empty before the first.
+        Size [byte] and time of change [ns] at the last poll; empty before the first.
     changes
-        Number of different stamps that were seen.
-    quiet
-        Number of looks since the last change.
-    judged
-        Whether its content was looked at since.
+        Number of different stamps.
+    unchanged
+        Number of polls since the last change.
+    checked
+        Whether its content was judged since.
     reason
         Why it is not complete; empty if it is a whole volume.
     """
 
-    shown: bool = False
+    visible: bool = False
     stamp: tuple[int, ...] = ()
     changes: int = 0
-    quiet: int = 0
-    judged: bool = False
-    reason: str = "It was looked at only once"
+    unchanged: int = 0
+    checked: bool = False
+    reason: str = "It was seen only once"
 
-    def see(self, stamp: tuple[int, ...]) -> None:
-        """Note what a look at the folder tells."""
+    def update(self, stamp: tuple[int, ...]) -> None:
+        """Note the stamp at a poll."""
         if stamp == self.stamp:
-            self.quiet += 1
-            if self.reason and self.quiet % _JUDGE_AGAIN == 0:
-                self.judged = False
+            self.unchanged += 1
+            if self.reason and self.unchanged % _CHECK_AGAIN == 0:
+                self.checked = False
             return
-        self.stamp, self.quiet, self.judged = stamp, 0, False
+        self.stamp, self.unchanged, self.checked = stamp, 0, False
         self.changes += 1
         self.reason = "It is being written" if self.changes > 1 else ""
 
     def judge(self, reason: str) -> None:
         """Note why its content is not a whole volume."""
-        self.judged, self.reason = True, reason
+        self.checked, self.reason = True, reason
 
     @property
-    def to_be_judged(self) -> bool:
-        """Whether it is worth while to look at its content."""
-        first = self.shown and self.changes == 1
-        return not self.judged and (self.quiet > 0 or first)
+    def needs_check(self) -> bool:
+        """Whether it is worth while to read its content."""
+        first = self.visible and self.changes == 1
+        return not self.checked and (self.unchanged > 0 or first)
 
     @property
     def complete(self) -> bool:
         """Whether it is a whole volume that nobody writes to."""
-        return self.judged and not self.reason and self.quiet > 0
+        return self.checked and not self.reason and self.unchanged > 0
 
 
 class TimeAxis:
-    """The time axis of a folder that is being written: all channels of a time point, or a blank.
+    """Time axis of a folder that is being written: all channels of a time point, or a blank.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class TimeAxis:
     recent
         Number of time points at its end that are taken for complete only provisionally.
     patience
-        Number of looks after which nothing more is expected of a time point that others have
+        Number of polls after which nothing more is expected of a time point that others have
         overtaken.
 
     Attributes
@@ -129,7 +129,7 @@ class TimeAxis:
         except PatternError as error:
             if len(fresh) == 1:
                 return {fresh[0]: error.what}
-            return {name: why for one in fresh for name, why in self.add([one]).items()}
+            return {key: why for name in fresh for key, why in self.add([name]).items()}
         return dict.fromkeys(set(fresh).difference(self._names), "")
 
     def accept(self, name: str) -> None:
@@ -145,8 +145,8 @@ class TimeAxis:
         self.complete.difference_update(names)
         self._granted.difference_update(names)
 
-    def update(self, incoming: Mapping[str, IncomingFiles]) -> FileSource:
-        """Return what can be shown now: the same source as before, if nothing is new."""
+    def update(self, incoming: Mapping[str, IncomingFile]) -> FileSource:
+        """Return the volumes that are visible now: the same source if nothing is new."""
         if self.outdated or (self._settled and not incoming):
             return self.source
         present = self._table >= 0
@@ -157,11 +157,11 @@ class TimeAxis:
         full = np.flatnonzero(rows)
         last = int(full[-1]) if full.size else -1
         self._give_up(incoming, last)
-        parts = np.flatnonzero(present.any(axis=inner) & ~rows)
-        for t in parts.tolist():
+        partial = np.flatnonzero(present.any(axis=inner) & ~rows)
+        for t in partial.tolist():
             rows[t] = self._is_decided(t, incoming, last)
-        self._show(done & np.expand_dims(rows, inner))
-        self._settled = bool(rows[parts].all())
+        self._set_visible(done & np.expand_dims(rows, inner))
+        self._settled = bool(rows[partial].all())
         return self.source
 
     def _arrange(self, fresh: list[str]) -> None:
@@ -186,14 +186,14 @@ class TimeAxis:
             later[name] == t for name, t in zip(self._names, self._times.tolist(), strict=True)
         )
 
-    def _give_up(self, incoming: Mapping[str, IncomingFiles], last: int) -> None:
+    def _give_up(self, incoming: Mapping[str, IncomingFile], last: int) -> None:
         """Give up files that do not change any more, while later time points are complete."""
-        late = [name for name, file in incoming.items() if file.quiet >= self._patience]
+        late = [name for name, file in incoming.items() if file.unchanged >= self._patience]
         for name in late:
             if name not in self.dropped and self._times[self._names.index(name)] < last:
                 self.dropped[name] = incoming[name].reason
 
-    def _is_decided(self, t: int, incoming: Mapping[str, IncomingFiles], last: int) -> bool:
+    def _is_decided(self, t: int, incoming: Mapping[str, IncomingFile], last: int) -> bool:
         """Whether nothing more is expected of a time point that is not full."""
         row = self._table[t].ravel().tolist()
         names = [self._names[index] for index in row if index >= 0]
@@ -202,22 +202,22 @@ class TimeAxis:
         expected = any(name in incoming and name not in self.dropped for name in names)
         if t >= last or expected:
             return False
-        looks = self._overtaken[names[0]] = self._overtaken.get(names[0], 0) + 1
-        if looks < self._patience and len(names) < len(row):
+        polls = self._overtaken[names[0]] = self._overtaken.get(names[0], 0) + 1
+        if polls < self._patience and len(names) < len(row):
             return False
         del self._overtaken[names[0]]
         self._granted.update(names)
         return True
 
-    def _show(self, visible: NDArray[np.bool_]) -> None:
-        """Make a source of the files that can be seen, if they are others than before."""
+    def _set_visible(self, visible: NDArray[np.bool_]) -> None:
+        """Make a source of the visible files, if they are others than before."""
         rows = np.flatnonzero(visible.any(axis=tuple(range(1, visible.ndim))))
         length = int(rows[-1]) + 1 if rows.size else 1
-        seen = np.where(visible, self._table, -1)[:length]
-        used = np.sort(seen[seen >= 0])
+        indices = np.where(visible, self._table, -1)[:length]
+        used = np.sort(indices[indices >= 0])
         rank = np.full(len(self._names) + 1, -1, np.int32)
         rank[used] = np.arange(len(used), dtype=np.int32)
-        table, names = rank[seen], [self._names[index] for index in used.tolist()]
+        table, names = rank[indices], [self._names[index] for index in used.tolist()]
         before = self.source.layout
         if names != before.names or not np.array_equal(table, before.table):
             self.source = self.source.with_layout(replace(before, names=names, table=table))
@@ -226,6 +226,6 @@ class TimeAxis:
 def _times(table: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     """Time point of each file."""
     where = np.nonzero(table >= 0)
-    found = np.zeros(count, np.intp)
-    found[table[where]] = where[0]
-    return found
+    times = np.zeros(count, np.intp)
+    times[table[where]] = where[0]
+    return times

@@ -1,4 +1,4 @@
-"""What somebody says about a stack: the header of a file, a text beside it, the names."""
+"""Metadata claims: what the header of a file, a text beside it, or the names state."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
 
 @dataclass(frozen=True)
 class MetadataClaims:
-    """What one source says about a stack; None or empty where it says nothing.
+    """What one source states about a stack; None or empty where it states nothing.
 
     Attributes
     ----------
     source
-        Who says so.
+        Name of the source.
     voxel_size
         (z, y, x) [um], z as it was recorded.
     time_interval
@@ -29,7 +29,7 @@ class MetadataClaims:
     scan
         How the stack is skewed.
     sizes
-        How many ``"time points"``, ``"channels"``, ``"planes"``, ``"rows"``, ``"columns"``.
+        Numbers of ``"time points"``, ``"channels"``, ``"planes"``, ``"rows"``, ``"columns"``.
     notes
         Sentences a person should read.
     """
@@ -46,16 +46,16 @@ class MetadataClaims:
 
 @dataclass(frozen=True)
 class MetadataFact:
-    """A value and who says so.
+    """A value and its source.
 
     Attributes
     ----------
     what
-        What is told, for instance ``"voxel size"``.
+        Name of the quantity, for instance ``"voxel size"``.
     value
         The value, as a person reads it.
     source
-        Who says so; ``"unknown"`` if nobody does.
+        Name of the source; ``"unknown"`` if there is none.
     """
 
     what: str
@@ -82,23 +82,33 @@ class Question:
     choices: tuple[str, ...] = ()
 
 
+def voxel_size_or_note(
+    z: float | None, y: float | None, x: float | None, source: str
+) -> tuple[Triple | None, tuple[str, ...]]:
+    """Voxel size (z, y, x) [um] as a source states it, and a note if the z step is missing."""
+    if not (y and x):
+        return None, ()
+    if not z:
+        return (1.0, y, x), (f"{source} gives the pixel size but no z step: 1 um is assumed",)
+    return (z, y, x), ()
+
+
 def contradictions(
     claims: Sequence[MetadataClaims], voxel_size: Triple, origin: str, sizes: dict[str, int]
 ) -> list[str]:
-    """Say where the sources differ from what is believed, and from the files themselves."""
+    """Sentences where a source differs from what is believed, or from the files themselves."""
     notes = []
-    for one in claims:
-        said = one.voxel_size
-        if said and one.source != origin and not _close(voxel_size, said):
-            notes.append(
-                f"{one.source} says {format_lengths(said)} um (z, y, x), but {origin} is believed"
-            )
-        wrong = {what: n for what, n in one.sizes.items() if n != sizes.get(what, n)}
+    for claim in claims:
+        size = claim.voxel_size
+        if size and claim.source != origin and not _close(voxel_size, size):
+            text = format_lengths(size)
+            notes.append(f"{claim.source} says {text} um (z, y, x), but {origin} is believed")
+        wrong = {axis: n for axis, n in claim.sizes.items() if n != sizes.get(axis, n)}
         if wrong:
-            claimed, there = (
-                ", ".join(f"{counts[what]} {what}" for what in wrong) for counts in (wrong, sizes)
+            claimed, actual = (
+                ", ".join(f"{counts[axis]} {axis}" for axis in wrong) for counts in (wrong, sizes)
             )
-            notes.append(f"{one.source} says {claimed}, the files have {there}")
+            notes.append(f"{claim.source} says {claimed}, the files have {actual}")
     return notes
 
 

@@ -1,12 +1,11 @@
-"""Reads the Settings.txt that the Janelia lattice light-sheet software writes beside its files."""
+"""Janelia settings: the Settings.txt that the lattice light-sheet software writes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
+from napari_lazy_pipeline.image.scan_geometry import Scan
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 # Pixel of the sCMOS cameras of these microscopes [um].
@@ -27,58 +26,25 @@ _ROI = re.compile(r"ROI\s*:\s*Left=(\d+)\s+Top=(\d+)\s+Right=(\d+)\s+Bot(?:tom)?
 _STAGES, _OBJECTIVES = ("s pzt", "s piezo", "x stage"), ("z pzt", "xz stage")
 
 
-@dataclass(frozen=True)
-class JaneliaSettings:
-    """What a Settings.txt says about the geometry.
-
-    Attributes
-    ----------
-    z_step
-        Way between two planes [um]; None if not said.
-    pixel
-        Size of a pixel in the sample [um]; None if not said.
-    angle
-        Angle between the light sheet and the stage [degree]; None if not said.
-    sample_scan
-        Whether the sample was moved, so that the stack is skewed.
-    backwards
-        Whether the stage moved towards lower coordinates.
-    lasers
-        Wavelengths [nm], one per channel.
-    sizes
-        How many time points, planes, rows and columns; as far as it says.
-    """
-
-    z_step: float | None = None
-    pixel: float | None = None
-    angle: float | None = None
-    sample_scan: bool = False
-    backwards: bool = False
-    lasers: tuple[str, ...] = ()
-    sizes: dict[str, int] = field(default_factory=dict, hash=False)
-
-    @property
-    def voxel_size(self) -> Triple | None:
-        """(z, y, x) [um], z as the stage moved; None if not said."""
-        if not (self.z_step and self.pixel):
-            return None
-        return (self.z_step, self.pixel, self.pixel)
-
-    @property
-    def scan(self) -> Scan | None:
-        """How the stack is skewed; None if it is not, or if nobody says by how much."""
-        if not (self.sample_scan and self.angle):
-            return None
-        return Scan(self.angle, "x", "stage")
+def find_settings(names: Sequence[str], first: str) -> str | None:
+    """Choose, among the names in a folder, the Settings.txt of the file ``first``."""
+    texts = [name for name in names if name.endswith(("Settings.txt", "settings.txt"))]
+    return max(sorted(texts), key=lambda name: _common_length(name, first), default=None)
 
 
-def parse_settings(text: str) -> JaneliaSettings:
-    """Read the text of a Settings.txt; what is not there stays None.
+def read_settings(path: str, title: str) -> MetadataClaims:
+    """Read a Settings.txt, in whatever encoding it was written."""
+    with open(path, "rb") as file:
+        return parse_settings(_decoded(file.read()), title)
+
+
+def parse_settings(text: str, title: str = "Settings.txt") -> MetadataClaims:
+    """What the text of a Settings.txt states; its voxel size has the step of the stage as z.
 
     Examples
     --------
-    >>> parse_settings("Magnification = 62.5").pixel
-    0.104
+    >>> parse_settings("Angle between stage and bessel beam (deg) = 31.8").angle
+    31.8
     """
     steps: dict[str, float] = {}
     planes: dict[str, int] = {}
@@ -89,24 +55,34 @@ def parse_settings(text: str) -> JaneliaSettings:
     objective = next((name for name in _OBJECTIVES if steps.get(name)), "")
     motion = _MOTION.search(text)
     moved = motion[1].lower() if motion else ""
-    sample = "sample piezo" in moved or "x stage" in moved if moved else bool(stage)
-    axis = (stage or objective) if sample else (objective or stage)
-    magnification = _first(_MAGNIFICATION, text)
-    return JaneliaSettings(
-        z_step=abs(steps[axis]) if axis else None,
-        pixel=round(_CAMERA_PIXEL / magnification, 4) if magnification else None,
-        angle=_first(_ANGLE, text),
-        sample_scan=sample,
-        backwards=sample and bool(axis) and steps[axis] < 0,
-        lasers=_lasers(text),
+    sample_scan = "sample piezo" in moved or "x stage" in moved if moved else bool(stage)
+    axis = (stage or objective) if sample_scan else (objective or stage)
+    step, pixel, angle = steps.get(axis), _pixel(text), _first(_ANGLE, text)
+    backwards = (
+        f"{title} says that the stage moved backwards: if deskewing shears the wrong way, change "
+        "the sign of the angle"
+    )
+    return MetadataClaims(
+        title,
+        (abs(step), pixel, pixel) if step and pixel else None,
+        channel_names=_lasers(text),
+        angle=angle,
+        scan=Scan(angle, "x", "stage") if sample_scan and angle else None,
         sizes=_sizes(text, planes.get(axis, 0)),
+        notes=(backwards,) if sample_scan and step and step < 0 else (),
     )
 
 
+def _pixel(text: str) -> float | None:
+    """Size of a pixel in the sample [um]."""
+    magnification = _first(_MAGNIFICATION, text)
+    return round(_CAMERA_PIXEL / magnification, 4) if magnification else None
+
+
 def _lasers(text: str) -> tuple[str, ...]:
-    """Wavelength of each excitation: what is in the second column, of several the first."""
-    found = {int(number): values.split("\t") for number, values in _LASERS.findall(text)}
-    lasers = [values[1].strip() for _, values in sorted(found.items()) if len(values) > 1]
+    """Wavelength of each excitation, in the second column; of several lasers, the first."""
+    columns = {int(number): values.split("\t") for number, values in _LASERS.findall(text)}
+    lasers = [values[1].strip() for _, values in sorted(columns.items()) if len(values) > 1]
     return tuple(lasers) if all(laser.isdecimal() for laser in lasers) else ()
 
 
@@ -117,26 +93,7 @@ def _sizes(text: str, planes: int) -> dict[str, int]:
         left, top, right, bottom = map(int, roi.groups())
         # The camera is turned: its rows are the columns of the image.
         sizes |= {"rows": right - left + 1, "columns": bottom - top + 1}
-    return {what: count for what, count in sizes.items() if count > 0}
-
-
-def find_settings(names: Sequence[str], first: str) -> str | None:
-    """Choose, among the names in a folder, the Settings.txt of the file ``first``."""
-    found = [name for name in names if name.endswith(("Settings.txt", "settings.txt"))]
-    if not found:
-        return None
-    return max(sorted(found), key=lambda name: _shared(name, first))
-
-
-def read_settings(path: str) -> JaneliaSettings:
-    """Read a Settings.txt, in whatever encoding it was written."""
-    with open(path, "rb") as file:
-        return parse_settings(_decoded(file.read()))
-
-
-def read_claims(path: str, title: str) -> MetadataClaims:
-    """Read what a Settings.txt says."""
-    return claims_of(read_settings(path), title)
+    return {axis: count for axis, count in sizes.items() if count > 0}
 
 
 def _decoded(data: bytes) -> str:
@@ -148,29 +105,15 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def claims_of(settings: JaneliaSettings, title: str) -> MetadataClaims:
-    """Tell what a Settings.txt says."""
-    notes = []
-    if settings.backwards:
-        notes.append(
-            f"{title} says that the stage moved backwards: if deskewing shears the wrong way, "
-            "change the sign of the angle"
-        )
-    return MetadataClaims(
-        title, settings.voxel_size, None, settings.lasers, settings.angle, settings.scan,
-        settings.sizes, tuple(notes),
-    )  # fmt: skip
-
-
-def _shared(first: str, second: str) -> int:
+def _common_length(first: str, second: str) -> int:
     """Number of characters with which both begin."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _first(pattern: re.Pattern[str], text: str) -> float | None:
-    found = pattern.search(text)
-    return (_float(found[1]) or None) if found else None
+    match = pattern.search(text)
+    return (_float(match[1]) or None) if match else None
 
 
 def _float(text: str) -> float:

@@ -1,25 +1,33 @@
-"""Reads what Micro-Manager writes beside its files: metadata.txt, the summary of a stack."""
+"""Micro-Manager: the metadata.txt beside its files, and the summary in them."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+import tifffile
+
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, voxel_size_or_note
+from napari_lazy_pipeline.io.metadata.units import positive_number
 
 # The summary stands first; what follows, a paragraph for each plane, can be large.
 _HEAD = 2**18
 _NUMBER = r'"?(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)"?'
+_SIZES = {
+    "Frames": "time points", "Channels": "channels", "Slices": "planes", "Height": "rows",
+    "Width": "columns",
+}  # fmt: skip
+_KEYS = ("PixelSize_um", "PixelSizeUm", "z-step_um", "Interval_ms", *_SIZES)
 
 
 def find_metadata(names: Sequence[str], first: str) -> str | None:
     """Choose, among the names in a folder, the metadata.txt of the file ``first``."""
-    found = [name for name in names if name.endswith("metadata.txt")]
+    texts = [name for name in names if name.endswith("metadata.txt")]
     folder = first.rpartition("/")[0]
-    here = [name for name in found if name.rpartition("/")[0] == folder]
-    return min(here or found, default=None)
+    beside = [name for name in texts if name.rpartition("/")[0] == folder]
+    return min(beside or texts, default=None)
 
 
 def read_metadata(path: str, title: str) -> MetadataClaims:
@@ -29,51 +37,48 @@ def read_metadata(path: str, title: str) -> MetadataClaims:
 
 
 def parse_metadata(text: str, title: str) -> MetadataClaims:
-    """Gather from JSON, whole or not, what it says about the stack.
+    """Gather from JSON, whole or not, what it states about the stack.
 
     Examples
     --------
     >>> parse_metadata('{"Summary": {"PixelSize_um": 0.1, "z-step_um": 0.3', "a").voxel_size
     (0.3, 0.1, 0.1)
     """
-    said = {
-        key: match[1]
-        for key in ("PixelSize_um", "PixelSizeUm", "z-step_um", "Interval_ms", "Frames",
-                    "Channels", "Slices", "Width", "Height")
-        if (match := re.search(rf'"{key}"\s*:\s*{_NUMBER}', text))
-    }  # fmt: skip
+    matches = {key: re.search(rf'"{key}"\s*:\s*{_NUMBER}', text) for key in _KEYS}
+    summary = {key: match[1] for key, match in matches.items() if match}
     names = re.search(r'"ChNames"\s*:\s*"?(\[.*?\])', text, re.DOTALL)
-    return claims_of(said, _strings(names[1]) if names else (), title)
+    return summary_claims(summary, _strings(names[1]) if names else (), title)
 
 
-def claims_of(said: Mapping[str, object], names: Sequence[str], title: str) -> MetadataClaims:
-    """Tell what a summary says, by its keys."""
-    pixel = _positive(said.get("PixelSize_um")) or _positive(said.get("PixelSizeUm"))
-    step = _positive(said.get("z-step_um"))
-    interval = _positive(said.get("Interval_ms"))
-    size: Triple | None = (step or 1.0, pixel, pixel) if pixel else None
-    notes = (f"{title} gives the pixel size but no z step: 1 um is assumed",)
-    keys = {"Frames": "time points", "Channels": "channels", "Slices": "planes",
-            "Height": "rows", "Width": "columns"}  # fmt: skip
-    counts = {what: int(_positive(said.get(key)) or 0) for key, what in keys.items()}
+def file_summary(path: str) -> dict[str, Any]:
+    """Read the summary in the head of a TIFF or NDTiff; empty if there is none."""
+    with open(path, "rb") as file:
+        metadata = tifffile.tifffile.read_micromanager_metadata(file, {"Summary"})
+    summary: dict[str, Any] = metadata.get("Summary", {})
+    return summary
+
+
+def summary_claims(
+    summary: Mapping[str, object], names: Sequence[str], title: str
+) -> MetadataClaims:
+    """What a summary states, by its keys."""
+    pixel = _size(summary, "PixelSize_um") or _size(summary, "PixelSizeUm")
+    interval = _size(summary, "Interval_ms")
+    voxel_size, notes = voxel_size_or_note(_size(summary, "z-step_um"), pixel, pixel, title)
+    sizes = {axis: int(_size(summary, key) or 0) for key, axis in _SIZES.items()}
     return MetadataClaims(
-        title, size, interval / 1000 if interval else None, tuple(names),
-        sizes={what: count for what, count in counts.items() if count},
-        notes=notes if size and not step else (),
+        title, voxel_size, interval / 1000 if interval else None, tuple(names),
+        sizes={axis: count for axis, count in sizes.items() if count}, notes=notes,
     )  # fmt: skip
 
 
 def _strings(text: str) -> tuple[str, ...]:
     try:
-        found = json.loads(text.replace('\\"', '"').replace("\\n", " "))
+        return tuple(map(str, json.loads(text.replace('\\"', '"').replace("\\n", " "))))
     except ValueError:
         return ()
-    return tuple(map(str, found))
 
 
-def _positive(value: object) -> float | None:
-    try:
-        number = abs(float(str(value)))
-    except ValueError:
-        return None
-    return number if 0 < number < float("inf") else None
+def _size(summary: Mapping[str, object], key: str) -> float | None:
+    # The sign of a z step is the direction of the stage.
+    return positive_number(str(summary.get(key)).removeprefix("-"))

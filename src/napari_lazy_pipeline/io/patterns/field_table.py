@@ -1,4 +1,4 @@
-"""Shows what a pattern reads off names as a table: values, what is missing, what is extra."""
+"""Field table: the values that a pattern reads off names, what is missing, what is extra."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.patterns.field_values import levels_of, select
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 
@@ -20,18 +19,18 @@ _MOST = 6
 
 @dataclass(frozen=True)
 class FieldRow:
-    """What the names say about one field of a pattern.
+    """One field of a pattern, as the names have it.
 
     Attributes
     ----------
     field
         Its name; ``"*"`` for the names that do not fit.
     role
-        What it is used for; empty if only shown.
+        What it is used for; empty if only displayed.
     values
-        The values that were found, shortened.
+        Its values, shortened.
     count
-        How many there are.
+        Number of different values.
     missing
         The numbers between the first and the last that no file has, shortened; if there are
         none, those values that fewer files have than the most frequent one.
@@ -75,19 +74,19 @@ def field_rows(
     """
     compiled = compile_pattern(pattern)
     _, columns = select(names, compiled)
-    shown = [field for field in compiled.fields if field not in columns]
-    if shown:
-        columns |= _shown_columns(names, compiled, shown)
+    unplaced = [field for field in compiled.fields if field not in columns]
+    if unplaced:
+        columns |= _other_columns(names, compiled, unplaced)
     order = [*compiled.fields, *(field for field in columns if field not in compiled.fields)]
     rows = [_row(field, columns[field]) for field in order if columns[field]]
-    rows = [_of_all(row, positions) for row in rows]
+    rows = [_with_positions(row, positions) for row in rows]
     if unmatched:
         extra = ", ".join(others[:_MOST]) + (", ..." if unmatched > _MOST else "")
         rows.append(FieldRow("*", "not in the stack", "", unmatched, extra=extra))
     return tuple(rows)
 
 
-def _shown_columns(
+def _other_columns(
     names: Sequence[str], pattern: Pattern, fields: Sequence[str]
 ) -> dict[str, list[str]]:
     """Values of the fields that have no part in where a file belongs."""
@@ -100,29 +99,29 @@ def _shown_columns(
 
 def _row(field: str, values: list[str]) -> FieldRow:
     counts = Counter(values)
-    levels = _ordered(counts)
+    levels = _natural_levels(counts)
     counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
-    missing = (_gaps(levels) if counted else "") or _rare(levels, counts)
-    return FieldRow(field, _ROLES.get(field, ""), _short(levels), len(levels), missing)
+    missing = (_gaps(levels) if counted else "") or _infrequent(levels, counts)
+    return FieldRow(field, _ROLES.get(field, ""), _shortened(levels), len(levels), missing)
 
 
-def _ordered(levels: Iterable[str]) -> tuple[str, ...]:
+def _natural_levels(levels: Iterable[str]) -> tuple[str, ...]:
     """Different values in natural order."""
-    found = list(levels)
-    alike = len({len(level) for level in found}) == 1 and all(map(str.isdecimal, found))
+    values = list(levels)
+    alike = len({len(value) for value in values}) == 1 and all(map(str.isdecimal, values))
     # Numbers of as many digits are in natural order as they are in that of the alphabet.
-    return tuple(sorted(found)) if alike else levels_of(found)
+    return tuple(sorted(values)) if alike else levels_of(values)
 
 
-def _of_all(row: FieldRow, positions: Sequence[str]) -> FieldRow:
-    """Tell of all positions, though the names are of one."""
+def _with_positions(row: FieldRow, positions: Sequence[str]) -> FieldRow:
+    """List all positions, though the names are of one."""
     if row.role != "position" or row.values not in positions or len(positions) < 2:
         return row
-    shown = f"{row.values} is shown"
-    return replace(row, values=_short(positions), count=len(positions), extra=shown)
+    extra = f"{row.values} is shown"
+    return replace(row, values=_shortened(positions), count=len(positions), extra=extra)
 
 
-def _short(levels: Sequence[str]) -> str:
+def _shortened(levels: Sequence[str]) -> str:
     if len(levels) <= _MOST:
         return ", ".join(levels)
     return f"{', '.join(levels[:2])} ... {levels[-1]}"
@@ -131,8 +130,8 @@ def _short(levels: Sequence[str]) -> str:
 def _gaps(levels: Sequence[str]) -> str:
     """Numbers that are skipped, as ranges."""
     numbers = sorted({int(level) for level in levels})
-    ways = {after - before for before, after in itertools.pairwise(numbers)}
-    if len(ways) == 1:
+    steps = {after - before for before, after in itertools.pairwise(numbers)}
+    if len(steps) == 1:
         # Every third, say: a way to count, not a gap.
         return ""
     gaps = [
@@ -144,7 +143,7 @@ def _gaps(levels: Sequence[str]) -> str:
     return ", ".join(texts) + (", ..." if len(gaps) > _MOST else "")
 
 
-def _rare(levels: Sequence[str], counts: Counter[str]) -> str:
+def _infrequent(levels: Sequence[str], counts: Counter[str]) -> str:
     """Values that some of the files lack."""
     most = max(counts.values())
     few = (level for level in levels if counts[level] < most)
@@ -155,23 +154,7 @@ def _rare(levels: Sequence[str], counts: Counter[str]) -> str:
     return ", ".join(rare[:_MOST]) + (", ..." if len(rare) > _MOST else "")
 
 
-def table_of(names: Sequence[str], pattern: str) -> tuple[FieldRow, ...]:
-    """Make the table of all names of a folder, whether they fit or not.
-
-    Raises
-    ------
-    PatternError
-        If the pattern cannot be read, or if nothing fits.
-    """
-    chosen = set(select(names, compile_pattern(pattern))[0])
-    if not chosen:
-        raise PatternError(f"None of the {len(names)} files fits the pattern", pattern)
-    others = [name for name in names if name not in chosen]
-    return field_rows([name for name in names if name in chosen], pattern, len(others), others)
-
-
 def other_names(names: Sequence[str], pattern: Pattern, most: int = 20) -> list[str]:
     """Some of the names that do not fit a pattern."""
     fits = pattern.regex.fullmatch
-    strangers = (name for name in names if fits(name) is None)
-    return sorted(itertools.islice(strangers, most))
+    return sorted(itertools.islice((name for name in names if fits(name) is None), most))

@@ -1,4 +1,4 @@
-"""Reads columns of values off file names: which files, in which order, at which position."""
+"""Field values: columns read off file names, in which order, at which position."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def _with_parts(
         for index, first in enumerate(chosen)
         for name in (first, *sorted(parts.get(first, ())))
     ]
-    joined = {key: [column[index] for _, index in rows] for key, column in values.items()}
-    joined["part"] = [part_number(name) for name, _ in rows]
-    return [name for name, _ in rows], joined
+    columns = {key: [column[index] for _, index in rows] for key, column in values.items()}
+    columns["part"] = [part_number(name) for name, _ in rows]
+    return [name for name, _ in rows], columns
 
 
 def at_position(
@@ -84,7 +84,7 @@ def at_position(
         raise PatternError(
             f"There is no position {position!r}", pattern.text, "No {p} says where positions are"
         )
-    keys = joined(columns)
+    keys = join_columns(columns)
     positions = levels_of(keys)
     wanted = positions[0] if position is None else position
     if wanted not in positions:
@@ -92,9 +92,9 @@ def at_position(
         raise PatternError(f"There is no position {wanted!r}", pattern.text, f"There are {listed}")
     if len(positions) == 1:
         return names, values, positions, wanted
-    kept = [index for index, key in enumerate(keys) if key == wanted]
-    fewer = {key: [column[index] for index in kept] for key, column in values.items()}
-    return [names[index] for index in kept], fewer, positions, wanted
+    rows = [index for index, key in enumerate(keys) if key == wanted]
+    fewer = {key: [column[index] for index in rows] for key, column in values.items()}
+    return [names[index] for index in rows], fewer, positions, wanted
 
 
 def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[Steps, str]:
@@ -131,15 +131,15 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
     return (numbers // step).astype(np.intp), ""
 
 
-def joined(columns: list[list[str]]) -> list[str]:
+def join_columns(columns: list[list[str]]) -> list[str]:
     """One column of several: their values with a space between them."""
     return columns[0] if len(columns) == 1 else list(map(" ".join, zip(*columns, strict=True)))
 
 
 def levels_of(values: Sequence[str]) -> tuple[str, ...]:
     """Different values, in natural order."""
-    found = list(set(values))
-    return tuple(found[index] for index in natural_order(found))
+    levels = list(set(values))
+    return tuple(levels[index] for index in natural_order(levels))
 
 
 def ranks(levels: Sequence[str], values: Sequence[str]) -> Steps:

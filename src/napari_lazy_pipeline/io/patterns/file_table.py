@@ -1,9 +1,11 @@
-"""Puts the files of a folder in their places (t, c), by their names alone."""
+"""File table: the files of a folder in their places (t, c), by their names alone."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from napari_lazy_pipeline.io.patterns.field_values import (
     Columns,
     Steps,
     at_position,
-    joined,
+    join_columns,
     levels_of,
     natural_order,
     ranks,
@@ -25,7 +27,7 @@ from napari_lazy_pipeline.io.patterns.pattern import Pattern
 
 __all__ = ["FileTable", "arrange", "natural_order"]
 
-_Where = tuple[Steps, ...]
+_Places = tuple[Steps, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +64,45 @@ class FileTable:
     positions: tuple[str, ...] = ()
     position: str = ""
 
+    @property
+    def pieces(self) -> int:
+        """Number of files of each volume."""
+        return self.table.shape[2] if self.table.ndim == 3 else 1
+
+    @property
+    def cells(self) -> NDArray[np.int32]:
+        """Files of each volume (volume, piece)."""
+        return self.table.reshape(-1, self.pieces)
+
+    def names_in_order(self) -> list[str]:
+        """Names in the order of their places: the system lists them in any."""
+        return [self.names[index] for index in self.table.ravel().tolist() if index >= 0]
+
+    def rows(self) -> dict[str, int]:
+        """Row of the table in which each file is, by its name."""
+        where = np.nonzero(self.table >= 0)
+        names = (self.names[index] for index in self.table[where].tolist())
+        return dict(zip(names, where[0].tolist(), strict=True))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pack names and places: of 100 000 files, a worker on a cluster gets one."""
+        names = "\0".join(self.names_in_order()).encode(errors="surrogateescape")
+        present = np.packbits(self.table >= 0).tobytes()
+        packed = zlib.compress(names), zlib.compress(present), self.table.shape
+        rest = self.channels, self.unmatched, self.notes, self.pattern, self.positions
+        return _unpacked, (packed, (*rest, self.position))
+
+
+def _unpacked(packed: tuple[bytes, bytes, tuple[int, ...]], rest: Any) -> FileTable:
+    """Make a table again from what was pickled."""
+    names, present, shape = packed
+    bits = np.frombuffer(zlib.decompress(present), np.uint8)
+    full = np.unpackbits(bits, count=int(np.prod(shape))).astype(bool)
+    table = np.where(full, np.cumsum(full) - 1, -1).astype(np.int32).reshape(shape)
+    return FileTable(
+        zlib.decompress(names).decode(errors="surrogateescape").split("\0"), table, *rest
+    )
+
 
 def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None) -> FileTable:
     """Give each file that fits the pattern its place.
@@ -97,20 +138,21 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     times, note = steps(values.get("t"), len(chosen), pattern.text, "t")
     pieces = _pieces(values, pattern)
     for columns in _channel_columns(chosen, values, pattern):
-        channels = levels_of(joined(columns)) if columns else ("",)
-        places = ranks(channels, joined(columns)) if columns else np.zeros(len(chosen), np.intp)
-        where = (times, places, *pieces)
-        table = _table(where, len(channels), chosen, pattern)
+        keys = join_columns(columns) if columns else []
+        channels = levels_of(keys) or ("",)
+        channel_of = ranks(channels, keys) if columns else np.zeros(len(chosen), np.intp)
+        places = (times, channel_of, *pieces)
+        table = _table(places, len(channels), chosen, pattern)
         if np.count_nonzero(table >= 0) == len(chosen):
             break
     else:
-        raise _clash(chosen, table, where, pattern)
-    titles = _titles(channels, places, values, pattern)
+        raise _clash(chosen, table, places, pattern)
+    titles = _titles(channels, channel_of, values, pattern)
     notes = (note,) if note else ()
     return FileTable(chosen, table, titles, unmatched, notes, pattern.text, positions, position)
 
 
-def _pieces(values: Columns, pattern: Pattern) -> _Where:
+def _pieces(values: Columns, pattern: Pattern) -> _Places:
     """Place of each file within its volume, if a volume has several."""
     field = "z" if "z" in values else "part"
     if field not in values:
@@ -119,7 +161,7 @@ def _pieces(values: Columns, pattern: Pattern) -> _Where:
 
 
 def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> list[list[list[str]]]:
-    """What may tell the channels apart, the likeliest first."""
+    """Columns that may tell the channels apart, the likeliest first."""
     first = [values[key] for key in ("c", "wave") if key in values][:1]
     if "cam" not in pattern.fields:
         return [first]
@@ -128,9 +170,9 @@ def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> lis
     return [first, [cameras, *first]]
 
 
-def _table(where: _Where, channels: int, names: list[str], pattern: Pattern) -> NDArray[np.int32]:
+def _table(places: _Places, channels: int, names: list[str], pattern: Pattern) -> NDArray[np.int32]:
     """Which file is where; of several in the same place, one."""
-    sizes = [int(axis.max()) + 1 for axis in where]
+    sizes = [int(axis.max()) + 1 for axis in places]
     sizes[1] = channels
     if int(np.prod(sizes, dtype=object)) > max(1000, 4 * SPARSE * len(names)):
         each = f" of {sizes[2]} files" if len(sizes) > 2 else ""
@@ -140,7 +182,7 @@ def _table(where: _Where, channels: int, names: list[str], pattern: Pattern) -> 
             "{c} seems to be something else than the channel: write * or another name for it",
         )
     table = np.full(sizes, -1, np.int32)
-    table[where] = np.arange(len(names), dtype=np.int32)
+    table[places] = np.arange(len(names), dtype=np.int32)
     return table
 
 
@@ -171,27 +213,26 @@ def _no_match(names: Sequence[str], pattern: Pattern) -> PatternError:
 
 
 def _clash(
-    names: list[str], table: NDArray[np.int32], where: _Where, pattern: Pattern
+    names: list[str], table: NDArray[np.int32], places: _Places, pattern: Pattern
 ) -> PatternError:
     """Say why two files claim the same place, and what to write instead."""
-    kept = table[where]
-    loser = int(np.flatnonzero(kept != np.arange(len(names)))[0])
-    pair = names[loser], names[kept[loser]]
+    winners = table[places]
+    loser = int(np.flatnonzero(winners != np.arange(len(names)))[0])
+    pair = names[loser], names[winners[loser]]
     first, second = (pattern.match(name) or {} for name in pair)
-    counted = [key for key in ("t", "z") if first.get(key) != second.get(key)]
+    counters = [key for key in ("t", "z") if first.get(key) != second.get(key)]
     differing = [key for key in first if first[key] != second.get(key) and key != "c"]
-    if counted:
-        hint = f"The same number is written in two ways: fix the digits before {{{counted[0]}}}"
+    if counters:
+        hint = f"The same number is written in two ways: fix the digits before {{{counters[0]}}}"
     elif not differing:
         hint = "Write {t}, {c} or fixed text where their names differ, instead of *"
     else:
         hint = " and ".join(_advice(field, names, pattern) for field in differing)
-    where_ = " and ".join(pair)
-    return PatternError("Two files claim the same time point and channel", where_, hint)
+    return PatternError("Two files claim the same time point and channel", " and ".join(pair), hint)
 
 
 def _advice(field: str, names: list[str], pattern: Pattern) -> str:
-    found = {match[field] for name in names[:10_000] if (match := pattern.match(name))}
-    levels = sorted(found)
+    matches = filter(None, map(pattern.match, names[:10_000]))
+    levels = sorted({match[field] for match in matches})
     listed = ", ".join(levels[:6]) + (", ..." if len(levels) > 6 else "")
     return f"replace {{{field}}} by one of its values: {listed}"

@@ -1,4 +1,4 @@
-"""Cuts file names of the same build into the text they share and the slots that vary."""
+"""Name fields: file names of the same build, cut into the text they share and slots that vary."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ CAMERA = ("cam", "cm", "camera")
 TIFF = (".tif", ".tiff")
 _BREAK = re.compile(r"([_ ./]+|--+)")
 _RUN = re.compile(r"([0-9]+)")
-# What says the position in several words: the tile of a Janelia scan, and whatever
-# Micro-Manager appends to the name of a stack.
+# Positions of several words: the tile of a Janelia scan, and whatever Micro-Manager appends to
+# the name of a stack.
 _TILE = re.compile(r"(?<=_)-?[0-9]+x_-?[0-9]+y_-?[0-9]+z(?=_|$)")
 _MMSTACK = re.compile(r"(?<=_MMStack_).+$")
-_JOINT = "\x1f"
+_MARK = "\x1f"
 # What the Janelia software appends where a volume goes on in another file.
 _PART = re.compile(r"_part([0-9]+)(?=(?:\.ome)?\.tiff?$)", re.IGNORECASE)
 
@@ -94,18 +94,18 @@ def without_parts(names: Sequence[str]) -> tuple[Sequence[str], dict[str, list[s
     # One search in all names at once costs a tenth of one in each.
     if "_part" not in "\0".join(names):
         return names, {}
-    there = set(names)
+    present = set(names)
     parts: dict[str, list[str]] = {}
     for name in names:
         match = _PART.search(name)
-        if match and (first := name[: match.start()] + name[match.end() :]) in there:
+        if match and (first := name[: match.start()] + name[match.end() :]) in present:
             parts.setdefault(first, []).append(name)
     continued = {name for group in parts.values() for name in group}
     return [name for name in names if name not in continued], parts
 
 
 def part_number(name: str) -> str:
-    """Which part of a volume a file is, as its name says it; the first is ``"0"``."""
+    """Number of the part of a volume that a file is, by its name; the first is ``"0"``."""
     match = _PART.search(name)
     return match[1] if match else "0"
 
@@ -123,35 +123,35 @@ def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Gr
     known = "|".join(map(re.escape, endings))
     image = re.compile(rf"(.+?)((?:\.ome)?(?:{known}))", re.IGNORECASE | re.DOTALL)
     builds: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    found: dict[str, int] = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
     for name in without_parts(names)[0]:
         match = image.fullmatch(name)
         if match and not name.startswith("."):
-            pieces = _BREAK.split(_joint(match[1]))
+            pieces = _BREAK.split(_without_breaks(match[1]))
             builds[(*pieces[1::2], match[2])].append(pieces[::2])
-            found[match[2]] += 1
+            counts[match[2]] += 1
     # Of equally frequent builds the shorter is the raw one: processing adds to names.
     frequent = sorted(builds.items(), key=lambda item: (-len(item[1]), len(item[0])))
     return (
         [_group(build, rows) for build, rows in frequent[:8]],
-        sorted(found, key=lambda ending: -found[ending]),
+        sorted(counts, key=lambda ending: -counts[ending]),
     )
 
 
-def _joint(stem: str) -> str:
-    """Keep together what says the position in several words."""
+def _without_breaks(stem: str) -> str:
+    """Escape the breaks in a position of several words, so that it stays together."""
     for expression in (_TILE, _MMSTACK):
-        stem = expression.sub(lambda match: re.sub("[_ ./]", _joined, match[0]) + _JOINT, stem)
+        stem = expression.sub(lambda match: re.sub("[_ ./]", _escaped, match[0]) + _MARK, stem)
     return stem
 
 
-def _joined(match: re.Match[str]) -> str:
-    return _JOINT + str(ord(match[0])) + _JOINT
+def _escaped(match: re.Match[str]) -> str:
+    return _MARK + str(ord(match[0])) + _MARK
 
 
-def _apart(text: str) -> str:
-    """Undo `_joint`."""
-    return re.sub(f"{_JOINT}([0-9]+){_JOINT}", lambda match: chr(int(match[1])), text)[:-1]
+def _with_breaks(text: str) -> str:
+    """Undo `_without_breaks`."""
+    return re.sub(f"{_MARK}([0-9]+){_MARK}", lambda match: chr(int(match[1])), text)[:-1]
 
 
 def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
@@ -167,8 +167,9 @@ def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
 
 def _segment(column: tuple[str, ...], before: str) -> list[str | NameField]:
     """Cut what stands between two breaks, in all names; ``before`` stands in front."""
-    if column[0].endswith(_JOINT):
-        return [NameField(tuple(map(_apart, column)), "pos" if before == "MMStack" else "tile")]
+    if column[0].endswith(_MARK):
+        label = "pos" if before == "MMStack" else "tile"
+        return [NameField(tuple(map(_with_breaks, column)), label)]
     cut = [_RUN.split(value) for value in column]
     if len({tuple(runs[::2]) for runs in cut}) > 1:
         return _words(column)
@@ -185,8 +186,8 @@ def _segment(column: tuple[str, ...], before: str) -> list[str | NameField]:
 
 def _words(column: tuple[str, ...]) -> list[str | NameField]:
     """Cut text that varies: the letter of a camera, the name of a dye, anything."""
-    found = re.match(r"[A-Za-z]+(?=[A-Z0-9])", column[0])
-    start = found[0] if found else ""
+    match = re.match(r"[A-Za-z]+(?=[A-Z0-9])", column[0])
+    start = match[0] if match else ""
     if start.lower() in CAMERA and all(value.startswith(start) for value in column):
         return [start, NameField(tuple(value[len(start) :] for value in column), start.lower())]
     return [NameField(column)]

@@ -1,16 +1,13 @@
-"""The language of file patterns: which names belong to a stack, and where in it."""
+"""File patterns: a language for which names belong to a stack, and where in it."""
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.io.patterns import proposal as naming
-from napari_lazy_pipeline.io.patterns.name_fields import TIFF
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([*?])|([^{}*?]+)|(.)", re.DOTALL)
 _FIELD = {
@@ -18,8 +15,8 @@ _FIELD = {
     # The tiles of a Janelia scan, else any text.
     "tile": r"(?:-?[0-9]+x_-?[0-9]+y_-?[0-9]+z|[^/\n]+?)",
 }  # fmt: skip
-_TEXT, _SEEN = r"[^/\n]+?", 400
-# What decides the place of a file; the other fields are looked at only to explain.
+_TEXT = r"[^/\n]+?"
+# Fields that decide the place of a file; the others are read only to explain.
 _PLACE = ("t", "c", "wave", "z", "p", "tile")
 _EXPRESSION = "re:"
 
@@ -62,8 +59,8 @@ class Pattern:
         >>> compile_pattern("cell_t{t}_{name}.tif").match("cell_t003_wt.tif")
         {'t': '003', 'name': 'wt'}
         """
-        found = self.regex.fullmatch(name)
-        return found.groupdict() if found else None
+        match = self.regex.fullmatch(name)
+        return match.groupdict() if match else None
 
     def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
         """Return the names that fit, and their values of the fields in `place`."""
@@ -84,7 +81,7 @@ class Pattern:
 
     @cached_property
     def folders(self) -> tuple[re.Pattern[str], ...]:
-        """What the name of the folder has to match at each level; empty if anything may."""
+        """Expression of the names of folders at each level; empty if any name will do."""
         if self.text.startswith(_EXPRESSION):
             return ()
         return tuple(re.compile(_regex(part, ())) for part in self.text.split("/")[:-1])
@@ -202,53 +199,3 @@ def _regex(text: str, captured: Sequence[str]) -> str:
             body = _FIELD.get("n" if re.fullmatch("n[0-9]*", field) else field, _TEXT)
             parts.append(f"(?P<{field}>{body})" if field in captured else f"(?:{body})")
     return "".join(parts)
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A pattern that may fit the names in a folder.
-
-    Attributes
-    ----------
-    pattern
-        The pattern.
-    summary
-        Says in a few words what would become of the files.
-    sure
-        Whether the names leave no doubt.
-    """
-
-    pattern: str
-    summary: str
-    sure: bool
-
-
-def propose_patterns(
-    names: Sequence[str], most: int = _SEEN, endings: Iterable[str] = TIFF
-) -> list[Proposal]:
-    """Propose patterns for the names in a folder, the best first.
-
-    Parameters
-    ----------
-    names
-        Names of files; what is no image is left out.
-    most
-        Number of names to look at: more are represented by a random choice of so many.
-    endings
-        How the names of images end, in lower case.
-
-    Returns
-    -------
-    list of Proposal
-        Empty if there is no image.
-
-    Examples
-    --------
-    >>> propose_patterns(["a_t0_c0.tif", "a_t0_c1.tif", "a_t1_c0.tif", "a_t1_c1.tif"])[0].pattern
-    'a_t{t}_c{c}.tif'
-    """
-    seen = random.Random(0).sample(names, most) if len(names) > most else list(names)
-    found: dict[str, Proposal] = {}
-    for guess in naming.guesses(sorted(seen), endings):
-        found.setdefault(guess.pattern, Proposal(guess.pattern, guess.summary, guess.sure))
-    return list(found.values())

@@ -1,7 +1,8 @@
-"""How microscopes name their files: what the counters in names mean."""
+"""Pattern proposals: what the counters in names mean, as microscopes name their files."""
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,36 +33,78 @@ _DYE = re.compile(
     re.IGNORECASE,
 )
 _FEW = 12
+_SAMPLE = 400  # names
 
 
 @dataclass(frozen=True)
-class Guess:
-    """A pattern, what it would make of the files, and whether there is no doubt."""
+class Proposal:
+    """A pattern that may fit the names in a folder.
+
+    Attributes
+    ----------
+    pattern
+        The pattern.
+    summary
+        What would become of the files, in a few words.
+    sure
+        Whether the names leave no doubt.
+    """
 
     pattern: str
     summary: str
     sure: bool
 
 
-def guesses(names: Sequence[str], endings: Iterable[str] = TIFF) -> Iterator[Guess]:
+def propose_patterns(
+    names: Sequence[str], most: int = _SAMPLE, endings: Iterable[str] = TIFF
+) -> list[Proposal]:
+    """Propose patterns for the names in a folder, the best first.
+
+    Parameters
+    ----------
+    names
+        Names of files; what is no image is left out.
+    most
+        Number of names to look at: more are represented by a random choice of so many.
+    endings
+        How the names of images end, in lower case.
+
+    Returns
+    -------
+    list of Proposal
+        Empty if there is no image.
+
+    Examples
+    --------
+    >>> propose_patterns(["a_t0_c0.tif", "a_t0_c1.tif", "a_t1_c0.tif", "a_t1_c1.tif"])[0].pattern
+    'a_t{t}_c{c}.tif'
+    """
+    sample = random.Random(0).sample(names, most) if len(names) > most else list(names)
+    proposals: dict[str, Proposal] = {}
+    for proposal in _proposals(sorted(sample), endings):
+        proposals.setdefault(proposal.pattern, proposal)
+    return list(proposals.values())
+
+
+def _proposals(names: Sequence[str], endings: Iterable[str]) -> Iterator[Proposal]:
     """Yield patterns for names, the best first; the last ones take every file."""
-    found, known = groups(names, endings)
-    total = sum(group.names for group in found)
-    alone = len(found) < 2 or found[1].names <= total / 10
-    for group in found:
+    builds, present = groups(names, endings)
+    total = sum(group.names for group in builds)
+    alone = len(builds) < 2 or builds[1].names <= total / 10
+    for group in builds:
         if group.names > total / 50:
-            for guess in _readings(group, len(found) == 1):
-                yield replace(guess, sure=guess.sure and alone)
+            for proposal in _of_group(group, len(builds) == 1):
+                yield replace(proposal, sure=proposal.sure and alone)
     below = "*/" * max((name.count("/") for name in names), default=0)
-    for ending in known:
-        yield Guess(
+    for ending in present:
+        yield Proposal(
             f"{below}*{ending}", "every file, in natural order, is a time point", total == 1
         )
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """One way to understand the names of a group."""
+    """One way to read the names of a group."""
 
     group: Group
     time: NameField | None
@@ -70,12 +113,12 @@ class _Reading:
 
     @cached_property
     def plane(self) -> NameField | None:
-        """What counts the planes, if each is a file of its own."""
+        """The slot that counts the planes, if each is a file of its own."""
         return next((slot for slot in self._free() if slot.label in _PLANE and slot.numeric), None)
 
     @cached_property
     def places(self) -> list[NameField]:
-        """What tells positions apart: two slots at most."""
+        """The slots that tell positions apart: two at most."""
         chosen: list[NameField] = []
         for slot in self._free(self.plane):
             if slot.label in _PLACE and not slot.follows(self.time, self.channel, *chosen):
@@ -104,25 +147,25 @@ class _Reading:
 
     @property
     def summary(self) -> str:
-        said = {"time": self.time, "channel": self.channel, "plane": self.plane}
-        parts = [f"{what} from {_title(slot)}" for what, slot in said.items() if slot]
+        roles = {"time": self.time, "channel": self.channel, "plane": self.plane}
+        parts = [f"{role} from {_title(slot)}" for role, slot in roles.items() if slot]
         if self.places:
             parts.append("position from " + " and ".join(map(_title, self.places)))
         return ", ".join(parts) or "one volume"
 
-    def guesses(self, sure: bool) -> Iterator[Guess]:
+    def proposals(self, sure: bool) -> Iterator[Proposal]:
         """Yield one pattern; one per series if there are several."""
         if not self.roles or (self.roles == self.places and self.places[0].label in _SHORT):
             return
         if self.unique:
-            yield Guess(self.write({}), self.summary, sure)
+            yield Proposal(self.write({}), self.summary, sure)
             return
         series = [slot for slot in self._free(*self.roles) if slot not in self.roles]
         rows = dict.fromkeys(zip(*(slot.values for slot in series), strict=True))
         for row in islice(rows, 5):
             title = " ".join(f"{s.label}{value}" for s, value in zip(series, row, strict=True))
             fixed = dict(zip(series, row, strict=True))
-            yield Guess(self.write(fixed), f"{self.summary}; only {title}", False)
+            yield Proposal(self.write(fixed), f"{self.summary}; only {title}", False)
 
     def write(self, fixed: dict[NameField, str]) -> str:
         """Write the pattern, with some slots as text."""
@@ -136,27 +179,27 @@ class _Reading:
             elif part in names:
                 texts.append(f"{{{names[part]}}}")
             else:
-                text = fixed.get(part) or _field(part, used, part is wave)
+                text = fixed.get(part) or _text_of(part, used, part is wave)
                 texts.append(_literal(text) if part in fixed else text)
         return _shorten("".join(texts), not fixed, self.only)
 
     def _named(self) -> list[tuple[NameField | None, str]]:
-        """The fields that the slots become."""
+        """Slots and the fields of the pattern that they become."""
         first = "tile" if self.places and self.places[0].label == "tile" else "p"
         fields = [first, "p" if first == "tile" else "tile"]
         places = list(zip(self.places, fields, strict=False))
         return [(self.time, "t"), (self.channel, "c"), (self.plane, "z"), *places]
 
 
-def _readings(group: Group, only: bool) -> Iterator[Guess]:
+def _of_group(group: Group, only: bool) -> Iterator[Proposal]:
     """Yield the patterns that the names of a group allow."""
     times, doubt = _times(group.slots)
     for time in times or [None]:
         channel, known = _channel(group.slots, time)
         if time or known:
-            yield from _Reading(group, time, channel, only).guesses(known and not doubt)
+            yield from _Reading(group, time, channel, only).proposals(known and not doubt)
         if not known:
-            yield from _Reading(group, time, None, only).guesses(False)
+            yield from _Reading(group, time, None, only).proposals(False)
 
 
 def _times(slots: list[NameField]) -> tuple[list[NameField | None], bool]:
@@ -183,7 +226,7 @@ def _times(slots: list[NameField]) -> tuple[list[NameField | None], bool]:
     different = [
         slot
         for index, slot in enumerate(varying)
-        if not any(slot.follows(one) and one.follows(slot) for one in varying[:index])
+        if not any(slot.follows(other) and other.follows(slot) for other in varying[:index])
     ]
     return list(different), len(different) > 1
 
@@ -234,11 +277,11 @@ def _title(slot: NameField) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text as a pattern says it; braces cannot be said, but any character fits."""
+    """Text in a pattern; braces cannot be written, but any character fits."""
     return re.sub(r"[{}\\]", "?", text)
 
 
-def _field(slot: NameField, used: set[str], wave: bool) -> str:
+def _text_of(slot: NameField, used: set[str], wave: bool) -> str:
     """Write a slot that gives no file its place."""
     if slot.clock:
         return "*"

@@ -1,24 +1,26 @@
-"""Volumes whose planes lie anywhere in several files: where each is, as an index says it."""
+"""Plane index: where each plane of volumes is whose planes lie anywhere in several files."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import time
 
 import numpy as np
-import tifffile
 from numpy.typing import ArrayLike, NDArray
 
+from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.readers import FileInfo, GrowthState
+from napari_lazy_pipeline.io.metadata.micromanager import file_summary
+from napari_lazy_pipeline.io.readers._reader import FileInfo, GrowthState, file_stamp
 
 _ABSENT = -1
+_NO_PLACES = np.empty((0, 2), np.int64)
 _JUST_NOW = 10  # s
-_HOW = "It is still being recorded, or was interrupted"
+_HINT = "It is still being recorded, or was interrupted"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,51 +55,111 @@ class PlaneIndex:
         """Number of planes of each volume."""
         return int(self.table.shape[3])
 
-    def planes(self, path: str, info: FileInfo) -> list[tuple[str, int]]:
-        """File and place of each plane of a volume.
+    @property
+    def scene_details(self) -> dict[str, tuple[Hashable, ...]]:
+        """The positions, as `FileInfo` has them."""
+        scenes = self.scenes if len(self.scenes) > 1 else ()
+        return {"scenes": scenes, "firsts": (0,) * len(self.scenes)}
+
+    def read(
+        self,
+        path: str,
+        info: FileInfo,
+        start: int,
+        stop: int,
+        pixels_at: Callable[[str, int, NDArray[np.generic]], int] | None = None,
+    ) -> np.ndarray:
+        """Read some planes of a volume (z, y, x), and no others.
+
+        Parameters
+        ----------
+        path
+            The file that was opened.
+        info
+            Which volume, and how its pixels are stored.
+        start, stop
+            The planes.
+        pixels_at
+            Finds the pixels of a plane by the file, the place and the plane; None if they are at
+            the place.
 
         Raises
         ------
         FileError
             If the volume, or one of its planes, is not there.
         """
-        t, c = info.part
-        inside = t < self.inner[0] and c < self.inner[1] and info.scene < len(self.scenes)
-        where = self.table[info.scene, t, c] if inside else np.empty((0, 2), np.int64)
-        there = int(np.count_nonzero(where[:, 0] >= 0))
-        if there < info.shape[0] or self.depth != info.shape[0]:
-            raise FileError(
-                f"{there} of {info.shape[0]} planes are there for t={t}, c={c}", path, _HOW
-            )
-        return [(self.files[file], int(start)) for file, start in where.tolist()]
+        stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
+        volume = pool().empty((stop - start, *info.shape[1:]), stored)
+        for plane, (file, place) in zip(volume, self._places(path, info)[start:stop], strict=True):
+            _fill(plane, file, pixels_at(file, place, plane) if pixels_at else place)
+        self._check_last(path, info, volume, start)
+        return np.ascontiguousarray(volume.astype(info.dtype, copy=False))
 
-    def where(self, info: FileInfo) -> Hashable:
-        """Names the places of the planes of a volume, as far as they are there.
+    def state(self, info: FileInfo) -> Hashable:
+        """The run, and the places of the planes of a volume, as far as they are there.
 
         Not the time at which their files were changed: that is always now while others come.
         """
-        t, c = info.part
-        inside = t < self.inner[0] and c < self.inner[1] and info.scene < len(self.scenes)
-        places = self.table[info.scene, t, c] if inside else np.empty((0, 2), np.int64)
-        files = {self.files[number] for number in places[places[:, 0] >= 0, 0].tolist()}
+        table = self._table(info)
+        files = {self.files[number] for number in table[table[:, 0] >= 0, 0].tolist()}
         numbers = [os.stat(file).st_ino for file in sorted(files)]
-        digest = hashlib.blake2b(places.tobytes(), digest_size=16)
-        return digest.hexdigest(), tuple(numbers)
+        digest = hashlib.blake2b(table.tobytes(), digest_size=16)
+        return self._run(), (digest.hexdigest(), tuple(numbers))
 
-    def recorded(self, scene: int, run: Hashable) -> GrowthState:
+    def growth(self, scene: int) -> GrowthState:
         """How much of a position there is.
 
         The index may know of a plane before its pixels are written, so the last one alone
         proves nothing.
         """
         whole = np.flatnonzero((self.table[scene, ..., 0] >= 0).all(axis=(1, 2)))
-        seen = int(whole[-1]) + 1 if whole.size else 0
-        sure = seen - (self.last[:2] == (scene, seen - 1))
-        mark = self.count, stamp(self.files[-1])
-        return GrowthState(sure, seen, self.depth, self.inner[1], run, mark)
+        present = int(whole[-1]) + 1 if whole.size else 0
+        complete = present - (self.last[:2] == (scene, present - 1))
+        mark = self.count, file_stamp(self.files[-1])
+        return GrowthState(complete, present, self.depth, self.inner[1], self._run(), mark)
+
+    def _table(self, info: FileInfo) -> NDArray[np.int64]:
+        """File and place of each plane of a volume (z, 2); nothing if it is beyond the index."""
+        t, c = info.part
+        inside = t < self.inner[0] and c < self.inner[1] and info.scene < len(self.scenes)
+        places: NDArray[np.int64] = self.table[info.scene, t, c] if inside else _NO_PLACES
+        return places
+
+    def _places(self, path: str, info: FileInfo) -> list[tuple[str, int]]:
+        """File and place of each plane of a volume, all of which have to be there."""
+        table = self._table(info)
+        count = int(np.count_nonzero(table[:, 0] >= 0))
+        if count < info.shape[0] or self.depth != info.shape[0]:
+            t, c = info.part
+            raise FileError(
+                f"{count} of {info.shape[0]} planes are there for t={t}, c={c}", path, _HINT
+            )
+        return [(self.files[file], int(start)) for file, start in table.tolist()]
+
+    def _check_last(
+        self, path: str, info: FileInfo, planes: NDArray[np.generic], start: int
+    ) -> None:
+        """Refuse the plane that was recorded last if it is not written yet, as its index is.
+
+        It ends with a zero then, as reserved space does, and its file was changed just now.
+        """
+        *part, z = self.last
+        if part != [info.scene, *info.part] or not 0 <= z - start < len(planes):
+            return
+        file = self.files[self.table[(*self.last, 0)]]
+        if not planes[z - start, -1, -1] and time() - os.stat(file).st_mtime < _JUST_NOW:
+            raise FileError("The last plane is being written", path, "Wait until it is complete")
+
+    def _run(self) -> str:
+        """Names the run, by the summary in the head of its first file.
+
+        That is written before the first plane, and tells when and how the run was started.
+        """
+        text = json.dumps(file_summary(self.files[0]), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def index_planes(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) -> PlaneIndex:
+def make_index(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) -> PlaneIndex:
     """Make an index of entries (n, 6): position, t, c, z, file, place in it.
 
     Of two entries for the same plane, the later one counts.
@@ -110,49 +172,9 @@ def index_planes(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike
     return PlaneIndex(tuple(files), tuple(scenes), table, len(rows), last)
 
 
-def read_piece(file: str, start: int, plane: np.ndarray) -> None:
+def _fill(plane: NDArray[np.generic], file: str, start: int) -> None:
     """Fill a plane with the pixels that lie plain in a file."""
     with open(file, "rb") as handle:
         handle.seek(start)
         if handle.readinto(plane.data.cast("B")) != plane.nbytes:
-            raise FileError("The file ends before its pixels do", file, _HOW)
-
-
-def stamp(path: str) -> tuple[int, int]:
-    """Size [byte] and time of change [ns] of a file."""
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
-
-
-def check_end(
-    index: PlaneIndex, path: str, info: FileInfo, planes: NDArray[np.generic], start: int
-) -> None:
-    """Check the plane that was recorded last: an index may know of it before it is written.
-
-    Parameters
-    ----------
-    planes
-        What was read (z, y, x), from plane ``start`` of the volume on.
-
-    Raises
-    ------
-    FileError
-        If the plane ends with a zero, as reserved space does, and its file was changed just now.
-    """
-    *part, z = index.last
-    if part != [info.scene, *info.part] or not 0 <= z - start < len(planes):
-        return
-    file = index.files[index.table[(*index.last, 0)]]
-    if not planes[z - start, -1, -1] and time() - os.stat(file).st_mtime < _JUST_NOW:
-        raise FileError("The last plane is being written", path, "Wait until it is complete")
-
-
-def run_mark(path: str) -> str:
-    """Names the run that a file of Micro-Manager belongs to, by the summary in its head.
-
-    That is written before the first plane, and tells when and how the run was started.
-    """
-    with open(path, "rb") as file:
-        said = tifffile.tifffile.read_micromanager_metadata(file, {"Summary"}).get("Summary", {})
-    text = json.dumps(said, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+            raise FileError("The file ends before its pixels do", file, _HINT)

@@ -4,83 +4,121 @@ from __future__ import annotations
 
 import importlib
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.readers import FileInfo, Reader
-from napari_lazy_pipeline.io.readers._file_errors import guarded
+from napari_lazy_pipeline.io.readers._reader import FileInfo, Reader, os_problem
 
 GROUP = "napari_lazy_pipeline.readers"
 
 
 @dataclass(frozen=True)
-class NamedReader:
-    """Reads with a function, or with a reader, that is known by its name.
+class UserReader(Reader):
+    """Reads with a function of a person or of another package; or with their reader.
 
     Parameters
     ----------
     target
-        ``"module:name"``; imported when the first file is looked at, not before.
+        The function (path -> array). Or its name ``"module:function"``, which is imported when
+        the first file is read, not before.
     suffixes
-        How the names of the files end; empty: any file.
+        Endings of the names of the files; empty: any file.
     """
 
-    target: str
+    target: Callable[[str], Any] | str
     suffixes: tuple[str, ...] = ()
+
+    @cached_property
+    def name(self) -> str:
+        """Name of the function, as errors and recipes give it."""
+        if isinstance(self.target, str):
+            return self.target
+        function = getattr(self.target, "func", self.target)  # of a functools.partial
+        title = getattr(function, "__qualname__", type(function).__qualname__)
+        return f"{function.__module__}:{title}"
 
     @property
     def options(self) -> dict[str, object]:
-        """What `open_stack` has to be told to make this reader."""
-        return {} if self.suffixes else {"reader": self.target}
+        return {} if self.suffixes else {"reader": self.name}
+
+    @cached_property
+    def token(self) -> str:
+        from dask.base import tokenize
+
+        # Two functions of a notebook may have one name.
+        return self.name if isinstance(self.target, str) else str(tokenize(self.target))
 
     def accepts(self, path: str) -> bool:
-        """Tell from the name whether this is for the file."""
-        return not self.suffixes or os.fspath(path).lower().endswith(self.suffixes)
+        return not self.suffixes or super().accepts(path)
 
     def probe(self, path: str) -> FileInfo:
-        """Ask the reader, or call the function: only its result tells the shape.
-
-        Raises
-        ------
-        FileError
-            If it fails, or if its result is no volume.
-        """
-        with guarded(path):
-            size, found = os.stat(path).st_size, _load(self.target)
-            if isinstance(found, Reader):
-                return found.probe(path)
-            volume = _volume(found(path), path)
-            shape = (volume.shape[0], volume.shape[1], volume.shape[2])
-            return FileInfo(os.path.basename(path), shape, volume.dtype.name, size)
+        """Call the function: only its result tells the shape. See `Reader.probe`."""
+        target = self._loaded(path)
+        if hasattr(target, "probe"):
+            info: FileInfo = self._call(target.probe, path)
+            return info
+        volume = self._volume(self._call(target, path), path)
+        return FileInfo.of(path, volume.shape, volume.dtype)
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
-        """Read the volume (z, y, x).
+        target = self._loaded(path)
+        if hasattr(target, "read"):
+            volume = self._volume(self._call(target.read, path, info), path)
+        else:
+            volume = self._volume(self._call(target, path), path)
+        if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
+            raise FileError(
+                f"{self.name} made {volume.shape} {volume.dtype}, not {info.shape} {info.dtype} "
+                f"as of {info.name}",
+                path,
+            )
+        return volume
 
-        Raises
-        ------
-        FileError
-            If it is not as ``info`` says.
-        """
-        with guarded(path):
-            found = _load(self.target)
-            volume = found.read(path, info) if isinstance(found, Reader) else found(path)
-            volume = _volume(volume, path)
-            if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
-                raise FileError(
-                    f"{self.target} made {volume.shape} {volume.dtype}, not {info.shape} "
-                    f"{info.dtype} as of {info.name}",
-                    path,
-                )
-            return volume
+    def _loaded(self, path: str) -> Any:
+        if not isinstance(self.target, str):
+            return self.target
+        try:
+            return _imported(self.target)
+        except Exception as error:
+            raise FileError(
+                f"The reader {self.name} cannot be imported ({type(error).__name__}: {error})", path
+            ) from error
+
+    def _call(self, function: Callable[..., Any], path: str, *rest: Any) -> Any:
+        """Call a function; what it raises is its own, and no fault of the file."""
+        try:
+            return function(path, *rest)
+        except FileError:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) and not os.path.exists(path):
+                raise os_problem(error, path) from error
+            raise FileError(
+                f"The reader {self.name} raised {type(error).__name__}{_line(error)}: {error}", path
+            ) from error
+
+    def _volume(self, result: Any, path: str) -> np.ndarray:
+        """Check that a result is a grey volume; axes (t, c) of length 1 are left out."""
+        array = np.asarray(result)
+        if array.ndim > 3 and set(array.shape[:-3]) == {1}:
+            array = array.reshape(array.shape[-3:])
+        volume = array[np.newaxis] if array.ndim == 2 else array
+        if volume.ndim != 3 or volume.dtype.kind not in "buif":
+            raise FileError(
+                f"The reader {self.name} made {array.shape} {array.dtype}, no volume (z, y, x)",
+                path,
+            )
+        return np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
 
 
-def named_reader(target: str, trust: bool) -> NamedReader:
+def reader_by_name(target: str, trust: bool) -> UserReader:
     """Make a reader of ``"module:function"``.
 
     Raises
@@ -99,26 +137,24 @@ def named_reader(target: str, trust: bool) -> NamedReader:
             f"Opening the folder would run code: {target}",
             hint="If you know it, confirm with trust=True",
         )
-    return NamedReader(target)
+    return UserReader(target)
 
 
-def installed_readers() -> Iterator[NamedReader]:
+def installed_readers() -> Iterator[UserReader]:
     """Yield what other packages registered: the name of an entry point is an ending."""
     for point in entry_points(group=GROUP):
-        yield NamedReader(point.value, ("." + point.name.lower().lstrip("."),))
+        yield UserReader(point.value, ("." + point.name.lower().lstrip("."),))
 
 
 @lru_cache(maxsize=32)
-def _load(target: str) -> Callable[[str], Any] | Any:
+def _imported(target: str) -> Any:
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
-def _volume(made: Any, path: str) -> np.ndarray:
-    """Check that something is a grey volume; one plane is one, too."""
-    volume = np.asarray(made)
-    if volume.ndim == 2:
-        volume = volume[np.newaxis]
-    if volume.ndim != 3 or volume.dtype.kind not in "buif":
-        raise FileError(f"The reader made {volume.shape} {volume.dtype}, no volume (z, y, x)", path)
-    return np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
+def _line(error: Exception) -> str:
+    """Line of the function, or of what it calls in the same file, that raised an error."""
+    # The first frame is the call of the function.
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    return f" in line {own[-1].lineno} of {os.path.basename(own[-1].filename)}" if own else ""

@@ -1,4 +1,4 @@
-"""The files of a Zarr array: which belong to a volume, and which time points are written."""
+"""Zarr chunks: which files belong to a volume, and which time points are written."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_lazy_pipeline.io.readers import GrowthState
 
 @dataclass(frozen=True)
 class Chunks:
-    """Where the chunks of an array in a folder are; of shards, if chunks are packed in them.
+    """Files of the chunks of an array; of its shards, if chunks are packed in them.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Chunks:
     shape, grid
         Shape of the array, and of what each file holds.
     name
-        Gives the name of a file from its place in the grid.
+        Gives the name of a file by its place in the grid.
     """
 
     folder: str
@@ -36,7 +36,7 @@ class Chunks:
 
     @classmethod
     def of(cls, array: Any, axes: str) -> Chunks:
-        """Ask an array."""
+        """Make them of an array of zarr."""
         grid = getattr(array, "shards", None) or array.chunks
         folder = os.path.join(array.store.root, *array.path.split("/"))
         return cls(folder, axes, array.shape, grid, array.metadata.encode_chunk_key)
@@ -45,8 +45,8 @@ class Chunks:
         """Size [byte] and time of change [ns] of each file of a volume, as far as they exist."""
         return tuple(self._stamps(t, c))
 
-    def recorded(self) -> GrowthState:
-        """How much of the array was written; files for the most part, and no pixel, are looked at.
+    def growth(self) -> GrowthState:
+        """How much of the array was written, by the names of files; no pixel is read.
 
         A chunk that only holds the fill value may never be written, so it is other time points
         that tell whether one is whole.
@@ -55,13 +55,13 @@ class Chunks:
         grid = dict(zip(self.axes, self.grid, strict=True))
         written = self._written()
         channels = -(-sizes.get("c", 1) // grid.get("c", 1))
-        whole = [t for t, there in written.items() if len(there) == channels]
+        whole = [t for t, present in written.items() if len(present) == channels]
         last = max(whole, default=-1)
-        seen = min((last + 1) * grid["t"], sizes["t"])
-        sure = seen if last < max(written, default=-1) else max(last, 0) * grid["t"]
-        mark = tuple(self.state(max(seen - 1, 0), c) for c in range(sizes.get("c", 1)))
+        present = min((last + 1) * grid["t"], sizes["t"])
+        complete = present if last < max(written, default=-1) else max(last, 0) * grid["t"]
+        mark = tuple(self.state(max(present - 1, 0), c) for c in range(sizes.get("c", 1)))
         return GrowthState(
-            sure, seen, sizes.get("z", 1), sizes.get("c", 1), os.stat(self.folder).st_ino,
+            complete, present, sizes.get("z", 1), sizes.get("c", 1), os.stat(self.folder).st_ino,
             (len(written), mark),
         )  # fmt: skip
 
@@ -82,25 +82,25 @@ class Chunks:
     def _written(self) -> dict[int, set[int]]:
         """For each time point, in steps of the grid, the channels of which there is a file."""
         first = self.name((0,) * len(self.axes))
-        found: dict[int, set[int]] = defaultdict(set)
+        written: dict[int, set[int]] = defaultdict(set)
         if "/" not in first.removeprefix("c/"):
             for name in _list(self.folder):
                 numbers = name.removeprefix("c.").split(".")
                 if len(numbers) == len(self.axes) and all(map(str.isdecimal, numbers)):
-                    found[int(numbers[0])].add(self._channel(numbers))
-            return found
+                    written[int(numbers[0])].add(self._channel(numbers))
+            return written
         top = os.path.join(self.folder, "c") if first.startswith("c/") else self.folder
         for time in filter(str.isdecimal, _list(top)):
-            inside = filter(str.isdecimal, _list(os.path.join(top, time)))
-            found[int(time)] |= {self._channel([time, name]) for name in inside}
-        return found
+            names = filter(str.isdecimal, _list(os.path.join(top, time)))
+            written[int(time)] |= {self._channel([time, name]) for name in names}
+        return written
 
     def _channel(self, numbers: list[str]) -> int:
         return int(numbers[1]) if self.axes[1] == "c" else 0
 
 
 def _list(folder: str) -> list[str]:
-    """What is in a folder; nothing if there is none yet."""
+    """Names in a folder; none if there is no folder yet."""
     try:
         return os.listdir(folder)
     except FileNotFoundError:

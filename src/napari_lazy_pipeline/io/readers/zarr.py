@@ -1,99 +1,75 @@
-"""Reads OME-Zarr folders, of both versions of the format, and plain Zarr arrays."""
+"""OME-Zarr folders, of both versions of the format, and plain Zarr arrays."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.io.readers import FileInfo, GrowthState
-from napari_lazy_pipeline.io.readers._file_errors import guarded
+from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
+from napari_lazy_pipeline.io.readers._reader import (
+    FileInfo,
+    GrowingReader,
+    GrowthState,
+    file_errors,
+)
 from napari_lazy_pipeline.io.readers._zarr_chunks import Chunks
 
-_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "": 1.0}
-_SECONDS = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "": 1.0}
 
-
-@dataclass(frozen=True)
-class ZarrReader:
+class ZarrReader(GrowingReader):
     """Reads the full resolution of an OME-Zarr, chunk by chunk."""
 
-    suffixes: tuple[str, ...] = (".zarr",)
+    suffixes = (".zarr",)
 
     def accepts(self, path: str) -> bool:
-        """Tell from the name whether this is a Zarr folder."""
-        return os.fspath(path).rstrip("/\\").lower().endswith(self.suffixes)
+        return super().accepts(os.fspath(path).rstrip("/\\"))
 
     def probe(self, path: str) -> FileInfo:
-        """Read the metadata; see `Reader.probe`.
-
-        Raises
-        ------
-        FileError
-            If zarr is not installed, or if this is no image.
-        """
-        with guarded(path):
-            size = os.stat(path).st_size
+        with file_errors(path):
+            os.stat(path)  # zarr takes a folder that is gone for one without an image
             array, image, channels = _open(path)
             axes = _axes(image, array.ndim)
             sizes = dict(zip(axes, array.shape, strict=True))
             if not set(axes) <= set("tczyx") or axes[-2:] != "yx":
                 raise FileError(f"The axes are {axes}, not t, c, z, y, x", path)
-            shape = (sizes.get("z", 1), sizes["y"], sizes["x"])
             voxel_size, interval = _scale(image, axes)
-            return FileInfo(
-                os.path.basename(path), shape, np.dtype(array.dtype).newbyteorder("=").name, size,
-                voxel_size, "OME-Zarr" if voxel_size else "", interval,
-                inner=(sizes.get("t", 1), sizes.get("c", 1)),
+            return FileInfo.of(
+                path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype,
+                voxel_size=voxel_size, voxel_source="OME-Zarr" if voxel_size else "",
+                time_interval=interval, inner=(sizes.get("t", 1), sizes.get("c", 1)),
                 channel_names=channels if len(channels) == sizes.get("c", 1) else (),
                 indexed=axes.startswith("t"),
             )  # fmt: skip
 
     def grows(self, info: FileInfo) -> bool:
-        """Where the time comes first, time points can be added."""
+        # Where the time comes first, time points can be added.
         return info.indexed
 
-    def recorded(self, path: str, info: FileInfo) -> GrowthState:
-        """Look which chunks there are; see `GrowingReader.recorded`."""
-        with guarded(path):
-            return _chunks(path).recorded()
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
+        with file_errors(path):
+            return _chunks(path).growth()
 
     def state(self, path: str, info: FileInfo) -> Hashable:
-        """The state of its chunks; see `GrowingReader.state`."""
-        with guarded(path):
+        with file_errors(path):
             return _chunks(path).state(*info.part)
 
-    def read(self, path: str, info: FileInfo) -> np.ndarray:
-        """Read the chunks of one volume (z, y, x); see `Reader.read`.
-
-        Raises
-        ------
-        FileError
-            If the array is not as ``info`` says.
-        """
-        return self.read_planes(path, info, 0, info.shape[0])
-
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
-        """Read the chunks of some planes of a volume; see `PlaneReader.read_planes`."""
-        with guarded(path):
+        with file_errors(path):
             array, image, _ = _open(path)
             axes = _axes(image, array.ndim)
             sizes = dict(zip(axes, array.shape, strict=True))
-            shape = (sizes.get("z", 1), sizes["y"], sizes["x"])
-            if shape != info.shape:
-                raise FileError(f"The image is {shape} now, not {info.shape}", path)
+            info.check((sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, path)
             place = {**dict(zip("tc", info.part, strict=True)), "z": slice(start, stop)}
             planes = np.asarray(array[tuple(place.get(axis, slice(None)) for axis in axes)])
-            return np.ascontiguousarray(planes.reshape(-1, *shape[1:]), info.dtype)
+            return np.ascontiguousarray(planes.reshape(-1, *info.shape[1:]), info.dtype)
 
 
 def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
-    """Array of the full resolution, what is said about it, and names of channels."""
+    """Array of the full resolution, metadata of the image, and names of channels."""
     try:
         import zarr
     except ImportError as error:
@@ -102,17 +78,17 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
             path,
             "pip install 'napari-lazy-pipeline[zarr]'",
         ) from error
-    found: Any = zarr.open(path, mode="r")
-    if not hasattr(found, "attrs") or hasattr(found, "shape"):
-        return found, {}, ()
-    attributes: dict[str, Any] = dict(found.attrs)
-    said = attributes.get("ome", attributes)
-    if not said.get("multiscales"):
+    node: Any = zarr.open(path, mode="r")
+    if not hasattr(node, "attrs") or hasattr(node, "shape"):
+        return node, {}, ()
+    attributes: dict[str, Any] = dict(node.attrs)
+    ome = attributes.get("ome", attributes)
+    if not ome.get("multiscales"):
         raise FileError("The Zarr folder holds no OME image", path, "Open a folder inside it")
-    image = said["multiscales"][0]
-    channels = (said.get("omero") or {}).get("channels") or []
+    image = ome["multiscales"][0]
+    channels = (ome.get("omero") or {}).get("channels") or []
     names = tuple(str(channel.get("label", "")) for channel in channels)
-    return found[image["datasets"][0]["path"]], image, names if all(names) else ()
+    return node[image["datasets"][0]["path"]], image, names if all(names) else ()
 
 
 def _chunks(path: str) -> Chunks:
@@ -127,19 +103,17 @@ def _axes(image: dict[str, Any], count: int) -> str:
 
 def _scale(image: dict[str, Any], axes: str) -> tuple[Triple | None, float | None]:
     """Voxel size (z, y, x) [um] and time interval [s]."""
-    if not image:
+    if not image or image.get("axes") is None:
         return None, None
     transforms = image["datasets"][0].get("coordinateTransformations") or []
-    scale = next((one["scale"] for one in transforms if one.get("type") == "scale"), None)
-    if scale is None or image.get("axes") is None:
+    scale = next((each["scale"] for each in transforms if each.get("type") == "scale"), None)
+    if scale is None:
         return None, None
-    said = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
-    unit = {axis["name"].lower(): axis.get("unit") or "" for axis in said}
-    length = dict(zip(axes, map(float, scale), strict=True))
-    z, y, x = (length.get(a, 1.0) * _UM.get(unit.get(a, ""), 0.0) for a in "zyx")
-    interval = length.get("t", 0.0) * _SECONDS.get(unit.get("t", ""), 0.0)
-    timed = bool(unit.get("t")) and interval > 0
-    return ((z, y, x) if min(z, y, x) > 0 else None), interval if timed else None
+    named = [axis for axis in image["axes"] if isinstance(axis, dict)]
+    units = {axis["name"].lower(): axis.get("unit") for axis in named}
+    steps = dict(zip(axes, scale, strict=True))
+    z, y, x = (micrometres(steps.get(a, 1.0), units.get(a) or "um") for a in "zyx")
+    return (z, y, x) if z and y and x else None, seconds(steps.get("t"), units.get("t") or "")
 
 
 READER = ZarrReader()

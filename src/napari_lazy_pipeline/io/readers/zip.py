@@ -1,4 +1,4 @@
-"""Reads TIFFs in a zip: one volume, as ImageJ saves it, or a time series in natural order."""
+"""Zip: TIFFs in it, one volume as ImageJ saves it, or a time series in natural order."""
 
 from __future__ import annotations
 
@@ -7,43 +7,30 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.readers import FileInfo
-from napari_lazy_pipeline.io.readers._file_errors import guarded
-from napari_lazy_pipeline.io.readers._plane_index import stamp
-from napari_lazy_pipeline.io.readers.tiff import decode_open, probe_open
+from napari_lazy_pipeline.io.readers._reader import FileInfo, Reader, file_errors, file_stamp
+from napari_lazy_pipeline.io.readers._tiff.tiff_header import probe_open
+from napari_lazy_pipeline.io.readers.tiff import decode_open
 
 _TIFF = (".tif", ".tiff")
 _HINT = "It is still being copied, or was cut off"
 
 
-@dataclass(frozen=True)
-class ZipReader:
+class ZipReader(Reader):
     """Unpacks, in memory, the one TIFF that is wanted."""
 
-    suffixes: tuple[str, ...] = (".zip",)
-
-    def accepts(self, path: str) -> bool:
-        """Tell from the name whether this is a zip."""
-        return os.fspath(path).lower().endswith(self.suffixes)
+    suffixes = (".zip",)
 
     def probe(self, path: str) -> FileInfo:
-        """Read the header of the first TIFF; see `Reader.probe`.
-
-        Raises
-        ------
-        FileError
-            If there is no whole volume in the zip.
-        """
-        with _member(path, 0) as (file, size, where):
-            info = probe_open(file, size, where)
-            count = len(_members(path, stamp(path)))
+        with _member(path, 0) as (file, size, title):
+            info = probe_open(file, size, title)
+            count = len(_members(path, file_stamp(path)))
         if count > 1 and (info.inner != (1, 1) or len(info.scenes) > 1):
             raise FileError(
                 "The zip holds several TIFFs of several volumes each", path, "Unpack it"
@@ -55,22 +42,11 @@ class ZipReader:
         )  # fmt: skip
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
-        """Read one volume (z, y, x); see `Reader.read`.
-
-        Raises
-        ------
-        FileError
-            If it is not a whole volume as ``info`` says.
-        """
-        several = len(_listed(path)) > 1
-        with _member(path, info.part[0] if several else 0) as (file, size, where):
+        with file_errors(path, _HINT):
+            several = len(_members(path, file_stamp(path))) > 1
+        with _member(path, info.part[0] if several else 0) as (file, size, title):
             alone = replace(info, inner=(1, 1), part=(0, 0)) if several else info
-            return decode_open(file, size, where, alone)
-
-
-def _listed(path: str) -> tuple[str, ...]:
-    with guarded(path, _HINT):
-        return _members(path, stamp(path))
+            return decode_open(file, size, title, alone)
 
 
 @lru_cache(maxsize=64)
@@ -88,8 +64,8 @@ def _members(path: str, changed: tuple[int, int]) -> tuple[str, ...]:
 @contextmanager
 def _member(path: str, index: int) -> Iterator[tuple[io.BytesIO, int, str]]:
     """Unpack one TIFF; its content, its size [byte] and what to call it in errors."""
-    with guarded(path, _HINT):
-        names = _members(path, stamp(path))
+    with file_errors(path, _HINT):
+        names = _members(path, file_stamp(path))
         if index >= len(names):
             raise FileError(f"There are {len(names)} TIFFs in the zip, not {index + 1}", path)
         with zipfile.ZipFile(path) as archive:

@@ -1,4 +1,4 @@
-"""Volumes whose planes are cut into blocks of 16 columns, as the transforms along y want them.
+"""Blocks of 16 columns that the planes of a volume are cut into, for the transforms along y.
 
 Two blocks of eight columns lie side by side, as the real and the imaginary part of one.
 """
@@ -24,30 +24,30 @@ def to_blocks(  # pragma: no cover
     rows: np.ndarray,
     columns: np.ndarray,
     background: np.float32,
-    blocks: np.ndarray,
+    out: np.ndarray,
 ) -> None:
-    """Put pixels of a plane (y, x) into blocks (x, y, 16), as `place` does; the rest is 0."""
+    """Put pixels of a plane (y, x) into blocks (x, y, 16), see `ScipyFft`; the rest is 0."""
     zero = np.float32(0)
-    for b in range(len(blocks)):
+    for b in range(len(out)):
         part = columns[b * BLOCK : (b + 1) * BLOCK]
-        first, in_a_row = part[0], len(part) == BLOCK
+        first, contiguous = part[0], len(part) == BLOCK
         for j in range(len(part)):
-            in_a_row = in_a_row and part[j] == first + j >= 0
+            contiguous = contiguous and part[j] == first + j >= 0
         for i in range(len(rows)):
             row = np.uintp(rows[i])  # numba asks of each signed index whether it is negative
             if rows[i] < 0:
                 for j in range(BLOCK):
-                    blocks[b, i, j] = zero
-            elif in_a_row:
+                    out[b, i, j] = zero
+            elif contiguous:
                 for j in range(BLOCK):
                     value = plane[row, np.uintp(first + j)] - background
-                    blocks[b, i, j] = value if value > zero else zero
+                    out[b, i, j] = value if value > zero else zero
             else:
                 for j in range(BLOCK):
                     value = zero
                     if j < len(part) and part[j] >= 0:
                         value = plane[row, np.uintp(part[j])] - background
-                    blocks[b, i, j] = value if value > zero else zero
+                    out[b, i, j] = value if value > zero else zero
 
 
 @compiled()

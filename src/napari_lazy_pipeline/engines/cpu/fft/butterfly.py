@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms of a few numbers, written out.
+"""Butterfly: discrete Fourier transforms of a few numbers, written out.
 
 The numbers are whatever can be added and multiplied: `Lanes` of a compiled loop, or arrays.
 
@@ -33,11 +33,11 @@ class Complex:
             self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re
         )
 
-    def scaled(self, factor: float) -> Complex:
+    def scale(self, factor: float) -> Complex:
         """The product with a real number."""
         return Complex(self.re * factor, self.im * factor)
 
-    def swapped(self) -> Complex:
+    def swap(self) -> Complex:
         """Real and imaginary part exchanged: a transform between two of these runs backwards."""
         return Complex(self.im, self.re)
 
@@ -76,13 +76,13 @@ def _odd(numbers: Sequence[Complex]) -> list[Complex]:
     sums = [numbers[k] + numbers[n - k] for k in half]
     differences = [numbers[k] - numbers[n - k] for k in half]
     out = [first] * n
-    out[0] = _total([first, *sums])
+    out[0] = _sum([first, *sums])
     for k in half:
-        turns = [2 * math.pi * (k * i % n) / n for i in half]
-        even = [s.scaled(math.cos(turn)) for s, turn in zip(sums, turns, strict=True)]
-        odd = [d.scaled(math.sin(turn)) for d, turn in zip(differences, turns, strict=True)]
-        out[k] = _total([first, *even]).minus_i(_total(odd))
-        out[n - k] = _total([first, *even]).plus_i(_total(odd))
+        angles = [2 * math.pi * (k * i % n) / n for i in half]
+        even = [s.scale(math.cos(a)) for s, a in zip(sums, angles, strict=True)]
+        odd = [d.scale(math.sin(a)) for d, a in zip(differences, angles, strict=True)]
+        out[k] = _sum([first, *even]).minus_i(_sum(odd))
+        out[n - k] = _sum([first, *even]).plus_i(_sum(odd))
     return out
 
 
@@ -90,13 +90,13 @@ def _eight(numbers: Sequence[Complex]) -> list[Complex]:
     a, b, c, d = dft(numbers[::2])
     e, f, g, h = dft(numbers[1::2])
     half = math.sqrt(0.5)
-    f = Complex(f.re + f.im, f.im - f.re).scaled(half)
+    f = Complex(f.re + f.im, f.im - f.re).scale(half)
     h = Complex(h.im - h.re, h.re + h.im)
     h = Complex(h.re * half, h.im * -half)
     return [a + e, b + f, c.minus_i(g), d + h, a - e, b - f, c.plus_i(g), d - h]
 
 
-def _total(numbers: Sequence[Complex]) -> Complex:
+def _sum(numbers: Sequence[Complex]) -> Complex:
     total, *rest = numbers
     for number in rest:
         total = total + number

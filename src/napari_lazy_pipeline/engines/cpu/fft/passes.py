@@ -1,19 +1,17 @@
-"""The two passes of a Richardson-Lucy iteration over a spectrum: one by planes, one by columns."""
+"""Passes of a Richardson-Lucy iteration over a spectrum: one by planes, one by columns."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline.engines.array_fft import EPSILON, LARGEST_RATIO
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, along_x, merge, split
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
 
 # What happens to pixels between two transforms.
 TAKE, COMPARE, CORRECT, SQUARE, ACCELERATE, PREDICT = range(6)
-# Constants of cudaDecon.
-EPSILON = np.float32(1.1920929e-07)
-LARGEST_RATIO = np.float32(10)
 
 
 @compiled()
@@ -45,7 +43,7 @@ def planes(  # pragma: no cover
         how much was changed; `PREDICT` the third volume from the first and the second one
         before it.
     volumes
-        float32 (n,), as many as it takes, the others empty (see `_blocks`).
+        float32 (n,), as many as it takes, the others empty (see `blocks`).
     step
         For the prediction.
     sums
@@ -180,9 +178,9 @@ def columns(  # pragma: no cover
     Parameters
     ----------
     spectrum, layout
-        See `plane`.
+        See `planes`.
     factor
-        float32 (n,) (see `laid`).
+        float32 (n,) (see `lay_out`).
     sign
         -1 for the conjugate of the factor, or else 1.
     first, last

@@ -1,4 +1,4 @@
-"""Arithmetic on eight numbers at a time for compiled loops, on any CPU.
+"""SIMD: arithmetic on eight numbers at a time for compiled loops, on any CPU.
 
 What numba makes of a loop depends on whether LLVM can show that no two arrays overlap, which it
 cannot for a Fourier transform in place. So these loops are given to LLVM as vectors of its own;
@@ -8,10 +8,12 @@ it has instructions for them on every CPU, be they four, eight or sixteen number
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from functools import wraps
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -24,9 +26,37 @@ VECTOR = ir.VectorType(FLOAT, LANES)
 FLAGS = ("contract", "nsz")
 FLOAT_BYTES = 4
 
-# Makes of a function of types, which gives a signature and a function that writes instructions,
-# one that compiled functions can call.
-written = cast(Callable[[Callable[..., Any]], Any], intrinsic(prefer_literal=True))
+
+def vector_code(write: Callable[..., None]) -> Any:
+    """Make a function that writes instructions one that compiled functions can call.
+
+    It gets a builder, and what it is called with: a `Pointer` for an array, an LLVM value for an
+    integer or a float32, and True or False, which have to be known beforehand, as they are.
+    """
+
+    @wraps(write)  # numba reads the signature: there are no variable arguments
+    def define(_: Any, *kinds: Any) -> tuple[Any, Callable[..., Any]]:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
+            values = [
+                Pointer(builder, context.make_array(kind)(context, builder, argument).data)
+                if isinstance(kind, types.Array)
+                else kind.literal_value
+                if isinstance(kind, types.BooleanLiteral)
+                else argument
+                for kind, argument in zip(signature.args, arguments, strict=True)
+            ]
+            write(builder, *values)
+            return context.get_dummy_value()
+
+        return types.void(*map(_parameter, kinds)), generate
+
+    return intrinsic(prefer_literal=True)(define)
+
+
+def _parameter(kind: Any) -> Any:
+    if isinstance(kind, types.Integer):
+        return types.intp
+    return types.float32 if isinstance(kind, types.Float) else kind
 
 
 class Lanes:
@@ -61,26 +91,26 @@ class Lanes:
         return ir.Constant(VECTOR, [ir.Constant(FLOAT, float(np.float32(other)))] * LANES)
 
 
-class Place:
-    """A position in a float32 array, from which lanes are read and to which they are written.
+class Pointer:
+    """A position in an array, from which lanes are read and to which they are written.
 
     Parameters
     ----------
     builder
         Writes the function.
-    pointer
+    start
         Where the array begins.
     index
-        Number of floats from there.
+        Number of elements from there; 0 by default.
     """
 
-    def __init__(self, builder: Any, pointer: Any, index: Any) -> None:
-        self.builder, self.pointer, self.index = builder, pointer, index
+    def __init__(self, builder: Any, start: Any, index: Any = None) -> None:
+        self.builder, self.start = builder, start
+        self.index = integer(0) if index is None else index
 
-    def moved(self, by: Any) -> Place:
-        """A place further on."""
-        by = integer(by) if isinstance(by, int) else by
-        return Place(self.builder, self.pointer, self.builder.add(self.index, by))
+    def __add__(self, count: Any) -> Pointer:
+        count = integer(count) if isinstance(count, int) else count
+        return Pointer(self.builder, self.start, self.builder.add(self.index, count))
 
     def read(self) -> Lanes:
         """The lanes that begin here."""
@@ -90,73 +120,65 @@ class Place:
         """Put lanes here."""
         self.builder.store(lanes.value, self._vector(), align=FLOAT_BYTES)
 
-    def expect(self) -> None:
+    def prefetch(self) -> None:
         """Have what is here brought into the cache, while the work goes on."""
         byte = ir.IntType(8).as_pointer()
         kind = ir.FunctionType(ir.VoidType(), [byte, COUNT, COUNT, COUNT])
         prefetch = self.builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         # It is going to be written to, is wanted in the second cache, and is no code.
-        how = [ir.Constant(COUNT, n) for n in (1, 2, 1)]
-        self.builder.call(prefetch, [self.builder.bitcast(self._float(), byte), *how])
+        hints = [ir.Constant(COUNT, n) for n in (1, 2, 1)]
+        self.builder.call(prefetch, [self.builder.bitcast(self._element(), byte), *hints])
 
-    def spread(self) -> Lanes:
+    def broadcast(self) -> Lanes:
         """The one number that is here, in all lanes."""
-        return spread(self.builder, self.builder.load(self._float()))
+        return broadcast(self.builder, self.number())
 
-    def count(self) -> Any:
-        """The one integer that is here, in an array of int64."""
-        return self.builder.load(self._float())
+    def number(self) -> Any:
+        """The one number that is here."""
+        return self.builder.load(self._element())
 
-    def _float(self) -> Any:
-        return self.builder.gep(self.pointer, [self.index])
+    def _element(self) -> Any:
+        return self.builder.gep(self.start, [self.index])
 
     def _vector(self) -> Any:
-        return self.builder.bitcast(self._float(), VECTOR.as_pointer())
+        return self.builder.bitcast(self._element(), VECTOR.as_pointer())
 
 
-def spread(builder: Any, number: Any) -> Lanes:
+def broadcast(builder: Any, number: Any) -> Lanes:
     """A float32 in all lanes."""
-    nothing = ir.Constant(VECTOR, ir.Undefined)
-    first = builder.insert_element(nothing, number, ir.Constant(COUNT, 0))
-    return Lanes(builder, builder.shuffle_vector(first, nothing, _mask([0] * LANES)))
+    empty = ir.Constant(VECTOR, ir.Undefined)
+    first = builder.insert_element(empty, number, ir.Constant(COUNT, 0))
+    return Lanes(builder, builder.shuffle_vector(first, empty, _mask([0] * LANES)))
 
 
-def transposed(rows: Sequence[Lanes]) -> list[Lanes]:
+def transpose(rows: Sequence[Lanes]) -> list[Lanes]:
     """Swap rows and columns of a square of lanes."""
     low, high = [0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]
-    pairs = [_mixed(rows[i], rows[i + 1], m) for i in range(0, 8, 2) for m in (low, high)]
+    pairs = [_shuffle(rows[i], rows[i + 1], m) for i in range(0, 8, 2) for m in (low, high)]
     low, high = [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]
     fours = [
-        _mixed(pairs[i + j], pairs[i + j + 2], m)
+        _shuffle(pairs[i + j], pairs[i + j + 2], m)
         for i in (0, 4)
         for j in (0, 1)
         for m in (low, high)
     ]
     low, high = [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]
-    return [_mixed(fours[i], fours[i + 4], m) for m in (low, high) for i in range(4)]
+    return [_shuffle(fours[i], fours[i + 4], m) for m in (low, high) for i in range(4)]
 
 
-def _mixed(a: Lanes, b: Lanes, lanes: Sequence[int]) -> Lanes:
+def _shuffle(a: Lanes, b: Lanes, lanes: Sequence[int]) -> Lanes:
     """Lanes picked out of two; those of the second are counted on."""
     return Lanes(a.builder, a.builder.shuffle_vector(a.value, b.value, _mask(lanes)))
 
 
 def _mask(lanes: Sequence[int]) -> Any:
-    number = COUNT
-    return ir.Constant(
-        ir.VectorType(number, len(lanes)), [ir.Constant(number, lane) for lane in lanes]
-    )
+    numbers = [ir.Constant(COUNT, lane) for lane in lanes]
+    return ir.Constant(ir.VectorType(COUNT, len(lanes)), numbers)
 
 
 def integer(value: int) -> Any:
     """An index known beforehand."""
     return ir.Constant(ir.IntType(64), value)
-
-
-def start(context: Any, builder: Any, kind: Any, array: Any, index: Any = None) -> Place:
-    """A place in an array that a compiled function was given, its beginning by default."""
-    pointer = context.make_array(kind)(context, builder, array).data
-    return Place(builder, pointer, integer(0) if index is None else index)
 
 
 def loop(builder: Any, count: Any, body: Callable[[Any], None]) -> None:

@@ -1,4 +1,4 @@
-"""How the spectrum of a volume lies in memory, and how planes of pixels get there and back.
+"""Spectrum: how that of a volume lies in memory, and how planes of pixels get there and back.
 
 Two blocks of eight columns of pixels are transformed along y at once, one as the real, one as
 the imaginary part; then there is half a spectrum of each. Eight of its rows become the lanes
@@ -18,20 +18,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline.engines.cpu.fft.simd import (
     LANES,
     Lanes,
-    Place,
+    Pointer,
     integer,
-    start,
-    transposed,
-    written,
+    transpose,
+    vector_code,
 )
-from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK, INDEX, Write
+from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import Line, backward, forward, line
 from napari_lazy_pipeline.image.scan_geometry import Shape
 
@@ -83,87 +81,75 @@ class SpectrumLayout(NamedTuple):
 
     def empty(self) -> np.ndarray:
         """Make room for a spectrum, with zeros where no pass writes."""
-        spectrum = aligned((self.z.n, self.pitch))
+        spectrum = aligned_empty((self.z.n, self.pitch))
         spectrum[:, self.blocks * self.columns * BLOCK :] = 0
         return spectrum.reshape(-1)
 
 
-def aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Room, float32, of any content, that begins at the beginning of a line of the cache."""
+def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Make a float32 array of any content that begins at the beginning of a line of the cache."""
     size = math.prod(shape)
-    room = pool().empty((size + CACHE_LINE // 4,), np.float32)
-    first = -room.ctypes.data % CACHE_LINE // 4
-    return room[first : first + size].reshape(shape)
+    buffer = pool().empty((size + CACHE_LINE // 4,), np.float32)
+    first = -buffer.ctypes.data % CACHE_LINE // 4
+    return buffer[first : first + size].reshape(shape)
 
 
-def _tile(place: Place, part: int) -> list[Lanes]:
+def _read_tile(tile: Pointer, part: int) -> list[Lanes]:
     """Eight columns of eight rows, transposed."""
-    return transposed([place.moved(i * BLOCK + part * LANES).read() for i in range(LANES)])
+    return transpose([(tile + (i * BLOCK + part * LANES)).read() for i in range(LANES)])
 
 
-def _put_tile(place: Place, part: int, rows: Sequence[Lanes]) -> None:
-    for i, column in enumerate(transposed(rows)):
-        place.moved(i * BLOCK + part * LANES).write(column)
+def _write_tile(tile: Pointer, part: int, rows: Sequence[Lanes]) -> None:
+    for i, column in enumerate(transpose(rows)):
+        (tile + (i * BLOCK + part * LANES)).write(column)
 
 
-def _places(
-    context: Any, builder: Any, signature: Any, arguments: Sequence[Any]
-) -> tuple[Place, list[Place], list[Place]]:
-    """Where the tiles are, and, for each of eight rows, its frequency and the negative one."""
-    spectrum, at, columns, rows, opposite, first = arguments
-    kinds = signature.args
-    target = start(context, builder, kinds[2], columns)
-
-    def listed(kind: Any, table: Any) -> list[Place]:
-        entries = start(context, builder, kind, table, first)
-        counts = [entries.moved(i).count() for i in range(LANES)]
-        return [target.moved(builder.mul(count, integer(BLOCK))) for count in counts]
-
-    source = start(context, builder, kinds[0], spectrum, at)
-    return source, listed(kinds[3], rows), listed(kinds[4], opposite)
+def _rows(builder: Any, columns: Pointer, table: Pointer, first: Any) -> list[Pointer]:
+    """Where eight rows of columns are, the numbers of which are in a table from some on."""
+    numbers = [(table + first + i).number() for i in range(LANES)]
+    return [columns + builder.mul(number, integer(BLOCK)) for number in numbers]
 
 
-@written
+@vector_code
 def _merge(
-    _: Any, spectrum: Any, at: Any, columns: Any, rows: Any, opposite: Any, first: Any
-) -> tuple[Any, Write]:
+    builder: Any,
+    spectrum: Pointer,
+    at: Any,
+    columns: Pointer,
+    rows: Pointer,
+    opposite: Pointer,
+    first: Any,
+) -> None:
     """Take eight rows of two tiles of eight columns: the first plus i times the second."""
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        source, here, opposite = _places(context, builder, signature, arguments)
-        second = source.moved(LANES * BLOCK)
-        for i, (a, b) in enumerate(zip(_tile(source, 0), _tile(second, 1), strict=True)):
-            opposite[i].write(a + b)
-            here[i].write(a - b)
-        for i, (a, b) in enumerate(zip(_tile(source, 1), _tile(second, 0), strict=True)):
-            opposite[i].moved(LANES).write(b - a)
-            here[i].moved(LANES).write(a + b)
-        return context.get_dummy_value()
-
-    return types.void(spectrum, INDEX, columns, rows, opposite, INDEX), write
+    source, second = spectrum + at, spectrum + at + LANES * BLOCK
+    here, there = (_rows(builder, columns, table, first) for table in (rows, opposite))
+    for i, (a, b) in enumerate(zip(_read_tile(source, 0), _read_tile(second, 1), strict=True)):
+        there[i].write(a + b)
+        here[i].write(a - b)
+    for i, (a, b) in enumerate(zip(_read_tile(source, 1), _read_tile(second, 0), strict=True)):
+        (there[i] + LANES).write(b - a)
+        (here[i] + LANES).write(a + b)
 
 
-@written
+@vector_code
 def _split(
-    _: Any, spectrum: Any, at: Any, columns: Any, rows: Any, opposite: Any, first: Any
-) -> tuple[Any, Write]:
+    builder: Any,
+    spectrum: Pointer,
+    at: Any,
+    columns: Pointer,
+    rows: Pointer,
+    opposite: Pointer,
+    first: Any,
+) -> None:
     """Undo `_merge`, except that all is twice as large."""
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        target, here, opposite = _places(context, builder, signature, arguments)
-        second = target.moved(LANES * BLOCK)
-        real = [(h.read(), o.read()) for h, o in zip(here, opposite, strict=True)]
-        _put_tile(target, 0, [h + o for h, o in real])
-        _put_tile(second, 1, [o - h for h, o in real])
-        imaginary = [
-            (h.moved(LANES).read(), o.moved(LANES).read())
-            for h, o in zip(here, opposite, strict=True)
-        ]
-        _put_tile(target, 1, [h - o for h, o in imaginary])
-        _put_tile(second, 0, [h + o for h, o in imaginary])
-        return context.get_dummy_value()
-
-    return types.void(spectrum, INDEX, columns, rows, opposite, INDEX), write
+    target, second = spectrum + at, spectrum + at + LANES * BLOCK
+    here, there = (_rows(builder, columns, table, first) for table in (rows, opposite))
+    real = [(h.read(), o.read()) for h, o in zip(here, there, strict=True)]
+    _write_tile(target, 0, [h + o for h, o in real])
+    _write_tile(second, 1, [o - h for h, o in real])
+    imaginary = [((h + LANES).read(), (o + LANES).read()) for h, o in zip(here, there, strict=True)]
+    _write_tile(target, 1, [h - o for h, o in imaginary])
+    _write_tile(second, 0, [h + o for h, o in imaginary])
 
 
 @compiled()
@@ -199,7 +185,7 @@ def along_x(  # pragma: no cover
             backward(spectrum, place, BLOCK, 1, layout.x, len(layout.x.radices))
 
 
-def laid(grid: np.ndarray, shape: Shape) -> np.ndarray:
+def lay_out(grid: np.ndarray, shape: Shape) -> np.ndarray:
     """Lay out an OTF for the spectrum of a volume, the norm of the transforms included.
 
     Parameters
@@ -216,14 +202,14 @@ def laid(grid: np.ndarray, shape: Shape) -> np.ndarray:
     """
     layout = SpectrumLayout.of(shape)
     count = layout.blocks * layout.columns
-    out = aligned((count, layout.z.n, 2, LANES))
+    out = aligned_empty((count, layout.z.n, 2, LANES))
     out[...] = 0
-    _lay(grid, out, layout)
+    _fill(grid, out, layout)
     return out.reshape(-1)
 
 
 @compiled()
-def _lay(grid: np.ndarray, out: np.ndarray, layout: SpectrumLayout) -> None:  # pragma: no cover
+def _fill(grid: np.ndarray, out: np.ndarray, layout: SpectrumLayout) -> None:  # pragma: no cover
     nz, ny, nx = layout.z.n, layout.y.n, layout.x.n
     scale = np.float32(0.5 / (float(nz) * float(ny) * float(nx)))
     for block in range(layout.blocks):

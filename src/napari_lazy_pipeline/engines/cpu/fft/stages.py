@@ -1,156 +1,142 @@
-"""Single stages of the Fourier transforms in `_fft`, written as vectors."""
+"""Stages: single steps of the Fourier transforms in `transforms`, written as vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numba import types
-
 from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
 from napari_lazy_pipeline.engines.cpu.fft.simd import (
     LANES,
-    Place,
+    Pointer,
+    broadcast,
     integer,
     loop,
-    spread,
-    start,
-    written,
+    vector_code,
 )
 
 # Floats of eight complex numbers: eight real parts, then eight imaginary parts.
 BLOCK = 2 * LANES
-
-INDEX = types.intp
-Write = Callable[..., Any]
+RADICES = (1, 2, 3, 4, 5, 7, 8)
 
 
-def _elements(place: Place, radix: int, step: Any) -> list[tuple[Place, Place]]:
+def _elements(first: Pointer, radix: int, step: Any) -> list[tuple[Pointer, Pointer]]:
     """Where the real and imaginary parts are that a butterfly takes and gives."""
-    places = [place]
+    pointers = [first]
     for _ in range(radix - 1):
-        places.append(places[-1].moved(step))
-    return [(p, p.moved(LANES)) for p in places]
+        pointers.append(pointers[-1] + step)
+    return [(p, p + LANES) for p in pointers]
 
 
-def _read(elements: Sequence[tuple[Place, Place]]) -> list[Complex]:
+def _read(elements: Sequence[tuple[Pointer, Pointer]]) -> list[Complex]:
     return [Complex(re.read(), im.read()) for re, im in elements]
 
 
-def _write(elements: Sequence[tuple[Place, Place]], numbers: Sequence[Complex]) -> None:
+def _write(elements: Sequence[tuple[Pointer, Pointer]], numbers: Sequence[Complex]) -> None:
     for (re, im), number in zip(elements, numbers, strict=True):
         re.write(number.re)
         im.write(number.im)
 
 
-def _turned(numbers: Sequence[Complex], factors: Sequence[Complex]) -> list[Complex]:
+def _multiply(numbers: Sequence[Complex], factors: Sequence[Complex]) -> list[Complex]:
     return [numbers[0], *(n * f for n, f in zip(numbers[1:], factors, strict=True))]
 
 
-def _back(numbers: Sequence[Complex]) -> list[Complex]:
-    return [number.swapped() for number in numbers]
+def _swap(numbers: Sequence[Complex]) -> list[Complex]:
+    return [number.swap() for number in numbers]
 
 
-@written
+def _for_radix(builder: Any, radix: Any, smallest: int, write: Callable[[int], None]) -> None:
+    """Write what is done for each radix there is, from some on."""
+    for r in RADICES:
+        if r >= smallest:
+            with builder.if_then(builder.icmp_signed("==", radix, integer(r))):
+                write(r)
+
+
+@vector_code
 def stage(
-    _: Any,
+    builder: Any,
+    forward: bool,
     radix: Any,
-    onward: Any,
-    data: Any,
+    data: Pointer,
     at: Any,
     stride: Any,
     groups: Any,
     n: Any,
     length: Any,
-    factors: Any,
+    factors: Pointer,
     first: Any,
-) -> tuple[Any, Write]:
+) -> None:
     """One stage of all transforms of ``length`` in lines of ``n``, forward or back."""
-    r, forward = radix.literal_value, onward.literal_value
 
-    def write(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        _, _, array, at, stride, groups, n, length, table, first = arguments
-        data = start(context, builder, signature.args[2], array, at)
-        table = start(context, builder, signature.args[8], table, first)
+    def write(r: int) -> None:
         part = builder.sdiv(length, integer(r))
         step = builder.mul(part, stride)
 
-        def butterfly(place: Place, factors: Sequence[Complex]) -> None:
-            elements = _elements(place, r, step)
+        def butterfly(pointer: Pointer, factors: Sequence[Complex]) -> None:
+            elements = _elements(pointer, r, step)
             numbers = _read(elements)
             if forward:
-                _write(elements, _turned(dft(numbers), factors))
+                _write(elements, _multiply(dft(numbers), factors))
             else:
-                _write(elements, _back(dft(_turned(_back(numbers), factors))))
+                _write(elements, _swap(dft(_multiply(_swap(numbers), factors))))
 
-        def position(place: Place, j: Any) -> None:
-            entry = table.moved(builder.mul(j, integer(2 * (r - 1))))
-            factors = [
-                Complex(entry.moved(2 * k).spread(), entry.moved(2 * k + 1).spread())
+        def position(pointer: Pointer, j: Any) -> None:
+            entry = factors + first + builder.mul(j, integer(2 * (r - 1)))
+            numbers = [
+                Complex((entry + 2 * k).broadcast(), (entry + (2 * k + 1)).broadcast())
                 for k in range(r - 1)
             ]
-            place = place.moved(builder.mul(j, stride))
-            loop(
-                builder,
-                groups,
-                lambda g: butterfly(place.moved(builder.mul(g, integer(BLOCK))), factors),
-            )
+            pointer = pointer + builder.mul(j, stride)
+            size = integer(BLOCK)
+            loop(builder, groups, lambda g: butterfly(pointer + builder.mul(g, size), numbers))
 
         def transform(i: Any) -> None:
-            place = data.moved(builder.mul(i, builder.mul(length, stride)))
-            loop(builder, part, lambda j: position(place, j))
+            pointer = data + at + builder.mul(i, builder.mul(length, stride))
+            loop(builder, part, lambda j: position(pointer, j))
 
         loop(builder, builder.sdiv(n, length), transform)
-        return context.get_dummy_value()
 
-    return types.void(radix, onward, data, INDEX, INDEX, INDEX, INDEX, INDEX, factors, INDEX), write
+    _for_radix(builder, radix, 2, write)
 
 
-@written
-def turn(
-    _: Any,
+@vector_code
+def filter_stage(
+    builder: Any,
     radix: Any,
-    data: Any,
+    data: Pointer,
     at: Any,
     stride: Any,
     groups: Any,
     n: Any,
-    by: Any,
-    place: Any,
+    factor: Pointer,
+    first: Any,
     sign: Any,
-) -> tuple[Any, Write]:
+) -> None:
     """Last stage forward, multiplication, first stage back, in one go.
 
-    ``by`` holds a line of ``n`` contiguous elements for each group; its imaginary parts are
-    multiplied by ``sign``.
+    ``factor`` holds a line of ``n`` contiguous elements for each group, from ``first`` on; its
+    imaginary parts are multiplied by ``sign``.
     """
-    r = radix.literal_value
+    signs = broadcast(builder, sign)
+    row, ahead = (builder.mul(count, integer(BLOCK)) for count in (n, groups))
 
-    def write(context: Any, builder: Any, signature: Any, arguments: Sequence[Any]) -> Any:
-        _, array, at, stride, groups, n, by, place, sign = arguments
-        data = start(context, builder, signature.args[1], array, at)
-        by = start(context, builder, signature.args[6], by, place)
-        signs = spread(builder, sign)
-        row, ahead = (builder.mul(count, integer(BLOCK)) for count in (n, groups))
-
+    def write(r: int) -> None:
         def butterfly(i: Any, g: Any) -> None:
-            place = data.moved(builder.mul(i, builder.mul(stride, integer(r))))
-            elements = _elements(place.moved(builder.mul(g, integer(BLOCK))), r, stride)
-            entry = by.moved(builder.mul(g, row)).moved(builder.mul(i, integer(r * BLOCK)))
+            pointer = data + at + builder.mul(i, builder.mul(stride, integer(r)))
+            elements = _elements(pointer + builder.mul(g, integer(BLOCK)), r, stride)
+            entry = factor + first + builder.mul(g, row) + builder.mul(i, integer(r * BLOCK))
             numbers = dft(_read(elements))
             products = [
                 a * Complex(b.re, b.im * signs)
                 for a, b in zip(numbers, _read(_elements(entry, r, integer(BLOCK))), strict=True)
             ]
             for re, _ in elements:
-                re.moved(ahead).expect()
-            _write(elements, _back(dft(_back(products))))
+                (re + ahead).prefetch()
+            _write(elements, _swap(dft(_swap(products))))
 
-        loop(
-            builder,
-            builder.sdiv(n, integer(r)),
-            lambda i: loop(builder, groups, lambda g: butterfly(i, g)),
-        )
-        return context.get_dummy_value()
+        count = builder.sdiv(n, integer(r))
+        loop(builder, count, lambda i: loop(builder, groups, lambda g: butterfly(i, g)))
 
-    return types.void(radix, data, INDEX, INDEX, INDEX, INDEX, by, INDEX, types.float32), write
+    _for_radix(builder, radix, 1, write)

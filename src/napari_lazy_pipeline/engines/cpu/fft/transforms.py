@@ -1,4 +1,4 @@
-"""Fourier transforms along one axis, in place, for eight lines at a time.
+"""Transforms along one axis, in place, of eight lines at a time.
 
 Going forward, a stage of radix r makes r transforms of the r-th part out of one; frequencies end
 up in the order of their reversed digits. Going back, the stages are undone one by one from
@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from napari_lazy_pipeline._runtime.jit import compiled
-from napari_lazy_pipeline.engines.cpu.fft.stages import stage, turn
+from napari_lazy_pipeline.engines.cpu.fft.stages import filter_stage, stage
 
 
 class Line(NamedTuple):
@@ -63,7 +63,7 @@ def line(n: int) -> Line:
         factors.append(np.stack([np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)], -1))
         frequencies = np.add.outer(frequencies, before * np.arange(radix)).ravel()
         before *= radix
-    flat = np.concatenate([stage.ravel() for stage in factors]).astype(np.float32)
+    flat = np.concatenate([part.ravel() for part in factors]).astype(np.float32)
     return Line(n, np.array(radices, np.int64), flat, frequencies)
 
 
@@ -106,18 +106,7 @@ def forward(  # pragma: no cover
     length, first = line.n, 0
     for s in range(stages):
         r = line.radices[s]
-        if r == 2:
-            stage(2, True, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 3:
-            stage(3, True, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 4:
-            stage(4, True, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 5:
-            stage(5, True, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 7:
-            stage(7, True, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 8:
-            stage(8, True, data, at, stride, groups, line.n, length, line.factors, first)
+        stage(True, r, data, at, stride, groups, line.n, length, line.factors, first)
         first += 2 * (r - 1) * (length // r)
         length //= r
 
@@ -135,18 +124,7 @@ def backward(  # pragma: no cover
         r = line.radices[s]
         first -= 2 * (r - 1) * length
         length *= r
-        if r == 2:
-            stage(2, False, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 3:
-            stage(3, False, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 4:
-            stage(4, False, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 5:
-            stage(5, False, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 7:
-            stage(7, False, data, at, stride, groups, line.n, length, line.factors, first)
-        elif r == 8:
-            stage(8, False, data, at, stride, groups, line.n, length, line.factors, first)
+        stage(False, r, data, at, stride, groups, line.n, length, line.factors, first)
 
 
 @compiled()
@@ -157,7 +135,7 @@ def filter_lines(  # pragma: no cover
     groups: int,
     line: Line,
     factor: np.ndarray,
-    place: int,
+    first: int,
     sign: np.float32,
 ) -> None:
     """Transform groups of lines, multiply them with a factor, and transform them back.
@@ -169,26 +147,12 @@ def filter_lines(  # pragma: no cover
     factor
         float32; group by group, frequency by frequency in the order of the line: 8 real, then 8
         imaginary parts.
-    place
+    first
         Where in it that of the first group begins.
     sign
         -1 for the conjugate of the factor, or else 1.
     """
     stages = len(line.radices) - 1
     forward(data, at, stride, groups, line, stages)
-    r = line.radices[stages]
-    if r == 1:
-        turn(1, data, at, stride, groups, line.n, factor, place, sign)
-    elif r == 2:
-        turn(2, data, at, stride, groups, line.n, factor, place, sign)
-    elif r == 3:
-        turn(3, data, at, stride, groups, line.n, factor, place, sign)
-    elif r == 4:
-        turn(4, data, at, stride, groups, line.n, factor, place, sign)
-    elif r == 5:
-        turn(5, data, at, stride, groups, line.n, factor, place, sign)
-    elif r == 7:
-        turn(7, data, at, stride, groups, line.n, factor, place, sign)
-    elif r == 8:
-        turn(8, data, at, stride, groups, line.n, factor, place, sign)
+    filter_stage(line.radices[stages], data, at, stride, groups, line.n, factor, first, sign)
     backward(data, at, stride, groups, line, stages)

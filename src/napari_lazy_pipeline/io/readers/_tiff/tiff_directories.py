@@ -1,7 +1,8 @@
-"""Walks the directories of a TIFF: where its planes lie, and whether all are there."""
+"""Directories of a TIFF: where its planes lie, and whether all are there."""
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -9,9 +10,10 @@ from typing import BinaryIO
 from napari_lazy_pipeline.errors import FileError
 
 OFFSETS = 273
+UNFINISHED = "It is still being written, or was cut off: wait, or copy it again"
 # width, length, bits, compression, photometric, fill order, samples, bytes, planar,
 # predictor, tile width, sample format
-_LAYOUT = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
+_PAGE_TAGS = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
 _SCALARS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 # width, length, samples, depth: tifffile counts planes without end if one of them is negative
 _SIZES = (256, 257, 277, 32997)
@@ -35,8 +37,8 @@ class Directory:
 
     @property
     def page(self) -> tuple[int, ...]:
-        """What says how the pixels of a plane of one strip lie; -1 for what is not said."""
-        return tuple(self.tags.get(tag, -1) for tag in _LAYOUT)
+        """The tags that tell how the pixels of a plane of one strip lie; -1 for those it lacks."""
+        return tuple(self.tags.get(tag, -1) for tag in _PAGE_TAGS)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
         raise FileError("The file is empty (0 bytes)", path, "It may still be being written")
     layout = _layout(_bytes(file, 0, 16), path)
     position = layout.number(_bytes(file, 0, 16).ljust(16, b"\0"), layout.pointer, layout.first)
-    found: list[Directory] = []
+    directories: list[Directory] = []
     seen: set[int] = set()
     while position:
         if position in seen:
@@ -85,24 +87,29 @@ def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
         directory, position = _directory(file, layout, position, size)
         if directory is None:
             raise FileError(
-                f"The file ends after {len(found)} of its planes",
+                f"The file ends after {len(directories)} of its planes",
                 path,
-                "It is still being written, or was cut off: wait, or copy it again",
+                UNFINISHED,
             )
         if any(directory.tags.get(tag, 1) < 1 for tag in _SIZES):
-            raise FileError(f"The header of plane {len(found)} is damaged", path, "It has no size")
-        found.append(directory)
-    return found
+            raise FileError(
+                f"The header of plane {len(directories)} is damaged", path, "It has no size"
+            )
+        directories.append(directory)
+    return directories
 
 
-def walk_order(file: BinaryIO, path: str) -> _Layout:
-    """How the numbers of a TIFF are written; for `directory_at`."""
-    return _layout(_bytes(file, 0, 16), path)
+def strip_starts(directories: list[Directory], page: tuple[int, ...]) -> list[int]:
+    """Where the planes lie, if each is one plain strip with the tags ``page``; else nothing."""
+    starts = [directory.tags.get(OFFSETS, 0) for directory in directories]
+    alike = all(directory.page == page for directory in directories)
+    return starts if alike and min(starts) > 0 else []
 
 
-def directory_at(file: BinaryIO, layout: _Layout, start: int, size: int) -> Directory | None:
+def directory_at(file: BinaryIO, start: int, path: str) -> Directory | None:
     """Read the directory at a place in a TIFF; None if it is not inside the file."""
-    return _directory(file, layout, start, size)[0]
+    layout = _layout(_bytes(file, 0, 16), path)
+    return _directory(file, layout, start, os.fstat(file.fileno()).st_size)[0]
 
 
 def _layout(head: bytes, path: str) -> _Layout:

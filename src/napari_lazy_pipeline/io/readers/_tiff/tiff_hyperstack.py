@@ -1,63 +1,26 @@
-"""How the pages of one TIFF make up volumes: time points, channels, planes."""
+"""Hyperstack: how the pages of one TIFF make up volumes, by time point, channel and plane."""
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.ome_xml import OmeImage
-from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import Metadata
+from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import TiffMetadata
 
-UNFINISHED = "It is still being written, or was cut off: wait, or copy it again"
 Strides = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Grid:
-    """The volumes of a file.
-
-    Attributes
-    ----------
-    shape
-        Shape of each (z, y, x).
-    dtype
-        Type of the pixels, in the byte order of this machine.
-    inner
-        Number of time points and channels.
-    strides
-        Number of pages from one time point, channel and plane to the next.
-    firsts
-        First page of each position.
-    scenes
-        Names of the positions, if there are several.
-    channels
-        Indices of the channels, as the metadata count them.
-    """
-
-    shape: Shape
-    dtype: np.dtype
-    inner: tuple[int, int] = (1, 1)
-    strides: Strides = (0, 0, 1)
-    firsts: tuple[int, ...] = (0,)
-    scenes: tuple[str, ...] = ()
-    channels: tuple[int, ...] = ()
-
-    def as_planes(self) -> Grid:
-        """Take time points, or channels, of one plane each for planes."""
-        t, c = self.inner
-        if self.shape[0] > 1 or (t > 1) == (c > 1):
-            return self
-        strides = (0, 0, self.strides[0] if t > 1 else self.strides[1])
-        return replace(self, shape=(t * c, *self.shape[1:]), inner=(1, 1), strides=strides)
-
-
-def grid(tif: tifffile.TiffFile, said: Metadata, path: str) -> Grid:
-    """Find out how the pages of a file make up volumes.
+def hyperstack(tif: tifffile.TiffFile, header: TiffMetadata, path: str, size: int) -> FileInfo:
+    """Find out how the pages of a file of so many bytes make up volumes.
 
     Raises
     ------
@@ -67,47 +30,54 @@ def grid(tif: tifffile.TiffFile, said: Metadata, path: str) -> Grid:
     series = tif.series
     shape, axes = tuple(series[0].shape), series[0].axes
     if len(series) > 1:
-        if len({(one.shape, one.dtype) for one in series}) > 1 or len(shape) != 2:
+        if len({(each.shape, each.dtype) for each in series}) > 1 or len(shape) != 2:
             raise FileError("The file holds images of several sizes", path, "Split it")
         shape, axes = (len(series), *shape), "Z" + axes
     if axes[-2:] != "YX" or "S" in axes or series[0].dtype is None:
-        raise _several(shape, axes, path)
-    dtype = np.dtype(series[0].dtype).newbyteorder("=")
+        raise _no_volumes(shape, axes, path)
+    info = FileInfo(
+        os.path.basename(path), (1, shape[-2], shape[-1]),
+        np.dtype(series[0].dtype).newbyteorder("=").name, size, header.voxel_size,
+        header.source if header.voxel_size else "", header.time_interval, header.notes,
+    )  # fmt: skip
     pages = int(np.prod(shape[:-2], dtype=object))
-    images = [image for image in said.images if image.planes]
+    images = [image for image in header.images if image.planes]
     if not images:
-        (t, c, z), strides = _of_axes(shape[:-2], axes[:-2], said, path)
-        return Grid((z, shape[-2], shape[-1]), dtype, (t, c), strides)
-    first, *others = [_of_ome(image, pages, path) for image in images]
-    alike = [first, *(one for one in others if one[:2] == first[:2])]
-    (t, c, z), strides, _, start = first
-    return Grid(
-        (z, shape[-2], shape[-1]), dtype, (t, c), strides, tuple(one[2] for one in alike),
-        tuple(image.name for image in images[: len(alike)]) if len(alike) > 1 else (),
-        tuple(range(start, start + c)),
+        (t, c, z), strides = _by_axes(shape[:-2], axes[:-2], header, path)
+        return replace(info, shape=(z, *info.shape[1:]), inner=(t, c), strides=strides)
+    places = [_by_ome(image, pages, path) for image in images]
+    (t, c, z), strides, _, channel = places[0]
+    alike = [index for index, place in enumerate(places) if place[:2] == places[0][:2]]
+    names = header.channel_names[channel : channel + c]
+    return replace(
+        info, shape=(z, *info.shape[1:]), inner=(t, c), strides=strides,
+        firsts=tuple(places[index][2] for index in alike),
+        scenes=tuple(images[index].name for index in alike) if len(alike) > 1 else (),
+        channel_names=names if len(names) == c else (),
     )  # fmt: skip
 
 
-def _of_axes(shape: Sequence[int], axes: str, said: Metadata, path: str) -> tuple[Strides, Strides]:
+def _by_axes(
+    shape: Sequence[int], axes: str, header: TiffMetadata, path: str
+) -> tuple[Strides, Strides]:
     """Sizes and strides (t, c, z) as the axes of the pages are named."""
-    sizes, strides, step = dict.fromkeys("TCZ", 1), dict.fromkeys("TCZ", 0), 1
-    strides["Z"] = 1
-    for length, axis in zip(reversed(shape), reversed(axes), strict=True):
+    sizes, strides, step = dict.fromkeys("TCZ", 1), {"T": 0, "C": 0, "Z": 1}, 1
+    for length, name in zip(reversed(shape), reversed(axes), strict=True):
         if length == 1:
             continue
-        # Pages that nobody gave a meaning are planes.
-        axis = "Z" if axis not in "TCZ" and sizes["Z"] == 1 and "Z" not in axes else axis
+        # Pages without a meaning are planes.
+        axis = "Z" if name not in "TCZ" and sizes["Z"] == 1 and "Z" not in axes else name
         if axis not in sizes or sizes[axis] > 1:
-            raise _several((*shape, 0, 0), axes + "YX", path)
+            raise _no_volumes((*shape, 0, 0), axes + "YX", path)
         sizes[axis], strides[axis], step = length, step, step * length
-    promised = max(said.planes, 1) * max(said.channels, 1) * max(said.frames, 1)
+    promised = math.prod(max(count, 1) for count in header.sizes.values())
     if promised > step:
         raise FileError(f"The file holds {step} of {promised} planes", path, UNFINISHED)
     t, c, z = (sizes[axis] for axis in "TCZ")
     return (t, c, z), (strides["T"], strides["C"], strides["Z"])
 
 
-def _of_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, int, int]:
+def _by_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, int, int]:
     """Sizes and strides (t, c, z), first page and first channel, as OME-XML places the pages."""
     planes = np.array(image.planes)
     first, start = int(planes[:, 0].min()), planes[:, 1:].min(0)
@@ -129,7 +99,7 @@ def _of_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, i
     return (t, c, z), (strides[0], strides[1], strides[2] or 1), first, int(start[1])
 
 
-def _several(shape: Sequence[int], axes: str, path: str) -> FileError:
+def _no_volumes(shape: Sequence[int], axes: str, path: str) -> FileError:
     return FileError(
         f"The file holds {tuple(shape)} ({axes}): no grey volumes (z, y, x)",
         path,

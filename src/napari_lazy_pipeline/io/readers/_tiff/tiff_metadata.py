@@ -1,128 +1,67 @@
-"""What the metadata of one TIFF says about voxel size, time interval and hyperstacks."""
+"""Metadata of a TIFF: voxel size, time interval and hyperstack, by OME-XML or ImageJ."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import tifffile
 
-from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, voxel_size_or_note
+from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 from napari_lazy_pipeline.io.readers._tiff.ome_xml import OmeImage, ome_images
 
-_UM = {
-    "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "microns": 1.0,
-    "micrometer": 1.0, "micrometre": 1.0, "nm": 1e-3, "nanometer": 1e-3, "mm": 1e3,
-    "millimeter": 1e3, "cm": 1e4, "m": 1e6, "inch": 25400.0, "å": 1e-4,
-}  # fmt: skip
-_SECONDS = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "msec": 1e-3, "min": 60.0, "h": 3600.0}
+_IMAGEJ_SIZES = {"planes": "slices", "channels": "channels", "time points": "frames"}
 
 
 @dataclass(frozen=True)
-class Metadata:
-    """What a file says about itself.
+class TiffMetadata(MetadataClaims):
+    """What a file states, and those images of its OME-XML that have pages in it."""
 
-    Attributes
-    ----------
-    source
-        ``"OME"``, ``"ImageJ"``, ``"Micro-Manager"`` or empty.
-    voxel_size
-        (z, y, x) [um]; None if not said.
-    time_interval
-        [s]; None if not said.
-    planes, channels, frames
-        Sizes of the hyperstack it says it is; 0 if not said.
-    notes
-        Sentences a person should read.
-    images
-        The images of an OME-XML that have pages in the file.
-    channel_names
-        Names of the channels; empty if not said.
-    """
-
-    source: str = ""
-    voxel_size: Triple | None = None
-    time_interval: float | None = None
-    planes: int = 0
-    channels: int = 0
-    frames: int = 0
-    notes: tuple[str, ...] = ()
     images: tuple[OmeImage, ...] = ()
-    channel_names: tuple[str, ...] = ()
 
 
-def metadata(tif: tifffile.TiffFile, name: str = "") -> Metadata:
-    """Gather what the first page of a file says; nothing else is read."""
+def metadata(tif: tifffile.TiffFile, name: str = "") -> TiffMetadata:
+    """Read the metadata in the first page of a file called ``name``, and nothing else."""
     page = tif.pages.first
     text = page.description or ""
     if text.rstrip("\0 \r\n\t")[-4:] == "OME>":
-        return _ome(text, name)
+        return _of_ome(text, name)
     if text.startswith("ImageJ="):
-        return _imagej(text, page)
-    return Metadata()
+        return _of_imagej(text, page)
+    return TiffMetadata("")
 
 
-def _ome(text: str, name: str) -> Metadata:
+def _of_ome(text: str, name: str) -> TiffMetadata:
     images = ome_images(text, name)
     if not images:
-        return Metadata("OME")
-    first = images[0]
-    found = first.pixels
+        return TiffMetadata("OME")
+    pixels = images[0].pixels
     z, y, x = (
-        _length(found.get(f"PhysicalSize{axis}"), found.get(f"PhysicalSize{axis}Unit", "um"))
+        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "um"))
         for axis in "ZYX"
     )
-    interval = _number(found.get("TimeIncrement"))
-    factor = _SECONDS.get(found.get("TimeIncrementUnit", "s"), 0.0)
-    voxel_size, notes = _voxel_size(z, y, x, "OME")
-    return Metadata(
-        "OME", voxel_size, interval * factor if interval and factor else None,
-        notes=notes, images=tuple(images), channel_names=first.channels,
-    )  # fmt: skip
+    voxel_size, notes = voxel_size_or_note(z, y, x, "OME")
+    interval = seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
+    return TiffMetadata(
+        "OME", voxel_size, interval, images[0].channels, notes=notes, images=tuple(images)
+    )
 
 
-def _imagej(text: str, page: tifffile.TiffPage) -> Metadata:
-    said = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    unit = said.get("unit", "").strip()
-    x, y = (_length(_spacing(page, f"{axis}Resolution"), unit) for axis in "XY")
-    z = _length(said.get("spacing"), said.get("zunit", unit))
-    voxel_size, notes = _voxel_size(z, y, x, "ImageJ")
-    return Metadata(
-        "ImageJ", voxel_size, _number(said.get("finterval")),
-        _count(said.get("slices")), _count(said.get("channels")), _count(said.get("frames")), notes,
-    )  # fmt: skip
+def _of_imagej(text: str, page: tifffile.TiffPage) -> TiffMetadata:
+    fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    unit = fields.get("unit", "")
+    x, y = (micrometres(_pixel(page, f"{axis}Resolution"), unit) for axis in "XY")
+    z = micrometres(fields.get("spacing"), fields.get("zunit", unit))
+    voxel_size, notes = voxel_size_or_note(z, y, x, "ImageJ")
+    interval = seconds(fields.get("finterval"), fields.get("tunit", "s"))
+    counts = {axis: fields.get(key, "").strip() for axis, key in _IMAGEJ_SIZES.items()}
+    sizes = {axis: int(count) for axis, count in counts.items() if count.isdecimal()}
+    return TiffMetadata("ImageJ", voxel_size, interval, sizes=sizes, notes=notes)
 
 
-def _voxel_size(
-    z: float | None, y: float | None, x: float | None, source: str
-) -> tuple[Triple | None, tuple[str, ...]]:
-    if y is None or x is None:
-        return None, ()
-    if z is None:
-        return (1.0, y, x), (f"{source} gives the pixel size but no z step: 1 um is assumed",)
-    return (z, y, x), ()
-
-
-def _spacing(page: tifffile.TiffPage, tag: str) -> float | None:
+def _pixel(page: tifffile.TiffPage, tag: str) -> float | None:
+    """Size of a pixel by the number of pixels in a unit."""
     value = page.tags.valueof(tag)
     if not isinstance(value, tuple) or len(value) != 2 or not value[0]:
         return None
     return float(value[1]) / float(value[0])
-
-
-def _length(value: object, unit: str) -> float | None:
-    number = _number(value)
-    factor = _UM.get(unit.lower())
-    return round(number * factor, 9) if number and factor else None
-
-
-def _number(value: object) -> float | None:
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number > 0 else None
-
-
-def _count(value: str | None) -> int:
-    return int(value) if value and value.strip().isdecimal() else 0

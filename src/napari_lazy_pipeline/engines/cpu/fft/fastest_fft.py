@@ -1,0 +1,54 @@
+"""Fastest FFT: the compiled transforms, or those of scipy where the others do not work."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.threads import Threads
+from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
+from napari_lazy_pipeline.engines.engine import notices
+from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.image.problem_log import Problem
+
+# Every butterfly is in it; of values about 1.
+TRIAL_SHAPE, TOLERANCE = (70, 24, 16), 1e-3
+
+
+@cache
+def fastest_fft() -> type[ScipyFft]:
+    """Return the compiled transforms if they can be compiled and compute what scipy does.
+
+    They are found out about once per process; if they are of no use, a notice says why.
+    """
+    try:
+        compiled: type[ScipyFft] = importlib.import_module(
+            f"{__package__}.compiled_fft"
+        ).CompiledFft
+        difference = np.abs(_trial(compiled) - _trial(ScipyFft)).max()
+        equal = difference <= TOLERANCE  # neither is NaN
+        reason = "" if equal else f"its values differ by {difference:g} in a small trial"
+    except Exception as error:  # noqa: BLE001 - numba and LLVM fail in many ways
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+    if not reason:
+        return compiled
+    what = f"The compiled FFT cannot be used: {reason}. Reinstall numba and llvmlite"
+    notices.report(Problem("cpu", what, "computed with scipy, more slowly"))
+    return ScipyFft
+
+
+def _trial(kind: type[ScipyFft]) -> np.ndarray:
+    """Deconvolve a small volume of counts about 1."""
+    z, y, x = TRIAL_SHAPE
+    image = kind.empty(TRIAL_SHAPE)
+    planes = 1 + np.sin(np.arange(z * y * x, dtype=np.float32)).reshape(TRIAL_SHAPE)
+    for plane, out in zip(planes, image, strict=True):
+        kind.put_plane(plane, np.arange(y), np.arange(x), np.float32(0), out)
+    grid = np.full((z, y, x // 2 + 1), 0.5 + 0.1j, np.complex64)
+    grid[0, 0, 0] = 1
+    factor = kind.factor(grid, TRIAL_SHAPE)
+    fft = kind(TRIAL_SHAPE, Threads(1), bool)
+    result = richardson_lucy(fft, image, factor, [None] * 3, True, bool)
+    return kind.crop(result, [slice(0, n) for n in TRIAL_SHAPE], Threads(1))

@@ -1,0 +1,68 @@
+"""Engine registry: every engine by its name, ours and those of other packages."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from napari_lazy_pipeline.engines.engine import Engine
+from napari_lazy_pipeline.errors import EngineError
+
+ENTRY_POINTS = "napari_lazy_pipeline.engines"
+# Not imported before they are needed.
+_OURS = {
+    "cpu": "cpu.cpu_engine:cpu_engine",
+    "auto": "auto:AutoEngine",
+    "cupy": "array_api.cupy:CupyEngine",
+    "pycudadecon": "cudadecon.cudadecon_engine:PycudadeconEngine",
+}
+
+
+@cache
+def _entries() -> dict[str, EntryPoint]:
+    ours = [EntryPoint(name, f"{__package__}.{path}", ENTRY_POINTS) for name, path in _OURS.items()]
+    entries: dict[str, EntryPoint] = {}
+    for entry in [*ours, *entry_points(group=ENTRY_POINTS)]:
+        entries.setdefault(entry.name, entry)
+    return entries
+
+
+def engine_names() -> tuple[str, ...]:
+    """Names of all engines, the default first.
+
+    Another package offers an engine by an entry point of the group
+    ``napari_lazy_pipeline.engines`` that names its class.
+    """
+    return tuple(_entries())
+
+
+def get_engine(name: str = "cpu") -> Engine:
+    """Return the engine of that name, whether or not it can be used here; always the same one.
+
+    Raises
+    ------
+    EngineError
+        If there is no engine of that name.
+    """
+    if name not in _entries():
+        choices = ", ".join(_entries())
+        raise EngineError(f"There is no engine {name!r}", hint=f"Choose one of: {choices}")
+    return _engine(name)
+
+
+@cache
+def _engine(name: str) -> Engine:
+    try:
+        engine: Engine = _entries()[name].load()()
+    except Exception as error:  # noqa: BLE001 - another package's fault greys that engine alone
+        return _broken_engine(name, error)
+    return engine
+
+
+def _broken_engine(name: str, error: Exception) -> Engine:
+    from napari_lazy_pipeline.engines.gpu_engine import BrokenEngine
+
+    entry = _entries()[name]
+    package = entry.dist.name if entry.dist else entry.module
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return BrokenEngine(name, f"The engine of the package {package} cannot be loaded: {text}")

@@ -1,0 +1,160 @@
+"""File access: volumes and planes of single files, read so that none is half there."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Hashable
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import FileError, FolderMissingError
+from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
+from napari_lazy_pipeline.io.readers import (
+    FileInfo,
+    GrowingReader,
+    PlaneReader,
+    Reader,
+    file_stamp,
+    os_problem,
+)
+
+Planes = tuple[int, int] | None
+
+
+class ReadCount:
+    """What was read, by all threads.
+
+    Attributes
+    ----------
+    reads
+        How often a file was read.
+    nbytes
+        Size of the pixels [byte].
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reads, self.nbytes = 0, 0
+
+    def add(self, reads: int = 0, nbytes: int = 0) -> None:
+        """Count reads and their bytes."""
+        with self._lock:
+            self.reads += reads
+            self.nbytes += nbytes
+
+
+class FileAccess:
+    """Reads files of a folder.
+
+    Parameters
+    ----------
+    folder
+        Absolute path of the folder.
+    reader
+        Reads them.
+    judge
+        Tells whole files from those that are still being written.
+
+    Attributes
+    ----------
+    count
+        What was read.
+    """
+
+    def __init__(self, folder: str, reader: Reader, judge: CompletenessCheck) -> None:
+        self._folder, self._reader, self._judge = folder, reader, judge
+        self.count = ReadCount()
+
+    def state(self, path: str, info: FileInfo, growing: bool = False) -> Hashable:
+        """What changes when the volume in a file does.
+
+        Raises
+        ------
+        FileError
+            If the file is gone.
+        """
+        if growing and isinstance(self._reader, GrowingReader):
+            return self._reader.state(path, info)
+        return stamp(path)
+
+    def read(
+        self, path: str, info: FileInfo, planes: Planes = None, growing: bool = False
+    ) -> np.ndarray:
+        """Read a volume (z, y, x), or some planes of it.
+
+        A file that changes meanwhile, or that the system fails to hand out, is read once more.
+
+        Raises
+        ------
+        FileError
+            If it is not a whole volume as ``info`` states.
+        """
+        self.count.add(reads=1)
+        try:
+            return self._read_steady(path, info, planes, growing)
+        except FileError as error:
+            if self._folder_was_missing(error.__cause__):
+                hint = "It is read again once it is back"
+                raise FolderMissingError("The folder is not there", self._folder, hint) from error
+            raise
+
+    def _folder_was_missing(self, cause: BaseException | None) -> bool:
+        """Whether the folder was not there; it may be back, and with it what was not there."""
+        if not isinstance(cause, FileNotFoundError):
+            return False
+        return not os.path.isdir(self._folder) or os.path.exists(cause.filename or "")
+
+    def _read_steady(self, path: str, info: FileInfo, planes: Planes, growing: bool) -> np.ndarray:
+        before = self.state(path, info, growing)
+        try:
+            pixels = self._read_checked(path, info, planes, before)
+        except FileError as error:
+            changed = self.state(path, info, growing) != before
+            if not changed and not isinstance(error.__cause__, OSError):
+                raise
+        else:
+            if self.state(path, info, growing) == before:
+                return pixels
+        before = self.state(path, info, growing)
+        pixels = self._read_checked(path, info, planes, before)
+        if self.state(path, info, growing) != before:
+            raise FileError("The file is being written", path, "Wait until it is complete")
+        return pixels
+
+    def _read_checked(
+        self, path: str, info: FileInfo, planes: Planes, state: Hashable
+    ) -> np.ndarray:
+        """Read planes, and check that the last one of the file is written."""
+        end = info.shape[0]
+        start, stop = planes or (0, end)
+        pixels = self._pixels(path, info, start, stop)
+        if stop == end:
+            self._judge.check(pixels, path)
+        else:
+            self._judge.check_end(path, state, lambda: self._pixels(path, info, end - 1, end))
+        return pixels
+
+    def _pixels(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read planes of a file; all of them where the reader knows no better."""
+        if isinstance(self._reader, PlaneReader) and (start, stop) != (0, info.shape[0]):
+            pixels = self._reader.read_planes(path, info, start, stop)
+            self.count.add(nbytes=pixels.nbytes)
+            return pixels
+        pixels = self._reader.read(path, info)
+        self.count.add(nbytes=pixels.nbytes)
+        return pixels[start:stop]
+
+
+def stamp(path: str) -> tuple[int, int]:
+    """Size [byte] and time of change [ns] of a file.
+
+    Raises
+    ------
+    FileError
+        If the file is gone.
+    """
+    try:
+        return file_stamp(path)
+    except OSError as error:
+        raise os_problem(error, path) from error

@@ -1,0 +1,299 @@
+"""Reader: the contract of what turns files into volumes, and the header of a file."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """What the header of one file states, and what the other files are checked against.
+
+    Attributes
+    ----------
+    name
+        Name of the file.
+    shape
+        Shape of the volume (z, y, x) [voxel].
+    dtype
+        Name of the numpy type, in the byte order of this machine.
+    size
+        Size of the file [byte].
+    voxel_size
+        Spacing (z, y, x) [um]; None if the file does not state it.
+    voxel_source
+        What states it: ``"ImageJ"``, ``"OME"``, ...; empty if nothing does.
+    time_interval
+        Time between two time points [s]; None if the file does not state it.
+    notes
+        Sentences a person should read.
+    offset
+        Position of the first pixel [byte] if all lie plain, one after the other; else -1.
+    landmarks
+        Pieces (position, bytes) that a file must share for its pixels to lie there, too.
+    page
+        Tags that the directory of each plane must have for the plane to lie plain in the file;
+        empty if planes have to be decoded.
+    byteorder
+        ``"<"`` or ``">"``: how the pixels lie in the file.
+    inner
+        Number of time points and channels in the file.
+    part
+        Which of them, (t, c), is to be read; see `at`.
+    strides
+        Number of pages from one time point, channel and plane of the file to the next.
+    scenes
+        Names of the positions in the file, if there are several.
+    scene
+        Which of them is to be read.
+    firsts
+        First page of each position.
+    channel_names
+        Names of the channels in the file; empty if it does not state them.
+    merged
+        Whether `as_planes` made the planes out of time points or channels.
+    indexed
+        Whether planes are located by an index or by the names of chunks, in this file and in
+        others; more may come.
+    last_plane
+        Position of the first pixel of the last plane [byte], if the file holds one volume and
+        its planes lie plain; else -1.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    size: int
+    voxel_size: Triple | None = None
+    voxel_source: str = ""
+    time_interval: float | None = None
+    notes: tuple[str, ...] = ()
+    offset: int = -1
+    landmarks: tuple[tuple[int, bytes], ...] = ()
+    page: tuple[int, ...] = ()
+    byteorder: str = "<"
+    inner: tuple[int, int] = (1, 1)
+    part: tuple[int, int] = (0, 0)
+    strides: tuple[int, int, int] = (0, 0, 1)
+    scenes: tuple[str, ...] = ()
+    scene: int = 0
+    firsts: tuple[int, ...] = (0,)
+    channel_names: tuple[str, ...] = ()
+    merged: bool = False
+    indexed: bool = False
+    last_plane: int = -1
+
+    @classmethod
+    def of(cls, path: str, shape: Sequence[int], dtype: DTypeLike, **details: Any) -> FileInfo:
+        """Describe a file: its name, its size and the native type are filled in.
+
+        Raises
+        ------
+        FileError
+            If its shape is not one of volumes.
+        """
+        if len(shape) != 3:
+            raise FileError(f"The file holds {tuple(shape)} {dtype}: no volume (z, y, x)", path)
+        z, y, x = shape
+        native = np.dtype(dtype).newbyteorder("=").name
+        return cls(os.path.basename(path), (z, y, x), native, os.path.getsize(path), **details)
+
+    def check(self, shape: Sequence[int], dtype: DTypeLike, path: str, hint: str = "") -> None:
+        """Refuse a file, or planes of it, of another shape (z, y, x) or type.
+
+        Raises
+        ------
+        FileError
+            If they differ, but for the byte order.
+        """
+        native = np.dtype(dtype).newbyteorder("=").name
+        if (tuple(shape), native) != (self.shape, self.dtype):
+            raise FileError(
+                f"The file holds {tuple(shape)} {native}, not {self.shape} {self.dtype} as "
+                f"{self.name}",
+                path,
+                hint,
+            )
+
+    def at(self, t: int, c: int) -> FileInfo:
+        """The same for the volume at (t, c) of the file."""
+        return self if self.part == (t, c) else replace(self, part=(t, c))
+
+    def as_planes(self) -> FileInfo:
+        """The same with time points, or channels, of one plane each as planes."""
+        times, channels = self.inner
+        if self.shape[0] > 1 or (times > 1) == (channels > 1):
+            return self
+        return replace(
+            self, shape=(times * channels, *self.shape[1:]), inner=(1, 1),
+            strides=(0, 0, self.strides[0] if times > 1 else self.strides[1]), merged=True,
+        )  # fmt: skip
+
+    @property
+    def planes(self) -> range:
+        """The pages of the volume that is to be read, by `strides`."""
+        t, c = self.part
+        first = self.firsts[self.scene] + t * self.strides[0] + c * self.strides[1]
+        return range(first, first + self.shape[0] * self.strides[2], self.strides[2])
+
+
+class Reader(ABC):
+    """Reads files that hold one volume each, or ``info.inner`` volumes; pickles, holds no state.
+
+    Attributes
+    ----------
+    suffixes
+        Endings of the names of its files, in lower case.
+    """
+
+    suffixes: tuple[str, ...]
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Arguments of `open_stack` that choose this reader; none if the names do."""
+        return {}
+
+    @property
+    def token(self) -> str:
+        """Name of how pixels are read; another one for each reader that `options` choose."""
+        return str(self.options or "")
+
+    def accepts(self, path: str) -> bool:
+        """Tell from the name whether this reader is for the file."""
+        return os.fspath(path).lower().endswith(self.suffixes)
+
+    @abstractmethod
+    def probe(self, path: str) -> FileInfo:
+        """Read the header of this one file, and no pixel.
+
+        Raises
+        ------
+        FileError
+            If it is bad, or still being written.
+        """
+
+    @abstractmethod
+    def read(self, path: str, info: FileInfo) -> np.ndarray:
+        """Read volume ``info.part`` (z, y, x), C-contiguous, in the byte order of this machine.
+
+        Raises
+        ------
+        FileError
+            If it is not as ``info`` states: a file that is half there must never look whole.
+        """
+
+    def hidden(self, names: Sequence[str]) -> set[str]:
+        """Those among the names that are read by way of another of them."""
+        return set()
+
+    def companions(self, path: str, info: FileInfo) -> tuple[str, ...]:
+        """Paths of other files that are read with this one."""
+        return ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+class PlaneReader(Reader):
+    """Reads some planes of a volume without the others."""
+
+    def read(self, path: str, info: FileInfo) -> np.ndarray:
+        return self.read_planes(path, info, 0, info.shape[0])
+
+    @abstractmethod
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        """Read planes ``start`` to ``stop - 1`` of volume ``info.part``; otherwise like `read`.
+
+        What is checked may not cost more than the planes do, save for the first of a file.
+        """
+
+
+@dataclass(frozen=True)
+class GrowthState:
+    """How much there is of a file that grows from within.
+
+    Attributes
+    ----------
+    complete
+        Number of time points to which nothing is added any more.
+    present
+        The same, with a last one that may just look whole.
+    planes, channels
+        Number of planes of a volume, and of channels, as far as they are known by now.
+    run
+        Name of the run that recorded it.
+    mark
+        Another one whenever something was added.
+    """
+
+    complete: int
+    present: int
+    planes: int
+    channels: int
+    run: Hashable
+    mark: Hashable
+
+
+class GrowingReader(PlaneReader):
+    """Reads files that grow from within, time point by time point."""
+
+    @abstractmethod
+    def grows(self, info: FileInfo) -> bool:
+        """Whether this is such a file."""
+
+    @abstractmethod
+    def growth(self, path: str, info: FileInfo) -> GrowthState:
+        """How much there is of the file now; no pixel is read."""
+
+    @abstractmethod
+    def state(self, path: str, info: FileInfo) -> Hashable:
+        """What volume ``info.part`` is made from; stays the same while other volumes come."""
+
+
+@contextmanager
+def file_errors(path: str, hint: str = "") -> Iterator[None]:
+    """Turn whatever a library raises over a file into a FileError that names the file."""
+    try:
+        yield
+    except FileError:
+        raise
+    except OSError as error:
+        raise os_problem(error, path) from error
+    except MemoryError as error:
+        raise FileError("There is not enough memory to read the file", path) from error
+    except Exception as error:
+        # A damaged file makes decoders raise nearly anything.
+        raise FileError(
+            f"The file is damaged ({type(error).__name__}: {error})", path, hint
+        ) from error
+
+
+def os_problem(error: OSError, path: str) -> FileError:
+    """Say in plain words why the system does not hand out a file."""
+    if isinstance(error, FileNotFoundError):
+        return FileError("The file is gone", path, "It was there when the folder was opened")
+    if isinstance(error, PermissionError):
+        return FileError("The file may not be read", path, "Ask for permission to read it")
+    if isinstance(error, IsADirectoryError):
+        return FileError("This is a folder, not a file", path, "Open the folder itself")
+    return FileError(f"The file cannot be read: {error.strerror or error}", os.fspath(path))
+
+
+def file_stamp(path: str) -> tuple[int, int]:
+    """Size [byte] and time of change [ns] of a file."""
+    status = os.stat(path)
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,96 @@
+"""Units are understood alike, whoever writes them: ImageJ, OME-XML, OME-Zarr."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
+from napari_lazy_pipeline.io.open_stack import inspect_folder
+
+VOLUME = np.full((3, 4, 5), 7, np.uint16)
+VOXEL = (0.4, 0.104, 0.104)
+LENGTHS = {
+    "um": 1, "µm": 1, "μm": 1, "micron": 1, "microns": 1, "micrometer": 1, "Micrometres": 1,
+    "nm": 1e-3, "nanometer": 1e-3, "Å": 1e-4, "angstrom": 1e-4, "mm": 1e3, "millimetre": 1e3,
+    "cm": 1e4, "m": 1e6, "meter": 1e6, "inch": 25400,
+}  # fmt: skip
+TIMES = {
+    "s": 1, "sec": 1, "seconds": 1, "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "us": 1e-6,
+    "µs": 1e-6, "min": 60, "minutes": 60, "h": 3600, "hours": 3600,
+}  # fmt: skip
+
+
+def in_imagej(path: Path, unit: str, sizes: tuple[float, ...]) -> None:
+    z, y, x = sizes
+    said = {"axes": "ZYX", "spacing": z, "unit": unit.replace("µ", "\\u00B5").replace("μ", "u")}
+    if "Å" not in unit:
+        tifffile.imwrite(path, VOLUME, imagej=True, resolution=(1 / x, 1 / y), metadata=said)
+        return
+    text = f"ImageJ=1.11a\nimages=3\nslices=3\nunit={unit}\nspacing={z}\n".encode("latin-1")
+    tifffile.imwrite(
+        path, VOLUME, resolution=(1 / x, 1 / y), description=text, metadata=None,
+        photometric="minisblack",
+    )  # fmt: skip
+
+
+def in_ome(path: Path, unit: str, sizes: tuple[float, ...], reference: bool = False) -> None:
+    lengths = zip("ZYX", sizes, strict=True)
+    size = "".join(f' PhysicalSize{a}="{n}" PhysicalSize{a}Unit="{unit}"' for a, n in lengths)
+    text = (
+        '<OME><Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
+        f'SizeX="5" SizeY="4" SizeZ="3" SizeC="1" SizeT="1"{size}><TiffData/>'
+        "</Pixels></Image></OME>"
+    )
+    if reference:
+        # As it is written by default: &#181;m.
+        text = ElementTree.tostring(ElementTree.fromstring(text)).decode()
+    with tifffile.TiffWriter(path) as tif:
+        for index, plane in enumerate(VOLUME):
+            described = text.encode() if index == 0 else None
+            tif.write(plane, description=described, metadata=None, contiguous=False)
+
+
+def in_zarr(path: Path, unit: str, sizes: tuple[float, ...]) -> None:
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(str(path), mode="w", zarr_format=2)
+    array = group.create_array("0", shape=VOLUME.shape, chunks=VOLUME.shape, dtype="uint16")
+    array[:] = VOLUME
+    axes = [{"name": axis, "type": "space", "unit": unit} for axis in "zyx"]
+    scale = [{"type": "scale", "scale": list(sizes)}]
+    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+
+
+@pytest.mark.parametrize("unit", LENGTHS)
+def test_lengths_in_any_unit(unit: str, tmp_path: Path) -> None:
+    sizes = tuple(length / LENGTHS[unit] for length in VOXEL)
+    in_imagej(tmp_path / "a.tif", unit, sizes)
+    in_ome(tmp_path / "a.ome.tif", unit, sizes)
+    in_ome(tmp_path / "b.ome.tif", unit, sizes, reference=True)
+    in_zarr(tmp_path / "a.zarr", unit, sizes)
+    for path in sorted(tmp_path.iterdir()):
+        assert inspect_folder(path).voxel_size == pytest.approx(VOXEL, rel=1e-5), path.name
+
+
+@pytest.mark.parametrize("unit", TIMES)
+def test_times_in_any_unit(unit: str, tmp_path: Path) -> None:
+    movie = np.stack([VOLUME, VOLUME])
+    said = {"axes": "TZYX", "unit": "um", "finterval": 2, "tunit": unit.replace("µ", "u")}
+    tifffile.imwrite(tmp_path / "a.tif", movie, imagej=True, metadata=said)
+    assert inspect_folder(tmp_path).time_interval == pytest.approx(2 * TIMES[unit])
+    assert seconds(2, unit) == pytest.approx(2 * TIMES[unit])
+
+
+@pytest.mark.parametrize("unit", ["", "pixel", "frames", "s", "ms", "furlong"])
+def test_no_unit_of_length(unit: str) -> None:
+    assert micrometres(1, unit) is None
+
+
+@pytest.mark.parametrize("value", [0, -1, "nan", "inf", None, "", "a"])
+def test_no_length(value: object) -> None:
+    assert micrometres(value, "um") is None and seconds(value, "s") is None

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QPushButton, QT
 
 from dock_helpers import card, edit
 from folder_contents import listing
-from napari_lazy_pipeline._gui.steps.card_menu import CardMenu
+from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 
 Settle = Callable[[Any], None]
 
@@ -44,7 +44,7 @@ def test_every_button_and_switch(
         if button.text() not in ("…", "Add step", "⋮") and button.isEnabled()
     ]
     # Opened menus wait for a person; what they offer is done instead.
-    menus = [opened.steps.add.menu(), *(CardMenu(card) for card in opened.steps.cards)]
+    menus = [opened.steps.add.menu(), *(card_menu(card, card.form) for card in opened.steps.cards)]
     entries = [action for menu in menus for action in menu.actions() if action.isEnabled()]
     assert len(entries) > 20
     assert len(ours) > 12

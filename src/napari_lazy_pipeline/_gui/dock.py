@@ -29,6 +29,7 @@ from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
 from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
 from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
+from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
@@ -74,6 +75,7 @@ class LazyPipelineWidget(QWidget):
         self.open_docks.add(self)
         state = dock_state_of(napari_viewer)
         self.session, self._export_settings = state.session, state.export_settings
+        self.session.trials_elsewhere = True
         self.costs = CostMonitor(self.session)
         self.runner = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.runner, screen=state.screen)
@@ -162,6 +164,7 @@ class LazyPipelineWidget(QWidget):
             "deconvolve": lambda step: PsfPanel(step, self.viewer),
             "deskew": self.angles.make,
             "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
+            "function": FunctionPanel,
         }
         own = [tools[kind]] if kind in tools else []
         return [*own, lambda step: StepCostLine(step, self.costs)]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import sysconfig
+import traceback
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +20,9 @@ from napari_lazy_pipeline.steps._base import Step
 
 Place = tuple[int, int]  # time point and channel
 MOST_PLACES = 4096
+# Python, the packages installed, this package; and code without a file.
+_INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+_OF_OTHERS = (*_INSTALLED, str(Path(__file__).parents[1]), "<")
 
 
 @dataclass(frozen=True)
@@ -274,7 +280,14 @@ def _stated_scan(steps: Sequence[Step]) -> Scan | None:
 def _misfit(error: Exception, index: int, step: Step) -> StepError:
     known = error if isinstance(error, LazyPipelineError) else None
     what = known.what if known else f"{type(error).__name__}: {error}"
-    where, hint = (known.where, known.hint) if known else ("", "")
+    where, hint = (known.where, known.hint) if known else (line_of(error), "")
     misfit = StepError(f"{step.label} does not fit: {what}", where, hint, step.kind, index)
     misfit.__cause__ = error
     return misfit
+
+
+def line_of(error: Exception) -> str:
+    """Where an error that was raised comes from, if that is a file of a person's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_OF_OTHERS)]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""

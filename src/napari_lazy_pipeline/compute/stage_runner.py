@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -11,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
-from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute.plan import Plan, line_of
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
@@ -229,16 +228,8 @@ class StageRunner:
             # Whatever a step does, also one from another package, must not end the session.
             what = f"{failed}: {type(error).__name__}: {error}"
             hint = "Change or switch off the step"
-            raise StepError(what, _line(error), hint, step.kind, stage.index) from error
+            raise StepError(what, line_of(error), hint, step.kind, stage.index) from error
 
 
 def _place(block: Block) -> str:
     return f"t={block.t}, c={block.c}"
-
-
-def _line(error: Exception) -> str:
-    """Where an error comes from, if that is a file of a user's own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename]
-    own = [frame for frame in own if "napari_lazy_pipeline" not in frame.filename]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""

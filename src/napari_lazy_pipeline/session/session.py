@@ -26,6 +26,7 @@ from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
+from napari_lazy_pipeline.steps.function import try_at_once
 
 Quality = Literal["auto", "full"]
 
@@ -70,6 +71,8 @@ class Session:
         Number of steps whose result is shown: None for all, 0 for the raw data.
     quality
         "auto": while something moves, a preview may stand in for the result; "full": never.
+    trials_elsewhere
+        Whether somebody else tries what functions make, and calls `refresh` then.
 
     Signals
     -------
@@ -101,6 +104,7 @@ class Session:
         self.compute_log = ComputeLog()
         self.until: int | None = None
         self.quality: Quality = "auto"
+        self.trials_elsewhere = False
         self._raw: IdentityCache | None = None
         self._history = History()
 
@@ -334,7 +338,11 @@ class Session:
 
     def _resolve(self) -> None:
         if self.stack is not None:
-            self.plan = self.pipeline.plan(self.stack.stack_spec, self.engine)
+            before = try_at_once.set(not self.trials_elsewhere)
+            try:
+                self.plan = self.pipeline.plan(self.stack.stack_spec, self.engine)
+            finally:
+                try_at_once.reset(before)
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""

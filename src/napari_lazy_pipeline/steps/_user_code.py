@@ -20,9 +20,9 @@ class CodeNotAllowedError(LazyPipelineError):
     """Code is named that nobody has allowed to run."""
 
 
-def allow_code(name: str) -> None:
-    """Let the code of this name run in this process."""
-    _allowed.add(name)
+def allow_code(name: str, allowed: bool = True) -> None:
+    """Let the code of this name run in this process, or not any more."""
+    (_allowed.add if allowed else _allowed.discard)(name)
 
 
 def is_allowed(name: str) -> bool:

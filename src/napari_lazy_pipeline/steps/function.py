@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Annotated, Any, ClassVar
 
@@ -28,7 +29,7 @@ from napari_lazy_pipeline.steps._user_code import (
 
 # Whether a function may be tried at once to see what it makes; a window does that elsewhere.
 try_at_once: ContextVar[bool] = ContextVar("try_at_once", default=True)
-_tried: dict[Hashable, tuple[tuple[int, ...], str]] = {}
+_tried: dict[Hashable, tuple[tuple[int, ...], str] | Exception] = {}
 _SMALL = 8  # voxels of a trial beyond the neighbours that a function sees
 
 
@@ -40,8 +41,9 @@ class NotTriedError(GeometryError):
         self.step, self.before = step, before
 
     def try_it(self) -> None:
-        """Call the function, in any thread; what it raises is raised again when it is asked."""
-        self.step.trial(self.before)
+        """Call the function, in any thread; what it raises is raised when it is asked again."""
+        with suppress(Exception):
+            self.step.trial(self.before)
 
 
 class Function(Step):
@@ -82,7 +84,6 @@ class Function(Step):
         Field(
             title="Function",
             description="package.module:function, or the path of a Python file and :function.",
-            json_schema_extra={"format": "function"},
         ),
     ] = ""
     arguments: Annotated[
@@ -91,7 +92,6 @@ class Function(Step):
         Field(
             title="Arguments",
             description="Values for the parameters of the function, by name.",
-            json_schema_extra={"format": "arguments"},
         ),
     ] = FrozenDict()
     halo: Annotated[
@@ -140,6 +140,7 @@ class Function(Step):
         return f"{self.label}({arguments})"[:40]
 
     def output(self, before: StackSpec) -> StackSpec:
+        self.loaded()  # what may not run is refused before anything is computed
         shape, dtype = self.shape or self._shape_kept(before), self.dtype
         if shape is None or not dtype:
             tried = self._trial_result(before)
@@ -211,16 +212,22 @@ class Function(Step):
         if self.halo is not None:
             shape = tuple(min(n, 2 * r + _SMALL) for n, r in zip(shape, self.halo, strict=True))
         values = np.random.default_rng(0).integers(1, 100, shape).astype(before.dtype)
-        made = self._call(values)
+        key = self._trial_key(before)
+        try:
+            made = self._call(values)
+        except Exception as error:
+            _tried[key] = error
+            raise
         result = made.shape, made.dtype.name
-        _tried[self._trial_key(before)] = result
+        _tried[key] = result
         return result
 
     def _trial_result(self, before: StackSpec) -> tuple[tuple[int, ...], str]:
         tried = _tried.get(self._trial_key(before))
+        if isinstance(tried, Exception):
+            raise tried
         if tried is not None:
             return tried
-        self.loaded()
         if not try_at_once.get():
             raise NotTriedError(self, before)
         return self.trial(before)

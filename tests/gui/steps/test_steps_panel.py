@@ -496,7 +496,7 @@ def test_a_path_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, tmp_path: Pa
     panel.session.plan_changed.connect(lambda _: seen.append(panel.session.pipeline))
     type_into(qtbot, line, str(tmp_path / "psf.tif"))
     assert [p.steps[0].psf for p in seen] == [str(tmp_path / "psf.tif")]
-    assert card.head.brief.text() == "psf.tif, 10 it."
+    assert card.head.brief.text() == "psf.tif, 10 iterations"
 
 
 # ---- undo -------------------------------------------------------------------------------------

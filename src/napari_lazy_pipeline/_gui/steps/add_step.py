@@ -12,7 +12,7 @@ _USUAL = "at its usual place"
 
 
 class AddStep(QPushButton):
-    """Offers each kind of step with one line on what it does.
+    """Offers the kinds of steps by groups, each with one line on what it does.
 
     Signals
     -------
@@ -28,10 +28,14 @@ class AddStep(QPushButton):
         menu = QMenu(self)
         self._place = menu.addAction("")
         self._place.setEnabled(False)
-        menu.addSeparator()
-        for step_type in step_types().values():
-            action = menu.addAction(f"{step_type.title}: {step_type.summary}")
-            action.triggered.connect(lambda _=False, kind=step_type: self.wanted.emit(kind))
+        types = sorted(step_types().values(), key=lambda step_type: step_type.order)
+        groups = dict.fromkeys(step_type.group for step_type in types)
+        for group in groups:
+            menu.addSeparator()
+            menu.addAction(group).setEnabled(False)
+            for step_type in (one for one in types if one.group == group):
+                action = menu.addAction(f"{step_type.title}: {step_type.summary}")
+                action.triggered.connect(lambda _=False, kind=step_type: self.wanted.emit(kind))
         self.setMenu(menu)
         self.show_place(None)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
+from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
@@ -22,10 +23,13 @@ class StepReference:
         What the step is part of.
     find
         Gives the present index of the step; None once it was removed.
+    form
+        The form of its card.
     """
 
     session: Session
     find: Callable[[], int | None]
+    form: ModelForm
 
     @property
     def index(self) -> int | None:

@@ -155,7 +155,7 @@ class StepsPanel(QWidget):
             return self.cards.index(card) if card in self.cards else None
 
         for make in self._tools(card.step.kind):
-            card.add_tool(make(StepReference(self.session, find)))
+            card.add_tool(make(StepReference(self.session, find, card.form)))
 
     def _on_add(self, step_type: type[Step]) -> None:
         step = step_type()

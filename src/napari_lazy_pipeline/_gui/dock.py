@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import napari.viewer
-from qtpy.QtCore import QEvent, Qt, QTimer
-from qtpy.QtWidgets import (
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
@@ -41,6 +37,7 @@ from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
+from napari_lazy_pipeline._gui.widgets.layout import column, scroll_area
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
@@ -51,6 +48,8 @@ from napari_lazy_pipeline.io.open_stack import FolderInfo
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
+
+_NARROWEST = 320  # px
 
 
 class LazyPipelineWidget(QWidget):
@@ -72,14 +71,14 @@ class LazyPipelineWidget(QWidget):
     ) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self._take_the_place_of_another()
+        self._replace_other_dock()
         self.open_docks.add(self)
-        kept = dock_state_of(napari_viewer)
-        self.session, self._export_settings = kept.session, kept.export_settings
+        state = dock_state_of(napari_viewer)
+        self.session, self._export_settings = state.session, state.export_settings
         self.session.trials_elsewhere = True
         self.costs = CostMonitor(self.session)
         self.runner = ComputeThread()
-        self.layers = Layers(napari_viewer, self.session, self.runner, screen=kept.screen)
+        self.layers = Layers(napari_viewer, self.session, self.runner, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
         self.live = WatchControl(
             self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
@@ -94,7 +93,7 @@ class LazyPipelineWidget(QWidget):
         self.view = ViewPanel(self.session)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
-        self._recipe_wanted: Recipe | None = None
+        self._next_recipe: Recipe | None = None
         self._closed = False
         self._build()
         self.reporter = StatusReporter(
@@ -110,10 +109,10 @@ class LazyPipelineWidget(QWidget):
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
         self.data.open(str(folder), pattern)
 
-    def offer(self, found: FolderInfo, overrides: MetadataOverrides) -> list[Any]:
+    def offer(self, folder_info: FolderInfo, overrides: MetadataOverrides) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
         with self.layers.handing_over() as offered:
-            self._take(found, overrides)
+            self._show(folder_info, overrides)
         return offered
 
     def load_recipe(self, path: str | Path) -> None:
@@ -143,26 +142,21 @@ class LazyPipelineWidget(QWidget):
         self.save = SavePanel(self.session, self.costs, self._export_settings)
         self.copy, self.keep_recipe = self.save.copy, self.save.save_recipe
         self.recipe_error = self.save.error
-        content = QWidget()
-        layout = QVBoxLayout(content)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(4)
-        for title, *panels in (
-            ("Data", self.data),
-            ("Steps", self.steps, CostSummary(self.costs), CostWarning(self.costs)),
-            ("View", self.view),
-            ("Save", self.save),
-        ):
-            layout.addWidget(CollapsibleSection(title, *panels))
-        layout.addStretch(1)
-        area = _Column(content)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(2)
-        outer.addWidget(area, 1)
-        outer.addWidget(self.problems)
         self.status.setContentsMargins(10, 0, 4, 2)
-        outer.addWidget(self.status)
+        sections = [
+            CollapsibleSection(title, *panels)
+            for title, *panels in (
+                ("Data", self.data),
+                ("Steps", self.steps, CostSummary(self.costs), CostWarning(self.costs)),
+                ("View", self.view),
+                ("Save", self.save),
+            )
+        ]
+        self._content = QWidget()
+        column(*sections, parent=self._content, margins=(4, 4, 4, 4)).addStretch(1)
+        self._area = scroll_area(self._content)
+        self._content.installEventFilter(self)
+        column((self._area, 1), self.problems, self.status, parent=self, spacing=2)
 
     def _card_tools(self, kind: str) -> list[MakeTool]:
         """What stands below the form of a kind of step."""
@@ -200,32 +194,31 @@ class LazyPipelineWidget(QWidget):
 
     # ---- data -----------------------------------------------------------------------------
 
-    def _on_opened(self, found: FolderInfo) -> None:
+    def _on_opened(self, folder_info: FolderInfo) -> None:
         """Show a folder that was looked at."""
-        recipe, self._recipe_wanted = self._recipe_wanted, None
+        recipe, self._next_recipe = self._next_recipe, None
         if recipe is not None:
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
-            self.session.set_pipeline(default_pipeline(found.angle))
+            self.session.set_pipeline(default_pipeline(folder_info.angle))
         source = recipe.source if recipe is not None else None
-        self._take(
-            found, source.overrides if source else None, source.channel_colours if source else None
-        )
+        overrides, colours = (source.overrides, source.channel_colours) if source else (None, None)
+        self._show(folder_info, overrides, colours)
 
-    def _take(
+    def _show(
         self,
-        found: FolderInfo,
+        folder_info: FolderInfo,
         overrides: MetadataOverrides | None,
         colours: tuple[str, ...] | None = None,
     ) -> None:
         """Make a folder the data of the session."""
-        self.session.show(found, overrides, colours)
+        self.session.show(folder_info, overrides, colours)
         assert self.session.stack is not None
-        self.data.show_folder_info(found)
+        self.data.show_folder_info(folder_info)
         self.reporter.begin(self.session.stack.source.problems)
 
     def _on_open_failed(self, error: LazyPipelineError) -> None:
-        self._recipe_wanted = None
+        self._next_recipe = None
         self.data.show_failure(error)
         self.status.setText("The folder could not be opened")
         self.live.on_open_failed()
@@ -240,7 +233,7 @@ class LazyPipelineWidget(QWidget):
         if complaint:
             self.recipe_error.say(complaint)
         if self.session.stack is None and recipe.source is not None:
-            self._recipe_wanted = recipe
+            self._next_recipe = recipe
             self._open_source(recipe.source)
         else:
             self.session.load(recipe)
@@ -249,7 +242,7 @@ class LazyPipelineWidget(QWidget):
 
     # ---- begin and end, several docks ----------------------------------------------------
 
-    def _take_the_place_of_another(self) -> None:
+    def _replace_other_dock(self) -> None:
         """Close an open dock of this viewer: two would fight over the same layers."""
         for dock in list(self.open_docks):
             if unwrapped(dock.viewer) is unwrapped(self.viewer):
@@ -275,20 +268,15 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
-            self.preferences.close()
+            self.session.release()  # so that nothing listens while all is closed
             self.save.process.close_session()
-            self.costs.close()
-            self.live.close()
-            self.comparison.close()
-            self.results.close()
             self.data.close_session()
-            self.layers.close()
-            self.region.close_session()
-            self.angles.close_session()
-            self.steps.close_session()
-            self.view.close_session()
-            self.reporter.close()
-            self.session.release()
+            for part in (
+                self.preferences, self.costs, self.live, self.comparison, self.results,
+                self.layers, self.angles, self.reporter,
+            ):  # fmt: skip
+                part.close()
+            self.region.stop()
             self.runner.stop()
             keep(self.viewer, self.session, self.layers.screen, self.save.process.settings)
 
@@ -300,33 +288,17 @@ class LazyPipelineWidget(QWidget):
             self._docked = self.parent() is not None
         return super().event(event)
 
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Be never narrower than the content, also when a form is unfolded."""
+        bar = self._area.verticalScrollBar()
+        if event.type() == QEvent.Type.LayoutRequest and bar is not None:
+            needed = self._content.minimumSizeHint().width() + bar.sizeHint().width()
+            self._area.setMinimumWidth(max(needed, _NARROWEST))
+        return super().eventFilter(watched, event)
+
     def closeEvent(self, event: Any) -> None:
-        """Stop when the dock is closed."""
         self.shut_down()
         super().closeEvent(event)
-
-
-_NARROWEST = 320  # px
-
-
-class _Column(QScrollArea):
-    """Scrolls up and down, and is never narrower than what it holds."""
-
-    def __init__(self, content: QWidget) -> None:
-        super().__init__()
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(content)
-        content.installEventFilter(self)
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Follow the content when a form is unfolded."""
-        content, bar = self.widget(), self.verticalScrollBar()
-        if event.type() == QEvent.Type.LayoutRequest and content and bar:
-            needed = content.minimumSizeHint().width() + bar.sizeHint().width()
-            self.setMinimumWidth(max(needed, _NARROWEST))
-        return super().eventFilter(watched, event)
 
 
 def warm_up() -> None:

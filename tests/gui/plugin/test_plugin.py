@@ -295,8 +295,9 @@ def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
     form.changed.connect(heard.append)
     for name, field in form.fields.items():
         assert field.caption.text(), name
-        assert field.editors[0].toolTip(), f"{name} has a tooltip"
-        assert field.editors[0].accessibleName(), f"{name} has a name"
+        for editor in field.editors:
+            assert editor.toolTip(), f"{name} has a tooltip"
+            assert editor.accessibleName(), f"{name} has a name"
         assert field.value == getattr(step, name), name
     form.set_value(step)
     assert not heard, "showing a step is no edit"

@@ -35,8 +35,8 @@ def test_the_step_under_edit_says_its_memory(
     edit(opened, "deconvolve", psf=psf_file, iterations=1)
 
     def told() -> bool:
-        stack, pipeline = opened.session.stack, opened.session.pipeline
-        cost = next(c for c in step_costs(pipeline, stack.spec) if c.title == "Deconvolve")
+        costs = step_costs(opened.session.plan)
+        cost = next(cost for cost in costs if cost.title == "Deconvolve")
         words = f"Takes {format_bytes(cost.memory)} of memory for one volume"
         return bool(line(opened, "deconvolve").text() == words)
 

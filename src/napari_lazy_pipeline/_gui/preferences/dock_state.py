@@ -1,4 +1,4 @@
-"""Kept: what a dock leaves in its viewer, for the next dock there to go on with."""
+"""Dock state: what a dock leaves in its viewer, for the next dock there to go on with."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class DockState:
     export_settings: ExportSettings = field(default_factory=ExportSettings)
 
 
-_KEPT: dict[int, DockState] = {}
+_STATES: dict[int, DockState] = {}
 
 
 def keep(viewer: Any, session: Session, screen: Screen, export_settings: ExportSettings) -> None:
     """Keep what a dock leaves, for as long as the viewer lives."""
     viewer = unwrapped(viewer)
-    if id(viewer) not in _KEPT:
-        weakref.finalize(viewer, _KEPT.pop, id(viewer), None)
-    _KEPT[id(viewer)] = DockState(session, screen, export_settings)
+    if id(viewer) not in _STATES:
+        weakref.finalize(viewer, _STATES.pop, id(viewer), None)
+    _STATES[id(viewer)] = DockState(session, screen, export_settings)
 
 
 def dock_state_of(viewer: Any) -> DockState:
     """What the last dock left in a viewer; something new if there was none."""
-    return _KEPT.get(id(unwrapped(viewer))) or DockState()
+    return _STATES.get(id(unwrapped(viewer))) or DockState()
 
 
 def unwrapped(viewer: Any) -> Any:

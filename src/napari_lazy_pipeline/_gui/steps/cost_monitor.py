@@ -59,10 +59,9 @@ class CostMonitor(QObject):
         session.plan_changed.connect(self._on_edit)
 
     def close(self) -> None:
-        """Let go of the session."""
+        """Estimate nothing more."""
         self._timer.stop()
         self._task.forget()
-        self.session.plan_changed.disconnect(self._on_edit)
 
     def update_times(self, *_: object) -> None:
         """A volume, or a plane, was made: by now its time may be known, or known better."""

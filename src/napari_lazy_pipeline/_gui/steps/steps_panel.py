@@ -56,11 +56,6 @@ class StepsPanel(QWidget):
         session.plan_changed.connect(self._show_steps)
         session.view_changed.connect(self._show_until)
 
-    def close_session(self) -> None:
-        """Let go of the session."""
-        self.session.plan_changed.disconnect(self._show_steps)
-        self.session.view_changed.disconnect(self._show_until)
-
     def offer(self, button: QWidget, below: QWidget) -> None:
         """Put another way to add a step beside the button for it, and what it asks below."""
         self._buttons.insertWidget(1, button, 1)

@@ -46,25 +46,19 @@ class AnglePreview3D(QObject):
         self._task.failed.connect(lambda error: self._on_failed(str(error)))
         self._rest = QTimer(self, singleShot=True, interval=STILL)
         self._rest.timeout.connect(self._on_still)
-        self._listen(True)
+        session.plan_changed.connect(self._on_plan)
+        session.stack_changed.connect(self._on_stack)
+        layers.shown.connect(self._on_shown)
+        layers.failed.connect(self._on_trouble)
+        layers.misfit.connect(self._on_trouble)
+        viewer.dims.events.ndisplay.connect(self._on_view)
+        viewer.layers.events.removed.connect(self._on_removed)
 
-    def close_session(self) -> None:
-        """Take the layer away, and let go of session and viewer."""
+    def close(self) -> None:
+        """Take the layer away, and let go of the viewer."""
         self.switch_off()
-        self._listen(False)
-
-    def _listen(self, listening: bool) -> None:
-        session, layers, viewer = self.session, self.layers, self.viewer
-        for signal, slot in (
-            (session.plan_changed, self._on_pipeline),
-            (session.stack_changed, self._on_stack),
-            (layers.shown, self._on_shown),
-            (layers.failed, self._on_trouble),
-            (layers.misfit, self._on_trouble),
-            (viewer.dims.events.ndisplay, self._on_view),
-            (viewer.layers.events.removed, self._on_removed),
-        ):
-            (signal.connect if listening else signal.disconnect)(slot)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_view)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
 
     @property
     def is_on(self) -> bool:
@@ -149,7 +143,7 @@ class AnglePreview3D(QObject):
 
     # ---- what happens ---------------------------------------------------------------------
 
-    def _on_pipeline(self, _: object) -> None:
+    def _on_plan(self, _: object) -> None:
         """Follow the knob."""
         if self._step is None:
             return

@@ -58,11 +58,11 @@ class AngleTool(QObject):
         """Make the panel for the card of a step."""
         return AnglePanel(self, step)
 
-    def close_session(self) -> None:
+    def close(self) -> None:
         """Stop, and leave nothing behind."""
         self.task.forget()
         self.cancel_line()
-        self.preview.close_session()
+        self.preview.close()
 
     def estimate(self, step: StepReference) -> None:
         """Estimate the scan from the raw volume on screen, in the background."""

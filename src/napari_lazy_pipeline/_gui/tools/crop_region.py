@@ -71,12 +71,6 @@ class CropRegion(QWidget):
         session.plan_changed.connect(self._follow)
         session.view_changed.connect(self._follow)
 
-    def close_session(self) -> None:
-        """Put the rectangle away, and let go of the session."""
-        self.stop()
-        self.session.plan_changed.disconnect(self._follow)
-        self.session.view_changed.disconnect(self._follow)
-
     def start(self) -> None:
         """Let the person draw; a crop that is on already can be adjusted."""
         if self.session.stack is None:

@@ -159,10 +159,8 @@ class Comparison(QObject):
         layers.shown.connect(self._on_shown)
 
     def close(self) -> None:
-        """Go back, and let go of the session."""
+        """Go back to how the viewer was."""
         self.switch(False)
-        self._session.stack_changed.disconnect(self._on_stack)
-        self._processed.shown.disconnect(self._on_shown)
 
     @property
     def layers(self) -> list[Any]:

@@ -71,7 +71,6 @@ class StatusReporter(QObject):
 
     def close(self) -> None:
         """Say nothing more."""
-        self.session.plan_changed.disconnect(self._on_edit)
         notices.unlisten(self._report)
         self._listen_to(None)
 

@@ -76,11 +76,6 @@ class ViewPanel(QWidget):
         self.compare.toggled.connect(self.compare_toggled)
         self._show_session()
 
-    def close_session(self) -> None:
-        """Let go of the session."""
-        self.session.plan_changed.disconnect(self._show_session)
-        self.session.view_changed.disconnect(self._show_session)
-
     def _show_session(self, *_: object) -> None:
         self._show_part()
         self.quality.set(self.session.quality)

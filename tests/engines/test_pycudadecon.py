@@ -168,12 +168,12 @@ def test_deconvolution_equals_that_of_the_cpu(engine, edges, shape, dtype):
     volume = np.random.default_rng(0).poisson(500, shape).astype(dtype)
     before = volume.copy()
     plan = plan_of(edges=edges, background=98.5, apodize=4)
-    told = []
-    out = engine.deconvolve(volume, plan, progress=told.append)
+    fractions = []
+    out = engine.deconvolve(volume, plan, progress=fractions.append)
     expected = CpuEngine().deconvolve(volume, plan)
     assert out.shape == shape
     assert out.dtype == np.float32
-    assert told == [1.0]
+    assert fractions == [1.0]
     np.testing.assert_array_equal(volume, before)
     if min(shape) > 1:
         error = np.linalg.norm(out - expected) / np.linalg.norm(expected)
@@ -366,12 +366,14 @@ def test_tiles_if_the_gpu_is_small(library):
     volume = np.random.default_rng(0).poisson(500, (16, 24, 96)).astype(np.uint16)
     plan = plan_of(iterations=10)
     limit = 0.6 * BYTES * math.prod(Frame.of(volume.shape, plan).shape)
-    told = []
-    tiled = PycudadeconEngine(memory_limit=limit).deconvolve(volume, plan, progress=told.append)
+    fractions = []
+    tiled = PycudadeconEngine(memory_limit=limit).deconvolve(
+        volume, plan, progress=fractions.append
+    )
     whole = PycudadeconEngine().deconvolve(volume, plan)
-    assert library.calls == ["init", *["decon"] * len(told), "cleanup", "init", "decon"]
-    assert len(told) > 1
-    assert told[-1] == 1.0
+    assert library.calls == ["init", *["decon"] * len(fractions), "cleanup", "init", "decon"]
+    assert len(fractions) > 1
+    assert fractions[-1] == 1.0
     assert np.linalg.norm(tiled - whole) < 0.02 * np.linalg.norm(whole)
     (notice,) = notices
     assert notice.done == "computed in tiles"

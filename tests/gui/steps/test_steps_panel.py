@@ -730,7 +730,8 @@ def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any)
     for card in panel.cards:
         for widget in card.focus_chain()[1:]:
             assert widget.toolTip() and widget.accessibleName(), widget
-            assert card.rect().contains(widget.mapTo(card, widget.rect().topRight())), widget
+            right = widget.mapTo(card, widget.rect().topRight())
+            assert card.rect().contains(right) or widget.isHidden(), widget
 
 
 @pytest.mark.parametrize("kind", list(step_types()))

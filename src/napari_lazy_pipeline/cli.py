@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeError
+from napari_lazy_pipeline.errors import EngineError, LazyPipelineError
 
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
-    from napari_lazy_pipeline.compute.pipeline import Pipeline
     from napari_lazy_pipeline.exports.export import ExportReport
     from napari_lazy_pipeline.io.patterns.field_table import FieldRow
     from napari_lazy_pipeline.samples.microscope import WrittenFile
     from napari_lazy_pipeline.steps import Step
 
-_SHOWN_FAILURES = 20
+_MOST_FAILURES = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -168,25 +167,26 @@ def _info(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.image.quantity_text import format_lengths
     from napari_lazy_pipeline.io.open_stack import inspect_folder
 
-    found = inspect_folder(options.folder, options.pattern, position=options.position)
-    stack = found.stack()
+    folder_info = inspect_folder(options.folder, options.pattern, position=options.position)
+    stack = folder_info.stack()
+    size = format_lengths(stack.voxel_size)
     interval = "unknown" if stack.time_interval is None else f"{stack.time_interval:g} s"
-    angle = "unknown" if found.angle is None else f"{found.angle:g} degrees"
+    angle = "unknown" if folder_info.angle is None else f"{folder_info.angle:g} degrees"
     rows = {
-        "folder": found.folder,
-        "pattern": found.pattern,
-        "files": found.summary,
-        "voxel": f"{format_lengths(stack.voxel_size)} um (z, y, x), from: {found.voxel_source}",
-        "angle": f"{angle}, from: {found.angle_source}",
+        "folder": folder_info.folder,
+        "pattern": folder_info.pattern,
+        "files": folder_info.summary,
+        "voxel": f"{size} um (z, y, x), from: {folder_info.voxel_source}",
+        "angle": f"{angle}, from: {folder_info.angle_source}",
         "interval": interval,
     }
     for name, value in rows.items():
         print(f"{name + ':':10}{value}")
-    for field in found.table:
+    for field in folder_info.table:
         print(f"{'field:':10}{_field(field)}")
-    for note in found.notes:
+    for note in folder_info.notes:
         print(f"{'note:':10}{note}")
-    for question in found.questions:
+    for question in folder_info.questions:
         print(f"{'ask:':10}{question.text}")
     return 0
 
@@ -202,14 +202,15 @@ def _field(row: FieldRow) -> str:
 def _run(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.exports.export import export
     from napari_lazy_pipeline.session.recipe import Recipe
+    from napari_lazy_pipeline.session.recipe_edit import edited
 
     recipe = Recipe.load(options.recipe)
     engine = options.engine or recipe.engine
     _check_engine(engine)
     of_channels = [change for change in options.set if change.partition("=")[0].count(".") > 1]
-    pipeline = _changed(recipe.pipeline, [c for c in options.set if c not in of_channels])
+    pipeline = edited(recipe.pipeline, [c for c in options.set if c not in of_channels])
     raw = recipe.open(options.trust)
-    pipeline = _changed(pipeline, of_channels, raw.stack_spec.channels)
+    pipeline = edited(pipeline, of_channels, raw.stack_spec.channels)
     stack = pipeline.apply(raw, engine=engine)
     times, channels = stack.source.sizes
     report = export(
@@ -237,13 +238,13 @@ def _simulate(options: argparse.Namespace) -> int:
     total = options.times * options.channels
     done = 0
 
-    def tell(written: WrittenFile) -> None:
+    def report(written: WrittenFile) -> None:
         nonlocal done
         done += written.complete
         if written.complete:
             _show_progress(done, total)
 
-    run(simulation, options.rate, tell)
+    run(simulation, options.rate, report)
     print(f"{done} volumes in {simulation.folder}")
     return 0
 
@@ -263,79 +264,12 @@ def _show_progress(done: int, total: int) -> None:
 
 
 def _summarise(report: ExportReport) -> int:
-    for failure in report.failed[:_SHOWN_FAILURES]:
+    for failure in report.failed[:_MOST_FAILURES]:
         print(f"t={failure.t}, c={failure.c}: {failure.why}", file=sys.stderr)
-    if len(report.failed) > _SHOWN_FAILURES:
-        print(f"and {len(report.failed) - _SHOWN_FAILURES} more", file=sys.stderr)
+    if len(report.failed) > _MOST_FAILURES:
+        print(f"and {len(report.failed) - _MOST_FAILURES} more", file=sys.stderr)
     print(report)
     return 0 if report.complete else 1
-
-
-def _changed(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] = ()) -> Pipeline:
-    """Apply each ``STEP.FIELD=VALUE`` or ``STEP.FIELD.CHANNEL=VALUE``."""
-    import yaml
-
-    from napari_lazy_pipeline.session.recipe_text import load_yaml
-
-    for change in changes:
-        name, equals, text = change.partition("=")
-        kind, dot, path = name.partition(".")
-        if not (equals and dot):
-            raise RecipeError(f"Cannot read --set {change}", hint="Write STEP.FIELD=VALUE")
-        index = _index_of(kind, pipeline.steps)
-        try:
-            value = load_yaml(text)
-        except yaml.YAMLError as error:
-            raise RecipeError(f"Cannot read the value of --set {change}") from error
-        step = pipeline.steps[index]
-        field, _, channel = path.partition(".")
-        if channel:
-            value = {**_values_of(step, field, channel, channels), channel: value}
-        pipeline = pipeline.replace_step(index, _with_field(step, field, value))
-    return pipeline
-
-
-def _values_of(
-    step: Step, field: str, channel: str, channels: Sequence[str]
-) -> Mapping[str, object]:
-    """The value of each channel."""
-    from napari_lazy_pipeline.steps._per_channel import channel_value, is_per_channel
-
-    info = type(step).model_fields.get(field)
-    if info is None or not is_per_channel(info):
-        raise RecipeError(
-            f"{step.kind}.{field} has no value per channel", hint=f"Write {step.kind}.{field}=VALUE"
-        )
-    if channel not in channels:
-        raise RecipeError(f"There is no channel {channel!r}", hint=f"Of: {', '.join(channels)}")
-    return {name: channel_value(getattr(step, field), name, info.default) for name in channels}
-
-
-def _index_of(kind: str, steps: Sequence[Step]) -> int:
-    found = [index for index, step in enumerate(steps) if step.kind == kind]
-    if not found:
-        kinds = ", ".join(step.kind for step in steps)
-        raise RecipeError(f"The recipe has no step {kind!r}", hint=f"It has: {kinds or 'none'}")
-    if len(found) > 1:
-        raise RecipeError(
-            f"The recipe has {len(found)} steps {kind!r}", hint="Change it in the recipe file"
-        )
-    return found[0]
-
-
-def _with_field(step: Step, field: str, value: object) -> Step:
-    from pydantic import ValidationError
-
-    fields = list(type(step).model_fields)
-    if field not in fields:
-        raise RecipeError(
-            f"The step {step.kind!r} has no {field!r}", hint=f"It has: {', '.join(fields)}"
-        )
-    try:
-        return step.replace(**{field: value})
-    except ValidationError as error:
-        why = "; ".join(problem["msg"] for problem in error.errors())
-        raise RecipeError(f"{step.kind}.{field} cannot be {value!r}: {why}") from error
 
 
 def _steps(options: argparse.Namespace) -> int:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException | str) -> str:
+    """Tell an error by its type and text, or a text as it is, in one line."""
+    text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())
+
+
 class LazyPipelineError(Exception):
     """Base of every error this package raises on purpose.
 

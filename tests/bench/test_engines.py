@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from scipy import fft, ndimage
 
-from napari_lazy_pipeline._runtime.threads import cpu_count
+from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
-from napari_lazy_pipeline.engines.padding import Frame, prepare
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, framed, warm_up
+from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
+from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
 
@@ -104,16 +105,12 @@ def test_richardson_lucy(benchmark, raw, otf, method):
     grid = interpolate(otf, frame.shape, NORMAL, shear)
     conjugate, workers = grid.conj(), cpu_count()
 
-    def each(function, count):
-        for i in range(count):
-            function(i)
-
     def blur(volume, factor):
         spectrum = fft.rfftn(volume, workers=workers)
         return fft.irfftn(spectrum * factor, frame.shape, workers=workers)
 
     def plain():
-        image = prepare(raw, plan, frame, each)
+        image = framed(ScipyFft, raw, plan, frame, Threads())
         estimate = image
         for _ in range(10):
             estimate = estimate * blur(image / (blur(estimate, grid) + 1e-6), conjugate)

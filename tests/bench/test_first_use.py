@@ -21,7 +21,7 @@ _FIRST_CALLS = """
 import json, time
 import numpy as np
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.engines.cpu import warm_up
+from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
 from napari_lazy_pipeline.samples.samples import psf_path
 from napari_lazy_pipeline.steps import Deconvolve, Deskew, Rotate, SubtractBackground
 

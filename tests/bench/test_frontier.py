@@ -26,13 +26,14 @@ from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack
 from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.compute import preview
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, framed, warm_up
+from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of
-from napari_lazy_pipeline.engines.cpu.fft.passes import TAKE, planes
+from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import TAKE, planes
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, along_x, merge
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, forward
-from napari_lazy_pipeline.engines.padding import Frame, prepare
+from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import interpolate, read_psf_or_otf
 from napari_lazy_pipeline.samples.samples import psf_path
@@ -278,7 +279,7 @@ def test_against_its_ffts(paired, table, shape) -> None:
 def test_against_redlionfish(paired, table) -> None:
     lionfish = pytest.importorskip("RedLionfishDeconv", reason="RedLionfish is not installed")
     raw, plan = noise(FILE), plan_of()
-    padded, psf = prepare(raw, plan, Frame.of(FILE, plan), THREADS.for_each), psf_image()
+    padded, psf = framed(ScipyFft, raw, plan, Frame.of(FILE, plan), THREADS), psf_image()
 
     def other() -> None:
         lionfish.doRLDeconvolutionFromNpArrays(padded, psf, niter=10, method="cpu")
@@ -291,7 +292,7 @@ def plain(raw: np.ndarray, plan: DeconvolutionPlan) -> np.ndarray:
     """Richardson-Lucy as one writes it down with scipy.fft."""
     frame = Frame.of(raw.shape, plan)
     otf = interpolate(plan.otf, frame.shape, plan.voxel_size, plan.shear)
-    image = prepare(raw, plan, frame, THREADS.for_each)
+    image = framed(ScipyFft, raw, plan, frame, THREADS)
     estimate = image
     for _ in range(10):
         blurred = fft.irfftn(fft.rfftn(estimate, workers=2) * otf, frame.shape, workers=2)
@@ -344,7 +345,7 @@ def test_memory(benchmark, table) -> None:
     raw, plan = noise(FILE), plan_of()
 
     def own() -> None:
-        cpu._grid.cache_clear()
+        cpu._factor.cache_clear()
         pool().clear()
         ENGINE.deconvolve(raw, plan)
 

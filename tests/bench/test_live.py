@@ -142,7 +142,7 @@ def test_parameter_drag(
 
     dock.open_folder(real_stack_folder())
     settle(dock)
-    dock.session.set_voxel_size(REAL_STACK["voxel_size"])
+    dock.session.state(voxel_size=REAL_STACK["voxel_size"])
     edit(dock, "deskew")
     settle(dock)
     if kind == "deconvolve":

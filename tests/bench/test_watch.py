@@ -75,7 +75,7 @@ def open_live(dock: Any, settle: Settle, folder: Path, shape: tuple[int, int, in
     dock.session.cache.limit = 256 * MIB
     dock.open_folder(folder)
     settle(dock)
-    dock.session.set_voxel_size((0.4, 0.1, 0.1))
+    dock.session.state(voxel_size=(0.4, 0.1, 0.1))
     edit(dock, "deskew")
     settle(dock)
     dock.data.watch.setChecked(True)

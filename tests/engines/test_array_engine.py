@@ -320,9 +320,9 @@ PROBES = [
 
 @pytest.fixture
 def fresh():
-    cupy_engine._reason.cache_clear()
+    cupy_engine._problem.cache_clear()
     yield
-    cupy_engine._reason.cache_clear()
+    cupy_engine._problem.cache_clear()
 
 
 @pytest.mark.parametrize(("package", "message"), PROBES)
@@ -345,7 +345,7 @@ def test_without_the_package(monkeypatch, fresh):
 
 @pytest.fixture(scope="module")
 def real():
-    cupy_engine._reason.cache_clear()
+    cupy_engine._problem.cache_clear()
     engine = get_engine("cupy")
     reason = engine.unavailable()
     if reason is not None:

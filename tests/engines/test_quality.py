@@ -10,8 +10,8 @@ import pytest
 from scipy import fft, ndimage
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan
-from napari_lazy_pipeline.engines.back_projector import back_projector, widths
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.fast_method import back_projector, widths
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
 from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf

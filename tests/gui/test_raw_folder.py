@@ -33,7 +33,7 @@ def test_every_button_and_switch(
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (target, ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
     before = listing(raw_folder)
-    opened.session.set_voxel_size((0.3, 0.1, 0.1))
+    opened.session.state(voxel_size=(0.3, 0.1, 0.1))
     edit(opened, "deconvolve", psf=psf_file, iterations=1)
     opened.keep_recipe.click()
     # A button of the folder or file controls opens a dialog that only a person can answer.

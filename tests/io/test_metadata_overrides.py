@@ -58,7 +58,7 @@ def test_a_step_that_is_on_decides_what_the_scan_is(session: Session) -> None:
 
 
 def test_values_are_kept_together_and_taken_back_one_by_one(session: Session) -> None:
-    session.set_voxel_size((0.5, 0.2, 0.2))
+    session.state(voxel_size=(0.5, 0.2, 0.2))
     session.state(time_interval=7.0, channel_names=("GFP", "RFP"))
     stack = session.stack
     assert stack is not None

@@ -16,7 +16,8 @@ from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.samples.microscope import Simulation
-from napari_lazy_pipeline.session.session import Session, default_pipeline
+from napari_lazy_pipeline.session.default_pipeline import default_pipeline
+from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
 from napari_lazy_pipeline.steps._registry import step_types
 
@@ -162,7 +163,7 @@ def test_opening_reads_nothing_and_a_failure_keeps_what_was_open(raw_folder: Pat
 def test_the_voxel_size_can_be_stated(raw_folder: Path) -> None:
     session = Session()
     session.open(raw_folder)
-    session.set_voxel_size((0.5, 0.2, 0.2))
+    session.state(voxel_size=(0.5, 0.2, 0.2))
     assert session.stack is not None
     assert session.stack.voxel_size == (0.5, 0.2, 0.2)
 
@@ -196,7 +197,7 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     look()
     session.open(tmp_path)
     session.replace_step(1, Deskew(angle=40))
-    session.set_voxel_size((0.4, 0.1, 0.1))
+    session.state(voxel_size=(0.4, 0.1, 0.1))
     first, second = (session.source().read(t, 0) for t in (0, 1))
     assert session.stack is not None
     numbers.append(8)

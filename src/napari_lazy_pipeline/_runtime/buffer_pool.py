@@ -1,4 +1,4 @@
-"""Buffer pool: memory of large results that nobody holds any more, for the next ones.
+"""Buffer pool: memory of large results that are not needed any more, for the next ones.
 
 Fresh memory comes from the system page by page, at the first touch of each: for a deskewed volume
 that takes longer than the arithmetic.
@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike
 
 from napari_lazy_pipeline._runtime.free_memory import budget
 
-# Bytes that are held while nobody uses them: the results of some time points.
+# Bytes that are held while they are not used: the results of some time points.
 LIMIT = 1 << 30
 # Smaller arrays cost no more new than used.
 SMALL = 1 << 20
@@ -34,7 +34,7 @@ class BufferPool:
     Parameters
     ----------
     limit
-        Memory held while nobody uses it [byte]; what was returned first goes first.
+        Memory held while it is not used [byte]; what was returned first goes first.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class BufferPool:
 
     @property
     def idle(self) -> int:
-        """Memory held that nobody uses [byte]."""
+        """Memory held that is not used [byte]."""
         with self._locked():
             return self._idle_bytes()
 
@@ -71,7 +71,7 @@ class BufferPool:
         return flat.reshape(shape)
 
     def clear(self) -> None:
-        """Give everything that nobody uses back to the system."""
+        """Give all that is not used back to the system."""
         with self._locked():
             self._idle.clear()
             self._peak = self._in_use

@@ -1,4 +1,4 @@
-"""Cancellation: work, and waiting for a turn, that ends once nobody wants the result."""
+"""Cancellation: work, and waiting for a lock, that ends once the result is not wanted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from napari_lazy_pipeline.errors import Cancelled
 
-# How often someone who waits asks whether anybody still wants the result [s].
+# How often, while waiting, to check whether the result is still wanted [s].
 TICK = 0.02
 
 

@@ -1,4 +1,4 @@
-"""How much memory there is for one volume."""
+"""Free memory: how much there is for one volume."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ MEMINFO = Path("/proc/meminfo")
 # Limit and use of a container or a cluster job: version 2 of Linux control groups, then 1.
 GROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
 
 
@@ -44,12 +41,12 @@ def _linux() -> int:
 
 
 def _groups() -> list[int]:
-    """What is left to the container or cluster job, where there is one with a limit."""
-    left = []
+    """What is free in the container or cluster job, where there is one with a limit."""
+    free = []
     for limit, used in GROUPS:
         if Path(limit).exists() and (most := Path(limit).read_text().strip()).isdecimal():
-            left.append(max(int(most) - int(Path(used).read_text()), 0))
-    return left
+            free.append(max(int(most) - int(Path(used).read_text()), 0))
+    return free
 
 
 if sys.platform == "win32":

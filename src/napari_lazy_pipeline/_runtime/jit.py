@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from napari_lazy_pipeline.errors import one_line
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
@@ -19,7 +21,7 @@ def numba_problem() -> str | None:
     try:
         importlib.import_module("numba")
     except Exception as error:  # noqa: BLE001 - a broken installation is a reason, not a crash
-        return " ".join(f"{type(error).__name__}: {error}".split())
+        return one_line(error)
     return None
 
 

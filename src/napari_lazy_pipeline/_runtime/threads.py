@@ -28,10 +28,7 @@ class Threads:
         self.count = count or cpu_count()
 
     def for_each(
-        self,
-        function: Callable[[int], object],
-        count: int,
-        check: Callable[[], object] = bool,
+        self, function: Callable[[int], object], count: int, check: Callable[[], object] = bool
     ) -> None:
         """Call ``function`` with 0 .. count - 1, in any order.
 

@@ -27,9 +27,9 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import TICK, CancellableLock, not_cancelled
 from napari_lazy_pipeline._runtime.shared_memory import SharedArray, SharedBlock, attach
-from napari_lazy_pipeline.errors import Cancelled, EngineError
+from napari_lazy_pipeline.errors import Cancelled, EngineError, one_line
 
-# How long a volume that nobody waits for any more may hold up the next one [s].
+# How long a volume that is not wanted any more may hold up the next one [s].
 PATIENCE = 10.0
 # How long a worker may take to end by itself [s].
 GRACE = 3.0
@@ -132,14 +132,14 @@ class Worker:
             self._out.close()
 
     def _await_abandoned(self, cancelled: Callable[[], bool]) -> None:
-        """Let a volume nobody waits for finish, for some time: a new process costs more."""
+        """Let a volume that is not wanted finish, for some time: a new process costs more."""
         process = self._process
-        if process is not None and process.abandoned is not None:
+        if process is not None and process.abandoned_since is not None:
             try:
-                process.answer(cancelled, process.abandoned + PATIENCE)
+                process.answer(cancelled, process.abandoned_since + PATIENCE)
             except (TimeoutError, EOFError):
                 self._end(0.0)
-            process.abandoned = None
+            process.abandoned_since = None
 
     def _do(self, task: Task, cancelled: Callable[[], bool], seconds: float | None = None) -> Any:
         self._await_abandoned(cancelled)
@@ -154,7 +154,7 @@ class Worker:
             self._end()
             raise WorkerError(f"The GPU worker died ({process.last_words()})") from error
         except BaseException:
-            process.abandoned = monotonic()
+            process.abandoned_since = monotonic()
             raise
         if answer.error:
             raise WorkerError(answer.error)
@@ -162,7 +162,7 @@ class Worker:
 
     def _living_process(self) -> _Process:
         if self._process is not None and self._process.popen.poll() is not None:
-            self._end()  # it died while nobody needed it
+            self._end()  # it died while it had nothing to do
         if self._process is None:
             try:
                 self._process = _Process(self.function)
@@ -189,7 +189,7 @@ class _Process:
             # Without it a console window opens beside a napari that has none.
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        self.abandoned: float | None = None
+        self.abandoned_since: float | None = None
         self._answers: SimpleQueue[Answer | None] = SimpleQueue()
         self._lines: deque[str] = deque(maxlen=20)
         self._threads = [
@@ -284,8 +284,6 @@ def _perform(function: Callable[..., object], task: Task) -> Answer:
         except Exception as error:  # noqa: BLE001 - it is raised in the parent
             # As text: a traceback would hold on to the arrays, and the parent may not know the
             # type.
-            own = isinstance(error, EngineError)
-            text = str(error) if own else f"{type(error).__name__}: {error}"
-            return Answer(error=" ".join(text.split()))
+            return Answer(error=one_line(str(error) if isinstance(error, EngineError) else error))
         finally:
             arrays.clear()

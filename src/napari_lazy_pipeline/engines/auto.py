@@ -34,7 +34,7 @@ def best_engine() -> str:
     >>> best_engine() in engine_names()
     True
     """
-    return next((engine.name for engine in _usable_engines()), "cpu")
+    return next(_usable_engines(), "cpu")
 
 
 class AutoEngine(Engine):
@@ -69,19 +69,19 @@ class AutoEngine(Engine):
         return _first_result(lambda engine: engine.deconvolve(volume, plan, *rest, **options))
 
 
-def _usable_engines() -> Iterator[Engine]:
+def _usable_engines() -> Iterator[str]:
     """Engines with a priority that can be used here, the highest first; none is tried in vain."""
-    engines = [get_engine(name) for name in engine_names()]
-    for engine in sorted(engines, key=lambda engine: engine.auto_priority, reverse=True):
-        if engine.auto_priority and engine.unavailable() is None:
-            yield engine
+    priorities = {name: get_engine(name).auto_priority for name in engine_names()}
+    for name in sorted(priorities, key=priorities.__getitem__, reverse=True):
+        if priorities[name] and get_engine(name).unavailable() is None:
+            yield name
 
 
 def _first_result(compute: Callable[[Engine], np.ndarray]) -> np.ndarray:
     """Return what the first engine computes that can; the others' reasons are noted once."""
-    for engine in _usable_engines():
+    for name in _usable_engines():
         try:
-            return compute(engine)
+            return compute(get_engine(name))
         except EngineError as error:
-            notices.report(Problem(engine.name, error.what, "computed by another engine"))
+            notices.report(Problem(name, error.what, "computed by another engine"))
     return compute(get_engine())

@@ -1,4 +1,4 @@
-"""Engine: what computes a deskew, a rotation or a deconvolution, and what it is told to do."""
+"""Engine: what computes a deskew, a rotation or a deconvolution, and the plans it works by."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Edges = Literal["reflect", "background", "periodic"]
 # The planes [start, stop) of a volume; None for all of them.
 Planes: TypeAlias = tuple[int, int] | None
 
-# What an engine did otherwise than it was told, each once: to listen to, and to show.
+# What an engine did otherwise than it should have, each once: to listen to, and to show.
 notices = ProblemLog()
 
 
@@ -227,8 +227,7 @@ def check_deconvolution(volume: np.ndarray, plan: DeconvolutionPlan) -> None:
 def _check_dtype(volume: np.ndarray, verb: str) -> None:
     if volume.dtype.newbyteorder("=") not in (np.uint16, np.float32):
         raise EngineError(
-            f"Volumes of {volume.dtype} cannot be {verb}",
-            hint="Convert them to uint16 or float32",
+            f"Volumes of {volume.dtype} cannot be {verb}", hint="Convert them to uint16 or float32"
         )
 
 

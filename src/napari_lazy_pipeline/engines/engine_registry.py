@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from napari_lazy_pipeline.engines.engine import Engine
-from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.errors import EngineError, one_line
 
 ENTRY_POINTS = "napari_lazy_pipeline.engines"
 # Not imported before they are needed.
@@ -64,5 +64,5 @@ def _broken_engine(name: str, error: Exception) -> Engine:
 
     entry = _entries()[name]
     package = entry.dist.name if entry.dist else entry.module
-    text = " ".join(f"{type(error).__name__}: {error}".split())
-    return BrokenEngine(name, f"The engine of the package {package} cannot be loaded: {text}")
+    what = f"The engine of the package {package} cannot be loaded: {one_line(error)}"
+    return BrokenEngine(name, what)

@@ -149,7 +149,7 @@ class GpuEngine(Engine):
 
 
 class BrokenEngine(GpuEngine):
-    """Stands for an engine that cannot even be loaded: it can be listed, and says why."""
+    """Stands for an engine that cannot be loaded: it is listed, with the reason."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -49,7 +48,7 @@ class Frame:
 
     @classmethod
     def of(cls, inner: Shape, plan: DeconvolutionPlan) -> Frame:
-        """Frame for a volume: for periodic edges only what a fast FFT asks for, at the end."""
+        """Make the frame of a volume: for periodic edges only what a fast FFT needs, at the end."""
         if plan.edges == "periodic":
             return cls(inner, cast(Shape, tuple(map(smooth, inner))), (0, 0, 0), False)
         margin = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
@@ -58,9 +57,14 @@ class Frame:
         return cls(inner, (z, y, smooth(x, even=True)), before, plan.edges == "reflect")
 
     def indices(self, axis: int, offset: int = 0) -> np.ndarray:
-        """Index into the volume for each position of the grid, and so many on; -1: background."""
+        """Index into the volume for each position of the grid plus an offset; -1: background."""
         n, start = self.inner[axis], offset - self.before[axis]
-        return _indices(n, start, start + self.shape[axis], self.mirrored)
+        if self.mirrored:
+            return mirrored(n, start, start + self.shape[axis])
+        position = np.arange(start, start + self.shape[axis])
+        index = np.where((position >= 0) & (position < n), position, -1)
+        index.flags.writeable = False  # as a mirrored one: loops are compiled for one kind
+        return index
 
     def plane(self, k: int, plan: DeconvolutionPlan) -> tuple[int, np.ndarray, np.ndarray]:
         """Index of the plane of the volume at plane ``k`` of the grid, and indices into that.
@@ -87,15 +91,17 @@ class Frame:
         return out
 
 
-@lru_cache(maxsize=256)
-def _indices(n: int, start: int, stop: int, mirrored: bool) -> np.ndarray:
-    """Index into ``n`` pixels for each position; planes next to each other ask for the same."""
-    position = np.arange(start, stop)
-    if mirrored:
-        position %= 2 * n
-        index = np.minimum(position, 2 * n - 1 - position)
-    else:
-        index = np.where((position >= 0) & (position < n), position, -1)
+@lru_cache(maxsize=256)  # planes next to each other take the same
+def mirrored(n: int, start: int, stop: int) -> np.ndarray:
+    """Index into ``n`` pixels for each position; beyond them is their mirror image.
+
+    Examples
+    --------
+    >>> mirrored(3, -2, 5).tolist()
+    [1, 0, 0, 1, 2, 2, 1]
+    """
+    position = np.arange(start, stop) % (2 * n)
+    index = np.minimum(position, 2 * n - 1 - position)
     index.flags.writeable = False
     return index
 
@@ -146,49 +152,6 @@ def _extent(energy: np.ndarray, axis: int) -> int:
     inside = np.cumsum(np.bincount(distance, line))
     radius = int(np.searchsorted(inside, (1 - TAIL) * inside[-1]))
     return min(math.ceil(REACH * radius) + 1, len(line) // 2)
-
-
-def filler(
-    volume: np.ndarray,
-    plan: DeconvolutionPlan,
-    frame: Frame,
-    blur: Callable[[np.ndarray], np.ndarray] | None,
-    put_plane: Callable[[np.ndarray, np.ndarray, np.ndarray, np.float32, np.ndarray], None],
-) -> Callable[[int, np.ndarray], None]:
-    """Make a function that puts one plane of a frame into a float32 array.
-
-    It blends the edges if they are periodic, subtracts the background, and fills the frame. What
-    is not finite, or above 1e18, counts as background; what is below, as 0.
-
-    Parameters
-    ----------
-    volume
-        (z, y, x), any real type.
-    plan
-        Gives background, edges and apodize.
-    frame
-        Where the volume lies in the result.
-    blur
-        What is done to each plane without its background; None for nothing.
-    put_plane
-        Lays pixels of a plane out, its background subtracted (see `ScipyFft.put_plane`).
-    """
-    background = np.float32(plan.background)
-
-    def fill(k: int, out: np.ndarray) -> None:
-        source, rows, columns = frame.plane(k, plan)
-        if source < 0:
-            out[...] = 0
-            return
-        plane = clean(np, volume[source], background)
-        if plan.edges == "periodic":
-            apodize(np, plane, plan.apodize)
-        level = background
-        if blur is not None:
-            plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
-        put_plane(plane, rows, columns, level, out)
-
-    return fill
 
 
 def clean(xp: Any, image: Any, background: np.float32) -> Any:

@@ -9,23 +9,22 @@ D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997). M. Guo et al., Nature
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from napari_lazy_pipeline.engines.array_fft import ArrayFft
-from napari_lazy_pipeline.engines.back_projector import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
+from napari_lazy_pipeline.engines.fast_method import FAST_ITERATIONS, back_projector
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
 
 def richardson_lucy(
     fft: ArrayFft,
+    plan: DeconvolutionPlan,
+    factors: tuple[Any, Any],
     image: Any,
-    otf: Any,
-    back_projectors: Sequence[Any],
-    accelerated: bool,
+    start: Any,
     progress: Callable[[float], object],
-    start: Any = None,
 ) -> Any:
     """Deconvolve a periodic volume with the constants and the order of cudaDecon.
 
@@ -33,37 +32,38 @@ def richardson_lucy(
     ----------
     fft
         Computes everything; what is a volume of pixels, and a factor, is up to it.
+    plan
+        Gives method and iterations.
+    factors
+        See `factors_of`.
     image
         The volume of pixels; not changed.
-    otf
-        Factor that blurs.
-    back_projectors
-        One factor for each iteration, at least 1; None for the conjugate of the OTF, which is
-        that of Richardson and Lucy. A correction by another one is squared.
-    accelerated
-        Whether to extrapolate, from the third iteration on.
+    start
+        The first estimate: the image itself, or another volume, which may be written over.
     progress
         Called with the finished fraction after each iteration.
-    start
-        The first estimate; may be written over. None for the image itself.
 
     Returns
     -------
     estimate
         Like the image.
     """
+    otf, backward = factors
+    # The fast method ends with a plain iteration: it brings back the light that others lose or add.
+    fast = plan.method == "fast"
+    iterations = FAST_ITERATIONS + 1 if fast else plan.iterations
     change = before = None
-    prediction = estimate = image if start is None else start
+    prediction = estimate = start
     fft.begin(prediction)
-    iterations = len(back_projectors)
-    for done, factor in enumerate(back_projectors, start=1):
+    for done in range(1, iterations + 1):
+        last = done == iterations
+        squared = fast and not last
         fft.filter(otf)
         fft.compare(image)
-        fft.filter(otf if factor is None else factor, conjugate=factor is None)
-        last = done == iterations
-        if last or not accelerated:
+        fft.filter(backward if squared else otf, conjugate=not squared)
+        if last or plan.method != "accelerated":
             in_place = prediction is not image
-            estimate = prediction = fft.correct(prediction, factor is not None, last, in_place)
+            estimate = prediction = fft.correct(prediction, squared, last, in_place)
         else:
             # Names are bound so that each volume is let go of before the next is made.
             before, extrapolated = estimate, done >= 2
@@ -75,20 +75,15 @@ def richardson_lucy(
     return estimate
 
 
+def factors_of(plan: DeconvolutionPlan, factor: Callable[[RadialOtf], Any]) -> tuple[Any, Any]:
+    """Make the factors that blur and go back, from OTFs; None for the conjugate of the first."""
+    fast = plan.method == "fast"
+    return factor(plan.otf), factor(back_projector(plan.otf)) if fast else None
+
+
 def _step(agreement: float, norm: float) -> float:
     """How far to extrapolate: by as much as the last two changes agree.
 
     Unlike in cudaDecon, nothing is added to the norm: dim float images are accelerated as well.
     """
     return min(max(agreement / norm, 0.0), 1.0) if norm else 0.0
-
-
-def back_projectors_of(plan: DeconvolutionPlan) -> list[RadialOtf | None]:
-    """What each iteration of a plan goes back with; None for the conjugate of the OTF.
-
-    The last one of the method ``fast`` matches: it brings back the light that the others lose
-    or add.
-    """
-    if plan.method == "fast":
-        return [back_projector(plan.otf)] * FAST_ITERATIONS + [None]
-    return [None] * plan.iterations

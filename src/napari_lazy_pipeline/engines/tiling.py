@@ -1,4 +1,4 @@
-"""Deconvolves a volume that does not fit into memory as a whole, in overlapping tiles.
+"""Tiling: deconvolves a volume that does not fit into memory as a whole, in overlapping tiles.
 
 A tile is a window of the surrounded volume that the whole would be deconvolved on: it sees the
 same neighbours and the same edges, as far as about the extent of a PSF around it. Still the result
@@ -36,7 +36,7 @@ Solve = Callable[[Frame, Progress], np.ndarray]
 
 @dataclass(frozen=True)
 class Memory:
-    """What a deconvolution needs, and what there is.
+    """What a deconvolution takes, and what there is.
 
     Attributes
     ----------
@@ -56,10 +56,6 @@ class Memory:
         """Memory a frame of a shape takes [byte]."""
         return self.voxel * math.prod(shape)
 
-    def beside(self, inner: Shape) -> Memory:
-        """What is left for tiles beside the result for a volume."""
-        return replace(self, limit=self.limit - self.result * math.prod(inner))
-
 
 class TooLittleMemory(EngineError):
     """Not even a small part of the volume fits into memory."""
@@ -77,8 +73,8 @@ class Tile(Frame):
         Shape of the whole frame if that is periodic.
     """
 
-    start: Shape = (0, 0, 0)
-    size: Shape = (0, 0, 0)
+    start: tuple[int, ...] = ()
+    size: tuple[int, ...] = ()
     period: Shape | None = None
 
     @property
@@ -90,16 +86,15 @@ class Tile(Frame):
     def window(self) -> tuple[slice, ...]:
         """Where in the grid of the tile its part is."""
         return tuple(
-            slice(b + s, b + s + n)
-            for b, s, n in zip(self.before, self.start, self.size, strict=True)
+            slice(b + part.start, b + part.stop)
+            for b, part in zip(self.before, self.target, strict=True)
         )
 
     def indices(self, axis: int, offset: int = 0) -> np.ndarray:
         """What comes in from the opposite edge of a periodic frame stays where it is there."""
         if self.period is None:
             return super().indices(axis, offset)
-        position = np.arange(self.shape[axis]) - self.before[axis]
-        position %= self.period[axis]
+        position = (np.arange(self.shape[axis]) - self.before[axis]) % self.period[axis]
         return np.where(position < self.inner[axis], position, -1)
 
 
@@ -140,7 +135,7 @@ def deconvolve(
     where
         Name of the engine.
     progress
-        Told the finished fraction.
+        Called with the finished fraction.
 
     Raises
     ------
@@ -156,34 +151,28 @@ def deconvolve(
             memory = replace(memory, limit=needed / 2)
     what = f"To deconvolve a volume of {shape} takes about {_size(needed)}, more than there is"
     notices.report(Problem(where, what, "computed in tiles"))
-    return _in_tiles(whole, plan, solve, memory, progress)
-
-
-def _in_tiles(
-    whole: Frame, plan: DeconvolutionPlan, solve: Solve, memory: Memory, progress: Progress
-) -> np.ndarray:
     while True:
         parts = tiles(whole, plan, memory)
         try:
-            return _joined(whole.inner, parts, solve, progress)
+            return _solve_tiles(shape, parts, solve, progress)
         except MemoryError:
             memory = replace(memory, limit=memory.needed(parts[0].shape) / 2, result=0.0)
 
 
-def _joined(inner: Shape, parts: list[Tile], solve: Solve, progress: Progress) -> np.ndarray:
-    out = pool().empty(inner, np.float32)
+def _solve_tiles(shape: Shape, parts: list[Tile], solve: Solve, progress: Progress) -> np.ndarray:
+    out = pool().empty(shape, np.float32)
     for i, part in enumerate(parts):
         pool().clear()  # where memory is short, none lies idle
-        out[part.target] = solve(part, _share(progress, i, len(parts)))
+
+        def share(done: float, i: int = i) -> object:
+            return progress((i + done) / len(parts))
+
+        out[part.target] = solve(part, share)
     return out
 
 
-def _share(progress: Progress, i: int, count: int) -> Progress:
-    return lambda fraction: progress((i + fraction) / count)
-
-
 def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
-    """Cut a frame into equal tiles, the longest axis first, until one fits.
+    """Cut a frame into equal tiles, the longest axis first, until one fits beside the result.
 
     Raises
     ------
@@ -193,13 +182,17 @@ def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
     reach = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
     margin = cast(Shape, tuple(WIDER * m for m in reach))
     least = [max(m, SMALLEST) for m in reach]
-    left = memory.beside(whole.inner)
+    limit = memory.limit - memory.result * math.prod(whole.inner)
     counts = [1, 1, 1]
-    while left.needed(shape := _tile_shape(whole, margin, counts)) > left.limit:
+    while (needed := memory.needed(_tile_shape(whole, margin, counts))) > limit:
         sizes = [math.ceil(n / count) for n, count in zip(whole.inner, counts, strict=True)]
         axis = max(range(3), key=lambda i: sizes[i] / least[i])
         if sizes[axis] <= least[axis]:
-            raise _too_little(whole, left.needed(shape), left.limit)
+            raise TooLittleMemory(
+                f"There is not enough memory to deconvolve a volume of {whole.inner}: even the "
+                f"smallest tile takes {_size(needed)}, and {_size(limit)} are left",
+                hint="Crop the volume or the PSF, or close other programs",
+            )
         counts[axis] += 1
     return _cut(whole, margin, counts, plan.edges == "periodic")
 
@@ -216,40 +209,17 @@ def _tile_shape(whole: Frame, margin: Shape, counts: list[int]) -> Shape:
 
 
 def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list[Tile]:
-    shape = _tile_shape(whole, margin, counts)
+    shape, period = _tile_shape(whole, margin, counts), whole.shape if periodic else None
+    steps = [math.ceil(n / count) for n, count in zip(whole.inner, counts, strict=True)]
     parts = []
-    for start in itertools.product(*map(_starts, whole.inner, counts)):
-        size = (
-            min(math.ceil(n / count), n - s)
-            for n, s, count in zip(whole.inner, start, counts, strict=True)
-        )
-        before = (
+    for start in itertools.product(*map(range, (0, 0, 0), whole.inner, steps)):
+        size = tuple(min(step, n - s) for step, n, s in zip(steps, whole.inner, start, strict=True))
+        z, y, x = (
             b if count == 1 else m - s
             for b, m, s, count in zip(whole.before, margin, start, counts, strict=True)
         )
-        tile = Tile(
-            whole.inner,
-            shape,
-            cast(Shape, tuple(before)),
-            whole.mirrored,
-            cast(Shape, start),
-            cast(Shape, tuple(size)),
-            whole.shape if periodic else None,
-        )
-        parts.append(tile)
+        parts.append(Tile(whole.inner, shape, (z, y, x), whole.mirrored, start, size, period))
     return parts
-
-
-def _starts(n: int, count: int) -> range:
-    return range(0, n, math.ceil(n / count))
-
-
-def _too_little(whole: Frame, needed: float, limit: float) -> TooLittleMemory:
-    return TooLittleMemory(
-        f"There is not enough memory to deconvolve a volume of {whole.inner}: even the smallest "
-        f"tile takes {_size(needed)}, and {_size(limit)} are left",
-        hint="Crop the volume or the PSF, or close other programs",
-    )
 
 
 def _size(count: float) -> str:

@@ -24,7 +24,7 @@ from napari_lazy_pipeline.io.patterns.field_table import other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import Proposal, propose_patterns
-from napari_lazy_pipeline.io.readers import FileInfo, ReaderChoice, choose_reader
+from napari_lazy_pipeline.io.readers import FileInfo, ReaderArgument, choose_reader
 
 __all__ = ["FolderInfo", "inspect_folder", "open_stack"]
 
@@ -46,7 +46,7 @@ def open_stack(
     axes: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    reader: ReaderChoice | None = None,
+    reader: ReaderArgument | None = None,
     trust: bool = False,
 ) -> Stack:
     """Open a folder of files as a stack; no pixel is read.
@@ -121,7 +121,7 @@ def inspect_folder(
     axes: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
-    reader: ReaderChoice | None = None,
+    reader: ReaderArgument | None = None,
     trust: bool = False,
 ) -> FolderInfo:
     """Look at a folder: its names, and the header of one file. See `open_stack`.

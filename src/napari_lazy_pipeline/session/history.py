@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.steps import Step
 
 LENGTH = 200  # edits that can be undone
 
@@ -95,3 +98,16 @@ class History:
             edits.clear()
             edits.extend(edit for edit in left if edit != Edit())
         self._gesture = None
+
+
+def until_in(until: int | None, old: Sequence[Step], new: Sequence[Step]) -> int | None:
+    """Number of steps to show once the list is another: the step shown last stays the last.
+
+    If that step is gone, the nearest before it that is left; if none is, all are shown.
+    """
+    changed = [a is not b for a, b in zip_longest(old, new)]
+    if not until or (len(old) == len(new) and sum(changed) <= 1):
+        return until
+    counts = {id(step): count for count, step in enumerate(new, start=1)}
+    left = (counts[id(step)] for step in reversed(old[:until]) if id(step) in counts)
+    return next(left, None)

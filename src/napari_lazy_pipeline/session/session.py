@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,29 +20,14 @@ from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, MetadataOverrides
 from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
-from napari_lazy_pipeline.session.history import Edit, History
+from napari_lazy_pipeline.session.default_pipeline import default_pipeline
+from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps._base import Step
-from napari_lazy_pipeline.steps._registry import step_types
 from napari_lazy_pipeline.steps.function import try_at_once
 
 Quality = Literal["auto", "full"]
-
-
-# What a new dock starts with; all else is added by whoever wants it.
-USUAL_STEPS = ("subtract_background", "deconvolve", "deskew", "rotate", "crop")
-
-
-def default_pipeline(angle: float | None = None) -> Pipeline:
-    """The usual steps, in their order; all off, except deskewing if the angle is known."""
-    steps = [step_types()[kind](enabled=False) for kind in USUAL_STEPS]
-    if angle is not None:
-        steps = [
-            step.replace(enabled=True, angle=angle) if step.kind == "deskew" else step
-            for step in steps
-        ]
-    return Pipeline(steps)
 
 
 class Session:
@@ -120,27 +104,21 @@ class Session:
 
     def show(
         self,
-        found: FolderInfo,
+        folder_info: FolderInfo,
         overrides: MetadataOverrides | None = None,
         colours: tuple[str, ...] | None = None,
     ) -> None:
-        """Make what a survey found the data of this session.
+        """Make what a folder holds the data of this session.
 
-        Parameters
-        ----------
-        found
-            What a folder holds.
-        overrides
-            What is known of it besides. If not given, what was stated of the same folder, opened
-            in another way, still holds.
-        colours
-            Names of colormaps, one a channel. If not given, those chosen for the same folder.
+        What is not given, what is stated of the metadata and the names of colormaps, one a
+        channel, stays as it was for the same folder, opened in another way.
         """
-        same = self.folder_info is not None and self.folder_info.folder == found.folder
+        same = self.folder_info is not None and self.folder_info.folder == folder_info.folder
         if overrides is None:
             overrides = self.overrides if same else MetadataOverrides()
-        overrides = overrides.fitting(found)
-        self.stack, self.folder_info, self.overrides = overrides.stack(found), found, overrides
+        overrides = overrides.fitting(folder_info)
+        self.stack, self.overrides = overrides.stack(folder_info), overrides
+        self.folder_info = folder_info
         if not same:
             self._history.forget_overrides()
         if colours is not None or not same:
@@ -176,22 +154,10 @@ class Session:
             self.plan = self.plan.grown(self.stack.source.sizes[0])
         self.stack_grown.emit(move)
 
-    def set_voxel_size(self, voxel_size: tuple[float, float, float]) -> None:
-        """State the voxel size (z, y, x) [um] of the raw data."""
-        if self.stack and voxel_size != self.stack.voxel_size:
-            self.state(voxel_size=voxel_size)
-
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
 
         What is said of the scan goes to the steps that undo it, too. One undo takes both back.
-
-        Parameters
-        ----------
-        gesture
-            See `set_pipeline`.
-        **values
-            What is stated.
 
         Raises
         ------
@@ -206,18 +172,17 @@ class Session:
         overrides.stack(self.folder_info)  # what cannot be is refused before anything changes
         of_scan = bool(values.keys() & set(OF_SCAN))
         scan = overrides.scan(self.folder_info) or self.folder_info.scan
-        new = Edit(self._told(values, scan) if of_scan else None, overrides=overrides)
-        self._history.note(new.opposite(self._now), new, gesture)
-        self._take(new)
+        pipeline = self._with_scan(values, scan) if of_scan else None
+        self._make(Edit(pipeline, overrides=overrides), gesture)
 
-    def _told(self, values: dict[str, Any], scan: Scan | None) -> Pipeline:
+    def _with_scan(self, values: dict[str, Any], scan: Scan | None) -> Pipeline:
         """The steps, with all that undo a scan agreeing about it."""
-        told = {name: values[name] for name in OF_SCAN if name in values}
-        for name in [name for name, value in told.items() if value is None]:
-            told[name] = getattr(scan, name, None)
-        told = {name: value for name, value in told.items() if value is not None}
+        stated = {name: values[name] for name in OF_SCAN if name in values}
+        for name in [name for name, value in stated.items() if value is None]:
+            stated[name] = getattr(scan, name, None)
+        stated = {name: value for name, value in stated.items() if value is not None}
         steps = (
-            step.replace(**told) if told and step.scan() is not None else step
+            step.replace(**stated) if stated and step.scan() is not None else step
             for step in self.pipeline.steps
         )
         return Pipeline(steps)
@@ -228,19 +193,9 @@ class Session:
         return self.plan.raw.volume.scan if self.plan else None
 
     def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
-        """Replace the steps; can be undone. Equal steps change nothing.
-
-        Parameters
-        ----------
-        pipeline
-            The steps.
-        gesture
-            Names the movement of the hand that the edit is part of; see `History.note`.
-        """
+        """Replace the steps, as an edit; see `History.note` for the gesture it is part of."""
         if pipeline != self.pipeline:
-            new = Edit(pipeline)
-            self._history.note(new.opposite(self._now), new, gesture)
-            self._take(new)
+            self._make(Edit(pipeline), gesture)
 
     def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
         """Replace one step; see `set_pipeline`."""
@@ -248,11 +203,11 @@ class Session:
 
     def undo(self) -> None:
         """Go back to what was before the last edit."""
-        self._take(self._history.undo(self._now))
+        self._apply(self._history.undo(self._present))
 
     def redo(self) -> None:
         """Take the last undo back."""
-        self._take(self._history.redo(self._now))
+        self._apply(self._history.redo(self._present))
 
     @property
     def can_undo(self) -> bool:
@@ -290,28 +245,18 @@ class Session:
 
     @property
     def raw(self) -> IdentityCache:
-        """Makes the raw volumes.
-
-        Raises
-        ------
-        RuntimeError
-            If no stack is open.
-        """
+        """Makes the raw volumes; a `RuntimeError` if no stack is open."""
         if self._raw is None:
             raise RuntimeError("no stack is open")
         return self._raw
 
     def source(self) -> PipelineSource:
-        """Make what is shown: volumes after `until` steps, through the cache.
-
-        Failures leave blanks.
+        """Make what is shown: volumes after `until` steps, through the cache, blank if that fails.
 
         Raises
         ------
         StepError
             If a step does not fit the volumes.
-        RuntimeError
-            If no stack is open.
         """
         if self.plan is None:
             raise RuntimeError("no stack is open")
@@ -320,16 +265,10 @@ class Session:
         )
 
     def raw_source(self) -> PipelineSource:
-        """Make the raw volumes through the cache; failures leave blanks.
-
-        Raises
-        ------
-        RuntimeError
-            If no stack is open.
-        """
-        if self.stack is None:
-            raise RuntimeError("no stack is open")
-        return PipelineSource(self.raw, Plan.of((), self.stack.stack_spec), self.cache, True)
+        """Make the raw volumes through the cache, blank if that fails."""
+        raw = self.raw
+        assert self.stack is not None
+        return PipelineSource(raw, Plan.of((), self.stack.stack_spec), self.cache, True)
 
     def refresh(self) -> None:
         """Resolve the steps anew: a file that they name was changed, or code was allowed."""
@@ -355,11 +294,9 @@ class Session:
 
     def load(self, recipe: Recipe) -> None:
         """Take over the steps and the engine of a recipe; one undo takes both back."""
-        new = Edit(recipe.pipeline, recipe.engine)
-        before = new.opposite(self._now)
-        if new != before:
-            self._history.note(before, new)
-            self._take(new)
+        edit = Edit(recipe.pipeline, recipe.engine)
+        if edit != edit.opposite(self._present):
+            self._make(edit)
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""
@@ -369,17 +306,22 @@ class Session:
             signal.disconnect()
 
     @property
-    def _now(self) -> Edit:
+    def _present(self) -> Edit:
         return Edit(self.pipeline, self.engine, self.overrides)
 
-    def _take(self, edit: Edit | None) -> None:
+    def _make(self, edit: Edit, gesture: object = None) -> None:
+        """Make an edit that can be undone."""
+        self._history.note(edit.opposite(self._present), edit, gesture)
+        self._apply(edit)
+
+    def _apply(self, edit: Edit | None) -> None:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
         before = self.pipeline, self.engine
         pipeline, engine = edit.pipeline or self.pipeline, edit.engine or self.engine
         # All is replaced before anybody is told: nobody computes what never was.
-        until, self.until = self.until, _followed(self.until, self.pipeline.steps, pipeline.steps)
+        until, self.until = self.until, until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.pipeline, self.engine = pipeline, engine
         if engine != before[1]:
             _give_a_chance(engine)
@@ -399,24 +341,11 @@ def _give_a_chance(engine: str) -> None:
         fallback.forget()
 
 
-def _followed(until: int | None, old: Sequence[Step], new: Sequence[Step]) -> int | None:
-    """Number of steps to show once the list is another: the step shown last stays the last.
-
-    If that step is gone, the nearest before it that is left; if none is, all are shown.
-    """
-    changed = [a is not b for a, b in zip_longest(old, new)]
-    if not until or (len(old) == len(new) and sum(changed) <= 1):
-        return until
-    places = {id(step): place for place, step in enumerate(new, start=1)}
-    left = (places[id(step)] for step in reversed(old[:until]) if id(step) in places)
-    return next(left, None)
-
-
 def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:
     """Tell whether place (t, c) holds the files that it held before."""
 
     def same(t: int, c: int) -> bool:
-        there = t < min(before.sizes[0], now.sizes[0])
-        return there and before.paths(t, c) == now.paths(t, c)
+        in_both = t < min(before.sizes[0], now.sizes[0])
+        return in_both and before.paths(t, c) == now.paths(t, c)
 
     return same

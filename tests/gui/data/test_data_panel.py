@@ -230,7 +230,7 @@ def test_another_position_is_shown_and_steps_and_values_stay(
     settle(dock)
     position = dock.data.position
     assert position.isVisibleTo(dock) and position.count() == 2
-    dock.session.set_voxel_size((0.5, 0.2, 0.2))
+    dock.session.state(voxel_size=(0.5, 0.2, 0.2))
     edit(dock, "crop", z=(0, 2))
     settle(dock)
     pipeline = dock.session.pipeline
@@ -316,7 +316,7 @@ def test_data_that_are_not_tilted_are_not_asked_about_again(
 ) -> None:
     qtbot.mouseClick(opened.data.metadata.questions.cards["angle"].buttons[-1], LEFT)
     assert not opened.data.metadata.questions.cards
-    opened.session.set_voxel_size((0.5, 0.2, 0.2))
+    opened.session.state(voxel_size=(0.5, 0.2, 0.2))
     settle(opened)
     assert not opened.data.metadata.questions.cards
 
@@ -436,7 +436,7 @@ def test_rows_and_columns_of_different_size_stay_so(
     opened: Any, settle: Settle, qtbot: Any
 ) -> None:
     """Only who states the size of a pixel states both."""
-    opened.session.set_voxel_size((0.3, 0.2, 0.1))
+    opened.session.state(voxel_size=(0.3, 0.2, 0.1))
     for name, size in (("z_step", (0.5, 0.2, 0.1)), ("pixel", (0.5, 0.5, 0.5))):
         retype(qtbot, box(opened, name), "0.5")
         qtbot.keyClick(box(opened, name), Qt.Key.Key_Return)

@@ -193,7 +193,7 @@ def test_channels_meet_whatever_is_ready_when(
     jobs: list[Any] = []
     with monkeypatch.context() as patch:
         patch.setattr(opened.runner, "want", jobs.append)
-        opened.session.set_voxel_size((0.2, 0.1, 0.1))
+        opened.session.state(voxel_size=(0.2, 0.1, 0.1))
         edit(opened, "subtract_background", value=90.0)
         superseded = [job for job in jobs if not job.source.count]
         present = [job for job in jobs if job.source is opened.layers.screen.source]

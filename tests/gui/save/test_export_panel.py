@@ -515,7 +515,7 @@ def test_workers_in_other_processes_get_what_is_open(
     opened: Any, process: Any, settle: Settle, tmp_path: Path
 ) -> None:
     """A worker in this process is handed things as they are; others are sent them."""
-    opened.session.set_voxel_size((0.3, 0.1, 0.1))
+    opened.session.state(voxel_size=(0.3, 0.1, 0.1))
     edit(opened, "deskew", angle=33.0)
     settle(opened)
     destination = target.Destination.open(process.job.view, tmp_path / "sent", None)

@@ -223,3 +223,23 @@ def test_a_longer_file_in_place_of_another_is_noticed(tmp_path: Path) -> None:
         READER.read(str(path), info.at(2, 1))
     with pytest.raises(FileError, match=re.escape("not (4, 6, 8)")):
         READER.read(str(path), replace(info, page=(), offset=-1))
+
+
+def test_positions_of_another_depth_are_left_out_by_name(tmp_path: Path) -> None:
+    """Between two positions of five planes, one of three: it is not offered, and shifts no name."""
+    images, first = "", 0
+    for name, depth in (("A", 5), ("B", 3), ("C", 5)):
+        images += (
+            f'<Image Name="{name}"><Pixels DimensionOrder="XYZCT" SizeX="8" SizeY="6" '
+            f'SizeZ="{depth}" SizeC="1" SizeT="1"><TiffData IFD="{first}" PlaneCount="{depth}"/>'
+            "</Pixels></Image>"
+        )
+        first += depth
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
+        for page in range(first):
+            text = f"<OME>{images}</OME>".encode() if page == 0 else None
+            plane = np.full((6, 8), page, np.uint16)
+            tif.write(plane, description=text, metadata=None, contiguous=False)
+    folder_info = inspect_folder(tmp_path)
+    assert folder_info.positions == ("A", "C")
+    assert open_stack(tmp_path, position="C").volume()[:, 0, 0].tolist() == [8, 9, 10, 11, 12]

@@ -19,7 +19,7 @@ from napari_lazy_pipeline.samples.samples import (
     real_stack_folder,
     write_timelapse,
 )
-from napari_lazy_pipeline.session.session import default_pipeline
+from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.steps._base import Step
 
 _NAME = "sample"

@@ -75,7 +75,7 @@ class ExportSettings(BaseModel):
         ),
     ] = ""
 
-    def after_edit(self, name: str) -> ExportSettings:
+    def after_edit(self, name: str, before: ExportSettings) -> ExportSettings:
         """Leave out pixels that the format cannot hold."""
         dtypes = get_format(self.format).dtypes
         return self if self.dtype in (None, *dtypes) else self.model_copy(update={"dtype": None})

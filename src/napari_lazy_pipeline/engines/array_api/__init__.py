@@ -1,1 +1,1 @@
-"""Array_api."""
+"""Engines on devices whose array library follows numpy."""

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines.cpu.blur import Blur, mirrored
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
-from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
+from napari_lazy_pipeline.engines.fast_method import Blur
+from napari_lazy_pipeline.engines.padding import Frame, apodize, clean, mirrored
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 # Voxels of the output handled in one go: enough to keep a GPU busy, little beside the volume.
@@ -41,13 +41,17 @@ def deskew(
         Which plane of the volume that the plan describes is the first one here.
     """
     out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
-    index, weight, covered = sample_positions(plan, start, start + len(volume))
+    tables = sample_positions(plan, start, start + len(volume))
     half = np.float32(0.5 if nearest and volume.dtype.kind == "u" else 0)
+    axis = 2 if plan.skew_axis == "x" else 1
     planes = max(1, BATCH * len(out) // max(out.size, 1))
     for first in range(0, len(out), planes):
         block = slice(first, first + planes)
-        tables = (xp.asarray(table[block]) for table in (index, weight, covered))
-        out[block] = _sheared(xp, volume[block], plan.skew_axis, fill, half, *tables)
+        index, weight, covered = (
+            xp.expand_dims(xp.asarray(table[block]), 3 - axis) for table in tables
+        )
+        value = _interpolate(xp, volume[block], axis, index, weight) + half
+        out[block] = xp.where(covered, value.astype(volume.dtype), volume.dtype.type(fill))
     return out
 
 
@@ -63,36 +67,13 @@ def sample_positions(
     return index, position - index.astype(np.float32), covered
 
 
-def _sheared(
-    xp: Any,
-    planes: Any,
-    axis: str,
-    fill: np.generic,
-    half: np.float32,
-    index: Any,
-    weight: Any,
-    covered: Any,
-) -> Any:
-    wide = (slice(None), None) if axis == "x" else (slice(None), slice(None), None)
-    index, weight, covered = (table[wide] for table in (index, weight, covered))
-    z = xp.arange(len(planes))[:, None, None]
-    last = planes.shape[2 if axis == "x" else 1] - 1
-
-    def neighbour(shift: int) -> Any:
-        moved = xp.minimum(index + shift, last)
-        if axis == "x":
-            return planes[z, xp.arange(planes.shape[1])[None, :, None], moved]
-        return planes[z, moved, xp.arange(planes.shape[2])[None, None, :]]
-
-    value = _blend(xp, neighbour(0), neighbour(1), weight) + half
-    return xp.where(covered, value.astype(planes.dtype), planes.dtype.type(fill))
-
-
-def _blend(xp: Any, left: Any, right: Any, weight: Any) -> Any:
+def _interpolate(xp: Any, planes: Any, axis: int, index: Any, weight: Any) -> Any:
     """(1 - weight) left + weight right, its last multiply-add with one rounding."""
-    second = (weight * right.astype(xp.float32)).astype(xp.float64)
-    second += (1 - weight).astype(xp.float64) * left
-    return second.astype(xp.float32)
+    following = xp.minimum(index + 1, planes.shape[axis] - 1)
+    left, right = (xp.take_along_axis(planes, i, axis) for i in (index, following))
+    total = (weight * right.astype(xp.float32)).astype(xp.float64)
+    total += (1 - weight).astype(xp.float64) * left
+    return total.astype(xp.float32)
 
 
 def prepare(
@@ -126,40 +107,36 @@ def prepare(
     start
         The first estimate: the same array, but for the method ``fast``.
     """
-    fast = plan.method == "fast"
-    whole = plan.edges == "periodic" or fast
-    part, indices = _used_part(volume, grid_indices(plan, frame), whole)
-    light = _light(xp, put(np.ascontiguousarray(part)), plan)
-    places = [xp.asarray(index) for index in indices]
-    image = _filled(light, places)
+    fast, background = plan.method == "fast", np.float32(plan.background)
+    whole_planes = plan.edges == "periodic" or fast
+    part, indices = _used_part(volume, grid_indices(plan, frame), whole_planes)
+    light = clean(xp, put(np.ascontiguousarray(part)), background)
+    if plan.edges == "periodic":
+        apodize(xp, light, plan.apodize)
+    light -= background
+    light = xp.maximum(light, np.float32(0), out=light)
+    positions = tuple(xp.asarray(index) for index in indices)
+    image = _take(light, positions)
     if not fast:
         return image, image
     blur = Blur(plan)
-    light = _blurred(xp, _blurred(xp, light, blur.along_y, 1), blur.along_x, 2)
-    return image, _filled(light, places)
+    light = _blur(xp, _blur(xp, light, blur.along_y, 1), blur.along_x, 2)
+    return image, _take(light, positions)
 
 
-def _filled(light: Any, places: list[Any]) -> Any:
-    out = light[tuple(places)]
-    for place in places:
-        out *= place >= 0
+def _take(light: Any, positions: tuple[Any, ...]) -> Any:
+    """Voxels at positions, 0 where one is negative."""
+    out = light[positions]
+    for position in positions:
+        out *= position >= 0
     return out
 
 
-def _light(xp: Any, volume: Any, plan: DeconvolutionPlan) -> Any:
-    """What is above the background, in float32."""
-    background = np.float32(plan.background)
-    image = clean(xp, volume, background)
-    if plan.edges == "periodic":
-        apodize(xp, image, plan.apodize)
-    image -= background
-    return xp.maximum(image, np.float32(0), out=image)
-
-
-def _blurred(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
+def _blur(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
     """Blur along an axis, beyond whose ends is the mirror image."""
     n = image.shape[axis]
-    index = xp.asarray(mirrored(n, len(weights) // 2))
+    reach = len(weights) // 2
+    index = xp.asarray(mirrored(n, -reach, n + reach))
     out = xp.zeros_like(image)
     for k, weight in enumerate(weights):
         out += weight * xp.take(image, index[k : k + n], axis=axis)
@@ -169,8 +146,8 @@ def _blurred(xp: Any, image: Any, weights: np.ndarray, axis: int) -> Any:
 def _used_part(
     volume: np.ndarray, indices: tuple[np.ndarray, ...], whole_planes: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Cut out what indices point to, whole planes if they are to be blended; adapt these."""
-    window, adapted = [], []
+    """Cut out what indices point to, whole planes if they are to be blended; shift these."""
+    window, shifted = [], []
     for axis, index in enumerate(indices):
         used = index[index >= 0]
         if (axis and whole_planes) or not used.size:
@@ -178,8 +155,8 @@ def _used_part(
         else:
             first, stop = int(used.min()), int(used.max()) + 1
         window.append(slice(first, stop))
-        adapted.append(np.where(index >= 0, index - first, -1))
-    return volume[tuple(window)], adapted
+        shifted.append(np.where(index >= 0, index - first, -1))
+    return volume[tuple(window)], shifted
 
 
 def grid_indices(plan: DeconvolutionPlan, frame: Frame) -> tuple[np.ndarray, ...]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import (
-    CancellableLock,
-    cancel_check,
-    not_cancelled,
-)
+from napari_lazy_pipeline._runtime.cancellation import CancellableLock, cancel_check, not_cancelled
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.array_api import algorithms
 from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
@@ -21,14 +17,15 @@ from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape, SkewAxis, Triple
+from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
+from napari_lazy_pipeline.errors import one_line
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
 # Part of the free memory that one volume may take.
 SHARE = 0.9
-# Frequency grids kept for the next volume: an OTF and its back projector, for two sizes.
-GRIDS = 4
+# Factors kept for the next volume: an OTF and its back projector, for two sizes.
+FACTORS = 4
 # How libraries call it when memory has run out, if they do not raise a MemoryError.
 OUT_OF_MEMORY = ("ALLOC_FAILED", "MemoryAllocation", "out of memory")
 
@@ -86,13 +83,13 @@ class ArrayEngine(GpuEngine):
     ) -> None:
         super().__init__(name, memory_limit, failures)
         self._device = lru_cache(maxsize=1)(device)
-        self._grid = lru_cache(maxsize=GRIDS)(self._make_grid)
+        self._factor = lru_cache(maxsize=FACTORS)(self._put_factor)
         self._lock = CancellableLock()
 
     def close(self) -> None:
         """Give the memory of the device back; the next call takes it again."""
         with self._lock.hold(not_cancelled):
-            self._forget_grids()
+            self._forget_factors()
 
     def deskew_on_gpu(
         self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
@@ -130,7 +127,7 @@ class ArrayEngine(GpuEngine):
         if self.memory_limit is not None:
             return self.memory_limit
         if self.memory(plan).needed(frame.shape) > SHARE * self._device().free():
-            self._forget_grids()
+            self._forget_factors()
         return SHARE * self._device().free()
 
     def _solve(
@@ -150,25 +147,19 @@ class ArrayEngine(GpuEngine):
             progress(fraction)
 
         check()
+        grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
         with self._memory_errors():
-            otf = self._factor(plan.otf, frame, plan)
-            back = [part and self._factor(part, frame, plan) for part in back_projectors_of(plan)]
+            factors = factors_of(plan, partial(self._factor, grid))
             image, start = algorithms.prepare(device.xp, device.put, _native(volume), plan, frame)
             fft = ArrayFft(device.xp, device.fft, check)
-            accelerated = plan.method == "accelerated"
-            result = richardson_lucy(fft, image, otf, back, accelerated, finished, start)
+            result = richardson_lucy(fft, plan, factors, image, start, finished)
             return device.get(result[frame.window])
 
-    def _factor(self, otf: RadialOtf, frame: Frame, plan: DeconvolutionPlan) -> Any:
-        return self._grid(otf, frame.shape, plan.voxel_size, plan.shear, plan.skew_axis)
+    def _put_factor(self, grid: tuple[Any, ...], otf: RadialOtf) -> Any:
+        return self._device().put(interpolate(otf, *grid))
 
-    def _make_grid(
-        self, otf: RadialOtf, shape: Shape, voxel_size: Triple, shear: float, skew_axis: SkewAxis
-    ) -> Any:
-        return self._device().put(interpolate(otf, shape, voxel_size, shear, skew_axis))
-
-    def _forget_grids(self) -> None:
-        self._grid.cache_clear()
+    def _forget_factors(self) -> None:
+        self._factor.cache_clear()
         self._device().trim()
 
     @contextmanager
@@ -177,12 +168,12 @@ class ArrayEngine(GpuEngine):
         try:
             yield
         except MemoryError:
-            self._forget_grids()
+            self._forget_factors()
             raise
         except self._device().failures as error:
             if not any(word in str(error) for word in OUT_OF_MEMORY):
                 raise
-            self._forget_grids()
+            self._forget_factors()
             raise MemoryError(str(error)) from error
 
     @contextmanager
@@ -191,8 +182,7 @@ class ArrayEngine(GpuEngine):
         try:
             yield
         except self._device().failures as error:
-            text = " ".join(f"{type(error).__name__}: {error}".split())
-            raise DeviceError(f"The GPU failed: {text}", hint=USE_CPU) from error
+            raise DeviceError(f"The GPU failed: {one_line(error)}", hint=USE_CPU) from error
 
 
 def _native(volume: np.ndarray) -> np.ndarray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Iterator
+from contextlib import closing
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from scipy import fft as scipy_fft
@@ -19,6 +20,7 @@ from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
@@ -47,7 +49,7 @@ class CupyEngine(ArrayEngine):
         super().__init__("cupy", CupyDevice, memory_limit, failures)
 
     def gpu_problem(self) -> str | None:
-        return _reason()
+        return _problem()
 
 
 class CupyDevice(Device):
@@ -69,18 +71,18 @@ class CupyDevice(Device):
 
     def put(self, array: np.ndarray) -> Any:
         out = self.xp.empty(array.shape, array.dtype)
-        for part, staged in self._stages(array.shape, array.dtype):
-            staged[...] = array[part]
-            out[part].set(staged)
+        for part, pinned in self._stages(array.shape, array.dtype):
+            pinned[...] = array[part]
+            out[part].set(pinned)
             self.synchronize()
         return out
 
     def get(self, array: Any) -> np.ndarray:
         out = np.empty(array.shape, array.dtype)
-        for part, staged in self._stages(array.shape, array.dtype):
-            self.xp.ascontiguousarray(array[part]).get(out=staged)
+        for part, pinned in self._stages(array.shape, array.dtype):
+            self.xp.ascontiguousarray(array[part]).get(out=pinned)
             self.synchronize()
-            out[part] = staged
+            out[part] = pinned
         return out
 
     def free(self) -> int:
@@ -100,24 +102,21 @@ class CupyDevice(Device):
         """Runs of planes, and pinned memory to copy each through."""
         plane = max(int(np.prod(shape[1:])) * dtype.itemsize, 1)
         count = min(max(STAGE // plane, 1), shape[0])
-        staged = self._cupyx.empty_pinned((count, *shape[1:]), dtype)
+        pinned = self._cupyx.empty_pinned((count, *shape[1:]), dtype)
         for first in range(0, shape[0], count):
             part = slice(first, min(first + count, shape[0]))
-            yield part, staged[: part.stop - part.start]
+            yield part, pinned[: part.stop - part.start]
 
 
 @lru_cache(maxsize=1)
-def _reason() -> str | None:
+def _problem() -> str | None:
     if importlib.util.find_spec("cupy") is None:
         return f"The package cupy is not installed: {PACKAGES}"
-    worker = Worker(f"{__name__}:probe")
-    try:
-        answer: str | None = worker.call("probe", seconds=TRIAL_SECONDS)
-    except WorkerError as error:
-        return f"cupy failed a small trial: {error.what}. If a library is missing: {PACKAGES}"
-    finally:
-        worker.close()
-    return answer
+    with closing(Worker(f"{__name__}:probe")) as worker:
+        try:
+            return cast(str | None, worker.call("probe", seconds=TRIAL_SECONDS))
+        except WorkerError as error:
+            return f"cupy failed a small trial: {error.what}. If a library is missing: {PACKAGES}"
 
 
 def probe(*_: object) -> str | None:
@@ -125,11 +124,11 @@ def probe(*_: object) -> str | None:
     try:
         cupy = importlib.import_module("cupy")
     except Exception as error:  # noqa: BLE001 - a broken installation is a reason, not a crash
-        return _line(f"The package cupy cannot be imported: {error!r}. {PACKAGES}")
+        return one_line(f"The package cupy cannot be imported: {error!r}. {PACKAGES}")
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except RuntimeError as error:
-        return _line(f"cupy finds no NVIDIA GPU or driver: {error}. Check nvidia-smi")
+        return one_line(f"cupy finds no NVIDIA GPU or driver: {error}. Check nvidia-smi")
     if count < 1:
         return "There is no NVIDIA GPU: check CUDA_VISIBLE_DEVICES and nvidia-smi"
     return trial(CupyDevice())
@@ -140,7 +139,7 @@ def trial(device: Any) -> str | None:
     volume = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8) % 50
     plan = DeskewPlan(volume.shape, "x", 1.3, 14)
     otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
-    settings = DeconvolutionPlan(otf, (1.0, 1.0, 1.0), edges="periodic")
+    settings = DeconvolutionPlan(otf, (1.0, 1.0, 1.0), edges="periodic", iterations=3)
     frame, results = Frame.of(volume.shape, settings), []
     for xp, library, put, get in (
         (np, scipy_fft, np.asarray, np.asarray),
@@ -148,14 +147,10 @@ def trial(device: Any) -> str | None:
     ):
         image, start = algorithms.prepare(xp, put, volume, settings, frame)
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
-        deskewed = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
+        sheared = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
         fft = ArrayFft(xp, library, bool)
-        sharp = richardson_lucy(fft, image, grid, [None] * 3, True, bool, start)
-        results.append((get(deskewed), get(sharp)))
+        estimate = richardson_lucy(fft, settings, (grid, None), image, start, bool)
+        results.append((get(sheared), get(estimate)))
     if all(np.allclose(a, b, rtol=1e-4, atol=1e-3) for a, b in zip(*results, strict=True)):
         return None
     return "The GPU computes wrong values in a small trial: check the driver and nvidia-smi"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

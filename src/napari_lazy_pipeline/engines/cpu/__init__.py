@@ -1,1 +1,1 @@
-"""Cpu."""
+"""The CPU engine: its loops and its FFT."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline._runtime.jit import numba_problem
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import tiling
-from napari_lazy_pipeline.engines.cpu.blur import Blur
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew
 from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, ScipyFft, fastest_fft
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
@@ -28,8 +27,9 @@ from napari_lazy_pipeline.engines.engine import (
     check_deconvolution,
     notices,
 )
-from napari_lazy_pipeline.engines.padding import Frame, filler
-from napari_lazy_pipeline.engines.richardson_lucy import back_projectors_of, richardson_lucy
+from napari_lazy_pipeline.engines.fast_method import Blur
+from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
+from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import (
     DeskewPlan,
@@ -43,6 +43,8 @@ from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4
+# Shape, voxel size, shear and skew axis of what an OTF is laid on.
+Grid = tuple[Shape, Triple, float, SkewAxis]
 
 
 class CpuEngine(Engine):
@@ -133,17 +135,13 @@ class CpuEngine(Engine):
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""
         grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
-        image = framed(kind, volume, plan, frame, self.threads)
-        blur = Blur(plan) if plan.method == "fast" else None
-        result = richardson_lucy(
-            kind(frame.shape, self.threads, cancel_check(cancelled)),
-            image,
-            _factor(kind.factor, plan.otf, *grid),
-            [otf and _factor(kind.factor, otf, *grid) for otf in back_projectors_of(plan)],
-            plan.method == "accelerated",
-            progress,
-            framed(kind, volume, plan, frame, self.threads, blur) if blur else None,
-        )
+        factors = factors_of(plan, partial(_factor, kind.factor, grid))
+        image = start = framed(kind, volume, plan, frame, self.threads)
+        if plan.method == "fast":
+            start = framed(kind, volume, plan, frame, self.threads, Blur(plan))
+        fft = kind(frame.shape, self.threads, cancel_check(cancelled))
+        result = richardson_lucy(fft, plan, factors, image, start, progress)
+        del fft  # its spectrum
         return kind.crop(result, frame.window, self.threads)
 
 
@@ -155,10 +153,27 @@ def framed(
     threads: Threads,
     blur: Blur | None = None,
 ) -> np.ndarray:
-    """Fill a frame with what it shows of the volume, laid out for the transforms."""
-    image = kind.empty(frame.shape)
-    fill = filler(volume, plan, frame, blur, kind.put_plane)
-    threads.for_each(lambda k: fill(k, image[k]), len(image))
+    """Fill a frame with what it shows of the volume, laid out for the transforms.
+
+    Edges are blended if they are periodic, and the background is subtracted; each plane is
+    blurred after that if a blur is given. What is not finite, or above 1e18, counts as background;
+    what is below, as 0.
+    """
+    image, background = kind.empty(frame.shape), np.float32(plan.background)
+
+    def fill(k: int) -> None:
+        source, rows, columns = frame.plane(k, plan)
+        if source < 0:
+            image[k] = 0
+            return
+        plane, level = clean(np, volume[source], background), background
+        if plan.edges == "periodic":
+            apodize(np, plane, plan.apodize)
+        if blur is not None:
+            plane, level = blur(np.maximum(plane - background, 0)), np.float32(0)
+        kind.put_plane(plane, rows, columns, level, image[k])
+
+    threads.for_each(fill, len(image))
     return image
 
 
@@ -171,35 +186,28 @@ def _free_memory(needed: float) -> int:
 
 
 @lru_cache(maxsize=6)
-def _factor(
-    lay_out: Callable[[np.ndarray, Shape], np.ndarray],
-    otf: RadialOtf,
-    shape: Shape,
-    voxel_size: Triple,
-    shear: float,
-    skew_axis: SkewAxis,
-) -> np.ndarray:
+def _factor(lay_out: Callable[..., np.ndarray], grid: Grid, otf: RadialOtf) -> np.ndarray:
     """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
-    factor = lay_out(interpolate(otf, shape, voxel_size, shear, skew_axis), shape)
+    factor = lay_out(interpolate(otf, *grid), grid[0])
     factor.flags.writeable = False
     return factor
 
 
 @cache
 def cpu_engine() -> CpuEngine:
-    """Return the engine of this process: for whoever chooses ``cpu``, and what a GPU cannot do."""
+    """Return the CPU engine of this process, which also does what a GPU cannot."""
     return CpuEngine()
 
 
 def warm_up() -> None:
-    """Compile or load all loops, seconds at the very first time, so that no one waits later."""
+    """Compile or load all loops, which takes seconds at the very first time."""
     engine = CpuEngine(1)
     otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
     for dtype in (np.uint16, np.float32):
         volume = np.zeros((2, 4, 4), dtype)
-        frozen = volume.copy()
-        frozen.flags.writeable = False
-        for image in (volume, frozen):
+        constant = volume.copy()
+        constant.flags.writeable = False
+        for image in (volume, constant):
             engine.deskew(image, DeskewPlan(volume.shape, "x", 0.5, 5))
             engine.deskew(image, DeskewPlan(volume.shape, "y", 0.5, 5))
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "x")))

@@ -58,13 +58,7 @@ def rounding_offset(dtype: np.dtype, rounding: Rounding) -> np.float32:
 
 @compiled()
 def _table(  # pragma: no cover
-    index: np.ndarray,
-    weight: np.ndarray,
-    n: int,
-    plane: int,
-    planes: int,
-    shear: float,
-    shift: int,
+    index: np.ndarray, weight: np.ndarray, n: int, plane: int, planes: int, shear: float, shift: int
 ) -> tuple[int, int, bool]:
     """Sample positions of one plane: the covered outputs [first, stop), and if they are a run.
 

@@ -9,6 +9,7 @@ planes around a position, then between them along their normal, however far they
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 
 # Rows that share the weights of a line while these are in the cache.
 ROWS = 8
+# Positions that lie outside by no more than rounding are inside [pixel].
+TOLERANCE = 1e-6
 
 
 def rotate(
@@ -34,7 +37,7 @@ def rotate(
         out[:] = fill
         return out
     value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
-    source, offsets, weights = volume.ravel(), *_tables(plan, threads)
+    source, offsets, weights = volume.ravel(), *_tables(plan)
     if plan.skew_axis == "x":
         row = volume.shape[2]
         blocks = math.ceil(volume.shape[1] / ROWS)
@@ -53,7 +56,8 @@ def rotate(
     return out
 
 
-def _tables(plan: RotationPlan, threads: Threads) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=1)  # the next time point is turned alike
+def _tables(plan: RotationPlan) -> tuple[np.ndarray, np.ndarray]:
     """Where the four neighbours of each output position are, and what they weigh.
 
     Returns
@@ -63,73 +67,33 @@ def _tables(plan: RotationPlan, threads: Threads) -> tuple[np.ndarray, np.ndarra
     weights
         float32 (normal, along, 5), the last one that of the fill.
     """
-    offsets = np.empty((*plan.size, 4), np.int64)
-    weights = np.empty((*plan.size, 5), np.float32)
+    offsets, weights = np.empty((*plan.size, 4), np.int64), np.empty((*plan.size, 5), np.float32)
     planes, height, width = plan.shape
     length, stride = (width, 1) if plan.skew_axis == "x" else (height, width)
-    turn = math.radians(plan.angle)
-
-    def run(line: int) -> None:
-        _table(
-            offsets[line],
-            weights[line],
-            plan.origin[0] + line,
-            plan.origin[1],
-            math.cos(turn),
-            math.sin(turn),
-            plan.plane_step,
-            plan.shear,
-            planes,
-            length,
-            height * width,
-            stride,
-        )
-
-    threads.for_each(run, plan.size[0])
+    cosine, sine = math.cos(math.radians(plan.angle)), math.sin(math.radians(plan.angle))
+    normal = plan.origin[0] + np.arange(plan.size[0])[:, None]
+    along = plan.origin[1] + np.arange(plan.size[1])
+    position = (cosine * normal + sine * along) / plan.plane_step
+    first = np.floor(position + TOLERANCE)
+    missing, outside = np.zeros(plan.size), np.zeros(plan.size, int)
+    for n in range(2):
+        plane, share = first.astype(np.int64) + n, np.maximum(position - first, 0)
+        share = share if n else 1 - share
+        place = cosine * along - sine * normal - plan.shear * plane
+        inside = (plane >= 0) & (plane < planes)
+        inside &= (place >= -TOLERANCE) & (place <= length - 1 + TOLERANCE)
+        place = np.clip(place, 0.0, length - 1.0)
+        left = np.minimum(place.astype(np.int64), max(length - 2, 0))
+        start = np.clip(plane, 0, planes - 1) * height * width
+        for k, (column, weight) in enumerate(
+            [(left, share * (1 - (place - left))), (left + 1, share * (place - left))]
+        ):
+            offsets[..., 2 * n + k] = start + np.minimum(column, length - 1) * stride
+            weights[..., 2 * n + k] = np.where(inside, weight, 0)
+        missing += np.where(inside, 0, share)
+        outside += ~inside
+    weights[..., 4] = np.where(outside < 2, missing, 1)
     return offsets, weights
-
-
-@compiled()
-def _table(  # pragma: no cover
-    offsets: np.ndarray,
-    weights: np.ndarray,
-    normal: float,
-    along: float,
-    cosine: float,
-    sine: float,
-    plane_step: float,
-    shear: float,
-    planes: int,
-    length: int,
-    plane_stride: int,
-    stride: int,
-) -> None:
-    tolerance = 1e-6
-    for o in range(len(offsets)):
-        position = (cosine * normal + sine * (along + o)) / plane_step
-        beside = cosine * (along + o) - sine * normal
-        first = math.floor(position + tolerance)
-        missing, outside = 0.0, 0
-        for neighbour in range(2):
-            plane = int(first) + neighbour
-            share = max(position - first, 0.0)
-            share = share if neighbour else 1 - share
-            place = beside - shear * plane
-            inside = 0 <= plane < planes and -tolerance <= place <= length - 1 + tolerance
-            plane = min(max(plane, 0), planes - 1)
-            place = min(max(place, 0.0), length - 1.0)
-            left = min(int(place), max(length - 2, 0))
-            part = place - left
-            offsets[o, 2 * neighbour] = plane * plane_stride + left * stride
-            offsets[o, 2 * neighbour + 1] = (
-                plane * plane_stride + min(left + 1, length - 1) * stride
-            )
-            weights[o, 2 * neighbour] = share * (1 - part) if inside else 0
-            weights[o, 2 * neighbour + 1] = share * part if inside else 0
-            if not inside:
-                missing += share
-                outside += 1
-        weights[o, 4] = missing if outside < 2 else 1
 
 
 @compiled()

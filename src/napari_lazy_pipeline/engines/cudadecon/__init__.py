@@ -1,1 +1,1 @@
-"""Cudadecon."""
+"""The pycudadecon engine, and its worker process."""

@@ -52,10 +52,9 @@ class Counts:
         """Round a volume; what is no whole number is stretched to the full range first."""
         blend = _library_blend(volume, plan)
         background = np.float32(plan.background)
-        planes = np.stack([clean(np, plane, background) for plane in volume])
+        planes = clean(np, volume, background)
         if plan.edges == "periodic" and not blend:
-            for plane in planes:
-                apodize(np, plane, plan.apodize)
+            apodize(np, planes, plan.apodize)
         remaining, scale = float(plan.background), 1.0
         if not _counts(volume):
             np.maximum(planes - background, 0, out=planes)

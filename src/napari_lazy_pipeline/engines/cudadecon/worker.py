@@ -1,7 +1,7 @@
-"""What the pycudadecon engine does in its worker process, which alone calls the library.
+"""Tasks of the worker process of the pycudadecon engine, which alone calls the library.
 
 The library keeps one deconvolution context per process, ends the process on a CUDA error and
-trusts the sizes it is told.
+trusts the sizes it is given.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+
+from napari_lazy_pipeline.errors import one_line
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
@@ -40,11 +42,7 @@ def _deconvolve(
 ) -> None:
     _CONTEXT.enter(image.shape, **context)
     out[...] = library().rl_decon(
-        image,
-        background=background,
-        n_iters=iterations,
-        napodize=blend,
-        output_shape=image.shape,
+        image, background=background, n_iters=iterations, napodize=blend, output_shape=image.shape
     )
 
 
@@ -98,7 +96,7 @@ def library() -> Any:
 def probe(*_: object) -> tuple[str | None, int]:
     """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
     problem = _library_problem() or _gpu_problem() or _trial_problem()
-    return (" ".join(problem.split()), 0) if problem else (None, _gpu_memory())
+    return (one_line(problem), 0) if problem else (None, _gpu_memory())
 
 
 _TASKS: dict[str, Callable[..., object]] = {

@@ -52,8 +52,7 @@ class CompletenessCheck:
             info = self._probe(path)
             if _kind(info) not in self._kinds:
                 return (
-                    f"The file holds {_description(info)}, not {_description(self._info)} as "
-                    f"{self._info.name}"
+                    f"The file holds {info.content}, not {self._info.content} as {self._info.name}"
                 )
             if info.last_plane >= 0 and self.is_reserved(_last_plane(path, info)):
                 return _RESERVED
@@ -138,12 +137,6 @@ class CompletenessCheck:
 def _kind(info: FileInfo) -> tuple[object, ...]:
     """The fields in which files have to agree."""
     return info.shape, info.dtype, info.inner
-
-
-def _description(info: FileInfo) -> str:
-    times, channels = info.inner
-    several = f"{times} x {channels} times " if info.inner != (1, 1) else ""
-    return f"{several}{info.shape} {info.dtype}"
 
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:

@@ -1,15 +1,17 @@
-"""File access: volumes and planes of single files, read so that none is half there."""
+"""File access: headers, volumes and planes of single files, read so that none is half there."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Hashable
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import FileError, FolderMissingError
+from napari_lazy_pipeline.errors import FileError, FolderError, FolderMissingError
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import (
     FileInfo,
     GrowingReader,
@@ -17,9 +19,12 @@ from napari_lazy_pipeline.io.readers import (
     Reader,
     file_stamp,
     os_problem,
+    reader_for,
 )
 
+FOLDER_MISSING = "folder missing"
 Planes = tuple[int, int] | None
+_TRIES = 5  # volumes
 
 
 class ReadCount:
@@ -66,6 +71,22 @@ class FileAccess:
         self._folder, self._reader, self._judge = folder, reader, judge
         self.count = ReadCount()
 
+    def identity(self, paths: list[str], info: FileInfo, growing: bool = False) -> Hashable:
+        """Path and state of the file of a volume, a digest of several, or that they are gone."""
+        path, token = paths[0], self._reader.token
+        try:
+            if growing:
+                return (path, self.state(path, info, growing))
+            stamps = []
+            for first in paths:
+                for path in (first, *self._reader.companions(first, info)):
+                    stamps.append((path, *_stamp(path)))
+        except FileError:
+            # One file that is gone was deleted; if all are, the share is missing and comes back.
+            return ("vanished" if os.path.isdir(self._folder) else FOLDER_MISSING, path)
+        part = () if info.inner == (1, 1) else info.part
+        return (*_joint_stamp(stamps), *part, *([token] if token else []))
+
     def state(self, path: str, info: FileInfo, growing: bool = False) -> Hashable:
         """What changes when the volume in a file does.
 
@@ -76,7 +97,7 @@ class FileAccess:
         """
         if growing and isinstance(self._reader, GrowingReader):
             return self._reader.state(path, info)
-        return stamp(path)
+        return _stamp(path)
 
     def read(
         self, path: str, info: FileInfo, planes: Planes = None, growing: bool = False
@@ -146,15 +167,56 @@ class FileAccess:
         return pixels[start:stop]
 
 
-def stamp(path: str) -> tuple[int, int]:
-    """Size [byte] and time of change [ns] of a file.
+def probe_first_volume(
+    folder: str, layout: FileTable, reader: Reader | None = None
+) -> tuple[list[FileInfo], Reader, list[FileError]]:
+    """Read the headers of the files of the first volume that has good ones.
+
+    Returns
+    -------
+    infos, reader, errors
+        The errors are those of the files that were passed over.
 
     Raises
     ------
-    FileError
-        If the file is gone.
+    FolderError
+        If the first few volumes are all bad.
     """
+    errors: list[FileError] = []
+    complete = layout.cells[(layout.cells >= 0).all(1)]
+    for files in complete[:_TRIES].tolist():
+        try:
+            paths = [os.path.join(folder, layout.names[index]) for index in files]
+            chosen = reader or reader_for(paths[0])
+            infos = [chosen.probe(paths[0])]
+            # Single planes are alike; where a volume goes on, the last file is shorter.
+            if infos[0].shape[0] > 1:
+                infos += [chosen.probe(path) for path in paths[1:]]
+            return infos, chosen, errors
+        except FileError as error:
+            errors.append(error)
+    if not errors:
+        raise FolderError(
+            "There is no volume of which all files are there", folder, "Check the pattern"
+        )
+    raise FolderError(
+        f"None of the first {len(errors)} files can be read: {errors[0].what}",
+        errors[0].where,
+        errors[0].hint,
+    ) from errors[0]
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Size [byte] and time of change [ns] of a file; raise FileError if it is gone."""
     try:
         return file_stamp(path)
     except OSError as error:
         raise os_problem(error, path) from error
+
+
+def _joint_stamp(stamps: list[tuple[str, int, int]]) -> tuple[Hashable, ...]:
+    """The stamp of one file; of several, the path of the first and a digest of all."""
+    if len(stamps) == 1:
+        return stamps[0]
+    digest = hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16)
+    return stamps[0][0], digest.hexdigest()

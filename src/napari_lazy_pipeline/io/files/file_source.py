@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,12 +16,9 @@ from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
-from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, stamp
-from napari_lazy_pipeline.io.files.volume_files import Piece, VolumeFiles, probe_volume_files
+from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, probe_first_volume
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
-
-FOLDER_MISSING = "folder missing"
 
 
 class BadFileWarning(UserWarning):
@@ -46,8 +43,10 @@ class FileSource(VolumeSource):
 
     Attributes
     ----------
-    folder, reader
+    folder, layout, reader
         As given.
+    info
+        The header of the first good file.
     judge
         Tells whole files from those that are still being written.
     problems
@@ -63,9 +62,10 @@ class FileSource(VolumeSource):
         spec: VolumeSpec | None = None,
     ) -> None:
         infos = [info] if isinstance(info, FileInfo) else info
-        self.folder, self.reader = folder, reader
-        self._volumes = VolumeFiles(layout, infos)
-        self._spec = spec or VolumeSpec(self._volumes.shape, infos[0].dtype)
+        self.folder, self.layout, self.reader = folder, layout, reader
+        self._infos, self.info = tuple(infos), infos[0]
+        planes = sum(self._info_of(piece).shape[0] for piece in range(layout.pieces))
+        self._spec = spec or VolumeSpec((planes, *self.info.shape[1:]), self.info.dtype)
         self._token = ""
         self.judge = CompletenessCheck(
             os.path.join(folder, _reference(layout, infos[0])), reader, infos
@@ -82,16 +82,11 @@ class FileSource(VolumeSource):
         FolderError
             If the first few files are all bad.
         """
-        volumes, reader, errors = probe_volume_files(folder, layout, reader)
-        source = cls(folder, layout, reader, volumes.infos)
+        infos, reader, errors = probe_first_volume(folder, layout, reader)
+        source = cls(folder, layout, reader, infos)
         for error in errors:
             source.problems.report(Problem.of(error))
         return source
-
-    @property
-    def layout(self) -> FileTable:
-        """The names of the files and their places."""
-        return self._volumes.layout
 
     @property
     def pattern(self) -> str:
@@ -113,11 +108,6 @@ class FileSource(VolumeSource):
         return {**position, **axes, **self.reader.options}
 
     @property
-    def info(self) -> FileInfo:
-        """The header of the first good file."""
-        return self._volumes.info
-
-    @property
     def grows(self) -> bool:
         """Whether more time points may come in the one file there is."""
         alone = self.files == 1 and not self.info.merged
@@ -129,7 +119,8 @@ class FileSource(VolumeSource):
 
     @property
     def sizes(self) -> tuple[int, int]:
-        return self._volumes.sizes
+        (times, channels, *_), inner = self.layout.table.shape, self.info.inner
+        return times * inner[0], channels * inner[1]
 
     @property
     def files(self) -> int:
@@ -144,7 +135,8 @@ class FileSource(VolumeSource):
     @property
     def missing(self) -> int:
         """Number of volumes without a file."""
-        return self._volumes.missing
+        incomplete = np.count_nonzero((self.layout.cells < 0).any(1))
+        return int(incomplete) * self.info.inner[0] * self.info.inner[1]
 
     @property
     def reads(self) -> int:
@@ -175,14 +167,14 @@ class FileSource(VolumeSource):
 
     def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
         """Return the same files, understood in another way; problems and count are shared."""
-        infos = [change(info) for info in self._volumes.infos]
+        infos = [change(info) for info in self._infos]
         other = FileSource(self.folder, self.layout, self.reader, infos)
         other._access.count, other.problems = self._access.count, self.problems
         return other
 
     def with_layout(self, layout: FileTable) -> FileSource:
         """Return other files of the same folder and shape; problems and count are shared."""
-        return self._with(_volumes=VolumeFiles(layout, self._volumes.infos), _token="")
+        return self._with(layout=layout, _token="")
 
     def with_spec(self, spec: VolumeSpec) -> FileSource:
         """Return the same files with another voxel size or scan; problems are shared."""
@@ -215,7 +207,7 @@ class FileSource(VolumeSource):
 
     def paths(self, t: int, c: int) -> list[str]:
         """Paths of the files of a volume; empty if one is missing."""
-        files = self._volumes.files(t, c)
+        files = [index for index, _ in self._pieces(t, c)]
         return [] if min(files) < 0 else [self._path(index) for index in files]
 
     def _path(self, index: int) -> str:
@@ -231,25 +223,7 @@ class FileSource(VolumeSource):
         paths = self.paths(t, c)
         if not paths:
             return ("missing", int(t), int(c))
-        path = paths[0]
-        try:
-            if self.grows:
-                ((_, info),) = self._volumes.pieces(t, c)
-                return (path, self._access.state(path, info, growing=True))
-            stamps = []
-            for path in self._with_companions(paths):
-                stamps.append((path, *stamp(path)))
-        except FileError:
-            # One file that is gone was deleted; if all are, the share is away and comes back.
-            return ("vanished" if os.path.isdir(self.folder) else FOLDER_MISSING, path)
-        identity = stamps[0] if len(stamps) == 1 else (paths[0], _digest(stamps))
-        inner, token = self.info.inner, self.reader.token
-        part = () if inner == (1, 1) else (t % inner[0], c % inner[1])
-        return (*identity, *part, *([token] if token else []))
-
-    def _with_companions(self, paths: list[str]) -> list[str]:
-        companions, info = self.reader.companions, self.info
-        return [file for path in paths for file in (path, *companions(path, info))]
+        return self._access.identity(paths, next(self._pieces(t, c))[1], self.grows)
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Read one volume (z, y, x).
@@ -262,7 +236,7 @@ class FileSource(VolumeSource):
         FileError
             If there is no file, or if it is not a whole volume as the first one is.
         """
-        pieces = self._pieces(t, c)
+        pieces = self._complete(t, c)
         if len(pieces) == 1:
             return self._read(*pieces[0])
         volume, start = pool().empty(self._spec.shape, self._spec.dtype), 0
@@ -288,16 +262,28 @@ class FileSource(VolumeSource):
             As `read` does.
         """
         parts, first = [], 0
-        for index, info in self._pieces(t, c):
+        for index, info in self._complete(t, c):
             low, high = max(start - first, 0), min(stop - first, info.shape[0])
             if low < high:
                 parts.append(self._read(index, info, (low, high)))
             first += info.shape[0]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _pieces(self, t: int, c: int) -> list[Piece]:
+    def _info_of(self, piece: int) -> FileInfo:
+        """What the file of a piece has to be like."""
+        return self._infos[piece if len(self._infos) > 1 else 0]
+
+    def _pieces(self, t: int, c: int) -> Iterator[tuple[int, FileInfo]]:
+        """Yield index, -1 if there is none, and header of each file of a volume."""
+        inner = self.info.inner
+        cell = self.layout.table[t // inner[0], c // inner[1]]
+        for piece, index in enumerate(cell.ravel().tolist()):
+            info = self._info_of(piece)
+            yield index, info if inner == (1, 1) else info.at(t % inner[0], c % inner[1])
+
+    def _complete(self, t: int, c: int) -> list[tuple[int, FileInfo]]:
         """The files of a volume, all of which have to be there."""
-        pieces = list(self._volumes.pieces(t, c))
+        pieces = list(self._pieces(t, c))
         count = sum(index >= 0 for index, _ in pieces)
         if not count:
             raise MissingFileError(f"There is no file for t={t}, c={c}", self.folder)
@@ -331,7 +317,7 @@ class FileSource(VolumeSource):
         return f"<FileSource {self.folder!r}: {self.files} files, (t, c) = {self.sizes}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return FileSource, (self.folder, self.layout, self.reader, self._volumes.infos, self._spec)
+        return FileSource, (self.folder, self.layout, self.reader, self._infos, self._spec)
 
 
 def _reference(layout: FileTable, info: FileInfo) -> str:
@@ -340,7 +326,3 @@ def _reference(layout: FileTable, info: FileInfo) -> str:
         return info.name
     ends = (name for name in layout.names if name.endswith(f"/{info.name}"))
     return next(ends, info.name)
-
-
-def _digest(stamps: Sequence[object]) -> str:
-    return hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -64,20 +64,23 @@ class Pattern:
 
     def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
         """Return the names that fit, and their values of the fields in `place`."""
-        fits = re.compile(self._source(self.place)).fullmatch
-        if not self.place:
+        place = self.place
+        fits = re.compile(self._source(place)).fullmatch
+        if not place:
             return [name for name in names if fits(name)], {}
+        matches = filter(None, map(fits, names))
         # One flat list: many small tuples would keep the garbage collector busy.
         if self.text.startswith(_EXPRESSION):
-            flat = [value for match in map(fits, names) if match for value in self._values(match)]
+            # It may have groups of other names, too.
+            flat = [match[field] or "" for match in matches for field in place]
         else:
-            flat = [value for match in map(fits, names) if match for value in match.groups()]
-        width = len(self.place)
+            flat = [value for match in matches for value in match.groups()]
+        width = len(place)
         if len(flat) == width * len(names):
             chosen = list(names)
         else:
             chosen = [name for name in names if fits(name)] if flat else []
-        return chosen, {field: flat[index::width] for index, field in enumerate(self.place)}
+        return chosen, {field: flat[index::width] for index, field in enumerate(place)}
 
     @cached_property
     def folders(self) -> tuple[re.Pattern[str], ...]:
@@ -90,10 +93,6 @@ class Pattern:
         if self.text.startswith(_EXPRESSION):
             return self.text.removeprefix(_EXPRESSION)
         return _regex(self.text, captured)
-
-    def _values(self, match: re.Match[str]) -> Sequence[str]:
-        """Values of the fields in `place`, in a regular expression that has other groups, too."""
-        return [match[field] or "" for field in self.place]
 
 
 def compile_pattern(text: str) -> Pattern:

@@ -27,12 +27,12 @@ from napari_lazy_pipeline.io.readers._user_function import (
 )
 
 __all__ = [
-    "FileInfo", "GrowingReader", "GrowthState", "PlaneReader", "Reader", "ReaderChoice",
+    "FileInfo", "GrowingReader", "GrowthState", "PlaneReader", "Reader", "ReaderArgument",
     "choose_reader", "file_stamp", "hidden", "os_problem", "reader_for", "readers", "suffixes",
 ]  # fmt: skip
 
 # What `open_stack` takes as its reader; the text is "module:function".
-ReaderChoice = Reader | Callable[[str], Any] | str
+ReaderArgument = Reader | Callable[[str], Any] | str
 
 
 @lru_cache(maxsize=1)
@@ -47,7 +47,7 @@ def readers() -> tuple[Reader, ...]:
 
 
 def choose_reader(
-    reader: ReaderChoice | None,
+    reader: ReaderArgument | None,
     trust: bool = False,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,

@@ -126,6 +126,13 @@ class FileInfo:
                 hint,
             )
 
+    @property
+    def content(self) -> str:
+        """Shape and type, as errors give them."""
+        times, channels = self.inner
+        several = f"{times} x {channels} times " if self.inner != (1, 1) else ""
+        return f"{several}{self.shape} {self.dtype}"
+
     def at(self, t: int, c: int) -> FileInfo:
         """The same for the volume at (t, c) of the file."""
         return self if self.part == (t, c) else replace(self, part=(t, c))

@@ -69,10 +69,9 @@ class UserReader(Reader):
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
         target = self._loaded(path)
-        if hasattr(target, "read"):
-            volume = self._volume(self._call(target.read, path, info), path)
-        else:
-            volume = self._volume(self._call(target, path), path)
+        of_reader = hasattr(target, "read")
+        result = self._call(target.read, path, info) if of_reader else self._call(target, path)
+        volume = self._volume(result, path)
         if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
             raise FileError(
                 f"{self.name} made {volume.shape} {volume.dtype}, not {info.shape} {info.dtype} "

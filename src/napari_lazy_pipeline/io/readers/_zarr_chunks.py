@@ -5,41 +5,28 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from napari_lazy_pipeline.io.readers import GrowthState
 
 
-@dataclass(frozen=True)
 class Chunks:
-    """Files of the chunks of an array; of its shards, if chunks are packed in them.
+    """Files of the chunks of an array of zarr; of its shards, if chunks are packed in them.
 
-    Attributes
+    Parameters
     ----------
-    folder
-        Folder of the array.
+    array
+        The array, in a folder.
     axes
         Its axes, of ``"tczyx"``.
-    shape, grid
-        Shape of the array, and of what each file holds.
-    name
-        Gives the name of a file by its place in the grid.
     """
 
-    folder: str
-    axes: str
-    shape: tuple[int, ...]
-    grid: tuple[int, ...]
-    name: Callable[[tuple[int, ...]], str]
-
-    @classmethod
-    def of(cls, array: Any, axes: str) -> Chunks:
-        """Make them of an array of zarr."""
-        grid = getattr(array, "shards", None) or array.chunks
-        folder = os.path.join(array.store.root, *array.path.split("/"))
-        return cls(folder, axes, array.shape, grid, array.metadata.encode_chunk_key)
+    def __init__(self, array: Any, axes: str) -> None:
+        self._folder = os.path.join(array.store.root, *array.path.split("/"))
+        self._axes, self._shape = axes, array.shape
+        self._grid = getattr(array, "shards", None) or array.chunks
+        self._name: Callable[[tuple[int, ...]], str] = array.metadata.encode_chunk_key
 
     def state(self, t: int, c: int) -> Hashable:
         """Size [byte] and time of change [ns] of each file of a volume, as far as they exist."""
@@ -51,8 +38,8 @@ class Chunks:
         A chunk that only holds the fill value may never be written, so it is other time points
         that tell whether one is whole.
         """
-        sizes = dict(zip(self.axes, self.shape, strict=True))
-        grid = dict(zip(self.axes, self.grid, strict=True))
+        sizes = dict(zip(self._axes, self._shape, strict=True))
+        grid = dict(zip(self._axes, self._grid, strict=True))
         written = self._written()
         channels = -(-sizes.get("c", 1) // grid.get("c", 1))
         whole = [t for t, present in written.items() if len(present) == channels]
@@ -61,7 +48,7 @@ class Chunks:
         complete = present if last < max(written, default=-1) else max(last, 0) * grid["t"]
         mark = tuple(self.state(max(present - 1, 0), c) for c in range(sizes.get("c", 1)))
         return GrowthState(
-            complete, present, sizes.get("z", 1), sizes.get("c", 1), os.stat(self.folder).st_ino,
+            complete, present, sizes.get("z", 1), sizes.get("c", 1), os.stat(self._folder).st_ino,
             (len(written), mark),
         )  # fmt: skip
 
@@ -69,11 +56,11 @@ class Chunks:
         part = {"t": t, "c": c}
         ranges = [
             (part[axis] // step,) if axis in part else range(-(-length // step))
-            for axis, length, step in zip(self.axes, self.shape, self.grid, strict=True)
+            for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
         ]
         for place in product(*ranges):
             try:
-                status = os.stat(os.path.join(self.folder, *self.name(place).split("/")))
+                status = os.stat(os.path.join(self._folder, *self._name(place).split("/")))
             except FileNotFoundError:
                 yield None
             else:
@@ -81,22 +68,22 @@ class Chunks:
 
     def _written(self) -> dict[int, set[int]]:
         """For each time point, in steps of the grid, the channels of which there is a file."""
-        first = self.name((0,) * len(self.axes))
+        first = self._name((0,) * len(self._axes))
         written: dict[int, set[int]] = defaultdict(set)
         if "/" not in first.removeprefix("c/"):
-            for name in _list(self.folder):
+            for name in _list(self._folder):
                 numbers = name.removeprefix("c.").split(".")
-                if len(numbers) == len(self.axes) and all(map(str.isdecimal, numbers)):
+                if len(numbers) == len(self._axes) and all(map(str.isdecimal, numbers)):
                     written[int(numbers[0])].add(self._channel(numbers))
             return written
-        top = os.path.join(self.folder, "c") if first.startswith("c/") else self.folder
+        top = os.path.join(self._folder, "c") if first.startswith("c/") else self._folder
         for time in filter(str.isdecimal, _list(top)):
             names = filter(str.isdecimal, _list(os.path.join(top, time)))
             written[int(time)] |= {self._channel([time, name]) for name in names}
         return written
 
     def _channel(self, numbers: list[str]) -> int:
-        return int(numbers[1]) if self.axes[1] == "c" else 0
+        return int(numbers[1]) if self._axes[1] == "c" else 0
 
 
 def _list(folder: str) -> list[str]:

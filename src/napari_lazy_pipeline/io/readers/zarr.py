@@ -93,7 +93,7 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
 
 def _chunks(path: str) -> Chunks:
     array, image, _ = _open(path)
-    return Chunks.of(array, _axes(image, array.ndim))
+    return Chunks(array, _axes(image, array.ndim))
 
 
 def _axes(image: dict[str, Any], count: int) -> str:

@@ -34,7 +34,7 @@ def to_blocks(  # pragma: no cover
         for j in range(len(part)):
             contiguous = contiguous and part[j] == first + j >= 0
         for i in range(len(rows)):
-            row = np.uintp(rows[i])  # numba asks of each signed index whether it is negative
+            row = np.uintp(rows[i])  # numba checks each signed index for its sign
             if rows[i] < 0:
                 for j in range(BLOCK):
                     out[b, i, j] = zero

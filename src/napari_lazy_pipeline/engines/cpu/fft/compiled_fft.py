@@ -2,7 +2,7 @@
 
 An iteration is four passes over the volume. Those over planes go from the spectrum along z to
 pixels and back, 16 columns of pixels at a time, so that the arithmetic between two FFTs finds
-its data in the cache; those over columns apply a factor (see `passes`).
+its data in the cache; those over columns apply a factor.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
+from napari_lazy_pipeline.engines.array_fft import EPSILON, LARGEST_RATIO
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
-from napari_lazy_pipeline.engines.cpu.fft.passes import (
-    ACCELERATE,
-    COMPARE,
-    CORRECT,
-    PREDICT,
-    SQUARE,
-    TAKE,
-    columns,
-    planes,
-)
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import COMPILED_VOXEL_BYTES, ScipyFft
-from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned_empty, lay_out
+from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
+    SpectrumLayout,
+    aligned_empty,
+    along_x,
+    lay_out,
+    merge,
+    split,
+)
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
+from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
 from napari_lazy_pipeline.image.scan_geometry import Shape
 
+# What happens to pixels between two transforms.
+TAKE, COMPARE, CORRECT, SQUARE, ACCELERATE, PREDICT = range(6)
 # Bytes of the planes, and of the columns, that are done between two checks.
 PLANES = 1 << 18
 COLUMNS = 1 << 20
@@ -90,7 +92,7 @@ class CompiledFft(ScipyFft):
         in_place: bool = False,
     ) -> np.ndarray:
         estimate = prediction if in_place else self.empty(self.shape)
-        self._planes(SQUARE if squared else CORRECT, prediction, estimate, onward=not last)
+        self._planes(SQUARE if squared else CORRECT, prediction, estimate, to_spectrum=not last)
         return estimate
 
     def accelerate(
@@ -99,7 +101,7 @@ class CompiledFft(ScipyFft):
         estimate = self.empty(self.shape)
         change = self.empty(self.shape) if change is None else change
         self.sums[...] = 0
-        self._planes(ACCELERATE, prediction, estimate, change, onward=not last)
+        self._planes(ACCELERATE, prediction, estimate, change, to_spectrum=not last)
         agreement, norm = (math.fsum(column) for column in self.sums.T)
         return estimate, change, agreement, norm
 
@@ -113,23 +115,14 @@ class CompiledFft(ScipyFft):
         operation: int,
         *volumes: np.ndarray,
         step: np.float32 = NO_STEP,
-        onward: bool = True,
+        to_spectrum: bool = True,
     ) -> None:
         """Do an operation with up to three volumes on all planes (see `planes`)."""
         flat = tuple(v.reshape(-1) for v in (*volumes, *[NO_VOLUME] * (3 - len(volumes))))
+        rest = operation, flat, step, self.sums, to_spectrum
 
         def run(part: slice) -> None:
-            planes(
-                self.spectrum,
-                self.layout,
-                part.start,
-                part.stop,
-                operation,
-                flat,
-                step,
-                self.sums,
-                onward,
-            )
+            planes(self.spectrum, self.layout, part.start, part.stop, *rest)
 
         self._for_parts(run, self.shape[0], volumes[0][0].nbytes, PLANES)
 
@@ -140,3 +133,185 @@ class CompiledFft(ScipyFft):
         length = max(1, most // item_bytes)
         parts = [slice(i, min(i + length, count)) for i in range(0, count, length)]
         self.threads.for_each(lambda i: function(parts[i]), len(parts), self.check)
+
+
+@compiled()
+def planes(  # pragma: no cover
+    spectrum: np.ndarray,
+    layout: SpectrumLayout,
+    first: int,
+    last: int,
+    operation: int,
+    volumes: tuple[np.ndarray, ...],
+    step: np.float32,
+    sums: np.ndarray,
+    to_spectrum: bool,
+) -> None:
+    """Take planes from the spectrum to pixels, operate on them, and take them to the spectrum.
+
+    Parameters
+    ----------
+    spectrum
+        float32 (n,), not transformed along z.
+    layout
+        Where everything is in it.
+    first, last
+        Which planes.
+    operation
+        `TAKE` the pixels of the first volume; `COMPARE` the first volume, the image, with the
+        pixels; `CORRECT` the first volume by the pixels, the second one being the result;
+        `SQUARE`: the same, by their squares; `ACCELERATE`: as to correct, and the third one is
+        how much was changed; `PREDICT` the third volume from the first and the second one
+        before it.
+    volumes
+        float32 (n,), as many as it takes, the others empty (see `blocks`).
+    step
+        For the prediction.
+    sums
+        float64 (z, 2), added to by `ACCELERATE`: the products of the change with the one before,
+        and of that with itself.
+    to_spectrum
+        Whether to transform the pixels again; or else the spectrum is spoilt.
+    """
+    size, stages = layout.y.n * BLOCK, len(layout.y.radices)
+    columns = np.zeros(size + BLOCK, np.float32)
+    to_pixels = operation not in (TAKE, PREDICT)
+    for z in range(first, last):
+        at = z * layout.pitch
+        if to_pixels:
+            along_x(spectrum, at, layout, False)
+        for block in range(layout.columns // BLOCK):
+            tile = at + block * BLOCK * BLOCK
+            if to_pixels:
+                merge(spectrum, tile, columns, layout)
+                backward(columns, 0, BLOCK, 1, layout.y, stages)
+            start = (z * layout.columns // BLOCK + block) * size
+            _operate(operation, columns[:size], volumes, start, step, sums[z])
+            if to_spectrum:
+                forward(columns, 0, BLOCK, 1, layout.y, stages)
+                split(spectrum, tile, columns, layout)
+        if to_spectrum:
+            along_x(spectrum, at, layout, True)
+
+
+@compiled()
+def _operate(  # pragma: no cover
+    operation: int,
+    pixels: np.ndarray,
+    volumes: tuple[np.ndarray, ...],
+    start: int,
+    step: np.float32,
+    sums: np.ndarray,
+) -> None:
+    block = slice(start, start + len(pixels))
+    first, second, third = volumes
+    if operation == TAKE:
+        _copy(first[block], pixels)
+    elif operation == COMPARE:
+        _compare(pixels, first[block])
+    elif operation == CORRECT:
+        _correct(pixels, first[block])
+        _copy(pixels, second[block])
+    elif operation == SQUARE:
+        _square(pixels)
+        _correct(pixels, first[block])
+        _copy(pixels, second[block])
+    elif operation == ACCELERATE:
+        _correct_and_compare(pixels, first[block], second[block], third[block], sums)
+    elif operation == PREDICT:
+        _predict(pixels, first[block], second[block], third[block], step)
+
+
+@compiled()
+def _copy(source: np.ndarray, target: np.ndarray) -> None:  # pragma: no cover
+    for i in range(len(target)):
+        target[i] = source[i]
+
+
+@compiled()
+def _compare(blurred: np.ndarray, image: np.ndarray) -> None:  # pragma: no cover
+    for i in range(len(blurred)):
+        below = blurred[i] if blurred[i] != 0 else EPSILON
+        blurred[i] = min(max(image[i] / below + EPSILON, -LARGEST_RATIO), LARGEST_RATIO)
+
+
+@compiled()
+def _correct(correction: np.ndarray, predicted: np.ndarray) -> None:  # pragma: no cover
+    for i in range(len(correction)):
+        correction[i] = max(predicted[i] * correction[i], np.float32(0))
+
+
+@compiled()
+def _square(correction: np.ndarray) -> None:  # pragma: no cover
+    """Square, and keep the sign: what is below 0 shall be cut off later."""
+    for i in range(len(correction)):
+        correction[i] *= abs(correction[i])
+
+
+@compiled(fastmath={"reassoc", "nsz"})
+def _correct_and_compare(  # pragma: no cover
+    correction: np.ndarray,
+    predicted: np.ndarray,
+    estimate: np.ndarray,
+    change: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """Correct, renew the change in place; add up its product with the old one, and that's own."""
+    product, norm = 0.0, 0.0
+    for i in range(len(correction)):
+        value = max(predicted[i] * correction[i], np.float32(0))
+        new, old = value - predicted[i], change[i]
+        product += np.float64(new) * np.float64(old)
+        norm += np.float64(old) * np.float64(old)
+        estimate[i] = value
+        change[i] = new
+        correction[i] = value
+    sums[0] += product
+    sums[1] += norm
+
+
+@compiled()
+def _predict(  # pragma: no cover
+    pixels: np.ndarray,
+    estimate: np.ndarray,
+    before: np.ndarray,
+    prediction: np.ndarray,
+    step: np.float32,
+) -> None:
+    for i in range(len(pixels)):
+        value = max(estimate[i] + step * (estimate[i] - before[i]), np.float32(0))
+        prediction[i] = value
+        pixels[i] = value
+
+
+@compiled()
+def columns(  # pragma: no cover
+    spectrum: np.ndarray,
+    layout: SpectrumLayout,
+    factor: np.ndarray,
+    sign: np.float32,
+    first: int,
+    last: int,
+    groups: int,
+) -> None:
+    """Multiply columns of the spectrum, transformed along z for that, with a factor.
+
+    Parameters
+    ----------
+    spectrum, layout
+        See `planes`.
+    factor
+        float32 (n,) (see `lay_out`).
+    sign
+        -1 for the conjugate of the factor, or else 1.
+    first, last
+        Which columns, each of eight rows.
+    groups
+        How many to do beside each other.
+    """
+    size = layout.z.n * BLOCK
+    for column in range(first, last, groups):
+        count = min(groups, last - column)
+        filter_lines(
+            spectrum, column * BLOCK, layout.pitch, count, layout.z, factor, column * size, sign
+        )

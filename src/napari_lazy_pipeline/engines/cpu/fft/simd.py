@@ -22,7 +22,8 @@ LANES = 8
 FLOAT = ir.FloatType()
 COUNT = ir.IntType(32)
 VECTOR = ir.VectorType(FLOAT, LANES)
-# A product may be added without rounding it first; nothing else is taken lightly.
+# A product may be added without rounding it first; nothing else is taken lightly. Which product,
+# LLVM decides by the order of the instructions: another order changes the last bit of results.
 FLAGS = ("contract", "nsz")
 FLOAT_BYTES = 4
 

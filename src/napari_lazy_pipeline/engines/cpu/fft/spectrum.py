@@ -7,7 +7,7 @@ of the transforms along x, and of those along z:
     float32 (z, y block, x, real or imaginary part, 8 rows)
 
 Rows are in natural order up to half the height, the rest is empty; columns and planes are in the
-order of their `Line`. Two halves that nobody needs are left out: transforms are not normalised,
+order of their `Line`. Two factors of a half are left out: transforms are not normalised,
 and a spectrum made of pixels is twice as large.
 """
 
@@ -158,8 +158,8 @@ def merge(  # pragma: no cover
 ) -> None:
     """Take two blocks of eight columns out of a plane, ready to go back along y."""
     for block in range(layout.blocks):
-        place = at + block * layout.columns * BLOCK
-        _merge(spectrum, place, columns, layout.rows, layout.opposite, block * LANES)
+        start = at + block * layout.columns * BLOCK
+        _merge(spectrum, start, columns, layout.rows, layout.opposite, block * LANES)
 
 
 @compiled()
@@ -168,21 +168,21 @@ def split(  # pragma: no cover
 ) -> None:
     """Put two blocks of eight columns, transformed along y, into a plane."""
     for block in range(layout.blocks):
-        place = at + block * layout.columns * BLOCK
-        _split(spectrum, place, columns, layout.rows, layout.opposite, block * LANES)
+        start = at + block * layout.columns * BLOCK
+        _split(spectrum, start, columns, layout.rows, layout.opposite, block * LANES)
 
 
 @compiled()
 def along_x(  # pragma: no cover
-    spectrum: np.ndarray, at: int, layout: SpectrumLayout, onward: bool
+    spectrum: np.ndarray, at: int, layout: SpectrumLayout, to_spectrum: bool
 ) -> None:
     """Transform all rows of a plane along x, or back."""
     for block in range(layout.blocks):
-        place = at + block * layout.columns * BLOCK
-        if onward:
-            forward(spectrum, place, BLOCK, 1, layout.x, len(layout.x.radices))
+        start = at + block * layout.columns * BLOCK
+        if to_spectrum:
+            forward(spectrum, start, BLOCK, 1, layout.x, len(layout.x.radices))
         else:
-            backward(spectrum, place, BLOCK, 1, layout.x, len(layout.x.radices))
+            backward(spectrum, start, BLOCK, 1, layout.x, len(layout.x.radices))
 
 
 def lay_out(grid: np.ndarray, shape: Shape) -> np.ndarray:

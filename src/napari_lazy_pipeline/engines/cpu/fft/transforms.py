@@ -2,7 +2,7 @@
 
 Going forward, a stage of radix r makes r transforms of the r-th part out of one; frequencies end
 up in the order of their reversed digits. Going back, the stages are undone one by one from
-there. As nobody needs the frequencies in their natural order, they are never sorted.
+there. The natural order of the frequencies is not needed, and they are never sorted.
 
 A line of complex numbers is an array whose elements are blocks of 16 floats: eight real parts,
 then eight imaginary parts, of eight lines. Elements lie ``stride`` floats apart.

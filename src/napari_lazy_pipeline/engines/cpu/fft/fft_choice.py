@@ -1,4 +1,4 @@
-"""Fastest FFT: the compiled transforms, or those of scipy where the others do not work."""
+"""FFT choice: the compiled transforms, or those of scipy where the others do not work."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
-from napari_lazy_pipeline.engines.engine import notices
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.psf.radial_otf import RadialOtf
 
 # Every butterfly is in it; of values about 1.
 TRIAL_SHAPE, TOLERANCE = (70, 24, 16), 1e-3
+TRIAL = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0), iterations=3)
 
 
 @cache
 def fastest_fft() -> type[ScipyFft]:
     """Return the compiled transforms if they can be compiled and compute what scipy does.
 
-    They are found out about once per process; if they are of no use, a notice says why.
+    This is tried out once per process; a notice gives the reason where they are of no use.
     """
     try:
         compiled: type[ScipyFft] = importlib.import_module(
@@ -31,7 +34,7 @@ def fastest_fft() -> type[ScipyFft]:
         equal = difference <= TOLERANCE  # neither is NaN
         reason = "" if equal else f"its values differ by {difference:g} in a small trial"
     except Exception as error:  # noqa: BLE001 - numba and LLVM fail in many ways
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        reason = one_line(error)
     if not reason:
         return compiled
     what = f"The compiled FFT cannot be used: {reason}. Reinstall numba and llvmlite"
@@ -50,5 +53,5 @@ def _trial(kind: type[ScipyFft]) -> np.ndarray:
     grid[0, 0, 0] = 1
     factor = kind.factor(grid, TRIAL_SHAPE)
     fft = kind(TRIAL_SHAPE, Threads(1), bool)
-    result = richardson_lucy(fft, image, factor, [None] * 3, True, bool)
+    result = richardson_lucy(fft, TRIAL, (factor, None), image, image, bool)
     return kind.crop(result, [slice(0, n) for n in TRIAL_SHAPE], Threads(1))

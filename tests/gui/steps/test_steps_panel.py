@@ -336,8 +336,14 @@ def add(panel: StepsPanel, kind: str) -> None:
 
 
 def test_the_menu_describes_each_kind_of_step(panel: StepsPanel) -> None:
-    texts = [action.text() for action in panel.add.menu().actions()]
-    assert [f"{t.title}: {t.summary}" for t in step_types().values()] == texts[2:]
+    texts = [action.text() for action in panel.add.menu().actions() if action.text()]
+    types = sorted(step_types().values(), key=lambda step_type: step_type.order)
+    groups = list(dict.fromkeys(step_type.group for step_type in types))
+    assert texts[1:] == [
+        text
+        for group in groups
+        for text in [group, *(f"{t.title}: {t.summary}" for t in types if t.group == group)]
+    ]
 
 
 def test_a_new_step_stands_at_its_usual_place_or_after_the_selected_one(
@@ -724,7 +730,8 @@ def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any)
     for card in panel.cards:
         for widget in card.focus_chain()[1:]:
             assert widget.toolTip() and widget.accessibleName(), widget
-            assert card.rect().contains(widget.mapTo(card, widget.rect().topRight())), widget
+            right = widget.mapTo(card, widget.rect().topRight())
+            assert card.rect().contains(right) or widget.isHidden(), widget
 
 
 @pytest.mark.parametrize("kind", list(step_types()))

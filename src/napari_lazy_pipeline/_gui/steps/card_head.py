@@ -53,14 +53,13 @@ class CardHead(QWidget):
         self.time.setToolTip("How long the step took for the last volume")
         self.menu = small_button("⋮", "Duplicate, move, reset, remove", f"More for {step.title}")
         self.menu.clicked.connect(self.menu_wanted)
-        line = row(self.handle, self.unfold, self.switch, self.title, parent=self)
-        line.addSpacing(2)
-        line.addWidget(self.brief, 1)
-        line.addSpacing(4)
-        for widget in (self.time, self.menu):
-            line.addWidget(widget)
         for button in (self.unfold, self.menu):
-            button.setFixedWidth(16)
+            button.setStyleSheet("padding: 0px; min-width: 12px;")
+            button.setFixedWidth(14)
+        row(
+            self.handle, self.unfold, self.switch, self.title, (self.brief, 1), self.time,
+            self.menu, parent=self, spacing=3,
+        )  # fmt: skip
         self.setStyleSheet(_STYLE)
         self._colour()
         self.show_step(step)

@@ -56,6 +56,8 @@ class CardList(QWidget):
             self._make(step) if place is None else old[place]
             for place, step in zip(places, steps, strict=True)
         ]
+        for card in [card for card in self.cards if card not in old]:
+            self.made.emit(card)  # only now has it a place in the list
         gone = [card for card in old if card not in self.cards]
         self._pass_focus(old, gone)
         for card in gone:
@@ -95,7 +97,6 @@ class CardList(QWidget):
         handle.dragged.connect(partial(self._on_dragged, card))
         handle.dropped.connect(partial(self._on_dropped, card))
         handle.called_off.connect(self._end_drag)
-        self.made.emit(card)
         return card
 
     def _arrange(self) -> None:

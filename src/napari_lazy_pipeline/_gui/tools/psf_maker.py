@@ -38,6 +38,7 @@ class PsfMaker(QWidget):
         self._raw_folder = raw_folder
         self._task = BackgroundTask("The PSF cannot be made")
         self.form = ModelForm(Optics())
+        self.form.margins = (5, 0, 0, 0)
         self.extent = Sentence()
         self.error = Sentence(error=True)
         self.save = push_button(

@@ -55,6 +55,7 @@ class ArgumentsForm(Entry):
         self._column = QVBoxLayout(self.rows)
         self.error = Sentence(error=True)
         super().__init__(Sentence(), **options)
+        self.rows.setObjectName(self.native.objectName())
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.addWidget(self.error)
         self.set_function(function)

@@ -50,6 +50,7 @@ class ChannelRows(Entry):
         self.rows = QWidget()
         self.parts: dict[str, Any] = {}
         super().__init__(self.single.native, self.summary, self.switch, **options)
+        self.rows.setObjectName(self.native.objectName())
         self.native.layout().setStretch(1, 1)
         grid = QGridLayout(self.rows)
         grid.setContentsMargins(SPACING, 0, 0, 0)

@@ -72,7 +72,7 @@ class Sentence(QLabel):
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange:
+        if event.type() in (QEvent.Type.StyleChange, QEvent.Type.PaletteChange):
             self._colour()
 
     def _colour(self) -> None:

@@ -131,7 +131,7 @@ def test_quick_steps_follow_the_hand(one: Any, settle: Callable[[Any], None], qt
     settle(one)
     angles: list[float] = []
     index = one.steps.cards.index(card(one, "deskew"))
-    one.layers.shown.connect(lambda job: angles.append(job.source.plan.steps[index].angle))
+    one.layers.rendered.connect(lambda job: angles.append(job.source.plan.steps[index].angle))
     for angle in np.arange(20.0, 60.0, 1.0):
         edit(one, "deskew", angle=float(angle))
         qtbot.wait(25)
@@ -192,7 +192,7 @@ def test_channels_meet_whatever_is_ready_when(
     """A superseded picture in another place may come for one channel alone."""
     jobs: list[Any] = []
     with monkeypatch.context() as patch:
-        patch.setattr(opened.runner, "want", jobs.append)
+        patch.setattr(opened.compute_thread, "request", jobs.append)
         opened.session.state(voxel_size=(0.2, 0.1, 0.1))
         edit(opened, "subtract_background", value=90.0)
         superseded = [job for job in jobs if not job.source.count]
@@ -201,7 +201,7 @@ def test_channels_meet_whatever_is_ready_when(
             for channel in channels:
                 assert not opened.layers.up_to_date
                 job = next(job for job in due if job.channel == channel)
-                opened.runner.delivered.emit(job, job.make(Progress()))
+                opened.compute_thread.delivered.emit(job, job.make(Progress()))
     assert opened.layers.up_to_date
     settle(opened)
     for channel, layer in enumerate(opened.layers.layers):

@@ -235,7 +235,7 @@ def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
 def test_what_is_quick_is_shown_directly(
     tuned: Any, settle: Settle, psf_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned.layers._policy._moment.setInterval(60_000)  # this machine may be busy
+    tuned.layers._policy._instant_timer.setInterval(60_000)  # this machine may be busy
     monkeypatch.setattr(preview_policy, "INSTANT", 60.0)
     for angle in (30.0, 31.0, 32.0):
         edit(tuned, "deskew", angle=angle)

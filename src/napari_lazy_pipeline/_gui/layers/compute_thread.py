@@ -1,4 +1,4 @@
-"""Compute thread: makes the pixels that are on screen, in threads; for each channel the latest wins."""
+"""Compute thread: makes the pixels on screen, in threads; for each channel the latest wins."""
 
 from __future__ import annotations
 

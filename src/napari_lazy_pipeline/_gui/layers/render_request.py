@@ -50,7 +50,7 @@ class RenderRequest:
         return not isinstance(raw, IdentityCache) or all(raw.known(*volume) for volume in volumes)
 
     def same_picture(self, other: RenderRequest) -> bool:
-        """Whether the other request is for the same moment and steps, perhaps of another channel."""
+        """Whether the other is for the same moment and steps, perhaps of another channel."""
         return self.source is other.source and self.t == other.t
 
     def same_as(self, other: RenderRequest | None) -> bool:

@@ -80,9 +80,7 @@ class FolderInfo:
     @property
     def table(self) -> tuple[FieldRow, ...]:
         """Values in the names, a row for each field of the pattern; no file is opened."""
-        return field_rows(
-            self.source.names, self.pattern, self.unmatched, self.others, self.positions
-        )
+        return field_rows(self.source.layout, self.others)
 
     @property
     def facts(self) -> tuple[MetadataFact, ...]:

@@ -22,7 +22,7 @@ from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.patterns.field_table import other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
-from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import Proposal, propose_patterns
 from napari_lazy_pipeline.io.readers import FileInfo, ReaderArgument, choose_reader
 
@@ -146,17 +146,12 @@ def inspect_folder(
         layout, proposals = _propose_layout(images, position, endings)
     else:
         proposals = propose_patterns(images, endings=endings)
-        layout = arrange(images, compiled, _position_in_names(compiled, position))
+        layout = arrange(images, compiled, position if compiled.has_positions else None)
     source = FileSource.probe(path, layout, chosen_reader)
     source = _with_axes(_at_position(source, position), axes)
     beside = names if len(names) > len(images) else []
     others = other_names(images, compile_pattern(layout.pattern)) if layout.unmatched else []
     return describe(source, layout.pattern, tuple(proposals), beside, others)
-
-
-def _position_in_names(pattern: Pattern, position: str | None) -> str | None:
-    """The position, if it is the names that tell positions apart."""
-    return position if {"p", "tile"} & set(pattern.fields) else None
 
 
 def _propose_layout(
@@ -170,7 +165,7 @@ def _propose_layout(
         for proposal in proposals:
             pattern = compile_pattern(proposal.pattern)
             try:
-                layout = arrange(names, pattern, _position_in_names(pattern, position))
+                layout = arrange(names, pattern, position if pattern.has_positions else None)
             except PatternError:
                 failed = True
                 continue

@@ -89,11 +89,9 @@ class PatternPreviews:
         """
         compiled = compile_pattern(pattern)
         images = choose_images(self._names(compiled), self.folder, compiled, self._reader)
-        several = {"p", "tile"} & set(compiled.fields)
-        layout = arrange(images, compiled, position if several else None)
+        layout = arrange(images, compiled, position if compiled.has_positions else None)
         others = other_names(images, compiled) if layout.unmatched else []
-        rows = field_rows(layout.names, pattern, layout.unmatched, others, layout.positions)
-        return PatternPreview(pattern, layout, rows)
+        return PatternPreview(pattern, layout, field_rows(layout, others))
 
     def sizes(self, preview: PatternPreview) -> FieldRow | None:
         """Compare the sizes of a few files, spread over the folder; None if none can be had."""

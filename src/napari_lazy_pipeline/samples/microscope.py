@@ -139,7 +139,7 @@ class Simulation:
 def run(
     simulation: Simulation,
     rate: float,
-    tell: Callable[[WrittenFile], None] = lambda written: None,
+    report: Callable[[WrittenFile], None] = lambda written: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -148,7 +148,7 @@ def run(
         raise LazyPipelineError("The rate has to be above 0 volumes/s")
     begin = clock()
     for parts, written in enumerate(simulation.steps(), start=1):
-        tell(written)
+        report(written)
         pause = begin + parts / (rate * simulation.parts) - clock()
         if pause > 0:
             sleep(pause)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from napari_lazy_pipeline.io.patterns.field_values import levels_of, select
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 
 _ROLES = {
@@ -46,43 +47,35 @@ class FieldRow:
     extra: str = ""
 
 
-def field_rows(
-    names: Sequence[str],
-    pattern: str,
-    unmatched: int = 0,
-    others: Sequence[str] = (),
-    positions: Sequence[str] = (),
-) -> tuple[FieldRow, ...]:
+def field_rows(layout: FileTable, others: Sequence[str] = ()) -> tuple[FieldRow, ...]:
     """Make the table of what a pattern reads off names.
 
     Parameters
     ----------
-    names
-        The names that fit.
-    pattern
-        The pattern.
-    unmatched, others
-        How many images of the folder do not fit, and some of their names.
-    positions
-        All positions, if the names are of one of them.
+    layout
+        The names that fit, and the pattern.
+    others
+        Some names of images that do not fit.
 
     Examples
     --------
-    >>> rows = field_rows(["a_t0_c1.tif", "a_t2_c1.tif", "a_t3_c1.tif"], "a_t{t}_c{c}.tif")
+    >>> from napari_lazy_pipeline.io.patterns.file_table import arrange
+    >>> names = ["a_t0_c1.tif", "a_t2_c1.tif", "a_t3_c1.tif"]
+    >>> rows = field_rows(arrange(names, compile_pattern("a_t{t}_c{c}.tif")))
     >>> [(row.field, row.values, row.count, row.missing) for row in rows]
     [('t', '0, 2, 3', 3, '1'), ('c', '1', 1, '')]
     """
-    compiled = compile_pattern(pattern)
-    _, columns = select(names, compiled)
-    unplaced = [field for field in compiled.fields if field not in columns]
+    pattern = compile_pattern(layout.pattern)
+    _, columns = select(layout.names, pattern)
+    unplaced = [field for field in pattern.fields if field not in columns]
     if unplaced:
-        columns |= _other_columns(names, compiled, unplaced)
-    order = [*compiled.fields, *(field for field in columns if field not in compiled.fields)]
+        columns |= _other_columns(layout.names, pattern, unplaced)
+    order = dict.fromkeys([*pattern.fields, *columns])
     rows = [_row(field, columns[field]) for field in order if columns[field]]
-    rows = [_with_positions(row, positions) for row in rows]
-    if unmatched:
-        extra = ", ".join(others[:_MOST]) + (", ..." if unmatched > _MOST else "")
-        rows.append(FieldRow("*", "not in the stack", "", unmatched, extra=extra))
+    rows = [_with_positions(row, layout.positions) for row in rows]
+    if layout.unmatched:
+        extra = ", ".join(others[:_MOST]) + (", ..." if layout.unmatched > _MOST else "")
+        rows.append(FieldRow("*", "not in the stack", "", layout.unmatched, extra=extra))
     return tuple(rows)
 
 

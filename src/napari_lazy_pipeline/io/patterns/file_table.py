@@ -76,7 +76,8 @@ class FileTable:
 
     def names_in_order(self) -> list[str]:
         """Names in the order of their places: the system lists them in any."""
-        return [self.names[index] for index in self.table.ravel().tolist() if index >= 0]
+        names = self.names
+        return [names[index] for index in self.table.ravel().tolist() if index >= 0]
 
     def rows(self) -> dict[str, int]:
         """Row of the table in which each file is, by its name."""

@@ -51,6 +51,11 @@ class Pattern:
         """The fields that tell where in the stack a file belongs, in order."""
         return tuple(field for field in self.fields if field in _PLACE)
 
+    @property
+    def has_positions(self) -> bool:
+        """Whether it is the names that tell positions apart."""
+        return "p" in self.fields or "tile" in self.fields
+
     def match(self, name: str) -> dict[str, str] | None:
         """Return the values of the fields in a name; None if it does not fit.
 

@@ -262,11 +262,11 @@ def test_each_channel_has_its_own_psf(
         box.setValue(0.1)
     settle(opened)
     assert here.question.text() == "" and not card(opened, "deconvolve").error.text()
-    click(qtbot, here.show_button)
-    qtbot.waitUntil(lambda: len(psf_layers(opened)) == 2, timeout=TIMEOUT)
     session, z = opened.session, opened.viewer.dims.current_step[1]
     for channel, name in enumerate((first, second)):
         steps = [step.for_channel(name) for step in session.pipeline.steps]
         volume = session.stack.source.read(0, channel)
         made = Pipeline(steps).run_volume(volume, session.stack.spec, session.engine)
         np.testing.assert_array_equal(on_screen(opened.layers.layers[channel]), made[z])
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: len(psf_layers(opened)) == 2, timeout=TIMEOUT)

@@ -91,10 +91,10 @@ def test_death_while_nobody_looks_costs_nothing(worker):
 
 def test_cancelled_while_it_works(worker, tmp_path):
     before, done = worker.call("process"), tmp_path / "done"
-    asked = iter(range(99))
+    calls = iter(range(99))
     with pytest.raises(Cancelled):
         worker.transform(
-            "wait_for", np.ones((2, 2)), (2, 2), lambda: next(asked) > 3, path=str(done)
+            "wait_for", np.ones((2, 2)), (2, 2), lambda: next(calls) > 3, path=str(done)
         )
     done.touch()
     out = worker.transform("double", np.ones((2, 2)), (2, 2))
@@ -104,25 +104,25 @@ def test_cancelled_while_it_works(worker, tmp_path):
 
 def test_a_hanging_process_is_ended_once_it_is_in_the_way(worker, tmp_path, monkeypatch):
     monkeypatch.setattr(_worker, "PATIENCE", 0.05)
-    before, asked = worker.call("process"), iter(range(99))
+    before, calls = worker.call("process"), iter(range(99))
     with pytest.raises(Cancelled):
         worker.transform(
             "wait_for",
             np.ones((2, 2)),
             (2, 2),
-            lambda: next(asked) > 3,
+            lambda: next(calls) > 3,
             path=str(tmp_path / "never"),
         )
     assert worker.call("process") != before
 
 
 def test_cancelled_in_the_queue(worker, tmp_path):
-    done, asked = tmp_path / "done", iter(range(99))
+    done, calls = tmp_path / "done", iter(range(99))
     busy = threading.Thread(target=worker.call, args=("wait_for",), kwargs={"path": str(done)})
     busy.start()
     with pytest.raises(Cancelled):
         while True:
-            worker.transform("double", np.ones((2, 2)), (2, 2), lambda: next(asked) > 3)
+            worker.transform("double", np.ones((2, 2)), (2, 2), lambda: next(calls) > 3)
     done.touch()
     busy.join()
 

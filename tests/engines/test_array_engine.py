@@ -148,34 +148,34 @@ def test_damaged_values_are_background(engine):
 
 
 def test_progress_after_each_iteration(engine):
-    told = []
-    engine.deconvolve(np.ones((4, 8, 8)), plan_of(), progress=told.append)
-    assert told == [0.25, 0.5, 0.75, 1.0]
+    fractions = []
+    engine.deconvolve(np.ones((4, 8, 8)), plan_of(), progress=fractions.append)
+    assert fractions == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_cancelled_between_iterations(engine):
-    told = []
+    fractions = []
     with pytest.raises(Cancelled):
         engine.deconvolve(
             np.ones((4, 8, 8)),
             plan_of(iterations=1000),
-            cancelled=lambda: len(told) >= 3,
-            progress=told.append,
+            cancelled=lambda: len(fractions) >= 3,
+            progress=fractions.append,
         )
-    assert len(told) == 3
+    assert len(fractions) == 3
     with pytest.raises(Cancelled):
         engine.deconvolve(np.ones((4, 8, 8)), plan_of(), cancelled=lambda: True)
 
 
 def test_cancelled_in_the_queue(device):
-    engine, asked = engine_on(device), itertools.count()
+    engine, calls = engine_on(device), itertools.count()
     reached, leave = threading.Event(), threading.Event()
     device.synchronize = lambda: reached.set() or leave.wait(20)
     other = threading.Thread(target=engine.deconvolve, args=(np.ones((4, 8, 8)), plan_of()))
     other.start()
     assert reached.wait(20)
     with pytest.raises(Cancelled):
-        engine.deconvolve(np.ones((4, 8, 8)), plan_of(), cancelled=lambda: next(asked) > 2)
+        engine.deconvolve(np.ones((4, 8, 8)), plan_of(), cancelled=lambda: next(calls) > 2)
     leave.set()
     other.join()
 

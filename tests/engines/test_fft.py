@@ -30,9 +30,9 @@ def random(seed, shape):
     return rng.normal(size=shape) + 1j * rng.normal(size=shape)
 
 
-def error(found, expected):
+def error(result, expected):
     """Distance, as part of the length of what is expected."""
-    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+    return np.linalg.norm(result - expected) / np.linalg.norm(expected)
 
 
 def to_lanes(lines):
@@ -160,5 +160,5 @@ def test_volumes_are_filtered(shape, sign, seed):
     factor = factor if sign == 1 else factor.conj()
     expected = np.fft.irfftn(np.fft.rfftn(volume.astype(float)) * factor, shape, axes=(0, 1, 2))
     assert expected.min() > 0
-    found = from_all_blocks(out, shape)
-    assert error(found, expected) < 2 * ACCURACY
+    result = from_all_blocks(out, shape)
+    assert error(result, expected) < 2 * ACCURACY

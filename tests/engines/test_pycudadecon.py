@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_lazy_pipeline import Pipeline, VolumeSpec
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, notices
-from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, cpu_engine
 from napari_lazy_pipeline.engines.cudadecon import cudadecon_engine as module
 from napari_lazy_pipeline.engines.cudadecon import device_session as _cudadecon_session
 from napari_lazy_pipeline.engines.cudadecon import worker
@@ -28,6 +29,7 @@ from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
 from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.steps import Deconvolve, Deskew
 from pycudadecon_stand_in import write
 from stacks import bead
 
@@ -166,12 +168,12 @@ def test_deconvolution_equals_that_of_the_cpu(engine, edges, shape, dtype):
     volume = np.random.default_rng(0).poisson(500, shape).astype(dtype)
     before = volume.copy()
     plan = plan_of(edges=edges, background=98.5, apodize=4)
-    told = []
-    out = engine.deconvolve(volume, plan, progress=told.append)
+    fractions = []
+    out = engine.deconvolve(volume, plan, progress=fractions.append)
     expected = CpuEngine().deconvolve(volume, plan)
     assert out.shape == shape
     assert out.dtype == np.float32
-    assert told == [1.0]
+    assert fractions == [1.0]
     np.testing.assert_array_equal(volume, before)
     if min(shape) > 1:
         error = np.linalg.norm(out - expected) / np.linalg.norm(expected)
@@ -258,27 +260,52 @@ def test_many_callers_take_turns(engine, library):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"method": "rl"}, "no method 'rl'.*Choose accelerated"),
-        ({"method": "fast"}, "no method 'fast'.*Choose accelerated"),
-        ({"shear": 1.0}, "Deskew first"),
+        ({"method": "rl"}, "no method 'rl'. Choose accelerated"),
+        ({"method": "fast"}, "no method 'fast'. Choose accelerated"),
+        ({"shear": 1.0}, "skewed volume. Deskew first"),
         ({"voxel_size": (0.2, 0.1, 0.11)}, "same size in y and x"),
-        ({"iterations": 0}, "at least 1 iteration"),
     ],
 )
-def test_what_the_library_cannot_do_is_refused(engine, library, changes, message):
-    for _ in range(3):
-        with pytest.raises(EngineError, match=message):
-            engine.deconvolve(CUBE, plan_of(**changes))
+def test_what_the_library_cannot_do_the_cpu_does_and_it_is_said_once(
+    engine, library, changes, message
+):
+    plan = plan_of(**changes)
+    for _ in range(2):
+        np.testing.assert_array_equal(
+            engine.deconvolve(CUBE, plan), CpuEngine().deconvolve(CUBE, plan)
+        )
+    assert [notice.done for notice in notices] == ["computed on the CPU"]
+    assert message in next(iter(notices)).what
+    assert engine.need(CUBE.shape, plan) == CpuEngine().need(CUBE.shape, plan)
     assert library.calls == []
     assert engine.unavailable() is None
 
 
-def test_volumes_beyond_its_counters_are_refused(engine, library):
+def test_the_order_that_the_dock_begins_with_works(library, psf_file):
+    """Deconvolve before deskew: the first on the CPU, the second on the GPU."""
+    raw = np.random.default_rng(0).integers(98, 1000, (6, 12, 16)).astype(np.uint16)
+    psf = Deconvolve(psf=str(psf_file), psf_voxel_size=(0.1, 0.1, 0.1), iterations=2)
+    pipeline, spec = Pipeline([psf, Deskew(angle=31.5)]), VolumeSpec(raw.shape, (0.3, 0.1, 0.1))
+    made = pipeline.run_volume(raw, spec, "pycudadecon")
+    np.testing.assert_allclose(made, pipeline.run_volume(raw, spec, "cpu"), rtol=1e-5)
+    assert library.calls == ["deskew"]
+
+
+def test_nonsense_is_refused(engine, library):
+    with pytest.raises(EngineError, match="at least 1 iteration"):
+        engine.deconvolve(CUBE, plan_of(iterations=0))
+    assert library.calls == []
+
+
+def test_volumes_beyond_its_counters_are_for_the_cpu(engine, library, monkeypatch):
     volume = np.broadcast_to(np.uint16(1), (2000, 1100, 1000))
-    with pytest.raises(EngineError, match="too large"):
-        engine.deskew(volume, DeskewPlan(volume.shape, "x", 1.0, 3000))
-    with pytest.raises(EngineError, match="too large"):
-        engine.deconvolve(volume, plan_of())
+    cpu, done = type(cpu_engine()), []
+    monkeypatch.setattr(cpu, "deskew", lambda *arguments: done.append("deskew"))
+    monkeypatch.setattr(cpu, "deconvolve", lambda *arguments: done.append("deconvolve"))
+    engine.deskew(volume, DeskewPlan(volume.shape, "x", 1.0, 3000))
+    engine.deconvolve(volume, plan_of())
+    assert done == ["deskew", "deconvolve"]
+    assert "too large for pycudadecon" in next(iter(notices)).what
     assert library.calls == []
 
 
@@ -339,12 +366,14 @@ def test_tiles_if_the_gpu_is_small(library):
     volume = np.random.default_rng(0).poisson(500, (16, 24, 96)).astype(np.uint16)
     plan = plan_of(iterations=10)
     limit = 0.6 * BYTES * math.prod(Frame.of(volume.shape, plan).shape)
-    told = []
-    tiled = PycudadeconEngine(memory_limit=limit).deconvolve(volume, plan, progress=told.append)
+    fractions = []
+    tiled = PycudadeconEngine(memory_limit=limit).deconvolve(
+        volume, plan, progress=fractions.append
+    )
     whole = PycudadeconEngine().deconvolve(volume, plan)
-    assert library.calls == ["init", *["decon"] * len(told), "cleanup", "init", "decon"]
-    assert len(told) > 1
-    assert told[-1] == 1.0
+    assert library.calls == ["init", *["decon"] * len(fractions), "cleanup", "init", "decon"]
+    assert len(fractions) > 1
+    assert fractions[-1] == 1.0
     assert np.linalg.norm(tiled - whole) < 0.02 * np.linalg.norm(whole)
     (notice,) = notices
     assert notice.done == "computed in tiles"

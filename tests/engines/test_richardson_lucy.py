@@ -204,34 +204,34 @@ def test_threads_do_not_change_the_result(method):
 
 
 def test_progress_reaches_one():
-    told = []
-    ENGINE.deconvolve(np.ones((4, 8, 8)), plan_of(iterations=4), progress=told.append)
-    assert told == [0.25, 0.5, 0.75, 1.0]
+    fractions = []
+    ENGINE.deconvolve(np.ones((4, 8, 8)), plan_of(iterations=4), progress=fractions.append)
+    assert fractions == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_cancelled_between_iterations():
-    told = []
+    fractions = []
     with pytest.raises(Cancelled):
         ENGINE.deconvolve(
             np.ones((4, 8, 8), np.uint16),
             plan_of(iterations=1000),
-            cancelled=lambda: len(told) >= 3,
-            progress=told.append,
+            cancelled=lambda: len(fractions) >= 3,
+            progress=fractions.append,
         )
-    assert len(told) == 3
+    assert len(fractions) == 3
 
 
 def test_cancelled_within_an_iteration():
-    asked, told = itertools.count(), []
+    calls, fractions = itertools.count(), []
     with pytest.raises(Cancelled):
         CpuEngine(1).deconvolve(
             np.ones((64, 64, 64), np.uint16),
             plan_of(iterations=1),
-            cancelled=lambda: next(asked) >= 4,
-            progress=told.append,
+            cancelled=lambda: next(calls) >= 4,
+            progress=fractions.append,
         )
-    assert next(asked) == 5, "nothing is done after the answer"
-    assert told == []
+    assert next(calls) == 5, "nothing is done after the answer"
+    assert fractions == []
 
 
 def test_cancelled_before_the_start():

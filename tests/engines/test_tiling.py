@@ -66,17 +66,17 @@ def quiet():
 def test_tiles_give_the_same_within_the_tolerance(beads, method, edges, shear):
     plan = plan_of(method=method, edges=edges, shear=shear, background=20.0)
     whole = CpuEngine().deconvolve(beads, plan)
-    told = []
+    fractions = []
     engine = CpuEngine(memory_limit=int(0.6 * needed(beads, plan)))
-    tiled = engine.deconvolve(beads, plan, progress=told.append)
+    tiled = engine.deconvolve(beads, plan, progress=fractions.append)
     assert tiled.shape == whole.shape
     assert tiled.dtype == np.float32
     assert (tiled >= 0).all()
     assert np.linalg.norm(tiled - whole) < TOLERANCE[method] * np.linalg.norm(whole)
     assert np.abs(tiled - whole).max() < AT_THE_PEAK * whole.max()
     assert tiled.sum(dtype=float) == pytest.approx(whole.sum(dtype=float), rel=0.01)
-    assert told == sorted(told)
-    assert told[-1] == pytest.approx(1.0)
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1.0)
     (notice,) = notices
     assert (notice.where, notice.done) == ("cpu", "computed in tiles")
 
@@ -164,9 +164,9 @@ def test_cancelled_between_and_inside_tiles(beads):
     plan = plan_of()
     engine = CpuEngine(1, memory_limit=int(0.6 * needed(beads, plan)))
     for count in (0, 50, 500):
-        asked = itertools.count()
+        calls = itertools.count()
         with pytest.raises(Cancelled):
-            engine.deconvolve(beads, plan, lambda asked=asked, n=count: next(asked) >= n)
+            engine.deconvolve(beads, plan, lambda calls=calls, n=count: next(calls) >= n)
 
 
 def test_memory_that_is_not_there_after_all(beads, monkeypatch):

@@ -84,7 +84,7 @@ class GpuEngine(Engine):
         raise NotImplementedError
 
     def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
-        """Raise an `EngineError` for a deconvolution that is beyond the engine."""
+        """Raise an `EngineError` for a deconvolution that the CPU has to do."""
 
     def deconvolve_on_gpu(
         self,
@@ -105,6 +105,8 @@ class GpuEngine(Engine):
         return Memory(self.voxel_bytes[plan.method], limit)
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
+        if self._beyond(shape, plan):
+            return cpu_engine().need(shape, plan)
         return Need(device=round(self.memory(plan).needed(Frame.of(shape, plan).shape)))
 
     def deskew(
@@ -136,10 +138,21 @@ class GpuEngine(Engine):
     ) -> np.ndarray:
         self._require()
         check_deconvolution(volume, plan)
-        self.check_plan(volume.shape, plan)
-        on_gpu, on_cpu = self.deconvolve_on_gpu, cpu_engine().deconvolve
         arguments = volume, plan, cancelled, progress
-        return self.fallback.run(partial(on_gpu, *arguments), partial(on_cpu, *arguments))
+        on_cpu = partial(cpu_engine().deconvolve, *arguments)
+        reason = self._beyond(volume.shape, plan)
+        if reason:
+            notices.report(Problem(self.name, reason, "computed on the CPU"))
+            return on_cpu()
+        return self.fallback.run(partial(self.deconvolve_on_gpu, *arguments), on_cpu)
+
+    def _beyond(self, shape: Shape, plan: DeconvolutionPlan) -> str:
+        """Say why a deconvolution is beyond the engine; empty if it is not."""
+        try:
+            self.check_plan(shape, plan)
+        except EngineError as error:
+            return f"{error.what}. {error.hint}" if error.hint else error.what
+        return ""
 
     def _require(self) -> None:
         """Raise unless the GPU can be used, or the CPU has taken over from it."""

@@ -124,9 +124,13 @@ class Deskew(ScanStep):
         """Shear the planes of the box, and make no more pixels than there are in it."""
         axis, box = self.scan().axis, at.wanted.box
         lines = _lengthened(parts[0], at.given[0].box, axis, at.before.shape[axis])
-        plan = self._plan(at.before).window(*box[axis], lines.shape)
+        plan, planes = self._plan(at.before).window(*box[axis], lines.shape), box[0]
         made = at.engine.deskew(
-            as_movable(lines), plan, fill=self.fill, rounding=self.rounding, planes=box[0]
+            as_movable(lines),
+            plan,
+            fill=self.fill,
+            rounding=self.rounding,
+            planes=None if planes == (0, at.before.shape[0]) else planes,
         )
         return made[slices(whole(shape_of(box)))]
 

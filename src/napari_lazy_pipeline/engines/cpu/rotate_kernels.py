@@ -22,6 +22,8 @@ from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 
 # Rows that share the weights of a line while these are in the cache.
 ROWS = 8
+# Lines of the tables that are made in one go: what that takes shall not grow with the volume.
+LINES = 16
 # Positions that lie outside by no more than rounding are inside [pixel].
 TOLERANCE = 1e-6
 
@@ -68,14 +70,22 @@ def _tables(plan: RotationPlan) -> tuple[np.ndarray, np.ndarray]:
         float32 (normal, along, 5), the last one that of the fill.
     """
     offsets, weights = np.empty((*plan.size, 4), np.int64), np.empty((*plan.size, 5), np.float32)
+    for first in range(0, plan.size[0], LINES):
+        lines = slice(first, first + LINES)
+        _fill(plan, first, offsets[lines], weights[lines])
+    return offsets, weights
+
+
+def _fill(plan: RotationPlan, line: int, offsets: np.ndarray, weights: np.ndarray) -> None:
+    """Fill some lines of the tables, from one on."""
     planes, height, width = plan.shape
     length, stride = (width, 1) if plan.skew_axis == "x" else (height, width)
     cosine, sine = math.cos(math.radians(plan.angle)), math.sin(math.radians(plan.angle))
-    normal = plan.origin[0] + np.arange(plan.size[0])[:, None]
+    normal = plan.origin[0] + np.arange(line, line + len(offsets))[:, None]
     along = plan.origin[1] + np.arange(plan.size[1])
     position = (cosine * normal + sine * along) / plan.plane_step
     first = np.floor(position + TOLERANCE)
-    missing, outside = np.zeros(plan.size), np.zeros(plan.size, int)
+    missing, outside = np.zeros(position.shape), np.zeros(position.shape, int)
     for n in range(2):
         plane, share = first.astype(np.int64) + n, np.maximum(position - first, 0)
         share = share if n else 1 - share
@@ -85,15 +95,13 @@ def _tables(plan: RotationPlan) -> tuple[np.ndarray, np.ndarray]:
         place = np.clip(place, 0.0, length - 1.0)
         left = np.minimum(place.astype(np.int64), max(length - 2, 0))
         start = np.clip(plane, 0, planes - 1) * height * width
-        for k, (column, weight) in enumerate(
-            [(left, share * (1 - (place - left))), (left + 1, share * (place - left))]
-        ):
-            offsets[..., 2 * n + k] = start + np.minimum(column, length - 1) * stride
-            weights[..., 2 * n + k] = np.where(inside, weight, 0)
+        sides = (left, share * (1 - (place - left))), (left + 1, share * (place - left))
+        for k, (column, weight) in enumerate(sides, start=2 * n):
+            offsets[..., k] = start + np.minimum(column, length - 1) * stride
+            weights[..., k] = np.where(inside, weight, 0)
         missing += np.where(inside, 0, share)
         outside += ~inside
     weights[..., 4] = np.where(outside < 2, missing, 1)
-    return offsets, weights
 
 
 @compiled()

@@ -22,7 +22,7 @@ from napari_lazy_pipeline.engines.cudadecon.counts import (
 )
 from napari_lazy_pipeline.engines.cudadecon.device_session import session
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method, Planes, Rounding
-from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, GpuEngine
+from napari_lazy_pipeline.engines.gpu_engine import FAILURES, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
@@ -35,7 +35,7 @@ SHARE = 0.8
 
 
 class PycudadeconEngine(GpuEngine):
-    """Deskews and deconvolves with pycudadecon; what it cannot do, it refuses.
+    """Deskews and deconvolves with pycudadecon; the CPU does what it cannot.
 
     The library works on uint16: whole numbers are passed as they are and limited to what fits,
     others are first stretched to the full range. It cannot be interrupted: a volume that is
@@ -67,9 +67,7 @@ class PycudadeconEngine(GpuEngine):
         """One plane, row or column, or no shear, would crash the library; it knows no parts."""
         if planes is not None or not plan.shear or min(*plan.shape, plan.width) < 2:
             return False
-        _check_size(plan.shape)
-        _check_size(plan.out_shape)
-        return True
+        return max(math.prod(plan.shape), math.prod(plan.out_shape)) <= LARGEST_VOLUME
 
     def deskew_on_gpu(
         self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
@@ -94,16 +92,17 @@ class PycudadeconEngine(GpuEngine):
         if plan.method != "accelerated":
             raise EngineError(
                 f"pycudadecon has no method {plan.method!r}",
-                hint="Choose accelerated, or use the cpu or cupy engine",
+                hint="Choose accelerated for the GPU",
             )
         if plan.shear:
             raise EngineError(
                 "pycudadecon cannot deconvolve a skewed volume",
-                hint="Deskew first, or use the cpu or cupy engine",
+                hint="Deskew first for the GPU",
             )
         if abs(plan.voxel_size[1] / plan.voxel_size[2] - 1) > 1e-6:
-            raise EngineError("pycudadecon needs pixels of the same size in y and x", hint=USE_CPU)
-        _check_size(Frame.of(shape, plan).shape)
+            raise EngineError("pycudadecon needs pixels of the same size in y and x")
+        if math.prod(Frame.of(shape, plan).shape) > LARGEST_VOLUME:
+            raise EngineError(f"A volume of {shape} is too large for pycudadecon")
 
     def deconvolve_on_gpu(
         self,
@@ -136,8 +135,3 @@ class PycudadeconEngine(GpuEngine):
 
         memory = self.memory(plan, self.memory_limit or SHARE * worker.memory or math.inf)
         return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
-
-
-def _check_size(shape: Shape) -> None:
-    if shape[0] * shape[1] * shape[2] > LARGEST_VOLUME:
-        raise EngineError(f"A volume of {shape} is too large for pycudadecon", hint=USE_CPU)

@@ -115,18 +115,10 @@ class LazyPipelineWidget(QWidget):
             self._show(folder_info, overrides)
         return offered
 
-    def load_recipe(self, path: str | Path) -> None:
-        """Take over a recipe; an error is said in the dock, and nothing changes."""
-        self.save.load(path)
-
     def _open_source(self, source: Source) -> None:
         """Open the data of a recipe; code that it names runs only if the person says so."""
         show = self.data.propose_reader if source.reader else self.data.open
         show(source.folder, source.pattern, source.opening)
-
-    def save_recipe(self, path: str | Path) -> None:
-        """Write the recipe; an error is said in the dock."""
-        self.save.save(path)
 
     @property
     def idle(self) -> bool:
@@ -140,8 +132,6 @@ class LazyPipelineWidget(QWidget):
         self.status = Sentence("Choose a folder of raw stacks")
         self.problems = ProblemsPanel()
         self.save = SavePanel(self.session, self.costs, self._export_settings)
-        self.copy, self.keep_recipe = self.save.copy, self.save.save_recipe
-        self.recipe_error = self.save.error
         self.status.setContentsMargins(10, 0, 4, 2)
         sections = [
             CollapsibleSection(title, *panels)
@@ -228,10 +218,10 @@ class LazyPipelineWidget(QWidget):
         reason = self.view.engines_missing.get(recipe.engine)
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})
-            self.recipe_error.say(f"{reason}. The CPU is used instead")
+            self.save.error.say(f"{reason}. The CPU is used instead")
         recipe, complaint = with_known_colours(recipe)
         if complaint:
-            self.recipe_error.say(complaint)
+            self.save.error.say(complaint)
         if self.session.stack is None and recipe.source is not None:
             self._next_recipe = recipe
             self._open_source(recipe.source)

@@ -14,7 +14,11 @@ from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep, unwrapped
+from napari_lazy_pipeline._gui.preferences.dock_state import (
+    dock_state_of,
+    store_dock_state,
+    unwrapped,
+)
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
@@ -89,7 +93,7 @@ class LazyPipelineWidget(QWidget):
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
         self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
-        self.steps.offer(self.region.draw, below=self.region)
+        self.steps.add_button(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
@@ -268,7 +272,9 @@ class LazyPipelineWidget(QWidget):
                 part.close()
             self.region.stop()
             self.runner.stop()
-            keep(self.viewer, self.session, self.layers.screen, self.save.process.settings)
+            store_dock_state(
+                self.viewer, self.session, self.layers.screen, self.save.process.settings
+            )
 
     def event(self, event: Any) -> bool:
         """Stop, too, when napari takes the widget out of its window: it is not closed then."""

@@ -42,21 +42,21 @@ class StepsPanel(QWidget):
         self._tools = tools
         self._failed_requests: dict[int, RenderRequest] = {}
         self.add = AddStep()
-        self.add.wanted.connect(self._on_add)
+        self.add.requested.connect(self._on_add)
         self.undo = _button("Undo", "Take the last change back", UNDO)
         self.redo = _button("Redo", "Make the change again", REDO)
         self.undo.clicked.connect(lambda: self.session.undo())
         self.redo.clicked.connect(lambda: self.session.redo())
         self._buttons = row((self.add, 1), self.undo, self.redo)
         self._list = CardList(session, before=self.redo, home=self.add)
-        self._list.made.connect(self._on_made)
+        self._list.card_made.connect(self._on_card_made)
         self._list.picked.connect(self.select)
         self._column = column(self._buttons, self._list, parent=self, spacing=6)
         self._show_steps()
         session.plan_changed.connect(self._show_steps)
         session.view_changed.connect(self._show_until)
 
-    def offer(self, button: QWidget, below: QWidget) -> None:
+    def add_button(self, button: QWidget, below: QWidget) -> None:
         """Put another way to add a step beside the button for it, and what it asks below."""
         self._buttons.insertWidget(1, button, 1)
         self._column.insertWidget(1, below)
@@ -150,7 +150,7 @@ class StepsPanel(QWidget):
 
     # ---- what the person does -------------------------------------------------------------
 
-    def _on_made(self, card: StepCard) -> None:
+    def _on_card_made(self, card: StepCard) -> None:
         def find() -> int | None:
             return self.cards.index(card) if card in self.cards else None
 

@@ -58,7 +58,7 @@ class PsfPanel(QWidget):
             self.maker, parent=self, margins=(4, 0, 4, 4), spacing=6,
         )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
-        self.maker.made.connect(self._on_made)
+        self.maker.saved.connect(self._on_saved)
         self._view_task.finished.connect(self._on_view)
         self._view_task.failed.connect(self._on_failed)
         self._spacing_task.finished.connect(self._on_spacing)
@@ -127,7 +127,7 @@ class PsfPanel(QWidget):
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.error.say(str(error))
 
-    def _on_made(self, path: str, voxel_size: tuple[float, float, float]) -> None:
+    def _on_saved(self, path: str, voxel_size: tuple[float, float, float]) -> None:
         self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
 
@@ -184,7 +184,7 @@ def _centre(viewer: Any) -> list[float]:
     if not viewer.layers or dims.ndim < 3:
         return [0.0, 0.0, 0.0]
     point = list(dims.point)
-    shown = viewer.scene.camera.center[-len(dims.displayed) :]
-    for axis, position in zip(dims.displayed, shown, strict=True):
+    centre = viewer.scene.camera.center[-len(dims.displayed) :]
+    for axis, position in zip(dims.displayed, centre, strict=True):
         point[axis] = position
     return point[-3:]

@@ -58,6 +58,7 @@ class CardList(QWidget):
         ]
         for card in [card for card in self.cards if card not in old]:
             self.card_made.emit(card)  # only now has it a place in the list
+            card.body_made.connect(self._arrange)
         removed = [card for card in old if card not in self.cards]
         self._pass_focus(old, removed)
         for card in removed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QToolButton, QWidget
@@ -9,7 +11,7 @@ from qtpy.QtWidgets import QToolButton, QWidget
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.add_step import AddStep, usual_place
 from napari_lazy_pipeline._gui.steps.card_list import CardList
-from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
+from napari_lazy_pipeline._gui.steps.card_tools import CardTools, MakeTool, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
@@ -129,7 +131,7 @@ class StepsPanel(QWidget):
             result = plan.result_of(index) if plan is not None else None
             before = plan.spec_before(index) if plan is not None else None
             if before is not None:
-                card.form.set_channels(before.channels)
+                card.set_channels(before.channels)
             card.clear_failures()
             card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
             card.set_result(result.volume if result is not None else None)
@@ -151,10 +153,17 @@ class StepsPanel(QWidget):
     # ---- what the person does -------------------------------------------------------------
 
     def _on_card_made(self, card: StepCard) -> None:
+        """Add the tools below the form; those that also work while it is folded, at once."""
+        tools = [*self._tools(card.step.kind)]
+        card.body_made.connect(partial(self._add_tools, card, tools))
+        if any(getattr(make, "works_folded", False) for make in tools):
+            card.make_body()
+
+    def _add_tools(self, card: StepCard, tools: list[MakeTool]) -> None:
         def find() -> int | None:
             return self.cards.index(card) if card in self.cards else None
 
-        for make in self._tools(card.step.kind):
+        for make in tools:
             card.add_tool(make(StepReference(self.session, find, card.form)))
 
     def _on_add(self, step_type: type[Step]) -> None:

@@ -66,7 +66,7 @@ class Stage:
     def close(self) -> None:
         """Leave nothing behind."""
         self.dock.shut_down()
-        self.dock.runner.join()
+        self.dock.compute_thread.join()
         self.viewer.close()
         self.settle()
 

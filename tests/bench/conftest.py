@@ -49,7 +49,7 @@ def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
     _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
     yield widget
     widget.shut_down()
-    widget.runner.join()
+    widget.compute_thread.join()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def test_thirty_docks(
         edit(dock, "deskew")
         settle(dock)
         viewer.window.remove_dock_widget(dock)
-        dock.runner.join()
+        dock.compute_thread.join()
         QApplication.processEvents()
         gc.collect()
         seen.append(resident())

@@ -116,9 +116,9 @@ def test_the_window_never_stalls(
         still.append(heart.longest_pause(lambda: drag(dock.viewer, 48)))
         edit(dock, "deconvolve", psf=psf, psf_voxel_size=(0.3, 0.1, 0.1), iterations=180 + turn)
         qtbot.wait(200)
-        assert dock.runner.busy
+        assert dock.compute_thread.busy
         busy.append(heart.longest_pause(lambda: drag(dock.viewer, 48)))
-        assert dock.runner.busy, "the deconvolution ended before the drag"
+        assert dock.compute_thread.busy, "the deconvolution ended before the drag"
         dock.session.undo()
         settle(dock)
     more = median(busy) - median(still)
@@ -150,7 +150,7 @@ def test_parameter_drag(
         edit(dock, kind, psf=psf_path(), psf_voxel_size=size, iterations=3)
         settle(dock)
     shown: list[tuple[float, Any]] = []
-    dock.layers.shown.connect(lambda job: shown.append((perf_counter(), job)))
+    dock.layers.rendered.connect(lambda job: shown.append((perf_counter(), job)))
     drag_knob(lambda value: edit(dock, kind, **{field: value}), values)
     released = perf_counter()
     settle(dock)

@@ -95,7 +95,7 @@ def test_a_minute_at_ten_volumes_a_second(
         dock.layers.go_to(turn % 2)
         qtbot.wait(500)
     still.stop()
-    dock.layers.shown.connect(lambda job: shown.append(job.t))
+    dock.layers.rendered.connect(lambda job: shown.append(job.t))
     live = Pulse()
     for start in (2, 2 + times):
         writer = start_writer(folder, shape, rate=10, times=times, start=start, parts=5)

@@ -40,7 +40,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
     qtbot.waitUntil(window.isActiveWindow, timeout=TIMEOUT)
     yield widget
     widget.shut_down()
-    widget.runner.join()
+    widget.compute_thread.join()
 
 
 def focus() -> QWidget:

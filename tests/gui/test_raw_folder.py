@@ -101,5 +101,5 @@ def test_a_folder_that_is_dropped_on_napari(
     dock = dock_of(viewer)
     settle(dock)
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
     assert listing(raw_folder) == before

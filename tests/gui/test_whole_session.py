@@ -48,7 +48,7 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
     qtbot.waitUntil(window.isActiveWindow, timeout=TIMEOUT)
     yield widget
     widget.shut_down()
-    widget.runner.join()
+    widget.compute_thread.join()
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_closed_in_the_middle_of_a_computation(
     qtbot.mouseClick(dock.parent().title.close_button, Left)
     assert dock._closed
     np.testing.assert_array_equal(on_screen(first), shown)
-    dock.runner.join()
+    dock.compute_thread.join()
     ours = [thread.name for thread in threading.enumerate() if thread.name.startswith("lazy-")]
     assert not [name for name in ours if "runner" in name]
     volume = first.data[1].compute()

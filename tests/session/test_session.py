@@ -11,6 +11,7 @@ import pytest
 
 from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
@@ -349,3 +350,11 @@ def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None
         and session.overrides == MetadataOverrides()
         and not session.can_undo
     )
+
+
+@pytest.mark.parametrize("name", ["cupy", "auto"])
+def test_choosing_an_engine_gives_those_that_failed_another_chance(name: str) -> None:
+    fallback = get_engine("cupy").fallback  # type: ignore[attr-defined]
+    fallback.reason = "It failed 2 times"
+    Session().set_engine(name)
+    assert fallback.reason is None

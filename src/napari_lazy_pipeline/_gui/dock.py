@@ -81,8 +81,8 @@ class LazyPipelineWidget(QWidget):
         self.session, self._export_settings = state.session, state.export_settings
         self.session.trials_elsewhere = True
         self.costs = CostMonitor(self.session)
-        self.runner = ComputeThread()
-        self.layers = Layers(napari_viewer, self.session, self.runner, screen=state.screen)
+        self.compute_thread = ComputeThread()
+        self.layers = Layers(napari_viewer, self.session, self.compute_thread, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
         self.live = WatchControl(
             self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
@@ -101,7 +101,7 @@ class LazyPipelineWidget(QWidget):
         self._closed = False
         self._build()
         self.reporter = StatusReporter(
-            self.session, self.runner, self.layers, self.steps, self.status, self.problems
+            self.session, self.compute_thread, self.layers, self.steps, self.status, self.problems
         )
         self._connect()
         self._show_session()
@@ -127,7 +127,7 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Whether what is on screen is what the steps make, and nothing is under way."""
-        busy = self.runner.busy or self.layers.busy or self.data.opener.busy
+        busy = self.compute_thread.busy or self.layers.busy or self.data.opener.busy
         return not busy and self.layers.settled and self.comparison.idle
 
     # ---- building -------------------------------------------------------------------------
@@ -175,15 +175,15 @@ class LazyPipelineWidget(QWidget):
         self.save.reported.connect(self.status.setText)
         self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
-        self.layers.shown.connect(self.costs.update_times)
+        self.layers.rendered.connect(self.costs.update_times)
         self.layers.misfit.connect(self.steps.show_misfit)
         self.steps.selected_changed.connect(self.view.offer_here)
-        self.destroyed.connect(self.runner.stop)
+        self.destroyed.connect(self.compute_thread.stop)
 
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
-            self.runner.run(warm_up)
+            self.compute_thread.run(warm_up)
             self._engine_check.start("engines", lambda _: missing_engines())
 
     # ---- data -----------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class LazyPipelineWidget(QWidget):
             ):  # fmt: skip
                 part.close()
             self.region.stop()
-            self.runner.stop()
+            self.compute_thread.stop()
             store_dock_state(
                 self.viewer, self.session, self.layers.screen, self.save.process.settings
             )

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.compute.compute_log import ComputeLog
 from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.stage_cache import StageCache
-from napari_lazy_pipeline.engines import get_engine
+from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.image.scan_geometry import Scan
 from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
@@ -222,7 +222,7 @@ class Session:
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
         if name != self.engine:
-            _give_a_chance(name)
+            _retry_engines()
             self.engine = name
             self._resolve()
             self.plan_changed.emit(self.plan)
@@ -300,10 +300,9 @@ class Session:
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""
-        for signal in (
-            self.stack_changed, self.stack_grown, self.plan_changed, self.view_changed
-        ):  # fmt: skip
+        for signal in (self.stack_changed, self.stack_grown, self.plan_changed):
             signal.disconnect()
+        self.view_changed.disconnect()
 
     @property
     def _present(self) -> Edit:
@@ -324,7 +323,7 @@ class Session:
         until, self.until = self.until, until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.pipeline, self.engine = pipeline, engine
         if engine != before[1]:
-            _give_a_chance(engine)
+            _retry_engines()
         other_values = edit.overrides is not None and edit.overrides != self.overrides
         if other_values and self.folder_info is not None:
             self.show(self.folder_info, edit.overrides)
@@ -334,11 +333,12 @@ class Session:
             self.view_changed.emit()
 
 
-def _give_a_chance(engine: str) -> None:
-    """Let an engine that failed before try again."""
-    fallback = getattr(get_engine(engine), "fallback", None)
-    if fallback is not None:
-        fallback.forget()
+def _retry_engines() -> None:
+    """Let engines that failed before try again."""
+    for name in engine_names():
+        fallback = getattr(get_engine(name), "fallback", None)
+        if fallback is not None:
+            fallback.forget()
 
 
 def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:

@@ -566,7 +566,7 @@ def test_colours_are_kept_in_recipes_and_for_layers_to_come(
     assert [layer.colormap.name for layer in dock.layers.layers] == ["bop blue", "viridis"]
     assert dock.session.recipe().source == opened.session.recipe().source
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 def test_a_colour_without_a_name_is_not_kept(opened: Any, settle: Settle) -> None:
@@ -676,7 +676,7 @@ def test_a_single_file_is_dropped(
     assert dock.session.stack.shape == (5, 1, 1, 8, 10)
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0])[:], tifffile.imread(path)[0])
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
     viewer.window.add_dock_widget(widget)
     yield widget
     widget.shut_down()
-    widget.runner.join()
+    widget.compute_thread.join()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline._gui.layers import preview_policy as asking
+from napari_lazy_pipeline._gui.layers import preview_policy
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image.box import Block, whole
 from napari_lazy_pipeline.steps import Context, Deconvolve
@@ -65,7 +65,7 @@ def tuned(dock: Any, settle: Settle, tmp_path: Path) -> Any:
     edit(dock, "deskew")
     settle(dock)
     dock.seen = []
-    dock.layers.shown.connect(dock.seen.append)
+    dock.layers.rendered.connect(dock.seen.append)
     return dock
 
 
@@ -113,7 +113,7 @@ def test_full_quality_shows_no_preview(
     tuned.view.quality.buttons["full"].click()
     edit(tuned, "deconvolve", psf=psf_file, iterations=4)
     has(qtbot, lambda: slow.entered)
-    qtbot.wait(round(3000 * asking.MOMENT))
+    qtbot.wait(round(3000 * preview_policy.INSTANT))
     np.testing.assert_array_equal(on_screen(layer), before)
     slow.open.set()
     settle(tuned)
@@ -221,7 +221,7 @@ def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
     has(qtbot, lambda: tuned.seen and tuned.seen[-1].preview)
     policy, first = tuned.layers._policy, tuned.seen[-1]
     assert first.draft == 0
-    policy._on_previewed(first, 2 * asking.LOOK)
+    policy._on_previewed(first, 2 * preview_policy.SLOW_DRAFT)
     edit(tuned, "deconvolve", iterations=49)
     has(qtbot, lambda: tuned.seen[-1].draft == 1)
     slow.open.set()
@@ -235,8 +235,8 @@ def test_looks_get_quicker_while_the_hand_moves_and_better_when_it_rests(
 def test_what_is_quick_is_shown_directly(
     tuned: Any, settle: Settle, psf_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned.layers._policy._moment.setInterval(60_000)  # this machine may be busy
-    monkeypatch.setattr(asking, "MOMENT", 60.0)
+    tuned.layers._policy._instant_timer.setInterval(60_000)  # this machine may be busy
+    monkeypatch.setattr(preview_policy, "INSTANT", 60.0)
     for angle in (30.0, 31.0, 32.0):
         edit(tuned, "deskew", angle=angle)
         edit(tuned, "deconvolve", psf=psf_file, iterations=1)
@@ -250,7 +250,7 @@ def test_the_first_picture_may_be_a_preview_and_sets_the_contrast_only_for_now(
     from napari_lazy_pipeline._gui.layers.screen import contrast_limits
 
     seen: list[Any] = []
-    dock.layers.shown.connect(seen.append)
+    dock.layers.rendered.connect(seen.append)
     edit(dock, "deconvolve", psf=psf_file, iterations=4)
     dock.open_folder(write_raw(tmp_path / "one", times=3, channels=1, shape=SHAPE))
     has(qtbot, lambda: seen and seen[-1].preview)

@@ -30,7 +30,7 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
     yield viewer
     for dock in list(LazyPipelineWidget.open_docks):
         dock.shut_down()
-        dock.runner.join()
+        dock.compute_thread.join()
 
 
 def open_dock(viewer: Any) -> tuple[Any, Any]:
@@ -104,7 +104,7 @@ def test_layers_without_a_dock_are_plain_lazy_arrays(
     edit(dock, "deskew")
     settle(dock)
     viewer.window.remove_dock_widget(frame)
-    dock.runner.join()
+    dock.compute_thread.join()
     viewer.dims.set_current_step(0, 1)
     viewer.dims.set_current_step(1, 2)
     for channel, layer in enumerate(viewer.layers):
@@ -169,7 +169,7 @@ def test_two_viewers_have_two_sessions(
     assert len(first.viewer.layers) == len(second.viewer.layers) == 2
     for dock in docks:
         dock.shut_down()
-        dock.runner.join()
+        dock.compute_thread.join()
 
 
 def test_thirty_docks_leave_nothing_behind(
@@ -187,7 +187,7 @@ def test_thirty_docks_leave_nothing_behind(
             dock.view.compare.click()
             settle(dock)
         viewer.window.remove_dock_widget(frame)
-        dock.runner.join()
+        dock.compute_thread.join()
 
     listening = callbacks(viewer)
     for turn in range(3):

@@ -50,7 +50,7 @@ def test_it_opens_from_the_menu(make_napari_viewer: Callable[..., Any], qtbot: A
     qtbot.waitUntil(on_screen_now, timeout=TIMEOUT)
     assert dock.status.text() == "Choose a folder of raw stacks"
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 @pytest.mark.parametrize("menu", ["file_menu", "layers_menu"])
@@ -63,7 +63,7 @@ def test_it_opens_from_other_menus(make_napari_viewer: Callable[..., Any], menu:
     action.trigger()
     (dock,) = [dock for dock in LazyPipelineWidget.open_docks if dock.viewer == viewer]
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 def actions_of(menu: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -101,7 +101,7 @@ def test_the_command_palette_opens_dock_monitor_and_folders(
     settle(dock)
     assert dock.session.folder_info.folder == str(raw_folder)
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 def test_the_reader_lists_the_endings_of_raw_data() -> None:
@@ -174,7 +174,7 @@ def test_the_samples_open_deskewed(
     settle(dock)
     assert on_screen(dock.layers.layers[0]).shape[1] == 90
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 def test_channels_stand_in_their_order_whichever_is_ready_first(
@@ -220,7 +220,7 @@ def test_dropping_a_folder_opens_it_lazily(
     assert dock.session.stack.source.reads == 1
     assert dock_of(viewer) is dock, "the same dock, not a second one"
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 def test_folders_without_tiffs_are_left_to_others(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_it_closes_while_computing(
     dock.open_folder(raw_folder)
     settle(dock)
     running = threading.Event()
-    dock.runner.progressed.connect(lambda *_: running.set())
+    dock.compute_thread.progressed.connect(lambda *_: running.set())
     edit(dock, "deconvolve", psf=psf_file, iterations=500)
 
     def under_way() -> bool:
@@ -252,8 +252,8 @@ def test_it_closes_while_computing(
     qtbot.waitUntil(under_way, timeout=TIMEOUT)
     layer = dock.layers.layers[0]
     dock.close()
-    dock.runner.join()
-    assert not dock.runner.busy
+    dock.compute_thread.join()
+    assert not dock.compute_thread.busy
     assert not [t for t in threading.enumerate() if t.name.startswith("lazy-runner")]
     assert layer in dock.viewer.layers, "the layers stay"
     np.testing.assert_array_equal(
@@ -273,7 +273,7 @@ def test_opening_and_closing_leaves_nothing_behind(
         seen.append(weakref.ref(dock))
         viewer.window.remove_dock_widget(dock_widget)
         dock.close()
-        dock.runner.join()
+        dock.compute_thread.join()
         del dock, dock_widget
         qtbot.wait(20)
     gc.collect()

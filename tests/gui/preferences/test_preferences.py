@@ -55,7 +55,7 @@ def make_dock(registered: Any, make_napari_viewer: Callable[..., Any]) -> Iterat
     yield make
     for dock in made:
         dock.shut_down()
-        dock.runner.join()
+        dock.compute_thread.join()
 
 
 def settings() -> Any:

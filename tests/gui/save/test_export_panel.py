@@ -446,7 +446,7 @@ def test_choices_are_there_again_in_the_next_dock(
     assert editor(again, "scheduler").text() == "tcp://node1:8786"
     assert again.settings == before and again.job is not None
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 # ---- cluster ------------------------------------------------------------------------------

@@ -601,7 +601,7 @@ def test_the_undo_keys_belong_to_the_dock_only(
         assert dock.session.pipeline == edited
     assert labels.data[2, 3] == 1
     dock.shut_down()
-    dock.runner.join()
+    dock.compute_thread.join()
 
 
 # ---- what a card says -------------------------------------------------------------------------

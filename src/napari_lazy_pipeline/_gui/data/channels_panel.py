@@ -27,7 +27,7 @@ class ChannelsPanel(QWidget):
         self._session, self._layers = session, layers
         self.rows: list[ChannelRow] = []
         self._layout = layout.column(parent=self, spacing=2)
-        layers.shown.connect(self._find_layers)
+        layers.rendered.connect(self._find_layers)
         layers.viewer.layers.events.removed.connect(self._find_layers)
 
     def close_viewer(self) -> None:

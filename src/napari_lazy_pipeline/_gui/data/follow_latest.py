@@ -30,7 +30,7 @@ class FollowLatest(QObject):
         self.on = False
         self.skipped = 0
         layers.person_moved.connect(self._on_person)
-        layers.shown.connect(lambda _: self.advance())
+        layers.rendered.connect(lambda _: self.advance())
 
     def switch(self, on: bool) -> None:
         """Follow, or stay."""

@@ -46,14 +46,14 @@ class WatchControl(QObject):
         panel.follow.toggled.connect(self._on_follow)
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self.follower.renumber)
-        layers.shown.connect(self._on_shown)
+        layers.rendered.connect(self._on_shown)
 
     def close(self) -> None:
         """Stop polling, and disconnect from session and layers."""
         self.poller.stop()
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumber)
-        self._layers.shown.disconnect(self._on_shown)
+        self._layers.rendered.disconnect(self._on_shown)
 
     def set_interval(self, seconds: float) -> None:
         """Poll for new files as often as that from now on."""
@@ -129,7 +129,7 @@ class WatchControl(QObject):
             assert self._session.folder_info is not None
             self._panel.show_summary(self._session.folder_info)
         for _, channel in replaced:
-            self._layers.look_again(channel)
+            self._layers.reload(channel)
         self.follower.advance()
         self._show_state()
 

@@ -1,4 +1,4 @@
-"""Runner: makes the pixels that are on screen, in threads; for each channel the latest wins."""
+"""Compute thread: makes the pixels on screen, in threads; for each channel the latest wins."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _Slot = tuple[int, bool]  # channel, and whether previews of it are made
 
 @dataclass(eq=False)
 class _Run:
-    """A job under way.
+    """A request under way.
 
     Attributes
     ----------
-    job
+    request
         What is made.
     dropped
         It was told to stop: nobody can count on it any more.
@@ -52,11 +52,11 @@ class ComputeThread(QObject):
 
     Signals (received in the thread of the receiver)
     -------
-    delivered(Job, pixels)
+    delivered(RenderRequest, pixels)
         Pixels are ready.
-    failed(Job, error)
+    failed(RenderRequest, error)
         They cannot be made.
-    looked(Job, s)
+    previewed(RenderRequest, s)
         A preview was made, or given up, and how long that took.
     started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
         A step runs, for a result and not for a preview; index -1 is reading the file.
@@ -72,8 +72,8 @@ class ComputeThread(QObject):
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
-        self._wanted: dict[_Slot, RenderRequest] = {}
-        self._next_up: dict[_Slot, RenderRequest] = {}
+        self._requests: dict[_Slot, RenderRequest] = {}
+        self._prepared: dict[_Slot, RenderRequest] = {}
         self._running: dict[_Slot, _Run] = {}
         self._stopped = False
         self._pool = _threads(2, "lazy-runner")
@@ -85,29 +85,29 @@ class ComputeThread(QObject):
             if not self._stopped:
                 self._pool.submit(function)
 
-    def want(self, request: RenderRequest) -> None:
+    def request(self, request: RenderRequest) -> None:
         """Ask for pixels; forget what was wanted in their place before."""
         slot = _slot(request)
         with self._lock:
-            if self._stopped or request.same_as(self._wanted.get(slot)):
+            if self._stopped or request.same_as(self._requests.get(slot)):
                 return
             run = self._running.get(slot)
             if run is not None and not run.dropped and request.same_as(run.request):
-                self._wanted.pop(slot, None)
+                self._requests.pop(slot, None)
                 run.ahead = False
                 return
-            self._next_up.pop(slot, None)
-            self._wanted[slot] = request
+            self._prepared.pop(slot, None)
+            self._requests[slot] = request
             self._begin(request)
 
     def prepare(self, request: RenderRequest) -> None:
         """Put pixels in the cache when there is nothing better to do; tell nobody of it."""
         with self._lock:
             if not self._stopped:
-                self._next_up[_slot(request)] = request
+                self._prepared[_slot(request)] = request
                 self._begin(request)
 
-    def makes(self, request: RenderRequest) -> bool:
+    def is_making(self, request: RenderRequest) -> bool:
         """Whether pixels that were asked for are under way."""
         slot = _slot(request)
         with self._lock:
@@ -115,19 +115,19 @@ class ComputeThread(QObject):
             under_way = (
                 run is not None and not (run.dropped or run.ahead) and request.same_as(run.request)
             )
-            return under_way or request.same_as(self._wanted.get(slot))
+            return under_way or request.same_as(self._requests.get(slot))
 
     def drop(self, channel: int, previews: bool = False) -> None:
         """Want no result of a channel any more; or no preview."""
         slot = (channel, previews)
         with self._lock:
-            self._wanted.pop(slot, None)
-            self._next_up.pop(slot, None)
+            self._requests.pop(slot, None)
+            self._prepared.pop(slot, None)
             if slot in self._running:
                 self._running[slot].dropped = True
 
     def _begin(self, request: RenderRequest) -> None:
-        """See to it that somebody works in the place of a job."""
+        """See to it that somebody works on a request, or on what replaces it."""
         slot = _slot(request)
         if slot not in self._running:
             self._running[slot] = _Run(request, dropped=True)
@@ -136,8 +136,8 @@ class ComputeThread(QObject):
     def forget(self) -> None:
         """Want nothing any more."""
         with self._lock:
-            self._wanted.clear()
-            self._next_up.clear()
+            self._requests.clear()
+            self._prepared.clear()
             for run in self._running.values():
                 run.dropped = True
 
@@ -145,13 +145,13 @@ class ComputeThread(QObject):
     def busy(self) -> bool:
         """Whether anything that somebody asked for is under way."""
         with self._lock:
-            return bool(self._wanted) or any(not run.ahead for run in self._running.values())
+            return bool(self._requests) or any(not run.ahead for run in self._running.values())
 
     def stop(self) -> None:
         """End; what is under way stops at its next step or iteration."""
         with self._lock:
             self._stopped = True
-            self._wanted.clear()
+            self._requests.clear()
         for pool in (self._pool, self._preview_pool):
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -166,39 +166,39 @@ class ComputeThread(QObject):
             request, begin = run.request, monotonic()
             try:
                 refresh(request)
-                pixels = request.make(self._watcher(run))
+                pixels = request.make(self._progress_of(run))
             except Cancelled:
                 continue
             except LazyPipelineError as error:
-                self._tell(run, self.failed, request, error)
+                self._emit(run, self.failed, request, error)
             except Exception as error:  # noqa: BLE001
                 # Nobody waits for this thread: what it does not say is never heard.
                 failure = LazyPipelineError(f"{type(error).__name__}: {error}")
-                self._tell(run, self.failed, request, failure)
+                self._emit(run, self.failed, request, failure)
             else:
-                self._tell(run, self.delivered, request, pixels)
+                self._emit(run, self.delivered, request, pixels)
             finally:
                 if request.preview:
-                    self._tell(run, self.previewed, request, monotonic() - begin)
+                    self._emit(run, self.previewed, request, monotonic() - begin)
 
     def _next(self, slot: _Slot) -> _Run | None:
         with self._lock:
-            ahead = slot not in self._wanted
-            request = (self._next_up if ahead else self._wanted).pop(slot, None)
+            ahead = slot not in self._requests
+            request = (self._prepared if ahead else self._requests).pop(slot, None)
             if request is None or self._stopped:
                 self._running.pop(slot, None)
                 return None
             run = self._running[slot] = _Run(request, ahead=ahead)
             return run
 
-    def _watcher(self, run: _Run) -> Progress:
+    def _progress_of(self, run: _Run) -> Progress:
         begin, channel, slot = monotonic(), run.request.channel, _slot(run.request)
         grace = GRACE_OF_QUICKEST if run.request.draft == QUICKEST - 1 else GRACE
 
         def cancelled() -> bool:
             with self._lock:
                 patience = 0.0 if run.ahead else grace
-                superseded = slot in self._wanted and monotonic() - begin > patience
+                superseded = slot in self._requests and monotonic() - begin > patience
                 run.dropped = run.dropped or self._stopped or superseded
                 return run.dropped
 
@@ -206,12 +206,12 @@ class ComputeThread(QObject):
             return Progress(cancelled=cancelled)
         return Progress(
             cancelled=cancelled,
-            started=lambda index: self._tell(run, self.started, channel, _number(index)),
-            progress=lambda index, done: self._tell(run, self.progressed, channel, index, done),
-            finished=lambda index, s: self._tell(run, self.finished, channel, _number(index), s),
+            started=lambda index: self._emit(run, self.started, channel, _number(index)),
+            progress=lambda index, done: self._emit(run, self.progressed, channel, index, done),
+            finished=lambda index, s: self._emit(run, self.finished, channel, _number(index), s),
         )
 
-    def _tell(self, run: _Run, signal: object, *arguments: object) -> None:
+    def _emit(self, run: _Run, signal: object, *arguments: object) -> None:
         if not self._stopped and not run.ahead:
             signal.emit(*arguments)  # type: ignore[attr-defined]
 

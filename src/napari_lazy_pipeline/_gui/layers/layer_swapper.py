@@ -33,25 +33,29 @@ class LayerSwapper:
         viewer: Any,
         screen: Screen,
         position: Position,
-        server: SliceServer,
-        maker: LayerOptions,
+        slice_server: SliceServer,
+        options: LayerOptions,
     ) -> None:
         self._viewer, self._screen, self._position = viewer, screen, position
-        self._server, self._maker = server, maker
+        self._slice_server, self._options = slice_server, options
 
     def add(self, picture: Picture) -> None:
         """Make the layer of a channel, with its first picture on screen and no other computed."""
         request = picture.request
         with self._position.still(restore=self._position.leader is not None):
-            array = self._server.array(request.channel, request.source, picture)
-            layer = self._viewer.add_image(array, **self._maker.options(picture))
+            array = self._slice_server.array(request.channel, request.source, picture)
+            layer = self._viewer.add_image(array, **self._options.options(picture))
             self._put_in_order(layer, request.channel)
             self._adopt(layer, picture)
 
     def _put_in_order(self, layer: Any, channel: int) -> None:
         """Channels stand in their order, whichever was ready first."""
-        layers, shown = self._viewer.layers, self._screen.shown
-        later = [shown[c].layer for c in shown if c > channel and shown[c].layer in layers]
+        layers, channel_layer = self._viewer.layers, self._screen.channels
+        later = [
+            channel_layer[c].layer
+            for c in channel_layer
+            if c > channel and channel_layer[c].layer in layers
+        ]
         if later:
             layers.move(layers.index(layer), min(map(layers.index, later)))
 
@@ -62,11 +66,11 @@ class LayerSwapper:
 
     def _adopt(self, layer: Any, picture: Picture) -> None:
         first, request = self._position.leader is None, picture.request
-        self._server.note(request.channel, request.t)
-        self._screen.shown[request.channel] = ChannelLayer(
+        self._slice_server.note(request.channel, request.t)
+        self._screen.channels[request.channel] = ChannelLayer(
             layer, request.source, picture, auto_name=layer.name
         )
-        layer.data = self._server.array(request.channel, request.source)
+        layer.data = self._slice_server.array(request.channel, request.source)
         if first:
             self._position.go_to_start(layer)
 
@@ -75,60 +79,62 @@ class LayerSwapper:
         with self._position.still():
             for picture in pictures:
                 channel, source = picture.request.channel, picture.request.source
-                shown = self._screen.shown.get(channel)
-                if shown is not None:
-                    shown.put(picture)
-                    self._server.note(channel, picture.request.t)
-                    self._set_data(channel, shown, source)
-            for channel in set(self._screen.shown) - set(self._screen.visible):
-                self._set_data(channel, self._screen.shown[channel], source)
+                channel_layer = self._screen.channels.get(channel)
+                if channel_layer is not None:
+                    channel_layer.put(picture)
+                    self._slice_server.note(channel, picture.request.t)
+                    self._set_data(channel, channel_layer, source)
+            for channel in set(self._screen.channels) - set(self._screen.visible):
+                self._set_data(channel, self._screen.channels[channel], source)
 
     def swap_all(self, source: PipelineSource) -> None:
         """Give all layers the present steps though none is visible: nothing is computed."""
         with self._position.still():
-            for channel, shown in self._screen.shown.items():
-                self._set_data(channel, shown, source)
+            for channel, channel_layer in self._screen.channels.items():
+                self._set_data(channel, channel_layer, source)
 
     def extend(self, t: int) -> None:
         """Give all layers the time points that are there now, and stay at one of them."""
         with self._position.still(restore=False):
             point = list(self._viewer.dims.point)
-            for channel, shown in self._screen.shown.items():
-                array = self._server.array(channel, shown.source)
-                replace_data(shown.layer, array, self._maker.place(shown.source))
+            for channel, channel_layer in self._screen.channels.items():
+                array = self._slice_server.array(channel, channel_layer.source)
+                replace_data(channel_layer.layer, array, self._options.place(channel_layer.source))
             if len(point) >= 4:
                 point[T] = self._position.world(t)
                 self._position.return_to(tuple(point))
 
-    def take_over(self) -> None:
+    def adopt_all(self) -> None:
         """Serve the layers of an earlier dock; forget those that were removed since."""
-        shown = self._screen.shown
-        for channel in [c for c, one in shown.items() if one.layer not in self._viewer.layers]:
-            del shown[channel]
+        channel_layer = self._screen.channels
+        for channel in [
+            c for c, one in channel_layer.items() if one.layer not in self._viewer.layers
+        ]:
+            del channel_layer[channel]
         with self._position.still():
-            for channel, one in shown.items():
-                self._server.note(channel, self._position.time_point)
-                one.layer.data = self._server.array(channel, one.source)
+            for channel, one in channel_layer.items():
+                self._slice_server.note(channel, self._position.time_point)
+                one.layer.data = self._slice_server.array(channel, one.source)
         self._position.note_plane()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Leave the layers to themselves: what they show next, napari computes."""
-        for shown in self._screen.shown.values():
-            if isinstance(shown.layer.data, LazyArray):
-                shown.layer.data.let_go()
+        for channel_layer in self._screen.channels.values():
+            if isinstance(channel_layer.layer.data, LazyArray):
+                channel_layer.layer.data.release()
 
     def remove(self, channels: Iterable[int]) -> None:
         """Take the layers of some channels out of the viewer."""
-        layers = [self._screen.shown.pop(channel).layer for channel in channels]
+        layers = [self._screen.channels.pop(channel).layer for channel in channels]
         for layer in layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
-    def _set_data(self, channel: int, shown: ChannelLayer, source: PipelineSource) -> None:
-        layer, shown.source = shown.layer, source
-        replace_data(layer, self._server.array(channel, source), self._maker.place(source))
-        name = self._maker.name(channel, source)
-        if layer.name == shown.auto_name != name:
+    def _set_data(self, channel: int, channel_layer: ChannelLayer, source: PipelineSource) -> None:
+        layer, channel_layer.source = channel_layer.layer, source
+        replace_data(layer, self._slice_server.array(channel, source), self._options.place(source))
+        name = self._options.name(channel, source)
+        if layer.name == channel_layer.auto_name != name:
             layer.name = name
-            shown.auto_name = layer.name
-        layer.metadata = {**layer.metadata, **self._maker.metadata()}
+            channel_layer.auto_name = layer.name
+        layer.metadata = {**layer.metadata, **self._options.metadata()}

@@ -45,9 +45,9 @@ class Layers(QObject):
 
     Signals
     -------
-    shown(Job)
-        New pixels are on screen; the job says whether they are a preview.
-    failed(Job, error)
+    rendered(RenderRequest)
+        New pixels are on screen; it says whether they are a preview.
+    failed(RenderRequest, error)
         Pixels could not be made; blank ones are shown.
     misfit(StepError)
         The steps do not fit the volumes; the old picture stays.
@@ -55,7 +55,7 @@ class Layers(QObject):
         The person went to another time point; moves of our own do not count.
     """
 
-    shown = Signal(object)
+    rendered = Signal(object)
     failed = Signal(object, object)
     misfit = Signal(object)
     person_moved = Signal(int)
@@ -64,36 +64,42 @@ class Layers(QObject):
         self,
         viewer: Any,
         session: Session,
-        runner: ComputeThread,
-        maker: LayerOptions | None = None,
+        compute_thread: ComputeThread,
+        options: LayerOptions | None = None,
         position: Position | None = None,
         screen: Screen | None = None,
     ) -> None:
         super().__init__()
-        self.viewer, self.session, self.runner = viewer, session, runner
+        self.viewer, self.session, self.compute_thread = viewer, session, compute_thread
         self._screen = screen or Screen()
-        self._ready: dict[int, Picture] = {}
-        self._maker = maker or LayerOptions(session)
-        self._leads, self._closed = position is None, False
+        self._made: dict[int, Picture] = {}
+        self._options = options or LayerOptions(session)
+        self._owns_position, self._closed = position is None, False
         self.position = position or Position(viewer, self._screen)
-        self._policy = PreviewPolicy(session, runner)
-        self._server = SliceServer(self._screen, self.position, runner, self._policy)
-        self._swapper = LayerSwapper(viewer, self._screen, self.position, self._server, self._maker)
-        self._growth = TimeAxisGrowth(self._screen, self.position, self._server, self._swapper)
-        self._retry = MissingFolderRetry(self._screen, self.look_again)
-        self._sample_layers = SampleLayers(viewer, self._maker, self._server, self._adopt_offered)
+        self._policy = PreviewPolicy(session, compute_thread)
+        self._slice_server = SliceServer(self._screen, self.position, compute_thread, self._policy)
+        self._swapper = LayerSwapper(
+            viewer, self._screen, self.position, self._slice_server, self._options
+        )
+        self._growth = TimeAxisGrowth(
+            self._screen, self.position, self._slice_server, self._swapper
+        )
+        self._retry = MissingFolderRetry(self._screen, self.reload)
+        self._sample_layers = SampleLayers(
+            viewer, self._options, self._slice_server, self._adopt_offered
+        )
         self.position.person_moved.connect(self.person_moved)
         self._connect()
-        if self._screen.shown:
-            self._take_over()
+        if self._screen.channels:
+            self._adopt_all()
 
-    def _take_over(self) -> None:
+    def _adopt_all(self) -> None:
         """Go on with the layers of an earlier dock, as far as they are there."""
-        self._swapper.take_over()
+        self._swapper.adopt_all()
         source = self._screen.source
-        if self._screen.shown and source is not None and not self.up_to_date:
-            self._show(source)
-        self._catch_up()
+        if self._screen.channels and source is not None and not self.up_to_date:
+            self._show_source(source)
+        self._request_missed()
 
     def _connect(self) -> None:
         session = self.session
@@ -101,8 +107,8 @@ class Layers(QObject):
         session.stack_grown.connect(self._on_grown)
         for signal in (session.plan_changed, session.view_changed):
             signal.connect(self.update)
-        self.runner.delivered.connect(self._on_delivered)
-        self.runner.failed.connect(self._on_failed)
+        self.compute_thread.delivered.connect(self._on_delivered)
+        self.compute_thread.failed.connect(self._on_failed)
         self.viewer.layers.events.removed.connect(self._on_removed)
 
     def close(self) -> None:
@@ -115,10 +121,10 @@ class Layers(QObject):
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self._sample_layers.close()
         self._retry.close()
-        if self._leads:
+        if self._owns_position:
             self.position.close()
         self._policy.forget()
-        self._swapper.let_go()
+        self._swapper.release()
 
     @property
     def screen(self) -> Screen:
@@ -128,7 +134,7 @@ class Layers(QObject):
     @property
     def layers(self) -> list[Any]:
         """The napari layers, one a channel."""
-        return [self._screen.layer(channel) for channel in sorted(self._screen.shown)]
+        return [self._screen.layer(channel) for channel in sorted(self._screen.channels)]
 
     def layer_of(self, channel: int) -> Any:
         """The napari layer of a channel; None if there is none."""
@@ -150,8 +156,9 @@ class Layers(QObject):
         """Whether each visible layer shows that at the present time point and plane, too."""
         t, visible = self.time_point, self._screen.visible
         return self.up_to_date and all(
-            shown.picture.request.t == t and self._server.missing(channel) is None
-            for channel, shown in visible.items()
+            channel_layer.picture.request.t == t
+            and self._slice_server.missed_place(channel) is None
+            for channel, channel_layer in visible.items()
         )
 
     @property
@@ -168,7 +175,8 @@ class Layers(QObject):
     def places(self) -> list[tuple[int, int]]:
         """Time point and channel of each volume that is on screen."""
         return [
-            (shown.picture.request.t, channel) for channel, shown in self._screen.visible.items()
+            (channel_layer.picture.request.t, channel)
+            for channel, channel_layer in self._screen.visible.items()
         ]
 
     def go_to(self, t: int) -> None:
@@ -179,28 +187,29 @@ class Layers(QObject):
         """Within, first pictures become layer tuples in the list, for napari to add."""
         return self._sample_layers.handing_over()
 
-    def look_again(self, channel: int) -> None:
+    def reload(self, channel: int) -> None:
         """The file of a volume on screen is another one now."""
         if channel in self._screen.visible:
-            self._want(channel)
+            self._request(channel)
 
     def reset_contrast(self) -> None:
         """Set the contrast from what is on screen."""
-        for shown in self._screen.shown.values():
-            shown.layer.contrast_limits = contrast_limits(shown.picture.pixels)
+        for channel_layer in self._screen.channels.values():
+            channel_layer.layer.contrast_limits = contrast_limits(channel_layer.picture.pixels)
 
-    def place_again(self) -> None:
+    def update_placement(self) -> None:
         """Put the layers where they belong now, with the same pixels."""
         source, first = self._screen.source, self._screen.first
         if source is not None and first is not None:
-            place = self._maker.place(source)
+            place = self._options.place(source)
             if any(tuple(getattr(first, name)) != value for name, value in place.items()):
                 self._swapper.swap_all(source)
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
-        self._swapper.remove(list(self._screen.shown))
-        if self._leads:
+        self._swapper.remove(list(self._screen.channels))
+        self._screen.source = None
+        if self._owns_position:
             self.position.forget()
 
     # ---- what the session says ------------------------------------------------------------
@@ -210,26 +219,28 @@ class Layers(QObject):
         if self.session.stack is None or self._closed:
             return
         try:
-            source = self._maker.source()
+            source = self._options.source()
         except StepError as error:
             self.misfit.emit(error)
             return
         if source != self._screen.source:
-            self._show(source)
+            self._show_source(source)
 
-    def _show(self, source: PipelineSource) -> None:
+    def _show_source(self, source: PipelineSource) -> None:
         """Show what a source makes, as soon as its pixels are there."""
         before, count = self._screen.source, source.sizes[1]
-        self._screen.source, self._ready = source, {}
+        self._screen.source, self._made = source, {}
         if self._sample_layers.under_way:
             self._sample_layers.offer(source)
             return
-        self._swapper.remove([c for c in self._screen.shown if c >= count])
+        self._swapper.remove([c for c in self._screen.channels if c >= count])
         visible = self._screen.visible
         new = range(before.sizes[1], count) if before is not None else ()
-        for channel in [*visible, *new] if self._screen.shown else self._maker.channels(source):
-            self._want(channel)
-        if self._screen.shown and not visible:
+        for channel in (
+            [*visible, *new] if self._screen.channels else self._options.channels(source)
+        ):
+            self._request(channel)
+        if self._screen.channels and not visible:
             self._swapper.swap_all(source)
 
     def _on_stack(self, stack: object) -> None:
@@ -238,7 +249,7 @@ class Layers(QObject):
         if stack is not None:
             if not self.fits:
                 self.remove()
-            elif self._leads:
+            elif self._owns_position:
                 self._zoom_along()
             self.update()
 
@@ -254,63 +265,67 @@ class Layers(QObject):
             return
         if move is not None:
             self._policy.forget()
-            self._ready = {}
+            self._made = {}
         for channel in self._growth.grow(self.session.raw, move):
-            self._want(channel)
+            self._request(channel)
         if move is not None and not self.up_to_date:
-            self._show(self._screen.source)
+            self._show_source(self._screen.source)
 
-    def _want(self, channel: int) -> None:
+    def _request(self, channel: int) -> None:
         """Ask for what should be on screen of a channel."""
         source = self._screen.source
         assert source is not None
-        self._want_at(channel, source, self.time_point, self.position.plane_of(source.spec))
+        self._request_at(channel, source, self.time_point, self.position.plane_of(source.spec))
 
-    def _want_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
+    def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Ask for a place; it may be at hand."""
-        picture = self._server.at_hand(channel, source, t, plane)
+        picture = self._slice_server.available(channel, source, t, plane)
         if picture is not None:
-            self._policy.is_there(channel)
-            self._take(picture)
+            self._policy.withdraw(channel)
+            self._show_picture(picture)
         else:
-            self._server.ask(channel, source, t, plane)
+            self._slice_server.request(channel, source, t, plane)
 
-    def _catch_up(self) -> None:
+    def _request_missed(self) -> None:
         """Ask for what the slicer asked in vain while layers were being changed."""
         source = self._screen.source
-        for channel, shown in self._screen.visible.items():
-            place = self._server.missing(channel)
-            if place is not None and source is not None and shown.source is source:
-                self._want_at(channel, source, *place)
+        for channel, channel_layer in self._screen.visible.items():
+            place = self._slice_server.missed_place(channel)
+            if place is not None and source is not None and channel_layer.source is source:
+                self._request_at(channel, source, *place)
 
     # ---- what the runner brings -----------------------------------------------------------
 
     def _on_delivered(self, request: RenderRequest, pixels: np.ndarray) -> None:
         if not self._outdated(request):
-            self._take(Picture.of(request, pixels))
+            self._show_picture(Picture.of(request, pixels))
 
-    def _take(self, picture: Picture) -> None:
+    def _show_picture(self, picture: Picture) -> None:
         """Put a picture on screen: in a new layer, by a swap, or by a look at the cache."""
         request, screen = picture.request, self._screen
-        self._ready[request.channel] = picture
-        shown = screen.shown.get(request.channel)
-        if shown is None:
-            self._add(picture)
-        elif shown.source is request.source:
-            self._refresh(picture, shown)
+        self._made[request.channel] = picture
+        channel_layer = screen.channels.get(request.channel)
+        if channel_layer is None:
+            self._add_layer(picture)
+        elif channel_layer.source is request.source:
+            self._refresh(picture, channel_layer)
         elif request.source is not screen.source:
             self._swap([picture])
         else:
-            self._swap_ready(request.source, {**screen.visible, request.channel: shown})
+            self._swap_made(request.source, {**screen.visible, request.channel: channel_layer})
 
-    def _swap_ready(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
+    def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
-        waiting = {c: shown for c, shown in channels.items() if shown.source is not source}
-        ready = [c for c in waiting if self._is_ready(c, source)]
+        waiting = {
+            c: channel_layer
+            for c, channel_layer in channels.items()
+            if channel_layer.source is not source
+        }
+        ready = [c for c in waiting if self._is_made(c, source)]
         if len(ready) < len(waiting):
-            ready = [c for c in ready if _alike(waiting[c].source, source)]
+            ready = [c for c in ready if _same_placement(waiting[c].source, source)]
         if ready:
-            self._swap([self._ready[c] for c in ready])
+            self._swap([self._made[c] for c in ready])
 
     def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
         """Show pixels that cannot be made as blank ones, and list them.
@@ -321,74 +336,74 @@ class Layers(QObject):
         if request.preview or self._outdated(request):
             return
         if isinstance(error, FolderMissingError):
-            self._take(Picture.waiting(request))
+            self._show_picture(Picture.waiting(request))
             self._retry.wait()
         else:
             request.source.report(error, request.t, request.channel)
-            self._take(Picture.of(request, request.blank()))
-        shown = self._screen.shown.get(request.channel)
-        if shown is not None and shown.source is request.source:
-            shown.failed = request
-            shown.layer.refresh(extent=False)
+            self._show_picture(Picture.of(request, request.blank()))
+        channel_layer = self._screen.channels.get(request.channel)
+        if channel_layer is not None and channel_layer.source is request.source:
+            channel_layer.failed = request
+            channel_layer.layer.refresh(extent=False)
         self.failed.emit(request, error)
 
     def _outdated(self, request: RenderRequest) -> bool:
-        """Whether a job belongs to data that are no longer open, or to an older picture."""
+        """Whether a request is for data that are no longer open, or to an older picture."""
         source = self._screen.source
         if self._closed or source is None or request.source.raw is not source.raw:
             return True
-        shown = self._screen.shown.get(request.channel)
-        if shown is None:
+        channel_layer = self._screen.channels.get(request.channel)
+        if channel_layer is None:
             return False
         if (
             request.preview
-            and request.same_picture(shown.picture.request)
-            and not shown.picture.request.preview
+            and request.same_picture(channel_layer.picture.request)
+            and not channel_layer.picture.request.preview
         ):
             return True
-        return shown.source is source and request.source is not source
+        return channel_layer.source is source and request.source is not source
 
-    def _is_ready(self, channel: int, source: PipelineSource) -> bool:
-        return channel in self._ready and self._ready[channel].request.source is source
+    def _is_made(self, channel: int, source: PipelineSource) -> bool:
+        return channel in self._made and self._made[channel].request.source is source
 
-    def _refresh(self, picture: Picture, shown: ChannelLayer) -> None:
+    def _refresh(self, picture: Picture, channel_layer: ChannelLayer) -> None:
         """The layer has the right array already: let it look again."""
         if picture.request.t != self.time_point:
             return
-        if picture.pixels is not shown.picture.pixels:
-            shown.put(picture)
-            shown.layer.refresh(extent=False)
-        self.shown.emit(picture.request)
-        self._server.prepare_next(picture.request)
+        if picture.pixels is not channel_layer.picture.pixels:
+            channel_layer.put(picture)
+            channel_layer.layer.refresh(extent=False)
+        self.rendered.emit(picture.request)
+        self._slice_server.prepare_next(picture.request)
 
     def _swap(self, pictures: list[Picture]) -> None:
         self._swapper.swap(pictures)
         for picture in pictures:
-            self.shown.emit(picture.request)
-        self._catch_up()
+            self.rendered.emit(picture.request)
+        self._request_missed()
 
     # ---- layers ---------------------------------------------------------------------------
 
-    def _add(self, picture: Picture) -> None:
+    def _add_layer(self, picture: Picture) -> None:
         self._swapper.add(picture)
         if picture.request.t != self.time_point:
-            self._want(picture.request.channel)
-        self.shown.emit(picture.request)
+            self._request(picture.request.channel)
+        self.rendered.emit(picture.request)
 
     def _adopt_offered(self, layer: Any, picture: Picture) -> None:
         """Keep a layer that we offered and napari has added."""
         if layer in self.viewer.layers and not self._outdated(picture.request):
             self._swapper.adopt(layer, picture)
-            self.shown.emit(picture.request)
+            self.rendered.emit(picture.request)
 
     def _on_removed(self, event: Any) -> None:
         """Forget a layer that the person removed."""
-        for channel, shown in list(self._screen.shown.items()):
-            if shown.layer == event.value:
-                del self._screen.shown[channel]
+        for channel, channel_layer in list(self._screen.channels.items()):
+            if channel_layer.layer == event.value:
+                del self._screen.channels[channel]
 
 
-def _alike(old: PipelineSource, new: PipelineSource) -> bool:
+def _same_placement(old: PipelineSource, new: PipelineSource) -> bool:
     """Whether the place of the voxels is the same, so that channels need not wait."""
     return (old.spec.shape, old.spec.voxel_size, old.spec.translate) == (
         new.spec.shape,

@@ -45,7 +45,7 @@ class LazyArray(da.Array):
                 return self._served(time_point, key)
         return super().__getitem__(key)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Nobody serves any more: from now on napari computes, too."""
         self._serve = None
 

@@ -25,9 +25,9 @@ class MissingFolderRetry(QObject):
         Asks for what should be on screen of a channel.
     """
 
-    def __init__(self, screen: Screen, look_again: Callable[[int], None]) -> None:
+    def __init__(self, screen: Screen, reload: Callable[[int], None]) -> None:
         super().__init__()
-        self._screen, self._look_again = screen, look_again
+        self._screen, self._look_again = screen, reload
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(round(1000 * _PAUSE))
@@ -42,9 +42,11 @@ class MissingFolderRetry(QObject):
         self._timer.stop()
 
     def _try_again(self) -> None:
-        waiting = [c for c, shown in self._screen.shown.items() if shown.picture.waits]
+        waiting = [
+            c for c, channel_layer in self._screen.channels.items() if channel_layer.picture.waits
+        ]
         # One that is hidden is asked for once it is visible; one may be about to be shown.
-        if waiting or (self._screen.shown and not self._screen.up_to_date):
+        if waiting or (self._screen.channels and not self._screen.up_to_date):
             self._timer.start()
         for channel in waiting:
             self._look_again(channel)

@@ -77,7 +77,7 @@ class Position(QObject):
 
     def go_to(self, t: int) -> None:
         """Show another time point, and do not take it for a move of the person."""
-        if self._screen.shown:
+        if self._screen.channels:
             self._going = True
             try:
                 self.viewer.dims.set_point(self.viewer.dims.ndim + T, self.world(t))
@@ -127,7 +127,7 @@ class Position(QObject):
             # The sliders are laid out anew for each change: once, at the end, is enough.
             with dims.events.range.blocker():
                 yield
-                if restore and point is not None and self._screen.shown:
+                if restore and point is not None and self._screen.channels:
                     # Time points stay what they are if their distance is stated anew.
                     point[T] *= self._interval / interval
                     self.return_to(tuple(point))
@@ -152,7 +152,7 @@ class Position(QObject):
 
     def _on_step(self, event: Any = None) -> None:
         """Remember the plane the person chose, counted in planes of the uncropped volume."""
-        if self._screen.shown and self.viewer.dims.ndim >= 4:
+        if self._screen.channels and self.viewer.dims.ndim >= 4:
             before, self._moment = self._moment, self.time_point
             if self.swapping:
                 return

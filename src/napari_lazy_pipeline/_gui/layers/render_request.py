@@ -1,4 +1,4 @@
-"""Job: pixels that are wanted, and how they are made."""
+"""Render request: pixels that are wanted, and how they are made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
 from napari_lazy_pipeline.image.box import Block, whole
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 # A preview of a plane is made by the drafts of the steps, or by the drafts of those; one of a
 # volume takes all that is quick.
@@ -26,7 +27,7 @@ class RenderRequest:
         What makes it.
     plane
         The one plane that is wanted; None for the whole volume.
-    look
+    draft
         Which draft will do, 0 the better one; None: the result is wanted.
     """
 
@@ -41,12 +42,19 @@ class RenderRequest:
         """Whether it makes a preview, and not the result."""
         return self.draft is not None
 
+    @property
+    def files_known(self) -> bool:
+        """Whether the state of each file that the pixels are made from was looked up before."""
+        raw = self.source.raw
+        volumes = self.source.plan.raw_volumes(self.t, self.channel)
+        return not isinstance(raw, IdentityCache) or all(raw.known(*volume) for volume in volumes)
+
     def same_picture(self, other: RenderRequest) -> bool:
-        """Whether the other job is for the same moment and steps, perhaps of another channel."""
+        """Whether the other is for the same moment and steps, perhaps of another channel."""
         return self.source is other.source and self.t == other.t
 
     def same_as(self, other: RenderRequest | None) -> bool:
-        """Whether the other job makes the same pixels."""
+        """Whether the other request makes the same pixels."""
         return (
             other is not None
             and self.source is other.source

@@ -31,8 +31,15 @@ class SampleLayers:
         Called with a layer, and what is on it, once napari is done with adding it.
     """
 
-    def __init__(self, viewer: Any, maker: LayerOptions, server: SliceServer, adopt: Adopt) -> None:
-        self._viewer, self._maker, self._server, self._adopt = viewer, maker, server, adopt
+    def __init__(
+        self, viewer: Any, options: LayerOptions, slice_server: SliceServer, adopt: Adopt
+    ) -> None:
+        self._viewer, self._options, self._slice_server, self._adopt = (
+            viewer,
+            options,
+            slice_server,
+            adopt,
+        )
         self._offered: list[Any] = []
         self._awaited: dict[int, tuple[Picture, LazyArray]] = {}
         self.under_way = False
@@ -59,9 +66,9 @@ class SampleLayers:
         """Compute the first pictures now, and offer them as layers."""
         for channel in range(source.sizes[1]):
             picture = Picture.of(RenderRequest(channel, 0, source), source(0, channel))
-            array = self._server.array(channel, source, picture)
+            array = self._slice_server.array(channel, source, picture)
             self._awaited[id(array)] = picture, array
-            self._offered.append((array, self._maker.options(picture), "image"))
+            self._offered.append((array, self._options.options(picture), "image"))
 
     def _on_inserted(self, event: Any) -> None:
         """Adopt a layer that we offered, once napari is done with adding it."""

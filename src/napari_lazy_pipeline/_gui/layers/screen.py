@@ -1,4 +1,4 @@
-"""Shown: what one channel shows, and how a layer is given something else to show."""
+"""Screen: what one channel shows, and how a layer is given something else to show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Picture:
 
     Attributes
     ----------
-    job
+    request
         What they were made for.
     pixels
         The volume, or the one plane (z, y, x).
@@ -35,7 +35,7 @@ class Picture:
 
     @classmethod
     def of(cls, request: RenderRequest, pixels: np.ndarray) -> Picture:
-        """What was just made for a job."""
+        """What was just made for a request."""
         return cls(request, pixels, request.source.identity(request.t, request.channel))
 
     @classmethod
@@ -51,6 +51,12 @@ class Picture:
     def shows(self, t: int, plane: int | None) -> bool:
         """Whether a plane, or the whole volume, of a time point is in it."""
         return self.request.t == t and self.request.plane in (None, plane)
+
+    def is_result(self, source: PipelineSource, t: int, plane: int | None) -> bool:
+        """Whether it is what a source makes now of a plane or volume, and no preview of it."""
+        request = self.request
+        made = request.source is source and not request.preview and self.shows(t, plane)
+        return made and self.identity == source.identity(t, request.channel)
 
     def cut(self, plane: int | None, shape: tuple[int, ...]) -> np.ndarray | None:
         """What there is of a plane, or of a whole volume, of a shape; None if it does not fit."""
@@ -83,7 +89,7 @@ class ChannelLayer:
     picture
         What is on screen.
     failed
-        The job that could not be done, if that is what is on screen: shown blank.
+        The request that could not be done, if that is what is on screen: shown blank.
     auto_name
         The name we gave the layer; another one is the person's.
     """
@@ -113,41 +119,45 @@ class Screen:
 
     Attributes
     ----------
-    shown
+    channels
         What each channel shows.
     source
         What makes the pictures that should be on screen; those that are there may be older.
     """
 
-    shown: dict[int, ChannelLayer] = field(default_factory=dict)
+    channels: dict[int, ChannelLayer] = field(default_factory=dict)
     source: PipelineSource | None = None
 
     @property
     def visible(self) -> dict[int, ChannelLayer]:
         """What each channel shows whose layer is visible."""
-        return {c: shown for c, shown in self.shown.items() if shown.layer.visible}
+        return {
+            c: channel_layer
+            for c, channel_layer in self.channels.items()
+            if channel_layer.layer.visible
+        }
 
     def layer(self, channel: int) -> Any:
         """The layer of a channel; None if it has none."""
-        shown = self.shown.get(channel)
-        return shown.layer if shown is not None else None
+        channel_layer = self.channels.get(channel)
+        return channel_layer.layer if channel_layer is not None else None
 
     @property
     def oldest_source(self) -> PipelineSource | None:
         """What makes the first picture that is on screen, perhaps not by the present steps."""
-        return next((shown.source for shown in self.shown.values()), None)
+        return next((channel_layer.source for channel_layer in self.channels.values()), None)
 
     @property
     def first(self) -> Any:
         """The layer that all others lie upon; None if there is none."""
-        return next((shown.layer for shown in self.shown.values()), None)
+        return next((channel_layer.layer for channel_layer in self.channels.values()), None)
 
     @property
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the result of the present steps."""
-        return bool(self.shown) and all(
-            shown.source is self.source and not shown.picture.request.preview
-            for shown in self.visible.values()
+        return bool(self.channels) and all(
+            channel_layer.source is self.source and not channel_layer.picture.request.preview
+            for channel_layer in self.visible.values()
         )
 
 

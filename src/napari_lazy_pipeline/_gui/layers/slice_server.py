@@ -15,7 +15,6 @@ from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
 from napari_lazy_pipeline.compute.pipeline import PipelineSource
 from napari_lazy_pipeline.image.stack import dask_array
-from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 _Place = tuple[int, int | None]  # time point and plane; no plane: the volume
 
@@ -34,12 +33,16 @@ class SliceServer:
     """
 
     def __init__(
-        self, screen: Screen, position: Position, runner: ComputeThread, policy: PreviewPolicy
+        self,
+        screen: Screen,
+        position: Position,
+        compute_thread: ComputeThread,
+        policy: PreviewPolicy,
     ) -> None:
         self._screen, self._position = screen, position
-        self._runner, self._policy = runner, policy
+        self._compute_thread, self._policy = compute_thread, policy
         self._last_t: dict[int, int] = {}
-        self._previewed: dict[int, _Place] = {}
+        self._served_places: dict[int, _Place] = {}
         self._path: list[int] = []
 
     def array(
@@ -48,54 +51,43 @@ class SliceServer:
         """The lazy array of a channel; with a picture, one that always shows that."""
         if picture is not None:
             return LazyArray(
-                dask_array(source, channel), lambda t, plane: _seen(picture, plane, source)
+                dask_array(source, channel), lambda t, plane: _pixels_of(picture, plane, source)
             )
         return LazyArray(
             dask_array(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
         )
 
-    def at_hand(
+    def available(
         self, channel: int, source: PipelineSource, t: int, plane: int | None
     ) -> Picture | None:
         """The result, if neither the file system nor an engine is needed for it."""
-        raw = source.raw
-        if isinstance(raw, IdentityCache):
-            places = source.plan.raw_volumes(t, channel)
-            if not all(raw.known(*place) for place in places):
-                return None
-        shown = self._screen.shown.get(channel)
-        picture = shown.picture if shown is not None else None
-        if (
-            picture is not None
-            and picture.request.source is source
-            and picture.shows(t, plane)
-            and not picture.request.preview
-            and picture.identity == source.identity(t, channel)
-        ):
-            return picture
         request = RenderRequest(channel, t, source)
+        if not request.files_known:
+            return None
+        channel_layer = self._screen.channels.get(channel)
+        if channel_layer is not None and channel_layer.picture.is_result(source, t, plane):
+            return channel_layer.picture
         volume = source.cached(t, channel)
         if volume is None and plane is not None and source.plane_local:
-            request, volume = (
-                replace(request, plane=plane),
-                source.cached_planes(t, channel, plane, plane + 1),
-            )
+            request = replace(request, plane=plane)
+            volume = source.cached_planes(t, channel, plane, plane + 1)
         return None if volume is None else Picture.of(request, volume)
 
-    def ask(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
+    def request(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Ask for a result; of plane-local steps, for the plane alone."""
         alone = plane if source.plane_local else None
-        self._policy.ask(RenderRequest(channel, t, source, alone), plane)
+        self._policy.request(RenderRequest(channel, t, source, alone), plane)
 
     def note(self, channel: int, t: int) -> None:
         """A time point is on screen, without the slicer having asked for it."""
         self._last_t[channel] = t
 
-    def missing(self, channel: int) -> tuple[int, int | None] | None:
+    def missed_place(self, channel: int) -> tuple[int, int | None] | None:
         """Time point and plane that the slicer asked for last, if they are not on screen."""
-        place = self._previewed.get(channel)
-        shown = place is None or self._screen.shown[channel].picture.shows(*place)
-        return None if shown else place
+        place = self._served_places.get(channel)
+        if place is None or self._screen.channels[channel].picture.shows(*place):
+            return None
+        return place
 
     def forget_path(self) -> None:
         """Where the person went tells nothing any more."""
@@ -110,31 +102,31 @@ class SliceServer:
         if len(path) == 3 and steps in ({1}, {-1}) and not request.preview:
             t = request.t + steps.pop()
             if 0 <= t < request.source.sizes[0]:
-                self._runner.prepare(replace(request, t=t))
+                self._compute_thread.prepare(replace(request, t=t))
 
     def _serve(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> np.ndarray:
         """Pixels for the slicer, at once: the true ones, or what was there before."""
-        shown, wanted = self._screen.shown.get(channel), self._screen.source
-        self._previewed[channel] = t, plane
-        failed = shown.failed if shown is not None else None
+        channel_layer, current = self._screen.channels.get(channel), self._screen.source
+        self._served_places[channel] = t, plane
+        failed = channel_layer.failed if channel_layer is not None else None
         if failed is not None and failed.t == t and failed.source is source:
             return replace(failed, plane=plane).blank()
-        picture = self.at_hand(channel, source, t, plane)
-        if not self._position.swapping and wanted is not None:
-            if picture is None or wanted is not source or self._moved(channel, t):
-                self.ask(channel, wanted, t, self._plane(plane, source, wanted))
-            elif shown is not None:
-                shown.picture, shown.failed = picture, None
-        last = picture or (shown.picture if shown is not None else None)
-        return _seen(last, plane, source)
+        picture = self.available(channel, source, t, plane)
+        if not self._position.swapping and current is not None:
+            if picture is None or current is not source or self._moved(channel, t):
+                self.request(channel, current, t, self._plane(plane, source, current))
+            elif channel_layer is not None:
+                channel_layer.picture, channel_layer.failed = picture, None
+        last = picture or (channel_layer.picture if channel_layer is not None else None)
+        return _pixels_of(last, plane, source)
 
     def _plane(
-        self, plane: int | None, source: PipelineSource, wanted: PipelineSource
+        self, plane: int | None, source: PipelineSource, current: PipelineSource
     ) -> int | None:
         """The plane of newer steps that takes the place of one on screen."""
-        if plane is None or source.spec.shape[0] == wanted.spec.shape[0]:
+        if plane is None or source.spec.shape[0] == current.spec.shape[0]:
             return plane
-        return self._position.plane_of(wanted.spec)
+        return self._position.plane_of(current.spec)
 
     def _moved(self, channel: int, t: int) -> bool:
         """Whether the time point is another than at the last call."""
@@ -143,7 +135,7 @@ class SliceServer:
         return moved
 
 
-def _seen(picture: Picture | None, plane: int | None, source: PipelineSource) -> np.ndarray:
+def _pixels_of(picture: Picture | None, plane: int | None, source: PipelineSource) -> np.ndarray:
     """What there is of a plane or volume; zeros if nothing fits."""
     spec = source.spec
     pixels = picture.cut(plane, spec.shape) if picture is not None else None

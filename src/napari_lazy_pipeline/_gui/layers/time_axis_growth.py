@@ -27,10 +27,10 @@ class TimeAxisGrowth:
     """
 
     def __init__(
-        self, screen: Screen, position: Position, server: SliceServer, swapper: LayerSwapper
+        self, screen: Screen, position: Position, slice_server: SliceServer, swapper: LayerSwapper
     ) -> None:
         self._screen, self._position = screen, position
-        self._server, self._swapper = server, swapper
+        self._slice_server, self._swapper = slice_server, swapper
 
     def grow(self, raw: IdentityCache, move: Callable[[int], int] | None) -> list[int]:
         """Take over what is there now.
@@ -53,13 +53,13 @@ class TimeAxisGrowth:
         if move is not None:
             self._renumber(raw, move)
             now = move(now)
-        if screen.shown:
+        if screen.channels:
             self._swapper.extend(min(now, screen.source.sizes[0] - 1))
         return [
             channel
-            for channel, shown in screen.visible.items()
-            if not raw.known(shown.picture.request.t, channel)
-            or shown.picture.identity != self._identity(shown.picture.request)
+            for channel, channel_layer in screen.visible.items()
+            if not raw.known(channel_layer.picture.request.t, channel)
+            or channel_layer.picture.identity != self._identity(channel_layer.picture.request)
         ]
 
     @staticmethod
@@ -70,15 +70,15 @@ class TimeAxisGrowth:
         """Go on with the same volumes under other numbers."""
         screen = self._screen
         assert screen.source is not None
-        self._server.forget_path()
+        self._slice_server.forget_path()
         sources = [screen.source]
-        for shown in screen.shown.values():
-            sources += [shown.source, shown.picture.request.source]
+        for channel_layer in screen.channels.values():
+            sources += [channel_layer.source, channel_layer.picture.request.source]
         renewed = {id(source): replace(source, raw=raw) for source in sources}
         screen.source = renewed[id(screen.source)]
-        for channel, shown in screen.shown.items():
-            request = shown.picture.request
+        for channel, channel_layer in screen.channels.items():
+            request = channel_layer.picture.request
             request = replace(request, t=move(request.t), source=renewed[id(request.source)])
-            shown.picture = replace(shown.picture, request=request)
-            shown.source, shown.failed = renewed[id(shown.source)], None
-            self._server.note(channel, request.t)
+            channel_layer.picture = replace(channel_layer.picture, request=request)
+            channel_layer.source, channel_layer.failed = renewed[id(channel_layer.source)], None
+            self._slice_server.note(channel, request.t)

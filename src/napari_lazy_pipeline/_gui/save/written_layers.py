@@ -72,7 +72,7 @@ class WrittenLayers(QObject):
         self._opener.forget()
         for layers in self._layers.values():
             layers.close()
-            layers.runner.stop()
+            layers.compute_thread.stop()
 
     def _on_opened(self, result: tuple[str, FolderInfo]) -> None:
         path, folder_info = result
@@ -80,7 +80,7 @@ class WrittenLayers(QObject):
         if before is not None:
             before.close()
             before.remove()
-            before.runner.stop()
+            before.compute_thread.stop()
         session = Session(self._beside.session.cache)
         options, position = WrittenLayerOptions(session), self._beside.position
         self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)

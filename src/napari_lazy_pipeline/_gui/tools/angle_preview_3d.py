@@ -48,7 +48,7 @@ class AnglePreview3D(QObject):
         self._rest.timeout.connect(self._on_still)
         session.plan_changed.connect(self._on_plan)
         session.stack_changed.connect(self._on_stack)
-        layers.shown.connect(self._on_shown)
+        layers.rendered.connect(self._on_shown)
         layers.failed.connect(self._on_trouble)
         layers.misfit.connect(self._on_trouble)
         viewer.dims.events.ndisplay.connect(self._on_view)

@@ -156,7 +156,7 @@ class Comparison(QObject):
         self._before: _View | None = None
         self._arranged = False
         session.stack_changed.connect(self._on_stack)
-        layers.shown.connect(self._on_shown)
+        layers.rendered.connect(self._on_shown)
 
     def close(self) -> None:
         """Go back to how the viewer was."""
@@ -170,7 +170,7 @@ class Comparison(QObject):
     @property
     def idle(self) -> bool:
         """Whether all raw data that should be are on screen."""
-        return self._raw is None or (not self._raw.runner.busy and self._raw.settled)
+        return self._raw is None or (not self._raw.compute_thread.busy and self._raw.settled)
 
     def switch(self, on: bool) -> None:
         """Compare, or go back."""
@@ -187,17 +187,17 @@ class Comparison(QObject):
         options = RawLayerOptions(self._session, self._processed.screen)
         position = self._processed.position
         self._raw = Layers(self._viewer, self._session, ComputeThread(), options, position)
-        self._raw.shown.connect(self._arrange)
+        self._raw.rendered.connect(self._arrange)
         self._raw.update()
 
     def _end(self) -> None:
         raw, before = self._raw, self._before
         assert raw is not None and before is not None
         self._raw = self._before = None
-        raw.shown.disconnect(self._arrange)
+        raw.rendered.disconnect(self._arrange)
         raw.close()
         raw.remove()
-        raw.runner.stop()
+        raw.compute_thread.stop()
         before.restore(self._viewer)
 
     def _arrange(self, *_: object) -> None:
@@ -223,7 +223,7 @@ class Comparison(QObject):
     def _on_shown(self, _: object) -> None:
         """Planes of the raw data stay beside those that were made of them."""
         if self._raw is not None:
-            self._raw.place_again()
+            self._raw.update_placement()
 
 
 def _fit(viewer: Any, before: dict[str, Any]) -> None:

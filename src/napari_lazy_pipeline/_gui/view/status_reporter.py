@@ -38,25 +38,25 @@ class StatusReporter(QObject):
     def __init__(
         self,
         session: Session,
-        runner: ComputeThread,
+        compute_thread: ComputeThread,
         layers: Layers,
         steps: StepsPanel,
         status: Sentence,
         problems: ProblemsPanel,
     ) -> None:
         super().__init__()
-        self.session, self.runner, self.layers = session, runner, layers
+        self.session, self.compute_thread, self.layers = session, compute_thread, layers
         self.steps, self.status, self.problems = steps, status, problems
         self._notified: set[str] = set()
         self._finished_steps: set[int] = set()
         self._last_shown: RenderRequest | None = None
         self._problem_log: ProblemLog | None = None
         session.plan_changed.connect(self._on_edit)
-        layers.shown.connect(self._on_shown)
+        layers.rendered.connect(self._on_shown)
         layers.failed.connect(self._on_failed)
-        runner.started.connect(self._on_started)
-        runner.progressed.connect(self._on_progressed)
-        runner.finished.connect(self._on_finished)
+        compute_thread.started.connect(self._on_started)
+        compute_thread.progressed.connect(self._on_progressed)
+        compute_thread.finished.connect(self._on_finished)
         # Problems are met in other threads: a signal brings them here.
         self._problem.connect(self._show_problems)
         self._report = self._problem.emit
@@ -120,7 +120,7 @@ class StatusReporter(QObject):
         self.steps.show_success(request)
         self._last_shown = request
         self._finished_steps.clear()
-        if not self.runner.busy or self.layers.up_to_date:
+        if not self.compute_thread.busy or self.layers.up_to_date:
             self.status.setText(f"{self._place(request.channel, request.t)}: shown")
 
     def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:

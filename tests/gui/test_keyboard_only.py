@@ -78,7 +78,7 @@ def test_from_a_folder_to_a_deconvolved_picture(
     settle(dock)
     tab_to(qtbot, named("Z step (µm)"))
     retype(qtbot, "0.3")
-    tab_to(qtbot, named("Pixel size (µm)"))
+    tab_to(qtbot, named("Pixel (µm)"))
     retype(qtbot, "0.1")
     settle(dock)
     assert dock.session.stack.voxel_size == (0.3, 0.1, 0.1)

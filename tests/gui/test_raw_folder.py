@@ -35,7 +35,7 @@ def test_every_button_and_switch(
     before = listing(raw_folder)
     opened.session.state(voxel_size=(0.3, 0.1, 0.1))
     edit(opened, "deconvolve", psf=psf_file, iterations=1)
-    opened.keep_recipe.click()
+    opened.save.save_recipe.click()
     # A button of the folder or file controls opens a dialog that only a person can answer.
     ours = [
         button
@@ -69,8 +69,8 @@ def test_looking_around(opened: Any, settle: Settle, raw_folder: Path, tmp_path:
     opened.viewer.dims.ndisplay = 3
     settle(opened)
     opened.layers.layers[0].save(str(tmp_path / "saved.tif"))
-    opened.save_recipe(tmp_path / "recipe.yaml")
-    opened.load_recipe(tmp_path / "recipe.yaml")
+    opened.save.save(tmp_path / "recipe.yaml")
+    opened.save.load(tmp_path / "recipe.yaml")
     opened.open_folder(raw_folder, "cell_ch0_stack{t}_*.tif")
     settle(opened)
     card(opened, "deskew").switch.toggle()

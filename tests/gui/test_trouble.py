@@ -267,15 +267,15 @@ def test_an_unreadable_recipe(opened: Any, tmp_path: Path, text: str, words: str
     before = opened.session.pipeline
     path = tmp_path / "bad.yaml"
     path.write_text(text)
-    opened.load_recipe(path)
-    assert words in opened.recipe_error.text()
-    assert opened.recipe_error.isVisibleTo(opened)
+    opened.save.load(path)
+    assert words in opened.save.error.text()
+    assert opened.save.error.isVisibleTo(opened)
     assert opened.session.pipeline == before
 
 
 def test_a_recipe_that_cannot_be_written(opened: Any, tmp_path: Path) -> None:
-    opened.save_recipe(tmp_path / "no" / "such" / "folder.yaml")
-    assert "cannot be written" in opened.recipe_error.text()
+    opened.save.save(tmp_path / "no" / "such" / "folder.yaml")
+    assert "cannot be written" in opened.save.error.text()
 
 
 def test_the_raw_folder_is_never_written_to(
@@ -287,7 +287,7 @@ def test_the_raw_folder_is_never_written_to(
     settle(opened)
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
-    opened.save_recipe(tmp_path / "recipe.yaml")
-    opened.load_recipe(tmp_path / "recipe.yaml")
+    opened.save.save(tmp_path / "recipe.yaml")
+    opened.save.load(tmp_path / "recipe.yaml")
     settle(opened)
     assert listing(raw_folder) == before

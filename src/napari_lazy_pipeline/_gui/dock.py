@@ -14,7 +14,11 @@ from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.preferences.dock_state import dock_state_of, keep, unwrapped
+from napari_lazy_pipeline._gui.preferences.dock_state import (
+    dock_state_of,
+    store_dock_state,
+    unwrapped,
+)
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
@@ -89,7 +93,7 @@ class LazyPipelineWidget(QWidget):
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
         self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
-        self.steps.offer(self.region.draw, below=self.region)
+        self.steps.add_button(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
@@ -115,18 +119,10 @@ class LazyPipelineWidget(QWidget):
             self._show(folder_info, overrides)
         return offered
 
-    def load_recipe(self, path: str | Path) -> None:
-        """Take over a recipe; an error is said in the dock, and nothing changes."""
-        self.save.load(path)
-
     def _open_source(self, source: Source) -> None:
         """Open the data of a recipe; code that it names runs only if the person says so."""
         show = self.data.propose_reader if source.reader else self.data.open
         show(source.folder, source.pattern, source.opening)
-
-    def save_recipe(self, path: str | Path) -> None:
-        """Write the recipe; an error is said in the dock."""
-        self.save.save(path)
 
     @property
     def idle(self) -> bool:
@@ -140,8 +136,6 @@ class LazyPipelineWidget(QWidget):
         self.status = Sentence("Choose a folder of raw stacks")
         self.problems = ProblemsPanel()
         self.save = SavePanel(self.session, self.costs, self._export_settings)
-        self.copy, self.keep_recipe = self.save.copy, self.save.save_recipe
-        self.recipe_error = self.save.error
         self.status.setContentsMargins(10, 0, 4, 2)
         sections = [
             CollapsibleSection(title, *panels)
@@ -228,10 +222,10 @@ class LazyPipelineWidget(QWidget):
         reason = self.view.engines_missing.get(recipe.engine)
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})
-            self.recipe_error.say(f"{reason}. The CPU is used instead")
+            self.save.error.say(f"{reason}. The CPU is used instead")
         recipe, complaint = with_known_colours(recipe)
         if complaint:
-            self.recipe_error.say(complaint)
+            self.save.error.say(complaint)
         if self.session.stack is None and recipe.source is not None:
             self._next_recipe = recipe
             self._open_source(recipe.source)
@@ -278,7 +272,9 @@ class LazyPipelineWidget(QWidget):
                 part.close()
             self.region.stop()
             self.compute_thread.stop()
-            keep(self.viewer, self.session, self.layers.screen, self.save.process.settings)
+            store_dock_state(
+                self.viewer, self.session, self.layers.screen, self.save.process.settings
+            )
 
     def event(self, event: Any) -> bool:
         """Stop, too, when napari takes the widget out of its window: it is not closed then."""

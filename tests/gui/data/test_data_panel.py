@@ -554,14 +554,14 @@ def test_colours_are_kept_in_recipes_and_for_layers_to_come(
     # On data that are open, the recipe brings them back.
     pick_colour(first, "gray")
     pick_colour(second, "red")
-    opened.load_recipe(tmp_path / "r.yaml")
+    opened.save.load(tmp_path / "r.yaml")
     assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
     settle(opened)
     # And so it does in an empty dock.
     viewer = make_napari_viewer()
     dock = LazyPipelineWidget(viewer)
     viewer.window.add_dock_widget(dock)
-    dock.load_recipe(tmp_path / "r.yaml")
+    dock.save.load(tmp_path / "r.yaml")
     settle(dock)
     assert [layer.colormap.name for layer in dock.layers.layers] == ["bop blue", "viridis"]
     assert dock.session.recipe().source == opened.session.recipe().source
@@ -584,9 +584,9 @@ def test_a_colour_that_nobody_knows_is_said(
     text = (tmp_path / "r.yaml").read_text("utf-8")
     (tmp_path / "r.yaml").write_text(text.replace("- red", "- reddish"), "utf-8")
     pick_colour(opened.data.metadata.channels.rows[0], "cyan")
-    opened.load_recipe(tmp_path / "r.yaml")
+    opened.save.load(tmp_path / "r.yaml")
     settle(opened)
-    assert "no colour 'reddish'" in opened.recipe_error.text()
+    assert "no colour 'reddish'" in opened.save.error.text()
     assert opened.layers.layers[0].colormap.name == "cyan"
 
 
@@ -629,7 +629,7 @@ def test_a_recipe_never_runs_its_reader_by_itself(
     np.save(folder / "a_t0.npy", np.full((3, 4, 5), 7, "uint16"))
     stack = open_stack(folder, "a_t{t}.npy", (0.5, 0.2, 0.2), reader="numpy:load", trust=True)
     Recipe(source=stack).save(tmp_path / "r.yaml")  # type: ignore[arg-type]
-    dock.load_recipe(tmp_path / "r.yaml")
+    dock.save.load(tmp_path / "r.yaml")
     assert dock.session.stack is None and "confirm it" in dock.data.error.text()
     assert dock.data.reader.function.text() == "numpy:load"
     tick(qtbot, dock.data.reader.confirm)

@@ -137,7 +137,7 @@ def test_a_whole_session(
         shown = on_screen(layer)
         np.testing.assert_array_equal(shown, expected(dock, channel, 2, plane))
         assert shown.any()
-    dock.save_recipe(tmp_path / "recipe.yaml")
+    dock.save.save(tmp_path / "recipe.yaml")
     assert Recipe.load(tmp_path / "recipe.yaml").pipeline == dock.session.pipeline
 
 
@@ -331,7 +331,7 @@ def test_a_recipe_brings_its_data_into_an_empty_dock(
     stack = open_stack(raw_folder, voxel_size=(0.4, 0.2, 0.2))
     pipeline = Pipeline(steps=(Deskew(angle=40.0), Crop(z=(0, 6))))
     Recipe(source=stack, pipeline=pipeline).save(tmp_path / "r.yaml")  # type: ignore[arg-type]
-    dock.load_recipe(tmp_path / "r.yaml")
+    dock.save.load(tmp_path / "r.yaml")
     settle(dock)
     assert dock.session.pipeline == pipeline
     assert dock.session.stack.voxel_size == (0.4, 0.2, 0.2)
@@ -355,9 +355,9 @@ def test_a_recipe_for_an_engine_that_is_not_here_runs_on_the_cpu(
         pytest.skip("cupy works here")
     pipeline = Pipeline(steps=(Deskew(angle=40.0),))
     Recipe(pipeline=pipeline, engine="cupy").save(tmp_path / "r.yaml")
-    opened.load_recipe(tmp_path / "r.yaml")
+    opened.save.load(tmp_path / "r.yaml")
     settle(opened)
-    assert reason in opened.recipe_error.text()
+    assert reason in opened.save.error.text()
     assert opened.session.engine == "cpu"
     np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
 
@@ -372,7 +372,7 @@ def test_the_script_in_the_clipboard_runs(
 
     edit(opened, "deskew", angle=36.0)
     settle(opened)
-    opened.copy.click()
+    opened.save.copy.click()
     script = tmp_path / "script.py"
     text = QApplication.clipboard().text()
     script.write_text(text + "import numpy\nnumpy.save('out.npy', volume)\n")

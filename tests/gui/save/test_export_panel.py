@@ -315,7 +315,7 @@ def test_the_command_line_writes_the_same_files(
     click(qtbot, process.start)
     done(qtbot, process)
     assert "6 volumes written" in process.state.text()
-    opened.save_recipe(tmp_path / "cell.yaml")
+    opened.save.save(tmp_path / "cell.yaml")
     words = ["run", tmp_path / "cell.yaml", "--out", tmp_path / "run", "--format", kind]
     assert cli.main([*map(str, words), "--dtype", "float32"]) == 0
     assert _contents(tmp_path / "run") == _contents(tmp_path / "out")

@@ -31,6 +31,8 @@ def panel(qtbot: Any, places: list[StepReference]) -> StepsPanel:
 
     panel = StepsPanel(session, lambda kind: (guess,) if kind == "deskew" else ())
     qtbot.addWidget(panel)
+    for card in panel.cards:
+        card.unfold.setChecked(True)
     return panel
 
 

@@ -784,7 +784,7 @@ def test_small_numbers_are_not_rounded(qtbot: Any) -> None:
 
 def test_cards_that_stay_are_kept_and_others_are_gone(panel: StepsPanel, qtbot: Any) -> None:
     made: list[StepCard] = []
-    panel._list.made.connect(made.append)
+    panel._list.card_made.connect(made.append)
     session = panel.session
     kept = panel.cards[0]
     for turn in range(50):

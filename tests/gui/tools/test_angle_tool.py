@@ -224,12 +224,12 @@ def test_it_waits_for_3d(beads: Any, qtbot: Any, settle: Settle) -> None:
     assert "3-D only" in panel(beads).preview.text()
     qtbot.waitUntil(lambda: beads.angles.preview.layer is not None, timeout=TIMEOUT)
     edit(beads, "deskew", angle=36.0)
-    assert not beads.angles.preview.is_seen
+    assert not beads.angles.preview.layer.visible
     beads.viewer.dims.ndisplay = 3
     edit(beads, "deskew", angle=37.0)
-    assert beads.angles.preview.is_seen
+    assert beads.angles.preview.layer.visible
     beads.viewer.dims.ndisplay = 2
-    assert not beads.angles.preview.is_seen
+    assert not beads.angles.preview.layer.visible
     assert beads.layers.layers[0].opacity == 1.0
 
 

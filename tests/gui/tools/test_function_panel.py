@@ -101,7 +101,7 @@ def test_a_function_of_a_recipe_waits_until_it_is_allowed(
 ) -> None:
     recipe = Recipe(pipeline=Pipeline([Function(function=f"{code}:brighter")]))
     recipe.save(tmp_path / "recipe.yaml")
-    opened.load_recipe(tmp_path / "recipe.yaml")
+    opened.save.load(tmp_path / "recipe.yaml")
     settle(opened)
     card, panel = opened.steps.cards[0], panel_of(opened, 0)
     raw = opened.session.raw.read(0, 0)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDi
 
 from dock_helpers import card, edit, expected, on_screen
 from folder_contents import listing
+from napari_lazy_pipeline.compute.pipeline import Pipeline
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
 from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
@@ -242,3 +243,30 @@ def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
     ]
     assert len(controls) >= 10
     assert [w for w in controls if not (w.accessibleName() and w.toolTip())] == []
+
+
+def test_each_channel_has_its_own_psf(
+    opened: Any, settle: Settle, bare_psf: Path, psf_file: Path, qtbot: Any
+) -> None:
+    here, form = panel(opened), card(opened, "deconvolve").form
+    edit(opened, "deconvolve", iterations=2)
+    form["psf"].control.set_per_channel(True)
+    first, second = form["psf"].control.parts
+    for control, path in zip(form["psf"].controls, (psf_file, bare_psf), strict=True):
+        control.value = path
+    qtbot.waitUntil(lambda: here.question.text() != "", timeout=TIMEOUT)
+    assert here.question.text().startswith(f"{second}: Type the PSF voxel size along z, y, x")
+    assert here.origin.text().startswith(f"{first}: Voxel size from ")
+    form["psf_voxel_size"].control.set_per_channel(True)
+    for box in form["psf_voxel_size"].editors[3:]:
+        box.setValue(0.1)
+    settle(opened)
+    assert here.question.text() == "" and not card(opened, "deconvolve").error.text()
+    session, z = opened.session, opened.viewer.dims.current_step[1]
+    for channel, name in enumerate((first, second)):
+        steps = [step.for_channel(name) for step in session.pipeline.steps]
+        volume = session.stack.source.read(0, channel)
+        made = Pipeline(steps).run_volume(volume, session.stack.spec, session.engine)
+        np.testing.assert_array_equal(on_screen(opened.layers.layers[channel]), made[z])
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: len(psf_layers(opened)) == 2, timeout=TIMEOUT)

@@ -107,7 +107,7 @@ class MetadataPanel(QWidget):
             return
         self.form.show_values(folder_info)
         self.channels.show_names()
-        self.channel_fold.tell(f"Channels: {', '.join(stack.channel_names)}")
+        self.channel_fold.set_summary(f"Channels: {', '.join(stack.channel_names)}")
         self._show_summary()
         self._show_questions()
         self._order_tabs()
@@ -118,7 +118,7 @@ class MetadataPanel(QWidget):
         z, _, x = stack.voxel_size
         angle = f", {scan.angle:g}°" if scan else ""
         interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
-        self.voxel_fold.tell(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
+        self.voxel_fold.set_summary(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
 
     def _show_questions(self) -> None:
         if self.questions.show_questions(list(self._open_questions())):

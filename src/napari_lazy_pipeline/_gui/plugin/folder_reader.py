@@ -45,14 +45,14 @@ def _holds_ours(folder: str, deeper: bool = True) -> bool:
     """Whether there are stacks in a folder, or in one of its first folders."""
     try:
         with os.scandir(folder) as entries:
-            seen = list(islice(entries, _LOOK_AT))
+            first = list(islice(entries, _LOOK_AT))
     except OSError:
         # Another reader may know better what to do with what cannot be listed.
         return False
     # An OME-Zarr may be part of something larger, that others know.
-    if any(_is_ours(one.name) and not one.name.lower().endswith(".zarr") for one in seen):
+    if any(_is_ours(entry.name) and not entry.name.lower().endswith(".zarr") for entry in first):
         return True
-    folders = islice((entry.path for entry in seen if entry.is_dir()), _FOLDERS if deeper else 0)
+    folders = islice((entry.path for entry in first if entry.is_dir()), _FOLDERS if deeper else 0)
     return any(_holds_ours(inside, deeper=False) for inside in folders)
 
 

@@ -71,12 +71,14 @@ def _offer(
 
     dock = dock_of()
     dock.session.set_pipeline(sample_pipeline(background, angle))
-    found = replace(
+    folder_info = replace(
         inspect_folder(folder), voxel_size=voxel_size, voxel_source=_NAME, angle=angle,
         angle_source=_NAME, scan=Scan(angle), questions=(),
     )  # fmt: skip
     # What is said goes into a recipe, too: the files do not say it.
-    return dock.offer(found, MetadataOverrides(voxel_size=voxel_size, angle=angle, step="stage"))
+    return dock.offer(
+        folder_info, MetadataOverrides(voxel_size=voxel_size, angle=angle, step="stage")
+    )
 
 
 def _cache() -> Path:

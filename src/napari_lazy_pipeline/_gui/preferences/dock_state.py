@@ -33,8 +33,10 @@ class DockState:
 _STATES: dict[int, DockState] = {}
 
 
-def keep(viewer: Any, session: Session, screen: Screen, export_settings: ExportSettings) -> None:
-    """Keep what a dock leaves, for as long as the viewer lives."""
+def store_dock_state(
+    viewer: Any, session: Session, screen: Screen, export_settings: ExportSettings
+) -> None:
+    """Store what a dock leaves, for as long as the viewer lives."""
     viewer = unwrapped(viewer)
     if id(viewer) not in _STATES:
         weakref.finalize(viewer, _STATES.pop, id(viewer), None)

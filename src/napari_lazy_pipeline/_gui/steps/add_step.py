@@ -16,11 +16,11 @@ class AddStep(QPushButton):
 
     Signals
     -------
-    wanted(type)
+    requested(type)
         The person wants a step of this kind.
     """
 
-    wanted = Signal(object)
+    requested = Signal(object)
 
     def __init__(self) -> None:
         super().__init__("Add step")
@@ -33,9 +33,9 @@ class AddStep(QPushButton):
         for group in groups:
             menu.addSeparator()
             menu.addAction(group).setEnabled(False)
-            for step_type in (one for one in types if one.group == group):
+            for step_type in (kind for kind in types if kind.group == group):
                 action = menu.addAction(f"{step_type.title}: {step_type.summary}")
-                action.triggered.connect(lambda _=False, kind=step_type: self.wanted.emit(kind))
+                action.triggered.connect(lambda _=False, kind=step_type: self.requested.emit(kind))
         self.setMenu(menu)
         self.show_place(None)
 

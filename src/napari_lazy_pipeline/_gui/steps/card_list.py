@@ -29,13 +29,13 @@ class CardList(QWidget):
 
     Signals
     -------
-    made(StepCard)
+    card_made(StepCard)
         There is a new card.
     picked(int or None)
         The person selected a step; None: none.
     """
 
-    made = Signal(object)
+    card_made = Signal(object)
     picked = Signal(object)
 
     def __init__(self, session: Session, before: QWidget, home: QWidget) -> None:
@@ -57,10 +57,11 @@ class CardList(QWidget):
             for place, step in zip(places, steps, strict=True)
         ]
         for card in [card for card in self.cards if card not in old]:
-            self.made.emit(card)  # only now has it a place in the list
-        gone = [card for card in old if card not in self.cards]
-        self._pass_focus(old, gone)
-        for card in gone:
+            self.card_made.emit(card)  # only now has it a place in the list
+            card.body_made.connect(self._arrange)
+        removed = [card for card in old if card not in self.cards]
+        self._pass_focus(old, removed)
+        for card in removed:
             self._layout.removeWidget(card)
             card.hide()
             card.deleteLater()
@@ -111,9 +112,9 @@ class CardList(QWidget):
         for before, after in pairwise(chain):
             QWidget.setTabOrder(before, after)
 
-    def _pass_focus(self, old: list[StepCard], gone: list[StepCard]) -> None:
+    def _pass_focus(self, old: list[StepCard], removed: list[StepCard]) -> None:
         """Give the focus of a card that goes to the next one that stays."""
-        for card in gone:
+        for card in removed:
             focus = card.window().focusWidget()
             if focus is not None and (card is focus or card.isAncestorOf(focus)):
                 after = [*old[old.index(card) :], *reversed(old[: old.index(card)])]

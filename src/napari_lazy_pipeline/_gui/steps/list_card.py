@@ -42,7 +42,7 @@ class ListCard(CardFrame):
         self.body.setObjectName("body")
         self.body.setStyleSheet("#body { background: transparent; }")
         self.body.setVisible(False)
-        self.head.unfold.toggled.connect(self.body.setVisible)
+        self.head.unfold.toggled.connect(self._on_unfold)
         self.setAccessibleName(f"Step {step.title}")
         self._actions: dict[Any, Callable[[], Any]] = {
             (Key.Key_Up, Modifier.AltModifier): partial(self.moved.emit, -1),
@@ -62,6 +62,15 @@ class ListCard(CardFrame):
             Key.Key_Escape: partial(self.picked.emit, False),
         }
         self._actions |= {(key, Modifier.NoModifier): action for key, action in alone.items()}
+
+    def make_body(self) -> None:
+        """Fill the body: called before it is seen for the first time."""
+        raise NotImplementedError
+
+    def _on_unfold(self, on: bool) -> None:
+        if on:
+            self.make_body()
+        self.body.setVisible(on)
 
     def open(self) -> None:
         """Select the step, and show its parameters or fold them away."""

@@ -29,21 +29,30 @@ PATIENCE = 150  # ms; a step that is done sooner shows no progress
 class StepCard(ListCard):
     """One step of the list.
 
+    Attributes
+    ----------
+    gesture
+        The movement of the hand that made the last change; None if it stands alone.
+
     Signals
     -------
     changed(Step)
         The person edited or switched the step.
+    body_made()
+        The form is there: it is made once somebody wants to see it.
     """
 
     changed = Signal(object)
+    body_made = Signal()
 
     def __init__(self, step: Step) -> None:
         super().__init__(step)
         self._step = step
+        self.gesture: object = None
         self._misfit = ""
         self._failures: dict[int, str] = {}
-        self.form = ModelForm(step, hidden=("kind", "enabled"))
-        self.form.changed.connect(self._on_form)
+        self._form: ModelForm | None = None
+        self._channels: tuple[str, ...] = ()
         self.switch, self.unfold, self.time = self.head.switch, self.head.unfold, self.head.time
         self.switch.toggled.connect(self._on_switch)
         self.head.menu_wanted.connect(self.show_menu)
@@ -59,7 +68,7 @@ class StepCard(ListCard):
         self.bar.hide()
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
         self._patience.timeout.connect(self.bar.show)
-        self._tools = column(self.form.native, parent=self.body, spacing=2)
+        self._column = column(parent=self.body, spacing=2)
         column(
             self.head, self.error, self.result, self.body,
             parent=self, margins=(4, 3, 4, 3), spacing=2,
@@ -68,7 +77,7 @@ class StepCard(ListCard):
 
     def add_tool(self, tool: QWidget) -> None:
         """Put something below the form that helps to find its values."""
-        self._tools.addWidget(tool)
+        self._column.addWidget(tool)
 
     # ---- what is shown --------------------------------------------------------------------
 
@@ -78,16 +87,33 @@ class StepCard(ListCard):
         return self._step
 
     @property
-    def gesture(self) -> object:
-        """The movement of the hand that made the last change; None if it stands alone."""
-        return self.form.gesture
+    def form(self) -> ModelForm:
+        """The form of the step."""
+        self.make_body()
+        assert self._form is not None
+        return self._form
+
+    def make_body(self) -> None:
+        if self._form is None:
+            self._form = ModelForm(self._step, hidden=("kind", "enabled"))
+            self._form.changed.connect(self._on_form)
+            self._form.set_channels(self._channels)
+            self._column.addWidget(self._form.native)
+            self.body_made.emit()
+
+    def set_channels(self, names: tuple[str, ...]) -> None:
+        """Say which channels the data have."""
+        self._channels = names
+        if self._form is not None:
+            self._form.set_channels(names)
 
     def set_step(self, step: Step) -> None:
         """Show another step of the same kind; raises no signal."""
         if step != self._step:
             self._step = step
             self.head.show_step(step)
-            self.form.set_value(step)
+            if self._form is not None:
+                self._form.set_value(step)
 
     def set_misfit(self, error: LazyPipelineError | None) -> None:
         """Say why the step does not fit the volumes; None: it does."""
@@ -153,13 +179,13 @@ class StepCard(ListCard):
     # ---- what the person does -------------------------------------------------------------
 
     def _on_form(self, step: Step) -> None:
-        self._step = step.replace(enabled=self._step.enabled)
+        self._step, self.gesture = step.replace(enabled=self._step.enabled), self.form.gesture
         self.head.show_step(self._step)
         self.changed.emit(self._step)
 
     def _on_switch(self, on: bool) -> None:
         self._step = self._step.replace(enabled=on)
-        self.form.gesture = None
+        self.gesture = None
         self.unfold.setChecked(on or self.unfold.isChecked())
         self.changed.emit(self._step)
 

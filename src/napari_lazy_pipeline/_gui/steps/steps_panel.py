@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import QToolButton, QWidget
@@ -9,7 +11,7 @@ from qtpy.QtWidgets import QToolButton, QWidget
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.add_step import AddStep, usual_place
 from napari_lazy_pipeline._gui.steps.card_list import CardList
-from napari_lazy_pipeline._gui.steps.card_tools import CardTools, StepReference
+from napari_lazy_pipeline._gui.steps.card_tools import CardTools, MakeTool, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
@@ -42,21 +44,21 @@ class StepsPanel(QWidget):
         self._tools = tools
         self._failed_requests: dict[int, RenderRequest] = {}
         self.add = AddStep()
-        self.add.wanted.connect(self._on_add)
+        self.add.requested.connect(self._on_add)
         self.undo = _button("Undo", "Take the last change back", UNDO)
         self.redo = _button("Redo", "Make the change again", REDO)
         self.undo.clicked.connect(lambda: self.session.undo())
         self.redo.clicked.connect(lambda: self.session.redo())
         self._buttons = row((self.add, 1), self.undo, self.redo)
         self._list = CardList(session, before=self.redo, home=self.add)
-        self._list.made.connect(self._on_made)
+        self._list.card_made.connect(self._on_card_made)
         self._list.picked.connect(self.select)
         self._column = column(self._buttons, self._list, parent=self, spacing=6)
         self._show_steps()
         session.plan_changed.connect(self._show_steps)
         session.view_changed.connect(self._show_until)
 
-    def offer(self, button: QWidget, below: QWidget) -> None:
+    def add_button(self, button: QWidget, below: QWidget) -> None:
         """Put another way to add a step beside the button for it, and what it asks below."""
         self._buttons.insertWidget(1, button, 1)
         self._column.insertWidget(1, below)
@@ -129,7 +131,7 @@ class StepsPanel(QWidget):
             result = plan.result_of(index) if plan is not None else None
             before = plan.spec_before(index) if plan is not None else None
             if before is not None:
-                card.form.set_channels(before.channels)
+                card.set_channels(before.channels)
             card.clear_failures()
             card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
             card.set_result(result.volume if result is not None else None)
@@ -150,11 +152,18 @@ class StepsPanel(QWidget):
 
     # ---- what the person does -------------------------------------------------------------
 
-    def _on_made(self, card: StepCard) -> None:
+    def _on_card_made(self, card: StepCard) -> None:
+        """Add the tools below the form; those that also work while it is folded, at once."""
+        tools = [*self._tools(card.step.kind)]
+        card.body_made.connect(partial(self._add_tools, card, tools))
+        if any(getattr(make, "works_folded", False) for make in tools):
+            card.make_body()
+
+    def _add_tools(self, card: StepCard, tools: list[MakeTool]) -> None:
         def find() -> int | None:
             return self.cards.index(card) if card in self.cards else None
 
-        for make in self._tools(card.step.kind):
+        for make in tools:
             card.add_tool(make(StepReference(self.session, find, card.form)))
 
     def _on_add(self, step_type: type[Step]) -> None:

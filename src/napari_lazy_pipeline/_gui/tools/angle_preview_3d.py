@@ -65,11 +65,6 @@ class AnglePreview3D(QObject):
         """Whether the person wants it."""
         return self._step is not None
 
-    @property
-    def is_seen(self) -> bool:
-        """Whether the leaning stack is what is on screen."""
-        return self.layer is not None and bool(self.layer.visible)
-
     def switch_on(self, step: StepReference) -> None:
         """Get the raw volume ready, in the background; from now on follow a step."""
         if self.session.stack is None or step.step is None:

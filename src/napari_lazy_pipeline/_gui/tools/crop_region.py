@@ -202,7 +202,7 @@ class CropRegion(QWidget):
             before = plan.spec_before(self._place.index)
             assert before is not None
             spec = before.volume
-            seen = in_frame(plan, self._place.index, self.session.until)
+            in_view = in_frame(plan, self._place.index, self.session.until)
         except StepError as error:
             self.stop()
             self._show_error(str(error))
@@ -212,7 +212,7 @@ class CropRegion(QWidget):
         if self._step is None:
             self._await_drawing(spec)
         else:
-            self._show_step(self._step, spec, seen)
+            self._show_step(self._step, spec, in_view)
 
     def _await_drawing(self, spec: VolumeSpec) -> None:
         if spec != self._spec or not self.drawing.is_open:
@@ -221,11 +221,11 @@ class CropRegion(QWidget):
             self._show_range(spec, (_ALL,) * 3)
         self._show_state(_DRAW)
 
-    def _show_step(self, step: Crop, spec: VolumeSpec, seen: bool) -> None:
+    def _show_step(self, step: Crop, spec: VolumeSpec, in_view: bool) -> None:
         self._spec, ranges = spec, ranges_of(step)
-        self.drawing.show(spec, extents(spec, ranges), seen)
+        self.drawing.show(spec, extents(spec, ranges), in_view)
         self._show_range(spec, ranges)
-        self._show_state(_ADJUST if seen else _ELSEWHERE)
+        self._show_state(_ADJUST if in_view else _ELSEWHERE)
 
     def _show_range(self, spec: VolumeSpec, ranges: Ranges) -> None:
         """Show the range along the axis that the rectangle does not have."""

@@ -25,6 +25,8 @@ _INTERVAL = 500  # ms between two looks at the file
 class FunctionPanel(QWidget):
     """Chooses the function of a step; a function of a file is loaded anew when that is saved."""
 
+    works_folded = True  # it tries the function, and follows its file
+
     def __init__(self, step: StepReference) -> None:
         super().__init__()
         self._step, self._session = step, step.session
@@ -155,7 +157,8 @@ class FunctionPanel(QWidget):
     def _on_state(self, result: tuple[str, Hashable]) -> None:
         """Show what the file makes now."""
         before, self._state = self._state, result
-        if before is not None and before != result and result[0] == self.path:
+        # Also after the first look: the file may have been saved since it was loaded.
+        if before != result and result[0] == self.path:
             self._session.refresh()
 
 

@@ -27,11 +27,11 @@ class PsfMaker(QWidget):
 
     Signals
     -------
-    made(str, tuple)
+    saved(str, tuple)
         A PSF was saved to this path, with this voxel size (z, y, x) [um].
     """
 
-    made = Signal(str, object)
+    saved = Signal(str, object)
 
     def __init__(self, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()
@@ -83,10 +83,10 @@ class PsfMaker(QWidget):
         if path:
             self.save_as(path)
 
-    def _on_done(self, made: tuple[Path, Optics]) -> None:
-        path, optics = made
+    def _on_done(self, result: tuple[Path, Optics]) -> None:
+        path, optics = result
         self.save.setEnabled(True)
-        self.made.emit(str(path), optics.voxel_size)
+        self.saved.emit(str(path), optics.voxel_size)
 
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.save.setEnabled(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder
+from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.psf.psf_view import PsfPicture, psf_picture
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
-from napari_lazy_pipeline.steps.deconvolve import Deconvolve
+from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
+from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
 
 
 class PsfPanel(QWidget):
@@ -33,8 +36,8 @@ class PsfPanel(QWidget):
     def __init__(self, step: StepReference, viewer: Any) -> None:
         super().__init__()
         self._reference, self._viewer = step, viewer
-        self._path = ""
-        self._spacing: Spacing | None = None
+        self._paths: list[str] = []
+        self._recorded: dict[str, Spacing] = {}
         self._spacing_task = BackgroundTask("The voxel size of the PSF cannot be read")
         self._view_task = BackgroundTask("The PSF cannot be shown")
         self.show_button = push_button(
@@ -55,7 +58,7 @@ class PsfPanel(QWidget):
             self.maker, parent=self, margins=(4, 0, 4, 4), spacing=6,
         )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
-        self.maker.made.connect(self._on_made)
+        self.maker.saved.connect(self._on_saved)
         self._view_task.finished.connect(self._on_view)
         self._view_task.failed.connect(self._on_failed)
         self._spacing_task.finished.connect(self._on_spacing)
@@ -67,65 +70,79 @@ class PsfPanel(QWidget):
         return raw_folder(stack.source) if stack else None
 
     @property
-    def _step(self) -> Deconvolve | None:
-        """The step as it is now; None once it was removed."""
-        step = self._reference.step
-        return step if isinstance(step, Deconvolve) else None
+    def _psfs(self) -> dict[str, tuple[str, Triple]]:
+        """File and stated voxel size by channel; one for all has no name."""
+        step, plan = self._reference.step, self._reference.session.plan
+        if not isinstance(step, Deconvolve):
+            return {}
+        psf, size, names = step.psf, step.psf_voxel_size, [""]
+        several = {name for v in (psf, size) if isinstance(v, ChannelValues) for name in v}
+        if several:
+            before = plan.spec_before(self._reference.index or 0) if plan is not None else None
+            names = [*(before.channels if before is not None else sorted(several))]
+        return {
+            name: (channel_value(psf, name, ""), channel_value(size, name, UNKNOWN))
+            for name in names
+        }
 
     def _on_edit(self, *_: object) -> None:
         """Another file: ask what it says about itself; another spacing: say whose it is."""
-        step = self._step
-        if step is None:
-            return
-        self.show_button.setEnabled(bool(step.psf))
+        paths = sorted({path for path, _ in self._psfs.values() if path})
+        self.show_button.setEnabled(bool(paths))
         self.error.say("")
-        if step.psf != self._path:
-            path = self._path = step.psf
-            self._spacing = None
-            self._spacing_task.start(path, lambda _: recorded_spacing(path))
-        self._show_origin(step)
+        if paths != self._paths:
+            self._paths, self._recorded = paths, {}
+            self._spacing_task.start(
+                " ".join(paths), lambda _: {path: recorded_spacing(path) for path in paths}
+            )
+        self._show_origins()
 
-    def _on_spacing(self, spacing: Spacing) -> None:
-        self._spacing = spacing
-        self._show_origin(self._step)
+    def _on_spacing(self, recorded: dict[str, Spacing]) -> None:
+        self._recorded = recorded
+        self._show_origins()
 
-    def _show_origin(self, step: Deconvolve | None) -> None:
-        """Say where the voxel size comes from, or ask for it."""
-        if step is None:
-            return
-        recorded, stated = self._spacing, step.psf_voxel_size
-        origin = question = ""
-        # That a file is missing is said by the step: then the voxel size is no question.
-        if step.psf and recorded is not None and recorded.exists:
-            known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
-            source = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm"
-            if not all(known):
-                axes = ", ".join(a for a, length in zip("zyx", known, strict=True) if not length)
-                question = f"Type the PSF voxel size along {axes}: the file does not say it"
-            elif not any(stated):
-                origin = f"Voxel size from {source}"
-            else:
-                origin = f"Voxel size {_lengths(known)} µm: typed"
-                origin += f" ({source})" if recorded.source else ""
-        self.origin.say(origin)
-        self.question.say(question)
+    def _show_origins(self) -> None:
+        """Say where the voxel sizes come from, or ask for them."""
+        origins, questions = [], []
+        for name, (path, stated) in self._psfs.items():
+            recorded = self._recorded.get(path)
+            # That a file is missing is said by the step: then the voxel size is no question.
+            if recorded is not None and recorded.exists:
+                origin, question = _origin(stated, recorded)
+                origins += [f"{name}: {origin}" if name else origin] * bool(origin)
+                questions += [f"{name}: {question}" if name else question] * bool(question)
+        self.origin.say("\n".join(origins))
+        self.question.say("\n".join(questions))
 
     def _on_show(self) -> None:
-        step = self._step
+        psfs = dict.fromkeys(psf for psf in self._psfs.values() if psf[0])
         self.error.say("")
-        if step is not None:
-            path, stated = step.psf, step.psf_voxel_size
-            self._view_task.start(path, lambda _: psf_picture(path, stated))
+        self._view_task.start(
+            " ".join(path for path, _ in psfs), lambda _: [psf_picture(*psf) for psf in psfs]
+        )
 
-    def _on_view(self, picture: PsfPicture) -> None:
-        show_psf(self._viewer, picture)
+    def _on_view(self, pictures: list[PsfPicture]) -> None:
+        show_psfs(self._viewer, pictures)
 
     def _on_failed(self, error: LazyPipelineError) -> None:
         self.error.say(str(error))
 
-    def _on_made(self, path: str, voxel_size: tuple[float, float, float]) -> None:
+    def _on_saved(self, path: str, voxel_size: tuple[float, float, float]) -> None:
         self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
+
+
+def _origin(stated: Triple, recorded: Spacing) -> tuple[str, str]:
+    """Where the voxel size of a PSF comes from; and a question, if nobody states it."""
+    known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
+    source = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm"
+    if not all(known):
+        axes = ", ".join(a for a, length in zip("zyx", known, strict=True) if not length)
+        return "", f"Type the PSF voxel size along {axes}: the file does not say it"
+    if not any(stated):
+        return f"Voxel size from {source}", ""
+    beside = f" ({source})" if recorded.source else ""
+    return f"Voxel size {_lengths(known)} µm: typed{beside}", ""
 
 
 def _lengths(lengths: Any) -> str:
@@ -137,39 +154,28 @@ _MARK = "napari_lazy_pipeline_psf"
 _GAMMA = 0.5
 
 
-def show_psf(viewer: Any, picture: PsfPicture) -> Any:
-    """Put a PSF on screen as a layer of its own; another one takes the place of the last.
+def show_psfs(viewer: Any, pictures: Sequence[PsfPicture]) -> None:
+    """Put PSFs on screen as layers of their own, in the place of the last ones.
 
-    Its brightest point comes to lie in the middle of the window, in the plane that is shown.
-
-    Parameters
-    ----------
-    viewer
-        The napari viewer.
-    picture
-        What to show.
-
-    Returns
-    -------
-    napari.layers.Image
-        The layer.
+    Their brightest points come to lie in the middle of the window, in the plane that is shown.
     """
-    for old in [layer for layer in viewer.layers if layer.metadata.get(_MARK)]:
-        viewer.layers.remove(old)
-    place = [c - p for c, p in zip(_centre(viewer), picture.peak, strict=True)]
-    return viewer.add_image(
-        picture.volume,
-        name=f"PSF {picture.name}",
-        scale=picture.voxel_size,
-        translate=place,
-        units=("um",) * 3,
-        axis_labels=("z", "y", "x"),
-        contrast_limits=picture.limits,
-        gamma=_GAMMA,
-        colormap="magma",
-        blending="additive",
-        metadata={_MARK: picture.name},
-    )
+    for layer in [layer for layer in viewer.layers if layer.metadata.get(_MARK)]:
+        viewer.layers.remove(layer)
+    centre = _centre(viewer)
+    for picture in pictures:
+        viewer.add_image(
+            picture.volume,
+            name=f"PSF {picture.name}",
+            scale=picture.voxel_size,
+            translate=[c - p for c, p in zip(centre, picture.peak, strict=True)],
+            units=("um",) * 3,
+            axis_labels=("z", "y", "x"),
+            contrast_limits=picture.limits,
+            gamma=_GAMMA,
+            colormap="magma",
+            blending="additive",
+            metadata={_MARK: picture.name},
+        )
 
 
 def _centre(viewer: Any) -> list[float]:
@@ -178,7 +184,7 @@ def _centre(viewer: Any) -> list[float]:
     if not viewer.layers or dims.ndim < 3:
         return [0.0, 0.0, 0.0]
     point = list(dims.point)
-    shown = viewer.scene.camera.center[-len(dims.displayed) :]
-    for axis, position in zip(dims.displayed, shown, strict=True):
+    centre = viewer.scene.camera.center[-len(dims.displayed) :]
+    for axis, position in zip(dims.displayed, centre, strict=True):
         point[axis] = position
     return point[-3:]

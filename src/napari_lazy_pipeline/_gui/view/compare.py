@@ -18,8 +18,8 @@ from napari_lazy_pipeline.session.session import Session
 _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 
 
-class RawMaker(LayerOptions):
-    """Says what layers of raw data are made with.
+class RawLayerOptions(LayerOptions):
+    """What layers of raw data are made with.
 
     Parameters
     ----------
@@ -184,9 +184,9 @@ class Comparison(QObject):
 
     def _begin(self) -> None:
         self._before, self._arranged = _View.of(self._viewer), False
-        maker = RawMaker(self._session, self._processed.screen)
+        options = RawLayerOptions(self._session, self._processed.screen)
         position = self._processed.position
-        self._raw = Layers(self._viewer, self._session, ComputeThread(), maker, position)
+        self._raw = Layers(self._viewer, self._session, ComputeThread(), options, position)
         self._raw.rendered.connect(self._arrange)
         self._raw.update()
 
@@ -203,7 +203,7 @@ class Comparison(QObject):
     def _arrange(self, *_: object) -> None:
         """Once all channels are there: raw data in the left cell, processed ones in the right."""
         viewer, before, raw = self._viewer, self._before, self.layers
-        processed = [shown.layer for _, shown in sorted(self._processed.screen.visible.items())]
+        processed = [picture.layer for _, picture in sorted(self._processed.screen.visible.items())]
         if before is None or self._arranged or len(raw) < len(processed):
             return
         self._arranged = True

@@ -20,7 +20,7 @@ _NAME = 60  # px; longer names of channels are shortened
 class ChannelRows(Entry):
     """Edits a value, or `ChannelValues`; a small button turns one into the other.
 
-    Values of channels that are not in the data are kept, but have no row.
+    Values of channels that are not in the data are note, but have no row.
 
     Parameters
     ----------
@@ -125,13 +125,13 @@ class ChannelRows(Entry):
             title.setMaximumWidth(_NAME)
             grid.addWidget(title, row, 0)
             grid.addWidget(self._row(name), row, 1)
-        for widget, shown in (
+        for widget, visible in (
             (self.single.native, not self.is_per_channel),
             (self.summary, self.is_per_channel),
             (self.rows, self.is_per_channel),
             (self.switch, self.offered),
         ):
-            widget.setVisible(shown)
+            widget.setVisible(visible)
         self._explain()
         self.rebuilt.emit()
 
@@ -158,12 +158,12 @@ class ChannelRows(Entry):
     def _explain(self) -> None:
         per_channel = self.is_per_channel
         absent = [name for name in self._value if name not in self._names] if per_channel else []
-        kept = f"\nKept for channels that are not here: {', '.join(absent)}" if absent else ""
+        note = f"\nKept for channels that are not here: {', '.join(absent)}" if absent else ""
         self.switch.setText("-" if per_channel else "≡")
         self.switch.setToolTip(
-            ("One value for all channels" if per_channel else "A value for each channel") + kept
+            ("One value for all channels" if per_channel else "A value for each channel") + note
         )
-        self.summary.setToolTip(f"One value for each channel{kept}")
+        self.summary.setToolTip(f"One value for each channel{note}")
 
     def _on_single(self, value: Any) -> None:
         self._value = value

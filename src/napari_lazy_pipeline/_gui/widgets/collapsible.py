@@ -75,7 +75,7 @@ class CollapsibleLine(QWidget):
         """Show the content, or hide it."""
         self.button.setChecked(on)
 
-    def tell(self, summary: str) -> None:
+    def set_summary(self, summary: str) -> None:
         """Set the line that is there while the content is folded."""
         self._summary = summary
         self.line.setText(self._name if self.unfolded else summary)
@@ -83,6 +83,6 @@ class CollapsibleLine(QWidget):
     def _on_toggled(self, on: bool) -> None:
         self.button.setText("▾" if on else "▸")
         if self._summary:
-            self.tell(self._summary)
+            self.set_summary(self._summary)
         self.content.setVisible(on)
         self.toggled.emit(on)

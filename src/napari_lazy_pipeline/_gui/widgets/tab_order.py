@@ -14,8 +14,8 @@ def tab_in_reading_order(panel: QWidget) -> None:
 
     A widget that is made later comes last in its window otherwise.
     """
-    for one, other in pairwise(stops(panel)):
-        QWidget.setTabOrder(one, other)
+    for before, after in pairwise(stops(panel)):
+        QWidget.setTabOrder(before, after)
 
 
 def stops(widget: QWidget) -> Iterator[QWidget]:

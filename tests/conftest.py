@@ -14,8 +14,8 @@ import pytest
 import tifffile
 
 from golden import NotFetched, golden_folder
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.psf.theoretical_psf import save_psf
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.steps._base import Step
 from stacks import CountingSource, gaussian_psf, write_raw
 

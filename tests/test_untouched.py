@@ -10,10 +10,10 @@ import pytest
 from folder_contents import listing
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
 from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
-from napari_lazy_pipeline.io.open_stack import inspect_folder
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.recipe import Source
-from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
 
 Use = Callable[[Path, Path], object]

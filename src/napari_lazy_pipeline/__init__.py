@@ -6,12 +6,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_lazy_pipeline.compute.pipeline import Pipeline
+    from napari_lazy_pipeline.compute import Pipeline
     from napari_lazy_pipeline.exports.export import export
-    from napari_lazy_pipeline.image.spec import VolumeSpec
-    from napari_lazy_pipeline.image.stack import Stack
-    from napari_lazy_pipeline.io.open_stack import open_stack
-    from napari_lazy_pipeline.session.recipe import Recipe
+    from napari_lazy_pipeline.image import Stack, VolumeSpec
+    from napari_lazy_pipeline.io import open_stack
+    from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.steps._base import Step
 
 # Imported when first used: the command line answers ``--help`` without waiting for them.

@@ -165,7 +165,7 @@ def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]
 
 def _info(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.image.quantity_text import format_lengths
-    from napari_lazy_pipeline.io.open_stack import inspect_folder
+    from napari_lazy_pipeline.io import inspect_folder
 
     folder_info = inspect_folder(options.folder, options.pattern, position=options.position)
     stack = folder_info.stack()
@@ -201,7 +201,7 @@ def _field(row: FieldRow) -> str:
 
 def _run(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.exports.export import export
-    from napari_lazy_pipeline.session.recipe import Recipe
+    from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.recipe_edit import edited
 
     recipe = Recipe.load(options.recipe)

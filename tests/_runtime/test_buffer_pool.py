@@ -15,8 +15,9 @@ from napari_lazy_pipeline._runtime import buffer_pool as module
 from napari_lazy_pipeline._runtime.buffer_pool import SMALL, BufferPool, pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
+from napari_lazy_pipeline.psf import RadialOtf
 
 SHAPE = (4, 512, 512)
 ENGINE = CpuEngine(1)

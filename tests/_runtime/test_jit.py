@@ -116,8 +116,9 @@ ALL_LOOPS = """
 import sys
 import numpy as np
 from napari_lazy_pipeline.engines import DeconvolutionPlan, get_engine, notices
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
+from napari_lazy_pipeline.psf import RadialOtf
 
 folder, engine = sys.argv[1], get_engine()
 volume, scan = np.load(folder + "/volume.npy"), Scan(31.5)

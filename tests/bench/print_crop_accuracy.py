@@ -15,7 +15,7 @@ sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("support", "c
 
 from test_part_of_volume import boxes_of, case_of, source_of
 
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.image.box import slices
 from napari_lazy_pipeline.steps import Crop
 

@@ -17,7 +17,8 @@ sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("support", "c
 
 from napari_lazy_pipeline import VolumeSpec
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve
 from napari_lazy_pipeline.steps._base import Context

@@ -18,7 +18,8 @@ from scipy import ndimage
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 ENGINE = CpuEngine()
 THREADS = Threads()

@@ -18,8 +18,10 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, framed, warm_up
 from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
+from napari_lazy_pipeline.psf import make_otf
+from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 ENGINE = CpuEngine()
 VOXEL = (0.5, 0.1, 0.1)

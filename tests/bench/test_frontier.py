@@ -34,7 +34,8 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, along_
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, forward
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 from napari_lazy_pipeline.psf.radial_otf import interpolate, read_psf_or_otf
 from napari_lazy_pipeline.samples.samples import psf_path
 from napari_lazy_pipeline.steps import Deconvolve, Deskew

@@ -11,8 +11,7 @@ import numpy as np
 import tifffile
 
 from napari_lazy_pipeline import open_stack
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import PipelineSource, StageCache
 from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
 from stacks import source_of

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.io.open_stack import open_stack
+from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.io.readers.tiff import READER
 
 Figure = Callable[[str, float, str, float], None]

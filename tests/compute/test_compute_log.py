@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.compute.compute_log import ComputeLog, State
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import ComputeLog, Pipeline, StageCache
+from napari_lazy_pipeline.compute.compute_log import State
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.steps import Crop, SubtractBackground
 from stacks import source_of
 

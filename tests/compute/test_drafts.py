@@ -7,12 +7,11 @@ import pytest
 from scipy.ndimage import center_of_mass
 
 from napari_lazy_pipeline import VolumeSpec
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
 from napari_lazy_pipeline.engines.binning import binned
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.image.box import Block, Box, slices, whole
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.image.box import Box, slices, whole
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import (
     Crop,

@@ -16,9 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, export, open_stack
+from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
 from napari_lazy_pipeline.compute import stage_runner as running
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
-from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.engines.padding import halo
 from napari_lazy_pipeline.errors import Cancelled, StepError

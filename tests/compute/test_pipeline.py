@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import Pipeline, Stack
-from napari_lazy_pipeline.compute.pipeline import Progress
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import Progress, StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 from napari_lazy_pipeline.steps._registry import step_types

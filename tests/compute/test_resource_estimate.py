@@ -10,17 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.compute import compute_log
-from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
-from napari_lazy_pipeline.compute.pipeline import Pipeline, Progress
-from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute import ComputeLog, Pipeline, Plan, Progress, compute_log
+from napari_lazy_pipeline.compute.compute_log import Duration
 from napari_lazy_pipeline.compute.resource_estimate import disk_cost, step_costs, volume_time
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.image import Stack, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.quantity_text import format_bytes
-from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
-from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from stacks import CountingSource, source_of
 
@@ -31,8 +28,8 @@ MEASURE = """
 import sys
 import numpy as np
 from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.image import VolumeSpec
 
 def memory(which):
     lines = open("/proc/self/status").read().splitlines()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import Cancelled
 
 

@@ -23,8 +23,9 @@ from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
+from napari_lazy_pipeline.psf import make_otf
 from stacks import bead
 
 CPU = CpuEngine()

@@ -18,8 +18,9 @@ from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
 from napari_lazy_pipeline.engines.auto import AutoEngine, best_engine
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
+from napari_lazy_pipeline.psf import make_otf
 from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)

@@ -13,7 +13,8 @@ from napari_lazy_pipeline import Pipeline, VolumeSpec
 from napari_lazy_pipeline.engines import get_engine, notices
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
+from napari_lazy_pipeline.psf import make_otf
+from napari_lazy_pipeline.psf.radial_otf import save_otf
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
 from stacks import bead
 

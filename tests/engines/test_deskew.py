@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from engine_references import plans, ranges, reference
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 ENGINE = CpuEngine()
 VOXEL = (0.3, 0.1, 0.1)

@@ -20,7 +20,7 @@ from napari_lazy_pipeline.engines import (
 )
 from napari_lazy_pipeline.errors import EngineError, StepError
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
-from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.psf import make_otf
 from napari_lazy_pipeline.steps import Deskew
 from stacks import bead
 

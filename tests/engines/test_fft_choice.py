@@ -21,7 +21,7 @@ from napari_lazy_pipeline.engines.cpu.fft import ScipyFft, fastest_fft
 from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import CompiledFft
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.psf import make_otf
 from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)

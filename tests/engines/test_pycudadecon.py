@@ -27,8 +27,9 @@ from napari_lazy_pipeline.engines.cudadecon.cudadecon_engine import BYTES, Pycud
 from napari_lazy_pipeline.engines.cudadecon.device_session import Session
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
+from napari_lazy_pipeline.psf import make_otf
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
 from pycudadecon_stand_in import write
 from stacks import bead

@@ -12,9 +12,10 @@ from scipy import fft, ndimage
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.engines.fast_method import back_projector, widths
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.image.spec import VolumeSpec
-from napari_lazy_pipeline.psf.radial_otf import interpolate, make_otf
+from napari_lazy_pipeline.image import Scan, VolumeSpec
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
+from napari_lazy_pipeline.psf import make_otf
+from napari_lazy_pipeline.psf.radial_otf import interpolate
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve
 from quality import (

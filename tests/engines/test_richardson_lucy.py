@@ -15,8 +15,10 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
 from napari_lazy_pipeline.engines.padding import PSF_GRID, Frame, apodize, halo, smooth
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, load_otf, make_otf
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
+from napari_lazy_pipeline.psf import RadialOtf, make_otf
+from napari_lazy_pipeline.psf.radial_otf import interpolate, load_otf
 from stacks import bead
 
 ENGINE = CpuEngine()

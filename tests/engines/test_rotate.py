@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.image.scan_geometry import RotationPlan, Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 
 ENGINE = CpuEngine()
 VOXEL = (0.3, 0.1, 0.1)

@@ -23,7 +23,7 @@ from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, compiled_
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.tiling import Memory, tiles
 from napari_lazy_pipeline.errors import Cancelled, EngineError
-from napari_lazy_pipeline.psf.radial_otf import make_otf
+from napari_lazy_pipeline.psf import make_otf
 from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)

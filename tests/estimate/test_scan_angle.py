@@ -18,7 +18,7 @@ from napari_lazy_pipeline.estimate.scan_angle import (
     scans_of,
     shear_of_line,
 )
-from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.samples.samples import real_stack_folder
 from napari_lazy_pipeline.steps import Deskew
 from stacks import processed

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster
 from napari_lazy_pipeline.exports.export import export
-from napari_lazy_pipeline.io.open_stack import open_stack
+from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
 
 distributed = pytest.importorskip("distributed")

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
 from napari_lazy_pipeline.exports.destination import convert
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
+from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.spec import VolumeSpec
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.io.open_stack import open_stack
+from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
 from stacks import write_raw
 

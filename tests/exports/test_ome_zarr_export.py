@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 from skimage.transform import downscale_local_mean
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import format_names, get_format
 from napari_lazy_pipeline.exports.formats.ome_zarr import block_mean, level_factors
+from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.spec import VolumeSpec
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.io.open_stack import open_stack
+from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.steps import SubtractBackground
 
 zarr = pytest.importorskip("zarr")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline.errors import FileError, MissingFileError
-from napari_lazy_pipeline.image.stack import Stack, VolumeSource, VolumeSpec
+from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
 
 
 class Ramp(VolumeSource):

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline import Recipe, cli, open_stack
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import inspect_folder
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
 
 SHAPE = (3, 4, 5)

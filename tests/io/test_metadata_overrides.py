@@ -9,10 +9,9 @@ import tifffile
 
 from napari_lazy_pipeline import Recipe
 from napari_lazy_pipeline.errors import FolderError, GeometryError, RecipeError
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
-from napari_lazy_pipeline.io.open_stack import inspect_folder
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from stacks import write_raw
 

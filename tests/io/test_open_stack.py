@@ -13,10 +13,9 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError, PatternError
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.io import readers
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.io import inspect_folder, open_stack, readers
 from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
 SHAPE = (6, 4, 5)
 SETTINGS = """\

@@ -10,13 +10,12 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import PsfError
+from napari_lazy_pipeline.psf import RadialOtf, make_otf
 from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
 from napari_lazy_pipeline.psf.radial_otf import (
     PEAK_OFFSET,
-    RadialOtf,
     interpolate,
     load_otf,
-    make_otf,
     read_psf_or_otf,
     save_otf,
 )

@@ -11,12 +11,13 @@ import tifffile
 from scipy.ndimage import convolve
 from scipy.special import j1
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image import VolumeSpec
+from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
-from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, save_psf
+from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
 from napari_lazy_pipeline.steps import Deconvolve
 
 needs_psf = pytest.mark.skipif(bool(psf_models.unavailable()), reason="psf is not installed")

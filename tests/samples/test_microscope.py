@@ -9,7 +9,7 @@ import pytest
 
 from napari_lazy_pipeline import cli
 from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
+from napari_lazy_pipeline.io import inspect_folder, open_stack
 from napari_lazy_pipeline.samples.microscope import WRITERS, Simulation, run, simulated_volume
 
 SHAPE = (4, 10, 12)

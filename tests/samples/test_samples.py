@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.io.open_stack import inspect_folder
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.samples.samples import (
     REAL_STACK,
     TIMELAPSE,

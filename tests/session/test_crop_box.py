@@ -10,10 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
-from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
     Ranges,

@@ -14,7 +14,7 @@ import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import RecipeError
-from napari_lazy_pipeline.psf.theoretical_psf import save_psf
+from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 from stacks import gaussian_psf, write_raw

@@ -9,16 +9,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
-from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.samples.microscope import Simulation
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
-from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
 from napari_lazy_pipeline.steps._registry import step_types
 

@@ -34,15 +34,12 @@ from example_steps import (
     halved,
 )
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import PipelineSource, Plan, StageCache
 from napari_lazy_pipeline.compute.stage_runner import StageRunner
 from napari_lazy_pipeline.errors import GeometryError, StepError
+from napari_lazy_pipeline.image import Block, Scan, StackSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
-from napari_lazy_pipeline.image.box import Block, Box, slices, whole
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image.box import Box, slices, whole
 from napari_lazy_pipeline.steps import (
     Context,
     Crop,

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy import fft
 
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 
 def reference(volume, plan, fill):

@@ -9,8 +9,8 @@ from pydantic import Field
 from scipy import ndimage
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.box import Affine, Block
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.image.box import Affine
 from napari_lazy_pipeline.steps import Context, FilterStep, PerChannel, Step, VoxelStep
 
 ImageFile = Annotated[str, Field(json_schema_extra={"format": "path"})]

@@ -15,7 +15,8 @@ import tifffile
 from scipy import fft, ndimage
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, _peak, read_psf_or_otf
+from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.psf.radial_otf import _peak, read_psf_or_otf
 from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder
 
 PSF_VOXEL = (0.1, 0.1, 0.1)

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels
-from napari_lazy_pipeline.image.volume_source import VolumeSource
+from napari_lazy_pipeline.compute import Pipeline, PipelineSource, Plan
+from napari_lazy_pipeline.image import StackSpec, VolumeSource, VolumeSpec
+from napari_lazy_pipeline.image.spec import channel_labels
 from napari_lazy_pipeline.steps import Step
 
 RAW = VolumeSpec((6, 8, 10), "uint16", (0.4, 0.1, 0.1))

@@ -47,10 +47,9 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
-from napari_lazy_pipeline.io.open_stack import FolderInfo
+from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
+from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
-from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 
 _NARROWEST = 320  # px

@@ -1,9 +1,9 @@
-"""Pipeline: an ordered list of steps, as a frozen value, and what it makes of a stack."""
+"""Pipeline: an ordered list of steps, as a frozen value."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,24 +19,15 @@ from pydantic import (
     WrapValidator,
 )
 
-from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.pipeline_source import PipelineSource
 from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
-from napari_lazy_pipeline.compute.stage_runner import StageRunner
-from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.image import Stack, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
-from napari_lazy_pipeline.image.box import Block, spec_of, whole
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
-from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
 from napari_lazy_pipeline.steps.function import Function
-
-__all__ = ["Pipeline", "PipelineSource", "Progress"]
 
 
 def _kind(value: Any) -> str | None:
@@ -166,192 +157,3 @@ class Pipeline(BaseModel):
         steps = list(self.steps)
         steps[index] = step
         return Pipeline(steps)
-
-
-@dataclass(frozen=True)
-class PipelineSource(VolumeSource):
-    """Makes processed volumes, one stage after the other, through a cache.
-
-    Attributes
-    ----------
-    raw
-        Makes the raw volumes.
-    stated_plan
-        The stages, when the source was made; see `plan`.
-    cache
-        Keeps the result of each stage; not pickled.
-    blank_failures
-        Whether a step that fails leaves a blank volume instead of raising.
-    compute_log
-        Notes what is made; not pickled.
-
-    Raises
-    ------
-    StepError
-        If a step does not fit the volumes: that is refused here, not volume by volume.
-    """
-
-    raw: VolumeSource
-    stated_plan: Plan
-    cache: StageCache | None = field(default=None, compare=False, repr=False)
-    blank_failures: bool = False
-    compute_log: ComputeLog | None = field(default=None, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.stated_plan.check()
-
-    @property
-    def plan(self) -> Plan:
-        """The stages, for as many time points as there are by now."""
-        times = self.raw.sizes[0]
-        grown: Plan = self.__dict__.get("_grown", self.stated_plan)
-        if grown.raw.times != times:
-            grown = self.__dict__["_grown"] = grown.grown(times)
-        return grown
-
-    @property
-    def spec(self) -> VolumeSpec:
-        """What each processed volume looks like."""
-        return self.stated_plan.after.volume
-
-    @property
-    def count(self) -> int:
-        """Number of stages."""
-        return len(self.stated_plan.stages)
-
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """Number of time points and channels."""
-        return self.plan.after.sizes
-
-    @property
-    def plane_local(self) -> bool:
-        """Whether planes of the result can be made without the rest of the volume."""
-        return self.stated_plan.local[-1]
-
-    @property
-    def by_planes(self) -> bool:
-        """Whether planes are better made without the rest of their volume.
-
-        They are unless there is a cache that has room for the whole, or no reading them alone.
-        """
-        can = self.plane_local and self.raw.by_planes
-        return can and not self._runner().keeps_whole(self.count)
-
-    @property
-    def problems(self) -> ProblemLog:
-        """What went wrong with single volumes."""
-        return self.raw.problems
-
-    @property
-    def title(self) -> str:
-        """The steps, as the layer of a graph is called."""
-        return self.stated_plan.title
-
-    @property
-    def token(self) -> str:
-        """Names the content; another one once the raw data have grown."""
-        return f"{self.raw.token}-{self.stated_plan.token}"
-
-    def draft(self) -> PipelineSource:
-        """Quicker steps that give about the same: for previews."""
-        return replace(self, stated_plan=self.stated_plan.draft(), compute_log=None)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = {**vars(self), "cache": None, "compute_log": None}
-        state.pop("_grown", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-
-    def identity(self, t: int, c: int) -> Hashable:
-        """What the volume depends on."""
-        return self._runner().key(self.count, t, c)
-
-    def cached(self, t: int, c: int) -> np.ndarray | None:
-        """The volume if it is at hand; never reads or computes."""
-        return self.cache.get(self.identity(t, c)) if self.cache else None
-
-    def is_cached(self, t: int, c: int, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is at hand as a whole."""
-        return self.cache is not None and self._runner().key(count, t, c) in self.cache
-
-    def steps_to_run(self, t: int, c: int) -> tuple[Step, ...]:
-        """The steps that have to run for a volume, as far as the cache does not help."""
-        counts = (n for n in range(self.count, 0, -1) if self.is_cached(t, c, n))
-        return tuple(stage.step for stage in self.plan.stages[next(counts, 0) :])
-
-    def read(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
-        """Make one volume (z, y, x).
-
-        Raises
-        ------
-        FileError
-            If its file is bad.
-        StepError
-            If a step fails.
-        Cancelled
-            If it is not wanted any more.
-        """
-        return self._runner(progress).volume(self.count, t, c)
-
-    def part(self, wanted: Block, progress: Progress | None = None) -> np.ndarray:
-        """Make a part (z, y, x) of a volume, from what it needs only; raises what `read` does."""
-        return self._runner(progress).part(self.count, wanted)
-
-    def cached_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray | None:
-        """Some planes (z, y, x) if they are at hand; never reads or computes."""
-        block, volume = self._planes(t, c, start, stop), self.cached(t, c)
-        if volume is not None:
-            return volume[start:stop]
-        key = self.identity(t, c), block.box
-        return self.cache.get(key) if self.cache and self.plane_local else None
-
-    def read_planes(
-        self, t: int, c: int, start: int, stop: int, progress: Progress | None = None
-    ) -> np.ndarray:
-        """Make the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
-
-        Where that is possible only the planes that these need are read and worked on, and the
-        result equals that of `read` bit for bit. Otherwise the whole volume is made.
-
-        Raises
-        ------
-        ValueError
-            If there are no such planes.
-        LazyPipelineError, Cancelled
-            As `read` does.
-        """
-        block = self._planes(t, c, start, stop)
-        if not self.plane_local:
-            return self.read(t, c, progress)[start:stop]
-        return self.part(block, progress)
-
-    def planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
-        """Make some planes (z, y, x) as `read_planes` does; blank, and listed, for a bad file."""
-        spec = spec_of(self._planes(t, c, start, stop).box, self.spec)
-        return self.or_blank(t, c, spec, lambda: self.read_planes(t, c, start, stop))
-
-    def or_blank(
-        self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
-    ) -> np.ndarray:
-        try:
-            return super().or_blank(t, c, spec, make)
-        except StepError as error:
-            if not self.blank_failures:
-                raise
-            self.report(error, t, c)
-            return spec.blank()
-
-    def _runner(self, progress: Progress | None = None) -> StageRunner:
-        return StageRunner(
-            self.raw, self.plan, self.cache, self.compute_log, progress or Progress()
-        )
-
-    def _planes(self, t: int, c: int, start: int, stop: int) -> Block:
-        """Check a range of planes; the block they are."""
-        depth = self.spec.shape[0]
-        if not 0 <= start < stop <= depth:
-            raise ValueError(f"There are no planes {start} to {stop} in a volume of {depth}")
-        return Block(t, c, ((start, stop), *whole(self.spec.shape)[1:]))

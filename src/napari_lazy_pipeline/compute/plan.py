@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError, StepError
-from napari_lazy_pipeline.image.box import Affine, Block, whole
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Block, Scan, StackSpec
+from napari_lazy_pipeline.image.box import Affine, whole
 from napari_lazy_pipeline.steps._base import Step
 
 Place = tuple[int, int]  # time point and channel

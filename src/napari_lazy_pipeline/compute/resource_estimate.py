@@ -10,8 +10,8 @@ from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines import Need
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.image.quantity_text import format_bytes
-from napari_lazy_pipeline.image.spec import VolumeSpec
 
 # Longer than that, a volume is more than many graphics cards take as one texture.
 TEXTURE = 2048

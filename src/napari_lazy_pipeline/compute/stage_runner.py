@@ -15,8 +15,8 @@ from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
-from napari_lazy_pipeline.image.box import Block, rounded, shape_of, slices, whole
-from napari_lazy_pipeline.image.volume_source import VolumeSource
+from napari_lazy_pipeline.image import Block, VolumeSource
+from napari_lazy_pipeline.image.box import rounded, shape_of, slices, whole
 from napari_lazy_pipeline.steps._base import Context
 
 Result = TypeVar("Result")

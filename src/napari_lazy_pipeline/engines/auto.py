@@ -19,8 +19,9 @@ from napari_lazy_pipeline.engines.engine import (
 )
 from napari_lazy_pipeline.engines.engine_registry import engine_names, get_engine
 from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 
 def best_engine() -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image import Shape
 
 
 def binned(volume: np.ndarray, factors: Shape) -> np.ndarray:

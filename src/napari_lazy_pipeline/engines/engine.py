@@ -12,15 +12,10 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.image import Shape, Triple
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.scan_geometry import (
-    DeskewPlan,
-    RotationPlan,
-    Shape,
-    SkewAxis,
-    Triple,
-)
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, SkewAxis
+from napari_lazy_pipeline.psf import RadialOtf
 
 Rounding = Literal["nearest", "down"]
 Method = Literal["rl", "accelerated", "fast"]

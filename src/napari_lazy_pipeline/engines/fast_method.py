@@ -16,7 +16,7 @@ from scipy.special import j0
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.padding import mirrored
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.psf import RadialOtf
 
 # Guo et al. use 1e-4 to 1e-2 and do not square. A measured PSF and few photons ask for more: with
 # less, two iterations already amplify noise and leave voxels at zero.

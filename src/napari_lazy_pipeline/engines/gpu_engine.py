@@ -26,8 +26,9 @@ from napari_lazy_pipeline.engines.engine import (
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.tiling import Memory, TooLittleMemory
 from napari_lazy_pipeline.errors import EngineError
+from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 USE_CPU = "Use the cpu engine"
 FAILURES = 2

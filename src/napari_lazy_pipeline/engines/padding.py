@@ -12,8 +12,10 @@ from scipy import fft
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
-from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, Triple
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
+from napari_lazy_pipeline.image import Shape, Triple
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis
+from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Largest grid on which the extent of a PSF is measured; twice the widest halo.
 PSF_GRID = (64, 128, 128)

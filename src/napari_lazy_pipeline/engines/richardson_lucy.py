@@ -15,7 +15,7 @@ from typing import Any
 from napari_lazy_pipeline.engines.array_fft import ArrayFft
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.fast_method import FAST_ITERATIONS, back_projector
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.psf import RadialOtf
 
 
 def richardson_lucy(

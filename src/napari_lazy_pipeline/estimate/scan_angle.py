@@ -11,7 +11,8 @@ import numpy as np
 from scipy import fft, signal
 
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
-from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, Triple
+from napari_lazy_pipeline.image import Scan, Triple
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 
 LAGS = 4  # neighbours of a plane that it is compared with
 _LINES = 128  # lines of a plane that are used: more make it slower, not better

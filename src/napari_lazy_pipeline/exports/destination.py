@@ -8,14 +8,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import disk_cost
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
+from napari_lazy_pipeline.image import Stack, VolumeSource
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.image.volume_source import VolumeSource
 
 _GO_ON = "What was written stays: mend it and run the export again"
 

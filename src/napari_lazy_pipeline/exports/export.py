@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
+from napari_lazy_pipeline.compute import PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Stack
 
 __all__ = ["ExportReport", "Failure", "export"]
 

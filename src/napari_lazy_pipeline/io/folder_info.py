@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.image import Scan, Shape, Stack, Triple
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
-from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
-from napari_lazy_pipeline.image.stack import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata.claim import MetadataFact, Question
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind, Triple
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Scan, Stack, Triple
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 
 # What is stated of the way the planes lie, and not of the files; steps go by it, too.

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata import janelia_settings, micromanager

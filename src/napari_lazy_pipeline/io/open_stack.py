@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_lazy_pipeline.errors import FolderError, PatternError
-from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Scan, Stack
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.folder_listing import (
     choose_images,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import fft
 
-from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import UNKNOWN, psf_spacing
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, read_psf_or_otf

@@ -10,7 +10,7 @@ from pathlib import Path
 import tifffile
 
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 UNKNOWN = (0.0, 0.0, 0.0)

@@ -13,7 +13,8 @@ import tifffile
 from scipy import fft
 
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, Triple
+from napari_lazy_pipeline.image import Shape, Triple
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis
 from napari_lazy_pipeline.psf.psf_file import check_psf, is_otf, load_psf, read_image
 
 # cudaDecon places the peak this many planes of the PSF further on than it finds it; without

@@ -13,7 +13,7 @@ from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_file import SMALLEST
 
 _Length = Annotated[float, Field(gt=0, le=10)]

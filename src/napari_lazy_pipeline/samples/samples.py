@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
+from napari_lazy_pipeline.image import Scan, Triple
 
 TIMELAPSE: dict[str, Any] = {
     "pattern": "{name}_ch{c}_stack{t}_{wave}nm_*.tif",

@@ -9,10 +9,9 @@ from typing import cast
 
 import numpy as np
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.compute.plan import Plan
+from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps.crop import Crop
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.io import MetadataOverrides
 from napari_lazy_pipeline.steps import Step
 
 LENGTH = 200  # edits that can be undone

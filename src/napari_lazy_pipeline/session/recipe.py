@@ -18,11 +18,11 @@ from pydantic import (
     field_validator,
 )
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.io.open_stack import open_stack
+from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.session.recipe_script import script
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_text import Loader, explain, load_yaml

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 from pydantic import ValidationError
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session.recipe_text import load_yaml
 from napari_lazy_pipeline.steps._base import Step

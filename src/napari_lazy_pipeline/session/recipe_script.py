@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Step
 from napari_lazy_pipeline.steps.function import Function

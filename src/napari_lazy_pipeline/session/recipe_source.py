@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_serializer
 
-from napari_lazy_pipeline.image.scan_geometry import Shape, SkewAxis, StepKind, Triple
-from napari_lazy_pipeline.image.stack import Stack
-from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
+from napari_lazy_pipeline.image import Shape, Stack, Triple
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
+from napari_lazy_pipeline.io import MetadataOverrides
 
 _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",

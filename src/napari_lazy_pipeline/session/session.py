@@ -9,17 +9,13 @@ from typing import Any, Literal, get_args
 
 from psygnal import Signal
 
-from napari_lazy_pipeline.compute.compute_log import ComputeLog
-from napari_lazy_pipeline.compute.pipeline import Pipeline, PipelineSource
-from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import ComputeLog, Pipeline, PipelineSource, Plan, StageCache
 from napari_lazy_pipeline.engines import engine_names, get_engine
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Scan, Stack
+from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN, MetadataOverrides
-from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
+from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.recipe import Recipe

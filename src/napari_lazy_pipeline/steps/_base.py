@@ -24,9 +24,8 @@ from pydantic.fields import FieldInfo
 
 from napari_lazy_pipeline.engines import Engine, Need, get_engine
 from napari_lazy_pipeline.errors import FileError, GeometryError
-from napari_lazy_pipeline.image.box import Affine, Block, slices, widened
-from napari_lazy_pipeline.image.scan_geometry import Scan, Shape
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
+from napari_lazy_pipeline.image.box import Affine, slices, widened
 from napari_lazy_pipeline.steps._file_state import file_state
 from napari_lazy_pipeline.steps._per_channel import (
     ChannelValues,

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from napari_lazy_pipeline.image.scan_geometry import Scan, SkewAxis, StepKind
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.steps._base import Step, Unit
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.box import Block, Box, spec_of
-from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Block, Shape, StackSpec
+from napari_lazy_pipeline.image.box import Box, spec_of
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 _PART = (

@@ -15,13 +15,13 @@ from napari_lazy_pipeline.engines.binning import binned, repeated
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError
-from napari_lazy_pipeline.image.box import Block, Box, rounded, shape_of, whole, widened
-from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
-from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
+from napari_lazy_pipeline.image import Block, Shape, StackSpec, Triple, VolumeSpec
+from napari_lazy_pipeline.image.box import Box, rounded, shape_of, whole, widened
+from napari_lazy_pipeline.psf import RadialOtf, make_otf
 from napari_lazy_pipeline.psf.psf_array import PsfArray, PsfFile
 from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, make_otf, read_psf_or_otf
+from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel, channel_value
 

@@ -9,18 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from napari_lazy_pipeline.engines import Rounding
-from napari_lazy_pipeline.image.box import (
-    Affine,
-    Block,
-    Box,
-    affine,
-    shape_of,
-    slices,
-    whole,
-    widened,
-)
+from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.image.box import Affine, Box, affine, shape_of, slices, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
-from napari_lazy_pipeline.image.spec import StackSpec
 from napari_lazy_pipeline.steps._base import Context, Unit
 from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 

@@ -14,9 +14,8 @@ from annotated_types import Unit
 from pydantic import AfterValidator, ConfigDict, Field, field_serializer
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.box import Block, whole, widened
-from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.image.spec import StackSpec
+from napari_lazy_pipeline.image import Block, Shape, StackSpec
+from napari_lazy_pipeline.image.box import whole, widened
 from napari_lazy_pipeline.steps._base import Context, Step
 from napari_lazy_pipeline.steps._file_state import file_state
 from napari_lazy_pipeline.steps._per_channel import FrozenDict

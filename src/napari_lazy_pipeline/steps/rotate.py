@@ -8,17 +8,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.image.box import (
-    Affine,
-    Block,
-    affine,
-    box_before,
-    shape_of,
-    whole,
-    widened,
-)
+from napari_lazy_pipeline.image import Block, StackSpec, VolumeSpec
+from napari_lazy_pipeline.image.box import Affine, affine, box_before, shape_of, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
-from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec
 from napari_lazy_pipeline.steps._base import Context, Unit
 from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 

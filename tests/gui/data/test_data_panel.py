@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEd
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe, open_stack
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
-from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image import Scan
 from stacks import write_raw
 
 Settle = Callable[[Any], None]

@@ -13,7 +13,8 @@ import pytest
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline._gui.layers import preview_policy
 from napari_lazy_pipeline.errors import Cancelled
-from napari_lazy_pipeline.image.box import Block, whole
+from napari_lazy_pipeline.image import Block
+from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.steps import Context, Deconvolve
 from napari_lazy_pipeline.steps.deconvolve import _CoarseDeconvolve
 from stacks import write_raw

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.compute.pipeline import Progress
+from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from napari_lazy_pipeline.steps._base import Context, Step

@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 Settle = Callable[[Any], None]
 

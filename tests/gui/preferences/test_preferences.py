@@ -12,9 +12,9 @@ import pytest
 import napari_lazy_pipeline
 from dock_helpers import edit, expected, on_screen
 from napari_lazy_pipeline._runtime.threads import cpu_count
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.engines import get_engine, notices
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 TIMEOUT = 30_000
 NAME = "napari-lazy-pipeline"

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
 
 

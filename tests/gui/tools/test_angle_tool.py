@@ -17,7 +17,7 @@ from dock_helpers import card, edit
 from leaning_beads import VOXEL, bead_stack, noise, shear_for
 from napari_lazy_pipeline._gui.tools.angle_tool import AnglePanel
 from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
-from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image import Scan
 
 Settle = Callable[[Any], None]
 TIMEOUT = 20_000

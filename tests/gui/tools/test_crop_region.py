@@ -12,8 +12,8 @@ from qtpy.QtTest import QTest
 
 from canvas import Place, drag, native, press_key
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import extents
 from napari_lazy_pipeline.steps import Crop
 

@@ -14,9 +14,10 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDi
 
 from dock_helpers import card, edit, expected, on_screen
 from folder_contents import listing
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.psf import make_otf
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
-from napari_lazy_pipeline.psf.radial_otf import make_otf, save_otf
+from napari_lazy_pipeline.psf.radial_otf import save_otf
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
 from stacks import gaussian_psf
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dock_helpers import card, edit, expected, on_screen
-from napari_lazy_pipeline.compute.pipeline import Pipeline
+from napari_lazy_pipeline.compute import Pipeline
 from stacks import write_raw
 
 Settle = Callable[[Any], None]

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import open_stack
-from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache

@@ -12,11 +12,11 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
-from napari_lazy_pipeline.io.open_stack import inspect_folder
 from napari_lazy_pipeline.io.readers.tiff import READER
 from napari_lazy_pipeline.samples.microscope import (
     WRITERS,

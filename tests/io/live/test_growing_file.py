@@ -13,11 +13,11 @@ import pytest
 
 from micromanager_files import SUMMARY, grow_mmstack, grow_ndtiff, pixels, places, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher, stack_watcher
 from napari_lazy_pipeline.io.live.growing_file import GrowingFileWatcher
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
-from napari_lazy_pipeline.io.open_stack import inspect_folder
 
 SIZES = (1, 4, 2, 3)  # positions, t, c, z
 PLANES = SIZES[2] * SIZES[3]

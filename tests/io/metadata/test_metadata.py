@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.io import inspect_folder, open_stack
 from napari_lazy_pipeline.io.metadata.claim import MetadataFact
 from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings, read_settings
 from napari_lazy_pipeline.io.metadata.micromanager import parse_metadata
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
 
 SHAPE = (6, 4, 5)
 # As the software of the Janelia microscopes, and as that of the MOSAIC writes it.

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
-from napari_lazy_pipeline.io.open_stack import inspect_folder
 
 VOLUME = np.full((3, 4, 5), 7, np.uint16)
 VOXEL = (0.4, 0.104, 0.104)

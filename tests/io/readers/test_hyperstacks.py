@@ -17,7 +17,7 @@ import tifffile
 import hyperstack_files
 from hyperstack_files import DATA, SHAPE, WRITERS, C, T, Writer, Z, ome_xml
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
+from napari_lazy_pipeline.io import inspect_folder, open_stack
 from napari_lazy_pipeline.io.readers import tiff
 from napari_lazy_pipeline.io.readers.tiff import READER
 

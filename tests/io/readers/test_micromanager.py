@@ -12,7 +12,7 @@ import tifffile
 
 from micromanager_files import pixels, places, write_mmstack, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
+from napari_lazy_pipeline.io import inspect_folder, open_stack
 
 SIZES = (1, 3, 2, 4)
 

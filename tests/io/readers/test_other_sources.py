@@ -18,8 +18,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io import readers
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
+from napari_lazy_pipeline.io import inspect_folder, open_stack, readers
 from napari_lazy_pipeline.io.readers import bioio, zarr
 
 DATA = np.random.default_rng(0).integers(1, 200, (3, 2, 4, 6, 8)).astype(np.uint16)

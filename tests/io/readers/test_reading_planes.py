@@ -14,9 +14,8 @@ import tifffile
 from hyperstack_files import WRITERS
 from micromanager_files import places, write_mmstack, write_ndtiff
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io import readers
+from napari_lazy_pipeline.io import open_stack, readers
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.open_stack import open_stack
 
 SIZES = (1, 3, 2, 4)
 DATA = np.random.default_rng(0).integers(1, 200, (3, 4, 6, 8)).astype(np.uint16)

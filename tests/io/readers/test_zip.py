@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError, FolderError
-from napari_lazy_pipeline.io.open_stack import inspect_folder, open_stack
+from napari_lazy_pipeline.io import inspect_folder, open_stack
 
 DATA = np.random.default_rng(3).integers(1, 999, (12, 4, 6, 8)).astype(np.uint16)
 

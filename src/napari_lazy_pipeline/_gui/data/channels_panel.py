@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QMenu, QWidget
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets import layout
 from napari_lazy_pipeline._gui.widgets.colours import USUAL, chosen, is_colour
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 _COLOURS = ("gray", *USUAL, "bop orange", "bop blue", "viridis", "magma")
 _SWATCH = QSize(18, 12)

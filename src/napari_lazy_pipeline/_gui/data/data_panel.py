@@ -16,8 +16,8 @@ from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
-from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.io import FolderInfo, inspect_folder
+from napari_lazy_pipeline.session import Session
 
 _PAGES = (("", "as the files say"), ("ZYX", "planes (z)"))
 _OF_READER = ("reader", "trust", "shape", "dtype")

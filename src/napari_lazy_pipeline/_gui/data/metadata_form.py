@@ -13,8 +13,8 @@ from napari_lazy_pipeline._gui.widgets.layout import small_button
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
 from napari_lazy_pipeline.image.scan_geometry import StepKind
-from napari_lazy_pipeline.io.open_stack import FolderInfo
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.io import FolderInfo
+from napari_lazy_pipeline.session import Session
 
 _UNKNOWN = "unknown"
 _BOX = 70  # px

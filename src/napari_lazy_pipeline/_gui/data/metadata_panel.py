@@ -17,9 +17,9 @@ from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.io.metadata.claim import Question
-from napari_lazy_pipeline.io.open_stack import FolderInfo
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 _STATED = ("angle", "step")  # questions whose answers are values; others open the files anew
 

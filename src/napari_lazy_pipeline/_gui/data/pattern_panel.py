@@ -17,7 +17,7 @@ from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image.quantity_text import format_count
-from napari_lazy_pipeline.io.open_stack import FolderInfo
+from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.io.pattern_preview import PatternPreview, PatternPreviews
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
 from napari_lazy_pipeline.io.readers import Reader

@@ -12,7 +12,7 @@ from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 WATCH_INTERVAL = 1.0  # s
 _QUIET = 60.0  # s without a new file, after which the state tells

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequest
 from napari_lazy_pipeline._gui.widgets.background_task import yield_to_window
-from napari_lazy_pipeline.compute.pipeline import Progress
+from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 

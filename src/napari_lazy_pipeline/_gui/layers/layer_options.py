@@ -7,8 +7,8 @@ from typing import Any
 
 from napari_lazy_pipeline._gui.layers.screen import Picture, contrast_limits
 from napari_lazy_pipeline._gui.widgets.colours import chosen
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.session import Session
 
 
 class LayerOptions:

@@ -10,7 +10,7 @@ from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position, T
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, replace_data
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 
 
 class LayerSwapper:

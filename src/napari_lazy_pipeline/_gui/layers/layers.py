@@ -20,9 +20,9 @@ from napari_lazy_pipeline._gui.layers.sample_layers import SampleLayers
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, contrast_limits
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline._gui.layers.time_axis_growth import TimeAxisGrowth
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import FolderMissingError, LazyPipelineError, StepError
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 
 class Layers(QObject):

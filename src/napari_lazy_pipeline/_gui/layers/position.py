@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.layers.screen import Screen
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image import VolumeSpec
 
 Z, T = -3, -4  # axes counted from the end: another layer may have more
 

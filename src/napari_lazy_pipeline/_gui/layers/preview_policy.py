@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequest
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 # What is there within this time [s] follows the hand: no quick look is needed.
 INSTANT = 0.1

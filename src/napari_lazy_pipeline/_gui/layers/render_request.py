@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_lazy_pipeline.compute.pipeline import PipelineSource, Progress
-from napari_lazy_pipeline.image.box import Block, whole
+from napari_lazy_pipeline.compute import PipelineSource, Progress
+from napari_lazy_pipeline.image import Block
+from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 # A preview of a plane is made by the drafts of the steps, or by the drafts of those; one of a

@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 
 Adopt = Callable[[Any, Picture], None]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 
 

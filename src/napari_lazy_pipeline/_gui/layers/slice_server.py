@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.image.stack import dask_array
 
 _Place = tuple[int, int | None]  # time point and plane; no plane: the volume

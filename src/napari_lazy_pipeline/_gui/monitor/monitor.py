@@ -23,11 +23,11 @@ from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of, open_dock_of
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, scroll_area
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute.compute_log import ComputeLog, Entry, State
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
+from napari_lazy_pipeline.compute import ComputeLog, PipelineSource
+from napari_lazy_pipeline.compute.compute_log import Entry, State
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 _BEAT = 200  # ms
 _WIDE = 760  # px

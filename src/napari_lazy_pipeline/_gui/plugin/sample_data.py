@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
-from napari_lazy_pipeline.io.open_stack import inspect_folder
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.samples.samples import (
     REAL_STACK,
     TIMELAPSE,

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_lazy_pipeline._gui.layers.screen import Screen
 from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 
 @dataclass

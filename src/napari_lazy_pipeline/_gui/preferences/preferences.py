@@ -15,7 +15,7 @@ from napari_lazy_pipeline._runtime.threads import cpu_count
 from napari_lazy_pipeline.engines import get_engine, notices
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 PLUGIN = "napari-lazy-pipeline"
 # Engines that work everywhere.

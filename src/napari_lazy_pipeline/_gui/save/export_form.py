@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import describe_cluster
 from napari_lazy_pipeline.exports.formats import FormatName, channel_name, get_format
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Stack
 
 
 class ExportForm(ModelForm):

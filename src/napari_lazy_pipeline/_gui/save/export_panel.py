@@ -28,7 +28,7 @@ from napari_lazy_pipeline.exports.export import ExportReport
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 _REST = 200  # ms without an edit, before the disk is checked
 

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Stack
 
 _FORMATS = {name: (get_format(name).title, get_format(name).summary) for name in format_names()}
 WORKERS = {

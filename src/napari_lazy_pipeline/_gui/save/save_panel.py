@@ -14,8 +14,7 @@ from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
-from napari_lazy_pipeline.session.recipe import Recipe
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Recipe, Session
 
 _RECIPES = "Recipe (*.yaml *.yml *.json)"
 

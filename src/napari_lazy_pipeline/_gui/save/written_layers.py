@@ -11,9 +11,9 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.io.open_stack import FolderInfo, inspect_folder
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.io import FolderInfo, inspect_folder
+from napari_lazy_pipeline.session import Session
 
 
 class WrittenLayerOptions(LayerOptions):

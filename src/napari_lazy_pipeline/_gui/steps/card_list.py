@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QFrame, QWidget
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column
-from napari_lazy_pipeline.compute.pipeline import Pipeline
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
 

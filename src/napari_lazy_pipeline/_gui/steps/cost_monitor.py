@@ -14,7 +14,7 @@ from napari_lazy_pipeline.compute.resource_estimate import (
     volume_time,
 )
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 _REST = 150  # ms without an edit, before anything is estimated
 

@@ -15,8 +15,8 @@ from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.image.quantity_text import format_duration, format_lengths
-from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.steps._base import Step
 
 _BAR = (

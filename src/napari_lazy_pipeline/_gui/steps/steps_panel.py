@@ -16,7 +16,7 @@ from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
 from napari_lazy_pipeline.errors import StepError
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
 

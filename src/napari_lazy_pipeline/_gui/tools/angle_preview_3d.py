@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import contrast_limits
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 STILL = 250  # ms without a move after which the knob rests
 

@@ -24,8 +24,8 @@ from napari_lazy_pipeline.estimate.scan_angle import (
     scans_of,
     shear_of_line,
 )
-from napari_lazy_pipeline.image.scan_geometry import Scan
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.session import Session
 
 _MEANINGS = {"stage": "z step along the stage", "perpendicular": "z step across the planes"}
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSpinBox, QWidget
 from superqt import QRangeSlider
 
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Range, extents
 from napari_lazy_pipeline.steps.crop import Crop
 

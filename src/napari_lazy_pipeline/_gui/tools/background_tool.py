@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.estimate.background import estimate_background
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 
 class BackgroundPanel(QWidget):

@@ -13,7 +13,8 @@ from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, StepError
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image import VolumeSpec
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
     Extent,
@@ -23,7 +24,6 @@ from napari_lazy_pipeline.session.crop_box import (
     in_frame,
     ranges_of,
 )
-from napari_lazy_pipeline.session.session import Session
 from napari_lazy_pipeline.steps.crop import Crop
 
 _ALL = (0, 0)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Extent
 
 Tool = Literal["rectangle", "line"]

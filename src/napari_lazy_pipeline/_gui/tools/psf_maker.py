@@ -14,7 +14,8 @@ from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import refuse_raw
-from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, save_psf, unavailable
+from napari_lazy_pipeline.psf import save_psf
+from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, unavailable
 
 
 class PsfMaker(QWidget):

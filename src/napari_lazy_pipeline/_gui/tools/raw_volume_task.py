@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute.pipeline import Progress
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.compute import Progress
+from napari_lazy_pipeline.session import Session
 
 
 class RawVolumeTask(BackgroundTask):

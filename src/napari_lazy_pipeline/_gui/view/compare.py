@@ -12,8 +12,8 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
-from napari_lazy_pipeline.compute.pipeline import PipelineSource
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.session import Session
 
 _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 

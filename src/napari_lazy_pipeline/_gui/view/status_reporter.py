@@ -19,7 +19,7 @@ from napari_lazy_pipeline.errors import (
     StepError,
 )
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 
 class StatusReporter(QObject):

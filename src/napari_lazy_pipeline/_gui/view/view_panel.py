@@ -11,7 +11,7 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import engine_names
 from napari_lazy_pipeline.engines.auto import best_engine
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 _QUALITIES = {
     "auto": (

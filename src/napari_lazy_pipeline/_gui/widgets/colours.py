@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session import Recipe
 
 USUAL = ("green", "magenta", "cyan", "yellow", "red", "blue")
 

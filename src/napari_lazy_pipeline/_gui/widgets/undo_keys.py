@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractSpinBox, QLineEdit, QWidget
 
-from napari_lazy_pipeline.session.session import Session
+from napari_lazy_pipeline.session import Session
 
 # Not Qt's standard key: on Windows that is Ctrl+Y too, with which napari turns to 3-D.
 UNDO, REDO = QKeySequence("Ctrl+Z"), QKeySequence("Ctrl+Shift+Z")

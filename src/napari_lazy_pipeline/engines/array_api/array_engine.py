@@ -20,7 +20,8 @@ from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
+from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Part of the free memory that one volume may take.
 SHARE = 0.9

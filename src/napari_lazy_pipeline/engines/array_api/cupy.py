@@ -22,7 +22,7 @@ from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.psf import RadialOtf
 
 # With the CUDA libraries it needs, which its wheels do not hold.
 PACKAGES = 'pip install "cupy-cuda13x[ctk]", or "cupy-cuda12x[ctk]" for an older driver'

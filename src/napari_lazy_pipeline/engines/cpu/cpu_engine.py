@@ -30,16 +30,11 @@ from napari_lazy_pipeline.engines.engine import (
 from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
 from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
+from napari_lazy_pipeline.image import Scan, Shape, Triple
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import (
-    DeskewPlan,
-    RotationPlan,
-    Scan,
-    Shape,
-    SkewAxis,
-    Triple,
-)
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, SkewAxis
+from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4

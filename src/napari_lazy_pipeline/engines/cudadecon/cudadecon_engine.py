@@ -25,7 +25,8 @@ from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method, Plane
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import EngineError
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, Shape
+from napari_lazy_pipeline.image import Shape
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 LARGEST_VOLUME = 2**31 - 1
 # Bytes per voxel that the library takes: nine float volumes, and the work areas of two FFTs.

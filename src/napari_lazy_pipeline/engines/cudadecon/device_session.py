@@ -15,7 +15,8 @@ import numpy as np
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.engines.gpu_engine import USE_CPU, DeviceError
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, save_otf
+from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.psf.radial_otf import save_otf
 
 TASKS = "napari_lazy_pipeline.engines.cudadecon.worker:perform"
 TRIAL_SECONDS = 60

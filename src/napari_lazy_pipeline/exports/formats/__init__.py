@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Stack
 
 FormatName = Literal["tiff", "ome-zarr"]
 Dtype = Literal["uint8", "uint16", "float32"]

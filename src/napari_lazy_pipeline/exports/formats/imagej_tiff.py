@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.exports.formats import Format, channel_name
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Stack
 
 # ImageJ counts bytes with 32 bits; some of them are needed for what is not pixels.
 IMAGEJ_LIMIT = 2**32 - 2**25

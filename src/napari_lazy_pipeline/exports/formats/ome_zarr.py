@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.exports.formats import Format, channel_name
-from napari_lazy_pipeline.image.scan_geometry import Shape
-from napari_lazy_pipeline.image.stack import Stack
+from napari_lazy_pipeline.image import Shape, Stack
 
 _CHUNK = (32, 256, 256)
 # The smallest resolution is no larger than this along y and x.

@@ -12,9 +12,8 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError
+from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
-from napari_lazy_pipeline.image.spec import VolumeSpec
-from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, probe_first_volume
 from napari_lazy_pipeline.io.patterns.file_table import FileTable

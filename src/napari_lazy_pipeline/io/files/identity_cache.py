@@ -6,9 +6,8 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.image.spec import VolumeSpec
-from napari_lazy_pipeline.image.volume_source import VolumeSource
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from napari_lazy_pipeline.image import Scan, Triple
 from napari_lazy_pipeline.image.quantity_text import format_lengths
-from napari_lazy_pipeline.image.scan_geometry import Scan, Triple
 
 
 @dataclass(frozen=True)

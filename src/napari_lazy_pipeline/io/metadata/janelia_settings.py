@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from napari_lazy_pipeline.image.scan_geometry import Scan
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 # Pixel of the sCMOS cameras of these microscopes [um].

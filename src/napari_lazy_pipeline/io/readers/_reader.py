@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image.scan_geometry import Shape, Triple
+from napari_lazy_pipeline.image import Shape, Triple
 
 
 @dataclass(frozen=True)

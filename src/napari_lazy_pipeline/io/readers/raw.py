@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError, ShapeUnknownError
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
 

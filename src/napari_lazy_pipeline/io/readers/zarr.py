@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,

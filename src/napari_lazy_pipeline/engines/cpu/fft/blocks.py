@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image import Shape
 
 
 def blocks_of(shape: Shape) -> tuple[int, int, int, int]:

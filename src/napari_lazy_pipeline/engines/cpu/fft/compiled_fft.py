@@ -28,7 +28,7 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image import Shape
 
 # What happens to pixels between two transforms.
 TAKE, COMPARE, CORRECT, SQUARE, ACCELERATE, PREDICT = range(6)

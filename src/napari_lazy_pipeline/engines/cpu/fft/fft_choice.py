@@ -13,7 +13,7 @@ from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf
+from napari_lazy_pipeline.psf import RadialOtf
 
 # Every butterfly is in it; of values about 1.
 TRIAL_SHAPE, TOLERANCE = (70, 24, 16), 1e-3

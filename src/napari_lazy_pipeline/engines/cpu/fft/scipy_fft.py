@@ -12,7 +12,7 @@ from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
 from napari_lazy_pipeline.engines.engine import Method
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image import Shape
 
 # Those of the compiled transforms: they are wanted before anything is compiled.
 COMPILED_VOXEL_BYTES: dict[Method, int] = {"rl": 18, "accelerated": 30, "fast": 22}

@@ -31,7 +31,7 @@ from napari_lazy_pipeline.engines.cpu.fft.simd import (
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import Line, backward, forward, line
-from napari_lazy_pipeline.image.scan_geometry import Shape
+from napari_lazy_pipeline.image import Shape
 
 # Planes that follow each other by a power of two would compete for the same places in a cache.
 CACHE_LINE = 64

@@ -1,10 +1,10 @@
-"""Ledger: what was read and computed so far, block by block, for those who want to see it."""
+"""Compute log: what was read and computed so far, block by block, and how long it took."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -29,17 +29,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a block.
-
-    Attributes
-    ----------
-    state
-        What became of it.
-    seconds
-        How long it took the last time [s].
-    times
-        How often it was made.
-    """
+    """What is known of a block: how long it took the last time [s], and how often it was made."""
 
     state: State
     seconds: float = 0.0
@@ -48,15 +38,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Duration:
-    """How long something takes for a whole volume.
-
-    Attributes
-    ----------
-    seconds
-        Time [s].
-    rough
-        Whether it was told from parts of volumes only: it is hardly more, and may be less.
-    """
+    """How long something takes for a volume [s]; rough, and perhaps less, if told by parts."""
 
     seconds: float
     rough: bool = False
@@ -74,7 +56,7 @@ class ComputeLog:
         self._stages: OrderedDict[Hashable, dict[tuple[int, int], Entry]] = OrderedDict()
         self._version = 0
         self._counts: Counter[tuple[str, bool]] = Counter()
-        self._seconds: dict[tuple[str, bool], float] = {}
+        self._seconds: defaultdict[tuple[str, bool], float] = defaultdict(float)
         self._durations: dict[Hashable, Duration] = {}
         self._latest: dict[str, float] = {}
 
@@ -140,7 +122,7 @@ class ComputeLog:
         part = share < 1
         with self._lock:
             self._counts[name, part] += 1
-            self._seconds[name, part] = self._seconds.get((name, part), 0.0) + seconds
+            self._seconds[name, part] += seconds
             if len(self._durations) > _DURATIONS:
                 self._durations.pop(next(iter(self._durations)))
             if not part:
@@ -170,7 +152,7 @@ class ComputeLog:
     def spent(self, name: str) -> float:
         """How long all that was made under a name took [s]."""
         with self._lock:
-            return sum(self._seconds.get((name, part), 0.0) for part in (False, True))
+            return sum(self._seconds[name, part] for part in (False, True))
 
     def mean(self, name: str) -> float | None:
         """How long a whole block took on average [s]; None if none was made."""

@@ -30,12 +30,10 @@ class PipelineSource(VolumeSource):
         Makes the raw volumes.
     stated_plan
         The stages, when the source was made; see `plan`.
-    cache
-        Keeps the result of each stage; not pickled.
+    cache, compute_log
+        Keep the result of each stage, and what was made; not pickled.
     blank_failures
         Whether a step that fails leaves a blank volume instead of raising.
-    compute_log
-        Notes what is made; not pickled.
 
     Raises
     ------
@@ -139,12 +137,8 @@ class PipelineSource(VolumeSource):
 
         Raises
         ------
-        FileError
-            If its file is bad.
-        StepError
-            If a step fails.
-        Cancelled
-            If it is not wanted any more.
+        FileError, StepError, Cancelled
+            If its file is bad, a step fails, or it is not wanted any more.
         """
         return self._runner(progress).volume(self.count, t, c)
 
@@ -165,15 +159,8 @@ class PipelineSource(VolumeSource):
     ) -> np.ndarray:
         """Make the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
 
-        Where that is possible only the planes that these need are read and worked on, and the
-        result equals that of `read` bit for bit. Otherwise the whole volume is made.
-
-        Raises
-        ------
-        ValueError
-            If there are no such planes.
-        LazyPipelineError, Cancelled
-            As `read` does.
+        They equal those of `read` bit for bit; where it is possible, only what they need is read
+        and worked on. Raises what `read` does, and a `ValueError` if there are no such planes.
         """
         block = self._planes(t, c, start, stop)
         if not self.plane_local:

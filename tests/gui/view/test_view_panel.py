@@ -207,6 +207,18 @@ def test_edits_while_comparing(three: Any, settle: Settle) -> None:
     assert len(three.viewer.layers) == 2 and not three.viewer.canvas.grid.enabled
 
 
+def test_planes_stay_side_by_side_also_of_hidden_layers(opened: Any, settle: Settle) -> None:
+    opened.view.compare.click()
+    settle(opened)
+    for layer in opened.layers.layers:
+        layer.visible = False
+    edit(opened, "deskew", angle=45.0)
+    settle(opened)
+    (raw, _), (layer, _) = opened.comparison.layers, opened.layers.layers
+    assert raw.scale[1] == pytest.approx(layer.scale[1])
+    assert raw.scale[1] < opened.session.stack.voxel_size[0]
+
+
 def test_hidden_channels_are_not_compared(three: Any, settle: Settle) -> None:
     three.layers.layers[0].visible = False
     reads = three.session.stack.source.reads

@@ -204,6 +204,7 @@ class Layers(QObject):
             place = self._options.place(source)
             if any(tuple(getattr(first, name)) != value for name, value in place.items()):
                 self._swapper.swap_all(source)
+            self._request_missed()
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""

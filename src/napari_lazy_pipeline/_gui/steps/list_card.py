@@ -38,10 +38,10 @@ class ListCard(CardFrame):
     def __init__(self, step: Step) -> None:
         super().__init__()
         self._pressed = False
-        self.head, self.body = CardHead(step), QWidget()
-        self.body.setObjectName("body")
-        self.body.setStyleSheet("#body { background: transparent; }")
-        self.body.setVisible(False)
+        self.head, self._body = CardHead(step), QWidget()
+        self._body.setObjectName("body")
+        self._body.setStyleSheet("#body { background: transparent; }")
+        self._body.setVisible(False)
         self.head.unfold.toggled.connect(self._on_unfold)
         self.setAccessibleName(f"Step {step.title}")
         self._actions: dict[Any, Callable[[], Any]] = {
@@ -64,13 +64,17 @@ class ListCard(CardFrame):
         self._actions |= {(key, Modifier.NoModifier): action for key, action in alone.items()}
 
     def make_body(self) -> None:
-        """Fill the body: called before it is seen for the first time."""
+        """Fill the body: called before it is used for the first time."""
         raise NotImplementedError
 
+    @property
+    def body(self) -> QWidget:
+        """What is below the head, filled."""
+        self.make_body()
+        return self._body
+
     def _on_unfold(self, on: bool) -> None:
-        if on:
-            self.make_body()
-        self.body.setVisible(on)
+        (self.body if on else self._body).setVisible(on)
 
     def open(self) -> None:
         """Select the step, and show its parameters or fold them away."""
@@ -104,7 +108,7 @@ class ListCard(CardFrame):
         modifiers = event.modifiers() & ~Modifier.KeypadModifier
         action = self._actions.get((event.key(), modifiers))
         focus = self.window().focusWidget()
-        in_body = focus is not None and self.body.isAncestorOf(focus)
+        in_body = focus is not None and self._body.isAncestorOf(focus)
         if action is not None and modifiers == Modifier.NoModifier and in_body:
             return lambda: None
         return action
@@ -127,4 +131,4 @@ class ListCard(CardFrame):
 
     def _on_head(self, event: Any) -> bool:
         place = event.position().toPoint()
-        return self.body.isHidden() or not self.body.geometry().contains(place)
+        return self._body.isHidden() or not self._body.geometry().contains(place)

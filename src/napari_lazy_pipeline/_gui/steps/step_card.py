@@ -68,9 +68,9 @@ class StepCard(ListCard):
         self.bar.hide()
         self._patience = QTimer(self, singleShot=True, interval=PATIENCE)
         self._patience.timeout.connect(self.bar.show)
-        self._column = column(parent=self.body, spacing=2)
+        self._column = column(parent=self._body, spacing=2)
         column(
-            self.head, self.error, self.result, self.body,
+            self.head, self.error, self.result, self._body,
             parent=self, margins=(4, 3, 4, 3), spacing=2,
         )  # fmt: skip
         self._show_errors()
@@ -166,7 +166,7 @@ class StepCard(ListCard):
 
     def focus_chain(self) -> list[QWidget]:
         """All that the tab key stops at, in order."""
-        return [self, self.switch, self.head.menu, *stops(self.body)]
+        return [self, self.switch, self.head.menu, *stops(self._body)]
 
     def _show_errors(self) -> None:
         """Show what is wrong: with the geometry, and with the first volume that failed."""

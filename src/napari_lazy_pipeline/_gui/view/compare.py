@@ -157,6 +157,7 @@ class Comparison(QObject):
         self._arranged = False
         session.stack_changed.connect(self._on_stack)
         layers.rendered.connect(self._on_shown)
+        session.plan_changed.connect(self._on_shown)  # of hidden layers, nothing is rendered
 
     def close(self) -> None:
         """Go back to how the viewer was."""

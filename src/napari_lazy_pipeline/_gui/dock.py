@@ -14,21 +14,12 @@ from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.preferences.dock_state import (
-    dock_state_of,
-    store_dock_state,
-    unwrapped,
-)
+from napari_lazy_pipeline._gui.preferences import dock_state
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
+from napari_lazy_pipeline._gui.steps import cost_monitor as costs
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
-from napari_lazy_pipeline._gui.steps.cost_monitor import (
-    CostMonitor,
-    CostSummary,
-    CostWarning,
-    StepCostLine,
-)
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
 from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
@@ -56,15 +47,7 @@ _NARROWEST = 320  # px
 
 
 class LazyPipelineWidget(QWidget):
-    """See processed data while still deciding how to process them.
-
-    Parameters
-    ----------
-    napari_viewer
-        The viewer to show layers in.
-    watch_interval
-        Time between two looks at a folder that is watched [s]; None: as the preferences say.
-    """
+    """See processed data while still deciding how to process them."""
 
     _docked = False
     open_docks: ClassVar[weakref.WeakSet[LazyPipelineWidget]] = weakref.WeakSet()
@@ -76,10 +59,10 @@ class LazyPipelineWidget(QWidget):
         self.viewer = napari_viewer
         self._replace_other_dock()
         self.open_docks.add(self)
-        state = dock_state_of(napari_viewer)
+        state = dock_state.dock_state_of(napari_viewer)
         self.session, self._export_settings = state.session, state.export_settings
         self.session.trials_elsewhere = True
-        self.costs = CostMonitor(self.session)
+        self.costs = costs.CostMonitor(self.session)
         self.compute_thread = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.compute_thread, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
@@ -106,8 +89,6 @@ class LazyPipelineWidget(QWidget):
         self._show_session()
         QTimer.singleShot(0, self._warm_up)
 
-    # ---- for scripts and tests ------------------------------------------------------------
-
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
         """Open a folder of raw files, as if the person had chosen it; returns at once."""
         self.data.open(str(folder), pattern)
@@ -129,22 +110,18 @@ class LazyPipelineWidget(QWidget):
         busy = self.compute_thread.busy or self.layers.busy or self.data.opener.busy
         return not busy and self.layers.settled and self.comparison.idle
 
-    # ---- building -------------------------------------------------------------------------
-
     def _build(self) -> None:
         self.status = Sentence("Choose a folder of raw stacks")
         self.problems = ProblemsPanel()
         self.save = SavePanel(self.session, self.costs, self._export_settings)
         self.status.setContentsMargins(10, 0, 4, 2)
-        sections = [
-            CollapsibleSection(title, *panels)
-            for title, *panels in (
-                ("Data", self.data),
-                ("Steps", self.steps, CostSummary(self.costs), CostWarning(self.costs)),
-                ("View", self.view),
-                ("Save", self.save),
-            )
-        ]
+        summary = costs.CostSummary(self.costs), costs.CostWarning(self.costs, error=True)
+        sections = (
+            CollapsibleSection("Data", self.data),
+            CollapsibleSection("Steps", self.steps, *summary),
+            CollapsibleSection("View", self.view),
+            CollapsibleSection("Save", self.save),
+        )
         self._content = QWidget()
         column(*sections, parent=self._content, margins=(4, 4, 4, 4)).addStretch(1)
         self._area = scroll_area(self._content)
@@ -160,7 +137,7 @@ class LazyPipelineWidget(QWidget):
             "function": FunctionPanel,
         }
         own = [tools[kind]] if kind in tools else []
-        return [*own, lambda step: StepCostLine(step, self.costs)]
+        return [*own, lambda step: costs.StepCostLine(step, self.costs)]
 
     def _connect(self) -> None:
         self.data.opener.finished.connect(self._on_opened)
@@ -185,10 +162,7 @@ class LazyPipelineWidget(QWidget):
             self.compute_thread.run(warm_up)
             self._engine_check.start("engines", lambda _: missing_engines())
 
-    # ---- data -----------------------------------------------------------------------------
-
     def _on_opened(self, folder_info: FolderInfo) -> None:
-        """Show a folder that was looked at."""
         recipe, self._next_recipe = self._next_recipe, None
         if recipe is not None:
             self.session.load(recipe)
@@ -221,8 +195,8 @@ class LazyPipelineWidget(QWidget):
         reason = self.view.engines_missing.get(recipe.engine)
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})
-            self.save.error.say(f"{reason}. The CPU is used instead")
         recipe, complaint = with_known_colours(recipe)
+        complaint = complaint or (f"{reason}. The CPU is used instead" if reason else "")
         if complaint:
             self.save.error.say(complaint)
         if self.session.stack is None and recipe.source is not None:
@@ -233,12 +207,10 @@ class LazyPipelineWidget(QWidget):
             if recipe.source is not None:
                 self.data.metadata.channels.set_colours(recipe.source.channel_colours or ())
 
-    # ---- begin and end, several docks ----------------------------------------------------
-
     def _replace_other_dock(self) -> None:
         """Close an open dock of this viewer: two would fight over the same layers."""
         for dock in list(self.open_docks):
-            if unwrapped(dock.viewer) is unwrapped(self.viewer):
+            if dock_state.unwrapped(dock.viewer) is dock_state.unwrapped(self.viewer):
                 dock.shut_down()
                 dock.status.setText("Goes on in the other dock")
                 QTimer.singleShot(0, dock.leave_window)
@@ -271,7 +243,7 @@ class LazyPipelineWidget(QWidget):
                 part.close()
             self.region.stop()
             self.compute_thread.stop()
-            store_dock_state(
+            dock_state.store_dock_state(
                 self.viewer, self.session, self.layers.screen, self.save.process.settings
             )
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import fft
 
 from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.psf.psf_array import PsfArray
 from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import UNKNOWN, psf_spacing
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, read_psf_or_otf
@@ -47,12 +48,12 @@ class PsfPicture:
 
 
 def psf_picture(path: str | Path, stated: Triple = UNKNOWN) -> PsfPicture:
-    """Read a PSF or OTF file as a picture.
+    """Read a PSF or OTF file, or a PSF in memory, as a picture.
 
     Parameters
     ----------
     path
-        The file.
+        The file, or a `PsfArray`.
     stated
         Voxel size (z, y, x) as the person states it [um]; 0: as the file does.
 
@@ -61,6 +62,8 @@ def psf_picture(path: str | Path, stated: Triple = UNKNOWN) -> PsfPicture:
     PsfError
         If it cannot be used, or its voxel size is unknown.
     """
+    if isinstance(path, PsfArray):
+        return PsfPicture(path.array, psf_spacing(path, stated), str(path))
     if is_otf(path):
         otf = read_psf_or_otf(path, psf_spacing(path, stated))
         z, xy = otf.voxel_size

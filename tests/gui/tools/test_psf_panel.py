@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QFileDialog
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QComboBox, QFileDialog
 
 from dock_helpers import card, edit, expected, on_screen
 from folder_contents import listing
@@ -19,6 +19,7 @@ from napari_lazy_pipeline.psf import make_otf
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
 from napari_lazy_pipeline.psf.radial_otf import save_otf
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
+from napari_lazy_pipeline.steps import Deconvolve, Function
 from stacks import gaussian_psf
 
 TIMEOUT = 30_000
@@ -244,6 +245,37 @@ def test_every_control_has_a_name_and_a_tooltip(opened: Any) -> None:
     ]
     assert len(controls) >= 10
     assert [w for w in controls if not (w.accessibleName() and w.toolTip())] == []
+
+
+def test_a_psf_of_a_script_is_asked_about_shown_and_kept(
+    opened: Any, settle: Settle, qtbot: Any
+) -> None:
+    psf = gaussian_psf().astype(np.float32)
+    opened.session.set_pipeline(Pipeline([Deconvolve(psf=psf, iterations=2)]))
+    here, form = panel(opened), card(opened, "deconvolve").form
+    assert here.question.text().startswith("Type the PSF voxel size along z, y, x")
+    for axis in "zyx":
+        form["psf_voxel_size"].control.parts[axis].value = 0.1
+    form["iterations"].control.value = 3
+    settle(opened)
+    assert opened.session.pipeline.steps == (
+        Deconvolve(psf=psf, psf_voxel_size=(0.1, 0.1, 0.1), iterations=3),
+    )
+    assert here.question.text() == "" and not card(opened, "deconvolve").error.text()
+    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+    click(qtbot, here.show_button)
+    qtbot.waitUntil(lambda: bool(psf_layers(opened)), timeout=TIMEOUT)
+    np.testing.assert_array_equal(psf_layers(opened)[0].data, psf)
+
+
+def test_a_card_that_is_gone_is_told_of_no_edit(dock: Any) -> None:
+    dock.session.set_pipeline(Pipeline([Deconvolve(), Function()]))
+    here = panel(dock)
+    assert here is not None
+    dock.session.set_pipeline(Pipeline([]))
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    dock.session.set_pipeline(Pipeline([Deconvolve(iterations=3)]))
+    assert len(dock.steps.cards) == 1
 
 
 def test_each_channel_has_its_own_psf(

@@ -17,21 +17,11 @@ _HEIGHT, _ARROW, _MARK = 24, 12, 6  # px
 
 @dataclass(frozen=True)
 class Node:
-    """One box of the graph.
+    """One box of the graph."""
 
-    Attributes
-    ----------
-    text
-        What is made or done.
-    detail
-        How long it took, or how large it is.
-    tile
-        What became of it.
-    """
-
-    text: str
-    detail: str
-    tile: Tile
+    text: str  # what is made or done
+    detail: str  # how long it took, or how large it is
+    tile: Tile  # what became of it
 
 
 class BlockGraph(QWidget):

@@ -48,18 +48,10 @@ WORDS = {
 
 @dataclass(frozen=True)
 class MapRow:
-    """One stage.
+    """One stage."""
 
-    Attributes
-    ----------
-    title
-        Its name.
-    tiles
-        What became of its blocks: (c, t), of `Tile`.
-    """
-
-    title: str
-    tiles: NDArray[np.uint8]
+    title: str  # its name
+    tiles: NDArray[np.uint8]  # what became of its blocks: (c, t), of `Tile`
 
 
 class ChunkMap(QWidget):

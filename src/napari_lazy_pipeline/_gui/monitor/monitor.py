@@ -36,13 +36,7 @@ _ONE_BLOCK = "The block on screen, and what it is made of"
 
 
 class LazinessMonitor(QWidget):
-    """Shows what laziness is: which blocks were made, of all there could be.
-
-    Parameters
-    ----------
-    napari_viewer
-        The viewer whose Lazy Pipeline dock is watched; that is opened if need be.
-    """
+    """Shows what laziness is: which blocks were made, of all there could be."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()

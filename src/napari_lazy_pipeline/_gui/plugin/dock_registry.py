@@ -12,13 +12,7 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 
 
 def dock_of(viewer: Any = None) -> LazyPipelineWidget:
-    """Return the open dock of a viewer, the current one by default; open it if need be.
-
-    Raises
-    ------
-    LazyPipelineError
-        If there is no viewer.
-    """
+    """Return the open dock of a viewer, the current one by default; open it if need be."""
     viewer = viewer or napari.current_viewer()
     if viewer is None:
         raise LazyPipelineError("There is no viewer", hint="Open napari first")

@@ -13,20 +13,11 @@ from napari_lazy_pipeline.session import Session
 
 @dataclass
 class DockState:
-    """What a dock leaves in its viewer.
+    """What a dock leaves in its viewer."""
 
-    Attributes
-    ----------
-    session
-        What was open, and how it was processed; nobody listens to it.
-    screen
-        The layers, and what is on them.
-    export_settings
-        How everything is to be processed.
-    """
-
+    # What was open, and how it was processed; nobody listens to it.
     session: Session = field(default_factory=Session)
-    screen: Screen = field(default_factory=Screen)
+    screen: Screen = field(default_factory=Screen)  # the layers, and what is on them
     export_settings: ExportSettings = field(default_factory=ExportSettings)
 
 

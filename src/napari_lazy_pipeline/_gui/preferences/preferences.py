@@ -25,24 +25,12 @@ _GB = 2**30
 
 @dataclass(frozen=True)
 class Preferences:
-    """What can be set; the defaults are those of the core.
+    """What can be set; the defaults are those of the core."""
 
-    Attributes
-    ----------
-    cache_size
-        Memory for results [GB].
-    threads
-        How many the CPU engine uses; 0 for one per CPU.
-    engine
-        Where a new dock computes.
-    interval
-        Time from one look for new files to the next [s].
-    """
-
-    cache_size: float = 2.0
-    threads: int = 0
-    engine: str = "cpu"
-    interval: float = 1.0
+    cache_size: float = 2.0  # memory for results [GB]
+    threads: int = 0  # how many the CPU engine uses; 0 for one per CPU
+    engine: str = "cpu"  # where a new dock computes
+    interval: float = 1.0  # time from one look for new files to the next [s]
 
     @property
     def cache_bytes(self) -> int:
@@ -54,13 +42,6 @@ class PreferencesControl(QObject):
     """Applies the preferences, now and whenever they change.
 
     What cannot be used is replaced, and listed among the problems.
-
-    Parameters
-    ----------
-    session, live
-        Whose cache and engine, and whose polling.
-    interval
-        Time between two looks at a folder that is watched [s]; None: as the preferences say.
     """
 
     def __init__(self, session: Session, live: WatchControl, interval: float | None) -> None:

@@ -12,15 +12,9 @@ _USUAL = "at its usual place"
 
 
 class AddStep(QPushButton):
-    """Offers the kinds of steps by groups, each with one line on what it does.
+    """Offers the kinds of steps by groups, each with one line on what it does."""
 
-    Signals
-    -------
-    requested(type)
-        The person wants a step of this kind.
-    """
-
-    requested = Signal(object)
+    requested = Signal(object)  # the person wants a step of this kind
 
     def __init__(self) -> None:
         super().__init__("Add step")

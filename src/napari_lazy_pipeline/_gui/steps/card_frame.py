@@ -13,19 +13,11 @@ _PALER = 0.45
 
 
 class CardFrame(QFrame):
-    """A card that can be selected, and shows where the keys go.
-
-    Attributes
-    ----------
-    selected
-        Whether it is marked as the selected one.
-    dimmed
-        Whether it is drawn paler: its step is not part of the picture.
-    """
+    """A card that can be selected, and shows where the keys go."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.selected = self.dimmed = False
+        self.selected = self.dimmed = False  # dimmed: its step is not part of the picture
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def set_selected(self, selected: bool) -> None:

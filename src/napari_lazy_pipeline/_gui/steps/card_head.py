@@ -21,15 +21,9 @@ _STYLE = "QLabel { padding: 0px; } QToolButton { padding: 0px; background: trans
 
 
 class CardHead(QWidget):
-    """The first line of a card.
+    """The first line of a card."""
 
-    Signals
-    -------
-    menu_wanted()
-        The person asks what else can be done.
-    """
-
-    menu_wanted = Signal()
+    menu_wanted = Signal()  # the person asks what else can be done
 
     def __init__(self, step: Step) -> None:
         super().__init__()

@@ -18,25 +18,10 @@ from napari_lazy_pipeline.steps._base import Step
 
 
 class CardList(QWidget):
-    """Shows the steps; what the person does on a card goes to the session.
+    """Shows the steps; what the person does on a card goes to the session."""
 
-    Parameters
-    ----------
-    session
-        Whose steps.
-    before, home
-        What the tab key stops at before the cards, and what has the focus once there are none.
-
-    Signals
-    -------
-    card_made(StepCard)
-        There is a new card.
-    picked(int or None)
-        The person selected a step; None: none.
-    """
-
-    card_made = Signal(object)
-    picked = Signal(object)
+    card_made = Signal(object)  # there is a new card
+    picked = Signal(object)  # the person selected a step; None: none
 
     def __init__(self, session: Session, before: QWidget, home: QWidget) -> None:
         super().__init__()
@@ -121,8 +106,6 @@ class CardList(QWidget):
                 heir = next((other for other in after if other in self.cards), self._home)
                 heir.setFocus()
 
-    # ---- what the person does -------------------------------------------------------------
-
     def _edit(self, change: Callable[[list[Step]], object]) -> None:
         steps = [*self._session.pipeline.steps]
         change(steps)
@@ -170,24 +153,14 @@ class CardList(QWidget):
 
 
 def matched(old: Sequence[Step], new: Sequence[Step]) -> list[int | None]:
-    """Find for each new step the old one whose card it takes over.
+    """Find for each new step the index of the old one whose card it takes over, or None.
 
     Equal steps come first, then those of the same kind; in both cases one in the same place
     before one elsewhere.
-
-    Parameters
-    ----------
-    old, new
-        Steps before and after an edit.
-
-    Returns
-    -------
-    list of int or None
-        Index among the old steps, each once; None where a card has to be made.
     """
     places: list[int | None] = [None] * len(new)
     free = set(range(len(old)))
-    for alike in (_equal, _same_kind):
+    for alike in (lambda a, b: a == b, lambda a, b: a.kind == b.kind):
         for anywhere in (False, True):
             for place, step in enumerate(new):
                 if places[place] is None:
@@ -195,11 +168,3 @@ def matched(old: Sequence[Step], new: Sequence[Step]) -> list[int | None]:
                     places[place] = next((i for i in candidates if alike(old[i], step)), None)
                     free -= {places[place]}
     return places
-
-
-def _equal(step: Step, other: Step) -> bool:
-    return step == other
-
-
-def _same_kind(step: Step, other: Step) -> bool:
-    return step.kind == other.kind

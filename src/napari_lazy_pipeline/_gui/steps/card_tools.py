@@ -15,21 +15,11 @@ from napari_lazy_pipeline.steps._base import Step
 
 @dataclass(frozen=True, eq=False)
 class StepReference:
-    """One step of the list, wherever it stands by now.
+    """One step of the list, wherever it stands by now."""
 
-    Attributes
-    ----------
-    session
-        What the step is part of.
-    find
-        Gives the present index of the step; None once it was removed.
-    form
-        The form of its card.
-    """
-
-    session: Session
-    find: Callable[[], int | None]
-    form: ModelForm
+    session: Session  # what the step is part of
+    find: Callable[[], int | None]  # gives the present index of the step; None once it was removed
+    form: ModelForm  # the form of its card
 
     @property
     def index(self) -> int | None:
@@ -44,16 +34,17 @@ class StepReference:
         return None if index is None else self.session.pipeline.steps[index]
 
     def edit(self, **values: Any) -> None:
-        """Change fields of the step, as one edit that can be undone.
-
-        Raises
-        ------
-        pydantic.ValidationError
-            If a value is not allowed.
-        """
+        """Change fields of the step, as one edit that can be undone."""
         index, step = self.index, self.step
         if index is not None and step is not None:
             self.session.replace_step(index, step.replace(**values))
+
+    def follow(self, tool: QWidget, show: Callable[..., Any]) -> None:
+        """Show whatever the steps are now, at each edit for as long as there is a tool."""
+        edited = self.session.plan_changed
+        edited.connect(show)
+        tool.destroyed.connect(lambda: edited.disconnect(show))
+        show()
 
 
 # Makes the tool of one card. It lives as long as the card; what outlives it belongs to the dock.

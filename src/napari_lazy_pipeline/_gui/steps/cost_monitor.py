@@ -8,11 +8,7 @@ from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence
 from napari_lazy_pipeline._runtime.free_memory import available
-from napari_lazy_pipeline.compute.resource_estimate import (
-    StepCost,
-    step_costs,
-    volume_time,
-)
+from napari_lazy_pipeline.compute.resource_estimate import StepCost, step_costs, volume_time
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
 from napari_lazy_pipeline.session import Session
 
@@ -20,36 +16,17 @@ _REST = 150  # ms without an edit, before anything is estimated
 
 
 class CostMonitor(QObject):
-    """Estimates what the steps of a session take for one volume.
+    """Estimates what the steps of a session take for one volume."""
 
-    Attributes
-    ----------
-    session
-        Whose steps.
-    costs
-        Reading, and each step that is on; none if that cannot be known.
-    free
-        Free memory [byte].
-    seconds
-        How long a volume of the present steps takes [s]; None unless it was measured.
-    rough
-        Whether only parts of volumes were: then it is hardly more, and may be less.
-
-    Signals
-    -------
-    changed()
-        There is another estimate.
-    """
-
-    changed = Signal()
+    changed = Signal()  # there is another estimate
 
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self.costs: tuple[StepCost, ...] = ()
-        self.free = 0
-        self.seconds: float | None = None
-        self.rough = True
+        self.costs: tuple[StepCost, ...] = ()  # reading, and each step that is on; none: unknown
+        self.free = 0  # memory [byte]
+        self.seconds: float | None = None  # for one volume [s]; None unless it was measured
+        self.rough = True  # only parts of volumes were: then it is hardly more, and may be less
         self._task = BackgroundTask("This cannot be estimated")
         self._timer = QTimer(self, singleShot=True, interval=_REST)
         self._timer.timeout.connect(self._start)
@@ -97,16 +74,27 @@ class CostMonitor(QObject):
         self.changed.emit()
 
 
-class StepCostLine(Sentence):
+class _CostSentence(Sentence):
+    """A text that follows the estimate."""
+
+    def __init__(self, monitor: CostMonitor, error: bool = False) -> None:
+        super().__init__(error=error)
+        self._monitor = monitor
+        monitor.changed.connect(self._show)
+        self._show()
+
+    def _show(self) -> None:
+        raise NotImplementedError
+
+
+class StepCostLine(_CostSentence):
     """At the foot of the form of a step: the memory that it takes."""
 
     def __init__(self, step: StepReference, monitor: CostMonitor) -> None:
-        super().__init__()
-        self._step, self._monitor = step, monitor
+        self._step = step
+        super().__init__(monitor)
         self.setToolTip("Memory while this step runs on one volume: input, result and work")
         self.setContentsMargins(INDENT + 4, 0, 4, 2)
-        monitor.changed.connect(self._show)
-        self._show()
 
     def _show(self) -> None:
         index = self._step.index
@@ -114,14 +102,8 @@ class StepCostLine(Sentence):
         self.say("" if cost is None else f"Takes {_memory(cost)} for one volume")
 
 
-class CostSummary(Sentence):
+class CostSummary(_CostSentence):
     """Below the list of steps: the step that takes most, and how long a volume will take."""
-
-    def __init__(self, monitor: CostMonitor) -> None:
-        super().__init__()
-        self._monitor = monitor
-        monitor.changed.connect(self._show)
-        self._show()
 
     def _show(self) -> None:
         costs, time = self._monitor.costs, self._monitor.time()
@@ -134,14 +116,8 @@ class CostSummary(Sentence):
         self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in costs))
 
 
-class CostWarning(Sentence):
+class CostWarning(_CostSentence):
     """Below the list of steps, in red: what will not fit, and what is done about it."""
-
-    def __init__(self, monitor: CostMonitor) -> None:
-        super().__init__(error=True)
-        self._monitor = monitor
-        monitor.changed.connect(self._show)
-        self._show()
 
     def _show(self) -> None:
         free = self._monitor.free

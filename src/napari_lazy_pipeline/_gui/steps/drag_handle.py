@@ -9,21 +9,11 @@ from qtpy.QtWidgets import QApplication, QLabel
 
 
 class DragHandle(QLabel):
-    """Follows the mouse from the press to the release; the escape key calls it off.
+    """Follows the mouse from the press to the release; the escape key calls it off."""
 
-    Signals
-    -------
-    dragged(QPoint)
-        The mouse is there now, in coordinates of the screen.
-    dropped()
-        It was let go.
-    called_off()
-        It was called off.
-    """
-
-    dragged = Signal(QPoint)
-    dropped = Signal()
-    called_off = Signal()
+    dragged = Signal(QPoint)  # the mouse is there now, in coordinates of the screen
+    dropped = Signal()  # it was let go
+    called_off = Signal()  # it was called off
 
     def __init__(self, name: str) -> None:
         super().__init__("⠿")
@@ -34,7 +24,6 @@ class DragHandle(QLabel):
         self.setCursor(Qt.CursorShape.OpenHandCursor)
 
     def mousePressEvent(self, event: Any) -> None:
-        """Take hold."""
         if event.button() == Qt.MouseButton.LeftButton:
             self._start = event.globalPosition().toPoint()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
@@ -52,12 +41,10 @@ class DragHandle(QLabel):
             self.dragged.emit(place)
 
     def mouseReleaseEvent(self, event: Any) -> None:
-        """Let go."""
         if self._end():
             self.dropped.emit()
 
     def keyPressEvent(self, event: Any) -> None:
-        """Call it off."""
         if event.key() == Qt.Key.Key_Escape and self._end():
             self.called_off.emit()
 

@@ -17,23 +17,13 @@ Key, Modifier = Qt.Key, Qt.KeyboardModifier
 
 
 class ListCard(CardFrame):
-    """A card of a step that can be selected, moved and unfolded.
-
-    Signals
-    -------
-    removed(), duplicated(), moved(int)
-        The person took the step away, wants it twice, or moved it up (-1) or down (+1).
-    picked(bool)
-        The person selected the step, or let go of it.
-    walked(int)
-        The person goes on to the card above (-1) or below (+1).
-    """
+    """A card of a step that can be selected, moved and unfolded."""
 
     removed = Signal()
     duplicated = Signal()
-    moved = Signal(int)
-    picked = Signal(bool)
-    walked = Signal(int)
+    moved = Signal(int)  # up (-1) or down (+1)
+    picked = Signal(bool)  # the person selected the step, or let go of it
+    walked = Signal(int)  # the person goes on to the card above (-1) or below (+1)
 
     def __init__(self, step: Step) -> None:
         super().__init__()
@@ -81,8 +71,6 @@ class ListCard(CardFrame):
         self.head.unfold.toggle()
         self.picked.emit(True)
 
-    # ---- keys -----------------------------------------------------------------------------
-
     def keyPressEvent(self, event: Any) -> None:
         action = self._action_of(event)
         if action is None:
@@ -101,9 +89,8 @@ class ListCard(CardFrame):
     def _action_of(self, event: Any) -> Callable[[], Any] | None:
         """What a key does; None if it is none of ours.
 
-        A key that a field of the form had no use for does nothing: to remove the step because a
-        list had no use for Del would be a surprise. It is ours all the same, since napari, which
-        hears next of what nobody takes, would do something else.
+        A key that a field of the form had no use for does nothing, neither here (Del would remove
+        the step) nor in napari, which hears next of what nobody takes.
         """
         modifiers = event.modifiers() & ~Modifier.KeypadModifier
         action = self._actions.get((event.key(), modifiers))
@@ -112,8 +99,6 @@ class ListCard(CardFrame):
         if action is not None and modifiers == Modifier.NoModifier and in_body:
             return lambda: None
         return action
-
-    # ---- mouse ----------------------------------------------------------------------------
 
     def mousePressEvent(self, event: Any) -> None:
         self._pressed = self._on_head(event)

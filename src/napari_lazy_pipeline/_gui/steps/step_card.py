@@ -27,28 +27,15 @@ PATIENCE = 150  # ms; a step that is done sooner shows no progress
 
 
 class StepCard(ListCard):
-    """One step of the list.
+    """One step of the list."""
 
-    Attributes
-    ----------
-    gesture
-        The movement of the hand that made the last change; None if it stands alone.
-
-    Signals
-    -------
-    changed(Step)
-        The person edited or switched the step.
-    body_made()
-        The form is there: it is made once somebody wants to see it.
-    """
-
-    changed = Signal(object)
-    body_made = Signal()
+    changed = Signal(object)  # the person edited or switched the step
+    body_made = Signal()  # the form is there: it is made once somebody wants to see it
 
     def __init__(self, step: Step) -> None:
         super().__init__(step)
-        self._step = step
-        self.gesture: object = None
+        self.step = step  # as it is shown
+        self.gesture: object = None  # of the hand, that made the last change; None: it stands alone
         self._misfit = ""
         self._failures: dict[int, str] = {}
         self._form: ModelForm | None = None
@@ -79,13 +66,6 @@ class StepCard(ListCard):
         """Put something below the form that helps to find its values."""
         self._column.addWidget(tool)
 
-    # ---- what is shown --------------------------------------------------------------------
-
-    @property
-    def step(self) -> Step:
-        """The step as it is shown."""
-        return self._step
-
     @property
     def form(self) -> ModelForm:
         """The form of the step."""
@@ -95,7 +75,7 @@ class StepCard(ListCard):
 
     def make_body(self) -> None:
         if self._form is None:
-            self._form = ModelForm(self._step, hidden=("kind", "enabled"))
+            self._form = ModelForm(self.step, hidden=("kind", "enabled"))
             self._form.changed.connect(self._on_form)
             self._form.set_channels(self._channels)
             self._column.addWidget(self._form.native)
@@ -109,8 +89,8 @@ class StepCard(ListCard):
 
     def set_step(self, step: Step) -> None:
         """Show another step of the same kind; raises no signal."""
-        if step != self._step:
-            self._step = step
+        if step != self.step:
+            self.step = step
             self.head.show_step(step)
             if self._form is not None:
                 self._form.set_value(step)
@@ -176,25 +156,20 @@ class StepCard(ListCard):
         self.error.setToolTip("\n".join(failures))
         self.head.show_failed(bool(sentences))
 
-    # ---- what the person does -------------------------------------------------------------
-
     def _on_form(self, step: Step) -> None:
-        self._step, self.gesture = step.replace(enabled=self._step.enabled), self.form.gesture
-        self.head.show_step(self._step)
-        self.changed.emit(self._step)
+        self.step, self.gesture = step.replace(enabled=self.step.enabled), self.form.gesture
+        self.head.show_step(self.step)
+        self.changed.emit(self.step)
 
     def _on_switch(self, on: bool) -> None:
-        self._step = self._step.replace(enabled=on)
-        self.gesture = None
+        self.step, self.gesture = self.step.replace(enabled=on), None
         self.unfold.setChecked(on or self.unfold.isChecked())
-        self.changed.emit(self._step)
+        self.changed.emit(self.step)
 
     def contextMenuEvent(self, event: Any) -> None:
-        """Show the menu, also by its key."""
         self.show_menu()
 
     def resizeEvent(self, event: Any) -> None:
-        """Keep the progress right below the head."""
         super().resizeEvent(event)
         head = self.head.geometry()
         self.bar.setGeometry(head.left(), head.bottom() + 1, head.width(), 3)

@@ -21,22 +21,9 @@ from napari_lazy_pipeline.steps._base import Step
 
 
 class StepsPanel(QWidget):
-    """Edits the steps of a session.
+    """Edits the steps of a session."""
 
-    Parameters
-    ----------
-    session
-        Whose steps.
-    tools
-        What stands below the form of a kind of step.
-
-    Signals
-    -------
-    selected_changed(int or None)
-        Another step is selected; None: none is.
-    """
-
-    selected_changed = Signal(object)
+    selected_changed = Signal(object)  # another step is selected; None: none is
 
     def __init__(self, session: Session, tools: CardTools = lambda kind: ()) -> None:
         super().__init__()
@@ -47,8 +34,8 @@ class StepsPanel(QWidget):
         self.add.requested.connect(self._on_add)
         self.undo = _button("Undo", "Take the last change back", UNDO)
         self.redo = _button("Redo", "Make the change again", REDO)
-        self.undo.clicked.connect(lambda: self.session.undo())
-        self.redo.clicked.connect(lambda: self.session.redo())
+        self.undo.clicked.connect(lambda: session.undo())
+        self.redo.clicked.connect(lambda: session.redo())
         self._buttons = row((self.add, 1), self.undo, self.redo)
         self._list = CardList(session, before=self.redo, home=self.add)
         self._list.card_made.connect(self._on_card_made)
@@ -62,8 +49,6 @@ class StepsPanel(QWidget):
         """Put another way to add a step beside the button for it, and what it asks below."""
         self._buttons.insertWidget(1, button, 1)
         self._column.insertWidget(1, below)
-
-    # ---- what is shown --------------------------------------------------------------------
 
     @property
     def cards(self) -> list[StepCard]:
@@ -149,8 +134,6 @@ class StepsPanel(QWidget):
         index = self.selected
         self.add.show_place(None if index is None else self.cards[index].step)
         self.selected_changed.emit(index)
-
-    # ---- what the person does -------------------------------------------------------------
 
     def _on_card_made(self, card: StepCard) -> None:
         """Add the tools below the form; those that also work while it is folded, at once."""

@@ -21,17 +21,10 @@ class AnglePreview3D(QObject):
 
     Nothing is computed for it: the graphics card draws the raw planes where the angle puts
     them. The layer of it is there as long as this is on, but seen only while the angle moves.
-
-    Signals
-    -------
-    notice(str)
-        Why nothing is to be seen at present; empty if there is no reason.
-    stopped()
-        It was switched off by something else than the person.
     """
 
-    notice = Signal(str)
-    stopped = Signal()
+    notice = Signal(str)  # why nothing is to be seen at present; empty if there is no reason
+    stopped = Signal()  # it was switched off by something else than the person
 
     def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
         super().__init__()
@@ -85,8 +78,6 @@ class AnglePreview3D(QObject):
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
 
-    # ---- the layer ------------------------------------------------------------------------
-
     def _matrix(self, step: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""
         plan = self.session.plan
@@ -135,8 +126,6 @@ class AnglePreview3D(QObject):
         for layer, opacity in self._opacities:
             layer.opacity = opacity
         self._opacities = []
-
-    # ---- what happens ---------------------------------------------------------------------
 
     def _on_plan(self, _: object) -> None:
         """Follow the knob."""

@@ -31,15 +31,9 @@ _MEANINGS = {"stage": "z step along the stage", "perpendicular": "z step across 
 
 
 class AngleTool(QObject):
-    """Estimates the angle, or takes it from a line; makes one panel for each card.
+    """Estimates the angle, or takes it from a line; makes one panel for each card."""
 
-    Signals
-    -------
-    proposed(StepReference, tuple, str)
-        Scans that are proposed for a step, and a sentence.
-    """
-
-    proposed = Signal(object, object, str)
+    proposed = Signal(object, object, str)  # scans that are proposed for a step, and a sentence
 
     def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
         super().__init__()

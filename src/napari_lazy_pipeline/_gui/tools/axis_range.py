@@ -16,15 +16,9 @@ _REST = 250  # ms without a change before it counts: a drag is one edit
 
 
 class AxisRange(QWidget):
-    """Asks for the first and the last plane, row or column.
+    """Asks for the first and the last plane, row or column."""
 
-    Signals
-    -------
-    edited()
-        The person chose another range, and has come to rest.
-    """
-
-    edited = Signal()
+    edited = Signal()  # the person chose another range, and has come to rest
 
     def __init__(self) -> None:
         super().__init__()

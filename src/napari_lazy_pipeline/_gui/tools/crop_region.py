@@ -38,11 +38,6 @@ class CropRegion(QWidget):
 
     The crop belongs to the stage that is shown. As long as the rectangle is there, both follow
     each other: its corners change the step, and the form, undo and redo move its corners.
-
-    Attributes
-    ----------
-    draw
-        The button that begins and ends it; it stands elsewhere.
     """
 
     def __init__(self, viewer: Any, session: Session) -> None:
@@ -108,8 +103,6 @@ class CropRegion(QWidget):
             self.stop()
         return ends
 
-    # ---- the step -------------------------------------------------------------------------
-
     @property
     def _raw(self) -> VolumeSpec:
         assert self.session.stack is not None
@@ -160,8 +153,6 @@ class CropRegion(QWidget):
             self.session.show_until(self._place.index + 1)
         # Equal steps raise no signal, but the rectangle has to lie on whole voxels again.
         self._follow()
-
-    # ---- what happens ---------------------------------------------------------------------
 
     def _on_draw(self, on: bool) -> None:
         if on and not self.drawing.is_open:

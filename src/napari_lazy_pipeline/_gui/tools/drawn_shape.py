@@ -30,21 +30,13 @@ class DrawnShape(QObject):
     The layer has the place, voxel size and units of the volume that is drawn over. In a view
     of y and x, it has just these axes, and is seen in every plane. In other views the shape
     is carried along to the plane that is shown.
-
-    Signals
-    -------
-    drawn(ndarray)
-        The person drew the shape, or changed it: its corners (n, 3) along z, y, x [um]; NaN
-        along the axis that is not shown.
-    ended()
-        The person pressed Escape, or removed the layer.
-    turned()
-        Other axes are shown now.
     """
 
+    # The person drew the shape, or changed it: its corners (n, 3) along z, y, x [um]; NaN along
+    # the axis that is not shown.
     drawn = Signal(object)
-    ended = Signal()
-    turned = Signal()
+    ended = Signal()  # the person pressed Escape, or removed the layer
+    turned = Signal()  # other axes are shown now
 
     def __init__(self, viewer: Any, name: str, tool: Tool = "rectangle") -> None:
         super().__init__()
@@ -75,17 +67,7 @@ class DrawnShape(QObject):
         self._rebuild()
 
     def show(self, spec: VolumeSpec, box: Sequence[Extent], visible: bool = True) -> None:
-        """Show a box (z, y, x) [um], ready to be dragged.
-
-        Parameters
-        ----------
-        spec
-            The volume it is in.
-        box
-            Its edges along z, y and x [um].
-        visible
-            False to hide it for a while.
-        """
+        """Show a box (z, y, x) [um], ready to be dragged."""
         if not self.is_open:
             self.open(spec)
         stale = self._spec != spec
@@ -115,8 +97,6 @@ class DrawnShape(QObject):
             (self.viewer.layers.events.removed, self._on_removed),
         ):
             (emitter.connect if listening else emitter.disconnect)(slot)
-
-    # ---- the layer ------------------------------------------------------------------------
 
     @contextmanager
     def _by_us(self) -> Iterator[None]:
@@ -195,8 +175,6 @@ class DrawnShape(QObject):
             if not np.array_equal(self.layer.translate, translate[axes[0] :]):
                 with self._by_us():
                     self.layer.translate = translate[axes[0] :]
-
-    # ---- what happens ---------------------------------------------------------------------
 
     def _on_data(self, event: Any) -> None:
         """The mouse was let go; napari is not quite done with it yet."""

@@ -53,13 +53,7 @@ class FunctionPanel(QWidget):
         self._state: Hashable = None
         self._timer = QTimer(self, interval=_INTERVAL)
         self._timer.timeout.connect(self._on_timeout)
-        self._session.plan_changed.connect(self._show)
-        self._show()
-
-    def close_session(self) -> None:
-        """Let go of the session."""
-        self._session.plan_changed.disconnect(self._show)
-        self._timer.stop()
+        step.follow(self, self._show)
 
     @property
     def path(self) -> str:
@@ -114,8 +108,6 @@ class FunctionPanel(QWidget):
         else:
             self.sentence.say("")
 
-    # ---- what the person does -------------------------------------------------------------
-
     def _on_choose(self) -> None:
         start = str(Path(self.path).parent) if self.path else ""
         path, _ = QFileDialog.getOpenFileName(
@@ -144,8 +136,6 @@ class FunctionPanel(QWidget):
         if isinstance(step, Function) and isinstance(step.function, str):
             allow_code(step.function, on)
             self._session.refresh()
-
-    # ---- the file -------------------------------------------------------------------------
 
     def _on_timeout(self) -> None:
         path = self.path

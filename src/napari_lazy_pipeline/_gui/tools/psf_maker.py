@@ -19,20 +19,9 @@ from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, unavai
 
 
 class PsfMaker(QWidget):
-    """Computes a PSF from a few numbers.
+    """Computes a PSF from a few numbers."""
 
-    Parameters
-    ----------
-    raw_folder
-        Tells the folder of the raw files, which nothing is saved to.
-
-    Signals
-    -------
-    saved(str, tuple)
-        A PSF was saved to this path, with this voxel size (z, y, x) [um].
-    """
-
-    saved = Signal(str, object)
+    saved = Signal(str, object)  # A PSF was saved to this path, with this voxel size (z, y, x) [um]
 
     def __init__(self, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.psf.psf_array import PsfArray
 from napari_lazy_pipeline.psf.psf_view import PsfPicture, psf_picture
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
@@ -23,15 +24,7 @@ from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
 
 
 class PsfPanel(QWidget):
-    """Shows the PSF of a deconvolution, says who states its spacing, and computes one.
-
-    Parameters
-    ----------
-    step
-        The deconvolution.
-    viewer
-        Where the PSF is shown.
-    """
+    """Shows the PSF of a deconvolution, says who states its spacing, and computes one."""
 
     def __init__(self, step: StepReference, viewer: Any) -> None:
         super().__init__()
@@ -62,8 +55,7 @@ class PsfPanel(QWidget):
         self._view_task.finished.connect(self._on_view)
         self._view_task.failed.connect(self._on_failed)
         self._spacing_task.finished.connect(self._on_spacing)
-        step.session.plan_changed.connect(self._on_edit)
-        self._on_edit()
+        step.follow(self, self._on_edit)
 
     def _raw_folder(self) -> Path | None:
         stack = self._reference.session.stack
@@ -87,8 +79,9 @@ class PsfPanel(QWidget):
 
     def _on_edit(self, *_: object) -> None:
         """Another file: ask what it says about itself; another spacing: say whose it is."""
-        paths = sorted({path for path, _ in self._psfs.values() if path})
-        self.show_button.setEnabled(bool(paths))
+        psfs = {psf for psf, _ in self._psfs.values() if psf}
+        paths = sorted(psf for psf in psfs if not isinstance(psf, PsfArray))
+        self.show_button.setEnabled(bool(psfs))
         self.error.say("")
         if paths != self._paths:
             self._paths, self._recorded = paths, {}
@@ -105,7 +98,7 @@ class PsfPanel(QWidget):
         """Say where the voxel sizes come from, or ask for them."""
         origins, questions = [], []
         for name, (path, stated) in self._psfs.items():
-            recorded = self._recorded.get(path)
+            recorded = Spacing() if isinstance(path, PsfArray) else self._recorded.get(path)
             # That a file is missing is said by the step: then the voxel size is no question.
             if recorded is not None and recorded.exists:
                 origin, question = _origin(stated, recorded)

@@ -22,14 +22,7 @@ class RawVolumeTask(BackgroundTask):
     def start_on_volume(
         self, work: Callable[[np.ndarray, Callable[[], bool]], object] = lambda volume, _: volume
     ) -> None:
-        """Read the volume, or take it from the cache, and run a function of it.
-
-        Parameters
-        ----------
-        work
-            Called with the volume (z, y, x), and with a function that tells whether it has to
-            stop.
-        """
+        """Read the volume, or take it from the cache, and run a function of it."""
         session = self._session
         t, c = (self._layers.places or [(0, 0)])[0]
         source = session.raw_source()

@@ -19,15 +19,7 @@ _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 
 
 class RawLayerOptions(LayerOptions):
-    """What layers of raw data are made with.
-
-    Parameters
-    ----------
-    session
-        Whose raw volumes are shown.
-    screen
-        What is on the layers of processed volumes, beside which they are shown.
-    """
+    """What layers of raw data are made with."""
 
     def __init__(self, session: Session, screen: Screen) -> None:
         super().__init__(session)
@@ -76,24 +68,12 @@ class RawLayerOptions(LayerOptions):
 
 @dataclass(frozen=True)
 class _View:
-    """How the viewer was before.
+    """How the viewer was before."""
 
-    Attributes
-    ----------
-    grid
-        Settings of the grid.
-    camera
-        Centre, zoom and angles.
-    order
-        The layers.
-    selection
-        Those that were selected, and the one that was active.
-    """
-
-    grid: dict[str, Any]
-    camera: dict[str, Any]
-    order: tuple[Any, ...]
-    selection: tuple[frozenset[Any], Any]
+    grid: dict[str, Any]  # settings of the grid
+    camera: dict[str, Any]  # centre, zoom and angles
+    order: tuple[Any, ...]  # the layers
+    selection: tuple[frozenset[Any], Any]  # those that were selected, and the one that was active
 
     @classmethod
     def of(cls, viewer: Any) -> _View:
@@ -132,22 +112,9 @@ def pile(viewer: Any, layers: list[Any]) -> None:
 
 
 class Comparison(QObject):
-    """Shows the raw data beside the processed ones.
+    """Shows the raw data beside the processed ones."""
 
-    Parameters
-    ----------
-    viewer, session
-        Where, and what.
-    layers
-        The layers of processed data.
-
-    Signals
-    -------
-    changed(bool)
-        The raw data are on screen, or no longer.
-    """
-
-    changed = Signal(bool)
+    changed = Signal(bool)  # the raw data are on screen, or no longer
 
     def __init__(self, viewer: Any, session: Session, layers: Layers) -> None:
         super().__init__()

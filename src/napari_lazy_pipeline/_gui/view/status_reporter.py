@@ -23,15 +23,7 @@ from napari_lazy_pipeline.session import Session
 
 
 class StatusReporter(QObject):
-    """Says what is computed, shown or failed, in words.
-
-    Parameters
-    ----------
-    session, runner, layers
-        What goes on.
-    steps, status, problems
-        Where it is said.
-    """
+    """Says what is computed, shown or failed, in words."""
 
     _problem = Signal(object)
 

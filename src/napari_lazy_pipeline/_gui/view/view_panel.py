@@ -23,18 +23,11 @@ _QUALITIES = {
 
 
 class ViewPanel(QWidget):
-    """Edits how a session is looked at.
+    """Edits how a session is looked at."""
 
-    Signals
-    -------
-    compare_toggled(bool)
-        The person wants the raw data beside the processed ones, or no longer.
-    contrast_wanted()
-        The contrast is to be set from what is on screen.
-    """
-
+    # The person wants the raw data beside the processed ones, or no longer.
     compare_toggled = Signal(bool)
-    contrast_wanted = Signal()
+    contrast_wanted = Signal()  # the contrast is to be set from what is on screen
 
     def __init__(self, session: Session) -> None:
         super().__init__()

@@ -27,21 +27,9 @@ class ArgumentsForm(Entry):
 
     The value holds those that differ from the defaults of the function, and those that were given.
     Arguments that cannot be edited here are kept as they are.
-
-    Parameters
-    ----------
-    function
-        Whose arguments; see `set_function`.
-    value
-        By their names.
-
-    Signals
-    -------
-    rebuilt()
-        There are other fields.
     """
 
-    rebuilt = Signal()
+    rebuilt = Signal()  # there are other fields
 
     def __init__(
         self,

@@ -20,27 +20,13 @@ from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 
 @dataclass(eq=False)
 class TaskRun:
-    """One function that runs, or is going to; it is given this.
+    """One function that runs, or is going to; it is given this."""
 
-    Attributes
-    ----------
-    place
-        What it works on.
-    work
-        The function.
-    signal
-        Takes progress to the thread of the window.
-    stop
-        Set when the function has to stop.
-    begun
-        Whether it has a thread.
-    """
-
-    place: str
-    work: Work
-    signal: Any
+    place: str  # what it works on
+    work: Work  # the function
+    signal: Any  # takes progress to the thread of the window
     stop: threading.Event = field(default_factory=threading.Event)
-    begun: bool = False
+    begun: bool = False  # whether it has a thread
 
     def cancelled(self) -> bool:
         """Whether the function has to stop."""
@@ -59,27 +45,11 @@ class BackgroundTask(QObject):
 
     A share that hangs holds up only what works on itself: a function for another place is run at
     once, and the result of the first is dropped if it ever comes.
-
-    Parameters
-    ----------
-    failure
-        First words of the error that tells of an exception which nobody foresaw.
-    name
-        Of the threads.
-    daemon
-        False: the program does not end before the function does.
-
-    Signals
-    -------
-    finished(object), failed(LazyPipelineError)
-        What came of the latest function. One that raises `Cancelled` has no result.
-    progressed(object)
-        How far it is, as it reports.
     """
 
-    finished = Signal(object)
-    failed = Signal(object)
-    progressed = Signal(object)
+    finished = Signal(object)  # the result of the latest function, unless it raises `Cancelled`
+    failed = Signal(object)  # or its `LazyPipelineError`
+    progressed = Signal(object)  # how far it is, as it reports
     _reported = Signal(object, object)
     _ended = Signal(object, object)
 
@@ -90,6 +60,7 @@ class BackgroundTask(QObject):
         self, failure: str = "This failed", name: str = "lazy-task", daemon: bool = True
     ) -> None:
         super().__init__()
+        # First words where nobody foresaw an exception; a thread that is no daemon ends first.
         self._failure, self._name, self._daemon = failure, name, daemon
         self._latest: TaskRun | None = None
         self._running: set[str] = set()
@@ -102,15 +73,7 @@ class BackgroundTask(QObject):
         return self._latest is not None
 
     def start(self, place: str, work: Work) -> None:
-        """Run a function next.
-
-        Parameters
-        ----------
-        place
-            What it works on, a folder say; of a place, one function runs at a time.
-        work
-            The function; it may ask whether it is cancelled, and report how far it is.
-        """
+        """Run a function next, on a folder say: of a place, one function runs at a time."""
         self.cancel()
         self._latest = TaskRun(place, work, self._reported)
         self._begin()

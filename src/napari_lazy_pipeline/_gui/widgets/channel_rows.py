@@ -18,27 +18,9 @@ _NAME = 60  # px; longer names of channels are shortened
 
 
 class ChannelRows(Entry):
-    """Edits a value, or `ChannelValues`; a small button turns one into the other.
+    """Edits a value, or `ChannelValues`, also of channels that are not here and have no row."""
 
-    Values of channels that are not in the data are note, but have no row.
-
-    Parameters
-    ----------
-    make
-        Makes the magicgui widget of one value.
-
-    Attributes
-    ----------
-    rows
-        The rows, to be placed where there is room for them.
-
-    Signals
-    -------
-    rebuilt()
-        There are other rows.
-    """
-
-    rebuilt = Signal()
+    rebuilt = Signal()  # there are other rows
 
     def __init__(self, make: Callable[[Any], Any], value: Any, **options: Any) -> None:
         self._make, self._value = make, value
@@ -113,7 +95,6 @@ class ChannelRows(Entry):
         return self._value[names[0]]
 
     def _rebuild(self) -> None:
-        """Make the rows anew."""
         grid: Any = self.rows.layout()
         while grid.count():
             widget = grid.takeAt(0).widget()
@@ -160,9 +141,8 @@ class ChannelRows(Entry):
         absent = [name for name in self._value if name not in self._names] if per_channel else []
         note = f"\nKept for channels that are not here: {', '.join(absent)}" if absent else ""
         self.switch.setText("-" if per_channel else "≡")
-        self.switch.setToolTip(
-            ("One value for all channels" if per_channel else "A value for each channel") + note
-        )
+        choice = "One value for all channels" if per_channel else "A value for each channel"
+        self.switch.setToolTip(choice + note)
         self.summary.setToolTip(f"One value for each channel{note}")
 
     def _on_single(self, value: Any) -> None:
@@ -170,9 +150,8 @@ class ChannelRows(Entry):
         self._on_edited()
 
     def _set(self, name: str, value: Any) -> None:
-        there = name in self._value
-        self._value = ChannelValues({**self._value, name: value})
-        if not there:
+        before, self._value = self._value, ChannelValues({**self._value, name: value})
+        if name not in before:
             self._rebuild()
         self._on_edited()
 

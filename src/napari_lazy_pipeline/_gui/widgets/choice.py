@@ -9,30 +9,17 @@ from napari_lazy_pipeline._gui.widgets.layout import push_button, row
 
 
 class Choice(QWidget):
-    """A row of buttons of which one is pressed.
+    """A row of buttons of which one is pressed."""
 
-    Parameters
-    ----------
-    name
-        What is chosen; spoken by screen readers before the word.
-    words
-        For each value its word and its tooltip.
-
-    Signals
-    -------
-    chosen(str)
-        The person chose a value.
-    """
-
-    chosen = Signal(str)
+    chosen = Signal(str)  # the person chose a value
 
     def __init__(self, name: str, words: dict[str, tuple[str, str]]) -> None:
         super().__init__()
         self.setAccessibleName(name)
         self.buttons = {value: self._button(value, name, *words[value]) for value in words}
-        self._group = QButtonGroup(self)
+        group = QButtonGroup(self)
         for button in self.buttons.values():
-            self._group.addButton(button)
+            group.addButton(button)
         row(*[(button, 1) for button in self.buttons.values()], parent=self, spacing=1)
 
     def _button(self, value: str, name: str, word: str, tooltip: str) -> QPushButton:

@@ -8,8 +8,6 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_lazy_pipeline._gui.widgets.layout import column, row, small_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
-__all__ = ["CollapsibleLine", "CollapsibleSection", "small_button"]
-
 # Calmer than a pressed button, which the heading is to napari; the rim is seen on both themes.
 _HEADING = """
 QPushButton, QPushButton:checked { text-align: left; padding: 3px 2px; font-weight: bold;
@@ -41,15 +39,9 @@ class CollapsibleSection(QWidget):
 
 
 class CollapsibleLine(QWidget):
-    """A line that sums up what is below it, and unfolds it.
+    """A line that sums up what is below it, and unfolds it."""
 
-    Signals
-    -------
-    toggled(bool)
-        It was unfolded, or folded.
-    """
-
-    toggled = Signal(bool)
+    toggled = Signal(bool)  # it was unfolded, or folded
 
     def __init__(self, name: str, tooltip: str, content: QWidget) -> None:
         super().__init__()

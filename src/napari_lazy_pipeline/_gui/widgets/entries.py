@@ -30,23 +30,9 @@ _AXES = {2: ("start", "end"), 3: ("z", "y", "x")}
 
 
 class Entry(ValuedContainerWidget[Any]):
-    """A magicgui widget around what is made with Qt.
+    """A magicgui widget around what is made with Qt."""
 
-    Parameters
-    ----------
-    editor
-        What holds the value, and has the focus.
-    **options
-        Those of magicgui.
-
-    Signals
-    -------
-    changed(value)
-        There is another value.
-    refused(part, value)
-        The person entered a part that cannot be; with it, this would be the value.
-    """
-
+    # The person entered a part that cannot be; with it, this would be the value.
     refused = Signal(object, object)
 
     def __init__(self, editor: QWidget, *beside: QWidget, **options: Any) -> None:
@@ -74,18 +60,12 @@ class NumberEntry(Entry):
     """
 
     def __init__(self, **options: Any) -> None:
-        low, high = options.pop("min", None), options.pop("max", None)
-        ends = options.pop("slider", None)
-        empty = options.pop("empty", "")
-        self._step = options.pop("step", None) or 1
-        box = NumberBox(
-            _holds(options.get("annotation"), int),
-            -math.inf if low is None else low,
-            math.inf if high is None else high,
-            self._step,
-            options.pop("zero", ""),
-            empty if options.get("nullable") else None,
-        )
+        low, high = options.pop("min", -math.inf), options.pop("max", math.inf)
+        ends, empty = options.pop("slider", None), options.pop("empty", "")
+        zero, self._step = options.pop("zero", ""), options.pop("step", 1)
+        whole = _holds(options.get("annotation"), int)
+        nothing = empty if options.get("nullable") else None
+        box = NumberBox(whole, low, high, self._step, zero, nothing)
         self.slider = QSlider(Qt.Orientation.Horizontal) if ends else None
         super().__init__(box, **options)
         if self.slider is not None:
@@ -182,8 +162,7 @@ class FileEntry(TextEntry):
         return Path(text) if text and _holds(self.annotation, Path) else text
 
     def _on_choose(self) -> None:
-        start = str(Path(self._text).parent) if self._text else ""
-        title = self.choose.toolTip()
+        start, title = str(Path(self._text).parent) if self._text else "", self.choose.toolTip()
         if self._folder:
             path = QFileDialog.getExistingDirectory(self.native, title, self._text)
         else:

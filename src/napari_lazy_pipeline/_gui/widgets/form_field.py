@@ -31,36 +31,11 @@ from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
 
 
 class FormField(ValuedContainerWidget[Any]):
-    """A magicgui widget for one field of a model.
+    """A magicgui widget for one field of a model."""
 
-    Parameters
-    ----------
-    name, info, value
-        The field, and its value now.
-    gesture
-        Told of every control.
-    captions
-        Those of the same form: all are as wide as the widest.
-
-    Attributes
-    ----------
-    control
-        The widget of the value; where it has parts (the members of a tuple, the channels),
-        `controls` are these.
-    caption, error
-        What is written beside it and below.
-
-    Signals
-    -------
-    changed(value)
-        There is another value; it may not be allowed.
-    refused(part, value)
-        The person entered a part that the control cannot show; with it, this would be the value.
-    menu_opening(QMenu)
-        The menu of the caption is about to open, for others to add to it.
-    """
-
+    # The person entered a part that the control cannot show; with it, this would be the value.
     refused = Signal(object, object)
+    # The menu of the caption is about to open, for others to add to it.
     menu_opening = Signal(object)
 
     def __init__(

@@ -41,32 +41,9 @@ _STYLE = 'QWidget[objectName="magicgui.QWidget"] { background: transparent; }'
 
 
 class ModelForm(ValuedContainerWidget[Any]):
-    """Edits a model; see above.
+    """Edits a model; what is not valid is said under its field, and changes nothing."""
 
-    What is not valid is said under its field, and changes nothing.
-
-    Parameters
-    ----------
-    model
-        What is edited.
-    names, hidden
-        Fields that are shown, in this order (else all), and those that are not.
-
-    Attributes
-    ----------
-    fields
-        The fields, by name.
-    gesture
-        The movement of the hand that made the last change; None if it stands alone.
-
-    Signals
-    -------
-    changed(model)
-        The person made another valid model.
-    menu_opening(str, QMenu)
-        The menu of a field is about to open, for others to add to it.
-    """
-
+    # The menu of a field is about to open, for others to add to it.
     menu_opening = Signal(str, object)
 
     def __init__(

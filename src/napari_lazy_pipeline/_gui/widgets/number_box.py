@@ -23,26 +23,11 @@ class NumberBox(QDoubleSpinBox):
     """Holds a whole or a real number within bounds.
 
     A number that is out of bounds can be typed, but not entered: the old one comes back, and
-    the signal says what was refused. "31.5" is one edit, not the three of typing it.
-
-    Parameters
-    ----------
-    whole
-        Whether it is a whole number.
-    low, high, step
-        Bounds, and what an arrow adds.
-    zero
-        Words that stand for 0.
-    empty
-        Words that stand for no number; None if there has to be one.
-
-    Signals
-    -------
-    refused(number)
-        The person entered a number that is not allowed.
+    the signal says what was refused. "31.5" is one edit, not the three of typing it. Words may
+    stand for 0, and for None; without such, the box is never empty.
     """
 
-    refused = Signal(object)
+    refused = Signal(object)  # the person entered a number that is not allowed
 
     def __init__(
         self,
@@ -65,10 +50,9 @@ class NumberBox(QDoubleSpinBox):
         self.setDecimals(0 if whole else DECIMALS)
         self.set_bounds(low, high)
         self.setSingleStep(step)
-        line = self.lineEdit()
-        assert line is not None
-        line.textEdited.connect(self._on_typed)
-        self.valueChanged.connect(self._on_value)
+        self._line: Any = self.lineEdit()
+        self._line.textEdited.connect(self._on_typed)
+        self.valueChanged.connect(lambda: self._on_typed(""))
         self.editingFinished.connect(self._on_finished)
 
     def set_bounds(self, low: float, high: float) -> None:
@@ -94,10 +78,8 @@ class NumberBox(QDoubleSpinBox):
 
     def minimumSizeHint(self) -> QSize:
         """Room for six digits: what is longer can be scrolled."""
-        hint = super().minimumSizeHint()
-        return QSize(
-            min(self.fontMetrics().horizontalAdvance("000000") + 8, hint.width()), hint.height()
-        )
+        room = self.fontMetrics().horizontalAdvance("000000") + 8
+        return super().minimumSizeHint().boundedTo(QSize(room, 1000))
 
     def textFromValue(self, value: float) -> str:
         """As few digits as the number needs."""
@@ -118,8 +100,7 @@ class NumberBox(QDoubleSpinBox):
         """Let any number be typed: what is wrong with it is said when it is entered."""
         text = text or ""
         plain = self._without_words(text)
-        state: Any = super().validate(plain, position)[0]
-        number = _number(plain)
+        state, number = super().validate(plain, position)[0], _number(plain)
         if state == _State.Acceptable and number is not None and number < self._low:
             state = _State.Intermediate
         elif text in self._words.values() or (not plain and _EMPTY in self._words):
@@ -147,15 +128,10 @@ class NumberBox(QDoubleSpinBox):
     def _on_typed(self, text: str) -> None:
         self._typed = text
 
-    def _on_value(self) -> None:
-        self._typed = ""
-
     def _on_finished(self) -> None:
         """Enter what Qt did not, if it is a number within the bounds; or say what is refused."""
         number, self._typed = _number(self._without_words(self._typed)), ""
-        line = self.lineEdit()
-        if line is not None:
-            line.setModified(False)
+        self._line.setModified(False)
         if number is None or number == self.value():
             return
         whole = self.decimals() > 0 or number == round(number)

@@ -21,7 +21,7 @@ class ProblemsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._problems: tuple[Problem, ...] = ()
+        self.problems: tuple[Problem, ...] = ()  # the oldest first
         self.unfold = _button("Show all problems")
         self.unfold.setCheckable(True)
         self.unfold.setAutoRaise(True)
@@ -38,49 +38,39 @@ class ProblemsPanel(QWidget):
         self.list.setToolTip("Path, what is wrong, and what was done")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVisible(False)
-        head = row(self.unfold)
-        head.addStretch(1)
-        head.addWidget(self.copy)
+        head = row(self.unfold, (QWidget(), 1), self.copy)
         column(head, self.newest, self.list, parent=self, margins=(6, 0, 4, 0), spacing=2)
         self.show_problems(())
 
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        """What is listed, the oldest first."""
-        return self._problems
-
     def text(self) -> str:
         """All that can be read without unfolding."""
-        return f"{self.unfold.text()} {self.newest.text()}" if self._problems else ""
+        return f"{self.unfold.text()} {self.newest.text()}" if self.problems else ""
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         """List problems, the newest last; hide if there are none."""
-        self._problems = tuple(problems)
+        self.problems = tuple(problems)
         self.setVisible(bool(problems))
-        self.newest.setText(_sentence(problems[-1]) if problems else "")
+        newest = problems[-1] if problems else Problem("", "", "")
+        self.newest.setText(f"{newest.what} ({newest.where}); {newest.done}" if problems else "")
         self._on_unfold(self.unfold.isChecked())
 
     def _on_unfold(self, unfolded: bool) -> None:
-        self.unfold.setText(f"{'▾' if unfolded else '▸'} Problems: {len(self._problems)}")
+        self.unfold.setText(f"{'▾' if unfolded else '▸'} Problems: {len(self.problems)}")
         self.list.setVisible(unfolded)
         self.newest.setVisible(not unfolded)
-        if unfolded:
-            self._fill()
-
-    def _fill(self) -> None:
         self.list.clear()
-        for problem in reversed(self._problems[-LISTED:]):
+        for problem in reversed(self.problems[-LISTED:] if unfolded else ()):
             item = QListWidgetItem(f"{problem.where}\n{problem.what}; {problem.done}")
             item.setToolTip(f"{problem.where}\n{problem.what}\n{problem.done}")
             self.list.addItem(item)
-        rest = len(self._problems) - LISTED
-        if rest > 0:
+        rest = len(self.problems) - LISTED
+        if unfolded and rest > 0:
             self.list.addItem(f"… and {rest} before these: copy them to read them")
 
     def _on_copy(self) -> None:
         clipboard = QApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText("\n".join(f"{p.where}\t{p.what}\t{p.done}" for p in self._problems))
+            clipboard.setText("\n".join(f"{p.where}\t{p.what}\t{p.done}" for p in self.problems))
 
 
 def _button(tooltip: str) -> QToolButton:
@@ -88,7 +78,3 @@ def _button(tooltip: str) -> QToolButton:
     button.setToolTip(tooltip)
     button.setAccessibleName(tooltip.partition(" to ")[0])
     return button
-
-
-def _sentence(problem: Problem) -> str:
-    return f"{problem.what} ({problem.where}); {problem.done}"

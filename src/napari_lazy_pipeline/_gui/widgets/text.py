@@ -14,7 +14,6 @@ RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
 ERROR_STYLE = f"color: {RED_ON_DARK};"
 INDENT = 5  # px; what other labels have
 _JOINTS = re.compile(r"([/\\_])")
-_RESTYLED = (QEvent.Type.FontChange, QEvent.Type.StyleChange)
 
 
 def on_dark(widget: QWidget) -> bool:
@@ -134,7 +133,7 @@ class Elided(QLabel):
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
-        if event.type() in _RESTYLED:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit()
 
     def _width(self, text: str) -> int:
@@ -147,5 +146,5 @@ class Elided(QLabel):
     def _fit(self) -> None:
         room, mode = max(self.width() - self._rim(), 0), Qt.TextElideMode.ElideRight
         super().setText(self.fontMetrics().elidedText(self._text, mode, room))
-        lines = [self._text] if self.shortened else []
-        self.setToolTip("\n".join([*lines, *([self._tooltip] if self._tooltip else [])]))
+        lines = self._text if self.shortened else "", self._tooltip
+        self.setToolTip("\n".join(filter(None, lines)))

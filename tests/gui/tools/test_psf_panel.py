@@ -192,7 +192,7 @@ def test_a_psf_is_computed_saved_and_used(
     optics = Optics(
         numerical_aperture=1.0, wavelength=610, sheet_thickness=0.8, voxel_size=(0.2, 0.1, 0.1)
     )
-    assert here.maker.optics == optics
+    assert here.maker.form.value == optics
     assert here.maker.extent.text() == "{} x {} x {} voxels".format(*optics.shape)
     click(qtbot, here.maker.save)
     qtbot.waitUntil(lambda: card(opened, "deconvolve").step.psf == str(target), timeout=TIMEOUT)

@@ -27,8 +27,8 @@ class Node:
 class BlockGraph(QWidget):
     """Paints boxes below each other, and arrows from each to the next."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.nodes: Sequence[Node] = ()
         self.setAccessibleName("Graph of the block on screen")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -42,7 +42,6 @@ class BlockGraph(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """As high as its boxes."""
         count = len(self.nodes)
         return QSize(300, max(count * _HEIGHT + max(count - 1, 0) * _ARROW + 2, 1))
 
@@ -65,14 +64,12 @@ class BlockGraph(QWidget):
         mark = QRectF(box.left(), box.top(), _MARK, box.height())
         painter.fillRect(mark, QColor(COLOURS[node.tile]))
         painter.setPen(text)
-        inside = box.adjusted(_MARK + 6, 0, -6, 0)
-        metrics = painter.fontMetrics()
+        inside, metrics = box.adjusted(_MARK + 6, 0, -6, 0), painter.fontMetrics()
         room = int(inside.width()) - metrics.horizontalAdvance(node.detail) - 8
         left = metrics.elidedText(node.text, Qt.TextElideMode.ElideMiddle, room)
-        painter.drawText(inside, Qt.AlignmentFlag.AlignVCenter, left)
-        painter.drawText(
-            inside, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, node.detail
-        )
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(inside, middle, left)
+        painter.drawText(inside, middle | Qt.AlignmentFlag.AlignRight, node.detail)
 
     def _arrow(self, painter: QPainter, box: QRectF) -> None:
         middle, tip = box.center().x(), box.top()

@@ -57,8 +57,8 @@ class MapRow:
 class ChunkMap(QWidget):
     """Paints one strip for each stage: channels downwards, time points to the right."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.rows: Sequence[MapRow] = ()
         self.channels: Sequence[str] = ()
         self.setMouseTracking(True)
@@ -82,7 +82,6 @@ class ChunkMap(QWidget):
         return "\n".join(lines)
 
     def sizeHint(self) -> QSize:
-        """As high as its strips."""
         heights = [_ROW * row.tiles.shape[0] + _GAP for row in self.rows]
         return QSize(300, max(sum(heights), _ROW))
 
@@ -92,15 +91,13 @@ class ChunkMap(QWidget):
         painter.setPen(self.palette().windowText().color())
         for row, place in zip(self.rows, self._places(), strict=True):
             title = QRect(0, place.top(), _TITLE - 6, place.height())
-            text = painter.fontMetrics().elidedText(
-                row.title, Qt.TextElideMode.ElideRight, title.width()
-            )
+            metrics, mode = painter.fontMetrics(), Qt.TextElideMode.ElideRight
+            text = metrics.elidedText(row.title, mode, title.width())
             painter.drawText(title, Qt.AlignmentFlag.AlignVCenter, text)
             painter.drawImage(place, _image(row.tiles, place.width()))
         painter.end()
 
     def mouseMoveEvent(self, event: Any) -> None:
-        """Say what is under the pointer."""
         spot = event.position().toPoint()
         for row, place in zip(self.rows, self._places(), strict=True):
             if place.contains(spot):

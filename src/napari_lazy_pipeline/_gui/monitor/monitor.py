@@ -45,13 +45,9 @@ class LazinessMonitor(QWidget):
         self.headline = Sentence()
         self.map, self.graph = ChunkMap(), BlockGraph()
         self.values: dict[str, Sentence] = {}
-        self.eager = Sentence()
-        self.dask = Sentence()
-        self.reset = push_button(
-            "Count anew",
-            "Forget the counts and the map; what is in memory stays there",
-            self._on_reset,
-        )
+        self.eager, self.dask = Sentence(), Sentence()
+        tooltip = "Forget the counts and the map; what is in memory stays there"
+        self.reset = push_button("Count anew", tooltip, self._on_reset)
         self._reads = self._bytes = 0
         self._state: object = None
         self._placed = False
@@ -84,7 +80,6 @@ class LazinessMonitor(QWidget):
         super().resizeEvent(event)
 
     def showEvent(self, event: Any) -> None:
-        """Follow what is computed, as long as this is to be seen."""
         self._timer.start()
         if not self._placed:
             # Once this event is over: the dock is being shown just now.
@@ -131,24 +126,21 @@ class LazinessMonitor(QWidget):
         self.eager.setText(eager_text(session, source))
 
     def _show_counts(self, session: Session, source: PipelineSource) -> None:
-        folder_info, raw = session.folder_info, getattr(session.raw.source, "reads", 0)
+        folder_info = session.folder_info
         assert folder_info is not None
         total = folder_info.total_bytes
         volumes = source.sizes[0] * source.sizes[1] - folder_info.missing
-        read = raw - self._reads
-        nbytes = getattr(session.raw.source, "bytes_read", 0) - self._bytes
+        reads, bytes_read = _reads(session)
+        read, size = reads - self._reads, bytes_read - self._bytes
         self._show_value("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
-        self._show_value(
-            "Bytes", f"{format_bytes(nbytes)} of {format_bytes(total)} ({_percent(nbytes, total)})"
-        )
+        part = f"{format_bytes(size)} of {format_bytes(total)} ({_percent(size, total)})"
+        self._show_value("Bytes", part)
         for step in dict.fromkeys(stage.step for stage in source.plan.stages):
             self._show_value(step.label, counted(session.compute_log, step.kind))
         cache = session.cache
         self._show_value("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
-        if read == 0:
-            self.headline.setText("Everything is set up, and nothing was read")
-        else:
-            self.headline.setText("Only what was on screen was read and computed")
+        shown = "Only what was on screen was read and computed"
+        self.headline.setText(shown if read else "Everything is set up, and nothing was read")
 
     def _show_value(self, name: str, text: str) -> None:
         if name not in self.values:
@@ -169,10 +161,15 @@ class LazinessMonitor(QWidget):
     def _on_reset(self) -> None:
         dock = open_dock_of(self._viewer)
         if dock is not None and dock.session.stack is not None:
-            raw = dock.session.raw.source
-            self._reads, self._bytes = getattr(raw, "reads", 0), getattr(raw, "bytes_read", 0)
+            self._reads, self._bytes = _reads(dock.session)
             dock.session.compute_log.clear()
             self.refresh()
+
+
+def _reads(session: Session) -> tuple[int, int]:
+    """How often files were read, and how many bytes."""
+    raw = session.raw.source
+    return getattr(raw, "reads", 0), getattr(raw, "bytes_read", 0)
 
 
 def row_of(source: PipelineSource, count: int) -> MapRow:
@@ -208,9 +205,8 @@ def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     for count in range(source.count + 1):
         entry = _entries(source, count).get(place)
         tile = tile_of(source, place, count, entry) if entry else Tile.UNTOUCHED
-        nodes.append(
-            Node(_title(source, count), format_duration(entry.seconds) if entry else "", tile)
-        )
+        seconds = format_duration(entry.seconds) if entry else ""
+        nodes.append(Node(_title(source, count), seconds, tile))
     last = nodes[-1].tile
     nodes.append(Node(f"t = {place[0] + 1}, on screen", _shape(source.spec.shape), last))
     return nodes
@@ -220,14 +216,12 @@ def counted(compute_log: ComputeLog, kind: str) -> str:
     """How many blocks a step made, and how long one took; planes of them are told apart."""
     blocks, parts = compute_log.count(kind), compute_log.count(kind, part=True)
     mean = compute_log.mean(kind)
-    texts = []
-    if blocks or not parts:
-        texts.append(format_count(blocks, "block"))
-    if mean is not None:
-        texts.append(f"{format_duration(mean)} each")
-    if parts:
-        texts.append(f"{format_count(parts, 'part')} of blocks")
-    return ", ".join(texts)
+    texts = (
+        format_count(blocks, "block") if blocks or not parts else "",
+        f"{format_duration(mean)} each" if mean is not None else "",
+        f"{format_count(parts, 'part')} of blocks" if parts else "",
+    )
+    return ", ".join(filter(None, texts))
 
 
 def eager_text(session: Session, source: PipelineSource) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,30 +20,18 @@ from napari_lazy_pipeline.samples.samples import (
     write_timelapse,
 )
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
-from napari_lazy_pipeline.steps._base import Step
 
 _NAME = "sample"
 
 
 def timelapse() -> list[Any]:
     """Open a simulated time-lapse: 2 channels, 6 time points."""
-    folder = write_timelapse(_cache() / "timelapse")
-    return _offer(
-        folder,
-        TIMELAPSE["voxel_size"],
-        background=TIMELAPSE["background"],
-        angle=TIMELAPSE["angle"],
-    )
+    return _offer(write_timelapse(_cache() / "timelapse"), TIMELAPSE)
 
 
 def cell() -> list[Any]:
     """Open a real stack of a cell, taken with a lattice light-sheet microscope."""
-    return _offer(
-        real_stack_folder(),
-        REAL_STACK["voxel_size"],
-        background=REAL_STACK["background"],
-        angle=REAL_STACK["angle"],
-    )
+    return _offer(real_stack_folder(), REAL_STACK)
 
 
 def sample_pipeline(background: float, angle: float) -> Pipeline:
@@ -50,34 +39,25 @@ def sample_pipeline(background: float, angle: float) -> Pipeline:
     settings: dict[str, dict[str, Any]] = {
         "subtract_background": {"value": background, "enabled": True},
         "deskew": {"angle": angle, "enabled": True},
-        "deconvolve": {
-            "psf": str(psf_path()),
-            "psf_voxel_size": REAL_STACK["psf_voxel_size"],
-        },
+        "deconvolve": {"psf": str(psf_path()), "psf_voxel_size": REAL_STACK["psf_voxel_size"]},
     }
-
-    def set_up(step: Step) -> Step:
-        return step.replace(**settings.get(step.kind, {}))
-
-    return Pipeline(steps=tuple(set_up(step) for step in default_pipeline().steps))
+    steps = default_pipeline().steps
+    return Pipeline([step.replace(**settings.get(step.kind, {})) for step in steps])
 
 
-def _offer(
-    folder: Path, voxel_size: tuple[float, float, float], background: float, angle: float
-) -> list[Any]:
+def _offer(folder: Path, sample: Mapping[str, Any]) -> list[Any]:
     """Open a folder in the dock, and hand its first pictures to napari as layers."""
     from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
-    dock = dock_of()
-    dock.session.set_pipeline(sample_pipeline(background, angle))
+    dock, voxel_size, angle = dock_of(), sample["voxel_size"], sample["angle"]
+    dock.session.set_pipeline(sample_pipeline(sample["background"], angle))
     folder_info = replace(
         inspect_folder(folder), voxel_size=voxel_size, voxel_source=_NAME, angle=angle,
         angle_source=_NAME, scan=Scan(angle), questions=(),
     )  # fmt: skip
-    # What is said goes into a recipe, too: the files do not say it.
-    return dock.offer(
-        folder_info, MetadataOverrides(voxel_size=voxel_size, angle=angle, step="stage")
-    )
+    # This goes into a recipe, too: the files do not state it.
+    stated = MetadataOverrides(voxel_size=voxel_size, angle=angle, step="stage")
+    return dock.offer(folder_info, stated)
 
 
 def _cache() -> Path:

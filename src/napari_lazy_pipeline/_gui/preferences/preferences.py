@@ -18,8 +18,7 @@ from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.session import Session
 
 PLUGIN = "napari-lazy-pipeline"
-# Engines that work everywhere.
-ALWAYS = ("cpu", "auto")
+ALWAYS = ("cpu", "auto")  # engines that work everywhere
 _GB = 2**30
 
 
@@ -34,15 +33,11 @@ class Preferences:
 
     @property
     def cache_bytes(self) -> int:
-        """Memory for results [byte]."""
         return int(self.cache_size * _GB)
 
 
 class PreferencesControl(QObject):
-    """Applies the preferences, now and whenever they change.
-
-    What cannot be used is replaced, and listed among the problems.
-    """
+    """Applies the preferences whenever they change; lists what cannot be used as a problem."""
 
     def __init__(self, session: Session, live: WatchControl, interval: float | None) -> None:
         super().__init__()
@@ -104,9 +99,8 @@ def read_preferences(settings: Any) -> Preferences:
     """What is set, as far as this machine can do it."""
     if settings is None:
         return Preferences()
-    processing = settings.processing
+    processing, most = settings.processing, budget() / _GB
     size, threads = processing.cache_size, processing.threads
-    most = budget() / _GB
     # What nobody chose is not held against the memory.
     if size > max(most, Preferences.cache_size):
         _report(
@@ -139,6 +133,5 @@ def _report_ignored(settings: Any) -> None:
         for name, value in entries.items() if isinstance(entries, dict) else ():
             used = getattr(getattr(settings, group), name, value)
             if used != value:
-                _report(
-                    f"{group}.{name} = {value!r} in {path} is not possible", f"{used!r} is used"
-                )
+                what = f"{group}.{name} = {value!r} in {path} is not possible"
+                _report(what, f"{used!r} is used")

@@ -37,9 +37,8 @@ class AddStep(QPushButton):
         """Say where a new step will stand: after the selected one, if there is one."""
         place = f"after {selected.title}" if selected is not None else _USUAL
         self._place.setText(f"Add {place}:")
-        self.setToolTip(
-            f"Add a step {place}" + ("" if selected else "; select one to add after it")
-        )
+        more = "" if selected else "; select one to add after it"
+        self.setToolTip(f"Add a step {place}{more}")
 
 
 def usual_place(step: Step, steps: tuple[Step, ...]) -> int:

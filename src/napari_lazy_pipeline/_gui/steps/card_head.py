@@ -29,9 +29,8 @@ class CardHead(QWidget):
         super().__init__()
         self._failed = False
         self.handle = DragHandle(step.title)
-        self.unfold = small_button(
-            "▸", "Show the parameters (Right)", f"Parameters of {step.title}"
-        )
+        name = f"Parameters of {step.title}"
+        self.unfold = small_button("▸", "Show the parameters (Right)", name)
         self.unfold.setCheckable(True)
         self.unfold.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.unfold.toggled.connect(lambda on: self.unfold.setText("▾" if on else "▸"))
@@ -76,11 +75,7 @@ class CardHead(QWidget):
 
     def _colour(self) -> None:
         """Follow the theme."""
-        styles = {
-            self.title: error_style(self) if self._failed else "",
-            self.brief: pale_style(self),
-            self.time: pale_style(self),
-        }
-        for label, style in styles.items():
+        title, pale = error_style(self) if self._failed else "", pale_style(self)
+        for label, style in ((self.title, title), (self.brief, pale), (self.time, pale)):
             if style != label.styleSheet():
                 label.setStyleSheet(style)

@@ -40,10 +40,10 @@ class AnglePreview3D(QObject):
         self._rest = QTimer(self, singleShot=True, interval=STILL)
         self._rest.timeout.connect(self._on_still)
         session.plan_changed.connect(self._on_plan)
-        session.stack_changed.connect(self._on_stack)
+        session.stack_changed.connect(self._stop)
         layers.rendered.connect(self._on_shown)
-        layers.failed.connect(self._on_trouble)
-        layers.misfit.connect(self._on_trouble)
+        for nothing_to_wait_for in (layers.failed, layers.misfit):
+            nothing_to_wait_for.connect(self._hide)
         viewer.dims.events.ndisplay.connect(self._on_view)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -120,7 +120,7 @@ class AnglePreview3D(QObject):
                 layer.opacity = 0.0
             self.layer.visible = True
 
-    def _hide(self) -> None:
+    def _hide(self, *_: object) -> None:
         if self.layer is not None and self.layer.visible:
             self.layer.visible = False
         for layer, opacity in self._opacities:
@@ -152,18 +152,11 @@ class AnglePreview3D(QObject):
         if not self._rest.isActive():
             self._on_still()
 
-    def _on_trouble(self, *_: object) -> None:
-        """There is no real thing to wait for."""
-        self._hide()
-
     def _on_view(self, _: Any = None) -> None:
         if self.is_on:
             if self.viewer.dims.ndisplay != 3:
                 self._hide()
             self.notice.emit("" if self.viewer.dims.ndisplay == 3 else "Seen in 3-D only")
-
-    def _on_stack(self, _: object) -> None:
-        self._stop()
 
     def _on_removed(self, event: Any) -> None:
         if self.layer is not None and event.value == self.layer:
@@ -174,7 +167,7 @@ class AnglePreview3D(QObject):
         self._stop()
         self.notice.emit(sentence)
 
-    def _stop(self) -> None:
+    def _stop(self, *_: object) -> None:
         if self.is_on or self.layer is not None:
             self.switch_off()
         self.stopped.emit()

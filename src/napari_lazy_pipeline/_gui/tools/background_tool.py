@@ -9,7 +9,6 @@ from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.estimate.background import estimate_background
 from napari_lazy_pipeline.session import Session
 
@@ -31,7 +30,7 @@ class BackgroundPanel(QWidget):
         self.sentence.say("")
         column(self.estimate, self.sentence, parent=self, margins=(4, 0, 4, 4))
         self.task.finished.connect(self._on_done)
-        self.task.failed.connect(self._on_failed)
+        self.task.failed.connect(lambda error: self.sentence.say(str(error)))
 
     def _on_estimate(self) -> None:
         if self._session.stack is None:
@@ -39,9 +38,6 @@ class BackgroundPanel(QWidget):
             return
         self.sentence.say("Counting…")
         self.task.start_on_volume(lambda volume, cancelled: estimate_background(volume))
-
-    def _on_failed(self, error: LazyPipelineError) -> None:
-        self.sentence.say(str(error))
 
     def _on_done(self, value: float) -> None:
         self.sentence.say(f"Most of the raw volume has {value:g} counts")

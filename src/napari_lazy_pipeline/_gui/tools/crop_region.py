@@ -17,7 +17,6 @@ from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.crop_box import (
     CropPlace,
-    Extent,
     Ranges,
     crop_bounds,
     extents,
@@ -75,10 +74,9 @@ class CropRegion(QWidget):
         if self.viewer.dims.ndisplay != 2:
             self.viewer.dims.ndisplay = 2
         self._check(True)
-        self._place, self._step = CropPlace.of(self.session.pipeline, self.session.until), None
+        self._place = CropPlace.of(self.session.pipeline, self.session.until)
         step = self._present()
-        if step is not None and step.enabled:
-            self._step = step
+        self._step = step if step is not None and step.enabled else None
         self._follow()
 
     def stop(self) -> None:
@@ -103,15 +101,9 @@ class CropRegion(QWidget):
             self.stop()
         return ends
 
-    @property
-    def _raw(self) -> VolumeSpec:
-        assert self.session.stack is not None
-        return self.session.stack.spec
-
     def _present(self) -> Crop | None:
         """The crop that stands at the place by now."""
-        steps = self.session.pipeline.steps
-        index = self._place.index
+        steps, index = self.session.pipeline.steps, self._place.index
         step = steps[index] if self._place.there and index < len(steps) else None
         return step if isinstance(step, Crop) else None
 
@@ -125,26 +117,10 @@ class CropRegion(QWidget):
                 self._place = CropPlace(index, there=True)
         self._step = self._present()
 
-    def _put(self, box: list[Extent | None]) -> None:
-        """Make the box the crop."""
-        assert self._spec is not None
-        try:
-            ranges = list(crop_bounds(self._spec, box))
-        except GeometryError as error:
-            self._refuse(str(error))
-            return
-        ranges[self.across.axis] = self.across.bounds
-        self._set((ranges[0], ranges[1], ranges[2]))
-
-    def _refuse(self, sentence: str) -> None:
-        """Forget what was drawn, and say why."""
-        if self._step is None:
-            self._spec = None
-        self._follow()
-        self._show_error(sentence)
-
-    def _set(self, ranges: Ranges) -> None:
-        pipeline = self._place.put(self.session.pipeline, ranges)
+    def _set(self, drawn: Ranges) -> None:
+        """Make of ranges the crop; the one across what is drawn is that of the slider."""
+        z, y, x = (self.across.bounds if i == self.across.axis else r for i, r in enumerate(drawn))
+        pipeline = self._place.put(self.session.pipeline, (z, y, x))
         self._place = CropPlace(self._place.index, there=True)
         self._step = pipeline.steps[self._place.index]  # type: ignore[assignment]
         self.session.set_pipeline(pipeline)
@@ -162,8 +138,17 @@ class CropRegion(QWidget):
 
     def _on_drawn(self, corners: np.ndarray) -> None:
         """Take over a rectangle; whatever else was drawn counts as the box around it."""
-        low, high = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
-        self._put([None if np.isnan(a) else (a, b) for a, b in zip(low, high, strict=True)])
+        assert self._spec is not None
+        ends = np.stack((corners.min(axis=0), corners.max(axis=0)), axis=1).tolist()
+        try:
+            ranges = crop_bounds(self._spec, [None if np.isnan(a) else (a, b) for a, b in ends])
+        except GeometryError as error:
+            if self._step is None:
+                self._spec = None
+            self._follow()
+            self._show_error(str(error))
+        else:
+            self._set(ranges)
 
     def _on_turned(self) -> None:
         """Another view: the range is now that of another axis."""
@@ -173,9 +158,7 @@ class CropRegion(QWidget):
 
     def _on_range(self) -> None:
         if self._step is not None:
-            ranges = list(ranges_of(self._step))
-            ranges[self.across.axis] = self.across.bounds
-            self._set((ranges[0], ranges[1], ranges[2]))
+            self._set(ranges_of(self._step))
 
     def _follow(self, *_: object) -> None:
         """Show the crop as it is now."""
@@ -198,25 +181,20 @@ class CropRegion(QWidget):
             self.stop()
             self._show_error(str(error))
             return
-        if self._step is not None and _is_blank(self._step):
-            self._step = self._spec = None
-        if self._step is None:
-            self._await_drawing(spec)
-        else:
-            self._show_step(self._step, spec, in_view)
-
-    def _await_drawing(self, spec: VolumeSpec) -> None:
+        ranges = ranges_of(self._step) if self._step is not None else (_ALL,) * 3
+        if self._step is not None and not self._step.enabled and ranges == (_ALL,) * 3:
+            self._step = self._spec = None  # as it was before it was drawn
+        if self._step is not None:
+            self._spec = spec
+            self.drawing.show(spec, extents(spec, ranges), in_view)
+            self._show_range(spec, ranges)
+            self._show_state(_ADJUST if in_view else _ELSEWHERE)
+            return
         if spec != self._spec or not self.drawing.is_open:
             self._spec = spec
             self.drawing.open(spec)
-            self._show_range(spec, (_ALL,) * 3)
+            self._show_range(spec, ranges)
         self._show_state(_DRAW)
-
-    def _show_step(self, step: Crop, spec: VolumeSpec, in_view: bool) -> None:
-        self._spec, ranges = spec, ranges_of(step)
-        self.drawing.show(spec, extents(spec, ranges), in_view)
-        self._show_range(spec, ranges)
-        self._show_state(_ADJUST if in_view else _ELSEWHERE)
 
     def _show_range(self, spec: VolumeSpec, ranges: Ranges) -> None:
         """Show the range along the axis that the rectangle does not have."""
@@ -242,8 +220,3 @@ class CropRegion(QWidget):
     def _check(self, on: bool) -> None:
         with QSignalBlocker(self.draw):
             self.draw.setChecked(on)
-
-
-def _is_blank(crop: Crop) -> bool:
-    """Whether a crop is off, and would keep everything: as it was before it was drawn."""
-    return not crop.enabled and ranges_of(crop) == (_ALL,) * 3

@@ -18,12 +18,6 @@ COLOUR = "#ffd33d"
 _SPATIAL = 3  # z, y and x are the last axes, whatever stands before them
 
 
-def displayed_axes(viewer: Any) -> tuple[int, int] | None:
-    """The two of z, y and x (0, 1, 2) that a viewer shows; None if it shows anything else."""
-    axes = tuple(sorted(axis - viewer.dims.ndim + _SPATIAL for axis in viewer.dims.displayed))
-    return (axes[0], axes[1]) if len(axes) == 2 and axes[0] >= 0 else None
-
-
 class DrawnShape(QObject):
     """One shape in a temporary Shapes layer.
 
@@ -55,8 +49,10 @@ class DrawnShape(QObject):
 
     @property
     def axes(self) -> tuple[int, int] | None:
-        """The two of z, y and x (0, 1, 2) that can be drawn in now."""
-        return displayed_axes(self.viewer)
+        """The two of z, y and x (0, 1, 2) that are shown; None if anything else is."""
+        dims = self.viewer.dims
+        axes = tuple(sorted(axis - dims.ndim + _SPATIAL for axis in dims.displayed))
+        return (axes[0], axes[1]) if len(axes) == 2 and axes[0] >= 0 else None
 
     def open(self, spec: VolumeSpec) -> None:
         """Let the person draw over a volume, on a new layer with the tool in hand."""
@@ -67,7 +63,7 @@ class DrawnShape(QObject):
         self._rebuild()
 
     def show(self, spec: VolumeSpec, box: Sequence[Extent], visible: bool = True) -> None:
-        """Show a box (z, y, x) [um], ready to be dragged."""
+        """Show a box in a volume, by its edges along z, y and x [um], ready to be dragged."""
         if not self.is_open:
             self.open(spec)
         stale = self._spec != spec
@@ -93,7 +89,7 @@ class DrawnShape(QObject):
         for emitter, slot in (
             (events.order, self._on_turned),
             (events.ndisplay, self._on_turned),
-            (events.point, self._on_moved),
+            (events.point, self._carry_along),
             (self.viewer.layers.events.removed, self._on_removed),
         ):
             (emitter.connect if listening else emitter.disconnect)(slot)
@@ -163,7 +159,7 @@ class DrawnShape(QObject):
         points[:, axes] = [[ends[i, axes[0]], ends[j, axes[1]]] for i, j in order]
         return points[:, axes[0] :]
 
-    def _carry_along(self) -> None:
+    def _carry_along(self, _: Any = None) -> None:
         """Keep the shape in the plane that is shown: it lies at 0 of the axis across."""
         axes = self.axes
         if self.layer is None or axes is None or self._spec is None:
@@ -205,9 +201,6 @@ class DrawnShape(QObject):
             self.close()
             self.ended.emit()
 
-    def _on_turned(self, _: Any = None) -> None:
+    def _on_turned(self, _: Any) -> None:
         self._rebuild()
         self.turned.emit()
-
-    def _on_moved(self, _: Any = None) -> None:
-        self._carry_along()

@@ -46,10 +46,10 @@ class FunctionPanel(QWidget):
             row(self.from_file, (self.names, 1)), self.confirm, self.sentence,
             parent=self, margins=(4, 0, 4, 4),
         )  # fmt: skip
-        self.trial, self._look = BackgroundTask("This failed"), BackgroundTask("This failed")
+        self.trial, self._poll = BackgroundTask(), BackgroundTask()
         self.trial.finished.connect(lambda _: self._session.refresh())
-        self._look.finished.connect(self._on_state)
-        self._shown: Hashable = None
+        self._poll.finished.connect(self._on_state)
+        self._state_shown: Hashable = None
         self._state: Hashable = None
         self._timer = QTimer(self, interval=_INTERVAL)
         self._timer.timeout.connect(self._on_timeout)
@@ -69,31 +69,29 @@ class FunctionPanel(QWidget):
         name = step.function if isinstance(step.function, str) else ""
         self.confirm.setVisible(bool(name))
         self.confirm.setChecked(is_allowed(name))
-        path = self.path
-        self.names.setVisible(bool(path))
-        if (name or step.function, self.confirm.isChecked(), self._state) != self._shown:
-            self._shown = name or step.function, self.confirm.isChecked(), self._state
-            self._show_arguments(step)
-            self._show_names(path, step.label)
-        if path and not self._timer.isActive():
+        self.names.setVisible(bool(self.path))
+        state = step.function, self.confirm.isChecked(), self._state
+        if state != self._state_shown:
+            self._state_shown = state
+            self._show_function(step)
+        if self.path and not self._timer.isActive():
             self._state = None
             self._timer.start()
-        elif not path:
+        elif not self.path:
             self._timer.stop()
         self._try()
 
-    def _show_arguments(self, step: Function) -> None:
+    def _show_function(self, step: Function) -> None:
+        """Show its arguments, and its name among those in its file."""
         try:
             function = step.loaded()
         except LazyPipelineError:
             function = None  # the card says why
         self._step.form.fields["arguments"].control.set_function(function)
-
-    def _show_names(self, path: str, name: str) -> None:
         with QSignalBlocker(self.names):
             self.names.clear()
-            self.names.addItems(_functions_in(path) if path else [])
-            self.names.setCurrentText(name)
+            self.names.addItems(_functions_in(self.path) if self.path else [])
+            self.names.setCurrentText(step.label)
 
     def _try(self) -> None:
         """Find out what the function makes, if that is what the steps wait for."""
@@ -102,7 +100,7 @@ class FunctionPanel(QWidget):
         cause = misfit.__cause__ if misfit is not None and misfit.index == index else None
         if isinstance(cause, NotTriedError):
             self.sentence.say("Trying it on a made-up volume…")
-            self.trial.start(str(self._shown), lambda _: cause.try_it())
+            self.trial.start(str(self._state_shown), lambda _: cause.try_it())
         elif self.path:
             self.sentence.say(f"Loaded anew when {Path(self.path).name} is saved")
         else:
@@ -119,15 +117,15 @@ class FunctionPanel(QWidget):
     def choose(self, path: str) -> None:
         """Take the first function of a file, and let it run."""
         names = _functions_in(path)
-        if not names:
+        if names:
+            self._set_function(f"{path}:{names[0]}")
+        else:
             self.sentence.say(f"There is no function in {Path(path).name}: write one, and save it")
-            return
-        self._take(f"{path}:{names[0]}")
 
     def _on_name(self, _: int) -> None:
-        self._take(f"{self.path}:{self.names.currentText()}")
+        self._set_function(f"{self.path}:{self.names.currentText()}")
 
-    def _take(self, name: str) -> None:
+    def _set_function(self, name: str) -> None:
         allow_code(name)
         self._step.edit(function=name, arguments={}, enabled=True)
 
@@ -141,8 +139,8 @@ class FunctionPanel(QWidget):
         path = self.path
         if not path:
             self._timer.stop()
-        elif not self._look.busy:
-            self._look.start(path, lambda _: (path, file_state(path)))
+        elif not self._poll.busy:
+            self._poll.start(path, lambda _: (path, file_state(path)))
 
     def _on_state(self, result: tuple[str, Hashable]) -> None:
         """Show what the file makes now."""

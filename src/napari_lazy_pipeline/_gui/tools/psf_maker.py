@@ -29,8 +29,7 @@ class PsfMaker(QWidget):
         self._task = BackgroundTask("The PSF cannot be made")
         self.form = ModelForm(Optics())
         self.form.margins = (5, 0, 0, 0)
-        self.extent = Sentence()
-        self.error = Sentence(error=True)
+        self.extent, self.error = Sentence(), Sentence(error=True)
         self.save = push_button(
             "Save and use…",
             "Compute the PSF, save it as TIFF, and deconvolve with it",
@@ -42,14 +41,9 @@ class PsfMaker(QWidget):
         self._task.failed.connect(self._on_failed)
         self._show()
 
-    @property
-    def optics(self) -> Optics:
-        """Objective, light and sheet as they were last valid."""
-        return self.form.value
-
     def save_as(self, path: str | Path) -> None:
         """Compute the PSF and save it, in the background."""
-        optics, raw = self.optics, self._raw_folder()
+        optics, raw = self.form.value, self._raw_folder()
         self.save.setEnabled(False)
         self.error.say("")
         self._task.start(str(path), lambda _: _make(optics, Path(path), raw))
@@ -58,7 +52,7 @@ class PsfMaker(QWidget):
         """Say how large the PSF will be, or why there will be none."""
         missing = unavailable()
         try:
-            z, y, x = self.optics.shape
+            z, y, x = self.form.value.shape
         except LazyPipelineError as error:
             self.extent.say("")
             missing = missing or str(error)
@@ -68,7 +62,7 @@ class PsfMaker(QWidget):
         self.save.setEnabled(missing is None)
 
     def _on_save(self) -> None:
-        name = f"psf_{round(self.optics.wavelength)}nm.tif"
+        name = f"psf_{round(self.form.value.wavelength)}nm.tif"
         path, _ = QFileDialog.getSaveFileName(self, "Save PSF", name, "TIFF (*.tif *.tiff)")
         if path:
             self.save_as(path)

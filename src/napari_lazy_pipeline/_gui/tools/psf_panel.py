@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_array import PsfArray
@@ -22,13 +22,16 @@ from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
 from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
 
+_MARK = "napari_lazy_pipeline_psf"
+_GAMMA = 0.5  # the rings of a PSF are a hundred times darker than its middle
+
 
 class PsfPanel(QWidget):
     """Shows the PSF of a deconvolution, says who states its spacing, and computes one."""
 
     def __init__(self, step: StepReference, viewer: Any) -> None:
         super().__init__()
-        self._reference, self._viewer = step, viewer
+        self._reference = step
         self._paths: list[str] = []
         self._recorded: dict[str, Spacing] = {}
         self._spacing_task = BackgroundTask("The voxel size of the PSF cannot be read")
@@ -36,11 +39,8 @@ class PsfPanel(QWidget):
         self.show_button = push_button(
             "Show PSF", "Show the PSF as a layer, in the middle of what is on screen", self._on_show
         )
-        self.make_button = push_button(
-            "Compute PSF",
-            "Compute a PSF from objective, wavelength and light sheet",
-            checkable=True,
-        )
+        tooltip = "Compute a PSF from objective, wavelength and light sheet"
+        self.make_button = push_button("Compute PSF", tooltip, checkable=True)
         self.origin, self.question = Sentence(), Sentence(error=True)
         self.error = Sentence(error=True)
         self.maker = PsfMaker(self._raw_folder)
@@ -52,8 +52,8 @@ class PsfPanel(QWidget):
         )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
         self.maker.saved.connect(self._on_saved)
-        self._view_task.finished.connect(self._on_view)
-        self._view_task.failed.connect(self._on_failed)
+        self._view_task.finished.connect(partial(show_psfs, viewer))
+        self._view_task.failed.connect(lambda error: self.error.say(str(error)))
         self._spacing_task.finished.connect(self._on_spacing)
         step.follow(self, self._on_edit)
 
@@ -114,12 +114,6 @@ class PsfPanel(QWidget):
             " ".join(path for path, _ in psfs), lambda _: [psf_picture(*psf) for psf in psfs]
         )
 
-    def _on_view(self, pictures: list[PsfPicture]) -> None:
-        show_psfs(self._viewer, pictures)
-
-    def _on_failed(self, error: LazyPipelineError) -> None:
-        self.error.say(str(error))
-
     def _on_saved(self, path: str, voxel_size: tuple[float, float, float]) -> None:
         self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
@@ -140,11 +134,6 @@ def _origin(stated: Triple, recorded: Spacing) -> tuple[str, str]:
 
 def _lengths(lengths: Any) -> str:
     return " x ".join(f"{length:.4g}" if length else "?" for length in lengths)
-
-
-_MARK = "napari_lazy_pipeline_psf"
-# The rings of a PSF are a hundred times darker than its middle.
-_GAMMA = 0.5
 
 
 def show_psfs(viewer: Any, pictures: Sequence[PsfPicture]) -> None:

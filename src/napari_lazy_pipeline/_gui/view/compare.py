@@ -26,7 +26,6 @@ class RawLayerOptions(LayerOptions):
         self._screen = screen
 
     def source(self) -> PipelineSource:
-        """What makes the raw volumes, from the cache where they are in it."""
         return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:
@@ -55,8 +54,8 @@ class RawLayerOptions(LayerOptions):
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data and channel, and that they are as the microscope recorded them."""
-        scan = self.session.scan
-        return f"{self.data_name(channel, source)} [{'raw, skewed' if scan else 'raw'}]"
+        data = "raw, skewed" if self.session.scan else "raw"
+        return f"{self.data_name(channel, source)} [{data}]"
 
     def _height(self) -> float:
         """By how much the distance of planes changes on the way to what is shown."""
@@ -77,7 +76,6 @@ class _View:
 
     @classmethod
     def of(cls, viewer: Any) -> _View:
-        """Take note of it."""
         grid, camera, selection = viewer.canvas.grid, viewer.scene.camera, viewer.layers.selection
         return cls(
             {name: getattr(grid, name) for name in ("shape", "stride", "spacing", "enabled")},
@@ -87,11 +85,8 @@ class _View:
         )
 
     def restore(self, viewer: Any) -> None:
-        """Make it so again."""
-        for target, values in (
-            (viewer.canvas.grid, self.grid),
-            (viewer.scene.camera, self.camera),
-        ):
+        grid, camera = viewer.canvas.grid, viewer.scene.camera
+        for target, values in ((grid, self.grid), (camera, self.camera)):
             for name, value in values.items():
                 setattr(target, name, value)
         pile(viewer, [layer for layer in self.order if layer in viewer.layers])
@@ -143,11 +138,10 @@ class Comparison(QObject):
     def switch(self, on: bool) -> None:
         """Compare, or go back."""
         on = on and bool(self._processed.layers)
-        if on != (self._raw is not None):
-            if on:
-                self._begin()
-            else:
-                self._end()
+        if on and self._raw is None:
+            self._begin()
+        elif self._raw is not None and not on:
+            self._end()
         self.changed.emit(on)
 
     def _begin(self) -> None:

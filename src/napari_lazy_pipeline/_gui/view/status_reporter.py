@@ -5,6 +5,7 @@ from __future__ import annotations
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
+from napari_lazy_pipeline import errors
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
@@ -12,12 +13,6 @@ from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import notices
-from napari_lazy_pipeline.errors import (
-    FolderMissingError,
-    LazyPipelineError,
-    MissingFileError,
-    StepError,
-)
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.session import Session
 
@@ -87,9 +82,8 @@ class StatusReporter(QObject):
         card = self.steps.card(index)
         if card is not None:
             card.show_progress(fraction)
-            self.status.setText(
-                f"{self._place(channel)}: {card.step.title.lower()} {round(100 * fraction)} %"
-            )
+            step = card.step.title.lower()
+            self.status.setText(f"{self._place(channel)}: {step} {round(100 * fraction)} %")
 
     def _on_finished(self, channel: int, index: int, seconds: float) -> None:
         card = self.steps.card(index)
@@ -115,16 +109,15 @@ class StatusReporter(QObject):
         if not self.compute_thread.busy or self.layers.up_to_date:
             self.status.setText(f"{self._place(request.channel, request.t)}: shown")
 
-    def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
+    def _on_failed(self, request: RenderRequest, error: errors.LazyPipelineError) -> None:
         """One card or one line says it; one notification a kind, not one a frame."""
-        if isinstance(error, StepError):
+        if isinstance(error, errors.StepError):
             self.steps.show_failure(request, error)
         place = self._place(request.channel, request.t)
-        if isinstance(error, MissingFileError):
-            self.status.setText(f"{place}: nothing was recorded")
-            return
-        if isinstance(error, FolderMissingError):
-            self.status.setText(f"{place}: waiting for the folder")
+        if isinstance(error, errors.MissingFileError | errors.FolderMissingError):
+            missing = isinstance(error, errors.MissingFileError)
+            reason = "nothing was recorded" if missing else "waiting for the folder"
+            self.status.setText(f"{place}: {reason}")
             return
         kind = getattr(error, "kind", type(error).__name__)
         if kind not in self._notified:

@@ -13,6 +13,11 @@ from napari_lazy_pipeline.engines import engine_names
 from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.session import Session
 
+_PARTS = {
+    "raw": ("Raw", "The raw data, before any step"),
+    "here": ("Up to here", ""),
+    "all": ("All", "The result of all steps"),
+}
 _QUALITIES = {
     "auto": (
         "Auto",
@@ -34,14 +39,7 @@ class ViewPanel(QWidget):
         self.session = session
         self.engines_missing: dict[str, str | None] = {}
         self._here: int | None = None
-        self.show_choice = Choice(
-            "Show",
-            {
-                "raw": ("Raw", "The raw data, before any step"),
-                "here": ("Up to here", ""),
-                "all": ("All", "The result of all steps"),
-            },
-        )
+        self.show_choice = Choice("Show", _PARTS)
         self.quality = Choice("Quality", _QUALITIES)
         self.compare = push_button(
             "Compare with raw",
@@ -114,11 +112,8 @@ class ViewPanel(QWidget):
         if self._here is not None and self._here > len(steps):
             self._here = None
         here = steps[self._here - 1].title if self._here else ""
-        self.show_choice.enable(
-            "here",
-            bool(here),
-            f"The result up to the step {here}" if here else "Click a step to see up to it",
-        )
+        tooltip = f"The result up to the step {here}" if here else "Click a step to see up to it"
+        self.show_choice.enable("here", bool(here), tooltip)
         self.show_choice.set("all" if until is None else "here" if until else "raw")
 
     def offer_here(self, index: int | None) -> None:

@@ -9,10 +9,11 @@ from typing import Any, Literal, get_origin
 
 from psygnal import Signal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.widgets.entries import Entry
 from napari_lazy_pipeline._gui.widgets.field_options import bare_type, kind
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.model_form import ModelForm, sentence
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
@@ -23,10 +24,10 @@ _CONFIG = ConfigDict(extra="allow", frozen=True)
 
 
 class ArgumentsForm(Entry):
-    """Edits a mapping of arguments; the first one of the function, the image, is not among them.
+    """Edits a mapping of arguments by name; the first of the function, the image, is none of them.
 
-    The value holds those that differ from the defaults of the function, and those that were given.
-    Arguments that cannot be edited here are kept as they are.
+    The value holds those that differ from the defaults of the function, and those that were given,
+    also if they cannot be edited here.
     """
 
     rebuilt = Signal()  # there are other fields
@@ -39,13 +40,10 @@ class ArgumentsForm(Entry):
     ) -> None:
         self._given = dict(value or {})
         self.form: ModelForm | None = None
-        self.rows = QWidget()
-        self._column = QVBoxLayout(self.rows)
-        self.error = Sentence(error=True)
+        self.rows, self.error = QWidget(), Sentence(error=True)
+        self._column = column(self.error, parent=self.rows, spacing=6)
         super().__init__(Sentence(), **options)
         self.rows.setObjectName(self.native.objectName())
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.addWidget(self.error)
         self.set_function(function)
 
     @property
@@ -55,7 +53,7 @@ class ArgumentsForm(Entry):
         return {field.label: field.control for field in fields}
 
     def set_function(self, function: Callable[..., Any] | None) -> None:
-        """Show the arguments of another function; None if there is none."""
+        """Show the arguments of another function, or of none."""
         if self.form is not None:
             self.form.native.hide()
             self.form.native.deleteLater()

@@ -36,7 +36,7 @@ def bounds(info: FieldInfo) -> tuple[float, float]:
 
 def bare_type(annotation: Any) -> Any:
     """An annotation without what is said about it."""
-    return bare_type(get_args(annotation)[0]) if _is_annotated(annotation) else annotation
+    return bare_type(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
 
 
 def kind(annotation: Any) -> Any:
@@ -106,13 +106,9 @@ def _marks(info: FieldInfo) -> Iterator[Any]:
 
 def _marks_of(annotation: Any) -> Iterator[Any]:
     parts = get_args(annotation)
-    if _is_annotated(annotation):
+    if get_origin(annotation) is Annotated:
         for mark in parts[1:]:
             yield from mark.metadata if isinstance(mark, FieldInfo) else [mark]
         yield from _marks_of(parts[0])
     elif get_origin(annotation) in (tuple, Union, UnionType) and parts:
         yield from _marks_of(parts[0])
-
-
-def _is_annotated(annotation: Any) -> bool:
-    return get_origin(annotation) is Annotated

@@ -10,21 +10,13 @@ from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QPoint, QSize, Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import QLabel, QMenu, QSizePolicy, QSlider, QWidget
 
+from napari_lazy_pipeline._gui.widgets import entries
 from napari_lazy_pipeline._gui.widgets import field_options as options
 from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
-from napari_lazy_pipeline._gui.widgets.entries import (
-    ENTRIES,
-    ChoiceButtons,
-    ChoiceEntry,
-    FileEntry,
-    LiteralEntry,
-    NumberEntry,
-    TextEntry,
-)
-from napari_lazy_pipeline._gui.widgets.layout import SPACING
+from napari_lazy_pipeline._gui.widgets.layout import SPACING, row
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
@@ -39,19 +31,15 @@ class FormField(ValuedContainerWidget[Any]):
     menu_opening = Signal(object)
 
     def __init__(
-        self,
-        name: str,
-        info: FieldInfo,
-        value: Any,
-        gesture: EditGesture,
-        captions: list[Caption],
+        self, name: str, info: FieldInfo, value: Any, gesture: EditGesture, captions: list[Caption]
     ) -> None:
         self.info, self._gesture = info, gesture
+        # Of the value; where it has parts (members of a tuple, channels), `controls` are these.
         self.control: Any = control_of(name, info, value)
         self.caption = Caption(options.label(info, name), captions)
         self.error = Sentence(error=True)
         super().__init__(name=name, label=info.title or name, layout="vertical", labels=False)
-        self._row = QHBoxLayout()
+        self._row = row(self.caption, (self.control.native, 1))
         self._build()
         self.control.changed.connect(lambda: self.changed.emit(self.value))
         if hasattr(self.control, "refused"):
@@ -61,9 +49,6 @@ class FormField(ValuedContainerWidget[Any]):
         self._prepare()
 
     def _build(self) -> None:
-        self._row.setSpacing(SPACING)
-        self._row.addWidget(self.caption)
-        self._row.addWidget(self.control.native, 1)
         layout = self.native.layout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
@@ -74,10 +59,8 @@ class FormField(ValuedContainerWidget[Any]):
         self.error.setVisible(False)
         self.caption.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.caption.customContextMenuRequested.connect(self._on_menu)
-        default = options.default_in_words(self.info)
-        self.caption.setToolTip(
-            f"{options.tooltip(self.info)}\nDefault: {default} (right-click to reset)"
-        )
+        default = f"Default: {options.default_in_words(self.info)} (right-click to reset)"
+        self.caption.setToolTip(f"{options.tooltip(self.info)}\n{default}")
 
     @property
     def default(self) -> Any:
@@ -179,7 +162,7 @@ def control_of(name: str, info: FieldInfo, value: Any) -> Any:
     nullable = NoneType in get_args(annotation)
 
     def make(part: Any) -> Any:
-        return ENTRIES.create_widget(
+        return entries.ENTRIES.create_widget(
             part, kind, name, options={"nullable": nullable, **_hints(info, kind)}
         )
 
@@ -197,18 +180,18 @@ def _hints(info: FieldInfo, kind: Any) -> dict[str, Any]:
     if "widget_type" in extra:
         return extra
     if extra.get("format") == "path":
-        return {"widget_type": FileEntry, **stated("mode", "filter", "empty")}
+        return {"widget_type": entries.FileEntry, **stated("mode", "filter", "empty")}
     if get_origin(kind) is Literal or "choices" in extra:
-        widget = ChoiceButtons if extra.get("buttons") else ChoiceEntry
+        widget = entries.ChoiceButtons if extra.get("buttons") else entries.ChoiceEntry
         choices = extra.get("choices", get_args(kind))
         return {"widget_type": widget, "choices": choices, **stated("words", "empty")}
     if get_origin(kind) is tuple and options.length(info):
         part = options.bare_type(get_args(kind)[0])
-        member = {"widget_type": TextEntry if part is str else NumberEntry, "annotation": part}
-        member |= {} if part is str else number
+        entry: Any = {"widget_type": entries.TextEntry} if part is str else number
+        member = {"widget_type": entries.NumberEntry, "annotation": part, **entry}
         return {"length": options.length(info), "member": member}
     if kind is Any or get_origin(kind) is tuple:
-        return {"widget_type": LiteralEntry}
+        return {"widget_type": entries.LiteralEntry}
     if kind in (int, float):
         return number
     return {"text": " "} if kind is bool else stated("empty", "mode", "filter")

@@ -17,19 +17,18 @@ from qtpy.QtWidgets import (
 )
 
 SPACING = 4  # px
+Margins = tuple[int, int, int, int]
+_NONE = (0, 0, 0, 0)
 Item = QWidget | QLayout | tuple[QWidget, int]  # with how much of the room it takes
 
 
 def row(*items: Item, parent: QWidget | None = None, spacing: int = SPACING) -> QHBoxLayout:
     """Put things beside each other."""
-    return _filled(QHBoxLayout(), items, parent, (0, 0, 0, 0), spacing)
+    return _filled(QHBoxLayout(), items, parent, _NONE, spacing)
 
 
 def column(
-    *items: Item,
-    parent: QWidget | None = None,
-    margins: tuple[int, int, int, int] = (0, 0, 0, 0),
-    spacing: int = SPACING,
+    *items: Item, parent: QWidget | None = None, margins: Margins = _NONE, spacing: int = SPACING
 ) -> QVBoxLayout:
     """Put things below each other."""
     return _filled(QVBoxLayout(), items, parent, margins, spacing)
@@ -71,11 +70,7 @@ def small_button(text: str, tooltip: str, name: str) -> QToolButton:
 
 
 def _filled(
-    layout: Any,
-    items: tuple[Item, ...],
-    parent: QWidget | None,
-    margins: tuple[int, int, int, int],
-    spacing: int,
+    layout: Any, items: tuple[Item, ...], parent: QWidget | None, margins: Margins, spacing: int
 ) -> Any:
     if parent is not None:
         parent.setLayout(layout)

@@ -87,15 +87,13 @@ class ListCard(CardFrame):
         return super().event(event)
 
     def _action_of(self, event: Any) -> Callable[[], Any] | None:
-        """What a key does; None if it is none of ours.
-
-        A key that a field of the form had no use for does nothing, neither here (Del would remove
-        the step) nor in napari, which hears next of what nobody takes.
-        """
+        """What a key does; None if it is none of ours. One that a field left does nothing."""
         modifiers = event.modifiers() & ~Modifier.KeypadModifier
         action = self._actions.get((event.key(), modifiers))
         focus = self.window().focusWidget()
         in_body = focus is not None and self._body.isAncestorOf(focus)
+        # To remove the step because a list has no use for Del would be a surprise; napari, which
+        # hears next of what nobody takes, would do something else.
         if action is not None and modifiers == Modifier.NoModifier and in_body:
             return lambda: None
         return action

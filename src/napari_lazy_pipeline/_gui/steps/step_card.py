@@ -36,8 +36,7 @@ class StepCard(ListCard):
         super().__init__(step)
         self.step = step  # as it is shown
         self.gesture: object = None  # of the hand, that made the last change; None: it stands alone
-        self._misfit = ""
-        self._failures: dict[int, str] = {}
+        self._misfit, self._failures = "", dict[int, str]()
         self._form: ModelForm | None = None
         self._channels: tuple[str, ...] = ()
         self.switch, self.unfold, self.time = self.head.switch, self.head.unfold, self.head.time
@@ -47,8 +46,7 @@ class StepCard(ListCard):
         self.result.setIndent(18)
         self.error = Sentence(error=True)
         # Not in the layout: what is below must not jump at each turn of a knob.
-        self.bar = QProgressBar(self)
-        self.bar.setTextVisible(False)
+        self.bar = QProgressBar(self, textVisible=False)
         self.bar.setStyleSheet(_BAR)
         self.bar.setAccessibleName(f"Progress of {step.title}")
         self.bar.setToolTip("How far the step is")
@@ -68,7 +66,7 @@ class StepCard(ListCard):
 
     @property
     def form(self) -> ModelForm:
-        """The form of the step."""
+        """The form of the step; made when it is first used."""
         self.make_body()
         assert self._form is not None
         return self._form
@@ -102,9 +100,8 @@ class StepCard(ListCard):
 
     def set_failure(self, channel: int, error: LazyPipelineError | None) -> None:
         """Say why the step failed on the volume of a channel; None: it did not."""
-        if error is None:
-            self._failures.pop(channel, None)
-        else:
+        self._failures.pop(channel, None)
+        if error is not None:
             self._failures[channel] = _sentence(error)
         self._show_errors()
 

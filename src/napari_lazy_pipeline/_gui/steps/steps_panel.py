@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QToolButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.add_step import AddStep, usual_place
 from napari_lazy_pipeline._gui.steps.card_list import CardList
 from napari_lazy_pipeline._gui.steps.card_tools import CardTools, MakeTool, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
-from napari_lazy_pipeline._gui.widgets.layout import column, row
+from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session import Session
@@ -32,8 +31,9 @@ class StepsPanel(QWidget):
         self._failed_requests: dict[int, RenderRequest] = {}
         self.add = AddStep()
         self.add.requested.connect(self._on_add)
-        self.undo = _button("Undo", "Take the last change back", UNDO)
-        self.redo = _button("Redo", "Make the change again", REDO)
+        keys = UNDO.toString(), REDO.toString()
+        self.undo = tool_button("Undo", f"Take the last change back ({keys[0]})", "Undo")
+        self.redo = tool_button("Redo", f"Make the change again ({keys[1]})", "Redo")
         self.undo.clicked.connect(lambda: session.undo())
         self.redo.clicked.connect(lambda: session.redo())
         self._buttons = row((self.add, 1), self.undo, self.redo)
@@ -150,15 +150,6 @@ class StepsPanel(QWidget):
             card.add_tool(make(StepReference(self.session, find, card.form)))
 
     def _on_add(self, step_type: type[Step]) -> None:
-        step = step_type()
-        steps, selected = self.session.pipeline.steps, self.selected
+        step, steps, selected = step_type(), self.session.pipeline.steps, self.selected
         place = usual_place(step, steps) if selected is None else selected + 1
         self._list.insert(place, step)
-
-
-def _button(text: str, tooltip: str, keys: QKeySequence) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setAccessibleName(text)
-    button.setToolTip(f"{tooltip} ({keys.toString()})")
-    return button

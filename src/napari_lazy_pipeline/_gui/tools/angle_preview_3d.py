@@ -19,8 +19,7 @@ STILL = 250  # ms without a move after which the knob rests
 class AnglePreview3D(QObject):
     """Shows the raw volume, sheared by nothing but its place in the scene, while a knob turns.
 
-    Nothing is computed for it: the graphics card draws the raw planes where the angle puts
-    them. The layer of it is there as long as this is on, but seen only while the angle moves.
+    The graphics card draws the raw planes where the angle puts them, while the angle moves.
     """
 
     notice = Signal(str)  # why nothing is to be seen at present; empty if there is no reason

@@ -33,11 +33,7 @@ _NO_VIEW = "A rectangle needs a view of two of z, y and x: leave 3-D, or roll th
 
 
 class CropRegion(QWidget):
-    """Makes a crop step of a rectangle and a range of planes.
-
-    The crop belongs to the stage that is shown. As long as the rectangle is there, both follow
-    each other: its corners change the step, and the form, undo and redo move its corners.
-    """
+    """Makes a crop of the stage on screen from a rectangle and a range; both follow each other."""
 
     def __init__(self, viewer: Any, session: Session) -> None:
         super().__init__()

@@ -19,11 +19,10 @@ _SPATIAL = 3  # z, y and x are the last axes, whatever stands before them
 
 
 class DrawnShape(QObject):
-    """One shape in a temporary Shapes layer.
+    """One shape in a temporary Shapes layer, placed as the volume that is drawn over.
 
-    The layer has the place, voxel size and units of the volume that is drawn over. In a view
-    of y and x, it has just these axes, and is seen in every plane. In other views the shape
-    is carried along to the plane that is shown.
+    In a view of y and x, the layer has just these axes, and is seen in every plane. In other
+    views the shape is carried along to the plane that is shown.
     """
 
     # The person drew the shape, or changed it: its corners (n, 3) along z, y, x [um]; NaN along

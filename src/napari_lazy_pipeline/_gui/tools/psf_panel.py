@@ -137,10 +137,7 @@ def _lengths(lengths: Any) -> str:
 
 
 def show_psfs(viewer: Any, pictures: Sequence[PsfPicture]) -> None:
-    """Put PSFs on screen as layers of their own, in the place of the last ones.
-
-    Their brightest points come to lie in the middle of the window, in the plane that is shown.
-    """
+    """Put PSFs on screen instead of the last ones, their peaks in the middle of the window."""
     for layer in [layer for layer in viewer.layers if layer.metadata.get(_MARK)]:
         viewer.layers.remove(layer)
     centre = _centre(viewer)

@@ -41,10 +41,7 @@ class RawLayerOptions(LayerOptions):
         return options
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
-        """Scale and place of the raw data; its planes are as high as those made of them.
-
-        So one slider moves both, plane by plane. If a step turned the planes, they stay apart.
-        """
+        """Scale and place of the raw data; one slider moves them and what is made of them."""
         place, factor = super().place(source), self._height()
         scale, translate = place["scale"], place["translate"]
         return {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtGui import QStandardItem, QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFormLayout, QWidget
 
-from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.choice import Choice, combo_box
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import engine_names
@@ -41,16 +41,10 @@ class ViewPanel(QWidget):
         self._here: int | None = None
         self.show_choice = Choice("Show", _PARTS)
         self.quality = Choice("Quality", _QUALITIES)
-        self.compare = push_button(
-            "Compare with raw",
-            "Show the raw data beside the processed ones, at the same time point and plane",
-            checkable=True,
-        )
-        self.contrast = push_button(
-            "Set contrast",
-            "Set the contrast of all channels from what is on screen",
-            self.contrast_wanted.emit,
-        )
+        tooltip = "Show the raw data beside the processed ones, at the same time point and plane"
+        self.compare = push_button("Compare with raw", tooltip, checkable=True)
+        tooltip = "Set the contrast of all channels from what is on screen"
+        self.contrast = push_button("Set contrast", tooltip, self.contrast_wanted.emit)
         self._build_engine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -93,10 +87,7 @@ class ViewPanel(QWidget):
         self.engine_reason.setAccessibleDescription(why)
 
     def _build_engine(self) -> None:
-        self.engine = QComboBox()
-        self.engine.setAccessibleName("Engine")
-        self.engine.setToolTip("Where the steps are computed")
-        self.engine.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.engine = combo_box("Engine", "Where the steps are computed")
         self._entries = QStandardItemModel(self.engine)
         for name in engine_names():
             self._entries.appendRow(QStandardItem(name))

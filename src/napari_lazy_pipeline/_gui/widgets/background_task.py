@@ -43,8 +43,7 @@ Work = Callable[[TaskRun], Any]
 class BackgroundTask(QObject):
     """Runs one function at a time; the latest replaces the one before, which is cancelled.
 
-    A share that hangs holds up only what works on itself: a function for another place is run at
-    once, and the result of the first is dropped if it ever comes.
+    A share that hangs holds up only what works on itself: another place has its turn at once.
     """
 
     finished = Signal(object)  # the result of the latest function, unless it raises `Cancelled`
@@ -131,10 +130,9 @@ class BackgroundTask(QObject):
 
 
 def yield_to_window() -> None:
-    """Let the thread of the window go first where both want a CPU.
+    """Let the thread of the window go first where both want a CPU; engines inherit it.
 
-    Threads started from this one, those of an engine, inherit it. Only Linux has a priority for
-    each thread that needs no library.
+    Only Linux has a priority for each thread that needs no library.
     """
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

@@ -10,32 +10,21 @@ from qtpy.QtWidgets import QAbstractSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.undo_keys import leaves_undo
 
-# Turns of the wheel, or of an arrow that is held down, are one movement if they follow each
-# other this soon [s].
-PAUSE = 0.7
+PAUSE = 0.7  # s; turns of the wheel, or of an arrow, that follow sooner are one movement
 
-_TURNING = {
-    Qt.Key.Key_Up,
-    Qt.Key.Key_Down,
-    Qt.Key.Key_Left,
-    Qt.Key.Key_Right,
-    Qt.Key.Key_PageUp,
-    Qt.Key.Key_PageDown,
-}
+_Key = Qt.Key
+_ARROWS = {_Key.Key_Up, _Key.Key_Down, _Key.Key_Left, _Key.Key_Right}
+_TURNING = {*_ARROWS, _Key.Key_PageUp, _Key.Key_PageDown}
 
 
 class EditGesture(QObject):
-    """Watches the controls of a form.
-
-    A drag of a slider is one movement from the press to the release, however long it rests.
-    """
+    """Watches the controls of a form; a drag is one movement, however long it rests."""
 
     def __init__(self) -> None:
         super().__init__()
         self._gesture: object = None
-        self._field = ""
-        self._pressed = False
         self._control: object = None
+        self._field, self._pressed = "", False
         self._touched = self._edited = float("-inf")
 
     def watch(self, control: QWidget) -> None:
@@ -43,8 +32,8 @@ class EditGesture(QObject):
         control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         control.installEventFilter(self)
         if isinstance(control, QAbstractSlider):
-            control.sliderPressed.connect(self._on_pressed)
-            control.sliderReleased.connect(self._on_released)
+            control.sliderPressed.connect(lambda: self._set_pressed(True))
+            control.sliderReleased.connect(lambda: self._set_pressed(False))
 
     def gesture(self, field: str) -> object:
         """Name the movement that an edit of a field is part of; None if it stands alone."""
@@ -71,9 +60,6 @@ class EditGesture(QObject):
                 self._control, self._gesture = watched, None
         return False
 
-    def _on_pressed(self) -> None:
-        self._pressed, self._gesture = True, None
-
-    def _on_released(self) -> None:
-        self._pressed, self._gesture = False, None
+    def _set_pressed(self, pressed: bool) -> None:
+        self._pressed, self._gesture = pressed, None
         self._touched = float("-inf")

@@ -1,8 +1,4 @@
-"""Entries: magicgui widgets for one value each, that tell of an edit only once it is complete.
-
-`ENTRIES` is a type map of magicgui with these widgets in it, which makes the widgets of forms;
-others can be registered there.
-"""
+"""Entries: magicgui widgets for one value each, that tell of an edit only once it is complete."""
 
 from __future__ import annotations
 
@@ -19,10 +15,10 @@ from magicgui.widgets import CheckBox, ComboBox
 from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
-from napari_lazy_pipeline._gui.widgets.layout import SPACING
+from napari_lazy_pipeline._gui.widgets.layout import SPACING, tool_button
 from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 
 _BOX = 56  # px; beside a slider
@@ -151,9 +147,8 @@ class FileEntry(TextEntry):
     def __init__(self, **options: Any) -> None:
         self._folder = options.pop("mode", "r") == "d"
         self._filter = options.pop("filter", "TIFF (*.tif *.tiff);;All files (*)")
-        self.choose = QToolButton()
-        self.choose.setText("…")
-        self.choose.setToolTip("Choose a folder" if self._folder else "Choose a file")
+        tooltip = "Choose a folder" if self._folder else "Choose a file"
+        self.choose = tool_button("…", tooltip, tooltip)
         super().__init__(self.choose, **options)
         self.choose.clicked.connect(self._on_choose)
 
@@ -251,6 +246,7 @@ def _holds(annotation: Any, kind: type) -> bool:
     return kind in (annotation, *get_args(annotation))
 
 
+# Makes the widgets of forms; others can be registered.
 ENTRIES = TypeMap()
 for _type, _entry in (
     (bool, CheckBox),  # before int, of which it is a kind

@@ -57,12 +57,18 @@ def push_button(
     return button
 
 
-def small_button(text: str, tooltip: str, name: str) -> QToolButton:
-    """Make a flat button of one sign; its name is for screen readers."""
+def tool_button(text: str, tooltip: str, name: str) -> QToolButton:
+    """Make a button of a word or a sign; its name is for screen readers."""
     button = QToolButton()
     button.setText(text)
     button.setToolTip(tooltip)
     button.setAccessibleName(name)
+    return button
+
+
+def small_button(text: str, tooltip: str, name: str) -> QToolButton:
+    """Make a flat button of one sign."""
+    button = tool_button(text, tooltip, name)
     button.setAutoRaise(True)
     button.setStyleSheet("padding: 1px; min-width: 14px;")
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QListWidget, QListWidgetItem, QToolButton, QWidget
+from qtpy.QtWidgets import QApplication, QListWidget, QListWidgetItem, QWidget
 
-from napari_lazy_pipeline._gui.widgets.layout import column, row
+from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.image.problem_log import Problem
 
@@ -22,12 +22,12 @@ class ProblemsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.problems: tuple[Problem, ...] = ()  # the oldest first
-        self.unfold = _button("Show all problems")
+        self.unfold = tool_button("", "Show all problems", "Show all problems")
         self.unfold.setCheckable(True)
         self.unfold.setAutoRaise(True)
         self.unfold.toggled.connect(self._on_unfold)
-        self.copy = _button("Copy all problems to the clipboard, one a line")
-        self.copy.setText("Copy")
+        tooltip = "Copy all problems to the clipboard, one a line"
+        self.copy = tool_button("Copy", tooltip, "Copy all problems")
         self.copy.clicked.connect(self._on_copy)
         self.newest = Sentence(error=True)
         self.list = QListWidget()
@@ -71,10 +71,3 @@ class ProblemsPanel(QWidget):
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             clipboard.setText("\n".join(f"{p.where}\t{p.what}\t{p.done}" for p in self.problems))
-
-
-def _button(tooltip: str) -> QToolButton:
-    button = QToolButton()
-    button.setToolTip(tooltip)
-    button.setAccessibleName(tooltip.partition(" to ")[0])
-    return button

@@ -10,10 +10,7 @@ from qtpy.QtWidgets import QLayout, QWidget
 
 
 def tab_in_reading_order(panel: QWidget) -> None:
-    """Chain all that Tab stops at in the order of the layouts; the first one stays where it is.
-
-    A widget that is made later comes last in its window otherwise.
-    """
+    """Chain all that Tab stops at in the order of the layouts; the first one stays where it is."""
     for before, after in pairwise(stops(panel)):
         QWidget.setTabOrder(before, after)
 

@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 # Readable on the background of napari's dark and of its light theme.
 RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
-ERROR_STYLE = f"color: {RED_ON_DARK};"
 INDENT = 5  # px; what other labels have
 _JOINTS = re.compile(r"([/\\_])")
 
@@ -33,10 +32,7 @@ def pale_style(widget: QWidget) -> str:
 
 
 class Sentence(QLabel):
-    """A label that wraps, and takes the height its text needs.
-
-    Inside a scroll area, Qt takes the height of a wrapped label for that of one line.
-    """
+    """A label that wraps, and takes the height its text needs, also inside a scroll area."""
 
     def __init__(self, text: str = "", error: bool = False) -> None:
         super().__init__()

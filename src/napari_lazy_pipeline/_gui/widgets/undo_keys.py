@@ -15,11 +15,7 @@ UNDO, REDO = QKeySequence("Ctrl+Z"), QKeySequence("Ctrl+Shift+Z")
 
 
 class UndoKeys(QObject):
-    """Undoes and redoes the edits of a session while a dock has the focus.
-
-    A text that is being typed keeps its own undo. In the picture, the keys belong to napari's
-    layers.
-    """
+    """Undoes and redoes the edits of a session while a dock, and no text in it, has the focus."""
 
     def __init__(self, dock: QWidget, session: Session) -> None:
         super().__init__(dock)

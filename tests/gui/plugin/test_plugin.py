@@ -110,10 +110,24 @@ def test_the_reader_lists_the_endings_of_raw_data() -> None:
     from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader
 
     (reader,) = PluginManifest.from_distribution("napari-lazy-pipeline").contributions.readers
-    patterns, endings = set(reader.filename_patterns), suffixes()
-    assert patterns == {f"*{end}" for end in endings if folder_reader(f"stack{end}")}
+    patterns = set(reader.filename_patterns)
+    assert patterns <= {f"*{end}" for end in suffixes() if folder_reader(f"stack{end}")}
+    assert patterns >= {"*.tif", "*.tiff", "*.zip", "*.zarr", "*.czi", "*.lif", "*.nd2", "*.ims"}
     assert not patterns & {"*", "*.png", "*.jpg", "*.csv", "*.raw"}
     assert reader.accepts_directories
+
+
+def test_files_of_a_reader_that_the_manifest_does_not_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader is one file: a folder of its stacks is opened all the same."""
+    from napari_lazy_pipeline._gui.plugin import folder_reader as module
+
+    (tmp_path / "stack_0.voxels").write_bytes(b"")
+    assert module.folder_reader(str(tmp_path)) is None
+    monkeypatch.setattr(module, "suffixes", lambda: (*suffixes(), ".voxels"))
+    assert module.folder_reader(str(tmp_path)) is not None
+    assert module.folder_reader(str(tmp_path / "stack_0.voxels")) is not None
 
 
 @pytest.mark.smoke

@@ -28,22 +28,16 @@ class Tile(IntEnum):
 
 
 # Told apart by brightness, too, on dark and on light ground.
-COLOURS = {
-    Tile.UNTOUCHED: "#8a8f98",
-    Tile.PART: "#5fb3b3",
-    Tile.MADE: "#9ccf7a",
-    Tile.CACHED: "#2e9e4f",
-    Tile.FAILED: "#e04f4f",
-    Tile.RUNNING: "#f2b134",
+_LEGEND = {
+    Tile.UNTOUCHED: ("#8a8f98", "nobody has looked"),
+    Tile.PART: ("#5fb3b3", "made in part"),
+    Tile.MADE: ("#9ccf7a", "made, not kept"),
+    Tile.CACHED: ("#2e9e4f", "in memory"),
+    Tile.FAILED: ("#e04f4f", "failed"),
+    Tile.RUNNING: ("#f2b134", "under way"),
 }
-WORDS = {
-    Tile.UNTOUCHED: "nobody has looked",
-    Tile.PART: "made in part",
-    Tile.MADE: "made, not kept",
-    Tile.CACHED: "in memory",
-    Tile.FAILED: "failed",
-    Tile.RUNNING: "under way",
-}
+COLOURS = {tile: colour for tile, (colour, _) in _LEGEND.items()}
+WORDS = {tile: word for tile, (_, word) in _LEGEND.items()}
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class AnglePreview3D(QObject):
         self._rest.timeout.connect(self._on_still)
         session.plan_changed.connect(self._on_plan)
         session.stack_changed.connect(self._stop)
-        layers.rendered.connect(self._on_shown)
+        layers.rendered.connect(self._on_still)
         for nothing_to_wait_for in (layers.failed, layers.misfit):
             nothing_to_wait_for.connect(self._hide)
         viewer.dims.events.ndisplay.connect(self._on_view)
@@ -142,14 +142,10 @@ class AnglePreview3D(QObject):
             self._show(matrix)
             self._rest.start()
 
-    def _on_still(self) -> None:
+    def _on_still(self, *_: object) -> None:
         """Show the real thing, if it is there; otherwise as soon as it is."""
-        if self.layers.up_to_date:
+        if self.layers.up_to_date and not self._rest.isActive():
             self._hide()
-
-    def _on_shown(self, _: object) -> None:
-        if not self._rest.isActive():
-            self._on_still()
 
     def _on_view(self, _: Any = None) -> None:
         if self.is_on:

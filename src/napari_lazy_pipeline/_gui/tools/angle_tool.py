@@ -18,12 +18,7 @@ from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.estimate.scan_angle import (
-    ScanEstimate,
-    estimate_scan,
-    scans_of,
-    shear_of_line,
-)
+from napari_lazy_pipeline.estimate.scan_angle import estimate_scan, scans_of, shear_of_line
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.session import Session
 
@@ -43,7 +38,7 @@ class AngleTool(QObject):
         self.task = RawVolumeTask(session, layers, "The angle cannot be estimated")
         self._step: StepReference | None = None
         self._before: tuple[Any, int, int | None] | None = None
-        self.task.finished.connect(self._on_estimate)
+        self.task.finished.connect(lambda result: self._propose(result.scans, result.reason))
         self.task.failed.connect(lambda error: self._propose((), str(error)))
         self.drawing.drawn.connect(self._on_line)
         self.drawing.ended.connect(self._on_drawing_ended)
@@ -88,9 +83,6 @@ class AngleTool(QObject):
         """Put the line away, and show again what was shown before."""
         self.drawing.close()
         self._on_drawing_ended()
-
-    def _on_estimate(self, estimate: ScanEstimate) -> None:
-        self._propose(estimate.scans, estimate.reason)
 
     def _on_line(self, ends: np.ndarray) -> None:
         """Propose what sets the line upright."""
@@ -161,13 +153,11 @@ class AnglePanel(QWidget):
         tool.preview.stopped.connect(self._on_stopped)
 
     def _on_estimate(self) -> None:
-        self._clear()
-        self.sentence.say("Comparing the planes…")
+        self._say("Comparing the planes…")
         self._tool.estimate(self._step)
 
     def _on_line(self) -> None:
-        self._clear()
-        self.sentence.say("Draw a line along something upright; Esc cancels")
+        self._say("Draw a line along something upright; Esc cancels")
         self._tool.ask_for_line(self._step)
 
     def _on_preview(self, on: bool) -> None:
@@ -176,21 +166,18 @@ class AnglePanel(QWidget):
         else:
             self._tool.preview.switch_off()
 
+    def _on_stopped(self) -> None:
+        self.preview.setChecked(False)
+
     def _on_notice(self, sentence: str) -> None:
         if self.preview.isChecked() or sentence:
             self.preview.setText(f"Preview angle live ({sentence or '3-D'})")
-
-    def _on_stopped(self) -> None:
-        self.preview.setChecked(False)
 
     def _on_proposed(self, step: StepReference, scans: tuple[Scan, ...], sentence: str) -> None:
         """Offer scans, each with a button that takes it over."""
         if step is not self._step:
             return
-        self._clear()
-        if len(scans) > 1:
-            sentence += ". Choose by what the z step means"
-        self.sentence.say(sentence)
+        self._say(sentence + (". Choose by what the z step means" if len(scans) > 1 else ""))
         for scan in scans:
             button = push_button(
                 f"{scan.angle:.1f}° along {scan.skew_axis}, {_MEANINGS[scan.step]}",
@@ -205,7 +192,9 @@ class AnglePanel(QWidget):
             angle=round(scan.angle, 1), skew_axis=scan.skew_axis, step=scan.step, enabled=True
         )
 
-    def _clear(self) -> None:
+    def _say(self, sentence: str) -> None:
+        """Say something instead of what was said and proposed."""
+        self.sentence.say(sentence)
         for button in self.proposals:
             self._list.removeWidget(button)
             button.hide()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +38,6 @@ class DrawnShape(QObject):
         self._corners: np.ndarray | None = None
         self._visible = True
         self._before: Any = None
-        self._ours = False
 
     @property
     def is_open(self) -> bool:
@@ -93,15 +91,6 @@ class DrawnShape(QObject):
         ):
             (emitter.connect if listening else emitter.disconnect)(slot)
 
-    @contextmanager
-    def _by_us(self) -> Iterator[None]:
-        """What happens to the layer inside was not done by the person."""
-        before, self._ours = self._ours, True
-        try:
-            yield
-        finally:
-            self._ours = before
-
     def _remove(self) -> None:
         layer, self.layer = self.layer, None
         if layer is not None:
@@ -116,37 +105,36 @@ class DrawnShape(QObject):
         if spec is None or axes is None:
             return
         first = axes[0]
-        with self._by_us():
-            self.layer = self.viewer.add_shapes(
-                ndim=_SPATIAL - first,
-                name=self.name,
-                scale=spec.voxel_size[first:],
-                translate=spec.translate[first:],
-                units=("um",) * (_SPATIAL - first),
-                axis_labels=("z", "y", "x")[first:],
-                edge_color=COLOUR,
-                face_color="transparent",
-                edge_width=max(*spec.shape, 250) / 250,
-            )
-            self.layer.mode = f"add_{self.tool}"
-            self.layer.events.data.connect(self._on_data)
-            self.layer.bind_key("Escape", self._on_escape, overwrite=True)
-            self._carry_along()
-            self._show_corners()
+        self.layer = self.viewer.add_shapes(
+            ndim=_SPATIAL - first,
+            name=self.name,
+            scale=spec.voxel_size[first:],
+            translate=spec.translate[first:],
+            units=("um",) * (_SPATIAL - first),
+            axis_labels=("z", "y", "x")[first:],
+            edge_color=COLOUR,
+            face_color="transparent",
+            edge_width=max(*spec.shape, 250) / 250,
+        )
+        self.layer.mode = f"add_{self.tool}"
+        self.layer.events.data.connect(self._on_data)
+        self.layer.bind_key("Escape", self._on_escape, overwrite=True)
+        self._carry_along()
+        self._show_corners()
 
     def _show_corners(self) -> None:
         """Show the shape, to be dragged; with none, the tool stays in hand."""
         axes = self.axes
         if self.layer is None or axes is None:
             return
-        with self._by_us():
-            if self.layer.visible != self._visible:
-                # napari puts the tool away when the visibility is set.
-                self.layer.visible = self._visible
-            if self._corners is not None:
+        if self.layer.visible != self._visible:
+            # napari puts the tool away when the visibility is set.
+            self.layer.visible = self._visible
+        if self._corners is not None:
+            with self.layer.events.data.blocker(self._on_data):
                 self.layer.data = [(self._outline(axes), self.tool)]
-                self.layer.mode = "select"
-                self.layer.selected_data = {0}
+            self.layer.mode = "select"
+            self.layer.selected_data = {0}
 
     def _outline(self, axes: tuple[int, int]) -> np.ndarray:
         """Corners of the shape in the coordinates of the layer."""
@@ -168,12 +156,11 @@ class DrawnShape(QObject):
             translate = np.array(self._spec.translate)
             translate[across] = self.viewer.dims.point[across - _SPATIAL]
             if not np.array_equal(self.layer.translate, translate[axes[0] :]):
-                with self._by_us():
-                    self.layer.translate = translate[axes[0] :]
+                self.layer.translate = translate[axes[0] :]
 
     def _on_data(self, event: Any) -> None:
         """The mouse was let go; napari is not quite done with it yet."""
-        if not self._ours and str(event.action) in ("added", "changed"):
+        if str(event.action) in ("added", "changed"):
             layer = self.layer
             QTimer.singleShot(0, lambda: self._report(layer))
 

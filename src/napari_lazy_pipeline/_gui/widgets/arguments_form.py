@@ -119,15 +119,11 @@ def _field(parameter: inspect.Parameter, function: str) -> Any:
     annotation, default = parameter.annotation, parameter.default
     if annotation is parameter.empty and isinstance(default, _SIMPLE):
         annotation = type(default)
-    if not _is_known(kind(bare_type(annotation))):
-        annotation = Any
+    member = kind(bare_type(annotation))
+    if member not in _SIMPLE and get_origin(member) is not Literal:
+        annotation = Any  # typed as Python writes it
     if default is parameter.empty:
         annotation, default = annotation | None, None
     title = parameter.name.replace("_", " ").capitalize()
     text = f"Argument {parameter.name} of {function}"
     return annotation, Field(default, title=title, description=text)
-
-
-def _is_known(annotation: Any) -> bool:
-    """Whether there is a widget for a type; others are typed as Python writes them."""
-    return annotation in _SIMPLE or get_origin(annotation) is Literal

@@ -106,13 +106,10 @@ class ChannelRows(Entry):
             title.setMaximumWidth(_NAME)
             grid.addWidget(title, row, 0)
             grid.addWidget(self._row(name), row, 1)
-        for widget, visible in (
-            (self.single.native, not self.is_per_channel),
-            (self.summary, self.is_per_channel),
-            (self.rows, self.is_per_channel),
-            (self.switch, self.offered),
-        ):
-            widget.setVisible(visible)
+        for widget in (self.summary, self.rows):
+            widget.setVisible(self.is_per_channel)
+        self.single.native.setVisible(not self.is_per_channel)
+        self.switch.setVisible(self.offered)
         self._explain()
         self.rebuilt.emit()
 

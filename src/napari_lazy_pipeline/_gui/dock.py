@@ -43,6 +43,7 @@ from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.recipe_source import Source
 
+Colours = tuple[str, ...] | None
 _NARROWEST = 320  # px
 
 
@@ -66,9 +67,8 @@ class LazyPipelineWidget(QWidget):
         self.compute_thread = ComputeThread()
         self.layers = Layers(napari_viewer, self.session, self.compute_thread, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
-        self.live = WatchControl(
-            self.session, self.layers, self.data, watch_interval or WATCH_INTERVAL
-        )
+        interval = watch_interval or WATCH_INTERVAL
+        self.live = WatchControl(self.session, self.layers, self.data, interval)
         self.preferences = PreferencesControl(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
@@ -82,9 +82,7 @@ class LazyPipelineWidget(QWidget):
         self._next_recipe: Recipe | None = None
         self._closed = False
         self._build()
-        self.reporter = StatusReporter(
-            self.session, self.compute_thread, self.layers, self.steps, self.status, self.problems
-        )
+        self.reporter = StatusReporter(self.layers, self.steps, self.status, self.problems)
         self._connect()
         self._show_session()
         QTimer.singleShot(0, self._warm_up)
@@ -173,10 +171,7 @@ class LazyPipelineWidget(QWidget):
         self._show(folder_info, overrides, colours)
 
     def _show(
-        self,
-        folder_info: FolderInfo,
-        overrides: MetadataOverrides | None,
-        colours: tuple[str, ...] | None = None,
+        self, folder_info: FolderInfo, overrides: MetadataOverrides | None, colours: Colours = None
     ) -> None:
         """Make a folder the data of the session."""
         self.session.show(folder_info, overrides, colours)
@@ -243,9 +238,8 @@ class LazyPipelineWidget(QWidget):
                 part.close()
             self.region.stop()
             self.compute_thread.stop()
-            dock_state.store_dock_state(
-                self.viewer, self.session, self.layers.screen, self.save.process.settings
-            )
+            state = self.session, self.layers.screen, self.save.process.settings
+            dock_state.store_dock_state(self.viewer, *state)
 
     def event(self, event: Any) -> bool:
         """Stop, too, when napari takes the widget out of its window: it is not closed then."""

@@ -34,7 +34,6 @@ class BlockGraph(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_nodes(self, nodes: Sequence[Node]) -> None:
-        """Show another graph."""
         self.nodes = nodes
         self.setMinimumHeight(self.sizeHint().height())
         texts = (f"{node.text} {node.detail}, {WORDS[node.tile]}" for node in nodes)

@@ -60,7 +60,6 @@ class ChunkMap(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_rows(self, rows: Sequence[MapRow], channels: Sequence[str]) -> None:
-        """Show other stages, or another state of them."""
         self.rows, self.channels = rows, channels
         self.setMinimumHeight(self.sizeHint().height())
         self.setAccessibleDescription(self.words())

@@ -51,7 +51,6 @@ class PreferencesControl(QObject):
         self._apply()
 
     def close(self) -> None:
-        """Listen no more."""
         if self._settings is not None:
             self._settings.events.changed.disconnect(self._apply)
 

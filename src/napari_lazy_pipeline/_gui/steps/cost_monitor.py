@@ -36,7 +36,6 @@ class CostMonitor(QObject):
         session.plan_changed.connect(self._on_edit)
 
     def close(self) -> None:
-        """Estimate nothing more."""
         self._timer.stop()
         self._task.forget()
 

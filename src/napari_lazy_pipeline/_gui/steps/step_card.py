@@ -80,7 +80,6 @@ class StepCard(ListCard):
             self.body_made.emit()
 
     def set_channels(self, names: tuple[str, ...]) -> None:
-        """Say which channels the data have."""
         self._channels = names
         if self._form is not None:
             self._form.set_channels(names)
@@ -106,7 +105,6 @@ class StepCard(ListCard):
         self._show_errors()
 
     def clear_failures(self) -> None:
-        """Forget the volumes on which the step failed."""
         self._failures.clear()
         self._show_errors()
 
@@ -137,7 +135,6 @@ class StepCard(ListCard):
         self.dim(dimmed, (self.head, self.result))
 
     def show_menu(self) -> None:
-        """Show what else can be done with the step."""
         button = self.head.menu
         card_menu(self, self.form).popup(button.mapToGlobal(button.rect().bottomLeft()))
 

@@ -52,12 +52,10 @@ class StepsPanel(QWidget):
 
     @property
     def cards(self) -> list[StepCard]:
-        """The cards, in the order of the steps."""
         return self._list.cards
 
     @property
     def selected(self) -> int | None:
-        """Index of the selected step; None if none is."""
         return self._list.selected
 
     def card(self, index: int) -> StepCard | None:

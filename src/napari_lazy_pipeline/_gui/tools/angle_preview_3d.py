@@ -47,7 +47,6 @@ class AnglePreview3D(QObject):
         viewer.layers.events.removed.connect(self._on_removed)
 
     def close(self) -> None:
-        """Take the layer away, and let go of the viewer."""
         self.switch_off()
         self.viewer.dims.events.ndisplay.disconnect(self._on_view)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
@@ -127,7 +126,6 @@ class AnglePreview3D(QObject):
         self._opacities = []
 
     def _on_plan(self, _: object) -> None:
-        """Follow the knob."""
         if self._step is None:
             return
         step = self._step.step

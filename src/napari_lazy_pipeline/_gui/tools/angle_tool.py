@@ -44,11 +44,9 @@ class AngleTool(QObject):
         self.drawing.ended.connect(self._on_drawing_ended)
 
     def make(self, step: StepReference) -> QWidget:
-        """Make the panel for the card of a step."""
         return AnglePanel(self, step)
 
     def close(self) -> None:
-        """Stop, and leave nothing behind."""
         self.task.forget()
         self.cancel_line()
         self.preview.close()
@@ -103,7 +101,6 @@ class AngleTool(QObject):
         self._propose(scans_of(shear, axis, stack.voxel_size), sentence)
 
     def _on_drawing_ended(self) -> None:
-        """Turn the view back."""
         if self._before is not None:
             (order, ndisplay, until), self._before = self._before, None
             dims = self.viewer.dims

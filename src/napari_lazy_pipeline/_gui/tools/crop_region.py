@@ -82,12 +82,11 @@ class CropRegion(QWidget):
         self._show_state()
 
     def keyPressEvent(self, event: Any) -> None:
-        """Escape ends drawing from here too."""
         if not self._is_end(event):
             super().keyPressEvent(event)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """And from the button, which stands elsewhere."""
+        """End drawing also when Escape is pressed on the button, which stands elsewhere."""
         return event.type() == QEvent.Type.KeyPress and self._is_end(event)
 
     def _is_end(self, event: Any) -> bool:
@@ -157,7 +156,6 @@ class CropRegion(QWidget):
             self._set(ranges_of(self._step))
 
     def _follow(self, *_: object) -> None:
-        """Show the crop as it is now."""
         if self.session.stack is None or not self.draw.isChecked():
             return
         followed = self._step is not None

@@ -119,7 +119,6 @@ class Comparison(QObject):
         session.plan_changed.connect(self._on_shown)  # of hidden layers, nothing is rendered
 
     def close(self) -> None:
-        """Go back to how the viewer was."""
         self.switch(False)
 
     @property

@@ -6,7 +6,6 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline import errors
-from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
@@ -14,7 +13,6 @@ from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.session import Session
 
 
 class StatusReporter(QObject):
@@ -23,27 +21,22 @@ class StatusReporter(QObject):
     _problem = Signal(object)
 
     def __init__(
-        self,
-        session: Session,
-        compute_thread: ComputeThread,
-        layers: Layers,
-        steps: StepsPanel,
-        status: Sentence,
-        problems: ProblemsPanel,
+        self, layers: Layers, steps: StepsPanel, status: Sentence, problems: ProblemsPanel
     ) -> None:
         super().__init__()
-        self.session, self.compute_thread, self.layers = session, compute_thread, layers
+        self.session, self.compute_thread = layers.session, layers.compute_thread
+        self.layers = layers
         self.steps, self.status, self.problems = steps, status, problems
         self._notified: set[str] = set()
         self._finished_steps: set[int] = set()
         self._last_shown: RenderRequest | None = None
         self._problem_log: ProblemLog | None = None
-        session.plan_changed.connect(self._on_edit)
+        self.session.plan_changed.connect(self._on_edit)
         layers.rendered.connect(self._on_shown)
         layers.failed.connect(self._on_failed)
-        compute_thread.started.connect(self._on_started)
-        compute_thread.progressed.connect(self._on_progressed)
-        compute_thread.finished.connect(self._on_finished)
+        self.compute_thread.started.connect(self._on_started)
+        self.compute_thread.progressed.connect(self._on_progressed)
+        self.compute_thread.finished.connect(self._on_finished)
         # Problems are met in other threads: a signal brings them here.
         self._problem.connect(self._show_problems)
         self._report = self._problem.emit
@@ -57,7 +50,6 @@ class StatusReporter(QObject):
         self._show_problems()
 
     def close(self) -> None:
-        """Say nothing more."""
         notices.unlisten(self._report)
         self._listen_to(None)
 

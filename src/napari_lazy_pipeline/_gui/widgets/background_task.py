@@ -29,7 +29,6 @@ class TaskRun:
     begun: bool = False  # whether it has a thread
 
     def cancelled(self) -> bool:
-        """Whether the function has to stop."""
         return self.stop.is_set()
 
     def report(self, progress: object) -> None:

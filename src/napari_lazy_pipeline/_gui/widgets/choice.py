@@ -30,7 +30,6 @@ class Choice(QWidget):
 
     @property
     def value(self) -> str:
-        """What is chosen; empty if nothing is."""
         return next((v for v, button in self.buttons.items() if button.isChecked()), "")
 
     def set(self, value: str) -> None:

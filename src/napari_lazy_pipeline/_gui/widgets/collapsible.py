@@ -60,11 +60,9 @@ class CollapsibleLine(QWidget):
 
     @property
     def unfolded(self) -> bool:
-        """Whether the content is to be seen."""
         return self.button.isChecked()
 
     def unfold(self, on: bool = True) -> None:
-        """Show the content, or hide it."""
         self.button.setChecked(on)
 
     def set_summary(self, summary: str) -> None:

@@ -64,7 +64,6 @@ class FormField(ValuedContainerWidget[Any]):
 
     @property
     def default(self) -> Any:
-        """The value of a new model."""
         return self.info.get_default(call_default_factory=True)
 
     @property
@@ -106,7 +105,6 @@ class FormField(ValuedContainerWidget[Any]):
         self._row.addWidget(widget)
 
     def menu(self) -> QMenu:
-        """Make the menu of the caption."""
         menu = QMenu(self.native)
         menu.addAction(f"Reset to {options.default_in_words(self.info)}", self.reset)
         control = self.control

@@ -56,7 +56,6 @@ class NumberBox(QDoubleSpinBox):
         self.editingFinished.connect(self._on_finished)
 
     def set_bounds(self, low: float, high: float) -> None:
-        """Allow numbers from ``low`` to ``high``."""
         self._low, self._high = max(low, -LARGEST), min(high, LARGEST)
         self.setRange(_EMPTY if _EMPTY in self._words else self._low, self._high)
 
@@ -68,7 +67,6 @@ class NumberBox(QDoubleSpinBox):
         return int(value) if self.decimals() == 0 else value
 
     def set_number(self, number: float | None) -> None:
-        """Show a number, or none."""
         self.setValue(_EMPTY if number is None else number)
 
     def without_arrows(self) -> None:

@@ -144,7 +144,7 @@ class LazyPipelineWidget(QWidget):
         self._engine_check.finished.connect(self.preferences.on_engines)
         self.view.compare_toggled.connect(self.comparison.switch)
         self.comparison.changed.connect(self.view.show_comparing)
-        self.view.contrast_wanted.connect(self.layers.reset_contrast)
+        self.view.contrast_requested.connect(self.layers.reset_contrast)
         self.save.recipe_opened.connect(self._on_recipe)
         self.save.reported.connect(self.status.setText)
         self.save.process.result.show_requested.connect(self.results.show)
@@ -211,7 +211,6 @@ class LazyPipelineWidget(QWidget):
                 QTimer.singleShot(0, dock.leave_window)
 
     def leave_window(self) -> None:
-        """Take the dock out of the window, if it is there."""
         if self.parent() is not None:
             self.viewer.window.remove_dock_widget(self)
 

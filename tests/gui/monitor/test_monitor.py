@@ -12,7 +12,7 @@ from qtpy.QtCore import QPoint, QTimer
 from qtpy.QtWidgets import QToolTip
 
 from dock_helpers import edit
-from napari_lazy_pipeline._gui.monitor.chunk_map import ChunkMap, MapRow, Tile
+from napari_lazy_pipeline._gui.monitor.chunk_map import ChunkMap, ChunkState, MapRow
 from napari_lazy_pipeline._gui.plugin.dock_registry import open_dock_of
 
 Settle = Callable[[Any], None]
@@ -47,7 +47,7 @@ def test_what_was_looked_at_lights_up(
     assert source.reads == 4
     assert texts(monitor)["Read"].startswith("4 of 6 volumes (67 %)")
     assert texts(monitor)["Deskew"] == "4 parts of blocks", "planes, not volumes"
-    grey = int(Tile.UNTOUCHED)
+    grey = int(ChunkState.UNTOUCHED)
     lit = [[tile != grey for tile in row] for row in tiles(monitor)["Deskew"]]
     assert lit == [[True, False, True]] * 2
     assert set(tiles(monitor)) == {"Read", "Deskew"}
@@ -64,7 +64,7 @@ def test_an_edit_makes_its_stage_grey_and_leaves_those_before(
     edit(opened, "deskew", angle=33.0)
     settle(opened)
     monitor.refresh()
-    grey, shown = int(Tile.UNTOUCHED), tiles(monitor)
+    grey, shown = int(ChunkState.UNTOUCHED), tiles(monitor)
     assert [tile != grey for tile in shown["Subtract background"][0]] == [True, True, False]
     assert [tile != grey for tile in shown["Deskew"][0]] == [False, True, False]
 
@@ -87,7 +87,7 @@ def test_a_bad_file_is_red(opened: Any, monitor: Any, settle: Settle) -> None:
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
     monitor.refresh()
-    assert tiles(monitor)["Read"][0][2] == Tile.FAILED
+    assert tiles(monitor)["Read"][0][2] == ChunkState.FAILED
     assert "failed" in monitor.map.accessibleDescription()
 
 
@@ -136,7 +136,7 @@ class TestChunkMap:
         chunks = ChunkMap()
         qtbot.addWidget(chunks)
         states = np.zeros((2, 100_000), np.uint8)
-        states[1, 31_415] = Tile.FAILED
+        states[1, 31_415] = ChunkState.FAILED
         chunks.show_rows([MapRow("Deskew", states)], ("488", "560"))
         chunks.resize(400, 60)
         chunks.show()
@@ -157,7 +157,7 @@ class TestChunkMap:
         chunks = ChunkMap()
         qtbot.addWidget(chunks)
         states = np.zeros((2, 4), np.uint8)
-        states[1, 3] = Tile.CACHED
+        states[1, 3] = ChunkState.CACHED
         chunks.show_rows([MapRow("Deskew", states)], ("488", "560"))
         chunks.resize(496, 60)
         chunks.show()

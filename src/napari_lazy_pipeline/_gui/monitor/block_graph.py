@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, Tile
+from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkState
 
 _HEIGHT, _ARROW, _MARK = 24, 12, 6  # px
 
@@ -21,7 +21,7 @@ class Node:
 
     text: str  # what is made or done
     detail: str  # how long it took, or how large it is
-    tile: Tile  # what became of it
+    tile: ChunkState  # what became of it
 
 
 class BlockGraph(QWidget):

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 _TITLE, _ROW, _GAP = 96, 10, 5  # px
 
 
-class Tile(IntEnum):
+class ChunkState(IntEnum):
     """What became of a block; of several that share a pixel, the last of these is shown."""
 
     UNTOUCHED = 0
@@ -29,12 +29,12 @@ class Tile(IntEnum):
 
 # Told apart by brightness, too, on dark and on light ground.
 _LEGEND = {
-    Tile.UNTOUCHED: ("#8a8f98", "nobody has looked"),
-    Tile.PART: ("#5fb3b3", "made in part"),
-    Tile.MADE: ("#9ccf7a", "made, not kept"),
-    Tile.CACHED: ("#2e9e4f", "in memory"),
-    Tile.FAILED: ("#e04f4f", "failed"),
-    Tile.RUNNING: ("#f2b134", "under way"),
+    ChunkState.UNTOUCHED: ("#8a8f98", "nobody has looked"),
+    ChunkState.PART: ("#5fb3b3", "made in part"),
+    ChunkState.MADE: ("#9ccf7a", "made, not kept"),
+    ChunkState.CACHED: ("#2e9e4f", "in memory"),
+    ChunkState.FAILED: ("#e04f4f", "failed"),
+    ChunkState.RUNNING: ("#f2b134", "under way"),
 }
 COLOURS = {tile: colour for tile, (colour, _) in _LEGEND.items()}
 WORDS = {tile: word for tile, (_, word) in _LEGEND.items()}
@@ -45,7 +45,7 @@ class MapRow:
     """One stage."""
 
     title: str  # its name
-    tiles: NDArray[np.uint8]  # what became of its blocks: (c, t), of `Tile`
+    tiles: NDArray[np.uint8]  # what became of its blocks: (c, t), of `ChunkState`
 
 
 class ChunkMap(QWidget):
@@ -69,8 +69,8 @@ class ChunkMap(QWidget):
         """The map in words, for screen readers."""
         lines = []
         for row in self.rows:
-            counts = np.bincount(row.tiles.ravel(), minlength=len(Tile))
-            text = ", ".join(f"{counts[tile]} {WORDS[tile]}" for tile in Tile if counts[tile])
+            counts = np.bincount(row.tiles.ravel(), minlength=len(ChunkState))
+            text = ", ".join(f"{counts[tile]} {WORDS[tile]}" for tile in ChunkState if counts[tile])
             lines.append(f"{row.title}: {text}")
         return "\n".join(lines)
 
@@ -98,7 +98,7 @@ class ChunkMap(QWidget):
                 t = min((spot.x() - place.left()) * times // max(place.width(), 1), times - 1)
                 c = min((spot.y() - place.top()) // _ROW, channels - 1)
                 name = self.channels[c] if c < len(self.channels) else str(c)
-                word = WORDS[Tile(int(row.tiles[c, t]))]
+                word = WORDS[ChunkState(int(row.tiles[c, t]))]
                 text = f"{row.title}, t {t + 1}, channel {name}: {word}"
                 QToolTip.showText(event.globalPosition().toPoint(), text, self)
                 return
@@ -119,7 +119,7 @@ def _image(tiles: NDArray[np.uint8], width: int) -> QImage:
     if times > width:
         starts = np.linspace(0, times, width, endpoint=False).astype(int)
         tiles = np.maximum.reduceat(tiles, starts, axis=1)
-    colours = np.array([QColor(COLOURS[tile]).rgb() for tile in Tile], np.uint32)
+    colours = np.array([QColor(COLOURS[tile]).rgb() for tile in ChunkState], np.uint32)
     pixels = np.ascontiguousarray(colours[tiles])
     image = QImage(
         pixels.tobytes(), pixels.shape[1], channels, 4 * pixels.shape[1],

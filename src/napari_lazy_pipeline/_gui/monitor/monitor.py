@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_lazy_pipeline._gui.monitor.block_graph import BlockGraph, Node
-from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap, MapRow, Tile
+from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap, ChunkState, MapRow
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of, open_dock_of
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, scroll_area
 from napari_lazy_pipeline._gui.widgets.text import Sentence
@@ -167,7 +167,6 @@ class LazinessMonitor(QWidget):
 
 
 def _reads(session: Session) -> tuple[int, int]:
-    """How often files were read, and how many bytes."""
     raw = session.raw.source
     return getattr(raw, "reads", 0), getattr(raw, "bytes_read", 0)
 
@@ -186,25 +185,25 @@ def _title(source: PipelineSource, count: int) -> str:
     return source.plan.stages[count - 1].step.label if count else "Read"
 
 
-def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: Entry) -> Tile:
+def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: Entry) -> ChunkState:
     """How a block is painted."""
     if entry.state is State.RUNNING:
-        return Tile.RUNNING
+        return ChunkState.RUNNING
     if entry.state is State.FAILED:
-        return Tile.FAILED
+        return ChunkState.FAILED
     if source.is_cached(*place, count):
-        return Tile.CACHED
-    return Tile.PART if entry.state is State.PART else Tile.MADE
+        return ChunkState.CACHED
+    return ChunkState.PART if entry.state is State.PART else ChunkState.MADE
 
 
 def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     """The way from the file to a block."""
     path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
     name = Path(path).name if path else "no file"
-    nodes = [Node(name, format_bytes(source.raw.spec.nbytes), Tile.UNTOUCHED)]
+    nodes = [Node(name, format_bytes(source.raw.spec.nbytes), ChunkState.UNTOUCHED)]
     for count in range(source.count + 1):
         entry = _entries(source, count).get(place)
-        tile = tile_of(source, place, count, entry) if entry else Tile.UNTOUCHED
+        tile = tile_of(source, place, count, entry) if entry else ChunkState.UNTOUCHED
         seconds = format_duration(entry.seconds) if entry else ""
         nodes.append(Node(_title(source, count), seconds, tile))
     last = nodes[-1].tile
@@ -252,7 +251,7 @@ def _heading(text: str) -> Sentence:
 
 def _legend() -> QGridLayout:
     grid = QGridLayout()
-    for number, tile in enumerate(Tile):
+    for number, tile in enumerate(ChunkState):
         label = QLabel(f'<span style="color: {COLOURS[tile]}">■</span> {WORDS[tile]}')
         grid.addWidget(label, number // 3, number % 3)
     return grid

@@ -25,6 +25,5 @@ def dock_of(viewer: Any = None) -> LazyPipelineWidget:
 
 
 def open_dock_of(viewer: Any) -> LazyPipelineWidget | None:
-    """The dock of a viewer, if one is open."""
     docks = LazyPipelineWidget.open_docks
     return next((d for d in docks if unwrapped(d.viewer) is unwrapped(viewer)), None)

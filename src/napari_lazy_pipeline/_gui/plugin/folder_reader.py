@@ -15,7 +15,7 @@ from napari_lazy_pipeline.io.readers import suffixes
 Reader = Callable[[Any], list[Any]]
 # Pictures are napari's own, and .raw may be anything; the manifest lists the others.
 _NOT_OURS = (".png", ".jpg", ".jpeg", ".bmp", ".raw")
-_LOOK_AT = 1000  # names, before a folder is taken for one that holds no stacks
+_MOST_NAMES = 1000  # names, before a folder is taken for one that holds no stacks
 _FOLDERS = 3  # that are looked into, where there is nothing beside them
 
 
@@ -45,7 +45,7 @@ def _holds_ours(folder: str, deeper: bool = True) -> bool:
     """Whether there are stacks in a folder, or in one of its first folders."""
     try:
         with os.scandir(folder) as entries:
-            first = list(islice(entries, _LOOK_AT))
+            first = list(islice(entries, _MOST_NAMES))
     except OSError:
         # Another reader may know better what to do with what cannot be listed.
         return False

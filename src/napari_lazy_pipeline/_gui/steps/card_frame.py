@@ -21,7 +21,6 @@ class CardFrame(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def set_selected(self, selected: bool) -> None:
-        """Mark the card as the selected one."""
         if selected != self.selected:
             self.selected = selected
             self.setAccessibleDescription("selected" if selected else "")

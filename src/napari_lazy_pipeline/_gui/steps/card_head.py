@@ -23,7 +23,7 @@ _STYLE = "QLabel { padding: 0px; } QToolButton { padding: 0px; background: trans
 class CardHead(QWidget):
     """The first line of a card."""
 
-    menu_wanted = Signal()  # the person asks what else can be done
+    menu_requested = Signal()  # the person asks what else can be done
 
     def __init__(self, step: Step) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class CardHead(QWidget):
         self.time = QLabel()
         self.time.setToolTip("How long the step took for the last volume")
         self.menu = small_button("⋮", "Duplicate, move, reset, remove", f"More for {step.title}")
-        self.menu.clicked.connect(self.menu_wanted)
+        self.menu.clicked.connect(self.menu_requested)
         for button in (self.unfold, self.menu):
             button.setStyleSheet("padding: 0px; min-width: 12px;")
             button.setFixedWidth(14)
@@ -64,7 +64,6 @@ class CardHead(QWidget):
         self.brief.setText(step.brief())
 
     def show_failed(self, failed: bool) -> None:
-        """Write the name in red, or not."""
         self._failed = failed
         self._colour()
 
@@ -74,7 +73,6 @@ class CardHead(QWidget):
             self._colour()
 
     def _colour(self) -> None:
-        """Follow the theme."""
         title, pale = error_style(self) if self._failed else "", pale_style(self)
         for label, style in ((self.title, title), (self.brief, pale), (self.time, pale)):
             if style != label.styleSheet():

@@ -21,7 +21,7 @@ class CardList(QWidget):
     """Shows the steps; what the person does on a card goes to the session."""
 
     card_made = Signal(object)  # there is a new card
-    picked = Signal(object)  # the person selected a step; None: none
+    select_requested = Signal(object)  # the person selected a step; None: none
 
     def __init__(self, session: Session, before: QWidget, home: QWidget) -> None:
         super().__init__()
@@ -55,14 +55,12 @@ class CardList(QWidget):
         if self.cards != old:
             self._arrange()
 
-    def pick(self, index: int | None) -> None:
-        """Mark one card as selected, or none."""
+    def mark_selected(self, index: int | None) -> None:
         for place, card in enumerate(self.cards):
             card.set_selected(place == index)
 
     @property
     def selected(self) -> int | None:
-        """Index of the selected step; None if none is."""
         return next((i for i, card in enumerate(self.cards) if card.selected), None)
 
     def insert(self, index: int, step: Step) -> None:
@@ -76,13 +74,14 @@ class CardList(QWidget):
         card.changed.connect(partial(self._on_changed, card))
         card.removed.connect(lambda: self._edit(lambda steps: steps.pop(self.cards.index(card))))
         card.duplicated.connect(partial(self._on_duplicated, card))
-        card.picked.connect(lambda on: self.picked.emit(self.cards.index(card) if on else None))
+        select = self.select_requested.emit
+        card.select_requested.connect(lambda on: select(self.cards.index(card) if on else None))
         card.moved.connect(lambda by: self._move(card, self.cards.index(card) + by))
-        card.walked.connect(partial(self._on_walked, card))
+        card.focus_moved.connect(partial(self._on_focus_moved, card))
         handle = card.head.handle
         handle.dragged.connect(partial(self._on_dragged, card))
         handle.dropped.connect(partial(self._on_dropped, card))
-        handle.called_off.connect(self._end_drag)
+        handle.cancelled_drag.connect(self._end_drag)
         return card
 
     def _arrange(self) -> None:
@@ -124,13 +123,12 @@ class CardList(QWidget):
         if 0 <= target < len(self.cards) and target != index:
             self._edit(lambda steps: steps.insert(target, steps.pop(index)))
 
-    def _on_walked(self, card: StepCard, by: int) -> None:
+    def _on_focus_moved(self, card: StepCard, by: int) -> None:
         index = self.cards.index(card) + by
         if 0 <= index < len(self.cards):
             self.cards[index].setFocus()
 
     def _on_dragged(self, card: StepCard, place: QPoint) -> None:
-        """Show where the card would land."""
         card.setFocus()
         y = self.mapFromGlobal(place).y()
         gap = sum(other.geometry().center().y() < y for other in self.cards)

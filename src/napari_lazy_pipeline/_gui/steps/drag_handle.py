@@ -13,7 +13,7 @@ class DragHandle(QLabel):
 
     dragged = Signal(QPoint)  # the mouse is there now, in coordinates of the screen
     dropped = Signal()  # it was let go
-    called_off = Signal()  # it was called off
+    cancelled_drag = Signal()  # it was called off
 
     def __init__(self, name: str) -> None:
         super().__init__("⠿")
@@ -46,7 +46,7 @@ class DragHandle(QLabel):
 
     def keyPressEvent(self, event: Any) -> None:
         if event.key() == Qt.Key.Key_Escape and self._end():
-            self.called_off.emit()
+            self.cancelled_drag.emit()
 
     def _end(self) -> bool:
         """Stop following; tell whether there was a drag."""

@@ -22,8 +22,8 @@ class ListCard(CardFrame):
     removed = Signal()
     duplicated = Signal()
     moved = Signal(int)  # up (-1) or down (+1)
-    picked = Signal(bool)  # the person selected the step, or let go of it
-    walked = Signal(int)  # the person goes on to the card above (-1) or below (+1)
+    select_requested = Signal(bool)  # the person selected the step, or let go of it
+    focus_moved = Signal(int)  # the person goes on to the card above (-1) or below (+1)
 
     def __init__(self, step: Step) -> None:
         super().__init__()
@@ -40,8 +40,8 @@ class ListCard(CardFrame):
             (Key.Key_D, Modifier.ControlModifier): self.duplicated.emit,
         }
         alone: dict[Any, Callable[[], Any]] = {
-            Key.Key_Up: partial(self.walked.emit, -1),
-            Key.Key_Down: partial(self.walked.emit, 1),
+            Key.Key_Up: partial(self.focus_moved.emit, -1),
+            Key.Key_Down: partial(self.focus_moved.emit, 1),
             Key.Key_Right: partial(self.head.unfold.setChecked, True),
             Key.Key_Left: partial(self.head.unfold.setChecked, False),
             Key.Key_Return: self.open,
@@ -49,7 +49,7 @@ class ListCard(CardFrame):
             Key.Key_Space: self.head.switch.toggle,
             Key.Key_Delete: self.removed.emit,
             Key.Key_Backspace: self.removed.emit,
-            Key.Key_Escape: partial(self.picked.emit, False),
+            Key.Key_Escape: partial(self.select_requested.emit, False),
         }
         self._actions |= {(key, Modifier.NoModifier): action for key, action in alone.items()}
 
@@ -69,7 +69,7 @@ class ListCard(CardFrame):
     def open(self) -> None:
         """Select the step, and show its parameters or fold them away."""
         self.head.unfold.toggle()
-        self.picked.emit(True)
+        self.select_requested.emit(True)
 
     def keyPressEvent(self, event: Any) -> None:
         action = self._action_of(event)
@@ -102,13 +102,11 @@ class ListCard(CardFrame):
         self._pressed = self._on_head(event)
 
     def mouseReleaseEvent(self, event: Any) -> None:
-        """A click on the head selects the step, or lets go of it."""
         if self._pressed and self.rect().contains(event.position().toPoint()):
-            self.picked.emit(not self.selected)
+            self.select_requested.emit(not self.selected)
         self._pressed = False
 
     def mouseDoubleClickEvent(self, event: Any) -> None:
-        """A double click shows the parameters, too."""
         if self._on_head(event):
             self.open()
 

@@ -41,7 +41,7 @@ class StepCard(ListCard):
         self._channels: tuple[str, ...] = ()
         self.switch, self.unfold, self.time = self.head.switch, self.head.unfold, self.head.time
         self.switch.toggled.connect(self._on_switch)
-        self.head.menu_wanted.connect(self.show_menu)
+        self.head.menu_requested.connect(self.show_menu)
         self.result = Elided(tooltip="Shape (z, y, x) and voxel size after this step")
         self.result.setIndent(18)
         self.error = Sentence(error=True)
@@ -139,7 +139,6 @@ class StepCard(ListCard):
         card_menu(self, self.form).popup(button.mapToGlobal(button.rect().bottomLeft()))
 
     def focus_chain(self) -> list[QWidget]:
-        """All that the tab key stops at, in order."""
         return [self, self.switch, self.head.menu, *stops(self._body)]
 
     def _show_errors(self) -> None:

@@ -39,7 +39,7 @@ class StepsPanel(QWidget):
         self._buttons = row((self.add, 1), self.undo, self.redo)
         self._list = CardList(session, before=self.redo, home=self.add)
         self._list.card_made.connect(self._on_card_made)
-        self._list.picked.connect(self.select)
+        self._list.select_requested.connect(self.select)
         self._column = column(self._buttons, self._list, parent=self, spacing=6)
         self._show_steps()
         session.plan_changed.connect(self._show_steps)
@@ -67,7 +67,7 @@ class StepsPanel(QWidget):
         until = self.session.until
         if index is None and until:
             return
-        self._list.pick(index)
+        self._list.mark_selected(index)
         self._show_selected()
         if index is not None and until:
             self.session.show_until(index + 1)
@@ -83,7 +83,6 @@ class StepsPanel(QWidget):
             self._show_selected()
 
     def show_misfit(self, error: StepError) -> None:
-        """Say on its card why a step does not fit the volumes."""
         card = self.card(error.index)
         if card is not None:
             card.set_misfit(error)
@@ -125,7 +124,7 @@ class StepsPanel(QWidget):
         for index, card in enumerate(self.cards):
             card.set_dimmed(until is not None and index >= until)
         if until and self.selected != until - 1 and until <= len(self.cards):
-            self._list.pick(until - 1)
+            self._list.mark_selected(until - 1)
             self._show_selected()
 
     def _show_selected(self) -> None:

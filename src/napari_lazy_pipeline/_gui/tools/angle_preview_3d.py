@@ -53,7 +53,6 @@ class AnglePreview3D(QObject):
 
     @property
     def is_on(self) -> bool:
-        """Whether the person wants it."""
         return self._step is not None
 
     def switch_on(self, step: StepReference) -> None:

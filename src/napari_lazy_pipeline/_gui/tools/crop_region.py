@@ -146,7 +146,6 @@ class CropRegion(QWidget):
             self._set(ranges)
 
     def _on_turned(self) -> None:
-        """Another view: the range is now that of another axis."""
         if self._step is None and self._spec is not None:
             self._show_range(self._spec, (_ALL,) * 3)
         self._follow()

@@ -49,7 +49,7 @@ class FunctionPanel(QWidget):
         self.trial, self._poll = BackgroundTask(), BackgroundTask()
         self.trial.finished.connect(lambda _: self._session.refresh())
         self._poll.finished.connect(self._on_state)
-        self._state_shown: Hashable = None
+        self._last_state: Hashable = None
         self._state: Hashable = None
         self._timer = QTimer(self, interval=_INTERVAL)
         self._timer.timeout.connect(self._on_timeout)
@@ -71,8 +71,8 @@ class FunctionPanel(QWidget):
         self.confirm.setChecked(is_allowed(name))
         self.names.setVisible(bool(self.path))
         state = step.function, self.confirm.isChecked(), self._state
-        if state != self._state_shown:
-            self._state_shown = state
+        if state != self._last_state:
+            self._last_state = state
             self._show_function(step)
         if self.path and not self._timer.isActive():
             self._state = None
@@ -100,7 +100,7 @@ class FunctionPanel(QWidget):
         cause = misfit.__cause__ if misfit is not None and misfit.index == index else None
         if isinstance(cause, NotTriedError):
             self.sentence.say("Trying it on a made-up volume…")
-            self.trial.start(str(self._state_shown), lambda _: cause.try_it())
+            self.trial.start(str(self._last_state), lambda _: cause.try_it())
         elif self.path:
             self.sentence.say(f"Loaded anew when {Path(self.path).name} is saved")
         else:
@@ -143,7 +143,6 @@ class FunctionPanel(QWidget):
             self._poll.start(path, lambda _: (path, file_state(path)))
 
     def _on_state(self, result: tuple[str, Hashable]) -> None:
-        """Show what the file makes now."""
         before, self._state = self._state, result
         # Also after the first look: the file may have been saved since it was loaded.
         if before != result and result[0] == self.path:

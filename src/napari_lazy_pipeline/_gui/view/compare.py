@@ -29,7 +29,6 @@ class RawLayerOptions(LayerOptions):
         return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:
-        """Those whose processed data are visible."""
         return sorted(c for c in self._screen.visible if c < source.sizes[1])
 
     def options(self, picture: Picture) -> dict[str, Any]:
@@ -115,15 +114,14 @@ class Comparison(QObject):
         self._before: _View | None = None
         self._arranged = False
         session.stack_changed.connect(self._on_stack)
-        layers.rendered.connect(self._on_shown)
-        session.plan_changed.connect(self._on_shown)  # of hidden layers, nothing is rendered
+        layers.rendered.connect(self._on_rendered)
+        session.plan_changed.connect(self._on_rendered)  # of hidden layers, nothing is rendered
 
     def close(self) -> None:
         self.switch(False)
 
     @property
     def layers(self) -> list[Any]:
-        """The layers of raw data; none if there is nothing to compare."""
         return self._raw.layers if self._raw is not None else []
 
     @property
@@ -178,7 +176,7 @@ class Comparison(QObject):
         if self._raw is not None and not self._raw.fits:
             self.switch(False)
 
-    def _on_shown(self, _: object) -> None:
+    def _on_rendered(self, _: object) -> None:
         """Planes of the raw data stay beside those that were made of them."""
         if self._raw is not None:
             self._raw.update_placement()

@@ -29,10 +29,10 @@ class StatusReporter(QObject):
         self.steps, self.status, self.problems = steps, status, problems
         self._notified: set[str] = set()
         self._finished_steps: set[int] = set()
-        self._last_shown: RenderRequest | None = None
+        self._last_request: RenderRequest | None = None
         self._problem_log: ProblemLog | None = None
         self.session.plan_changed.connect(self._on_edit)
-        layers.rendered.connect(self._on_shown)
+        layers.rendered.connect(self._on_rendered)
         layers.failed.connect(self._on_failed)
         self.compute_thread.started.connect(self._on_started)
         self.compute_thread.progressed.connect(self._on_progressed)
@@ -84,19 +84,19 @@ class StatusReporter(QObject):
             card.set_time(seconds)
             self._finished_steps.add(index)
 
-    def _on_shown(self, request: RenderRequest) -> None:
+    def _on_rendered(self, request: RenderRequest) -> None:
         """Pixels are on screen: what did not run came from the cache."""
         if request.preview:
             self.status.setText(f"{self._place(request.channel, request.t)}: preview")
             return
-        first = self._last_shown is None or not request.same_picture(self._last_shown)
+        first = self._last_request is None or not request.same_picture(self._last_request)
         used = {stage.index for stage in request.source.plan.stages} - self._finished_steps
         for index, card in enumerate(self.steps.cards):
             card.show_progress(1.0)
             if first and index in used:
                 card.set_time(None)
         self.steps.show_success(request)
-        self._last_shown = request
+        self._last_request = request
         self._finished_steps.clear()
         if not self.compute_thread.busy or self.layers.up_to_date:
             self.status.setText(f"{self._place(request.channel, request.t)}: shown")

@@ -32,7 +32,7 @@ class ViewPanel(QWidget):
 
     # The person wants the raw data beside the processed ones, or no longer.
     compare_toggled = Signal(bool)
-    contrast_wanted = Signal()  # the contrast is to be set from what is on screen
+    contrast_requested = Signal()  # the contrast is to be set from what is on screen
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class ViewPanel(QWidget):
         tooltip = "Show the raw data beside the processed ones, at the same time point and plane"
         self.compare = push_button("Compare with raw", tooltip, checkable=True)
         tooltip = "Set the contrast of all channels from what is on screen"
-        self.contrast = push_button("Set contrast", tooltip, self.contrast_wanted.emit)
+        self.contrast = push_button("Set contrast", tooltip, self.contrast_requested.emit)
         self._build_engine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)

@@ -48,7 +48,6 @@ class ArgumentsForm(Entry):
 
     @property
     def parts(self) -> dict[str, Any]:
-        """The controls of the arguments."""
         fields = self.form.fields.values() if self.form is not None else ()
         return {field.label: field.control for field in fields}
 
@@ -76,7 +75,6 @@ class ArgumentsForm(Entry):
             self.changed.emit(self._given)
 
     def _show(self) -> None:
-        """Show what is given; say what is wrong with it, if it was not entered here."""
         self.error.say("")
         if self.form is not None:
             try:

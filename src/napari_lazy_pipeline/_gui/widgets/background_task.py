@@ -67,7 +67,6 @@ class BackgroundTask(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a result is awaited."""
         return self._latest is not None
 
     def start(self, place: str, work: Work) -> None:

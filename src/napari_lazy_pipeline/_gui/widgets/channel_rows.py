@@ -45,7 +45,6 @@ class ChannelRows(Entry):
 
     @property
     def is_per_channel(self) -> bool:
-        """Whether there is a value for each channel."""
         return isinstance(self._value, Mapping)
 
     def get_value(self) -> Any:

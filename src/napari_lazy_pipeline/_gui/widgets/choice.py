@@ -33,7 +33,6 @@ class Choice(QWidget):
         return next((v for v, button in self.buttons.items() if button.isChecked()), "")
 
     def set(self, value: str) -> None:
-        """Show a value; raises no signal."""
         self.buttons[value].setChecked(True)
 
     def enable(self, value: str, on: bool, tooltip: str) -> None:

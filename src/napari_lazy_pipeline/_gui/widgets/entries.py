@@ -38,9 +38,8 @@ class Entry(ValuedContainerWidget[Any]):
         layout = self.native.layout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(SPACING)
-        layout.addWidget(editor, 1)
-        for widget in beside:
-            layout.addWidget(widget)
+        for widget in (editor, *beside):
+            layout.addWidget(widget, int(widget is editor))
         if value is not Undefined:
             self.value = value
 

@@ -62,7 +62,6 @@ def unit(info: FieldInfo) -> str:
 
 
 def label(info: FieldInfo, name: str) -> str:
-    """Title of a field, with its unit."""
     title, mark = info.title or name, unit(info)
     return f"{title} ({mark})" if mark else title
 

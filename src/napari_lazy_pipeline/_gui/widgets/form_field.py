@@ -101,7 +101,6 @@ class FormField(ValuedContainerWidget[Any]):
         return options.in_words(self.info, value)
 
     def add_beside(self, widget: QWidget) -> None:
-        """Put something at the end of the row."""
         self._row.addWidget(widget)
 
     def menu(self) -> QMenu:

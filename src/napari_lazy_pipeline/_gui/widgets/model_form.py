@@ -83,7 +83,6 @@ class ModelForm(ValuedContainerWidget[Any]):
         self.set_value(self._model)
 
     def set_channels(self, names: Sequence[str]) -> None:
-        """Say which channels the data have."""
         for field in self.fields.values():
             if isinstance(field.control, ChannelRows):
                 field.control.set_channels(names)

@@ -16,7 +16,6 @@ _JOINTS = re.compile(r"([/\\_])")
 
 
 def on_dark(widget: QWidget) -> bool:
-    """Whether a widget stands on a dark background."""
     return widget.palette().color(QPalette.ColorRole.Window).lightness() < 128
 
 
@@ -26,7 +25,6 @@ def error_style(widget: QWidget) -> str:
 
 
 def pale_style(widget: QWidget) -> str:
-    """Style of a text that comes second."""
     text = widget.palette().color(QPalette.ColorRole.WindowText)
     return f"color: rgba({text.red()}, {text.green()}, {text.blue()}, 170);"
 
@@ -45,7 +43,6 @@ class Sentence(QLabel):
         self.setText(text)
 
     def text(self) -> str:
-        """The text, as it was given."""
         return self._text
 
     def setText(self, text: str | None) -> None:
@@ -71,7 +68,6 @@ class Sentence(QLabel):
             self._colour()
 
     def _colour(self) -> None:
-        """Follow the theme."""
         style = error_style(self)
         if self._error and style != self.styleSheet():
             self.setStyleSheet(style)
@@ -96,7 +92,6 @@ class Elided(QLabel):
         self._fit()
 
     def text(self) -> str:
-        """The text in full."""
         return self._text
 
     @property
@@ -116,11 +111,9 @@ class Elided(QLabel):
         self._fit()
 
     def sizeHint(self) -> QSize:
-        """Room for the whole text."""
         return QSize(self._width(self._text), super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Room for a few letters."""
         return QSize(min(self._width("abc…"), self._width(self._text)), super().sizeHint().height())
 
     def resizeEvent(self, event: Any) -> None:

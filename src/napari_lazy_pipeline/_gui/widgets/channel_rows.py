@@ -40,7 +40,7 @@ class ChannelRows(Entry):
         grid.setColumnStretch(1, 1)
         self.single.changed.connect(self._on_single)
         if hasattr(self.single, "refused"):
-            self.single.refused.connect(self.refused.emit)
+            self.single.refused.connect(lambda part, value: self.refused.emit(part, value))
         self._rebuild()
 
     @property

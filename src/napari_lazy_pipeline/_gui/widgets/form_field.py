@@ -43,7 +43,7 @@ class FormField(ValuedContainerWidget[Any]):
         self._build()
         self.control.changed.connect(lambda: self.changed.emit(self.value))
         if hasattr(self.control, "refused"):
-            self.control.refused.connect(self.refused.emit)
+            self.control.refused.connect(lambda part, value: self.refused.emit(part, value))
         if hasattr(self.control, "rebuilt"):
             self.control.rebuilt.connect(self._prepare)
         self._prepare()

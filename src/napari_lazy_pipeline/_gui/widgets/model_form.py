@@ -64,7 +64,8 @@ class ModelForm(ValuedContainerWidget[Any]):
         for name, field in self.fields.items():
             field.changed.connect(partial(self._on_edited, name))
             field.refused.connect(partial(self._on_refused, name))
-            field.menu_opening.connect(partial(self.menu_opening.emit, name))
+            # Not `partial(....emit)`: to find out how that is called takes psygnal milliseconds.
+            field.menu_opening.connect(lambda menu, name=name: self.menu_opening.emit(name, menu))
 
     def get_value(self) -> Any:
         return self._model

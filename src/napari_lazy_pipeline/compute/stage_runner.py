@@ -14,7 +14,7 @@ from napari_lazy_pipeline.compute.plan import Plan, line_of
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, StepError
 from napari_lazy_pipeline.image import Block, VolumeSource
 from napari_lazy_pipeline.image.box import rounded, shape_of, slices, whole
 from napari_lazy_pipeline.steps._base import Context
@@ -205,7 +205,7 @@ class StageRunner:
         step, failed = stage.step, f"{stage.step.label} failed at {_place(wanted)}"
         try:
             return make()
-        except (Cancelled, StepError, FileError):
+        except (Cancelled, StepError):
             raise
         except LazyPipelineError as error:
             what = f"{failed}: {error.what}"

@@ -62,16 +62,9 @@ class Answer(NamedTuple):
 class Worker:
     """One process that does one task after the other; started when first needed.
 
-    Parameters
-    ----------
-    function
-        ``"module:function"``, called there as ``function(name, image, out, **options)``; fills
-        ``out``, and returns something that can be pickled.
-
-    Notes
-    -----
-    Any thread may call; they take turns. The process ends with `close`, with this interpreter,
-    and when this process dies. A process forked from this one needs a worker of its own.
+    ``function``, a ``"module:function"``, is called there with name, image, out and options; it
+    fills ``out``, and returns something that can be pickled. Any thread may call; they take turns.
+    A process forked from this one needs a worker of its own.
     """
 
     def __init__(self, function: str) -> None:
@@ -88,13 +81,7 @@ class Worker:
         return self._process.popen.pid if self._process else None
 
     def call(self, name: str, seconds: float | None = None, **options: Any) -> Any:
-        """Do a task without arrays.
-
-        Raises
-        ------
-        WorkerError
-            If the task fails, the process dies, or they take longer than ``seconds``.
-        """
+        """Do a task without arrays; a `WorkerError` if it takes longer than ``seconds``."""
         with self._lock.hold(not_cancelled):
             return self._do(Task(name, options), not_cancelled, seconds)
 
@@ -106,15 +93,7 @@ class Worker:
         cancelled: Callable[[], bool] = not_cancelled,
         **options: Any,
     ) -> np.ndarray:
-        """Make a float32 array of a shape out of another array.
-
-        Raises
-        ------
-        WorkerError
-            If the task fails or the process dies.
-        Cancelled
-            As soon as ``cancelled`` returns true; what is under way is abandoned.
-        """
+        """Make a float32 array of a shape out of another; abandon the task once `Cancelled`."""
         with self._lock.hold(cancelled):
             self._await_abandoned(cancelled)  # it may still use the arrays
             out = self._out.reserve(shape, np.dtype(np.float32))

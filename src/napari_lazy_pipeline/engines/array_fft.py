@@ -17,17 +17,11 @@ VOXEL_BYTES: dict[Method, int] = {"rl": 30, "accelerated": 44, "fast": 36}
 
 
 class ArrayFft:
-    """Transforms volumes of any array library that follows numpy.
+    """Transforms volumes of any array library that follows numpy, one volume at a time.
 
     Volumes of pixels are float32 (z, y, x), not negative; factors, that a spectrum is multiplied
-    by, complex64 (z, y, x // 2 + 1). One volume at a time is worked on: the current one.
-
-    Parameters
-    ----------
-    xp, fft
-        The array library, and its counterpart of `scipy.fft`.
-    check
-        Called before each transform; ends the work by raising.
+    by, complex64 (z, y, x // 2 + 1). ``xp`` is the array library, ``fft`` its counterpart of
+    `scipy.fft`; ``check`` is called before each transform and ends the work by raising.
     """
 
     def __init__(self, xp: Any, fft: Any, check: Callable[[], object]) -> None:
@@ -63,18 +57,10 @@ class ArrayFft:
     def correct(
         self, prediction: Any, squared: bool = False, last: bool = False, in_place: bool = False
     ) -> Any:
-        """Multiply a prediction by the current volume; the result becomes the current volume.
+        """Multiply a prediction by the current volume, or by its square with its sign.
 
-        Parameters
-        ----------
-        prediction
-            A volume of pixels.
-        squared
-            Whether by the square of the current volume, which keeps its sign.
-        last
-            Whether nothing follows for which a current volume is needed.
-        in_place
-            Whether the prediction may be written over.
+        The estimate becomes the current volume but for the last step; in place, it may overwrite
+        the prediction.
         """
         estimate = self.current
         if squared:
@@ -85,21 +71,10 @@ class ArrayFft:
         return estimate
 
     def accelerate(self, prediction: Any, change: Any, last: bool) -> tuple[Any, Any, float, float]:
-        """Correct a prediction, and compare the change with that of the iteration before.
+        """Correct a prediction: the estimate, its change, agreement and norm.
 
-        Parameters
-        ----------
-        prediction, last
-            See `correct`.
-        change
-            What this method returned before; may be written over. None the first time.
-
-        Returns
-        -------
-        estimate, change
-            Volumes of pixels.
-        agreement, norm
-            Sums of the products of the change before with this one, and with itself.
+        These are the sums of the products of the change before (None the first time, may be written
+        over) with this one, and with itself.
         """
         estimate = self.correct(prediction, last=last)
         latest = estimate - prediction

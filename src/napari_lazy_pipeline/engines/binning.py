@@ -10,14 +10,10 @@ from napari_lazy_pipeline.image import Shape
 
 
 def binned(volume: np.ndarray, factors: Shape) -> np.ndarray:
-    """Average pixels, and take every n-th plane; whole numbers are rounded.
+    """Average pixels (z, y, x), and take every n-th plane; whole numbers are rounded.
 
-    Parameters
-    ----------
-    volume
-        (z, y, x).
-    factors
-        Distance of the planes taken, and size (y, x) of the bins [voxel]; odd rests are left out.
+    The factors are the distance of the planes taken, and the size (y, x) of the bins [voxel]; odd
+    rests are left out.
 
     Examples
     --------
@@ -48,20 +44,10 @@ def repeated(
     window: tuple[slice, ...],
     back: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Repeat coarse voxels, the last of them over odd rests, and take a window.
+    """Repeat coarse voxels (z, y, x), the last of them over odd rests, and take a window.
 
-    Parameters
-    ----------
-    coarse
-        (z, y, x).
-    factors
-        By how much (z, y, x) the voxels are larger.
-    shape
-        Of the volume (z, y, x) that was binned.
-    window
-        What to take of such a volume (z, y, x).
-    back
-        How much further back (y, x) the same place lies in the next plane [pixel].
+    The window is one of the volume of a ``shape`` that was binned. ``back`` is how much further
+    back (y, x) the same place lies in the next plane [pixel].
 
     Examples
     --------

@@ -36,25 +36,22 @@ class DeconvolutionPlan:
     otf
         The radially averaged OTF, on its own frequency grid.
     voxel_size
-        Spacing of the planes measured perpendicular to them, and of the pixels:
-        (z, y, x) [um].
+        (z, y, x) [um]; the distance of the planes is measured perpendicular to them.
     method
         ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews, ``"fast"`` two
         Wiener-Butterworth iterations and a plain one.
     iterations
-        Number of iterations, at least 1; ``"fast"`` takes no notice.
+        At least 1; ``"fast"`` takes no notice.
     background
         Counts subtracted first; what is below becomes 0.
     edges
-        ``"periodic"``: as cudaDecon, with opposite edges blended over
-        ``apodize`` pixels in x and y; otherwise the volume is continued by its
-        mirror image, or by zero, over half the extent of the PSF.
+        ``"periodic"``: as cudaDecon, with opposite edges blended over ``apodize`` pixels in x and
+        y; otherwise the volume is continued by its mirror image, or by zero, over half the extent
+        of the PSF.
     apodize
         Width of the blend for periodic edges [pixel].
-    shear
-        Displacement of consecutive planes [pixel]: 0 unless the volume is still skewed.
-    skew_axis
-        The axis of that displacement.
+    shear, skew_axis
+        Displacement of consecutive planes [pixel], and its axis: 0 unless the volume is skewed.
     """
 
     otf: RadialOtf
@@ -74,10 +71,8 @@ class Need:
 
     Attributes
     ----------
-    memory
-        Main memory [byte].
-    device
-        Memory of the graphics card [byte].
+    memory, device
+        Main memory, and memory of the graphics card [byte].
     tiles
         In how many parts it is done; 0: not even a small part fits.
     """
@@ -124,10 +119,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        volume
-            The raw volume (z, y, x).
-        plan
-            Where each pixel comes from.
+        volume, plan
+            The raw volume (z, y, x), and where each pixel comes from.
         fill
             Value of pixels no plane covers.
         rounding
@@ -172,10 +165,8 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        volume
-            (z, y, x); not changed.
-        plan
-            OTF, method, number of iterations, background, edges.
+        volume, plan
+            (z, y, x), which is not changed, and what to do.
         cancelled
             Called between iterations or more often, in the calling thread.
         progress

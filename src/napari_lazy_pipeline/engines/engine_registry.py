@@ -37,7 +37,7 @@ def engine_names() -> tuple[str, ...]:
 
 
 def get_engine(name: str = "cpu") -> Engine:
-    """Return the engine of that name, whether or not it can be used here; always the same one.
+    """Return the engine of that name, usable here or not; always the same one.
 
     Raises
     ------

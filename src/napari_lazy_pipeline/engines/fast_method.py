@@ -95,13 +95,7 @@ def _first_below(profile: np.ndarray) -> int:
 
 
 class Blur:
-    """A Gaussian blur along y and x, of most of the width of the PSF; edges are mirrored.
-
-    Parameters
-    ----------
-    plan
-        Gives the PSF and the size of the pixels.
-    """
+    """A Gaussian blur along y and x, of most of the width of the PSF; edges are mirrored."""
 
     def __init__(self, plan: DeconvolutionPlan) -> None:
         _, y, x = plan.voxel_size

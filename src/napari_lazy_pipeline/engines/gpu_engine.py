@@ -44,22 +44,9 @@ class GpuEngine(Engine):
     """An engine on a GPU; the CPU does what that cannot.
 
     Derived classes say what is wrong with the GPU, deskew and deconvolve on it, and raise a
-    `DeviceError` where it fails and `TooLittleMemory` where a volume does not fit.
-
-    Parameters
-    ----------
-    name
-        Name of the engine.
-    memory_limit
-        Memory of the GPU a volume may take [byte]; None for what there is.
-    failures
-        At which failure of the GPU in a row the CPU takes over, for that volume and all that
-        follow. Those before raise their `DeviceError`.
-
-    Attributes
-    ----------
-    voxel_bytes
-        Memory of the GPU that each method takes per voxel of the surrounded volume.
+    `DeviceError` where it fails and `TooLittleMemory` where a volume does not fit. A volume may
+    take ``memory_limit`` [byte] of the GPU; None for what there is. At so many ``failures`` in a
+    row the CPU takes over for good; those before raise their `DeviceError`.
     """
 
     voxel_bytes: Mapping[Method, float]
@@ -177,13 +164,7 @@ class BrokenEngine(GpuEngine):
 
 
 class Fallback:
-    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`.
-
-    Attributes
-    ----------
-    reason
-        Why the GPU is not used any more; None while it is.
-    """
+    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`."""
 
     def __init__(self, name: str, failures: int) -> None:
         self.name, self.failures = name, failures

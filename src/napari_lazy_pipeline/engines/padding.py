@@ -29,24 +29,12 @@ LARGEST = 1e18
 
 @dataclass(frozen=True)
 class Frame:
-    """Place of a volume in the larger grid it is deconvolved on.
+    """Place of a volume in the larger grid it is deconvolved on."""
 
-    Attributes
-    ----------
-    inner
-        Shape of the volume (z, y, x).
-    shape
-        Shape of the grid (z, y, x).
-    before
-        Number of planes, rows and columns in front of the volume.
-    mirrored
-        Whether the rest shows the mirror image of the volume; otherwise background.
-    """
-
-    inner: Shape
-    shape: Shape
-    before: Shape
-    mirrored: bool
+    inner: Shape  # shape of the volume (z, y, x)
+    shape: Shape  # shape of the grid (z, y, x)
+    before: Shape  # number of planes, rows and columns in front of the volume
+    mirrored: bool  # whether the rest shows the mirror image of the volume; otherwise background
 
     @classmethod
     def of(cls, inner: Shape, plan: DeconvolutionPlan) -> Frame:
@@ -95,13 +83,7 @@ class Frame:
 
 @lru_cache(maxsize=256)  # planes next to each other take the same
 def mirrored(n: int, start: int, stop: int) -> np.ndarray:
-    """Index into ``n`` pixels for each position; beyond them is their mirror image.
-
-    Examples
-    --------
-    >>> mirrored(3, -2, 5).tolist()
-    [1, 0, 0, 1, 2, 2, 1]
-    """
+    """Index into ``n`` pixels for each position; beyond them is their mirror image."""
     position = np.arange(start, stop) % (2 * n)
     index = np.minimum(position, 2 * n - 1 - position)
     index.flags.writeable = False
@@ -109,13 +91,7 @@ def mirrored(n: int, start: int, stop: int) -> np.ndarray:
 
 
 def smooth(n: int, even: bool = False) -> int:
-    """Smallest number from ``n`` on whose only prime factors are 2, 3, 5 and 7.
-
-    Examples
-    --------
-    >>> smooth(11), smooth(15, even=True)
-    (12, 16)
-    """
+    """Smallest number from ``n`` on whose only prime factors are 2, 3, 5 and 7."""
     while not (_is_smooth(n) and not (even and n % 2)):
         n += 1
     return n

@@ -28,25 +28,9 @@ def richardson_lucy(
 ) -> Any:
     """Deconvolve a periodic volume with the constants and the order of cudaDecon.
 
-    Parameters
-    ----------
-    fft
-        Computes everything; what is a volume of pixels, and a factor, is up to it.
-    plan
-        Gives method and iterations.
-    factors
-        See `factors_of`.
-    image
-        The volume of pixels; not changed.
-    start
-        The first estimate: the image itself, or another volume, which may be written over.
-    progress
-        Called with the finished fraction after each iteration.
-
-    Returns
-    -------
-    estimate
-        Like the image.
+    What a volume of pixels is, and a factor, is up to ``fft``. The image is not changed; the first
+    estimate is the image itself, or another volume, which may be written over. ``progress`` is
+    called with the finished fraction after each iteration.
     """
     otf, backward = factors
     # The fast method ends with a plain iteration: it brings back the light that others lose or add.

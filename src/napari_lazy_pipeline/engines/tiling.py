@@ -36,21 +36,11 @@ Solve = Callable[[Frame, Progress], np.ndarray]
 
 @dataclass(frozen=True)
 class Memory:
-    """What a deconvolution takes, and what there is.
+    """What a deconvolution takes, and what there is."""
 
-    Attributes
-    ----------
-    voxel
-        Bytes per voxel of the frame, or tile, it is done on.
-    limit
-        Memory there is [byte].
-    result
-        Bytes per voxel of the volume that its result takes beside the tiles.
-    """
-
-    voxel: float
-    limit: float
-    result: float = 0.0
+    voxel: float  # bytes per voxel of the frame, or tile, it is done on
+    limit: float  # memory there is [byte]
+    result: float = 0.0  # bytes per voxel of the volume that its result takes beside the tiles
 
     def needed(self, shape: Shape) -> float:
         """Memory a frame of a shape takes [byte]."""
@@ -63,19 +53,11 @@ class TooLittleMemory(EngineError):
 
 @dataclass(frozen=True)
 class Tile(Frame):
-    """A window of a frame.
+    """A window of a frame."""
 
-    Attributes
-    ----------
-    start, size
-        The part of the volume that is taken from it (z, y, x).
-    period
-        Shape of the whole frame if that is periodic.
-    """
-
-    start: tuple[int, ...] = ()
+    start: tuple[int, ...] = ()  # the part of the volume that is taken from it (z, y, x)
     size: tuple[int, ...] = ()
-    period: Shape | None = None
+    period: Shape | None = None  # shape of the whole frame if that is periodic
 
     @property
     def target(self) -> tuple[slice, ...]:
@@ -119,28 +101,11 @@ def deconvolve(
     where: str,
     progress: Progress,
 ) -> np.ndarray:
-    """Deconvolve a volume, in as few tiles as the memory allows; in one, if it does.
+    """Deconvolve a volume (z, y, x), in as few tiles as the memory allows; in one, if it does.
 
-    Parameters
-    ----------
-    shape
-        Shape of the volume (z, y, x).
-    plan
-        What is done.
-    solve
-        Does it to the part of the volume that a frame, or a tile, shows; may raise a
-        `MemoryError`.
-    memory
-        What that takes, and what there is.
-    where
-        Name of the engine.
-    progress
-        Called with the finished fraction.
-
-    Raises
-    ------
-    TooLittleMemory
-        If not even the smallest tile fits.
+    ``solve`` does it to the part of the volume that a frame, or a tile, shows, and may raise a
+    `MemoryError`. `TooLittleMemory` is raised if not even the smallest tile fits; ``where`` is the
+    name of the engine.
     """
     whole = Frame.of(shape, plan)
     needed = memory.needed(whole.shape)
@@ -172,13 +137,7 @@ def _solve_tiles(shape: Shape, parts: list[Tile], solve: Solve, progress: Progre
 
 
 def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
-    """Cut a frame into equal tiles, the longest axis first, until one fits beside the result.
-
-    Raises
-    ------
-    TooLittleMemory
-        If not even the smallest fits.
-    """
+    """Cut a frame into equal tiles, the longest axis first, until one fits beside the result."""
     reach = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
     margin = cast(Shape, tuple(WIDER * m for m in reach))
     least = [max(m, SMALLEST) for m in reach]

@@ -28,29 +28,14 @@ _AHEAD = 1.3
 
 @dataclass(frozen=True)
 class ScanEstimate:
-    """How a raw stack was scanned, as far as its planes tell.
+    """How a raw stack was scanned, as far as its planes tell."""
 
-    Attributes
-    ----------
-    scans
-        What the angle may be, for each meaning of the z step; none if it cannot be told.
-    skew_axis, shear
-        The axis along which the planes are displaced, and by how much from one to the next
-        [pixel]; negative as in `DeskewPlan`.
-    score
-        How much neighbouring planes are alike once they are moved: 1 is the same, 0 nothing.
-    clear
-        Whether one displacement stands out.
-    reason
-        A sentence: the result, or why the data do not tell.
-    """
-
-    scans: tuple[Scan, ...]
+    scans: tuple[Scan, ...]  # the angle for each meaning of the z step; none if it is unclear
     skew_axis: SkewAxis
-    shear: float
-    score: float
-    clear: bool
-    reason: str
+    shear: float  # of each plane against the last [pixel]; negative as in `DeskewPlan`
+    score: float  # how much neighbouring planes are alike once they are moved: 1 is the same
+    clear: bool  # whether one displacement stands out
+    reason: str  # a sentence: the result, or why the data do not tell
 
 
 @dataclass(frozen=True)
@@ -67,34 +52,15 @@ class _Peak:
 def estimate_scan(
     volume: np.ndarray, voxel_size: Triple, cancelled: Callable[[], bool] = lambda: False
 ) -> ScanEstimate:
-    """Find the shear that makes neighbouring planes of a raw stack alike.
+    """Find the shear that makes neighbouring planes (z, y, x) of a raw stack alike.
 
     Each plane is correlated with its next neighbours, line by line along y and along x. What
-    the planes have in common moves on by the same way from each to the next: the shear whose
+    the planes have in common moves on by the same distance from each to the next: the shear whose
     multiples meet the correlations of all neighbours best is the result. What does not move (the
     pattern of a camera, uneven light) is subtracted first; fine detail counts more than coarse,
-    because the outline of a cell leans with the coverslip and not with the planes.
-
-    Parameters
-    ----------
-    volume
-        Raw, still skewed planes (z, y, x).
-    voxel_size
-        The z step as it was recorded, and the pixel size (z, y, x) [um].
-    cancelled
-        True once the result is not needed any more.
-
-    Returns
-    -------
-    ScanEstimate
-        The angle for each meaning of the z step, which the planes alone do not tell apart.
-
-    Raises
-    ------
-    GeometryError
-        If there are too few planes or pixels.
-    Cancelled
-        If the result is not needed any more.
+    because the outline of a cell leans with the coverslip and not with the planes. The voxel size
+    (z, y, x) [um] has the z step as it was recorded: the planes alone do not tell what it means. A
+    `GeometryError` is raised if there are too few planes or pixels.
 
     References
     ----------
@@ -131,16 +97,7 @@ def _estimate(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
 
 
 def scans_of(shear: float, skew_axis: SkewAxis, voxel_size: Triple) -> tuple[Scan, ...]:
-    """The scans that displace consecutive planes by ``shear`` pixels.
-
-    Parameters
-    ----------
-    shear
-        Displacement [pixel]; the sign is that of `Scan.shear`.
-    skew_axis
-        Along which axis.
-    voxel_size
-        Of the raw stack (z, y, x) [um].
+    """The scans that displace consecutive planes by ``shear`` pixels; voxel size (z, y, x) [um].
 
     Examples
     --------
@@ -167,19 +124,8 @@ def shear_of_line(
 ) -> float:
     """Shear that sets a line upright which leans in a raw stack [pixel].
 
-    Parameters
-    ----------
-    start, end
-        Ends of the line: (z, position along the skew axis) [um], z as it was recorded.
-    voxel_size
-        Of the raw stack (z, y, x) [um].
-    skew_axis
-        Along which axis the line leans.
-
-    Raises
-    ------
-    GeometryError
-        If the line lies within one plane, so that it cannot be set upright.
+    Its ends are (z, position along the skew axis) [um], z as it was recorded. A `GeometryError` is
+    raised if it lies within one plane.
 
     Examples
     --------

@@ -11,14 +11,7 @@ from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 
 class PsfArray(str):
-    """Stands for a PSF (z, y, x) that is in no file; two of the same values are equal.
-
-    Examples
-    --------
-    >>> psf = PsfArray(np.ones((3, 8, 8)))
-    >>> psf == PsfArray(np.ones((3, 8, 8))), psf.array.shape
-    (True, (3, 8, 8))
-    """
+    """Stands for a PSF (z, y, x) that is in no file; two of the same values are equal."""
 
     array: np.ndarray
 

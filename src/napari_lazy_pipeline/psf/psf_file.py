@@ -18,24 +18,11 @@ FULL_SCALE = tuple(2**bits - 1 for bits in (8, 10, 11, 12, 14, 15, 16))
 
 
 def load_psf(path: str | Path) -> np.ndarray:
-    """Read a PSF: the picture of one bead that is smaller than the resolution.
+    """Read a PSF, the image of one bead that is smaller than the resolution: float32 (z, y, x).
 
-    Parameters
-    ----------
-    path
-        A TIFF file holding one volume (z, y, x).
-
-    Returns
-    -------
-    ndarray
-        float32 (z, y, x), values as in the file.
-
-    Raises
-    ------
-    PsfError
-        If the file is missing or is no TIFF, or if the volume is not three-dimensional, too
-        small, flat, saturated (its brightest value is the full scale of a camera and fills
-        more than a few voxels) or has values that are not finite.
+    A `PsfError` is raised if the file is missing or is no TIFF, or if the volume is not
+    three-dimensional, too small, flat, saturated (its brightest value is the full scale of a camera
+    and fills more than a few voxels) or has values that are not finite.
     """
     psf = read_image(path)
     psf = psf.reshape([n for n in psf.shape if n > 1] if psf.ndim > 3 else psf.shape)
@@ -48,11 +35,6 @@ def is_otf(path: str | Path) -> bool:
 
     Such a file is two-dimensional float32, real and imaginary parts in turn, and the second
     column is zero: the spectrum of a real volume is real at its origin.
-
-    Raises
-    ------
-    PsfError
-        If the file is missing or is no TIFF.
     """
     image = read_image(path)
     return (

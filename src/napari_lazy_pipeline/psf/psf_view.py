@@ -16,17 +16,7 @@ from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, read_psf
 
 @dataclass(frozen=True, eq=False)
 class PsfPicture:
-    """Picture of a PSF.
-
-    Attributes
-    ----------
-    volume
-        float32 (z, y, x).
-    voxel_size
-        (z, y, x) [um].
-    name
-        Name of the file.
-    """
+    """Picture of a PSF: float32 (z, y, x), voxel size (z, y, x) [um], and name of the file."""
 
     volume: np.ndarray
     voxel_size: Triple
@@ -47,20 +37,7 @@ class PsfPicture:
 
 
 def psf_picture(path: str | Path, stated: Triple = UNKNOWN) -> PsfPicture:
-    """Read a PSF or OTF file as a picture.
-
-    Parameters
-    ----------
-    path
-        The file.
-    stated
-        Voxel size (z, y, x) as the person states it [um]; 0: as the file does.
-
-    Raises
-    ------
-    PsfError
-        If it cannot be used, or its voxel size is unknown.
-    """
+    """Read a PSF or OTF file as a picture, or raise a `PsfError`."""
     if is_otf(path):
         otf = read_psf_or_otf(path, psf_spacing(path, stated))
         z, xy = otf.voxel_size

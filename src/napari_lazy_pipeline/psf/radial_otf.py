@@ -39,10 +39,8 @@ class RadialOtf:
     ----------
     values
         complex64 (kr, kz); kr from 0 upwards, kz in the order of an FFT; at most 1.
-    dkr
-        Spacing of kr [1/um].
-    dkz
-        Spacing of kz [1/um].
+    dkr, dkz
+        Spacing of kr and kz [1/um].
     """
 
     values: np.ndarray
@@ -91,9 +89,9 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     Raises
     ------
     PsfError
-        If `check_psf` finds fault with the PSF; if with these voxels it
-        would be of a shape that no lens makes; or if its spectrum does not fall off from the
-        origin, as that of any image of a bead does.
+        If `check_psf` finds fault with the PSF; if with these voxels it would be of a shape that
+        no lens makes; or if its spectrum does not fall off from the origin, as that of any image
+        of a bead does.
 
     References
     ----------
@@ -102,8 +100,7 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     Examples
     --------
     >>> z, y, x = np.ogrid[-16:16, -16:16, -16:16]
-    >>> otf = make_otf(np.exp(-(z**2 / 8 + y**2 / 4 + x**2 / 4)), (0.1, 0.1, 0.1))
-    >>> otf.values.shape
+    >>> make_otf(np.exp(-(z**2 / 8 + y**2 / 4 + x**2 / 4)), (0.1, 0.1, 0.1)).values.shape
     (17, 32)
     """
     _check_voxel_size(psf_voxel_size)
@@ -122,19 +119,10 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
 
 
 def load_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
-    """Read an OTF in the format of cudaDecon.
+    """Read an OTF in the format of cudaDecon, or raise a `PsfError`.
 
-    Parameters
-    ----------
-    path
-        Two-dimensional float32 TIFF: rows kr, columns real and imaginary parts of kz in turn.
-    psf_voxel_size
-        Voxel size (z, y, x) of the PSF it was made from [um]; the file does not say.
-
-    Raises
-    ------
-    PsfError
-        If the file is missing or not of that format.
+    That is a two-dimensional float32 TIFF: rows are kr, columns real and imaginary parts of kz in
+    turn. It does not hold the voxel size (z, y, x) [um] of the PSF it was made from.
     """
     _check_voxel_size(psf_voxel_size)
     image = read_image(path)
@@ -158,13 +146,7 @@ def save_otf(otf: RadialOtf, path: str | Path) -> None:
 
 
 def read_psf_or_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
-    """Read an OTF, or read a PSF and make its OTF; remembered until the file changes.
-
-    Raises
-    ------
-    PsfError
-        See `load_psf`, `make_otf` and `load_otf`.
-    """
+    """Read an OTF, or read a PSF and make its OTF; remembered until the file changes."""
     try:
         stat = Path(path).stat()
     except OSError as error:
@@ -194,28 +176,12 @@ def interpolate(
 ) -> np.ndarray:
     """Lay the OTF on the frequency grid of a volume, bilinearly as cudaDecon does.
 
-    Frequencies the OTF does not reach are 0. In a skewed volume plane ``k`` shows at pixel ``i``
-    what lies at ``i + shear * k``; hence so does its PSF, and the spectrum of that is
-    ``OTF(kz - shear * k_skew)`` with frequencies in cycles per plane and per pixel, kz taken
-    into its Nyquist range.
-
-    Parameters
-    ----------
-    otf
-        The OTF.
-    shape
-        Shape of the volume (z, y, x).
-    voxel_size
-        Distance of the planes, perpendicular to them, and of the pixels (z, y, x) [um].
-    shear
-        Displacement of consecutive planes [pixel]; 0 unless the volume is still skewed.
-    skew_axis
-        Axis of that displacement.
-
-    Returns
-    -------
-    ndarray
-        complex64 (z, y, x // 2 + 1), to multiply the `numpy.fft.rfftn` of the volume with.
+    The result, complex64 (z, y, x // 2 + 1), multiplies the `numpy.fft.rfftn` of the volume;
+    frequencies the OTF does not reach are 0. The distance of the planes in ``voxel_size`` (z, y, x)
+    [um] is perpendicular to them. In a skewed volume plane ``k`` shows at pixel ``i`` what lies at
+    ``i + shear * k``; hence so does its PSF, and the spectrum of that is
+    ``OTF(kz - shear * k_skew)`` with frequencies in cycles per plane and per pixel, kz taken into
+    its Nyquist range.
     """
     from napari_lazy_pipeline.psf.otf_grid import fill_grid
 
@@ -303,8 +269,8 @@ def _rings(
 ) -> tuple[np.ndarray, float]:
     """Average rings about the axis: (kr, kz), and the spacing of kr [1/um].
 
-    Rings are as wide as the coarser lateral frequency step and end at the lower lateral
-    Nyquist frequency, so y and x may differ in length and in pixel size.
+    Rings are as wide as the coarser lateral frequency step and end at the lower lateral Nyquist
+    frequency, so y and x may differ in length and in pixel size.
     """
     _, ny, nx = shape
     _, dy, dx = voxel_size

@@ -113,13 +113,7 @@ class Optics(BaseModel):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape (z, y, x) that holds what there is of light; odd, so that its middle is a voxel.
-
-        Raises
-        ------
-        PsfError
-            If that would be too many voxels.
-        """
+        """Shape (z, y, x) that holds what light there is, odd; a `PsfError` if it is too large."""
         depth = FOCAL_LENGTHS * self.focal_length
         if self.sheet_thickness:
             depth = min(depth, SHEET_REACH * self.sheet_thickness)
@@ -151,11 +145,6 @@ def compute_psf(optics: Optics) -> np.ndarray:
 
     The detection is that of the vectorial theory of Richards and Wolf for light without
     polarization, from the library psf; the sheet multiplies it by a Gaussian along the axis.
-
-    Parameters
-    ----------
-    optics
-        Objective, light, sheet and spacing.
 
     Returns
     -------
@@ -217,10 +206,8 @@ def save_psf(psf: np.ndarray, voxel_size: Triple, path: str | Path, about: str =
 
     Parameters
     ----------
-    psf
-        (z, y, x), float32.
-    voxel_size
-        (z, y, x) [um].
+    psf, voxel_size
+        float32 (z, y, x), and (z, y, x) [um].
     path
         Where to; ``.tif`` is added if it has no suffix.
     about

@@ -23,57 +23,27 @@ Writes = list[tuple[int, bytes]]
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A part of a file was written.
-
-    Attributes
-    ----------
-    path
-        The file.
-    t, c
-        Time point and channel.
-    complete
-        Whether that was all of it.
-    """
+    """A part of a file was written."""
 
     path: Path
     t: int
     c: int
-    complete: bool
+    complete: bool  # whether that was all of it
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Files that a microscope writes.
-
-    Attributes
-    ----------
-    folder
-        Made if it is not there. No file is ever overwritten.
-    shape
-        (z, y, x) of each volume.
-    times, channels
-        How many.
-    writer
-        How files are written: one of `WRITERS`.
-    parts
-        Number of pieces in which each file is written.
-    disorder
-        So many time points are written in reversed order; 1 keeps the order.
-    dropped
-        Time points whose first file is abandoned half-written.
-    start
-        Number of the first time point: a folder can be continued.
-    """
+    """Files that a microscope writes to a folder, which is made; no file is ever overwritten."""
 
     folder: Path
     shape: tuple[int, int, int] = (16, 64, 80)
     times: int = 10
     channels: int = 1
-    writer: str = "labview"
-    parts: int = 4
-    disorder: int = 1
-    dropped: tuple[int, ...] = ()
-    start: int = 0
+    writer: str = "labview"  # one of `WRITERS`
+    parts: int = 4  # pieces in which each file is written
+    disorder: int = 1  # so many time points are written in reversed order
+    dropped: tuple[int, ...] = ()  # time points whose first file is abandoned half-written
+    start: int = 0  # number of the first time point: a folder can be continued
 
     def __post_init__(self) -> None:
         if self.writer not in WRITERS:
@@ -88,13 +58,7 @@ class Simulation:
             )
 
     def steps(self) -> Iterator[WrittenFile]:
-        """Write one part of one file with each step, without any pause.
-
-        Raises
-        ------
-        FolderError
-            If the folder cannot be made, or a file is there already.
-        """
+        """Write one part of one file with each step, without a pause, or raise a `FolderError`."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for t in self.order():
@@ -155,13 +119,7 @@ def run(
 
 
 def simulated_volume(t: int, c: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Volume (z, y, x) of the simulated microscope, uint16; each is another, and has no zero.
-
-    Examples
-    --------
-    >>> int(simulated_volume(3, 1, (2, 4, 5))[0, 0, 0])
-    1031
-    """
+    """Volume (z, y, x) of the simulated microscope, uint16; each is another, and has no zero."""
     import numpy as np
 
     volume = np.roll(_scene(shape), 3 * t + 7 * c, axis=2)

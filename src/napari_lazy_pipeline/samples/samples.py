@@ -43,48 +43,27 @@ _SEED = 20240131
 
 @dataclass(frozen=True)
 class Bead:
-    """A Gaussian spot of light in the synthetic time-lapse.
+    """A Gaussian spot of light in the synthetic time-lapse."""
 
-    Attributes
-    ----------
-    position
-        Centre (z, y, x) [um], from the centre of the first raw pixel; z is
-        perpendicular to the planes.
-    sigma
-        Standard deviation (z, y, x) [um].
-    peak
-        Brightness [count].
-    """
-
+    # centre (z, y, x) [um] from that of the first raw pixel; z is normal to the planes
     position: Triple
-    sigma: Triple
-    peak: float
+    sigma: Triple  # standard deviation (z, y, x) [um]
+    peak: float  # brightness [count]
 
 
 def timelapse_truth(t: int, c: int) -> tuple[Bead, ...]:
     """Return the spots that one raw volume of the time-lapse shows, exactly.
 
-    Channel 0 shows beads that circle, channel 1 a curved filament that waves, made of
-    spots, and one of the beads.
+    Channel 0 shows beads that circle, channel 1 a waving filament of spots and one of the beads.
     """
     beads = _beads(t)
     return tuple(beads) if c == 0 else (*_filament(t), beads[0])
 
 
 def write_timelapse(folder: str | os.PathLike[str]) -> Path:
-    """Write the synthetic time-lapse, if it is not there; return the folder.
+    """Write the synthetic time-lapse, all of it or nothing, if it is not there; return the folder.
 
-    The folder appears complete or not at all.
-
-    Parameters
-    ----------
-    folder
-        Made by this function.
-
-    Raises
-    ------
-    FolderError
-        If the folder is there but holds something else.
+    A `FolderError` is raised if the folder holds something else.
     """
     target = Path(folder)
     if target.is_dir() and any(target.iterdir()):

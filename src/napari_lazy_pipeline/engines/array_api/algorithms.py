@@ -23,22 +23,9 @@ BATCH = 1 << 22
 def deskew(
     xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bool, start: int = 0
 ) -> Any:
-    """Shear planes (z, y, x) of uint16 or float32, as the CPU engine does.
+    """Shear planes (z, y, x) of uint16 or float32, from number ``start`` on, like the CPU engine.
 
-    Parameters
-    ----------
-    xp
-        The array library.
-    volume
-        An array of that library.
-    plan
-        Where each pixel comes from.
-    fill
-        Value of pixels no plane covers, of the type of the volume.
-    nearest
-        Whether to round to the nearest integer instead of down; for uint16 only.
-    start
-        Which plane of the volume that the plan describes is the first one here.
+    The volume is an array of the library; only uint16 is rounded to the nearest integer.
     """
     out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     tables = sample_positions(plan, start, start + len(volume))
@@ -85,27 +72,10 @@ def prepare(
 ) -> tuple[Any, Any]:
     """Blend the edges if they are periodic, subtract the background, and fill the frame.
 
-    What is not finite, or above 1e18, counts as background; what is below, as 0.
-
-    Parameters
-    ----------
-    xp
-        The array library.
-    put
-        Makes an array of that library out of one of numpy.
-    volume
-        (z, y, x), of any real type; only what the frame shows of it is handed on.
-    plan
-        Gives background, edges, apodize and shear.
-    frame
-        Where the volume lies in the result.
-
-    Returns
-    -------
-    image
-        float32 of the shape of the frame.
-    start
-        The first estimate: the same array, but for the method ``fast``.
+    What is not finite, or above 1e18, counts as background; what is below, as 0. Of the volume
+    (z, y, x), of any real type, only what the frame shows is ``put`` into an array of the library.
+    The image and the first estimate are float32 of the shape of the frame, and the same array, but
+    for the method ``fast``.
     """
     fast, background = plan.method == "fast", np.float32(plan.background)
     whole_planes = plan.edges == "periodic" or fast

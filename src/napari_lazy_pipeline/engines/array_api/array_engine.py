@@ -32,15 +32,7 @@ OUT_OF_MEMORY = ("ALLOC_FAILED", "MemoryAllocation", "out of memory")
 
 
 class Device(Protocol):
-    """Where arrays are computed.
-
-    Attributes
-    ----------
-    xp, fft
-        Its array library, and the counterpart of `scipy.fft`.
-    failures
-        What that raises if the device fails.
-    """
+    """Where arrays are computed: array library, counterpart of `scipy.fft`, and what they raise."""
 
     xp: Any
     fft: Any
@@ -65,12 +57,7 @@ class Device(Protocol):
 class ArrayEngine(GpuEngine):
     """Deskews and deconvolves with arrays on a device, as the CPU engine does to float32.
 
-    Parameters
-    ----------
-    name, memory_limit, failures
-        See `GpuEngine`; the memory of the device is that which is free.
-    device
-        Makes the device; called once, when it is first needed.
+    The device is made when it is first needed; its memory is that which is free.
     """
 
     voxel_bytes = VOXEL_BYTES

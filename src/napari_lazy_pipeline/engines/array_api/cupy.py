@@ -33,15 +33,7 @@ STAGE = 1 << 26
 
 
 class CupyEngine(ArrayEngine):
-    """Deskews and deconvolves with cupy, to the same results as the CPU engine.
-
-    Parameters
-    ----------
-    memory_limit
-        GPU memory a volume may take [byte]; None for what is free.
-    failures
-        At which failure of the GPU in a row the CPU takes over.
-    """
+    """Deskews and deconvolves with cupy, to the same results as the CPU engine."""
 
     auto_priority = 20
 

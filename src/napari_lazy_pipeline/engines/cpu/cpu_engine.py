@@ -45,15 +45,10 @@ Grid = tuple[Shape, Triple, float, SkewAxis]
 class CpuEngine(Engine):
     """Deskews, rotates and deconvolves in loops that numba compiles.
 
-    Parameters
-    ----------
-    threads
-        How many to use; 0 takes one per CPU. Results do not depend on it.
-    memory_limit
-        Memory a deconvolution may take [byte]; None for most of what is free. Larger volumes are
-        done in overlapping tiles, which changes the result a little (see `tiling`).
-    fft
-        `ScipyFft`, or another kind of transforms; None for the fastest.
+    Results do not depend on the number of threads; 0 takes one per CPU. What takes more than
+    ``memory_limit`` [byte], by default most of what is free, is deconvolved in overlapping tiles,
+    which changes the result a little (see `tiling`). ``fft`` is a kind of transforms; None for the
+    fastest.
     """
 
     name = "cpu"
@@ -150,9 +145,8 @@ def framed(
 ) -> np.ndarray:
     """Fill a frame with what it shows of the volume, laid out for the transforms.
 
-    Edges are blended if they are periodic, and the background is subtracted; each plane is
-    blurred after that if a blur is given. What is not finite, or above 1e18, counts as background;
-    what is below, as 0.
+    Edges are blended if they are periodic, and the background is subtracted; then each plane is
+    blurred if a blur is given. What is not finite, or above 1e18, counts as background.
     """
     image, background = kind.empty(frame.shape), np.float32(plan.background)
 

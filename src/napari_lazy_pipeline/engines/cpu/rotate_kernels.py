@@ -62,12 +62,8 @@ def rotate(
 def _tables(plan: RotationPlan) -> tuple[np.ndarray, np.ndarray]:
     """Where the four neighbours of each output position are, and what they weigh.
 
-    Returns
-    -------
-    offsets
-        int64 (normal, along, 4), into the flat volume, without the third axis.
-    weights
-        float32 (normal, along, 5), the last one that of the fill.
+    Offsets are int64 (normal, along, 4) into the flat volume, without the third axis; weights are
+    float32 (normal, along, 5), the last one that of the fill.
     """
     offsets, weights = np.empty((*plan.size, 4), np.int64), np.empty((*plan.size, 5), np.float32)
     for first in range(0, plan.size[0], LINES):

@@ -40,15 +40,8 @@ class PycudadeconEngine(GpuEngine):
 
     The library works on uint16: whole numbers are passed as they are and limited to what fits,
     others are first stretched to the full range. It cannot be interrupted: a volume that is
-    cancelled is abandoned, and the next one waits for its end.
-
-    Parameters
-    ----------
-    memory_limit
-        GPU memory a volume may take [byte]; None for most of what the GPU has. Beyond it, the
-        library would go on in main memory, many times slower.
-    failures
-        At which failure of the GPU in a row the CPU takes over.
+    cancelled is abandoned, and the next one waits for its end. Beyond ``memory_limit`` [byte], by
+    default most of what the GPU has, it would go on in main memory, many times slower.
     """
 
     auto_priority = 10

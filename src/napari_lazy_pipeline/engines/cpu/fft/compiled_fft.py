@@ -152,26 +152,18 @@ def planes(  # pragma: no cover
     Parameters
     ----------
     spectrum
-        float32 (n,), not transformed along z.
-    layout
-        Where everything is in it.
-    first, last
-        Which planes.
+        float32 (n,), not transformed along z; spoilt unless the pixels are transformed again.
     operation
         `TAKE` the pixels of the first volume; `COMPARE` the first volume, the image, with the
         pixels; `CORRECT` the first volume by the pixels, the second one being the result;
         `SQUARE`: the same, by their squares; `ACCELERATE`: as to correct, and the third one is
         how much was changed; `PREDICT` the third volume from the first and the second one
-        before it.
+        before it, by a ``step``.
     volumes
         float32 (n,), as many as it takes, the others empty (see `blocks`).
-    step
-        For the prediction.
     sums
         float64 (z, 2), added to by `ACCELERATE`: the products of the change with the one before,
         and of that with itself.
-    to_spectrum
-        Whether to transform the pixels again; or else the spectrum is spoilt.
     """
     size, stages = layout.y.n * BLOCK, len(layout.y.radices)
     columns = np.zeros(size + BLOCK, np.float32)
@@ -294,20 +286,10 @@ def columns(  # pragma: no cover
     last: int,
     groups: int,
 ) -> None:
-    """Multiply columns of the spectrum, transformed along z for that, with a factor.
+    """Multiply columns of the spectrum, each of eight rows, with a factor (see `lay_out`).
 
-    Parameters
-    ----------
-    spectrum, layout
-        See `planes`.
-    factor
-        float32 (n,) (see `lay_out`).
-    sign
-        -1 for the conjugate of the factor, or else 1.
-    first, last
-        Which columns, each of eight rows.
-    groups
-        How many to do beside each other.
+    ``groups`` of them are transformed along z beside each other; the sign is -1 for the conjugate
+    of the factor, or else 1.
     """
     size = layout.z.n * BLOCK
     for column in range(first, last, groups):

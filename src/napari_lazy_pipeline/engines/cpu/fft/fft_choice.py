@@ -22,10 +22,7 @@ TRIAL = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0),
 
 @cache
 def fastest_fft() -> type[ScipyFft]:
-    """Return the compiled transforms if they can be compiled and compute what scipy does.
-
-    This is tried out once per process; a notice gives the reason where they are of no use.
-    """
+    """Return the compiled transforms if they compute what scipy does, or else those of scipy."""
     try:
         compiled: type[ScipyFft] = importlib.import_module(
             f"{__package__}.compiled_fft"

@@ -19,21 +19,9 @@ COMPILED_VOXEL_BYTES: dict[Method, int] = {"rl": 18, "accelerated": 30, "fast": 
 
 
 class ScipyFft(ArrayFft):
-    """Transforms a volume with scipy, and lays pixels and factors out for that.
+    """Transforms a volume (z, y, x) with scipy, and lays pixels and factors out for that.
 
-    Parameters
-    ----------
-    shape
-        Shape of the volume (z, y, x).
-    threads
-        Threads to use. The result does not depend on how many.
-    check
-        Called many times an iteration, in the calling thread; ends the work by raising.
-
-    Attributes
-    ----------
-    voxel_bytes
-        Memory that each method takes per voxel, the result included.
+    ``check`` is called many times an iteration, in the calling thread; it ends the work by raising.
     """
 
     voxel_bytes: ClassVar[Mapping[Method, int]] = VOXEL_BYTES
@@ -60,18 +48,9 @@ class ScipyFft(ArrayFft):
         background: np.float32,
         out: np.ndarray,
     ) -> None:
-        """Put pixels of a plane, their background subtracted, into one of a volume of pixels.
+        """Put rows and columns of a plane, 0 where negative, into a plane of what `empty` makes.
 
-        Parameters
-        ----------
-        plane
-            float32 (y, x).
-        rows, columns
-            Which of its rows and columns to take; 0 where negative.
-        background
-            What to subtract; what is less becomes 0.
-        out
-            A plane of what `empty` makes.
+        The background is subtracted; what is less becomes 0.
         """
         np.maximum(plane[np.ix_(rows, columns)] - background, 0, out=out)
         out[rows < 0], out[:, columns < 0] = 0, 0

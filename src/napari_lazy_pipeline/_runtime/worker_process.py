@@ -21,6 +21,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from time import monotonic
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,13 +63,13 @@ class Answer(NamedTuple):
 class Worker:
     """One process that does one task after the other; started when first needed.
 
-    ``function``, a ``"module:function"``, is called there with name, image, out and options; it
-    fills ``out``, and returns something that can be pickled. Any thread may call; they take turns.
-    A process forked from this one needs a worker of its own.
+    Tasks are functions of ``module``, called there with image, out and options: they fill ``out``,
+    and return something that can be pickled. Any thread may call; they take turns. A process
+    forked from this one needs a worker of its own.
     """
 
-    def __init__(self, function: str) -> None:
-        self.function = function
+    def __init__(self, module: str) -> None:
+        self.module = module
         self._lock = CancellableLock()
         self._process: _Process | None = None
         self._image, self._out = SharedBlock(), SharedBlock()
@@ -144,7 +145,7 @@ class Worker:
             self._end()  # it died while it had nothing to do
         if self._process is None:
             try:
-                self._process = _Process(self.function)
+                self._process = _Process(self.module)
             except OSError as error:
                 raise WorkerError(f"The GPU worker could not be started: {error}") from error
         return self._process
@@ -158,7 +159,7 @@ class Worker:
 class _Process:
     """A running worker process, and the threads that read what it writes."""
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, module: str) -> None:
         pipe = subprocess.PIPE
         self.popen = subprocess.Popen(
             [sys.executable, "-P", "-c", START],
@@ -178,7 +179,7 @@ class _Process:
         for thread in self._threads:
             thread.start()
         self.send(list(sys.path))
-        self.send(function)
+        self.send(module)
 
     def send(self, message: object) -> None:
         """Hand something to the process; raises an `OSError` if it is dead."""
@@ -244,22 +245,21 @@ def serve() -> None:
     # Libraries write to the standard output, which here carries the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    module, name = pickle.load(sys.stdin.buffer).split(":")
-    function = getattr(importlib.import_module(module), name)
+    module = importlib.import_module(pickle.load(sys.stdin.buffer))
     while True:
         try:
             task: Task = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        pickle.dump(_perform(function, task), answers)
+        pickle.dump(_perform(module, task), answers)
         answers.flush()
 
 
-def _perform(function: Callable[..., object], task: Task) -> Answer:
+def _perform(module: ModuleType, task: Task) -> Answer:
     with ExitStack() as stack:
         arrays = [array and stack.enter_context(attach(array)) for array in task.arrays]
         try:
-            return Answer(function(task.name, *arrays, **task.options))
+            return Answer(getattr(module, task.name)(*arrays, **task.options))
         except Exception as error:  # noqa: BLE001 - it is raised in the parent
             # As text: a traceback would hold on to the arrays, and the parent may not know the
             # type.

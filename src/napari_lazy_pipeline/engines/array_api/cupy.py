@@ -104,7 +104,7 @@ class CupyDevice(Device):
 def _problem() -> str | None:
     if importlib.util.find_spec("cupy") is None:
         return f"The package cupy is not installed: {PACKAGES}"
-    with closing(Worker(f"{__name__}:probe")) as worker:
+    with closing(Worker(__name__)) as worker:
         try:
             return cast(str | None, worker.call("probe", seconds=TRIAL_SECONDS))
         except WorkerError as error:

@@ -18,7 +18,6 @@ from napari_lazy_pipeline.engines.gpu_engine import USE_CPU, DeviceError
 from napari_lazy_pipeline.psf import RadialOtf
 from napari_lazy_pipeline.psf.radial_otf import save_otf
 
-TASKS = "napari_lazy_pipeline.engines.cudadecon.worker:perform"
 TRIAL_SECONDS = 60
 NOT_INSTALLED = (
     "The package pycudadecon is not installed: conda install -c conda-forge pycudadecon cudadecon"
@@ -29,7 +28,7 @@ class Session:
     """What one process has of the library: a worker process, and a folder of OTF files."""
 
     def __init__(self) -> None:
-        self.worker = Worker(TASKS)
+        self.worker = Worker(f"{__package__}.worker")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._trial: tuple[str | None, int] | None = None
         self._lock = threading.Lock()

@@ -24,7 +24,7 @@ from napari_lazy_pipeline.engines.cudadecon import device_session as _cudadecon_
 from napari_lazy_pipeline.engines.cudadecon import worker
 from napari_lazy_pipeline.engines.cudadecon.counts import equivalent_scan
 from napari_lazy_pipeline.engines.cudadecon.cudadecon_engine import BYTES, PycudadeconEngine
-from napari_lazy_pipeline.engines.cudadecon.device_session import Session
+from napari_lazy_pipeline.engines.cudadecon.device_session import DeviceSession
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image import Scan
@@ -107,7 +107,7 @@ def engine(library):
 @pytest.fixture
 def fresh(monkeypatch):
     """Nothing is known yet, and there is no stand-in."""
-    monkeypatch.setattr(module, "session", functools.cache(lambda process: Session()))
+    monkeypatch.setattr(module, "session", functools.cache(lambda process: DeviceSession()))
     monkeypatch.setattr(sys, "path", [path for path in sys.path if STAND_IN not in path])
     worker.library.cache_clear()
     yield
@@ -481,7 +481,7 @@ def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):
         warnings.simplefilter("error")
         reason = engine.unavailable()
     assert reason is None or ("\n" not in reason and len(reason) > 20)
-    monkeypatch.setattr(Session, "_probe", lambda self: "asked again")
+    monkeypatch.setattr(DeviceSession, "_probe", lambda self: "asked again")
     assert engine.unavailable() == reason
 
 

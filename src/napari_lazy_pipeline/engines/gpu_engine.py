@@ -71,8 +71,9 @@ class GpuEngine(Engine):
         """Deskew planes that have been checked, from number ``start`` on (see `deskew`)."""
         raise NotImplementedError
 
-    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
-        """Raise an `EngineError` for a deconvolution that the CPU has to do."""
+    def plan_problem(self, shape: Shape, plan: DeconvolutionPlan) -> str:
+        """Say why a deconvolution is beyond the engine; empty if it is not."""
+        return ""
 
     def deconvolve_on_gpu(
         self,
@@ -93,7 +94,7 @@ class GpuEngine(Engine):
         return Memory(self.voxel_bytes[plan.method], limit)
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
-        if self._beyond(shape, plan):
+        if self.plan_problem(shape, plan):
             return cpu_engine().need(shape, plan)
         return Need(device=round(self.memory(plan).needed(Frame.of(shape, plan).shape)))
 
@@ -128,19 +129,10 @@ class GpuEngine(Engine):
         check_deconvolution(volume, plan)
         arguments = volume, plan, cancelled, progress
         on_cpu = partial(cpu_engine().deconvolve, *arguments)
-        reason = self._beyond(volume.shape, plan)
-        if reason:
+        if reason := self.plan_problem(volume.shape, plan):
             notices.report(Problem(self.name, reason, "computed on the CPU"))
             return on_cpu()
         return self.fallback.run(partial(self.deconvolve_on_gpu, *arguments), on_cpu)
-
-    def _beyond(self, shape: Shape, plan: DeconvolutionPlan) -> str:
-        """Say why a deconvolution is beyond the engine; empty if it is not."""
-        try:
-            self.check_plan(shape, plan)
-        except EngineError as error:
-            return f"{error.what}. {error.hint}" if error.hint else error.what
-        return ""
 
     def _require(self) -> None:
         """Raise unless the GPU can be used, or the CPU has taken over from it."""

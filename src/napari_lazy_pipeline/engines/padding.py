@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,16 +93,9 @@ def mirrored(n: int, start: int, stop: int) -> np.ndarray:
 
 def smooth(n: int, even: bool = False) -> int:
     """Smallest number from ``n`` on whose only prime factors are 2, 3, 5 and 7."""
-    while not (_is_smooth(n) and not (even and n % 2)):
-        n += 1
-    return n
-
-
-def _is_smooth(n: int) -> bool:
-    for prime in (2, 3, 5, 7):
-        while n > 1 and n % prime == 0:
-            n //= prime
-    return n == 1
+    # What divides a power of 2 x 3 x 5 x 7 that is high enough has no other prime factor.
+    sizes = (m for m in itertools.count(max(n, 1)) if pow(210, m.bit_length(), m) == 0)
+    return next(m for m in sizes if not (even and m % 2))
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,7 @@ from napari_lazy_pipeline.engines.padding import Frame, halo, smooth
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 
 # Less of a volume in one tile than that, beside its halo, is not worth the work.
 SMALLEST = 8
@@ -52,7 +53,7 @@ class TooLittleMemory(EngineError):
 
 
 @dataclass(frozen=True)
-class Tile(Frame):
+class FrameTile(Frame):
     """A window of a frame."""
 
     start: tuple[int, ...] = ()  # the part of the volume that is taken from it (z, y, x)
@@ -67,10 +68,8 @@ class Tile(Frame):
     @property
     def window(self) -> tuple[slice, ...]:
         """Where in the grid of the tile its part is."""
-        return tuple(
-            slice(b + part.start, b + part.stop)
-            for b, part in zip(self.before, self.target, strict=True)
-        )
+        starts = map(sum, zip(self.before, self.start, strict=True))
+        return tuple(slice(s, s + n) for s, n in zip(starts, self.size, strict=True))
 
     def indices(self, axis: int, offset: int = 0) -> np.ndarray:
         """What comes in from the opposite edge of a periodic frame stays where it is there."""
@@ -114,7 +113,9 @@ def deconvolve(
             return solve(whole, progress)
         except MemoryError:
             memory = replace(memory, limit=needed / 2)
-    what = f"To deconvolve a volume of {shape} takes about {_size(needed)}, more than there is"
+    what = (
+        f"To deconvolve a volume of {shape} takes about {format_bytes(needed)}, more than there is"
+    )
     notices.report(Problem(where, what, "computed in tiles"))
     while True:
         parts = tiles(whole, plan, memory)
@@ -124,7 +125,9 @@ def deconvolve(
             memory = replace(memory, limit=memory.needed(parts[0].shape) / 2, result=0.0)
 
 
-def _solve_tiles(shape: Shape, parts: list[Tile], solve: Solve, progress: Progress) -> np.ndarray:
+def _solve_tiles(
+    shape: Shape, parts: list[FrameTile], solve: Solve, progress: Progress
+) -> np.ndarray:
     out = pool().empty(shape, np.float32)
     for i, part in enumerate(parts):
         pool().clear()  # where memory is short, none lies idle
@@ -136,7 +139,7 @@ def _solve_tiles(shape: Shape, parts: list[Tile], solve: Solve, progress: Progre
     return out
 
 
-def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
+def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[FrameTile]:
     """Cut a frame into equal tiles, the longest axis first, until one fits beside the result."""
     reach = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
     margin = cast(Shape, tuple(WIDER * m for m in reach))
@@ -149,7 +152,7 @@ def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
         if sizes[axis] <= least[axis]:
             raise TooLittleMemory(
                 f"There is not enough memory to deconvolve a volume of {whole.inner}: even the "
-                f"smallest tile takes {_size(needed)}, and {_size(limit)} are left",
+                f"smallest tile takes {format_bytes(needed)}, and {format_bytes(limit)} are left",
                 hint="Crop the volume or the PSF, or close other programs",
             )
         counts[axis] += 1
@@ -167,7 +170,7 @@ def _tile_shape(whole: Frame, margin: Shape, counts: list[int]) -> Shape:
     return z, y, x
 
 
-def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list[Tile]:
+def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list[FrameTile]:
     shape, period = _tile_shape(whole, margin, counts), whole.shape if periodic else None
     steps = [math.ceil(n / count) for n, count in zip(whole.inner, counts, strict=True)]
     parts = []
@@ -177,11 +180,5 @@ def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list
             b if count == 1 else m - s
             for b, m, s, count in zip(whole.before, margin, start, counts, strict=True)
         )
-        parts.append(Tile(whole.inner, shape, (z, y, x), whole.mirrored, start, size, period))
+        parts.append(FrameTile(whole.inner, shape, (z, y, x), whole.mirrored, start, size, period))
     return parts
-
-
-def _size(count: float) -> str:
-    if count >= 2**30:
-        return f"{count / 2**30:.1f} GB"
-    return f"{max(count, 0) / 2**20:.1f} MB"

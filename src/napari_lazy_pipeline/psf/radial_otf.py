@@ -112,7 +112,8 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     spectrum = fft.rfftn(volume, overwrite_x=True)
     spectrum *= _phases(volume.shape, peak)
     values, dkr = _rings(spectrum, volume.shape, psf_voxel_size)
-    values = _hermitian(values)
+    # Each kz averaged with its opposite: the spectrum of a real volume.
+    values = (values + np.conj(np.roll(values[:, ::-1], 1, axis=1))) / 2
     _repair_axis(values)
     values /= np.abs(values).max()
     return RadialOtf(values, dkr, 1 / (volume.shape[0] * psf_voxel_size[0]))
@@ -289,12 +290,6 @@ def _rings(
     return values / members[:, None], dkr
 
 
-def _hermitian(values: np.ndarray) -> np.ndarray:
-    """Average each kz with its opposite, as the spectrum of a real volume has it."""
-    opposite = np.conj(np.roll(values[:, ::-1], 1, axis=1))
-    return np.asarray((values + opposite) / 2)
-
-
 def _repair_axis(values: np.ndarray) -> None:
     """Replace the ring kr = 0 by a straight line through the next ones, in place."""
     for last in range(min(ORIGIN_RINGS, len(values) - 1), FEWEST_RINGS - 1, -1):
@@ -303,15 +298,10 @@ def _repair_axis(values: np.ndarray) -> None:
         axis = values[1 : last + 1].mean(axis=0) - slope * rings.mean()
         if abs(axis[0]) > abs(values[1, 0]):
             values[0] = axis
+            if axis[0].real >= LOWEST_ORIGIN * np.abs(values).max():
+                return
             break
-    else:
-        raise _no_bead()
-    if axis[0].real < LOWEST_ORIGIN * np.abs(values).max():
-        raise _no_bead()
-
-
-def _no_bead() -> PsfError:
-    return PsfError(
+    raise PsfError(
         "The spectrum of the PSF does not fall off from its origin",
         hint="Use the image of a single bead, sharp and free of neighbours",
     )

@@ -86,15 +86,15 @@ def prepare(
     light -= background
     light = xp.maximum(light, np.float32(0), out=light)
     positions = tuple(xp.asarray(index) for index in indices)
-    image = _take(light, positions)
+    image = _voxels_at(light, positions)
     if not fast:
         return image, image
     blur = Blur(plan)
     light = _blur(xp, _blur(xp, light, blur.along_y, 1), blur.along_x, 2)
-    return image, _take(light, positions)
+    return image, _voxels_at(light, positions)
 
 
-def _take(light: Any, positions: tuple[Any, ...]) -> Any:
+def _voxels_at(light: Any, positions: tuple[Any, ...]) -> Any:
     """Voxels at positions, 0 where one is negative."""
     out = light[positions]
     for position in positions:

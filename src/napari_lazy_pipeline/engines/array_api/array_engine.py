@@ -103,9 +103,7 @@ class ArrayEngine(GpuEngine):
         cancelled: Callable[[], bool],
         progress: Callable[[float], None],
     ) -> np.ndarray:
-        def solve(frame: Frame, progress: tiling.Progress) -> np.ndarray:
-            return self._solve(volume, plan, frame, cancelled, progress)
-
+        solve = partial(self._solve, volume, plan, cancelled)
         with self._lock.hold(cancelled), self._named_errors():
             memory = self.memory(plan, self._limit(Frame.of(volume.shape, plan), plan))
             return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
@@ -122,8 +120,8 @@ class ArrayEngine(GpuEngine):
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        frame: Frame,
         cancelled: Callable[[], bool],
+        frame: Frame,
         progress: tiling.Progress,
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
+from typing import Any
 
 import numpy as np
 
@@ -22,8 +23,6 @@ from napari_lazy_pipeline.engines.engine import (
     Engine,
     Method,
     Need,
-    Planes,
-    Rounding,
     check_deconvolution,
     notices,
 )
@@ -74,24 +73,11 @@ class CpuEngine(Engine):
         voxel = (self.fft.voxel_bytes if self.fft else COMPILED_VOXEL_BYTES)[plan.method]
         return tiling.estimated_need(shape, plan, tiling.Memory(voxel, limit, RESULT))
 
-    def deskew(
-        self,
-        volume: np.ndarray,
-        plan: DeskewPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-        planes: Planes = None,
-    ) -> np.ndarray:
-        return deskew(volume, plan, fill, rounding, planes, self.threads)
+    def deskew(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return deskew(self.threads, *arguments, **options)
 
-    def rotate(
-        self,
-        volume: np.ndarray,
-        plan: RotationPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
-        return rotate(volume, plan, fill, rounding, self.threads)
+    def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return rotate(self.threads, *arguments, **options)
 
     def deconvolve(
         self,
@@ -101,12 +87,8 @@ class CpuEngine(Engine):
         progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         check_deconvolution(volume, plan)
-
         kind = self.fft or fastest_fft()
-
-        def solve(frame: Frame, progress: tiling.Progress) -> np.ndarray:
-            return self._solve(kind, volume, plan, frame, cancelled, progress)
-
+        solve = partial(self._solve, kind, volume, plan, cancelled)
         voxel = kind.voxel_bytes[plan.method]
         limit = self.memory_limit
         if limit is None:
@@ -119,8 +101,8 @@ class CpuEngine(Engine):
         kind: type[ScipyFft],
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        frame: Frame,
         cancelled: Callable[[], bool],
+        frame: Frame,
         progress: tiling.Progress,
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""

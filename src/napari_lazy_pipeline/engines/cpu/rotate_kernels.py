@@ -29,7 +29,11 @@ TOLERANCE = 1e-6
 
 
 def rotate(
-    volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, threads: Threads
+    threads: Threads,
+    volume: np.ndarray,
+    plan: RotationPlan,
+    fill: float = 0.0,
+    rounding: Rounding = "nearest",
 ) -> np.ndarray:
     """Turn a volume (z, y, x) to the coverslip."""
     check_rotation(volume, plan)

@@ -24,7 +24,6 @@ from napari_lazy_pipeline.engines.cudadecon.device_session import session
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method, Planes, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
@@ -82,21 +81,16 @@ class PycudadeconEngine(GpuEngine):
             sheared = np.ascontiguousarray(sheared.swapaxes(1, 2))
         return whole(sheared, rounding) if volume.dtype.kind == "u" else sheared
 
-    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
+    def plan_problem(self, shape: Shape, plan: DeconvolutionPlan) -> str:
         if plan.method != "accelerated":
-            raise EngineError(
-                f"pycudadecon has no method {plan.method!r}",
-                hint="Choose accelerated for the GPU",
-            )
+            return f"pycudadecon has no method {plan.method!r}. Choose accelerated for the GPU"
         if plan.shear:
-            raise EngineError(
-                "pycudadecon cannot deconvolve a skewed volume",
-                hint="Deskew first for the GPU",
-            )
+            return "pycudadecon cannot deconvolve a skewed volume. Deskew first for the GPU"
         if abs(plan.voxel_size[1] / plan.voxel_size[2] - 1) > 1e-6:
-            raise EngineError("pycudadecon needs pixels of the same size in y and x")
+            return "pycudadecon needs pixels of the same size in y and x"
         if math.prod(Frame.of(shape, plan).shape) > LARGEST_VOLUME:
-            raise EngineError(f"A volume of {shape} is too large for pycudadecon")
+            return f"A volume of {shape} is too large for pycudadecon"
+        return ""
 
     def deconvolve_on_gpu(
         self,

@@ -24,7 +24,7 @@ NOT_INSTALLED = (
 )
 
 
-class Session:
+class DeviceSession:
     """What one process has of the library: a worker process, and a folder of OTF files."""
 
     def __init__(self) -> None:
@@ -90,6 +90,6 @@ class Session:
 
 
 @cache
-def session(process: int) -> Session:
+def session(process: int) -> DeviceSession:
     """Return the session of a process: one that is forked has no part in that of its parent."""
-    return Session()
+    return DeviceSession()

@@ -45,7 +45,7 @@ def test_arrays_go_there_and_back(worker):
 
 def test_one_process_does_everything(worker):
     first = worker.call("process")
-    assert first == worker.pid != os.getpid()
+    assert first == worker._process.popen.pid != os.getpid()
     worker.transform("double", np.ones((2, 2, 2)), (2, 2, 2))
     assert worker.call("process") == first
 
@@ -181,7 +181,7 @@ def test_close_ends_the_process_and_frees_the_memory():
     worker.close()
     worker.close()
     assert process.popen.returncode == 0
-    assert worker.pid is None
+    assert worker._process is None
     if LINUX:
         assert not any((_shared.FOLDER / name).exists() for name in blocks)
 
@@ -191,7 +191,7 @@ SESSION = """
     from napari_lazy_pipeline._runtime.worker_process import Worker
     worker = Worker("worker_tasks")
     assert worker.transform("double", np.ones((3, 3)), (3, 3)).sum() == 18
-    print(worker.pid, worker._out._block.name, flush=True)
+    print(worker._process.popen.pid, worker._out._block.name, flush=True)
 """
 
 

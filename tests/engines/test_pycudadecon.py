@@ -326,21 +326,21 @@ def test_cancelled_inside_the_library(engine, library, tmp_path):
     with pytest.raises(Cancelled):
         engine.deconvolve(CUBE, plan_of(), cancelled=lambda: "decon" in library.calls)
     done.touch()
-    before = session().worker.pid
+    before = session().worker._process.popen.pid
     np.testing.assert_allclose(engine.deconvolve(CUBE, plan_of()), 1, rtol=1e-3)
-    assert session().worker.pid == before
+    assert session().worker._process.popen.pid == before
 
 
 def test_death_is_an_error_and_the_next_volume_gets_a_new_process(engine, library):
     expected = engine.deconvolve(CUBE, plan_of())
-    before = session().worker.pid
+    before = session().worker._process.popen.pid
     library.order(DIE)
     with pytest.raises(EngineError, match=r"The GPU worker died \(exit code 255: CUDA error\)"):
         engine.deconvolve(CUBE, plan_of())
     library.clear()
     np.testing.assert_array_equal(engine.deconvolve(CUBE, plan_of()), expected)
     assert library.calls == ["init", "decon"]
-    assert session().worker.pid != before
+    assert session().worker._process.popen.pid != before
     assert engine.unavailable() is None
     assert not len(notices)
 
@@ -471,7 +471,7 @@ def test_trial_in_another_process(monkeypatch, fresh, tmp_path, code, message):
     reason = PycudadeconEngine().unavailable()
     assert re.search(message, reason)
     assert "\n" not in reason
-    assert session().worker.pid is None, "a process that is of no use is kept"
+    assert session().worker._process is None, "a process that is of no use is kept"
 
 
 def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):

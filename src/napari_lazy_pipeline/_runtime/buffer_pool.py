@@ -40,12 +40,6 @@ class BufferPool:
         self._returns: deque[np.ndarray] = deque()
         self._in_use = self._peak = 0
 
-    @property
-    def idle(self) -> int:
-        """Memory held that is not used [byte]."""
-        with self._locked():
-            return self._idle_bytes()
-
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
         """Make an array of any content."""
         size = math.prod(shape) * np.dtype(dtype).itemsize

@@ -99,8 +99,5 @@ def _create(size: int) -> SharedMemory:
 def _commit(block: SharedMemory) -> None:
     """Claim the pages now: a full file system would end the process when they are written to."""
     if sys.platform == "linux" and (FOLDER / block.name).exists():
-        descriptor = os.open(FOLDER / block.name, os.O_RDWR)
-        try:
-            os.posix_fallocate(descriptor, 0, block.size)
-        finally:
-            os.close(descriptor)
+        with open(FOLDER / block.name, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, block.size)

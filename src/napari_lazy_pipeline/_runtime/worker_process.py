@@ -76,11 +76,6 @@ class Worker:
         self._owner = os.getpid()
         atexit.register(self.close)
 
-    @property
-    def pid(self) -> int | None:
-        """Number of the process, None while there is none."""
-        return self._process.popen.pid if self._process else None
-
     def call(self, name: str, seconds: float | None = None, **options: Any) -> Any:
         """Do a task without arrays; a `WorkerError` if it takes longer than ``seconds``."""
         with self._lock.hold(not_cancelled):

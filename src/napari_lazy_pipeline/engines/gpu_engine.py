@@ -136,8 +136,7 @@ class GpuEngine(Engine):
 
     def _require(self) -> None:
         """Raise unless the GPU can be used, or the CPU has taken over from it."""
-        reason = None if self.fallback.reason else self.unavailable()
-        if reason is not None:
+        if self.fallback.reason is None and (reason := self.unavailable()):
             raise EngineError(f"{self.name} cannot be used here", reason, USE_CPU)
 
 
@@ -170,30 +169,27 @@ class Fallback:
             return on_cpu()
         try:
             result = on_gpu()
+            with self._lock:
+                self._count = 0
+            return result
         except TooLittleMemory as error:
             what = f"There is too little memory on the GPU: {error.what}"
             notices.report(Problem(self.name, what, "computed on the CPU"))
-            return on_cpu()
         except DeviceError as error:
-            if not self._gives_up(error):
-                raise
-            return on_cpu()
-        with self._lock:
-            self._count = 0
-        return result
+            self._count_failure(error)
+        return on_cpu()
 
     def forget(self) -> None:
         """Give the GPU another chance."""
         with self._lock:
             self._count, self.reason = 0, None
 
-    def _gives_up(self, error: DeviceError) -> bool:
-        """Count a failure; return whether it was one too many."""
+    def _count_failure(self, error: DeviceError) -> None:
+        """Raise an error again unless it is one too many."""
         with self._lock:
             self._count += 1
             if self._count < self.failures:
-                return False
+                raise error
             first, self.reason = self.reason is None, f"It failed {self._count} times: {error}"
         if first:
             notices.report(Problem(self.name, error.what, "computed on the CPU from now on"))
-        return True

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 from scipy import fft
 
-from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.image import Shape, Triple
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis
@@ -71,15 +70,6 @@ class Frame:
     def window(self) -> tuple[slice, ...]:
         """Where in the grid the volume is."""
         return tuple(slice(b, b + n) for b, n in zip(self.before, self.inner, strict=True))
-
-    def crop(self, grid: np.ndarray) -> np.ndarray:
-        """Take the volume out of the grid; a copy unless it fills it."""
-        part = grid[self.window]
-        if part.flags.c_contiguous:
-            return part
-        out = pool().empty(part.shape, part.dtype)
-        out[...] = part
-        return out
 
 
 @lru_cache(maxsize=256)  # planes next to each other take the same

@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -113,29 +114,25 @@ def deconvolve(
             return solve(whole, progress)
         except MemoryError:
             memory = replace(memory, limit=needed / 2)
-    what = (
-        f"To deconvolve a volume of {shape} takes about {format_bytes(needed)}, more than there is"
-    )
+    size = format_bytes(needed)
+    what = f"To deconvolve a volume of {shape} takes about {size}, more than there is"
     notices.report(Problem(where, what, "computed in tiles"))
     while True:
         parts = tiles(whole, plan, memory)
         try:
-            return _solve_tiles(shape, parts, solve, progress)
+            return _tiled(shape, parts, solve, progress)
         except MemoryError:
             memory = replace(memory, limit=memory.needed(parts[0].shape) / 2, result=0.0)
 
 
-def _solve_tiles(
-    shape: Shape, parts: list[FrameTile], solve: Solve, progress: Progress
-) -> np.ndarray:
+def _tiled(shape: Shape, parts: list[FrameTile], solve: Solve, progress: Progress) -> np.ndarray:
+    def share(i: int, done: float) -> object:
+        return progress((i + done) / len(parts))
+
     out = pool().empty(shape, np.float32)
     for i, part in enumerate(parts):
         pool().clear()  # where memory is short, none lies idle
-
-        def share(done: float, i: int = i) -> object:
-            return progress((i + done) / len(parts))
-
-        out[part.target] = solve(part, share)
+        out[part.target] = solve(part, partial(share, i))
     return out
 
 

@@ -204,14 +204,18 @@ def _check_voxel_size(voxel_size: Triple) -> None:
 
 def _peak(volume: np.ndarray) -> Triple:
     """Position of the peak (z, y, x) [voxel], between voxels by a parabola along each axis."""
-    centre = np.unravel_index(int(volume.argmax()), volume.shape)
-    z, y, x = (_vertex(volume, centre, axis) for axis in range(3))
+    z, y, x = (_vertex(line, index) for line, index in _lines_through_peak(volume))
     return z + PEAK_OFFSET, y, x
 
 
-def _vertex(volume: np.ndarray, centre: tuple[np.intp, ...], axis: int) -> float:
-    line = np.moveaxis(volume, axis, -1)[tuple(np.delete(centre, axis))]
-    index = int(centre[axis])
+def _lines_through_peak(volume: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Line along each axis through the brightest voxel, and its index there."""
+    peak = np.unravel_index(int(volume.argmax()), volume.shape)
+    lines = (np.moveaxis(volume, axis, -1)[tuple(np.delete(peak, axis))] for axis in range(3))
+    return [(line, int(index)) for line, index in zip(lines, peak, strict=True)]
+
+
+def _vertex(line: np.ndarray, index: int) -> float:
     before, at, after = (float(line[(index + i) % len(line)]) for i in (-1, 0, 1))
     curvature = after + before - 2 * at
     offset = -(after - before) / 2 / curvature if curvature else 0.0
@@ -230,7 +234,7 @@ def _background(volume: np.ndarray, peak: Triple) -> float:
 
 def _check_proportions(volume: np.ndarray, voxel_size: Triple) -> None:
     """Refuse a PSF of a shape that only a wrong voxel size can explain."""
-    counts = _counts_above_half(volume)
+    counts = [int((line > line[top] / 2).sum()) for line, top in _lines_through_peak(volume)]
     (z_least, z_most), *across = (
         ((n - 1) * step, (n + 1) * step) for n, step in zip(counts, voxel_size, strict=True)
     )
@@ -241,13 +245,6 @@ def _check_proportions(volume: np.ndarray, voxel_size: Triple) -> None:
             f"The PSF would be {z:.4g} um long and {max(y, x):.4g} um wide, as no lens makes it",
             hint="Check the voxel size of the PSF, the z step first",
         )
-
-
-def _counts_above_half(volume: np.ndarray) -> tuple[int, ...]:
-    """Number of voxels above half the maximum, on each line through it."""
-    peak = np.unravel_index(int(volume.argmax()), volume.shape)
-    lines = (np.moveaxis(volume, axis, -1)[tuple(np.delete(peak, axis))] for axis in range(3))
-    return tuple(int((line > volume[peak] / 2).sum()) for line in lines)
 
 
 def _phases(shape: tuple[int, ...], peak: Triple) -> np.ndarray:

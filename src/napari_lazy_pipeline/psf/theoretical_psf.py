@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
+import tifffile
 from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -132,12 +133,8 @@ class Optics(BaseModel):
 
 def unavailable() -> str | None:
     """Say in one line why no PSF can be computed here; None if one can."""
-    if find_spec("psf") is None:
-        return (
-            "The library psf is not installed. "
-            'Install it with: pip install "napari-lazy-pipeline[psf]"'
-        )
-    return None
+    install = 'Install it with: pip install "napari-lazy-pipeline[psf]"'
+    return None if find_spec("psf") else f"The library psf is not installed. {install}"
 
 
 def compute_psf(optics: Optics) -> np.ndarray:
@@ -218,8 +215,6 @@ def save_psf(psf: np.ndarray, voxel_size: Triple, path: str | Path, about: str =
     PsfError
         If it cannot be written.
     """
-    import tifffile
-
     path = Path(path)
     path = path if path.suffix.lower() in (".tif", ".tiff") else path.with_name(path.name + ".tif")
     z, y, x = voxel_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -85,7 +86,8 @@ class Simulation:
 
     def _write(self, t: int, c: int) -> Iterator[WrittenFile]:
         pieces = split(WRITERS[self.writer](simulated_volume(t, c, self.shape)), self.parts)
-        if t in self.dropped and c == 0:
+        abandoned = t in self.dropped and c == 0
+        if abandoned:
             pieces = pieces[: max(len(pieces) // 2, 1)]
             # The last piece must not be all of a file that was to be written at once.
             pieces[-1] = split(pieces[-1], 2)[0] if len(pieces) == 1 else pieces[-1]
@@ -93,10 +95,9 @@ class Simulation:
         with open(path, "xb") as file:
             for index, writes in enumerate(pieces):
                 put(file, writes)
-                last = index == len(pieces) - 1 and not (t in self.dropped and c == 0)
-                if not last:
+                if abandoned or index < len(pieces) - 1:
                     yield WrittenFile(path, t, c, False)
-        if last:
+        if not abandoned:
             yield WrittenFile(path, t, c, True)
 
 
@@ -143,11 +144,11 @@ def split(writes: Writes, parts: int) -> list[Writes]:
     """Divide writes into so many groups of about the same number of bytes."""
     total = sum(len(data) for _, data in writes)
     bounds = [total * (index + 1) // parts for index in range(parts)]
-    return [first(writes, stop, start) for start, stop in zip([0, *bounds], bounds, strict=False)]
+    return [byte_range(writes, *ends) for ends in itertools.pairwise([0, *bounds])]
 
 
-def first(writes: Writes, stop: int, start: int = 0) -> Writes:
-    """Those bytes that are written at place ``start`` to ``stop`` in the course of time."""
+def byte_range(writes: Writes, start: int, stop: int) -> Writes:
+    """Those bytes that come in place ``start`` to ``stop`` of all that is written."""
     chosen, done = [], 0
     for position, data in writes:
         begin, end = max(start - done, 0), min(stop - done, len(data))
@@ -165,29 +166,19 @@ def put(file: BinaryIO, writes: Writes) -> None:
     file.flush()
 
 
-def _by_tifffile(kind: str = "", **options: Any) -> Callable[[np.ndarray], Writes]:
+def _by_tifffile(
+    kind: str = "", by_plane: bool = False, **options: Any
+) -> Callable[[np.ndarray], Writes]:
     def write(volume: np.ndarray) -> Writes:
         import tifffile
 
         buffer = io.BytesIO()
         with tifffile.TiffWriter(buffer, imagej=kind == "imagej", ome=kind == "ome") as tif:
-            tif.write(volume, photometric="minisblack", **options)
+            for part in volume if by_plane else [volume]:
+                tif.write(part, photometric="minisblack", **options)
         return [(0, buffer.getvalue())]
 
     return write
-
-
-def _labview(volume: np.ndarray) -> Writes:
-    """A directory before each plane, which knows already where the next one will be."""
-    import tifffile
-
-    buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer) as tif:
-        for plane in volume:
-            tif.write(
-                plane, contiguous=False, metadata=None, software=False, photometric="minisblack"
-            )
-    return [(0, buffer.getvalue())]
 
 
 def _pages(volume: np.ndarray) -> Writes:
@@ -216,7 +207,8 @@ def _preallocated(volume: np.ndarray) -> Writes:
 
 
 WRITERS: dict[str, Callable[[np.ndarray], Writes]] = {
-    "labview": _labview,
+    # A directory before each plane, which knows already where the next one will be.
+    "labview": _by_tifffile(by_plane=True, contiguous=False, metadata=None, software=False),
     "imagej": _by_tifffile("imagej", metadata={"axes": "ZYX"}),
     "ome": _by_tifffile("ome", metadata={"axes": "ZYX"}),
     "pages": _pages,

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value, rounding_offset
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean, mirrored
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
@@ -21,15 +22,20 @@ BATCH = 1 << 22
 
 
 def deskew(
-    xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bool, start: int = 0
+    xp: Any,
+    volume: Any,
+    plan: DeskewPlan,
+    fill: float = 0.0,
+    rounding: Rounding = "nearest",
+    start: int = 0,
 ) -> Any:
     """Shear planes (z, y, x) of uint16 or float32, from number ``start`` on, like the CPU engine.
 
-    The volume is an array of the library; only uint16 is rounded to the nearest integer.
+    The volume is an array of the library.
     """
     out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     tables = sample_positions(plan, start, start + len(volume))
-    half = np.float32(0.5 if nearest and volume.dtype.kind == "u" else 0)
+    value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
     axis = 2 if plan.skew_axis == "x" else 1
     planes = max(1, BATCH * len(out) // max(out.size, 1))
     for first in range(0, len(out), planes):
@@ -37,8 +43,8 @@ def deskew(
         index, weight, covered = (
             xp.expand_dims(xp.asarray(table[block]), 3 - axis) for table in tables
         )
-        value = _interpolate(xp, volume[block], axis, index, weight) + half
-        out[block] = xp.where(covered, value.astype(volume.dtype), volume.dtype.type(fill))
+        sheared = _interpolate(xp, volume[block], axis, index, weight) + half
+        out[block] = xp.where(covered, sheared.astype(volume.dtype), value)
     return out
 
 

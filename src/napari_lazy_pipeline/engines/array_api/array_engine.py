@@ -13,7 +13,6 @@ from napari_lazy_pipeline._runtime.cancellation import CancellableLock, cancel_c
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.array_api import algorithms
 from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
@@ -83,14 +82,12 @@ class ArrayEngine(GpuEngine):
         self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
     ) -> np.ndarray:
         native = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
-        value = fill_value(fill, native.dtype, rounding)
         device = self._device()
         with self._lock.hold(not_cancelled), self._named_errors():
             try:
                 with self._memory_errors():
                     raw = device.put(native)
-                    nearest = rounding == "nearest"
-                    out = algorithms.deskew(device.xp, raw, plan, value, nearest, start)
+                    out = algorithms.deskew(device.xp, raw, plan, fill, rounding, start)
                     return device.get(out)
             except MemoryError as error:
                 shape = (len(volume), *plan.out_shape[1:])

@@ -48,18 +48,13 @@ class CupyDevice(Device):
     """The GPU that cupy uses in this process; arrays go through pinned memory."""
 
     def __init__(self) -> None:
-        self.xp: Any = importlib.import_module("cupy")
-        self.fft: Any = importlib.import_module("cupyx.scipy.fft")
-        self._cupyx: Any = importlib.import_module("cupyx")
+        self.xp = importlib.import_module("cupy")
+        self.fft = importlib.import_module("cupyx.scipy.fft")
+        self._cupyx = importlib.import_module("cupyx")
         # Errors of the runtime, the driver and cuFFT are RuntimeErrors; libraries are loaded,
         # and kernels compiled, only when they are first needed.
         compiler = importlib.import_module("cupy.cuda.compiler")
-        self.failures: tuple[type[Exception], ...] = (
-            RuntimeError,
-            OSError,
-            ImportError,
-            compiler.CompileException,
-        )
+        self.failures = (RuntimeError, OSError, ImportError, compiler.CompileException)
 
     def put(self, array: np.ndarray) -> Any:
         out = self.xp.empty(array.shape, array.dtype)
@@ -139,7 +134,7 @@ def trial(device: Any) -> str | None:
     ):
         image, start = algorithms.prepare(xp, put, volume, settings, frame)
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
-        sheared = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
+        sheared = algorithms.deskew(xp, put(volume), plan, 3.0)
         fft = ArrayFft(xp, library, bool)
         estimate = richardson_lucy(fft, settings, (grid, None), image, start, bool)
         results.append((get(sheared), get(estimate)))

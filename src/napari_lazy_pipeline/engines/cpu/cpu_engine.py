@@ -29,16 +29,14 @@ from napari_lazy_pipeline.engines.engine import (
 from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
 from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
-from napari_lazy_pipeline.image import Scan, Shape, Triple
+from napari_lazy_pipeline.image import Scan, Shape
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, SkewAxis
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 from napari_lazy_pipeline.psf import RadialOtf
 from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4
-# Shape, voxel size, shear and skew axis of what an OTF is laid on.
-Grid = tuple[Shape, Triple, float, SkewAxis]
 
 
 class CpuEngine(Engine):
@@ -157,9 +155,9 @@ def _free_memory(needed: float) -> int:
 
 
 @lru_cache(maxsize=6)
-def _factor(lay_out: Callable[..., np.ndarray], grid: Grid, otf: RadialOtf) -> np.ndarray:
+def _factor(lay_out: Callable[..., Any], grid: tuple[Any, ...], otf: RadialOtf) -> np.ndarray:
     """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
-    factor = lay_out(interpolate(otf, *grid), grid[0])
+    factor: np.ndarray = lay_out(interpolate(otf, *grid), grid[0])
     factor.flags.writeable = False
     return factor
 

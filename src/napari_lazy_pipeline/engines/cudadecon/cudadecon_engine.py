@@ -117,9 +117,8 @@ class PycudadeconEngine(GpuEngine):
                 blend=counts.blend,
             )
             progress(1.0)
-            out = frame.crop(result)
-            out /= np.float32(counts.scale)
-            return out
+            cropped: np.ndarray = result[frame.window] / np.float32(counts.scale)
+            return cropped
 
         memory = self.memory(plan, self.memory_limit or SHARE * worker.memory or math.inf)
         return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)

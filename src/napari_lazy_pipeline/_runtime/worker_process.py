@@ -18,7 +18,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import ModuleType
@@ -51,13 +51,6 @@ class Task(NamedTuple):
     name: str
     options: dict[str, Any]
     arrays: tuple[SharedArray | None, SharedArray | None] = (None, None)
-
-
-class Answer(NamedTuple):
-    """What a task returned, or one line on what went wrong."""
-
-    value: Any = None
-    error: str = ""
 
 
 class Worker:
@@ -101,7 +94,10 @@ class Worker:
         if os.getpid() != self._owner:
             return
         # At the end of the session a volume under way does not hold it up for long.
-        with self._lock.hold_within(GRACE):
+        deadline = monotonic() + GRACE
+        with ExitStack() as turn:
+            with suppress(Cancelled):
+                turn.enter_context(self._lock.hold(lambda: monotonic() > deadline))
             self._end()
             self._image.close()
             self._out.close()
@@ -111,7 +107,8 @@ class Worker:
         process = self._process
         if process is not None and process.abandoned_since is not None:
             try:
-                process.answer(cancelled, process.abandoned_since + PATIENCE)
+                with suppress(WorkerError):
+                    process.answer(cancelled, process.abandoned_since + PATIENCE)
             except (TimeoutError, EOFError):
                 self._end(0.0)
             process.abandoned_since = None
@@ -121,7 +118,9 @@ class Worker:
         process = self._living_process()
         try:
             process.send(task)
-            answer = process.answer(cancelled, None if seconds is None else monotonic() + seconds)
+            return process.answer(cancelled, None if seconds is None else monotonic() + seconds)
+        except WorkerError:
+            raise
         except TimeoutError as error:
             self._end(0.0)
             raise WorkerError(f"The GPU worker did not answer within {seconds:g} s") from error
@@ -131,9 +130,6 @@ class Worker:
         except BaseException:
             process.abandoned_since = monotonic()
             raise
-        if answer.error:
-            raise WorkerError(answer.error)
-        return answer.value
 
     def _living_process(self) -> _Process:
         if self._process is not None and self._process.popen.poll() is not None:
@@ -165,7 +161,7 @@ class _Process:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self.abandoned_since: float | None = None
-        self._answers: SimpleQueue[Answer | None] = SimpleQueue()
+        self._answers: SimpleQueue[Any] = SimpleQueue()
         self._lines: deque[str] = deque(maxlen=20)
         self._threads = [
             threading.Thread(target=target, name="lazy-pipeline-worker", daemon=True)
@@ -182,8 +178,8 @@ class _Process:
         pickle.dump(message, self.popen.stdin)
         self.popen.stdin.flush()
 
-    def answer(self, cancelled: Callable[[], bool], deadline: float | None) -> Answer:
-        """Wait for an answer; raises an `EOFError` if there will be none."""
+    def answer(self, cancelled: Callable[[], bool], deadline: float | None) -> Any:
+        """Wait for what a task returns or raises; raises an `EOFError` if there will be none."""
         while True:
             try:
                 answer = self._answers.get(timeout=TICK)
@@ -193,8 +189,8 @@ class _Process:
                 if deadline is not None and monotonic() > deadline:
                     raise TimeoutError from None
                 continue
-            if answer is None:
-                raise EOFError
+            if isinstance(answer, EOFError | WorkerError):
+                raise answer
             return answer
 
     def end(self, grace: float) -> None:
@@ -225,7 +221,7 @@ class _Process:
             while True:
                 self._answers.put(pickle.load(self.popen.stdout))
         except (EOFError, OSError, pickle.UnpicklingError):
-            self._answers.put(None)
+            self._answers.put(EOFError())
 
     def _read_lines(self) -> None:
         assert self.popen.stderr is not None
@@ -250,14 +246,14 @@ def serve() -> None:
         answers.flush()
 
 
-def _perform(module: ModuleType, task: Task) -> Answer:
+def _perform(module: ModuleType, task: Task) -> Any:
     with ExitStack() as stack:
         arrays = [array and stack.enter_context(attach(array)) for array in task.arrays]
         try:
-            return Answer(getattr(module, task.name)(*arrays, **task.options))
+            return getattr(module, task.name)(*arrays, **task.options)
         except Exception as error:  # noqa: BLE001 - it is raised in the parent
             # As text: a traceback would hold on to the arrays, and the parent may not know the
             # type.
-            return Answer(error=one_line(str(error) if isinstance(error, EngineError) else error))
+            return WorkerError(one_line(str(error) if isinstance(error, EngineError) else error))
         finally:
             arrays.clear()

@@ -33,23 +33,17 @@ class DeconvolutionPlan:
 
     Attributes
     ----------
-    otf
-        The radially averaged OTF, on its own frequency grid.
     voxel_size
         (z, y, x) [um]; the distance of the planes is measured perpendicular to them.
     method
         ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews, ``"fast"`` two
-        Wiener-Butterworth iterations and a plain one.
-    iterations
-        At least 1; ``"fast"`` takes no notice.
+        Wiener-Butterworth iterations and a plain one, whatever the number of iterations.
     background
         Counts subtracted first; what is below becomes 0.
-    edges
+    edges, apodize
         ``"periodic"``: as cudaDecon, with opposite edges blended over ``apodize`` pixels in x and
         y; otherwise the volume is continued by its mirror image, or by zero, over half the extent
         of the PSF.
-    apodize
-        Width of the blend for periodic edges [pixel].
     shear, skew_axis
         Displacement of consecutive planes [pixel], and its axis: 0 unless the volume is skewed.
     """
@@ -91,8 +85,7 @@ class Engine(Protocol):
     name
         As it is chosen in the dock, on the command line and in a script.
     auto_priority
-        The engine ``auto`` tries those with a higher one first; those with 0 are used only by
-        their name.
+        ``auto`` tries engines with a higher one first, and those with 0 never.
     """
 
     name: str

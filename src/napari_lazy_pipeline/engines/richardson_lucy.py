@@ -1,10 +1,7 @@
 """Richardson-Lucy iterations: plain, accelerated, or with another back projector.
 
-References
-----------
 W. H. Richardson, J. Opt. Soc. Am. 62, 55 (1972). L. B. Lucy, Astron. J. 79, 745 (1974).
-D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997). M. Guo et al., Nature Biotechnology
-38, 1337 (2020), on back projectors that do not match.
+D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997).
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """Tiling: deconvolves a volume that does not fit into memory as a whole, in overlapping tiles.
 
-A tile is a window of the surrounded volume that the whole would be deconvolved on: it sees the
-same neighbours and the same edges, as far as about the extent of a PSF around it. Still the result
-differs a little from that in one piece: by up to 1.5 % (rl, accelerated) and 2.5 % (fast) in the
-norm, and by 4 % of the brightest point, since the OTF is laid on another frequency grid. Between
-two tiles it jumps by no more than 0.5 % of the brightness.
+A tile is a window of the surrounded volume that the whole would be deconvolved on, with about the
+extent of a PSF around it. Still the result differs a little from that in one piece, since the OTF
+is laid on another frequency grid: by up to 1.5 % (rl, accelerated) and 2.5 % (fast) in the norm,
+by 4 % of the brightest point, and by 0.5 % of the brightness between two tiles.
 """
 
 from __future__ import annotations
@@ -103,9 +102,8 @@ def deconvolve(
 ) -> np.ndarray:
     """Deconvolve a volume (z, y, x), in as few tiles as the memory allows; in one, if it does.
 
-    ``solve`` does it to the part of the volume that a frame, or a tile, shows, and may raise a
-    `MemoryError`. `TooLittleMemory` is raised if not even the smallest tile fits; ``where`` is the
-    name of the engine.
+    ``solve`` does it to what a frame, or a tile, shows of it, and may raise a `MemoryError`. If not
+    even the smallest tile fits, `TooLittleMemory` is raised; ``where`` is the name of the engine.
     """
     whole = Frame.of(shape, plan)
     needed = memory.needed(whole.shape)

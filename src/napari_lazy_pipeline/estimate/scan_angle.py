@@ -54,18 +54,12 @@ def estimate_scan(
 ) -> ScanEstimate:
     """Find the shear that makes neighbouring planes (z, y, x) of a raw stack alike.
 
-    Each plane is correlated with its next neighbours, line by line along y and along x. What
-    the planes have in common moves on by the same distance from each to the next: the shear whose
-    multiples meet the correlations of all neighbours best is the result. What does not move (the
-    pattern of a camera, uneven light) is subtracted first; fine detail counts more than coarse,
-    because the outline of a cell leans with the coverslip and not with the planes. The voxel size
-    (z, y, x) [um] has the z step as it was recorded: the planes alone do not tell what it means. A
-    `GeometryError` is raised if there are too few planes or pixels.
-
-    References
-    ----------
-    The score is a slant stack of cross-correlations; the comparison of neighbouring planes is
-    that of image registration, e.g. M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
+    Each plane is correlated with its next neighbours, line by line along y and along x (a slant
+    stack). What the planes have in common moves on by the same distance from each to the next: the
+    shear whose multiples meet the correlations of all neighbours best is the result. What does not
+    move (the pattern of a camera, uneven light) is subtracted first; fine detail counts more than
+    coarse, because the outline of a cell leans with the coverslip and not with the planes.
+    Compare M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
     """
     if volume.ndim != 3 or volume.shape[0] <= LAGS or min(volume.shape[1:]) < 16:
         raise GeometryError(
@@ -99,8 +93,6 @@ def _estimate(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
 def scans_of(shear: float, skew_axis: SkewAxis, voxel_size: Triple) -> tuple[Scan, ...]:
     """The scans that displace consecutive planes by ``shear`` pixels; voxel size (z, y, x) [um].
 
-    Examples
-    --------
     >>> [(round(scan.angle, 1), scan.step) for scan in scans_of(2.5, "x", (0.5, 0.1, 0.1))]
     [(60.0, 'stage'), (63.4, 'perpendicular')]
     """
@@ -122,13 +114,10 @@ def shear_of_line(
     voxel_size: Triple,
     skew_axis: SkewAxis,
 ) -> float:
-    """Shear that sets a line upright which leans in a raw stack [pixel].
+    """Shear [pixel] that sets a line upright which leans in a raw stack, or a `GeometryError`.
 
-    Its ends are (z, position along the skew axis) [um], z as it was recorded. A `GeometryError` is
-    raised if it lies within one plane.
+    Its ends are (z, position along the skew axis) [um], z as it was recorded.
 
-    Examples
-    --------
     >>> shear_of_line((0.0, 4.0), (3.0, 1.5), (0.3, 0.1, 0.1), "x")
     2.5
     """
@@ -140,9 +129,6 @@ def shear_of_line(
         )
     pixels = (end[1] - start[1]) / voxel_size["zyx".index(skew_axis)]
     return -pixels / planes
-
-
-# ---- the displacement of planes -----------------------------------------------------------
 
 
 def _peak(volume: np.ndarray, axis: SkewAxis, cancelled: Callable[[], bool]) -> _Peak:
@@ -182,8 +168,8 @@ def _taper(length: int) -> np.ndarray:
 def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.ndarray]:
     """Correlation of planes 0, 1, ... apart, with lines this far apart [1 / _FINE pixel].
 
-    Only detail counts, and all of its spatial frequencies about equally. The more two lines are
-    moved, the less they overlap: that is compensated, or all shears would come out too small.
+    Only detail counts, at all frequencies about equally. That lines overlap less the more they are
+    moved is compensated, or all shears would come out too small.
     """
     length = fft.next_fast_len(2 * lines.shape[2], real=True)
     spectrum = fft.rfft(lines, length, axis=2)

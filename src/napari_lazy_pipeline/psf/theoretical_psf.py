@@ -32,8 +32,6 @@ LARGEST = 512
 class Optics(BaseModel):
     """Optics of a light-sheet microscope, as far as its PSF depends on it.
 
-    Examples
-    --------
     >>> Optics(numerical_aperture=1.1, wavelength=520).shape
     (31, 59, 59)
     """
@@ -197,9 +195,7 @@ def _sheet(optics: Optics, z: float) -> float:
 
 
 def save_psf(psf: np.ndarray, voxel_size: Triple, path: str | Path, about: str = "") -> Path:
-    """Write a PSF as a TIFF file that says its voxel size, and how it was made.
-
-    The file appears when it is complete.
+    """Write a PSF as a TIFF file with its voxel size, and how it was made; all of it or nothing.
 
     Parameters
     ----------
@@ -207,8 +203,6 @@ def save_psf(psf: np.ndarray, voxel_size: Triple, path: str | Path, about: str =
         float32 (z, y, x), and (z, y, x) [um].
     path
         Where to; ``.tif`` is added if it has no suffix.
-    about
-        How it was made.
 
     Raises
     ------

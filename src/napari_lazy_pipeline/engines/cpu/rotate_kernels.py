@@ -1,9 +1,7 @@
 """Rotate kernels of the CPU engine: deskew and turn to the coverslip in one interpolation.
 
-References
-----------
-E. Sapoznik et al., eLife 9, e57681 (2020), for orthogonal interpolation: linear within the two
-planes around a position, then between them along their normal, however far they are displaced.
+It is linear within the two planes around a position, then between them along their normal,
+however far they are displaced: E. Sapoznik et al., eLife 9, e57681 (2020).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The pycudadecon engine: cudaDecon on an NVIDIA GPU, kept away from what makes it crash.
 
-The library lives in a worker process, which does one volume after the other with one context;
-sizes are checked before; and a trial comes before the first volume.
+It lives in a worker process with one context; sizes are checked, and tried out, before.
 """
 
 from __future__ import annotations

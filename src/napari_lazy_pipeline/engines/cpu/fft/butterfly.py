@@ -1,10 +1,6 @@
-"""Butterfly: discrete Fourier transforms of a few numbers, written out.
+"""Butterfly: discrete Fourier transforms (Cooley and Tukey, 1965) of a few numbers, written out.
 
 The numbers are whatever can be added and multiplied: `Lanes` of a compiled loop, or arrays.
-
-References
-----------
-J. W. Cooley and J. W. Tukey, Math. Comput. 19, 297 (1965).
 """
 
 from __future__ import annotations

@@ -46,17 +46,13 @@ class CompiledFft(ScipyFft):
     """Does what `ScipyFft` does in compiled loops: pixels are float32 (z, x, y, 16)."""
 
     voxel_bytes = COMPILED_VOXEL_BYTES
-    put_plane = staticmethod(to_blocks)
+    put_plane, factor = staticmethod(to_blocks), staticmethod(lay_out)
 
     def __init__(self, shape: Shape, threads: Threads, check: Callable[[], object]) -> None:
         self.shape, self.threads, self.check = shape, threads, check
         self.layout = SpectrumLayout.of(shape)
         self.spectrum = self.layout.empty()
         self.sums = np.empty((shape[0], 2))
-
-    @staticmethod
-    def factor(grid: np.ndarray, shape: Shape) -> np.ndarray:
-        return lay_out(grid, shape)
 
     @staticmethod
     def empty(shape: Shape) -> np.ndarray:
@@ -149,21 +145,14 @@ def planes(  # pragma: no cover
 ) -> None:
     """Take planes from the spectrum to pixels, operate on them, and take them to the spectrum.
 
-    Parameters
-    ----------
-    spectrum
-        float32 (n,), not transformed along z; spoilt unless the pixels are transformed again.
-    operation
-        `TAKE` the pixels of the first volume; `COMPARE` the first volume, the image, with the
-        pixels; `CORRECT` the first volume by the pixels, the second one being the result;
-        `SQUARE`: the same, by their squares; `ACCELERATE`: as to correct, and the third one is
-        how much was changed; `PREDICT` the third volume from the first and the second one
-        before it, by a ``step``.
-    volumes
-        float32 (n,), as many as it takes, the others empty (see `blocks`).
-    sums
-        float64 (z, 2), added to by `ACCELERATE`: the products of the change with the one before,
-        and of that with itself.
+    The operation is to `TAKE` the pixels of the first volume; to `COMPARE` the first volume, the
+    image, with the pixels; to `CORRECT` the first volume by the pixels, or by their `SQUARE`, the
+    second one being the result; to `ACCELERATE`, as to correct, and the third one is how much was
+    changed; to `PREDICT` the third volume from the first and the second one before it, by a step.
+    The spectrum, float32 (n,), is not transformed along z; it is spoilt unless the pixels are
+    transformed again. The volumes are float32 (n,) (see `blocks`), empty where there are fewer. To
+    accelerate adds to the sums, float64 (z, 2): the products of the change with the one before, and
+    of that with itself.
     """
     size, stages = layout.y.n * BLOCK, len(layout.y.radices)
     columns = np.zeros(size + BLOCK, np.float32)

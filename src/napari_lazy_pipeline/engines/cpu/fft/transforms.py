@@ -1,15 +1,11 @@
-"""Transforms along one axis, in place, of eight lines at a time.
+"""Transforms along one axis, in place, of eight lines at a time (Gentleman and Sande, 1966).
 
 Going forward, a stage of radix r makes r transforms of the r-th part out of one; frequencies end
 up in the order of their reversed digits. Going back, the stages are undone one by one from
-there. The natural order of the frequencies is not needed, and they are never sorted.
+there: the frequencies are never sorted.
 
 A line of complex numbers is an array whose elements are blocks of 16 floats: eight real parts,
 then eight imaginary parts, of eight lines. Elements lie ``stride`` floats apart.
-
-References
-----------
-W. M. Gentleman and G. Sande, AFIPS Fall Joint Computer Conference 29, 563 (1966).
 """
 
 from __future__ import annotations

@@ -47,8 +47,7 @@ class Duration:
 class ComputeLog:
     """Notes what is made of which volume, and how long that took; safe to use from any thread.
 
-    A stage is named by what the pixels after it depend on: after an edit, the stages from that
-    step on have other names, and nothing is known of them.
+    A stage is named by what its pixels depend on: after an edit, those from that step on are new.
     """
 
     def __init__(self) -> None:
@@ -69,22 +68,10 @@ class ComputeLog:
         share: float = 1.0,
         timing: Hashable = None,
     ) -> _Made:
-        """Make something, and note that it was made, and how long it took.
+        """Make something for the volume at a place (t, c), and note that, and how long it took.
 
-        Parameters
-        ----------
-        name
-            What is counted together: the kind of the step, or ``"read"``.
-        stage
-            Names the stage.
-        place
-            (t, c) of the volume.
-        make
-            Makes it; what it raises is noted, and raised.
-        share
-            How much of the volume is made, 1 for all of it.
-        timing
-            Names what its time depends on; see `duration`.
+        Counted together is what has one ``name``: the kind of the step, or ``"read"``. ``share`` is
+        how much of the volume is made, 1 for all; ``timing`` names what its time depends on.
         """
         before = self.of(stage).get(place)
         self._note(stage, place, replace(before or Entry(State.RUNNING), state=State.RUNNING))
@@ -107,8 +94,7 @@ class ComputeLog:
     def duration(self, timing: Hashable) -> Duration | None:
         """How long something took for a volume; None if it was not made yet.
 
-        A whole volume tells more than any part of one, and of parts the fastest: the others waited
-        for something that a volume waits for once.
+        A whole volume tells more than a part, and of parts the fastest: the others waited.
         """
         with self._lock:
             return self._durations.get(timing)

@@ -24,21 +24,8 @@ from napari_lazy_pipeline.steps._base import Step
 class PipelineSource(VolumeSource):
     """Makes processed volumes, one stage after the other, through a cache.
 
-    Attributes
-    ----------
-    raw
-        Makes the raw volumes.
-    stated_plan
-        The stages, when the source was made; see `plan`.
-    cache, compute_log
-        Keep the result of each stage, and what was made; not pickled.
-    blank_failures
-        Whether a step that fails leaves a blank volume instead of raising.
-
-    Raises
-    ------
-    StepError
-        If a step does not fit the volumes: that is refused here, not volume by volume.
+    A step that does not fit raises a `StepError`; one that fails on a volume leaves it blank if
+    ``blank_failures``. Cache and log are not pickled.
     """
 
     raw: VolumeSource
@@ -81,10 +68,7 @@ class PipelineSource(VolumeSource):
 
     @property
     def by_planes(self) -> bool:
-        """Whether planes are better made without the rest of their volume.
-
-        They are unless there is a cache that has room for the whole, or no reading them alone.
-        """
+        """Whether planes are better made alone: they can be read alone, and no cache has room."""
         can = self.plane_local and self.raw.by_planes
         return can and not self._runner().keeps_whole(self.count)
 

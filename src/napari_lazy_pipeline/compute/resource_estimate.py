@@ -61,13 +61,7 @@ class StepCost:
 
 
 def step_costs(plan: Plan) -> tuple[StepCost, ...]:
-    """Estimate what each step that is on takes for one volume, reading it first.
-
-    Raises
-    ------
-    LazyPipelineError
-        If a step does not fit the volumes, or a PSF cannot be used.
-    """
+    """Estimate what each step that is on takes for one volume, reading it first."""
     plan.check()
     costs = [StepCost(READ, "Reading", 0, plan.raw.volume.nbytes, Need(), plan.raw.shape)]
     for stage in plan.stages:

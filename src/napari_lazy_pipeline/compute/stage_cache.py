@@ -24,14 +24,7 @@ class _Computation:
 
 
 class StageCache:
-    """Keeps the most recently used arrays up to a number of bytes.
-
-    Arrays are kept read-only: whoever gets one shares it.
-
-    Parameters
-    ----------
-    limit
-        Size of what is kept [byte].
+    """Keeps the most recently used arrays, read-only, up to a ``limit`` [byte].
 
     Examples
     --------
@@ -84,13 +77,8 @@ class StageCache:
     ) -> np.ndarray:
         """Return the array, making it if needed, or waiting for the thread that makes it.
 
-        Raises
-        ------
-        Cancelled
-            If ``cancelled()`` became true, or ``make`` raised it. Another thread that
-            waits for the same array then makes it itself.
-        Exception
-            What ``make`` raised, in every waiting thread. Nothing is kept then.
+        What ``make`` raises is raised in every waiting thread, but for `Cancelled`: another thread
+        that waits for the same array then makes it itself.
         """
         while True:
             with self._lock:

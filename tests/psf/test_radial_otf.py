@@ -12,8 +12,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
-from napari_lazy_pipeline.psf.psf_array import PsfArray
-from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.psf_file import PsfArray, is_otf, load_psf
 from napari_lazy_pipeline.psf.radial_otf import (
     PEAK_OFFSET,
     interpolate,

@@ -112,8 +112,6 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        volume, plan
-            The raw volume (z, y, x), and where each pixel comes from.
         fill
             Value of pixels no plane covers.
         rounding
@@ -153,13 +151,11 @@ class Engine(Protocol):
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x) of any real type; float32 of the same shape.
 
-        The result is in counts above the background. Values that are not finite count as
-        background. A volume that is too large for the memory is done in overlapping tiles.
+        The volume is not changed; the result is in counts above the background. Values that are not
+        finite count as background. What is too large for the memory is done in overlapping tiles.
 
         Parameters
         ----------
-        volume, plan
-            (z, y, x), which is not changed, and what to do.
         cancelled
             Called between iterations or more often, in the calling thread.
         progress

@@ -1,9 +1,8 @@
 """Tiling: deconvolves a volume that does not fit into memory as a whole, in overlapping tiles.
 
-A tile is a window of the surrounded volume that the whole would be deconvolved on, with about the
-extent of a PSF around it. Still the result differs a little from that in one piece, since the OTF
-is laid on another frequency grid: by up to 1.5 % (rl, accelerated) and 2.5 % (fast) in the norm,
-by 4 % of the brightest point, and by 0.5 % of the brightness between two tiles.
+A tile is a window of the surrounded volume that the whole would be deconvolved on. Since the OTF
+is laid on another frequency grid, results differ by up to 1.5 % (rl, accelerated) and 2.5 %
+(fast) in the norm, by 4 % of the brightest point, and by 0.5 % from tile to tile.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from scipy import fft, signal
@@ -153,16 +152,16 @@ def _lines(volume: np.ndarray, axis: SkewAxis) -> np.ndarray:
     """Lines (z, line, pixel) along an axis, less what is the same in all planes."""
     planes = volume if axis == "x" else volume.swapaxes(1, 2)
     step = max(planes.shape[1] // _LINES, 1)
-    lines = planes[:, ::step].astype(np.float32)
+    lines: np.ndarray = planes[:, ::step].astype(np.float32)
     lines = np.nan_to_num(lines, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     lines -= lines.mean(axis=0)
     lines *= _taper(lines.shape[2])
-    return cast(np.ndarray, lines)
+    return lines
 
 
 def _taper(length: int) -> np.ndarray:
     """Window that fades out the ends of a line: they are no detail."""
-    return cast(np.ndarray, signal.windows.tukey(length, 0.1).astype(np.float32))
+    return np.asarray(signal.windows.tukey(length, 0.1), np.float32)
 
 
 def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.ndarray]:
@@ -192,9 +191,9 @@ def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.n
 def _scores(correlations: list[np.ndarray], shears: np.ndarray) -> np.ndarray:
     """How well each shear aligns the planes: the mean correlation with the neighbours."""
     total = correlations[0][0]
-    if not total > 0:
-        return np.zeros(shears.size)
     scores = np.zeros(shears.size)
+    if not total > 0:
+        return scores
     for lag, correlation in enumerate(correlations[1:], start=1):
         # A shear of s moves the content by -s from each raw plane to the next.
         place = -lag * shears * _FINE

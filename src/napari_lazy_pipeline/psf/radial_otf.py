@@ -120,10 +120,9 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
 
 
 def load_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
-    """Read an OTF in the format of cudaDecon, or raise a `PsfError`.
+    """Read an OTF in the format of cudaDecon, made from a PSF of a voxel size (z, y, x) [um].
 
-    That is a two-dimensional float32 TIFF: rows are kr, columns real and imaginary parts of kz in
-    turn. It does not hold the voxel size (z, y, x) [um] of the PSF it was made from.
+    That is a two-dimensional float32 TIFF: rows are kr, columns real and imaginary parts of kz.
     """
     _check_voxel_size(psf_voxel_size)
     image = read_image(path)
@@ -177,12 +176,11 @@ def interpolate(
 ) -> np.ndarray:
     """Lay the OTF on the frequency grid of a volume, bilinearly as cudaDecon does.
 
-    The result, complex64 (z, y, x // 2 + 1), multiplies the `numpy.fft.rfftn` of the volume;
-    frequencies the OTF does not reach are 0. The distance of the planes in ``voxel_size`` (z, y, x)
-    [um] is perpendicular to them. In a skewed volume plane ``k`` shows at pixel ``i`` what lies at
-    ``i + shear * k``; hence so does its PSF, and the spectrum of that is
-    ``OTF(kz - shear * k_skew)`` with frequencies in cycles per plane and per pixel, kz taken into
-    its Nyquist range.
+    The result, complex64 (z, y, x // 2 + 1), multiplies the `numpy.fft.rfftn` of the volume, and
+    is 0 beyond the OTF. Planes are ``voxel_size[0]`` [um] apart, perpendicular to them. In a skewed
+    volume plane ``k`` shows at pixel ``i`` what lies at ``i + shear * k``; hence so does its PSF,
+    and the spectrum of that is ``OTF(kz - shear * k_skew)`` with frequencies in cycles per plane
+    and per pixel, kz taken into its Nyquist range.
     """
     from napari_lazy_pipeline.psf.otf_grid import fill_grid
 

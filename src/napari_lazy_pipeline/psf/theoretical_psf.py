@@ -106,7 +106,7 @@ class Optics(BaseModel):
 
     @property
     def focal_length(self) -> float:
-        """Distance from the focus to where it is dark for the first time along the axis [um]."""
+        """Distance from the focus to the first dark place along the axis [um]."""
         n, na = self.refractive_index, self.numerical_aperture
         return 1e-3 * self.wavelength / (n - math.sqrt(n * n - na * na))
 
@@ -136,15 +136,11 @@ def unavailable() -> str | None:
 
 
 def compute_psf(optics: Optics) -> np.ndarray:
-    """Compute the picture of a point in the middle of the sheet.
+    """Compute the picture of a point in the middle of the sheet, its maximum, which is 1.
 
     The detection is that of the vectorial theory of Richards and Wolf for light without
-    polarization, from the library psf; the sheet multiplies it by a Gaussian along the axis.
-
-    Returns
-    -------
-    ndarray
-        float32 (z, y, x) of odd size; 1 at its middle voxel, its maximum.
+    polarization, from the library psf; the sheet multiplies it by a Gaussian along the axis. The
+    result is float32 (z, y, x) of odd size.
 
     Raises
     ------

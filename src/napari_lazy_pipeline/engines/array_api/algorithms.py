@@ -78,10 +78,8 @@ def prepare(
 ) -> tuple[Any, Any]:
     """Blend the edges if they are periodic, subtract the background, and fill the frame.
 
-    What is not finite, or above 1e18, counts as background; what is below, as 0. Of the volume
-    (z, y, x), of any real type, only what the frame shows is ``put`` into an array of the library.
-    The image and the first estimate are float32 of the shape of the frame, and the same array, but
-    for the method ``fast``.
+    What is not finite, or above 1e18, counts as background; what is below, as 0. Returned are image
+    and first estimate, float32 of the shape of the frame: one array, but for the method ``fast``.
     """
     fast, background = plan.method == "fast", np.float32(plan.background)
     whole_planes = plan.edges == "periodic" or fast

@@ -12,11 +12,10 @@ import numpy as np
 from napari_lazy_pipeline._runtime.cancellation import CancellableLock, cancel_check, not_cancelled
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.array_api import algorithms
-from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft, factors_of, richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf import RadialOtf
@@ -59,7 +58,7 @@ class ArrayEngine(GpuEngine):
     The device is made when it is first needed; its memory is that which is free.
     """
 
-    voxel_bytes = VOXEL_BYTES
+    voxel_bytes = ArrayFft.voxel_bytes
 
     def __init__(
         self,

@@ -15,11 +15,10 @@ from scipy import fft as scipy_fft
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.engines.array_api import algorithms
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine, Device
-from napari_lazy_pipeline.engines.array_fft import ArrayFft
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft, richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf import RadialOtf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -44,8 +44,7 @@ class CpuEngine(Engine):
 
     Results do not depend on the number of threads; 0 takes one per CPU. What takes more than
     ``memory_limit`` [byte], by default most of what is free, is deconvolved in overlapping tiles,
-    which changes the result a little (see `tiling`). ``fft`` is a kind of transforms; None for the
-    fastest.
+    which changes the result a little (see `tiling`).
     """
 
     name = "cpu"
@@ -90,7 +89,10 @@ class CpuEngine(Engine):
         voxel = kind.voxel_bytes[plan.method]
         limit = self.memory_limit
         if limit is None:
-            limit = _free_memory(voxel * math.prod(Frame.of(volume.shape, plan).shape))
+            if voxel * math.prod(Frame.of(volume.shape, plan).shape) > budget():
+                _factor.cache_clear()  # where memory is short, none lies idle
+                pool().clear()
+            limit = budget()
         memory = tiling.Memory(voxel, limit, RESULT)
         return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
 
@@ -146,14 +148,6 @@ def framed(
     return image
 
 
-def _free_memory(needed: float) -> int:
-    """Memory there is for one volume; if that is short, none is kept for the next one [byte]."""
-    if needed > budget():
-        _factor.cache_clear()
-        pool().clear()
-    return budget()
-
-
 @lru_cache(maxsize=6)
 def _factor(lay_out: Callable[..., Any], grid: tuple[Any, ...], otf: RadialOtf) -> np.ndarray:
     """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
@@ -181,6 +175,5 @@ def warm_up() -> None:
             engine.deskew(image, DeskewPlan(volume.shape, "y", 0.5, 5))
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "x")))
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "y")))
-    methods: tuple[Method, ...] = ("rl", "accelerated", "fast")
-    for method in methods:
+    for method in get_args(Method):
         engine.deconvolve(volume, DeconvolutionPlan(otf, (1.0, 1.0, 1.0), method, iterations=3))

@@ -23,7 +23,6 @@ from napari_lazy_pipeline.image import Triple
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
-
 # What the one deconvolution context of the process is for; it is renewed only if it does not fit.
 _context: list[Hashable] = []
 

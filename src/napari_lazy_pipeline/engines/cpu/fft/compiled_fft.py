@@ -1,8 +1,7 @@
-"""Compiled FFT: the passes of an iteration over a volume in blocks of columns.
+"""Compiled FFT: the four passes of an iteration over a volume in blocks of columns.
 
-An iteration is four passes over the volume. Those over planes go from the spectrum along z to
-pixels and back, 16 columns of pixels at a time, so that the arithmetic between two FFTs finds
-its data in the cache; those over columns apply a factor.
+Those over planes go from the spectrum along z to pixels and back, 16 columns of pixels at a
+time: the arithmetic between finds them in the cache. Those over columns apply a factor.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines.array_fft import EPSILON, LARGEST_RATIO
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import COMPILED_VOXEL_BYTES, ScipyFft
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
@@ -28,6 +26,7 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
+from napari_lazy_pipeline.engines.richardson_lucy import EPSILON, LARGEST_RATIO
 from napari_lazy_pipeline.image import Shape
 
 # What happens to pixels between two transforms.
@@ -190,11 +189,9 @@ def _operate(  # pragma: no cover
         _copy(first[block], pixels)
     elif operation == COMPARE:
         _compare(pixels, first[block])
-    elif operation == CORRECT:
-        _correct(pixels, first[block])
-        _copy(pixels, second[block])
-    elif operation == SQUARE:
-        _square(pixels)
+    elif operation in (CORRECT, SQUARE):
+        if operation == SQUARE:
+            _square(pixels)
         _correct(pixels, first[block])
         _copy(pixels, second[block])
     elif operation == ACCELERATE:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import fft
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
 from napari_lazy_pipeline.engines.engine import Method
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft
 from napari_lazy_pipeline.image import Shape
 
 # Those of the compiled transforms: they are wanted before anything is compiled.
@@ -19,12 +18,7 @@ COMPILED_VOXEL_BYTES: dict[Method, int] = {"rl": 18, "accelerated": 30, "fast": 
 
 
 class ScipyFft(ArrayFft):
-    """Transforms a volume (z, y, x) with scipy, and lays pixels and factors out for that.
-
-    ``check`` is called many times an iteration, in the calling thread; it ends the work by raising.
-    """
-
-    voxel_bytes: ClassVar[Mapping[Method, int]] = VOXEL_BYTES
+    """Transforms a volume (z, y, x) with scipy, and lays pixels and factors out for that."""
 
     def __init__(self, shape: Shape, threads: Threads, check: Callable[[], object]) -> None:
         super().__init__(np, fft, check)
@@ -48,10 +42,7 @@ class ScipyFft(ArrayFft):
         background: np.float32,
         out: np.ndarray,
     ) -> None:
-        """Put rows and columns of a plane, 0 where negative, into a plane of what `empty` makes.
-
-        The background is subtracted; what is less becomes 0.
-        """
+        """Put rows and columns of a plane (0 where negative), less the background, into another."""
         np.maximum(plane[np.ix_(rows, columns)] - background, 0, out=out)
         out[rows < 0], out[:, columns < 0] = 0, 0
 

@@ -31,7 +31,7 @@ FAST_ITERATIONS = 2
 BLUR = 0.75
 # Standard deviations after which it ends.
 REACH = 3
-# Positions per voxel of the PSF at which its width is looked for.
+# Positions per voxel of the PSF at which its width is measured.
 FINENESS = 20
 
 

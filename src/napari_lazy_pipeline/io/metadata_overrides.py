@@ -61,8 +61,6 @@ class MetadataOverrides:
     def scan(self, folder_info: FolderInfo) -> Scan | None:
         """Return how the stack is skewed; None if angle or meaning of the step is unknown."""
         scan = folder_info.scan
-        if self.angle is None and self.step is None and self.skew_axis is None:
-            return scan
         angle = self.angle or (scan.angle if scan else folder_info.angle)
         step = self.step or (scan.step if scan else None)
         axis = self.skew_axis or (scan.skew_axis if scan else "x")
@@ -77,9 +75,8 @@ class MetadataOverrides:
             If a stated value cannot be.
         """
         values = {name: value for name, value in self.values.items() if name not in OF_SCAN}
-        if self.values.keys() & set(OF_SCAN):
-            values["scan"] = self.scan(folder_info)
-        return folder_info.stack(values.pop("voxel_size", None), **values)
+        size = values.pop("voxel_size", None)
+        return folder_info.stack(size, scan=self.scan(folder_info), **values)
 
     def fitting(self, folder_info: FolderInfo) -> MetadataOverrides:
         """Leave out the names of channels if the folder has another number of them."""

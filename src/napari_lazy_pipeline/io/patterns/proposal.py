@@ -33,7 +33,7 @@ _DYE = re.compile(
     re.IGNORECASE,
 )
 _FEW = 12
-_SAMPLE = 400  # names
+SAMPLE = 400  # names
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Proposal:
 
 
 def propose_patterns(
-    names: Sequence[str], most: int = _SAMPLE, endings: Iterable[str] = TIFF
+    names: Sequence[str], most: int = SAMPLE, endings: Iterable[str] = TIFF
 ) -> list[Proposal]:
     """Propose patterns for the names in a folder, the best first.
 

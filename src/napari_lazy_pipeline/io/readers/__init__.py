@@ -17,8 +17,8 @@ from napari_lazy_pipeline.io.readers._reader import (
     GrowthState,
     PlaneReader,
     Reader,
+    file_errors,
     file_stamp,
-    os_problem,
 )
 from napari_lazy_pipeline.io.readers._user_function import (
     UserReader,
@@ -28,7 +28,7 @@ from napari_lazy_pipeline.io.readers._user_function import (
 
 __all__ = [
     "FileInfo", "GrowingReader", "GrowthState", "PlaneReader", "Reader", "ReaderArgument",
-    "choose_reader", "file_stamp", "hidden", "os_problem", "reader_for", "readers", "suffixes",
+    "choose_reader", "file_errors", "file_stamp", "hidden", "reader_for", "readers", "suffixes",
 ]  # fmt: skip
 
 # What `open_stack` takes as its reader; the text is "module:function".

@@ -74,9 +74,7 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
         import zarr
     except ImportError as error:
         raise FileError(
-            "OME-Zarr cannot be read without zarr",
-            path,
-            "pip install 'napari-lazy-pipeline[zarr]'",
+            "OME-Zarr cannot be read without zarr", path, "pip install 'napari-lazy-pipeline[zarr]'"
         ) from error
     node: Any = zarr.open(path, mode="r")
     if not hasattr(node, "attrs") or hasattr(node, "shape"):

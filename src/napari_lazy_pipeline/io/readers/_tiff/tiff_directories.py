@@ -87,9 +87,7 @@ def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
         directory, position = _directory(file, layout, position, size)
         if directory is None:
             raise FileError(
-                f"The file ends after {len(directories)} of its planes",
-                path,
-                UNFINISHED,
+                f"The file ends after {len(directories)} of its planes", path, UNFINISHED
             )
         if any(directory.tags.get(tag, 1) < 1 for tag in _SIZES):
             raise FileError(

@@ -77,9 +77,7 @@ def _check_size(tif: tifffile.TiffFile, info: FileInfo, path: str) -> None:
     plain = page.compression == 1 and page.bitspersample == 8 * dtype.itemsize
     if plain and promised > size:
         raise FileError(
-            f"The header promises {promised} bytes of pixels, the file has {size}",
-            path,
-            UNFINISHED,
+            f"The header promises {promised} bytes of pixels, the file has {size}", path, UNFINISHED
         )
     if promised > max(_LARGE, _RATIO * size):
         raise FileError(

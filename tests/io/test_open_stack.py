@@ -140,7 +140,7 @@ def test_a_glob_is_in_natural_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", [None, "*.tif"])
 def test_a_position_where_names_tell_of_none(folder: Path, pattern: str | None) -> None:
-    with pytest.raises(FolderError, match="There is no position 'x'.*There is one only"):
+    with pytest.raises(FolderError, match=r"There is no position 'x'.*There is one only"):
         inspect_folder(folder, pattern, position="x")
 
 

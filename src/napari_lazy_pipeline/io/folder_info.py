@@ -22,36 +22,22 @@ class FolderInfo:
 
     Attributes
     ----------
-    source
-        The files, in their places.
-    pattern
-        The file pattern in use.
     proposals
         Patterns that may fit, the best first.
     unmatched
-        Number of images in the folder that do not belong to the stack.
-    channel_names
-        One per channel.
+        Number of images in the folder that do not belong to the stack; some are in ``others``.
     time_interval
         Time between two time points [s]; None if unknown.
     voxel_size
         (z, y, x) [um], z as it was recorded.
-    voxel_source
-        What states it: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
-    scan
-        How the stack is skewed; None if unknown.
-    angle
-        Angle between light sheet and scan [degree]; None if unknown.
-    angle_source, interval_source, channel_source
-        What states these.
+    scan, angle
+        How the stack is skewed; angle between light sheet and scan [degree]; None if unknown.
+    voxel_source, angle_source, interval_source, channel_source
+        What states these: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
     notes
         Sentences a person should read.
     positions
         All positions there are; one of them, `position`, is open.
-    questions
-        What neither names nor metadata tell.
-    others
-        Some names of images that do not belong to the stack.
     """
 
     source: FileSource = field(repr=False)
@@ -155,9 +141,8 @@ class FolderInfo:
         """Make the stack; nothing is read. See `open_stack`."""
         names = tuple(channel_names) if channel_names is not None else self.channel_names
         if len(names) != self.sizes[1]:
-            raise FolderError(
-                f"There are {len(names)} channel names for {self.sizes[1]} channels", self.folder
-            )
+            what = f"There are {len(names)} channel names for {self.sizes[1]} channels"
+            raise FolderError(what, self.folder)
         if time_interval is not None:
             (time_interval,) = _positive([time_interval], 1, "time_interval", "number [s]")
         size: Sequence[float] = self.voxel_size

@@ -51,14 +51,13 @@ def open_stack(
     Parameters
     ----------
     folder
-        The folder; or one file, or OME-Zarr folder, that holds everything.
+        Or one file, or OME-Zarr folder, that holds everything.
     pattern
         Which files belong to the stack, for instance ``"{name}_ch{c}_stack{t}_*.tif"``, see
         `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
         Proposed from the names if not given.
     voxel_size
-        (z, y, x) [um], z as it was recorded; from metadata if not given, and (1, 1, 1)
-        if there is none.
+        (z, y, x) [um], z as it was recorded; from metadata if not given, or else (1, 1, 1).
     time_interval
         Time between two time points [s]; from metadata if not given.
     channel_names
@@ -89,10 +88,8 @@ def open_stack(
 
     Raises
     ------
-    FolderError
-        If the folder cannot be opened as a stack.
-    PatternError
-        If the pattern cannot be read or does not fit the files.
+    FolderError, PatternError
+        If the folder cannot be opened, or the pattern cannot be read or does not fit the files.
 
     Examples
     --------
@@ -121,15 +118,7 @@ def inspect_folder(
     reader: ReaderArgument | None = None,
     trust: bool = False,
 ) -> FolderInfo:
-    """Look at a folder: its names, and the header of one file. See `open_stack`.
-
-    Raises
-    ------
-    FolderError
-        If the folder cannot be opened as a stack.
-    PatternError
-        If the pattern cannot be read or does not fit the files.
-    """
+    """Look at a folder: its names, and the header of one file. See `open_stack`."""
     path = os.path.abspath(Path(folder).expanduser())
     if pattern is None and is_image(path):
         path, name = os.path.split(path)

@@ -151,6 +151,12 @@ def test_positions_are_opened_one_at_a_time() -> None:
     assert arrange(names, compile_pattern("*.tif"), "1 a").positions == ()
 
 
+def test_a_series_whose_name_is_empty_has_a_pattern_of_its_own() -> None:
+    names = [f"{series}_t{t}.tif" for series in ("", "a") for t in range(2)]
+    patterns = [proposal.pattern for proposal in propose_patterns(names)]
+    assert patterns == ["{c}_t{t}.tif", "_t{t}.tif", "a_t{t}.tif", "*.tif"]
+
+
 def test_a_missing_plane_is_a_hole_in_its_volume() -> None:
     names = [f"t{t}_z{z}.tif" for t in range(2) for z in range(4) if (t, z) != (1, 2)]
     table = arrange(names, compile_pattern("t{t}_z{z}.tif")).table

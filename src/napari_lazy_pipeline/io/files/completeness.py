@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors
+from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
@@ -109,11 +110,6 @@ def _kind(info: FileInfo) -> tuple[object, ...]:
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:
     """Read the last plane (y, x), which lies plain in the file."""
-    stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
-    shape = info.shape[1:]
     with file_errors(path), open(path, "rb") as file:
-        file.seek(info.last_plane)
-        data = file.read(stored.itemsize * shape[0] * shape[1])
-    if len(data) < stored.itemsize * shape[0] * shape[1]:
-        raise FileError("The file ends before its pixels do", path)
-    return np.frombuffer(data, stored).reshape(shape)
+        plane: np.ndarray = read_plain(file, [info.last_plane], path, info, 1)[0]
+    return plane

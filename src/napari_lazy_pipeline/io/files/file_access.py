@@ -17,7 +17,6 @@ from napari_lazy_pipeline.io.readers import (
     GrowingReader,
     PlaneReader,
     Reader,
-    file_errors,
     file_stamp,
     reader_for,
 )
@@ -60,7 +59,7 @@ class FileAccess:
             stamps = []
             for first in paths:
                 for path in (first, *self._reader.companions(first, info)):
-                    stamps.append((path, *_stamp(path)))
+                    stamps.append((path, *file_stamp(path)))
         except FileError:
             # One file that is gone was deleted; if all are, the share is missing and comes back.
             return ("vanished" if os.path.isdir(self._folder) else FOLDER_MISSING, path)
@@ -71,7 +70,7 @@ class FileAccess:
         """What changes when the volume in a file does; raise FileError if the file is gone."""
         if growing and isinstance(self._reader, GrowingReader):
             return self._reader.state(path, info)
-        return _stamp(path)
+        return file_stamp(path)
 
     def read(
         self, path: str, info: FileInfo, planes: Planes = None, growing: bool = False
@@ -155,18 +154,11 @@ def probe_first_volume(
         except FileError as error:
             errors.append(error)
     if not errors:
-        raise FolderError(
-            "There is no volume of which all files are there", folder, "Check the pattern"
-        )
+        what = "There is no volume of which all files are there"
+        raise FolderError(what, folder, "Check the pattern")
     first = errors[0]
     what = f"None of the first {len(errors)} files can be read: {first.what}"
     raise FolderError(what, first.where, first.hint) from first
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    """Size [byte] and time of change [ns] of a file; raise FileError if it is gone."""
-    with file_errors(path):
-        return file_stamp(path)
 
 
 def _joint_stamp(stamps: list[tuple[str, int, int]]) -> tuple[Hashable, ...]:

@@ -38,13 +38,7 @@ def select(names: Sequence[str], pattern: Pattern) -> tuple[list[str], Columns]:
 
 
 def natural_order(names: Sequence[str]) -> list[int]:
-    """Positions of names in natural order: ``stack2`` before ``stack10``.
-
-    Examples
-    --------
-    >>> natural_order(["s10", "s2", "s1"])
-    [2, 1, 0]
-    """
+    """Positions of names in natural order: ``stack2`` before ``stack10``."""
     # All names are cut at once: one call each would take most of the time.
     runs = _DIGITS.split("\0".join(names))
     width = max(map(len, runs[1::2]), default=0)
@@ -104,9 +98,8 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
             return ranks(sorted(set(values), key=int), values), ranked
         numbers = np.fromiter(map(int, values), np.int64, len(values))
     except ValueError as error:
-        raise PatternError(
-            f"{{{field}}} is not a number in each name", text, "Let it match digits only"
-        ) from error
+        what = f"{{{field}}} is not a number in each name"
+        raise PatternError(what, text, "Let it match digits only") from error
     numbers -= numbers.min()
     step = int(np.gcd.reduce(numbers)) or 1
     if int(numbers.max()) // step >= SPARSE * len(values):

@@ -12,18 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.io.patterns.field_values import (
-    SPARSE,
-    Columns,
-    Steps,
-    at_position,
-    format_names,
-    join_columns,
-    levels_of,
-    ranks,
-    select,
-    steps,
-)
+from napari_lazy_pipeline.io.patterns import field_values
+from napari_lazy_pipeline.io.patterns.field_values import Columns, Steps, format_names
 from napari_lazy_pipeline.io.patterns.pattern import Pattern
 
 _OTHERS = 20  # names that do not fit, of which a person sees a few
@@ -101,19 +91,21 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     >>> arrange(["s2.tif", "s10.tif", "s4.tif"], compile_pattern("s{t}.tif")).table.tolist()
     [[0], [2], [-1], [-1], [1]]
     """
-    chosen, values = select(names, pattern)
+    chosen, values = field_values.select(names, pattern)
     if not chosen:
         raise _no_match(names, pattern)
     unmatched = len(names) - len(chosen)
     belonging = set(chosen if unmatched else ())
     others = islice((name for name in names if name not in belonging), min(unmatched, _OTHERS))
-    chosen, values, positions, position = at_position(chosen, values, position, pattern)
-    times, note = steps(values.get("t"), len(chosen), pattern.text, "t")
+    chosen, values, positions, position = field_values.at_position(
+        chosen, values, position, pattern
+    )
+    times, note = field_values.steps(values.get("t"), len(chosen), pattern.text, "t")
     pieces = _pieces(values, pattern)
     for columns in _channel_columns(chosen, values, pattern):
-        keys = join_columns(columns) if columns else []
-        channels = levels_of(keys) or ("",)
-        channel_of = ranks(channels, keys) if columns else np.zeros(len(chosen), np.intp)
+        keys = field_values.join_columns(columns) if columns else [""] * len(chosen)
+        channels = field_values.levels_of(keys)
+        channel_of = field_values.ranks(channels, keys)
         places = (times, channel_of, *pieces)
         table = _table(places, len(channels), chosen, pattern)
         if np.count_nonzero(table >= 0) == len(chosen):
@@ -132,7 +124,7 @@ def _pieces(values: Columns, pattern: Pattern) -> _Places:
     field = "z" if "z" in values else "part"
     if field not in values:
         return ()
-    return (steps(values[field], len(values[field]), pattern.text, field)[0],)
+    return (field_values.steps(values[field], len(values[field]), pattern.text, field)[0],)
 
 
 def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> list[list[list[str]]]:
@@ -149,13 +141,11 @@ def _table(places: _Places, channels: int, names: list[str], pattern: Pattern) -
     """Which file is where; of several in the same place, one."""
     sizes = [int(axis.max()) + 1 for axis in places]
     sizes[1] = channels
-    if int(np.prod(sizes, dtype=object)) > max(1000, 4 * SPARSE * len(names)):
+    if int(np.prod(sizes, dtype=object)) > max(1000, 4 * field_values.SPARSE * len(names)):
         each = f" of {sizes[2]} files" if len(sizes) > 2 else ""
-        raise PatternError(
-            f"{len(names)} files would be {sizes[0]} time points x {channels} channels{each}",
-            pattern.text,
-            "{c} seems to be something else than the channel: write * or another name for it",
-        )
+        what = f"{len(names)} files would be {sizes[0]} time points x {channels} channels{each}"
+        hint = "{c} seems to be something else than the channel: write * or another name for it"
+        raise PatternError(what, pattern.text, hint)
     table = np.full(sizes, -1, np.int32)
     table[places] = np.arange(len(names), dtype=np.int32)
     return table
@@ -180,11 +170,8 @@ def _titles(
 def _no_match(names: Sequence[str], pattern: Pattern) -> PatternError:
     if not names:
         return PatternError("The folder is empty", pattern.text)
-    return PatternError(
-        f"None of the {len(names)} files fits the pattern",
-        pattern.text,
-        f"One of them is called {min(names)}",
-    )
+    what = f"None of the {len(names)} files fits the pattern"
+    return PatternError(what, pattern.text, f"One of them is called {min(names)}")
 
 
 def _clash(

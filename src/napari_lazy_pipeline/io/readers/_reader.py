@@ -234,8 +234,10 @@ def os_problem(error: OSError, path: str) -> FileError:
 
 def file_stamp(path: str) -> tuple[int, int]:
     """Size [byte] and time of change [ns] of a file; raise FileError if it is gone."""
-    with file_errors(path):
+    try:
         status = os.stat(path)
+    except OSError as error:
+        raise os_problem(error, path) from error
     return status.st_size, status.st_mtime_ns
 
 

@@ -90,7 +90,7 @@ class CompletenessCheck:
 
     @cached_property
     def _usual_zeros(self) -> int:
-        """Longest run of zeros in the last plane of the reference."""
+        """Longest run of zeros in the last plane of the reference; threads may count it twice."""
         try:
             info = self._reader.probe(self.reference)
             plane = _last_plane(self.reference, info) if info.last_plane >= 0 else None

@@ -39,20 +39,14 @@ class PlaneIndex:
         return self.table.shape[1], self.table.shape[2]
 
     def info(
-        self,
-        path: str,
-        shape: Sequence[int],
-        dtype: DTypeLike,
-        claims: MetadataClaims,
-        byteorder: str = "<",
+        self, path: str, shape: Sequence[int], dtype: DTypeLike, order: str, claims: MetadataClaims
     ) -> FileInfo:
-        """Describe the file at a path, with planes of a shape (y, x)."""
+        """Describe the file at a path, with planes of a shape (y, x) in a byte order."""
         scenes = self.scenes if len(self.scenes) > 1 else ()
         names = claims.channel_names if len(claims.channel_names) == self.inner[1] else ()
         return FileInfo.of(
-            path, (self.table.shape[3], *shape), dtype, claims, byteorder=byteorder,
-            inner=self.inner, scenes=scenes, firsts=(0,) * len(self.scenes), channel_names=names,
-            indexed=True,
+            path, (self.table.shape[3], *shape), dtype, claims, byteorder=order, inner=self.inner,
+            scenes=scenes, firsts=(0,) * len(self.scenes), channel_names=names, indexed=True,
         )  # fmt: skip
 
     def read(

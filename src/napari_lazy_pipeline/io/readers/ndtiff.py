@@ -55,7 +55,7 @@ class NdTiffReader(GrowingReader):
             index = _log(path).update()
             summary = file_summary(index.planes.files[0])
             claims = summary_claims(summary, index.channels, "Micro-Manager")
-            return index.planes.info(path, index.shape, index.dtype, claims)
+            return index.planes.info(path, index.shape, index.dtype, "<", claims)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):

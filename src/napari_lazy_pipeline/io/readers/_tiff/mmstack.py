@@ -67,7 +67,7 @@ def probe(path: str) -> FileInfo:
     if header.voxel_size:
         claims = replace(claims, source=header.source, voxel_size=header.voxel_size)
     claims = replace(claims, time_interval=header.time_interval or claims.time_interval)
-    return index.info(path, shape, dtype, claims, order)
+    return index.info(path, shape, dtype, order, claims)
 
 
 def plane_index(path: str) -> PlaneIndex:

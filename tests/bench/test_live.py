@@ -54,7 +54,7 @@ def test_an_edit_on_a_huge_folder(
         step = session.pipeline.steps[index].replace(z=(0, 2 + turn % 2), y=(turn % 3, 8))
         # What the steps themselves cost is not counted: their results are at hand.
         source = replace(session.source(), pipeline=session.pipeline.replace_step(index, step))
-        for moment in (dock.layers.time_point, t):
+        for moment in (dock.layers.position.time_point, t):
             for c in range(2):
                 source.raw.refresh(moment, c)
                 source.read(moment, c)

@@ -14,14 +14,9 @@ class FollowLatest(QObject):
 
     It goes on only when what is on screen is complete: when processing is slower than the
     microscope, time points are skipped, and counted.
-
-    Signals
-    -------
-    paused()
-        The person went to another time point.
     """
 
-    paused = Signal()
+    paused = Signal()  # the person went to another time point
 
     def __init__(self, layers: Layers) -> None:
         super().__init__()
@@ -29,7 +24,7 @@ class FollowLatest(QObject):
         self._last: int | None = None
         self.on = False
         self.skipped = 0
-        layers.person_moved.connect(self._on_person)
+        layers.position.person_moved.connect(self._on_person)
         layers.rendered.connect(lambda _: self.advance())
 
     def switch(self, on: bool) -> None:
@@ -52,10 +47,10 @@ class FollowLatest(QObject):
         if not (self.on and stack is not None and self._layers.settled):
             return
         newest = stack.shape[0] - 1
-        if newest != self._layers.time_point:
+        if newest != self._layers.position.time_point:
             if self._last is not None:
                 self.skipped += max(newest - self._last - 1, 0)
-            self._layers.go_to(newest)
+            self._layers.position.go_to(newest)
         self._last = newest
 
     def _on_person(self, _: int) -> None:

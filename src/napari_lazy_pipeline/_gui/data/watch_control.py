@@ -19,15 +19,7 @@ _QUIET = 60.0  # s without a new file, after which the state tells
 
 
 class WatchControl(QObject):
-    """Connects the two switches of the data panel to a poller and a follower.
-
-    Parameters
-    ----------
-    session, layers, panel
-        Whose folder is watched, whose time axis grows, and where the state is shown.
-    interval
-        Time from one poll for new files to the next [s].
-    """
+    """Connects the two switches of the data panel to a poller and a follower; ``interval`` in s."""
 
     def __init__(self, session: Session, layers: Layers, panel: DataPanel, interval: float) -> None:
         super().__init__()
@@ -46,14 +38,14 @@ class WatchControl(QObject):
         panel.follow.toggled.connect(self._on_follow)
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self.follower.renumber)
-        layers.rendered.connect(self._on_shown)
+        layers.rendered.connect(self._show_state)
 
     def close(self) -> None:
         """Stop polling, and disconnect from session and layers."""
         self.poller.stop()
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumber)
-        self._layers.rendered.disconnect(self._on_shown)
+        self._layers.rendered.disconnect(self._show_state)
 
     def set_interval(self, seconds: float) -> None:
         """Poll for new files as often as that from now on."""
@@ -142,10 +134,7 @@ class WatchControl(QObject):
             pattern = pattern or result.source.pattern
         self._panel.reopen(folder, pattern)
 
-    def _on_shown(self, _: object) -> None:
-        self._show_state()
-
-    def _show_state(self) -> None:
+    def _show_state(self, _: object = None) -> None:
         if not self._panel.watch.isChecked():
             self._panel.watch_state.say("")
         elif self.poller.active:
@@ -153,8 +142,7 @@ class WatchControl(QObject):
 
     def _state(self) -> str:
         """Describe what is watched and how it goes on."""
-        result = self._result
-        reason = self._failure
+        result, reason = self._result, self._failure
         if not reason and result is not None and result.unreachable:
             reason = f"the folder {result.unreachable}"
         parts = [f"Waiting: {reason}. Looking again" if reason else "Watching"]

@@ -16,38 +16,22 @@ Z, T = -3, -4  # axes counted from the end: another layer may have more
 
 
 class Position(QObject):
-    """Time point and plane that the person looks at.
+    """Time point and plane that the person looks at."""
 
-    Attributes
-    ----------
-    swapping
-        Whether layers are being changed: whatever the sliders do meanwhile is nobody's wish.
-
-    Signals
-    -------
-    person_moved(int)
-        The person went to another time point; moves of our own do not count.
-    """
-
-    person_moved = Signal(int)
+    person_moved = Signal(int)  # t, chosen by the person and not by a move of our own
 
     def __init__(self, viewer: Any, screen: Screen) -> None:
         super().__init__()
         self.viewer, self._screen = viewer, screen
-        self.swapping = False
+        self.swapping = False  # layers are being changed: the sliders move by themselves
         self._going = False
-        self._plane: float | None = None
+        self._plane: float | None = None  # counted in planes of the uncropped volume
         self._moment = 0
         viewer.dims.events.current_step.connect(self._on_step)
 
     def close(self) -> None:
         """Let go of the viewer."""
         self.viewer.dims.events.current_step.disconnect(self._on_step)
-
-    @property
-    def leader(self) -> Any:
-        """The layer by which places are counted; None if there is none."""
-        return self._screen.first
 
     @property
     def time_point(self) -> int:
@@ -96,7 +80,7 @@ class Position(QObject):
         middle = layer.data.shape[Z] // 2
         dims.set_point(axis_t, float(layer.translate[0]))
         dims.set_point(axis_z, float(layer.translate[1] + middle * layer.scale[1]))
-        self._plane = dims.point[Z] / layer.scale[Z]
+        self.note_plane()
 
     def note_plane(self) -> None:
         """The plane that is on screen is the one the person wants."""
@@ -139,7 +123,7 @@ class Position(QObject):
     @property
     def _interval(self) -> float:
         """Distance of two time points on the slider."""
-        return float(self.leader.scale[0]) if self.leader is not None else 1.0
+        return float(self._screen.first.scale[0]) if self._screen.channels else 1.0
 
     def return_to(self, point: tuple[float, ...]) -> None:
         """Go back to a point [world], in the plane the person chose."""
@@ -151,7 +135,7 @@ class Position(QObject):
         dims.set_point((dims.ndim + T, dims.ndim + Z), (point[T], height))
 
     def _on_step(self, event: Any = None) -> None:
-        """Remember the plane the person chose, counted in planes of the uncropped volume."""
+        """Remember the plane the person chose."""
         if self._screen.channels and self.viewer.dims.ndim >= 4:
             before, self._moment = self._moment, self.time_point
             if self.swapping:

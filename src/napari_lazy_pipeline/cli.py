@@ -20,18 +20,10 @@ _MOST_FAILURES = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
+    """Run a command: the words after the name of the program, or those it was called with.
 
-    Parameters
-    ----------
-    arguments
-        The words after the name of the program; None for those it was called with.
-
-    Returns
-    -------
-    int
-        0 if all went well, 1 if volumes are missing, 2 if the command cannot be carried out,
-        130 if it was interrupted.
+    Returns 0 if all went well, 1 if volumes are missing, 2 if the command cannot be carried out,
+    130 if it was interrupted.
     """
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command

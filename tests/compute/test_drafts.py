@@ -132,7 +132,8 @@ def test_a_draft_makes_what_the_step_makes(step_type: type[Step]) -> None:
     step = step_type.model_validate(
         {"function": np.negative} if "function" in step_type.model_fields else {}
     )
-    before = StackSpec(VolumeSpec((8, 9, 10), voxel_size=VOXEL))
+    volume = VolumeSpec((8, 9, 10), voxel_size=VOXEL)
+    before = StackSpec(volume, times=2, channels=("488", "560"))
     for draft in (step.draft(), step.draft().draft()):
         assert draft.output(before) == step.output(before) and draft.kind == step.kind
     assert step.world(before, 0).shape == (4, 4)

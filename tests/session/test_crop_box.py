@@ -152,9 +152,9 @@ def test_the_place_of_the_crop(steps: list, shown: int | None, place: tuple) -> 
 
 def test_a_crop_is_edited_or_inserted_and_switched_on() -> None:
     ranges = ((0, 0), (2, 9), (3, 7))
-    edited = CropPlace(1, there=True).put(Pipeline(steps=[Deskew(), OFF]), ranges)
+    edited = CropPlace(1, exists=True).put(Pipeline(steps=[Deskew(), OFF]), ranges)
     assert edited.steps == (Deskew(), Crop(y=(2, 9), x=(3, 7)))
-    added = CropPlace(0, there=False).put(Pipeline(steps=[Deskew(), OFF]), ranges)
+    added = CropPlace(0, exists=False).put(Pipeline(steps=[Deskew(), OFF]), ranges)
     assert added.steps == (Crop(y=(2, 9), x=(3, 7)), Deskew(), OFF)
     assert ranges_of(edited.steps[1]) == ranges
 

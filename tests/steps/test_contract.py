@@ -52,7 +52,7 @@ from napari_lazy_pipeline.steps import (
     VoxelStep,
     step_types,
 )
-from stacks import CountingSource, processed, source_of, spec_after
+from stacks import CountingSource, source_of
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]
 NEEDED: dict[str, dict[str, Any]] = {
@@ -75,23 +75,20 @@ def fields(step_type: type[Step]) -> dict[str, FieldInfo]:
 @pytest.mark.parametrize("step_type", ALL)
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "int16", "float64", "uint8"])
 def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file: Path) -> None:
-    step = example(step_type, psf_file)
-    spec = VolumeSpec((7, 12, 9), dtype, (0.3, 0.1, 0.1))
-    volume = np.random.default_rng(0).integers(0, 100, spec.shape).astype(dtype)
-    before = volume.copy()
-    result = processed(step, volume, spec)
-    declared = spec_after(step, spec.replace(scan=step.scan()))
+    raw = np.random.default_rng(0).integers(0, 100, (2, 2, 7, 12, 9)).astype(dtype)
+    before = raw.copy()
+    source = source_of(ArraySource.of(raw, (0.3, 0.1, 0.1)), example(step_type, psf_file))
+    result, declared = source.read(1, 0), source.plan.after
     assert (result.shape, result.dtype.name) == (declared.shape, declared.dtype)
-    np.testing.assert_array_equal(volume, before)
+    np.testing.assert_array_equal(raw, before)
     assert np.isfinite(result).all()
 
 
 @pytest.mark.parametrize("step_type", ALL)
 def test_lazy_equals_eager(step_type: type[Step], psf_file: Path) -> None:
     step = example(step_type, psf_file)
-    source = CountingSource((2, 1))
-    view = Pipeline([step]).apply(Stack(source))
-    eager = processed(step, source.read(1, 0), source.spec)
+    view = Pipeline([step]).apply(Stack(CountingSource((2, 2))))
+    eager = source_of(CountingSource((2, 2)), step).read(1, 0)
     np.testing.assert_array_equal(view.data[1, 0].compute(), eager)
 
 

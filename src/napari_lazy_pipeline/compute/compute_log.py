@@ -1,10 +1,10 @@
-"""Ledger: what was read and computed so far, block by block, for those who want to see it."""
+"""Compute log: what was read and computed so far, block by block, and how long it took."""
 
 from __future__ import annotations
 
 import math
 import threading
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -29,17 +29,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a block.
-
-    Attributes
-    ----------
-    state
-        What became of it.
-    seconds
-        How long it took the last time [s].
-    times
-        How often it was made.
-    """
+    """What is known of a block: how long it took the last time [s], and how often it was made."""
 
     state: State
     seconds: float = 0.0
@@ -48,15 +38,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Duration:
-    """How long something takes for a whole volume.
-
-    Attributes
-    ----------
-    seconds
-        Time [s].
-    rough
-        Whether it was told from parts of volumes only: it is hardly more, and may be less.
-    """
+    """How long something takes for a volume [s]; rough, and perhaps less, if told by parts."""
 
     seconds: float
     rough: bool = False
@@ -65,8 +47,7 @@ class Duration:
 class ComputeLog:
     """Notes what is made of which volume, and how long that took; safe to use from any thread.
 
-    A stage is named by what the pixels after it depend on: after an edit, the stages from that
-    step on have other names, and nothing is known of them.
+    A stage is named by what its pixels depend on: after an edit, those from that step on are new.
     """
 
     def __init__(self) -> None:
@@ -74,7 +55,7 @@ class ComputeLog:
         self._stages: OrderedDict[Hashable, dict[tuple[int, int], Entry]] = OrderedDict()
         self._version = 0
         self._counts: Counter[tuple[str, bool]] = Counter()
-        self._seconds: dict[tuple[str, bool], float] = {}
+        self._seconds: defaultdict[tuple[str, bool], float] = defaultdict(float)
         self._durations: dict[Hashable, Duration] = {}
         self._latest: dict[str, float] = {}
 
@@ -87,22 +68,10 @@ class ComputeLog:
         share: float = 1.0,
         timing: Hashable = None,
     ) -> _Made:
-        """Make something, and note that it was made, and how long it took.
+        """Make something for the volume at a place (t, c), and note that, and how long it took.
 
-        Parameters
-        ----------
-        name
-            What is counted together: the kind of the step, or ``"read"``.
-        stage
-            Names the stage.
-        place
-            (t, c) of the volume.
-        make
-            Makes it; what it raises is noted, and raised.
-        share
-            How much of the volume is made, 1 for all of it.
-        timing
-            Names what its time depends on; see `duration`.
+        Counted together is what has one ``name``: the kind of the step, or ``"read"``. ``share`` is
+        how much of the volume is made, 1 for all; ``timing`` names what its time depends on.
         """
         before = self.of(stage).get(place)
         self._note(stage, place, replace(before or Entry(State.RUNNING), state=State.RUNNING))
@@ -125,8 +94,7 @@ class ComputeLog:
     def duration(self, timing: Hashable) -> Duration | None:
         """How long something took for a volume; None if it was not made yet.
 
-        A whole volume tells more than any part of one, and of parts the fastest: the others waited
-        for something that a volume waits for once.
+        A whole volume tells more than a part, and of parts the fastest: the others waited.
         """
         with self._lock:
             return self._durations.get(timing)
@@ -140,7 +108,7 @@ class ComputeLog:
         part = share < 1
         with self._lock:
             self._counts[name, part] += 1
-            self._seconds[name, part] = self._seconds.get((name, part), 0.0) + seconds
+            self._seconds[name, part] += seconds
             if len(self._durations) > _DURATIONS:
                 self._durations.pop(next(iter(self._durations)))
             if not part:
@@ -170,7 +138,7 @@ class ComputeLog:
     def spent(self, name: str) -> float:
         """How long all that was made under a name took [s]."""
         with self._lock:
-            return sum(self._seconds.get((name, part), 0.0) for part in (False, True))
+            return sum(self._seconds[name, part] for part in (False, True))
 
     def mean(self, name: str) -> float | None:
         """How long a whole block took on average [s]; None if none was made."""

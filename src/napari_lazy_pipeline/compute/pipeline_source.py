@@ -24,23 +24,8 @@ from napari_lazy_pipeline.steps._base import Step
 class PipelineSource(VolumeSource):
     """Makes processed volumes, one stage after the other, through a cache.
 
-    Attributes
-    ----------
-    raw
-        Makes the raw volumes.
-    stated_plan
-        The stages, when the source was made; see `plan`.
-    cache
-        Keeps the result of each stage; not pickled.
-    blank_failures
-        Whether a step that fails leaves a blank volume instead of raising.
-    compute_log
-        Notes what is made; not pickled.
-
-    Raises
-    ------
-    StepError
-        If a step does not fit the volumes: that is refused here, not volume by volume.
+    A step that does not fit raises a `StepError`; one that fails on a volume leaves it blank if
+    ``blank_failures``. Cache and log are not pickled.
     """
 
     raw: VolumeSource
@@ -83,10 +68,7 @@ class PipelineSource(VolumeSource):
 
     @property
     def by_planes(self) -> bool:
-        """Whether planes are better made without the rest of their volume.
-
-        They are unless there is a cache that has room for the whole, or no reading them alone.
-        """
+        """Whether planes are better made alone: they can be read alone, and no cache has room."""
         can = self.plane_local and self.raw.by_planes
         return can and not self._runner().keeps_whole(self.count)
 
@@ -139,12 +121,8 @@ class PipelineSource(VolumeSource):
 
         Raises
         ------
-        FileError
-            If its file is bad.
-        StepError
-            If a step fails.
-        Cancelled
-            If it is not wanted any more.
+        FileError, StepError, Cancelled
+            If its file is bad, a step fails, or it is not wanted any more.
         """
         return self._runner(progress).volume(self.count, t, c)
 
@@ -165,15 +143,8 @@ class PipelineSource(VolumeSource):
     ) -> np.ndarray:
         """Make the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
 
-        Where that is possible only the planes that these need are read and worked on, and the
-        result equals that of `read` bit for bit. Otherwise the whole volume is made.
-
-        Raises
-        ------
-        ValueError
-            If there are no such planes.
-        LazyPipelineError, Cancelled
-            As `read` does.
+        They equal those of `read` bit for bit; where it is possible, only what they need is read
+        and worked on. Raises what `read` does, and a `ValueError` if there are no such planes.
         """
         block = self._planes(t, c, start, stop)
         if not self.plane_local:

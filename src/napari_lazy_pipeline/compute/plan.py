@@ -26,21 +26,10 @@ _OF_OTHERS = (*_INSTALLED, str(Path(__file__).parents[1]), "<")
 
 @dataclass(frozen=True)
 class Stage:
-    """A step that is on, in its place.
+    """A step that is on, in its place among the steps of the pipeline.
 
-    Attributes
-    ----------
-    index
-        Its place among the steps of the pipeline.
-    step
-        The step, as it was stated.
-    before, after
-        What the stack looks like before the step, and after it.
-    steps
-        The step with the values of each channel of the result.
-    keys
-        For each channel of the result, what its pixels depend on, but for the input, the time
-        point and the channel.
+    For each channel of the result, `steps` has the step with its values, and `keys` what its
+    pixels depend on, but for the input, the time point and the channel.
     """
 
     index: int
@@ -112,17 +101,14 @@ class Plan:
         """Resolve steps against a raw stack: no pixels are needed."""
         raw = raw.replace(scan=_stated_scan(steps) or raw.volume.scan)
         stages: list[Stage] = []
-        spec, misfit = raw, None
         for index, step in enumerate(steps):
-            if not step.enabled:
-                continue
+            before = stages[-1].after if stages else raw
             try:
-                stages.append(_stage(index, step, spec))
+                stages += [_stage(index, step, before)] if step.enabled else []
             except Exception as error:  # noqa: BLE001 - a step of anybody's must not end the session
                 misfit = _misfit(error, index, step)
-                break
-            spec = stages[-1].after
-        return cls(tuple(steps), raw, engine, tuple(stages), misfit)
+                return cls(tuple(steps), raw, engine, tuple(stages), misfit)
+        return cls(tuple(steps), raw, engine, tuple(stages))
 
     @property
     def after(self) -> StackSpec:
@@ -195,17 +181,7 @@ class Plan:
         )
 
     def key(self, count: int, t: int, c: int, identity: Callable[[int, int], Hashable]) -> Hashable:
-        """Name the result of the first ``count`` stages for one volume.
-
-        Parameters
-        ----------
-        count
-            Number of stages.
-        t, c
-            Time point and channel of the result.
-        identity
-            Names the raw volume (t, c) by the state of its file.
-        """
+        """Name a volume after ``count`` stages; ``identity`` names raw ones by their files."""
         if not count:
             return (identity(t, c),)
         stage = self.stages[count - 1]

@@ -1,4 +1,4 @@
-"""Progress: who waits for a volume may cancel, and is told how far it is."""
+"""Progress: who waits for a volume sees how far it is, and may cancel."""
 
 from __future__ import annotations
 

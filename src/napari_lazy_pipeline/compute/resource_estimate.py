@@ -1,4 +1,4 @@
-"""Costs: what a pipeline will take, told before it is run: memory, disk, and time if known."""
+"""Resource estimate: memory, disk and time that a pipeline takes, before it is run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines import Need
@@ -20,28 +19,14 @@ READ = -1
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one step takes for one volume.
+    """What one step takes for one volume."""
 
-    Attributes
-    ----------
-    index
-        Its place in the pipeline; -1 for reading the file.
-    title
-        How it is called.
-    before, after
-        Size of its input and of its result [byte].
-    need
-        What it takes besides.
-    shape
-        Shape of its result (z, y, x).
-    """
-
-    index: int
+    index: int  # its place in the pipeline; -1 for reading the file
     title: str
-    before: int
-    after: int
-    need: Need
-    shape: tuple[int, int, int]
+    before: int  # size of its input [byte]
+    after: int  # size of its result [byte]
+    need: Need  # besides
+    shape: tuple[int, int, int]  # of its result
 
     @property
     def memory(self) -> int:
@@ -50,39 +35,33 @@ class StepCost:
 
     def warnings(self, free: int) -> tuple[str, ...]:
         """What a person should know beforehand, given the free memory [byte]."""
-        told = []
+        warnings = []
         if self.need.tiles == 0:
-            told.append(
+            warnings.append(
                 f"{self.title} needs {format_bytes(self.memory)} for one volume, and not even a "
                 f"part fits into the {format_bytes(free)} that are free. Crop the volume or the PSF"
             )
         elif self.need.tiles > 1:
-            told.append(
+            warnings.append(
                 f"One volume does not fit into the {format_bytes(free)} of memory that are free: "
                 f"{self.title} goes through it in {self.need.tiles} overlapping tiles, slower and "
                 "slightly different"
             )
         elif self.memory > free:
-            told.append(
+            warnings.append(
                 f"{self.title} needs {format_bytes(self.memory)} for one volume, and "
                 f"{format_bytes(free)} are free. Crop first, or close other programs"
             )
         if max(self.shape) > TEXTURE:
-            told.append(
+            warnings.append(
                 f"The result is {max(self.shape)} voxels long: beyond {TEXTURE}, many graphics "
                 "cards show 3-D more coarsely"
             )
-        return tuple(told)
+        return tuple(warnings)
 
 
 def step_costs(plan: Plan) -> tuple[StepCost, ...]:
-    """Estimate what each step that is on takes for one volume, reading it first.
-
-    Raises
-    ------
-    LazyPipelineError
-        If a step does not fit the volumes, or a PSF cannot be used.
-    """
+    """Estimate what each step that is on takes for one volume, reading it first."""
     plan.check()
     costs = [StepCost(READ, "Reading", 0, plan.raw.volume.nbytes, Need(), plan.raw.shape)]
     for stage in plan.stages:
@@ -98,13 +77,7 @@ def step_costs(plan: Plan) -> tuple[StepCost, ...]:
 
 
 def volume_time(plan: Plan, log: ComputeLog) -> Duration | None:
-    """Add up the time that reading and all steps of a plan take for a volume, as was measured.
-
-    Returns
-    -------
-    Duration or None
-        None unless all of it was measured; rough if a part of it was told from parts of volumes.
-    """
+    """Add up what reading and all steps take for a volume; None unless all of it was measured."""
     times = [log.duration(plan.timing_key(count)) for count in range(len(plan.stages) + 1)]
     known = [time for time in times if time is not None]
     if len(known) < len(times):
@@ -114,15 +87,7 @@ def volume_time(plan: Plan, log: ComputeLog) -> Duration | None:
 
 @dataclass(frozen=True)
 class DiskCost:
-    """What an export takes on a disk.
-
-    Attributes
-    ----------
-    needed
-        Size of all files [byte].
-    free
-        What is free there [byte]; None if the place is not known.
-    """
+    """What an export takes on a disk, and what is free there, if the place is known [byte]."""
 
     needed: int
     free: int | None
@@ -134,26 +99,11 @@ class DiskCost:
 
 
 def disk_cost(
-    spec: VolumeSpec,
-    volumes: int,
-    dtype: str | None,
-    folder: Path | None,
-    overhead: float = 1.0,
+    spec: VolumeSpec, volumes: int, dtype: str | None, folder: Path | None, overhead: float = 1.0
 ) -> DiskCost:
-    """Estimate the size of an export, and look how much is free where it goes to.
+    """Estimate the size of an export, and look how much is free in a folder that may not exist.
 
-    Parameters
-    ----------
-    spec
-        What each volume looks like.
-    volumes
-        How many are still to be written.
-    dtype
-        Type of the pixels; None for that of the volumes.
-    folder
-        Where to; it need not exist yet.
-    overhead
-        Bytes on the disk for each byte of pixels, at most.
+    A byte of pixels takes up to ``overhead`` bytes; without ``dtype``, they have that of ``spec``.
     """
     needed = int(volumes * spec.replace(dtype=dtype or spec.dtype).nbytes * overhead)
     return DiskCost(needed, None if folder is None else _free(folder))
@@ -164,8 +114,3 @@ def _free(folder: Path) -> int | None:
         if place.exists():
             return shutil.disk_usage(place).free
     return None
-
-
-def free_memory() -> int:
-    """Memory that can be had without swapping [byte]."""
-    return available()

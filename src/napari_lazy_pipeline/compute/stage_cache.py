@@ -1,10 +1,11 @@
-"""A cache of stage results, bounded in bytes, in which nothing is ever made twice at once."""
+"""Stage cache: results, bounded in bytes, of which none is ever made twice at once."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,24 +14,17 @@ from napari_lazy_pipeline.errors import Cancelled
 _POLL = 0.02  # s between two looks of a waiting thread at whether it is still wanted
 
 
-class _Flight:
-    """One computation under way, which several threads may wait for."""
+@dataclass(eq=False)
+class _Computation:
+    """One under way, which several threads may wait for."""
 
-    def __init__(self) -> None:
-        self.done = threading.Event()
-        self.result: np.ndarray | None = None
-        self.error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+    result: np.ndarray | None = None
+    error: Exception | None = None
 
 
 class StageCache:
-    """Keeps the most recently used arrays up to a number of bytes.
-
-    Arrays are kept read-only: whoever gets one shares it.
-
-    Parameters
-    ----------
-    limit
-        Size of what is kept [byte].
+    """Keeps the most recently used arrays, read-only, up to a ``limit`` [byte].
 
     Examples
     --------
@@ -45,7 +39,7 @@ class StageCache:
         self._limit = limit
         self._lock = threading.Lock()
         self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
-        self._flights: dict[Hashable, _Flight] = {}
+        self._under_way: dict[Hashable, _Computation] = {}
         self._used = 0
 
     @property
@@ -73,10 +67,7 @@ class StageCache:
     def get(self, key: Hashable) -> np.ndarray | None:
         """Return the array, or None if it is not there; never waits for a computation."""
         with self._lock:
-            array = self._arrays.get(key)
-            if array is not None:
-                self._arrays.move_to_end(key)
-            return array
+            return self._get(key)
 
     def get_or_make(
         self,
@@ -86,33 +77,25 @@ class StageCache:
     ) -> np.ndarray:
         """Return the array, making it if needed, or waiting for the thread that makes it.
 
-        Raises
-        ------
-        Cancelled
-            If ``cancelled()`` became true, or ``make`` raised it. Another thread that
-            waits for the same array then makes it itself.
-        Exception
-            What ``make`` raised, in every waiting thread. Nothing is kept then.
+        What ``make`` raises is raised in every waiting thread, but for `Cancelled`: another thread
+        that waits for the same array then makes it itself.
         """
         while True:
             with self._lock:
-                array = self._arrays.get(key)
+                array = self._get(key)
                 if array is not None:
-                    self._arrays.move_to_end(key)
                     return array
-                flight = self._flights.get(key)
-                leads = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight()
-            if leads:
-                return self._make(key, flight, make)
-            while not flight.done.wait(_POLL):
+                is_new = key not in self._under_way
+                computation = self._under_way.setdefault(key, _Computation())
+            if is_new:
+                return self._make(key, computation, make)
+            while not computation.done.wait(_POLL):
                 if cancelled():
                     raise Cancelled
-            if flight.result is not None:
-                return flight.result
-            if flight.error is not None:
-                raise flight.error
+            if computation.result is not None:
+                return computation.result
+            if computation.error is not None:
+                raise computation.error
 
     def clear(self) -> None:
         """Forget everything."""
@@ -120,23 +103,30 @@ class StageCache:
             self._arrays.clear()
             self._used = 0
 
-    def _make(self, key: Hashable, flight: _Flight, make: Callable[[], np.ndarray]) -> np.ndarray:
+    def _get(self, key: Hashable) -> np.ndarray | None:
+        if key in self._arrays:
+            self._arrays.move_to_end(key)
+        return self._arrays.get(key)
+
+    def _make(
+        self, key: Hashable, computation: _Computation, make: Callable[[], np.ndarray]
+    ) -> np.ndarray:
         try:
             array = make()
             array.flags.writeable = False
-            flight.result = array
+            computation.result = array
             return array
         except Cancelled:
             raise
         except Exception as error:
-            flight.error = error
+            computation.error = error
             raise
         finally:
             with self._lock:
-                del self._flights[key]
-                if flight.result is not None:
-                    self._keep(key, flight.result)
-            flight.done.set()
+                del self._under_way[key]
+                if computation.result is not None:
+                    self._keep(key, computation.result)
+            computation.done.set()
 
     def _keep(self, key: Hashable, array: np.ndarray) -> None:
         if array.nbytes <= self._limit:

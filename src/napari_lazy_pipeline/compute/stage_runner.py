@@ -32,21 +32,7 @@ _GRID = 8
 
 @dataclass(frozen=True, eq=False)
 class StageRunner:
-    """Makes blocks of the stages of a plan.
-
-    Attributes
-    ----------
-    raw
-        Makes the raw volumes.
-    plan
-        The stages.
-    cache
-        Keeps the result of each stage; None: nothing is kept.
-    compute_log
-        Notes what is made, if there is one.
-    progress
-        Waits for the result.
-    """
+    """Makes blocks of the stages of a plan, for whoever waits for the progress."""
 
     raw: VolumeSource
     plan: Plan

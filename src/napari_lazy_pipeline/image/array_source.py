@@ -19,17 +19,7 @@ _UNKNOWN = VolumeSpec((1, 1, 1))
 
 @dataclass(frozen=True)
 class ArraySource(VolumeSource):
-    """Volumes of an array (t, c, z, y, x).
-
-    Attributes
-    ----------
-    array
-        A numpy array, or a dask array of which only what is asked for is computed.
-    spec
-        What each volume looks like.
-    token
-        Names the content: that of a dask array, else the number of the source in this process.
-    """
+    """Volumes of an array (t, c, z, y, x); of a dask array, only what is needed is computed."""
 
     array: Any = field(repr=False)
     spec: VolumeSpec = _UNKNOWN

@@ -21,15 +21,7 @@ _ROUNDING = 1e-6  # voxel; positions are in um, and not exact
 
 @dataclass(frozen=True)
 class Block:
-    """A part of one volume.
-
-    Attributes
-    ----------
-    t, c
-        Time point and channel.
-    box
-        (start, stop) along z, y and x [voxel].
-    """
+    """A part of one volume: time point, channel, and (start, stop) along z, y and x [voxel]."""
 
     t: int
     c: int
@@ -68,10 +60,7 @@ def spec_of(box: Box, spec: VolumeSpec) -> VolumeSpec:
 
 
 def widened(box: Box, halo: Sequence[int], shape: Shape) -> Box:
-    """The box and so many voxels on each side of it, as far as there are any.
-
-    A box beside the volume becomes one voxel at its edge.
-    """
+    """The box and its neighbours, as far as there are any; of one beside the volume, its edge."""
     grown = []
     for (start, stop), margin, n in zip(box, halo, shape, strict=True):
         low, high = min(max(start - margin, 0), n - 1), max(min(stop + margin, n), 1)
@@ -94,18 +83,10 @@ def affine(matrix: np.ndarray) -> Affine:
 
 
 def box_before(box: Box, after: VolumeSpec, before: VolumeSpec, world: Affine) -> Box:
-    """Which voxels of a volume surround those positions that a box of another one shows.
+    """Which voxels of the volume ``before`` surround the positions that a box of ``after`` shows.
 
-    Parameters
-    ----------
-    box
-        In the other volume; the result may reach beyond the volume.
-    after
-        The other volume.
-    before
-        The volume.
-    world
-        Transform (4, 4) from positions (z, y, x) in the volume to those in the other one [um].
+    ``world`` is the transform (4, 4) from positions (z, y, x) in the former to those in the latter
+    [um]. The result may reach beyond the volume.
     """
     back = np.linalg.inv(world)
     places = corner_positions(after, [(start, stop - 1) for start, stop in box])

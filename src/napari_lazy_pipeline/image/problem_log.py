@@ -11,21 +11,11 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 
 @dataclass(frozen=True)
 class Problem:
-    """Something the pipeline worked around.
+    """Something the pipeline worked around."""
 
-    Attributes
-    ----------
-    where
-        Path of the file, or name of the step and position.
-    what
-        What is wrong with it, and what to do about it.
-    done
-        What the pipeline did instead.
-    """
-
-    where: str
-    what: str
-    done: str = "shown blank"
+    where: str  # path of the file, or name of the step and position
+    what: str  # and what to do about it
+    done: str = "shown blank"  # what the pipeline did instead
 
     @classmethod
     def of(cls, error: LazyPipelineError, where: str = "") -> Problem:
@@ -35,10 +25,7 @@ class Problem:
 
 
 class ProblemLog:
-    """Collects each problem once; safe to use from any thread.
-
-    A pickled log arrives empty: what another process meets is its own.
-    """
+    """Collects each problem once, from any thread; what another process meets is its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -106,27 +106,13 @@ class DeskewPlan:
 
     The sample position of output pixel ``o`` of plane ``k`` along the skew axis is
     ``float32((o - width/2 + shift) - shear * (k - nz/2) + n/2)``.
-
-    Attributes
-    ----------
-    shape
-        Shape of the raw volume (z, y, x).
-    skew_axis
-        ``"x"`` or ``"y"``.
-    shear
-        Displacement of consecutive planes [pixel].
-    width
-        Length of the output along the skew axis [pixel].
-    shift
-        Displacement of the output window [pixel]; positive moves the content
-        towards lower coordinates.
     """
 
     shape: Shape
     skew_axis: SkewAxis
-    shear: float
-    width: int
-    shift: int = 0
+    shear: float  # displacement of consecutive planes [pixel]
+    width: int  # of the output along the skew axis [pixel]
+    shift: int = 0  # of the output window [pixel]; positive moves the content to lower coordinates
 
     @classmethod
     def of(
@@ -156,15 +142,10 @@ class DeskewPlan:
         return (o - self.width / 2 + self.shift) - middle + self.length / 2
 
     def window(self, start: int, stop: int, part: Shape) -> DeskewPlan:
-        """Plan the output pixels from ``start`` on only, up to ``stop`` or one more.
+        """Plan the output pixels along the skew axis from ``start`` on, up to ``stop`` or one more.
 
-        Parameters
-        ----------
-        start, stop
-            Along the skew axis.
-        part
-            Shape (z, y, x) of the part of the volume it is made from: all of the skew axis, any
-            number of planes, and of lines along the third axis.
+        ``part`` is the shape (z, y, x) of what they are made from: all of the skew axis, any number
+        of planes, and of lines along the third axis.
         """
         # Positions are counted from the middle: only an even difference keeps them exactly.
         width = stop - start + (self.width - stop + start) % 2
@@ -195,32 +176,15 @@ class RotationPlan:
     Positions in the sample are counted in pixels from the first voxel of the volume: along the
     normal of the planes, and along the axis of the skew. The output is spaced by one pixel
     along both. The third axis is left alone.
-
-    Attributes
-    ----------
-    shape
-        Shape of the volume (z, y, x).
-    skew_axis
-        ``"x"`` or ``"y"``.
-    angle
-        Turn between the planes and the coverslip, -90 to 90 [degree].
-    plane_step
-        Distance of the planes, perpendicular to them [pixel].
-    shear
-        Displacement of consecutive planes [pixel]; 0 if they were deskewed before.
-    size
-        Number of output voxels along the normal of the coverslip, and along the scan.
-    origin
-        Position of the first of them in the turned sample [pixel].
     """
 
     shape: Shape
     skew_axis: SkewAxis
-    angle: float
-    plane_step: float
-    shear: float
-    size: tuple[int, int]
-    origin: tuple[float, float]
+    angle: float  # between the planes and the coverslip, -90 to 90 [degree]
+    plane_step: float  # distance of the planes, perpendicular to them [pixel]
+    shear: float  # displacement of consecutive planes [pixel]; 0 if they were deskewed before
+    size: tuple[int, int]  # output voxels along the normal of the coverslip, and along the scan
+    origin: tuple[float, float]  # position of the first of them in the turned sample [pixel]
 
     @classmethod
     def of(
@@ -231,19 +195,10 @@ class RotationPlan:
         skewed: bool = True,
         outline: Points = (),
     ) -> RotationPlan:
-        """Plan the rotation of a volume; every voxel with data finds its place.
+        """Plan the rotation of a volume (z, y, x), voxel size in um; all voxels with data are kept.
 
-        Parameters
-        ----------
-        shape, voxel_size
-            Those of the volume (z, y, x), the latter in um.
-        scan
-            How it was, or still is, skewed.
-        skewed
-            Whether it still is; then deskew and rotation are one interpolation.
-        outline
-            Corners of the region with data, if the volume has empty parts: positions as those
-            above [pixel].
+        Of one that is still ``skewed``, deskew and rotation are one interpolation. ``outline`` has
+        the corners of the region with data [pixel], if the volume has empty parts.
 
         Examples
         --------
@@ -264,17 +219,10 @@ class RotationPlan:
     def window(
         self, start: tuple[int, int], size: tuple[int, int], first: tuple[int, int], part: Shape
     ) -> RotationPlan:
-        """Plan only some of the output voxels.
+        """Plan ``size`` output voxels from ``start`` on, along the normal and the scan.
 
-        Parameters
-        ----------
-        start, size
-            The first of them and their number, along the normal and along the scan.
-        first
-            Plane, and pixel of it along the skew axis, at which the part of the volume starts
-            that they are made from.
-        part
-            Its shape (z, y, x).
+        They are made from a ``part`` (z, y, x) that begins at the plane, and the pixel along the
+        skew axis, ``first``.
         """
         plane, pixel = first
         place = (plane * self.plane_step, pixel + plane * self.shear)

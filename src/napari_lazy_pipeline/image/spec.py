@@ -13,13 +13,7 @@ from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
 
 @dataclass(frozen=True)
 class CameraGrid:
-    """Which pixels of the camera the voxels of a volume are.
-
-    Attributes
-    ----------
-    start
-        Plane, row and column of voxel 0 in the volume as it was recorded.
-    """
+    """Which pixels of the camera the voxels of a volume are; voxel 0 is ``start`` (z, y, x)."""
 
     start: Shape = (0, 0, 0)
 

@@ -21,7 +21,7 @@ Ranges = tuple[Range, Range, Range]
 
 
 def crop_bounds(spec: VolumeSpec, box: Sequence[Extent | None]) -> Ranges:
-    """Voxels whose centre lies inside a box.
+    """Voxels whose centre lies inside a box, as (start, stop) along z, y and x for a `Crop`.
 
     Parameters
     ----------
@@ -30,11 +30,6 @@ def crop_bounds(spec: VolumeSpec, box: Sequence[Extent | None]) -> Ranges:
     box
         Lowest and highest position along z, y and x [um], in any order; None for all there is.
         What reaches beyond the volume is cut off.
-
-    Returns
-    -------
-    tuple
-        The bounds of a `Crop`: (start, stop) along z, y and x; (0, 0) where all is kept.
 
     Raises
     ------
@@ -84,11 +79,6 @@ def _ceil(index: float) -> int:
 def extents(spec: VolumeSpec, ranges: Sequence[Range]) -> tuple[Extent, Extent, Extent]:
     """Outer edges (z, y, x) of the voxels that a crop keeps [um]; the inverse of `crop_bounds`.
 
-    Raises
-    ------
-    GeometryError
-        If the crop keeps nothing.
-
     Examples
     --------
     >>> spec = VolumeSpec((10, 20, 30), voxel_size=(0.5, 1.0, 1.0))
@@ -112,52 +102,37 @@ def ranges_of(crop: Crop) -> Ranges:
 
 @dataclass(frozen=True)
 class CropPlace:
-    """Where a crop belongs in a pipeline.
-
-    Attributes
-    ----------
-    index
-        Its place in the list of steps.
-    there
-        Whether a crop stands there already; otherwise it is to be inserted.
-    """
+    """Where a crop belongs in a pipeline: the index of the one there, or of where to insert one."""
 
     index: int
-    there: bool
+    exists: bool
 
     @classmethod
     def of(cls, pipeline: Pipeline, shown: int | None = None) -> CropPlace:
-        """Find the crop for a box that is drawn over a picture.
+        """Find the crop for a box that is drawn over the picture of the first ``shown`` steps.
 
         The crop that made the picture smaller, if the last thing that was done to it was that;
         else the crop that comes next, even if it is off; else a new one.
-
-        Parameters
-        ----------
-        pipeline
-            All steps.
-        shown
-            Number of steps that made the picture; None for all.
 
         Examples
         --------
         >>> from napari_lazy_pipeline.steps import Crop, Deskew
         >>> steps = Pipeline(steps=[Deskew(), Crop(enabled=False)])
         >>> CropPlace.of(steps), CropPlace.of(steps, shown=0)
-        (CropPlace(index=1, there=True), CropPlace(index=0, there=False))
+        (CropPlace(index=1, exists=True), CropPlace(index=0, exists=False))
         """
         steps = pipeline.steps
         count = len(steps) if shown is None else min(shown, len(steps))
         before = _crops(steps, range(count - 1, -1, -1))
         crops = before or _crops(steps, range(count, len(steps)))
         if not crops:
-            return cls(count, there=False)
-        return cls(next((i for i in crops if steps[i].enabled), crops[0]), there=True)
+            return cls(count, exists=False)
+        return cls(next((i for i in crops if steps[i].enabled), crops[0]), exists=True)
 
     def put(self, pipeline: Pipeline, ranges: Ranges) -> Pipeline:
         """Return the pipeline with a crop to these bounds at this place, switched on."""
         bounds = dict(zip("zyx", ranges, strict=True))
-        if self.there:
+        if self.exists:
             step = pipeline.steps[self.index].replace(**bounds, enabled=True)
             return pipeline.replace_step(self.index, step)
         steps = list(pipeline.steps)
@@ -177,21 +152,9 @@ def _crops(steps: Sequence[Step], indices: range) -> list[int]:
 
 
 def in_frame(plan: Plan, index: int, shown: int | None = None) -> bool:
-    """Whether positions in a picture are those that the step at ``index`` meets.
+    """Whether positions in the picture of the first ``shown`` steps are those that a step meets.
 
-    Parameters
-    ----------
-    plan
-        All steps.
-    index
-        Place of the step.
-    shown
-        Number of steps that made the picture; None for all.
-
-    Raises
-    ------
-    StepError
-        If a step does not fit the volume it meets.
+    A `StepError` if a step does not fit the volume it meets.
     """
     count = len(plan.steps) if shown is None else shown
     first, last = min(index, count), max(index, count)

@@ -16,21 +16,11 @@ LENGTH = 200  # edits that can be undone
 
 @dataclass(frozen=True)
 class Edit:
-    """What an edit replaces, or brings; None where the edit is not about it.
-
-    Attributes
-    ----------
-    pipeline
-        The steps.
-    engine
-        Name of the engine.
-    overrides
-        What is stated about the raw data.
-    """
+    """What an edit replaces, or brings; None where the edit is not about it."""
 
     pipeline: Pipeline | None = None
     engine: str | None = None
-    overrides: MetadataOverrides | None = None
+    overrides: MetadataOverrides | None = None  # of what the files say
 
     def opposite(self, now: Edit) -> Edit:
         """What is there now of the things that this edit is about."""
@@ -56,15 +46,9 @@ class History:
         self._gesture: object = None
 
     def note(self, before: Edit, after: Edit, gesture: object = None) -> None:
-        """Remember what an edit replaces.
+        """Remember what an edit replaces, and what it brings.
 
-        Parameters
-        ----------
-        before, after
-            What it replaces, and what it brings.
-        gesture
-            Names the movement of the hand that the edit is part of: edits in a row with an equal
-            gesture are undone together. None: the edit stands alone.
+        Edits in a row with an equal ``gesture``, one movement of the hand, are undone together.
         """
         self.future.clear()
         if gesture is None or gesture != self._gesture:

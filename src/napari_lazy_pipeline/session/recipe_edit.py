@@ -15,21 +15,9 @@ from napari_lazy_pipeline.steps._per_channel import channel_value, is_per_channe
 
 
 def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] = ()) -> Pipeline:
-    """Change parameters as text states them.
+    """Change parameters as text states them: ``STEP.FIELD=VALUE`` or ``STEP.FIELD.CHANNEL=VALUE``.
 
-    Parameters
-    ----------
-    pipeline
-        The steps.
-    changes
-        Each ``STEP.FIELD=VALUE``, or ``STEP.FIELD.CHANNEL=VALUE``.
-    channels
-        Names of the channels of the data.
-
-    Raises
-    ------
-    RecipeError
-        If there is no such parameter, or it cannot have the value.
+    A `RecipeError` if there is no such parameter or channel, or it cannot have the value.
     """
     for change in changes:
         name, equals, text = change.partition("=")

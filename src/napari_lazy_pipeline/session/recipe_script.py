@@ -9,17 +9,7 @@ from napari_lazy_pipeline.steps.function import Function
 
 
 def script(source: Source | None, pipeline: Pipeline, engine: str) -> str:
-    """Write a Python script.
-
-    Parameters
-    ----------
-    source
-        The raw data; None: a folder that is still to be named.
-    pipeline
-        The steps.
-    engine
-        Name of the engine.
-    """
+    """Write a Python script; without a source, the folder is still to be named in it."""
     source = source or Source(folder="FOLDER")
     steps = [step for step in pipeline.steps if step.enabled]
     code = "".join(f"    {_expression(step)},\n" for step in steps)

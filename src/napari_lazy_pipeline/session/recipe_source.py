@@ -91,14 +91,7 @@ class Source(BaseModel):
     ) -> Source | None:
         """Describe where a raw stack comes from; None if it is from no folder.
 
-        Parameters
-        ----------
-        stack
-            The stack.
-        overrides
-            What a person stated about it. Voxel size and scan are those of the stack.
-        colours
-            Names of colormaps that a person chose, one a channel.
+        Voxel size and scan are the stack's; the overrides have what else a person stated.
         """
         files: Any = stack.source
         if not hasattr(files, "folder"):

@@ -36,19 +36,10 @@ def explain(
     name: str,
     models: Mapping[str, type[BaseModel]],
 ) -> str:
-    """Make one sentence a problem, with its line and what is allowed there.
+    """Make one sentence a problem, with its line in the file ``name`` and what is allowed there.
 
-    Parameters
-    ----------
-    error
-        What is wrong with the values.
-    root
-        The text they were read from.
-    name
-        Name of the file.
-    models
-        What stands under each key: of it, the names that are allowed are told; under ``""``, the
-        recipe itself.
+    ``models`` has what stands under each key, for the names that are allowed; under ``""``, the
+    recipe itself.
     """
     sentences = []
     for problem in error.errors():

@@ -106,8 +106,7 @@ class Session:
     ) -> None:
         """Make what a folder holds the data of this session.
 
-        What is not given, what is stated of the metadata and the names of colormaps, one a
-        channel, stays as it was for the same folder, opened in another way.
+        Stated metadata and colours that are not given stay as they were for the same folder.
         """
         same = self.folder_info is not None and self.folder_info.folder == folder_info.folder
         if overrides is None:
@@ -128,12 +127,8 @@ class Session:
     def grow(self, source: FileSource, shifted: bool = False) -> None:
         """Take over what is there now of the same files; nothing that was made is made again.
 
-        Parameters
-        ----------
-        source
-            The files, with the folder, shape and channels of those that are open.
-        shifted
-            Whether time points have other numbers than before.
+        The files have the folder, shape and channels of those that are open; ``shifted`` says
+        whether time points have other numbers than before.
         """
         if self.stack is None or self.folder_info is None:
             raise RuntimeError("no stack is open")
@@ -153,12 +148,8 @@ class Session:
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
 
-        What is said of the scan goes to the steps that undo it, too. One undo takes both back.
-
-        Raises
-        ------
-        FolderError
-            If a value cannot be.
+        What is stated of the scan goes to the steps that undo it, too; one undo takes both back.
+        A `FolderError` if a value cannot be.
         """
         if self.folder_info is None:
             return
@@ -249,10 +240,7 @@ class Session:
     def source(self) -> PipelineSource:
         """Make what is shown: volumes after `until` steps, through the cache, blank if that fails.
 
-        Raises
-        ------
-        StepError
-            If a step does not fit the volumes.
+        A `StepError` if a step does not fit the volumes.
         """
         if self.plan is None:
             raise RuntimeError("no stack is open")

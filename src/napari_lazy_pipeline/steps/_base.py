@@ -200,7 +200,8 @@ class Step(BaseModel):
         """Tell the main values in a few words, for a line in the list of steps."""
         fields = type(self).model_fields
         names = [name for name in fields if name != "enabled"]
-        return ", ".join(_in_words(getattr(self, name), fields[name]) for name in names[:2])
+        words = (_in_words(getattr(self, name), fields[name]) for name in names[:2])
+        return ", ".join(words) or "nothing to set"
 
     # ---- what follows from it -------------------------------------------------------------
 

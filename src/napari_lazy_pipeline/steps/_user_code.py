@@ -33,11 +33,6 @@ def is_allowed(name: str) -> bool:
 def split_name(name: str) -> tuple[str, str]:
     """Module, or path of a Python file, and the name of the function in it.
 
-    Raises
-    ------
-    LazyPipelineError
-        If it is not such a name.
-
     Examples
     --------
     >>> split_name("scipy.ndimage:median_filter"), split_name("/lab/my_steps.py:smooth")
@@ -56,12 +51,8 @@ def split_name(name: str) -> tuple[str, str]:
 def load_function(name: str) -> Callable[..., Any]:
     """Import a function; that of a Python file anew once the file was changed.
 
-    Raises
-    ------
-    CodeNotAllowedError
-        If nobody has allowed it.
-    LazyPipelineError
-        If there is no such function, or its module cannot be imported.
+    A `CodeNotAllowedError` if nobody has allowed it; a `LazyPipelineError` if there is no such
+    function, or its module cannot be imported.
     """
     module, function = split_name(name)
     if not is_allowed(name):
@@ -74,13 +65,13 @@ def load_function(name: str) -> Callable[..., Any]:
             code = _module_of_file(module, file_state(module))
         else:
             code = importlib.import_module(module)
-        found = getattr(code, function)
+        loaded = getattr(code, function)
     except Exception as error:
         what = f"{name} cannot be loaded: {type(error).__name__}: {error}"
         raise LazyPipelineError(what, hint="Mend the code, or choose another function") from error
-    if not callable(found):
+    if not callable(loaded):
         raise LazyPipelineError(f"{name} is not a function", hint="Choose another one")
-    return found  # type: ignore[no-any-return]
+    return loaded  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=32)

@@ -107,13 +107,7 @@ class Crop(Step):
         return ", ".join(texts) or "keeps everything"
 
     def box(self, shape: Shape) -> Box:
-        """(start, stop) along z, y and x in a volume of a shape.
-
-        Raises
-        ------
-        GeometryError
-            If there is nothing of the volume in it.
-        """
+        """(start, stop) along z, y and x in a volume of a shape; an error if nothing is left."""
         axes = zip("zyx", (self.z, self.y, self.x), shape, strict=True)
         return cast(Box, tuple(_ends(axis, *bounds, length) for axis, bounds, length in axes))
 

@@ -138,13 +138,7 @@ class Deconvolve(Step):
         return before.replace(dtype="float32")
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
-        """The box and its halo; everything, if that is hardly more work.
-
-        Raises
-        ------
-        PsfError
-            See `run`.
-        """
+        """The box and its halo; everything, if that is hardly more work."""
         everything = whole(before.shape)
         if wanted.box == everything:
             return (wanted,)
@@ -156,16 +150,9 @@ class Deconvolve(Step):
         return (wanted.replace(box=inner if part <= (1 - SAVING) * full else everything),)
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
-        """Deconvolve the part, and cut the wanted box out.
+        """Deconvolve the part, and cut the wanted box out; a `PsfError` if there is no PSF to use.
 
         The light of a whole volume is kept; that of a part does not stay within it.
-
-        Raises
-        ------
-        PsfError
-            If no PSF is chosen, or it cannot be used.
-        Cancelled
-            If nobody wants the result any more.
         """
         plan = self._plan(at.before.volume)
         result = at.engine.deconvolve(parts[0], plan, at.cancelled, at.progress)
@@ -203,13 +190,7 @@ class Deconvolve(Step):
         return self.replace(psf_voxel_size=sizes if any(map(any, sizes.values())) else UNKNOWN)
 
     def need(self, before: StackSpec, engine: str) -> Need:
-        """The arrays of the iteration; nothing before a PSF is chosen.
-
-        Raises
-        ------
-        PsfError
-            If the PSF cannot be used.
-        """
+        """The arrays of the iteration; nothing before a PSF is chosen."""
         if not self.psf:
             return Need()
         return get_engine(engine).need(before.shape, self._plan(before.volume))
@@ -259,10 +240,9 @@ class Deconvolve(Step):
 
 
 class _CoarseDeconvolve(Deconvolve):
-    """A draft: with pixels twice as large, and, of many planes, every second one only.
+    """A draft: pixels twice as large and, of many planes, every second one; voxels are repeated.
 
-    Planes are not averaged: in a skewed volume, the same place of the sample lies elsewhere in the
-    next plane. The result is that of the coarse voxels, repeated.
+    Planes are not averaged: in a skewed volume, a place of the sample lies elsewhere in the next.
     """
 
     kind: ClassVar[str] = "deconvolve"

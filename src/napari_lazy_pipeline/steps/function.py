@@ -186,13 +186,7 @@ class Function(Step):
         return self
 
     def loaded(self) -> Callable[..., Any]:
-        """The function.
-
-        Raises
-        ------
-        LazyPipelineError
-            If none is named, it is not allowed to run, or it cannot be loaded.
-        """
+        """The function; an error if none is named, or it is not allowed to run, or not found."""
         if not self.function:
             raise GeometryError("No function is chosen", hint="Choose one, or remove the step")
         return load_function(self.function) if isinstance(self.function, str) else self.function
@@ -200,13 +194,7 @@ class Function(Step):
     # ---- what comes out -------------------------------------------------------------------
 
     def trial(self, before: StackSpec) -> tuple[tuple[int, ...], str]:
-        """Call the function on made-up voxels; shape and type of what comes out.
-
-        Raises
-        ------
-        GeometryError
-            If it makes no volume.
-        """
+        """Call the function on made-up voxels; shape and type of what comes out."""
         shape: tuple[int, ...] = before.shape
         if self.halo is not None:
             shape = tuple(min(n, 2 * r + _SMALL) for n, r in zip(shape, self.halo, strict=True))

@@ -7,9 +7,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence
+from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline.compute.resource_estimate import (
     StepCost,
-    free_memory,
     step_costs,
     volume_time,
 )
@@ -89,7 +89,7 @@ class CostMonitor(QObject):
         if plan is not None:
             # A PSF may be on a share that hangs: with another one, it is another question.
             files = " ".join(path for step in plan.steps for path in step.files())
-            self._task.start(files, lambda _: (step_costs(plan), free_memory()))
+            self._task.start(files, lambda _: (step_costs(plan), available()))
 
     def _on_done(self, estimate: tuple[tuple[StepCost, ...], int]) -> None:
         self.costs, self.free = estimate

@@ -49,7 +49,7 @@ class CropRegion(QWidget):
         super().__init__()
         self.viewer, self.session = viewer, session
         self.drawing = DrawnShape(viewer, "Crop rectangle")
-        self._place = CropPlace(0, there=False)
+        self._place = CropPlace(0, exists=False)
         self._step: Crop | None = None
         self._spec: VolumeSpec | None = None
         self.draw = push_button(
@@ -119,7 +119,7 @@ class CropRegion(QWidget):
         """The crop that stands at the place by now."""
         steps = self.session.pipeline.steps
         index = self._place.index
-        step = steps[index] if self._place.there and index < len(steps) else None
+        step = steps[index] if self._place.exists and index < len(steps) else None
         return step if isinstance(step, Crop) else None
 
     def _find(self) -> None:
@@ -129,7 +129,7 @@ class CropRegion(QWidget):
             return
         for index, step in enumerate(self.session.pipeline.steps):
             if step is self._step:
-                self._place = CropPlace(index, there=True)
+                self._place = CropPlace(index, exists=True)
         self._step = self._present()
 
     def _put(self, box: list[Extent | None]) -> None:
@@ -152,7 +152,7 @@ class CropRegion(QWidget):
 
     def _set(self, ranges: Ranges) -> None:
         pipeline = self._place.put(self.session.pipeline, ranges)
-        self._place = CropPlace(self._place.index, there=True)
+        self._place = CropPlace(self._place.index, exists=True)
         self._step = pipeline.steps[self._place.index]  # type: ignore[assignment]
         self.session.set_pipeline(pipeline)
         until = self.session.until

@@ -39,7 +39,7 @@ class LayerSwapper:
     def add(self, picture: Picture) -> None:
         """Make the layer of a channel, with its first picture on screen and no other computed."""
         channel, layers = picture.request.channel, self._viewer.layers
-        with self._position.still(restore=self._screen.first is not None):
+        with self._position.still():
             array = self._slice_server.array(channel, picture.request.source, picture)
             layer = self._viewer.add_image(array, **self._options.options(picture))
             # Channels stand in their order, whichever was ready first.
@@ -50,18 +50,17 @@ class LayerSwapper:
 
     def adopt(self, layer: Any, picture: Picture) -> None:
         """Keep a layer in step with the session from now on."""
-        with self._position.still(restore=self._screen.first is not None):
+        with self._position.still():
             self._adopt(layer, picture)
 
     def _adopt(self, layer: Any, picture: Picture) -> None:
-        first, request = self._screen.first is None, picture.request
+        request = picture.request
         self._slice_server.note(request.channel, request.t)
         self._screen.channels[request.channel] = ChannelLayer(
             layer, request.source, picture, auto_name=layer.name
         )
         layer.data = self._slice_server.array(request.channel, request.source)
-        if first:
-            self._position.go_to_start(layer)
+        self._position.go_to_start(layer)
 
     def swap(self, pictures: Iterable[Picture]) -> None:
         """Show pictures of new steps; hidden layers get the new steps, too."""

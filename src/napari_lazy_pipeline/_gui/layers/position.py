@@ -74,7 +74,9 @@ class Position(QObject):
         return float(layer.translate[0] + t * layer.scale[0])
 
     def go_to_start(self, layer: Any) -> None:
-        """First time point, middle plane."""
+        """Show the first time point and the middle plane of the first layer; others follow it."""
+        if layer is not self._screen.first:
+            return
         dims = self.viewer.dims
         axis_t, axis_z = dims.ndim + T, dims.ndim + Z
         middle = layer.data.shape[Z] // 2
@@ -104,14 +106,15 @@ class Position(QObject):
     def still(self, restore: bool = True) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same plane and time."""
         dims = self.viewer.dims
-        point = list(dims.point) if dims.ndim >= 4 else None
+        restore = restore and dims.ndim >= 4 and bool(self._screen.channels)
+        point = list(dims.point) if restore else None
         ranges, interval = tuple(dims.range), self._interval
         self.swapping = True
         try:
             # The sliders are laid out anew for each change: once, at the end, is enough.
             with dims.events.range.blocker():
                 yield
-                if restore and point is not None and self._screen.channels:
+                if point is not None and self._screen.channels:
                     # Time points stay what they are if their distance is stated anew.
                     point[T] *= self._interval / interval
                     self.return_to(tuple(point))

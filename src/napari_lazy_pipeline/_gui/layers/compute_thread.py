@@ -131,6 +131,7 @@ class ComputeThread(QObject):
         """Wait for what is under way to end; after `stop`."""
         for pool in (self._pool, self._preview_pool):
             pool.shutdown(wait=True)
+        self._running.clear()  # of what had not begun, nobody reports the end
 
     def _work(self, slot: _Slot) -> None:
         """Make what is wanted in a place, until nothing is."""

@@ -15,13 +15,12 @@ from PIL import Image, ImageDraw
 
 sys.path.extend(str(Path(__file__).parents[1] / name) for name in ("support", "compute"))
 
-from napari_lazy_pipeline import VolumeSpec
+from napari_lazy_pipeline import Pipeline, VolumeSpec
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Deconvolve
-from napari_lazy_pipeline.steps._base import Context
 from quality import (
     METHODS,
     OFFSET,
@@ -80,7 +79,7 @@ def real_results() -> dict[str, np.ndarray]:
             psf=str(psf_path()), psf_voxel_size=REAL_STACK["psf_voxel_size"], **settings
         )
         spec = VolumeSpec(raw.shape, "float32", voxel, scan=scan)
-        results[name] = engine.deskew(step.run(light, Context(spec)), plan)
+        results[name] = engine.deskew(Pipeline([step]).run_volume(light, spec), plan)
     return results
 
 

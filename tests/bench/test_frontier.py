@@ -24,7 +24,7 @@ from scipy import fft, ndimage
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack
 from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
-from napari_lazy_pipeline.compute import preview
+from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, framed, warm_up
 from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
@@ -445,11 +445,10 @@ FIRST = {"plane": 0, "plane, in a hurry": 1, "volume": 0}
 
 
 @pytest.mark.parametrize("shape", [FILE, MEDIUM])
-@pytest.mark.parametrize("kind", [*FIRST, "slab", "half"])
+@pytest.mark.parametrize("kind", FIRST)
 def test_first_preview(paired, table, shape, kind) -> None:
-    """What is on screen in the end, on the grid of the result; and previews for others' use."""
+    """What is on screen in the end, on the grid of the result."""
     from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-    from napari_lazy_pipeline.compute.pipeline import StackWatcher
 
     step = Deconvolve(
         psf=str(psf_path()),
@@ -460,15 +459,9 @@ def test_first_preview(paired, table, shape, kind) -> None:
     )
     source = source_of(Memory(noise(shape)), step, Deskew())
     middle = shape[0] // 2
-    if kind in FIRST:
-        job = RenderRequest(0, 0, source).quick_look(
-            None if kind == "volume" else middle, FIRST[kind]
-        )
-        make = partial(job.make, StackWatcher())
-    else:
-        shown = preview.slab(source, middle) if kind == "slab" else preview.half(source)
-        make = partial(shown.read, 0, 0)
+    request = RenderRequest(0, 0, source)
+    preview = request.preview_of(None if kind == "volume" else middle, FIRST[kind])
+    make = partial(preview.make, Progress())
     rounds = 7 if shape == FILE else 3
     found = paired(make, partial(source.read, 0, 0), rounds)
-    figure = f"{'first ' if kind in FIRST else ''}preview of {shape}, {kind}, against all of rl-10"
-    table(figure, found.inverse(), at_most=None if kind == "half" else 0.1)
+    table(f"first preview of {shape}, {kind}, against all of rl-10", found.inverse(), at_most=0.1)

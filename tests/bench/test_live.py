@@ -53,7 +53,8 @@ def test_an_edit_on_a_huge_folder(
         t = (turn * 997 + 1) % times
         step = session.pipeline.steps[index].replace(z=(0, 2 + turn % 2), y=(turn % 3, 8))
         # What the steps themselves cost is not counted: their results are at hand.
-        source = replace(session.source(), pipeline=session.pipeline.replace_step(index, step))
+        plan = session.pipeline.replace_step(index, step).plan(session.stack.stack_spec)
+        source = replace(session.source(), stated_plan=plan)
         for moment in (dock.layers.position.time_point, t):
             for c in range(2):
                 source.raw.refresh(moment, c)

@@ -50,7 +50,6 @@ class AnglePreview3D(QObject):
         session.stack_changed.connect(self._on_stack)
         layers.rendered.connect(self._on_shown)
         layers.failed.connect(self._on_trouble)
-        layers.misfit.connect(self._on_trouble)
         viewer.dims.events.ndisplay.connect(self._on_view)
         viewer.layers.events.removed.connect(self._on_removed)
 

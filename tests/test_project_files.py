@@ -118,3 +118,34 @@ def test_scripts_can_be_run(name: str) -> None:
     assert script.stat().st_mode & 0o111
     lines = script.read_text("utf-8").splitlines()
     assert lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines
+
+
+def broken_links(page: Path) -> list[str]:
+    """Files that a page links to, but that are not there."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    return [link for link in links if not (page.parent / link).exists()]
+
+
+def test_pages_link_to_what_is_there() -> None:
+    pages = [path for path in tracked_files() if path.suffix == ".md"]
+    broken = {page.name: links for page in pages if (links := broken_links(page))}
+    assert len(pages) > 15 and broken == {}
+
+
+def named_files(page: Path) -> list[str]:
+    """Paths of tests, scripts and documents that a page names; of another project's, none."""
+    if ROOT / "tests" / "data" in page.parents:
+        return []
+    return re.findall(
+        r"\b((?:tests|scripts|docs|src)/[\w/.-]*\w)(?![\w<*{/-]|\.\w)", page.read_text("utf-8")
+    )
+
+
+def test_pages_name_files_that_are_there() -> None:
+    pages = [path for path in tracked_files() if path.suffix == ".md"]
+    missing = {
+        page.name: names
+        for page in pages
+        if (names := [name for name in named_files(page) if not (ROOT / name).exists()])
+    }
+    assert missing == {}

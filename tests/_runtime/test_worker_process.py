@@ -18,13 +18,13 @@ from napari_lazy_pipeline._runtime import worker_process as _worker
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 
-FUNCTION = "worker_tasks:perform"
+TASKS = "worker_tasks"
 LINUX = sys.platform == "linux"
 
 
 @pytest.fixture(scope="module")
 def shared_worker():
-    worker = Worker(FUNCTION)
+    worker = Worker(TASKS)
     yield worker
     worker.close()
 
@@ -45,7 +45,7 @@ def test_arrays_go_there_and_back(worker):
 
 def test_one_process_does_everything(worker):
     first = worker.call("process")
-    assert first == worker.pid != os.getpid()
+    assert first == worker._process.popen.pid != os.getpid()
     worker.transform("double", np.ones((2, 2, 2)), (2, 2, 2))
     assert worker.call("process") == first
 
@@ -147,7 +147,7 @@ def test_many_callers_take_turns(worker):
 
 
 def test_what_cannot_be_imported_is_an_error():
-    worker = Worker("no_such_module:function")
+    worker = Worker("no_such_module")
     with pytest.raises(WorkerError, match=r"died .*No module named 'no_such_module'"):
         worker.call("echo")
     worker.close()
@@ -156,7 +156,7 @@ def test_what_cannot_be_imported_is_an_error():
 def test_what_cannot_be_started_is_an_error(monkeypatch):
     monkeypatch.setattr(sys, "executable", "no such python")
     with pytest.raises(WorkerError, match="could not be started"):
-        Worker(FUNCTION).call("echo")
+        Worker(TASKS).call("echo")
 
 
 @pytest.mark.skipif(not LINUX, reason="shared memory is a folder on Linux only")
@@ -174,14 +174,14 @@ def test_too_little_shared_memory_is_an_error(worker, monkeypatch):
 
 
 def test_close_ends_the_process_and_frees_the_memory():
-    worker = Worker(FUNCTION)
+    worker = Worker(TASKS)
     worker.transform("double", np.ones((3, 3)), (3, 3))
     process = worker._process
     blocks = [worker._image._block.name, worker._out._block.name]
     worker.close()
     worker.close()
     assert process.popen.returncode == 0
-    assert worker.pid is None
+    assert worker._process is None
     if LINUX:
         assert not any((_shared.FOLDER / name).exists() for name in blocks)
 
@@ -189,9 +189,9 @@ def test_close_ends_the_process_and_frees_the_memory():
 SESSION = """
     import sys, numpy as np
     from napari_lazy_pipeline._runtime.worker_process import Worker
-    worker = Worker("worker_tasks:perform")
+    worker = Worker("worker_tasks")
     assert worker.transform("double", np.ones((3, 3)), (3, 3)).sum() == 18
-    print(worker.pid, worker._out._block.name, flush=True)
+    print(worker._process.popen.pid, worker._out._block.name, flush=True)
 """
 
 
@@ -233,7 +233,7 @@ DAEMON = """
     from napari_lazy_pipeline._runtime.worker_process import Worker
 
     def work(answers):
-        worker = Worker("worker_tasks:perform")
+        worker = Worker("worker_tasks")
         answers.put(worker.call("echo", value="well"))
         worker.close()
 

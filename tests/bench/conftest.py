@@ -35,10 +35,10 @@ def own_recent_folders(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """Tests leave the list of the person alone."""
-    from napari_lazy_pipeline._gui.data import recent_folders as recent
+    from napari_lazy_pipeline._gui.data import folder_row
 
     file = tmp_path_factory.mktemp("config") / "recent.json"
-    monkeypatch.setattr(recent, "recent_file", lambda: file)
+    monkeypatch.setattr(folder_row, "recent_file", lambda: file)
     return file
 
 

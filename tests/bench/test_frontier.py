@@ -300,7 +300,7 @@ def plain(raw: np.ndarray, plan: DeconvolutionPlan) -> np.ndarray:
         ratio = image / np.maximum(blurred, 1e-6)
         correction = fft.irfftn(fft.rfftn(ratio, workers=2) * otf.conj(), frame.shape, workers=2)
         estimate = estimate * correction
-    return frame.crop(estimate)
+    return estimate[frame.window].copy()
 
 
 def peak_memory(function) -> float:

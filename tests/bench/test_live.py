@@ -55,7 +55,7 @@ def test_an_edit_on_a_huge_folder(
         # What the steps themselves cost is not counted: their results are at hand.
         plan = session.pipeline.replace_step(index, step).plan(session.stack.stack_spec)
         source = replace(session.source(), stated_plan=plan)
-        for moment in (dock.layers.time_point, t):
+        for moment in (dock.layers.position.time_point, t):
             for c in range(2):
                 source.raw.refresh(moment, c)
                 source.read(moment, c)

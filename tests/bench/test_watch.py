@@ -92,7 +92,7 @@ def test_a_minute_at_ten_volumes_a_second(
     run, shown = open_live(dock, settle, folder, shape), []
     still = Pulse()
     for turn in range(20):
-        dock.layers.go_to(turn % 2)
+        dock.layers.position.go_to(turn % 2)
         qtbot.wait(500)
     still.stop()
     dock.layers.rendered.connect(lambda job: shown.append(job.t))

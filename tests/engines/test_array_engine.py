@@ -19,9 +19,9 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine, 
 from napari_lazy_pipeline.engines.array_api import cupy as cupy_engine
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
 from napari_lazy_pipeline.engines.array_api.cupy import CupyEngine
-from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
@@ -196,7 +196,7 @@ def test_only_pixels_cross_the_bus_the_second_time(device, engine):
 def test_a_tile_takes_its_part_across_the_bus(device):
     volume = np.ones((16, 80, 200), np.uint16)
     frame = Frame.of(volume.shape, plan_of())
-    device.memory = VOXEL_BYTES["rl"] * math.prod(frame.shape) * 0.5
+    device.memory = ArrayFft.voxel_bytes["rl"] * math.prod(frame.shape) * 0.5
     engine_on(device).deconvolve(volume, plan_of(method="rl", iterations=1))
     # The first is the OTF.
     assert len(device.moved) > 2
@@ -208,7 +208,7 @@ def test_memory_is_estimated(engine, method):
     volume = np.random.default_rng(0).poisson(40, (40, 100, 120)).astype(np.uint16)
     plan = plan_of(method=method)
     engine.deconvolve(volume, plan)
-    estimate = VOXEL_BYTES[method] * math.prod(Frame.of(volume.shape, plan).shape)
+    estimate = ArrayFft.voxel_bytes[method] * math.prod(Frame.of(volume.shape, plan).shape)
     tracemalloc.start()
     engine.close()
     engine.deconvolve(volume, plan)

@@ -24,7 +24,7 @@ from napari_lazy_pipeline.engines.cudadecon import device_session as _cudadecon_
 from napari_lazy_pipeline.engines.cudadecon import worker
 from napari_lazy_pipeline.engines.cudadecon.counts import equivalent_scan
 from napari_lazy_pipeline.engines.cudadecon.cudadecon_engine import BYTES, PycudadeconEngine
-from napari_lazy_pipeline.engines.cudadecon.device_session import Session
+from napari_lazy_pipeline.engines.cudadecon.device_session import DeviceSession
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image import Scan
@@ -107,7 +107,7 @@ def engine(library):
 @pytest.fixture
 def fresh(monkeypatch):
     """Nothing is known yet, and there is no stand-in."""
-    monkeypatch.setattr(module, "session", functools.cache(lambda process: Session()))
+    monkeypatch.setattr(module, "session", functools.cache(lambda process: DeviceSession()))
     monkeypatch.setattr(sys, "path", [path for path in sys.path if STAND_IN not in path])
     worker.library.cache_clear()
     yield
@@ -326,21 +326,21 @@ def test_cancelled_inside_the_library(engine, library, tmp_path):
     with pytest.raises(Cancelled):
         engine.deconvolve(CUBE, plan_of(), cancelled=lambda: "decon" in library.calls)
     done.touch()
-    before = session().worker.pid
+    before = session().worker._process.popen.pid
     np.testing.assert_allclose(engine.deconvolve(CUBE, plan_of()), 1, rtol=1e-3)
-    assert session().worker.pid == before
+    assert session().worker._process.popen.pid == before
 
 
 def test_death_is_an_error_and_the_next_volume_gets_a_new_process(engine, library):
     expected = engine.deconvolve(CUBE, plan_of())
-    before = session().worker.pid
+    before = session().worker._process.popen.pid
     library.order(DIE)
     with pytest.raises(EngineError, match=r"The GPU worker died \(exit code 255: CUDA error\)"):
         engine.deconvolve(CUBE, plan_of())
     library.clear()
     np.testing.assert_array_equal(engine.deconvolve(CUBE, plan_of()), expected)
     assert library.calls == ["init", "decon"]
-    assert session().worker.pid != before
+    assert session().worker._process.popen.pid != before
     assert engine.unavailable() is None
     assert not len(notices)
 
@@ -471,7 +471,7 @@ def test_trial_in_another_process(monkeypatch, fresh, tmp_path, code, message):
     reason = PycudadeconEngine().unavailable()
     assert re.search(message, reason)
     assert "\n" not in reason
-    assert session().worker.pid is None, "a process that is of no use is kept"
+    assert session().worker._process is None, "a process that is of no use is kept"
 
 
 def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):
@@ -481,7 +481,7 @@ def test_reason_here_is_one_line_and_remembered(fresh, monkeypatch):
         warnings.simplefilter("error")
         reason = engine.unavailable()
     assert reason is None or ("\n" not in reason and len(reason) > 20)
-    monkeypatch.setattr(Session, "_probe", lambda self: "asked again")
+    monkeypatch.setattr(DeviceSession, "_probe", lambda self: "asked again")
     assert engine.unavailable() == reason
 
 

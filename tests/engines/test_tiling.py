@@ -174,11 +174,11 @@ def test_memory_that_is_not_there_after_all(beads, monkeypatch):
     plan, tried = plan_of(method="rl"), []
     solve = CpuEngine._solve
 
-    def refused(self, kind, volume, plan, frame, *rest):
+    def refused(self, kind, volume, plan, cancelled, frame, *rest):
         tried.append(math.prod(frame.shape))
         if tried[-1] > 0.6 * tried[0]:
             raise MemoryError
-        return solve(self, kind, volume, plan, frame, *rest)
+        return solve(self, kind, volume, plan, cancelled, frame, *rest)
 
     monkeypatch.setattr(CpuEngine, "_solve", refused)
     engine = CpuEngine(memory_limit=2**40)

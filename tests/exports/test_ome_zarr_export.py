@@ -237,3 +237,9 @@ def test_formats_by_name() -> None:
     assert format_names() == ("tiff", "ome-zarr")
     with pytest.raises(ExportError, match="tiff, ome-zarr"):
         get_format("hdf5")
+
+
+def test_resolutions_halve_y_and_x_and_average_integers_rounded() -> None:
+    assert level_factors((64, 1024, 1500)) == [(1, 1, 1), (1, 2, 2), (1, 4, 4)]
+    volume = np.arange(8, dtype="uint16").reshape(1, 2, 4)
+    assert block_mean(volume, (1, 2, 2)).tolist() == [[[2, 4]]]

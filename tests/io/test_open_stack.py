@@ -138,6 +138,12 @@ def test_a_glob_is_in_natural_order(tmp_path: Path) -> None:
     assert [int(stack.volume(t).max()) for t in range(3)] == [1, 2, 10]
 
 
+@pytest.mark.parametrize("pattern", [None, "*.tif"])
+def test_a_position_where_names_tell_of_none(folder: Path, pattern: str | None) -> None:
+    with pytest.raises(FolderError, match=r"There is no position 'x'.*There is one only"):
+        inspect_folder(folder, pattern, position="x")
+
+
 def test_paths_may_be_relative_or_of_the_home(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 
 import numpy as np
@@ -11,7 +12,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
-from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.psf_file import PsfArray, is_otf, load_psf
 from napari_lazy_pipeline.psf.radial_otf import (
     PEAK_OFFSET,
     interpolate,
@@ -22,6 +23,13 @@ from napari_lazy_pipeline.psf.radial_otf import (
 from stacks import bead
 
 CUBE = (0.1, 0.1, 0.1)
+
+
+def test_arrays_of_the_same_values_are_one_psf():
+    psf = PsfArray(np.ones((3, 8, 8)))
+    assert psf == PsfArray(np.ones((3, 8, 8))) != PsfArray(np.ones((8, 3, 8)))
+    assert psf.array.shape == (3, 8, 8)
+    assert pickle.loads(pickle.dumps(psf)) == psf
 
 
 def test_equals_cuda(vendored_psf_path, vendored_otf_path):

@@ -52,7 +52,7 @@ from napari_lazy_pipeline.steps import (
     VoxelStep,
     step_types,
 )
-from stacks import CountingSource, source_of
+from stacks import RAW, CountingSource, source_of
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]
 NEEDED: dict[str, dict[str, Any]] = {
@@ -61,10 +61,16 @@ NEEDED: dict[str, dict[str, Any]] = {
 }
 
 
-def example(step_type: type[Step], psf_file: Path) -> Step:
-    """A step that can run: file fields get a file."""
-    files = {name: str(psf_file) for name in step_type.file_fields()}
-    step = step_type(**NEEDED.get(step_type.kind, {}), **files)
+def example(step_type: type[Step], psf_file: Path, camera: tuple[int, ...] = (8, 10)) -> Step:
+    """A step that can run: a file field gets a PSF, or an image of the camera (y, x)."""
+    files = {}
+    for number, name in enumerate(step_type.file_fields(), start=1):
+        files[name] = psf_file
+        if "psf" not in name:
+            files[name] = psf_file.with_name(f"{name}_{camera}.tif")
+            tifffile.imwrite(files[name], np.full(camera, 10 * number, "float32"))
+    values = {name: str(path) for name, path in files.items()}
+    step = step_type(**{**values, **NEEDED.get(step_type.kind, {})})
     return step.allow() if isinstance(step, Function) else step
 
 
@@ -77,7 +83,7 @@ def fields(step_type: type[Step]) -> dict[str, FieldInfo]:
 def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file: Path) -> None:
     raw = np.random.default_rng(0).integers(0, 100, (2, 2, 7, 12, 9)).astype(dtype)
     before = raw.copy()
-    source = source_of(ArraySource.of(raw, (0.3, 0.1, 0.1)), example(step_type, psf_file))
+    source = source_of(ArraySource.of(raw, (0.3, 0.1, 0.1)), example(step_type, psf_file, (12, 9)))
     result, declared = source.read(1, 0), source.plan.after
     assert (result.shape, result.dtype.name) == (declared.shape, declared.dtype)
     np.testing.assert_array_equal(raw, before)
@@ -86,7 +92,7 @@ def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file:
 
 @pytest.mark.parametrize("step_type", ALL)
 def test_lazy_equals_eager(step_type: type[Step], psf_file: Path) -> None:
-    step = example(step_type, psf_file)
+    step = example(step_type, psf_file, RAW.shape[1:])
     view = Pipeline([step]).apply(Stack(CountingSource((2, 2))))
     eager = source_of(CountingSource((2, 2)), step).read(1, 0)
     np.testing.assert_array_equal(view.data[1, 0].compute(), eager)
@@ -284,6 +290,39 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> FlatField:
     tifffile.imwrite(folder / "dark.tif", (90 + x).astype("float32"))
     tifffile.imwrite(folder / "flat.tif", (400 + 3 * y + 5 * x).astype("float32"))
     return FlatField(dark=str(folder / "dark.tif"), flat=str(folder / "flat.tif"))
+
+
+@pytest.mark.parametrize(
+    "crop", [Crop(), Crop(y=(0, 9)), Crop(y=(2, 15), x="3:-2"), Crop(z=(2, 4))]
+)
+def test_an_image_of_another_camera_is_refused(
+    crop: Crop, images: FlatField, tmp_path: Path
+) -> None:
+    """Also one that is as large as what a crop left: it belongs to other pixels."""
+    other = tmp_path / "other.tif"
+    box = slices(crop.box(SHAPE))
+    shape = SHAPE[1:] if crop == Crop() else DATA[0, 0][box].shape[1:]
+    tifffile.imwrite(other, np.full(shape, 2, "float32"))
+    fits = shape == SHAPE[1:]
+    part = runner(crop, images.replace(flat=str(other)))
+    block = Block(0, 0, whole(part.plan.after.shape))
+    if fits:
+        assert part.part(1 + crop.enabled, block).shape == part.plan.after.shape
+        return
+    with pytest.raises(StepError, match=r"Flat field failed at t=0, c=0: The image has the shape"):
+        part.part(2, block)
+
+
+def test_a_file_of_a_step_that_cannot_be_read_is_no_bad_volume(tmp_path: Path) -> None:
+    """Its error is raised; a volume whose own file is bad would be blank, with a warning."""
+    gone = str(tmp_path / "gone.tif")
+    for dark, sentence in (
+        ("", "No image is chosen"),
+        (gone, r"The image cannot be read.*gone\.tif"),
+    ):
+        view = Pipeline([FlatField(dark=dark, flat=gone)]).apply(DATA)
+        with pytest.raises(StepError, match=sentence):
+            view.volume(0, 0)
 
 
 def some_steps(flat: FlatField) -> list[Any]:

@@ -8,10 +8,6 @@ import time
 from pathlib import Path
 
 
-def perform(name, image, out, **options):
-    return globals()[name](image, out, **options)
-
-
 def double(image, out):
     out[...] = 2.0 * image
 

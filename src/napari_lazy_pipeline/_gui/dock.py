@@ -93,7 +93,7 @@ class LazyPipelineWidget(QWidget):
 
     def offer(self, folder_info: FolderInfo, overrides: MetadataOverrides) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
-        with self.layers.handing_over() as offered:
+        with self.layers.swapper.handing_over() as offered:
             self._show(folder_info, overrides)
         return offered
 
@@ -150,7 +150,6 @@ class LazyPipelineWidget(QWidget):
         self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
         self.layers.rendered.connect(self.costs.update_times)
-        self.layers.misfit.connect(self.steps.show_misfit)
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.compute_thread.stop)
 

@@ -29,21 +29,8 @@ SMALL = 1 << 20
 class BufferPool:
     """Makes arrays; takes their memory back once they and all their views are gone.
 
-    Together, what is in use and what is idle is never more than was once in use.
-
-    Parameters
-    ----------
-    limit
-        Memory held while it is not used [byte]; what was returned first goes first.
-
-    Examples
-    --------
-    >>> pool = BufferPool()
-    >>> first = pool.empty((16, 256, 256), np.uint16)
-    >>> address = first.ctypes.data
-    >>> del first
-    >>> pool.empty((16, 256, 256), np.uint16).ctypes.data == address
-    True
+    In use and idle memory together are never more than was once in use. Of the idle memory, no more
+    than ``limit`` [byte] is held; what was returned first goes first.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -52,12 +39,6 @@ class BufferPool:
         self._idle: list[np.ndarray] = []
         self._returns: deque[np.ndarray] = deque()
         self._in_use = self._peak = 0
-
-    @property
-    def idle(self) -> int:
-        """Memory held that is not used [byte]."""
-        with self._locked():
-            return self._idle_bytes()
 
     def empty(self, shape: Sequence[int], dtype: DTypeLike) -> np.ndarray:
         """Make an array of any content."""
@@ -122,10 +103,9 @@ class BufferPool:
         self._collect()
 
     def _collect(self) -> None:
-        """Make what was returned idle memory, within the limit.
+        """Make what was returned idle memory, within the limit; never wait.
 
-        Never waits: a garbage collection may have come while this very thread holds the lock.
-        Whoever holds it collects again after that.
+        A garbage collection may come while this very thread holds the lock; it then collects again.
         """
         while self._returns and self._lock.acquire(blocking=False):
             try:

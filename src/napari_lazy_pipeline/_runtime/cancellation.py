@@ -48,13 +48,3 @@ class CancellableLock:
             yield
         finally:
             self._lock.release()
-
-    @contextmanager
-    def hold_within(self, seconds: float) -> Iterator[None]:
-        """Hold it, or go on without after some time."""
-        acquired = self._lock.acquire(timeout=seconds)
-        try:
-            yield
-        finally:
-            if acquired:
-                self._lock.release()

@@ -30,14 +30,11 @@ def available() -> int:
         return _windows()
     else:
         if MEMINFO.exists():
-            return min([_linux(), *_groups()])
+            lines = (line.split() for line in MEMINFO.read_text().splitlines())
+            # What the kernel would give, its caches of files included.
+            free = next(int(line[1]) * 1024 for line in lines if line[0] == "MemAvailable:")
+            return min([free, *_groups()])
         return int(FREE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-
-
-def _linux() -> int:
-    """What the kernel would give, its caches of files included."""
-    lines = (line.split() for line in MEMINFO.read_text().splitlines())
-    return next(int(line[1]) * 1024 for line in lines if line[0] == "MemAvailable:")
 
 
 def _groups() -> list[int]:

@@ -26,9 +26,8 @@ def numba_problem() -> str | None:
 
 
 def compiled(**options: object) -> Callable[[Function], Function]:
-    """Compile a function at its first call; it then runs without the GIL.
+    """Compile a function at its first call, or load its code from disk; it runs without the GIL.
 
-    The machine code is kept on disk for the next process, where there is a place to write it.
     Loops are split over threads by the caller: numba's own threads must not be entered from
     several Python threads at once. Without numba, functions stay as they are: right, and slow.
     """
@@ -52,8 +51,7 @@ def _kernel_cache() -> Any:
     class KernelCache(caching.FunctionCache):  # type: ignore[name-defined, misc]
         """Code on disk that is made anew where it is damaged, or of another version.
 
-        Pickles of an index name classes of this package: after these have got other names, not
-        even the stamp of the source can be read.
+        After a class of this package is renamed, not even the stamp of the source can be unpickled.
         """
 
         def __init__(self, function: Callable[..., object]) -> None:

@@ -84,7 +84,10 @@ def _create(size: int) -> SharedMemory:
     block = None
     try:
         block = SharedMemory(create=True, size=max(size, 1))
-        _commit(block)
+        if sys.platform == "linux" and (FOLDER / block.name).exists():
+            # Claim the pages now: a full file system would end the process at the first write.
+            with open(FOLDER / block.name, "r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, block.size)
     except OSError as error:
         if block is not None:
             block.close()
@@ -94,13 +97,3 @@ def _create(size: int) -> SharedMemory:
             hint=f"Enlarge {FOLDER}, crop the volume, or use the cpu engine",
         ) from error
     return block
-
-
-def _commit(block: SharedMemory) -> None:
-    """Claim the pages now: a full file system would end the process when they are written to."""
-    if sys.platform == "linux" and (FOLDER / block.name).exists():
-        descriptor = os.open(FOLDER / block.name, os.O_RDWR)
-        try:
-            os.posix_fallocate(descriptor, 0, block.size)
-        finally:
-            os.close(descriptor)

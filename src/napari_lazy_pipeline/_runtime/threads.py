@@ -16,13 +16,7 @@ def cpu_count() -> int:
 
 
 class Threads:
-    """A number of threads, the calling one included.
-
-    Parameters
-    ----------
-    count
-        How many; 0 takes one per CPU.
-    """
+    """A number of threads, the calling one included; 0 takes one per CPU."""
 
     def __init__(self, count: int = 0) -> None:
         self.count = count or cpu_count()
@@ -32,8 +26,8 @@ class Threads:
     ) -> None:
         """Call ``function`` with 0 .. count - 1, in any order.
 
-        The calling thread takes part and calls ``check`` before each of its turns; what that
-        raises, or ``function`` in any thread, ends the loop early and is raised here.
+        The calling thread takes part and calls ``check`` before each of its turns. What that or
+        ``function`` raises, in any thread, ends the loop early and is raised here.
         """
         indices, job = iter(range(count)), [function]
 

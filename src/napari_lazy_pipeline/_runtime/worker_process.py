@@ -18,9 +18,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,49 +53,24 @@ class Task(NamedTuple):
     arrays: tuple[SharedArray | None, SharedArray | None] = (None, None)
 
 
-class Answer(NamedTuple):
-    """What a task returned, or one line on what went wrong."""
-
-    value: Any = None
-    error: str = ""
-
-
 class Worker:
     """One process that does one task after the other; started when first needed.
 
-    Parameters
-    ----------
-    function
-        ``"module:function"``, called there as ``function(name, image, out, **options)``; fills
-        ``out``, and returns something that can be pickled.
-
-    Notes
-    -----
-    Any thread may call; they take turns. The process ends with `close`, with this interpreter,
-    and when this process dies. A process forked from this one needs a worker of its own.
+    Tasks are functions of ``module``, called there with image, out and options: they fill ``out``,
+    and return something that can be pickled. Any thread may call; they take turns. A process
+    forked from this one needs a worker of its own.
     """
 
-    def __init__(self, function: str) -> None:
-        self.function = function
+    def __init__(self, module: str) -> None:
+        self.module = module
         self._lock = CancellableLock()
         self._process: _Process | None = None
         self._image, self._out = SharedBlock(), SharedBlock()
         self._owner = os.getpid()
         atexit.register(self.close)
 
-    @property
-    def pid(self) -> int | None:
-        """Number of the process, None while there is none."""
-        return self._process.popen.pid if self._process else None
-
     def call(self, name: str, seconds: float | None = None, **options: Any) -> Any:
-        """Do a task without arrays.
-
-        Raises
-        ------
-        WorkerError
-            If the task fails, the process dies, or they take longer than ``seconds``.
-        """
+        """Do a task without arrays; a `WorkerError` if it takes longer than ``seconds``."""
         with self._lock.hold(not_cancelled):
             return self._do(Task(name, options), not_cancelled, seconds)
 
@@ -106,15 +82,7 @@ class Worker:
         cancelled: Callable[[], bool] = not_cancelled,
         **options: Any,
     ) -> np.ndarray:
-        """Make a float32 array of a shape out of another array.
-
-        Raises
-        ------
-        WorkerError
-            If the task fails or the process dies.
-        Cancelled
-            As soon as ``cancelled`` returns true; what is under way is abandoned.
-        """
+        """Make a float32 array of a shape out of another; abandon the task once `Cancelled`."""
         with self._lock.hold(cancelled):
             self._await_abandoned(cancelled)  # it may still use the arrays
             out = self._out.reserve(shape, np.dtype(np.float32))
@@ -126,7 +94,10 @@ class Worker:
         if os.getpid() != self._owner:
             return
         # At the end of the session a volume under way does not hold it up for long.
-        with self._lock.hold_within(GRACE):
+        deadline = monotonic() + GRACE
+        with ExitStack() as turn:
+            with suppress(Cancelled):
+                turn.enter_context(self._lock.hold(lambda: monotonic() > deadline))
             self._end()
             self._image.close()
             self._out.close()
@@ -136,7 +107,8 @@ class Worker:
         process = self._process
         if process is not None and process.abandoned_since is not None:
             try:
-                process.answer(cancelled, process.abandoned_since + PATIENCE)
+                with suppress(WorkerError):
+                    process.answer(cancelled, process.abandoned_since + PATIENCE)
             except (TimeoutError, EOFError):
                 self._end(0.0)
             process.abandoned_since = None
@@ -146,7 +118,9 @@ class Worker:
         process = self._living_process()
         try:
             process.send(task)
-            answer = process.answer(cancelled, None if seconds is None else monotonic() + seconds)
+            return process.answer(cancelled, None if seconds is None else monotonic() + seconds)
+        except WorkerError:
+            raise
         except TimeoutError as error:
             self._end(0.0)
             raise WorkerError(f"The GPU worker did not answer within {seconds:g} s") from error
@@ -156,16 +130,13 @@ class Worker:
         except BaseException:
             process.abandoned_since = monotonic()
             raise
-        if answer.error:
-            raise WorkerError(answer.error)
-        return answer.value
 
     def _living_process(self) -> _Process:
         if self._process is not None and self._process.popen.poll() is not None:
             self._end()  # it died while it had nothing to do
         if self._process is None:
             try:
-                self._process = _Process(self.function)
+                self._process = _Process(self.module)
             except OSError as error:
                 raise WorkerError(f"The GPU worker could not be started: {error}") from error
         return self._process
@@ -179,7 +150,7 @@ class Worker:
 class _Process:
     """A running worker process, and the threads that read what it writes."""
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, module: str) -> None:
         pipe = subprocess.PIPE
         self.popen = subprocess.Popen(
             [sys.executable, "-P", "-c", START],
@@ -190,7 +161,7 @@ class _Process:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self.abandoned_since: float | None = None
-        self._answers: SimpleQueue[Answer | None] = SimpleQueue()
+        self._answers: SimpleQueue[Any] = SimpleQueue()
         self._lines: deque[str] = deque(maxlen=20)
         self._threads = [
             threading.Thread(target=target, name="lazy-pipeline-worker", daemon=True)
@@ -199,7 +170,7 @@ class _Process:
         for thread in self._threads:
             thread.start()
         self.send(list(sys.path))
-        self.send(function)
+        self.send(module)
 
     def send(self, message: object) -> None:
         """Hand something to the process; raises an `OSError` if it is dead."""
@@ -207,8 +178,8 @@ class _Process:
         pickle.dump(message, self.popen.stdin)
         self.popen.stdin.flush()
 
-    def answer(self, cancelled: Callable[[], bool], deadline: float | None) -> Answer:
-        """Wait for an answer; raises an `EOFError` if there will be none."""
+    def answer(self, cancelled: Callable[[], bool], deadline: float | None) -> Any:
+        """Wait for what a task returns or raises; raises an `EOFError` if there will be none."""
         while True:
             try:
                 answer = self._answers.get(timeout=TICK)
@@ -218,8 +189,8 @@ class _Process:
                 if deadline is not None and monotonic() > deadline:
                     raise TimeoutError from None
                 continue
-            if answer is None:
-                raise EOFError
+            if isinstance(answer, EOFError | WorkerError):
+                raise answer
             return answer
 
     def end(self, grace: float) -> None:
@@ -250,7 +221,7 @@ class _Process:
             while True:
                 self._answers.put(pickle.load(self.popen.stdout))
         except (EOFError, OSError, pickle.UnpicklingError):
-            self._answers.put(None)
+            self._answers.put(EOFError())
 
     def _read_lines(self) -> None:
         assert self.popen.stderr is not None
@@ -265,25 +236,24 @@ def serve() -> None:
     # Libraries write to the standard output, which here carries the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    module, name = pickle.load(sys.stdin.buffer).split(":")
-    function = getattr(importlib.import_module(module), name)
+    module = importlib.import_module(pickle.load(sys.stdin.buffer))
     while True:
         try:
             task: Task = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        pickle.dump(_perform(function, task), answers)
+        pickle.dump(_perform(module, task), answers)
         answers.flush()
 
 
-def _perform(function: Callable[..., object], task: Task) -> Answer:
+def _perform(module: ModuleType, task: Task) -> Any:
     with ExitStack() as stack:
         arrays = [array and stack.enter_context(attach(array)) for array in task.arrays]
         try:
-            return Answer(function(task.name, *arrays, **task.options))
+            return getattr(module, task.name)(*arrays, **task.options)
         except Exception as error:  # noqa: BLE001 - it is raised in the parent
             # As text: a traceback would hold on to the arrays, and the parent may not know the
             # type.
-            return Answer(error=one_line(str(error) if isinstance(error, EngineError) else error))
+            return WorkerError(one_line(str(error) if isinstance(error, EngineError) else error))
         finally:
             arrays.clear()

@@ -14,7 +14,7 @@ from napari_lazy_pipeline.compute.plan import Plan, line_of
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import Cancelled, FileError, LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, StepError
 from napari_lazy_pipeline.image import Block, VolumeSource
 from napari_lazy_pipeline.image.box import rounded, shape_of, slices, whole
 from napari_lazy_pipeline.steps._base import Context
@@ -137,8 +137,8 @@ class StageRunner:
         )
 
         def run() -> np.ndarray:
-            made = self._named(count, wanted, lambda: stage.steps[wanted.c].run(parts, at))
-            return self._checked(count, wanted, np.ascontiguousarray(made))
+            result = self._named(count, wanted, lambda: stage.steps[wanted.c].run(parts, at))
+            return self._checked(count, wanted, np.ascontiguousarray(result))
 
         return self._logged(count, wanted, run)
 
@@ -164,14 +164,14 @@ class StageRunner:
         stage = self.plan.stages[count - 1]
         return self._named(count, wanted, lambda: stage.inputs(wanted))
 
-    def _checked(self, count: int, wanted: Block, made: np.ndarray) -> np.ndarray:
+    def _checked(self, count: int, wanted: Block, result: np.ndarray) -> np.ndarray:
         """Refuse what is not of the shape and type that the step announced."""
         shape, dtype = shape_of(wanted.box), self.plan.spec(count).dtype
-        if made.shape == shape and made.dtype == np.dtype(dtype):
-            return made
+        if result.shape == shape and result.dtype == np.dtype(dtype):
+            return result
         step = self.plan.stages[count - 1].step
         raise StepError(
-            f"{step.label} made an array of shape {made.shape} and type {made.dtype} where "
+            f"{step.label} made an array of shape {result.shape} and type {result.dtype} where "
             f"{shape} and {dtype} were announced",
             _place(wanted), "Its `output` has to tell what its `run` makes", step.kind,
             self.plan.stages[count - 1].index,
@@ -205,7 +205,7 @@ class StageRunner:
         step, failed = stage.step, f"{stage.step.label} failed at {_place(wanted)}"
         try:
             return make()
-        except (Cancelled, StepError, FileError):
+        except (Cancelled, StepError):
             raise
         except LazyPipelineError as error:
             what = f"{failed}: {error.what}"

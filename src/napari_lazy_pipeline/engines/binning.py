@@ -10,17 +10,8 @@ from napari_lazy_pipeline.image import Shape
 
 
 def binned(volume: np.ndarray, factors: Shape) -> np.ndarray:
-    """Average pixels, and take every n-th plane; whole numbers are rounded.
+    """Average pixels (z, y, x), and take every n-th plane; odd rests are left out.
 
-    Parameters
-    ----------
-    volume
-        (z, y, x).
-    factors
-        Distance of the planes taken, and size (y, x) of the bins [voxel]; odd rests are left out.
-
-    Examples
-    --------
     >>> binned(np.arange(8, dtype="uint8").reshape(1, 2, 4), (1, 2, 2)).tolist()
     [[[2, 4]]]
     """
@@ -48,23 +39,11 @@ def repeated(
     window: tuple[slice, ...],
     back: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Repeat coarse voxels, the last of them over odd rests, and take a window.
+    """Repeat coarse voxels (z, y, x) over a window of the volume of a ``shape`` that was binned.
 
-    Parameters
-    ----------
-    coarse
-        (z, y, x).
-    factors
-        By how much (z, y, x) the voxels are larger.
-    shape
-        Of the volume (z, y, x) that was binned.
-    window
-        What to take of such a volume (z, y, x).
-    back
-        How much further back (y, x) the same place lies in the next plane [pixel].
+    The same place lies ``back`` (y, x) further back in the next plane [pixel]; the last voxels fill
+    odd rests.
 
-    Examples
-    --------
     >>> window = slice(0, 1), slice(1, 2), slice(0, 5)
     >>> repeated(np.array([[[2, 4]]]), (1, 2, 2), (1, 2, 5), window)
     array([[[2, 2, 4, 4, 4]]])

@@ -33,28 +33,19 @@ class DeconvolutionPlan:
 
     Attributes
     ----------
-    otf
-        The radially averaged OTF, on its own frequency grid.
     voxel_size
-        Spacing of the planes measured perpendicular to them, and of the pixels:
-        (z, y, x) [um].
+        (z, y, x) [um]; the distance of the planes is measured perpendicular to them.
     method
         ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews, ``"fast"`` two
-        Wiener-Butterworth iterations and a plain one.
-    iterations
-        Number of iterations, at least 1; ``"fast"`` takes no notice.
+        Wiener-Butterworth iterations and a plain one, whatever the number of iterations.
     background
         Counts subtracted first; what is below becomes 0.
-    edges
-        ``"periodic"``: as cudaDecon, with opposite edges blended over
-        ``apodize`` pixels in x and y; otherwise the volume is continued by its
-        mirror image, or by zero, over half the extent of the PSF.
-    apodize
-        Width of the blend for periodic edges [pixel].
-    shear
-        Displacement of consecutive planes [pixel]: 0 unless the volume is still skewed.
-    skew_axis
-        The axis of that displacement.
+    edges, apodize
+        ``"periodic"``: as cudaDecon, with opposite edges blended over ``apodize`` pixels in x and
+        y; otherwise the volume is continued by its mirror image, or by zero, over half the extent
+        of the PSF.
+    shear, skew_axis
+        Displacement of consecutive planes [pixel], and its axis: 0 unless the volume is skewed.
     """
 
     otf: RadialOtf
@@ -74,10 +65,8 @@ class Need:
 
     Attributes
     ----------
-    memory
-        Main memory [byte].
-    device
-        Memory of the graphics card [byte].
+    memory, device
+        Main memory, and memory of the graphics card [byte].
     tiles
         In how many parts it is done; 0: not even a small part fits.
     """
@@ -96,8 +85,7 @@ class Engine(Protocol):
     name
         As it is chosen in the dock, on the command line and in a script.
     auto_priority
-        The engine ``auto`` tries those with a higher one first; those with 0 are used only by
-        their name.
+        ``auto`` tries engines with a higher one first, and those with 0 never.
     """
 
     name: str
@@ -124,10 +112,6 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        volume
-            The raw volume (z, y, x).
-        plan
-            Where each pixel comes from.
         fill
             Value of pixels no plane covers.
         rounding
@@ -167,15 +151,11 @@ class Engine(Protocol):
     ) -> np.ndarray:
         """Deconvolve a volume (z, y, x) of any real type; float32 of the same shape.
 
-        The result is in counts above the background. Values that are not finite count as
-        background. A volume that is too large for the memory is done in overlapping tiles.
+        The volume is not changed; the result is in counts above the background. Values that are not
+        finite count as background. What is too large for the memory is done in overlapping tiles.
 
         Parameters
         ----------
-        volume
-            (z, y, x); not changed.
-        plan
-            OTF, method, number of iterations, background, edges.
         cancelled
             Called between iterations or more often, in the calling thread.
         progress

@@ -37,7 +37,7 @@ def engine_names() -> tuple[str, ...]:
 
 
 def get_engine(name: str = "cpu") -> Engine:
-    """Return the engine of that name, whether or not it can be used here; always the same one.
+    """Return the engine of that name, usable here or not; always the same one.
 
     Raises
     ------
@@ -52,17 +52,13 @@ def get_engine(name: str = "cpu") -> Engine:
 
 @cache
 def _engine(name: str) -> Engine:
-    try:
-        engine: Engine = _entries()[name].load()()
-    except Exception as error:  # noqa: BLE001 - another package's fault greys that engine alone
-        return _broken_engine(name, error)
-    return engine
-
-
-def _broken_engine(name: str, error: Exception) -> Engine:
-    from napari_lazy_pipeline.engines.gpu_engine import BrokenEngine
-
     entry = _entries()[name]
-    package = entry.dist.name if entry.dist else entry.module
-    what = f"The engine of the package {package} cannot be loaded: {one_line(error)}"
-    return BrokenEngine(name, what)
+    try:
+        engine: Engine = entry.load()()
+    except Exception as error:  # noqa: BLE001 - another package's fault greys that engine alone
+        from napari_lazy_pipeline.engines.gpu_engine import BrokenEngine
+
+        package = entry.dist.name if entry.dist else entry.module
+        what = f"The engine of the package {package} cannot be loaded: {one_line(error)}"
+        return BrokenEngine(name, what)
+    return engine

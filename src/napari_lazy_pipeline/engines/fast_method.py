@@ -1,8 +1,9 @@
 """Fast method: what its three iterations start from, and go back with.
 
-Two iterations go back through a Wiener filter behind a Butterworth low-pass and square what they
-find; a plain one brings back the light that these add or lose. They start from the image blurred
-in its planes: noise in the first estimate of Richardson and Lucy is never taken out again.
+Two iterations go back through a Wiener filter behind a Butterworth low-pass and square the
+correction; a plain one brings back the light that these add or lose. They start from the image
+blurred in its planes: noise in a first estimate is never taken out again. See M. Guo et al.,
+Nature Biotechnology 38, 1337 (2020).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ FAST_ITERATIONS = 2
 BLUR = 0.75
 # Standard deviations after which it ends.
 REACH = 3
-# Positions per voxel of the PSF at which its width is looked for.
+# Positions per voxel of the PSF at which its width is measured.
 FINENESS = 20
 
 
@@ -38,14 +39,9 @@ FINENESS = 20
 def back_projector(otf: RadialOtf) -> RadialOtf:
     """Make the unmatched back projector of Guo et al. from an OTF, on the same frequencies.
 
-    It nearly inverts the OTF up to the resolution that the widths of the PSF stand for, and
-    ends there. It depends on kz and kr as the OTF does, and is laid on the grid of a volume,
-    skewed or not, in the same way. Its value at the origin is 1, so light is kept.
-
-    References
-    ----------
-    M. Guo et al., Nature Biotechnology 38, 1337 (2020), supplementary note on unmatched back
-    projectors. E. S. Meinel, J. Opt. Soc. Am. A 3, 787 (1986), on powers of the correction.
+    It nearly inverts the OTF up to the resolution that the widths of the PSF stand for, and ends
+    there. Its value at the origin is 1, so light is kept. On powers of the correction see
+    E. S. Meinel, J. Opt. Soc. Am. A 3, 787 (1986).
     """
     gain = np.abs(otf.values) ** 2 + WIENER
     wiener = np.conj(otf.values) / gain
@@ -95,13 +91,7 @@ def _first_below(profile: np.ndarray) -> int:
 
 
 class Blur:
-    """A Gaussian blur along y and x, of most of the width of the PSF; edges are mirrored.
-
-    Parameters
-    ----------
-    plan
-        Gives the PSF and the size of the pixels.
-    """
+    """A Gaussian blur along y and x, of most of the width of the PSF; edges are mirrored."""
 
     def __init__(self, plan: DeconvolutionPlan) -> None:
         _, y, x = plan.voxel_size

@@ -44,22 +44,9 @@ class GpuEngine(Engine):
     """An engine on a GPU; the CPU does what that cannot.
 
     Derived classes say what is wrong with the GPU, deskew and deconvolve on it, and raise a
-    `DeviceError` where it fails and `TooLittleMemory` where a volume does not fit.
-
-    Parameters
-    ----------
-    name
-        Name of the engine.
-    memory_limit
-        Memory of the GPU a volume may take [byte]; None for what there is.
-    failures
-        At which failure of the GPU in a row the CPU takes over, for that volume and all that
-        follow. Those before raise their `DeviceError`.
-
-    Attributes
-    ----------
-    voxel_bytes
-        Memory of the GPU that each method takes per voxel of the surrounded volume.
+    `DeviceError` where it fails and `TooLittleMemory` where a volume does not fit. A volume may
+    take ``memory_limit`` [byte] of the GPU; None for what there is. At so many ``failures`` in a
+    row the CPU takes over for good; those before raise their `DeviceError`.
     """
 
     voxel_bytes: Mapping[Method, float]
@@ -84,8 +71,9 @@ class GpuEngine(Engine):
         """Deskew planes that have been checked, from number ``start`` on (see `deskew`)."""
         raise NotImplementedError
 
-    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
-        """Raise an `EngineError` for a deconvolution that the CPU has to do."""
+    def plan_problem(self, shape: Shape, plan: DeconvolutionPlan) -> str:
+        """Say why a deconvolution is beyond the engine; empty if it is not."""
+        return ""
 
     def deconvolve_on_gpu(
         self,
@@ -106,7 +94,7 @@ class GpuEngine(Engine):
         return Memory(self.voxel_bytes[plan.method], limit)
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
-        if self._beyond(shape, plan):
+        if self.plan_problem(shape, plan):
             return cpu_engine().need(shape, plan)
         return Need(device=round(self.memory(plan).needed(Frame.of(shape, plan).shape)))
 
@@ -141,24 +129,14 @@ class GpuEngine(Engine):
         check_deconvolution(volume, plan)
         arguments = volume, plan, cancelled, progress
         on_cpu = partial(cpu_engine().deconvolve, *arguments)
-        reason = self._beyond(volume.shape, plan)
-        if reason:
+        if reason := self.plan_problem(volume.shape, plan):
             notices.report(Problem(self.name, reason, "computed on the CPU"))
             return on_cpu()
         return self.fallback.run(partial(self.deconvolve_on_gpu, *arguments), on_cpu)
 
-    def _beyond(self, shape: Shape, plan: DeconvolutionPlan) -> str:
-        """Say why a deconvolution is beyond the engine; empty if it is not."""
-        try:
-            self.check_plan(shape, plan)
-        except EngineError as error:
-            return f"{error.what}. {error.hint}" if error.hint else error.what
-        return ""
-
     def _require(self) -> None:
         """Raise unless the GPU can be used, or the CPU has taken over from it."""
-        reason = None if self.fallback.reason else self.unavailable()
-        if reason is not None:
+        if self.fallback.reason is None and (reason := self.unavailable()):
             raise EngineError(f"{self.name} cannot be used here", reason, USE_CPU)
 
 
@@ -177,13 +155,7 @@ class BrokenEngine(GpuEngine):
 
 
 class Fallback:
-    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`.
-
-    Attributes
-    ----------
-    reason
-        Why the GPU is not used any more; None while it is.
-    """
+    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`."""
 
     def __init__(self, name: str, failures: int) -> None:
         self.name, self.failures = name, failures
@@ -197,30 +169,27 @@ class Fallback:
             return on_cpu()
         try:
             result = on_gpu()
+            with self._lock:
+                self._count = 0
+            return result
         except TooLittleMemory as error:
             what = f"There is too little memory on the GPU: {error.what}"
             notices.report(Problem(self.name, what, "computed on the CPU"))
-            return on_cpu()
         except DeviceError as error:
-            if not self._gives_up(error):
-                raise
-            return on_cpu()
-        with self._lock:
-            self._count = 0
-        return result
+            self._count_failure(error)
+        return on_cpu()
 
     def forget(self) -> None:
         """Give the GPU another chance."""
         with self._lock:
             self._count, self.reason = 0, None
 
-    def _gives_up(self, error: DeviceError) -> bool:
-        """Count a failure; return whether it was one too many."""
+    def _count_failure(self, error: DeviceError) -> None:
+        """Raise an error again unless it is one too many."""
         with self._lock:
             self._count += 1
             if self._count < self.failures:
-                return False
+                raise error
             first, self.reason = self.reason is None, f"It failed {self._count} times: {error}"
         if first:
             notices.report(Problem(self.name, error.what, "computed on the CPU from now on"))
-        return True

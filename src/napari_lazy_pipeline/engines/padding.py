@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 from scipy import fft
 
-from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.image import Shape, Triple
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis
@@ -29,24 +29,12 @@ LARGEST = 1e18
 
 @dataclass(frozen=True)
 class Frame:
-    """Place of a volume in the larger grid it is deconvolved on.
+    """Place of a volume in the larger grid it is deconvolved on."""
 
-    Attributes
-    ----------
-    inner
-        Shape of the volume (z, y, x).
-    shape
-        Shape of the grid (z, y, x).
-    before
-        Number of planes, rows and columns in front of the volume.
-    mirrored
-        Whether the rest shows the mirror image of the volume; otherwise background.
-    """
-
-    inner: Shape
-    shape: Shape
-    before: Shape
-    mirrored: bool
+    inner: Shape  # shape of the volume (z, y, x)
+    shape: Shape  # shape of the grid (z, y, x)
+    before: Shape  # number of planes, rows and columns in front of the volume
+    mirrored: bool  # whether the rest shows the mirror image of the volume; otherwise background
 
     @classmethod
     def of(cls, inner: Shape, plan: DeconvolutionPlan) -> Frame:
@@ -83,25 +71,10 @@ class Frame:
         """Where in the grid the volume is."""
         return tuple(slice(b, b + n) for b, n in zip(self.before, self.inner, strict=True))
 
-    def crop(self, grid: np.ndarray) -> np.ndarray:
-        """Take the volume out of the grid; a copy unless it fills it."""
-        part = grid[self.window]
-        if part.flags.c_contiguous:
-            return part
-        out = pool().empty(part.shape, part.dtype)
-        out[...] = part
-        return out
-
 
 @lru_cache(maxsize=256)  # planes next to each other take the same
 def mirrored(n: int, start: int, stop: int) -> np.ndarray:
-    """Index into ``n`` pixels for each position; beyond them is their mirror image.
-
-    Examples
-    --------
-    >>> mirrored(3, -2, 5).tolist()
-    [1, 0, 0, 1, 2, 2, 1]
-    """
+    """Index into ``n`` pixels for each position; beyond them is their mirror image."""
     position = np.arange(start, stop) % (2 * n)
     index = np.minimum(position, 2 * n - 1 - position)
     index.flags.writeable = False
@@ -109,23 +82,10 @@ def mirrored(n: int, start: int, stop: int) -> np.ndarray:
 
 
 def smooth(n: int, even: bool = False) -> int:
-    """Smallest number from ``n`` on whose only prime factors are 2, 3, 5 and 7.
-
-    Examples
-    --------
-    >>> smooth(11), smooth(15, even=True)
-    (12, 16)
-    """
-    while not (_is_smooth(n) and not (even and n % 2)):
-        n += 1
-    return n
-
-
-def _is_smooth(n: int) -> bool:
-    for prime in (2, 3, 5, 7):
-        while n > 1 and n % prime == 0:
-            n //= prime
-    return n == 1
+    """Smallest number from ``n`` on whose only prime factors are 2, 3, 5 and 7."""
+    # What divides a power of 2 x 3 x 5 x 7 that is high enough has no other prime factor.
+    sizes = (m for m in itertools.count(max(n, 1)) if pow(210, m.bit_length(), m) == 0)
+    return next(m for m in sizes if not (even and m % 2))
 
 
 @lru_cache(maxsize=64)

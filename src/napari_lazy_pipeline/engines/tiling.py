@@ -1,10 +1,8 @@
 """Tiling: deconvolves a volume that does not fit into memory as a whole, in overlapping tiles.
 
-A tile is a window of the surrounded volume that the whole would be deconvolved on: it sees the
-same neighbours and the same edges, as far as about the extent of a PSF around it. Still the result
-differs a little from that in one piece: by up to 1.5 % (rl, accelerated) and 2.5 % (fast) in the
-norm, and by 4 % of the brightest point, since the OTF is laid on another frequency grid. Between
-two tiles it jumps by no more than 0.5 % of the brightness.
+A tile is a window of the surrounded volume that the whole would be deconvolved on. Since the OTF
+is laid on another frequency grid, results differ by up to 1.5 % (rl, accelerated) and 2.5 %
+(fast) in the norm, by 4 % of the brightest point, and by 0.5 % from tile to tile.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -23,6 +22,7 @@ from napari_lazy_pipeline.engines.padding import Frame, halo, smooth
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.quantity_text import format_bytes
 
 # Less of a volume in one tile than that, beside its halo, is not worth the work.
 SMALLEST = 8
@@ -36,21 +36,11 @@ Solve = Callable[[Frame, Progress], np.ndarray]
 
 @dataclass(frozen=True)
 class Memory:
-    """What a deconvolution takes, and what there is.
+    """What a deconvolution takes, and what there is."""
 
-    Attributes
-    ----------
-    voxel
-        Bytes per voxel of the frame, or tile, it is done on.
-    limit
-        Memory there is [byte].
-    result
-        Bytes per voxel of the volume that its result takes beside the tiles.
-    """
-
-    voxel: float
-    limit: float
-    result: float = 0.0
+    voxel: float  # bytes per voxel of the frame, or tile, it is done on
+    limit: float  # memory there is [byte]
+    result: float = 0.0  # bytes per voxel of the volume that its result takes beside the tiles
 
     def needed(self, shape: Shape) -> float:
         """Memory a frame of a shape takes [byte]."""
@@ -62,20 +52,12 @@ class TooLittleMemory(EngineError):
 
 
 @dataclass(frozen=True)
-class Tile(Frame):
-    """A window of a frame.
+class FrameTile(Frame):
+    """A window of a frame."""
 
-    Attributes
-    ----------
-    start, size
-        The part of the volume that is taken from it (z, y, x).
-    period
-        Shape of the whole frame if that is periodic.
-    """
-
-    start: tuple[int, ...] = ()
+    start: tuple[int, ...] = ()  # the part of the volume that is taken from it (z, y, x)
     size: tuple[int, ...] = ()
-    period: Shape | None = None
+    period: Shape | None = None  # shape of the whole frame if that is periodic
 
     @property
     def target(self) -> tuple[slice, ...]:
@@ -85,10 +67,8 @@ class Tile(Frame):
     @property
     def window(self) -> tuple[slice, ...]:
         """Where in the grid of the tile its part is."""
-        return tuple(
-            slice(b + part.start, b + part.stop)
-            for b, part in zip(self.before, self.target, strict=True)
-        )
+        starts = map(sum, zip(self.before, self.start, strict=True))
+        return tuple(slice(s, s + n) for s, n in zip(starts, self.size, strict=True))
 
     def indices(self, axis: int, offset: int = 0) -> np.ndarray:
         """What comes in from the opposite edge of a periodic frame stays where it is there."""
@@ -119,28 +99,10 @@ def deconvolve(
     where: str,
     progress: Progress,
 ) -> np.ndarray:
-    """Deconvolve a volume, in as few tiles as the memory allows; in one, if it does.
+    """Deconvolve a volume (z, y, x), in as few tiles as the memory allows; in one, if it does.
 
-    Parameters
-    ----------
-    shape
-        Shape of the volume (z, y, x).
-    plan
-        What is done.
-    solve
-        Does it to the part of the volume that a frame, or a tile, shows; may raise a
-        `MemoryError`.
-    memory
-        What that takes, and what there is.
-    where
-        Name of the engine.
-    progress
-        Called with the finished fraction.
-
-    Raises
-    ------
-    TooLittleMemory
-        If not even the smallest tile fits.
+    ``solve`` does it to what a frame, or a tile, shows of it, and may raise a `MemoryError`. If not
+    even the smallest tile fits, `TooLittleMemory` is raised; ``where`` is the name of the engine.
     """
     whole = Frame.of(shape, plan)
     needed = memory.needed(whole.shape)
@@ -149,36 +111,30 @@ def deconvolve(
             return solve(whole, progress)
         except MemoryError:
             memory = replace(memory, limit=needed / 2)
-    what = f"To deconvolve a volume of {shape} takes about {_size(needed)}, more than there is"
+    size = format_bytes(needed)
+    what = f"To deconvolve a volume of {shape} takes about {size}, more than there is"
     notices.report(Problem(where, what, "computed in tiles"))
     while True:
         parts = tiles(whole, plan, memory)
         try:
-            return _solve_tiles(shape, parts, solve, progress)
+            return _tiled(shape, parts, solve, progress)
         except MemoryError:
             memory = replace(memory, limit=memory.needed(parts[0].shape) / 2, result=0.0)
 
 
-def _solve_tiles(shape: Shape, parts: list[Tile], solve: Solve, progress: Progress) -> np.ndarray:
+def _tiled(shape: Shape, parts: list[FrameTile], solve: Solve, progress: Progress) -> np.ndarray:
+    def share(i: int, done: float) -> object:
+        return progress((i + done) / len(parts))
+
     out = pool().empty(shape, np.float32)
     for i, part in enumerate(parts):
         pool().clear()  # where memory is short, none lies idle
-
-        def share(done: float, i: int = i) -> object:
-            return progress((i + done) / len(parts))
-
-        out[part.target] = solve(part, share)
+        out[part.target] = solve(part, partial(share, i))
     return out
 
 
-def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
-    """Cut a frame into equal tiles, the longest axis first, until one fits beside the result.
-
-    Raises
-    ------
-    TooLittleMemory
-        If not even the smallest fits.
-    """
+def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[FrameTile]:
+    """Cut a frame into equal tiles, the longest axis first, until one fits beside the result."""
     reach = halo(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
     margin = cast(Shape, tuple(WIDER * m for m in reach))
     least = [max(m, SMALLEST) for m in reach]
@@ -190,7 +146,7 @@ def tiles(whole: Frame, plan: DeconvolutionPlan, memory: Memory) -> list[Tile]:
         if sizes[axis] <= least[axis]:
             raise TooLittleMemory(
                 f"There is not enough memory to deconvolve a volume of {whole.inner}: even the "
-                f"smallest tile takes {_size(needed)}, and {_size(limit)} are left",
+                f"smallest tile takes {format_bytes(needed)}, and {format_bytes(limit)} are left",
                 hint="Crop the volume or the PSF, or close other programs",
             )
         counts[axis] += 1
@@ -208,7 +164,7 @@ def _tile_shape(whole: Frame, margin: Shape, counts: list[int]) -> Shape:
     return z, y, x
 
 
-def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list[Tile]:
+def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list[FrameTile]:
     shape, period = _tile_shape(whole, margin, counts), whole.shape if periodic else None
     steps = [math.ceil(n / count) for n, count in zip(whole.inner, counts, strict=True)]
     parts = []
@@ -218,11 +174,5 @@ def _cut(whole: Frame, margin: Shape, counts: list[int], periodic: bool) -> list
             b if count == 1 else m - s
             for b, m, s, count in zip(whole.before, margin, start, counts, strict=True)
         )
-        parts.append(Tile(whole.inner, shape, (z, y, x), whole.mirrored, start, size, period))
+        parts.append(FrameTile(whole.inner, shape, (z, y, x), whole.mirrored, start, size, period))
     return parts
-
-
-def _size(count: float) -> str:
-    if count >= 2**30:
-        return f"{count / 2**30:.1f} GB"
-    return f"{max(count, 0) / 2**20:.1f} MB"

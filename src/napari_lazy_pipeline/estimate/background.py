@@ -8,29 +8,10 @@ from napari_lazy_pipeline.errors import GeometryError
 
 
 def estimate_background(volume: np.ndarray) -> float:
-    """Find the counts that most voxels without a sample have: the top of the histogram.
+    """Find the counts that most voxels (z, y, x) without a sample have: the top of the histogram.
 
-    Parameters
-    ----------
-    volume
-        Raw counts (z, y, x).
-
-    Returns
-    -------
-    float
-        The most frequent count among the darker three quarters, to a whole count.
-
-    Raises
-    ------
-    GeometryError
-        If there is not a single finite voxel.
-
-    Examples
-    --------
-    >>> volume = np.full((4, 8, 8), 100, "uint16")
-    >>> volume[:, 2:4, 2:4] = 900
-    >>> estimate_background(volume)
-    100.0
+    It is taken among the darker three quarters, to a whole count. A `GeometryError` is raised if
+    there is not a single finite voxel.
     """
     step = max(volume.shape[0] // 32, 1)
     sample = volume[::step, ::2, ::2].astype(np.float64).ravel()

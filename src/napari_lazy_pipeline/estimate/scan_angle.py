@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from scipy import fft, signal
@@ -28,29 +27,14 @@ _AHEAD = 1.3
 
 @dataclass(frozen=True)
 class ScanEstimate:
-    """How a raw stack was scanned, as far as its planes tell.
+    """How a raw stack was scanned, as far as its planes tell."""
 
-    Attributes
-    ----------
-    scans
-        What the angle may be, for each meaning of the z step; none if it cannot be told.
-    skew_axis, shear
-        The axis along which the planes are displaced, and by how much from one to the next
-        [pixel]; negative as in `DeskewPlan`.
-    score
-        How much neighbouring planes are alike once they are moved: 1 is the same, 0 nothing.
-    clear
-        Whether one displacement stands out.
-    reason
-        A sentence: the result, or why the data do not tell.
-    """
-
-    scans: tuple[Scan, ...]
+    scans: tuple[Scan, ...]  # the angle for each meaning of the z step; none if it is unclear
     skew_axis: SkewAxis
-    shear: float
-    score: float
-    clear: bool
-    reason: str
+    shear: float  # of each plane against the last [pixel]; negative as in `DeskewPlan`
+    score: float  # how much neighbouring planes are alike once they are moved: 1 is the same
+    clear: bool  # whether one displacement stands out
+    reason: str  # a sentence: the result, or why the data do not tell
 
 
 @dataclass(frozen=True)
@@ -67,39 +51,14 @@ class _Peak:
 def estimate_scan(
     volume: np.ndarray, voxel_size: Triple, cancelled: Callable[[], bool] = lambda: False
 ) -> ScanEstimate:
-    """Find the shear that makes neighbouring planes of a raw stack alike.
+    """Find the shear that makes neighbouring planes (z, y, x) of a raw stack alike.
 
-    Each plane is correlated with its next neighbours, line by line along y and along x. What
-    the planes have in common moves on by the same way from each to the next: the shear whose
-    multiples meet the correlations of all neighbours best is the result. What does not move (the
-    pattern of a camera, uneven light) is subtracted first; fine detail counts more than coarse,
-    because the outline of a cell leans with the coverslip and not with the planes.
-
-    Parameters
-    ----------
-    volume
-        Raw, still skewed planes (z, y, x).
-    voxel_size
-        The z step as it was recorded, and the pixel size (z, y, x) [um].
-    cancelled
-        True once the result is not needed any more.
-
-    Returns
-    -------
-    ScanEstimate
-        The angle for each meaning of the z step, which the planes alone do not tell apart.
-
-    Raises
-    ------
-    GeometryError
-        If there are too few planes or pixels.
-    Cancelled
-        If the result is not needed any more.
-
-    References
-    ----------
-    The score is a slant stack of cross-correlations; the comparison of neighbouring planes is
-    that of image registration, e.g. M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
+    Each plane is correlated with its next neighbours, line by line along y and along x (a slant
+    stack). What the planes have in common moves on by the same distance from each to the next: the
+    shear whose multiples meet the correlations of all neighbours best is the result. What does not
+    move (the pattern of a camera, uneven light) is subtracted first; fine detail counts more than
+    coarse, because the outline of a cell leans with the coverslip and not with the planes.
+    Compare M. Guizar-Sicairos et al., Optics Letters 33, 156 (2008).
     """
     if volume.ndim != 3 or volume.shape[0] <= LAGS or min(volume.shape[1:]) < 16:
         raise GeometryError(
@@ -131,19 +90,8 @@ def _estimate(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
 
 
 def scans_of(shear: float, skew_axis: SkewAxis, voxel_size: Triple) -> tuple[Scan, ...]:
-    """The scans that displace consecutive planes by ``shear`` pixels.
+    """The scans that displace consecutive planes by ``shear`` pixels; voxel size (z, y, x) [um].
 
-    Parameters
-    ----------
-    shear
-        Displacement [pixel]; the sign is that of `Scan.shear`.
-    skew_axis
-        Along which axis.
-    voxel_size
-        Of the raw stack (z, y, x) [um].
-
-    Examples
-    --------
     >>> [(round(scan.angle, 1), scan.step) for scan in scans_of(2.5, "x", (0.5, 0.1, 0.1))]
     [(60.0, 'stage'), (63.4, 'perpendicular')]
     """
@@ -165,24 +113,10 @@ def shear_of_line(
     voxel_size: Triple,
     skew_axis: SkewAxis,
 ) -> float:
-    """Shear that sets a line upright which leans in a raw stack [pixel].
+    """Shear [pixel] that sets a line upright which leans in a raw stack, or a `GeometryError`.
 
-    Parameters
-    ----------
-    start, end
-        Ends of the line: (z, position along the skew axis) [um], z as it was recorded.
-    voxel_size
-        Of the raw stack (z, y, x) [um].
-    skew_axis
-        Along which axis the line leans.
+    Its ends are (z, position along the skew axis) [um], z as it was recorded.
 
-    Raises
-    ------
-    GeometryError
-        If the line lies within one plane, so that it cannot be set upright.
-
-    Examples
-    --------
     >>> shear_of_line((0.0, 4.0), (3.0, 1.5), (0.3, 0.1, 0.1), "x")
     2.5
     """
@@ -194,9 +128,6 @@ def shear_of_line(
         )
     pixels = (end[1] - start[1]) / voxel_size["zyx".index(skew_axis)]
     return -pixels / planes
-
-
-# ---- the displacement of planes -----------------------------------------------------------
 
 
 def _peak(volume: np.ndarray, axis: SkewAxis, cancelled: Callable[[], bool]) -> _Peak:
@@ -221,23 +152,23 @@ def _lines(volume: np.ndarray, axis: SkewAxis) -> np.ndarray:
     """Lines (z, line, pixel) along an axis, less what is the same in all planes."""
     planes = volume if axis == "x" else volume.swapaxes(1, 2)
     step = max(planes.shape[1] // _LINES, 1)
-    lines = planes[:, ::step].astype(np.float32)
+    lines: np.ndarray = planes[:, ::step].astype(np.float32)
     lines = np.nan_to_num(lines, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     lines -= lines.mean(axis=0)
     lines *= _taper(lines.shape[2])
-    return cast(np.ndarray, lines)
+    return lines
 
 
 def _taper(length: int) -> np.ndarray:
     """Window that fades out the ends of a line: they are no detail."""
-    return cast(np.ndarray, signal.windows.tukey(length, 0.1).astype(np.float32))
+    return np.asarray(signal.windows.tukey(length, 0.1), np.float32)
 
 
 def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.ndarray]:
     """Correlation of planes 0, 1, ... apart, with lines this far apart [1 / _FINE pixel].
 
-    Only detail counts, and all of its spatial frequencies about equally. The more two lines are
-    moved, the less they overlap: that is compensated, or all shears would come out too small.
+    Only detail counts, at all frequencies about equally. That lines overlap less the more they are
+    moved is compensated, or all shears would come out too small.
     """
     length = fft.next_fast_len(2 * lines.shape[2], real=True)
     spectrum = fft.rfft(lines, length, axis=2)
@@ -260,9 +191,9 @@ def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.n
 def _scores(correlations: list[np.ndarray], shears: np.ndarray) -> np.ndarray:
     """How well each shear aligns the planes: the mean correlation with the neighbours."""
     total = correlations[0][0]
-    if not total > 0:
-        return np.zeros(shears.size)
     scores = np.zeros(shears.size)
+    if not total > 0:
+        return scores
     for lag, correlation in enumerate(correlations[1:], start=1):
         # A shear of s moves the content by -s from each raw plane to the next.
         place = -lag * shears * _FINE

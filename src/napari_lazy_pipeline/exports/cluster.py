@@ -33,29 +33,15 @@ def unavailable() -> str | None:
 
 
 def describe_cluster(address: str, *folders: str) -> str:
-    """Describe who computes behind a scheduler, in a line.
-
-    Parameters
-    ----------
-    address
-        Of the scheduler.
-    folders
-        What all workers have to see.
-
-    Raises
-    ------
-    ExportError
-        As `connect` and `write_on_cluster` do.
-    """
+    """Describe in a line who computes behind a scheduler; raises if workers miss a folder."""
     with connect(address) as client:
         installed = _check_workers(client, *folders)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         threads = format_count(sum(worker["nthreads"] for worker in workers), "thread")
         computers = format_count(len({worker["host"] for worker in workers}), "computer")
         who = f"{format_count(len(workers), 'worker')} with {threads} on {computers}"
-        return "; ".join(
-            [who, f"{_PACKAGE} {installed} as here", *_differences(client.get_versions())]
-        )
+        package = f"{_PACKAGE} {installed} as here"
+        return "; ".join([who, package, *_differences(client.get_versions())])
 
 
 def _differences(versions: dict[str, Any]) -> Iterator[str]:
@@ -74,29 +60,17 @@ def _version(process: dict[str, Any], name: str) -> str:
 
 @contextmanager
 def connect(address: str) -> Iterator[Any]:
-    """Connect to a scheduler.
-
-    The rest of this process goes on computing by itself: a client would else be asked for every
-    picture on screen.
-
-    Raises
-    ------
-    ExportError
-        If distributed is not installed, if nobody answers, or if there are no workers.
-    """
+    """Connect to a scheduler; an `ExportError` if it does not answer or has no workers."""
     try:
         from distributed import Client
     except ImportError as error:
-        raise ExportError(
-            "A cluster needs the package distributed",
-            hint=_INSTALL,
-        ) from error
+        raise ExportError("A cluster needs the package distributed", hint=_INSTALL) from error
     try:
+        # Not the default: this process goes on computing the pictures on screen by itself.
         client = Client(address, timeout=_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise ExportError(
-            f"The dask scheduler does not answer: {error}", address, "Check its address"
-        ) from error
+        what = f"The dask scheduler does not answer: {error}"
+        raise ExportError(what, address, "Check its address") from error
     try:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise ExportError("The dask scheduler has no workers", address, "Start some")
@@ -111,29 +85,10 @@ def write_on_cluster(
     pending: Sequence[Volume],
     cancelled: Callable[[], bool],
 ) -> Iterator[tuple[Volume, str]]:
-    """Make and write volumes, as many at a time as there are threads on the workers.
+    """Make and write volumes (t, c) on the workers; yield each, and why it failed, if it did.
 
-    Parameters
-    ----------
-    client
-        Of `connect`.
-    destination
-        Where to write; its folder and the raw data have the same paths on all workers.
-    pending
-        The volumes (t, c).
-    cancelled
-        Asked several times a second; what is under way is then finished, and nothing begun.
-
-    Yields
-    ------
-    volume, failure
-        A volume that is done, and why it could not be made; empty if it is written.
-
-    Raises
-    ------
-    ExportError
-        If a worker does not see the raw data or the folder, or has another version of this
-        package.
+    Once cancelled, what is under way is finished, and nothing begun. An `ExportError` if a worker
+    does not see the raw data or the folder, or has another version of this package.
     """
     _check_workers(client, *destination.folders)
     executor = client.get_executor(pure=False)

@@ -21,27 +21,11 @@ _GO_ON = "What was written stays: mend it and run the export again"
 
 @dataclass(frozen=True)
 class Destination:
-    """The folder that is written to, and what is in it already.
-
-    Attributes
-    ----------
-    stack
-        What is written.
-    folder
-        Where to.
-    name
-        How the names of all files begin.
-    dtype
-        Type of the pixels.
-    log
-        Which files are finished.
-    format
-        How they are written.
-    """
+    """The folder that is written to, and what is in it already."""
 
     stack: Stack
     folder: Path
-    name: str
+    name: str  # how the names of all files begin
     dtype: str
     log: ExportLog
     format: Format
@@ -64,7 +48,13 @@ class Destination:
             destination = cls(stack, folder, name, dtype, ExportLog.open(path, settings), format_)
         except OSError as error:
             _refuse(error, path, "Choose another folder")
-        destination._refuse_other_files()
+        existing = format_.existing(folder, name)
+        if existing and not path.exists():
+            raise ExportError(
+                "The file is there already, and no journal says what it was made with",
+                str(existing[0]),
+                "Choose an empty folder",
+            )
         return destination
 
     def path(self, t: int, c: int) -> Path:
@@ -103,16 +93,6 @@ class Destination:
         """Return a copy for another process, which does not know which volumes are finished."""
         return replace(self, log=replace(self.log, finished={}))
 
-    def _refuse_other_files(self) -> None:
-        """Do not mix with files of these names that no export wrote."""
-        existing = self.format.existing(self.folder, self.name)
-        if existing and not self.log.path.exists():
-            raise ExportError(
-                "The file is there already, and no journal says what it was made with",
-                str(existing[0]),
-                "Choose an empty folder",
-            )
-
     def prepare(self, count: int) -> None:
         """Make sure that so many volumes can be written."""
         try:
@@ -134,15 +114,13 @@ class Destination:
                 "Free some space, choose another disk, fewer volumes, or dtype uint16",
             )
 
-    def write(self, t: int, c: int, volume: np.ndarray) -> Path:
+    def write(self, t: int, c: int, volume: np.ndarray) -> None:
         """Write one volume; the file appears when it is complete."""
-        path = self.path(t, c)
         try:
             pixels = convert(volume, self.dtype)
             self.format.write(self.folder, self.name, self.stack, t, c, pixels)
         except OSError as error:
-            _refuse(error, path, _GO_ON)
-        return path
+            _refuse(error, self.path(t, c), _GO_ON)
 
     def finish(self, t: int, c: int, origin: str) -> None:
         """Log that a volume is written, and what it was made from."""
@@ -154,13 +132,7 @@ class Destination:
 
 
 def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
-    """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0.
-
-    Examples
-    --------
-    >>> convert(np.array([-3, 0.6, 70000, np.nan], "float32"), "uint16").tolist()
-    [0, 1, 65535, 0]
-    """
+    """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0."""
     final: np.dtype[Any] = np.dtype(dtype)
     if volume.dtype == final or final.kind == "f":
         return volume.astype(final, copy=False)
@@ -171,16 +143,12 @@ def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
-    raise ExportError(
-        f"Cannot write: {error.strerror or error}", str(error.filename or path), hint
-    ) from error
+    what = f"Cannot write: {error.strerror or error}"
+    raise ExportError(what, str(error.filename or path), hint) from error
 
 
 def _settings(source: VolumeSource) -> tuple[object, ...]:
-    """What all volumes are made with; a folder that has grown meanwhile is the same.
-
-    Each volume is compared with its own files besides.
-    """
+    """What all volumes are made with; a folder that has grown since is the same."""
     raw = _raw_source(source)
     data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
     options = sorted(getattr(raw, "options", {}).items())

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-import numpy as np
-
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.compute import PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
@@ -26,15 +24,7 @@ Volume = tuple[int, int]
 
 @dataclass(frozen=True)
 class Failure:
-    """A volume that could not be made, and why.
-
-    Attributes
-    ----------
-    t, c
-        Time point and channel.
-    why
-        The error, in words.
-    """
+    """A volume that could not be made, and why, in words."""
 
     t: int
     c: int
@@ -43,30 +33,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did.
-
-    Attributes
-    ----------
-    folder
-        Where the files are.
-    written
-        Files that were made now.
-    kept
-        Files that an earlier run had finished.
-    failed
-        Volumes that could not be made.
-    cancelled
-        Whether it was stopped before the end.
-    place
-        What a person opens: the folder of the files, or the one store in it.
-    """
+    """What an export did."""
 
     folder: Path
-    written: tuple[Path, ...] = ()
-    kept: tuple[Path, ...] = ()
+    written: tuple[Path, ...] = ()  # files that were made now
+    kept: tuple[Path, ...] = ()  # files that an earlier run had finished
     failed: tuple[Failure, ...] = ()
-    cancelled: bool = False
-    place: Path | None = None
+    cancelled: bool = False  # whether it was stopped before the end
+    place: Path | None = None  # what a person opens: the folder, or the one store in it
 
     @property
     def complete(self) -> bool:
@@ -138,19 +112,23 @@ def export(
     """
     destination = Destination.open(stack, Path(folder), dtype, format)
     volumes = _selection(stack, t, c)
-    kept: dict[Volume, Path] = {}
+    finished: dict[Volume, Path] = {}
     for volume in volumes:
         if cancelled():
-            return _report(destination, kept.values(), cancelled=True)
+            kept = tuple(finished.values())
+            return ExportReport(
+                destination.folder, kept=kept, cancelled=True, place=destination.result
+            )
         if destination.is_finished(*volume):
-            kept[volume] = destination.path(*volume)
-    pending = [volume for volume in volumes if volume not in kept]
+            finished[volume] = destination.path(*volume)
+    kept = tuple(finished.values())
+    pending = [volume for volume in volumes if volume not in finished]
     written: list[Path] = []
     failed: list[Failure] = []
     with connect(scheduler) if scheduler else nullcontext() as client:
         destination.prepare(len(pending))
         progress(len(kept), len(volumes))
-        # Asked for before any file is read: one that changes meanwhile is made again next time.
+        # Looked up before any file is read: one that changes meanwhile is made again next time.
         origins = {volume: destination.origin(*volume) for volume in pending}
         if client is not None:
             results = write_on_cluster(client, destination, pending, cancelled)
@@ -164,27 +142,25 @@ def export(
                 written.append(destination.path(*volume))
             progress(len(kept) + len(written) + len(failed), len(volumes))
     stopped = len(written) + len(failed) < len(pending)
-    return _report(destination, kept.values(), written, failed, stopped)
-
-
-def _report(
-    destination: Destination,
-    kept: Iterable[Path],
-    written: Iterable[Path] = (),
-    failed: Iterable[Failure] = (),
-    cancelled: bool = False,
-) -> ExportReport:
-    files = tuple(written), tuple(kept), tuple(failed)
-    return ExportReport(destination.folder, *files, cancelled, destination.result)
+    lists = tuple(written), kept, tuple(failed)
+    return ExportReport(destination.folder, *lists, stopped, destination.result)
 
 
 def _write_here(
     destination: Destination, pending: Iterable[Volume], cancelled: Callable[[], bool]
 ) -> Iterator[tuple[Volume, str]]:
     """Make and write one volume after the other; yield each with why it failed, if it did."""
+    source, progress = destination.stack.source, Progress(cancelled=cancelled)
     for volume in pending:
+        if cancelled():
+            return
         try:
-            destination.write(*volume, _make(destination.stack, *volume, cancelled))
+            # Unlike for the screen, a bad volume raises.
+            if isinstance(source, PipelineSource):
+                pixels = source.read(*volume, progress)
+            else:
+                pixels = source.read(*volume)
+            destination.write(*volume, pixels)
         except Cancelled:
             return
         except ExportError:
@@ -195,19 +171,10 @@ def _write_here(
             yield volume, ""
 
 
-def _make(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.ndarray:
-    """Make one volume; unlike what is shown, a bad one raises."""
-    if cancelled():
-        raise Cancelled
-    if isinstance(stack.source, PipelineSource):
-        return stack.source.read(t, c, Progress(cancelled=cancelled))
-    return stack.source.read(t, c)
-
-
 def _selection(stack: Stack, t: Iterable[int] | None, c: Iterable[int] | None) -> list[Volume]:
-    """List the volumes to write, channels of a time point together."""
-    sizes = stack.source.sizes
-    return list(product(_indices("t", t, sizes[0]), _indices("c", c, sizes[1])))
+    """Volumes to write, channels of a time point together."""
+    times, channels = stack.source.sizes
+    return list(product(_indices("t", t, times), _indices("c", c, channels)))
 
 
 def _indices(axis: str, selected: Iterable[int] | None, size: int) -> list[int]:

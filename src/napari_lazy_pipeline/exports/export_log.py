@@ -21,33 +21,17 @@ class ExportLog:
     """A text file with one line (JSON) on the settings, then one for each finished file.
 
     A file without a line was finished in the moment before a crash: it is made again.
-
-    Attributes
-    ----------
-    path
-        Where it is.
-    settings
-        Names what all files were made with.
-    finished
-        Each finished file: what it was made from, ``"origin"``, and whether it is ``"empty"``:
-        some formats leave out what holds nothing.
     """
 
     path: Path
-    settings: str
+    settings: str  # digest of what all files were made with
+    # What each finished file was made from, "origin", and whether it is "empty": some formats
+    # leave out what holds nothing.
     finished: dict[str, dict[str, Any]]
 
     @classmethod
     def open(cls, path: Path, settings: str) -> ExportLog:
-        """Read the log of an earlier run; nothing is written.
-
-        Raises
-        ------
-        ExportError
-            If it was done with other settings.
-        OSError
-            If the file cannot be read.
-        """
+        """Read the log of an earlier run; an `ExportError` if that had other settings."""
         if not path.exists():
             return cls(path, settings, {})
         lines = [_entry(line) for line in path.read_text("utf-8").splitlines() if line]

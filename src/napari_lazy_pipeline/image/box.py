@@ -55,7 +55,7 @@ def spec_of(box: Box, spec: VolumeSpec) -> VolumeSpec:
         round(origin + start * size, 9)
         for origin, start, size in zip(spec.translate, starts, spec.voxel_size, strict=True)
     )
-    camera = spec.camera and spec.camera.moved(starts)
+    camera = spec.camera and spec.camera.moved(starts, spec.shape)
     return spec.replace(shape=shape_of(box), translate=cast(Triple, translate), camera=camera)
 
 

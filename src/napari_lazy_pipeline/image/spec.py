@@ -16,11 +16,12 @@ class CameraGrid:
     """Which pixels of the camera the voxels of a volume are; voxel 0 is ``start`` (z, y, x)."""
 
     start: Shape = (0, 0, 0)
+    shape: Shape | None = None  # of the volume as it was recorded; None: of the volume itself
 
-    def moved(self, by: Sequence[int]) -> CameraGrid:
-        """The grid of a part that starts so many voxels (z, y, x) further on."""
+    def moved(self, by: Sequence[int], shape: Shape) -> CameraGrid:
+        """The grid of a part that starts so many voxels (z, y, x) into a volume of a shape."""
         z, y, x = (start + n for start, n in zip(self.start, by, strict=True))
-        return CameraGrid((z, y, x))
+        return CameraGrid((z, y, x), self.shape or shape)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata.claim import MetadataFact, Question
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
+from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
 
@@ -21,36 +22,22 @@ class FolderInfo:
 
     Attributes
     ----------
-    source
-        The files, in their places.
-    pattern
-        The file pattern in use.
     proposals
         Patterns that may fit, the best first.
     unmatched
-        Number of images in the folder that do not belong to the stack.
-    channel_names
-        One per channel.
+        Number of images in the folder that do not belong to the stack; some are in ``others``.
     time_interval
         Time between two time points [s]; None if unknown.
     voxel_size
         (z, y, x) [um], z as it was recorded.
-    voxel_source
-        What states it: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
-    scan
-        How the stack is skewed; None if unknown.
-    angle
-        Angle between light sheet and scan [degree]; None if unknown.
-    angle_source, interval_source, channel_source
-        What states these.
+    scan, angle
+        How the stack is skewed; angle between light sheet and scan [degree]; None if unknown.
+    voxel_source, angle_source, interval_source, channel_source
+        What states these: ``"OME"``, ``"ImageJ"``, the name of a Settings.txt, or ``"unknown"``.
     notes
         Sentences a person should read.
     positions
         All positions there are; one of them, `position`, is open.
-    questions
-        What neither names nor metadata tell.
-    others
-        Some names of images that do not belong to the stack.
     """
 
     source: FileSource = field(repr=False)
@@ -79,21 +66,20 @@ class FolderInfo:
     @property
     def table(self) -> tuple[FieldRow, ...]:
         """Values in the names, a row for each field of the pattern; no file is opened."""
-        return field_rows(self.source.layout, self.others)
+        return field_rows(self.source.layout)
 
     @property
     def facts(self) -> tuple[MetadataFact, ...]:
         """Every value, and where it comes from."""
-        step = self.scan.step if self.scan else "unknown"
+        scan, source = self.scan, self.angle_source
+        angle = f"{self.angle:g} degree" if self.angle else "unknown"
         interval = f"{self.time_interval:g} s" if self.time_interval else "unknown"
         return (
             MetadataFact("shape", f"{self.shape} {self.dtype}", self.source.info.name),
             MetadataFact("z step", f"{self.voxel_size[0]:g} um", self.voxel_source),
             MetadataFact("pixel", f"{self.voxel_size[2]:g} um", self.voxel_source),
-            MetadataFact(
-                "angle", f"{self.angle:g} degree" if self.angle else "unknown", self.angle_source
-            ),
-            MetadataFact("z step is", step, self.angle_source if self.scan else "unknown"),
+            MetadataFact("angle", angle, source),
+            MetadataFact("z step is", *((scan.step, source) if scan else ("unknown", "unknown"))),
             MetadataFact("time interval", interval, self.interval_source),
             MetadataFact("channels", ", ".join(self.channel_names), self.channel_source),
         )
@@ -138,10 +124,9 @@ class FolderInfo:
     def summary(self) -> str:
         """One line for a person."""
         times, channels = self.sizes
-        names = ", ".join(self.channel_names[:6]) + (", ..." if channels > 6 else "")
         return (
             f"{format_count(self.matched, 'file')} -> {format_count(channels, 'channel')} "
-            f"({names}) x {format_count(times, 'time point')}, "
+            f"({format_names(self.channel_names)}) x {format_count(times, 'time point')}, "
             f"{self.shape} {self.dtype}, {format_bytes(self.total_bytes)}. {self.missing} missing."
         )
 
@@ -156,27 +141,23 @@ class FolderInfo:
         """Make the stack; nothing is read. See `open_stack`."""
         names = tuple(channel_names) if channel_names is not None else self.channel_names
         if len(names) != self.sizes[1]:
-            raise FolderError(
-                f"There are {len(names)} channel names for {self.sizes[1]} channels", self.folder
-            )
+            what = f"There are {len(names)} channel names for {self.sizes[1]} channels"
+            raise FolderError(what, self.folder)
         if time_interval is not None:
-            (time_interval,) = _lengths([time_interval], 1, "time_interval", "number [s]")
-        size = self.voxel_size if voxel_size is None else _voxel_size(voxel_size)
+            (time_interval,) = _positive([time_interval], 1, "time_interval", "number [s]")
+        size: Sequence[float] = self.voxel_size
+        if voxel_size is not None:
+            size = _positive(voxel_size, 3, "voxel_size", "numbers (z, y, x) [um]")
         spec = self.source.spec.replace(voxel_size=size, scan=scan or self.scan)
         return Stack(self.source.with_spec(spec), names, time_interval or self.time_interval)
 
 
-def _voxel_size(voxel_size: Sequence[float]) -> Triple:
-    z, y, x = _lengths(voxel_size, 3, "voxel_size", "numbers (z, y, x) [um]")
-    return z, y, x
-
-
-def _lengths(values: Sequence[float], count: int, name: str, kind: str) -> list[float]:
+def _positive(values: Sequence[float], count: int, name: str, kind: str) -> tuple[float, ...]:
     """Check that these are so many positive, finite numbers."""
     try:
-        numbers = [float(value) for value in values]
+        numbers = tuple(float(value) for value in values)
     except (TypeError, ValueError):
-        numbers = []
+        numbers = ()
     if len(numbers) != count or not all(math.isfinite(n) and n > 0 for n in numbers):
         raise FolderError(f"{name} has to be {count} positive {kind}, not {values!r}")
     return numbers

@@ -18,20 +18,8 @@ OF_SCAN = ("angle", "step", "skew_axis")
 class MetadataOverrides:
     """What a person states about the raw data; None where the files are believed.
 
-    Attributes
-    ----------
-    voxel_size
-        (z, y, x) [um], z as it was recorded.
-    time_interval
-        Time between two time points [s].
-    channel_names
-        One per channel.
-    angle
-        Angle between light sheet and scan [degree].
-    step
-        What the z step is: ``"stage"`` or ``"perpendicular"``.
-    skew_axis
-        Image axis along which the planes are displaced.
+    The attributes are the parameters of `open_stack` of these names; an angle that no scan has
+    raises GeometryError.
 
     Examples
     --------
@@ -39,19 +27,17 @@ class MetadataOverrides:
     {'angle': 31.5}
     """
 
-    voxel_size: Triple | None = None
-    time_interval: float | None = None
+    voxel_size: Triple | None = None  # (z, y, x) [um], z as it was recorded
+    time_interval: float | None = None  # [s]
     channel_names: tuple[str, ...] | None = None
-    angle: float | None = None
+    angle: float | None = None  # between light sheet and scan [degree]
     step: StepKind | None = None
     skew_axis: SkewAxis | None = None
 
     def __post_init__(self) -> None:
         if self.angle is not None and not 1 <= abs(self.angle) <= 179:
-            raise GeometryError(
-                f"An angle of {self.angle:g} degree is no scan",
-                hint="It is between 1 and 179 degree, or negative",
-            )
+            what = f"An angle of {self.angle:g} degree is no scan"
+            raise GeometryError(what, hint="It is between 1 and 179 degree, or negative")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -61,25 +47,16 @@ class MetadataOverrides:
     def scan(self, folder_info: FolderInfo) -> Scan | None:
         """Return how the stack is skewed; None if angle or meaning of the step is unknown."""
         scan = folder_info.scan
-        if self.angle is None and self.step is None and self.skew_axis is None:
-            return scan
         angle = self.angle or (scan.angle if scan else folder_info.angle)
         step = self.step or (scan.step if scan else None)
         axis = self.skew_axis or (scan.skew_axis if scan else "x")
         return Scan(angle, axis, step) if angle and step else None
 
     def stack(self, folder_info: FolderInfo) -> Stack:
-        """Make the stack of a folder, as it was stated to be; nothing is read.
-
-        Raises
-        ------
-        FolderError
-            If a stated value cannot be.
-        """
+        """Make the stack of a folder, as it was stated to be; see `FolderInfo.stack`."""
         values = {name: value for name, value in self.values.items() if name not in OF_SCAN}
-        if self.values.keys() & set(OF_SCAN):
-            values["scan"] = self.scan(folder_info)
-        return folder_info.stack(values.pop("voxel_size", None), **values)
+        size = values.pop("voxel_size", None)
+        return folder_info.stack(size, scan=self.scan(folder_info), **values)
 
     def fitting(self, folder_info: FolderInfo) -> MetadataOverrides:
         """Leave out the names of channels if the folder has another number of them."""

@@ -4,62 +4,59 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata import janelia_settings, micromanager
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, Question, contradictions
+from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
-_UNKNOWN = "unknown"
 _NAMES = "file names"
 _CLOCK = re.compile(r"_([0-9]+)msec_")
 _NUMBERED = re.compile(r"ch[0-9]*")
 
 
 def describe(
-    source: FileSource,
-    pattern: str,
-    proposals: tuple[Proposal, ...],
-    beside: Sequence[str],
-    others: Sequence[str] = (),
+    source: FileSource, proposals: Sequence[Proposal], beside: Sequence[str]
 ) -> FolderInfo:
-    """Add metadata to the files; what files and folder state first is believed."""
-    layout = source.layout
-    notes = [*layout.notes, *source.info.notes]
-    claims = [_header_claims(source), *_text_claims(source, beside, notes), _name_claims(source)]
-    voxel_size, origin = _voxel_size(claims, notes)
-    interval, interval_source = next(
-        ((claim.time_interval, claim.source) for claim in claims if claim.time_interval),
-        (None, _UNKNOWN),
+    """Add metadata to the files, also of texts beside them: what is stated first is believed."""
+    layout, info = source.layout, source.info
+    notes = [*layout.notes, *info.notes]
+    header = MetadataClaims(
+        info.voxel_source or "the files", info.voxel_size, info.time_interval, info.channel_names
     )
-    angle, angle_source = next(
-        ((claim.angle, claim.source) for claim in claims if claim.angle), (None, _UNKNOWN)
-    )
-    scan = next((claim.scan for claim in claims if claim.scan), None)
+    claims = [header, *_text_claims(source, beside, notes), _name_claims(source)]
+    voxel_size, origin = _first(claims, "voxel_size")
+    if not voxel_size:
+        notes.append("The voxel size is unknown: 1 um is assumed")
+        voxel_size = (1.0, 1.0, 1.0)
+    interval, interval_source = _first(claims, "time_interval")
+    angle, angle_source = _first(claims, "angle")
+    scan, _ = _first(claims, "scan")
     names, names_source = _channel_names(source, claims)
     notes += contradictions(claims, voxel_size, origin, _sizes(source))
-    positions = layout.positions if len(layout.positions) > 1 else source.info.scenes
+    positions = layout.positions if len(layout.positions) > 1 else info.scenes
     if len(positions) > 1:
-        notes.append(_position_note(positions, source.position))
-    doubt = any(not proposal.sure for proposal in proposals if proposal.pattern == pattern)
+        listed = f"{len(positions)} positions ({format_names(positions)})"
+        notes.append(f"There are {listed}: {source.position} is shown")
+    doubt = any(not proposal.sure for proposal in proposals if proposal.pattern == layout.pattern)
     if doubt:
-        notes.append(f"The names leave doubt: check that {pattern} is what you mean")
+        notes.append(f"The names leave doubt: check that {layout.pattern} is what you mean")
     return FolderInfo(
-        source, pattern, proposals, layout.unmatched, names, interval, voxel_size, origin, scan,
-        angle, angle_source, tuple(notes), interval_source, names_source, positions,
-        tuple(_questions(source, proposals if doubt else (), scan is None, angle)), tuple(others),
+        source, layout.pattern, tuple(proposals), layout.unmatched, names, interval, voxel_size,
+        origin, scan, angle, angle_source, tuple(notes), interval_source, names_source, positions,
+        tuple(_questions(source, proposals if doubt else (), scan, angle)), layout.others,
     )  # fmt: skip
 
 
-def _voxel_size(claims: Sequence[MetadataClaims], notes: list[str]) -> tuple[Triple, str]:
-    for claim in claims:
-        if claim.voxel_size:
-            return claim.voxel_size, claim.source
-    notes.append("The voxel size is unknown: 1 um is assumed")
-    return (1.0, 1.0, 1.0), _UNKNOWN
+def _first(claims: Sequence[MetadataClaims], name: str) -> tuple[Any, str]:
+    """The first value that is stated, and by what; None and ``"unknown"`` if there is none."""
+    stated = ((getattr(claim, name), claim.source) for claim in claims if getattr(claim, name))
+    return next(stated, (None, "unknown"))
 
 
 def _sizes(source: FileSource) -> dict[str, int]:
@@ -69,34 +66,26 @@ def _sizes(source: FileSource) -> dict[str, int]:
     return {"time points": times, "channels": channels, "planes": z, "rows": y, "columns": x}
 
 
-def _header_claims(source: FileSource) -> MetadataClaims:
-    info = source.info
-    return MetadataClaims(
-        info.voxel_source or "the files", info.voxel_size, info.time_interval, info.channel_names
-    )
-
-
 def _text_claims(
     source: FileSource, names: Sequence[str], notes: list[str]
-) -> list[MetadataClaims]:
+) -> Iterator[MetadataClaims]:
     """Read the Settings.txt and the metadata.txt of the stack, if there are any."""
-    claims = []
-    first = source.path(0, 0) or ""
-    name = os.path.relpath(first, source.folder).replace(os.sep, "/") if first else ""
+    files = source.layout.cells[0].tolist()
+    first = source.names[files[0]] if min(files) >= 0 else ""
     for find, read in (
         (janelia_settings.find_settings, janelia_settings.read_settings),
         (micromanager.find_metadata, micromanager.read_metadata),
     ):
-        title = find(names, name)
+        title = find(names, first)
         if title is None:
             continue
         try:
-            claims.append(read(os.path.join(source.folder, title), title))
+            claim = read(os.path.join(source.folder, title), title)
         except OSError as error:
             notes.append(f"{title} cannot be read: {error.strerror}")
-            continue
-        notes += claims[-1].notes
-    return claims
+        else:
+            notes += claim.notes
+            yield claim
 
 
 def _name_claims(source: FileSource) -> MetadataClaims:
@@ -127,36 +116,25 @@ def _channel_names(
     return (outer, _NAMES) if inner == 1 else (inside, "the files")
 
 
-def _position_note(positions: Sequence[str], position: str) -> str:
-    listed = ", ".join(positions[:6]) + (", ..." if len(positions) > 6 else "")
-    return f"There are {len(positions)} positions ({listed}): {position} is shown"
-
-
 def _questions(
-    source: FileSource, proposals: Sequence[Proposal], unknown: bool, angle: float | None
-) -> list[Question]:
+    source: FileSource, proposals: Sequence[Proposal], scan: Scan | None, angle: float | None
+) -> Iterator[Question]:
     """Questions that a person should answer."""
-    questions = []
     if proposals:
         patterns = tuple(dict.fromkeys(proposal.pattern for proposal in proposals))
-        questions.append(Question("pattern", "Which of the numbers is what?", patterns))
+        yield Question("pattern", "Which of the numbers is what?", patterns)
     times, channels = source.info.inner
     if source.spec.shape[0] == 1 and (times > 1) != (channels > 1) and source.info.shape[0] == 1:
         what = f"{times} time points" if times > 1 else f"{channels} channels"
-        questions.append(
-            Question(
-                "axes", f"Each file says it holds {what} of one plane: are these planes?", ("ZYX",)
-            )
+        yield Question(
+            "axes", f"Each file says it holds {what} of one plane: are these planes?", ("ZYX",)
         )
-    if unknown and source.spec.shape[0] > 1:
+    if scan is None and source.spec.shape[0] > 1:
         if angle is None:
-            questions.append(Question("angle", "What is the angle between light sheet and scan?"))
-        questions.append(
-            Question(
-                "step",
-                "Is the z step the way of the stage between two planes, or the distance of the "
-                "planes, perpendicular to them?",
-                ("stage", "perpendicular"),
-            )
+            yield Question("angle", "What is the angle between light sheet and scan?")
+        yield Question(
+            "step",
+            "Is the z step the way of the stage between two planes, or the distance of the "
+            "planes, perpendicular to them?",
+            ("stage", "perpendicular"),
         )
-    return questions

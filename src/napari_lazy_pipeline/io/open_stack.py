@@ -20,13 +20,10 @@ from napari_lazy_pipeline.io.files.folder_listing import (
 )
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_sources import describe
-from napari_lazy_pipeline.io.patterns.field_table import other_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
-from napari_lazy_pipeline.io.patterns.proposal import Proposal, propose_patterns
+from napari_lazy_pipeline.io.patterns.proposal import SAMPLE, Proposal, propose_patterns
 from napari_lazy_pipeline.io.readers import FileInfo, ReaderArgument, choose_reader
-
-__all__ = ["FolderInfo", "inspect_folder", "open_stack"]
 
 # So many names have every counter at work; all of many more would take seconds.
 _ENOUGH = 20_000
@@ -54,14 +51,13 @@ def open_stack(
     Parameters
     ----------
     folder
-        The folder; or one file, or OME-Zarr folder, that holds everything.
+        Or one file, or OME-Zarr folder, that holds everything.
     pattern
         Which files belong to the stack, for instance ``"{name}_ch{c}_stack{t}_*.tif"``, see
         `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
         Proposed from the names if not given.
     voxel_size
-        (z, y, x) [um], z as it was recorded; from metadata if not given, and (1, 1, 1)
-        if there is none.
+        (z, y, x) [um], z as it was recorded; from metadata if not given, or else (1, 1, 1).
     time_interval
         Time between two time points [s]; from metadata if not given.
     channel_names
@@ -92,10 +88,8 @@ def open_stack(
 
     Raises
     ------
-    FolderError
-        If the folder cannot be opened as a stack.
-    PatternError
-        If the pattern cannot be read or does not fit the files.
+    FolderError, PatternError
+        If the folder cannot be opened, or the pattern cannot be read or does not fit the files.
 
     Examples
     --------
@@ -124,15 +118,7 @@ def inspect_folder(
     reader: ReaderArgument | None = None,
     trust: bool = False,
 ) -> FolderInfo:
-    """Look at a folder: its names, and the header of one file. See `open_stack`.
-
-    Raises
-    ------
-    FolderError
-        If the folder cannot be opened as a stack.
-    PatternError
-        If the pattern cannot be read or does not fit the files.
-    """
+    """Look at a folder: its names, and the header of one file. See `open_stack`."""
     path = os.path.abspath(Path(folder).expanduser())
     if pattern is None and is_image(path):
         path, name = os.path.split(path)
@@ -146,33 +132,28 @@ def inspect_folder(
         layout, proposals = _propose_layout(images, position, endings)
     else:
         proposals = propose_patterns(images, endings=endings)
-        layout = arrange(images, compiled, position if compiled.has_positions else None)
-    source = FileSource.probe(path, layout, chosen_reader)
-    source = _with_axes(_at_position(source, position), axes)
-    beside = names if len(names) > len(images) else []
-    others = other_names(images, compile_pattern(layout.pattern)) if layout.unmatched else []
-    return describe(source, layout.pattern, tuple(proposals), beside, others)
+        layout = arrange(images, compiled, position)
+    source = _at_position(FileSource.probe(path, layout, chosen_reader), position)
+    if axes not in (None, "ZYX"):
+        raise FolderError(f"axes may be 'ZYX', not {axes!r}", path)
+    if axes:
+        source = source.with_info(FileInfo.as_planes)
+    return describe(source, proposals, names if len(names) > len(images) else [])
 
 
 def _propose_layout(
     names: list[str], position: str | None, endings: tuple[str, ...]
 ) -> tuple[FileTable, list[Proposal]]:
-    """Use the first proposal that fits; read many names if a sample was not enough."""
-    for complete in (False, True):
-        most = {"most": _ENOUGH} if complete else {}
-        proposals = propose_patterns(names, endings=endings, **most)
-        failed = False
-        for proposal in proposals:
-            pattern = compile_pattern(proposal.pattern)
+    """Use the first proposal; if it does not fit, read more names, and use the first that does."""
+    for most, tries in ((SAMPLE, 1), (_ENOUGH, None)):
+        proposals = propose_patterns(names, most, endings)
+        for proposal in proposals[:tries]:
             try:
-                layout = arrange(names, pattern, position if pattern.has_positions else None)
+                layout = arrange(names, compile_pattern(proposal.pattern), position)
             except PatternError:
-                failed = True
                 continue
-            few = layout.unmatched <= len(names) / 10 or not proposal.sure
-            if complete or (few and not failed):
+            if tries is None or layout.unmatched <= len(names) / 10 or not proposal.sure:
                 return layout, proposals
-            break
     raise PatternError("No pattern was found for the files", min(names), "Type one")
 
 
@@ -186,12 +167,3 @@ def _at_position(source: FileSource, position: str | None) -> FileSource:
         raise FolderError(f"There is no position {position!r}", source.folder, hint)
     scene = scenes.index(position)
     return source.with_info(lambda info: replace(info, scene=scene))
-
-
-def _with_axes(source: FileSource, axes: str | None) -> FileSource:
-    """Read time points, or channels, of one plane each as planes if a person says so."""
-    if axes is None:
-        return source
-    if axes != "ZYX":
-        raise FolderError(f"axes may be 'ZYX', not {axes!r}", source.folder)
-    return source.with_info(FileInfo.as_planes)

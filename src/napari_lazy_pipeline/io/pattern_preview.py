@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 from napari_lazy_pipeline.io.files.folder_listing import choose_images, list_names
-from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows, other_names
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
+from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
-from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.readers import Reader
 
 _SAMPLE = 64  # files whose sizes are compared: each costs a network share a round trip
@@ -19,21 +19,11 @@ _SAMPLE = 64  # files whose sizes are compared: each costs a network share a rou
 
 @dataclass(frozen=True)
 class PatternPreview:
-    """What a pattern makes of the names in a folder.
-
-    Attributes
-    ----------
-    pattern
-        The pattern.
-    layout
-        The places of the files, at one position if there are several.
-    rows
-        Values in the names, a row for each field.
-    """
+    """What a pattern makes of the names in a folder."""
 
     pattern: str
-    layout: FileTable
-    rows: tuple[FieldRow, ...]
+    layout: FileTable  # at one position if there are several
+    rows: tuple[FieldRow, ...]  # values in the names, a row for each field
 
     @property
     def summary(self) -> str:
@@ -52,13 +42,6 @@ class PatternPreview:
 class PatternPreviews:
     """Tries patterns on one folder, which is listed once for each depth that patterns go to.
 
-    Parameters
-    ----------
-    folder
-        Absolute path of the folder.
-    reader
-        The reader, if the names do not choose it.
-
     Examples
     --------
     >>> from napari_lazy_pipeline.samples.samples import real_stack_folder
@@ -68,30 +51,17 @@ class PatternPreviews:
 
     def __init__(self, folder: str, reader: Reader | None = None) -> None:
         self.folder, self._reader = folder, reader
-        self._listed: dict[tuple[str, ...], list[str]] = {}
+        self._listed: dict[str, list[str]] = {}
 
     def attempt(self, pattern: str, position: str | None = None) -> PatternPreview:
-        """Put the files in the places that a pattern gives them.
-
-        Parameters
-        ----------
-        pattern
-            The pattern.
-        position
-            Which of several positions, if the pattern tells them apart; else the first.
-
-        Raises
-        ------
-        FolderError
-            If the folder cannot be listed, or holds no image.
-        PatternError
-            If the pattern cannot be read, or does not fit the files.
-        """
+        """Put the files in the places that a pattern gives them; see `list_names` and `arrange`."""
         compiled = compile_pattern(pattern)
-        images = choose_images(self._names(compiled), self.folder, compiled, self._reader)
-        layout = arrange(images, compiled, position if compiled.has_positions else None)
-        others = other_names(images, compiled) if layout.unmatched else []
-        return PatternPreview(pattern, layout, field_rows(layout, others))
+        folders = pattern.rpartition("/")[0]
+        if folders not in self._listed:
+            self._listed[folders] = list_names(self.folder, compiled)
+        images = choose_images(self._listed[folders], self.folder, compiled, self._reader)
+        layout = arrange(images, compiled, position)
+        return PatternPreview(pattern, layout, field_rows(layout))
 
     def sizes(self, preview: PatternPreview) -> FieldRow | None:
         """Compare the sizes of a few files, spread over the folder; None if none can be had."""
@@ -105,12 +75,6 @@ class PatternPreviews:
                 continue
         return _size_row(sizes, len(names)) if sizes else None
 
-    def _names(self, pattern: Pattern) -> list[str]:
-        folders = tuple(pattern.text.split("/")[:-1])
-        if folders not in self._listed:
-            self._listed[folders] = list_names(self.folder, pattern)
-        return self._listed[folders]
-
 
 def _size_row(sizes: dict[str, int], count: int) -> FieldRow:
     """Row of how large files are; if most are alike, which are not."""
@@ -119,10 +83,6 @@ def _size_row(sizes: dict[str, int], count: int) -> FieldRow:
     values = format_bytes(low) if low == high else f"{format_bytes(low)} to {format_bytes(high)}"
     unlike = [name for name, size in sizes.items() if size != usual]
     # Compressed files all differ, and that means nothing.
-    extra = _short(unlike) if unlike and often > len(sizes) / 2 else ""
+    extra = format_names(unlike) if often > len(sizes) / 2 else ""
     role = "file size" if len(sizes) == count else f"file size ({len(sizes)} of {count})"
     return FieldRow("size", role, values, len(set(sizes.values())), extra=extra)
-
-
-def _short(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")

@@ -22,8 +22,7 @@ def fill_grid(  # pragma: no cover
 ) -> None:
     """Fill ``out`` (z, y, x half) by bilinear interpolation of ``values`` (kr, kz).
 
-    Scales turn cycles per voxel into indices of ``values``; shears are displacements per plane
-    [pixel] along y and x.
+    Scales turn cycles per voxel into indices of ``values``; shears are in pixels per plane.
     """
     depth, height, half = out.shape
     rings, planes = values.shape

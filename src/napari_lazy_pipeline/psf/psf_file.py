@@ -1,12 +1,16 @@
-"""PSF file: a measured point spread function, or what is wrong with it."""
+"""PSF file: a measured point spread function, an array in its place, or what is wrong with it."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import tifffile
+from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from napari_lazy_pipeline.errors import PsfError
 
@@ -18,24 +22,11 @@ FULL_SCALE = tuple(2**bits - 1 for bits in (8, 10, 11, 12, 14, 15, 16))
 
 
 def load_psf(path: str | Path) -> np.ndarray:
-    """Read a PSF: the picture of one bead that is smaller than the resolution.
+    """Read a PSF, the image of one bead that is smaller than the resolution: float32 (z, y, x).
 
-    Parameters
-    ----------
-    path
-        A TIFF file holding one volume (z, y, x).
-
-    Returns
-    -------
-    ndarray
-        float32 (z, y, x), values as in the file.
-
-    Raises
-    ------
-    PsfError
-        If the file is missing or is no TIFF, or if the volume is not three-dimensional, too
-        small, flat, saturated (its brightest value is the full scale of a camera and fills
-        more than a few voxels) or has values that are not finite.
+    A `PsfError` is raised if the file is missing or is no TIFF, or if the volume is not
+    three-dimensional, too small, flat, saturated (its brightest value is the full scale of a camera
+    and fills more than a few voxels) or has values that are not finite.
     """
     psf = read_image(path)
     psf = psf.reshape([n for n in psf.shape if n > 1] if psf.ndim > 3 else psf.shape)
@@ -46,13 +37,8 @@ def load_psf(path: str | Path) -> np.ndarray:
 def is_otf(path: str | Path) -> bool:
     """Whether a TIFF file holds a radially averaged OTF as cudaDecon writes it, not a PSF.
 
-    Such a file is two-dimensional float32, real and imaginary parts in turn, and the second
-    column is zero: the spectrum of a real volume is real at its origin.
-
-    Raises
-    ------
-    PsfError
-        If the file is missing or is no TIFF.
+    That is two-dimensional float32, real and imaginary parts in turn, the second column zero: the
+    spectrum of a real volume is real at its origin.
     """
     image = read_image(path)
     return (
@@ -101,3 +87,32 @@ def _faults(psf: np.ndarray) -> Iterator[tuple[str, str]]:
             f"is saturated: {plateau} voxels are at {top}",
             "Record it again with less light or a shorter exposure",
         )
+
+
+class PsfArray(str):
+    """Stands for a PSF (z, y, x) that is in no file; two of the same values are equal."""
+
+    array: np.ndarray
+
+    def __new__(cls, array: np.ndarray) -> PsfArray:
+        values = np.array(array, np.float32, order="C")
+        values.flags.writeable = False
+        digest = hashlib.blake2b(values.tobytes(), digest_size=8, key=str(values.shape).encode())
+        self = super().__new__(cls, f"array {digest.hexdigest()}")
+        self.array = values
+        return self
+
+    def __reduce__(self) -> Any:
+        return PsfArray, (self.array,)
+
+
+def _path_or_array(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    if isinstance(value, PsfArray):
+        return value
+    if isinstance(value, np.ndarray):
+        return PsfArray(value)
+    return validate(os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
+# A path, a `pathlib.Path`, or an array (z, y, x).
+PsfFile = Annotated[str, WrapValidator(_path_or_array)]

@@ -9,25 +9,14 @@ import numpy as np
 from scipy import fft
 
 from napari_lazy_pipeline.image import Triple
-from napari_lazy_pipeline.psf.psf_array import PsfArray
-from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.psf_file import PsfArray, is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import UNKNOWN, psf_spacing
-from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate, read_psf_or_otf
+from napari_lazy_pipeline.psf.radial_otf import interpolate, read_psf_or_otf
 
 
 @dataclass(frozen=True, eq=False)
 class PsfPicture:
-    """Picture of a PSF.
-
-    Attributes
-    ----------
-    volume
-        float32 (z, y, x).
-    voxel_size
-        (z, y, x) [um].
-    name
-        Name of the file.
-    """
+    """Picture of a PSF: float32 (z, y, x), voxel size (z, y, x) [um], and name of the file."""
 
     volume: np.ndarray
     voxel_size: Triple
@@ -48,34 +37,15 @@ class PsfPicture:
 
 
 def psf_picture(path: str | Path, stated: Triple = UNKNOWN) -> PsfPicture:
-    """Read a PSF or OTF file, or a PSF in memory, as a picture.
-
-    Parameters
-    ----------
-    path
-        The file, or a `PsfArray`.
-    stated
-        Voxel size (z, y, x) as the person states it [um]; 0: as the file does.
-
-    Raises
-    ------
-    PsfError
-        If it cannot be used, or its voxel size is unknown.
-    """
+    """Read a PSF or OTF file, or a PSF in memory, as a picture, or raise a `PsfError`."""
     if isinstance(path, PsfArray):
         return PsfPicture(path.array, psf_spacing(path, stated), str(path))
-    if is_otf(path):
-        otf = read_psf_or_otf(path, psf_spacing(path, stated))
-        z, xy = otf.voxel_size
-        return PsfPicture(_point_image(otf), (z, xy, xy), Path(path).name)
-    volume = load_psf(path)
-    return PsfPicture(volume, psf_spacing(path, stated), Path(path).name)
-
-
-def _point_image(otf: RadialOtf) -> np.ndarray:
-    """The picture of a point, float32 (z, y, x), with its peak in the middle."""
-    rings, planes = otf.values.shape
+    if not is_otf(path):
+        volume = load_psf(path)
+        return PsfPicture(volume, psf_spacing(path, stated), Path(path).name)
+    otf = read_psf_or_otf(path, psf_spacing(path, stated))
+    (rings, planes), (z, xy) = otf.values.shape, otf.voxel_size
     shape = (planes, 2 * (rings - 1), 2 * (rings - 1))
-    z, xy = otf.voxel_size
     spectrum = interpolate(otf, shape, (z, xy, xy))
-    return np.asarray(fft.fftshift(fft.irfftn(spectrum, shape)), np.float32)
+    centred = np.asarray(fft.fftshift(fft.irfftn(spectrum, shape)), np.float32)
+    return PsfPicture(centred, (z, xy, xy), Path(path).name)

@@ -18,20 +18,10 @@ UNKNOWN = (0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Spacing:
-    """Spacing of the voxels as a PSF file states it.
+    """Spacing of the voxels as a PSF file states it."""
 
-    Attributes
-    ----------
-    voxel_size
-        (z, y, x) [um]; 0 where it is not stated.
-    source
-        What states it, for instance ``"ImageJ"``; empty if nothing does.
-    exists
-        Whether there is such a file.
-    """
-
-    voxel_size: Triple = UNKNOWN
-    source: str = ""
+    voxel_size: Triple = UNKNOWN  # (z, y, x) [um]; 0 where it is not stated
+    source: str = ""  # what states it, for instance "ImageJ"
     exists: bool = True
 
 
@@ -45,20 +35,10 @@ def recorded_spacing(path: str | Path) -> Spacing:
 
 
 def psf_spacing(path: str | Path, stated: Triple = UNKNOWN) -> Triple:
-    """Voxel size of a PSF (z, y, x) [um]: as the person states it, else as the file does.
+    """Voxel size of a PSF (z, y, x) [um]: as the person states it (0 if not), else as its file.
 
-    Parameters
-    ----------
-    path
-        The PSF or OTF file.
-    stated
-        As the person states it (z, y, x) [um]; 0 where it is not stated.
-
-    Raises
-    ------
-    PsfError
-        If neither states it: a PSF of the wrong length would still give a picture, and nobody
-        would notice.
+    If neither does, a `PsfError` is raised: a PSF of the wrong length would still give a picture,
+    and nobody would notice.
     """
     if all(stated):
         return stated

@@ -39,10 +39,8 @@ class RadialOtf:
     ----------
     values
         complex64 (kr, kz); kr from 0 upwards, kz in the order of an FFT; at most 1.
-    dkr
-        Spacing of kr [1/um].
-    dkz
-        Spacing of kz [1/um].
+    dkr, dkz
+        Spacing of kr and kz [1/um].
     """
 
     values: np.ndarray
@@ -91,9 +89,9 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     Raises
     ------
     PsfError
-        If `check_psf` finds fault with the PSF; if with these voxels it
-        would be of a shape that no lens makes; or if its spectrum does not fall off from the
-        origin, as that of any image of a bead does.
+        If `check_psf` finds fault with the PSF; if with these voxels it would be of a shape that
+        no lens makes; or if its spectrum does not fall off from the origin, as that of any image
+        of a bead does.
 
     References
     ----------
@@ -102,8 +100,7 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     Examples
     --------
     >>> z, y, x = np.ogrid[-16:16, -16:16, -16:16]
-    >>> otf = make_otf(np.exp(-(z**2 / 8 + y**2 / 4 + x**2 / 4)), (0.1, 0.1, 0.1))
-    >>> otf.values.shape
+    >>> make_otf(np.exp(-(z**2 / 8 + y**2 / 4 + x**2 / 4)), (0.1, 0.1, 0.1)).values.shape
     (17, 32)
     """
     _check_voxel_size(psf_voxel_size)
@@ -115,26 +112,17 @@ def make_otf(psf: np.ndarray, psf_voxel_size: Triple) -> RadialOtf:
     spectrum = fft.rfftn(volume, overwrite_x=True)
     spectrum *= _phases(volume.shape, peak)
     values, dkr = _rings(spectrum, volume.shape, psf_voxel_size)
-    values = _hermitian(values)
+    # Each kz averaged with its opposite: the spectrum of a real volume.
+    values = (values + np.conj(np.roll(values[:, ::-1], 1, axis=1))) / 2
     _repair_axis(values)
     values /= np.abs(values).max()
     return RadialOtf(values, dkr, 1 / (volume.shape[0] * psf_voxel_size[0]))
 
 
 def load_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
-    """Read an OTF in the format of cudaDecon.
+    """Read an OTF in the format of cudaDecon, made from a PSF of a voxel size (z, y, x) [um].
 
-    Parameters
-    ----------
-    path
-        Two-dimensional float32 TIFF: rows kr, columns real and imaginary parts of kz in turn.
-    psf_voxel_size
-        Voxel size (z, y, x) of the PSF it was made from [um]; the file does not say.
-
-    Raises
-    ------
-    PsfError
-        If the file is missing or not of that format.
+    That is a two-dimensional float32 TIFF: rows are kr, columns real and imaginary parts of kz.
     """
     _check_voxel_size(psf_voxel_size)
     image = read_image(path)
@@ -158,13 +146,7 @@ def save_otf(otf: RadialOtf, path: str | Path) -> None:
 
 
 def read_psf_or_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
-    """Read an OTF, or read a PSF and make its OTF; remembered until the file changes.
-
-    Raises
-    ------
-    PsfError
-        See `load_psf`, `make_otf` and `load_otf`.
-    """
+    """Read an OTF, or read a PSF and make its OTF; remembered until the file changes."""
     try:
         stat = Path(path).stat()
     except OSError as error:
@@ -194,28 +176,11 @@ def interpolate(
 ) -> np.ndarray:
     """Lay the OTF on the frequency grid of a volume, bilinearly as cudaDecon does.
 
-    Frequencies the OTF does not reach are 0. In a skewed volume plane ``k`` shows at pixel ``i``
-    what lies at ``i + shear * k``; hence so does its PSF, and the spectrum of that is
-    ``OTF(kz - shear * k_skew)`` with frequencies in cycles per plane and per pixel, kz taken
-    into its Nyquist range.
-
-    Parameters
-    ----------
-    otf
-        The OTF.
-    shape
-        Shape of the volume (z, y, x).
-    voxel_size
-        Distance of the planes, perpendicular to them, and of the pixels (z, y, x) [um].
-    shear
-        Displacement of consecutive planes [pixel]; 0 unless the volume is still skewed.
-    skew_axis
-        Axis of that displacement.
-
-    Returns
-    -------
-    ndarray
-        complex64 (z, y, x // 2 + 1), to multiply the `numpy.fft.rfftn` of the volume with.
+    The result, complex64 (z, y, x // 2 + 1), multiplies the `numpy.fft.rfftn` of the volume, and
+    is 0 beyond the OTF. Planes are ``voxel_size[0]`` [um] apart, perpendicular to them. In a skewed
+    volume plane ``k`` shows at pixel ``i`` what lies at ``i + shear * k``; hence so does its PSF,
+    and the spectrum of that is ``OTF(kz - shear * k_skew)`` with frequencies in cycles per plane
+    and per pixel, kz taken into its Nyquist range.
     """
     from napari_lazy_pipeline.psf.otf_grid import fill_grid
 
@@ -237,14 +202,18 @@ def _check_voxel_size(voxel_size: Triple) -> None:
 
 def _peak(volume: np.ndarray) -> Triple:
     """Position of the peak (z, y, x) [voxel], between voxels by a parabola along each axis."""
-    centre = np.unravel_index(int(volume.argmax()), volume.shape)
-    z, y, x = (_vertex(volume, centre, axis) for axis in range(3))
+    z, y, x = (_vertex(line, index) for line, index in _lines_through_peak(volume))
     return z + PEAK_OFFSET, y, x
 
 
-def _vertex(volume: np.ndarray, centre: tuple[np.intp, ...], axis: int) -> float:
-    line = np.moveaxis(volume, axis, -1)[tuple(np.delete(centre, axis))]
-    index = int(centre[axis])
+def _lines_through_peak(volume: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """Line along each axis through the brightest voxel, and its index there."""
+    peak = np.unravel_index(int(volume.argmax()), volume.shape)
+    lines = (np.moveaxis(volume, axis, -1)[tuple(np.delete(peak, axis))] for axis in range(3))
+    return [(line, int(index)) for line, index in zip(lines, peak, strict=True)]
+
+
+def _vertex(line: np.ndarray, index: int) -> float:
     before, at, after = (float(line[(index + i) % len(line)]) for i in (-1, 0, 1))
     curvature = after + before - 2 * at
     offset = -(after - before) / 2 / curvature if curvature else 0.0
@@ -263,7 +232,7 @@ def _background(volume: np.ndarray, peak: Triple) -> float:
 
 def _check_proportions(volume: np.ndarray, voxel_size: Triple) -> None:
     """Refuse a PSF of a shape that only a wrong voxel size can explain."""
-    counts = _counts_above_half(volume)
+    counts = [int((line > line[top] / 2).sum()) for line, top in _lines_through_peak(volume)]
     (z_least, z_most), *across = (
         ((n - 1) * step, (n + 1) * step) for n, step in zip(counts, voxel_size, strict=True)
     )
@@ -274,13 +243,6 @@ def _check_proportions(volume: np.ndarray, voxel_size: Triple) -> None:
             f"The PSF would be {z:.4g} um long and {max(y, x):.4g} um wide, as no lens makes it",
             hint="Check the voxel size of the PSF, the z step first",
         )
-
-
-def _counts_above_half(volume: np.ndarray) -> tuple[int, ...]:
-    """Number of voxels above half the maximum, on each line through it."""
-    peak = np.unravel_index(int(volume.argmax()), volume.shape)
-    lines = (np.moveaxis(volume, axis, -1)[tuple(np.delete(peak, axis))] for axis in range(3))
-    return tuple(int((line > volume[peak] / 2).sum()) for line in lines)
 
 
 def _phases(shape: tuple[int, ...], peak: Triple) -> np.ndarray:
@@ -303,8 +265,8 @@ def _rings(
 ) -> tuple[np.ndarray, float]:
     """Average rings about the axis: (kr, kz), and the spacing of kr [1/um].
 
-    Rings are as wide as the coarser lateral frequency step and end at the lower lateral
-    Nyquist frequency, so y and x may differ in length and in pixel size.
+    Rings are as wide as the coarser lateral frequency step and end at the lower lateral Nyquist
+    frequency, so y and x may differ in length and in pixel size.
     """
     _, ny, nx = shape
     _, dy, dx = voxel_size
@@ -323,12 +285,6 @@ def _rings(
     return values / members[:, None], dkr
 
 
-def _hermitian(values: np.ndarray) -> np.ndarray:
-    """Average each kz with its opposite, as the spectrum of a real volume has it."""
-    opposite = np.conj(np.roll(values[:, ::-1], 1, axis=1))
-    return np.asarray((values + opposite) / 2)
-
-
 def _repair_axis(values: np.ndarray) -> None:
     """Replace the ring kr = 0 by a straight line through the next ones, in place."""
     for last in range(min(ORIGIN_RINGS, len(values) - 1), FEWEST_RINGS - 1, -1):
@@ -337,15 +293,10 @@ def _repair_axis(values: np.ndarray) -> None:
         axis = values[1 : last + 1].mean(axis=0) - slope * rings.mean()
         if abs(axis[0]) > abs(values[1, 0]):
             values[0] = axis
+            if axis[0].real >= LOWEST_ORIGIN * np.abs(values).max():
+                return
             break
-    else:
-        raise _no_bead()
-    if axis[0].real < LOWEST_ORIGIN * np.abs(values).max():
-        raise _no_bead()
-
-
-def _no_bead() -> PsfError:
-    return PsfError(
+    raise PsfError(
         "The spectrum of the PSF does not fall off from its origin",
         hint="Use the image of a single bead, sharp and free of neighbours",
     )

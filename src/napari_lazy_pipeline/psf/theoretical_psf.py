@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 import numpy as np
+import tifffile
 from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -31,8 +32,6 @@ LARGEST = 512
 class Optics(BaseModel):
     """Optics of a light-sheet microscope, as far as its PSF depends on it.
 
-    Examples
-    --------
     >>> Optics(numerical_aperture=1.1, wavelength=520).shape
     (31, 59, 59)
     """
@@ -107,19 +106,13 @@ class Optics(BaseModel):
 
     @property
     def focal_length(self) -> float:
-        """Distance from the focus to where it is dark for the first time along the axis [um]."""
+        """Distance from the focus to the first dark place along the axis [um]."""
         n, na = self.refractive_index, self.numerical_aperture
         return 1e-3 * self.wavelength / (n - math.sqrt(n * n - na * na))
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Shape (z, y, x) that holds what there is of light; odd, so that its middle is a voxel.
-
-        Raises
-        ------
-        PsfError
-            If that would be too many voxels.
-        """
+        """Shape (z, y, x) that holds what light there is, odd; a `PsfError` if it is too large."""
         depth = FOCAL_LENGTHS * self.focal_length
         if self.sheet_thickness:
             depth = min(depth, SHEET_REACH * self.sheet_thickness)
@@ -138,29 +131,16 @@ class Optics(BaseModel):
 
 def unavailable() -> str | None:
     """Say in one line why no PSF can be computed here; None if one can."""
-    if find_spec("psf") is None:
-        return (
-            "The library psf is not installed. "
-            'Install it with: pip install "napari-lazy-pipeline[psf]"'
-        )
-    return None
+    install = 'Install it with: pip install "napari-lazy-pipeline[psf]"'
+    return None if find_spec("psf") else f"The library psf is not installed. {install}"
 
 
 def compute_psf(optics: Optics) -> np.ndarray:
-    """Compute the picture of a point in the middle of the sheet.
+    """Compute the picture of a point in the middle of the sheet, its maximum, which is 1.
 
     The detection is that of the vectorial theory of Richards and Wolf for light without
-    polarization, from the library psf; the sheet multiplies it by a Gaussian along the axis.
-
-    Parameters
-    ----------
-    optics
-        Objective, light, sheet and spacing.
-
-    Returns
-    -------
-    ndarray
-        float32 (z, y, x) of odd size; 1 at its middle voxel, its maximum.
+    polarization, from the library psf; the sheet multiplies it by a Gaussian along the axis. The
+    result is float32 (z, y, x) of odd size.
 
     Raises
     ------
@@ -211,28 +191,20 @@ def _sheet(optics: Optics, z: float) -> float:
 
 
 def save_psf(psf: np.ndarray, voxel_size: Triple, path: str | Path, about: str = "") -> Path:
-    """Write a PSF as a TIFF file that says its voxel size, and how it was made.
-
-    The file appears when it is complete.
+    """Write a PSF as a TIFF file with its voxel size, and how it was made; all of it or nothing.
 
     Parameters
     ----------
-    psf
-        (z, y, x), float32.
-    voxel_size
-        (z, y, x) [um].
+    psf, voxel_size
+        float32 (z, y, x), and (z, y, x) [um].
     path
         Where to; ``.tif`` is added if it has no suffix.
-    about
-        How it was made.
 
     Raises
     ------
     PsfError
         If it cannot be written.
     """
-    import tifffile
-
     path = Path(path)
     path = path if path.suffix.lower() in (".tif", ".tiff") else path.with_name(path.name + ".tif")
     z, y, x = voxel_size

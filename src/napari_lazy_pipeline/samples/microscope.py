@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -23,57 +24,27 @@ Writes = list[tuple[int, bytes]]
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A part of a file was written.
-
-    Attributes
-    ----------
-    path
-        The file.
-    t, c
-        Time point and channel.
-    complete
-        Whether that was all of it.
-    """
+    """A part of a file was written."""
 
     path: Path
     t: int
     c: int
-    complete: bool
+    complete: bool  # whether that was all of it
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Files that a microscope writes.
-
-    Attributes
-    ----------
-    folder
-        Made if it is not there. No file is ever overwritten.
-    shape
-        (z, y, x) of each volume.
-    times, channels
-        How many.
-    writer
-        How files are written: one of `WRITERS`.
-    parts
-        Number of pieces in which each file is written.
-    disorder
-        So many time points are written in reversed order; 1 keeps the order.
-    dropped
-        Time points whose first file is abandoned half-written.
-    start
-        Number of the first time point: a folder can be continued.
-    """
+    """Files that a microscope writes to a folder, which is made; no file is ever overwritten."""
 
     folder: Path
     shape: tuple[int, int, int] = (16, 64, 80)
     times: int = 10
     channels: int = 1
-    writer: str = "labview"
-    parts: int = 4
-    disorder: int = 1
-    dropped: tuple[int, ...] = ()
-    start: int = 0
+    writer: str = "labview"  # one of `WRITERS`
+    parts: int = 4  # pieces in which each file is written
+    disorder: int = 1  # so many time points are written in reversed order
+    dropped: tuple[int, ...] = ()  # time points whose first file is abandoned half-written
+    start: int = 0  # number of the first time point: a folder can be continued
 
     def __post_init__(self) -> None:
         if self.writer not in WRITERS:
@@ -88,13 +59,7 @@ class Simulation:
             )
 
     def steps(self) -> Iterator[WrittenFile]:
-        """Write one part of one file with each step, without any pause.
-
-        Raises
-        ------
-        FolderError
-            If the folder cannot be made, or a file is there already.
-        """
+        """Write one part of one file with each step, without a pause, or raise a `FolderError`."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for t in self.order():
@@ -121,7 +86,8 @@ class Simulation:
 
     def _write(self, t: int, c: int) -> Iterator[WrittenFile]:
         pieces = split(WRITERS[self.writer](simulated_volume(t, c, self.shape)), self.parts)
-        if t in self.dropped and c == 0:
+        abandoned = t in self.dropped and c == 0
+        if abandoned:
             pieces = pieces[: max(len(pieces) // 2, 1)]
             # The last piece must not be all of a file that was to be written at once.
             pieces[-1] = split(pieces[-1], 2)[0] if len(pieces) == 1 else pieces[-1]
@@ -129,10 +95,9 @@ class Simulation:
         with open(path, "xb") as file:
             for index, writes in enumerate(pieces):
                 put(file, writes)
-                last = index == len(pieces) - 1 and not (t in self.dropped and c == 0)
-                if not last:
+                if abandoned or index < len(pieces) - 1:
                     yield WrittenFile(path, t, c, False)
-        if last:
+        if not abandoned:
             yield WrittenFile(path, t, c, True)
 
 
@@ -155,13 +120,7 @@ def run(
 
 
 def simulated_volume(t: int, c: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Volume (z, y, x) of the simulated microscope, uint16; each is another, and has no zero.
-
-    Examples
-    --------
-    >>> int(simulated_volume(3, 1, (2, 4, 5))[0, 0, 0])
-    1031
-    """
+    """Volume (z, y, x) of the simulated microscope, uint16; each is another, and has no zero."""
     import numpy as np
 
     volume = np.roll(_scene(shape), 3 * t + 7 * c, axis=2)
@@ -185,11 +144,11 @@ def split(writes: Writes, parts: int) -> list[Writes]:
     """Divide writes into so many groups of about the same number of bytes."""
     total = sum(len(data) for _, data in writes)
     bounds = [total * (index + 1) // parts for index in range(parts)]
-    return [first(writes, stop, start) for start, stop in zip([0, *bounds], bounds, strict=False)]
+    return [byte_range(writes, *ends) for ends in itertools.pairwise([0, *bounds])]
 
 
-def first(writes: Writes, stop: int, start: int = 0) -> Writes:
-    """Those bytes that are written at place ``start`` to ``stop`` in the course of time."""
+def byte_range(writes: Writes, start: int, stop: int) -> Writes:
+    """Those bytes that come in place ``start`` to ``stop`` of all that is written."""
     chosen, done = [], 0
     for position, data in writes:
         begin, end = max(start - done, 0), min(stop - done, len(data))
@@ -207,29 +166,19 @@ def put(file: BinaryIO, writes: Writes) -> None:
     file.flush()
 
 
-def _by_tifffile(kind: str = "", **options: Any) -> Callable[[np.ndarray], Writes]:
+def _by_tifffile(
+    kind: str = "", by_plane: bool = False, **options: Any
+) -> Callable[[np.ndarray], Writes]:
     def write(volume: np.ndarray) -> Writes:
         import tifffile
 
         buffer = io.BytesIO()
         with tifffile.TiffWriter(buffer, imagej=kind == "imagej", ome=kind == "ome") as tif:
-            tif.write(volume, photometric="minisblack", **options)
+            for part in volume if by_plane else [volume]:
+                tif.write(part, photometric="minisblack", **options)
         return [(0, buffer.getvalue())]
 
     return write
-
-
-def _labview(volume: np.ndarray) -> Writes:
-    """A directory before each plane, which knows already where the next one will be."""
-    import tifffile
-
-    buffer = io.BytesIO()
-    with tifffile.TiffWriter(buffer) as tif:
-        for plane in volume:
-            tif.write(
-                plane, contiguous=False, metadata=None, software=False, photometric="minisblack"
-            )
-    return [(0, buffer.getvalue())]
 
 
 def _pages(volume: np.ndarray) -> Writes:
@@ -258,7 +207,8 @@ def _preallocated(volume: np.ndarray) -> Writes:
 
 
 WRITERS: dict[str, Callable[[np.ndarray], Writes]] = {
-    "labview": _labview,
+    # A directory before each plane, which knows already where the next one will be.
+    "labview": _by_tifffile(by_plane=True, contiguous=False, metadata=None, software=False),
     "imagej": _by_tifffile("imagej", metadata={"axes": "ZYX"}),
     "ome": _by_tifffile("ome", metadata={"axes": "ZYX"}),
     "pages": _pages,

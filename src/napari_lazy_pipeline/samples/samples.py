@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import shutil
@@ -43,52 +44,31 @@ _SEED = 20240131
 
 @dataclass(frozen=True)
 class Bead:
-    """A Gaussian spot of light in the synthetic time-lapse.
+    """A Gaussian spot of light in the synthetic time-lapse."""
 
-    Attributes
-    ----------
-    position
-        Centre (z, y, x) [um], from the centre of the first raw pixel; z is
-        perpendicular to the planes.
-    sigma
-        Standard deviation (z, y, x) [um].
-    peak
-        Brightness [count].
-    """
-
+    # centre (z, y, x) [um] from that of the first raw pixel; z is normal to the planes
     position: Triple
-    sigma: Triple
-    peak: float
+    sigma: Triple  # standard deviation (z, y, x) [um]
+    peak: float  # brightness [count]
 
 
 def timelapse_truth(t: int, c: int) -> tuple[Bead, ...]:
     """Return the spots that one raw volume of the time-lapse shows, exactly.
 
-    Channel 0 shows beads that circle, channel 1 a curved filament that waves, made of
-    spots, and one of the beads.
+    Channel 0 shows beads that circle, channel 1 a waving filament of spots and one of the beads.
     """
     beads = _beads(t)
     return tuple(beads) if c == 0 else (*_filament(t), beads[0])
 
 
 def write_timelapse(folder: str | os.PathLike[str]) -> Path:
-    """Write the synthetic time-lapse, if it is not there; return the folder.
+    """Write the synthetic time-lapse, all of it or nothing, if it is not there; return the folder.
 
-    The folder appears complete or not at all.
-
-    Parameters
-    ----------
-    folder
-        Made by this function.
-
-    Raises
-    ------
-    FolderError
-        If the folder is there but holds something else.
+    A `FolderError` is raised if the folder holds something else.
     """
     target = Path(folder)
     if target.is_dir() and any(target.iterdir()):
-        if _names() <= set(os.listdir(target)):
+        if _is_complete(target):
             return target
         raise FolderError(
             "The folder holds something else than the sample", str(target), "Choose a new folder"
@@ -96,9 +76,8 @@ def write_timelapse(folder: str | os.PathLike[str]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".sample-", dir=target.parent))
     try:
-        for t in range(TIMELAPSE["times"]):
-            for c in range(len(TIMELAPSE["waves"])):
-                _write(part / _name(t, c), _volume(t, c))
+        for name, (t, c) in _files().items():
+            _write(part / name, _volume(t, c))
         part.chmod(0o755)
         _move(part, target)
     finally:
@@ -123,7 +102,7 @@ def _move(part: Path, target: Path) -> None:
             target.rmdir()
         part.rename(target)
     except OSError:
-        if not (target.is_dir() and _names() <= set(os.listdir(target))):
+        if not (target.is_dir() and _is_complete(target)):
             raise
 
 
@@ -133,15 +112,18 @@ def _write(path: Path, volume: np.ndarray) -> None:
     tifffile.imwrite(path, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
 
 
-def _names() -> set[str]:
-    return {_name(t, c) for t in range(TIMELAPSE["times"]) for c in range(len(TIMELAPSE["waves"]))}
+def _is_complete(folder: Path) -> bool:
+    return _files().keys() <= set(os.listdir(folder))
 
 
-def _name(t: int, c: int) -> str:
-    elapsed = round(1000 * TIMELAPSE["time_interval"] * t)
-    wave = TIMELAPSE["waves"][c]
-    clock = f"{elapsed:07d}msec_{elapsed + 20_000_000:010d}msecAbs"
-    return f"sample_ch{c}_stack{t:04d}_{wave}nm_{clock}.tif"
+def _files() -> dict[str, tuple[int, int]]:
+    """Time point and channel of each file, by its name."""
+    files = {}
+    for t, (c, wave) in itertools.product(range(TIMELAPSE["times"]), enumerate(TIMELAPSE["waves"])):
+        elapsed = round(1000 * TIMELAPSE["time_interval"] * t)
+        clock = f"{elapsed:07d}msec_{elapsed + 20_000_000:010d}msecAbs"
+        files[f"sample_ch{c}_stack{t:04d}_{wave}nm_{clock}.tif"] = t, c
+    return files
 
 
 def _volume(t: int, c: int) -> np.ndarray:
@@ -205,10 +187,8 @@ def _beads(t: int) -> list[Bead]:
 
 def _filament(t: int) -> list[Bead]:
     phase = 2 * math.pi * t / TIMELAPSE["times"]
-    spots = []
-    for s in np.linspace(0, 1, 36).tolist():
-        place = _place(
-            0.25 + 0.5 * s, 0.15 + 0.7 * s, 0.5 + 0.18 * math.sin(2 * math.pi * s + phase)
-        )
-        spots.append(Bead(place, (0.32, 0.18, 0.18), 320.0))
-    return spots
+    places = (
+        _place(0.25 + 0.5 * s, 0.15 + 0.7 * s, 0.5 + 0.18 * math.sin(2 * math.pi * s + phase))
+        for s in np.linspace(0, 1, 36).tolist()
+    )
+    return [Bead(place, (0.32, 0.18, 0.18), 320.0) for place in places]

@@ -108,8 +108,8 @@ class CropPlace:
     exists: bool
 
     @classmethod
-    def of(cls, pipeline: Pipeline, shown: int | None = None) -> CropPlace:
-        """Find the crop for a box that is drawn over the picture of the first ``shown`` steps.
+    def of(cls, pipeline: Pipeline, until: int | None = None) -> CropPlace:
+        """Find the crop for a box that is drawn over the picture of the first ``until`` steps.
 
         The crop that made the picture smaller, if the last thing that was done to it was that;
         else the crop that comes next, even if it is off; else a new one.
@@ -118,11 +118,11 @@ class CropPlace:
         --------
         >>> from napari_lazy_pipeline.steps import Crop, Deskew
         >>> steps = Pipeline(steps=[Deskew(), Crop(enabled=False)])
-        >>> CropPlace.of(steps), CropPlace.of(steps, shown=0)
+        >>> CropPlace.of(steps), CropPlace.of(steps, until=0)
         (CropPlace(index=1, exists=True), CropPlace(index=0, exists=False))
         """
         steps = pipeline.steps
-        count = len(steps) if shown is None else min(shown, len(steps))
+        count = len(steps) if until is None else min(until, len(steps))
         before = _crops(steps, range(count - 1, -1, -1))
         crops = before or _crops(steps, range(count, len(steps)))
         if not crops:
@@ -151,12 +151,12 @@ def _crops(steps: Sequence[Step], indices: range) -> list[int]:
     return crops
 
 
-def in_frame(plan: Plan, index: int, shown: int | None = None) -> bool:
-    """Whether positions in the picture of the first ``shown`` steps are those that a step meets.
+def in_frame(plan: Plan, index: int, until: int | None = None) -> bool:
+    """Whether positions in the picture of the first ``until`` steps are those that a step meets.
 
     A `StepError` if a step does not fit the volume it meets.
     """
-    count = len(plan.steps) if shown is None else shown
+    count = len(plan.steps) if until is None else until
     first, last = min(index, count), max(index, count)
     plan.until(last).check()
     return all(

@@ -218,13 +218,13 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _installed() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in ("napari-lazy-pipeline", "numpy", "scipy", "numba", "tifffile"):
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+            versions[name] = "unknown"
+    return versions
 
 
 def _check_suffix(path: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
-from napari_lazy_pipeline.session.recipe_text import load_yaml
+from napari_lazy_pipeline.session.recipe_text import load_yaml, reason
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._per_channel import channel_value, is_per_channel
 
@@ -26,7 +26,7 @@ def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] =
             raise RecipeError(f"Cannot read --set {change}", hint="Write STEP.FIELD=VALUE")
         index = _index_of(kind, pipeline.steps)
         try:
-            value = load_yaml(text)
+            value = load_yaml(text) if text else ""
         except yaml.YAMLError as error:
             raise RecipeError(f"Cannot read the value of --set {change}") from error
         step = pipeline.steps[index]
@@ -72,5 +72,5 @@ def _with_field(step: Step, field: str, value: object) -> Step:
     try:
         return step.replace(**{field: value})
     except ValidationError as error:
-        why = "; ".join(problem["msg"] for problem in error.errors())
+        why = "; ".join(map(reason, error.errors()))
         raise RecipeError(f"{step.kind}.{field} cannot be {value!r}: {why}") from error

@@ -65,9 +65,13 @@ def _sentence(
         return f"unknown step {problem['ctx']['tag']!r}; known: {', '.join(step_types())}"
     if kind == "union_tag_not_found":
         return f"a step needs its kind; known: {', '.join(step_types())}"
-    if isinstance(problem.get("ctx", {}).get("error"), LazyPipelineError | ValueError):
-        return f"{location[-1]}: {problem['ctx']['error']}"
-    return f"{location[-1] if location else 'recipe'}: {problem['msg']}"
+    return f"{location[-1] if location else 'recipe'}: {reason(problem)}"
+
+
+def reason(problem: Any) -> str:
+    """Why a value is refused, in the words of whoever refuses it."""
+    error = problem.get("ctx", {}).get("error")
+    return str(error) if isinstance(error, LazyPipelineError | ValueError) else problem["msg"]
 
 
 def _allowed(location: tuple[int | str, ...], models: Mapping[str, type[BaseModel]]) -> list[str]:

@@ -86,14 +86,28 @@ class Context:
         return slice(y + top, y + bottom), slice(x + left, x + right)
 
     def image(self, path: str) -> np.ndarray:
-        """Read an image (y, x) as float32; once for each state of its file.
+        """Read an image (y, x) of the whole camera, float32; once for each state of its file.
+
+        ``image[at.camera]`` is the part of it that the first part given shows.
 
         Raises
         ------
         FileError
             If it cannot be read.
+        GeometryError
+            If none is chosen, or the volume was recorded with other rows or columns.
         """
-        return _image(path, file_state(path))
+        if not path:
+            raise GeometryError("No image is chosen", hint="Choose a TIFF file")
+        image, grid = _image(path, file_state(path)), self.before.volume.camera
+        recorded = ((grid and grid.shape) or self.before.shape)[1:]
+        if image.shape != recorded:
+            raise GeometryError(
+                f"The image has the shape {image.shape}, and the camera recorded {recorded}",
+                path,
+                "Choose an image (y, x) of the same part of the camera",
+            )
+        return image
 
 
 @lru_cache(maxsize=8)

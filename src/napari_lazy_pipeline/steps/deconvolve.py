@@ -18,8 +18,7 @@ from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec, Triple, VolumeSpec
 from napari_lazy_pipeline.image.box import Box, rounded, shape_of, whole, widened
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
-from napari_lazy_pipeline.psf.psf_array import PsfArray, PsfFile
-from napari_lazy_pipeline.psf.psf_file import is_otf, load_psf
+from napari_lazy_pipeline.psf.psf_file import PsfArray, PsfFile, is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
 from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
 from napari_lazy_pipeline.steps._base import Context, Step, Unit

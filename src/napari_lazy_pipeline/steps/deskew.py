@@ -116,14 +116,14 @@ class Deskew(ScanStep):
         axis, box = self.scan().axis, at.wanted.box
         lines = _lengthened(parts[0], at.given[0].box, axis, at.before.shape[axis])
         plan, planes = self._plan(at.before).window(*box[axis], lines.shape), box[0]
-        made = at.engine.deskew(
+        result = at.engine.deskew(
             as_movable(lines),
             plan,
             fill=self.fill,
             rounding=self.rounding,
             planes=None if planes == (0, at.before.shape[0]) else planes,
         )
-        return made[slices(whole(shape_of(box)))]
+        return result[slices(whole(shape_of(box)))]
 
     def _plan(self, before: StackSpec) -> DeskewPlan:
         return DeskewPlan.of(before.shape, before.voxel_size, self.scan(), self.width, self.shift)

@@ -156,15 +156,15 @@ class Function(Step):
         return (wanted.replace(box=widened(wanted.box, self.halo, before.shape)),)
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
-        made = self._call(parts[0])
+        result = self._call(parts[0])
         expected = at.after.shape if self.halo is None else parts[0].shape
-        if made.shape != expected:
+        if result.shape != expected:
             raise GeometryError(
-                f"{self.label} made an array of shape {made.shape} where {expected} was expected",
+                f"{self.label} made an array of shape {result.shape} where {expected} was expected",
                 hint="State the shape of its result, or no neighbours",
             )
         box = tuple(slice(a, b) for a, b in at.wanted.box) if self.halo is None else at.inner
-        return made[box].astype(at.after.dtype, copy=False)
+        return result[box].astype(at.after.dtype, copy=False)
 
     def key(self, before: StackSpec) -> Hashable:
         values = tuple((name, value) for name, value in self if name != "function")
@@ -201,11 +201,11 @@ class Function(Step):
         values = np.random.default_rng(0).integers(1, 100, shape).astype(before.dtype)
         key = self._trial_key(before)
         try:
-            made = self._call(values)
+            volume = self._call(values)
         except Exception as error:
             _tried[key] = error
             raise
-        result = made.shape, made.dtype.name
+        result = volume.shape, volume.dtype.name
         _tried[key] = result
         return result
 
@@ -227,14 +227,14 @@ class Function(Step):
         return before.shape if self.halo is not None else None
 
     def _call(self, volume: np.ndarray) -> np.ndarray:
-        made = np.asarray(self.loaded()(volume, **self.arguments))
-        if made.ndim != 3 or made.dtype.kind not in "buif" or not made.size:
+        result = np.asarray(self.loaded()(volume, **self.arguments))
+        if result.ndim != 3 or result.dtype.kind not in "buif" or not result.size:
             raise GeometryError(
-                f"{self.label} made an array of shape {made.shape} and type {made.dtype}, which is "
-                "no volume",
+                f"{self.label} made an array of shape {result.shape} and type {result.dtype}, "
+                "which is no volume",
                 hint="It has to return one of axes (z, y, x)",
             )
-        return made
+        return result
 
     def _code(self) -> Hashable:
         """What tells the function from others, in every process."""

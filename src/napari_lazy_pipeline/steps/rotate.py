@@ -108,6 +108,6 @@ class Rotate(ScanStep):
         scan, skewed = self.scan(), spec.scan is not None
         outline = []
         if not skewed:
-            away = np.subtract(np.reshape(spec.outline, (-1, 3)), spec.translate)
-            outline = [(p[0], p[scan.axis]) for p in away / spec.voxel_size[scan.axis]]
+            corners = np.subtract(np.reshape(spec.outline, (-1, 3)), spec.translate)
+            outline = [(p[0], p[scan.axis]) for p in corners / spec.voxel_size[scan.axis]]
         return RotationPlan.of(spec.shape, spec.voxel_size, scan, skewed, outline)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,8 @@ def test_the_last_letter_decides_also_if_the_share_is_slow(
 def test_a_share_that_hangs_does_not_hold_up_the_next_folder(
     dock: Any, settle: Settle, raw_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_lazy_pipeline.io import open_stack as opening
-
+    # The package hands out the function of the same name.
+    opening = import_module("napari_lazy_pipeline.io.open_stack")
     never, list_names, hung = threading.Event(), opening.list_names, str(tmp_path / "hung")
 
     def hanging(folder: str, pattern: Any) -> list[str]:
@@ -192,7 +193,7 @@ def test_folders_are_kept_the_latest_first_and_what_is_gone_is_grey(
 def test_a_broken_list_is_an_empty_one(
     content: str, own_recent_folders: Path, tmp_path: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.data.recent_folders import add_recent, read_recent
+    from napari_lazy_pipeline._gui.data.folder_row import add_recent, read_recent
 
     own_recent_folders.write_text(content, "utf-8")
     assert read_recent(own_recent_folders) == []
@@ -469,7 +470,7 @@ def test_the_time_interval_is_stated_and_the_time_point_stays(
     until(lambda: layer.scale[0] == 5.0)
     settle(opened)
     assert opened.session.stack.time_interval == 5.0
-    assert opened.layers.time_point == 2
+    assert opened.layers.position.time_point == 2
     np.testing.assert_array_equal(on_screen(layer), expected(opened, 0, 2, 6))
     assert opened.session.recipe().source.time_interval == 5.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline._gui.layers import preview_policy
+from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image import Block
 from napari_lazy_pipeline.image.box import whole
@@ -262,3 +264,23 @@ def test_the_first_picture_may_be_a_preview_and_sets_the_contrast_only_for_now(
     volume = dock.session.source().cached(0, 0)
     assert tuple(layer.contrast_limits) == contrast_limits(volume)
     np.testing.assert_array_equal(on_screen(layer), expected(dock, 0, 0, plane_of(dock)))
+
+
+def test_a_preview_that_never_began_is_not_under_way_after_the_end(qapp: Any) -> None:
+    """There is one thread for previews: that of the second channel waits for the first."""
+    began, end, thread = threading.Event(), threading.Event(), ComputeThread()
+
+    def look_up_files() -> None:
+        began.set()
+        end.wait(60)
+
+    for channel in range(2):
+        request: Any = SimpleNamespace(channel=channel, preview=True, draft=0)
+        request.same_as = request.make = lambda _: None
+        request.look_up_files = look_up_files
+        thread.request(request)
+    assert began.wait(60)
+    thread.stop()
+    end.set()
+    thread.join()
+    assert not thread.busy

@@ -521,8 +521,9 @@ def test_workers_in_other_processes_get_what_is_open(
     destination = target.Destination.open(process.job.view, tmp_path / "sent", None)
     destination.prepare(1)
     sent = pickle.loads(pickle.dumps(destination.for_worker()))
-    path = sent.write(2, 1, sent.stack.source.read(2, 1))
-    np.testing.assert_array_equal(tifffile.imread(path)[3], expected(opened, 1, 2, 3))
+    sent.write(2, 1, sent.stack.source.read(2, 1))
+    written = tifffile.imread(sent.path(2, 1))
+    np.testing.assert_array_equal(written[3], expected(opened, 1, 2, 3))
 
 
 def test_the_cluster_lists_what_fails_and_goes_on(

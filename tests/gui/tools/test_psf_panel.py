@@ -254,8 +254,8 @@ def test_a_psf_of_a_script_is_asked_about_shown_and_kept(
     opened.session.set_pipeline(Pipeline([Deconvolve(psf=psf, iterations=2)]))
     here, form = panel(opened), card(opened, "deconvolve").form
     assert here.question.text().startswith("Type the PSF voxel size along z, y, x")
-    for axis in "zyx":
-        form["psf_voxel_size"].control.parts[axis].value = 0.1
+    for control in form["psf_voxel_size"].controls:
+        control.value = 0.1
     form["iterations"].control.value = 3
     settle(opened)
     assert opened.session.pipeline.steps == (

@@ -21,7 +21,7 @@ from napari_lazy_pipeline.io.readers.tiff import READER
 from napari_lazy_pipeline.samples.microscope import (
     WRITERS,
     Simulation,
-    first,
+    byte_range,
     put,
     simulated_volume,
 )
@@ -85,7 +85,7 @@ def test_a_half_written_file_never_counts_as_complete(writer: str, tmp_path: Pat
     cut, refused = tmp_path / "cut.tif", 0
     for moment in sorted({*range(0, total, max(total // 180, 1)), *range(total - 20, total)}):
         with open(cut, "wb") as file:
-            put(file, first(writes, moment))
+            put(file, byte_range(writes, 0, moment))
         if judge.why_incomplete(str(cut)):
             refused += 1
         else:
@@ -104,7 +104,7 @@ def test_nor_is_it_shown_when_the_folder_is_just_opened(writer: str, tmp_path: P
     total = sum(len(data) for _, data in writes)
     for moment in range(0, total, max(total // 60, 1)):
         with open(str(path), "wb") as file:
-            put(file, first(writes, moment))
+            put(file, byte_range(writes, 0, moment))
         volume = source(1, 0)
         assert not volume.any() or (volume == expected).all(), moment
 
@@ -254,7 +254,7 @@ def test_what_is_incomplete_at_the_start_is_taken_out_and_comes_back(tmp_path: P
     writes = WRITERS["preallocated"](simulated_volume(4, 0, SHAPE))
     path.unlink()
     with open(path, "wb") as file:
-        put(file, first(writes, 800))
+        put(file, byte_range(writes, 0, 800))
     watcher = watcher_of(tmp_path)
     assert watcher.poll().source.sizes == (4, 1)
     with open(path, "r+b") as file:

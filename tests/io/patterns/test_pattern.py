@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.io.patterns.file_table import arrange, natural_order
+from napari_lazy_pipeline.io.patterns.field_values import natural_order
+from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import propose_patterns
 

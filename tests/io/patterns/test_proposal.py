@@ -148,8 +148,13 @@ def test_positions_are_opened_one_at_a_time() -> None:
     assert arrange(names, pattern, "10 b").names == ["p10_mb_t0.tif", "p10_mb_t1.tif"]
     with pytest.raises(PatternError, match=r"no position 'x'.*There are 1 a, 1 b"):
         arrange(names, pattern, "x")
-    with pytest.raises(PatternError, match="No \\{p\\} says"):
-        arrange(names, compile_pattern("*.tif"), "1 a")
+    assert arrange(names, compile_pattern("*.tif"), "1 a").positions == ()
+
+
+def test_a_series_whose_name_is_empty_has_a_pattern_of_its_own() -> None:
+    names = [f"{series}_t{t}.tif" for series in ("", "a") for t in range(2)]
+    patterns = [proposal.pattern for proposal in propose_patterns(names)]
+    assert patterns == ["{c}_t{t}.tif", "_t{t}.tif", "a_t{t}.tif", "*.tif"]
 
 
 def test_a_missing_plane_is_a_hole_in_its_volume() -> None:

@@ -13,6 +13,8 @@ import tifffile
 from micromanager_files import pixels, places, write_mmstack, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io import inspect_folder, open_stack
+from napari_lazy_pipeline.io.readers._tiff import mmstack
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import TiffMetadata
 
 SIZES = (1, 3, 2, 4)
 
@@ -50,6 +52,17 @@ def test_what_the_summary_says(split: Path) -> None:
     assert (found.voxel_source, found.time_interval) == ("Micro-Manager", 2.5)
     assert found.channel_names == ("GFP", "RFP")
     assert [one.about for one in found.questions] == ["angle", "step"]
+
+
+@pytest.mark.parametrize("source", ["OME", "ImageJ"])
+def test_what_the_first_page_says_is_believed(
+    split: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = TiffMetadata(source, (1.0, 0.5, 0.5), 7.0)
+    monkeypatch.setattr(mmstack, "metadata", lambda *_: stated)
+    folder_info = inspect_folder(split)
+    assert (folder_info.voxel_size, folder_info.voxel_source) == ((1.0, 0.5, 0.5), source)
+    assert folder_info.time_interval == 7.0
 
 
 def test_identity_depends_on_the_files_a_volume_is_in(split: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QPoint, QSize, Signal
+from qtpy.QtCore import QPoint, QSignalBlocker, QSize, Signal
 from qtpy.QtGui import QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QMenu, QWidget
 
@@ -58,7 +58,7 @@ class ChannelsPanel(QWidget):
     def _find_layers(self, *_: object) -> None:
         """Follow the present layers."""
         for row in self.rows:
-            row.follow(self._layers.layer_of(row.channel))
+            row.follow(self._layers.screen.layer(row.channel))
 
     def set_colours(self, colours: Sequence[str]) -> None:
         """Give all channels these colours, also layers that come later; ignored if too few."""
@@ -87,18 +87,10 @@ class ChannelsPanel(QWidget):
 
 
 class ChannelRow(QWidget):
-    """A channel.
+    """A channel."""
 
-    Signals
-    -------
-    renamed(int, str)
-        The person wrote another name for this channel.
-    recoloured(int, str)
-        The layer of this channel has a colormap of another name now.
-    """
-
-    renamed = Signal(int, str)
-    recoloured = Signal(int, str)
+    renamed = Signal(int, str)  # channel, name
+    recoloured = Signal(int, str)  # channel, name of the colormap of its layer
 
     def __init__(self, channel: int) -> None:
         super().__init__()
@@ -147,9 +139,8 @@ class ChannelRow(QWidget):
         colour = layer.colormap.name if layer is not None else ""
         self.colour.setIcon(_swatch(layer.colormap) if layer is not None else QIcon())
         self.colour.setToolTip(f"Colour of the layer: {colour or 'there is none'}")
-        self.visible.blockSignals(True)
-        self.visible.setChecked(layer is not None and layer.visible)
-        self.visible.blockSignals(False)
+        with QSignalBlocker(self.visible):
+            self.visible.setChecked(layer is not None and layer.visible)
 
     def _show_colours(self) -> None:
         self.menu.popup(self.colour.mapToGlobal(QPoint(0, self.colour.height())))

@@ -25,22 +25,14 @@ Options = dict[str, Any]
 
 
 class DataPanel(QWidget):
-    """Asks for the raw data, opens them in the background, and shows their metadata.
-
-    Attributes
-    ----------
-    opener
-        Inspects the folder; the dock takes over the result.
-    options
-        What else `open_stack` is given.
-    """
+    """Asks for the raw data, opens them in the background, and shows their metadata."""
 
     def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._folder_info: FolderInfo | None = None
         self._folder = self._pattern = self._new_recent = ""
         self._own_pattern = False
-        self.options: Options = {}
+        self.options: Options = {}  # of `open_stack`
         self.opener = BackgroundTask("The folder cannot be opened")
         self.folders, self.files = FolderRow(), PatternPanel()
         self.folder, self.pattern = self.folders.field, self.files.combo
@@ -97,15 +89,7 @@ class DataPanel(QWidget):
     # ---- opening --------------------------------------------------------------------------
 
     def open(self, folder: str, pattern: str = "", options: Options | None = None) -> None:
-        """Open a folder, or a single file, as if the person had chosen it; returns at once.
-
-        Parameters
-        ----------
-        folder, pattern
-            What to open; an empty pattern is proposed.
-        options
-            What else `open_stack` is given.
-        """
+        """Open a folder, or a single file, as if the person had chosen it; returns at once."""
         self._show_request(folder, pattern, options or {})
         self._open(options or {})
 
@@ -177,7 +161,10 @@ class DataPanel(QWidget):
         if self._new_recent:
             self.folders.add_recent(self._new_recent)
             self._new_recent = ""
-        self.files.set_folder(folder_info.folder, _own_reader(folder_info))
+        # One without options is the one that the names suggest.
+        reader: Any = folder_info.source.reader
+        own = reader if getattr(reader, "options", {}) else None
+        self.files.set_folder(folder_info.folder, own)
         self.files.show_folder_info(folder_info)
         self.reader.show_options(options)
         self._show_positions(folder_info)
@@ -224,11 +211,6 @@ class DataPanel(QWidget):
         asks = any(question.about == "axes" for question in folder_info.questions)
         self.pages.setCurrentIndex(int(merged))
         self._form.setRowVisible(self.pages, merged or asks)
-
-
-def _own_reader(folder_info: FolderInfo) -> Any:
-    """Return the reader, if it is not the one that the names suggest."""
-    return folder_info.source.reader if getattr(folder_info.source.reader, "options", {}) else None
 
 
 def _switch(name: str, tooltip: str) -> QCheckBox:

@@ -24,23 +24,11 @@ class FolderPoller(QObject):
     """Polls a folder in a thread, as often as it can bear, until it is stopped.
 
     Between two polls for new files, there is one that only checks whether those seen before have
-    changed: a file is then shown within less than two intervals of its completion.
-
-    Parameters
-    ----------
-    interval
-        Time from one poll for new files to the next [s].
-
-    Signals
-    -------
-    polled(PollResult, list)
-        A poll is done; volumes (t, c) on screen whose files are others now.
-    failed(str)
-        A poll failed, or takes long: why. It is tried again.
+    changed: a file is then shown within less than two intervals [s] of its completion.
     """
 
-    polled = Signal(object, object)
-    failed = Signal(str)
+    polled = Signal(object, object)  # PollResult; volumes (t, c) on screen of other files now
+    failed = Signal(str)  # why a poll failed, or takes long; it is tried again
 
     def __init__(self, interval: float) -> None:
         super().__init__()
@@ -60,15 +48,7 @@ class FolderPoller(QObject):
         self._timer.setInterval(max(round(500 * seconds), 1))
 
     def start(self, source: FileSource, on_screen: OnScreen) -> None:
-        """Poll from now on.
-
-        Parameters
-        ----------
-        source
-            What the folder held when it was opened.
-        on_screen
-            Returns which volumes are on screen.
-        """
+        """Poll from now on; ``source`` is what the folder held when it was opened."""
         self.stop()
         self._watcher, self._on_screen = stack_watcher(source), on_screen
         self._folder, self._count, self._not_before = source.folder, 0, 0.0

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import FileEdit
-from qtpy.QtCore import QPoint, Signal
+from qtpy.QtCore import QPoint, QStandardPaths, Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 from superqt.utils import qdebounced
 
-from napari_lazy_pipeline._gui.data import recent_folders as recent
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import row, small_button
 
 _LONGEST = 48  # letters of a path in the menu
+_MOST = 12  # paths in the menu
 
 
 class FolderRow(QWidget):
-    """A field for the folder, and a menu of recent ones.
+    """A field for the folder, and a menu of recent ones."""
 
-    Signals
-    -------
-    chosen(str)
-        The person chose this folder or file, and it is there.
-    missing(str)
-        The person typed a path that leads nowhere.
-    """
-
-    chosen = Signal(str)
-    missing = Signal(str)
+    chosen = Signal(str)  # folder or file, which exists
+    missing = Signal(str)  # path that was typed and leads nowhere
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,14 +44,14 @@ class FolderRow(QWidget):
         self.button.clicked.connect(self.show_menu)
         self.menu = QMenu(self)
         self.menu.setToolTipsVisible(True)
-        self._file = recent.recent_file()
+        self._file = recent_file()
         self._list, self._check, self._menu_check = (BackgroundTask() for _ in range(3))
         self._list.finished.connect(self._fill)
         self._check.finished.connect(self._on_checked)
         self._menu_check.finished.connect(self._disable_missing)
         row((self.field.native, 1), self.button, parent=self)
         self._fill([])
-        self._update_list(recent.read_recent)
+        self._update_list(read_recent)
 
     def show_folder(self, folder: str) -> None:
         """Show a folder without opening it."""
@@ -66,7 +61,7 @@ class FolderRow(QWidget):
 
     def add_recent(self, path: str) -> None:
         """Put a folder or file that was opened first in the menu."""
-        self._update_list(lambda file: recent.add_recent(file, path))
+        self._update_list(lambda file: add_recent(file, path))
 
     def show_menu(self) -> None:
         """Open the menu; which folders are missing is checked meanwhile."""
@@ -79,10 +74,6 @@ class FolderRow(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Choose a file", self.current)
         if path:
             self.chosen.emit(path)
-
-    def clear_recent(self) -> None:
-        """Empty the list."""
-        self._update_list(lambda file: recent.write_recent(file, []))
 
     def recent_actions(self) -> list[QAction]:
         """Entries of the menu that open a recent folder or file."""
@@ -105,7 +96,8 @@ class FolderRow(QWidget):
         self.menu.addSeparator()
         self.menu.addAction("Choose a single file…", self.choose_file)
         if paths:
-            self.menu.addAction("Clear this list", self.clear_recent)
+            empty = partial(write_recent, folders=[])
+            self.menu.addAction("Clear this list", lambda: self._update_list(empty))
 
     def _disable_missing(self, missing: Sequence[str]) -> None:
         for action in self.recent_actions():
@@ -132,3 +124,45 @@ def _shorten(path: str) -> str:
     """Cut a long path: its end tells more than its beginning."""
     text = path if len(path) <= _LONGEST else f"…{path[1 - _LONGEST :]}"
     return text.replace("&", "&&")
+
+
+# ---- recent folders: a file of this user, for the next session ----------------------------
+
+
+def recent_file() -> Path:
+    """Path of the list: with the other settings of this user."""
+    base = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericConfigLocation)
+    return Path(base) / "napari-lazy-pipeline" / "recent.json"
+
+
+def read_recent(file: Path) -> list[str]:
+    """Read the list, the latest first; a file that is broken, or not there, is an empty list."""
+    try:
+        data = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        # It is a convenience: the next folder that is opened writes it anew.
+        return []
+    folders = data.get("folders") if isinstance(data, dict) else None
+    if not isinstance(folders, list):
+        return []
+    return [path for path in folders if isinstance(path, str) and path][:_MOST]
+
+
+def add_recent(file: Path, folder: str) -> list[str]:
+    """Put a folder first, and return the list."""
+    return write_recent(file, [folder, *(path for path in read_recent(file) if path != folder)])
+
+
+def write_recent(file: Path, folders: Sequence[str]) -> list[str]:
+    """Write the list in one go, and return it; where that is not allowed, it is not stored."""
+    recent = list(folders[:_MOST])
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps({"folders": recent}, indent=2), "utf-8")
+        os.replace(part, file)
+    except OSError:
+        # A list of folders is not worth a message: nothing of the data depends on it.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return recent

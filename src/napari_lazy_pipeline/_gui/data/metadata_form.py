@@ -25,10 +25,10 @@ _MEANING = (
 _WORDS = {"stage": "way of the stage", "perpendicular": "perpendicular"}
 
 
-def _field(title: str, description: str, **extra: Any) -> Any:
-    limits = {"gt": extra.pop("gt")} if "gt" in extra else {}
-    extra["default"] = "what the files say"
-    return Field(title=title, description=description, json_schema_extra=extra, **limits)
+def _field(title: str, description: str, **options: Any) -> Any:
+    limits = {"gt": options.pop("gt")} if "gt" in options else {}
+    options["default"] = "what the files say"
+    return Field(None, title=title, description=description, json_schema_extra=options, **limits)
 
 
 class ScanMetadata(BaseModel):
@@ -36,57 +36,39 @@ class ScanMetadata(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    z_step: Annotated[
-        float | None,
-        _field("Z step", "Distance of two planes, as the microscope recorded it", step=0.01, gt=0),
-        Unit("µm"),
-    ] = None
-    step: Annotated[
-        StepKind | None, _field("Z step is", _MEANING, words=_WORDS, empty="not told")
-    ] = None
-    pixel: Annotated[
-        float | None,
-        _field("Pixel", "Size of a pixel in the sample", step=0.01, gt=0),
-        Unit("µm"),
-    ] = None
-    angle: Annotated[
-        float | None,
-        _field("Angle", "Angle between light sheet and scan", step=0.1, empty="?"),
-        Unit("°"),
-    ] = None
-    time_interval: Annotated[
-        float | None,
-        _field("Interval", "Time between two time points", step=0.1, gt=0, empty="?"),
-        Unit("s"),
-    ] = None
+    z_step: Annotated[float | None, Unit("µm")] = _field(
+        "Z step", "Distance of two planes, as the microscope recorded it", step=0.01, gt=0
+    )
+    step: StepKind | None = _field("Z step is", _MEANING, words=_WORDS, empty="not told")
+    pixel: Annotated[float | None, Unit("µm")] = _field(
+        "Pixel", "Size of a pixel in the sample", step=0.01, gt=0
+    )
+    angle: Annotated[float | None, Unit("°")] = _field(
+        "Angle", "Angle between light sheet and scan", step=0.1, empty="?"
+    )
+    time_interval: Annotated[float | None, Unit("s")] = _field(
+        "Interval", "Time between two time points", step=0.1, gt=0, empty="?"
+    )
 
 
 class MetadataForm(ModelForm):
-    """Shows and edits `ScanMetadata`, with the source of each value and the way back to it.
-
-    Attributes
-    ----------
-    sources, resets
-        The text that says where a value is from, and the button that goes back to the files.
-    """
+    """Shows and edits `ScanMetadata`, with the source of each value and the way back to it."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(ScanMetadata())
         self.margins = (0, 0, 0, 0)
         self._session = session
         self._open = ScanMetadata()
-        self.sources: dict[str, Elided] = {}
+        self.sources: dict[str, Elided] = {}  # where each value is from
         self.resets: dict[str, QToolButton] = {}
         for name, field in self.fields.items():
             self._add_source(name, field)
 
     def _add_source(self, name: str, field: FormField) -> None:
-        label = field.caption.text()
+        label, tooltip = field.caption.text(), "Back to what the files say"
         source = self.sources[name] = Elided()
         source.setAccessibleName(f"Source of {label}")
-        reset = self.resets[name] = small_button(
-            "↺", "Back to what the files say", f"Reset {label}"
-        )
+        reset = self.resets[name] = small_button("↺", tooltip, f"Reset {label}")
         reset.clicked.connect(field.reset)
         if name != "step":  # there is no room for the source beside the words
             field.editors[0].without_arrows()

@@ -25,15 +25,9 @@ _STATED = ("angle", "step")  # questions whose answers are values; others open t
 
 
 class MetadataPanel(QWidget):
-    """Shows metadata and open questions; what the person states goes to the session.
+    """Shows metadata and open questions; what the person states goes to the session."""
 
-    Signals
-    -------
-    answered(str, str)
-        A question about how the files are to be opened has this answer.
-    """
-
-    answered = Signal(str, str)
+    answered = Signal(str, str)  # question about how the files are to be opened, and the answer
 
     def __init__(self, session: Session, layers: Layers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,15 +61,7 @@ class MetadataPanel(QWidget):
         self.channels.close_viewer()
 
     def show_folder_info(self, folder_info: FolderInfo, own_pattern: bool) -> None:
-        """Show the metadata of a folder that was opened.
-
-        Parameters
-        ----------
-        folder_info
-            What the folder holds.
-        own_pattern
-            Whether the person chose the pattern: there is no question about it.
-        """
+        """Show the metadata of a folder; nothing is asked about a pattern of the person's own."""
         other = self._folder_info is None or self._folder_info.folder != folder_info.folder
         self._own_pattern, self._other_folder = own_pattern, False
         self.questions.start()

@@ -31,14 +31,9 @@ class PatternPanel(QWidget):
 
     While the pattern is edited, the table is of the edit; nothing is opened before Enter, and no
     file is read. The names are listed once, in the background.
-
-    Signals
-    -------
-    entered(str)
-        The person entered this pattern.
     """
 
-    entered = Signal(str)
+    entered = Signal(str)  # the pattern
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,7 +78,7 @@ class PatternPanel(QWidget):
         proposals = [proposal.pattern for proposal in folder_info.proposals]
         self._show_patterns(list(dict.fromkeys([folder_info.pattern, *proposals])))
         self._summary = _summary_of(folder_info)
-        self.show_error("")
+        self.problem.say("")
         self.fold.setVisible(True)
         self.fold.line.setText(self._summary)
         # The table of many names takes a moment: it is made where it is seen.
@@ -95,10 +90,6 @@ class PatternPanel(QWidget):
         self._summary = _summary_of(folder_info)
         if self.line.text() == self.current:
             self.fold.line.setText(self._summary)
-
-    def show_error(self, sentence: str) -> None:
-        """Show what is wrong with the pattern; empty: nothing is."""
-        self.problem.say(sentence)
 
     def _show_patterns(self, patterns: Sequence[str]) -> None:
         self.combo.blockSignals(True)
@@ -140,7 +131,7 @@ class PatternPanel(QWidget):
         """Show what is open again, after an edit."""
         self._preview_task.forget()
         self.refused = ""
-        self.show_error("")
+        self.problem.say("")
         self.fold.line.setText(self._summary)
         if self.fold.unfolded:
             self._preview(self.current)
@@ -165,7 +156,7 @@ class PatternPanel(QWidget):
 
     def _on_preview(self, preview: PatternPreview) -> None:
         self.refused = ""
-        self.show_error("")
+        self.problem.say("")
         edited = preview.pattern != self.current
         self.fold.setVisible(True)
         self.fold.line.setText(f"Enter opens: {preview.summary}." if edited else self._summary)
@@ -179,7 +170,7 @@ class PatternPanel(QWidget):
     def _on_refused(self, error: LazyPipelineError) -> None:
         """Show why the edit is no pattern, or fits nothing; what is open stays."""
         self.refused = self._preview_pattern
-        self.show_error(str(error))
+        self.problem.say(str(error))
         self.fold.line.setText(self._summary)
 
     def _on_sizes(self, row: FieldRow | None) -> None:

@@ -20,15 +20,9 @@ _NO = {"axes": "No", "angle": "Not tilted", "step": "Not tilted"}
 
 
 class Questions(QWidget):
-    """Shows open questions, each with its answers as buttons.
+    """Shows open questions, each with its answers as buttons."""
 
-    Signals
-    -------
-    answered(str, object)
-        What it was about, and the answer.
-    """
-
-    answered = Signal(str, object)
+    answered = Signal(str, object)  # what it was about, and the answer
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -71,16 +65,10 @@ class Questions(QWidget):
 
 
 class QuestionCard(CardFrame):
-    """A question with its answers.
-
-    Signals
-    -------
-    answered(object), dismissed()
-        The answer; or that it does not matter.
-    """
+    """A question with its answers."""
 
     answered = Signal(object)
-    dismissed = Signal()
+    dismissed = Signal()  # it does not matter
 
     def __init__(self, question: Question) -> None:
         super().__init__()

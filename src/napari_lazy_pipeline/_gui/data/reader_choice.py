@@ -25,36 +25,26 @@ Dtype = Literal["uint16", "uint8", "int16", "float32", ">u2", ">f4"]
 class RawPixels(BaseModel):
     """What files without a header hold."""
 
-    shape: Annotated[
-        tuple[Length, Length, Length],
-        Field(
-            title="Shape",
-            description="Number of planes (z), rows (y) and columns (x) in each file",
-            json_schema_extra={"zero": "?"},
-        ),
-        Unit("px"),
-    ] = (0, 0, 0)
-    dtype: Annotated[
-        Dtype,
-        Field(
-            title="Pixels",
-            description="Type of the pixels; > means that the high byte comes first",
-        ),
-    ] = "uint16"
+    shape: Annotated[tuple[Length, Length, Length], Unit("px")] = Field(
+        (0, 0, 0),
+        title="Shape",
+        description="Number of planes (z), rows (y) and columns (x) in each file",
+        json_schema_extra={"zero": "?"},
+    )
+    dtype: Dtype = Field(
+        "uint16",
+        title="Pixels",
+        description="Type of the pixels; > means that the high byte comes first",
+    )
 
 
 class ReaderChoice(QWidget):
     """Asks what reads the files.
 
     A function is code: it runs only after the person has confirmed this very one.
-
-    Signals
-    -------
-    changed()
-        `options` are others, and complete.
     """
 
-    changed = Signal()
+    changed = Signal()  # `options` are others, and complete
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

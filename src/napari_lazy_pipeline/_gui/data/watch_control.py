@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, Volumes
-from napari_lazy_pipeline._gui.data.follow_latest import FollowLatest
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
@@ -18,16 +18,57 @@ WATCH_INTERVAL = 1.0  # s
 _QUIET = 60.0  # s without a new file, after which the state tells
 
 
-class WatchControl(QObject):
-    """Connects the two switches of the data panel to a poller and a follower.
+class FollowLatest(QObject):
+    """Shows the newest time point, until the person goes to another.
 
-    Parameters
-    ----------
-    session, layers, panel
-        Whose folder is watched, whose time axis grows, and where the state is shown.
-    interval
-        Time from one poll for new files to the next [s].
+    It goes on only when what is on screen is complete: when processing is slower than the
+    microscope, time points are skipped, and counted.
     """
+
+    paused = Signal()  # the person went to another time point
+
+    def __init__(self, layers: Layers) -> None:
+        super().__init__()
+        self._layers = layers
+        self._last: int | None = None
+        self.on = False
+        self.skipped = 0
+        layers.position.person_moved.connect(self._on_person)
+
+    def switch(self, on: bool) -> None:
+        """Follow, or stay."""
+        self.on, self._last = on, None
+        self.advance()
+
+    def renumber(self, move: Callable[[int], int] | None) -> None:
+        """Follow time points that have other numbers now."""
+        if move is not None and self._last is not None:
+            self._last = move(self._last)
+
+    def forget(self) -> None:
+        """Count from zero: other data are open."""
+        self._last, self.skipped = None, 0
+
+    def advance(self) -> None:
+        """Go to the newest time point, if the present one is on screen."""
+        stack = self._layers.session.stack
+        if not (self.on and stack is not None and self._layers.settled):
+            return
+        newest = stack.shape[0] - 1
+        if newest != self._layers.position.time_point:
+            if self._last is not None:
+                self.skipped += max(newest - self._last - 1, 0)
+            self._layers.position.go_to(newest)
+        self._last = newest
+
+    def _on_person(self, _: int) -> None:
+        if self.on:
+            self.switch(False)
+            self.paused.emit()
+
+
+class WatchControl(QObject):
+    """Connects the two switches of the data panel to a poller and a follower; ``interval`` in s."""
 
     def __init__(self, session: Session, layers: Layers, panel: DataPanel, interval: float) -> None:
         super().__init__()
@@ -46,14 +87,14 @@ class WatchControl(QObject):
         panel.follow.toggled.connect(self._on_follow)
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self.follower.renumber)
-        layers.rendered.connect(self._on_shown)
+        layers.rendered.connect(self._follow)
 
     def close(self) -> None:
         """Stop polling, and disconnect from session and layers."""
         self.poller.stop()
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumber)
-        self._layers.rendered.disconnect(self._on_shown)
+        self._layers.rendered.disconnect(self._follow)
 
     def set_interval(self, seconds: float) -> None:
         """Poll for new files as often as that from now on."""
@@ -130,6 +171,9 @@ class WatchControl(QObject):
             self._panel.show_summary(self._session.folder_info)
         for _, channel in replaced:
             self._layers.reload(channel)
+        self._follow()
+
+    def _follow(self, _: object = None) -> None:
         self.follower.advance()
         self._show_state()
 
@@ -142,9 +186,6 @@ class WatchControl(QObject):
             pattern = pattern or result.source.pattern
         self._panel.reopen(folder, pattern)
 
-    def _on_shown(self, _: object) -> None:
-        self._show_state()
-
     def _show_state(self) -> None:
         if not self._panel.watch.isChecked():
             self._panel.watch_state.say("")
@@ -153,8 +194,7 @@ class WatchControl(QObject):
 
     def _state(self) -> str:
         """Describe what is watched and how it goes on."""
-        result = self._result
-        reason = self._failure
+        result, reason = self._result, self._failure
         if not reason and result is not None and result.unreachable:
             reason = f"the folder {result.unreachable}"
         parts = [f"Waiting: {reason}. Looking again" if reason else "Watching"]

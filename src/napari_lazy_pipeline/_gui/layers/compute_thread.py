@@ -14,7 +14,6 @@ from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequ
 from napari_lazy_pipeline._gui.widgets.background_task import yield_to_window
 from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
-from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 # Superseded pixels that are ready this soon [s] are shown all the same: while a knob is turned,
 # quick steps then follow the hand, and slow ones are dropped. The quickest previews are given
@@ -27,47 +26,27 @@ _Slot = tuple[int, bool]  # channel, and whether previews of it are made
 
 @dataclass(eq=False)
 class _Run:
-    """A request under way.
-
-    Attributes
-    ----------
-    request
-        What is made.
-    dropped
-        It was told to stop: nobody can count on it any more.
-    ahead
-        Nobody has asked for it yet: it only fills the cache.
-    """
+    """A request under way."""
 
     request: RenderRequest
-    dropped: bool = False
-    ahead: bool = False
+    dropped: bool = False  # it has to stop: nobody can count on it any more
+    ahead: bool = False  # not requested yet: it only fills the cache
 
 
 class ComputeThread(QObject):
-    """Makes wanted pixels in background threads.
+    """Makes wanted pixels in background threads; its signals arrive in that of the receiver.
 
-    There is one place a channel for results, and one for previews: a new wish replaces the one
+    There is one place a channel for results, and one for previews: a new request replaces the one
     before, and a computation that is no longer wanted stops between two steps or iterations.
-
-    Signals (received in the thread of the receiver)
-    -------
-    delivered(RenderRequest, pixels)
-        Pixels are ready.
-    failed(RenderRequest, error)
-        They cannot be made.
-    previewed(RenderRequest, s)
-        A preview was made, or given up, and how long that took.
-    started(channel, index), progressed(channel, index, fraction), finished(channel, index, s)
-        A step runs, for a result and not for a preview; index -1 is reading the file.
     """
 
-    delivered = Signal(object, object)
-    failed = Signal(object, object)
-    previewed = Signal(object, float)
-    started = Signal(int, int)
-    progressed = Signal(int, int, float)
-    finished = Signal(int, int, float)
+    delivered = Signal(object, object)  # RenderRequest, pixels
+    failed = Signal(object, object)  # RenderRequest, error
+    previewed = Signal(object, float)  # RenderRequest, s it took to make the preview, or to stop
+    # A step runs, for a result and not for a preview; index -1 is reading the file.
+    started = Signal(int, int)  # channel, index
+    progressed = Signal(int, int, float)  # channel, index, fraction
+    finished = Signal(int, int, float)  # channel, index, s
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +65,7 @@ class ComputeThread(QObject):
                 self._pool.submit(function)
 
     def request(self, request: RenderRequest) -> None:
-        """Ask for pixels; forget what was wanted in their place before."""
+        """Request pixels, instead of those that were wanted in their place before."""
         slot = _slot(request)
         with self._lock:
             if self._stopped or request.same_as(self._requests.get(slot)):
@@ -101,14 +80,14 @@ class ComputeThread(QObject):
             self._begin(request)
 
     def prepare(self, request: RenderRequest) -> None:
-        """Put pixels in the cache when there is nothing better to do; tell nobody of it."""
+        """Put pixels in the cache when there is nothing better to do; raise no signal."""
         with self._lock:
             if not self._stopped:
                 self._prepared[_slot(request)] = request
                 self._begin(request)
 
     def is_making(self, request: RenderRequest) -> bool:
-        """Whether pixels that were asked for are under way."""
+        """Whether pixels that were requested are under way."""
         slot = _slot(request)
         with self._lock:
             run = self._running.get(slot)
@@ -117,33 +96,26 @@ class ComputeThread(QObject):
             )
             return under_way or request.same_as(self._requests.get(slot))
 
-    def drop(self, channel: int, previews: bool = False) -> None:
-        """Want no result of a channel any more; or no preview."""
-        slot = (channel, previews)
+    def drop(self, channel: int | None = None, previews: bool | None = None) -> None:
+        """Want no results, or previews, of a channel any more; None: whichever."""
         with self._lock:
-            self._requests.pop(slot, None)
-            self._prepared.pop(slot, None)
-            if slot in self._running:
-                self._running[slot].dropped = True
+            for slot in {*self._requests, *self._prepared, *self._running}:
+                if channel in (None, slot[0]) and previews in (None, slot[1]):
+                    self._requests.pop(slot, None)
+                    self._prepared.pop(slot, None)
+                    if slot in self._running:
+                        self._running[slot].dropped = True
 
     def _begin(self, request: RenderRequest) -> None:
-        """See to it that somebody works on a request, or on what replaces it."""
+        """See to it that a thread works on a request, or on what replaces it."""
         slot = _slot(request)
         if slot not in self._running:
             self._running[slot] = _Run(request, dropped=True)
             (self._preview_pool if request.preview else self._pool).submit(self._work, slot)
 
-    def forget(self) -> None:
-        """Want nothing any more."""
-        with self._lock:
-            self._requests.clear()
-            self._prepared.clear()
-            for run in self._running.values():
-                run.dropped = True
-
     @property
     def busy(self) -> bool:
-        """Whether anything that somebody asked for is under way."""
+        """Whether anything that was requested is under way."""
         with self._lock:
             return bool(self._requests) or any(not run.ahead for run in self._running.values())
 
@@ -159,20 +131,21 @@ class ComputeThread(QObject):
         """Wait for what is under way to end; after `stop`."""
         for pool in (self._pool, self._preview_pool):
             pool.shutdown(wait=True)
+        self._running.clear()  # of what had not begun, nobody reports the end
 
     def _work(self, slot: _Slot) -> None:
         """Make what is wanted in a place, until nothing is."""
         while (run := self._next(slot)) is not None:
             request, begin = run.request, monotonic()
             try:
-                refresh(request)
+                request.look_up_files()
                 pixels = request.make(self._progress_of(run))
             except Cancelled:
                 continue
             except LazyPipelineError as error:
                 self._emit(run, self.failed, request, error)
             except Exception as error:  # noqa: BLE001
-                # Nobody waits for this thread: what it does not say is never heard.
+                # Nobody waits for this thread: what it does not report is lost.
                 failure = LazyPipelineError(f"{type(error).__name__}: {error}")
                 self._emit(run, self.failed, request, failure)
             else:
@@ -222,14 +195,6 @@ def _slot(request: RenderRequest) -> _Slot:
 
 def _threads(count: int, name: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix=name, initializer=yield_to_window)
-
-
-def refresh(request: RenderRequest) -> None:
-    """Notice it if the file of a volume was replaced."""
-    raw = request.source.raw
-    if isinstance(raw, IdentityCache):
-        for t, c in request.source.plan.raw_volumes(request.t, request.channel):
-            raw.refresh(t, c)
 
 
 def _number(index: int | None) -> int:

@@ -1,4 +1,4 @@
-"""Layer maker: what a layer is made with, and where it lies."""
+"""Layer options: what a layer is made with, and where it lies."""
 
 from __future__ import annotations
 
@@ -12,25 +12,13 @@ from napari_lazy_pipeline.session import Session
 
 
 class LayerOptions:
-    """Says what the layers of a session are made with.
-
-    Parameters
-    ----------
-    session
-        Whose volumes are shown.
-    """
+    """What the layers of a session are made with."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
 
     def source(self) -> PipelineSource:
-        """What makes the volumes that should be shown.
-
-        Raises
-        ------
-        StepError
-            If a step does not fit the volumes.
-        """
+        """What makes the volumes that should be shown; a `StepError` if a step does not fit."""
         return self.session.source()
 
     def channels(self, source: PipelineSource) -> list[int]:
@@ -57,10 +45,9 @@ class LayerOptions:
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
         """Scale and translate of a layer."""
-        spec = source.spec
         return {
-            "scale": (self._interval() or 1.0, *spec.voxel_size),
-            "translate": (0.0, *spec.translate),
+            "scale": (self._interval() or 1.0, *source.spec.voxel_size),
+            "translate": (0.0, *source.spec.translate),
         }
 
     def name(self, channel: int, source: PipelineSource) -> str:

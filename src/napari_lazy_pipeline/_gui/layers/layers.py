@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
-from napari_lazy_pipeline._gui.layers.missing_folder_retry import MissingFolderRetry
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-from napari_lazy_pipeline._gui.layers.sample_layers import SampleLayers
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, contrast_limits
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
-from napari_lazy_pipeline._gui.layers.time_axis_growth import TimeAxisGrowth
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import FolderMissingError, LazyPipelineError, StepError
+from napari_lazy_pipeline.image import Stack, VolumeSpec
+from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.session import Session
+
+_RETRY_PAUSE = 1000  # ms from one try to read from a missing folder to the next
 
 
 class Layers(QObject):
@@ -30,35 +30,12 @@ class Layers(QObject):
 
     An edit makes a new source of volumes; what is on screen of them is computed in the
     background, and when it is there, the data of the layer are swapped. Until then the old
-    picture stays.
-
-    Parameters
-    ----------
-    viewer, session, runner
-        Where what is shown, and who makes it.
-    maker
-        Says what the layers are made with.
-    position
-        Where the person is, if other layers lead there.
-    screen
-        What an earlier dock left: its layers are kept in step from now on.
-
-    Signals
-    -------
-    rendered(RenderRequest)
-        New pixels are on screen; it says whether they are a preview.
-    failed(RenderRequest, error)
-        Pixels could not be made; blank ones are shown.
-    misfit(StepError)
-        The steps do not fit the volumes; the old picture stays.
-    person_moved(int)
-        The person went to another time point; moves of our own do not count.
+    picture stays. With a position of others, the layers follow it; with the screen of an earlier
+    dock, its layers are kept in step from now on.
     """
 
-    rendered = Signal(object)
-    failed = Signal(object, object)
-    misfit = Signal(object)
-    person_moved = Signal(int)
+    rendered = Signal(object)  # RenderRequest: new pixels are on screen, perhaps a preview
+    failed = Signal(object, object)  # RenderRequest, error; blank pixels are shown
 
     def __init__(
         self,
@@ -71,149 +48,114 @@ class Layers(QObject):
     ) -> None:
         super().__init__()
         self.viewer, self.session, self.compute_thread = viewer, session, compute_thread
-        self._screen = screen or Screen()
+        self.screen = screen or Screen()
         self._made: dict[int, Picture] = {}
         self._options = options or LayerOptions(session)
         self._owns_position, self._closed = position is None, False
-        self.position = position or Position(viewer, self._screen)
+        self.position = position or Position(viewer, self.screen)
         self._policy = PreviewPolicy(session, compute_thread)
-        self._slice_server = SliceServer(self._screen, self.position, compute_thread, self._policy)
-        self._swapper = LayerSwapper(
-            viewer, self._screen, self.position, self._slice_server, self._options
+        self._slice_server = SliceServer(self.screen, self.position, compute_thread, self._policy)
+        self.swapper = LayerSwapper(
+            viewer, self.screen, self.position, self._slice_server, self._options
         )
-        self._growth = TimeAxisGrowth(
-            self._screen, self.position, self._slice_server, self._swapper
-        )
-        self._retry = MissingFolderRetry(self._screen, self.reload)
-        self._sample_layers = SampleLayers(
-            viewer, self._options, self._slice_server, self._adopt_offered
-        )
-        self.position.person_moved.connect(self.person_moved)
-        self._connect()
-        if self._screen.channels:
+        self._retry_timer = QTimer(self, singleShot=True, interval=_RETRY_PAUSE)
+        self._retry_timer.timeout.connect(self._retry)
+        session.stack_changed.connect(self._on_stack)
+        session.stack_grown.connect(self._on_grown)
+        session.plan_changed.connect(self.update)
+        session.view_changed.connect(self.update)
+        compute_thread.delivered.connect(self._on_delivered)
+        compute_thread.failed.connect(self._on_failed)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        if self.screen.channels:
             self._adopt_all()
 
     def _adopt_all(self) -> None:
         """Go on with the layers of an earlier dock, as far as they are there."""
-        self._swapper.adopt_all()
-        source = self._screen.source
-        if self._screen.channels and source is not None and not self.up_to_date:
+        self.swapper.adopt_all()
+        source = self.screen.source
+        if self.screen.channels and source is not None and not self.up_to_date:
             self._show_source(source)
         self._request_missed()
-
-    def _connect(self) -> None:
-        session = self.session
-        session.stack_changed.connect(self._on_stack)
-        session.stack_grown.connect(self._on_grown)
-        for signal in (session.plan_changed, session.view_changed):
-            signal.connect(self.update)
-        self.compute_thread.delivered.connect(self._on_delivered)
-        self.compute_thread.failed.connect(self._on_failed)
-        self.viewer.layers.events.removed.connect(self._on_removed)
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay, as plain lazy arrays."""
         self._closed, session = True, self.session
         session.stack_changed.disconnect(self._on_stack)
         session.stack_grown.disconnect(self._on_grown)
-        for signal in (session.plan_changed, session.view_changed):
-            signal.disconnect(self.update)
+        session.plan_changed.disconnect(self.update)
+        session.view_changed.disconnect(self.update)
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self._sample_layers.close()
-        self._retry.close()
+        self._retry_timer.stop()
         if self._owns_position:
             self.position.close()
         self._policy.forget()
-        self._swapper.release()
-
-    @property
-    def screen(self) -> Screen:
-        """What is on the layers."""
-        return self._screen
+        self.swapper.release()
 
     @property
     def layers(self) -> list[Any]:
         """The napari layers, one a channel."""
-        return [self._screen.layer(channel) for channel in sorted(self._screen.channels)]
-
-    def layer_of(self, channel: int) -> Any:
-        """The napari layer of a channel; None if there is none."""
-        return self._screen.layer(channel)
+        return [self.screen.layer(channel) for channel in sorted(self.screen.channels)]
 
     @property
     def fits(self) -> bool:
         """Whether the layers show the files that are open, perhaps with another voxel size."""
-        source, stack = self._screen.oldest_source, self.session.stack
+        source, stack = self.screen.oldest_source, self.session.stack
         return bool(source and stack and source.raw.token == stack.source.token)
 
     @property
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the result of the present steps."""
-        return self._screen.up_to_date
+        return self.screen.up_to_date
 
     @property
     def settled(self) -> bool:
         """Whether each visible layer shows that at the present time point and plane, too."""
-        t, visible = self.time_point, self._screen.visible
+        t, missed = self.position.time_point, self._slice_server.missed_place
         return self.up_to_date and all(
-            channel_layer.picture.request.t == t
-            and self._slice_server.missed_place(channel) is None
-            for channel, channel_layer in visible.items()
+            entry.picture.request.t == t and missed(c) is None
+            for c, entry in self.screen.visible.items()
         )
 
     @property
     def busy(self) -> bool:
-        """Whether something is still to be asked for."""
+        """Whether a result is still to be requested."""
         return self._policy.busy
-
-    @property
-    def time_point(self) -> int:
-        """The time point that is on screen."""
-        return self.position.time_point
 
     @property
     def places(self) -> list[tuple[int, int]]:
         """Time point and channel of each volume that is on screen."""
-        return [
-            (channel_layer.picture.request.t, channel)
-            for channel, channel_layer in self._screen.visible.items()
-        ]
-
-    def go_to(self, t: int) -> None:
-        """Show another time point, and do not take it for a move of the person."""
-        self.position.go_to(t)
-
-    def handing_over(self) -> AbstractContextManager[list[Any]]:
-        """Within, first pictures become layer tuples in the list, for napari to add."""
-        return self._sample_layers.handing_over()
+        return [(entry.picture.request.t, c) for c, entry in self.screen.visible.items()]
 
     def reload(self, channel: int) -> None:
         """The file of a volume on screen is another one now."""
-        if channel in self._screen.visible:
+        if channel in self.screen.visible:
             self._request(channel)
 
     def reset_contrast(self) -> None:
         """Set the contrast from what is on screen."""
-        for channel_layer in self._screen.channels.values():
-            channel_layer.layer.contrast_limits = contrast_limits(channel_layer.picture.pixels)
+        for entry in self.screen.channels.values():
+            entry.layer.contrast_limits = contrast_limits(entry.picture.pixels)
 
     def update_placement(self) -> None:
         """Put the layers where they belong now, with the same pixels."""
-        source, first = self._screen.source, self._screen.first
+        source, first = self.screen.source, self.screen.first
         if source is not None and first is not None:
             place = self._options.place(source)
             if any(tuple(getattr(first, name)) != value for name, value in place.items()):
-                self._swapper.swap_all(source)
+                self.swapper.swap_all(source)
             self._request_missed()
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
-        self._swapper.remove(list(self._screen.channels))
-        self._screen.source = None
+        self.swapper.remove(list(self.screen.channels))
+        self.screen.source = None
         if self._owns_position:
             self.position.forget()
 
-    # ---- what the session says ------------------------------------------------------------
+    # ---- edits, and data that grow --------------------------------------------------------
 
     def update(self, *_: object) -> None:
         """Show the present steps, as soon as their pixels are there."""
@@ -221,65 +163,64 @@ class Layers(QObject):
             return
         try:
             source = self._options.source()
-        except StepError as error:
-            self.misfit.emit(error)
-            return
-        if source != self._screen.source:
+        except StepError:
+            return  # the card of the step says why it does not fit; the old picture stays
+        if source != self.screen.source:
             self._show_source(source)
 
     def _show_source(self, source: PipelineSource) -> None:
         """Show what a source makes, as soon as its pixels are there."""
-        before, count = self._screen.source, source.sizes[1]
-        self._screen.source, self._made = source, {}
-        if self._sample_layers.under_way:
-            self._sample_layers.offer(source)
+        before, count = self.screen.source, source.sizes[1]
+        self.screen.source, self._made = source, {}
+        if self.swapper.offering is not None:
+            self.swapper.offer(source)
             return
-        self._swapper.remove([c for c in self._screen.channels if c >= count])
-        visible = self._screen.visible
+        self.swapper.remove([c for c in self.screen.channels if c >= count])
+        visible = self.screen.visible
         new = range(before.sizes[1], count) if before is not None else ()
-        for channel in (
-            [*visible, *new] if self._screen.channels else self._options.channels(source)
-        ):
+        for channel in [*visible, *new] if self.screen.channels else self._options.channels(source):
             self._request(channel)
-        if self._screen.channels and not visible:
-            self._swapper.swap_all(source)
+        if self.screen.channels and not visible:
+            self.swapper.swap_all(source)
 
-    def _on_stack(self, stack: object) -> None:
+    def _on_stack(self, stack: Stack | None) -> None:
         """Show the first time point of a new stack."""
         self._policy.forget()
         if stack is not None:
-            if not self.fits:
+            before = self.screen.oldest_source
+            if before is None or not self.fits:
                 self.remove()
             elif self._owns_position:
-                self._zoom_along()
+                self.position.zoom_along(before.raw.spec.voxel_size, stack.voxel_size)
             self.update()
 
-    def _zoom_along(self) -> None:
-        """What is on screen stays as large as it is, though the person stated its size anew."""
-        source, stack = self._screen.oldest_source, self.session.stack
-        if source is not None and stack is not None:
-            self.position.zoom_along(source.raw.spec.voxel_size, stack.voxel_size)
-
     def _on_grown(self, move: Callable[[int], int] | None) -> None:
-        """Show the time points that are there now."""
-        if self._screen.source is None:
+        """Show the time points that are there now; request what came, went or is another now."""
+        if self.screen.source is None:
             return
         if move is not None:
             self._policy.forget()
             self._made = {}
-        for channel in self._growth.grow(self.session.raw, move):
-            self._request(channel)
+        raw = self.session.raw
+        self.swapper.grow(raw, move)
+        for channel, entry in self.screen.visible.items():
+            request, identity = entry.picture.request, entry.picture.identity
+            known = raw.known(request.t, channel)
+            if not known or identity != request.source.identity(request.t, channel):
+                self._request(channel)
         if move is not None and not self.up_to_date:
-            self._show_source(self._screen.source)
+            self._show_source(self.screen.source)
 
     def _request(self, channel: int) -> None:
-        """Ask for what should be on screen of a channel."""
-        source = self._screen.source
+        """Request what should be on screen of a channel."""
+        source = self.screen.source
         assert source is not None
-        self._request_at(channel, source, self.time_point, self.position.plane_of(source.spec))
+        self._request_at(
+            channel, source, self.position.time_point, self.position.plane_of(source.spec)
+        )
 
     def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
-        """Ask for a place; it may be at hand."""
+        """Show a place that is at hand, or request it."""
         picture = self._slice_server.available(channel, source, t, plane)
         if picture is not None:
             self._policy.withdraw(channel)
@@ -288,126 +229,119 @@ class Layers(QObject):
             self._slice_server.request(channel, source, t, plane)
 
     def _request_missed(self) -> None:
-        """Ask for what the slicer asked in vain while layers were being changed."""
-        source = self._screen.source
-        for channel, channel_layer in self._screen.visible.items():
+        """Request what the slicer asked for in vain while layers were being changed."""
+        source = self.screen.source
+        for channel, entry in self.screen.visible.items():
             place = self._slice_server.missed_place(channel)
-            if place is not None and source is not None and channel_layer.source is source:
+            if place is not None and source is not None and entry.source is source:
                 self._request_at(channel, source, *place)
 
-    # ---- what the runner brings -----------------------------------------------------------
+    # ---- pixels from the compute thread ---------------------------------------------------
 
     def _on_delivered(self, request: RenderRequest, pixels: np.ndarray) -> None:
         if not self._outdated(request):
             self._show_picture(Picture.of(request, pixels))
 
     def _show_picture(self, picture: Picture) -> None:
-        """Put a picture on screen: in a new layer, by a swap, or by a look at the cache."""
-        request, screen = picture.request, self._screen
+        """Put a picture on screen: in a new layer, by a swap, or by drawing the layer again."""
+        request, screen = picture.request, self.screen
         self._made[request.channel] = picture
-        channel_layer = screen.channels.get(request.channel)
-        if channel_layer is None:
-            self._add_layer(picture)
-        elif channel_layer.source is request.source:
-            self._refresh(picture, channel_layer)
+        entry = screen.channels.get(request.channel)
+        if entry is None:
+            self.swapper.add(picture)
+            if request.t != self.position.time_point:
+                self._request(request.channel)
+            self.rendered.emit(request)
+        elif entry.source is request.source:
+            self._refresh(picture, entry)
         elif request.source is not screen.source:
             self._swap([picture])
         else:
-            self._swap_made(request.source, {**screen.visible, request.channel: channel_layer})
+            self._swap_made(request.source, {**screen.visible, request.channel: entry})
 
     def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
-        waiting = {
-            c: channel_layer
-            for c, channel_layer in channels.items()
-            if channel_layer.source is not source
-        }
-        ready = [c for c in waiting if self._is_made(c, source)]
+        waiting = {c: entry for c, entry in channels.items() if entry.source is not source}
+        ready = [c for c in waiting if c in self._made and self._made[c].request.source is source]
         if len(ready) < len(waiting):
-            ready = [c for c in ready if _same_placement(waiting[c].source, source)]
+            ready = [c for c in ready if _same_grid(waiting[c].source.spec, source.spec)]
         if ready:
             self._swap([self._made[c] for c in ready])
 
     def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
-        """Show pixels that cannot be made as blank ones, and list them.
-
-        If a preview cannot be made, the result is on its way, and will say why. A share that is
-        away comes back: that is no problem of its files.
-        """
+        """Show pixels that cannot be made as blank ones, and list them."""
         if request.preview or self._outdated(request):
-            return
+            return  # if a preview cannot be made, the result will say why
         if isinstance(error, FolderMissingError):
-            self._show_picture(Picture.waiting(request))
-            self._retry.wait()
+            self._show_picture(Picture(request, request.blank(), FOLDER_MISSING))
+            self._retry_timer.start()
         else:
             request.source.report(error, request.t, request.channel)
             self._show_picture(Picture.of(request, request.blank()))
-        channel_layer = self._screen.channels.get(request.channel)
-        if channel_layer is not None and channel_layer.source is request.source:
-            channel_layer.failed = request
-            channel_layer.layer.refresh(extent=False)
+        entry = self.screen.channels.get(request.channel)
+        if entry is not None and entry.source is request.source:
+            entry.failed = request
+            entry.layer.refresh(extent=False)
         self.failed.emit(request, error)
+
+    def _retry(self) -> None:
+        """Request again what is blank because its folder was missing, until it is back."""
+        waiting = [c for c, entry in self.screen.channels.items() if entry.picture.waits]
+        # One that is hidden is requested once it is visible; one may be about to be shown.
+        if waiting or (self.screen.channels and not self.up_to_date):
+            self._retry_timer.start()
+        for channel in waiting:
+            self.reload(channel)
 
     def _outdated(self, request: RenderRequest) -> bool:
         """Whether a request is for data that are no longer open, or to an older picture."""
-        source = self._screen.source
+        source, entry = self.screen.source, self.screen.channels.get(request.channel)
         if self._closed or source is None or request.source.raw is not source.raw:
             return True
-        channel_layer = self._screen.channels.get(request.channel)
-        if channel_layer is None:
+        if entry is None:
             return False
-        if (
-            request.preview
-            and request.same_picture(channel_layer.picture.request)
-            and not channel_layer.picture.request.preview
-        ):
+        last = entry.picture.request
+        if request.preview and not last.preview and request.same_picture(last):
             return True
-        return channel_layer.source is source and request.source is not source
+        return entry.source is source and request.source is not source
 
-    def _is_made(self, channel: int, source: PipelineSource) -> bool:
-        return channel in self._made and self._made[channel].request.source is source
-
-    def _refresh(self, picture: Picture, channel_layer: ChannelLayer) -> None:
-        """The layer has the right array already: let it look again."""
-        if picture.request.t != self.time_point:
+    def _refresh(self, picture: Picture, entry: ChannelLayer) -> None:
+        """Draw a layer again that has the right array already."""
+        if picture.request.t != self.position.time_point:
             return
-        if picture.pixels is not channel_layer.picture.pixels:
-            channel_layer.put(picture)
-            channel_layer.layer.refresh(extent=False)
+        if picture.pixels is not entry.picture.pixels:
+            entry.put(picture)
+            entry.layer.refresh(extent=False)
         self.rendered.emit(picture.request)
         self._slice_server.prepare_next(picture.request)
 
     def _swap(self, pictures: list[Picture]) -> None:
-        self._swapper.swap(pictures)
+        self.swapper.swap(pictures)
         for picture in pictures:
             self.rendered.emit(picture.request)
         self._request_missed()
 
     # ---- layers ---------------------------------------------------------------------------
 
-    def _add_layer(self, picture: Picture) -> None:
-        self._swapper.add(picture)
-        if picture.request.t != self.time_point:
-            self._request(picture.request.channel)
-        self.rendered.emit(picture.request)
+    def _on_inserted(self, event: Any) -> None:
+        """Adopt a layer that we offered, once napari is done with adding it."""
+        layer = event.value
+        picture, _ = self.swapper.offered.pop(id(layer.data), (None, None))
+        if picture is not None:
+            QTimer.singleShot(0, lambda: self._adopt_offered(layer, picture))
 
     def _adopt_offered(self, layer: Any, picture: Picture) -> None:
-        """Keep a layer that we offered and napari has added."""
         if layer in self.viewer.layers and not self._outdated(picture.request):
-            self._swapper.adopt(layer, picture)
+            self.swapper.adopt(layer, picture)
             self.rendered.emit(picture.request)
 
     def _on_removed(self, event: Any) -> None:
         """Forget a layer that the person removed."""
-        for channel, channel_layer in list(self._screen.channels.items()):
-            if channel_layer.layer == event.value:
-                del self._screen.channels[channel]
+        for channel, entry in list(self.screen.channels.items()):
+            if entry.layer == event.value:
+                del self.screen.channels[channel]
 
 
-def _same_placement(old: PipelineSource, new: PipelineSource) -> bool:
-    """Whether the place of the voxels is the same, so that channels need not wait."""
-    return (old.spec.shape, old.spec.voxel_size, old.spec.translate) == (
-        new.spec.shape,
-        new.spec.voxel_size,
-        new.spec.translate,
-    )
+def _same_grid(*specs: VolumeSpec) -> bool:
+    """Whether voxels lie at the same places, so that channels need not wait for each other."""
+    return len({(spec.shape, spec.voxel_size, spec.translate) for spec in specs}) == 1

@@ -16,16 +16,11 @@ Serve = Callable[[int, int | None], np.ndarray]
 
 
 class LazyArray(da.Array):
-    """A dask array (t, z, y, x) whose volumes on screen come from elsewhere.
+    """A dask array (t, z, y, x), a block a time point, whose volumes on screen come from elsewhere.
 
-    Parameters
-    ----------
-    array
-        The array, one block a time point.
-    serve
-        Called with a time point when napari wants to show it, and with a plane if that is all
-        it wants. Must return at once a volume (z, y, x) of the right shape, or the plane
-        (1, y, x): the true one, or a stand-in while that is computed.
+    ``serve`` is called with the time point that napari wants to show, and with a plane if that is
+    all it wants. It must return at once a volume (z, y, x) of the right shape, or the plane
+    (1, y, x): the true one, or a stand-in while that is computed.
     """
 
     __slots__ = ("_serve",)
@@ -42,29 +37,26 @@ class LazyArray(da.Array):
         if self._serve is not None and sys._getframe(1).f_globals.get("__name__") == _SLICER:
             time_point = _single(key[0]) if isinstance(key, tuple) and len(key) == 4 else None
             if time_point is not None:
-                return self._served(time_point, key)
+                return _cut(self._serve(time_point, _single(key[1])), key)
         return super().__getitem__(key)
 
     def release(self) -> None:
         """Nobody serves any more: from now on napari computes, too."""
         self._serve = None
 
-    def _served(self, time_point: int, key: tuple[Any, ...]) -> np.ndarray:
-        assert self._serve is not None
-        plane = _single(key[1])
-        volume = self._serve(time_point, plane)
-        # What was served holds only what was asked for: its first is the one.
-        first = tuple(slice(0, 1) if isinstance(part, slice) else 0 for part in key[:2])
-        inner = (first[0], key[1] if plane is None else first[1], *key[2:])
-        return volume[np.newaxis][inner]
-
     def __reduce__(self) -> Any:
         """Elsewhere, this is a plain dask array."""
         return da.Array, (self.dask, self.name, self.chunks, self.dtype, self._meta)
 
 
+def _cut(volume: np.ndarray, key: tuple[Any, ...]) -> np.ndarray:
+    """What a key selects of the volume, or the plane, that was served for it: the first of it."""
+    t, z = (slice(0, 1) if isinstance(part, slice) else 0 for part in key[:2])
+    return volume[np.newaxis][t, key[1] if _single(key[1]) is None else z, *key[2:]]
+
+
 def _single(key: Any) -> int | None:
-    """The one time point that a key selects; None if it selects several."""
+    """The one time point or plane that a key selects; None if it selects several."""
     if isinstance(key, int | np.integer):
         return int(key)
     if isinstance(key, slice) and key.start is not None and key.stop == key.start + 1:

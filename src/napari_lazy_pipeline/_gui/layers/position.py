@@ -16,38 +16,22 @@ Z, T = -3, -4  # axes counted from the end: another layer may have more
 
 
 class Position(QObject):
-    """Time point and plane that the person looks at.
+    """Time point and plane that the person looks at."""
 
-    Attributes
-    ----------
-    swapping
-        Whether layers are being changed: whatever the sliders do meanwhile is nobody's wish.
-
-    Signals
-    -------
-    person_moved(int)
-        The person went to another time point; moves of our own do not count.
-    """
-
-    person_moved = Signal(int)
+    person_moved = Signal(int)  # t, chosen by the person and not by a move of our own
 
     def __init__(self, viewer: Any, screen: Screen) -> None:
         super().__init__()
         self.viewer, self._screen = viewer, screen
-        self.swapping = False
+        self.swapping = False  # layers are being changed: the sliders move by themselves
         self._going = False
-        self._plane: float | None = None
+        self._plane: float | None = None  # counted in planes of the uncropped volume
         self._moment = 0
         viewer.dims.events.current_step.connect(self._on_step)
 
     def close(self) -> None:
         """Let go of the viewer."""
         self.viewer.dims.events.current_step.disconnect(self._on_step)
-
-    @property
-    def leader(self) -> Any:
-        """The layer by which places are counted; None if there is none."""
-        return self._screen.first
 
     @property
     def time_point(self) -> int:
@@ -90,13 +74,15 @@ class Position(QObject):
         return float(layer.translate[0] + t * layer.scale[0])
 
     def go_to_start(self, layer: Any) -> None:
-        """First time point, middle plane."""
+        """Show the first time point and the middle plane of the first layer; others follow it."""
+        if layer is not self._screen.first:
+            return
         dims = self.viewer.dims
         axis_t, axis_z = dims.ndim + T, dims.ndim + Z
         middle = layer.data.shape[Z] // 2
         dims.set_point(axis_t, float(layer.translate[0]))
         dims.set_point(axis_z, float(layer.translate[1] + middle * layer.scale[1]))
-        self._plane = dims.point[Z] / layer.scale[Z]
+        self.note_plane()
 
     def note_plane(self) -> None:
         """The plane that is on screen is the one the person wants."""
@@ -120,14 +106,15 @@ class Position(QObject):
     def still(self, restore: bool = True) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same plane and time."""
         dims = self.viewer.dims
-        point = list(dims.point) if dims.ndim >= 4 else None
+        restore = restore and dims.ndim >= 4 and bool(self._screen.channels)
+        point = list(dims.point) if restore else None
         ranges, interval = tuple(dims.range), self._interval
         self.swapping = True
         try:
             # The sliders are laid out anew for each change: once, at the end, is enough.
             with dims.events.range.blocker():
                 yield
-                if restore and point is not None and self._screen.channels:
+                if point is not None and self._screen.channels:
                     # Time points stay what they are if their distance is stated anew.
                     point[T] *= self._interval / interval
                     self.return_to(tuple(point))
@@ -139,7 +126,7 @@ class Position(QObject):
     @property
     def _interval(self) -> float:
         """Distance of two time points on the slider."""
-        return float(self.leader.scale[0]) if self.leader is not None else 1.0
+        return float(self._screen.first.scale[0]) if self._screen.channels else 1.0
 
     def return_to(self, point: tuple[float, ...]) -> None:
         """Go back to a point [world], in the plane the person chose."""
@@ -151,7 +138,7 @@ class Position(QObject):
         dims.set_point((dims.ndim + T, dims.ndim + Z), (point[T], height))
 
     def _on_step(self, event: Any = None) -> None:
-        """Remember the plane the person chose, counted in planes of the uncropped volume."""
+        """Remember the plane the person chose."""
         if self._screen.channels and self.viewer.dims.ndim >= 4:
             before, self._moment = self._moment, self.time_point
             if self.swapping:

@@ -1,8 +1,6 @@
-"""Asking: whether the result is asked of the runner at once, or a quick look at it first."""
+"""Preview policy: whether the result is requested at once, or a preview of it first."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from qtpy.QtCore import QObject, QTimer
 
@@ -10,51 +8,40 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.render_request import QUICKEST, RenderRequest
 from napari_lazy_pipeline.session import Session
 
-# What is there within this time [s] follows the hand: no quick look is needed.
+# What is there within this time [s] follows the hand: no preview is needed.
 INSTANT = 0.1
-# After this time [s] without a new wish, the hand is taken to rest: a slow result may begin.
+# After this time [s] without a new request, the hand is taken to rest: a slow result may begin.
 PAUSE = 0.08
-# A quick look that takes longer [s] is followed by less good ones, until a result is there.
+# A preview that takes longer [s] is followed by less good ones, until a result is there.
 SLOW_DRAFT = 0.12
 
 
 class PreviewPolicy(QObject):
-    """Asks the runner for results, and for previews where results take longer than a moment.
+    """Requests results, and previews where results take longer than a moment.
 
     How long a step takes is known from the last time it ran. If nobody knows, the result is
-    asked for, and a preview too once a moment has passed in vain.
-
-    Parameters
-    ----------
-    session
-        Says whether previews are wanted.
-    runner
-        Makes the pixels.
+    requested, and a preview too once a moment has passed in vain.
     """
 
     def __init__(self, session: Session, compute_thread: ComputeThread) -> None:
         super().__init__()
         self._session, self._compute_thread = session, compute_thread
+        # What is wanted in the end, and the plane on screen; None: the volume is.
         self._requests: dict[int, tuple[RenderRequest, int | None]] = {}
         self._postponed: dict[int, RenderRequest] = {}
         self._previewed: set[int] = set()
         self._draft = 0
-        self._instant_timer = self._timer(INSTANT, self._on_instant)
-        self._pause_timer = self._timer(PAUSE, self._begin_results)
+        self._instant_timer = QTimer(self, singleShot=True, interval=round(1000 * INSTANT))
+        self._instant_timer.timeout.connect(self._on_instant)
+        self._pause_timer = QTimer(self, singleShot=True, interval=round(1000 * PAUSE))
+        self._pause_timer.timeout.connect(self._begin_results)
         compute_thread.previewed.connect(self._on_previewed)
         compute_thread.delivered.connect(self._on_done)
         compute_thread.failed.connect(self._on_done)
 
-    def _timer(self, seconds: float, action: Callable[[], None]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(round(1000 * seconds))
-        timer.timeout.connect(action)
-        return timer
-
     @property
     def busy(self) -> bool:
-        """Whether a result is still to be asked for."""
+        """Whether a result is still to be requested."""
         return bool(self._postponed)
 
     def forget(self) -> None:
@@ -63,31 +50,24 @@ class PreviewPolicy(QObject):
         self._postponed.clear()
         self._instant_timer.stop()
         self._pause_timer.stop()
-        self._compute_thread.forget()
+        self._compute_thread.drop()
 
     def request(self, request: RenderRequest, plane: int | None) -> None:
-        """Ask for a result.
-
-        Parameters
-        ----------
-        request
-            What is wanted in the end.
-        plane
-            The plane on screen, for which a preview may be shown; None: the volume is.
-        """
+        """Request a result; a preview may be shown of the plane on screen, or of the volume."""
         self._requests[request.channel] = request, plane
+        preview = request.preview_of(plane, self._draft)
         if not self._may_preview(request):
             self._postponed.pop(request.channel, None)
             self._compute_thread.request(request)
         elif self._is_under_way(request):
             # Another plane of it is looked at: the result need not begin anew.
-            self._compute_thread.request(request.preview_of(plane, self._draft))
+            self._compute_thread.request(preview)
         elif self._is_slow(request):
-            self._compute_thread.drop(request.channel)
+            self._compute_thread.drop(request.channel, previews=False)
             self._postponed[request.channel] = request
             self._previewed.discard(request.channel)
             self._pause_timer.start()
-            self._compute_thread.request(request.preview_of(plane, self._draft))
+            self._compute_thread.request(preview)
         else:
             self._postponed.pop(request.channel, None)
             self._compute_thread.request(request)
@@ -95,11 +75,10 @@ class PreviewPolicy(QObject):
                 self._instant_timer.start()
 
     def withdraw(self, channel: int) -> None:
-        """What is wanted of a channel is at hand: what was asked for is wanted no more."""
+        """What is wanted of a channel is at hand: what was requested is wanted no more."""
         self._postponed.pop(channel, None)
         if self._requests.pop(channel, None) is not None:
-            for previews in (False, True):
-                self._compute_thread.drop(channel, previews)
+            self._compute_thread.drop(channel)
 
     def _may_preview(self, request: RenderRequest) -> bool:
         """Whether a preview makes sense: of a single plane, nothing is quicker than the plane."""
@@ -114,12 +93,10 @@ class PreviewPolicy(QObject):
 
     def _is_slow(self, request: RenderRequest) -> bool:
         """Whether the steps that have to run took longer than a moment when they ran last."""
-        source = request.source
+        source, log = request.source, self._session.compute_log
+        steps = tuple(stage.step for stage in source.plan.stages)
         if request.files_known:
             steps = source.steps_to_run(request.t, request.channel)
-        else:
-            steps = tuple(stage.step for stage in source.plan.stages)
-        log = self._session.compute_log
         return sum(log.latest(step.kind) or 0.0 for step in steps) > INSTANT
 
     def _on_instant(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline.compute import PipelineSource, Progress
 from napari_lazy_pipeline.image import Block
-from napari_lazy_pipeline.image.box import whole
+from napari_lazy_pipeline.image.box import Box, spec_of, whole
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 # A preview of a plane is made by the drafts of the steps, or by the drafts of those; one of a
@@ -18,25 +18,13 @@ QUICKEST = 2
 
 @dataclass(frozen=True, eq=False)
 class RenderRequest:
-    """Pixels that are wanted.
-
-    Attributes
-    ----------
-    channel, t
-        Of which volume.
-    source
-        What makes it.
-    plane
-        The one plane that is wanted; None for the whole volume.
-    draft
-        Which draft will do, 0 the better one; None: the result is wanted.
-    """
+    """Pixels that are wanted, of a volume or of one plane."""
 
     channel: int
     t: int
     source: PipelineSource
-    plane: int | None = None
-    draft: int | None = None
+    plane: int | None = None  # None: the whole volume
+    draft: int | None = None  # which draft will do, 0 the better one; None: the result is wanted
 
     @property
     def preview(self) -> bool:
@@ -50,6 +38,13 @@ class RenderRequest:
         volumes = self.source.plan.raw_volumes(self.t, self.channel)
         return not isinstance(raw, IdentityCache) or all(raw.known(*volume) for volume in volumes)
 
+    def look_up_files(self) -> None:
+        """Notice it if a file that the pixels are made from was replaced."""
+        raw = self.source.raw
+        if isinstance(raw, IdentityCache):
+            for volume in self.source.plan.raw_volumes(self.t, self.channel):
+                raw.refresh(*volume)
+
     def same_picture(self, other: RenderRequest) -> bool:
         """Whether the other is for the same moment and steps, perhaps of another channel."""
         return self.source is other.source and self.t == other.t
@@ -58,9 +53,10 @@ class RenderRequest:
         """Whether the other request makes the same pixels."""
         return (
             other is not None
-            and self.source is other.source
-            and (self.channel, self.t, self.plane, self.draft)
-            == (other.channel, other.t, other.plane, other.draft)
+            and self.same_picture(other)
+            and (
+                (self.channel, self.plane, self.draft) == (other.channel, other.plane, other.draft)
+            )
         )
 
     def preview_of(self, plane: int | None, draft: int) -> RenderRequest:
@@ -68,34 +64,20 @@ class RenderRequest:
         return replace(self, plane=plane, draft=draft)
 
     def make(self, progress: Progress) -> np.ndarray:
-        """Make the pixels (z, y, x), on the grid of the result; a plane has one pixel along z.
-
-        Raises
-        ------
-        LazyPipelineError, Cancelled
-            As `PipelineSource.read` does.
-        """
-        t, c = self.t, self.channel
-        if self.draft is not None:
-            return self._drafted().part(self._block(), progress)
-        if self.plane is None:
-            return self.source.read(t, c, progress)
-        return self.source.read_planes(t, c, self.plane, self.plane + 1, progress)
-
-    def _drafted(self) -> PipelineSource:
+        """Make the pixels (z, y, x), on the grid of the result; raises what `read` does."""
         source = self.source
-        for _ in range(QUICKEST if self.plane is None else 1 + (self.draft or 0)):
-            source = source.draft()
-        return source
-
-    def _block(self) -> Block:
-        box = whole(self.source.spec.shape)
-        planes = box[0] if self.plane is None else (self.plane, self.plane + 1)
-        return Block(self.t, self.channel, (planes, *box[1:]))
+        if self.draft is None and self.plane is None:
+            return source.read(self.t, self.channel, progress)
+        if self.draft is not None:
+            for _ in range(QUICKEST if self.plane is None else 1 + self.draft):
+                source = source.draft()
+        return source.part(Block(self.t, self.channel, self._box), progress)
 
     def blank(self) -> np.ndarray:
         """Stand-in for pixels that cannot be had."""
-        spec = self.source.spec
-        if self.plane is not None:
-            spec = spec.replace(shape=(1, *spec.shape[1:]))
-        return spec.blank()
+        return spec_of(self._box, self.source.spec).blank()
+
+    @property
+    def _box(self) -> Box:
+        z, y, x = whole(self.source.spec.shape)
+        return z if self.plane is None else (self.plane, self.plane + 1), y, x

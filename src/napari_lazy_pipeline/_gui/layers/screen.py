@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,35 +13,21 @@ from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
+from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels, and what they show.
+    """Pixels, and what they show."""
 
-    Attributes
-    ----------
-    request
-        What they were made for.
-    pixels
-        The volume, or the one plane (z, y, x).
-    identity
-        What they depend on.
-    """
-
-    request: RenderRequest
-    pixels: np.ndarray
-    identity: Hashable
+    request: RenderRequest  # what they were made for
+    pixels: np.ndarray  # the volume, or the one plane (z, y, x)
+    identity: Hashable  # what they depend on
 
     @classmethod
     def of(cls, request: RenderRequest, pixels: np.ndarray) -> Picture:
         """What was just made for a request."""
         return cls(request, pixels, request.source.identity(request.t, request.channel))
-
-    @classmethod
-    def waiting(cls, request: RenderRequest) -> Picture:
-        """A blank one, for what cannot be read as long as its folder is away."""
-        return cls(request, request.blank(), FOLDER_MISSING)
 
     @property
     def waits(self) -> bool:
@@ -60,105 +46,90 @@ class Picture:
 
     def cut(self, plane: int | None, shape: tuple[int, ...]) -> np.ndarray | None:
         """What there is of a plane, or of a whole volume, of a shape; None if it does not fit."""
-        if self.pixels.shape[1:] != shape[1:]:
+        pixels, only = self.pixels, self.request.plane
+        if pixels.shape[1:] != shape[1:] or (only is None and pixels.shape != shape):
             return None
-        if self.request.plane is not None:
-            return self.pixels if plane is not None else self._in_place(shape)
-        if self.pixels.shape != shape:
-            return None
-        return self.pixels if plane is None else self.pixels[plane : plane + 1]
-
-    def _in_place(self, shape: tuple[int, ...]) -> np.ndarray:
-        """The one plane there is, in a volume of which nothing else is known."""
-        volume = np.zeros(shape, self.pixels.dtype)
-        assert self.request.plane is not None
-        volume[min(self.request.plane, shape[0] - 1)] = self.pixels[0]
+        if plane is not None:
+            return pixels if only is not None else pixels[plane : plane + 1]
+        if only is None:
+            return pixels
+        # The one plane there is, in a volume of which nothing else is known.
+        volume = np.zeros(shape, pixels.dtype)
+        volume[min(only, shape[0] - 1)] = pixels[0]
         return volume
 
 
 @dataclass
 class ChannelLayer:
-    """What one channel shows.
+    """What one channel shows."""
 
-    Attributes
-    ----------
-    layer
-        The napari layer.
-    source
-        What its array is made by.
-    picture
-        What is on screen.
-    failed
-        The request that could not be done, if that is what is on screen: shown blank.
-    auto_name
-        The name we gave the layer; another one is the person's.
-    """
-
-    layer: Any
-    source: PipelineSource
-    picture: Picture
-    failed: RenderRequest | None = None
-    auto_name: str = ""
+    layer: Any  # of napari
+    source: PipelineSource  # what its array is made by
+    picture: Picture  # what is on screen
+    failed: RenderRequest | None = None  # the request that is shown blank: it could not be done
+    auto_name: str = ""  # the name we gave the layer; another one is the person's
 
     def put(self, picture: Picture) -> None:
-        """Note what is on screen now."""
-        first = self.picture.request.preview or not has_content(self.picture.pixels)
-        if first and has_content(picture.pixels):
-            self._first_contrast(picture.pixels)
-        self.picture, self.failed = picture, None
+        """Note what is on screen now, and set the contrast after a blank or a preview.
 
-    def _first_contrast(self, pixels: np.ndarray) -> None:
-        """Set the contrast after a blank or a preview, unless it was set otherwise since."""
-        if tuple(self.layer.contrast_limits) == contrast_limits(self.picture.pixels):
-            self.layer.contrast_limits = contrast_limits(pixels)
+        A contrast that was set otherwise since stays.
+        """
+        last, layer = self.picture, self.layer
+        stand_in = last.request.preview or not has_content(last.pixels)
+        due = stand_in and has_content(picture.pixels)
+        if due and tuple(layer.contrast_limits) == contrast_limits(last.pixels):
+            layer.contrast_limits = contrast_limits(picture.pixels)
+        self.picture, self.failed = picture, None
 
 
 @dataclass
 class Screen:
-    """What all channels show.
-
-    Attributes
-    ----------
-    channels
-        What each channel shows.
-    source
-        What makes the pictures that should be on screen; those that are there may be older.
-    """
+    """What all channels show."""
 
     channels: dict[int, ChannelLayer] = field(default_factory=dict)
+    # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
 
     @property
     def visible(self) -> dict[int, ChannelLayer]:
         """What each channel shows whose layer is visible."""
-        return {
-            c: channel_layer
-            for c, channel_layer in self.channels.items()
-            if channel_layer.layer.visible
-        }
+        return {c: entry for c, entry in self.channels.items() if entry.layer.visible}
 
     def layer(self, channel: int) -> Any:
         """The layer of a channel; None if it has none."""
-        channel_layer = self.channels.get(channel)
-        return channel_layer.layer if channel_layer is not None else None
+        return self.channels[channel].layer if channel in self.channels else None
 
     @property
     def oldest_source(self) -> PipelineSource | None:
         """What makes the first picture that is on screen, perhaps not by the present steps."""
-        return next((channel_layer.source for channel_layer in self.channels.values()), None)
+        return next((entry.source for entry in self.channels.values()), None)
 
     @property
     def first(self) -> Any:
         """The layer that all others lie upon; None if there is none."""
-        return next((channel_layer.layer for channel_layer in self.channels.values()), None)
+        return next((entry.layer for entry in self.channels.values()), None)
 
     @property
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the result of the present steps."""
         return bool(self.channels) and all(
-            channel_layer.source is self.source and not channel_layer.picture.request.preview
-            for channel_layer in self.visible.values()
+            entry.source is self.source and not entry.picture.request.preview
+            for entry in self.visible.values()
         )
+
+    def renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:
+        """Go on with the same volumes, made of ``raw``, under other numbers."""
+        assert self.source is not None
+        sources = [self.source]
+        for entry in self.channels.values():
+            sources += [entry.source, entry.picture.request.source]
+        renewed = {id(source): replace(source, raw=raw) for source in sources}
+        self.source = renewed[id(self.source)]
+        for entry in self.channels.values():
+            request = entry.picture.request
+            request = replace(request, t=move(request.t), source=renewed[id(request.source)])
+            entry.picture = replace(entry.picture, request=request)
+            entry.source, entry.failed = renewed[id(entry.source)], None
 
 
 def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Serving: what napari's slicer is given, at once, and what is then asked for."""
+"""Slice server: what napari's slicer is given, at once, and what is then requested."""
 
 from __future__ import annotations
 
@@ -20,17 +20,7 @@ _Place = tuple[int, int | None]  # time point and plane; no plane: the volume
 
 
 class SliceServer:
-    """Gives napari's slicer what there is, and asks for what there is not.
-
-    Parameters
-    ----------
-    screen
-        What is shown, and what should be.
-    position
-        Where the person is.
-    runner, asker
-        Make what is not at hand.
-    """
+    """Gives napari's slicer what there is, and requests what there is not."""
 
     def __init__(
         self,
@@ -49,13 +39,13 @@ class SliceServer:
         self, channel: int, source: PipelineSource, picture: Picture | None = None
     ) -> LazyArray:
         """The lazy array of a channel; with a picture, one that always shows that."""
-        if picture is not None:
-            return LazyArray(
-                dask_array(source, channel), lambda t, plane: _pixels_of(picture, plane, source)
-            )
-        return LazyArray(
-            dask_array(source, channel), lambda t, plane: self._serve(channel, source, t, plane)
-        )
+
+        def serve(t: int, plane: int | None) -> np.ndarray:
+            if picture is None:
+                return self._serve(channel, source, t, plane)
+            return _pixels_of(picture, plane, source)
+
+        return LazyArray(dask_array(source, channel), serve)
 
     def available(
         self, channel: int, source: PipelineSource, t: int, plane: int | None
@@ -64,9 +54,9 @@ class SliceServer:
         request = RenderRequest(channel, t, source)
         if not request.files_known:
             return None
-        channel_layer = self._screen.channels.get(channel)
-        if channel_layer is not None and channel_layer.picture.is_result(source, t, plane):
-            return channel_layer.picture
+        entry = self._screen.channels.get(channel)
+        if entry is not None and entry.picture.is_result(source, t, plane):
+            return entry.picture
         volume = source.cached(t, channel)
         if volume is None and plane is not None and source.plane_local:
             request = replace(request, plane=plane)
@@ -74,7 +64,7 @@ class SliceServer:
         return None if volume is None else Picture.of(request, volume)
 
     def request(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
-        """Ask for a result; of plane-local steps, for the plane alone."""
+        """Request a result; of plane-local steps, the plane alone."""
         alone = plane if source.plane_local else None
         self._policy.request(RenderRequest(channel, t, source, alone), plane)
 
@@ -82,7 +72,7 @@ class SliceServer:
         """A time point is on screen, without the slicer having asked for it."""
         self._last_t[channel] = t
 
-    def missed_place(self, channel: int) -> tuple[int, int | None] | None:
+    def missed_place(self, channel: int) -> _Place | None:
         """Time point and plane that the slicer asked for last, if they are not on screen."""
         place = self._served_places.get(channel)
         if place is None or self._screen.channels[channel].picture.shows(*place):
@@ -106,19 +96,18 @@ class SliceServer:
 
     def _serve(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> np.ndarray:
         """Pixels for the slicer, at once: the true ones, or what was there before."""
-        channel_layer, current = self._screen.channels.get(channel), self._screen.source
+        entry, current = self._screen.channels.get(channel), self._screen.source
         self._served_places[channel] = t, plane
-        failed = channel_layer.failed if channel_layer is not None else None
+        failed = entry.failed if entry is not None else None
         if failed is not None and failed.t == t and failed.source is source:
             return replace(failed, plane=plane).blank()
         picture = self.available(channel, source, t, plane)
         if not self._position.swapping and current is not None:
             if picture is None or current is not source or self._moved(channel, t):
                 self.request(channel, current, t, self._plane(plane, source, current))
-            elif channel_layer is not None:
-                channel_layer.picture, channel_layer.failed = picture, None
-        last = picture or (channel_layer.picture if channel_layer is not None else None)
-        return _pixels_of(last, plane, source)
+            elif entry is not None:
+                entry.picture, entry.failed = picture, None
+        return _pixels_of(picture or (entry.picture if entry else None), plane, source)
 
     def _plane(
         self, plane: int | None, source: PipelineSource, current: PipelineSource

@@ -17,24 +17,16 @@ from napari_lazy_pipeline.image import Stack
 
 
 class ExportForm(ModelForm):
-    """Edits `ExportSettings`, and checks the cluster.
-
-    Parameters
-    ----------
-    settings
-        Those of an earlier dock.
-    raw_folder
-        Returns the folder of the raw files, which the workers have to see.
-    """
+    """Edits `ExportSettings`, and checks whether the workers of a cluster see the raw folder."""
 
     def __init__(self, settings: ExportSettings, raw_folder: Callable[[], Path | None]) -> None:
         super().__init__(settings)
         self.margins = (0, 0, 0, 0)
         self._raw_folder = raw_folder
         self._dtypes: tuple[str, ...] = ()
-        self._cluster_check = BackgroundTask("The dask scheduler cannot be checked")
+        self.cluster_check = BackgroundTask("The dask scheduler cannot be checked")
         self.summary, self.cluster_line = Sentence(), Sentence()
-        tooltip = "Look which workers there are, and whether they see the raw files"
+        tooltip = "List the workers, and check whether they see the raw files"
         self.check = push_button("Check", tooltip, self.check_cluster)
         self.check.setAccessibleName("Check the dask scheduler")
         self.fields["format"].native.layout().addWidget(self.summary)
@@ -53,12 +45,8 @@ class ExportForm(ModelForm):
         self.changed.connect(self._show_choices)
         for name in ("workers", "scheduler"):
             self.fields[name].changed.connect(self._clear_check)
-        self._cluster_check.finished.connect(self.cluster_line.say)
-        self._cluster_check.failed.connect(self._on_check_failed)
-
-    def forget_check(self) -> None:
-        """Drop the result of a check that is under way."""
-        self._cluster_check.forget()
+        self.cluster_check.finished.connect(self.cluster_line.say)
+        self.cluster_check.failed.connect(self._on_check_failed)
 
     def show_stack(self, stack: Stack) -> None:
         """Propose all of other data, or of more of the same; raises no signal."""
@@ -87,7 +75,7 @@ class ExportForm(ModelForm):
         if address:
             self.fields["scheduler"].show_error("")
             self.cluster_line.say("Looking…")
-            self._cluster_check.start(address, lambda _: _check(address, raw))
+            self.cluster_check.start(address, lambda _: _check(address, raw))
 
     def _show_choices(self, *_: object) -> None:
         """Describe the format, and offer what fits the choices."""
@@ -102,7 +90,7 @@ class ExportForm(ModelForm):
 
     def _clear_check(self, *_: object) -> None:
         """Clear what belongs to another address."""
-        self.forget_check()
+        self.cluster_check.forget()
         self.cluster_line.say("")
         self.fields["scheduler"].show_error("")
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QWidget
 
 from napari_lazy_pipeline._gui.save.export_form import ExportForm
-from napari_lazy_pipeline._gui.save.export_settings import (
-    ExportJob,
-    ExportProgress,
-    ExportSettings,
-)
+from napari_lazy_pipeline._gui.save.export_settings import ExportJob, ExportProgress, ExportSettings
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
@@ -34,17 +29,7 @@ _REST = 200  # ms without an edit, before the disk is checked
 
 
 class ExportPanel(QWidget):
-    """Writes all volumes, as the present steps make them.
-
-    Parameters
-    ----------
-    session
-        Whose data and steps.
-    costs
-        How long a volume takes, if that was measured.
-    settings
-        Those of an earlier dock.
-    """
+    """Writes all volumes, as the present steps make them."""
 
     def __init__(
         self, session: Session, costs: CostMonitor, settings: ExportSettings | None = None
@@ -56,9 +41,7 @@ class ExportPanel(QWidget):
         self._disk_check = BackgroundTask("The folder to write to cannot be checked")
         self._format_check = BackgroundTask("The formats cannot be checked")
         self._refusal = ""
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REST)
+        self._timer = QTimer(self, singleShot=True, interval=_REST)
         self._make_controls(settings or ExportSettings())
         self._build()
         self._connect()
@@ -68,15 +51,11 @@ class ExportPanel(QWidget):
     def close_session(self) -> None:
         """Stop, and disconnect from the session; volumes that are finished stay."""
         self._timer.stop()
-        for task in (self.exporter, self._disk_check, self._format_check):
+        for task in (self.exporter, self._disk_check, self._format_check, self.form.cluster_check):
             task.forget()
-        self.form.forget_check()
-        for signal in self._session_signals():
-            signal.disconnect(self._on_data)
+        self.session.stack_changed.disconnect(self._on_data)
+        self.session.stack_grown.disconnect(self._on_data)
         self.session.plan_changed.disconnect(self._check_soon)
-
-    def _session_signals(self) -> tuple[Any, ...]:
-        return self.session.stack_changed, self.session.stack_grown
 
     # ---- building -------------------------------------------------------------------------
 
@@ -109,15 +88,15 @@ class ExportPanel(QWidget):
         self.form.changed.connect(self._check_soon)
         self._timer.timeout.connect(self._check)
         self._disk_check.finished.connect(self._on_checked)
-        self._disk_check.failed.connect(self._on_refused)
+        self._disk_check.failed.connect(lambda error: self._show_estimate("", str(error)))
         self._format_check.finished.connect(lambda missing: self.form.disable_missing(*missing))
         self.exporter.progressed.connect(self._on_progress)
         self.exporter.finished.connect(self._on_finished)
         self.exporter.failed.connect(self._on_failed)
         self.destroyed.connect(self.exporter.cancel)
         self._costs.changed.connect(self._check_soon)
-        for signal in self._session_signals():
-            signal.connect(self._on_data)
+        self.session.stack_changed.connect(self._on_data)
+        self.session.stack_grown.connect(self._on_data)
         self.session.plan_changed.connect(self._check_soon)
 
     # ---- settings -------------------------------------------------------------------------
@@ -172,9 +151,6 @@ class ExportPanel(QWidget):
         full = "There is not enough room on that disk"
         self._show_estimate("; ".join(parts), "" if disk.fits else full)
 
-    def _on_refused(self, error: LazyPipelineError) -> None:
-        self._show_estimate("", str(error))
-
     def _show_estimate(self, estimate: str, refusal: str = "") -> None:
         self._refusal = refusal
         self.estimate.say(estimate)
@@ -214,12 +190,8 @@ class ExportPanel(QWidget):
 
     def _on_finished(self, report: ExportReport) -> None:
         self.state.say(f"{report}.")
-        self.failures.show_problems(
-            [
-                Problem(f"time point {failure.t}, channel {failure.c}", failure.why, "not written")
-                for failure in report.failed
-            ]
-        )
+        failures = ((f"time point {f.t}, channel {f.c}", f.why) for f in report.failed)
+        self.failures.show_problems([Problem(*texts, "not written") for texts in failures])
         something = report.written or report.kept
         self.result.show_result(report.place if something else None, report.folder)
         self._on_end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,8 +27,8 @@ WORKERS = {
 }
 
 
-def _field(title: str, description: str, **extra: Any) -> Any:
-    return Field(title=title, description=description, json_schema_extra=extra)
+def _field(default: object, title: str, description: str, **options: Any) -> Any:
+    return Field(default, title=title, description=description, json_schema_extra=options)
 
 
 class ExportSettings(BaseModel):
@@ -36,44 +36,32 @@ class ExportSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    folder: Annotated[
-        Path | None,
-        _field(
-            "Write to", "Folder to write to; never that of the raw files", format="path", mode="d"
-        ),
-    ] = None
-    times: Annotated[
-        tuple[int, int],
-        _field(
-            "Time points", "time point, counted from 0 as the slider does", widget_type=RangeEntry
-        ),
-    ] = (0, 0)
-    channels: Annotated[
-        tuple[int, ...], _field("Channels", "Channels to write", widget_type=TicksEntry)
-    ] = ()
-    format: Annotated[
-        FormatName, _field("Format", "Kind of files", buttons=True, words=_FORMATS)
-    ] = "tiff"
-    dtype: Annotated[
-        Dtype | None,
-        _field(
-            "Pixels",
-            "Type of the pixels; integers are rounded, and clipped to what they can hold",
-            empty="as computed",
-        ),
-    ] = None
-    workers: Annotated[
-        Literal["here", "cluster"],
-        _field("Compute on", "Who makes the volumes", buttons=True, words=WORKERS),
-    ] = "here"
-    scheduler: Annotated[
-        str,
-        _field(
-            "Scheduler",
-            "Address of the dask scheduler, as it says when it is started",
-            empty="tcp://node1:8786",
-        ),
-    ] = ""
+    folder: Path | None = _field(
+        None, "Write to", "Folder to write to; never that of the raw files", format="path", mode="d"
+    )
+    times: tuple[int, int] = _field(
+        (0, 0),
+        "Time points",
+        "time point, counted from 0 as the slider does",
+        widget_type=RangeEntry,
+    )
+    channels: tuple[int, ...] = _field((), "Channels", "Channels to write", widget_type=TicksEntry)
+    format: FormatName = _field("tiff", "Format", "Kind of files", buttons=True, words=_FORMATS)
+    dtype: Dtype | None = _field(
+        None,
+        "Pixels",
+        "Type of the pixels; integers are rounded, and clipped to what they can hold",
+        empty="as computed",
+    )
+    workers: Literal["here", "cluster"] = _field(
+        "here", "Compute on", "Who makes the volumes", buttons=True, words=WORKERS
+    )
+    scheduler: str = _field(
+        "",
+        "Scheduler",
+        "Address of the dask scheduler, as it says when it is started",
+        empty="tcp://node1:8786",
+    )
 
     def after_edit(self, name: str, before: ExportSettings) -> ExportSettings:
         """Leave out pixels that the format cannot hold."""
@@ -88,18 +76,10 @@ class ExportSettings(BaseModel):
 
 @dataclass(frozen=True)
 class ExportJob:
-    """An export that can be started.
-
-    Attributes
-    ----------
-    view
-        The processed data.
-    settings
-        What of them is written, and how; complete.
-    """
+    """An export of processed data that can be started."""
 
     view: Stack
-    settings: ExportSettings
+    settings: ExportSettings  # complete
 
     @property
     def folder(self) -> Path:
@@ -119,13 +99,7 @@ class ExportJob:
         return (last + 1 - first) * len(self.settings.channels)
 
     def disk_cost(self) -> DiskCost:
-        """Estimate what it takes on the disk, and what is free there.
-
-        Raises
-        ------
-        ExportError
-            If that would be in the folder of the raw files, or if such files cannot hold it.
-        """
+        """Estimate what it takes on the disk; an `ExportError` if it cannot be written there."""
         refuse_raw(self.folder, raw_folder(self.view.source))
         spec, format_ = self.view.spec, get_format(self.settings.format)
         dtype = self.settings.dtype or spec.dtype
@@ -153,16 +127,8 @@ class ExportJob:
 
 @dataclass(frozen=True)
 class ExportProgress:
-    """Progress of an export.
-
-    Attributes
-    ----------
-    done, total
-        Volumes that exist, and all.
-    seconds_left
-        Until the end [s]; None before one was made.
-    """
+    """Number of volumes that exist, and of all."""
 
     done: int
     total: int
-    seconds_left: float | None
+    seconds_left: float | None  # None before one was made

@@ -13,15 +13,9 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 
 class ResultLinks(QWidget):
-    """Buttons that lead to a result.
+    """Buttons that lead to a result."""
 
-    Signals
-    -------
-    show_requested(Path)
-        The person wants to see the result in napari.
-    """
-
-    show_requested = Signal(object)
+    show_requested = Signal(object)  # Path of what is to be shown in napari
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,7 +27,9 @@ class ResultLinks(QWidget):
         tooltip = "Copy where the result is, for other programs"
         self.copy = push_button("Copy path", tooltip, self._on_copy)
         tooltip = "Show what was written as layers of napari"
-        self.show_button = push_button("Show result", tooltip, self._on_show)
+        self.show_button = push_button(
+            "Show result", tooltip, lambda: self.show_requested.emit(self._path)
+        )
         for button in (self.folder, self.copy, self.show_button):
             button.setStyleSheet("padding: 3px 4px;")
         column(self.where, row(self.folder, self.copy, self.show_button), parent=self)
@@ -51,9 +47,6 @@ class ResultLinks(QWidget):
         store = self._path.suffix == ".zarr"
         folder = self._path.parent if store else self._path
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-
-    def _on_show(self) -> None:
-        self.show_requested.emit(self._path)
 
     def _on_copy(self) -> None:
         clipboard = QApplication.clipboard()

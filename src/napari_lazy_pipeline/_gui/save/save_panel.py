@@ -20,18 +20,10 @@ _RECIPES = "Recipe (*.yaml *.yml *.json)"
 
 
 class SavePanel(QWidget):
-    """Opens and saves recipes, copies a script, and writes all volumes.
+    """Opens and saves recipes, copies a script, and writes all volumes."""
 
-    Signals
-    -------
-    recipe_opened(Recipe)
-        The person opened a recipe.
-    reported(str)
-        Something was done, in words.
-    """
-
-    recipe_opened = Signal(object)
-    reported = Signal(str)
+    recipe_opened = Signal(object)  # Recipe
+    reported = Signal(str)  # what was done, in words
 
     def __init__(
         self, session: Session, costs: CostMonitor, settings: ExportSettings | None = None
@@ -42,27 +34,19 @@ class SavePanel(QWidget):
             "Open recipe…", "Take the steps from a recipe file; nothing in it is executed",
             self._on_open,
         )  # fmt: skip
-        self.save_recipe = push_button(
-            "Save recipe…", "Write source and steps to a file", self._on_save
-        )
-        self.copy = push_button(
-            "Copy as Python", "Copy a script that gives the same pixels", self._on_copy
-        )
-        self.process_all = push_button(
-            "Process all…", "Write all volumes, as the present steps make them", checkable=True
-        )
+        tooltip = "Write source and steps to a file"
+        self.save_recipe = push_button("Save recipe…", tooltip, self._on_save)
+        tooltip = "Copy a script that gives the same pixels"
+        self.copy = push_button("Copy as Python", tooltip, self._on_copy)
+        tooltip = "Write all volumes, as the present steps make them"
+        self.process_all = push_button("Process all…", tooltip, checkable=True)
         self.error = Sentence(error=True)
         self.error.setVisible(False)
         self.process = ExportPanel(session, costs, settings)
         self.process.setVisible(False)
-        column(
-            row(self.open_recipe, self.save_recipe),
-            row(self.copy, self.process_all),
-            self.error,
-            self.process,
-            parent=self,
-            spacing=6,
-        )
+        recipes = row(self.open_recipe, self.save_recipe)
+        results = row(self.copy, self.process_all)
+        column(recipes, results, self.error, self.process, parent=self, spacing=6)
         self.process_all.toggled.connect(self.process.setVisible)
 
     def load(self, path: str | Path) -> None:

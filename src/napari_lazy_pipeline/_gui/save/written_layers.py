@@ -33,22 +33,9 @@ class WrittenLayerOptions(LayerOptions):
 
 
 class WrittenLayers(QObject):
-    """Shows written volumes beside what the dock shows.
+    """Shows written volumes beside the layers of the dock, at their time point and plane."""
 
-    Parameters
-    ----------
-    viewer
-        Where.
-    layers
-        The layers of the dock, whose time point and plane are followed.
-
-    Signals
-    -------
-    failed(LazyPipelineError)
-        The result cannot be opened.
-    """
-
-    failed = Signal(object)
+    failed = Signal(object)  # LazyPipelineError: the result cannot be opened
 
     def __init__(self, viewer: Any, layers: Layers) -> None:
         super().__init__()

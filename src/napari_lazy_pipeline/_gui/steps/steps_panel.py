@@ -82,11 +82,6 @@ class StepsPanel(QWidget):
         if self.selected != before:
             self._show_selected()
 
-    def show_misfit(self, error: StepError) -> None:
-        card = self.card(error.index)
-        if card is not None:
-            card.set_misfit(error)
-
     def show_failure(self, request: RenderRequest, error: StepError) -> None:
         """Say on its card why a step failed on a volume."""
         card = self.card(error.index)

@@ -41,8 +41,7 @@ class AnglePreview3D(QObject):
         session.plan_changed.connect(self._on_plan)
         session.stack_changed.connect(self._stop)
         layers.rendered.connect(self._on_still)
-        for nothing_to_wait_for in (layers.failed, layers.misfit):
-            nothing_to_wait_for.connect(self._hide)
+        layers.failed.connect(self._hide)
         viewer.dims.events.ndisplay.connect(self._on_view)
         viewer.layers.events.removed.connect(self._on_removed)
 

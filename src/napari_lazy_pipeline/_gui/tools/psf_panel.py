@@ -16,7 +16,7 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
-from napari_lazy_pipeline.psf.psf_array import PsfArray
+from napari_lazy_pipeline.psf.psf_file import PsfArray
 from napari_lazy_pipeline.psf.psf_view import PsfPicture, psf_picture
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
+from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value, rounding_offset
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean, mirrored
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
@@ -21,28 +22,20 @@ BATCH = 1 << 22
 
 
 def deskew(
-    xp: Any, volume: Any, plan: DeskewPlan, fill: np.generic, nearest: bool, start: int = 0
+    xp: Any,
+    volume: Any,
+    plan: DeskewPlan,
+    fill: float = 0.0,
+    rounding: Rounding = "nearest",
+    start: int = 0,
 ) -> Any:
-    """Shear planes (z, y, x) of uint16 or float32, as the CPU engine does.
+    """Shear planes (z, y, x) of uint16 or float32, from number ``start`` on, like the CPU engine.
 
-    Parameters
-    ----------
-    xp
-        The array library.
-    volume
-        An array of that library.
-    plan
-        Where each pixel comes from.
-    fill
-        Value of pixels no plane covers, of the type of the volume.
-    nearest
-        Whether to round to the nearest integer instead of down; for uint16 only.
-    start
-        Which plane of the volume that the plan describes is the first one here.
+    The volume is an array of the library.
     """
     out = xp.empty((len(volume), *plan.out_shape[1:]), volume.dtype)
     tables = sample_positions(plan, start, start + len(volume))
-    half = np.float32(0.5 if nearest and volume.dtype.kind == "u" else 0)
+    value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
     axis = 2 if plan.skew_axis == "x" else 1
     planes = max(1, BATCH * len(out) // max(out.size, 1))
     for first in range(0, len(out), planes):
@@ -50,8 +43,8 @@ def deskew(
         index, weight, covered = (
             xp.expand_dims(xp.asarray(table[block]), 3 - axis) for table in tables
         )
-        value = _interpolate(xp, volume[block], axis, index, weight) + half
-        out[block] = xp.where(covered, value.astype(volume.dtype), volume.dtype.type(fill))
+        sheared = _interpolate(xp, volume[block], axis, index, weight) + half
+        out[block] = xp.where(covered, sheared.astype(volume.dtype), value)
     return out
 
 
@@ -85,27 +78,8 @@ def prepare(
 ) -> tuple[Any, Any]:
     """Blend the edges if they are periodic, subtract the background, and fill the frame.
 
-    What is not finite, or above 1e18, counts as background; what is below, as 0.
-
-    Parameters
-    ----------
-    xp
-        The array library.
-    put
-        Makes an array of that library out of one of numpy.
-    volume
-        (z, y, x), of any real type; only what the frame shows of it is handed on.
-    plan
-        Gives background, edges, apodize and shear.
-    frame
-        Where the volume lies in the result.
-
-    Returns
-    -------
-    image
-        float32 of the shape of the frame.
-    start
-        The first estimate: the same array, but for the method ``fast``.
+    What is not finite, or above 1e18, counts as background; what is below, as 0. Returned are image
+    and first estimate, float32 of the shape of the frame: one array, but for the method ``fast``.
     """
     fast, background = plan.method == "fast", np.float32(plan.background)
     whole_planes = plan.edges == "periodic" or fast
@@ -116,15 +90,15 @@ def prepare(
     light -= background
     light = xp.maximum(light, np.float32(0), out=light)
     positions = tuple(xp.asarray(index) for index in indices)
-    image = _take(light, positions)
+    image = _voxels_at(light, positions)
     if not fast:
         return image, image
     blur = Blur(plan)
     light = _blur(xp, _blur(xp, light, blur.along_y, 1), blur.along_x, 2)
-    return image, _take(light, positions)
+    return image, _voxels_at(light, positions)
 
 
-def _take(light: Any, positions: tuple[Any, ...]) -> Any:
+def _voxels_at(light: Any, positions: tuple[Any, ...]) -> Any:
     """Voxels at positions, 0 where one is negative."""
     out = light[positions]
     for position in positions:

@@ -12,12 +12,10 @@ import numpy as np
 from napari_lazy_pipeline._runtime.cancellation import CancellableLock, cancel_check, not_cancelled
 from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.array_api import algorithms
-from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
-from napari_lazy_pipeline.engines.cpu.deskew_kernels import fill_value
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft, factors_of, richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf import RadialOtf
@@ -32,15 +30,7 @@ OUT_OF_MEMORY = ("ALLOC_FAILED", "MemoryAllocation", "out of memory")
 
 
 class Device(Protocol):
-    """Where arrays are computed.
-
-    Attributes
-    ----------
-    xp, fft
-        Its array library, and the counterpart of `scipy.fft`.
-    failures
-        What that raises if the device fails.
-    """
+    """Where arrays are computed: array library, counterpart of `scipy.fft`, and what they raise."""
 
     xp: Any
     fft: Any
@@ -65,15 +55,10 @@ class Device(Protocol):
 class ArrayEngine(GpuEngine):
     """Deskews and deconvolves with arrays on a device, as the CPU engine does to float32.
 
-    Parameters
-    ----------
-    name, memory_limit, failures
-        See `GpuEngine`; the memory of the device is that which is free.
-    device
-        Makes the device; called once, when it is first needed.
+    The device is made when it is first needed; its memory is that which is free.
     """
 
-    voxel_bytes = VOXEL_BYTES
+    voxel_bytes = ArrayFft.voxel_bytes
 
     def __init__(
         self,
@@ -96,14 +81,12 @@ class ArrayEngine(GpuEngine):
         self, volume: np.ndarray, plan: DeskewPlan, fill: float, rounding: Rounding, start: int
     ) -> np.ndarray:
         native = np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
-        value = fill_value(fill, native.dtype, rounding)
         device = self._device()
         with self._lock.hold(not_cancelled), self._named_errors():
             try:
                 with self._memory_errors():
                     raw = device.put(native)
-                    nearest = rounding == "nearest"
-                    out = algorithms.deskew(device.xp, raw, plan, value, nearest, start)
+                    out = algorithms.deskew(device.xp, raw, plan, fill, rounding, start)
                     return device.get(out)
             except MemoryError as error:
                 shape = (len(volume), *plan.out_shape[1:])
@@ -116,9 +99,7 @@ class ArrayEngine(GpuEngine):
         cancelled: Callable[[], bool],
         progress: Callable[[float], None],
     ) -> np.ndarray:
-        def solve(frame: Frame, progress: tiling.Progress) -> np.ndarray:
-            return self._solve(volume, plan, frame, cancelled, progress)
-
+        solve = partial(self._solve, volume, plan, cancelled)
         with self._lock.hold(cancelled), self._named_errors():
             memory = self.memory(plan, self._limit(Frame.of(volume.shape, plan), plan))
             return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
@@ -135,8 +116,8 @@ class ArrayEngine(GpuEngine):
         self,
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        frame: Frame,
         cancelled: Callable[[], bool],
+        frame: Frame,
         progress: tiling.Progress,
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""

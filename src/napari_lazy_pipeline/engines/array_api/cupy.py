@@ -15,11 +15,10 @@ from scipy import fft as scipy_fft
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.engines.array_api import algorithms
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine, Device
-from napari_lazy_pipeline.engines.array_fft import ArrayFft
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft, richardson_lucy
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf import RadialOtf
@@ -33,15 +32,7 @@ STAGE = 1 << 26
 
 
 class CupyEngine(ArrayEngine):
-    """Deskews and deconvolves with cupy, to the same results as the CPU engine.
-
-    Parameters
-    ----------
-    memory_limit
-        GPU memory a volume may take [byte]; None for what is free.
-    failures
-        At which failure of the GPU in a row the CPU takes over.
-    """
+    """Deskews and deconvolves with cupy, to the same results as the CPU engine."""
 
     auto_priority = 20
 
@@ -56,18 +47,13 @@ class CupyDevice(Device):
     """The GPU that cupy uses in this process; arrays go through pinned memory."""
 
     def __init__(self) -> None:
-        self.xp: Any = importlib.import_module("cupy")
-        self.fft: Any = importlib.import_module("cupyx.scipy.fft")
-        self._cupyx: Any = importlib.import_module("cupyx")
+        self.xp = importlib.import_module("cupy")
+        self.fft = importlib.import_module("cupyx.scipy.fft")
+        self._cupyx = importlib.import_module("cupyx")
         # Errors of the runtime, the driver and cuFFT are RuntimeErrors; libraries are loaded,
         # and kernels compiled, only when they are first needed.
         compiler = importlib.import_module("cupy.cuda.compiler")
-        self.failures: tuple[type[Exception], ...] = (
-            RuntimeError,
-            OSError,
-            ImportError,
-            compiler.CompileException,
-        )
+        self.failures = (RuntimeError, OSError, ImportError, compiler.CompileException)
 
     def put(self, array: np.ndarray) -> Any:
         out = self.xp.empty(array.shape, array.dtype)
@@ -112,7 +98,7 @@ class CupyDevice(Device):
 def _problem() -> str | None:
     if importlib.util.find_spec("cupy") is None:
         return f"The package cupy is not installed: {PACKAGES}"
-    with closing(Worker(f"{__name__}:probe")) as worker:
+    with closing(Worker(__name__)) as worker:
         try:
             return cast(str | None, worker.call("probe", seconds=TRIAL_SECONDS))
         except WorkerError as error:
@@ -147,7 +133,7 @@ def trial(device: Any) -> str | None:
     ):
         image, start = algorithms.prepare(xp, put, volume, settings, frame)
         grid = put(np.ones((*image.shape[:2], image.shape[2] // 2 + 1), np.complex64))
-        sheared = algorithms.deskew(xp, put(volume), plan, np.uint16(3), True)
+        sheared = algorithms.deskew(xp, put(volume), plan, 3.0)
         fft = ArrayFft(xp, library, bool)
         estimate = richardson_lucy(fft, settings, (grid, None), image, start, bool)
         results.append((get(sheared), get(estimate)))

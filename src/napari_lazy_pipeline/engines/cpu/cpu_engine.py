@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
+from typing import Any, get_args
 
 import numpy as np
 
@@ -22,38 +23,28 @@ from napari_lazy_pipeline.engines.engine import (
     Engine,
     Method,
     Need,
-    Planes,
-    Rounding,
     check_deconvolution,
     notices,
 )
 from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
 from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
-from napari_lazy_pipeline.image import Scan, Shape, Triple
+from napari_lazy_pipeline.image import Scan, Shape
 from napari_lazy_pipeline.image.problem_log import Problem
-from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, SkewAxis
+from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 from napari_lazy_pipeline.psf import RadialOtf
 from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4
-# Shape, voxel size, shear and skew axis of what an OTF is laid on.
-Grid = tuple[Shape, Triple, float, SkewAxis]
 
 
 class CpuEngine(Engine):
     """Deskews, rotates and deconvolves in loops that numba compiles.
 
-    Parameters
-    ----------
-    threads
-        How many to use; 0 takes one per CPU. Results do not depend on it.
-    memory_limit
-        Memory a deconvolution may take [byte]; None for most of what is free. Larger volumes are
-        done in overlapping tiles, which changes the result a little (see `tiling`).
-    fft
-        `ScipyFft`, or another kind of transforms; None for the fastest.
+    Results do not depend on the number of threads; 0 takes one per CPU. What takes more than
+    ``memory_limit`` [byte], by default most of what is free, is deconvolved in overlapping tiles,
+    which changes the result a little (see `tiling`).
     """
 
     name = "cpu"
@@ -79,24 +70,11 @@ class CpuEngine(Engine):
         voxel = (self.fft.voxel_bytes if self.fft else COMPILED_VOXEL_BYTES)[plan.method]
         return tiling.estimated_need(shape, plan, tiling.Memory(voxel, limit, RESULT))
 
-    def deskew(
-        self,
-        volume: np.ndarray,
-        plan: DeskewPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-        planes: Planes = None,
-    ) -> np.ndarray:
-        return deskew(volume, plan, fill, rounding, planes, self.threads)
+    def deskew(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return deskew(self.threads, *arguments, **options)
 
-    def rotate(
-        self,
-        volume: np.ndarray,
-        plan: RotationPlan,
-        fill: float = 0.0,
-        rounding: Rounding = "nearest",
-    ) -> np.ndarray:
-        return rotate(volume, plan, fill, rounding, self.threads)
+    def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
+        return rotate(self.threads, *arguments, **options)
 
     def deconvolve(
         self,
@@ -106,16 +84,15 @@ class CpuEngine(Engine):
         progress: Callable[[float], None] = no_progress,
     ) -> np.ndarray:
         check_deconvolution(volume, plan)
-
         kind = self.fft or fastest_fft()
-
-        def solve(frame: Frame, progress: tiling.Progress) -> np.ndarray:
-            return self._solve(kind, volume, plan, frame, cancelled, progress)
-
+        solve = partial(self._solve, kind, volume, plan, cancelled)
         voxel = kind.voxel_bytes[plan.method]
         limit = self.memory_limit
         if limit is None:
-            limit = _free_memory(voxel * math.prod(Frame.of(volume.shape, plan).shape))
+            if voxel * math.prod(Frame.of(volume.shape, plan).shape) > budget():
+                _factor.cache_clear()  # where memory is short, none lies idle
+                pool().clear()
+            limit = budget()
         memory = tiling.Memory(voxel, limit, RESULT)
         return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)
 
@@ -124,8 +101,8 @@ class CpuEngine(Engine):
         kind: type[ScipyFft],
         volume: np.ndarray,
         plan: DeconvolutionPlan,
-        frame: Frame,
         cancelled: Callable[[], bool],
+        frame: Frame,
         progress: tiling.Progress,
     ) -> np.ndarray:
         """Deconvolve what a frame shows of the volume."""
@@ -150,9 +127,8 @@ def framed(
 ) -> np.ndarray:
     """Fill a frame with what it shows of the volume, laid out for the transforms.
 
-    Edges are blended if they are periodic, and the background is subtracted; each plane is
-    blurred after that if a blur is given. What is not finite, or above 1e18, counts as background;
-    what is below, as 0.
+    Edges are blended if they are periodic, and the background is subtracted; then each plane is
+    blurred if a blur is given. What is not finite, or above 1e18, counts as background.
     """
     image, background = kind.empty(frame.shape), np.float32(plan.background)
 
@@ -172,18 +148,10 @@ def framed(
     return image
 
 
-def _free_memory(needed: float) -> int:
-    """Memory there is for one volume; if that is short, none is kept for the next one [byte]."""
-    if needed > budget():
-        _factor.cache_clear()
-        pool().clear()
-    return budget()
-
-
 @lru_cache(maxsize=6)
-def _factor(lay_out: Callable[..., np.ndarray], grid: Grid, otf: RadialOtf) -> np.ndarray:
+def _factor(lay_out: Callable[..., Any], grid: tuple[Any, ...], otf: RadialOtf) -> np.ndarray:
     """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
-    factor = lay_out(interpolate(otf, *grid), grid[0])
+    factor: np.ndarray = lay_out(interpolate(otf, *grid), grid[0])
     factor.flags.writeable = False
     return factor
 
@@ -207,6 +175,5 @@ def warm_up() -> None:
             engine.deskew(image, DeskewPlan(volume.shape, "y", 0.5, 5))
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "x")))
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "y")))
-    methods: tuple[Method, ...] = ("rl", "accelerated", "fast")
-    for method in methods:
+    for method in get_args(Method):
         engine.deconvolve(volume, DeconvolutionPlan(otf, (1.0, 1.0, 1.0), method, iterations=3))

@@ -18,12 +18,12 @@ BLOCK = 1 << 19
 
 
 def deskew(
+    threads: Threads,
     volume: np.ndarray,
     plan: DeskewPlan,
-    fill: float,
-    rounding: Rounding,
-    planes: Planes,
-    threads: Threads,
+    fill: float = 0.0,
+    rounding: Rounding = "nearest",
+    planes: Planes = None,
 ) -> np.ndarray:
     """Shear a volume (z, y, x) as cudaDecon does, to the last bit but for its rounding."""
     start = check_deskew(volume, plan, planes)

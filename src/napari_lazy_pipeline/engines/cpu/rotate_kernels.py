@@ -1,9 +1,7 @@
 """Rotate kernels of the CPU engine: deskew and turn to the coverslip in one interpolation.
 
-References
-----------
-E. Sapoznik et al., eLife 9, e57681 (2020), for orthogonal interpolation: linear within the two
-planes around a position, then between them along their normal, however far they are displaced.
+It is linear within the two planes around a position, then between them along their normal,
+however far they are displaced: E. Sapoznik et al., eLife 9, e57681 (2020).
 """
 
 from __future__ import annotations
@@ -29,7 +27,11 @@ TOLERANCE = 1e-6
 
 
 def rotate(
-    volume: np.ndarray, plan: RotationPlan, fill: float, rounding: Rounding, threads: Threads
+    threads: Threads,
+    volume: np.ndarray,
+    plan: RotationPlan,
+    fill: float = 0.0,
+    rounding: Rounding = "nearest",
 ) -> np.ndarray:
     """Turn a volume (z, y, x) to the coverslip."""
     check_rotation(volume, plan)
@@ -62,12 +64,8 @@ def rotate(
 def _tables(plan: RotationPlan) -> tuple[np.ndarray, np.ndarray]:
     """Where the four neighbours of each output position are, and what they weigh.
 
-    Returns
-    -------
-    offsets
-        int64 (normal, along, 4), into the flat volume, without the third axis.
-    weights
-        float32 (normal, along, 5), the last one that of the fill.
+    Offsets are int64 (normal, along, 4) into the flat volume, without the third axis; weights are
+    float32 (normal, along, 5), the last one that of the fill.
     """
     offsets, weights = np.empty((*plan.size, 4), np.int64), np.empty((*plan.size, 5), np.float32)
     for first in range(0, plan.size[0], LINES):

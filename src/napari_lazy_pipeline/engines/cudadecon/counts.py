@@ -28,24 +28,12 @@ def equivalent_scan(shear: float) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Counts:
-    """A volume as the library wants it.
+    """A volume as the library wants it."""
 
-    Attributes
-    ----------
-    values
-        uint16 (z, y, x).
-    background
-        What is still to be subtracted from it [count].
-    scale
-        What the result has to be divided by.
-    blend
-        Width of the blend of opposite edges that is left to the library [pixel].
-    """
-
-    values: np.ndarray
-    background: float
-    scale: float
-    blend: int
+    values: np.ndarray  # uint16 (z, y, x)
+    background: float  # what is still to be subtracted from it [count]
+    scale: float  # what the result has to be divided by
+    blend: int  # width of the blend of opposite edges that is left to the library [pixel]
 
     @classmethod
     def of(cls, volume: np.ndarray, plan: DeconvolutionPlan) -> Counts:

@@ -1,7 +1,6 @@
 """The pycudadecon engine: cudaDecon on an NVIDIA GPU, kept away from what makes it crash.
 
-The library lives in a worker process, which does one volume after the other with one context;
-sizes are checked before; and a trial comes before the first volume.
+It lives in a worker process with one context; sizes are checked, and tried out, before.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from napari_lazy_pipeline.engines.cudadecon.device_session import session
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method, Planes, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
@@ -40,15 +38,8 @@ class PycudadeconEngine(GpuEngine):
 
     The library works on uint16: whole numbers are passed as they are and limited to what fits,
     others are first stretched to the full range. It cannot be interrupted: a volume that is
-    cancelled is abandoned, and the next one waits for its end.
-
-    Parameters
-    ----------
-    memory_limit
-        GPU memory a volume may take [byte]; None for most of what the GPU has. Beyond it, the
-        library would go on in main memory, many times slower.
-    failures
-        At which failure of the GPU in a row the CPU takes over.
+    cancelled is abandoned, and the next one waits for its end. Beyond ``memory_limit`` [byte], by
+    default most of what the GPU has, it would go on in main memory, many times slower.
     """
 
     auto_priority = 10
@@ -89,21 +80,16 @@ class PycudadeconEngine(GpuEngine):
             sheared = np.ascontiguousarray(sheared.swapaxes(1, 2))
         return whole(sheared, rounding) if volume.dtype.kind == "u" else sheared
 
-    def check_plan(self, shape: Shape, plan: DeconvolutionPlan) -> None:
+    def plan_problem(self, shape: Shape, plan: DeconvolutionPlan) -> str:
         if plan.method != "accelerated":
-            raise EngineError(
-                f"pycudadecon has no method {plan.method!r}",
-                hint="Choose accelerated for the GPU",
-            )
+            return f"pycudadecon has no method {plan.method!r}. Choose accelerated for the GPU"
         if plan.shear:
-            raise EngineError(
-                "pycudadecon cannot deconvolve a skewed volume",
-                hint="Deskew first for the GPU",
-            )
+            return "pycudadecon cannot deconvolve a skewed volume. Deskew first for the GPU"
         if abs(plan.voxel_size[1] / plan.voxel_size[2] - 1) > 1e-6:
-            raise EngineError("pycudadecon needs pixels of the same size in y and x")
+            return "pycudadecon needs pixels of the same size in y and x"
         if math.prod(Frame.of(shape, plan).shape) > LARGEST_VOLUME:
-            raise EngineError(f"A volume of {shape} is too large for pycudadecon")
+            return f"A volume of {shape} is too large for pycudadecon"
+        return ""
 
     def deconvolve_on_gpu(
         self,
@@ -130,9 +116,8 @@ class PycudadeconEngine(GpuEngine):
                 blend=counts.blend,
             )
             progress(1.0)
-            out = frame.crop(result)
-            out /= np.float32(counts.scale)
-            return out
+            cropped: np.ndarray = result[frame.window] / np.float32(counts.scale)
+            return cropped
 
         memory = self.memory(plan, self.memory_limit or SHARE * worker.memory or math.inf)
         return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)

@@ -18,33 +18,30 @@ from napari_lazy_pipeline.engines.gpu_engine import USE_CPU, DeviceError
 from napari_lazy_pipeline.psf import RadialOtf
 from napari_lazy_pipeline.psf.radial_otf import save_otf
 
-TASKS = "napari_lazy_pipeline.engines.cudadecon.worker:perform"
 TRIAL_SECONDS = 60
 NOT_INSTALLED = (
     "The package pycudadecon is not installed: conda install -c conda-forge pycudadecon cudadecon"
 )
 
 
-class Session:
+class DeviceSession:
     """What one process has of the library: a worker process, and a folder of OTF files."""
 
     def __init__(self) -> None:
-        self.worker = Worker(TASKS)
+        self.worker = Worker(f"{__package__}.worker")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._trial: tuple[str | None, int] | None = None
+        self.memory = 0  # of the GPU [byte], as far as it is known
+        self._problem: str | None = None
+        self._tried = False
         self._lock = threading.Lock()
 
     def problem(self) -> str | None:
         """Why the library cannot be used, None if it can; tried out once."""
         with self._lock:
-            if self._trial is None:
-                self._trial = self._probe()
-            return self._trial[0]
-
-    @property
-    def memory(self) -> int:
-        """Memory of the GPU [byte]; 0 if it is not known."""
-        return self._trial[1] if self._trial else 0
+            if not self._tried:
+                self._problem, self.memory = self._probe()
+                self._tried = True
+            return self._problem
 
     def transform(
         self,
@@ -91,6 +88,6 @@ class Session:
 
 
 @cache
-def session(process: int) -> Session:
+def session(process: int) -> DeviceSession:
     """Return the session of a process: one that is forked has no part in that of its parent."""
-    return Session()
+    return DeviceSession()

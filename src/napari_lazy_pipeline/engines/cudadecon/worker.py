@@ -1,4 +1,4 @@
-"""Tasks of the worker process of the pycudadecon engine, which alone calls the library.
+"""Worker: tasks for the process of the pycudadecon engine, which alone calls the library.
 
 The library keeps one deconvolution context per process, ends the process on a CUDA error and
 trusts the sizes it is given.
@@ -12,27 +12,27 @@ import importlib
 import sys
 import types
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import one_line
+from napari_lazy_pipeline.image import Triple
 
 DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
-
-def perform(name: str, image: Any, out: Any, **options: Any) -> object:
-    """Do one task."""
-    return _TASKS[name](image, out, **options)
+# What the one deconvolution context of the process is for; it is renewed only if it does not fit.
+_context: list[Hashable] = []
 
 
-def _deskew(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
+def deskew(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
+    """Shear a volume."""
     out[...] = library().deskewGPU(image, dxdata=1.0, **options)
 
 
-def _deconvolve(
+def deconvolve(
     image: np.ndarray,
     out: np.ndarray,
     background: float,
@@ -40,49 +40,37 @@ def _deconvolve(
     blend: int,
     **context: Any,
 ) -> None:
-    _CONTEXT.enter(image.shape, **context)
+    """Deconvolve a volume."""
+    _enter(image.shape, **context)
     out[...] = library().rl_decon(
         image, background=background, n_iters=iterations, napodize=blend, output_shape=image.shape
     )
 
 
-class _Context:
-    """The one deconvolution context of the process, renewed only if it does not fit."""
-
-    def __init__(self) -> None:
-        self.key: Hashable = None
-
-    def enter(
-        self,
-        shape: tuple[int, ...],
-        otf: str,
-        otf_voxel_size: tuple[float, float],
-        voxel_size: tuple[float, float, float],
-    ) -> None:
-        """Make the context fit."""
-        key = (shape, otf, voxel_size)
-        if key == self.key:
-            return
-        self.leave()
-        library().rl_init(
-            shape,
-            otf,
-            dzdata=float(voxel_size[0]),
-            dxdata=float(voxel_size[2]),
-            dzpsf=otf_voxel_size[0],
-            dxpsf=otf_voxel_size[1],
-        )
-        self.key = key
-
-    def leave(self, *_: object) -> None:
-        """Clean up, if there is something to clean."""
-        if self.key is not None:
-            self.key = None
-            library().rl_cleanup()
+def _enter(
+    shape: tuple[int, ...], otf: str, otf_voxel_size: tuple[float, float], voxel_size: Triple
+) -> None:
+    key = (shape, otf, voxel_size)
+    if _context == [key]:
+        return
+    leave()
+    library().rl_init(
+        shape,
+        otf,
+        dzdata=float(voxel_size[0]),
+        dxdata=float(voxel_size[2]),
+        dzpsf=otf_voxel_size[0],
+        dxpsf=otf_voxel_size[1],
+    )
+    _context.append(key)
 
 
-_CONTEXT = _Context()
-atexit.register(_CONTEXT.leave)
+@atexit.register
+def leave(*_: object) -> None:
+    """Clean up, if there is something to clean."""
+    if _context:
+        _context.clear()
+        library().rl_cleanup()
 
 
 @cache
@@ -97,14 +85,6 @@ def probe(*_: object) -> tuple[str | None, int]:
     """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
     problem = _library_problem() or _gpu_problem() or _trial_problem()
     return (one_line(problem), 0) if problem else (None, _gpu_memory())
-
-
-_TASKS: dict[str, Callable[..., object]] = {
-    "probe": probe,
-    "deskew": _deskew,
-    "deconvolve": _deconvolve,
-    "leave": _CONTEXT.leave,
-}
 
 
 def _library_problem() -> str | None:

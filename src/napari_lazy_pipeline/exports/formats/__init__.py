@@ -23,23 +23,12 @@ class Format(ABC):
     """Writes volumes so that others can open them; stateless, and the same in any process.
 
     Its methods get the folder to write to, and how all file names begin.
-
-    Attributes
-    ----------
-    title
-        What it is called in menus.
-    summary
-        What it is, in a sentence without its full stop.
-    dtypes
-        Types of pixels it can hold.
-    overhead
-        Bytes on disk for each byte of pixels, at most.
     """
 
-    title: str
-    summary: str
-    dtypes: tuple[str, ...] = get_args(Dtype)
-    overhead: float = 1.01
+    title: str  # in menus
+    summary: str  # a sentence without its full stop
+    dtypes: tuple[str, ...] = get_args(Dtype)  # of the pixels it can hold
+    overhead: float = 1.01  # bytes on disk for each byte of pixels, at most
 
     def unavailable(self) -> str | None:
         """Return in one line why it cannot be used here; None if it can."""
@@ -87,17 +76,10 @@ def format_names() -> tuple[FormatName, ...]:
 
 @cache
 def get_format(name: str = "tiff") -> Format:
-    """Return the format of that name, whether or not it can be used here.
-
-    Raises
-    ------
-    ExportError
-        If there is none.
-    """
+    """Return the format of that name, whether or not it can be used here."""
     if name not in _FORMATS:
-        raise ExportError(
-            f"There is no format {name!r}", hint=f"Choose one of: {', '.join(_FORMATS)}"
-        )
+        hint = f"Choose one of: {', '.join(_FORMATS)}"
+        raise ExportError(f"There is no format {name!r}", hint=hint)
     module, attribute = _FORMATS[name].split(":")
     format_: Format = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)()
     return format_

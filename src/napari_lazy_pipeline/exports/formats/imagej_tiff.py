@@ -50,11 +50,6 @@ def write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int) -> None:
     """Write a volume (z, y, x) of channel ``c``; as OME-BigTIFF if ImageJ's TIFF is too small.
 
     The file is on the disk, not in a buffer, when this returns.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written.
     """
     import tifffile
 

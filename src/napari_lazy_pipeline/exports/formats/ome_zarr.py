@@ -116,13 +116,7 @@ class OmeZarr(Format):
 
 
 def level_factors(shape: Shape) -> list[Shape]:
-    """Factors (z, y, x) by which each resolution is smaller: 1, 2, 4, ... in y and x.
-
-    Examples
-    --------
-    >>> level_factors((64, 1024, 1500))
-    [(1, 1, 1), (1, 2, 2), (1, 4, 4)]
-    """
+    """Factors (z, y, x) by which each resolution is smaller: 1, 2, 4, ... in y and x."""
     levels = [(1, 1, 1)]
     while max(_reduced_shape(shape, levels[-1])[1:]) > _SMALL:
         _, y, x = levels[-1]
@@ -131,13 +125,7 @@ def level_factors(shape: Shape) -> list[Shape]:
 
 
 def block_mean(volume: np.ndarray, factors: Shape) -> np.ndarray:
-    """Average blocks of so many voxels (z, y, x); integers are rounded, odd rests are left out.
-
-    Examples
-    --------
-    >>> block_mean(np.arange(8, dtype="uint16").reshape(1, 2, 4), (1, 2, 2)).tolist()
-    [[[2, 4]]]
-    """
+    """Average blocks of so many voxels (z, y, x); integers are rounded, odd rests are left out."""
     if factors == (1, 1, 1):
         return volume
     z, y, x = _reduced_shape(volume.shape, factors)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Sequence
+from functools import cached_property
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.readers import FileInfo, Reader, os_problem
+from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors
+from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
@@ -18,27 +19,13 @@ _CACHED = 10_000  # files that are known to be written to their end
 class CompletenessCheck:
     """Tells whole volumes of a stack from files that are still being written.
 
-    Parameters
-    ----------
-    reference
-        Path of the first file; the example of what pixels look like.
-    reader
-        Reads the files.
-    infos
-        Headers of whole files, that of the first one first; there are several if a volume goes
-        on in other files.
-
-    Attributes
-    ----------
-    reference
-        Path of the first file.
+    ``reference`` is the path of the first file, the example of what pixels look like; its header
+    is the first of ``infos``, which are several if a volume goes on in other files.
     """
 
     def __init__(self, reference: str, reader: Reader, infos: Sequence[FileInfo]) -> None:
         self.reference, self._reader = reference, reader
         self._info, self._kinds = infos[0], {_kind(info) for info in infos}
-        self._lock = threading.Lock()
-        self._zeros: int | None = None
         self._ended: dict[str, Hashable] = {}
 
     def why_incomplete(self, path: str) -> str:
@@ -54,7 +41,7 @@ class CompletenessCheck:
                 return (
                     f"The file holds {info.content}, not {self._info.content} as {self._info.name}"
                 )
-            if info.last_plane >= 0 and self.is_reserved(_last_plane(path, info)):
+            if info.last_plane >= 0 and self._is_reserved(_last_plane(path, info)):
                 return _RESERVED
         except FileError as error:
             return error.what
@@ -74,24 +61,12 @@ class CompletenessCheck:
         return info.as_planes() if self._info.merged else info
 
     def check(self, volume: np.ndarray, path: str) -> None:
-        """Check a volume (z, y, x) that was read.
-
-        Raises
-        ------
-        FileError
-            If its end was reserved, but not written.
-        """
-        if self._info.last_plane >= 0 and self.is_reserved(volume[-1]):
+        """Raise FileError if the end of a volume (z, y, x) was reserved, but not written."""
+        if self._info.last_plane >= 0 and self._is_reserved(volume[-1]):
             raise FileError(_RESERVED, path, "Wait until it is complete")
 
     def check_end(self, path: str, stamp: Hashable, read_last: Callable[[], np.ndarray]) -> None:
-        """Check the last plane of a file of which others were read, once for each stamp of it.
-
-        Raises
-        ------
-        FileError
-            As `check` does.
-        """
+        """Check the last plane of a file of which others were read, once for each stamp of it."""
         if self._info.last_plane < 0 or self._ended.get(path) == stamp:
             return
         self.check(read_last(), path)
@@ -99,7 +74,7 @@ class CompletenessCheck:
             self._ended.clear()
         self._ended[path] = stamp
 
-    def is_reserved(self, plane: np.ndarray) -> bool:
+    def _is_reserved(self, plane: np.ndarray) -> bool:
         """Whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.
 
         Where the reference never shows a zero, as cameras with an offset do not, a single one
@@ -108,29 +83,23 @@ class CompletenessCheck:
         pixels = plane.ravel()
         if pixels[-1]:
             return False
-        usual = self._usual_zeros()
+        usual = self._usual_zeros
         written = np.flatnonzero(pixels)
         trailing = pixels.size - 1 - int(written[-1]) if written.size else pixels.size
         return trailing > (max(_MARGIN * usual, plane.shape[-1]) if usual else 0)
 
+    @cached_property
     def _usual_zeros(self) -> int:
-        """Longest run of zeros in the last plane of the reference, looked up when needed."""
-        with self._lock:
-            if self._zeros is None:
-                self._zeros = self._reference_zeros()
-            return self._zeros
-
-    def _reference_zeros(self) -> int:
+        """Longest run of zeros in the last plane of the reference; threads may count it twice."""
         try:
             info = self._reader.probe(self.reference)
-            plain = info.last_plane >= 0
-            pixels = _last_plane(self.reference, info).ravel() if plain else None
+            plane = _last_plane(self.reference, info) if info.last_plane >= 0 else None
         except FileError:
-            pixels = None
-        if pixels is None:
+            plane = None
+        if plane is None:
             # Nothing to compare with: zeros are then as good as any pixel.
             return int(np.prod(self._info.shape))
-        bounds = np.concatenate(([-1], np.flatnonzero(pixels), [pixels.size]))
+        bounds = np.concatenate(([-1], np.flatnonzero(plane), [plane.size]))
         return int(np.diff(bounds).max()) - 1
 
 
@@ -141,14 +110,6 @@ def _kind(info: FileInfo) -> tuple[object, ...]:
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:
     """Read the last plane (y, x), which lies plain in the file."""
-    stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
-    shape = info.shape[1:]
-    try:
-        with open(path, "rb") as file:
-            file.seek(info.last_plane)
-            data = file.read(stored.itemsize * shape[0] * shape[1])
-    except OSError as error:
-        raise os_problem(error, path) from error
-    if len(data) < stored.itemsize * shape[0] * shape[1]:
-        raise FileError("The file ends before its pixels do", path)
-    return np.frombuffer(data, stored).reshape(shape)
+    with file_errors(path), open(path, "rb") as file:
+        plane: np.ndarray = read_plain(file, [info.last_plane], path, info, 1)[0]
+    return plane

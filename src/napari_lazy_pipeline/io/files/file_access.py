@@ -18,7 +18,6 @@ from napari_lazy_pipeline.io.readers import (
     PlaneReader,
     Reader,
     file_stamp,
-    os_problem,
     reader_for,
 )
 
@@ -28,15 +27,7 @@ _TRIES = 5  # volumes
 
 
 class ReadCount:
-    """What was read, by all threads.
-
-    Attributes
-    ----------
-    reads
-        How often a file was read.
-    nbytes
-        Size of the pixels [byte].
-    """
+    """How often files were read, and the bytes of their pixels; by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -50,21 +41,9 @@ class ReadCount:
 
 
 class FileAccess:
-    """Reads files of a folder.
+    """Reads files of a folder, where ``judge`` tells whole files from half-written ones.
 
-    Parameters
-    ----------
-    folder
-        Absolute path of the folder.
-    reader
-        Reads them.
-    judge
-        Tells whole files from those that are still being written.
-
-    Attributes
-    ----------
-    count
-        What was read.
+    ``growing`` files are those that grow from within, of a `GrowingReader`.
     """
 
     def __init__(self, folder: str, reader: Reader, judge: CompletenessCheck) -> None:
@@ -76,40 +55,29 @@ class FileAccess:
         path, token = paths[0], self._reader.token
         try:
             if growing:
-                return (path, self.state(path, info, growing))
+                return (path, self._state(path, info, growing))
             stamps = []
             for first in paths:
                 for path in (first, *self._reader.companions(first, info)):
-                    stamps.append((path, *_stamp(path)))
+                    stamps.append((path, *file_stamp(path)))
         except FileError:
             # One file that is gone was deleted; if all are, the share is missing and comes back.
             return ("vanished" if os.path.isdir(self._folder) else FOLDER_MISSING, path)
         part = () if info.inner == (1, 1) else info.part
         return (*_joint_stamp(stamps), *part, *([token] if token else []))
 
-    def state(self, path: str, info: FileInfo, growing: bool = False) -> Hashable:
-        """What changes when the volume in a file does.
-
-        Raises
-        ------
-        FileError
-            If the file is gone.
-        """
+    def _state(self, path: str, info: FileInfo, growing: bool) -> Hashable:
+        """What changes when the volume in a file does; raise FileError if the file is gone."""
         if growing and isinstance(self._reader, GrowingReader):
             return self._reader.state(path, info)
-        return _stamp(path)
+        return file_stamp(path)
 
     def read(
         self, path: str, info: FileInfo, planes: Planes = None, growing: bool = False
     ) -> np.ndarray:
-        """Read a volume (z, y, x), or some planes of it.
+        """Read a volume (z, y, x), or some planes of it; raise FileError if it is not whole.
 
         A file that changes meanwhile, or that the system fails to hand out, is read once more.
-
-        Raises
-        ------
-        FileError
-            If it is not a whole volume as ``info`` states.
         """
         self.count.add(reads=1)
         try:
@@ -127,21 +95,18 @@ class FileAccess:
         return not os.path.isdir(self._folder) or os.path.exists(cause.filename or "")
 
     def _read_steady(self, path: str, info: FileInfo, planes: Planes, growing: bool) -> np.ndarray:
-        before = self.state(path, info, growing)
-        try:
-            pixels = self._read_checked(path, info, planes, before)
-        except FileError as error:
-            changed = self.state(path, info, growing) != before
-            if not changed and not isinstance(error.__cause__, OSError):
-                raise
-        else:
-            if self.state(path, info, growing) == before:
-                return pixels
-        before = self.state(path, info, growing)
-        pixels = self._read_checked(path, info, planes, before)
-        if self.state(path, info, growing) != before:
-            raise FileError("The file is being written", path, "Wait until it is complete")
-        return pixels
+        for last in (False, True):
+            before = self._state(path, info, growing)
+            try:
+                pixels = self._read_checked(path, info, planes, before)
+            except FileError as error:
+                changed = not last and self._state(path, info, growing) != before
+                if last or not (changed or isinstance(error.__cause__, OSError)):
+                    raise
+            else:
+                if self._state(path, info, growing) == before:
+                    return pixels
+        raise FileError("The file is being written", path, "Wait until it is complete")
 
     def _read_checked(
         self, path: str, info: FileInfo, planes: Planes, state: Hashable
@@ -172,15 +137,8 @@ def probe_first_volume(
 ) -> tuple[list[FileInfo], Reader, list[FileError]]:
     """Read the headers of the files of the first volume that has good ones.
 
-    Returns
-    -------
-    infos, reader, errors
-        The errors are those of the files that were passed over.
-
-    Raises
-    ------
-    FolderError
-        If the first few volumes are all bad.
+    Also return the reader, and the errors of files that were passed over. Raise FolderError if
+    the first few volumes are all bad.
     """
     errors: list[FileError] = []
     complete = layout.cells[(layout.cells >= 0).all(1)]
@@ -196,22 +154,11 @@ def probe_first_volume(
         except FileError as error:
             errors.append(error)
     if not errors:
-        raise FolderError(
-            "There is no volume of which all files are there", folder, "Check the pattern"
-        )
-    raise FolderError(
-        f"None of the first {len(errors)} files can be read: {errors[0].what}",
-        errors[0].where,
-        errors[0].hint,
-    ) from errors[0]
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    """Size [byte] and time of change [ns] of a file; raise FileError if it is gone."""
-    try:
-        return file_stamp(path)
-    except OSError as error:
-        raise os_problem(error, path) from error
+        what = "There is no volume of which all files are there"
+        raise FolderError(what, folder, "Check the pattern")
+    first = errors[0]
+    what = f"None of the first {len(errors)} files can be read: {first.what}"
+    raise FolderError(what, first.where, first.hint) from first
 
 
 def _joint_stamp(stamps: list[tuple[str, int, int]]) -> tuple[Hashable, ...]:

@@ -6,6 +6,8 @@ import hashlib
 import os
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from functools import cached_property
+from itertools import cycle, islice
 from typing import Any, Self
 
 import numpy as np
@@ -27,29 +29,9 @@ class BadFileWarning(UserWarning):
 class FileSource(VolumeSource):
     """Reads the volumes of a stack from files.
 
-    Parameters
-    ----------
-    folder
-        Absolute path of the folder.
-    layout
-        The names of the files and their places.
-    reader
-        Reads them.
-    info
-        The header of one file, or those of the files of one volume; all others must agree.
-    spec
-        What each volume looks like; from ``info`` if not given.
-
-    Attributes
-    ----------
-    folder, layout, reader
-        As given.
-    info
-        The header of the first good file.
-    judge
-        Tells whole files from those that are still being written.
-    problems
-        What went wrong with single files.
+    ``info`` is the header of one file, or those of the files of one volume; all others must agree.
+    As an attribute it is that of the first good file. ``judge`` tells whole files from those that
+    are still being written.
     """
 
     def __init__(
@@ -63,24 +45,16 @@ class FileSource(VolumeSource):
         infos = [info] if isinstance(info, FileInfo) else info
         self.folder, self.layout, self.reader = folder, layout, reader
         self._infos, self.info = tuple(infos), infos[0]
-        planes = sum(self._info_of(piece).shape[0] for piece in range(layout.pieces))
+        planes = sum(info.shape[0] for info in islice(cycle(infos), layout.pieces))
         self._spec = spec or VolumeSpec((planes, *self.info.shape[1:]), self.info.dtype)
-        self._token = ""
-        self.judge = CompletenessCheck(
-            os.path.join(folder, _reference(layout, infos[0])), reader, infos
-        )
+        reference = os.path.join(folder, _reference(layout, infos[0]))
+        self.judge = CompletenessCheck(reference, reader, infos)
         self._access = FileAccess(folder, reader, self.judge)
         self.problems = ProblemLog()
 
     @classmethod
     def probe(cls, folder: str, layout: FileTable, reader: Reader | None = None) -> FileSource:
-        """Make a source, reading the header of the first file that has a good one.
-
-        Raises
-        ------
-        FolderError
-            If the first few files are all bad.
-        """
+        """Make a source, reading headers until the first good one; see `probe_first_volume`."""
         infos, reader, errors = probe_first_volume(folder, layout, reader)
         source = cls(folder, layout, reader, infos)
         for error in errors:
@@ -147,22 +121,17 @@ class FileSource(VolumeSource):
         """Size of the pixels that were read so far [byte]."""
         return self._access.count.nbytes
 
-    @property
+    @cached_property
     def token(self) -> str:
         """Name of folder, files and shape; equal for equal sources, in any process."""
-        if not self._token:
-            digest = hashlib.blake2b(digest_size=16)
-            table, info = self.layout.table, self.info
-            shape = f"{self._spec.shape} {info.dtype} {table.shape}"
-            if info.inner != (1, 1) or info.scene:
-                shape += f" {info.inner} {info.scene} {info.strides}"
-            names = "\0".join(
-                (self.folder, shape + self.reader.token, *self.layout.names_in_order())
-            )
-            digest.update(names.encode(errors="surrogateescape"))
-            digest.update(np.packbits(table >= 0).tobytes())
-            self._token = digest.hexdigest()
-        return self._token
+        table, info = self.layout.table, self.info
+        shape = f"{self._spec.shape} {info.dtype} {table.shape}"
+        if info.inner != (1, 1) or info.scene:
+            shape += f" {info.inner} {info.scene} {info.strides}"
+        names = "\0".join((self.folder, shape + self.reader.token, *self.layout.names_in_order()))
+        digest = hashlib.blake2b(names.encode(errors="surrogateescape"), digest_size=16)
+        digest.update(np.packbits(table >= 0).tobytes())
+        return digest.hexdigest()
 
     def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
         """Return the same files, understood in another way; problems and count are shared."""
@@ -173,7 +142,9 @@ class FileSource(VolumeSource):
 
     def with_layout(self, layout: FileTable) -> FileSource:
         """Return other files of the same folder and shape; problems and count are shared."""
-        return self._with(layout=layout, _token="")
+        other = self._with(layout=layout)
+        other.__dict__.pop("token", None)
+        return other
 
     def with_spec(self, spec: VolumeSpec) -> FileSource:
         """Return the same files with another voxel size or scan; problems are shared."""
@@ -207,34 +178,16 @@ class FileSource(VolumeSource):
     def paths(self, t: int, c: int) -> list[str]:
         """Paths of the files of a volume; empty if one is missing."""
         files = [index for index, _ in self._pieces(t, c)]
-        return [] if min(files) < 0 else [self._path(index) for index in files]
-
-    def _path(self, index: int) -> str:
-        return os.path.join(self.folder, self.names[index])
+        names = [self.names[index] for index in files]
+        return [] if min(files) < 0 else [os.path.join(self.folder, name) for name in names]
 
     def identity(self, t: int, c: int) -> Hashable:
-        """Path, size [byte] and time of change [ns] of the file, as it is now.
-
-        Of several files it is the path of the first, and a digest of all; in a file that grows,
-        the path and what the volume is made from. If there is no file, it says so instead;
-        `FOLDER_MISSING` if even the folder is not there.
-        """
         paths = self.paths(t, c)
         if not paths:
             return ("missing", int(t), int(c))
         return self._access.identity(paths, next(self._pieces(t, c))[1], self.grows)
 
     def read(self, t: int, c: int) -> np.ndarray:
-        """Read one volume (z, y, x).
-
-        A file that changes under the hand, or that the system fails to hand out, is read once
-        more.
-
-        Raises
-        ------
-        FileError
-            If there is no file, or if it is not a whole volume as the first one is.
-        """
         pieces = self._complete(t, c)
         if len(pieces) == 1:
             return self._read(*pieces[0])
@@ -249,17 +202,7 @@ class FileSource(VolumeSource):
         return isinstance(self.reader, PlaneReader) or self.layout.pieces > 1
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
-        """Read the planes from ``start`` to just before ``stop`` of one volume (z, y, x).
-
-        Nothing else is read but headers, and once of each file its last plane: a file that is
-        still being written shows there. Files without such planes have to exist, and are not
-        opened.
-
-        Raises
-        ------
-        FileError
-            As `read` does.
-        """
+        # Of each file the last plane is read, too, once: one that is being written shows there.
         parts, first = [], 0
         for index, info in self._complete(t, c):
             low, high = max(start - first, 0), min(stop - first, info.shape[0])
@@ -268,16 +211,11 @@ class FileSource(VolumeSource):
             first += info.shape[0]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _info_of(self, piece: int) -> FileInfo:
-        """What the file of a piece has to be like."""
-        return self._infos[piece if len(self._infos) > 1 else 0]
-
     def _pieces(self, t: int, c: int) -> Iterator[tuple[int, FileInfo]]:
         """Yield index, -1 if there is none, and header of each file of a volume."""
         inner = self.info.inner
         cell = self.layout.table[t // inner[0], c // inner[1]]
-        for piece, index in enumerate(cell.ravel().tolist()):
-            info = self._info_of(piece)
+        for index, info in zip(cell.ravel().tolist(), cycle(self._infos), strict=False):
             yield index, info if inner == (1, 1) else info.at(t % inner[0], c % inner[1])
 
     def _complete(self, t: int, c: int) -> list[tuple[int, FileInfo]]:
@@ -287,15 +225,13 @@ class FileSource(VolumeSource):
         if not count:
             raise MissingFileError(f"There is no file for t={t}, c={c}", self.folder)
         if count < len(pieces):
-            raise FileError(
-                f"{count} of the {len(pieces)} files for t={t}, c={c} are there",
-                self.folder,
-                "It is still being recorded, or was interrupted",
-            )
+            what = f"{count} of the {len(pieces)} files for t={t}, c={c} are there"
+            raise FileError(what, self.folder, "It is still being recorded, or was interrupted")
         return pieces
 
     def _read(self, index: int, info: FileInfo, planes: Planes = None) -> np.ndarray:
-        return self._access.read(self._path(index), info, planes, self.grows)
+        path = os.path.join(self.folder, self.names[index])
+        return self._access.read(path, info, planes, self.grows)
 
     def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
         new = super().report(error, t, c)

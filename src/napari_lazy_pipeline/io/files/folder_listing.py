@@ -16,6 +16,14 @@ from napari_lazy_pipeline.io.readers.tiff import READER as TIFF_READER
 # Depth to which images are searched if there is none in the folder: positions in acquisitions.
 _DEPTH = 2
 _TEXTS = ("", ".txt", ".xml", ".json", ".csv", ".log", ".yaml", ".yml", ".md", ".ini")
+_REASONS: dict[type[OSError], tuple[str, str]] = {
+    FileNotFoundError: ("There is no such folder", "Check the path"),
+    NotADirectoryError: (
+        "This is a file, not a folder",
+        "Give its folder, and its name as the pattern",
+    ),
+    PermissionError: ("The folder may not be read", "Ask for permission"),
+}
 _HINT = "choose the folder that holds the images"
 
 
@@ -23,15 +31,11 @@ def list_names(folder: str, pattern: Pattern | None) -> list[str]:
     """Names in a folder, hidden files left out; below it, the path is in the name.
 
     One pass over the folder, and one over each folder that the pattern goes into. Without
-    a pattern, folders are looked into only where there is no image beside them.
-
-    Raises
-    ------
-    FolderError
-        If the folder cannot be listed.
+    a pattern, folders are listed only where there is no image beside them.
     """
-    if pattern is not None and pattern.depth:
-        return _below(folder, pattern.depth, pattern.folders)
+    depth = pattern.text.count("/") if pattern is not None else 0
+    if pattern is not None and depth:
+        return _below(folder, depth, pattern.folders)
     names = _names_in(folder)
     if pattern is None and names and not _readable(names):
         for depth in range(1, _DEPTH + 1):
@@ -46,16 +50,9 @@ def _listing_errors(folder: str) -> Iterator[None]:
     """Turn the reason why a folder cannot be listed into plain words."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise FolderError("There is no such folder", folder, "Check the path") from error
-    except NotADirectoryError as error:
-        raise FolderError(
-            "This is a file, not a folder", folder, "Give its folder, and its name as the pattern"
-        ) from error
-    except PermissionError as error:
-        raise FolderError("The folder may not be read", folder, "Ask for permission") from error
     except OSError as error:
-        raise FolderError(f"The folder cannot be read: {error.strerror}", folder) from error
+        what, hint = _REASONS.get(type(error), (f"The folder cannot be read: {error.strerror}", ""))
+        raise FolderError(what, folder, hint) from error
 
 
 def _below(folder: str, depth: int, allowed: Sequence[re.Pattern[str]]) -> list[str]:
@@ -88,11 +85,6 @@ def choose_images(
     """Choose the names of images: TIFF if there is any, else the most frequent kind.
 
     With a reader of its own, a pattern may name files of any kind.
-
-    Raises
-    ------
-    FolderError
-        If there is none.
     """
     if not names:
         raise FolderError("The folder is empty", folder, _HINT.capitalize())
@@ -100,12 +92,8 @@ def choose_images(
         return list(names)
     images = _readable(names, reader)
     if not images:
-        endings = suffixes()
-        raise FolderError(
-            f"None of the {len(names)} names in the folder ends with {', '.join(endings)}",
-            folder,
-            f"One of them is {min(names)}: {_HINT}",
-        )
+        what = f"None of the {len(names)} names in the folder ends with {', '.join(suffixes())}"
+        raise FolderError(what, folder, f"One of them is {min(names)}: {_HINT}")
     continued = hidden(images)
     if continued:
         images = [name for name in images if name not in continued]
@@ -156,7 +144,5 @@ def _one_kind(images: list[str]) -> list[str]:
 
 def is_image(path: str) -> bool:
     """Whether a path is a single image, a file or an OME-Zarr folder, and no folder of them."""
-    if os.path.isdir(path):
-        inside: Iterator[str] = (os.path.join(path, name) for name in ("zarr.json", ".zattrs"))
-        return any(map(os.path.isfile, inside)) and bool(_readable([path]))
-    return os.path.isfile(path) and bool(_readable([path]))
+    inside = [os.path.join(path, name) for name in ("zarr.json", ".zattrs")]
+    return any(map(os.path.isfile, (path, *inside))) and bool(_readable([path]))

@@ -47,10 +47,7 @@ class IdentityCache(VolumeSource):
         return (t, c) in self._identities
 
     def refresh(self, t: int, c: int) -> Hashable:
-        """Look up what the volume depends on now.
-
-        While the whole folder is missing, the last identity still holds.
-        """
+        """Look up what the volume depends on now; the last holds while the folder is missing."""
         identity = self.source.identity(t, c)
         if isinstance(identity, tuple) and identity[0] == FOLDER_MISSING:
             identity = self._identities.get((t, c), identity)
@@ -58,15 +55,7 @@ class IdentityCache(VolumeSource):
         return identity
 
     def grow(self, source: VolumeSource, same: Callable[[int, int], bool]) -> None:
-        """Replace the source by one of the same volumes and others.
-
-        Parameters
-        ----------
-        source
-            Has the same volumes at the same places; empty places may be filled.
-        same
-            Tells whether place (t, c) holds what it held before.
-        """
+        """Replace the source by one of more volumes; ``same`` tells places (t, c) that hold on."""
         self.source = source
         for place in list(self._identities):
             if not same(*place):

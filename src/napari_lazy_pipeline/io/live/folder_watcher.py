@@ -13,7 +13,7 @@ from napari_lazy_pipeline.io.live.incoming_files import IncomingFile, TimeAxis
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult, StackWatcher
 from napari_lazy_pipeline.io.patterns.field_values import select
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
-from napari_lazy_pipeline.io.readers import file_stamp, hidden
+from napari_lazy_pipeline.io.readers import file_stamp_or_empty, hidden
 
 _RECENT = 4  # time points at the end of a folder that is opened, which may still be written
 
@@ -28,16 +28,9 @@ class FolderWatcher(StackWatcher):
 
     A file counts as complete once its size and time of change are the same at two polls and it
     is a whole volume (see `CompletenessCheck`). A time point is visible once the files of all its
-    channels are complete. One that stays incomplete while later ones are completed is given up: its
-    bad files are listed as problems, and the rest of it is visible. Should they be completed after
-    all, they are visible too.
-
-    Parameters
-    ----------
-    source
-        What the folder held when it was opened.
-    patience
-        Number of polls without any change after which a time point is given up.
+    channels are complete. One that stays incomplete while later ones are completed is given up
+    after ``patience`` polls: its bad files are listed as problems, and the rest of it is visible.
+    Should they be completed after all, they are visible too.
     """
 
     def __init__(self, source: FileSource, patience: int = 8) -> None:
@@ -105,7 +98,7 @@ class FolderWatcher(StackWatcher):
         """See whether files that are not complete have changed, and judge those that have not."""
         for name, file in list(self._incoming.items()):
             path = os.path.join(self._folder, name)
-            stamp = _stamp(path)
+            stamp = file_stamp_or_empty(path)
             if not stamp:
                 continue
             file.update(stamp)
@@ -122,7 +115,7 @@ class FolderWatcher(StackWatcher):
         """Notice that the file which defined the shape of volumes was not complete then."""
         info, file = self._source.info, self._reference
         path = self._source.judge.reference
-        stamp = _stamp(path)
+        stamp = file_stamp_or_empty(path)
         if not stamp or stamp[0] == info.size:
             return
         file.update(stamp)
@@ -137,11 +130,3 @@ class FolderWatcher(StackWatcher):
             self._reported.add(name)
             problem = Problem(os.path.join(self._folder, name), what, "left out")
             self._source.problems.report(problem)
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    """Size [byte] and time of change [ns] of a file; empty if it is gone."""
-    try:
-        return file_stamp(path)
-    except FileNotFoundError:
-        return ()

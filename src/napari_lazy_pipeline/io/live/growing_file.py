@@ -17,11 +17,6 @@ class GrowingFileWatcher(StackWatcher):
     A time point is added once all of its planes and channels are recorded, and something after
     them is, too; the last one, once nothing was added between two polls. One that stays
     incomplete while later ones are completed is a blank.
-
-    Parameters
-    ----------
-    source
-        What the file held when it was opened; `FileSource.grows`.
     """
 
     def __init__(self, source: FileSource) -> None:
@@ -49,12 +44,10 @@ class GrowingFileWatcher(StackWatcher):
         self._run = self._run or state.run
         if state.run != self._run:
             return f"{info.name} is another recording now"
-        if (state.planes, state.channels) != (info.shape[0], info.inner[1]):
-            return (
-                f"{info.name} holds {state.planes} planes x {state.channels} channels by now, not "
-                f"{info.shape[0]} x {info.inner[1]}"
-            )
-        return ""
+        before = f"{info.shape[0]} x {info.inner[1]}"
+        now = f"{state.planes} planes x {state.channels} channels"
+        alike = (state.planes, state.channels) == (info.shape[0], info.inner[1])
+        return "" if alike else f"{info.name} holds {now} by now, not {before}"
 
     def _set_times(self, times: int) -> bool:
         """Let the axis have so many time points; return whether it had another number."""

@@ -18,30 +18,14 @@ _CHECK_AGAIN = 4  # polls; some shares do not tell that a file has changed
 
 @dataclass
 class IncomingFile:
-    """A file that is not known to be complete.
+    """A file that is not known to be complete."""
 
-    Attributes
-    ----------
-    visible
-        Whether it is in the stack nevertheless, because it was there when it was opened.
-    stamp
-        Size [byte] and time of change [ns] at the last poll; empty before the first.
-    changes
-        Number of different stamps.
-    unchanged
-        Number of polls since the last change.
-    checked
-        Whether its content was judged since.
-    reason
-        Why it is not complete; empty if it is a whole volume.
-    """
-
-    visible: bool = False
-    stamp: tuple[int, ...] = ()
-    changes: int = 0
-    unchanged: int = 0
-    checked: bool = False
-    reason: str = "It was seen only once"
+    visible: bool = False  # in the stack nevertheless: it was there when that was opened
+    stamp: tuple[int, ...] = ()  # size [byte] and time of change [ns] at the last poll
+    changes: int = 0  # number of different stamps
+    unchanged: int = 0  # polls since the last change
+    checked: bool = False  # whether its content was judged since
+    reason: str = "It was seen only once"  # not complete for; empty if it is a whole volume
 
     def update(self, stamp: tuple[int, ...]) -> None:
         """Note the stamp at a poll."""
@@ -73,31 +57,8 @@ class IncomingFile:
 class TimeAxis:
     """Time axis of a folder that is being written: all channels of a time point, or a blank.
 
-    Parameters
-    ----------
-    source
-        What is in the stack to begin with.
-    recent
-        Number of time points at its end that are taken for complete only provisionally.
-    patience
-        Number of polls after which nothing more is expected of a time point that others have
-        overtaken.
-
-    Attributes
-    ----------
-    source
-        What is in the stack now.
-    complete
-        Names of the files that are complete.
-    recent
-        Names of those that are so only provisionally.
-    dropped
-        Names of the files that were given up, and why.
-    shifted
-        Whether time points have other numbers than in the source to begin with; reset it once
-        that is taken care of.
-    outdated
-        Why the folder has to be opened anew; empty if it need not.
+    The last ``recent`` time points are taken for complete only provisionally. After ``patience``
+    polls nothing more is expected of a time point that others have overtaken.
     """
 
     def __init__(self, source: FileSource, recent: int, patience: int) -> None:
@@ -110,17 +71,15 @@ class TimeAxis:
         end = self._table[-recent:]
         self.recent = [self._names[index] for index in end[end >= 0].tolist()]
         self._granted = self.complete.difference(self.recent)
-        self.dropped: dict[str, str] = {}
+        self.dropped: dict[str, str] = {}  # names of the files that were given up, and why
         self._overtaken: dict[str, int] = {}
         self._settled = False
+        # Whether time points have new numbers; to be reset once that is taken care of.
         self.shifted = False
-        self.outdated = ""
+        self.outdated = ""  # why the folder has to be opened anew
 
     def add(self, names: Iterable[str]) -> dict[str, str]:
-        """Give new files their places; return those that have none, and why.
-
-        A reason is empty if the name just does not belong to the stack.
-        """
+        """Give new files their places; return those that have none, and why if they fit."""
         fresh = sorted(set(names).difference(self._names))
         if not fresh:
             return {}

@@ -13,47 +13,22 @@ _LONGEST_PAUSE = 16  # polls
 
 @dataclass(frozen=True)
 class PollResult:
-    """State of data that are being recorded.
+    """State of data that are being recorded."""
 
-    Attributes
-    ----------
-    source
-        The volumes that are complete now.
-    grown
-        Whether that is another source than at the poll before.
-    shifted
-        Whether time points have other numbers than at the poll before.
-    waiting
-        Names of files that are not complete yet.
-    dropped
-        Names of files that stayed incomplete while later ones were completed.
-    unreachable
-        Why the folder cannot be read now; empty if it can.
-    outdated
-        Why the folder has to be opened anew; empty if it need not.
-    unmatched
-        Number of images that are new and do not belong to the stack.
-    """
-
-    source: FileSource
-    grown: bool = False
-    shifted: bool = False
-    waiting: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
-    unreachable: str = ""
-    outdated: str = ""
-    unmatched: int = 0
+    source: FileSource  # the volumes that are complete now
+    grown: bool = False  # whether that is another source than at the poll before
+    shifted: bool = False  # whether time points have other numbers than at the poll before
+    waiting: tuple[str, ...] = ()  # names of files that are not complete yet
+    dropped: tuple[str, ...] = ()  # of files that stayed so while later ones were completed
+    unreachable: str = ""  # why the folder cannot be read now
+    outdated: str = ""  # why the folder has to be opened anew
+    unmatched: int = 0  # images that are new and do not belong to the stack
 
 
 class StackWatcher(ABC):
     """Polls for more of a source; reads, and never changes, what is there.
 
     After the first failure the next poll does nothing, then the next two, four, at most sixteen.
-
-    Parameters
-    ----------
-    source
-        What was there when it was opened.
     """
 
     def __init__(self, source: FileSource) -> None:
@@ -64,11 +39,8 @@ class StackWatcher(ABC):
     def poll(self, listing: bool = True) -> PollResult:
         """See what there is now.
 
-        Parameters
-        ----------
-        listing
-            Whether to look for new files; else only for changes of those that are not complete.
-            That is quick, and the second poll that a file needs.
+        Without ``listing``, only for changes of files that are not complete: that is quick, and
+        the second poll that a file needs.
         """
         if self._pause:
             self._pause -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from napari_lazy_pipeline.image import Scan, Triple
 from napari_lazy_pipeline.image.quantity_text import format_lengths
@@ -12,74 +13,42 @@ from napari_lazy_pipeline.image.quantity_text import format_lengths
 
 @dataclass(frozen=True)
 class MetadataClaims:
-    """What one source states about a stack; None or empty where it states nothing.
-
-    Attributes
-    ----------
-    source
-        Name of the source.
-    voxel_size
-        (z, y, x) [um], z as it was recorded.
-    time_interval
-        Time between two time points [s].
-    channel_names
-        Names of the channels.
-    angle
-        Angle between light sheet and scan [degree].
-    scan
-        How the stack is skewed.
-    sizes
-        Numbers of ``"time points"``, ``"channels"``, ``"planes"``, ``"rows"``, ``"columns"``.
-    notes
-        Sentences a person should read.
-    """
+    """What one source states about a stack; None or empty where it states nothing."""
 
     source: str
-    voxel_size: Triple | None = None
-    time_interval: float | None = None
+    voxel_size: Triple | None = None  # (z, y, x) [um], z as it was recorded
+    time_interval: float | None = None  # [s]
     channel_names: tuple[str, ...] = ()
-    angle: float | None = None
+    angle: float | None = None  # between light sheet and scan [degree]
     scan: Scan | None = None
+    # Numbers of "time points", "channels", "planes", "rows" and "columns".
     sizes: dict[str, int] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # sentences a person should read
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Voxel size, time interval and notes, by their names in the header of a file."""
+        source = self.source if self.voxel_size else ""
+        values = {"voxel_size": self.voxel_size, "voxel_source": source, "notes": self.notes}
+        return {**values, "time_interval": self.time_interval}
 
 
 @dataclass(frozen=True)
 class MetadataFact:
-    """A value and its source.
+    """A value, as a person reads it, and its source."""
 
-    Attributes
-    ----------
-    what
-        Name of the quantity, for instance ``"voxel size"``.
-    value
-        The value, as a person reads it.
-    source
-        Name of the source; ``"unknown"`` if there is none.
-    """
-
-    what: str
+    what: str  # name of the quantity, "voxel size" for instance
     value: str
-    source: str
+    source: str  # "unknown" if there is none
 
 
 @dataclass(frozen=True)
 class Question:
-    """Something that neither names nor metadata can tell.
+    """Something that neither names nor metadata can tell."""
 
-    Attributes
-    ----------
-    about
-        The parameter of `open_stack` that takes the answer.
-    text
-        The question.
-    choices
-        The answers there are; empty if any value may be.
-    """
-
-    about: str
+    about: str  # the parameter of `open_stack` that takes the answer
     text: str
-    choices: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()  # empty if any value may be
 
 
 def voxel_size_or_note(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 
@@ -39,13 +40,7 @@ def read_settings(path: str, title: str) -> MetadataClaims:
 
 
 def parse_settings(text: str, title: str = "Settings.txt") -> MetadataClaims:
-    """What the text of a Settings.txt states; its voxel size has the step of the stage as z.
-
-    Examples
-    --------
-    >>> parse_settings("Angle between stage and bessel beam (deg) = 31.8").angle
-    31.8
-    """
+    """What the text of a Settings.txt states; its voxel size has the step of the stage as z."""
     steps: dict[str, float] = {}
     planes: dict[str, int] = {}
     for name, _, interval, count in _WAVEFORM.findall(text):
@@ -105,10 +100,9 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8-sig", "replace")
 
 
-def _common_length(first: str, second: str) -> int:
-    """Number of characters with which both begin."""
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))
+def _common_length(*names: str) -> int:
+    """Number of characters with which all names begin."""
+    return len(os.path.commonprefix(names))  # noqa: RUF071 - not the same folders
 
 
 def _first(pattern: re.Pattern[str], text: str) -> float | None:

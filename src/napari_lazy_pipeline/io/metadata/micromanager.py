@@ -37,13 +37,7 @@ def read_metadata(path: str, title: str) -> MetadataClaims:
 
 
 def parse_metadata(text: str, title: str) -> MetadataClaims:
-    """Gather from JSON, whole or not, what it states about the stack.
-
-    Examples
-    --------
-    >>> parse_metadata('{"Summary": {"PixelSize_um": 0.1, "z-step_um": 0.3', "a").voxel_size
-    (0.3, 0.1, 0.1)
-    """
+    """Gather from JSON, whole or not, what it states about the stack."""
     matches = {key: re.search(rf'"{key}"\s*:\s*{_NUMBER}', text) for key in _KEYS}
     summary = {key: match[1] for key, match in matches.items() if match}
     names = re.search(r'"ChNames"\s*:\s*"?(\[.*?\])', text, re.DOTALL)

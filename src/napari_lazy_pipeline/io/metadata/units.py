@@ -34,13 +34,7 @@ def micrometres(length: object, unit: str) -> float | None:
 
 
 def seconds(time: object, unit: str) -> float | None:
-    """Time [s] in a unit; None if it is no positive number, or the unit is unknown.
-
-    Examples
-    --------
-    >>> seconds("2520", "msec"), seconds(2, "minutes"), seconds(2, "frames")
-    (2.52, 120.0, None)
-    """
+    """Time [s] in a unit; None if it is no positive number, or the unit is unknown."""
     return _converted(time, unit, _SECONDS)
 
 

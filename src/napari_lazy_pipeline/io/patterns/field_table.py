@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
 
-from napari_lazy_pipeline.io.patterns.field_values import levels_of, select
+from napari_lazy_pipeline.io.patterns.field_values import format_names, levels_of, select
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 
@@ -20,42 +20,20 @@ _MOST = 6
 
 @dataclass(frozen=True)
 class FieldRow:
-    """One field of a pattern, as the names have it.
+    """One field of a pattern, as the names have it; lists are shortened."""
 
-    Attributes
-    ----------
-    field
-        Its name; ``"*"`` for the names that do not fit.
-    role
-        What it is used for; empty if only displayed.
-    values
-        Its values, shortened.
-    count
-        Number of different values.
-    missing
-        The numbers between the first and the last that no file has, shortened; if there are
-        none, those values that fewer files have than the most frequent one.
-    extra
-        Names of images that do not fit, shortened; of positions, which one is open.
-    """
-
-    field: str
-    role: str
+    field: str  # "*" for the names that do not fit
+    role: str  # what it is used for; empty if only displayed
     values: str
-    count: int
+    count: int  # of different values
+    # The numbers between the first and the last that no file has; if there are none, those
+    # values that fewer files have than the most frequent one.
     missing: str = ""
-    extra: str = ""
+    extra: str = ""  # names of images that do not fit; of positions, which one is open
 
 
-def field_rows(layout: FileTable, others: Sequence[str] = ()) -> tuple[FieldRow, ...]:
+def field_rows(layout: FileTable) -> tuple[FieldRow, ...]:
     """Make the table of what a pattern reads off names.
-
-    Parameters
-    ----------
-    layout
-        The names that fit, and the pattern.
-    others
-        Some names of images that do not fit.
 
     Examples
     --------
@@ -71,10 +49,9 @@ def field_rows(layout: FileTable, others: Sequence[str] = ()) -> tuple[FieldRow,
     if unplaced:
         columns |= _other_columns(layout.names, pattern, unplaced)
     order = dict.fromkeys([*pattern.fields, *columns])
-    rows = [_row(field, columns[field]) for field in order if columns[field]]
-    rows = [_with_positions(row, layout.positions) for row in rows]
+    rows = [_row(field, columns[field], layout.positions) for field in order if columns[field]]
     if layout.unmatched:
-        extra = ", ".join(others[:_MOST]) + (", ..." if layout.unmatched > _MOST else "")
+        extra = format_names(layout.others)
         rows.append(FieldRow("*", "not in the stack", "", layout.unmatched, extra=extra))
     return tuple(rows)
 
@@ -90,28 +67,15 @@ def _other_columns(
     return {field: flat[regex.groupindex[field] - 1 :: regex.groups] for field in fields}
 
 
-def _row(field: str, values: list[str]) -> FieldRow:
-    counts = Counter(values)
-    levels = _natural_levels(counts)
+def _row(field: str, values: list[str], positions: Sequence[str]) -> FieldRow:
+    """Row of a field; all positions are listed, though the names are of one."""
+    counts, role, extra = Counter(values), _ROLES.get(field, ""), ""
+    levels = levels_of(counts)
     counted = field in ("t", "z", "part") and all(map(str.isdecimal, levels))
     missing = (_gaps(levels) if counted else "") or _infrequent(levels, counts)
-    return FieldRow(field, _ROLES.get(field, ""), _shortened(levels), len(levels), missing)
-
-
-def _natural_levels(levels: Iterable[str]) -> tuple[str, ...]:
-    """Different values in natural order."""
-    values = list(levels)
-    alike = len({len(value) for value in values}) == 1 and all(map(str.isdecimal, values))
-    # Numbers of as many digits are in natural order as they are in that of the alphabet.
-    return tuple(sorted(values)) if alike else levels_of(values)
-
-
-def _with_positions(row: FieldRow, positions: Sequence[str]) -> FieldRow:
-    """List all positions, though the names are of one."""
-    if row.role != "position" or row.values not in positions or len(positions) < 2:
-        return row
-    extra = f"{row.values} is shown"
-    return replace(row, values=_shortened(positions), count=len(positions), extra=extra)
+    if role == "position" and levels[0] in positions and len(positions) > 1:
+        levels, extra = tuple(positions), f"{levels[0]} is shown"
+    return FieldRow(field, role, _shortened(levels), len(levels), missing, extra)
 
 
 def _shortened(levels: Sequence[str]) -> str:
@@ -122,32 +86,18 @@ def _shortened(levels: Sequence[str]) -> str:
 
 def _gaps(levels: Sequence[str]) -> str:
     """Numbers that are skipped, as ranges."""
-    numbers = sorted({int(level) for level in levels})
-    steps = {after - before for before, after in itertools.pairwise(numbers)}
-    if len(steps) == 1:
+    pairs = list(pairwise(sorted(set(map(int, levels)))))
+    if len({after - before for before, after in pairs}) == 1:
         # Every third, say: a way to count, not a gap.
         return ""
-    gaps = [
-        (before + 1, after - 1)
-        for before, after in itertools.pairwise(numbers)
-        if after - before > 1
-    ]
-    texts = [str(first) if first == last else f"{first}-{last}" for first, last in gaps[:_MOST]]
-    return ", ".join(texts) + (", ..." if len(gaps) > _MOST else "")
+    gaps = [(before + 1, after - 1) for before, after in pairs if after - before > 1]
+    return format_names([f"{first}-{last}" if first < last else f"{last}" for first, last in gaps])
 
 
 def _infrequent(levels: Sequence[str], counts: Counter[str]) -> str:
     """Values that some of the files lack."""
     most = max(counts.values())
     few = (level for level in levels if counts[level] < most)
-    # All of them may be: one more than is shown tells that there are more.
-    rare = [
-        f"{level}: {most - counts[level]} of {most}" for level in itertools.islice(few, _MOST + 1)
-    ]
-    return ", ".join(rare[:_MOST]) + (", ..." if len(rare) > _MOST else "")
-
-
-def other_names(names: Sequence[str], pattern: Pattern, most: int = 20) -> list[str]:
-    """Some of the names that do not fit a pattern."""
-    fits = pattern.regex.fullmatch
-    return sorted(itertools.islice((name for name in names if fits(name) is None), most))
+    # All of them may be: one more than is listed tells that there are more.
+    rare = islice(few, _MOST + 1)
+    return format_names([f"{level}: {most - counts[level]} of {most}" for level in rare])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ def select(names: Sequence[str], pattern: Pattern) -> tuple[list[str], Columns]:
     """Choose the names that fit a pattern, and read their fields.
 
     A file that continues another one, ``a_part0001.tif`` that of ``a.tif``, has the fields of
-    that one, and its number in the column ``"part"``. If the pattern has no field at all,
-    the files are time points in natural order.
+    that one, and its number in the column ``"part"``. Without any field, the files are time
+    points in natural order.
     """
     whole, parts = without_parts(names)
     chosen, values = pattern.select(whole)
@@ -38,13 +38,7 @@ def select(names: Sequence[str], pattern: Pattern) -> tuple[list[str], Columns]:
 
 
 def natural_order(names: Sequence[str]) -> list[int]:
-    """Positions of names in natural order: ``stack2`` before ``stack10``.
-
-    Examples
-    --------
-    >>> natural_order(["s10", "s2", "s1"])
-    [2, 1, 0]
-    """
+    """Positions of names in natural order: ``stack2`` before ``stack10``."""
     # All names are cut at once: one call each would take most of the time.
     runs = _DIGITS.split("\0".join(names))
     width = max(map(len, runs[1::2]), default=0)
@@ -70,26 +64,19 @@ def _with_parts(
 def at_position(
     names: list[str], values: Columns, position: str | None, pattern: Pattern
 ) -> tuple[list[str], Columns, tuple[str, ...], str]:
-    """Keep the files of one position; also return all positions, and which one it is.
+    """Choose the files of one position, if names tell positions apart.
 
-    Raises
-    ------
-    PatternError
-        If there is no such position.
+    Also return all positions, and which one it is: the first in natural order if not given.
     """
     columns = [values[key] for key in ("p", "tile") if key in values]
     if not columns:
-        if position is None:
-            return names, values, (), ""
-        raise PatternError(
-            f"There is no position {position!r}", pattern.text, "No {p} says where positions are"
-        )
+        return names, values, (), ""
     keys = join_columns(columns)
     positions = levels_of(keys)
     wanted = positions[0] if position is None else position
     if wanted not in positions:
-        listed = ", ".join(positions[:8]) + (", ..." if len(positions) > 8 else "")
-        raise PatternError(f"There is no position {wanted!r}", pattern.text, f"There are {listed}")
+        hint = f"There are {format_names(positions, 8)}"
+        raise PatternError(f"There is no position {wanted!r}", pattern.text, hint)
     if len(positions) == 1:
         return names, values, positions, wanted
     rows = [index for index, key in enumerate(keys) if key == wanted]
@@ -98,17 +85,7 @@ def at_position(
 
 
 def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[Steps, str]:
-    """Place of each file along an axis that is counted, and what a person should know.
-
-    Parameters
-    ----------
-    values
-        Numbers, as they are in the names; None if there are none.
-    count
-        Number of files.
-    text, field
-        The pattern and its field, for messages.
-    """
+    """Place of each file along an axis that a field counts, and what a person should know."""
     if values is None:
         return np.zeros(count, np.intp), ""
     axis = "time" if field == "t" else field
@@ -121,9 +98,8 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
             return ranks(sorted(set(values), key=int), values), ranked
         numbers = np.fromiter(map(int, values), np.int64, len(values))
     except ValueError as error:
-        raise PatternError(
-            f"{{{field}}} is not a number in each name", text, "Let it match digits only"
-        ) from error
+        what = f"{{{field}}} is not a number in each name"
+        raise PatternError(what, text, "Let it match digits only") from error
     numbers -= numbers.min()
     step = int(np.gcd.reduce(numbers)) or 1
     if int(numbers.max()) // step >= SPARSE * len(values):
@@ -131,14 +107,22 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
     return (numbers // step).astype(np.intp), ""
 
 
+def format_names(names: Sequence[str], most: int = 6) -> str:
+    """List the first of some names, and tell whether there are more."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
 def join_columns(columns: list[list[str]]) -> list[str]:
     """One column of several: their values with a space between them."""
     return columns[0] if len(columns) == 1 else list(map(" ".join, zip(*columns, strict=True)))
 
 
-def levels_of(values: Sequence[str]) -> tuple[str, ...]:
+def levels_of(values: Iterable[str]) -> tuple[str, ...]:
     """Different values, in natural order."""
     levels = list(set(values))
+    if len(set(map(len, levels))) == 1 and all(map(str.isdecimal, levels)):
+        # Numbers of as many digits are in natural order as they are in that of the alphabet.
+        return tuple(sorted(levels))
     return tuple(levels[index] for index in natural_order(levels))
 
 

@@ -5,28 +5,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_lazy_pipeline.errors import PatternError
-from napari_lazy_pipeline.io.patterns.field_values import (
-    SPARSE,
-    Columns,
-    Steps,
-    at_position,
-    join_columns,
-    levels_of,
-    natural_order,
-    ranks,
-    select,
-    steps,
-)
+from napari_lazy_pipeline.io.patterns import field_values
+from napari_lazy_pipeline.io.patterns.field_values import Columns, Steps, format_names
 from napari_lazy_pipeline.io.patterns.pattern import Pattern
 
-__all__ = ["FileTable", "arrange", "natural_order"]
-
+_OTHERS = 20  # names that do not fit, of which a person sees a few
 _Places = tuple[Steps, ...]
 
 
@@ -34,35 +24,19 @@ _Places = tuple[Steps, ...]
 class FileTable:
     """Which file, or which files, are the volume at (t, c).
 
-    Attributes
-    ----------
-    names
-        Names of the files that belong to the stack.
-    table
-        Index into ``names``; -1 where there is no file. (t, c) if each file holds a volume,
-        (t, c, piece) if each holds a piece of one: pieces follow each other along z.
-    channels
-        Names of the channels.
-    unmatched
-        Number of names that do not fit the pattern.
-    notes
-        Sentences a person should read.
-    pattern
-        The pattern that gave the places.
-    positions
-        All positions that the names speak of.
-    position
-        The one that is in the table.
+    The table holds indices into ``names``, -1 where there is no file: (t, c) if each file holds a
+    volume, (t, c, piece) if each holds a piece of one; pieces follow each other along z.
     """
 
     names: list[str]
     table: NDArray[np.int32]
     channels: tuple[str, ...]
-    unmatched: int = 0
-    notes: tuple[str, ...] = ()
+    unmatched: int = 0  # names that do not fit the pattern
+    others: tuple[str, ...] = ()  # some of them
+    notes: tuple[str, ...] = ()  # sentences a person should read
     pattern: str = ""
-    positions: tuple[str, ...] = ()
-    position: str = ""
+    positions: tuple[str, ...] = ()  # all that the names tell apart
+    position: str = ""  # the one in the table
 
     @property
     def pieces(self) -> int:
@@ -90,11 +64,10 @@ class FileTable:
         names = "\0".join(self.names_in_order()).encode(errors="surrogateescape")
         present = np.packbits(self.table >= 0).tobytes()
         packed = zlib.compress(names), zlib.compress(present), self.table.shape
-        rest = self.channels, self.unmatched, self.notes, self.pattern, self.positions
-        return _unpacked, (packed, (*rest, self.position))
+        return _unpacked, (packed, *list(vars(self).values())[2:])
 
 
-def _unpacked(packed: tuple[bytes, bytes, tuple[int, ...]], rest: Any) -> FileTable:
+def _unpacked(packed: tuple[bytes, bytes, tuple[int, ...]], *rest: Any) -> FileTable:
     """Make a table again from what was pickled."""
     names, present, shape = packed
     bits = np.frombuffer(zlib.decompress(present), np.uint8)
@@ -106,24 +79,11 @@ def _unpacked(packed: tuple[bytes, bytes, tuple[int, ...]], rest: Any) -> FileTa
 
 
 def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None) -> FileTable:
-    """Give each file that fits the pattern its place.
+    """Give each file that fits the pattern its place, at one of the positions that names tell.
 
     A number that is missing stays a hole in time, so that what is next to each other
-    was recorded next to each other.
-
-    Parameters
-    ----------
-    names
-        Names of files.
-    pattern
-        Tells their places.
-    position
-        Which of several positions; the first, in natural order, if not given.
-
-    Raises
-    ------
-    PatternError
-        If no file fits, if two files claim the same place, or if there is no such position.
+    was recorded next to each other. Raise PatternError if no file fits, if two files claim the
+    same place, or if there is no such position.
 
     Examples
     --------
@@ -131,17 +91,21 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     >>> arrange(["s2.tif", "s10.tif", "s4.tif"], compile_pattern("s{t}.tif")).table.tolist()
     [[0], [2], [-1], [-1], [1]]
     """
-    chosen, values = select(names, pattern)
+    chosen, values = field_values.select(names, pattern)
     if not chosen:
         raise _no_match(names, pattern)
     unmatched = len(names) - len(chosen)
-    chosen, values, positions, position = at_position(chosen, values, position, pattern)
-    times, note = steps(values.get("t"), len(chosen), pattern.text, "t")
+    belonging = set(chosen if unmatched else ())
+    others = islice((name for name in names if name not in belonging), min(unmatched, _OTHERS))
+    chosen, values, positions, position = field_values.at_position(
+        chosen, values, position, pattern
+    )
+    times, note = field_values.steps(values.get("t"), len(chosen), pattern.text, "t")
     pieces = _pieces(values, pattern)
     for columns in _channel_columns(chosen, values, pattern):
-        keys = join_columns(columns) if columns else []
-        channels = levels_of(keys) or ("",)
-        channel_of = ranks(channels, keys) if columns else np.zeros(len(chosen), np.intp)
+        keys = field_values.join_columns(columns) if columns else [""] * len(chosen)
+        channels = field_values.levels_of(keys)
+        channel_of = field_values.ranks(channels, keys)
         places = (times, channel_of, *pieces)
         table = _table(places, len(channels), chosen, pattern)
         if np.count_nonzero(table >= 0) == len(chosen):
@@ -149,8 +113,10 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     else:
         raise _clash(chosen, table, places, pattern)
     titles = _titles(channels, channel_of, values, pattern)
-    notes = (note,) if note else ()
-    return FileTable(chosen, table, titles, unmatched, notes, pattern.text, positions, position)
+    return FileTable(
+        chosen, table, titles, unmatched, tuple(sorted(others)), (note,) if note else (),
+        pattern.text, positions, position,
+    )  # fmt: skip
 
 
 def _pieces(values: Columns, pattern: Pattern) -> _Places:
@@ -158,7 +124,7 @@ def _pieces(values: Columns, pattern: Pattern) -> _Places:
     field = "z" if "z" in values else "part"
     if field not in values:
         return ()
-    return (steps(values[field], len(values[field]), pattern.text, field)[0],)
+    return (field_values.steps(values[field], len(values[field]), pattern.text, field)[0],)
 
 
 def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> list[list[list[str]]]:
@@ -175,13 +141,11 @@ def _table(places: _Places, channels: int, names: list[str], pattern: Pattern) -
     """Which file is where; of several in the same place, one."""
     sizes = [int(axis.max()) + 1 for axis in places]
     sizes[1] = channels
-    if int(np.prod(sizes, dtype=object)) > max(1000, 4 * SPARSE * len(names)):
+    if int(np.prod(sizes, dtype=object)) > max(1000, 4 * field_values.SPARSE * len(names)):
         each = f" of {sizes[2]} files" if len(sizes) > 2 else ""
-        raise PatternError(
-            f"{len(names)} files would be {sizes[0]} time points x {channels} channels{each}",
-            pattern.text,
-            "{c} seems to be something else than the channel: write * or another name for it",
-        )
+        what = f"{len(names)} files would be {sizes[0]} time points x {channels} channels{each}"
+        hint = "{c} seems to be something else than the channel: write * or another name for it"
+        raise PatternError(what, pattern.text, hint)
     table = np.full(sizes, -1, np.int32)
     table[places] = np.arange(len(names), dtype=np.int32)
     return table
@@ -206,11 +170,8 @@ def _titles(
 def _no_match(names: Sequence[str], pattern: Pattern) -> PatternError:
     if not names:
         return PatternError("The folder is empty", pattern.text)
-    return PatternError(
-        f"None of the {len(names)} files fits the pattern",
-        pattern.text,
-        f"One of them is called {min(names)}",
-    )
+    what = f"None of the {len(names)} files fits the pattern"
+    return PatternError(what, pattern.text, f"One of them is called {min(names)}")
 
 
 def _clash(
@@ -235,5 +196,4 @@ def _clash(
 def _advice(field: str, names: list[str], pattern: Pattern) -> str:
     matches = filter(None, map(pattern.match, names[:10_000]))
     levels = sorted({match[field] for match in matches})
-    listed = ", ".join(levels[:6]) + (", ..." if len(levels) > 6 else "")
-    return f"replace {{{field}}} by one of its values: {listed}"
+    return f"replace {{{field}}} by one of its values: {format_names(levels)}"

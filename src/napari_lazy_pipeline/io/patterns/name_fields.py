@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,27 +22,13 @@ _PART = re.compile(r"_part([0-9]+)(?=(?:\.ome)?\.tiff?$)", re.IGNORECASE)
 
 @dataclass(eq=False)
 class NameField:
-    """A number in the names, or a text that varies.
+    """A number in the names, or a text that varies."""
 
-    Attributes
-    ----------
-    values
-        One per name.
-    label
-        The letters before it, in lower case.
-    suffix
-        The letters after it, in lower case.
-    numeric
-        Whether it is a number.
-    alone
-        Whether label and number make up all of what stands between two breaks.
-    """
-
-    values: tuple[str, ...]
-    label: str = ""
-    suffix: str = ""
+    values: tuple[str, ...]  # one per name
+    label: str = ""  # the letters before it, in lower case
+    suffix: str = ""  # those after it
     numeric: bool = False
-    alone: bool = True
+    alone: bool = True  # whether label and number are all that stands between two breaks
 
     @property
     def count(self) -> int:
@@ -84,13 +70,7 @@ class Group:
 
 
 def without_parts(names: Sequence[str]) -> tuple[Sequence[str], dict[str, list[str]]]:
-    """Names without those that continue another file, and who continues whom.
-
-    Examples
-    --------
-    >>> without_parts(["a.tif", "a_part0001.tif"])
-    (['a.tif'], {'a.tif': ['a_part0001.tif']})
-    """
+    """Names without those that continue another file, and these by that file's name."""
     # One search in all names at once costs a tenth of one in each.
     if "_part" not in "\0".join(names):
         return names, {}
@@ -111,19 +91,11 @@ def part_number(name: str) -> str:
 
 
 def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Group], list[str]]:
-    """Sort names of images by their build; other names are left out.
-
-    Returns
-    -------
-    groups
-        The most frequent build first.
-    endings
-        All endings, the most frequent first.
-    """
+    """Sort names of images by their build, and list their endings; the most frequent first."""
     known = "|".join(map(re.escape, endings))
     image = re.compile(rf"(.+?)((?:\.ome)?(?:{known}))", re.IGNORECASE | re.DOTALL)
     builds: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    counts: dict[str, int] = defaultdict(int)
+    counts: Counter[str] = Counter()
     for name in without_parts(names)[0]:
         match = image.fullmatch(name)
         if match and not name.startswith("."):
@@ -132,10 +104,7 @@ def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Gr
             counts[match[2]] += 1
     # Of equally frequent builds the shorter is the raw one: processing adds to names.
     frequent = sorted(builds.items(), key=lambda item: (-len(item[1]), len(item[0])))
-    return (
-        [_group(build, rows) for build, rows in frequent[:8]],
-        sorted(counts, key=lambda ending: -counts[ending]),
-    )
+    return [_group(*item) for item in frequent[:8]], [end for end, _ in counts.most_common()]
 
 
 def _without_breaks(stem: str) -> str:

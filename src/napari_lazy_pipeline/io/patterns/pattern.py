@@ -23,53 +23,24 @@ _EXPRESSION = "re:"
 
 @dataclass(frozen=True)
 class Pattern:
-    """A file pattern; make one with `compile_pattern`.
+    """A file pattern; make one with `compile_pattern`."""
 
-    Attributes
-    ----------
-    text
-        As it was written.
-    fields
-        Names of the fields, in order.
-    """
-
-    text: str
-    fields: tuple[str, ...]
+    text: str  # as it was written
+    fields: tuple[str, ...]  # their names, in order
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """The regular expression that a whole name has to match, with all fields named."""
         return re.compile(self._source(self.fields))
 
-    @property
-    def depth(self) -> int:
-        """Number of folders that the files are below the folder that is opened."""
-        return self.text.count("/")
-
-    @property
-    def place(self) -> tuple[str, ...]:
-        """The fields that tell where in the stack a file belongs, in order."""
-        return tuple(field for field in self.fields if field in _PLACE)
-
-    @property
-    def has_positions(self) -> bool:
-        """Whether it is the names that tell positions apart."""
-        return "p" in self.fields or "tile" in self.fields
-
     def match(self, name: str) -> dict[str, str] | None:
-        """Return the values of the fields in a name; None if it does not fit.
-
-        Examples
-        --------
-        >>> compile_pattern("cell_t{t}_{name}.tif").match("cell_t003_wt.tif")
-        {'t': '003', 'name': 'wt'}
-        """
+        """Return the values of the fields in a name; None if it does not fit."""
         match = self.regex.fullmatch(name)
         return match.groupdict() if match else None
 
     def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-        """Return the names that fit, and their values of the fields in `place`."""
-        place = self.place
+        """Return the names that fit, and their values of the fields that place them."""
+        place = [field for field in self.fields if field in _PLACE]
         fits = re.compile(self._source(place)).fullmatch
         if not place:
             return [name for name in names if fits(name)], {}
@@ -109,12 +80,8 @@ def compile_pattern(text: str) -> Pattern:
     time. ``{n}`` is a number that means nothing. Any other ``{field}`` is text; ``*`` is any
     text, ``?`` any character, ``/`` goes into a folder, and everything else means itself.
 
-    What follows ``re:`` is a regular expression with named groups instead.
-
-    Raises
-    ------
-    PatternError
-        If the pattern cannot be read.
+    What follows ``re:`` is a regular expression with named groups instead. Raise PatternError if
+    the pattern cannot be read.
 
     Examples
     --------
@@ -132,9 +99,8 @@ def compile_pattern(text: str) -> Pattern:
     if "\\" in text:
         raise PatternError("Folders are separated by / in a pattern", text, "Write / for \\")
     if text.startswith("/") or any(part in ("", ".", "..") for part in text.split("/")):
-        raise PatternError(
-            "A pattern begins in the folder that is opened", text, "Give the folder separately"
-        )
+        what = "A pattern begins in the folder that is opened"
+        raise PatternError(what, text, "Give the folder separately")
     return Pattern(text, tuple(_fields(text)))
 
 
@@ -143,11 +109,8 @@ def _groups(text: str) -> tuple[str, ...]:
     try:
         return tuple(re.compile(text.removeprefix(_EXPRESSION)).groupindex)
     except re.error as error:
-        raise PatternError(
-            f"The regular expression cannot be read: {error}",
-            text,
-            "Groups look like (?P<t>[0-9]+)",
-        ) from error
+        what = f"The regular expression cannot be read: {error}"
+        raise PatternError(what, text, "Groups look like (?P<t>[0-9]+)") from error
 
 
 def _fields(text: str) -> list[str]:
@@ -156,9 +119,8 @@ def _fields(text: str) -> list[str]:
     last = ""
     for field, wild, literal, brace in _PIECE.findall(text):
         if brace:
-            raise PatternError(
-                f"There is a {brace} without its partner", text, "Fields look like {t}"
-            )
+            what = f"There is a {brace} without its partner"
+            raise PatternError(what, text, "Fields look like {t}")
         if not (wild or literal):
             _check_field(field, last, fields, text)
             fields.append(field)
@@ -167,23 +129,19 @@ def _fields(text: str) -> list[str]:
 
 
 def _check_field(field: str, last: str, fields: list[str], text: str) -> None:
-    if ":" in field and field.split(":")[0].isidentifier():
-        plain = field.split(":")[0]
-        raise PatternError(
-            f"{{{field}}} has a format", text, f"Write {{{plain}}}: any number of digits fits"
-        )
-    if not (field.isidentifier() and field.isascii()):
-        raise PatternError(
-            f"{{{field}}} is no name for a field", text, "Use letters: {t}, {c}, {wave}, {name}"
-        )
-    if field in fields:
-        raise PatternError(
-            f"{{{field}}} occurs twice", text, "Write * or another name for one of them"
-        )
-    if last:
-        raise PatternError(
-            f"Nothing stands between {{{last}}} and {{{field}}}", text, "Write what separates them"
-        )
+    plain, colon, _ = field.partition(":")
+    what = hint = ""
+    if colon and plain.isidentifier():
+        what, hint = f"{{{field}}} has a format", f"Write {{{plain}}}: any number of digits fits"
+    elif not (field.isidentifier() and field.isascii()):
+        what, hint = f"{{{field}}} is no name for a field", "Use letters: {t}, {c}, {wave}, {name}"
+    elif field in fields:
+        what, hint = f"{{{field}}} occurs twice", "Write * or another name for one of them"
+    elif last:
+        what = f"Nothing stands between {{{last}}} and {{{field}}}"
+        hint = "Write what separates them"
+    if what:
+        raise PatternError(what, text, hint)
 
 
 def _regex(text: str, captured: Sequence[str]) -> str:

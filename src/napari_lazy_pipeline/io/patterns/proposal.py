@@ -33,46 +33,24 @@ _DYE = re.compile(
     re.IGNORECASE,
 )
 _FEW = 12
-_SAMPLE = 400  # names
+SAMPLE = 400  # names
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A pattern that may fit the names in a folder.
-
-    Attributes
-    ----------
-    pattern
-        The pattern.
-    summary
-        What would become of the files, in a few words.
-    sure
-        Whether the names leave no doubt.
-    """
+    """A pattern that may fit the names in a folder."""
 
     pattern: str
-    summary: str
-    sure: bool
+    summary: str  # what would become of the files, in a few words
+    sure: bool  # whether the names leave no doubt
 
 
 def propose_patterns(
-    names: Sequence[str], most: int = _SAMPLE, endings: Iterable[str] = TIFF
+    names: Sequence[str], most: int = SAMPLE, endings: Iterable[str] = TIFF
 ) -> list[Proposal]:
-    """Propose patterns for the names in a folder, the best first.
+    """Propose patterns for the names of images in a folder, the best first.
 
-    Parameters
-    ----------
-    names
-        Names of files; what is no image is left out.
-    most
-        Number of names to look at: more are represented by a random choice of so many.
-    endings
-        How the names of images end, in lower case.
-
-    Returns
-    -------
-    list of Proposal
-        Empty if there is no image.
+    More than ``most`` names are represented by a random choice of so many.
 
     Examples
     --------
@@ -96,10 +74,9 @@ def _proposals(names: Sequence[str], endings: Iterable[str]) -> Iterator[Proposa
             for proposal in _of_group(group, len(builds) == 1):
                 yield replace(proposal, sure=proposal.sure and alone)
     below = "*/" * max((name.count("/") for name in names), default=0)
+    summary = "every file, in natural order, is a time point"
     for ending in present:
-        yield Proposal(
-            f"{below}*{ending}", "every file, in natural order, is a time point", total == 1
-        )
+        yield Proposal(f"{below}*{ending}", summary, total == 1)
 
 
 @dataclass(frozen=True)
@@ -124,25 +101,23 @@ class _Reading:
             if slot.label in _PLACE and not slot.follows(self.time, self.channel, *chosen):
                 chosen.append(slot)
         # The more telling label first.
-        chosen.sort(key=lambda slot: slot.label in _SHORT)
-        return chosen[:2]
+        return sorted(chosen, key=lambda slot: slot.label in _SHORT)[:2]
 
-    @property
-    def roles(self) -> list[NameField]:
-        """The slots that give a file its place."""
-        return [s for s in (self.time, self.channel, self.plane, *self.places) if s]
+    @cached_property
+    def fields(self) -> dict[NameField, str]:
+        """The slots that give a file its place, and the fields of the pattern that they become."""
+        names = ["t", "c", "z", "p", "tile"]
+        if self.places and self.places[0].label == "tile":
+            names[3:] = "tile", "p"
+        slots = (self.time, self.channel, self.plane, *self.places)
+        return {slot: name for slot, name in zip(slots, names, strict=False) if slot}
 
-    @property
-    def unique(self) -> bool:
-        """Whether these tell all files apart."""
-        return count([slot.values for slot in self.roles]) == self.group.names
-
-    def _free(self, *taken: NameField | None) -> list[NameField]:
+    def _free(self, *others: NameField | None) -> list[NameField]:
         """The slots that vary, and that what is known does not explain."""
         return [
             slot
             for slot in self.group.slots
-            if slot.varies and not slot.clock and not slot.follows(self.time, self.channel, *taken)
+            if slot.varies and not slot.clock and not slot.follows(self.time, self.channel, *others)
         ]
 
     @property
@@ -155,40 +130,34 @@ class _Reading:
 
     def proposals(self, sure: bool) -> Iterator[Proposal]:
         """Yield one pattern; one per series if there are several."""
-        if not self.roles or (self.roles == self.places and self.places[0].label in _SHORT):
+        slots = list(self.fields)
+        if not slots or (slots == self.places and self.places[0].label in _SHORT):
             return
-        if self.unique:
+        if count([slot.values for slot in slots]) == self.group.names:
             yield Proposal(self.write({}), self.summary, sure)
             return
-        series = [slot for slot in self._free(*self.roles) if slot not in self.roles]
+        series = [slot for slot in self._free(*slots) if slot not in slots]
         rows = dict.fromkeys(zip(*(slot.values for slot in series), strict=True))
         for row in islice(rows, 5):
-            title = " ".join(f"{s.label}{value}" for s, value in zip(series, row, strict=True))
             fixed = dict(zip(series, row, strict=True))
+            title = " ".join(f"{slot.label}{value}" for slot, value in fixed.items())
             yield Proposal(self.write(fixed), f"{self.summary}; only {title}", False)
 
     def write(self, fixed: dict[NameField, str]) -> str:
         """Write the pattern, with some slots as text."""
-        names = {slot: name for slot, name in self._named() if slot}
         # Of several wavelengths in a name the last is that of the file.
         wave = next((s for s in reversed(self.group.slots) if s.suffix == "nm" and s.numeric), None)
         used, texts = {"t", "c", "z", "p", "tile"}, []
         for part in self.group.parts:
             if isinstance(part, str):
                 texts.append(_literal(part))
-            elif part in names:
-                texts.append(f"{{{names[part]}}}")
+            elif part in self.fields:
+                texts.append(f"{{{self.fields[part]}}}")
+            elif part in fixed:
+                texts.append(_literal(fixed[part]))
             else:
-                text = fixed.get(part) or _text_of(part, used, part is wave)
-                texts.append(_literal(text) if part in fixed else text)
+                texts.append(_text_of(part, used, part is wave))
         return _shorten("".join(texts), not fixed, self.only)
-
-    def _named(self) -> list[tuple[NameField | None, str]]:
-        """Slots and the fields of the pattern that they become."""
-        first = "tile" if self.places and self.places[0].label == "tile" else "p"
-        fields = [first, "p" if first == "tile" else "tile"]
-        places = list(zip(self.places, fields, strict=False))
-        return [(self.time, "t"), (self.channel, "c"), (self.plane, "z"), *places]
 
 
 def _of_group(group: Group, only: bool) -> Iterator[Proposal]:

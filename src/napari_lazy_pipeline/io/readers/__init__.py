@@ -17,18 +17,21 @@ from napari_lazy_pipeline.io.readers._reader import (
     GrowthState,
     PlaneReader,
     Reader,
+    file_errors,
     file_stamp,
-    os_problem,
+    file_stamp_or_empty,
 )
 from napari_lazy_pipeline.io.readers._user_function import (
     UserReader,
     installed_readers,
     reader_by_name,
 )
+from napari_lazy_pipeline.io.readers.raw import RawReader
 
 __all__ = [
     "FileInfo", "GrowingReader", "GrowthState", "PlaneReader", "Reader", "ReaderArgument",
-    "choose_reader", "file_stamp", "hidden", "os_problem", "reader_for", "readers", "suffixes",
+    "choose_reader", "file_errors", "file_stamp", "file_stamp_or_empty", "hidden", "reader_for",
+    "readers", "suffixes",
 ]  # fmt: skip
 
 # What `open_stack` takes as its reader; the text is "module:function".
@@ -52,13 +55,7 @@ def choose_reader(
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
 ) -> Reader | None:
-    """Return the reader that a person asked for; None if the names are to decide.
-
-    Raises
-    ------
-    FolderError
-        If it cannot be used.
-    """
+    """Return the reader that a person asked for; None if the names are to decide."""
     if isinstance(reader, str):
         return reader_by_name(reader, trust)
     if reader is not None:
@@ -66,16 +63,15 @@ def choose_reader(
     return None if shape is None else _raw_reader(shape, dtype)
 
 
-def _raw_reader(shape: Sequence[int], dtype: str | None) -> Reader:
+def _raw_reader(shape: Sequence[int], dtype: str | None) -> RawReader:
     if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
         raise FolderError(f"shape has to be three positive numbers (z, y, x), not {shape!r}")
+    z, y, x = shape
     try:
         pixel_type = np.dtype(dtype or "<u2").str
     except TypeError as error:
         raise FolderError(f"There is no dtype {dtype!r}", hint="For instance uint16") from error
-    raw = importlib.import_module(f"{__name__}.raw")
-    reader: Reader = raw.RawReader(tuple(shape), pixel_type)
-    return reader
+    return RawReader((z, y, x), pixel_type)
 
 
 @lru_cache(maxsize=1)
@@ -85,13 +81,7 @@ def suffixes() -> tuple[str, ...]:
 
 
 def reader_for(path: str) -> Reader:
-    """Return the reader for a file.
-
-    Raises
-    ------
-    FileError
-        If no reader accepts it.
-    """
+    """Return the reader for a file; raise FileError if none accepts it."""
     for reader in readers():
         if reader.accepts(path):
             return reader

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from time import time
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary
 from napari_lazy_pipeline.io.readers._reader import FileInfo, GrowthState, file_stamp
 
-_ABSENT = -1
 _NO_PLACES = np.empty((0, 2), np.int64)
 _JUST_NOW = 10  # s
 _HINT = "It is still being recorded, or was interrupted"
@@ -25,41 +25,29 @@ _HINT = "It is still being recorded, or was interrupted"
 
 @dataclass(frozen=True, eq=False)
 class PlaneIndex:
-    """Where the planes of all volumes are.
+    """Where the planes of all volumes are."""
 
-    Attributes
-    ----------
-    files
-        Paths of the files.
-    scenes
-        Names of the positions.
-    table
-        (position, t, c, z, 2): which file, and where in it [byte]; -1 if there is none.
-    count, last
-        Number of planes that were recorded, and (position, t, c, z) of the last one.
-    """
-
-    files: tuple[str, ...]
-    scenes: tuple[str, ...]
-    table: NDArray[np.int64]
-    count: int = 0
-    last: tuple[int, ...] = ()
+    files: tuple[str, ...]  # paths
+    scenes: tuple[str, ...]  # names of the positions
+    table: NDArray[np.int64]  # (position, t, c, z, 2): file, and place in it [byte]; or -1
+    count: int = 0  # of planes that were recorded
+    last: tuple[int, ...] = ()  # (position, t, c, z) of the last of them
 
     @property
     def inner(self) -> tuple[int, int]:
         """Number of time points and channels."""
         return self.table.shape[1], self.table.shape[2]
 
-    @property
-    def depth(self) -> int:
-        """Number of planes of each volume."""
-        return int(self.table.shape[3])
-
-    @property
-    def scene_details(self) -> dict[str, tuple[Hashable, ...]]:
-        """The positions, as `FileInfo` has them."""
+    def info(
+        self, path: str, shape: Sequence[int], dtype: DTypeLike, order: str, claims: MetadataClaims
+    ) -> FileInfo:
+        """Describe the file at a path, with planes of a shape (y, x) in a byte order."""
         scenes = self.scenes if len(self.scenes) > 1 else ()
-        return {"scenes": scenes, "firsts": (0,) * len(self.scenes)}
+        names = claims.channel_names if len(claims.channel_names) == self.inner[1] else ()
+        return FileInfo.of(
+            path, (self.table.shape[3], *shape), dtype, claims, byteorder=order, inner=self.inner,
+            scenes=scenes, firsts=(0,) * len(self.scenes), channel_names=names, indexed=True,
+        )  # fmt: skip
 
     def read(
         self,
@@ -69,24 +57,10 @@ class PlaneIndex:
         stop: int,
         pixels_at: Callable[[str, int, NDArray[np.generic]], int] | None = None,
     ) -> np.ndarray:
-        """Read some planes of a volume (z, y, x), and no others.
+        """Read some planes of a volume (z, y, x), and no others; raise FileError if one is missing.
 
-        Parameters
-        ----------
-        path
-            The file that was opened.
-        info
-            Which volume, and how its pixels are stored.
-        start, stop
-            The planes.
-        pixels_at
-            Finds the pixels of a plane by the file, the place and the plane; None if they are at
-            the place.
-
-        Raises
-        ------
-        FileError
-            If the volume, or one of its planes, is not there.
+        ``pixels_at`` finds the pixels of a plane by the file, the place and the plane; without it
+        they are at the place.
         """
         stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
         volume = pool().empty((stop - start, *info.shape[1:]), stored)
@@ -107,16 +81,13 @@ class PlaneIndex:
         return self._run(), (digest.hexdigest(), tuple(numbers))
 
     def growth(self, scene: int) -> GrowthState:
-        """How much of a position there is.
-
-        The index may know of a plane before its pixels are written, so the last one alone
-        proves nothing.
-        """
+        """How much of a position there is; the index may know a plane before it is written."""
         whole = np.flatnonzero((self.table[scene, ..., 0] >= 0).all(axis=(1, 2)))
         present = int(whole[-1]) + 1 if whole.size else 0
         complete = present - (self.last[:2] == (scene, present - 1))
         mark = self.count, file_stamp(self.files[-1])
-        return GrowthState(complete, present, self.depth, self.inner[1], self._run(), mark)
+        _, _, channels, planes, _ = self.table.shape
+        return GrowthState(complete, present, planes, channels, self._run(), mark)
 
     def _table(self, info: FileInfo) -> NDArray[np.int64]:
         """File and place of each plane of a volume (z, 2); nothing if it is beyond the index."""
@@ -129,17 +100,16 @@ class PlaneIndex:
         """File and place of each plane of a volume, all of which have to be there."""
         table = self._table(info)
         count = int(np.count_nonzero(table[:, 0] >= 0))
-        if count < info.shape[0] or self.depth != info.shape[0]:
+        if count < info.shape[0] or len(table) != info.shape[0]:
             t, c = info.part
-            raise FileError(
-                f"{count} of {info.shape[0]} planes are there for t={t}, c={c}", path, _HINT
-            )
+            what = f"{count} of {info.shape[0]} planes are there for t={t}, c={c}"
+            raise FileError(what, path, _HINT)
         return [(self.files[file], int(start)) for file, start in table.tolist()]
 
     def _check_last(
         self, path: str, info: FileInfo, planes: NDArray[np.generic], start: int
     ) -> None:
-        """Refuse the plane that was recorded last if it is not written yet, as its index is.
+        """Refuse the plane that was recorded last if its index is written, and it is not.
 
         It ends with a zero then, as reserved space does, and its file was changed just now.
         """
@@ -151,22 +121,16 @@ class PlaneIndex:
             raise FileError("The last plane is being written", path, "Wait until it is complete")
 
     def _run(self) -> str:
-        """Names the run, by the summary in the head of its first file.
-
-        That is written before the first plane, and tells when and how the run was started.
-        """
+        """Name of the run, by the summary that is written before its first plane."""
         text = json.dumps(file_summary(self.files[0]), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def make_index(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) -> PlaneIndex:
-    """Make an index of entries (n, 6): position, t, c, z, file, place in it.
-
-    Of two entries for the same plane, the later one counts.
-    """
+    """Make an index of entries (position, t, c, z, file, place); of two for a plane, the later."""
     rows = np.asarray(entries, np.int64).reshape(-1, 6)
     sizes = rows[:, :4].max(0) + 1 if len(rows) else np.zeros(4, np.int64)
-    table = np.full((*sizes.tolist(), 2), _ABSENT, np.int64)
+    table = np.full((*sizes.tolist(), 2), -1, np.int64)
     table[tuple(rows[:, :4].T)] = rows[:, 4:]
     last = tuple(rows[-1, :4].tolist()) if len(rows) else ()
     return PlaneIndex(tuple(files), tuple(scenes), table, len(rows), last)

@@ -14,117 +14,70 @@ from numpy.typing import DTypeLike
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image import Shape, Triple
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 
 @dataclass(frozen=True)
 class FileInfo:
     """What the header of one file states, and what the other files are checked against.
 
-    Attributes
-    ----------
-    name
-        Name of the file.
-    shape
-        Shape of the volume (z, y, x) [voxel].
-    dtype
-        Name of the numpy type, in the byte order of this machine.
-    size
-        Size of the file [byte].
-    voxel_size
-        Spacing (z, y, x) [um]; None if the file does not state it.
-    voxel_source
-        What states it: ``"ImageJ"``, ``"OME"``, ...; empty if nothing does.
-    time_interval
-        Time between two time points [s]; None if the file does not state it.
-    notes
-        Sentences a person should read.
-    offset
-        Position of the first pixel [byte] if all lie plain, one after the other; else -1.
-    landmarks
-        Pieces (position, bytes) that a file must share for its pixels to lie there, too.
-    page
-        Tags that the directory of each plane must have for the plane to lie plain in the file;
-        empty if planes have to be decoded.
-    byteorder
-        ``"<"`` or ``">"``: how the pixels lie in the file.
-    inner
-        Number of time points and channels in the file.
-    part
-        Which of them, (t, c), is to be read; see `at`.
-    strides
-        Number of pages from one time point, channel and plane of the file to the next.
-    scenes
-        Names of the positions in the file, if there are several.
-    scene
-        Which of them is to be read.
-    firsts
-        First page of each position.
-    channel_names
-        Names of the channels in the file; empty if it does not state them.
-    merged
-        Whether `as_planes` made the planes out of time points or channels.
-    indexed
-        Whether planes are located by an index or by the names of chunks, in this file and in
-        others; more may come.
-    last_plane
-        Position of the first pixel of the last plane [byte], if the file holds one volume and
-        its planes lie plain; else -1.
+    Pages are counted through all planes of a file, of all time points, channels and positions.
     """
 
     name: str
-    shape: Shape
-    dtype: str
-    size: int
-    voxel_size: Triple | None = None
-    voxel_source: str = ""
-    time_interval: float | None = None
-    notes: tuple[str, ...] = ()
-    offset: int = -1
+    shape: Shape  # of a volume (z, y, x) [voxel]
+    dtype: str  # name of the numpy type, in the byte order of this machine
+    size: int  # of the file [byte]
+    voxel_size: Triple | None = None  # (z, y, x) [um]; None if the file does not state it
+    voxel_source: str = ""  # what states it: "ImageJ", "OME", ...
+    time_interval: float | None = None  # [s]; None if the file does not state it
+    notes: tuple[str, ...] = ()  # sentences a person should read
+    offset: int = -1  # of the first pixel [byte] if all lie plain, one after the other; else -1
+    # Pieces (position, bytes) that a file must share for its pixels to lie there, too.
     landmarks: tuple[tuple[int, bytes], ...] = ()
+    # Tags that the directory of each plane must have for the plane to lie plain in the file;
+    # empty if planes have to be decoded.
     page: tuple[int, ...] = ()
-    byteorder: str = "<"
-    inner: tuple[int, int] = (1, 1)
-    part: tuple[int, int] = (0, 0)
-    strides: tuple[int, int, int] = (0, 0, 1)
-    scenes: tuple[str, ...] = ()
-    scene: int = 0
-    firsts: tuple[int, ...] = (0,)
-    channel_names: tuple[str, ...] = ()
-    merged: bool = False
+    byteorder: str = "<"  # "<" or ">": how the pixels lie in the file
+    inner: tuple[int, int] = (1, 1)  # number of time points and channels in the file
+    part: tuple[int, int] = (0, 0)  # which of them, (t, c), is to be read; see `at`
+    strides: tuple[int, int, int] = (0, 0, 1)  # pages to the next time point, channel and plane
+    scenes: tuple[str, ...] = ()  # names of the positions in the file, if there are several
+    scene: int = 0  # which of them is to be read
+    firsts: tuple[int, ...] = (0,)  # first page of each position
+    channel_names: tuple[str, ...] = ()  # empty if the file does not state them
+    merged: bool = False  # whether `as_planes` made the planes out of time points or channels
+    # Whether planes are located by an index or by the names of chunks, in this file and in
+    # others; more may come.
     indexed: bool = False
+    # Position of the first pixel of the last plane [byte], if the file holds one volume and
+    # its planes lie plain; else -1.
     last_plane: int = -1
 
     @classmethod
-    def of(cls, path: str, shape: Sequence[int], dtype: DTypeLike, **details: Any) -> FileInfo:
-        """Describe a file: its name, its size and the native type are filled in.
-
-        Raises
-        ------
-        FileError
-            If its shape is not one of volumes.
-        """
+    def of(
+        cls,
+        path: str,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        claims: MetadataClaims | None = None,
+        **details: Any,
+    ) -> FileInfo:
+        """Describe a file of volumes: name, size, native type and what it claims are filled in."""
         if len(shape) != 3:
             raise FileError(f"The file holds {tuple(shape)} {dtype}: no volume (z, y, x)", path)
         z, y, x = shape
         native = np.dtype(dtype).newbyteorder("=").name
+        if claims:
+            details |= claims.details
         return cls(os.path.basename(path), (z, y, x), native, os.path.getsize(path), **details)
 
     def check(self, shape: Sequence[int], dtype: DTypeLike, path: str, hint: str = "") -> None:
-        """Refuse a file, or planes of it, of another shape (z, y, x) or type.
-
-        Raises
-        ------
-        FileError
-            If they differ, but for the byte order.
-        """
+        """Raise FileError if a file, or planes of it, have another shape (z, y, x) or type."""
         native = np.dtype(dtype).newbyteorder("=").name
         if (tuple(shape), native) != (self.shape, self.dtype):
-            raise FileError(
-                f"The file holds {tuple(shape)} {native}, not {self.shape} {self.dtype} as "
-                f"{self.name}",
-                path,
-                hint,
-            )
+            expected = f"{self.shape} {self.dtype} as {self.name}"
+            raise FileError(f"The file holds {tuple(shape)} {native}, not {expected}", path, hint)
 
     @property
     def content(self) -> str:
@@ -156,15 +109,9 @@ class FileInfo:
 
 
 class Reader(ABC):
-    """Reads files that hold one volume each, or ``info.inner`` volumes; pickles, holds no state.
+    """Reads files that hold one volume each, or ``info.inner`` volumes; pickles, holds no state."""
 
-    Attributes
-    ----------
-    suffixes
-        Endings of the names of its files, in lower case.
-    """
-
-    suffixes: tuple[str, ...]
+    suffixes: tuple[str, ...]  # endings of the names of its files, in lower case
 
     @property
     def options(self) -> dict[str, object]:
@@ -231,36 +178,22 @@ class PlaneReader(Reader):
 
 @dataclass(frozen=True)
 class GrowthState:
-    """How much there is of a file that grows from within.
+    """How much there is of a file that grows from within."""
 
-    Attributes
-    ----------
-    complete
-        Number of time points to which nothing is added any more.
-    present
-        The same, with a last one that may just look whole.
-    planes, channels
-        Number of planes of a volume, and of channels, as far as they are known by now.
-    run
-        Name of the run that recorded it.
-    mark
-        Another one whenever something was added.
-    """
-
-    complete: int
-    present: int
-    planes: int
+    complete: int  # time points to which nothing is added any more
+    present: int  # the same, with a last one that may just look whole
+    planes: int  # of a volume, as far as they are known by now; the same for channels
     channels: int
-    run: Hashable
-    mark: Hashable
+    run: Hashable  # name of the run that recorded it
+    mark: Hashable  # another one whenever something was added
 
 
 class GrowingReader(PlaneReader):
     """Reads files that grow from within, time point by time point."""
 
-    @abstractmethod
     def grows(self, info: FileInfo) -> bool:
         """Whether this is such a file."""
+        return info.indexed
 
     @abstractmethod
     def growth(self, path: str, info: FileInfo) -> GrowthState:
@@ -284,9 +217,8 @@ def file_errors(path: str, hint: str = "") -> Iterator[None]:
         raise FileError("There is not enough memory to read the file", path) from error
     except Exception as error:
         # A damaged file makes decoders raise nearly anything.
-        raise FileError(
-            f"The file is damaged ({type(error).__name__}: {error})", path, hint
-        ) from error
+        what = f"The file is damaged ({type(error).__name__}: {error})"
+        raise FileError(what, path, hint) from error
 
 
 def os_problem(error: OSError, path: str) -> FileError:
@@ -301,6 +233,18 @@ def os_problem(error: OSError, path: str) -> FileError:
 
 
 def file_stamp(path: str) -> tuple[int, int]:
-    """Size [byte] and time of change [ns] of a file."""
-    status = os.stat(path)
+    """Size [byte] and time of change [ns] of a file; raise FileError if it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise os_problem(error, path) from error
+    return status.st_size, status.st_mtime_ns
+
+
+def file_stamp_or_empty(path: str) -> tuple[int, ...]:
+    """Size [byte] and time of change [ns] of a file; empty if it is gone."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return ()
     return status.st_size, status.st_mtime_ns

@@ -21,19 +21,11 @@ GROUP = "napari_lazy_pipeline.readers"
 
 @dataclass(frozen=True)
 class UserReader(Reader):
-    """Reads with a function of a person or of another package; or with their reader.
+    """Reads with a function of a person or of another package; or with their reader."""
 
-    Parameters
-    ----------
-    target
-        The function (path -> array). Or its name ``"module:function"``, which is imported when
-        the first file is read, not before.
-    suffixes
-        Endings of the names of the files; empty: any file.
-    """
-
+    # The function (path -> array), or its name "module:function", imported for the first file.
     target: Callable[[str], Any] | str
-    suffixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()  # endings of the names of the files; empty: any file
 
     @cached_property
     def name(self) -> str:
@@ -86,9 +78,8 @@ class UserReader(Reader):
         try:
             return _imported(self.target)
         except Exception as error:
-            raise FileError(
-                f"The reader {self.name} cannot be imported ({type(error).__name__}: {error})", path
-            ) from error
+            what = f"The reader {self.name} cannot be imported ({type(error).__name__}: {error})"
+            raise FileError(what, path) from error
 
     def _call(self, function: Callable[..., Any], path: str, *rest: Any) -> Any:
         """Call a function; what it raises is its own, and no fault of the file."""
@@ -99,9 +90,8 @@ class UserReader(Reader):
         except Exception as error:
             if isinstance(error, OSError) and not os.path.exists(path):
                 raise os_problem(error, path) from error
-            raise FileError(
-                f"The reader {self.name} raised {type(error).__name__}{_line(error)}: {error}", path
-            ) from error
+            what = f"The reader {self.name} raised {type(error).__name__}{_line(error)}: {error}"
+            raise FileError(what, path) from error
 
     def _volume(self, result: Any, path: str) -> np.ndarray:
         """Check that a result is a grey volume; axes (t, c) of length 1 are left out."""
@@ -110,32 +100,20 @@ class UserReader(Reader):
             array = array.reshape(array.shape[-3:])
         volume = array[np.newaxis] if array.ndim == 2 else array
         if volume.ndim != 3 or volume.dtype.kind not in "buif":
-            raise FileError(
-                f"The reader {self.name} made {array.shape} {array.dtype}, no volume (z, y, x)",
-                path,
-            )
+            what = f"The reader {self.name} made {array.shape} {array.dtype}, no volume (z, y, x)"
+            raise FileError(what, path)
         return np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
 
 
 def reader_by_name(target: str, trust: bool) -> UserReader:
-    """Make a reader of ``"module:function"``.
-
-    Raises
-    ------
-    FolderError
-        If it is not such a name, or if nobody confirmed that its code may be run.
-    """
+    """Make a reader of ``"module:function"``, if somebody confirmed that its code may be run."""
     module, colon, name = target.partition(":")
     if not (colon and name.isidentifier() and all(map(str.isidentifier, module.split(".")))):
-        raise FolderError(
-            f"A reader is named as module:function, not {target!r}",
-            hint="For instance my_package.files:read",
-        )
+        what = f"A reader is named as module:function, not {target!r}"
+        raise FolderError(what, hint="For instance my_package.files:read")
     if not trust:
-        raise FolderError(
-            f"Opening the folder would run code: {target}",
-            hint="If you know it, confirm with trust=True",
-        )
+        what = f"Opening the folder would run code: {target}"
+        raise FolderError(what, hint="If you know it, confirm with trust=True")
     return UserReader(target)
 
 

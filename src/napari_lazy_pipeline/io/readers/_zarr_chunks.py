@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from itertools import product
 from typing import Any
 
-from napari_lazy_pipeline.io.readers import GrowthState
+from napari_lazy_pipeline.io.readers._reader import GrowthState, file_stamp_or_empty
 
 
 class Chunks:
-    """Files of the chunks of an array of zarr; of its shards, if chunks are packed in them.
-
-    Parameters
-    ----------
-    array
-        The array, in a folder.
-    axes
-        Its axes, of ``"tczyx"``.
-    """
+    """Files of the chunks of an array of zarr; of its shards, if chunks are packed in them."""
 
     def __init__(self, array: Any, axes: str) -> None:
         self._folder = os.path.join(array.store.root, *array.path.split("/"))
@@ -30,7 +22,13 @@ class Chunks:
 
     def state(self, t: int, c: int) -> Hashable:
         """Size [byte] and time of change [ns] of each file of a volume, as far as they exist."""
-        return tuple(self._stamps(t, c))
+        part = {"t": t, "c": c}
+        ranges = [
+            (part[axis] // step,) if axis in part else range(-(-length // step))
+            for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
+        ]
+        names = (self._name(place).split("/") for place in product(*ranges))
+        return tuple(file_stamp_or_empty(os.path.join(self._folder, *name)) for name in names)
 
     def growth(self) -> GrowthState:
         """How much of the array was written, by the names of files; no pixel is read.
@@ -51,20 +49,6 @@ class Chunks:
             complete, present, sizes.get("z", 1), sizes.get("c", 1), os.stat(self._folder).st_ino,
             (len(written), mark),
         )  # fmt: skip
-
-    def _stamps(self, t: int, c: int) -> Iterator[tuple[int, int] | None]:
-        part = {"t": t, "c": c}
-        ranges = [
-            (part[axis] // step,) if axis in part else range(-(-length // step))
-            for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
-        ]
-        for place in product(*ranges):
-            try:
-                status = os.stat(os.path.join(self._folder, *self._name(place).split("/")))
-            except FileNotFoundError:
-                yield None
-            else:
-                yield status.st_size, status.st_mtime_ns
 
     def _written(self) -> dict[int, set[int]]:
         """For each time point, in steps of the grid, the channels of which there is a file."""

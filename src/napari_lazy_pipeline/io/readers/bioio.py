@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.metadata.claim import voxel_size_or_note
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, voxel_size_or_note
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
 _PLUGINS = {
@@ -29,9 +29,9 @@ class BioioReader(PlaneReader):
                 raise FileError("The images are in colour", path, "Save them in grey")
             z, y, x = (size and float(size) for size in (spacing.Z, spacing.Y, spacing.X))
             voxel_size, notes = voxel_size_or_note(z, y, x, "The file")
+            claims = MetadataClaims("bioio", voxel_size, notes=notes)
             return FileInfo.of(
-                path, (dims.Z, dims.Y, dims.X), image.dtype, voxel_size=voxel_size,
-                voxel_source="bioio" if voxel_size else "", notes=notes, inner=(dims.T, dims.C),
+                path, (dims.Z, dims.Y, dims.X), image.dtype, claims, inner=(dims.T, dims.C),
                 scenes=tuple(image.scenes) if len(image.scenes) > 1 else (),
                 firsts=(0,) * len(image.scenes),
                 channel_names=tuple(map(str, image.channel_names or ())),
@@ -62,9 +62,8 @@ def _open(path: str) -> Any:
         raise
     except Exception as error:
         # It says so by an error of its own if none of its plugins reads this kind.
-        raise FileError(
-            f"bioio cannot open the file ({type(error).__name__}: {error})", path, install
-        ) from error
+        what = f"bioio cannot open the file ({type(error).__name__}: {error})"
+        raise FileError(what, path, install) from error
 
 
 READER = BioioReader()

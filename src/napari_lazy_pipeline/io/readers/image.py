@@ -23,9 +23,8 @@ class ImageReader(PlaneReader):
         with file_errors(path):
             frames = _frames(path)
             if frames.ndim != 3:
-                raise FileError(
-                    f"The picture is {frames.shape}: in colour", path, "Save it in grey, or as TIFF"
-                )
+                what = f"The picture is {frames.shape}: in colour"
+                raise FileError(what, path, "Save it in grey, or as TIFF")
             return FileInfo.of(path, frames.shape, frames.dtype)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:

@@ -42,32 +42,24 @@ class NdTiffReader(GrowingReader):
         beside = {name.removesuffix(_INDEX) for name in names if name.endswith(_INDEX)}
         return {name for name in names if _STACK in name and name[: name.rfind("/") + 1] in beside}
 
-    def grows(self, info: FileInfo) -> bool:
-        return True
-
     def growth(self, path: str, info: FileInfo) -> GrowthState:
         with file_errors(path):
-            return _index(path).planes.growth(info.scene)
+            return _log(path).update().planes.growth(info.scene)
 
     def state(self, path: str, info: FileInfo) -> Hashable:
         with file_errors(path):
-            return _index(path).planes.state(info)
+            return _log(path).update().planes.state(info)
 
     def probe(self, path: str) -> FileInfo:
         with file_errors(path):
-            index = _index(path)
-            planes = index.planes
-            claims = summary_claims(file_summary(planes.files[0]), (), "Micro-Manager")
-            return FileInfo.of(
-                path, (planes.depth, *index.shape), index.dtype, voxel_size=claims.voxel_size,
-                voxel_source="Micro-Manager" if claims.voxel_size else "",
-                time_interval=claims.time_interval, notes=claims.notes, inner=planes.inner,
-                **planes.scene_details, channel_names=index.channels, indexed=True,
-            )  # fmt: skip
+            index = _log(path).update()
+            summary = file_summary(index.planes.files[0])
+            claims = summary_claims(summary, index.channels, "Micro-Manager")
+            return index.planes.info(path, index.shape, index.dtype, "<", claims)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
-            index = _index(path)
+            index = _log(path).update()
             info.check((info.shape[0], *index.shape), index.dtype, path)
             return index.planes.read(path, info, start, stop)
 
@@ -127,9 +119,8 @@ class _Log:
 
     def _make_index(self) -> _Index:
         if not self._rows:
-            raise FileError(
-                "The index names no plane yet", self._path, "Wait until some are recorded"
-            )
+            what = "The index names no plane yet"
+            raise FileError(what, self._path, "Wait until some are recorded")
         if len(self._kinds) > 1:
             raise FileError("The planes are of several sizes or types", self._path)
         ((width, height, kind, packed),) = self._kinds
@@ -174,11 +165,6 @@ def _entries(data: bytes) -> Iterator[tuple[_Entry, int]]:
 
 
 _log = lru_cache(maxsize=16)(_Log)
-
-
-def _index(path: str) -> _Index:
-    """The content of an index as it is now."""
-    return _log(path).update()
 
 
 READER = NdTiffReader()

@@ -10,22 +10,15 @@ import numpy as np
 from napari_lazy_pipeline.errors import FileError, ShapeUnknownError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
+from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 
 
 @dataclass(frozen=True)
 class RawReader(PlaneReader):
-    """Reads files of plain pixels.
+    """Reads files of plain pixels."""
 
-    Parameters
-    ----------
-    shape
-        Shape of each volume (z, y, x); without it nothing can be read.
-    dtype
-        Type of the pixels, in little-endian order unless it says otherwise.
-    """
-
-    shape: Shape | None = None
-    dtype: str = "<u2"
+    shape: Shape | None = None  # of each volume (z, y, x); without it nothing can be read
+    dtype: str = "<u2"  # in little-endian order unless it says otherwise
     suffixes: tuple[str, ...] = (".stack", ".raw")
 
     @property
@@ -36,35 +29,27 @@ class RawReader(PlaneReader):
         with file_errors(path):
             size = os.path.getsize(path)
         if self.shape is None:
-            raise ShapeUnknownError(
-                f"The file has no header, but {size} bytes of pixels",
-                path,
-                "Tell its shape (z, y, x) and dtype",
-            )
+            what = f"The file has no header, but {size} bytes of pixels"
+            raise ShapeUnknownError(what, path, "Tell its shape (z, y, x) and dtype")
         self._check(path, size)
         kind, (z, y, x) = np.dtype(self.dtype), self.shape
         last_plane = (z - 1) * y * x * kind.itemsize
         return FileInfo.of(path, self.shape, kind, byteorder=kind.str[0], last_plane=last_plane)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
-        pixels = int(np.prod(info.shape[1:], dtype=object))
+        _, y, x = info.shape
+        place = start * y * x * np.dtype(self.dtype).itemsize
         with file_errors(path), open(path, "rb") as file:
             self._check(path, os.fstat(file.fileno()).st_size)
-            file.seek(start * pixels * np.dtype(self.dtype).itemsize)
-            planes = np.fromfile(file, self.dtype, (stop - start) * pixels)
-            planes = planes.reshape(stop - start, *info.shape[1:])
-        return planes.astype(info.dtype, copy=False)
+            return read_plain(file, [place], path, info, stop - start)
 
     def _check(self, path: str, size: int) -> None:
         z, y, x = self.shape or (0, 0, 0)
         plane = y * x * np.dtype(self.dtype).itemsize
         if size != z * plane:
             planes = size / plane if plane else 0
-            raise FileError(
-                f"The file has {size} bytes: {planes:g} planes of {(y, x)}, not {z}",
-                path,
-                "It is still being written, or has another shape or dtype",
-            )
+            what = f"The file has {size} bytes: {planes:g} planes of {(y, x)}, not {z}"
+            raise FileError(what, path, "It is still being written, or has another shape or dtype")
 
 
 READER = RawReader()

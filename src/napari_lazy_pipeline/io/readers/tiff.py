@@ -20,13 +20,7 @@ from napari_lazy_pipeline.io.readers._reader import (
     GrowthState,
     file_errors,
 )
-from napari_lazy_pipeline.io.readers._tiff import mmstack
-from napari_lazy_pipeline.io.readers._tiff.plain_planes import (
-    contiguous_starts,
-    native,
-    plain_starts,
-    read_plain,
-)
+from napari_lazy_pipeline.io.readers._tiff import mmstack, plain_planes
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
 from napari_lazy_pipeline.io.readers._tiff.tiff_header import check_open, probe_open
 
@@ -67,9 +61,6 @@ class TiffReader(GrowingReader):
     def companions(self, path: str, info: FileInfo) -> tuple[str, ...]:
         return mmstack.continuing_files(path) if info.indexed else ()
 
-    def grows(self, info: FileInfo) -> bool:
-        return info.indexed
-
     def growth(self, path: str, info: FileInfo) -> GrowthState:
         with _open(path):
             return mmstack.plane_index(path).growth(info.scene)
@@ -85,16 +76,6 @@ class TiffReader(GrowingReader):
                 return mmstack.probe(path)
             return probe_open(file, os.fstat(file.fileno()).st_size, path)
 
-    def read(self, path: str, info: FileInfo) -> np.ndarray:
-        with _open(path) as file:
-            size = _size(file, path)
-            if info.indexed:
-                return mmstack.read(path, info, 0, info.shape[0])
-            starts = plain_starts(file, size, path, info, info.planes)
-            if starts:
-                return read_plain(file, starts, path, info, info.shape[0])
-            return decode_open(file, size, path, info)
-
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         """Read some planes of a volume; see `PlaneReader.read_planes`.
 
@@ -102,13 +83,18 @@ class TiffReader(GrowingReader):
         other, all directories are walked first, once as long as it does not change.
         """
         with _open(path) as file:
-            size = _size(file, path)
+            status = os.fstat(file.fileno())
+            size, changed = status.st_size, status.st_mtime_ns
+            if size == 0:
+                raise FileError("The file is empty (0 bytes)", path, UNFINISHED)
             if info.indexed:
-                return mmstack.read(path, info, start, stop)
-            starts = plain_starts(file, size, path, info, info.planes[start:stop])
+                index = mmstack.plane_index(path)
+                return index.read(path, info, start, stop, mmstack.pixels_at)
+            starts = plain_planes.plain_starts(file, size, path, info, info.planes[start:stop])
             if starts:
-                return read_plain(file, starts, path, info, stop - start)
-            changed = os.fstat(file.fileno()).st_mtime_ns
+                return plain_planes.read_plain(file, starts, path, info, stop - start)
+            if stop - start == info.shape[0]:
+                return decode_open(file, size, path, info)
             return _decode(file, _checked(path, size, changed, info), path, start, stop)
 
 
@@ -117,24 +103,18 @@ def decode_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndar
     return _decode(file, check_open(file, size, path, info), path, 0, info.shape[0])
 
 
-def _size(file: BinaryIO, path: str) -> int:
-    size = os.fstat(file.fileno()).st_size
-    if size == 0:
-        raise FileError("The file is empty (0 bytes)", path, UNFINISHED)
-    return size
-
-
 def _decode(file: BinaryIO, info: FileInfo, path: str, start: int, stop: int) -> np.ndarray:
     """Let tifffile read some planes of a file that ``info`` was found to describe."""
     pages = info.planes[start:stop]
     if info.offset >= 0:
-        return read_plain(file, contiguous_starts(info, pages), path, info, len(pages))
+        starts = plain_planes.contiguous_starts(info, pages)
+        return plain_planes.read_plain(file, starts, path, info, len(pages))
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
         # Planes that are not packed are read one by one: there, threads only cost time.
         packed = tif.pages.first.compression != 1
         volume = tif.asarray(key=pages, maxworkers=_DECODERS if packed else 1)
-    return native(np.asarray(volume).reshape(len(pages), *info.shape[1:]))
+    return plain_planes.native(np.asarray(volume).reshape(len(pages), *info.shape[1:]))
 
 
 @lru_cache(maxsize=32)

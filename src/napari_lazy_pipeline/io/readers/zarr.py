@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
@@ -36,18 +37,12 @@ class ZarrReader(GrowingReader):
             sizes = dict(zip(axes, array.shape, strict=True))
             if not set(axes) <= set("tczyx") or axes[-2:] != "yx":
                 raise FileError(f"The axes are {axes}, not t, c, z, y, x", path)
-            voxel_size, interval = _scale(image, axes)
             return FileInfo.of(
                 path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype,
-                voxel_size=voxel_size, voxel_source="OME-Zarr" if voxel_size else "",
-                time_interval=interval, inner=(sizes.get("t", 1), sizes.get("c", 1)),
+                _claims(image, axes), inner=(sizes.get("t", 1), sizes.get("c", 1)),
                 channel_names=channels if len(channels) == sizes.get("c", 1) else (),
-                indexed=axes.startswith("t"),
+                indexed=axes.startswith("t"),  # where time points can be added
             )  # fmt: skip
-
-    def grows(self, info: FileInfo) -> bool:
-        # Where the time comes first, time points can be added.
-        return info.indexed
 
     def growth(self, path: str, info: FileInfo) -> GrowthState:
         with file_errors(path):
@@ -73,11 +68,8 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
     try:
         import zarr
     except ImportError as error:
-        raise FileError(
-            "OME-Zarr cannot be read without zarr",
-            path,
-            "pip install 'napari-lazy-pipeline[zarr]'",
-        ) from error
+        what = "OME-Zarr cannot be read without zarr"
+        raise FileError(what, path, "pip install 'napari-lazy-pipeline[zarr]'") from error
     node: Any = zarr.open(path, mode="r")
     if not hasattr(node, "attrs") or hasattr(node, "shape"):
         return node, {}, ()
@@ -101,19 +93,22 @@ def _axes(image: dict[str, Any], count: int) -> str:
     return "".join(axis if isinstance(axis, str) else axis["name"] for axis in axes).lower()
 
 
-def _scale(image: dict[str, Any], axes: str) -> tuple[Triple | None, float | None]:
+def _claims(image: dict[str, Any], axes: str) -> MetadataClaims:
     """Voxel size (z, y, x) [um] and time interval [s]."""
+    claims = MetadataClaims("OME-Zarr")
     if not image or image.get("axes") is None:
-        return None, None
+        return claims
     transforms = image["datasets"][0].get("coordinateTransformations") or []
     scale = next((each["scale"] for each in transforms if each.get("type") == "scale"), None)
     if scale is None:
-        return None, None
+        return claims
     named = [axis for axis in image["axes"] if isinstance(axis, dict)]
     units = {axis["name"].lower(): axis.get("unit") for axis in named}
     steps = dict(zip(axes, scale, strict=True))
     z, y, x = (micrometres(steps.get(a, 1.0), units.get(a) or "um") for a in "zyx")
-    return (z, y, x) if z and y and x else None, seconds(steps.get("t"), units.get("t") or "")
+    voxel_size = (z, y, x) if z and y and x else None
+    interval = seconds(steps.get("t"), units.get("t") or "")
+    return replace(claims, voxel_size=voxel_size, time_interval=interval)
 
 
 READER = ZarrReader()

@@ -32,9 +32,8 @@ class ZipReader(Reader):
             info = probe_open(file, size, title)
             count = len(_members(path, file_stamp(path)))
         if count > 1 and (info.inner != (1, 1) or len(info.scenes) > 1):
-            raise FileError(
-                "The zip holds several TIFFs of several volumes each", path, "Unpack it"
-            )
+            what = "The zip holds several TIFFs of several volumes each"
+            raise FileError(what, path, "Unpack it")
         inner = info.inner if count == 1 else (count, 1)
         return replace(
             info, name=os.path.basename(path), size=os.path.getsize(path), inner=inner,

@@ -1,10 +1,6 @@
-"""Butterfly: discrete Fourier transforms of a few numbers, written out.
+"""Butterfly: discrete Fourier transforms (Cooley and Tukey, 1965) of a few numbers, written out.
 
 The numbers are whatever can be added and multiplied: `Lanes` of a compiled loop, or arrays.
-
-References
-----------
-J. W. Cooley and J. W. Tukey, Math. Comput. 19, 297 (1965).
 """
 
 from __future__ import annotations
@@ -51,13 +47,7 @@ class Complex:
 
 
 def dft(numbers: Sequence[Complex]) -> list[Complex]:
-    """Transform 1, 2, 4, 8, or an odd number of numbers.
-
-    Examples
-    --------
-    >>> [(c.re, c.im) for c in dft([Complex(3, 0), Complex(1, 0)])]
-    [(4, 0), (2, 0)]
-    """
+    """Transform 1, 2, 4, 8, or an odd number of numbers."""
     if len(numbers) % 2:
         return _odd(numbers)
     if len(numbers) == 2:
@@ -76,13 +66,13 @@ def _odd(numbers: Sequence[Complex]) -> list[Complex]:
     sums = [numbers[k] + numbers[n - k] for k in half]
     differences = [numbers[k] - numbers[n - k] for k in half]
     out = [first] * n
-    out[0] = _sum([first, *sums])
+    out[0] = sum(sums, first)
     for k in half:
         angles = [2 * math.pi * (k * i % n) / n for i in half]
         even = [s.scale(math.cos(a)) for s, a in zip(sums, angles, strict=True)]
         odd = [d.scale(math.sin(a)) for d, a in zip(differences, angles, strict=True)]
-        out[k] = _sum([first, *even]).minus_i(_sum(odd))
-        out[n - k] = _sum([first, *even]).plus_i(_sum(odd))
+        out[k] = sum(even, first).minus_i(sum(odd[1:], odd[0]))
+        out[n - k] = sum(even, first).plus_i(sum(odd[1:], odd[0]))
     return out
 
 
@@ -94,10 +84,3 @@ def _eight(numbers: Sequence[Complex]) -> list[Complex]:
     h = Complex(h.im - h.re, h.re + h.im)
     h = Complex(h.re * half, h.im * -half)
     return [a + e, b + f, c.minus_i(g), d + h, a - e, b - f, c.plus_i(g), d - h]
-
-
-def _sum(numbers: Sequence[Complex]) -> Complex:
-    total, *rest = numbers
-    for number in rest:
-        total = total + number
-    return total

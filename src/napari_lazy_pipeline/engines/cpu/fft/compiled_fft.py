@@ -1,8 +1,7 @@
-"""Compiled FFT: the passes of an iteration over a volume in blocks of columns.
+"""Compiled FFT: the four passes of an iteration over a volume in blocks of columns.
 
-An iteration is four passes over the volume. Those over planes go from the spectrum along z to
-pixels and back, 16 columns of pixels at a time, so that the arithmetic between two FFTs finds
-its data in the cache; those over columns apply a factor.
+Those over planes go from the spectrum along z to pixels and back, 16 columns of pixels at a
+time: the arithmetic between finds them in the cache. Those over columns apply a factor.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines.array_fft import EPSILON, LARGEST_RATIO
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import COMPILED_VOXEL_BYTES, ScipyFft
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
@@ -28,6 +26,7 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
+from napari_lazy_pipeline.engines.richardson_lucy import EPSILON, LARGEST_RATIO
 from napari_lazy_pipeline.image import Shape
 
 # What happens to pixels between two transforms.
@@ -46,17 +45,13 @@ class CompiledFft(ScipyFft):
     """Does what `ScipyFft` does in compiled loops: pixels are float32 (z, x, y, 16)."""
 
     voxel_bytes = COMPILED_VOXEL_BYTES
-    put_plane = staticmethod(to_blocks)
+    put_plane, factor = staticmethod(to_blocks), staticmethod(lay_out)
 
     def __init__(self, shape: Shape, threads: Threads, check: Callable[[], object]) -> None:
         self.shape, self.threads, self.check = shape, threads, check
         self.layout = SpectrumLayout.of(shape)
         self.spectrum = self.layout.empty()
         self.sums = np.empty((shape[0], 2))
-
-    @staticmethod
-    def factor(grid: np.ndarray, shape: Shape) -> np.ndarray:
-        return lay_out(grid, shape)
 
     @staticmethod
     def empty(shape: Shape) -> np.ndarray:
@@ -149,29 +144,14 @@ def planes(  # pragma: no cover
 ) -> None:
     """Take planes from the spectrum to pixels, operate on them, and take them to the spectrum.
 
-    Parameters
-    ----------
-    spectrum
-        float32 (n,), not transformed along z.
-    layout
-        Where everything is in it.
-    first, last
-        Which planes.
-    operation
-        `TAKE` the pixels of the first volume; `COMPARE` the first volume, the image, with the
-        pixels; `CORRECT` the first volume by the pixels, the second one being the result;
-        `SQUARE`: the same, by their squares; `ACCELERATE`: as to correct, and the third one is
-        how much was changed; `PREDICT` the third volume from the first and the second one
-        before it.
-    volumes
-        float32 (n,), as many as it takes, the others empty (see `blocks`).
-    step
-        For the prediction.
-    sums
-        float64 (z, 2), added to by `ACCELERATE`: the products of the change with the one before,
-        and of that with itself.
-    to_spectrum
-        Whether to transform the pixels again; or else the spectrum is spoilt.
+    The operation is to `TAKE` the pixels of the first volume; to `COMPARE` the first volume, the
+    image, with the pixels; to `CORRECT` the first volume by the pixels, or by their `SQUARE`, the
+    second one being the result; to `ACCELERATE`, as to correct, and the third one is how much was
+    changed; to `PREDICT` the third volume from the first and the second one before it, by a step.
+    The spectrum, float32 (n,), is not transformed along z; it is spoilt unless the pixels are
+    transformed again. The volumes are float32 (n,) (see `blocks`), empty where there are fewer. To
+    accelerate adds to the sums, float64 (z, 2): the products of the change with the one before, and
+    of that with itself.
     """
     size, stages = layout.y.n * BLOCK, len(layout.y.radices)
     columns = np.zeros(size + BLOCK, np.float32)
@@ -209,11 +189,9 @@ def _operate(  # pragma: no cover
         _copy(first[block], pixels)
     elif operation == COMPARE:
         _compare(pixels, first[block])
-    elif operation == CORRECT:
-        _correct(pixels, first[block])
-        _copy(pixels, second[block])
-    elif operation == SQUARE:
-        _square(pixels)
+    elif operation in (CORRECT, SQUARE):
+        if operation == SQUARE:
+            _square(pixels)
         _correct(pixels, first[block])
         _copy(pixels, second[block])
     elif operation == ACCELERATE:
@@ -294,20 +272,10 @@ def columns(  # pragma: no cover
     last: int,
     groups: int,
 ) -> None:
-    """Multiply columns of the spectrum, transformed along z for that, with a factor.
+    """Multiply columns of the spectrum, each of eight rows, with a factor (see `lay_out`).
 
-    Parameters
-    ----------
-    spectrum, layout
-        See `planes`.
-    factor
-        float32 (n,) (see `lay_out`).
-    sign
-        -1 for the conjugate of the factor, or else 1.
-    first, last
-        Which columns, each of eight rows.
-    groups
-        How many to do beside each other.
+    ``groups`` of them are transformed along z beside each other; the sign is -1 for the conjugate
+    of the factor, or else 1.
     """
     size = layout.z.n * BLOCK
     for column in range(first, last, groups):

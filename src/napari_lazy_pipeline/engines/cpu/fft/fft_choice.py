@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import cache
 
 import numpy as np
@@ -22,21 +21,16 @@ TRIAL = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0),
 
 @cache
 def fastest_fft() -> type[ScipyFft]:
-    """Return the compiled transforms if they can be compiled and compute what scipy does.
-
-    This is tried out once per process; a notice gives the reason where they are of no use.
-    """
+    """Return the compiled transforms if they compute what scipy does, or else those of scipy."""
     try:
-        compiled: type[ScipyFft] = importlib.import_module(
-            f"{__package__}.compiled_fft"
-        ).CompiledFft
-        difference = np.abs(_trial(compiled) - _trial(ScipyFft)).max()
-        equal = difference <= TOLERANCE  # neither is NaN
-        reason = "" if equal else f"its values differ by {difference:g} in a small trial"
+        from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import CompiledFft
+
+        difference = np.abs(_trial(CompiledFft) - _trial(ScipyFft)).max()
+        if difference <= TOLERANCE:  # neither is NaN
+            return CompiledFft
+        reason = f"its values differ by {difference:g} in a small trial"
     except Exception as error:  # noqa: BLE001 - numba and LLVM fail in many ways
         reason = one_line(error)
-    if not reason:
-        return compiled
     what = f"The compiled FFT cannot be used: {reason}. Reinstall numba and llvmlite"
     notices.report(Problem("cpu", what, "computed with scipy, more slowly"))
     return ScipyFft

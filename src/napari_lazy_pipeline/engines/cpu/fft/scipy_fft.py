@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import fft
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads
-from napari_lazy_pipeline.engines.array_fft import VOXEL_BYTES, ArrayFft
 from napari_lazy_pipeline.engines.engine import Method
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft
 from napari_lazy_pipeline.image import Shape
 
 # Those of the compiled transforms: they are wanted before anything is compiled.
@@ -19,24 +18,7 @@ COMPILED_VOXEL_BYTES: dict[Method, int] = {"rl": 18, "accelerated": 30, "fast": 
 
 
 class ScipyFft(ArrayFft):
-    """Transforms a volume with scipy, and lays pixels and factors out for that.
-
-    Parameters
-    ----------
-    shape
-        Shape of the volume (z, y, x).
-    threads
-        Threads to use. The result does not depend on how many.
-    check
-        Called many times an iteration, in the calling thread; ends the work by raising.
-
-    Attributes
-    ----------
-    voxel_bytes
-        Memory that each method takes per voxel, the result included.
-    """
-
-    voxel_bytes: ClassVar[Mapping[Method, int]] = VOXEL_BYTES
+    """Transforms a volume (z, y, x) with scipy, and lays pixels and factors out for that."""
 
     def __init__(self, shape: Shape, threads: Threads, check: Callable[[], object]) -> None:
         super().__init__(np, fft, check)
@@ -60,19 +42,7 @@ class ScipyFft(ArrayFft):
         background: np.float32,
         out: np.ndarray,
     ) -> None:
-        """Put pixels of a plane, their background subtracted, into one of a volume of pixels.
-
-        Parameters
-        ----------
-        plane
-            float32 (y, x).
-        rows, columns
-            Which of its rows and columns to take; 0 where negative.
-        background
-            What to subtract; what is less becomes 0.
-        out
-            A plane of what `empty` makes.
-        """
+        """Put rows and columns of a plane (0 where negative), less the background, into another."""
         np.maximum(plane[np.ix_(rows, columns)] - background, 0, out=out)
         out[rows < 0], out[:, columns < 0] = 0, 0
 

@@ -61,15 +61,7 @@ def _parameter(kind: Any) -> Any:
 
 
 class Lanes:
-    """Eight float32 of a function under construction; arithmetic writes instructions.
-
-    Parameters
-    ----------
-    builder
-        Writes the function.
-    value
-        The LLVM value.
-    """
+    """Eight float32 of a function under construction; arithmetic writes instructions."""
 
     def __init__(self, builder: Any, value: Any) -> None:
         self.builder, self.value = builder, value
@@ -93,17 +85,7 @@ class Lanes:
 
 
 class Pointer:
-    """A position in an array, from which lanes are read and to which they are written.
-
-    Parameters
-    ----------
-    builder
-        Writes the function.
-    start
-        Where the array begins.
-    index
-        Number of elements from there; 0 by default.
-    """
+    """A position in an array, so many elements from its start, where lanes are read and written."""
 
     def __init__(self, builder: Any, start: Any, index: Any = None) -> None:
         self.builder, self.start = builder, start

@@ -38,33 +38,17 @@ CACHE_LINE = 64
 
 
 class SpectrumLayout(NamedTuple):
-    """Where everything is in the spectrum of a volume.
-
-    Attributes
-    ----------
-    z, y, x
-        The transforms.
-    rows
-        Where, after transforming along y, frequency 0, 1, .. up to half the height is; the
-        height itself for those that fill the last block.
-    opposite
-        Where the negative of that frequency is.
-    columns
-        Number of columns there is room for, at least the width.
-    blocks
-        Number of blocks of eight rows.
-    pitch
-        Number of floats from a plane to the next.
-    """
+    """Where everything is in the spectrum of a volume."""
 
     z: Line
     y: Line
     x: Line
+    # where frequency 0 .. y // 2 is after going along y; y for those that fill the last block
     rows: np.ndarray
-    opposite: np.ndarray
-    columns: int
-    blocks: int
-    pitch: int
+    opposite: np.ndarray  # where the negative of that frequency is
+    columns: int  # number of columns there is room for, at least the width
+    blocks: int  # number of blocks of eight rows
+    pitch: int  # number of floats from a plane to the next
 
     @classmethod
     def of(cls, shape: Shape) -> SpectrumLayout:
@@ -186,19 +170,10 @@ def along_x(  # pragma: no cover
 
 
 def lay_out(grid: np.ndarray, shape: Shape) -> np.ndarray:
-    """Lay out an OTF for the spectrum of a volume, the norm of the transforms included.
+    """Lay out an OTF for the spectrum of a volume (z, y, x), the norm of the transforms included.
 
-    Parameters
-    ----------
-    grid
-        complex64 (z, y, x // 2 + 1), to multiply the `numpy.fft.rfftn` of the volume with.
-    shape
-        Shape of the volume (z, y, x).
-
-    Returns
-    -------
-    ndarray
-        float32 (n,): block of rows, x, z, real or imaginary part, 8 rows.
+    The grid, complex64 (z, y, x // 2 + 1), is to multiply the `numpy.fft.rfftn` of the volume; the
+    result is flat float32: block of rows, x, z, real or imaginary part, 8 rows.
     """
     layout = SpectrumLayout.of(shape)
     count = layout.blocks * layout.columns

@@ -1,15 +1,11 @@
-"""Transforms along one axis, in place, of eight lines at a time.
+"""Transforms along one axis, in place, of eight lines at a time (Gentleman and Sande, 1966).
 
 Going forward, a stage of radix r makes r transforms of the r-th part out of one; frequencies end
 up in the order of their reversed digits. Going back, the stages are undone one by one from
-there. The natural order of the frequencies is not needed, and they are never sorted.
+there: the frequencies are never sorted.
 
 A line of complex numbers is an array whose elements are blocks of 16 floats: eight real parts,
 then eight imaginary parts, of eight lines. Elements lie ``stride`` floats apart.
-
-References
-----------
-W. M. Gentleman and G. Sande, AFIPS Fall Joint Computer Conference 29, 563 (1966).
 """
 
 from __future__ import annotations
@@ -24,36 +20,18 @@ from napari_lazy_pipeline.engines.cpu.fft.stages import filter_stage, stage
 
 
 class Line(NamedTuple):
-    """What the transforms of one length need.
-
-    Attributes
-    ----------
-    n
-        The length.
-    radices
-        Those of the stages, going forward; their product is the length.
-    factors
-        float32: for each stage, position in its transforms and output but the first, the cosine
-        and the sine it is multiplied by.
-    frequencies
-        Which frequency is where after going forward.
-    """
+    """What the transforms of one length need."""
 
     n: int
-    radices: np.ndarray
+    radices: np.ndarray  # those of the stages, going forward; their product is the length
+    # float32: cosine and sine for each stage, position in it, and output but the first
     factors: np.ndarray
-    frequencies: np.ndarray
+    frequencies: np.ndarray  # which frequency is where after going forward
 
 
 @lru_cache(maxsize=64)
 def line(n: int) -> Line:
-    """Prepare the transforms of a length.
-
-    Raises
-    ------
-    ValueError
-        If the length has prime factors other than 2, 3, 5 and 7.
-    """
+    """Prepare the transforms of a length, whose prime factors may be 2, 3, 5 and 7 only."""
     radices = _radices(n)
     frequencies, before = np.zeros(1, np.int64), 1
     factors = [np.empty(0)]
@@ -88,20 +66,8 @@ def forward(  # pragma: no cover
 ) -> None:
     """Do the first stages of the transforms of some groups of eight lines, one beside the other.
 
-    Parameters
-    ----------
-    data
-        float32 (n,).
-    at
-        Where in it the first element of the first group is.
-    stride
-        Number of floats between two elements of a line.
-    groups
-        How many; each lies 16 floats behind the one before.
-    line
-        The transform.
-    stages
-        How many of its stages; those that are left out are the last ones.
+    The first group begins in the flat float32 data ``at``, each other 16 floats behind the one
+    before. Elements of a line lie ``stride`` floats apart.
     """
     length, first = line.n, 0
     for s in range(stages):
@@ -140,17 +106,8 @@ def filter_lines(  # pragma: no cover
 ) -> None:
     """Transform groups of lines, multiply them with a factor, and transform them back.
 
-    Parameters
-    ----------
-    data, at, stride, groups, line
-        See `forward`.
-    factor
-        float32; group by group, frequency by frequency in the order of the line: 8 real, then 8
-        imaginary parts.
-    first
-        Where in it that of the first group begins.
-    sign
-        -1 for the conjugate of the factor, or else 1.
+    The factor, from ``first`` on, is float32: group by group, frequency by frequency in the order
+    of the line, 8 real, then 8 imaginary parts. The sign is -1 for its conjugate, or else 1.
     """
     stages = len(line.radices) - 1
     forward(data, at, stride, groups, line, stages)

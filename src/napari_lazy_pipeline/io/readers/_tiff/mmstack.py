@@ -6,6 +6,7 @@ import os
 import re
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -62,21 +63,11 @@ def probe(path: str) -> FileInfo:
             raise FileError("The pixels are compressed or in colour", path, "Save them plainly")
         shape, dtype, order = page.shape, page.dtype, tif.byteorder
     summary = file_summary(path)
-    names = tuple(map(str, summary.get("ChNames") or ()))
-    claims = summary_claims(summary, names, "Micro-Manager")
-    size = header.voxel_size or claims.voxel_size
-    return FileInfo.of(
-        path, (index.depth, *shape), dtype, voxel_size=size,
-        voxel_source=("OME" if header.voxel_size else "Micro-Manager") if size else "",
-        time_interval=header.time_interval or claims.time_interval, notes=claims.notes,
-        byteorder=order, inner=index.inner, **index.scene_details,
-        channel_names=names if len(names) == index.inner[1] else (), indexed=True,
-    )  # fmt: skip
-
-
-def read(path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
-    """Read some planes of a volume (z, y, x), and no others."""
-    return plane_index(path).read(path, info, start, stop, _pixels_at)
+    claims = summary_claims(summary, tuple(map(str, summary.get("ChNames") or ())), "Micro-Manager")
+    if header.voxel_size:
+        claims = replace(claims, source=header.source, voxel_size=header.voxel_size)
+    claims = replace(claims, time_interval=header.time_interval or claims.time_interval)
+    return index.info(path, shape, dtype, order, claims)
 
 
 def plane_index(path: str) -> PlaneIndex:
@@ -88,7 +79,7 @@ def plane_index(path: str) -> PlaneIndex:
     return _merge_maps(files, maps)
 
 
-def _pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
+def pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
     """Where the pixels of a plane lie whose directory is at ``start``."""
     with open(file, "rb") as handle:
         directory = directory_at(handle, start, file)
@@ -115,10 +106,7 @@ def _merge_maps(files: tuple[str, ...], maps: tuple[bytes, ...]) -> PlaneIndex:
 
 
 def _index_map(path: str) -> bytes:
-    """The index of one file, in the byte order of this machine.
-
-    Newer versions reserve space for it, and fill that in plane by plane.
-    """
+    """The index of one file, in the byte order of this machine; newer versions reserve it."""
     with open(path, "rb") as file:
         entries = tifffile.tifffile.read_micromanager_metadata(file, {"IndexMap"}).get("IndexMap")
     if entries is None or not len(entries):

@@ -21,19 +21,11 @@ _SIZES = (256, 257, 277, 32997)
 
 @dataclass(frozen=True)
 class Directory:
-    """One image file directory.
-
-    Attributes
-    ----------
-    start, stop
-        Where it lies in the file [byte].
-    tags
-        The tags that hold a single integer.
-    """
+    """One image file directory, from ``start`` to ``stop`` in the file [byte]."""
 
     start: int
     stop: int
-    tags: dict[int, int]
+    tags: dict[int, int]  # those that hold a single integer
 
     @property
     def page(self) -> tuple[int, ...]:
@@ -57,44 +49,28 @@ class _Layout:
 
 
 def walk(file: BinaryIO, size: int, path: str) -> list[Directory]:
-    """Follow the directories of a TIFF from the first to the last.
+    """Follow the directories of a TIFF of so many bytes from the first to the last.
 
-    Parameters
-    ----------
-    file
-        Open for reading.
-    size
-        Size of the file [byte].
-    path
-        Named in errors.
-
-    Raises
-    ------
-    FileError
-        If it is no TIFF, if a plane has no size, or if the chain leaves the file before its
-        end is reached, as it does in a file that is still being written.
+    Raise FileError if it is no TIFF, if a plane has no size, or if the chain leaves the file, as
+    it does in one that is still being written.
     """
     if size == 0:
         raise FileError("The file is empty (0 bytes)", path, "It may still be being written")
     layout = _layout(_bytes(file, 0, 16), path)
     position = layout.number(_bytes(file, 0, 16).ljust(16, b"\0"), layout.pointer, layout.first)
     directories: list[Directory] = []
-    seen: set[int] = set()
+    visited: set[int] = set()
     while position:
-        if position in seen:
+        if position in visited:
             raise FileError("The planes of the file refer to each other in a circle", path)
-        seen.add(position)
+        visited.add(position)
         directory, position = _directory(file, layout, position, size)
         if directory is None:
-            raise FileError(
-                f"The file ends after {len(directories)} of its planes",
-                path,
-                UNFINISHED,
-            )
+            what = f"The file ends after {len(directories)} of its planes"
+            raise FileError(what, path, UNFINISHED)
         if any(directory.tags.get(tag, 1) < 1 for tag in _SIZES):
-            raise FileError(
-                f"The header of plane {len(directories)} is damaged", path, "It has no size"
-            )
+            what = f"The header of plane {len(directories)} is damaged"
+            raise FileError(what, path, "It has no size")
         directories.append(directory)
     return directories
 

@@ -43,13 +43,7 @@ def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
 
 
 def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo:
-    """Check that an open TIFF is as ``info`` states; return where its own pixels lie.
-
-    Raises
-    ------
-    FileError
-        If it is not, or not whole.
-    """
+    """Check that an open TIFF is whole, as ``info`` states; return where its own pixels lie."""
     # tifffile follows planes that refer to each other in a circle without end.
     walk(file, size, path)
     file.seek(0)
@@ -76,17 +70,11 @@ def _check_size(tif: tifffile.TiffFile, info: FileInfo, path: str) -> None:
     page = tif.pages.first
     plain = page.compression == 1 and page.bitspersample == 8 * dtype.itemsize
     if plain and promised > size:
-        raise FileError(
-            f"The header promises {promised} bytes of pixels, the file has {size}",
-            path,
-            UNFINISHED,
-        )
+        what = f"The header promises {promised} bytes of pixels, the file has {size}"
+        raise FileError(what, path, UNFINISHED)
     if promised > max(_LARGE, _RATIO * size):
-        raise FileError(
-            f"The header promises {promised} bytes of pixels in a file of {size}",
-            path,
-            "The header is damaged",
-        )
+        what = f"The header promises {promised} bytes of pixels in a file of {size}"
+        raise FileError(what, path, "The header is damaged")
     for series in tif.series:
         _check_segments(series, size, path)
 

@@ -12,20 +12,16 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import FileInfo
-from napari_lazy_pipeline.io.readers._tiff.ome_xml import OmeImage
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
-from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import TiffMetadata
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import OmeImage, TiffMetadata
 
 Strides = tuple[int, int, int]
 
 
 def hyperstack(tif: tifffile.TiffFile, header: TiffMetadata, path: str, size: int) -> FileInfo:
-    """Find out how the pages of a file of so many bytes make up volumes.
+    """Tell how the pages of a file of so many bytes make up volumes.
 
-    Raises
-    ------
-    FileError
-        If they do not: pages of several sizes, colours, or axes nobody can tell apart.
+    Raise FileError if they do not: pages of several sizes, colours, or axes of unknown meaning.
     """
     series = tif.series
     shape, axes = tuple(series[0].shape), series[0].axes
@@ -37,8 +33,7 @@ def hyperstack(tif: tifffile.TiffFile, header: TiffMetadata, path: str, size: in
         raise _no_volumes(shape, axes, path)
     info = FileInfo(
         os.path.basename(path), (1, shape[-2], shape[-1]),
-        np.dtype(series[0].dtype).newbyteorder("=").name, size, header.voxel_size,
-        header.source if header.voxel_size else "", header.time_interval, header.notes,
+        np.dtype(series[0].dtype).newbyteorder("=").name, size, **header.details,
     )  # fmt: skip
     pages = int(np.prod(shape[:-2], dtype=object))
     images = [image for image in header.images if image.planes]
@@ -93,15 +88,12 @@ def _by_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, i
     ]
     regular = np.tensordot(strides, np.indices(numbers.shape), 1)
     if not np.array_equal(numbers, regular):
-        raise FileError(
-            "OME-XML gives the planes of the file in no regular order", path, "Save it again"
-        )
+        what = "OME-XML gives the planes of the file in no regular order"
+        raise FileError(what, path, "Save it again")
     return (t, c, z), (strides[0], strides[1], strides[2] or 1), first, int(start[1])
 
 
 def _no_volumes(shape: Sequence[int], axes: str, path: str) -> FileError:
-    return FileError(
-        f"The file holds {tuple(shape)} ({axes}): no grey volumes (z, y, x)",
-        path,
-        "Save it with axes among T, C and Z before Y and X, without colours",
-    )
+    what = f"The file holds {tuple(shape)} ({axes}): no grey volumes (z, y, x)"
+    hint = "Save it with axes among T, C and Z before Y and X, without colours"
+    return FileError(what, path, hint)

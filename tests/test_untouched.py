@@ -73,7 +73,7 @@ USES: dict[str, Use] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.io.files.file_source.BadFileWarning")
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
 @pytest.mark.parametrize("harm", ["nothing", "a bad file"])
 @pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
 def test_untouched(use: Use, harm: str, raw_folder: Path, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def _field(row: FieldRow) -> str:
     values = f" = {row.values}" if row.values else ""
     missing = f"; missing: {row.missing}" if row.missing else ""
     extra = f"; {row.extra}" if row.extra else ""
-    return f"{row.field}{role}{values}, {row.count} in all{missing}{extra}"
+    return f"{row.field}{role}{values} ({row.count} in all){missing}{extra}"
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -94,3 +94,7 @@ class Cancelled(Exception):
 
 class ExportError(LazyPipelineError):
     """Processed volumes cannot be written."""
+
+
+class BadFileWarning(UserWarning):
+    """A file could not be read, and its volume is blank."""

@@ -62,7 +62,7 @@ def test_the_same_files_as_here(kind: Any, scheduler: str, processed: Any, tmp_p
     assert not again.written and len(again.kept) == 6
 
 
-@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.io.files.file_source.BadFileWarning")
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
 def test_bad_files_are_listed_and_the_rest_goes_on(
     scheduler: str, processed: Any, raw_folder: Path, tmp_path: Path
 ) -> None:

@@ -222,6 +222,6 @@ def test_info_prints_the_table_the_positions_and_the_questions(
             write(tmp_path / f"pos{p}_t{t}.tif", p)
     assert cli.main(["info", str(tmp_path), "--position", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "field:    t (time point) = 0, 2, 3, 3 in all; missing: 1" in lines
+    assert "field:    t (time point) = 0, 2, 3 (3 in all); missing: 1" in lines
     assert "note:     There are 2 positions (0, 1): 1 is shown" in lines
     assert any(line.startswith("ask:      Is the z step the way of the stage") for line in lines)

@@ -18,10 +18,10 @@ import pytest
 import tifffile
 
 from many_files import SHAPE, synthetic
-from napari_lazy_pipeline.errors import FileError, FolderError, FolderMissingError
+from napari_lazy_pipeline.errors import BadFileWarning, FileError, FolderError, FolderMissingError
 from napari_lazy_pipeline.image import VolumeSource
 from napari_lazy_pipeline.io.files.file_access import FileAccess
-from napari_lazy_pipeline.io.files.file_source import BadFileWarning, FileSource
+from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.readers import FileInfo

@@ -13,17 +13,18 @@ from typing import Any, Self
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError
+from napari_lazy_pipeline.errors import (
+    BadFileWarning,
+    FileError,
+    LazyPipelineError,
+    MissingFileError,
+)
 from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, probe_first_volume
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
-
-
-class BadFileWarning(UserWarning):
-    """A file could not be read, and its volume is blank."""
 
 
 class FileSource(VolumeSource):

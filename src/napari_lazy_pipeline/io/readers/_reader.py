@@ -64,13 +64,16 @@ class FileInfo:
         **details: Any,
     ) -> FileInfo:
         """Describe a file of volumes: name, size, native type and what it claims are filled in."""
-        if len(shape) != 3:
-            raise FileError(f"The file holds {tuple(shape)} {dtype}: no volume (z, y, x)", path)
+        native = np.dtype(dtype).newbyteorder("=")
+        content = f"{tuple(shape)} {native.name}"
+        if len(shape) != 3 or not all(shape):
+            raise FileError(f"The file holds {content}: no volume (z, y, x)", path)
+        if native.kind not in "buif":
+            raise FileError(f"The file holds {content}: no grey values", path)
         z, y, x = shape
-        native = np.dtype(dtype).newbyteorder("=").name
         if claims:
             details |= claims.details
-        return cls(os.path.basename(path), (z, y, x), native, os.path.getsize(path), **details)
+        return cls(os.path.basename(path), (z, y, x), native.name, os.path.getsize(path), **details)
 
     def check(self, shape: Sequence[int], dtype: DTypeLike, path: str, hint: str = "") -> None:
         """Raise FileError if a file, or planes of it, have another shape (z, y, x) or type."""

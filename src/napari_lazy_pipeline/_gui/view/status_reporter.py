@@ -52,6 +52,10 @@ class StatusReporter(QObject):
     def close(self) -> None:
         notices.unlisten(self._report)
         self._listen_to(None)
+        thread = self.compute_thread  # what it has to tell may come when the cards are gone
+        thread.started.disconnect(self._on_started)
+        thread.progressed.disconnect(self._on_progressed)
+        thread.finished.disconnect(self._on_finished)
 
     def _listen_to(self, problems: ProblemLog | None) -> None:
         if self._problem_log is not None:

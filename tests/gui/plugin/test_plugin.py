@@ -299,7 +299,7 @@ def test_opening_and_closing_leaves_nothing_behind(
 
 @pytest.mark.parametrize("kind", list(step_types()))
 def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
-    from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+    from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 
     step = step_types()[kind]()  # type: ignore[call-arg]
     form = ModelForm(step, hidden=("kind", "enabled"))
@@ -318,7 +318,7 @@ def test_forms_show_and_return_their_step(qtbot: Any, kind: str) -> None:
 
 
 def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
-    from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+    from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
     from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
     form = ModelForm(Deskew())

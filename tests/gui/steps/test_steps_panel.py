@@ -28,7 +28,7 @@ from napari_lazy_pipeline._gui.steps.card_list import matched
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import StepError

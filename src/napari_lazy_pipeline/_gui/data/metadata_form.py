@@ -8,9 +8,9 @@ from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtWidgets import QToolButton
 
-from napari_lazy_pipeline._gui.widgets.form_field import FormField
+from napari_lazy_pipeline._gui.widgets.forms.form_field import FormField
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import small_button
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
 from napari_lazy_pipeline.image.scan_geometry import StepKind
 from napari_lazy_pipeline.io import FolderInfo

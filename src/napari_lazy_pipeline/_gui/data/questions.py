@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.forms.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
-from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.io.metadata.claim import Question
 

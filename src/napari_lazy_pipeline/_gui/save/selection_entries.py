@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
-from napari_lazy_pipeline._gui.widgets.entries import Entry, NumberEntry
+from napari_lazy_pipeline._gui.widgets.forms.entries import Entry, NumberEntry
 
 _ABREAST = 3  # boxes in a row
 

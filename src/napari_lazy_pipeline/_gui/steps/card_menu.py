@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtWidgets import QMenu
 
 from napari_lazy_pipeline._gui.steps.list_card import ListCard
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 
 
 def card_menu(card: ListCard, form: ModelForm) -> QMenu:

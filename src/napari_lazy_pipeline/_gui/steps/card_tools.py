@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps._base import Step
 

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QProgressBar, QWidget
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline._gui.steps.list_card import ListCard
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError

@@ -9,7 +9,7 @@ from typing import Any
 from psygnal import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
 
-from napari_lazy_pipeline._gui.widgets.entries import Entry
+from napari_lazy_pipeline._gui.widgets.forms.entries import Entry
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, small_button
 from napari_lazy_pipeline._gui.widgets.text import Elided
 from napari_lazy_pipeline.steps._per_channel import ChannelValues

@@ -12,10 +12,10 @@ from pydantic.fields import FieldInfo
 from qtpy.QtCore import QPoint, QSize, Qt
 from qtpy.QtWidgets import QLabel, QMenu, QSizePolicy, QSlider, QWidget
 
-from napari_lazy_pipeline._gui.widgets import entries
-from napari_lazy_pipeline._gui.widgets import field_options as options
-from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
-from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
+from napari_lazy_pipeline._gui.widgets.forms import entries
+from napari_lazy_pipeline._gui.widgets.forms import field_options as options
+from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
+from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, row
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence

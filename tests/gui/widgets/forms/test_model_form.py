@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from qtpy.QtCore import QLocale, QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QPushButton
 
-from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
 

@@ -18,8 +18,8 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.forms.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, tool_button
-from napari_lazy_pipeline._gui.widgets.number_box import NumberBox
 
 _BOX = 56  # px; beside a slider
 _AXES = {2: ("start", "end"), 3: ("z", "y", "x")}
@@ -254,6 +254,6 @@ for _type, _entry in (
     (str, TextEntry),
     (Path, FileEntry),
     (tuple, TupleEntry),
-    (dict, "napari_lazy_pipeline._gui.widgets.arguments_form.ArgumentsForm"),
+    (dict, "napari_lazy_pipeline._gui.widgets.forms.arguments_form.ArgumentsForm"),
 ):
     ENTRIES.register_type(_type, widget_type=_entry)

@@ -11,10 +11,10 @@ from psygnal import Signal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from qtpy.QtWidgets import QWidget
 
-from napari_lazy_pipeline._gui.widgets.entries import Entry
-from napari_lazy_pipeline._gui.widgets.field_options import bare_type, kind
+from napari_lazy_pipeline._gui.widgets.forms.entries import Entry
+from napari_lazy_pipeline._gui.widgets.forms.field_options import bare_type, kind
+from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm, sentence
 from napari_lazy_pipeline._gui.widgets.layout import column
-from napari_lazy_pipeline._gui.widgets.model_form import ModelForm, sentence
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 _GIVEN_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

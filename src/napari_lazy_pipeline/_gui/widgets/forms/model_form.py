@@ -32,9 +32,9 @@ from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from pydantic import BaseModel, ValidationError
 
-from napari_lazy_pipeline._gui.widgets.channel_rows import ChannelRows
-from napari_lazy_pipeline._gui.widgets.edit_gesture import EditGesture
-from napari_lazy_pipeline._gui.widgets.form_field import Caption, FormField
+from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
+from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
+from napari_lazy_pipeline._gui.widgets.forms.form_field import Caption, FormField
 
 # The rooms of magicgui would else hide what a card paints.
 _STYLE = 'QWidget[objectName="magicgui.QWidget"] { background: transparent; }'

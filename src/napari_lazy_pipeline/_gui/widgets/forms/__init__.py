@@ -1,0 +1,1 @@
+"""Forms: magicgui containers made from models."""

@@ -122,6 +122,18 @@ def test_a_wrong_change_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", [["-t", "5:2"], ["-c", "7:"]])
+def test_a_choice_of_nothing_is_refused(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert "chooses nothing" in fails(capsys, "run", recipe, "--out", tmp_path / "out", *words)
+
+
+def test_a_step_of_zero_is_no_range(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run("run", recipe, "--out", tmp_path / "out", "-t", "::0")
+
+
 def test_two_steps_of_a_kind_are_not_guessed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

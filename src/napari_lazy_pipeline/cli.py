@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_lazy_pipeline.errors import EngineError, LazyPipelineError
+from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeError
 
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _shape(text: str) -> tuple[int, int, int]:
 def _selection(text: str) -> tuple[int | slice, ...]:
     """Read numbers and ranges, such as ``0,5,10:20``."""
     parts = [part.split(":") for part in text.split(",")]
-    if any(len(part) > 3 for part in parts):
+    if any(len(part) > 3 or part[2:] == ["0"] for part in parts):
         raise ValueError(text)
     return tuple(
         slice(*(int(end) if end else None for end in part)) if part[1:] else int(part[0])
@@ -150,9 +150,13 @@ def _selection(text: str) -> tuple[int | slice, ...]:
     )
 
 
-def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> Iterator[int]:
+def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> list[int]:
+    numbers: list[int] = []
     for part in (slice(None),) if chosen is None else chosen:
-        yield from range(size)[part] if isinstance(part, slice) else [part]
+        numbers += range(size)[part] if isinstance(part, slice) else [part]
+    if not numbers:
+        raise RecipeError("What -t or -c state chooses nothing", hint=f"There are {size}, from 0")
+    return numbers
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -199,10 +203,12 @@ def _run(options: argparse.Namespace) -> int:
     recipe = Recipe.load(options.recipe)
     engine = options.engine or recipe.engine
     _check_engine(engine)
-    of_channels = [change for change in options.set if change.partition("=")[0].count(".") > 1]
-    pipeline = edited(recipe.pipeline, [c for c in options.set if c not in of_channels])
+    # What is wrong in them is said before the folder is opened, as far as no channel is needed.
+    edited(recipe.pipeline, [text for text in options.set if text.partition("=")[0].count(".") < 2])
     raw = recipe.open(options.trust)
-    pipeline = edited(pipeline, of_channels, raw.stack_spec.channels)
+    pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
+    if options.trust:
+        recipe.model_copy(update={"pipeline": pipeline}).allow_code()
     stack = pipeline.apply(raw, engine=engine)
     times, channels = stack.source.sizes
     report = export(

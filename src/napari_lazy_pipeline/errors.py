@@ -88,6 +88,10 @@ class StepError(LazyPipelineError):
         self.args = (what, where, hint, kind, index)
 
 
+class StepFileChangedError(StepError):
+    """A file that a step names was changed since the steps were resolved."""
+
+
 class Cancelled(Exception):
     """Nobody wants the result any more; never cached, never shown."""
 

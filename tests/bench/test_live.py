@@ -24,17 +24,18 @@ Settle = Callable[[Any], None]
 
 
 @dataclass(frozen=True)
-class FakeSurvey:
+class FakeFolder:
     """A folder that is not there."""
 
     source: CountingSource
+    scan: None = None
 
     def stack(self, voxel_size: Any = None) -> Stack:
         return Stack(self.source, ("a", "b")[: self.source.sizes[1]])
 
 
 def open_fake(dock: Any, sizes: tuple[int, int], spec: VolumeSpec) -> None:
-    dock.session.show(FakeSurvey(CountingSource(sizes, spec)))
+    dock.session.show(FakeFolder(CountingSource(sizes, spec)))
 
 
 @pytest.mark.parametrize(("times", "bound"), [(10_000, 20.0), (100_000, 100.0)])

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Function, SubtractBackground
 from stacks import gaussian_psf, write_raw
 
 FIRST_VERSION = Path(__file__).parents[1] / "data" / "recipes" / "first_version.yaml"
@@ -238,3 +239,78 @@ def test_what_it_is_is_seen_in_a_console_and_a_notebook(recipe: Recipe) -> None:
     for text in ("cell", "Subtract background (98 counts)", "Deskew (32° along x)", "engine cpu"):
         assert text in line
     assert table.startswith("<table>") and "<th>engine</th><td>cpu</td>" in table
+
+
+def test_names_and_times_that_were_stated_are_kept(raw_folder: Path, tmp_path: Path) -> None:
+    """They decide which channel has which value."""
+    stack = open_stack(raw_folder, channel_names=("560", "488"), time_interval=3.5)
+    step = SubtractBackground(value={"560": 0, "488": 1000})
+    recipe = Recipe(source=stack, pipeline=Pipeline([step]))
+    recipe.save(tmp_path / "recipe.yaml")
+    again = Recipe.load(tmp_path / "recipe.yaml")
+    opened = again.open()
+    assert (opened.channel_names, opened.time_interval) == (("560", "488"), 3.5)
+    expected = recipe.pipeline.apply(stack)
+    for c in range(2):
+        np.testing.assert_array_equal(
+            again.pipeline.apply(opened).volume(0, c), expected.volume(0, c)
+        )
+    with pytest.raises(ValidationError, match="not the raw one of a folder"):
+        Recipe(source=expected)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_arguments_come_back_as_they_were(tmp_path: Path, suffix: str) -> None:
+    arguments = {
+        "small": 1e-5,
+        "large": 1e16,
+        "text": "0477",
+        "word": "1e-5",
+        "smile": "\U0001f600",
+    }
+    step = Function(function="numpy:clip", arguments=arguments)
+    Recipe(pipeline=Pipeline([step])).save(tmp_path / f"recipe{suffix}")
+    assert Recipe.load(tmp_path / f"recipe{suffix}").pipeline.steps == (step,)
+
+
+def test_numbers_are_read_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "pipeline: {steps: [{kind: function, function: 'numpy:clip',"
+        " arguments: {a: 1e-5, b: 2.5E+3, c: 1.5}},"
+        " {kind: subtract_background, value: {0477: 10}}, {kind: deskew, width: 010}]}"
+    )
+    function, background, deskew = Recipe.load(path).pipeline.steps
+    assert isinstance(function, Function) and isinstance(background, SubtractBackground)
+    assert function.arguments == {"a": 1e-5, "b": 2500.0, "c": 1.5}
+    assert background.value == {"0477": 10.0}
+    assert isinstance(deskew, Deskew) and deskew.width == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("'a(b)': 1", r"line 1: unknown name 'a\(b\)'; allowed here: schema_version, source"),
+        ("pipeline: {steps: [{kind: deskew, 'x(y)': 3}]}", r"unknown name 'x\(y\)'.*angle"),
+        ("pipeline: {steps: 5}", "line 1: steps: Input should be a valid tuple"),
+        ("[" * 3000, "cannot be read"),
+    ],
+)
+def test_no_recipe_ends_in_a_traceback(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=sentence):
+        Recipe.load(path)
+
+
+def test_no_steps_are_no_steps(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("pipeline: {steps: }")
+    assert Recipe.load(path).pipeline == Pipeline()
+
+
+def test_a_script_names_functions_and_refuses_what_has_no_name() -> None:
+    recipe = Recipe(pipeline=Pipeline([np.flip]))
+    assert "Function(function='numpy:flip'" in recipe.to_script()
+    with pytest.raises(RecipeError, match="cannot be written into a recipe"):
+        Recipe(pipeline=Pipeline([lambda volume: volume])).to_script()

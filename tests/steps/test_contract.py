@@ -533,3 +533,48 @@ def test_run_is_told_of_nothing_that_its_key_does_not_hold() -> None:
     for step in (Curious(), Knowing()):
         source_of(recorded(), step, Deskew(angle=31.5)).read(0, 0)
     assert seen == [(None, 1), (Scan(31.5), 3)]
+
+
+# ---- what is not what it seems ------------------------------------------------------------
+
+
+def test_a_filter_that_makes_too_much_is_refused() -> None:
+    class Full(Median):
+        def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
+            return np.pad(pixels, 1)
+
+    with pytest.raises(StepError, match="of a part of the shape"):
+        Pipeline([Full()]).apply(DATA).volume(0, 0)
+
+
+def test_a_crop_has_no_step() -> None:
+    assert Crop(z=slice(2, 6)).z == (2, 6)
+    with pytest.raises(ValidationError, match="every voxel"):
+        Crop(z=slice(0, 6, 2))
+
+
+def test_time_points_count_from_the_end_as_in_numpy() -> None:
+    view = Pipeline([Bleach()]).apply(DATA)
+    np.testing.assert_array_equal(view.volume(-1, -2), view.volume(2, 0))
+    with pytest.raises(IndexError):
+        view.volume(3, 0)
+
+
+def test_engines_do_not_share_results() -> None:
+    spec = StackSpec(VolumeSpec((4, 5, 6)))
+    keys = {
+        Plan.of([Deskew()], spec, name).key(1, 0, 0, lambda t, c: 0) for name in ("cpu", "auto")
+    }
+    assert len(keys) == 2
+
+
+def test_one_volume_has_three_axes() -> None:
+    with pytest.raises(GeometryError, match=r"no volume \(z, y, x\)"):
+        Pipeline().run_volume(DATA[0], STACK.volume)
+    with pytest.raises(GeometryError, match="cannot be"):
+        Stack.from_array(DATA, (-1, 1, 1))
+
+
+def test_pixels_of_another_byte_order() -> None:
+    view = Pipeline([Crop(z=(1, 3))]).apply(DATA.astype(">u2"))
+    np.testing.assert_array_equal(view.volume(1, 1), DATA[1, 1, 1:3])

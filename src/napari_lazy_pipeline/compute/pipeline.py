@@ -22,6 +22,7 @@ from pydantic import (
 from napari_lazy_pipeline.compute.pipeline_source import PipelineSource
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Stack, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
@@ -74,7 +75,8 @@ class Pipeline(BaseModel):
     steps: tuple[SerializeAsAny[AnyStep], ...] = ()
 
     def __init__(self, steps: Iterable[Any] = (), **data: Any) -> None:
-        super().__init__(steps=tuple(steps), **data)
+        listed = isinstance(steps, Iterable) and not isinstance(steps, str | Mapping)
+        super().__init__(steps=tuple(steps) if listed else steps or (), **data)
 
     def plan(self, spec: StackSpec, engine: str = "cpu") -> Plan:
         """Resolve the steps against a raw stack; what does not fit is in the plan."""
@@ -101,6 +103,8 @@ class Pipeline(BaseModel):
         StepError
             If a step fails.
         """
+        if volume.ndim != 3:
+            raise GeometryError(f"An array of shape {volume.shape} is no volume (z, y, x)")
         source = ArraySource.of(volume, spec.voxel_size)
         spec = spec.replace(shape=source.spec.shape, dtype=source.spec.dtype)
         plan = self.plan(StackSpec(spec), engine)

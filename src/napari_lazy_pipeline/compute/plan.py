@@ -28,8 +28,8 @@ _OF_OTHERS = (*_INSTALLED, str(Path(__file__).parents[1]), "<")
 class Stage:
     """A step that is on, in its place among the steps of the pipeline.
 
-    For each channel of the result, `steps` has the step with its values, and `keys` what its
-    pixels depend on, but for the input, the time point and the channel.
+    For each channel of the result, `steps` has the step with its values, `file_states` the state
+    of its files, and `keys` what its pixels depend on, but for input, time point and channel.
     """
 
     index: int
@@ -38,6 +38,7 @@ class Stage:
     after: StackSpec
     steps: tuple[Step, ...]
     keys: tuple[Hashable, ...]
+    file_states: tuple[Hashable, ...]
     _places: dict[Place, tuple[Place, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def inputs(self, wanted: Block) -> tuple[Block, ...]:
@@ -186,7 +187,7 @@ class Plan:
             return (identity(t, c),)
         stage = self.stages[count - 1]
         inputs = tuple(self.key(count - 1, *place, identity) for place in stage.places(t, c))
-        return stage.key(t, c), inputs
+        return stage.key(t, c), self.engine, inputs
 
     def raw_volumes(self, t: int, c: int) -> set[tuple[int, int]]:
         """Time point and channel of each raw volume that a volume of the result is made from."""
@@ -204,7 +205,7 @@ class Plan:
         if not count:
             return "read", self.raw.shape, self.raw.dtype
         stage = self.stages[count - 1]
-        return stage.step, stage.before.shape, stage.before.dtype, self.engine
+        return stage.keys, stage.before.shape, stage.before.dtype, self.engine
 
     @cached_property
     def token(self) -> str:
@@ -222,7 +223,9 @@ class Plan:
 def _stage(index: int, step: Step, before: StackSpec) -> Stage:
     after = step.output(before)
     steps = tuple(step.for_channel(name) for name in after.channels)
-    stage = Stage(index, step, before, after, steps, tuple(one.key(before) for one in steps))
+    keys = tuple(one.key(before) for one in steps)
+    states = tuple(one.file_states() for one in steps)
+    stage = Stage(index, step, before, after, steps, keys, states)
     for c in range(len(after.channels)):
         for t in {0, after.times - 1}:
             _check_inputs(stage, Block(t, c, whole(after.shape)))
@@ -261,7 +264,7 @@ def _misfit(error: Exception, index: int, step: Step) -> StepError:
     return misfit
 
 
-def line_of(error: Exception) -> str:
+def line_of(error: BaseException) -> str:
     """Where an error that was raised comes from, if that is a file of a person's own."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_OF_OTHERS)]

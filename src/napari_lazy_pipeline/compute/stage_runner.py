@@ -14,7 +14,12 @@ from napari_lazy_pipeline.compute.plan import Plan, line_of
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import (
+    Cancelled,
+    LazyPipelineError,
+    StepError,
+    StepFileChangedError,
+)
 from napari_lazy_pipeline.image import Block, VolumeSource
 from napari_lazy_pipeline.image.box import rounded, shape_of, slices, whole
 from napari_lazy_pipeline.steps._base import Context
@@ -138,6 +143,7 @@ class StageRunner:
 
         def run() -> np.ndarray:
             result = self._named(count, wanted, lambda: stage.steps[wanted.c].run(parts, at))
+            self._check_files(count, wanted)
             return self._checked(count, wanted, np.ascontiguousarray(result))
 
         return self._logged(count, wanted, run)
@@ -177,6 +183,15 @@ class StageRunner:
             self.plan.stages[count - 1].index,
         )  # fmt: skip
 
+    def _check_files(self, count: int, wanted: Block) -> None:
+        """Refuse what a file made that was changed since: it belongs to another plan."""
+        stage = self.plan.stages[count - 1]
+        if stage.steps[wanted.c].file_states() != stage.file_states[wanted.c]:
+            paths = ", ".join(stage.steps[wanted.c].files())
+            what = f"A file of {stage.step.label} was changed meanwhile"
+            hint = "Apply the steps anew"
+            raise StepFileChangedError(what, paths, hint, stage.step.kind, stage.index)
+
     def _logged(self, count: int, wanted: Block, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Make what a stage makes; progress and log are told."""
         index, name = None, "read"
@@ -210,7 +225,7 @@ class StageRunner:
         except LazyPipelineError as error:
             what = f"{failed}: {error.what}"
             raise StepError(what, error.where, error.hint, step.kind, stage.index) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # Whatever a step does, also one from another package, must not end the session.
             what = f"{failed}: {type(error).__name__}: {error}"
             hint = "Change or switch off the step"

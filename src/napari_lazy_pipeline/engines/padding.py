@@ -97,7 +97,7 @@ def halo(
     rings, planes = otf.values.shape
     sizes = (planes * z, 2 * rings * r, 2 * rings * r)
     shape = [
-        min(limit, smooth(max(2, math.ceil(size / step))))
+        min(limit, smooth(min(limit, max(2, math.ceil(size / step)))))
         for size, step, limit in zip(sizes, voxel_size, PSF_GRID, strict=True)
     ]
     if shear:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image.spec import VolumeSpec
 from napari_lazy_pipeline.image.volume_source import VolumeSource
 
-_numbers = count()
 _UNKNOWN = VolumeSpec((1, 1, 1))
 
 
@@ -38,7 +37,10 @@ class ArraySource(VolumeSource):
         full = full[:, np.newaxis] if full.ndim == 4 else full
         size_z, size_y, size_x = map(float, voxel_size)
         spec = VolumeSpec((z, y, x), np.dtype(array.dtype).name, (size_z, size_y, size_x))
-        return cls(full, spec, getattr(array, "name", None) or f"array-{next(_numbers)}")
+        if not min(spec.voxel_size) > 0:
+            raise GeometryError(f"A voxel size of {tuple(voxel_size)} um cannot be")
+        lazy = hasattr(array, "__dask_graph__")  # its name tells what it holds
+        return cls(full, spec, array.name if lazy else f"array-{uuid4().hex[:12]}")
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -49,4 +51,6 @@ class ArraySource(VolumeSource):
         return self.token, t, c
 
     def read(self, t: int, c: int) -> np.ndarray:
-        return np.asarray(self.array[t, c])
+        volume = np.asarray(self.array[t, c], self.spec.dtype).view()
+        volume.flags.writeable = False  # what is done to it must not reach the array
+        return volume

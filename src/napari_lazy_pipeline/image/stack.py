@@ -105,7 +105,8 @@ class Stack:
 
     def volume(self, t: int = 0, c: int = 0) -> np.ndarray:
         """Make one volume (z, y, x): one file is read."""
-        return self.source(t, c)
+        times, channels = self.source.sizes
+        return self.source(range(times)[t], range(channels)[c])
 
     def __repr__(self) -> str:
         return on_one_line("Stack", self._summary())

@@ -25,7 +25,7 @@ from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.session.recipe_script import script
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.session.recipe_text import Loader, explain, load_yaml
+from napari_lazy_pipeline.session.recipe_text import Loader, dump_yaml, explain, load_yaml
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
@@ -63,7 +63,12 @@ class Recipe(BaseModel):
     @field_validator("source", mode="before")
     @classmethod
     def _stack_as_source(cls, value: Any) -> Any:
-        return Source.of(value) if isinstance(value, Stack) else value
+        if not isinstance(value, Stack):
+            return value
+        source = Source.of(value)
+        if source is None:
+            raise ValueError("the stack is not the raw one of a folder; leave the source out")
+        return source
 
     def open(self, trust: bool = False) -> Stack:
         """Open the raw data; no pixel is read.
@@ -130,14 +135,11 @@ class Recipe(BaseModel):
         """
         path = Path(path)
         _check_suffix(path)
-        for step in self.pipeline.steps:
-            if step.only_in_memory():
-                what = f"{step.label} cannot be written into a recipe"
-                raise RecipeError(f"{what}. {step.only_in_memory()}", str(path))
+        self._check_memory(str(path))
         content = self._moved(lambda name: _relative(name, path.absolute().parent))
         data = content.model_dump(mode="json")
         as_json = path.suffix == ".json"
-        text = json.dumps(data, indent=2) if as_json else yaml.safe_dump(data, sort_keys=False)
+        text = json.dumps(data, indent=2) if as_json else dump_yaml(data)
         part = path.with_name(path.name + ".part")
         try:
             part.write_text(text, "utf-8")
@@ -173,11 +175,11 @@ class Recipe(BaseModel):
         """Make a recipe of YAML, of which JSON is a part."""
         try:
             root = yaml.compose(text, Loader=Loader)
-            data = load_yaml(text)
-        except yaml.YAMLError as error:
+            data = json.loads(text) if name.endswith(".json") else load_yaml(text)
+        except (yaml.YAMLError, RecursionError, json.JSONDecodeError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f"{name}, line {mark.line + 1}" if mark else name
-            problem = getattr(error, "problem", None) or "this is not YAML"
+            problem = getattr(error, "problem", None) or "this is not YAML or JSON"
             raise RecipeError(f"The recipe cannot be read: {problem}", line) from error
         if not isinstance(data, dict):
             raise RecipeError(
@@ -192,7 +194,14 @@ class Recipe(BaseModel):
 
     def to_script(self) -> str:
         """Write the recipe as a Python script that gives the same pixels."""
+        self._check_memory()
         return script(self.source, self.pipeline, self.engine)
+
+    def _check_memory(self, where: str = "") -> None:
+        for step in self.pipeline.steps:
+            if step.only_in_memory():
+                what = f"{step.label} cannot be written into a recipe"
+                raise RecipeError(f"{what}. {step.only_in_memory()}", where)
 
     def _moved(self, move: Any) -> Recipe:
         """Return a copy in which each path is another."""

@@ -11,7 +11,7 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session.recipe_text import load_yaml, reason
 from napari_lazy_pipeline.steps._base import Step
-from napari_lazy_pipeline.steps._per_channel import channel_value, is_per_channel
+from napari_lazy_pipeline.steps._per_channel import ChannelValues, is_per_channel
 
 
 def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] = ()) -> Pipeline:
@@ -40,7 +40,7 @@ def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] =
 def _values_of(
     step: Step, field: str, channel: str, channels: Sequence[str]
 ) -> Mapping[str, object]:
-    """The value of each channel."""
+    """The value of each channel that has one."""
     info = type(step).model_fields.get(field)
     if info is None or not is_per_channel(info):
         raise RecipeError(
@@ -48,7 +48,8 @@ def _values_of(
         )
     if channel not in channels:
         raise RecipeError(f"There is no channel {channel!r}", hint=f"Of: {', '.join(channels)}")
-    return {name: channel_value(getattr(step, field), name, info.default) for name in channels}
+    value = getattr(step, field)
+    return value if isinstance(value, ChannelValues) else dict.fromkeys(channels, value)
 
 
 def _index_of(kind: str, steps: Sequence[Step]) -> int:

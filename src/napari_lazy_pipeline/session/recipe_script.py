@@ -37,6 +37,9 @@ def script(source: Source | None, pipeline: Pipeline, engine: str) -> str:
 
 def _expression(step: Step) -> str:
     """A step as the expression that makes it."""
-    values = ", ".join(f"{name}={value!r}" for name, value in step if name != "enabled")
+    fields = dict(step)
+    if isinstance(step, Function):
+        fields["function"] = step.model_dump()["function"]
+    values = ", ".join(f"{name}={value!r}" for name, value in fields.items() if name != "enabled")
     allowed = ".allow()" if isinstance(step, Function) else ""
     return f"{type(step).__name__}({values}){allowed}"

@@ -16,7 +16,6 @@ _OPTIONS = (
     "dtype", "reader",
 )  # fmt: skip
 _SHOWN = ("channel_colours",)
-_NOTHING = MetadataOverrides()
 
 
 class Source(BaseModel):
@@ -87,15 +86,19 @@ class Source(BaseModel):
 
     @classmethod
     def of(
-        cls, stack: Stack, overrides: MetadataOverrides = _NOTHING, colours: tuple[str, ...] = ()
+        cls, stack: Stack, overrides: MetadataOverrides | None = None, colours: tuple[str, ...] = ()
     ) -> Source | None:
         """Describe where a raw stack comes from; None if it is from no folder.
 
-        Voxel size and scan are the stack's; the overrides have what else a person stated.
+        Voxel size and scan are the stack's; the overrides have what else a person stated. Without
+        them, names of channels and the time interval are the stack's, too.
         """
         files: Any = stack.source
         if not hasattr(files, "folder"):
             return None
+        if overrides is None:
+            names = tuple(stack.channel_names) or None
+            overrides = MetadataOverrides(time_interval=stack.time_interval, channel_names=names)
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
         values = {**overrides.values, **scan, "voxel_size": stack.voxel_size}
         return cls(

@@ -11,18 +11,31 @@ from pydantic import BaseModel, ValidationError
 
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.steps import Step, step_types
+from napari_lazy_pipeline.steps._per_channel import BRANCHES
 
-# What would else be ten minutes and twenty seconds.
-_RANGE = "tag:yaml.org,2002:str", re.compile(r"-?\d*:-?\d*$")
+# What would else be ten minutes and twenty seconds, a number to the base of 8, and a text.
+_RULES = [
+    ("tag:yaml.org,2002:str", re.compile(r"-?\d*:-?\d*$|0\d+$")),
+    ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$")),
+]
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML, and ``10:20`` as it stands there."""
+    """Reads YAML; ``10:20`` and ``0477`` as they stand there, and ``1e-5`` as a number."""
 
 
-Loader.yaml_implicit_resolvers = {
-    first: [_RANGE, *rules] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+class _Dumper(yaml.SafeDumper):
+    """Writes what `Loader` reads as it was."""
+
+
+Loader.yaml_implicit_resolvers = _Dumper.yaml_implicit_resolvers = {
+    first: [*_RULES, *rules] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+
+
+def dump_yaml(data: Any) -> str:
+    """Write data as YAML, in their order."""
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False))
 
 
 def load_yaml(text: str) -> Any:
@@ -51,7 +64,7 @@ def explain(
 
 def _is_of_the_schema(part: int | str) -> bool:
     """Whether a part of a location names a branch of the schema, and nothing in the text."""
-    return isinstance(part, str) and ("(" in part or "[" in part)
+    return isinstance(part, str) and (part in BRANCHES or re.match(r"[a-z-]+\[", part) is not None)
 
 
 def _sentence(

@@ -26,7 +26,7 @@ from napari_lazy_pipeline.engines import Engine, Need, get_engine
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
 from napari_lazy_pipeline.image.box import Affine, slices, widened
-from napari_lazy_pipeline.steps._file_state import file_state
+from napari_lazy_pipeline.steps._identity import code_identity, file_state, value_identity
 from napari_lazy_pipeline.steps._per_channel import (
     ChannelValues,
 )
@@ -221,8 +221,18 @@ class Step(BaseModel):
 
     def key(self, before: StackSpec) -> Hashable:
         """Everything the pixels depend on, but for the input, time point and channel."""
-        files = tuple(file_state(path) for path in self.files())
-        return self.kind, self, self.visible(before), files
+        values = value_identity(dict(self))
+        return (
+            self.kind,
+            code_identity(type(self)),
+            values,
+            self.visible(before),
+            self.file_states(),
+        )
+
+    def file_states(self) -> Hashable:
+        """What changes when a file does that its fields name."""
+        return tuple(file_state(path) for path in self.files())
 
     def visible(self, before: StackSpec) -> StackSpec:
         """What `run` is told of its input: else, pixels in a cache would be those of another."""
@@ -303,7 +313,7 @@ class VoxelStep(Step):
         raise NotImplementedError
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
-        return np.asarray(self.apply(parts[0], at)).astype(at.after.dtype, copy=False)
+        return as_announced(np.asarray(self.apply(parts[0], at)), at.after.dtype)
 
 
 class FilterStep(VoxelStep):
@@ -318,7 +328,19 @@ class FilterStep(VoxelStep):
         return (wanted.replace(box=box),)
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
-        return super().run(parts, at)[at.inner]
+        result = super().run(parts, at)
+        if result.shape != parts[0].shape:
+            raise GeometryError(
+                f"`apply` made the shape {result.shape} of a part of the shape {parts[0].shape}"
+            )
+        return result[at.inner]
+
+
+def as_announced(result: np.ndarray, dtype: str) -> np.ndarray:
+    """Floats of the precision announced; other types stay, and are refused if they differ."""
+    if result.dtype.kind == "f" and np.dtype(dtype).kind == "f":
+        return result.astype(dtype, copy=False)
+    return result
 
 
 def _is_path(info: FieldInfo) -> bool:

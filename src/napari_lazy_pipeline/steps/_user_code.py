@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Hashable
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.steps._file_state import file_state
+from napari_lazy_pipeline.steps._identity import file_state, value_identity
 
 _allowed: set[str] = set()
 
@@ -22,12 +22,17 @@ class CodeNotAllowedError(LazyPipelineError):
 
 def allow_code(name: str, allowed: bool = True) -> None:
     """Let the code of this name run in this process, or not any more."""
-    (_allowed.add if allowed else _allowed.discard)(name)
+    (_allowed.add if allowed else _allowed.discard)(_absolute(name))
 
 
 def is_allowed(name: str) -> bool:
     """Whether the code of a name may run in this process."""
-    return name in _allowed
+    return _absolute(name) in _allowed
+
+
+def _absolute(name: str) -> str:
+    """The name with the whole path of a file: it is this one that is allowed, and no other."""
+    return os.path.abspath(name) if ".py:" in name else name
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -65,10 +70,14 @@ def load_function(name: str) -> Callable[..., Any]:
             code = _module_of_file(module, file_state(module))
         else:
             code = importlib.import_module(module)
-        loaded = getattr(code, function)
-    except Exception as error:
+        loaded = getattr(code, function, None)
+    except (Exception, SystemExit) as error:
         what = f"{name} cannot be loaded: {type(error).__name__}: {error}"
         raise LazyPipelineError(what, hint="Mend the code, or choose another function") from error
+    if loaded is None:
+        raise LazyPipelineError(
+            f"There is no {function} in {module}", hint="Choose another function"
+        )
     if not callable(loaded):
         raise LazyPipelineError(f"{name} is not a function", hint="Choose another one")
     return loaded  # type: ignore[no-any-return]
@@ -79,10 +88,10 @@ def _module_of_file(path: str, state: Hashable) -> Any:
     """Run a Python file as a module, once for each state of the file."""
     if state is None:
         raise FileNotFoundError(path)
-    title = os.path.splitext(os.path.basename(path))[0]
-    spec = importlib.util.spec_from_file_location(f"_user_code_{title}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickle look for it there
-    spec.loader.exec_module(module)
+    path = os.path.abspath(path)
+    module = ModuleType(f"_user_code_{value_identity(path)}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module  # dataclasses and pickle look for it there
+    with open(path, "rb") as file:  # no compiled file is left beside it, and none is trusted
+        exec(compile(file.read(), path, "exec"), vars(module))
     return module

@@ -24,6 +24,8 @@ def _open_ends(value: Any) -> Any:
     if value is None:
         return (0, 0)
     if isinstance(value, slice):
+        if value.step not in (None, 1):
+            raise ValueError("a crop keeps every voxel between its ends")
         value = (value.start, value.stop)
     if isinstance(value, str) and value.count(":") == 1:
         value = tuple(end.strip() or None for end in value.split(":"))

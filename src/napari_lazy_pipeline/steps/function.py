@@ -13,11 +13,11 @@ import numpy as np
 from annotated_types import Unit
 from pydantic import AfterValidator, ConfigDict, Field, field_serializer
 
-from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec
 from napari_lazy_pipeline.image.box import whole, widened
-from napari_lazy_pipeline.steps._base import Context, Step
-from napari_lazy_pipeline.steps._file_state import file_state
+from napari_lazy_pipeline.steps._base import Context, Step, as_announced
+from napari_lazy_pipeline.steps._identity import code_identity, value_identity
 from napari_lazy_pipeline.steps._per_channel import FrozenDict
 from napari_lazy_pipeline.steps._user_code import (
     allow_code,
@@ -28,7 +28,7 @@ from napari_lazy_pipeline.steps._user_code import (
 
 # Whether a function may be tried at once to see what it makes; a window does that elsewhere.
 try_at_once: ContextVar[bool] = ContextVar("try_at_once", default=True)
-_tried: dict[Hashable, tuple[tuple[int, ...], str] | Exception] = {}
+_tried: dict[Hashable, tuple[tuple[tuple[int, ...], str] | Exception, Any]] = {}
 _SMALL = 8  # voxels of a trial beyond the neighbours that a function sees
 
 
@@ -43,6 +43,17 @@ class NotTriedError(GeometryError):
         """Call the function, in any thread; what it raises is raised when it is asked again."""
         with suppress(Exception):
             self.step.trial(self.before)
+
+
+def _grey_type(name: str) -> str:
+    """The usual name of a type of real numbers; empty if none is stated."""
+    try:
+        dtype = np.dtype(name) if name else None
+    except TypeError as error:
+        raise ValueError(f"{name!r} is no type; use uint16 or float32, for instance") from error
+    if dtype is not None and dtype.kind not in "buif":
+        raise ValueError(f"{name!r} is no type of real numbers; use uint16 or float32")
+    return dtype.name if dtype is not None else ""
 
 
 class Function(Step):
@@ -116,6 +127,7 @@ class Function(Step):
     ] = None
     dtype: Annotated[
         str,
+        AfterValidator(_grey_type),
         Field(
             title="Type of the result",
             description="Type of the voxels that come out; found out by a trial if not stated.",
@@ -164,11 +176,12 @@ class Function(Step):
                 hint="State the shape of its result, or no neighbours",
             )
         box = tuple(slice(a, b) for a, b in at.wanted.box) if self.halo is None else at.inner
-        return result[box].astype(at.after.dtype, copy=False)
+        if self.dtype:
+            return converted(result[box], self.dtype)
+        return as_announced(result[box], at.after.dtype)
 
     def key(self, before: StackSpec) -> Hashable:
-        values = tuple((name, value) for name, value in self if name != "function")
-        return self.kind, self._code(), repr(values), self.visible(before)
+        return self.kind, self._identity(), self.visible(before)
 
     def files(self) -> Iterator[str]:
         if isinstance(self.function, str) and ".py:" in self.function:
@@ -203,14 +216,14 @@ class Function(Step):
         try:
             volume = self._call(values)
         except Exception as error:
-            _tried[key] = error
+            _tried[key] = error, self.function
             raise
         result = volume.shape, volume.dtype.name
-        _tried[key] = result
+        _tried[key] = result, self.function  # which keeps its number
         return result
 
     def _trial_result(self, before: StackSpec) -> tuple[tuple[int, ...], str]:
-        tried = _tried.get(self._trial_key(before))
+        tried, _ = _tried.get(self._trial_key(before), (None, None))
         if isinstance(tried, Exception):
             raise tried
         if tried is not None:
@@ -220,14 +233,19 @@ class Function(Step):
         return self.trial(before)
 
     def _trial_key(self, before: StackSpec) -> Hashable:
-        values = tuple((name, value) for name, value in self if name != "function")
-        return self._code(), repr(values), before.shape, before.dtype
+        values = {name: value for name, value in self if name != "function"}
+        code = self.function if isinstance(self.function, str) else id(self.function)
+        return code, self.file_states(), value_identity(values), before.shape, before.dtype
 
     def _shape_kept(self, before: StackSpec) -> Shape | None:
         return before.shape if self.halo is not None else None
 
     def _call(self, volume: np.ndarray) -> np.ndarray:
-        result = np.asarray(self.loaded()(volume, **self.arguments))
+        # It may work in place, and may keep what it returns.
+        returned = self.loaded()(volume.copy(), **self.arguments)
+        if isinstance(returned, np.ma.MaskedArray):
+            raise GeometryError(f"{self.label} made a masked array", hint="Return it filled")
+        result = np.array(returned)
         if result.ndim != 3 or result.dtype.kind not in "buif" or not result.size:
             raise GeometryError(
                 f"{self.label} made an array of shape {result.shape} and type {result.dtype}, "
@@ -236,11 +254,16 @@ class Function(Step):
             )
         return result
 
-    def _code(self) -> Hashable:
-        """What tells the function from others, in every process."""
+    def _identity(self) -> Hashable:
+        """What tells the function and its arguments from others, in every process."""
+        code: Hashable = self.function
         if not isinstance(self.function, str):
-            return _token(self.function)
-        return self.function, tuple(file_state(path) for path in self.files())
+            code = code_identity(self.function)
+        elif is_allowed(self.function) and not any(self.files()):
+            with suppress(LazyPipelineError):
+                code = code_identity(self.loaded())
+        values = {name: value for name, value in self if name != "function"}
+        return code, self.file_states(), value_identity(values)
 
     @field_serializer("function")
     def _function_name(self, function: Any) -> str:
@@ -270,11 +293,13 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", type(function).__name__).replace("<lambda>", "lambda")
 
 
-@functools.lru_cache(maxsize=256)
-def _token(function: Callable[..., Any]) -> str:
-    from dask.base import tokenize
-
-    return str(tokenize(function))
+def converted(pixels: np.ndarray, dtype: str) -> np.ndarray:
+    """Values in a type: rounded, and clipped to what it can hold; NaN is 0 there."""
+    if np.dtype(dtype).kind not in "iu" or pixels.dtype == dtype:
+        return pixels.astype(dtype, copy=False)
+    limits = np.iinfo(dtype)
+    whole = np.rint(np.nan_to_num(pixels)) if pixels.dtype.kind == "f" else pixels
+    return np.asarray(np.clip(whole, limits.min, limits.max).astype(dtype))
 
 
 def _full_name(function: Callable[..., Any]) -> str:

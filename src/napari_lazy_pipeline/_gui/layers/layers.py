@@ -17,7 +17,12 @@ from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, contrast_limits
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.errors import FolderMissingError, LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import (
+    FolderMissingError,
+    LazyPipelineError,
+    StepError,
+    StepFileChangedError,
+)
 from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.session import Session
@@ -269,6 +274,9 @@ class Layers(QObject):
             self._swap([self._made[c] for c in ready])
 
     def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
+        if isinstance(error, StepFileChangedError):
+            self.session.refresh()
+            return
         """Show pixels that cannot be made as blank ones, and list them."""
         if request.preview or self._outdated(request):
             return  # if a preview cannot be made, the result will say why

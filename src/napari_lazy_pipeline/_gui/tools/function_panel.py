@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Hashable
+from contextlib import suppress
 from pathlib import Path
 
 from qtpy.QtCore import QSignalBlocker, QTimer
@@ -15,7 +16,7 @@ from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.steps._file_state import file_state
+from napari_lazy_pipeline.steps._identity import file_state
 from napari_lazy_pipeline.steps._user_code import allow_code, is_allowed
 from napari_lazy_pipeline.steps.function import Function, NotTriedError
 
@@ -88,9 +89,11 @@ class FunctionPanel(QWidget):
         except LazyPipelineError:
             function = None  # the card says why
         self._step.form.fields["arguments"].control.set_function(function)
-        with QSignalBlocker(self.names):
+        # While the file has a fault, which the card names, the names stay.
+        with QSignalBlocker(self.names), suppress(OSError, SyntaxError, ValueError):
+            names = _functions_in(self.path) if self.path else []
             self.names.clear()
-            self.names.addItems(_functions_in(self.path) if self.path else [])
+            self.names.addItems(names)
             self.names.setCurrentText(step.label)
 
     def _try(self) -> None:
@@ -116,11 +119,19 @@ class FunctionPanel(QWidget):
 
     def choose(self, path: str) -> None:
         """Take the first function of a file, and let it run."""
-        names = _functions_in(path)
-        if names:
-            self._set_function(f"{path}:{names[0]}")
+        file = Path(path).name
+        try:
+            names = _functions_in(path)
+        except SyntaxError as error:
+            problem = f"{file}, line {error.lineno}: {error.msg}. Mend it, and choose it again"
+        except (OSError, ValueError) as error:
+            problem = f"{file} cannot be read: {error}"
         else:
-            self.sentence.say(f"There is no function in {Path(path).name}: write one, and save it")
+            if names:
+                self._set_function(f"{path}:{names[0]}")
+                return
+            problem = f"There is no function in {file}: write one, and choose it again"
+        self.sentence.say(problem)
 
     def _on_name(self, _: int) -> None:
         self._set_function(f"{self.path}:{self.names.currentText()}")
@@ -150,10 +161,7 @@ class FunctionPanel(QWidget):
 
 
 def _functions_in(path: str) -> list[str]:
-    """Names of the functions of a Python file, which is not run; none if it cannot be read."""
-    try:
-        code = ast.parse(Path(path).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return []
+    """Names of the functions of a Python file, which is not run."""
+    code = ast.parse(Path(path).read_text(encoding="utf-8"))
     named = (node.name for node in code.body if isinstance(node, ast.FunctionDef))
     return [name for name in named if not name.startswith("_")]

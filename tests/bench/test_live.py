@@ -29,8 +29,9 @@ class FakeFolder:
 
     source: CountingSource
     scan: None = None
+    angle: None = None
 
-    def stack(self, voxel_size: Any = None) -> Stack:
+    def stack(self, voxel_size: Any = None, scan: Any = None) -> Stack:
         return Stack(self.source, ("a", "b")[: self.source.sizes[1]])
 
 

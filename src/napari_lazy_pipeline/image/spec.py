@@ -69,6 +69,11 @@ class VolumeSpec:
         """Return a copy with some fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
 
+    def same_grid(self, other: VolumeSpec) -> bool:
+        """Whether voxels lie at the same places."""
+        grids = ((spec.shape, spec.voxel_size, spec.translate) for spec in (self, other))
+        return len(set(grids)) == 1
+
     def corners(self) -> np.ndarray:
         """Centres (8, 3) of the corner voxels, from that of voxel 0 on [um]."""
         ends = [(0.0, (n - 1) * size) for n, size in zip(self.shape, self.voxel_size, strict=True)]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import PurePath
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
-import tifffile
 from annotated_types import Unit
 from pydantic import (
     BaseModel,
@@ -22,102 +19,17 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from napari_lazy_pipeline.engines import Engine, Need, get_engine
-from napari_lazy_pipeline.errors import FileError, GeometryError
+from napari_lazy_pipeline.engines import Need
+from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
-from napari_lazy_pipeline.image.box import Affine, slices, widened
+from napari_lazy_pipeline.image.box import Affine, widened
+from napari_lazy_pipeline.steps._context import Context
 from napari_lazy_pipeline.steps._identity import code_identity, file_state, value_identity
 from napari_lazy_pipeline.steps._per_channel import (
     ChannelValues,
 )
 
 __all__ = ["Context", "FilterStep", "Step", "Unit", "VoxelStep"]
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a step may know besides the pixels it is given.
-
-    Attributes
-    ----------
-    wanted
-        The block to be made: time point, channel, and box [voxel] of the result.
-    given
-        The blocks of the input that it is made from, as `Step.inputs` asked for them.
-    before, after
-        What the stack looks like before the step, and after it.
-    engine
-        Where to compute.
-    cancelled
-        True once nobody wants the result: long steps ask it and raise `Cancelled`.
-    progress
-        Told the finished fraction of the step, 0 to 1.
-    """
-
-    wanted: Block
-    given: tuple[Block, ...]
-    before: StackSpec
-    after: StackSpec
-    engine: Engine = field(default_factory=get_engine)
-    cancelled: Callable[[], bool] = lambda: False
-    progress: Callable[[float], None] = lambda fraction: None
-
-    @property
-    def inner(self) -> tuple[slice, ...]:
-        """Where the wanted box is in the first part given, if voxels keep their places."""
-        return slices(self.wanted.box, self.given[0].box)
-
-    @property
-    def camera(self) -> tuple[slice, slice]:
-        """Rows and columns of the camera that the first part given shows.
-
-        Raises
-        ------
-        GeometryError
-            If the pixels are not those of the camera any more.
-        """
-        grid = self.before.volume.camera
-        if grid is None:
-            raise GeometryError(
-                "The pixels are not those of the camera any more",
-                hint="Put the step before those that interpolate",
-            )
-        (_, (top, bottom), (left, right)), (_, y, x) = self.given[0].box, grid.start
-        return slice(y + top, y + bottom), slice(x + left, x + right)
-
-    def image(self, path: str) -> np.ndarray:
-        """Read an image (y, x) of the whole camera, float32; once for each state of its file.
-
-        ``image[at.camera]`` is the part of it that the first part given shows.
-
-        Raises
-        ------
-        FileError
-            If it cannot be read.
-        GeometryError
-            If none is chosen, or the volume was recorded with other rows or columns.
-        """
-        if not path:
-            raise GeometryError("No image is chosen", hint="Choose a TIFF file")
-        image, grid = _image(path, file_state(path)), self.before.volume.camera
-        recorded = ((grid and grid.shape) or self.before.shape)[1:]
-        if image.shape != recorded:
-            raise GeometryError(
-                f"The image has the shape {image.shape}, and the camera recorded {recorded}",
-                path,
-                "Choose an image (y, x) of the same part of the camera",
-            )
-        return image
-
-
-@lru_cache(maxsize=8)
-def _image(path: str, state: Hashable) -> np.ndarray:
-    try:
-        image = np.squeeze(tifffile.imread(path)).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise FileError(f"The image cannot be read: {error}", path, "Choose a TIFF file") from error
-    image.flags.writeable = False
-    return cast(np.ndarray, image)
 
 
 class Step(BaseModel):

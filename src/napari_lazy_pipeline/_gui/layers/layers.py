@@ -23,7 +23,7 @@ from napari_lazy_pipeline.errors import (
     StepError,
     StepFileChangedError,
 )
-from napari_lazy_pipeline.image import Stack, VolumeSpec
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.session import Session
 
@@ -269,7 +269,7 @@ class Layers(QObject):
         waiting = {c: entry for c, entry in channels.items() if entry.source is not source}
         ready = [c for c in waiting if c in self._made and self._made[c].request.source is source]
         if len(ready) < len(waiting):
-            ready = [c for c in ready if _same_grid(waiting[c].source.spec, source.spec)]
+            ready = [c for c in ready if waiting[c].source.spec.same_grid(source.spec)]
         if ready:
             self._swap([self._made[c] for c in ready])
 
@@ -348,8 +348,3 @@ class Layers(QObject):
         for channel, entry in list(self.screen.channels.items()):
             if entry.layer == event.value:
                 del self.screen.channels[channel]
-
-
-def _same_grid(*specs: VolumeSpec) -> bool:
-    """Whether voxels lie at the same places, so that channels need not wait for each other."""
-    return len({(spec.shape, spec.voxel_size, spec.translate) for spec in specs}) == 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_serializer
 
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import Shape, Stack, Triple
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
-from napari_lazy_pipeline.io import MetadataOverrides
+from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 
 _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
@@ -91,17 +93,30 @@ class Source(BaseModel):
         """Describe where a raw stack comes from; None if it is from no folder.
 
         Voxel size and scan are the stack's; the overrides have what else a person stated. Without
-        them, names of channels and the time interval are the stack's, too.
+        them, that is what a plain look at the folder does not tell.
         """
         files: Any = stack.source
         if not hasattr(files, "folder"):
             return None
         if overrides is None:
-            names = tuple(stack.channel_names) or None
-            overrides = MetadataOverrides(time_interval=stack.time_interval, channel_names=names)
+            overrides = _stated(stack)
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
         values = {**overrides.values, **scan, "voxel_size": stack.voxel_size}
         return cls(
             folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
             **values, **getattr(files, "options", {}),
         )  # fmt: skip
+
+
+def _stated(stack: Stack) -> MetadataOverrides:
+    """Names of channels and time interval of a stack, where they are not those of its folder."""
+    files: Any = stack.source
+    names, interval = tuple(stack.channel_names), stack.time_interval
+    with suppress(LazyPipelineError):  # a folder that is gone tells nothing
+        options = {**files.options, "reader": files.reader}
+        for name in ("shape", "dtype"):
+            options.pop(name, None)  # the reader knows
+        folder_info = inspect_folder(files.folder, files.pattern, **options)
+        names = () if names == folder_info.channel_names else names
+        interval = None if interval == folder_info.time_interval else interval
+    return MetadataOverrides(time_interval=interval, channel_names=names or None)

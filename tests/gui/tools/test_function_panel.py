@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dock_helpers
 from napari_lazy_pipeline import Pipeline, Recipe
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline.steps import Function
@@ -120,3 +121,42 @@ def test_a_file_without_a_function_says_so(opened: Any, tmp_path: Path) -> None:
     panel.choose(str(tmp_path / "empty.py"))
     assert "no function in empty.py" in panel.sentence.text()
     assert opened.session.pipeline.steps[0] == Function()
+
+
+def test_a_file_that_is_saved_while_one_slides_is_not_mixed_in(
+    opened: Any, settle: Callable[[Any], None], qtbot: Any, code: Path
+) -> None:
+    """The steps are resolved anew at the first volume that meets the new file."""
+    _, panel = add_function(opened)
+    panel.choose(str(code))
+    settle(opened)
+    panel._timer.stop()  # which would notice it, too, only later
+    code.write_text(CODE.replace("volume * np.float32(factor)", "volume + np.float32(factor)"))
+    opened.viewer.dims.set_current_step(0, 1)
+    z = opened.viewer.dims.current_step[1]
+    raw = opened.session.raw.read(1, 0)[z]
+    qtbot.waitUntil(
+        lambda: (
+            opened.idle
+            and np.array_equal(dock_helpers.on_screen(opened.layers.layers[0]), raw + np.float32(2))
+        ),
+        timeout=30_000,
+    )
+    assert not opened.steps.cards[0].error.text()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("import numpy\n", "There is no function in my_steps.py: write one"),
+        ("def f(volume:\n    return volume\n", "my_steps.py, line 1: "),
+    ],
+)
+def test_a_file_without_a_function_says_why(
+    opened: Any, code: Path, text: str, sentence: str
+) -> None:
+    _, panel = add_function(opened)
+    code.write_text(text)
+    panel.choose(str(code))
+    assert sentence in panel.sentence.text()
+    assert opened.session.pipeline.steps[0].function == ""

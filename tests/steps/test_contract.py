@@ -313,6 +313,14 @@ def test_an_image_of_another_camera_is_refused(
         part.part(2, block)
 
 
+def test_after_a_function_of_whole_volumes_no_camera_is_assumed(images: FlatField) -> None:
+    """It may mirror them; one that sees its neighbours only leaves voxels where they are."""
+    plan = Plan.of(Pipeline([np.flip, images]).steps, STACK)
+    assert plan.misfit is not None and "needs the pixels of the camera" in plan.misfit.what
+    brighter = Function(function=brightened, arguments={"by": 2.0}, halo=(0, 0, 0))
+    assert Plan.of(Pipeline([brighter, images]).steps, STACK).misfit is None
+
+
 def test_a_file_of_a_step_that_cannot_be_read_is_no_bad_volume(tmp_path: Path) -> None:
     """Its error is raised; a volume whose own file is bad would be blank, with a warning."""
     gone = str(tmp_path / "gone.tif")

@@ -157,10 +157,11 @@ class Function(Step):
             tried = self._trial_result(before)
             shape, dtype = shape or tried[0], dtype or tried[1]
         after = before.replace(shape=shape, dtype=dtype)
-        if shape == before.shape:
+        if self.halo is not None:
             return after
-        # Where the voxels of the result lie is not known; they are no pixels of the camera.
-        return after.replace(camera=None, outline=())
+        # Where the voxels of the result lie is not known: it may turn or mirror the volume.
+        outline = before.volume.outline if shape == before.shape else ()
+        return after.replace(camera=None, outline=outline)
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         if self.halo is None:

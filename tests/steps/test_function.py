@@ -382,3 +382,16 @@ def test_code_that_ends_the_program_is_an_error(code: Path) -> None:
     code.write_text("import sys\nsys.exit(0)\n")
     with pytest.raises(LazyPipelineError, match="cannot be loaded: SystemExit"):
         made(Function(function=f"{code}:f").allow())
+
+
+def test_what_failed_once_is_tried_again(tmp_path: Path) -> None:
+    """Headless: the file that it needs may be there by now."""
+    table = tmp_path / "table.txt"
+
+    def scaled(volume: np.ndarray) -> np.ndarray:
+        return volume * int(table.read_text())
+
+    with pytest.raises(StepError, match="FileNotFoundError"):
+        made(scaled)
+    table.write_text("3")
+    assert made(scaled).shape == VOLUME.shape

@@ -28,7 +28,8 @@ from napari_lazy_pipeline.steps._user_code import (
 
 # Whether a function may be tried at once to see what it makes; a window does that elsewhere.
 try_at_once: ContextVar[bool] = ContextVar("try_at_once", default=True)
-_tried: dict[Hashable, tuple[tuple[tuple[int, ...], str] | Exception, Any]] = {}
+_Trial = tuple[tuple[int, ...], str]  # shape and type
+_tried: dict[Hashable, tuple[_Trial | Exception, Any]] = {}
 _SMALL = 8  # voxels of a trial beyond the neighbours that a function sees
 
 
@@ -41,8 +42,10 @@ class NotTriedError(GeometryError):
 
     def try_it(self) -> None:
         """Call the function, in any thread; what it raises is raised when it is asked again."""
-        with suppress(Exception):
+        try:
             self.step.trial(self.before)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the step's card shows it
+            self.step.note_trial(self.before, error)
 
 
 def _grey_type(name: str) -> str:
@@ -207,23 +210,22 @@ class Function(Step):
 
     # ---- what comes out -------------------------------------------------------------------
 
-    def trial(self, before: StackSpec) -> tuple[tuple[int, ...], str]:
+    def trial(self, before: StackSpec) -> _Trial:
         """Call the function on made-up voxels; shape and type of what comes out."""
         shape: tuple[int, ...] = before.shape
         if self.halo is not None:
             shape = tuple(min(n, 2 * r + _SMALL) for n, r in zip(shape, self.halo, strict=True))
         values = np.random.default_rng(0).integers(1, 100, shape).astype(before.dtype)
-        key = self._trial_key(before)
-        try:
-            volume = self._call(values)
-        except Exception as error:
-            _tried[key] = error, self.function
-            raise
+        volume = self._call(values)
         result = volume.shape, volume.dtype.name
-        _tried[key] = result, self.function  # which keeps its number
+        self.note_trial(before, result)
         return result
 
-    def _trial_result(self, before: StackSpec) -> tuple[tuple[int, ...], str]:
+    def note_trial(self, before: StackSpec, result: _Trial | Exception) -> None:
+        """Remember what came out, or was raised, for stacks of this shape and type."""
+        _tried[self._trial_key(before)] = result, self.function  # which keeps its number
+
+    def _trial_result(self, before: StackSpec) -> _Trial:
         tried, _ = _tried.get(self._trial_key(before), (None, None))
         if isinstance(tried, Exception):
             raise tried

@@ -295,7 +295,7 @@ def test_a_type_that_is_stated_is_rounded_and_clipped() -> None:
         made(step), np.clip(np.rint(VOLUME * 1.5 - 300), 0, 255).astype("uint8")
     )
     for name in ("banana", "complex64", "object"):
-        with pytest.raises(ValidationError, match="is no type"):
+        with pytest.raises(ValidationError, match="is no type of grey values"):
             Function(function=np.negative, dtype=name)
 
 

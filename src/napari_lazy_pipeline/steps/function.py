@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import numpy as np
 from annotated_types import Unit
-from pydantic import AfterValidator, ConfigDict, Field, field_serializer
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_serializer
 
 from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec
@@ -48,15 +48,17 @@ class NotTriedError(GeometryError):
             self.step.note_trial(self.before, error)
 
 
-def _grey_type(name: str) -> str:
-    """The usual name of a type of real numbers; empty if none is stated."""
-    try:
-        dtype = np.dtype(name) if name else None
-    except TypeError as error:
-        raise ValueError(f"{name!r} is no type; use uint16 or float32, for instance") from error
-    if dtype is not None and dtype.kind not in "buif":
-        raise ValueError(f"{name!r} is no type of real numbers; use uint16 or float32")
-    return dtype.name if dtype is not None else ""
+GreyType = Literal["", "uint8", "uint16", "uint32", "int16", "int32", "float32", "float64"]
+
+
+def _usual_name(value: Any) -> Any:
+    """The name of a type of grey values, however it is written; empty if none is stated."""
+    with suppress(TypeError):
+        name = np.dtype(value).name if value else ""
+        if name in get_args(GreyType):
+            return name
+    names = ", ".join(get_args(GreyType)[1:])
+    raise ValueError(f"{value!r} is no type of grey values; use one of {names}")
 
 
 class Function(Step):
@@ -129,11 +131,14 @@ class Function(Step):
         Unit("voxels"),
     ] = None
     dtype: Annotated[
-        str,
-        AfterValidator(_grey_type),
+        GreyType,
+        BeforeValidator(_usual_name),
         Field(
             title="Type of the result",
             description="Type of the voxels that come out; found out by a trial if not stated.",
+            json_schema_extra={
+                "words": {"": "as it comes", **{name: name for name in get_args(GreyType)[1:]}}
+            },
         ),
     ] = ""
 
@@ -155,7 +160,7 @@ class Function(Step):
 
     def output(self, before: StackSpec) -> StackSpec:
         self.loaded()  # what may not run is refused before anything is computed
-        shape, dtype = self.shape or self._shape_kept(before), self.dtype
+        shape, dtype = self.shape or self._shape_kept(before), str(self.dtype)
         if shape is None or not dtype:
             tried = self._trial_result(before)
             shape, dtype = shape or tried[0], dtype or tried[1]

@@ -125,7 +125,7 @@ class Function(Step):
         Field(
             min_length=3,
             max_length=3,
-            title="Shape of the result",
+            title="Result shape",
             description="Shape (z, y, x) of what comes out; found out by a trial if not stated.",
         ),
         Unit("voxels"),
@@ -134,7 +134,7 @@ class Function(Step):
         GreyType,
         BeforeValidator(_usual_name),
         Field(
-            title="Type of the result",
+            title="Result type",
             description="Type of the voxels that come out; found out by a trial if not stated.",
             json_schema_extra={
                 "words": {"": "as it comes", **{name: name for name in get_args(GreyType)[1:]}}

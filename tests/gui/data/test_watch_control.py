@@ -441,7 +441,8 @@ def test_a_look_at_what_is_away_is_no_problem(watched: Any, settle: Settle, unti
     folder.rename(elsewhere)
     watched.viewer.dims.set_current_step(0, 2)
     until(lambda: "waiting for the folder" in watched.status.text())
-    assert not any(on_screen(layer).any() for layer in watched.layers.layers)
+    # One channel says so first; the other is blank as soon as it was looked for, too.
+    until(lambda: not any(on_screen(layer).any() for layer in watched.layers.layers))
     elsewhere.rename(folder)
 
     def shown() -> bool:

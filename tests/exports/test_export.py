@@ -13,10 +13,10 @@ import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
-from napari_lazy_pipeline.exports.destination import convert
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
 from napari_lazy_pipeline.image import Stack, VolumeSpec
+from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground

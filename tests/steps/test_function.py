@@ -395,3 +395,9 @@ def test_what_failed_once_is_tried_again(tmp_path: Path) -> None:
         made(scaled)
     table.write_text("3")
     assert made(scaled).shape == VOLUME.shape
+
+
+def test_the_largest_integers_do_not_wrap() -> None:
+    step = Function(function=lambda volume: volume.astype("float32") * 1e9, dtype="uint32")
+    assert made(step).max() == 2**32 - 1
+    np.testing.assert_array_equal(made(step) == 2**32 - 1, VOLUME >= 5)

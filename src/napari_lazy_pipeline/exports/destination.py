@@ -14,6 +14,7 @@ from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
 from napari_lazy_pipeline.image import Stack, VolumeSource
+from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
 _GO_ON = "What was written stays: mend it and run the export again"
@@ -129,17 +130,6 @@ class Destination:
             self.log.finish(self._log_name(t, c), origin, empty=not self.path(t, c).is_file())
         except OSError as error:
             _refuse(error, self.log.path, _GO_ON)
-
-
-def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
-    """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0."""
-    final: np.dtype[Any] = np.dtype(dtype)
-    if volume.dtype == final or final.kind == "f":
-        return volume.astype(final, copy=False)
-    limits = np.iinfo(final)
-    rounded = np.nan_to_num(np.rint(volume)) if volume.dtype.kind == "f" else volume
-    clipped: np.ndarray = np.clip(rounded, limits.min, limits.max)
-    return clipped.astype(final)
 
 
 def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_s
 from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec
 from napari_lazy_pipeline.image.box import whole, widened
+from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.steps._base import Context, Step, as_announced
 from napari_lazy_pipeline.steps._identity import code_identity, value_identity
 from napari_lazy_pipeline.steps._per_channel import FrozenDict
@@ -186,7 +187,7 @@ class Function(Step):
             )
         box = tuple(slice(a, b) for a, b in at.wanted.box) if self.halo is None else at.inner
         if self.dtype:
-            return converted(result[box], self.dtype)
+            return convert(result[box], self.dtype)
         return as_announced(result[box], at.after.dtype)
 
     def key(self, before: StackSpec) -> Hashable:
@@ -299,15 +300,6 @@ def _name(function: Callable[..., Any]) -> str:
     if isinstance(function, functools.partial):
         return _name(function.func)
     return getattr(function, "__name__", type(function).__name__).replace("<lambda>", "lambda")
-
-
-def converted(pixels: np.ndarray, dtype: str) -> np.ndarray:
-    """Values in a type: rounded, and clipped to what it can hold; NaN is 0 there."""
-    if np.dtype(dtype).kind not in "iu" or pixels.dtype == dtype:
-        return pixels.astype(dtype, copy=False)
-    limits = np.iinfo(dtype)
-    whole = np.rint(np.nan_to_num(pixels)) if pixels.dtype.kind == "f" else pixels
-    return np.asarray(np.clip(whole, limits.min, limits.max).astype(dtype))
 
 
 def _full_name(function: Callable[..., Any]) -> str:

@@ -1,0 +1,21 @@
+"""Pixel type: brings values to another type, without a silent wrap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
+    """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0."""
+    final: np.dtype[Any] = np.dtype(dtype)
+    if volume.dtype == final or final.kind == "f":
+        return volume.astype(final, copy=False)
+    limits = np.iinfo(final)
+    if volume.dtype.kind == "f":
+        # The largest integers of 32 bit are no float32.
+        exact = volume.astype(np.float64) if final.itemsize > 2 else volume
+        volume = np.nan_to_num(np.rint(exact))
+    clipped: np.ndarray = np.clip(volume, limits.min, limits.max)
+    return clipped.astype(final)

@@ -160,19 +160,19 @@ def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> list[int]:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.image.quantity_text import format_lengths
+    from napari_lazy_pipeline.image.spec import size_text
     from napari_lazy_pipeline.io import inspect_folder
 
     folder_info = inspect_folder(options.folder, options.pattern, position=options.position)
     stack = folder_info.stack()
-    size = format_lengths(stack.voxel_size)
+    size = size_text(folder_info.voxel_size)
     interval = "unknown" if stack.time_interval is None else f"{stack.time_interval:g} s"
     angle = "unknown" if folder_info.angle is None else f"{folder_info.angle:g} degrees"
     rows = {
         "folder": folder_info.folder,
         "pattern": folder_info.pattern,
         "files": folder_info.summary,
-        "voxel": f"{size} um (z, y, x), from: {folder_info.voxel_source}",
+        "voxel": f"{size}, from: {folder_info.voxel_source}",
         "angle": f"{angle}, from: {folder_info.angle_source}",
         "interval": interval,
     }

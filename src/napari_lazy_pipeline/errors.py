@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def one_line(error: BaseException | str) -> str:
     """Tell an error by its type and text, or a text as it is, in one line."""
@@ -61,6 +63,38 @@ class PsfError(LazyPipelineError):
 
 class GeometryError(LazyPipelineError):
     """A step does not fit the volume it meets."""
+
+
+class IncompleteError(LazyPipelineError):
+    """A step lacks a value that only a person can state; it is not wrong, it waits."""
+
+
+class PsfIncompleteError(IncompleteError, PsfError):
+    """No PSF is chosen, or nobody stated its voxel size."""
+
+
+class VoxelSizeUnknownError(IncompleteError, GeometryError):
+    """The voxel size is needed, and neither the files nor a person stated it."""
+
+    @classmethod
+    def of(cls, size: Sequence[float | None]) -> VoxelSizeUnknownError:
+        """Say what of a voxel size (z, y, x) is unknown."""
+        z, y, x = size
+        pixel = y is None or x is None
+        what = "voxel size" if pixel and z is None else "pixel size" if pixel else "z step"
+        return cls(f"The {what} is unknown", hint="State it: voxel_size=(z, y, x) in um")
+
+
+class ScanUnknownError(IncompleteError, GeometryError):
+    """How the planes were scanned is needed, and neither the files nor a person stated it."""
+
+    @classmethod
+    def of(cls) -> ScanUnknownError:
+        """Say what is to be stated."""
+        return cls(
+            "How the planes were scanned is unknown",
+            hint="State the light-sheet angle, and what the z step measures",
+        )
 
 
 class EngineError(LazyPipelineError):

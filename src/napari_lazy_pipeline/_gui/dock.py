@@ -26,6 +26,7 @@ from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
 from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
+from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
 from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
@@ -42,6 +43,8 @@ from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.steps import step_types
+from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 Colours = tuple[str, ...] | None
 _NARROWEST = 320  # px
@@ -135,6 +138,8 @@ class LazyPipelineWidget(QWidget):
             "function": FunctionPanel,
         }
         own = [tools[kind]] if kind in tools else []
+        if issubclass(step_types()[kind], ScanStep):
+            own.append(ScanLink)
         return [*own, lambda step: costs.StepCostLine(step, self.costs)]
 
     def _connect(self) -> None:
@@ -164,7 +169,7 @@ class LazyPipelineWidget(QWidget):
         if recipe is not None:
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
-            self.session.set_pipeline(default_pipeline(folder_info.angle))
+            self.session.set_pipeline(default_pipeline(folder_info.angle is not None))
         source = recipe.source if recipe is not None else None
         overrides, colours = (source.overrides, source.channel_colours) if source else (None, None)
         self._show(folder_info, overrides, colours)
@@ -173,6 +178,9 @@ class LazyPipelineWidget(QWidget):
         self, folder_info: FolderInfo, overrides: MetadataOverrides | None, colours: Colours = None
     ) -> None:
         """Make a folder the data of the session."""
+        open_now = self.session.folder_info
+        if overrides is None and (open_now is None or open_now.folder != folder_info.folder):
+            overrides = self.data.metadata.stated.of(folder_info.folder)
         self.session.show(folder_info, overrides, colours)
         assert self.session.stack is not None
         self.data.show_folder_info(folder_info)
@@ -198,8 +206,7 @@ class LazyPipelineWidget(QWidget):
             self._open_source(recipe.source)
         else:
             self.session.load(recipe)
-            if recipe.source is not None:
-                self.data.metadata.channels.set_colours(recipe.source.channel_colours or ())
+            self.data.metadata.channels.set_colours(self.session.colours)
 
     def _replace_other_dock(self) -> None:
         """Close an open dock of this viewer: two would fight over the same layers."""

@@ -105,7 +105,7 @@ class Pipeline(BaseModel):
         """
         if volume.ndim != 3:
             raise GeometryError(f"An array of shape {volume.shape} is no volume (z, y, x)")
-        source = ArraySource.of(volume, spec.voxel_size)
+        source = ArraySource.of(volume, spec.stated_size)
         spec = spec.replace(shape=source.spec.shape, dtype=source.spec.dtype)
         plan = self.plan(StackSpec(spec), engine)
         return PipelineSource(replace(source, spec=spec), plan).read(0, 0)

@@ -12,10 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import (
+    GeometryError,
+    IncompleteError,
+    LazyPipelineError,
+    ScanUnknownError,
+    StepError,
+)
 from napari_lazy_pipeline.image import Block, Scan, StackSpec
 from napari_lazy_pipeline.image.box import Affine, whole
 from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 Place = tuple[int, int]  # time point and channel
 MOST_PLACES = 4096
@@ -86,6 +93,12 @@ class Plan:
         The steps that are on, up to the first that does not fit.
     misfit
         Why that one does not fit; None if all do.
+    waiting
+        What lacks a value that only a person can state, and is left out for that long.
+    cautions
+        By the place of a step, why it cannot be right there.
+    whole_volumes
+        Whether what is not exact on a part of a volume is made of all of it.
     is_draft
         Whether the steps are quicker ones, that give about the same.
     """
@@ -96,20 +109,46 @@ class Plan:
     stages: tuple[Stage, ...] = ()
     misfit: StepError | None = None
     is_draft: bool = False
+    waiting: tuple[StepError, ...] = ()
+    cautions: tuple[tuple[int, str], ...] = ()
+    whole_volumes: bool = False
 
     @classmethod
     def of(cls, steps: Sequence[Step], raw: StackSpec, engine: str = "cpu") -> Plan:
         """Resolve steps against a raw stack: no pixels are needed."""
-        raw = raw.replace(scan=_stated_scan(steps) or raw.volume.scan)
+        of_data = raw.volume.scan
+        stated = _stated_scan(steps)
+        raw = raw.replace(scan=stated or of_data, recorded=of_data)
+        scan_missing = raw.volume.scan is None and any(
+            isinstance(step, ScanStep) and step.enabled for step in steps
+        )
         stages: list[Stage] = []
+        waiting: list[StepError] = []
+        cautions: list[tuple[int, str]] = []
+        misfit: StepError | None = None
         for index, step in enumerate(steps):
+            if not step.enabled:
+                continue
             before = stages[-1].after if stages else raw
             try:
-                stages += [_stage(index, step, before)] if step.enabled else []
+                if scan_missing and "scan" in step.depends_on:
+                    raise ScanUnknownError.of()
+                stage = _stage(index, step.with_scan(of_data or stated), before)
+                caution = stage.step.caution(before)
+            except IncompleteError as error:
+                waiting.append(_misfit(error, index, step))
+                if not step.keeps_grid:
+                    break
             except Exception as error:  # noqa: BLE001 - a step of anybody's must not end the session
                 misfit = _misfit(error, index, step)
-                return cls(tuple(steps), raw, engine, tuple(stages), misfit)
-        return cls(tuple(steps), raw, engine, tuple(stages))
+                break
+            else:
+                stages.append(stage)
+                cautions += [(index, caution)] if caution else []
+        return cls(
+            tuple(steps), raw, engine, tuple(stages), misfit, waiting=tuple(waiting),
+            cautions=tuple(cautions),
+        )  # fmt: skip
 
     @property
     def after(self) -> StackSpec:
@@ -136,26 +175,56 @@ class Plan:
             return self
         stages = tuple(stage for stage in self.stages if stage.index < count)
         late = self.misfit is not None and self.misfit.index >= count
-        return replace(self, stages=stages, misfit=None if late else self.misfit)
+        waiting = tuple(error for error in self.waiting if error.index < count)
+        return replace(self, stages=stages, misfit=None if late else self.misfit, waiting=waiting)
+
+    def without_waiting(self) -> Plan:
+        """The plan of the steps that lack nothing."""
+        return replace(self, waiting=())
+
+    def on_whole_volumes(self) -> Plan:
+        """The plan in which a part of a result is what it is in the result for everything."""
+        if all(stage.step.exact for stage in self.stages):
+            return self
+        return replace(self, whole_volumes=True)
 
     def grown(self, times: int) -> Plan:
         """The plan for another number of time points."""
         if times == self.raw.times:
             return self
-        grown = Plan.of(self.steps, self.raw.replace(times=times), self.engine)
+        grown = Plan.of(
+            self.steps, self.raw.replace(times=times, scan=self.raw.recorded), self.engine
+        )
         if not self.stages:
-            return replace(grown, stages=(), misfit=self.misfit)
-        return grown.until(self.stages[-1].index + 1)
+            return replace(grown, stages=(), misfit=self.misfit, waiting=self.waiting)
+        grown = grown.until(self.stages[-1].index + 1)
+        return replace(grown, waiting=self.waiting, whole_volumes=self.whole_volumes)
 
     def draft(self) -> Plan:
         """The plan of quicker steps, which give about the same: for previews."""
         stages = tuple(_draft_of(stage) for stage in self.stages)
         return replace(self, stages=stages, is_draft=True)
 
+    @property
+    def remarks(self) -> dict[int, str]:
+        """By the place of a step, what of its result on screen is not exact."""
+        remarks, inexact = dict[int, str](), ""
+        for stage in self.stages:
+            parts = stage.inputs(Block(0, 0, whole(stage.after.shape)))
+            if inexact and any(part.box != whole(stage.before.shape) for part in parts):
+                remarks[stage.index] = (
+                    f"On screen, {inexact} works on this part and its surroundings only, which "
+                    "differs by up to 2.5 % of the brightest voxel. Exports are exact"
+                )
+            if not stage.step.exact and not isinstance(stage.step, ScanStep):
+                inexact = stage.step.label
+        return remarks
+
     def check(self) -> None:
         """Raise what keeps the steps from being carried out: `StepError`."""
-        if self.misfit is not None:
-            raise self.misfit
+        errors = [*self.waiting, *([self.misfit] if self.misfit else [])]
+        if errors:
+            raise min(errors, key=lambda error: error.index)
 
     # ---- what follows from it -------------------------------------------------------------
 
@@ -187,7 +256,7 @@ class Plan:
             return (identity(t, c),)
         stage = self.stages[count - 1]
         inputs = tuple(self.key(count - 1, *place, identity) for place in stage.places(t, c))
-        return stage.key(t, c), self.engine, inputs
+        return stage.key(t, c), self._how, inputs
 
     def raw_volumes(self, t: int, c: int) -> set[tuple[int, int]]:
         """Time point and channel of each raw volume that a volume of the result is made from."""
@@ -198,7 +267,12 @@ class Plan:
 
     def work(self, count: int | None = None) -> Hashable:
         """Name what is done to each volume, whichever volumes there are."""
-        return tuple(stage.keys for stage in self.stages[:count]), self.engine
+        return tuple(stage.keys for stage in self.stages[:count]), self._how
+
+    @property
+    def _how(self) -> Hashable:
+        """Where, and of how much at a time, volumes are made."""
+        return (self.engine, "whole volumes") if self.whole_volumes else self.engine
 
     def timing_key(self, count: int) -> Hashable:
         """Name what the time of a stage depends on; of stage 0, of reading a volume."""
@@ -223,6 +297,8 @@ class Plan:
 def _stage(index: int, step: Step, before: StackSpec) -> Stage:
     after = step.output(before)
     steps = tuple(step.for_channel(name) for name in after.channels)
+    for one in steps:
+        one.require(before)
     keys = tuple(one.key(before) for one in steps)
     states = tuple(one.file_states() for one in steps)
     stage = Stage(index, step, before, after, steps, keys, states)
@@ -259,7 +335,8 @@ def _misfit(error: Exception, index: int, step: Step) -> StepError:
     known = error if isinstance(error, LazyPipelineError) else None
     what = known.what if known else f"{type(error).__name__}: {error}"
     where, hint = (known.where, known.hint) if known else (line_of(error), "")
-    misfit = StepError(f"{step.label} does not fit: {what}", where, hint, step.kind, index)
+    verb = "waits" if isinstance(error, IncompleteError) else "does not fit"
+    misfit = StepError(f"{step.label} {verb}: {what}", where, hint, step.kind, index)
     misfit.__cause__ = error
     return misfit
 

@@ -88,6 +88,8 @@ class StageRunner:
         if not count or self.plan.local[count]:
             return wanted
         stage, shape = self.plan.stages[count - 1], self.plan.spec(count).shape
+        if self.plan.whole_volumes and not stage.step.exact:
+            return wanted.replace(box=whole(shape))
         if not (stage.step.exact or self.plan.is_draft):
             wanted = wanted.replace(box=rounded(wanted.box, _GRID, shape))
         if all(not self._is_whole(count - 1, part) for part in self._inputs(count, wanted)):

@@ -10,10 +10,10 @@ import numpy as np
 
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import disk_cost
-from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.errors import ExportError, VoxelSizeUnknownError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
-from napari_lazy_pipeline.image import Stack, VolumeSource
+from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
@@ -40,6 +40,7 @@ class Destination:
             raise ExportError(f"{format_.title} cannot be written", reason)
         raw = raw_folder(stack.source)
         refuse_raw(folder, raw)
+        refuse_unknown_size(stack.spec)
         dtype = dtype or stack.spec.dtype
         refuse_dtype(format_, dtype)
         name = raw.resolve().name if raw else "volume"
@@ -167,6 +168,13 @@ def refuse_raw(folder: Path, raw: Path | None) -> None:
         raise ExportError(
             "The raw data would be written to", str(folder), f"Choose a folder outside {raw}"
         )
+
+
+def refuse_unknown_size(spec: VolumeSpec) -> None:
+    """Refuse volumes whose voxel size nobody stated: files without it would pass for others."""
+    if not spec.size_known:
+        error = VoxelSizeUnknownError.of(spec.stated_size)
+        raise ExportError(error.what, hint=f"{error.hint}, so that it is in the files")
 
 
 def refuse_dtype(format_: Format, dtype: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -110,6 +110,11 @@ def export(
         If the folder cannot be used, holds other files of these names, or is full; or if the
         cluster cannot be used.
     """
+    source = stack.source
+    if isinstance(source, PipelineSource):
+        # What a deconvolution makes of a part differs a little from what it makes of everything.
+        plan = source.stated_plan.on_whole_volumes()
+        stack = replace(stack, source=replace(source, stated_plan=plan))
     destination = Destination.open(stack, Path(folder), dtype, format)
     volumes = _selection(stack, t, c)
     finished: dict[Volume, Path] = {}

@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image.spec import VolumeSpec
+from napari_lazy_pipeline.image.spec import VolumeSpec, checked_size
 from napari_lazy_pipeline.image.volume_source import VolumeSource
 
 _UNKNOWN = VolumeSpec((1, 1, 1))
@@ -25,7 +25,7 @@ class ArraySource(VolumeSource):
     token: str = ""
 
     @classmethod
-    def of(cls, array: Any, voxel_size: Sequence[float]) -> ArraySource:
+    def of(cls, array: Any, voxel_size: Sequence[float | None] | None) -> ArraySource:
         """Take an array (z, y, x), (t, z, y, x) or (t, c, z, y, x); see `Stack.from_array`."""
         if array.ndim not in (3, 4, 5):
             raise GeometryError(
@@ -35,10 +35,8 @@ class ArraySource(VolumeSource):
         z, y, x = array.shape[-3:]
         full = array[(np.newaxis,) * (4 - array.ndim)] if array.ndim < 4 else array
         full = full[:, np.newaxis] if full.ndim == 4 else full
-        size_z, size_y, size_x = map(float, voxel_size)
-        spec = VolumeSpec((z, y, x), np.dtype(array.dtype).name, (size_z, size_y, size_x))
-        if not min(spec.voxel_size) > 0:
-            raise GeometryError(f"A voxel size of {tuple(voxel_size)} um cannot be")
+        size = checked_size(voxel_size)
+        spec = VolumeSpec((z, y, x), np.dtype(array.dtype).name, size)
         lazy = hasattr(array, "__dask_graph__")  # its name tells what it holds
         return cls(full, spec, array.name if lazy else f"array-{uuid4().hex[:12]}")
 

@@ -53,7 +53,7 @@ def spec_of(box: Box, spec: VolumeSpec) -> VolumeSpec:
     starts = [start for start, _ in box]
     translate = tuple(
         round(origin + start * size, 9)
-        for origin, start, size in zip(spec.translate, starts, spec.voxel_size, strict=True)
+        for origin, start, size in zip(spec.translate, starts, spec.spacing, strict=True)
     )
     camera = spec.camera and spec.camera.moved(starts, spec.shape)
     return spec.replace(shape=shape_of(box), translate=cast(Triple, translate), camera=camera)
@@ -90,7 +90,7 @@ def box_before(box: Box, after: VolumeSpec, before: VolumeSpec, world: Affine) -
     """
     back = np.linalg.inv(world)
     places = corner_positions(after, [(start, stop - 1) for start, stop in box])
-    index = (places @ back[:3, :3].T + back[:3, 3] - before.translate) / before.voxel_size
+    index = (places @ back[:3, :3].T + back[:3, 3] - before.translate) / before.spacing
     low = np.floor(index.min(axis=0) + _ROUNDING).astype(int)
     high = np.ceil(index.max(axis=0) - _ROUNDING).astype(int) + 1
     return cast(Box, tuple(zip(low.tolist(), high.tolist(), strict=True)))
@@ -98,4 +98,4 @@ def box_before(box: Box, after: VolumeSpec, before: VolumeSpec, world: Affine) -
 
 def corner_positions(spec: VolumeSpec, ends: Sequence[tuple[float, float]]) -> np.ndarray:
     """Positions (8, 3) of the corners of a box given by its ends [voxel], in um."""
-    return np.array(list(product(*ends))) * spec.voxel_size + spec.translate
+    return np.array(list(product(*ends))) * spec.spacing + spec.translate

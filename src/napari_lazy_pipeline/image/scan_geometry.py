@@ -14,6 +14,7 @@ from napari_lazy_pipeline.errors import GeometryError
 SkewAxis = Literal["x", "y"]
 StepKind = Literal["stage", "perpendicular"]
 Triple = tuple[float, float, float]
+StatedSize = tuple[float | None, float | None, float | None]  # (z, y, x); None: unknown
 Shape = tuple[int, int, int]
 Points = Sequence[tuple[float, float]]
 
@@ -37,6 +38,18 @@ class Scan:
     angle: float
     skew_axis: SkewAxis = "x"
     step: StepKind = "stage"
+
+    @property
+    def text(self) -> str:
+        """Angle, axis and meaning of the z step, as a person reads them.
+
+        Examples
+        --------
+        >>> Scan(31.5).text
+        '31.5° along x, z step along the stage'
+        """
+        how = "along the stage" if self.step == "stage" else "perpendicular to the planes"
+        return f"{self.angle:g}° along {self.skew_axis}, z step {how}"
 
     @property
     def cosine(self) -> float:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
+from typing import Literal, cast
 
 import numpy as np
 
-from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, Triple
+from napari_lazy_pipeline.errors import GeometryError, VoxelSizeUnknownError
+from napari_lazy_pipeline.image.quantity_text import format_lengths
+from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, StatedSize, Triple
+
+Frame = Literal["camera", "sample", "coverslip"]
+UNKNOWN: StatedSize = (None, None, None)
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class CameraGrid:
         return CameraGrid((z, y, x), self.shape or shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class VolumeSpec:
     """Shape, type and place of one volume, known before a pixel is read.
 
@@ -34,10 +41,11 @@ class VolumeSpec:
         (z, y, x) [voxel].
     dtype
         Name of the numpy type.
-    voxel_size
-        Spacing (z, y, x) [um]; in a raw stack, z is the step as it was recorded.
+    stated_size
+        Spacing (z, y, x) [um], None where it is unknown; in a raw stack, z is the step as it was
+        recorded. Stated as ``voxel_size``.
     translate
-        Position of the centre of voxel 0 (z, y, x) [um].
+        Position of the centre of voxel 0 (z, y, x), in the unit of `spacing`.
     scan
         The scan the volume is still skewed by; None once it is not, or if nobody says so.
     outline
@@ -45,15 +53,62 @@ class VolumeSpec:
         none if there is data everywhere.
     camera
         Which pixels of the camera the voxels are; None once they are interpolated.
+    frame
+        Along what the axes lie: the ``"camera"``, the ``"sample"`` once a skew was undone, or the
+        ``"coverslip"`` once the volume was turned.
     """
 
     shape: Shape
-    dtype: str = "uint16"
-    voxel_size: Triple = (1.0, 1.0, 1.0)
-    translate: Triple = (0.0, 0.0, 0.0)
-    scan: Scan | None = None
-    outline: tuple[Triple, ...] = ()
-    camera: CameraGrid | None = CameraGrid()
+    dtype: str
+    stated_size: StatedSize
+    translate: Triple
+    scan: Scan | None
+    outline: tuple[Triple, ...]
+    camera: CameraGrid | None
+    frame: Frame
+
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: str = "uint16",
+        voxel_size: StatedSize | None = None,
+        translate: Triple = (0.0, 0.0, 0.0),
+        scan: Scan | None = None,
+        outline: tuple[Triple, ...] = (),
+        camera: CameraGrid | None = CameraGrid(),
+        frame: Frame = "camera",
+    ) -> None:
+        values = shape, dtype, voxel_size or UNKNOWN, translate, scan, outline, camera, frame
+        for field, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
+
+    @property
+    def size_known(self) -> bool:
+        """Whether the voxel size is known along all axes."""
+        return None not in self.stated_size
+
+    @property
+    def voxel_size(self) -> Triple:
+        """Spacing (z, y, x) [um].
+
+        Raises
+        ------
+        VoxelSizeUnknownError
+            If it is unknown along one of the axes: nobody stated it.
+        """
+        if not self.size_known:
+            raise VoxelSizeUnknownError.of(self.stated_size)
+        return cast(Triple, self.stated_size)
+
+    @property
+    def spacing(self) -> Triple:
+        """Spacing (z, y, x) for laying volumes out: in um, or in voxels if that is unknown."""
+        return self.voxel_size if self.size_known else (1.0, 1.0, 1.0)
+
+    @property
+    def unit(self) -> str:
+        """Unit of `spacing`: ``"um"``, or ``"pixel"`` while the voxel size is unknown."""
+        return "um" if self.size_known else "pixel"
 
     @property
     def nbytes(self) -> int:
@@ -67,16 +122,18 @@ class VolumeSpec:
 
     def replace(self, **changes: object) -> VolumeSpec:
         """Return a copy with some fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        values = {"voxel_size": self.stated_size, **vars(self), **changes}
+        del values["stated_size"]
+        return VolumeSpec(**values)
 
     def same_grid(self, other: VolumeSpec) -> bool:
         """Whether voxels lie at the same places."""
-        grids = ((spec.shape, spec.voxel_size, spec.translate) for spec in (self, other))
+        grids = ((spec.shape, spec.spacing, spec.translate) for spec in (self, other))
         return len(set(grids)) == 1
 
     def corners(self) -> np.ndarray:
-        """Centres (8, 3) of the corner voxels, from that of voxel 0 on [um]."""
-        ends = [(0.0, (n - 1) * size) for n, size in zip(self.shape, self.voxel_size, strict=True)]
+        """Centres (8, 3) of the corner voxels, from that of voxel 0 on [unit of `spacing`]."""
+        ends = [(0.0, (n - 1) * size) for n, size in zip(self.shape, self.spacing, strict=True)]
         return np.array(list(product(*ends)))
 
 
@@ -94,6 +151,9 @@ class StackSpec:
         Name of each channel.
     time_interval
         Time between two time points [s]; None if unknown.
+    recorded
+        How the planes were scanned, as the data say, also once the skew was undone; None if
+        unknown.
 
     Examples
     --------
@@ -106,6 +166,7 @@ class StackSpec:
     times: int = 1
     channels: tuple[str, ...] = ("ch0",)
     time_interval: float | None = None
+    recorded: Scan | None = None
 
     @property
     def shape(self) -> Shape:
@@ -119,7 +180,7 @@ class StackSpec:
 
     @property
     def voxel_size(self) -> Triple:
-        """Spacing (z, y, x) [um]."""
+        """Spacing (z, y, x) [um]; a `VoxelSizeUnknownError` if nobody stated it."""
         return self.volume.voxel_size
 
     @property
@@ -135,7 +196,50 @@ class StackSpec:
         return replace(self, **changes)  # type: ignore[arg-type]
 
 
-_OF_VOLUME = {field.name for field in fields(VolumeSpec)}
+_OF_VOLUME = {field.name for field in fields(VolumeSpec)} | {"voxel_size"}
+
+
+def checked_size(voxel_size: Sequence[float | None] | None) -> StatedSize:
+    """Take a voxel size (z, y, x) [um]; None for what is unknown.
+
+    Raises
+    ------
+    GeometryError
+        If it is not three numbers above 0, or None.
+
+    Examples
+    --------
+    >>> checked_size((None, 0.1, 0.1))
+    (None, 0.1, 0.1)
+    """
+    try:
+        size = tuple(
+            None if n is None else float(n) for n in (UNKNOWN if voxel_size is None else voxel_size)
+        )
+    except (TypeError, ValueError):
+        size = ()
+    if len(size) != 3 or not all(n is None or (math.isfinite(n) and n > 0) for n in size):
+        raise GeometryError(
+            f"voxel_size has to be 3 positive numbers (z, y, x) [um], not {voxel_size!r}",
+            hint="None stands for what is unknown",
+        )
+    return size
+
+
+def size_text(size: StatedSize, unit: str = "um") -> str:
+    """A voxel size as a person reads it.
+
+    Examples
+    --------
+    >>> size_text((None, 0.1, 0.1))
+    'z step unknown, pixel 0.1 x 0.1 um'
+    """
+    if None not in size:
+        return f"{format_lengths(cast(Triple, size))} {unit} (z, y, x)"
+    z, y, x = size
+    if y is None or x is None:
+        return "unknown" if z is None else f"z step {z:g} {unit}, pixel unknown"
+    return f"z step unknown, pixel {y:g} x {x:g} {unit}"
 
 
 def channel_labels(names: Sequence[str], count: int) -> tuple[str, ...]:

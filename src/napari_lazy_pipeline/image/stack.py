@@ -11,9 +11,8 @@ import numpy as np
 
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
-from napari_lazy_pipeline.image.quantity_text import format_lengths
 from napari_lazy_pipeline.image.scan_geometry import Triple
-from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels
+from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels, size_text
 from napari_lazy_pipeline.image.volume_source import VolumeSource
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Stack:
     def from_array(
         cls,
         array: Any,
-        voxel_size: Sequence[float] = (1.0, 1.0, 1.0),
+        voxel_size: Sequence[float | None] | None = None,
         *,
         channel_names: Sequence[str] = (),
         time_interval: float | None = None,
@@ -57,7 +56,8 @@ class Stack:
             (z, y, x), (t, z, y, x) or (t, c, z, y, x); of a dask array, only the volumes that
             are asked for are computed.
         voxel_size
-            Spacing (z, y, x) [um], z as it was recorded.
+            Spacing (z, y, x) [um], z as it was recorded; None, also for one axis: unknown. Steps
+            that need it then raise `VoxelSizeUnknownError`.
         channel_names
             One name per channel.
         time_interval
@@ -90,7 +90,7 @@ class Stack:
 
     @property
     def voxel_size(self) -> Triple:
-        """Spacing (z, y, x) [um]."""
+        """Spacing (z, y, x) [um]; a `VoxelSizeUnknownError` if nobody stated it."""
         return self.spec.voxel_size
 
     @property
@@ -119,7 +119,7 @@ class Stack:
         return {
             "shape": f"{' x '.join(map(str, self.shape))} (t, c, z, y, x)",
             "dtype": spec.dtype,
-            "voxel size": f"{format_lengths(spec.voxel_size)} um (z, y, x)",
+            "voxel size": size_text(spec.volume.stated_size),
             "channels": ", ".join(spec.channels),
             "interval": "unknown" if spec.time_interval is None else f"{spec.time_interval:g} s",
             "steps": getattr(self.source, "title", "read").replace("-", ", "),

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.image import Scan, Shape, Stack, Triple
+from napari_lazy_pipeline.image import Scan, Shape, Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
+from napari_lazy_pipeline.image.scan_geometry import StatedSize
+from napari_lazy_pipeline.image.spec import checked_size
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.metadata.claim import MetadataFact, Question
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
@@ -29,7 +31,7 @@ class FolderInfo:
     time_interval
         Time between two time points [s]; None if unknown.
     voxel_size
-        (z, y, x) [um], z as it was recorded.
+        (z, y, x) [um], z as it was recorded; None where it is unknown.
     scan, angle
         How the stack is skewed; angle between light sheet and scan [degree]; None if unknown.
     voxel_source, angle_source, interval_source, channel_source
@@ -46,7 +48,7 @@ class FolderInfo:
     unmatched: int
     channel_names: tuple[str, ...]
     time_interval: float | None
-    voxel_size: Triple
+    voxel_size: StatedSize
     voxel_source: str
     scan: Scan | None
     angle: float | None
@@ -76,13 +78,18 @@ class FolderInfo:
         interval = f"{self.time_interval:g} s" if self.time_interval else "unknown"
         return (
             MetadataFact("shape", f"{self.shape} {self.dtype}", self.source.info.name),
-            MetadataFact("z step", f"{self.voxel_size[0]:g} um", self.voxel_source),
-            MetadataFact("pixel", f"{self.voxel_size[2]:g} um", self.voxel_source),
+            self._length("z step", self.voxel_size[0]),
+            self._length("pixel", self.voxel_size[2]),
             MetadataFact("angle", angle, source),
             MetadataFact("z step is", *((scan.step, source) if scan else ("unknown", "unknown"))),
             MetadataFact("time interval", interval, self.interval_source),
             MetadataFact("channels", ", ".join(self.channel_names), self.channel_source),
         )
+
+    def _length(self, what: str, length: float | None) -> MetadataFact:
+        if length is None:
+            return MetadataFact(what, "unknown", "unknown")
+        return MetadataFact(what, f"{length:g} um", self.voxel_source)
 
     @property
     def folder(self) -> str:
@@ -132,7 +139,7 @@ class FolderInfo:
 
     def stack(
         self,
-        voxel_size: Sequence[float] | None = None,
+        voxel_size: Sequence[float | None] | None = None,
         *,
         time_interval: float | None = None,
         channel_names: Sequence[str] | None = None,
@@ -143,21 +150,9 @@ class FolderInfo:
         if len(names) != self.sizes[1]:
             what = f"There are {len(names)} channel names for {self.sizes[1]} channels"
             raise FolderError(what, self.folder)
-        if time_interval is not None:
-            (time_interval,) = _positive([time_interval], 1, "time_interval", "number [s]")
-        size: Sequence[float] = self.voxel_size
-        if voxel_size is not None:
-            size = _positive(voxel_size, 3, "voxel_size", "numbers (z, y, x) [um]")
+        if time_interval is not None and not (math.isfinite(time_interval) and time_interval > 0):
+            raise FolderError(f"time_interval has to be a positive number [s], not {time_interval}")
+        stated = checked_size(voxel_size)
+        size = tuple(a or b for a, b in zip(stated, self.voxel_size, strict=True))
         spec = self.source.spec.replace(voxel_size=size, scan=scan or self.scan)
         return Stack(self.source.with_spec(spec), names, time_interval or self.time_interval)
-
-
-def _positive(values: Sequence[float], count: int, name: str, kind: str) -> tuple[float, ...]:
-    """Check that these are so many positive, finite numbers."""
-    try:
-        numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != count or not all(math.isfinite(n) and n > 0 for n in numbers):
-        raise FolderError(f"{name} has to be {count} positive {kind}, not {values!r}")
-    return numbers

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image import Scan, Stack, Triple
-from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
+from napari_lazy_pipeline.image import Scan, Stack
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
+from napari_lazy_pipeline.image.spec import checked_size
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 
 # What is stated of the way the planes lie, and not of the files; steps go by it, too.
@@ -27,7 +28,7 @@ class MetadataOverrides:
     {'angle': 31.5}
     """
 
-    voxel_size: Triple | None = None  # (z, y, x) [um], z as it was recorded
+    voxel_size: StatedSize | None = None  # (z, y, x) [um], z as it was recorded
     time_interval: float | None = None  # [s]
     channel_names: tuple[str, ...] | None = None
     angle: float | None = None  # between light sheet and scan [degree]
@@ -38,11 +39,18 @@ class MetadataOverrides:
         if self.angle is not None and not 1 <= abs(self.angle) <= 179:
             what = f"An angle of {self.angle:g} degree is no scan"
             raise GeometryError(what, hint="It is between 1 and 179 degree, or negative")
+        if self.voxel_size is not None:
+            size = checked_size(self.voxel_size)
+            object.__setattr__(self, "voxel_size", size if any(size) else None)
 
     @property
     def values(self) -> dict[str, Any]:
         """What is stated, by the names of the parameters of `open_stack`."""
         return {name: value for name, value in vars(self).items() if value is not None}
+
+    def same_but_for_scan(self, other: MetadataOverrides) -> bool:
+        """Whether the two differ in how the planes were scanned at most."""
+        return replace(self, **dict.fromkeys(OF_SCAN)) == replace(other, **dict.fromkeys(OF_SCAN))
 
     def scan(self, folder_info: FolderInfo) -> Scan | None:
         """Return how the stack is skewed; None if angle or meaning of the step is unknown."""

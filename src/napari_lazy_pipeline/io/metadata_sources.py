@@ -8,10 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import StatedSize
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata import janelia_settings, micromanager
-from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, Question, contradictions
+from napari_lazy_pipeline.io.metadata.claim import (
+    MetadataClaims,
+    Question,
+    believed_size,
+    contradictions,
+    missing_lengths,
+)
 from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.patterns.proposal import Proposal
 
@@ -30,10 +37,7 @@ def describe(
         info.voxel_source or "the files", info.voxel_size, info.time_interval, info.channel_names
     )
     claims = [header, *_text_claims(source, beside, notes), _name_claims(source)]
-    voxel_size, origin = _first(claims, "voxel_size")
-    if not voxel_size:
-        notes.append("The voxel size is unknown: 1 um is assumed")
-        voxel_size = (1.0, 1.0, 1.0)
+    voxel_size, origin = believed_size(claims)
     interval, interval_source = _first(claims, "time_interval")
     angle, angle_source = _first(claims, "angle")
     scan, _ = _first(claims, "scan")
@@ -49,7 +53,8 @@ def describe(
     return FolderInfo(
         source, layout.pattern, tuple(proposals), layout.unmatched, names, interval, voxel_size,
         origin, scan, angle, angle_source, tuple(notes), interval_source, names_source, positions,
-        tuple(_questions(source, proposals if doubt else (), scan, angle)), layout.others,
+        tuple(_questions(source, proposals if doubt else (), voxel_size, scan, angle)),
+        layout.others,
     )  # fmt: skip
 
 
@@ -117,24 +122,29 @@ def _channel_names(
 
 
 def _questions(
-    source: FileSource, proposals: Sequence[Proposal], scan: Scan | None, angle: float | None
+    source: FileSource,
+    proposals: Sequence[Proposal],
+    size: StatedSize,
+    scan: Scan | None,
+    angle: float | None,
 ) -> Iterator[Question]:
     """Questions that a person should answer."""
     if proposals:
         patterns = tuple(dict.fromkeys(proposal.pattern for proposal in proposals))
-        yield Question("pattern", "Which of the numbers is what?", patterns)
+        yield Question("pattern", "Which number is the time point?", patterns)
     times, channels = source.info.inner
     if source.spec.shape[0] == 1 and (times > 1) != (channels > 1) and source.info.shape[0] == 1:
         what = f"{times} time points" if times > 1 else f"{channels} channels"
         yield Question(
             "axes", f"Each file says it holds {what} of one plane: are these planes?", ("ZYX",)
         )
+    missing = missing_lengths(size)
+    if missing:
+        yield Question("voxel_size", f"{' and '.join(missing)}?".capitalize(), missing)
     if scan is None and source.spec.shape[0] > 1:
         if angle is None:
-            yield Question("angle", "What is the angle between light sheet and scan?")
+            yield Question("angle", "Light-sheet angle to the coverslip (deg)?")
         yield Question(
-            "step",
-            "Is the z step the way of the stage between two planes, or the distance of the "
-            "planes, perpendicular to them?",
+            "step", "z step measured along the stage, or perpendicular to the planes?",
             ("stage", "perpendicular"),
-        )
+        )  # fmt: skip

@@ -32,7 +32,7 @@ _ENOUGH = 20_000
 def open_stack(
     folder: str | os.PathLike[str],
     pattern: str | None = None,
-    voxel_size: Sequence[float] | None = None,
+    voxel_size: Sequence[float | None] | None = None,
     *,
     time_interval: float | None = None,
     channel_names: Sequence[str] | None = None,
@@ -57,7 +57,8 @@ def open_stack(
         `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
         Proposed from the names if not given.
     voxel_size
-        (z, y, x) [um], z as it was recorded; from metadata if not given, or else (1, 1, 1).
+        (z, y, x) [um], z as it was recorded; from metadata if not given, also for an axis that is
+        None. What neither states stays unknown: a step that needs it raises an error.
     time_interval
         Time between two time points [s]; from metadata if not given.
     channel_names

@@ -60,7 +60,7 @@ def _inside(spec: VolumeSpec, axis: int, low: float, high: float) -> Range:
             hint="Draw it over the picture",
         )
     start, stop = (
-        min(max(_ceil((end - spec.translate[axis]) / spec.voxel_size[axis]), 0), length)
+        min(max(_ceil((end - spec.translate[axis]) / spec.spacing[axis]), 0), length)
         for end in (low, high)
     )
     if start >= stop:
@@ -89,7 +89,7 @@ def extents(spec: VolumeSpec, ranges: Sequence[Range]) -> tuple[Extent, Extent, 
     edges = [
         tuple(origin + (end - 0.5) * size for end in ends)
         for ends, size, origin in zip(
-            Crop(z=z, y=y, x=x).box(spec.shape), spec.voxel_size, spec.translate, strict=True
+            Crop(z=z, y=y, x=x).box(spec.shape), spec.spacing, spec.translate, strict=True
         )
     ]
     return cast(tuple[Extent, Extent, Extent], tuple(edges))
@@ -117,7 +117,7 @@ class CropPlace:
         Examples
         --------
         >>> from napari_lazy_pipeline.steps import Crop, Deskew
-        >>> steps = Pipeline(steps=[Deskew(), Crop(enabled=False)])
+        >>> steps = Pipeline(steps=[Deskew(angle=31.5), Crop(enabled=False)])
         >>> CropPlace.of(steps), CropPlace.of(steps, until=0)
         (CropPlace(index=1, exists=True), CropPlace(index=0, exists=False))
         """

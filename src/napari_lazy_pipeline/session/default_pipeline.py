@@ -9,12 +9,7 @@ from napari_lazy_pipeline.steps import step_types
 USUAL_STEPS = ("subtract_background", "deconvolve", "deskew", "rotate", "crop")
 
 
-def default_pipeline(angle: float | None = None) -> Pipeline:
-    """The usual steps, in their order; all off, except deskewing if the angle is known."""
-    steps = [step_types()[kind](enabled=False) for kind in USUAL_STEPS]
-    if angle is not None:
-        steps = [
-            step.replace(enabled=True, angle=angle) if step.kind == "deskew" else step
-            for step in steps
-        ]
-    return Pipeline(steps)
+def default_pipeline(skewed: bool = False) -> Pipeline:
+    """The usual steps, in their order; all off, but for deskewing of data that are skewed."""
+    on = {"deskew"} if skewed else set()
+    return Pipeline([step_types()[kind](enabled=kind in on) for kind in USUAL_STEPS])

@@ -29,8 +29,8 @@ from napari_lazy_pipeline.session.recipe_text import Loader, dump_yaml, explain,
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
-# Version 2 adds values per channel, functions and ends of a crop counted from behind; what
-# version 1 says, it says as well.
+# Version 2 adds values per channel, functions, ends of a crop counted from behind, and steps that
+# take the scan from the data; what version 1 says, it says as well.
 SCHEMA_VERSION = 2
 _SUFFIXES = (".yaml", ".yml", ".json")
 
@@ -186,6 +186,8 @@ class Recipe(BaseModel):
                 "This is not a recipe", name, "It should start with 'schema_version:'"
             )
         _check_version(data.get("schema_version", SCHEMA_VERSION), name)
+        if data.get("schema_version") == 1:
+            _state_angles(data)
         models: dict[str, type[BaseModel]] = {"": cls, "source": Source, "pipeline": Pipeline}
         try:
             return cls.model_validate({**data, "schema_version": SCHEMA_VERSION})
@@ -234,6 +236,15 @@ def _installed() -> dict[str, str]:
         except PackageNotFoundError:
             versions[name] = "unknown"
     return versions
+
+
+def _state_angles(data: dict[str, Any]) -> None:
+    """Write the angle out that steps of version 1 had unless they stated another, in place."""
+    pipeline = data.get("pipeline")
+    steps = pipeline.get("steps") if isinstance(pipeline, dict) else None
+    for step in steps if isinstance(steps, list) else ():
+        if isinstance(step, dict) and step.get("kind") in ("deskew", "rotate"):
+            step.setdefault("angle", 31.5)
 
 
 def _check_suffix(path: Path) -> None:

@@ -9,15 +9,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator, model_serializer
 
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.image import Shape, Stack, Triple
-from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
+from napari_lazy_pipeline.image import Scan, Shape, Stack, StackSpec
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
 from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 
 _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
     "dtype", "reader",
 )  # fmt: skip
-_SHOWN = ("channel_colours",)
+_SHOWN = ("channel_colours", "made_for")
 
 
 class Source(BaseModel):
@@ -30,18 +30,20 @@ class Source(BaseModel):
     pattern
         File pattern; empty: proposed from the names.
     voxel_size
-        Spacing (z, y, x) [um]; None: from the metadata of the files.
+        Spacing (z, y, x) [um]; None, also for one axis: from the metadata of the files.
     time_interval, channel_names, angle, skew_axis, step, position, axes, shape, dtype, reader
         As `open_stack` takes them; None, and left out of the file, where there is no need.
     channel_colours
         Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
+    made_for
+        Shape (z, y, x) of the volumes that the steps were set on: a crop is fitted to others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     folder: str
     pattern: str = ""
-    voxel_size: Triple | None = None
+    voxel_size: StatedSize | None = None
     time_interval: float | None = None
     channel_names: tuple[str, ...] | None = None
     angle: float | None = None
@@ -53,6 +55,7 @@ class Source(BaseModel):
     dtype: str | None = None
     reader: str | None = None
     channel_colours: tuple[str, ...] | None = None
+    made_for: Shape | None = None
 
     @field_validator("angle")
     @classmethod
@@ -79,6 +82,18 @@ class Source(BaseModel):
         stated = {one.name for one in fields(MetadataOverrides)}
         return {name: value for name, value in self.options.items() if name not in stated}
 
+    def raw(self, raw: StackSpec) -> StackSpec | None:
+        """What the raw stack looked like that the steps were set on, of those channels and times.
+
+        None if the recipe does not say it.
+        """
+        if self.made_for is None:
+            return None
+        scan = (
+            Scan(self.angle, self.skew_axis or "x", self.step) if self.angle and self.step else None
+        )
+        return raw.replace(shape=self.made_for, voxel_size=self.voxel_size, scan=scan)
+
     @property
     def overrides(self) -> MetadataOverrides:
         """What is stated about the data, over what the files say."""
@@ -101,10 +116,11 @@ class Source(BaseModel):
         if overrides is None:
             overrides = _stated(stack)
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
-        values = {**overrides.values, **scan, "voxel_size": stack.voxel_size}
+        size = stack.spec.stated_size
+        values = {**overrides.values, **scan, "voxel_size": size if any(size) else None}
         return cls(
             folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
-            **values, **getattr(files, "options", {}),
+            made_for=stack.spec.shape, **values, **getattr(files, "options", {}),
         )  # fmt: skip
 
 

@@ -16,11 +16,14 @@ from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folde
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
+from napari_lazy_pipeline.session.crop_refit import refitted
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._scan_step import ScanStep
 from napari_lazy_pipeline.steps.function import try_at_once
 
 Quality = Literal["auto", "full"]
@@ -65,12 +68,15 @@ class Session:
         Steps, engine or data are others: what follows from that for each step.
     view_changed()
         Another part of the steps is shown, or in another way.
+    adapted(str)
+        What was changed to fit other data, or taken from a recipe, in words for a person.
     """
 
     stack_changed = Signal(object)
     stack_grown = Signal(object)
     plan_changed = Signal(object)
     view_changed = Signal()
+    adapted = Signal(str)
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
@@ -112,6 +118,7 @@ class Session:
         if overrides is None:
             overrides = self.overrides if same else MetadataOverrides()
         overrides = overrides.fitting(folder_info)
+        before = self.plan
         self.stack, self.overrides = overrides.stack(folder_info), overrides
         self.folder_info = folder_info
         if not same:
@@ -120,9 +127,21 @@ class Session:
             self.colours = colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
+        if not same and before is not None:
+            self._refit(before)
         self._resolve()
         self.stack_changed.emit(self.stack)
         self.plan_changed.emit(self.plan)
+
+    def _refit(self, made_for: Plan) -> None:
+        """Fit crops that were set on other data to those that are open now."""
+        assert self.stack is not None
+        pipeline, sentences = refitted(self.pipeline, made_for, self.stack.stack_spec)
+        if pipeline != self.pipeline:
+            self._history.note(Edit(self.pipeline), Edit(pipeline))
+            self.pipeline = pipeline
+        if sentences:
+            self.adapted.emit(". ".join(sentences))
 
     def grow(self, source: FileSource, shifted: bool = False) -> None:
         """Take over what is there now of the same files; nothing that was made is made again.
@@ -148,8 +167,8 @@ class Session:
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
 
-        What is stated of the scan goes to the steps that undo it, too; one undo takes both back.
-        A `FolderError` if a value cannot be.
+        Steps that undo the scan follow, unless they state it themselves. A `LazyPipelineError` if
+        a value cannot be.
         """
         if self.folder_info is None:
             return
@@ -157,27 +176,32 @@ class Session:
         if overrides == self.overrides:
             return
         overrides.stack(self.folder_info)  # what cannot be is refused before anything changes
-        of_scan = bool(values.keys() & set(OF_SCAN))
-        scan = overrides.scan(self.folder_info) or self.folder_info.scan
-        pipeline = self._with_scan(values, scan) if of_scan else None
-        self._make(Edit(pipeline, overrides=overrides), gesture)
-
-    def _with_scan(self, values: dict[str, Any], scan: Scan | None) -> Pipeline:
-        """The steps, with all that undo a scan agreeing about it."""
-        stated = {name: values[name] for name in OF_SCAN if name in values}
-        for name in [name for name, value in stated.items() if value is None]:
-            stated[name] = getattr(scan, name, None)
-        stated = {name: value for name, value in stated.items() if value is not None}
-        steps = (
-            step.replace(**stated) if stated and step.scan() is not None else step
-            for step in self.pipeline.steps
-        )
-        return Pipeline(steps)
+        self._make(Edit(overrides=overrides), gesture)
 
     @property
     def scan(self) -> Scan | None:
-        """How the raw planes lie, as the steps take it; None if neither they nor the data say."""
-        return self.plan.raw.volume.scan if self.plan else None
+        """How the planes were scanned, as it is stated of the data; None if that is unknown."""
+        return self.stack.spec.scan if self.stack is not None else None
+
+    def shown_step(self, index: int) -> Step:
+        """A step with what it takes from the data."""
+        return self.pipeline.steps[index].with_scan(self.scan)
+
+    def edit_step(self, index: int, edited: Step, gesture: object = None) -> None:
+        """Take over what a person made of `shown_step`, as an edit.
+
+        What the step takes from the data is stated of the data; the other values are its own.
+        """
+        step, shown = self.pipeline.steps[index], self.shown_step(index)
+        overrides = None
+        if isinstance(step, ScanStep) and step.angle is None and self.folder_info is not None:
+            of_scan = {name: getattr(edited, name) for name in OF_SCAN}
+            changed = {k: v for k, v in of_scan.items() if v != getattr(shown, k)}
+            overrides = replace(self.overrides, **changed) if changed else None
+            edited = edited.replace(**{name: getattr(step, name) for name in OF_SCAN})
+        pipeline = self.pipeline.replace_step(index, edited) if edited != step else None
+        if pipeline is not None or overrides is not None:
+            self._make(Edit(pipeline, overrides=overrides), gesture)
 
     def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
         """Replace the steps, as an edit; see `History.note` for the gesture it is part of."""
@@ -240,13 +264,12 @@ class Session:
     def source(self) -> PipelineSource:
         """Make what is shown: volumes after `until` steps, through the cache, blank if that fails.
 
-        A `StepError` if a step does not fit the volumes.
+        Steps that wait for a value are left out. A `StepError` if a step does not fit the volumes.
         """
         if self.plan is None:
             raise RuntimeError("no stack is open")
-        return PipelineSource(
-            self.raw, self.plan.until(self.until), self.cache, True, self.compute_log
-        )
+        plan = self.plan.until(self.until).without_waiting()
+        return PipelineSource(self.raw, plan, self.cache, True, self.compute_log)
 
     def raw_source(self) -> PipelineSource:
         """Make the raw volumes through the cache, blank if that fails."""
@@ -277,14 +300,25 @@ class Session:
         )
 
     def load(self, recipe: Recipe) -> None:
-        """Take over the steps and the engine of a recipe; one undo takes both back."""
-        edit = Edit(recipe.pipeline, recipe.engine)
+        """Take over the steps and the engine of a recipe; one undo takes both back.
+
+        What is unknown about the data that are open is taken from it, too, and crops that were set
+        on other data are fitted; ``adapted`` tells.
+        """
+        edit, sentence = Edit(recipe.pipeline, recipe.engine), ""
+        if recipe.source is not None and self.folder_info is not None:
+            use = RecipeUse.of(recipe, self.folder_info, self.overrides, self.colours)
+            edit, sentence = Edit(use.pipeline, recipe.engine, use.overrides), use.sentence
+            self.colours = use.colours
         if edit != edit.opposite(self._present):
             self._make(edit)
+        if sentence:
+            self.adapted.emit(sentence)
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""
-        for signal in (self.stack_changed, self.stack_grown, self.plan_changed):
+        signals = self.stack_changed, self.stack_grown, self.plan_changed, self.adapted
+        for signal in signals:
             signal.disconnect()
         self.view_changed.disconnect()
 
@@ -308,9 +342,13 @@ class Session:
         self.pipeline, self.engine = pipeline, engine
         if engine != before[1]:
             _retry_engines()
-        other_values = edit.overrides is not None and edit.overrides != self.overrides
-        if other_values and self.folder_info is not None:
-            self.show(self.folder_info, edit.overrides)
+        overrides, folder_info = edit.overrides or self.overrides, self.folder_info
+        if overrides != self.overrides and folder_info is not None:
+            if overrides.same_but_for_scan(self.overrides):
+                self.overrides, self.stack = overrides, overrides.stack(folder_info)
+                self.refresh()
+            else:
+                self.show(folder_info, overrides)
         elif (pipeline, engine) != before:
             self.refresh()
         if self.until != until:

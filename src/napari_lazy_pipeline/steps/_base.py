@@ -53,6 +53,8 @@ class Step(BaseModel):
         What else makes a difference for the pixels: time point ``"t"`` and channel ``"c"``; and
         ``"scan"`` and ``"times"``, the scan geometry that another step states and the number of
         time points, which `run` is told of only then.
+    keeps_grid
+        Whether voxels stay where they are, so that later steps fit without it, too.
     enabled
         A step that is switched off does nothing.
     """
@@ -66,6 +68,7 @@ class Step(BaseModel):
     order: ClassVar[int] = 100
     exact: ClassVar[bool] = True
     depends_on: ClassVar[frozenset[str]] = frozenset()
+    keeps_grid: ClassVar[bool] = False
 
     enabled: bool = Field(default=True, title="On", description="Switches the step on or off.")
 
@@ -107,8 +110,19 @@ class Step(BaseModel):
         return np.eye(4)
 
     def scan(self) -> Scan | None:
-        """The scan geometry this step undoes; steps before it then know of it too."""
+        """The scan geometry that this step states; None: it states none."""
         return None
+
+    def with_scan(self, scan: Scan | None) -> Step:
+        """The step with what it takes from the data: how their planes were scanned."""
+        return self
+
+    def require(self, before: StackSpec) -> None:
+        """Raise an `IncompleteError` if a value is missing that only a person can state."""
+
+    def caution(self, before: StackSpec) -> str:
+        """Say why the step cannot be right where it stands; empty: it can."""
+        return ""
 
     def draft(self) -> Step:
         """A quicker step that gives about the same, of the same shape: for previews."""
@@ -148,7 +162,7 @@ class Step(BaseModel):
 
     def visible(self, before: StackSpec) -> StackSpec:
         """What `run` is told of its input: else, pixels in a cache would be those of another."""
-        hidden: dict[str, Any] = {}
+        hidden: dict[str, Any] = {"recorded": None}
         if "scan" not in self.depends_on:
             hidden["scan"] = None
         if "times" not in self.depends_on:
@@ -219,6 +233,8 @@ class Step(BaseModel):
 
 class VoxelStep(Step):
     """A step that makes each voxel of the one in its place: only `apply` has to be written."""
+
+    keeps_grid: ClassVar[bool] = True
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
         """Make the voxels (z, y, x) from those of the input; of any type."""

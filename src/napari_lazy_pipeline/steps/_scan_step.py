@@ -2,64 +2,89 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field
 
-from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.errors import ScanUnknownError
+from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.steps._base import Step, Unit
 
 
-def _not_flat(angle: float) -> float:
-    if abs(angle) < 1:
+def _not_flat(angle: float | None) -> float | None:
+    if angle is not None and abs(angle) < 1:
         raise ValueError("the angle must be at least 1 degree from 0: such a scan has no depth")
     return angle
 
 
 class ScanStep(Step):
-    """A step that states how the planes were scanned."""
+    """A step that undoes how the planes were scanned: as the data say, or as it states itself."""
 
     group: ClassVar[str] = "Geometry"
 
     angle: Annotated[
-        float,
+        float | None,
         Field(
             ge=-179,
             le=179,
             title="Angle",
-            description="Angle between the light sheet and the direction of the scan.",
-            json_schema_extra={"step": 0.1, "slider": [1, 90]},
+            description="Angle between the light sheet and the direction of the scan. None: angle, "
+            "scan axis and meaning of the z step are those of the data.",
+            json_schema_extra={"step": 0.1, "slider": [1, 90], "empty": "as data"},
         ),
         Unit("°"),
         AfterValidator(_not_flat),
-    ] = 31.5
+    ] = None
     skew_axis: Annotated[
         SkewAxis,
         Field(
-            title="Skewed along",
-            description="Image axis along which the planes are, or were, displaced: "
+            title="Scan axis",
+            description="Image axis along which the planes are displaced: "
             "x for most lattice light-sheets, y for Zeiss Lattice Lightsheet 7.",
         ),
     ] = "x"
     step: Annotated[
         StepKind,
         Field(
-            title="Z step is",
-            description="What the z step of the raw data means: the way of the stage, "
-            "or the distance perpendicular to the planes.",
+            title="z step measured",
+            description="Along the stage from one plane to the next, or perpendicular to the "
+            "planes.",
             json_schema_extra={
-                "words": {"stage": "way of the stage", "perpendicular": "distance of planes"}
+                "words": {
+                    "stage": "along the stage",
+                    "perpendicular": "perpendicular to the planes",
+                }
             },
         ),
     ] = "stage"
 
     def brief(self) -> str:
+        if self.angle is None:
+            return "as data"
         return f"{self.angle:g}° along {self.skew_axis}"
 
-    def scan(self) -> Scan:
-        return Scan(self.angle, self.skew_axis, self.step)
+    def scan(self) -> Scan | None:
+        return None if self.angle is None else Scan(self.angle, self.skew_axis, self.step)
+
+    def with_scan(self, scan: Scan | None) -> Self:
+        """The step with the scan of the data, unless it states one itself."""
+        return self.model_copy(update=vars(scan)) if scan and self.angle is None else self
+
+    def caution(self, before: StackSpec) -> str:
+        recorded = before.recorded
+        if recorded is None or recorded == self._scan:
+            return ""
+        return f"This step has a scan of its own ({self._scan.text}); the data have {recorded.text}"
+
+    @property
+    def _scan(self) -> Scan:
+        """How the planes were scanned; a `ScanUnknownError` if nobody stated it."""
+        scan = self.scan()
+        if scan is None:
+            raise ScanUnknownError.of()
+        return scan
 
 
 def movable(dtype: str) -> str:

@@ -14,12 +14,12 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method, Need,
 from napari_lazy_pipeline.engines.binning import binned, repeated
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.padding import halo as surroundings
-from napari_lazy_pipeline.errors import PsfError
+from napari_lazy_pipeline.errors import PsfError, PsfIncompleteError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec, Triple, VolumeSpec
 from napari_lazy_pipeline.image.box import Box, rounded, shape_of, whole, widened
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
 from napari_lazy_pipeline.psf.psf_file import PsfArray, PsfFile, is_otf, load_psf
-from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
+from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing, recorded_spacing
 from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel, channel_value
@@ -67,6 +67,7 @@ class Deconvolve(Step):
     group: ClassVar[str] = "Sharpness"
     order: ClassVar[int] = 15
     exact: ClassVar[bool] = False
+    keeps_grid: ClassVar[bool] = True
     depends_on: ClassVar[frozenset[str]] = frozenset({"scan"})
 
     psf: Annotated[
@@ -135,6 +136,21 @@ class Deconvolve(Step):
 
     def output(self, before: StackSpec) -> StackSpec:
         return before.replace(dtype="float32")
+
+    def require(self, before: StackSpec) -> None:
+        if not self.psf:
+            raise PsfIncompleteError("No PSF is chosen", hint="Choose a PSF or OTF file")
+        _ = before.voxel_size
+        if not isinstance(self.psf, PsfArray) and recorded_spacing(self.psf).readable:
+            psf_spacing(self.psf, self.psf_voxel_size)
+
+    def caution(self, before: StackSpec) -> str:
+        if before.volume.frame != "coverslip":
+            return ""
+        return (
+            "The volume is rotated, and the PSF is not: the blur lies along other axes. Put "
+            "Deconvolve before Rotate"
+        )
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """The box and its halo; everything, if that is hardly more work."""
@@ -205,10 +221,6 @@ class Deconvolve(Step):
         return cast(Shape, tuple(WIDER[self.edges] * n for n in margin))
 
     def _plan(self, spec: VolumeSpec) -> DeconvolutionPlan:
-        if not self.psf:
-            raise PsfError(
-                "No PSF is chosen", hint="Choose a PSF or OTF file, or switch the step off"
-            )
         z, y, x = spec.voxel_size
         scan = spec.scan
         return DeconvolutionPlan(
@@ -280,7 +292,7 @@ def _around(box: Box, shape: Shape) -> Box:
 def _otf_of(psf: PsfArray, voxel_size: Triple) -> RadialOtf:
     """The OTF of a PSF that is in memory."""
     if not all(voxel_size):
-        raise PsfError(
+        raise PsfIncompleteError(
             "The voxel size of the PSF is not known: an array does not say it",
             hint="State psf_voxel_size",
         )

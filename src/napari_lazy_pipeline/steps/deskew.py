@@ -17,7 +17,7 @@ from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 
 
 class Deskew(ScanStep):
-    """Displace each plane by its way in the scan, interpolating linearly along one axis.
+    """Displace each plane as the stage moved it, interpolating linearly along one axis.
 
     Later planes move towards higher coordinates for angles from 0 to 90 degrees, towards
     lower ones for negative angles and for those above 90. The planes themselves stay what they
@@ -81,7 +81,7 @@ class Deskew(ScanStep):
     ] = "nearest"
 
     def output(self, before: StackSpec) -> StackSpec:
-        spec, plan, scan = before.volume, self._plan(before), self.scan()
+        spec, plan, scan = before.volume, self._plan(before), self._scan
         z, y, x = spec.voxel_size
         # A volume that was cropped in z starts at a plane that is displaced already.
         frame = scan.deskewing(spec.voxel_size)
@@ -96,15 +96,24 @@ class Deskew(ScanStep):
             scan=None,
             outline=tuple(map(tuple, outline.tolist())),
             camera=None,
+            frame="sample",
         )
+
+    def caution(self, before: StackSpec) -> str:
+        """The planes can be put in place once, and before the volume is turned."""
+        how = {"sample": "deskewed", "coverslip": "rotated, and with that deskewed,"}
+        done = how.get(before.volume.frame)
+        if done:
+            return f"The volume is {done} already: this step would shear it once more"
+        return super().caution(before)
 
     def world(self, before: StackSpec, c: int) -> Affine:
         """Positions along the stage become positions in the sample."""
-        return affine(self.scan().deskewing(before.voxel_size))
+        return affine(self._scan.deskewing(before.voxel_size))
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """Of each plane, the pixels between which is interpolated."""
-        axis, plan = self.scan().axis, self._plan(before)
+        axis, plan = self._scan.axis, self._plan(before)
         (first, last), (low, high) = wanted.box[0], wanted.box[axis]
         ends = [plan.position(o, k) for o in (low, high - 1) for k in (first, last - 1)]
         box = list(wanted.box)
@@ -113,7 +122,7 @@ class Deskew(ScanStep):
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         """Shear the planes of the box, and make no more pixels than there are in it."""
-        axis, box = self.scan().axis, at.wanted.box
+        axis, box = self._scan.axis, at.wanted.box
         lines = _lengthened(parts[0], at.given[0].box, axis, at.before.shape[axis])
         plan, planes = self._plan(at.before).window(*box[axis], lines.shape), box[0]
         result = at.engine.deskew(
@@ -126,7 +135,7 @@ class Deskew(ScanStep):
         return result[slices(whole(shape_of(box)))]
 
     def _plan(self, before: StackSpec) -> DeskewPlan:
-        return DeskewPlan.of(before.shape, before.voxel_size, self.scan(), self.width, self.shift)
+        return DeskewPlan.of(before.shape, before.voxel_size, self._scan, self.width, self.shift)
 
 
 def _lengthened(part: np.ndarray, inner: Box, axis: int, length: int) -> np.ndarray:

@@ -58,13 +58,18 @@ class Rotate(ScanStep):
     def output(self, before: StackSpec) -> StackSpec:
         return before.replace(volume=self._turned(before.volume))
 
+    def caution(self, before: StackSpec) -> str:
+        if before.volume.frame == "coverslip":
+            return "The volume is rotated already: this step would turn it once more"
+        return super().caution(before)
+
     def world(self, before: StackSpec, c: int) -> Affine:
         """Positions are deskewed if they have to be, and turned."""
         return affine(self._frame(before.volume))
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """The two planes around a position, and the pixels of both along their normal."""
-        spec, scan = before.volume, self.scan()
+        spec, scan = before.volume, self._scan
         box = box_before(wanted.box, self._turned(spec), spec, affine(self._frame(spec)))
         along = 1 + (math.ceil(abs(scan.shear(spec.voxel_size))) if spec.scan else 0)
         halo = (1, 0, along) if self.skew_axis == "x" else (1, along, 0)
@@ -72,7 +77,7 @@ class Rotate(ScanStep):
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         """Turn what the voxels of the box are made from."""
-        axis, box, inner = self.scan().axis, at.wanted.box, at.given[0].box
+        axis, box, inner = self._scan.axis, at.wanted.box, at.given[0].box
         plan, shape = self._plan(at.before.volume), shape_of(box)
         if inner != whole(at.before.shape) or box != whole(at.after.shape):
             plan = plan.window(
@@ -85,7 +90,7 @@ class Rotate(ScanStep):
 
     def _turned(self, spec: VolumeSpec) -> VolumeSpec:
         """Shape, voxel size and place of the turned volume."""
-        plan, axis = self._plan(spec), self.scan().axis
+        plan, axis = self._plan(spec), self._scan.axis
         pixel = spec.voxel_size[axis]
         translate = self._frame(spec) @ spec.translate
         translate[[0, axis]] += pixel * np.array(plan.origin)
@@ -97,15 +102,16 @@ class Rotate(ScanStep):
             scan=None,
             outline=(),
             camera=None,
+            frame="coverslip",
         )
 
     def _frame(self, spec: VolumeSpec) -> np.ndarray:
         """Matrix (3, 3) from positions before the step to those after it."""
-        turning = self.scan().turning()
-        return turning if spec.scan is None else turning @ self.scan().deskewing(spec.voxel_size)
+        turning = self._scan.turning()
+        return turning if spec.scan is None else turning @ self._scan.deskewing(spec.voxel_size)
 
     def _plan(self, spec: VolumeSpec) -> RotationPlan:
-        scan, skewed = self.scan(), spec.scan is not None
+        scan, skewed = self._scan, spec.scan is not None
         outline = []
         if not skewed:
             corners = np.subtract(np.reshape(spec.outline, (-1, 3)), spec.translate)

@@ -11,18 +11,17 @@ from qtpy.QtWidgets import QToolButton
 from napari_lazy_pipeline._gui.widgets.forms.form_field import FormField
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import small_button
-from napari_lazy_pipeline._gui.widgets.text import Elided, error_style
-from napari_lazy_pipeline.image.scan_geometry import StepKind
+from napari_lazy_pipeline._gui.widgets.text import Elided
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
+from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.session import Session
 
-_UNKNOWN = "unknown"
+_MISSING = "missing"
 _BOX = 70  # px
-_MEANING = (
-    "What the z step is: the way of the stage between two planes, "
-    "or the distance of the planes, perpendicular to them"
-)
-_WORDS = {"stage": "way of the stage", "perpendicular": "perpendicular"}
+_MEANING = "Along the stage from one plane to the next, or perpendicular to the planes"
+_WORDS = {"stage": "along the stage", "perpendicular": "perpendicular to the planes"}
+_OF_STEP = ("step", "skew_axis")  # there is no room for the source beside the words
 
 
 def _field(title: str, description: str, **options: Any) -> Any:
@@ -37,17 +36,24 @@ class ScanMetadata(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     z_step: Annotated[float | None, Unit("µm")] = _field(
-        "Z step", "Distance of two planes, as the microscope recorded it", step=0.01, gt=0
+        "z step",
+        "Distance of two planes, as the microscope recorded it",
+        step=0.01,
+        gt=0,
+        empty="missing",
     )
-    step: StepKind | None = _field("Z step is", _MEANING, words=_WORDS, empty="not told")
+    step: StepKind | None = _field("z step measured", _MEANING, words=_WORDS, empty="unknown")
     pixel: Annotated[float | None, Unit("µm")] = _field(
-        "Pixel", "Size of a pixel in the sample", step=0.01, gt=0
+        "Pixel", "Size of a pixel in the sample", step=0.01, gt=0, empty="missing"
     )
     angle: Annotated[float | None, Unit("°")] = _field(
-        "Angle", "Angle between light sheet and scan", step=0.1, empty="?"
+        "Light-sheet angle", "Angle of the light sheet to the scan", step=0.1, empty="unknown"
+    )
+    skew_axis: SkewAxis | None = _field(
+        "Scan axis", "Image axis along which the stage moves the planes", empty="unknown"
     )
     time_interval: Annotated[float | None, Unit("s")] = _field(
-        "Interval", "Time between two time points", step=0.1, gt=0, empty="?"
+        "Interval", "Time between two time points", step=0.1, gt=0, empty="unknown"
     )
 
 
@@ -70,7 +76,7 @@ class MetadataForm(ModelForm):
         source.setAccessibleName(f"Source of {label}")
         reset = self.resets[name] = small_button("↺", tooltip, f"Reset {label}")
         reset.clicked.connect(field.reset)
-        if name != "step":  # there is no room for the source beside the words
+        if name not in _OF_STEP:
             field.editors[0].without_arrows()
             field.control.native.setFixedWidth(_BOX)
             field.add_beside(source)
@@ -81,13 +87,11 @@ class MetadataForm(ModelForm):
         """Values that the last edit states, by the names in `MetadataOverrides`."""
         new = dict(self.value)
         name = next(name for name, value in dict(self._open).items() if value != new[name])
-        value, stack = new[name], self._session.stack
-        assert stack is not None
+        value = new[name]
         if name not in ("z_step", "pixel"):
             return {name: value}
-        z, y, x = stack.voxel_size
-        size = (value, y, x) if name == "z_step" else (z, value, value)
-        return {"voxel_size": None if value is None else size}
+        z, y, x = self._session.overrides.voxel_size or UNKNOWN
+        return {"voxel_size": (value, y, x) if name == "z_step" else (z, value, value)}
 
     def restore(self) -> None:
         """Show what is open again, instead of the last edit."""
@@ -97,44 +101,31 @@ class MetadataForm(ModelForm):
         """Show the metadata of the data that are open, as the steps take them or files say."""
         session, overrides = self._session, self._session.overrides
         assert session.stack is not None
-        z, _, x = session.stack.voxel_size
-        angle, step = self._show_scan(folder_info)
+        z, _, x = session.stack.spec.stated_size
+        scan = folder_info.scan
+        step = overrides.step or (scan.step if scan else None)
+        axis = overrides.skew_axis or (scan.skew_axis if scan else None)
         self._open = ScanMetadata.model_construct(
-            z_step=z, pixel=x, angle=angle, step=step,
+            z_step=z, pixel=x, angle=overrides.angle or folder_info.angle, step=step,
+            skew_axis=axis or (session.scan.skew_axis if session.scan else None),
             time_interval=session.stack.time_interval or None,
         )  # fmt: skip
         self.set_value(self._open)
-        stated = overrides.voxel_size not in (None, folder_info.voxel_size)
-        for name in ("z_step", "pixel"):
-            self._show_source(name, folder_info.voxel_source, stated, needed=True)
+        of_z, _, of_pixel = overrides.voxel_size or UNKNOWN
+        self._show_source("z_step", folder_info.voxel_source, of_z is not None)
+        self._show_source("pixel", folder_info.voxel_source, of_pixel is not None)
+        self._show_source("angle", folder_info.angle_source, overrides.angle is not None)
+        self._show_source("step", folder_info.angle_source, overrides.step is not None)
+        self._show_source("skew_axis", folder_info.angle_source, overrides.skew_axis is not None)
         stated = overrides.time_interval is not None
         self._show_source("time_interval", folder_info.interval_source, stated)
 
-    def _show_scan(self, folder_info: FolderInfo) -> tuple[float | None, StepKind | None]:
-        """Return angle and meaning of the z step, and show where they are from."""
-        session, overrides = self._session, self._session.overrides
-        assert session.stack is not None
-        data, steps = session.stack.spec.scan, session.scan
-        of_data = data.angle if data else overrides.angle or folder_info.angle
-        angle = steps.angle if steps else overrides.angle or folder_info.angle
-        source = folder_info.angle_source if of_data == angle else "the steps"
-        stated = overrides.angle not in (None, folder_info.angle) and of_data == angle
-        self._show_source("angle", source if angle else _UNKNOWN, stated)
-        step = data.step if data else overrides.step
-        source = folder_info.angle_source if folder_info.scan else _UNKNOWN
-        if steps and steps.step != (step or "stage"):
-            step, source = steps.step, "the steps"
-        of_files = folder_info.scan.step if folder_info.scan else None
-        stated = overrides.step not in (None, of_files) and overrides.step == step
-        self._show_source("step", source, stated)
-        return angle, step
-
-    def _show_source(self, name: str, source: str, stated: bool, needed: bool = False) -> None:
-        """Show where a value is from; in red, if it is needed and unknown."""
-        text, label = "typed" if stated else source, self.sources[name]
+    def _show_source(self, name: str, source: str, stated: bool) -> None:
+        """Show where a value is from."""
+        missing = getattr(self._open, name) is None
+        text, label = "entered" if stated else _MISSING if missing else source, self.sources[name]
         label.setText(text)
         label.set_tooltip(f"From: {text}")
-        label.setStyleSheet(error_style(label) if needed and text == _UNKNOWN else "")
         if name == "step":
             self.fields[name].editors[0].setToolTip(f"{_MEANING}. From: {text}")
         self.resets[name].setEnabled(stated)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
+from napari_lazy_pipeline._gui.data import folder_row
 from napari_lazy_pipeline._gui.data.channels_panel import ChannelsPanel
 from napari_lazy_pipeline._gui.data.metadata_form import MetadataForm
 from napari_lazy_pipeline._gui.data.questions import Questions
+from napari_lazy_pipeline._gui.data.stated_values import StatedValues
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
 from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.io import FolderInfo
-from napari_lazy_pipeline.io.metadata.claim import Question
+from napari_lazy_pipeline.image.spec import UNKNOWN
+from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
+from napari_lazy_pipeline.io.metadata.claim import Question, missing_lengths
 from napari_lazy_pipeline.session import Session
 
-_STATED = ("angle", "step")  # questions whose answers are values; others open the files anew
+# Questions whose answers are values; others open the files anew.
+_STATED = ("voxel_size", "angle", "step", "offer")
+_REST = 1000  # ms without an edit, before what is stated is remembered
 
 
 class MetadataPanel(QWidget):
@@ -34,6 +40,9 @@ class MetadataPanel(QWidget):
         self._session = session
         self._folder_info: FolderInfo | None = None
         self._own_pattern = self._other_folder = False
+        self.stated = StatedValues(folder_row.recent_file().with_name("stated.json"))
+        self._rest = QTimer(self, singleShot=True, interval=_REST)
+        self._rest.timeout.connect(self._note)
         self.error = Sentence(error=True)
         self.questions, self.notes = Questions(), MetadataNotes()
         self.form, self.channels = MetadataForm(session), ChannelsPanel(session, layers)
@@ -59,6 +68,9 @@ class MetadataPanel(QWidget):
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.plan_changed.disconnect(self._on_steps)
         self.channels.close_viewer()
+        if self._rest.isActive():
+            self._rest.stop()
+            self._note()
 
     def show_folder_info(self, folder_info: FolderInfo, own_pattern: bool) -> None:
         """Show the metadata of a folder; nothing is asked about a pattern of the person's own."""
@@ -71,9 +83,7 @@ class MetadataPanel(QWidget):
         )
         if other:
             self.channel_fold.unfold(folder_info.sizes[1] > 1)
-            self.voxel_fold.unfold(
-                folder_info.voxel_source == "unknown" or bool(self.questions.cards)
-            )
+            self.voxel_fold.unfold(False)
 
     def show_values(self, folder_info: FolderInfo) -> None:
         """Show what the same folder holds now."""
@@ -101,10 +111,10 @@ class MetadataPanel(QWidget):
     def _show_summary(self) -> None:
         stack, scan = self._session.stack, self._session.scan
         assert stack is not None
-        z, _, x = stack.voxel_size
+        z, _, x = (f"{size:g} µm" if size else "unknown" for size in stack.spec.stated_size)
         angle = f", {scan.angle:g}°" if scan else ""
         interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
-        self.voxel_fold.set_summary(f"Voxels: z step {z:g} µm, pixel {x:g} µm{angle}{interval}")
+        self.voxel_fold.set_summary(f"Voxels: z step {z}, pixel {x}{angle}{interval}")
 
     def _show_questions(self) -> None:
         if self.questions.show_questions(list(self._open_questions())):
@@ -115,23 +125,40 @@ class MetadataPanel(QWidget):
         tab_in_reading_order(self.parentWidget() or self)
 
     def _open_questions(self) -> Iterator[Question]:
-        """Yield the questions that neither the person nor a step that is on has answered."""
-        overrides, scan = self._session.overrides, self._session.scan
+        """Yield the questions that nobody has answered, and what would answer them."""
+        overrides, stack, info = self._session.overrides, self._session.stack, self._folder_info
+        if info is None or stack is None:
+            return
+        offer = self.stated.offer(info, overrides)
+        if offer is not None and not self._other_folder:
+            yield Question("offer", f"As for {offer[0].name}: {_words(offer[1])}?", ("use",))
         answered = {
-            "angle": overrides.angle is not None or scan is not None,
-            "step": overrides.step is not None
-            or (scan is not None and scan.step == "perpendicular"),
+            "voxel_size": stack.spec.size_known,
+            "angle": overrides.angle is not None,
+            "step": overrides.step is not None,
             "pattern": self._own_pattern,
         }
-        questions = self._folder_info.questions if self._folder_info is not None else ()
-        answered["step"] |= any(q.about == "angle" for q in questions) and not answered["angle"]
-        for question in questions:
+        asks_angle = any(question.about == "angle" for question in info.questions)
+        answered["step"] |= asks_angle and not answered["angle"]
+        for question in info.questions:
+            if question.about == "voxel_size":
+                missing = missing_lengths(stack.spec.stated_size)
+                text = f"{' and '.join(missing)}?".capitalize()
+                question = replace(question, text=text, choices=missing)
             of_file = question.about not in _STATED
             if not answered.get(question.about, False) and not (of_file and self._other_folder):
                 yield question
 
     def _on_answer(self, about: str, answer: Any) -> None:
-        if about in _STATED:
+        if about == "offer":
+            assert self._folder_info is not None
+            offer = self.stated.offer(self._folder_info, self._session.overrides)
+            if offer is not None:
+                self._state(vars(offer[1]))
+        elif about == "voxel_size":
+            size = self._session.overrides.voxel_size or UNKNOWN
+            self._state({about: tuple(a or b for a, b in zip(answer, size, strict=True))})
+        elif about in _STATED:
             self._state({about: answer})
         else:
             self._own_pattern = self._own_pattern or about == "pattern"
@@ -156,6 +183,7 @@ class MetadataPanel(QWidget):
         """Show values that were stated of the data on display."""
         if self._folder_info is not None and self._session.folder_info is self._folder_info:
             self._show()
+            self._rest.start()
 
     def _on_steps(self, *_: object) -> None:
         """Show how the steps take the scan now."""
@@ -163,6 +191,24 @@ class MetadataPanel(QWidget):
             self.form.show_values(self._folder_info)
             self._show_summary()
             self._show_questions()
+            self._rest.start()
+
+    def _note(self) -> None:
+        """Remember what is stated, for this folder and for the next."""
+        folder_info = self._session.folder_info
+        if folder_info is not None:
+            self.stated.note(folder_info.folder, self._session.overrides)
+
+
+def _words(overrides: MetadataOverrides) -> str:
+    """What is stated, in words."""
+    z, _, x = overrides.voxel_size or UNKNOWN
+    parts = [f"z step {z:g} µm"] if z else []
+    parts += [f"pixel {x:g} µm"] if x else []
+    parts += [f"{overrides.angle:g}°"] if overrides.angle else []
+    how = {"stage": "along the stage", "perpendicular": "perpendicular to the planes"}
+    parts += [how[overrides.step]] if overrides.step else []
+    return ", ".join(parts)
 
 
 # Notes on what another part of the panel shows, where it can be changed.

@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtGui import QIcon, QPainter, QPalette, QPen, QPixmap
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
-from napari_lazy_pipeline._gui.steps.card_frame import CardFrame
+from napari_lazy_pipeline._gui.steps.card_frame import ACCENT, CardFrame
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.forms.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.io.metadata.claim import Question
 
-_WORDS = {"stage": "Way of the stage", "perpendicular": "Perpendicular", "ZYX": "Yes, planes"}
-_NO = {"axes": "No", "angle": "Not tilted", "step": "Not tilted"}
+_WORDS = {
+    "stage": "Along the stage",
+    "perpendicular": "Perpendicular",
+    "ZYX": "Yes, planes",
+    "use": "Use these",
+}
+_NO = {"axes": "No", "angle": "Not oblique", "step": "Not oblique", "offer": "No"}
+_NUMBERS = {  # unit, step and tooltip of what is asked for as a number
+    "angle": ("°", 0.1, "Angle of the light sheet to the scan, often about 30"),
+    "z step": ("µm", 0.01, "Distance of two planes, as the microscope recorded it"),
+    "pixel size": ("µm", 0.01, "Size of a pixel in the sample"),
+}
 
 
 class Questions(QWidget):
@@ -78,40 +89,66 @@ class QuestionCard(CardFrame):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.text = Sentence(question.text)
         self.buttons: list[QPushButton] = []
+        self.numbers: dict[str, NumberBox] = {}
         self._row = row()
         column(self.text, self._row, parent=self, margins=(8, 3, 4, 4), spacing=2)
         self._add_answers()
 
     def _add_answers(self) -> None:
-        if self.question.about == "angle":
-            self.angle = NumberBox(step=0.1, empty="?")
-            self.angle.set_number(None)
-            self.angle.setAccessibleName("Angle (degree)")
-            self.angle.setToolTip("Angle between light sheet and scan, often about 30")
-            self.angle.without_arrows()
-            self.angle.setMinimumWidth(70)
-            self._row.addWidget(self.angle, 1)
-            line = self.angle.lineEdit()
-            assert line is not None
-            line.returnPressed.connect(self._answer_angle)
-            self._button("Set", "Use this angle", self._answer_angle)
-        if self.question.about == "pattern":
+        about = self.question.about
+        if about == "pattern":
             self._add_patterns()
             return
-        for choice in self.question.choices:
-            words = _WORDS.get(choice, choice)
-            self._button(words, f"Answer: {words}", partial(self.answered.emit, choice))
-        if self.question.about in _NO:
-            words = _NO[self.question.about]
+        if about == "voxel_size":
+            self._add_numbers(self.question.choices)
+        elif about == "angle":
+            self._add_numbers(("angle",))
+        else:
+            for choice in self.question.choices:
+                words = _WORDS.get(choice, choice)
+                self._button(words, f"Answer: {words}", partial(self.answered.emit, choice))
+        if about == "step":
+            for button, kind in zip(self.buttons, self.question.choices, strict=True):
+                button.setIcon(step_drawing(button, kind))
+        if about in _NO:
+            words = _NO[about]
             self._button(words, f"Answer: {words}", self.dismissed.emit)
-        if self.question.about != "angle":
-            self._row.addStretch(1)
+        self._row.addStretch(1)
 
-    def _answer_angle(self) -> None:
+    def _add_numbers(self, names: Sequence[str]) -> None:
+        """Ask for numbers, and take them all at once."""
+        for name in names:
+            unit, step, tooltip = _NUMBERS[name]
+            box = self.numbers[name] = NumberBox(
+                step=step, empty="", low=0 if unit == "µm" else -179
+            )
+            box.set_number(None)
+            box.setAccessibleName(f"{name} ({unit})".capitalize())
+            box.setToolTip(tooltip)
+            box.without_arrows()
+            box.setMinimumWidth(56)
+            line = box.lineEdit()
+            assert line is not None
+            line.returnPressed.connect(self._answer_numbers)
+            if len(names) > 1:
+                self._row.addWidget(QLabel(name.removesuffix(" size")))
+            self._row.addWidget(box, 1)
+            self._row.addWidget(QLabel(unit))
+        self._button("Set", "Use what was entered", self._answer_numbers)
+
+    def _answer_numbers(self) -> None:
+        """Answer with what was entered; what is left empty stays unknown."""
         # A button that is clicked does not take the focus everywhere.
-        self.angle.interpretText()
-        if self.angle.number() is not None:
-            self.answered.emit(self.angle.number())
+        for box in self.numbers.values():
+            box.interpretText()
+        values = {name: box.number() or None for name, box in self.numbers.items()}
+        if not any(values.values()):
+            next(iter(self.numbers.values())).setFocus()
+        elif self.question.about == "angle":
+            self.answered.emit(values["angle"])
+        else:
+            pixel = values.get("pixel size")
+            self.answered.emit((values.get("z step"), pixel, pixel))
 
     def _add_patterns(self) -> None:
         """Add the patterns as a list: they are too long for buttons."""
@@ -119,11 +156,31 @@ class QuestionCard(CardFrame):
         self.patterns.addItems(self.question.choices)
         self._row.addWidget(self.patterns, 1)
         text = self.patterns.currentText
-        self._button("Use it", "Open with this pattern", lambda: self.answered.emit(text()))
-        self._button("It is right", "The pattern in use is right", self.dismissed.emit)
+        self._button("Use this", "Open with this pattern", lambda: self.answered.emit(text()))
+        self._button("Correct", "The pattern in use is right", self.dismissed.emit)
 
     def _button(self, words: str, tooltip: str, on_click: Callable[[], object]) -> None:
         button = push_button(words, tooltip, on_click)
         button.setAccessibleName(f"{self.question.text} {words}")
         self.buttons.append(button)
         self._row.addWidget(button)
+
+
+def step_drawing(widget: QWidget, kind: str) -> QIcon:
+    """Three slanted planes, and an arrow from one to the next: along the stage, or across them."""
+    pixmap = QPixmap(40, 20)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    text = widget.palette().color(QPalette.ColorRole.ButtonText)
+    painter.setPen(QPen(text, 1))
+    for x in (2, 14, 26):
+        painter.drawLine(QPointF(x, 18), QPointF(x + 10, 2))
+    painter.setPen(QPen(ACCENT, 2))
+    start = QPointF(7, 10)
+    end = QPointF(19, 10) if kind == "stage" else QPointF(15.6, 15.4)
+    painter.drawLine(start, end)
+    painter.setBrush(ACCENT)
+    painter.drawEllipse(end, 2, 2)
+    painter.end()
+    return QIcon(pixmap)

@@ -38,15 +38,19 @@ class LayerOptions:
             "rgb": False,
             "cache": False,
             "metadata": self.metadata(),
-            "units": ("s" if self._interval() else "pixel", "um", "um", "um"),
             "axis_labels": ("t", "z", "y", "x"),
+            "units": self.units(request.source),
             **self.place(request.source),
         }
+
+    def units(self, source: PipelineSource) -> tuple[str, ...]:
+        """Units of scale and translate of a layer (t, z, y, x)."""
+        return ("s" if self._interval() else "pixel", *(source.spec.unit,) * 3)
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
         """Scale and translate of a layer."""
         return {
-            "scale": (self._interval() or 1.0, *source.spec.voxel_size),
+            "scale": (self._interval() or 1.0, *source.spec.spacing),
             "translate": (0.0, *source.spec.translate),
         }
 

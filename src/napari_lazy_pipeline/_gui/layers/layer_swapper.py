@@ -129,7 +129,10 @@ class LayerSwapper:
 
     def _set_data(self, channel: int, source: PipelineSource) -> None:
         entry = self._screen.channels[channel]
-        layer, entry.source = entry.layer, source
+        layer = entry.layer
+        if entry.source.spec.unit != source.spec.unit:
+            layer.units = self._options.units(source)
+        entry.source = source
         replace_data(layer, self._slice_server.array(channel, source), self._options.place(source))
         name = self._options.name(channel, source)
         if layer.name == entry.auto_name != name:

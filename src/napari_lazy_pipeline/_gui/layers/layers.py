@@ -196,7 +196,7 @@ class Layers(QObject):
             if before is None or not self.fits:
                 self.remove()
             elif self._owns_position:
-                self.position.zoom_along(before.raw.spec.voxel_size, stack.voxel_size)
+                self.position.zoom_along(before.raw.spec.spacing, stack.spec.spacing)
             self.update()
 
     def _on_grown(self, move: Callable[[int], int] | None) -> None:

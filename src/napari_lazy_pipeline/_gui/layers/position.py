@@ -46,7 +46,7 @@ class Position(QObject):
         """The plane of a volume that is, or will be, on screen; None if more than one is."""
         if not self._flat:
             return None
-        first, last = _planes(spec.translate[0], spec.voxel_size[0], spec.shape[0])
+        first, last = _planes(spec.translate[0], spec.spacing[0], spec.shape[0])
         plane = first + spec.shape[0] // 2 if self._plane is None else self._plane
         return round(float(np.clip(plane, first, last)) - first)
 

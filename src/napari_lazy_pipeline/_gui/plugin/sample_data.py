@@ -34,11 +34,11 @@ def cell() -> list[Any]:
     return _offer(real_stack_folder(), REAL_STACK)
 
 
-def sample_pipeline(background: float, angle: float) -> Pipeline:
+def sample_pipeline(background: float) -> Pipeline:
     """The usual steps, set to what is known of the sample; deskewing is on."""
     settings: dict[str, dict[str, Any]] = {
         "subtract_background": {"value": background, "enabled": True},
-        "deskew": {"angle": angle, "enabled": True},
+        "deskew": {"enabled": True},
         "deconvolve": {"psf": str(psf_path()), "psf_voxel_size": REAL_STACK["psf_voxel_size"]},
     }
     steps = default_pipeline().steps
@@ -50,7 +50,7 @@ def _offer(folder: Path, sample: Mapping[str, Any]) -> list[Any]:
     from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
     dock, voxel_size, angle = dock_of(), sample["voxel_size"], sample["angle"]
-    dock.session.set_pipeline(sample_pipeline(sample["background"], angle))
+    dock.session.set_pipeline(sample_pipeline(sample["background"]))
     folder_info = replace(
         inspect_folder(folder), voxel_size=voxel_size, voxel_source=_NAME, angle=angle,
         angle_source=_NAME, scan=Scan(angle), questions=(),

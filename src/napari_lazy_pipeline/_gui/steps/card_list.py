@@ -51,7 +51,7 @@ class CardList(QWidget):
             card.hide()
             card.deleteLater()
         for card, step in zip(self.cards, steps, strict=True):
-            card.set_step(step)
+            card.set_step(step, step.with_scan(self._session.scan))
         if self.cards != old:
             self._arrange()
 
@@ -111,7 +111,7 @@ class CardList(QWidget):
         self._session.set_pipeline(Pipeline(steps))
 
     def _on_changed(self, card: StepCard, step: Step) -> None:
-        self._session.replace_step(self.cards.index(card), step, card.gesture)
+        self._session.edit_step(self.cards.index(card), step, card.gesture)
 
     def _on_duplicated(self, card: StepCard) -> None:
         index = self.cards.index(card)

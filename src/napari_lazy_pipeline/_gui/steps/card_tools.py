@@ -29,15 +29,15 @@ class StepReference:
 
     @property
     def step(self) -> Step | None:
-        """The step as it is now; None once it was removed."""
+        """The step as it is now, with what it takes from the data; None once it was removed."""
         index = self.index
-        return None if index is None else self.session.pipeline.steps[index]
+        return None if index is None else self.session.shown_step(index)
 
     def edit(self, **values: Any) -> None:
         """Change fields of the step, as one edit that can be undone."""
         index, step = self.index, self.step
         if index is not None and step is not None:
-            self.session.replace_step(index, step.replace(**values))
+            self.session.edit_step(index, step.replace(**values))
 
     def follow(self, tool: QWidget, show: Callable[..., Any]) -> None:
         """Show whatever the steps are now, at each edit for as long as there is a tool."""

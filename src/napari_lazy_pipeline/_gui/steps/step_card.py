@@ -16,7 +16,8 @@ from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import VolumeSpec
-from napari_lazy_pipeline.image.quantity_text import format_duration, format_lengths
+from napari_lazy_pipeline.image.quantity_text import format_duration
+from napari_lazy_pipeline.image.spec import size_text
 from napari_lazy_pipeline.steps._base import Step
 
 _BAR = (
@@ -34,7 +35,8 @@ class StepCard(ListCard):
 
     def __init__(self, step: Step) -> None:
         super().__init__(step)
-        self.step = step  # as it is shown
+        self.step = step
+        self.shown = step  # with what it takes from the data
         self.gesture: object = None  # of the hand, that made the last change; None: it stands alone
         self._misfit, self._failures = "", dict[int, str]()
         self._form: ModelForm | None = None
@@ -73,7 +75,7 @@ class StepCard(ListCard):
 
     def make_body(self) -> None:
         if self._form is None:
-            self._form = ModelForm(self.step, hidden=("kind", "enabled"))
+            self._form = ModelForm(self.shown, hidden=("kind", "enabled"))
             self._form.changed.connect(self._on_form)
             self._form.set_channels(self._channels)
             self._column.addWidget(self._form.native)
@@ -84,13 +86,14 @@ class StepCard(ListCard):
         if self._form is not None:
             self._form.set_channels(names)
 
-    def set_step(self, step: Step) -> None:
-        """Show another step of the same kind; raises no signal."""
-        if step != self.step:
-            self.step = step
-            self.head.show_step(step)
+    def set_step(self, step: Step, shown: Step) -> None:
+        """Show another step, with what it takes from the data; raises no signal."""
+        self.step = step
+        if shown != self.shown:
+            self.shown = shown
+            self.head.show_step(shown)
             if self._form is not None:
-                self._form.set_value(step)
+                self._form.set_value(shown)
 
     def set_misfit(self, error: LazyPipelineError | None) -> None:
         """Say why the step does not fit the volumes; None: it does."""
@@ -117,7 +120,7 @@ class StepCard(ListCard):
         self.result.setVisible(spec is not None)
         if spec is not None:
             shape = " x ".join(map(str, spec.shape))
-            self.result.setText(f"→ {shape}, {format_lengths(spec.voxel_size)} µm")
+            self.result.setText(f"→ {shape}, {size_text(spec.stated_size, 'µm')}")
         else:
             self.time.setText("")
 
@@ -150,14 +153,14 @@ class StepCard(ListCard):
         self.head.show_failed(bool(sentences))
 
     def _on_form(self, step: Step) -> None:
-        self.step, self.gesture = step.replace(enabled=self.step.enabled), self.form.gesture
-        self.head.show_step(self.step)
-        self.changed.emit(self.step)
+        self.shown, self.gesture = step.replace(enabled=self.shown.enabled), self.form.gesture
+        self.head.show_step(self.shown)
+        self.changed.emit(self.shown)
 
     def _on_switch(self, on: bool) -> None:
-        self.step, self.gesture = self.step.replace(enabled=on), None
+        self.shown, self.gesture = self.shown.replace(enabled=on), None
         self.unfold.setChecked(on or self.unfold.isChecked())
-        self.changed.emit(self.step)
+        self.changed.emit(self.shown)
 
     def contextMenuEvent(self, event: Any) -> None:
         self.show_menu()

@@ -77,7 +77,9 @@ class AnglePreview3D(QObject):
     def _matrix(self, step: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""
         plan = self.session.plan
-        if step.step is None or plan is None:
+        if step.step is None or plan is None or not plan.raw.volume.size_known:
+            return np.eye(3)
+        if step.step.scan() is None:
             return np.eye(3)
         return step.step.world(plan.raw, 0)[:3, :3]
 
@@ -98,9 +100,9 @@ class AnglePreview3D(QObject):
             multiscale=False,
             rgb=False,
             cache=False,
-            scale=spec.voxel_size,
+            scale=spec.spacing,
             translate=spec.translate,
-            units=("um", "um", "um"),
+            units=(spec.unit,) * 3,
             axis_labels=("z", "y", "x"),
         )
         self.viewer.layers.selection.active = active

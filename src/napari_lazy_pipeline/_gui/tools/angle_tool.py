@@ -58,6 +58,9 @@ class AngleTool(QObject):
         if stack is None:
             self._propose((), "Open a folder first")
             return
+        if not stack.spec.size_known:
+            self._propose((), "State the voxel size first, under Data")
+            return
         size = stack.voxel_size
         self.task.start_on_volume(lambda volume, cancelled: estimate_scan(volume, size, cancelled))
 
@@ -67,6 +70,9 @@ class AngleTool(QObject):
         stack, dims = self.session.stack, self.viewer.dims
         if stack is None or step.step is None:
             self._propose((), "Open a folder first")
+            return
+        if not stack.spec.size_known:
+            self._propose((), "State the voxel size first, under Data")
             return
         self._before = self._before or (dims.order, dims.ndisplay, self.session.until)
         dims.ndisplay = 2

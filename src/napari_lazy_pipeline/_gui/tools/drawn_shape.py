@@ -108,9 +108,9 @@ class DrawnShape(QObject):
         self.layer = self.viewer.add_shapes(
             ndim=_SPATIAL - first,
             name=self.name,
-            scale=spec.voxel_size[first:],
+            scale=spec.spacing[first:],
             translate=spec.translate[first:],
-            units=("um",) * (_SPATIAL - first),
+            units=(spec.unit,) * (_SPATIAL - first),
             axis_labels=("z", "y", "x")[first:],
             edge_color=COLOUR,
             face_color="transparent",
@@ -140,7 +140,7 @@ class DrawnShape(QObject):
         """Corners of the shape in the coordinates of the layer."""
         assert self._corners is not None
         assert self._spec is not None
-        ends = (self._corners - self._spec.translate) / self._spec.voxel_size
+        ends = (self._corners - self._spec.translate) / self._spec.spacing
         order = [(0, 0), (0, 1), (1, 1), (1, 0)] if self.tool == "rectangle" else [(0, 0), (1, 1)]
         points = np.zeros((len(order), _SPATIAL))
         points[:, axes] = [[ends[i, axes[0]], ends[j, axes[1]]] for i, j in order]

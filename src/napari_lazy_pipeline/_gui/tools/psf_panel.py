@@ -100,7 +100,7 @@ class PsfPanel(QWidget):
         for name, (path, stated) in self._psfs.items():
             recorded = Spacing() if isinstance(path, PsfArray) else self._recorded.get(path)
             # That a file is missing is said by the step: then the voxel size is no question.
-            if recorded is not None and recorded.exists:
+            if recorded is not None and recorded.readable:
                 origin, question = _origin(stated, recorded)
                 origins += [f"{name}: {origin}" if name else origin] * bool(origin)
                 questions += [f"{name}: {question}" if name else question] * bool(question)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from napari_lazy_pipeline.image import Scan, Triple
-from napari_lazy_pipeline.image.quantity_text import format_lengths
+from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image.scan_geometry import StatedSize
+from napari_lazy_pipeline.image.spec import UNKNOWN, size_text
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class MetadataClaims:
     """What one source states about a stack; None or empty where it states nothing."""
 
     source: str
-    voxel_size: Triple | None = None  # (z, y, x) [um], z as it was recorded
+    voxel_size: StatedSize = UNKNOWN  # (z, y, x) [um], z as it was recorded
     time_interval: float | None = None  # [s]
     channel_names: tuple[str, ...] = ()
     angle: float | None = None  # between light sheet and scan [degree]
@@ -28,7 +29,7 @@ class MetadataClaims:
     @property
     def details(self) -> dict[str, Any]:
         """Voxel size, time interval and notes, by their names in the header of a file."""
-        source = self.source if self.voxel_size else ""
+        source = self.source if any(self.voxel_size) else ""
         values = {"voxel_size": self.voxel_size, "voxel_source": source, "notes": self.notes}
         return {**values, "time_interval": self.time_interval}
 
@@ -51,27 +52,44 @@ class Question:
     choices: tuple[str, ...] = ()  # empty if any value may be
 
 
-def voxel_size_or_note(
-    z: float | None, y: float | None, x: float | None, source: str
-) -> tuple[Triple | None, tuple[str, ...]]:
-    """Voxel size (z, y, x) [um] as a source states it, and a note if the z step is missing."""
-    if not (y and x):
-        return None, ()
-    if not z:
-        return (1.0, y, x), (f"{source} gives the pixel size but no z step: 1 um is assumed",)
-    return (z, y, x), ()
+def missing_lengths(size: StatedSize) -> tuple[str, ...]:
+    """What of a voxel size (z, y, x) is unknown: ``"z step"``, ``"pixel size"``, both or nothing.
+
+    Examples
+    --------
+    >>> missing_lengths((None, 0.1, 0.1))
+    ('z step',)
+    """
+    z, *pixel = size
+    return ("z step",) * (z is None) + ("pixel size",) * (None in pixel)
+
+
+def believed_size(claims: Sequence[MetadataClaims]) -> tuple[StatedSize, str]:
+    """Z step and pixel size [um], each as it is stated first, and by what; ``"unknown"``: nothing.
+
+    Examples
+    --------
+    >>> settings = MetadataClaims("Settings.txt", (0.3, None, None))
+    >>> believed_size([MetadataClaims("OME", (None, 0.1, 0.1)), settings])
+    ((0.3, 0.1, 0.1), 'Settings.txt, OME')
+    """
+    steps = ((claim.voxel_size[0], claim.source) for claim in claims if claim.voxel_size[0])
+    pixels = ((claim.voxel_size[1:], claim.source) for claim in claims if all(claim.voxel_size[1:]))
+    z, of_z = next(steps, (None, ""))
+    (y, x), of_pixel = next(pixels, ((None, None), ""))
+    sources = dict.fromkeys(filter(None, (of_z, of_pixel)))
+    return (z, y, x), ", ".join(sources) or "unknown"
 
 
 def contradictions(
-    claims: Sequence[MetadataClaims], voxel_size: Triple, origin: str, sizes: dict[str, int]
+    claims: Sequence[MetadataClaims], voxel_size: StatedSize, origin: str, sizes: dict[str, int]
 ) -> list[str]:
     """Sentences where a source differs from what is believed, or from the files themselves."""
     notes = []
     for claim in claims:
         size = claim.voxel_size
-        if size and claim.source != origin and not _close(voxel_size, size):
-            text = format_lengths(size)
-            notes.append(f"{claim.source} says {text} um (z, y, x), but {origin} is believed")
+        if not _close(voxel_size, size):
+            notes.append(f"{claim.source} says {size_text(size)}, but {origin} is believed")
         wrong = {axis: n for axis, n in claim.sizes.items() if n != sizes.get(axis, n)}
         if wrong:
             claimed, actual = (
@@ -81,5 +99,7 @@ def contradictions(
     return notes
 
 
-def _close(first: Triple, second: Triple) -> bool:
-    return all(math.isclose(a, b, rel_tol=0.01) for a, b in zip(first, second, strict=True))
+def _close(first: StatedSize, second: StatedSize) -> bool:
+    """Whether two voxel sizes agree where both are stated."""
+    pairs = zip(first, second, strict=True)
+    return all(not (a and b) or math.isclose(a, b, rel_tol=0.01) for a, b in pairs)

@@ -59,7 +59,7 @@ def parse_settings(text: str, title: str = "Settings.txt") -> MetadataClaims:
     )
     return MetadataClaims(
         title,
-        (abs(step), pixel, pixel) if step and pixel else None,
+        (abs(step) if step else None, pixel, pixel),
         channel_names=_lasers(text),
         angle=angle,
         scan=Scan(angle, "x", "stage") if sample_scan and angle else None,

@@ -9,7 +9,7 @@ from typing import Any
 
 import tifffile
 
-from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, voxel_size_or_note
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.units import positive_number
 
 # The summary stands first; what follows, a paragraph for each plane, can be large.
@@ -58,11 +58,11 @@ def summary_claims(
     """What a summary states, by its keys."""
     pixel = _size(summary, "PixelSize_um") or _size(summary, "PixelSizeUm")
     interval = _size(summary, "Interval_ms")
-    voxel_size, notes = voxel_size_or_note(_size(summary, "z-step_um"), pixel, pixel, title)
+    voxel_size = _size(summary, "z-step_um"), pixel, pixel
     sizes = {axis: int(_size(summary, key) or 0) for key, axis in _SIZES.items()}
     return MetadataClaims(
         title, voxel_size, interval / 1000 if interval else None, tuple(names),
-        sizes={axis: count for axis, count in sizes.items() if count}, notes=notes,
+        sizes={axis: count for axis, count in sizes.items() if count},
     )  # fmt: skip
 
 

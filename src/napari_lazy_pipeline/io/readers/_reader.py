@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.image import Shape, Triple
+from napari_lazy_pipeline.image import Shape
+from napari_lazy_pipeline.image.scan_geometry import StatedSize
+from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 
@@ -28,7 +30,7 @@ class FileInfo:
     shape: Shape  # of a volume (z, y, x) [voxel]
     dtype: str  # name of the numpy type, in the byte order of this machine
     size: int  # of the file [byte]
-    voxel_size: Triple | None = None  # (z, y, x) [um]; None if the file does not state it
+    voxel_size: StatedSize = UNKNOWN  # (z, y, x) [um]; None where the file does not state it
     voxel_source: str = ""  # what states it: "ImageJ", "OME", ...
     time_interval: float | None = None  # [s]; None if the file does not state it
     notes: tuple[str, ...] = ()  # sentences a person should read

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, voxel_size_or_note
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
 _PLUGINS = {
@@ -28,8 +28,7 @@ class BioioReader(PlaneReader):
             if "S" in dims.order and dims.S > 1:
                 raise FileError("The images are in colour", path, "Save them in grey")
             z, y, x = (size and float(size) for size in (spacing.Z, spacing.Y, spacing.X))
-            voxel_size, notes = voxel_size_or_note(z, y, x, "The file")
-            claims = MetadataClaims("bioio", voxel_size, notes=notes)
+            claims = MetadataClaims("bioio", (z, y, x))
             return FileInfo.of(
                 path, (dims.Z, dims.Y, dims.X), image.dtype, claims, inner=(dims.T, dims.C),
                 scenes=tuple(image.scenes) if len(image.scenes) > 1 else (),

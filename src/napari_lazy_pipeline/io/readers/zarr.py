@@ -105,10 +105,11 @@ def _claims(image: dict[str, Any], axes: str) -> MetadataClaims:
     named = [axis for axis in image["axes"] if isinstance(axis, dict)]
     units = {axis["name"].lower(): axis.get("unit") for axis in named}
     steps = dict(zip(axes, scale, strict=True))
-    z, y, x = (micrometres(steps.get(a, 1.0), units.get(a) or "um") for a in "zyx")
-    voxel_size = (z, y, x) if z and y and x else None
+    # A scale of 1 without a unit is what is written where nothing is known.
+    stated = {a: steps.get(a) for a in "zyx" if units.get(a) or steps.get(a) != 1}
+    z, y, x = (micrometres(stated.get(a), units.get(a) or "um") for a in "zyx")
     interval = seconds(steps.get("t"), units.get("t") or "")
-    return replace(claims, voxel_size=voxel_size, time_interval=interval)
+    return replace(claims, voxel_size=(z, y, x), time_interval=interval)
 
 
 READER = ZarrReader()

@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io.metadata.claim import believed_size
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary, summary_claims
 from napari_lazy_pipeline.io.readers._plane_index import PlaneIndex, make_index
 from napari_lazy_pipeline.io.readers._reader import FileInfo
@@ -64,8 +65,8 @@ def probe(path: str) -> FileInfo:
         shape, dtype, order = page.shape, page.dtype, tif.byteorder
     summary = file_summary(path)
     claims = summary_claims(summary, tuple(map(str, summary.get("ChNames") or ())), "Micro-Manager")
-    if header.voxel_size:
-        claims = replace(claims, source=header.source, voxel_size=header.voxel_size)
+    size, source = believed_size((header, claims))
+    claims = replace(claims, source=source, voxel_size=size)
     claims = replace(claims, time_interval=header.time_interval or claims.time_interval)
     return index.info(path, shape, dtype, order, claims)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import tifffile
 
-from napari_lazy_pipeline.io.metadata.claim import MetadataClaims, voxel_size_or_note
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 
 _IMAGEJ_SIZES = {"planes": "slices", "channels": "channels", "time points": "frames"}
@@ -60,11 +60,8 @@ def _of_ome(text: str, name: str) -> TiffMetadata:
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "um"))
         for axis in "ZYX"
     )
-    voxel_size, notes = voxel_size_or_note(z, y, x, "OME")
     interval = seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    return TiffMetadata(
-        "OME", voxel_size, interval, images[0].channels, notes=notes, images=tuple(images)
-    )
+    return TiffMetadata("OME", (z, y, x), interval, images[0].channels, images=tuple(images))
 
 
 def _of_imagej(text: str, page: tifffile.TiffPage) -> TiffMetadata:
@@ -72,11 +69,10 @@ def _of_imagej(text: str, page: tifffile.TiffPage) -> TiffMetadata:
     unit = fields.get("unit", "")
     x, y = (micrometres(_pixel(page, f"{axis}Resolution"), unit) for axis in "XY")
     z = micrometres(fields.get("spacing"), fields.get("zunit", unit))
-    voxel_size, notes = voxel_size_or_note(z, y, x, "ImageJ")
     interval = seconds(fields.get("finterval"), fields.get("tunit", "s"))
     counts = {axis: fields.get(key, "").strip() for axis, key in _IMAGEJ_SIZES.items()}
     sizes = {axis: int(count) for axis, count in counts.items() if count.isdecimal()}
-    return TiffMetadata("ImageJ", voxel_size, interval, sizes=sizes, notes=notes)
+    return TiffMetadata("ImageJ", (z, y, x), interval, sizes=sizes)
 
 
 def _pixel(page: tifffile.TiffPage, tag: str) -> float | None:

@@ -301,6 +301,8 @@ def _range(schema: dict[str, Any]) -> str:
         return f"{_range(schema['oneOf'][0])}; or one a channel".lstrip("; ")
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:  # a value, or none
+        return _range(schema["anyOf"][0])
     items = schema.get("prefixItems")
     if items:
         return f"each {_range(items[0])}"

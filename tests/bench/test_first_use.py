@@ -32,14 +32,14 @@ volume = np.random.default_rng(0).integers(100, 1000, (24, 64, 80)).astype("uint
 spec = VolumeSpec(volume.shape, "uint16", (0.3, 0.1, 0.1))
 psf = {"psf": str(psf_path()), "psf_voxel_size": (0.1, 0.1, 0.1)}
 pipelines = {
-    "deskew x": [Deskew()],
-    "deskew y": [Deskew(skew_axis="y")],
-    "deskew float": [SubtractBackground(), Deconvolve(**psf, iterations=2), Deskew()],
-    "accelerated": [Deskew(), Deconvolve(**psf, iterations=2)],
-    "rl": [Deskew(), Deconvolve(**psf, iterations=2, method="rl")],
-    "fast": [Deconvolve(**psf, method="fast"), Deskew()],
-    "rotate": [Deskew(), Rotate()],
-    "rotate fused": [Rotate()],
+    "deskew x": [Deskew(angle=31.5)],
+    "deskew y": [Deskew(angle=31.5, skew_axis="y")],
+    "deskew float": [SubtractBackground(), Deconvolve(**psf, iterations=2), Deskew(angle=31.5)],
+    "accelerated": [Deskew(angle=31.5), Deconvolve(**psf, iterations=2)],
+    "rl": [Deskew(angle=31.5), Deconvolve(**psf, iterations=2, method="rl")],
+    "fast": [Deconvolve(**psf, method="fast"), Deskew(angle=31.5)],
+    "rotate": [Deskew(angle=31.5), Rotate(angle=31.5)],
+    "rotate fused": [Rotate(angle=31.5)],
 }
 for name, steps in pipelines.items():
     times = []

@@ -187,7 +187,7 @@ def ours(folder: Path, method: str) -> np.ndarray:
         iterations=10,
         background=BACKGROUND,
     )
-    result = Pipeline(steps=(deconvolve, Deskew())).apply(stack).source.read(0, 0)
+    result = Pipeline(steps=(deconvolve, Deskew(angle=31.5))).apply(stack).source.read(0, 0)
     return np.clip(np.rint(result), 0, 65535).astype(np.uint16)
 
 
@@ -457,7 +457,7 @@ def test_first_preview(paired, table, shape, kind) -> None:
         iterations=10,
         background=BACKGROUND,
     )
-    source = source_of(Memory(noise(shape)), step, Deskew())
+    source = source_of(Memory(noise(shape)), step, Deskew(angle=31.5))
     middle = shape[0] // 2
     request = RenderRequest(0, 0, source)
     preview = request.preview_of(None if kind == "volume" else middle, FIRST[kind])

@@ -56,11 +56,15 @@ def place(volume: np.ndarray, spec: VolumeSpec) -> np.ndarray:
 
 PIPELINES: dict[str, tuple[Step, ...]] = {
     "none": (),
-    "deskewed": (Deskew(),),
+    "deskewed": (Deskew(angle=31.5),),
     "along y": (Deskew(skew_axis="y", angle=-32.45),),
-    "windowed": (Crop(z=(3, 28), x=(2, 42)), Deskew(width=70, shift=3), Crop(y=(4, 40))),
-    "rotated": (Rotate(),),
-    "both": (Deskew(), Crop(z=(2, 29)), Rotate()),
+    "windowed": (
+        Crop(z=(3, 28), x=(2, 42)),
+        Deskew(angle=31.5, width=70, shift=3),
+        Crop(y=(4, 40)),
+    ),
+    "rotated": (Rotate(angle=31.5),),
+    "both": (Deskew(angle=31.5), Crop(z=(2, 29)), Rotate(angle=31.5)),
 }
 
 
@@ -99,14 +103,16 @@ def test_a_bead_is_where_it_is_in_the_result(name: str, quicker: int) -> None:
 
 def test_of_a_large_volume_only_the_planes_around_are_read() -> None:
     raw = PlaneSource((1, 1), VolumeSpec((60, 20, 22), "uint16", VOXEL))
-    source = source_of(raw, DECONVOLVE, Deskew(), cache=StageCache(limit=raw.spec.nbytes))
+    source = source_of(raw, DECONVOLVE, Deskew(angle=31.5), cache=StageCache(limit=raw.spec.nbytes))
     source.draft().part(plane_of(source, 30))
     assert set(raw.made) == set(range(26, 35)), "30, and 4 on each side"
 
 
 def test_the_file_is_read_once_for_all_drafts() -> None:
     raw = BeadSource()
-    source = source_of(raw, SubtractBackground(), DECONVOLVE, Deskew(), cache=StageCache())
+    source = source_of(
+        raw, SubtractBackground(), DECONVOLVE, Deskew(angle=31.5), cache=StageCache()
+    )
     source.read(0, 0)
     for draft in (source.draft(), source.draft().draft()):
         draft.part(plane_of(source, 9))
@@ -122,15 +128,16 @@ def test_a_draft_never_stands_for_the_result() -> None:
 
 
 def test_drafts_can_be_cancelled() -> None:
-    source = source_of(BeadSource(), DECONVOLVE, Deskew())
+    source = source_of(BeadSource(), DECONVOLVE, Deskew(angle=31.5))
     with pytest.raises(Cancelled):
         source.draft().part(everything(source), Progress(cancelled=lambda: True))
 
 
 @pytest.mark.parametrize("step_type", step_types().values(), ids=list(step_types()))
 def test_a_draft_makes_what_the_step_makes(step_type: type[Step]) -> None:
+    needed = {"function": np.negative, "angle": 31.5}
     step = step_type.model_validate(
-        {"function": np.negative} if "function" in step_type.model_fields else {}
+        {name: value for name, value in needed.items() if name in step_type.model_fields}
     )
     volume = VolumeSpec((8, 9, 10), voxel_size=VOXEL)
     before = StackSpec(volume, times=2, channels=("488", "560"))

@@ -159,7 +159,7 @@ def test_a_replaced_psf_is_computed_again(
 
 def test_a_misfit_is_said_when_building_and_names_the_step(stack: Stack) -> None:
     with pytest.raises(StepError, match=r"Crop does not fit: .* z = 6, .* ends at 6") as caught:
-        Pipeline(steps=(Deskew(), Crop(z=(6, 0)))).apply(stack)
+        Pipeline(steps=(Deskew(angle=31.5), Crop(z=(6, 0)))).apply(stack)
     assert (caught.value.kind, caught.value.index) == ("crop", 1)
 
 

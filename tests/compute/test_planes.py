@@ -78,7 +78,12 @@ def test_planes_are_those_of_the_volume(
 
 def test_a_plane_needs_one_plane() -> None:
     raw = PlaneSource()
-    steps = (SubtractBackground(value=50), Crop(z=(1, 0)), Deskew(), Crop(z=(1, 4), x=(3, 20)))
+    steps = (
+        SubtractBackground(value=50),
+        Crop(z=(1, 0)),
+        Deskew(angle=31.5),
+        Crop(z=(1, 4), x=(3, 20)),
+    )
     source = source_of(raw, *steps, cache=StageCache())
     source.read_planes(2, 1, 1, 2)
     assert raw.made == {3: 1}, "behind a crop of 1, and another of 1"
@@ -87,7 +92,7 @@ def test_a_plane_needs_one_plane() -> None:
 
 def test_scrubbing_back_costs_nothing(calls: Counter[str]) -> None:
     raw = PlaneSource()
-    source = source_of(raw, Deskew(), cache=StageCache())
+    source = source_of(raw, Deskew(angle=31.5), cache=StageCache())
     for z in (0, 1, 2, 1, 0):
         assert (source.cached_planes(0, 0, z, z + 1) is None) == (raw.made[z] == 0)
         source.read_planes(0, 0, z, z + 1)
@@ -109,7 +114,7 @@ def test_turning_the_angle_reads_nothing() -> None:
 
 def test_a_volume_at_hand_is_used(calls: Counter[str]) -> None:
     raw = PlaneSource()
-    source = source_of(raw, SubtractBackground(), Deskew(), cache=StageCache())
+    source = source_of(raw, SubtractBackground(), Deskew(angle=31.5), cache=StageCache())
     volume = source.read(0, 0)
     calls.clear()
     planes = source.cached_planes(0, 0, 2, 4)
@@ -126,17 +131,19 @@ def test_a_volume_at_hand_is_used(calls: Counter[str]) -> None:
 
 def test_without_planes_the_volume_is_read_once() -> None:
     raw = CountingSource()
-    source = source_of(raw, Deskew(), cache=StageCache())
+    source = source_of(raw, Deskew(angle=31.5), cache=StageCache())
     for z in range(3):
         source.read_planes(0, 0, z, z + 1)
     assert raw.reads == {(0, 0): 1}
 
 
-@pytest.mark.parametrize("step", [Deconvolve(iterations=1), Rotate()], ids=["deconvolve", "rotate"])
+@pytest.mark.parametrize(
+    "step", [Deconvolve(iterations=1), Rotate(angle=31.5)], ids=["deconvolve", "rotate"]
+)
 def test_other_steps_make_the_volume(step: Step, psf_file: Path) -> None:
     if isinstance(step, Deconvolve):
         step = step.replace(psf=str(psf_file))
-    source = source_of(PlaneSource(), Deskew(), step, cache=StageCache())
+    source = source_of(PlaneSource(), Deskew(angle=31.5), step, cache=StageCache())
     assert not source.plane_local
     assert replace(source, stated_plan=source.plan.until(1)).plane_local
     assert source.cached_planes(0, 0, 1, 2) is None
@@ -147,7 +154,7 @@ def test_other_steps_make_the_volume(step: Step, psf_file: Path) -> None:
 
 @pytest.mark.parametrize("planes", [(0, 0), (-1, 2), (3, 2), (0, 7), (6, 7)])
 def test_planes_that_are_not_there_are_refused(planes: tuple[int, int]) -> None:
-    source = source_of(PlaneSource(), Deskew(), cache=StageCache())
+    source = source_of(PlaneSource(), Deskew(angle=31.5), cache=StageCache())
     for ask in (source.read_planes, source.cached_planes, source.planes):
         with pytest.raises(ValueError, match="in a volume of 6"):
             ask(0, 0, *planes)
@@ -159,7 +166,7 @@ def test_a_failing_step_is_named_and_blank_in_the_viewer(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Deskew, "run", broken)
     raw = PlaneSource()
-    source = source_of(raw, SubtractBackground(), Deskew())
+    source = source_of(raw, SubtractBackground(), Deskew(angle=31.5))
     with pytest.raises(
         StepError, match="Deskew failed at t=1, c=0: ZeroDivisionError: oh"
     ) as caught:
@@ -174,7 +181,7 @@ def test_a_failing_step_is_named_and_blank_in_the_viewer(monkeypatch: pytest.Mon
 
 def test_cancelling_and_progress() -> None:
     heard: list[int | None] = []
-    source = source_of(PlaneSource(), SubtractBackground(), Deskew())
+    source = source_of(PlaneSource(), SubtractBackground(), Deskew(angle=31.5))
     source.read_planes(0, 0, 1, 2, Progress(started=heard.append))
     assert heard == [None, 0, 1]
     with pytest.raises(Cancelled):

@@ -127,8 +127,10 @@ def test_other_steps_warn_too() -> None:
 def test_what_cannot_be_estimated_says_why(tmp_path: Path) -> None:
     with pytest.raises(LazyPipelineError, match="There is no PSF"):
         step_costs(Plan.of([Deconvolve(psf=str(tmp_path / "no.tif"))], StackSpec(SPEC)))
-    (_, cost) = step_costs(Plan.of([Deconvolve()], StackSpec(SPEC)))
-    assert cost.need.memory == 0, "before a PSF is chosen"
+    plan = Plan.of([Deconvolve()], StackSpec(SPEC))
+    with pytest.raises(LazyPipelineError, match="Deconvolve waits: No PSF is chosen"):
+        step_costs(plan)
+    assert len(step_costs(plan.without_waiting())) == 1, "reading alone"
 
 
 @pytest.mark.parametrize("dtype", [None, "float32", "uint8"])

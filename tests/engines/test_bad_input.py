@@ -221,7 +221,7 @@ def test_damaged_voxels_of_a_deskew_spoil_nothing_else(engine, value):
     volume = bead_volume(dtype=np.float32)
     damaged = volume.copy()
     damaged[5, 6, 7] = value
-    pipeline = Pipeline(steps=[Deskew()])
+    pipeline = Pipeline(steps=[Deskew(angle=31.5)])
     spec = VolumeSpec(volume.shape, "float32", VOXEL)
     out, expected = (pipeline.run_volume(v, spec, engine) for v in (damaged, volume))
     assert 1 <= (~np.isfinite(out)).sum() <= 2

@@ -105,7 +105,7 @@ def test_one_that_cannot_be_loaded_says_why_and_the_others_work(installed, value
     with pytest.raises(EngineError, match=r"broken cannot be used here .*Use the cpu engine"):
         engine.deskew(VOLUME, PLAN)
     with pytest.raises(StepError, match="cannot be used here"):
-        Pipeline(steps=[Deskew()]).run_volume(
+        Pipeline(steps=[Deskew(angle=31.5)]).run_volume(
             VOLUME, VolumeSpec(VOLUME.shape, "uint16", (0.3, 0.1, 0.1)), "broken"
         )
     assert best_engine() in ("cpu", "cupy", "pycudadecon")

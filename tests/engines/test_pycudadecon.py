@@ -286,7 +286,8 @@ def test_the_order_that_the_dock_begins_with_works(library, psf_file):
     """Deconvolve before deskew: the first on the CPU, the second on the GPU."""
     raw = np.random.default_rng(0).integers(98, 1000, (6, 12, 16)).astype(np.uint16)
     psf = Deconvolve(psf=str(psf_file), psf_voxel_size=(0.1, 0.1, 0.1), iterations=2)
-    pipeline, spec = Pipeline([psf, Deskew(angle=31.5)]), VolumeSpec(raw.shape, (0.3, 0.1, 0.1))
+    pipeline = Pipeline([psf, Deskew(angle=31.5)])
+    spec = VolumeSpec(raw.shape, "uint16", (0.3, 0.1, 0.1))
     made = pipeline.run_volume(raw, spec, "pycudadecon")
     np.testing.assert_allclose(made, pipeline.run_volume(raw, spec, "cpu"), rtol=1e-5)
     assert library.calls == ["deskew"]

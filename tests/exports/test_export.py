@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError
+from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError, StepError
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
 from napari_lazy_pipeline.image import Stack, VolumeSpec
@@ -288,7 +288,26 @@ def test_a_pipeline_stops_between_its_steps(
 
 
 def test_a_step_that_fails_leaves_no_blank_file(stack: Stack, tmp_path: Path) -> None:
-    view = Pipeline(steps=[Deconvolve(psf="")]).apply(stack, blank_failures=True)
+    psf = Deconvolve(psf=str(tmp_path / "psf.tif"))
+    view = Pipeline(steps=[psf]).apply(stack, blank_failures=True)
     report = export(view, tmp_path, t=[2])
     assert names(tmp_path) == []
-    assert "Deconvolve failed at t=2, c=0: No PSF is chosen" in report.failed[0].why
+    assert "Deconvolve failed at t=2, c=0: There is no PSF" in report.failed[0].why
+
+
+def test_a_step_that_waits_is_not_exported(stack: Stack) -> None:
+    with pytest.raises(StepError, match="Deconvolve waits: No PSF is chosen"):
+        Pipeline(steps=[Deconvolve()]).apply(stack, blank_failures=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "missing"),
+    [(None, "voxel size"), ((None, 0.1, 0.1), "z step"), ((0.3, None, None), "pixel size")],
+)
+def test_volumes_of_unknown_voxel_size_are_refused(
+    source: Ramps, stack: Stack, size: tuple[float | None, ...] | None, missing: str, tmp_path: Path
+) -> None:
+    source.spec = source.spec.replace(voxel_size=size)
+    with pytest.raises(ExportError, match=f"{missing} is unknown.*in the files"):
+        export(stack, tmp_path)
+    assert not source.reads and not list(tmp_path.iterdir())

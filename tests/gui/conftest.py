@@ -56,6 +56,18 @@ def settle(qtbot: Any) -> Callable[[Any], None]:
 
 
 @pytest.fixture
+def raw_folder(raw_folder: Path, own_recent_folders: Path) -> Path:
+    """A folder whose files say nothing of voxels and scan; a person did, earlier."""
+    from napari_lazy_pipeline._gui.data.stated_values import Statement, write_statements
+    from napari_lazy_pipeline.io import MetadataOverrides
+
+    stated = MetadataOverrides(voxel_size=(1.0, 1.0, 1.0), angle=31.5, step="stage")
+    file = own_recent_folders.with_name("stated.json")
+    write_statements(file, [Statement(str(raw_folder), stated)])
+    return raw_folder
+
+
+@pytest.fixture
 def opened(dock: Any, settle: Callable[[Any], None], raw_folder: Path) -> Any:
     """The dock with a small folder open: 3 time points, 2 channels."""
     dock.open_folder(raw_folder)

@@ -189,7 +189,7 @@ class TestAgain:
         write(tmp_path / "a.tif", 1)
         recipe = self.check(tmp_path)
         assert recipe.source is not None
-        assert set(recipe.source.model_dump()) == {"folder", "pattern", "voxel_size"}
+        assert set(recipe.source.model_dump()) == {"folder", "made_for", "pattern", "voxel_size"}
 
     def test_raw_shape(self, tmp_path: Path) -> None:
         np.zeros(SHAPE, ">u2").tofile(tmp_path / "a.stack")
@@ -204,7 +204,8 @@ class TestAgain:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         np.save(tmp_path / "a.npy", np.zeros(SHAPE))
-        recipe = self.check(tmp_path, reader="numpy:load", trust=True)
+        size = (0.3, 0.1, 0.1)
+        recipe = self.check(tmp_path, reader="numpy:load", trust=True, voxel_size=size)
         with pytest.raises(FolderError, match="would run code: numpy:load"):
             recipe.open()
         path = tmp_path.parent / f"{tmp_path.name}.yaml"
@@ -224,4 +225,7 @@ def test_info_prints_the_table_the_positions_and_the_questions(
     lines = capsys.readouterr().out.splitlines()
     assert "field:    t (time point) = 0, 2, 3 (3 in all); missing: 1" in lines
     assert "note:     There are 2 positions (0, 1): 1 is shown" in lines
-    assert any(line.startswith("ask:      Is the z step the way of the stage") for line in lines)
+    assert any(
+        line.startswith("ask:      z step measured along the stage, or perpendicular")
+        for line in lines
+    )

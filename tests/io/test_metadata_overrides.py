@@ -1,4 +1,4 @@
-"""What a person states goes to stack, steps and recipe, and can be taken back."""
+"""What a person states goes to stack and recipe, steps follow, and it can be taken back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from napari_lazy_pipeline.errors import FolderError, GeometryError, RecipeError
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.steps import Deskew, Rotate
 from stacks import write_raw
+
+DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
 
 
 @pytest.fixture
@@ -24,7 +27,9 @@ def session(raw_folder: Path) -> Session:
 
 
 def scans(session: Session) -> list[Scan]:
-    return [scan for step in session.pipeline.steps if (scan := step.scan()) is not None]
+    """Scans that the steps have, be it their own or that of the data."""
+    shown = map(session.shown_step, range(len(session.pipeline.steps)))
+    return [scan for step in shown if (scan := step.scan()) is not None]
 
 
 def test_a_scan_is_known_only_when_angle_and_step_are(session: Session) -> None:
@@ -35,25 +40,28 @@ def test_a_scan_is_known_only_when_angle_and_step_are(session: Session) -> None:
     assert session.stack.spec.scan == session.scan == Scan(30.0, "x", "perpendicular")
 
 
-def test_all_steps_that_undo_a_scan_are_told_and_that_can_be_undone(session: Session) -> None:
+def test_all_steps_that_undo_a_scan_follow_the_data_and_stay_what_they_are(
+    session: Session,
+) -> None:
     before = session.pipeline
+    assert scans(session) == []
     session.state(angle=33.0, step="perpendicular")
     assert scans(session) == [Scan(33.0, "x", "perpendicular")] * 2
-    assert {type(step) for step in session.pipeline.steps if step.scan()} == {Deskew, Rotate}
-    assert [step.enabled for step in session.pipeline.steps] == [False] * 5, (
-        "nothing is switched on"
-    )
+    assert session.pipeline == before, "nothing is written into them, nor switched on"
     session.undo()
-    assert session.pipeline == before
+    assert scans(session) == [] and session.pipeline == before
 
 
-def test_a_step_that_is_on_decides_what_the_scan_is(session: Session) -> None:
-    session.state(angle=33.0, step="stage")
-    index = next(i for i, step in enumerate(session.pipeline.steps) if step.kind == "deskew")
-    step = session.pipeline.steps[index]
-    session.replace_step(index, step.replace(angle=40.0, enabled=True))
-    assert session.scan == Scan(40.0, "x", "stage")
-    assert session.stack is not None and session.stack.spec.scan == Scan(33.0, "x", "stage")
+def test_a_step_with_a_scan_of_its_own_keeps_it_and_the_data_theirs(session: Session) -> None:
+    session.state(angle=33.0, step="stage", voxel_size=(0.3, 0.1, 0.1))
+    session.replace_step(DESKEW, Deskew(angle=40.0))
+    session.replace_step(DESKEW + 1, Rotate())
+    session.state(angle=35.0)
+    assert session.scan == Scan(35.0, "x", "stage")
+    assert scans(session) == [Scan(40.0, "x", "stage"), Scan(35.0, "x", "stage")]
+    plan = session.plan
+    assert plan is not None
+    assert [stage.step.scan() for stage in plan.stages] == scans(session)
 
 
 def test_values_are_kept_together_and_taken_back_one_by_one(session: Session) -> None:
@@ -67,7 +75,7 @@ def test_values_are_kept_together_and_taken_back_one_by_one(session: Session) ->
     assert session.stack is not None and session.stack.channel_names == ("488", "560")
     assert session.stack.time_interval == 7.0
     session.state(voxel_size=None)
-    assert session.stack.voxel_size == (1.0, 1.0, 1.0)
+    assert session.stack.spec.stated_size == (None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +85,7 @@ def test_values_are_kept_together_and_taken_back_one_by_one(session: Session) ->
         ({"angle": 180.0}, GeometryError),
         ({"channel_names": ("one",)}, None),
         ({"time_interval": -1.0}, FolderError),
-        ({"voxel_size": (0.0, 1.0, 1.0)}, FolderError),
+        ({"voxel_size": (0.0, 1.0, 1.0)}, GeometryError),
     ],
 )
 def test_what_cannot_be_changes_nothing(
@@ -116,10 +124,23 @@ def test_recipe_and_script_give_the_same_stack(session: Session, tmp_path: Path)
     assert names["stack"] == session.stack
 
 
+def test_a_part_of_the_voxel_size_can_be_stated(session: Session, tmp_path: Path) -> None:
+    session.state(voxel_size=(0.3, None, None))
+    assert session.stack is not None
+    assert session.stack.spec.stated_size == (0.3, None, None)
+    session.recipe().save(tmp_path / "r.yaml")
+    recipe = Recipe.load(tmp_path / "r.yaml")
+    assert recipe.open() == session.stack
+    assert recipe.source is not None and recipe.source.voxel_size == (0.3, None, None)
+    session.state(voxel_size=(None, None, None))
+    assert session.overrides == MetadataOverrides()
+
+
 def test_a_recipe_says_nothing_of_what_nobody_stated(session: Session) -> None:
     source = session.recipe().source
     assert source is not None
-    assert set(source.model_dump()) == {"folder", "pattern", "voxel_size"}
+    assert set(source.model_dump()) == {"folder", "made_for", "pattern", "voxel_size"}
+    assert (source.voxel_size, source.made_for) == (None, (12, 16, 20))
 
 
 def test_a_recipe_with_an_impossible_angle_is_refused(tmp_path: Path) -> None:

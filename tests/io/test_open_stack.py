@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.errors import FileError, FolderError, LazyPipelineError, PatternError
+from napari_lazy_pipeline.errors import (
+    FileError,
+    FolderError,
+    GeometryError,
+    LazyPipelineError,
+    PatternError,
+    VoxelSizeUnknownError,
+)
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io import inspect_folder, open_stack, readers
 from napari_lazy_pipeline.io.metadata.janelia_settings import parse_settings
@@ -199,10 +206,37 @@ def test_one_plane_a_file_opens_as_volumes_and_reads_its_planes_only(
 class TestVoxelSize:
     def test_unknown_is_said(self, folder: Path) -> None:
         found = inspect_folder(folder)
-        assert (found.voxel_size, found.voxel_source) == ((1.0, 1.0, 1.0), "unknown")
+        assert (found.voxel_size, found.voxel_source) == ((None, None, None), "unknown")
         assert (found.angle, found.angle_source, found.scan) == (None, "unknown", None)
-        assert any("voxel size is unknown" in note for note in found.notes)
-        assert found.stack().voxel_size == (1.0, 1.0, 1.0)
+        facts = {fact.what: (fact.value, fact.source) for fact in found.facts}
+        assert facts["z step"] == facts["pixel"] == ("unknown", "unknown")
+        stack = found.stack()
+        assert "voxel size unknown" in repr(stack)
+        with pytest.raises(VoxelSizeUnknownError, match="voxel size is unknown"):
+            _ = stack.voxel_size
+
+    def test_half_of_it_unknown_is_said(self, tmp_path: Path) -> None:
+        said = {"axes": "ZYX", "unit": "um"}
+        data = np.zeros(SHAPE, np.uint16)
+        tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, resolution=(10, 10), metadata=said)
+        found = inspect_folder(tmp_path)
+        assert (found.voxel_size, found.voxel_source) == ((None, 0.1, 0.1), "ImageJ")
+        facts = {fact.what: (fact.value, fact.source) for fact in found.facts}
+        assert facts["z step"] == ("unknown", "unknown")
+        assert facts["pixel"] == ("0.1 um", "ImageJ")
+        with pytest.raises(VoxelSizeUnknownError, match="z step is unknown"):
+            _ = found.stack().voxel_size
+        assert found.stack((0.3, None, None)).voxel_size == (0.3, 0.1, 0.1)
+
+    def test_each_half_is_taken_from_what_states_it(self, tmp_path: Path) -> None:
+        said = {"axes": "ZYX", "unit": "um"}
+        data = np.zeros(SHAPE, np.uint16)
+        tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, resolution=(10, 10), metadata=said)
+        text = SETTINGS.format(objective=0, stage=0.4, motion="X stage")
+        (tmp_path / "a_Settings.txt").write_text(text)
+        found = inspect_folder(tmp_path)
+        assert found.voxel_size == (0.4, 0.1, 0.1)
+        assert found.voxel_source == "a_Settings.txt, ImageJ"
 
     def test_imagej(self, tmp_path: Path) -> None:
         said = {"axes": "ZYX", "spacing": 0.3, "unit": "um", "finterval": 2.5}
@@ -254,17 +288,18 @@ class TestVoxelSize:
 
     def test_settings_without_content_say_nothing(self) -> None:
         settings = parse_settings("hello\nMagnification = 0\n")
-        assert (settings.voxel_size, settings.scan, settings.angle) == (None, None, None)
+        assert settings.voxel_size == (None, None, None)
+        assert (settings.scan, settings.angle) == (None, None)
 
     def test_decimal_commas(self) -> None:
         text = SETTINGS.format(objective="0", stage="0,45", motion="X stage")
         assert parse_settings(text).voxel_size == (0.45, 0.104, 0.104)
 
     @pytest.mark.parametrize(
-        "size", [(1, 1), (0, 1, 1), (1, -1, 1), (1, 1, float("nan")), "abc", 3, (1, 1, None)]
+        "size", [(1, 1), (0, 1, 1), (1, -1, 1), (1, 1, float("nan")), "abc", 3, (1, 1, 1, 1)]
     )
     def test_nonsense_is_refused(self, folder: Path, size: object) -> None:
-        with pytest.raises(FolderError, match="3 positive numbers"):
+        with pytest.raises(GeometryError, match="3 positive numbers"):
             open_stack(folder, voxel_size=size)  # type: ignore[arg-type]
 
 

@@ -12,7 +12,7 @@ from scipy.ndimage import convolve
 from scipy.special import j1
 
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.errors import PsfError
+from napari_lazy_pipeline.errors import PsfError, StepError
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
@@ -167,7 +167,7 @@ def test_a_spacing_that_the_file_does_not_say_is_asked(
     path = tmp_path / "psf.tif"
     tifffile.imwrite(path, gaussian(), **options)
     assert recorded_spacing(path) == spacing
-    with pytest.raises(Exception, match=f"{asked}.*Type the PSF voxel size"):
+    with pytest.raises(StepError, match=f"waits: .*{asked}.*Enter the PSF voxel size"):
         run(path)
     stated = run(path, psf_voxel_size=(0.2, 0.125, 0.125))
     assert np.isfinite(stated).all()

@@ -129,21 +129,21 @@ ON, OFF = Crop(z=(1, 5)), Crop(enabled=False)
     ("steps", "shown", "place"),
     [
         ([], None, (0, False)),
-        ([Deskew()], None, (1, False)),
-        ([Deskew()], 0, (0, False)),
-        ([SubtractBackground(), Deskew(), OFF], 2, (2, True)),
-        ([Deskew(), Rotate(enabled=False), OFF], None, (2, True)),
-        ([Deskew(), OFF, Rotate(enabled=False)], None, (1, True)),
-        ([Deskew(), Rotate(enabled=False), OFF], 1, (2, True)),
-        ([Deskew(), OFF, Deconvolve()], None, (3, False)),
-        ([Deskew(), OFF, Deconvolve()], 1, (1, True)),
-        ([Deskew(), Deconvolve(), ON], 1, (1, False)),
-        ([Deskew(), ON, OFF], None, (1, True)),
-        ([ON, Deskew(), OFF], None, (2, True)),
-        ([ON, Deskew(), OFF], 1, (0, True)),
-        ([ON, Deskew(), OFF], 0, (0, True)),
+        ([Deskew(angle=31.5)], None, (1, False)),
+        ([Deskew(angle=31.5)], 0, (0, False)),
+        ([SubtractBackground(), Deskew(angle=31.5), OFF], 2, (2, True)),
+        ([Deskew(angle=31.5), Rotate(enabled=False), OFF], None, (2, True)),
+        ([Deskew(angle=31.5), OFF, Rotate(enabled=False)], None, (1, True)),
+        ([Deskew(angle=31.5), Rotate(enabled=False), OFF], 1, (2, True)),
+        ([Deskew(angle=31.5), OFF, Deconvolve()], None, (3, False)),
+        ([Deskew(angle=31.5), OFF, Deconvolve()], 1, (1, True)),
+        ([Deskew(angle=31.5), Deconvolve(), ON], 1, (1, False)),
+        ([Deskew(angle=31.5), ON, OFF], None, (1, True)),
+        ([ON, Deskew(angle=31.5), OFF], None, (2, True)),
+        ([ON, Deskew(angle=31.5), OFF], 1, (0, True)),
+        ([ON, Deskew(angle=31.5), OFF], 0, (0, True)),
         ([ON, Crop(z=(0, 2))], None, (1, True)),
-        ([Deskew()], 7, (1, False)),
+        ([Deskew(angle=31.5)], 7, (1, False)),
     ],
 )
 def test_the_place_of_the_crop(steps: list, shown: int | None, place: tuple) -> None:
@@ -152,15 +152,15 @@ def test_the_place_of_the_crop(steps: list, shown: int | None, place: tuple) -> 
 
 def test_a_crop_is_edited_or_inserted_and_switched_on() -> None:
     ranges = ((0, 0), (2, 9), (3, 7))
-    edited = CropPlace(1, exists=True).put(Pipeline(steps=[Deskew(), OFF]), ranges)
-    assert edited.steps == (Deskew(), Crop(y=(2, 9), x=(3, 7)))
-    added = CropPlace(0, exists=False).put(Pipeline(steps=[Deskew(), OFF]), ranges)
-    assert added.steps == (Crop(y=(2, 9), x=(3, 7)), Deskew(), OFF)
+    edited = CropPlace(1, exists=True).put(Pipeline(steps=[Deskew(angle=31.5), OFF]), ranges)
+    assert edited.steps == (Deskew(angle=31.5), Crop(y=(2, 9), x=(3, 7)))
+    added = CropPlace(0, exists=False).put(Pipeline(steps=[Deskew(angle=31.5), OFF]), ranges)
+    assert added.steps == (Crop(y=(2, 9), x=(3, 7)), Deskew(angle=31.5), OFF)
     assert ranges_of(edited.steps[1]) == ranges
 
 
 def test_the_spec_before_a_step_knows_of_a_later_deskew() -> None:
-    plan = Plan.of((Crop(x=(4, 0)), Rotate(), Deskew(angle=32)), StackSpec(RAW))
+    plan = Plan.of((Crop(x=(4, 0)), Rotate(angle=31.5), Deskew(angle=32)), StackSpec(RAW))
     specs = [plan.spec_before(index) for index in range(4)]
     assert [spec.volume.scan for spec in specs if spec] == [Scan(31.5), Scan(31.5), None, None]
     assert specs == [plan.raw, *(stage.after for stage in plan.stages)]
@@ -169,14 +169,14 @@ def test_the_spec_before_a_step_knows_of_a_later_deskew() -> None:
 @pytest.mark.parametrize(
     ("steps", "index", "shown", "same"),
     [
-        ([Deskew(), Crop()], 1, None, True),
-        ([Deskew(), Crop()], 1, 0, False),
+        ([Deskew(angle=31.5), Crop()], 1, None, True),
+        ([Deskew(angle=31.5), Crop()], 1, 0, False),
         ([Deskew(enabled=False), Crop()], 1, 0, True),
-        ([Crop(), Deskew()], 0, None, False),
+        ([Crop(), Deskew(angle=31.5)], 0, None, False),
         ([Crop(), SubtractBackground()], 0, None, True),
-        ([Deskew(), Crop(), Rotate()], 1, None, False),
-        ([Deskew(), Crop(), Rotate()], 1, 1, True),
-        ([Deskew(), Crop(), Rotate()], 1, 2, True),
+        ([Deskew(angle=31.5), Crop(), Rotate(angle=31.5)], 1, None, False),
+        ([Deskew(angle=31.5), Crop(), Rotate(angle=31.5)], 1, 1, True),
+        ([Deskew(angle=31.5), Crop(), Rotate(angle=31.5)], 1, 2, True),
     ],
 )
 def test_whether_a_picture_shows_the_places_a_crop_meets(

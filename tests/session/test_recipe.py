@@ -86,7 +86,7 @@ def test_a_hand_written_recipe_needs_little(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(GOOD)
     loaded = Recipe.load(path)
-    assert loaded.pipeline.steps == (SubtractBackground(value=98), Deskew())
+    assert loaded.pipeline.steps == (SubtractBackground(value=98), Deskew(angle=31.5))
     assert loaded.source is not None
     assert loaded.source.folder == str(tmp_path / "cell")
 

@@ -32,7 +32,7 @@ def test_changes_are_made_in_their_order() -> None:
 
 
 def test_numbers_have_the_base_of_ten() -> None:
-    (step,) = edited(Pipeline([Deskew()]), ["deskew.width=010"]).steps
+    (step,) = edited(Pipeline([Deskew(angle=31.5)]), ["deskew.width=010"]).steps
     assert step.width == 10  # type: ignore[attr-defined]
 
 

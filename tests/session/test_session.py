@@ -11,13 +11,14 @@ import pytest
 
 from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.errors import FolderError, GeometryError
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.samples.microscope import Simulation
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
-from napari_lazy_pipeline.steps import Crop, Deskew
+from napari_lazy_pipeline.steps import Crop, Deskew, Rotate, SubtractBackground
 from napari_lazy_pipeline.steps._registry import step_types
 
 DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
@@ -30,9 +31,9 @@ def test_it_starts_with_the_usual_steps_off() -> None:
     assert not any(step.enabled for step in steps)
 
 
-def test_a_known_angle_switches_deskewing_on() -> None:
-    (deskew,) = (step for step in default_pipeline(32.8).steps if step.enabled)
-    assert deskew == Deskew(angle=32.8)
+def test_of_skewed_data_deskewing_is_on_and_follows_them() -> None:
+    (deskew,) = (step for step in default_pipeline(skewed=True).steps if step.enabled)
+    assert deskew == Deskew()
 
 
 def test_an_edit_raises_one_signal_and_an_equal_value_none() -> None:
@@ -50,6 +51,7 @@ def test_an_edit_is_resolved_once_and_sent_with_its_plan(
     """However many look at the plan: cards, layers, costs, crop."""
     session, calls, plans = Session(), Counter[str](), []
     session.open(raw_folder)
+    session.state(voxel_size=(0.3, 0.1, 0.1), angle=32.0, step="stage")
     session.replace_step(DESKEW, Deskew(angle=31.5))
     session.plan_changed.connect(plans.append)
 
@@ -71,7 +73,7 @@ def test_an_edit_is_resolved_once_and_sent_with_its_plan(
     result = plan.result_of(DESKEW)
     assert result is not None and session.source().spec == result.volume
     session.source().token, session.source().by_planes, session.recipe()
-    assert session.scan == Deskew(angle=33.0).scan()
+    assert session.scan == Scan(32.0) and session.shown_step(DESKEW) == Deskew(angle=33.0)
     assert calls == {"Deskew.output": 1, "Plan.of": 1}
 
 
@@ -285,23 +287,23 @@ def test_what_was_stated_can_be_undone(raw_folder: Path) -> None:
     start, before = session.pipeline, session.stack
     session.state(voxel_size=(0.5, 0.2, 0.2))
     session.state(channel_names=("a", "b"))
+    assert seen[-1] == (start, True), "whoever hears of the data can undo it"
     session.state(angle=40.0, step="stage")
-    angled = session.pipeline
-    assert angled.steps[DESKEW].angle == 40 and angled != start  # type: ignore[attr-defined]
-    assert seen[-1] == (angled, True), "whoever hears of the data finds the steps right"
+    assert session.shown_step(DESKEW) == Deskew(enabled=False, angle=40.0)
     session.undo()
-    assert session.pipeline == start and session.overrides.angle is None, "both at once"
+    assert session.scan is None and session.overrides.angle is None
+    assert session.shown_step(DESKEW) == start.steps[DESKEW]
     assert session.stack.channel_names == ("a", "b")
     session.undo()
     assert session.stack.channel_names == before.channel_names
     assert session.stack.voxel_size == (0.5, 0.2, 0.2)
     session.undo()
     assert session.stack == before and not session.can_undo
-    assert stacks.call_count == 6
+    assert stacks.call_count == 4, "the scan changes no volume"
     for _ in range(3):
         session.redo()
-    assert session.pipeline == angled and session.stack.voxel_size == (0.5, 0.2, 0.2)
-    assert session.overrides.angle == 40 and not session.can_redo
+    assert session.pipeline == start and session.stack.voxel_size == (0.5, 0.2, 0.2)
+    assert session.scan == Scan(40.0) and not session.can_redo
 
 
 def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path) -> None:
@@ -312,19 +314,17 @@ def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path
     session.state(angle=42.0, step="stage")
     list(Simulation(tmp_path / "other", (4, 6, 8), times=1).steps())
     session.open(tmp_path / "other")
-    size = session.stack.voxel_size
+    stack = session.stack
     session.undo()
-    assert session.pipeline.steps[DESKEW].angle == 40, "of the steps it is"  # type: ignore[attr-defined]
-    session.undo()
-    assert session.pipeline == default_pipeline() and not session.can_undo
-    assert session.stack.voxel_size == size and session.overrides == MetadataOverrides()
+    assert session.pipeline == default_pipeline() and not session.can_undo, "of the steps it is"
+    assert session.stack == stack and session.overrides == MetadataOverrides()
 
 
 def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
     session = Session()
     session.open(raw_folder)
     session.state(channel_names=("one too few",))
-    with pytest.raises(FolderError):
+    with pytest.raises(GeometryError):
         session.state(voxel_size=(0.0, 0.1, 0.1))
     assert not session.can_undo and session.overrides == MetadataOverrides()
 
@@ -332,22 +332,89 @@ def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
 def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None:
     session = Session()
     session.open(raw_folder)
-    before = session.stack.voxel_size
+    before = session.stack.spec.stated_size
     for z in (0.31, 0.32, 0.33):
         session.state("turning", voxel_size=(z, 0.1, 0.1))
     session.undo()
-    assert session.stack.voxel_size == before and not session.can_undo
-    start = session.pipeline
-    # The first of these says what the steps take anyway.
-    for angle in (start.steps[DESKEW].angle, 33.0, 34.0):  # type: ignore[attr-defined]
+    assert session.stack.spec.stated_size == before and not session.can_undo
+    # The first of these says what is so anyway.
+    for angle in (None, 33.0, 34.0):
         session.state("turning again", angle=angle)
-    assert session.pipeline != start
+    assert session.overrides.angle == 34.0
     session.undo()
-    assert (
-        session.pipeline == start
-        and session.overrides == MetadataOverrides()
-        and not session.can_undo
-    )
+    assert session.overrides == MetadataOverrides() and not session.can_undo
+
+
+def skewed(folder: Path) -> Session:
+    """A session whose data state a scan, with steps that follow it or have their own."""
+    session = Session()
+    session.open(folder)
+    session.state(voxel_size=(0.3, 0.1, 0.1), angle=32.0, step="stage")
+    session.set_pipeline(Pipeline([Deskew(), Rotate(angle=40.0)]))
+    return session
+
+
+def test_what_a_step_takes_from_the_data_is_edited_in_the_data(raw_folder: Path) -> None:
+    session, plans = skewed(raw_folder), []
+    session.plan_changed.connect(plans.append)
+    before = session.pipeline, session.overrides
+    shown = session.shown_step(0)
+    assert shown == Deskew(angle=32.0)
+    session.edit_step(0, shown)
+    assert plans == [], "nothing was edited"
+    session.edit_step(0, shown.replace(angle=33.0, skew_axis="y", fill=7))
+    assert session.pipeline.steps == (Deskew(fill=7), Rotate(angle=40.0))
+    assert session.scan == Scan(33.0, "y", "stage")
+    assert session.shown_step(0) == Deskew(angle=33.0, skew_axis="y", fill=7)
+    assert plans == [session.plan], "one edit, resolved once"
+    assert plans[0].stages[0].step == session.shown_step(0)
+    session.undo()
+    assert (session.pipeline, session.overrides) == before and session.scan == Scan(32.0)
+    session.redo()
+    assert session.scan == Scan(33.0, "y", "stage") and session.pipeline.steps[0] == Deskew(fill=7)
+
+
+def test_a_step_with_a_scan_of_its_own_is_edited_by_itself(raw_folder: Path) -> None:
+    session = skewed(raw_folder)
+    before = session.pipeline, session.overrides
+    session.edit_step(1, session.shown_step(1).replace(angle=41.0, fill=7))
+    assert session.pipeline.steps == (Deskew(), Rotate(angle=41.0, fill=7))
+    assert session.overrides == before[1] and session.scan == Scan(32.0)
+    session.undo()
+    assert (session.pipeline, session.overrides) == before
+
+
+def test_edits_of_a_step_and_the_data_in_one_gesture_are_undone_together(raw_folder: Path) -> None:
+    session = skewed(raw_folder)
+    before = session.pipeline, session.overrides
+    for angle in (33.0, 34.0, 35.0):
+        shown = session.shown_step(0)
+        session.edit_step(0, shown.replace(angle=angle, fill=angle), "turning")
+    assert session.scan == Scan(35.0) and session.pipeline.steps[0] == Deskew(fill=35)
+    session.undo()
+    assert (session.pipeline, session.overrides) == before
+
+
+def test_stating_the_scan_reads_nothing_again(raw_folder: Path) -> None:
+    session, stacks, plans = Session(), Mock(), []
+    session.open(raw_folder)
+    session.state(voxel_size=(0.3, 0.1, 0.1))
+    session.set_pipeline(Pipeline([SubtractBackground(), Deskew()]))
+    session.stack_changed.connect(stacks, check_nargs=False)
+    session.plan_changed.connect(plans.append)
+    raw = session.raw
+    waiting = session.source()
+    assert waiting.title == "read-subtract_background", "what waits is left out"
+    waiting.read(0, 0)
+    session.state(angle=32.0, step="stage")
+    assert session.raw is raw and not stacks.called
+    assert plans == [session.plan] and session.plan is not None and not session.plan.waiting
+    session.source().read(0, 0)
+    session.state(angle=33.0)
+    session.source().read(0, 0)
+    assert session.raw is raw and session.stack.source.reads == 1
+    session.state(voxel_size=(0.4, 0.1, 0.1))
+    assert session.raw is not raw and stacks.call_count == 1
 
 
 @pytest.mark.parametrize("name", ["cupy", "auto"])

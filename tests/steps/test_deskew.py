@@ -73,16 +73,16 @@ def test_the_step_equals_cudadecon_on_a_real_stack() -> None:
 def test_rounding_is_said() -> None:
     spec = VolumeSpec((8, 4, 20), "uint16", (0.3, 0.1, 0.1))
     volume = np.random.default_rng(0).integers(0, 2000, spec.shape).astype("uint16")
-    exact = Pipeline(steps=(Deskew(),)).run_volume(volume.astype("float32"), spec)
-    nearest = Pipeline(steps=(Deskew(),)).run_volume(volume, spec)
-    down = Pipeline(steps=(Deskew(rounding="down"),)).run_volume(volume, spec)
+    exact = Pipeline(steps=(Deskew(angle=31.5),)).run_volume(volume.astype("float32"), spec)
+    nearest = Pipeline(steps=(Deskew(angle=31.5),)).run_volume(volume, spec)
+    down = Pipeline(steps=(Deskew(angle=31.5, rounding="down"),)).run_volume(volume, spec)
     assert np.abs(nearest - exact.astype(float)).max() <= 0.5
     np.testing.assert_array_equal(down, exact.astype("uint16"))
 
 
 def test_other_types_become_float32() -> None:
     spec = VolumeSpec((3, 4, 5), "int16", (0.3, 0.1, 0.1))
-    assert spec_after(Deskew(), spec).dtype == "float32"
+    assert spec_after(Deskew(angle=31.5), spec).dtype == "float32"
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.5, -0.9])

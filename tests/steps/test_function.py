@@ -208,7 +208,8 @@ def test_what_has_no_name_is_in_no_recipe(tmp_path: Path) -> None:
 
 def test_another_process_may_run_what_this_one_may(code: Path) -> None:
     step = Function(function=f"{code}:brighter").allow()
-    view = Pipeline([step, Deskew()]).apply(VOLUME)
+    stack = Stack.from_array(VOLUME, (0.3, 0.1, 0.1))
+    view = Pipeline([step, Deskew(angle=31.5)]).apply(stack)
     run = (
         "import pickle, sys; view = pickle.load(sys.stdin.buffer);"
         "print(int(view.volume().sum(dtype='int64')))"

@@ -109,10 +109,10 @@ def test_no_plane_is_empty() -> None:
 def test_constant_volumes_stay_and_the_fill_is_the_fill() -> None:
     spec = VolumeSpec((20, 16, 40), "uint16", (0.3, 0.1, 0.1))
     volume = np.full(spec.shape, 700, np.uint16)
-    out = Pipeline(steps=(Rotate(fill=98),)).run_volume(volume, spec)
+    out = Pipeline(steps=(Rotate(angle=31.5, fill=98),)).run_volume(volume, spec)
     assert out.min() == 98 and out.max() == 700
     assert (out[3:-3, :, 30:-30] == 700).all()
-    assert (Pipeline(steps=(Rotate(fill=700),)).run_volume(volume, spec) == 700).all()
+    assert (Pipeline(steps=(Rotate(angle=31.5, fill=700),)).run_volume(volume, spec) == 700).all()
 
 
 @settings(max_examples=80, deadline=None)

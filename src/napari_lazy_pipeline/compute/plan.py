@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import sysconfig
-import traceback
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
+from napari_lazy_pipeline.compute.misfit import misfit_of
 from napari_lazy_pipeline.errors import (
     GeometryError,
     IncompleteError,
-    LazyPipelineError,
     ScanUnknownError,
     StepError,
 )
@@ -26,9 +23,6 @@ from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 Place = tuple[int, int]  # time point and channel
 MOST_PLACES = 4096
-# Python, the packages installed, this package; and code without a file.
-_INSTALLED = (sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
-_OF_OTHERS = (*_INSTALLED, str(Path(__file__).parents[1]), "<")
 
 
 @dataclass(frozen=True)
@@ -99,6 +93,8 @@ class Plan:
         By the place of a step, why it cannot be right there.
     whole_volumes
         Whether what is not exact on a part of a volume is made of all of it.
+    count
+        Of how many steps of the pipeline it is the plan; None: of all.
     is_draft
         Whether the steps are quicker ones, that give about the same.
     """
@@ -112,6 +108,7 @@ class Plan:
     waiting: tuple[StepError, ...] = ()
     cautions: tuple[tuple[int, str], ...] = ()
     whole_volumes: bool = False
+    count: int | None = None
 
     @classmethod
     def of(cls, steps: Sequence[Step], raw: StackSpec, engine: str = "cpu") -> Plan:
@@ -136,11 +133,11 @@ class Plan:
                 stage = _stage(index, step.with_scan(of_data or stated), before)
                 caution = stage.step.caution(before)
             except IncompleteError as error:
-                waiting.append(_misfit(error, index, step))
+                waiting.append(misfit_of(error, index, step))
                 if not step.keeps_grid:
                     break
             except Exception as error:  # noqa: BLE001 - a step of anybody's must not end the session
-                misfit = _misfit(error, index, step)
+                misfit = misfit_of(error, index, step)
                 break
             else:
                 stages.append(stage)
@@ -160,8 +157,12 @@ class Plan:
         return self.stages[count - 1].after if count else self.raw
 
     def spec_before(self, index: int) -> StackSpec | None:
-        """What the step at a place of the pipeline meets; None if one before it does not fit."""
-        if self.misfit is not None and self.misfit.index < index:
+        """What the step at a place of the pipeline meets.
+
+        None if one before it does not fit, or if one that moves voxels waits.
+        """
+        moving = [e for e in self.waiting if not self.steps[e.index].keeps_grid]
+        if any(e.index < index for e in [*moving, *([self.misfit] if self.misfit else [])]):
             return None
         return next((s.after for s in reversed(self.stages) if s.index < index), self.raw)
 
@@ -175,8 +176,14 @@ class Plan:
             return self
         stages = tuple(stage for stage in self.stages if stage.index < count)
         late = self.misfit is not None and self.misfit.index >= count
-        waiting = tuple(error for error in self.waiting if error.index < count)
-        return replace(self, stages=stages, misfit=None if late else self.misfit, waiting=waiting)
+        return replace(
+            self,
+            stages=stages,
+            misfit=None if late else self.misfit,
+            waiting=tuple(error for error in self.waiting if error.index < count),
+            cautions=tuple(caution for caution in self.cautions if caution[0] < count),
+            count=count,
+        )
 
     def without_waiting(self) -> Plan:
         """The plan of the steps that lack nothing."""
@@ -192,12 +199,10 @@ class Plan:
         """The plan for another number of time points."""
         if times == self.raw.times:
             return self
-        grown = Plan.of(
-            self.steps, self.raw.replace(times=times, scan=self.raw.recorded), self.engine
-        )
-        if not self.stages:
-            return replace(grown, stages=(), misfit=self.misfit, waiting=self.waiting)
-        grown = grown.until(self.stages[-1].index + 1)
+        raw = self.raw.replace(times=times, scan=self.raw.recorded)
+        grown = Plan.of(self.steps, raw, self.engine).until(self.count)
+        if self.is_draft:
+            grown = grown.draft()
         return replace(grown, waiting=self.waiting, whole_volumes=self.whole_volumes)
 
     def draft(self) -> Plan:
@@ -329,20 +334,3 @@ def _draft_of(stage: Stage) -> Stage:
 def _stated_scan(steps: Sequence[Step]) -> Scan | None:
     scans = (step.scan() for step in steps if step.enabled)
     return next((scan for scan in scans if scan), None)
-
-
-def _misfit(error: Exception, index: int, step: Step) -> StepError:
-    known = error if isinstance(error, LazyPipelineError) else None
-    what = known.what if known else f"{type(error).__name__}: {error}"
-    where, hint = (known.where, known.hint) if known else (line_of(error), "")
-    verb = "waits" if isinstance(error, IncompleteError) else "does not fit"
-    misfit = StepError(f"{step.label} {verb}: {what}", where, hint, step.kind, index)
-    misfit.__cause__ = error
-    return misfit
-
-
-def line_of(error: BaseException) -> str:
-    """Where an error that was raised comes from, if that is a file of a person's own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_OF_OTHERS)]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""

@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
-from napari_lazy_pipeline.compute.plan import Plan, line_of
+from napari_lazy_pipeline.compute.misfit import line_of
+from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine

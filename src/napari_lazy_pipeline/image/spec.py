@@ -122,8 +122,8 @@ class VolumeSpec:
 
     def replace(self, **changes: object) -> VolumeSpec:
         """Return a copy with some fields changed."""
-        values = {"voxel_size": self.stated_size, **vars(self), **changes}
-        del values["stated_size"]
+        present = vars(self).copy()
+        values = {"voxel_size": present.pop("stated_size"), **present, **changes}
         return VolumeSpec(**values)
 
     def same_grid(self, other: VolumeSpec) -> bool:

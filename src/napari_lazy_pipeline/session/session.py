@@ -184,8 +184,12 @@ class Session:
         return self.stack.spec.scan if self.stack is not None else None
 
     def shown_step(self, index: int) -> Step:
-        """A step with what it takes from the data."""
-        return self.pipeline.steps[index].with_scan(self.scan)
+        """A step with what it takes from the data, as far as that is known."""
+        step, scan = self.pipeline.steps[index], self.scan
+        if scan is None and isinstance(step, ScanStep) and step.angle is None:
+            angle = self.overrides.angle or (self.folder_info.angle if self.folder_info else None)
+            return step.model_copy(update={"angle": angle})
+        return step.with_scan(scan)
 
     def edit_step(self, index: int, edited: Step, gesture: object = None) -> None:
         """Take over what a person made of `shown_step`, as an edit.

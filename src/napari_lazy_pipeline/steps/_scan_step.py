@@ -73,7 +73,7 @@ class ScanStep(Step):
         return self.model_copy(update=vars(scan)) if scan and self.angle is None else self
 
     def caution(self, before: StackSpec) -> str:
-        recorded = before.recorded
+        recorded = before.recorded or before.volume.scan
         if recorded is None or recorded == self._scan:
             return ""
         return f"This step has a scan of its own ({self._scan.text}); the data have {recorded.text}"

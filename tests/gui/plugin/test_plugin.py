@@ -321,7 +321,7 @@ def test_forms_are_edited_by_their_controls(qtbot: Any, tmp_path: Path) -> None:
     from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
     from napari_lazy_pipeline.steps import Deconvolve, Deskew
 
-    form = ModelForm(Deskew())
+    form = ModelForm(Deskew(angle=31.5))
     qtbot.addWidget(form.native)
     form.fields["angle"].controls[0].value = 33.3
     form.fields["skew_axis"].controls[0].value = "y"

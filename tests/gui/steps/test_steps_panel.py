@@ -114,7 +114,7 @@ def test_cards_stay_with_their_steps(old: str, new: str, expected: list[int | No
         "A": Deskew(angle=31),
         "b": Crop(),
         "B": Crop(z=(1, 2)),
-        "c": Rotate(),
+        "c": Rotate(angle=31.5),
     }
     assert matched([values[k] for k in old], [values[k] for k in new]) == expected
 
@@ -309,7 +309,7 @@ def test_the_menu_of_a_card(panel: StepsPanel, qtbot: Any) -> None:
     panel.session.replace_step(3, Deskew(angle=20, width=7, enabled=False))
     choose(3, "All values")
     assert steps(panel)[3] == Deskew(enabled=False)
-    assert card_values(panel.cards[3]) == card_values_of(Deskew())
+    assert card_values(panel.cards[3]) == card_values_of(Deskew(angle=31.5))
     choose(1, "Remove")
     assert kinds(panel) == ["subtract_background", "crop", "deskew"]
     qtbot.mouseClick(panel.cards[0].head.menu, Left)
@@ -551,7 +551,9 @@ def test_undo_of_ten_mixed_edits_by_keys_and_mouse(panel: StepsPanel, qtbot: Any
         lambda: qtbot.keyClick(panel.cards[-1], Key.Key_Up, Alt),
         lambda: card_menu(panel.cards[0], panel.cards[0].form).actions()[0].trigger(),
         lambda: qtbot.mouseClick(panel.cards[1].switch, Left),
-        lambda: panel.session.load(Recipe(pipeline=Pipeline(steps=(Rotate(),)), engine="auto")),
+        lambda: panel.session.load(
+            Recipe(pipeline=Pipeline(steps=(Rotate(angle=31.5),)), engine="auto")
+        ),
     ]
     for edit_once in edits:
         edit_once()
@@ -787,7 +789,7 @@ def test_cards_that_stay_are_kept_and_others_are_gone(panel: StepsPanel, qtbot: 
     session = panel.session
     kept = panel.cards[0]
     for turn in range(50):
-        extra = [Deskew(angle=20 + turn), Rotate(), Deconvolve()][turn % 3]
+        extra = [Deskew(angle=20 + turn), Rotate(angle=31.5), Deconvolve()][turn % 3]
         session.set_pipeline(Pipeline(steps=(STEPS[0], Crop(z=(0, turn + 1)), extra)))
     assert panel.cards[0] is kept
     assert len(made) <= 51, "one a turn: the other two stay"

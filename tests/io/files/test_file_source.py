@@ -252,7 +252,7 @@ def test_another_spec_shares_problems_and_count(folder: Path) -> None:
     with pytest.warns(BadFileWarning):
         other(0, 0)
     assert other.spec.voxel_size == (0.3, 0.1, 0.1)
-    assert source.spec.voxel_size == (1.0, 1.0, 1.0)
+    assert source.spec.stated_size == (None, None, None)
     assert source.reads == other.reads == 1
     assert len(source.problems) == 1
 

@@ -125,8 +125,9 @@ def test_what_a_person_says_wins(folder: Path) -> None:
 def test_what_the_z_step_means_is_asked(folder: Path) -> None:
     found = inspect_folder(folder)
     assert found.scan is None
-    assert [question.about for question in found.questions] == ["angle", "step"]
-    assert found.questions[1].choices == ("stage", "perpendicular")
+    questions = {question.about: question for question in found.questions}
+    assert list(questions) == ["voxel_size", "angle", "step"]
+    assert questions["step"].choices == ("stage", "perpendicular")
     assert {fact.what: fact.value for fact in found.facts}["z step is"] == "unknown"
 
 
@@ -149,8 +150,9 @@ def test_metadata_txt_of_any_version_and_length() -> None:
     new = parse_metadata('{"Summary": {"z-step_um": 0.5}, "Coords": {}, "PixelSizeUm": 0.065', "m")
     assert new.voxel_size == (0.5, 0.065, 0.065)
     none = parse_metadata('{"PixelSize_um": 0, "z-step_um": -1, "ChNames": [oops]}', "m")
-    assert (none.voxel_size, none.channel_names) == (None, ())
-    assert "no z step" in parse_metadata('"PixelSize_um": 0.1', "m").notes[0]
+    assert (none.voxel_size, none.channel_names) == ((1.0, None, None), ())
+    assert parse_metadata('"PixelSize_um": 0.1', "m").voxel_size == (None, 0.1, 0.1)
+    assert parse_metadata('"z-step_um": 0.5', "m").voxel_size == (0.5, None, None)
 
 
 def test_metadata_txt_of_the_same_folder_is_taken(tmp_path: Path) -> None:

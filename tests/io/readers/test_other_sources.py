@@ -120,7 +120,13 @@ class TestPictures:
 
 
 class TestZarr:
-    def write(self, folder: Path, version: int = 3) -> Path:
+    def write(
+        self,
+        folder: Path,
+        version: int = 3,
+        scale: tuple[float, ...] = (0.4, 0.1, 0.1),
+        unit: str | None = "micrometer",
+    ) -> Path:
         library = pytest.importorskip("zarr")
         path = folder / "image.ome.zarr"
         if version == 2 and library.__version__ < "3":
@@ -132,11 +138,11 @@ class TestZarr:
         units = {"t": ("time", "second"), "c": ("channel", None)}
         axes = [
             {"name": a, "type": units.get(a, ("space", ""))[0],
-             "unit": units.get(a, ("", "micrometer"))[1]}
+             "unit": units.get(a, ("", unit))[1]}
             for a in "tczyx"
         ]  # fmt: skip
-        scale = [{"type": "scale", "scale": [2.5, 1, 0.4, 0.1, 0.1]}]
-        image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}
+        scales = [{"type": "scale", "scale": [2.5, 1, *scale]}]
+        image = {"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scales}]}
         said = {"multiscales": [image], "omero": {"channels": [{"label": "a"}, {"label": "b"}]}}
         group.attrs.update({"ome": {"version": "0.5", **said}} if version == 3 else said)
         return path
@@ -150,6 +156,28 @@ class TestZarr:
             assert found.voxel_size == (0.4, 0.1, 0.1) and found.voxel_source == "OME-Zarr"
             assert (found.time_interval, found.channel_names) == (2.5, ("a", "b"))
             np.testing.assert_array_equal(found.stack().volume(2, 1), DATA[2, 1])
+
+    @pytest.mark.parametrize(
+        ("scale", "unit", "voxel_size"),
+        [
+            ((1, 1, 1), None, (None, None, None)),
+            ((1, 0.1, 0.1), None, (None, 0.1, 0.1)),
+            ((0.4, 1, 1), None, (0.4, None, None)),
+            ((1, 1, 1), "micrometer", (1.0, 1.0, 1.0)),
+            ((400, 100, 100), "nanometer", (0.4, 0.1, 0.1)),
+        ],
+    )
+    def test_a_scale_of_1_without_a_unit_states_nothing(
+        self,
+        scale: tuple[float, ...],
+        unit: str | None,
+        voxel_size: tuple[float | None, ...],
+        tmp_path: Path,
+    ) -> None:
+        self.write(tmp_path, scale=scale, unit=unit)
+        found = inspect_folder(tmp_path)
+        assert found.voxel_size == pytest.approx(voxel_size)
+        assert found.voxel_source == ("OME-Zarr" if any(voxel_size) else "unknown")
 
     def test_a_plain_array(self, tmp_path: Path) -> None:
         library = pytest.importorskip("zarr")

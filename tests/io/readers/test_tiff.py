@@ -155,7 +155,8 @@ def test_metadata_of_imagej_and_ome(name: str, tmp_path: Path) -> None:
 def test_no_metadata_is_said_to_be_none(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", VOLUME, resolution=(72, 72), resolutionunit="inch")
     info = READER.probe(str(tmp_path / "a.tif"))
-    assert (info.voxel_size, info.voxel_source, info.time_interval) == (None, "", None)
+    nothing = ((None, None, None), "", None)
+    assert (info.voxel_size, info.voxel_source, info.time_interval) == nothing
 
 
 @pytest.mark.parametrize(
@@ -164,21 +165,23 @@ def test_no_metadata_is_said_to_be_none(tmp_path: Path) -> None:
         ({"unit": "micron", "spacing": 0.5}, (0.5, 0.1, 0.1)),
         ({"unit": "\\u00B5m", "spacing": 0.5}, (0.5, 0.1, 0.1)),
         ({"unit": "nm", "spacing": 500}, (0.5, 0.0001, 0.0001)),
-        ({"unit": "pixel", "spacing": 0.5}, None),
-        ({"unit": "um", "spacing": "nan"}, (1.0, 0.1, 0.1)),
-        ({"unit": "um"}, (1.0, 0.1, 0.1)),
+        ({"unit": "pixel", "spacing": 0.5}, (None, None, None)),
+        ({"unit": "um", "spacing": "nan"}, (None, 0.1, 0.1)),
+        ({"unit": "um"}, (None, 0.1, 0.1)),
+        ({"unit": "pixel", "zunit": "um", "spacing": 0.5}, (0.5, None, None)),
     ],
 )
 def test_units_of_imagej(
-    said: dict[str, object], expected: tuple[float, ...] | None, tmp_path: Path
+    said: dict[str, object], expected: tuple[float | None, ...], tmp_path: Path
 ) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(
         path, VOLUME, imagej=True, resolution=(10, 10), metadata={"axes": "ZYX", **said}
     )
     info = READER.probe(str(path))
-    assert info.voxel_size == (pytest.approx(expected) if expected else None)
-    assert bool(info.notes) == (expected is not None and expected[0] == 1.0)
+    assert info.voxel_size == pytest.approx(expected)
+    assert info.voxel_source == ("ImageJ" if any(expected) else "")
+    assert info.notes == ()
 
 
 def test_colour_and_mixed_files_are_refused(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ class StatedValues:
     def offer(
         self, folder_info: FolderInfo, overrides: MetadataOverrides
     ) -> tuple[Statement, MetadataOverrides] | None:
-        """The latest statement of another folder that fills something in, and what is stated then."""
+        """The latest statement of another folder that fills something in; and what is filled in."""
         for statement in self.statements:
             if statement.folder != folder_info.folder:
                 filled = statement.fills(folder_info, overrides)

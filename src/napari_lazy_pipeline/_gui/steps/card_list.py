@@ -50,8 +50,8 @@ class CardList(QWidget):
             self._layout.removeWidget(card)
             card.hide()
             card.deleteLater()
-        for card, step in zip(self.cards, steps, strict=True):
-            card.set_step(step, step.with_scan(self._session.scan))
+        for index, card in enumerate(self.cards):
+            card.set_step(steps[index], self._session.shown_step(index))
         if self.cards != old:
             self._arrange()
 

@@ -88,10 +88,12 @@ class NumberEntry(Entry):
         self.editor.valueChanged.connect(self._follow_box)
 
     def _follow_box(self, *_: object) -> None:
-        """Beyond its ends the slider rests at the end."""
-        assert self.slider is not None
-        with QSignalBlocker(self.slider):
-            self.slider.setValue(round((self.editor.value() - self._low) / self._step))
+        """Beyond its ends the slider rests at the end; of an empty box, at the lower one."""
+        slider, number = self.slider, self.editor.number()
+        assert slider is not None
+        place = 0.0 if number is None else (number - self._low) / self._step
+        with QSignalBlocker(slider):
+            slider.setValue(round(min(max(place, slider.minimum()), slider.maximum())))
 
     def _on_slider(self, position: int) -> None:
         self.editor.setValue(round(self._low + position * self._step, 9))

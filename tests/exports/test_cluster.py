@@ -14,6 +14,7 @@ import tifffile
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster
+from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
@@ -148,7 +149,7 @@ def test_a_worker_that_does_not_see_the_data(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     folders = str(raw_folder / "elsewhere"), str(tmp_path)
-    monkeypatch.setattr(cluster.Destination, "folders", folders)
+    monkeypatch.setattr(Destination, "folders", folders)
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
         export(processed, tmp_path / "out", scheduler=scheduler)
 

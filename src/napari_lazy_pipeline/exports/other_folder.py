@@ -17,10 +17,13 @@ from napari_lazy_pipeline.steps.crop import Crop
 _GIVE = "Open the folder and state it, or give a recipe of its own"
 
 
-def open_other(recipe: Recipe, folder: str | Path, position: str | None = None) -> Stack:
+def open_other(
+    recipe: Recipe, folder: str | Path, position: str | None = None, trust: bool = False
+) -> Stack:
     """Open another folder or position; no pixel is read.
 
-    What the recipe states of its data holds where these files do not state it.
+    What the recipe states of its data holds where these files do not state it; ``trust`` is that
+    of `open_stack`.
 
     Raises
     ------
@@ -30,7 +33,7 @@ def open_other(recipe: Recipe, folder: str | Path, position: str | None = None) 
         If it is not clear what its files are, or how large their voxels.
     """
     source = recipe.source or Source(folder=str(folder))
-    options = {**source.opening, "position": position}
+    options = {**source.opening, "position": position, "trust": trust}
     folder_info = _inspect(folder, source.pattern or None, options)
     overrides = _missing(folder_info, source.overrides)
     if folder_info.voxel_source == "unknown" and overrides.voxel_size is None:
@@ -38,7 +41,7 @@ def open_other(recipe: Recipe, folder: str | Path, position: str | None = None) 
     return overrides.stack(folder_info)
 
 
-def check_fit(plan: Plan, channels: int | None) -> None:
+def check_fit(plan: Plan, channels: int | None = None) -> None:
     """Refuse data that a recipe was not made for, before anything is computed."""
     plan.check()
     count = len(plan.raw.channels)

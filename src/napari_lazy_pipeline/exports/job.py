@@ -66,8 +66,12 @@ class Job:
         The data, if they are not those of the recipe.
     channels
         Number of channels that the recipe was made for; None for any.
+    own_recipe
+        Whether the recipe is its own, and not the one that is on screen when the queue is started.
     view
         Processed data that are open already; else the recipe opens them.
+    out
+        Folder that it is written to, once that is known.
     """
 
     title: str
@@ -76,6 +80,7 @@ class Job:
     raw: Path | None = None
     position: str | None = None
     channels: int | None = None
+    own_recipe: bool = False
     view: Stack | None = None
     state: State = "waiting"
     done: int = 0
@@ -83,6 +88,7 @@ class Job:
     seconds_left: float | None = None
     error: str = ""  # why it failed
     report: ExportReport | None = None
+    out: Path | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -157,7 +163,7 @@ class Job:
             folder = propose_folder(view, settings.dtype, settings.format, self.position)
         if folder is None:
             raise ExportError("It is not stated where to write", hint="Choose a folder")
-        self.settings = settings.model_copy(update={"folder": folder})
+        self.out = folder
         return export(
             view, folder, t=None if times is None else range(times[0], times[1] + 1),
             c=settings.channels, dtype=settings.dtype, format=settings.format,

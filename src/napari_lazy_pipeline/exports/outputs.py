@@ -130,7 +130,7 @@ def stage_stacks(stack: Stack, stages: Iterable[StageName]) -> dict[str, Stack]:
     return made
 
 
-def stage_kinds(stack: Stack) -> dict[int, str]:
+def stage_labels(stack: Stack) -> dict[int, str]:
     """Stages on the way to a processed stack: number of steps, and the label of the last."""
     source = stack.source
     if not isinstance(source, PipelineSource):

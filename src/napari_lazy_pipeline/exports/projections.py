@@ -14,16 +14,16 @@ from napari_lazy_pipeline.exports.formats.imagej_tiff import write_whole
 from napari_lazy_pipeline.image import Stack
 
 Axis = Literal["z", "y", "x"]
-_AXES: tuple[Axis, ...] = get_args(Axis)
+AXES: tuple[Axis, ...] = get_args(Axis)
 
 
 def checked_axes(axes: Iterable[str]) -> tuple[Axis, ...]:
     """Axes in their order; an `ExportError` if one is none."""
     wanted = set(axes)
-    unknown = sorted(wanted.difference(_AXES))
+    unknown = sorted(wanted.difference(AXES))
     if unknown:
         raise ExportError(f"There is no axis {unknown[0]!r} to project along", hint="Use z, y or x")
-    return tuple(axis for axis in _AXES if axis in wanted)
+    return tuple(axis for axis in AXES if axis in wanted)
 
 
 def projection_path(folder: Path, name: str, axis: Axis, t: int, c: int) -> Path:
@@ -42,7 +42,7 @@ def write_projection(path: Path, volume: np.ndarray, stack: Stack, c: int, axis:
 
     Of floats, voxels that are not a number are left out.
     """
-    number = _AXES.index(axis)
+    number = AXES.index(axis)
     largest = np.fmax.reduce(volume, axis=number)[np.newaxis]
     rows, columns = (size for i, size in enumerate(stack.voxel_size) if i != number)
     voxel_size = stack.voxel_size[number], rows, columns

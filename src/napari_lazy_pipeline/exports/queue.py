@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class ExportQueue:
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self.jobs: list[Job] = list(jobs)
+        self._saving = threading.Lock()
 
     def run(
         self,
@@ -66,10 +68,11 @@ class ExportQueue:
     def save(self, path: Path) -> None:
         """Write the jobs that are not done, for `load`; those in memory only cannot be."""
         jobs = [_as_json(job) for job in self.jobs if job.state != "done" and _can_be_saved(job)]
-        part = path.with_name(f"{path.name}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(jobs, indent=1), "utf-8")
-        os.replace(part, path)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with self._saving:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(jobs, indent=1), "utf-8")
+            os.replace(part, path)
 
     @classmethod
     def load(cls, path: Path) -> ExportQueue:
@@ -110,7 +113,8 @@ def _from_json(entry: dict[str, Any]) -> Job:
     job.recipe = Recipe.model_validate(entry["recipe"])
     job.settings = JobSettings.model_validate(entry["settings"])
     job.raw = None if entry["raw"] is None else Path(entry["raw"])
-    # What waited behind it goes on with it, when the person says so.
+    # It goes on as it was begun, when the person says so.
+    job.own_recipe = True
     if job.state in ("running", "waiting"):
         job.state = "cancelled"
     return job

@@ -418,8 +418,8 @@ def test_the_pixels_are_those_that_a_format_can_hold(
     editor(process, "dtype").setCurrentText("uint8")
     click(qtbot, editor(process, "format").buttons["ome-zarr"])
     box = editor(process, "dtype")
-    assert [box.itemText(i) for i in range(box.count())] == ["as computed", "float32"]
-    assert box.currentText() == "as computed" and process.plan.settings.dtype is None
+    assert [box.itemText(i) for i in range(box.count())] == ["uint16 (as computed)", "float32"]
+    assert box.currentText() == "uint16 (as computed)" and process.plan.settings.dtype is None
 
 
 def test_pixels_that_a_format_cannot_hold_are_refused_before(process: Any) -> None:

@@ -68,6 +68,13 @@ class ExportForm(ModelForm):
         stages.visible = bool(labels)
         self.set_value(self.value.model_copy(update={"stages": stages.value}))
 
+    def show_dtype(self, computed: str) -> None:
+        """Say which type the pixels have as they are computed; raises no signal."""
+        control, text = self.fields["dtype"].control, f"{computed} (as computed)"
+        if control.null_string != text:
+            control.null_string = text
+            self._show_dtypes()
+
     def show_folder(self, folder: Path | None) -> None:
         """Show a folder that is proposed; raises no signal."""
         self.set_value(self.value.model_copy(update={"folder": folder}))
@@ -99,9 +106,15 @@ class ExportForm(ModelForm):
         dtypes = get_format(settings.format).dtypes
         if self._dtypes != dtypes:
             self._dtypes = dtypes
-            self.fields["dtype"].control.choices = dtypes
+            self._show_dtypes()
         self.fields["scheduler"].visible = settings.workers == "cluster"
         self.check.setEnabled(bool(settings.scheduler))
+
+    def _show_dtypes(self) -> None:
+        control, chosen = self.fields["dtype"].control, self.value.dtype
+        with control.changed.blocked():
+            control.choices = self._dtypes
+            control.value = chosen
 
     def _clear_check(self, *_: object) -> None:
         """Clear what belongs to another address."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QProgressBar, QWidget
@@ -13,6 +12,7 @@ from qtpy.QtWidgets import QProgressBar, QWidget
 from napari_lazy_pipeline._gui.save.export_form import ExportForm
 from napari_lazy_pipeline._gui.save.export_settings import ExportPlan, ExportSettings
 from napari_lazy_pipeline._gui.save.queue_list import QueueList
+from napari_lazy_pipeline._gui.save.queue_report import problems, summary
 from napari_lazy_pipeline._gui.save.queue_store import queue_file, run_queue
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
@@ -28,7 +28,6 @@ from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_f
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.outputs import stage_labels
 from napari_lazy_pipeline.exports.queue import ExportQueue
-from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.session import Session
 
@@ -168,6 +167,7 @@ class ExportPanel(QWidget):
         if plan is None:
             return
         self.form.show_stages(list(stage_labels(plan.view).values()))
+        self.form.show_dtype(plan.view.spec.dtype)
         plan, position = replace(plan, settings=self.settings), self.list.open_data[1]
         self._forget_end(plan)
         place = str(self.settings.folder or self._raw_folder())
@@ -227,22 +227,12 @@ class ExportPanel(QWidget):
 
     def _prepare(self, job: Job, plan: ExportPlan) -> None:
         """Let a job wait for its turn, with the present steps unless it has its own."""
-        job.restart()
-        # Where to write is proposed anew: the steps may have changed just now.
-        settings = replace(plan, settings=self.settings).job_settings
-        if job is self.list.current:
-            job.recipe, job.view, job.settings = self.session.recipe(), plan.view, settings
-            return
         assert self.session.stack is not None
+        # Where to write is proposed anew: the steps may have changed just now.
+        plan = replace(plan, settings=self.settings)
         channels = len(self.session.stack.stack_spec.channels)
-        update: dict[str, Any] = {"times": None, "folder": job.settings.folder}
-        if len(settings.channels or ()) == channels:
-            update["channels"] = None
-        if job.own_recipe:
-            update |= {"stages": (), "channels": None}
-        else:
-            job.recipe, job.channels = self.session.recipe(), channels
-        job.settings = settings.model_copy(update=update)
+        is_open = job is self.list.current
+        plan.prepare(job, self.session.recipe(), None if is_open else channels)
 
     def _on_resume(self) -> None:
         if not self.exporter.busy:
@@ -280,8 +270,8 @@ class ExportPanel(QWidget):
         """Show what became of all jobs."""
         jobs = self.list.queue.jobs
         self.list.show_jobs()
-        self.state.say(_summary(jobs))
-        self.failures.show_problems(list(_problems(jobs)))
+        self.state.say(summary(jobs))
+        self.failures.show_problems(problems(jobs))
         current = self.list.current
         if current is not None and current.report is not None:
             report = current.report
@@ -322,27 +312,6 @@ def _checked(plan: ExportPlan, position: str | None) -> tuple[ExportPlan, DiskCo
     """Look for a place to write to if none is chosen, and at the room there."""
     plan = plan if plan.settings.folder is not None else plan.proposed(position)
     return plan, plan.disk_cost()
-
-
-def _summary(jobs: Sequence[Job]) -> str:
-    """What became of the jobs, in a line."""
-    if len(jobs) == 1:
-        return f"{jobs[0].report}." if jobs[0].report is not None else ""
-    counts = {state: sum(job.state == state for job in jobs) for state in ("failed", "cancelled")}
-    done = sum(job.state == "done" for job in jobs)
-    rest = (f"{count} {state}" for state, count in counts.items() if count)
-    return ", ".join([f"{done} of {len(jobs)} folders done", *rest]) + "."
-
-
-def _problems(jobs: Sequence[Job]) -> list[Problem]:
-    """Volumes that could not be written."""
-    problems = []
-    for job in jobs:
-        title = f"{job.title}: " if len(jobs) > 1 else ""
-        for one in job.report.failed if job.report is not None else ():
-            where = f"{title}time point {one.t}, channel {one.c}"
-            problems.append(Problem(where, one.why, "not written"))
-    return problems
 
 
 def _missing() -> tuple[dict[FormatName, str | None], str | None]:

@@ -12,11 +12,12 @@ from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEn
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
-from napari_lazy_pipeline.exports.job import JobSettings
+from napari_lazy_pipeline.exports.job import Job, JobSettings
 from napari_lazy_pipeline.exports.outputs import stage_labels, stage_stacks
 from napari_lazy_pipeline.exports.projections import AXES
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.session import Recipe
 
 _FORMATS = {name: (get_format(name).title, get_format(name).summary) for name in format_names()}
 WORKERS = {
@@ -124,6 +125,25 @@ class ExportPlan:
         settings = self.settings
         folder = propose_folder(self.view, settings.dtype, settings.format, position)
         return replace(self, settings=settings.model_copy(update={"folder": folder}))
+
+    def prepare(self, job: Job, recipe: Recipe, channels: int | None) -> None:
+        """Let a job wait for its turn, with this recipe unless it has its own.
+
+        ``channels`` is their number in the open data, and None for the job of these.
+        """
+        job.restart()
+        settings = self.job_settings
+        if channels is None:
+            job.recipe, job.view, job.settings = recipe, self.view, settings
+            return
+        changes: dict[str, Any] = {"times": None, "folder": job.settings.folder}
+        if job.own_recipe:
+            changes |= {"stages": (), "channels": None}
+        else:
+            job.recipe, job.channels = recipe, channels
+        if len(self.settings.channels) == channels:
+            changes["channels"] = None
+        job.settings = settings.model_copy(update=changes)
 
     def disk_cost(self) -> DiskCost:
         """Estimate what it takes on the disk; an `ExportError` if it cannot be written there."""

@@ -31,7 +31,7 @@ class QueueRow(QWidget):
         self.options.clicked.connect(self.show_menu)
         self.remove = small_button("✕", "", "")
         self.remove.clicked.connect(self._on_remove)
-        line = row((self.title, 2), (self.state, 3), self.options, self.remove)
+        line = row((self.title, 1), (self.state, 1), self.options, self.remove)
         column(line, self.error, parent=self, spacing=1)
         self.update_state()
 
@@ -41,7 +41,8 @@ class QueueRow(QWidget):
         failed = job.state == "failed"
         self.title.setText(job.title)
         self.title.set_tooltip(self._places())
-        self.state.setText("Failed" if failed else self._waiting() or job.description)
+        self.state.setText("Failed" if failed else self._waiting() or _short(job.description))
+        self.state.set_tooltip(job.description)
         self.error.say(job.error if failed else "")
         word = "Cancel" if running else "Remove"
         self.remove.setToolTip(f"{word} {job.title}; what is written stays")
@@ -85,3 +86,10 @@ class QueueRow(QWidget):
             self.job.stop.set()
         else:
             self.removed.emit(self.job)
+
+
+def _short(description: str) -> str:
+    """A description as it fits a row."""
+    return (
+        description.removesuffix(" written") if description.startswith("Cancelled") else description
+    )

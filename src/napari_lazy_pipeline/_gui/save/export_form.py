@@ -113,6 +113,7 @@ class ExportForm(ModelForm):
     def _show_dtypes(self) -> None:
         control, chosen = self.fields["dtype"].control, self.value.dtype
         with control.changed.blocked():
+            control.choices = ()  # else, what is new would come last
             control.choices = self._dtypes
             control.value = chosen
 

@@ -31,7 +31,7 @@ class QueueRow(QWidget):
         self.options.clicked.connect(self.show_menu)
         self.remove = small_button("✕", "", "")
         self.remove.clicked.connect(self._on_remove)
-        line = row((self.title, 1), (self.state, 1), self.options, self.remove)
+        line = row((self.title, 2), (self.state, 3), self.options, self.remove)
         column(line, self.error, parent=self, spacing=1)
         self.update_state()
 

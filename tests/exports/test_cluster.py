@@ -63,6 +63,20 @@ def test_the_same_files_as_here(kind: Any, scheduler: str, processed: Any, tmp_p
     assert not again.written and len(again.kept) == 6
 
 
+def test_stages_and_projections_are_those_of_here(
+    scheduler: str, processed: Any, tmp_path: Path
+) -> None:
+    options: Any = {"stages": ["subtract_background"], "projections": "z"}
+    export(processed, tmp_path / "here", **options)
+    report = export(processed, tmp_path / "there", scheduler=scheduler, **options)
+    assert report.complete and len(report.written) == report.total == 12
+    files = [path.relative_to(tmp_path / "here") for path in (tmp_path / "here").rglob("*.tif")]
+    assert len(files) == 24
+    for name in files:
+        there = tifffile.imread(tmp_path / "there" / name)
+        np.testing.assert_array_equal(there, tifffile.imread(tmp_path / "here" / name))
+
+
 @pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
 def test_bad_files_are_listed_and_the_rest_goes_on(
     scheduler: str, processed: Any, raw_folder: Path, tmp_path: Path

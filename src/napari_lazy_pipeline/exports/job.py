@@ -19,7 +19,7 @@ from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.time_left import TimeLeft
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.image.quantity_text import format_duration
+from napari_lazy_pipeline.image.quantity_text import format_count, format_duration
 from napari_lazy_pipeline.session import Recipe
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -71,7 +71,7 @@ class Job:
     view
         Processed data that are open already; else the recipe opens them.
     out
-        Folder that it is written to, once that is known.
+        Folder where it was begun, once that is known.
     """
 
     title: str
@@ -150,7 +150,8 @@ class Job:
         if report.cancelled:
             self.state = "cancelled"
         elif report.failed:
-            self._fail(f"{len(report.failed)} of {report.total} failed: {report.failed[0].why}")
+            count = format_count(len(report.failed), "volume")
+            self._fail(f"{count} failed: {report.failed[0].why}")
         else:
             self.state = "done"
 
@@ -158,7 +159,7 @@ class Job:
         self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
     ) -> ExportReport:
         view, settings, times = self.view or self._open(), self.settings, self.settings.times
-        folder = settings.folder
+        folder = settings.folder or self.out  # where it was begun
         if folder is None:
             folder = propose_folder(view, settings.dtype, settings.format, self.position)
         if folder is None:

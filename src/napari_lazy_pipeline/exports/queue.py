@@ -103,6 +103,7 @@ def _as_json(job: Job) -> dict[str, Any]:
     return {
         **{name: getattr(job, name) for name in _SAVED},
         "raw": None if job.raw is None else str(job.raw),
+        "out": None if job.out is None else str(job.out),
         "recipe": job.recipe.model_dump(mode="json"),
         "settings": job.settings.model_dump(mode="json"),
     }
@@ -112,7 +113,7 @@ def _from_json(entry: dict[str, Any]) -> Job:
     job = Job(**{name: entry[name] for name in _SAVED})
     job.recipe = Recipe.model_validate(entry["recipe"])
     job.settings = JobSettings.model_validate(entry["settings"])
-    job.raw = None if entry["raw"] is None else Path(entry["raw"])
+    job.raw, job.out = (Path(entry[key]) if entry[key] else None for key in ("raw", "out"))
     # It goes on as it was begun, when the person says so.
     job.own_recipe = True
     if job.state in ("running", "waiting"):

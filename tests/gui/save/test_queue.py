@@ -189,6 +189,44 @@ def test_one_job_is_cancelled_and_the_next_goes_on(
     assert re.fullmatch(r"Cancelled, [12] of 6", first) and second == "Done, 2 written"
 
 
+def test_what_is_added_while_it_runs_has_its_turn(
+    panel: Any, choose: Any, gate: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    click(qtbot, panel.start)
+    choose(write_raw(tmp_path / "cell6", times=1))
+    click(qtbot, panel.list.add_folder)
+    for _ in range(8):
+        gate.release()
+    ended(qtbot, panel)
+    assert [state for _, state in states(panel)] == ["Done, 6 written", "Done, 2 written"]
+
+
+def test_other_data_come_first_and_what_was_begun_stays(
+    opened: Any, panel: Any, settle: Settle, gate: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: panel.bar.maximum() == 6, timeout=TIMEOUT)
+    click(qtbot, panel.cancel)
+    ended(qtbot, panel)
+    opened.open_folder(write_raw(tmp_path / "cell6", times=1))
+    qtbot.waitUntil(lambda: len(panel.list.rows) == 2, timeout=TIMEOUT)
+    settle(opened)
+    (first, waiting), (second, cancelled) = states(panel)
+    assert (first, waiting, second) == ("cell6", "Waiting", "cell")
+    assert re.fullmatch(r"Cancelled, [01] of 6", cancelled)
+    folder = tmp_path / "cell6_processed"
+    qtbot.waitUntil(lambda: panel.form.value.folder == folder, timeout=TIMEOUT)
+    for _ in range(20):
+        gate.release()
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert states(panel)[0] == ("cell6", "Done, 2 written"), "the other waits for Resume"
+    click(qtbot, panel.resume)
+    ended(qtbot, panel)
+    assert states(panel)[1] == ("cell", "Done, 6 written")
+    assert len(list((tmp_path / "cell_processed").glob("*.tif"))) == 6
+
+
 def test_what_was_not_completed_is_there_again_in_the_next_session(
     opened: Any, panel: Any, choose: Any, gate: Any, tmp_path: Path, qtbot: Any, own_queue: Path
 ) -> None:
@@ -219,6 +257,8 @@ def test_what_was_not_completed_is_there_again_in_the_next_session(
         "Done, 2 written",
     ]
     assert ExportQueue.load(own_queue).jobs == []
+    names = sorted(path.name for path in tmp_path.glob("*_processed*"))
+    assert names == ["cell6_processed", "cell_processed"], "where they were begun"
     dock.shut_down()
     dock.compute_thread.join()
 

@@ -132,6 +132,7 @@ class ExportPlan:
         ``channels`` is their number in the open data, and None for the job of these.
         """
         job.restart()
+        job.out = None  # other steps are written elsewhere
         settings = self.job_settings
         if channels is None:
             job.recipe, job.view, job.settings = recipe, self.view, settings

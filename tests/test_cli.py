@@ -15,6 +15,7 @@ from napari_lazy_pipeline import Pipeline, Recipe, cli
 from napari_lazy_pipeline.exports.export import ExportReport, Failure
 from napari_lazy_pipeline.session.recipe import Source
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
+from stacks import write_raw
 
 
 @pytest.fixture
@@ -168,6 +169,27 @@ def test_the_raw_folder_is_refused(
 ) -> None:
     assert "raw data would be written to" in fails(capsys, "run", recipe, "--out", raw_folder)
     assert {path.suffix for path in raw_folder.iterdir()} == {".tif"}
+
+
+def test_folders_are_run_one_after_the_other_and_one_that_fails_does_not_stop_the_rest(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [write_raw(tmp_path / name, times=1) for name in ("day1", "day2")]
+    words = [folders[0], tmp_path / "nowhere", folders[1], "--mip", "z", "--stage", "deskew"]
+    assert run("run", recipe, *words) == 1
+    captured = capsys.readouterr()
+    assert f"{tmp_path / 'nowhere'}: There is no such folder" in captured.err
+    assert captured.out.splitlines() == [
+        f"4 volumes written to {folder}_processed" for folder in folders
+    ]
+    for folder in folders:
+        out = tmp_path / f"{folder.name}_processed"
+        files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*_ch0_*.tif"))
+        name = f"{folder.name}_ch0_t0000.tif"
+        stage = f"after_2_deskew/{name}", f"after_2_deskew/mip_z/{name}"
+        assert files == sorted([name, f"mip_z/{name}", *stage])
+    assert run("run", recipe, *folders, "--out", tmp_path / "all", "--stage", "0") == 0
+    assert (tmp_path / "all" / "day2" / "raw" / "day2_ch1_t0000.tif").is_file()
 
 
 def test_missing_volumes_are_exit_code_1(

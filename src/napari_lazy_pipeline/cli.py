@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeError
@@ -12,9 +12,10 @@ from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeEr
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
     from napari_lazy_pipeline.exports.export import ExportReport
+    from napari_lazy_pipeline.image import Stack
     from napari_lazy_pipeline.io.patterns.field_table import FieldRow
     from napari_lazy_pipeline.samples.microscope import WrittenFile
-    from napari_lazy_pipeline.steps import Step
+    from napari_lazy_pipeline.session import Recipe
 
 _MOST_FAILURES = 20
 
@@ -65,10 +66,19 @@ def _add_run(commands: Any) -> None:
         "run",
         help="run a recipe over everything, and write the result",
         description="Run a recipe over everything, and write the result as TIFF files or "
-        "OME-Zarr. A run that was stopped goes on when it is started again.",
+        "OME-Zarr. A run that was stopped goes on when it is started again. Folders are run one "
+        "after the other; one that fails does not stop the others.",
     )
     run.add_argument("recipe", metavar="RECIPE", help="recipe file (.yaml or .json)")
-    run.add_argument("--out", metavar="DIR", required=True, help="folder for the files")
+    run.add_argument(
+        "folders", metavar="FOLDER", nargs="*",
+        help="folders of raw files (default: that of the recipe)",
+    )  # fmt: skip
+    run.add_argument(
+        "--out", metavar="DIR",
+        help="folder for the files; of several folders, with one for each (default: beside the "
+        "raw folder)",
+    )  # fmt: skip
     run.add_argument(
         "--set",
         metavar="STEP.FIELD=VALUE",
@@ -96,6 +106,15 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--format", choices=("tiff", "ome-zarr"), default="tiff", help="of files (default: tiff)"
     )
+    run.add_argument(
+        "--stage", metavar="STEP", action="append", default=[], type=_stage,
+        help="write also what there is after a step, such as deskew, or 2 for the second, or 0 for "
+        "the raw data; can be repeated",
+    )  # fmt: skip
+    run.add_argument(
+        "--mip", metavar="AXES", default="",
+        help="write also maximum projections, such as z or zy",
+    )  # fmt: skip
     run.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a dask cluster to compute on (default: here)"
     )
@@ -150,6 +169,10 @@ def _selection(text: str) -> tuple[int | slice, ...]:
     )
 
 
+def _stage(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 def _numbers(chosen: tuple[int | slice, ...] | None, size: int) -> list[int]:
     numbers: list[int] = []
     for part in (slice(None),) if chosen is None else chosen:
@@ -196,28 +219,58 @@ def _field(row: FieldRow) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.exports.export import export
+    from napari_lazy_pipeline.exports.other_folder import open_other
     from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.recipe_edit import edited
 
     recipe = Recipe.load(options.recipe)
-    engine = options.engine or recipe.engine
-    _check_engine(engine)
+    options.engine = options.engine or recipe.engine
+    _check_engine(options.engine)
     # What is wrong in them is said before the folder is opened, as far as no channel is needed.
     edited(recipe.pipeline, [text for text in options.set if text.partition("=")[0].count(".") < 2])
-    raw = recipe.open(options.trust)
+    if not options.folders:
+        return _write(recipe, recipe.open(options.trust), options)
+    code = 0
+    for folder in options.folders:
+        try:
+            code |= _write(recipe, open_other(recipe, folder, trust=options.trust), options)
+        except LazyPipelineError as error:
+            print(f"{folder}: {error}", file=sys.stderr)
+            code = 1
+    return code
+
+
+def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> int:
+    """Run a recipe over data that are open."""
+    from pathlib import Path
+
+    from napari_lazy_pipeline.exports.destination import raw_folder
+    from napari_lazy_pipeline.exports.export import export
+    from napari_lazy_pipeline.exports.other_folder import check_fit
+    from napari_lazy_pipeline.exports.proposed_folder import propose_folder
+    from napari_lazy_pipeline.session.recipe_edit import edited
+
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()
-    stack = pipeline.apply(raw, engine=engine)
+    stack = pipeline.apply(raw, engine=options.engine)
+    if options.folders:
+        check_fit(pipeline.plan(raw.stack_spec, options.engine))
+    folder, source = options.out, raw_folder(raw.source)
+    if folder is None:
+        folder = propose_folder(stack, options.dtype, options.format)
+    elif len(options.folders) > 1 and source is not None:
+        folder = Path(folder) / source.name
     times, channels = stack.source.sizes
     report = export(
         stack,
-        options.out,
+        folder,
         t=_numbers(options.t, times),
         c=_numbers(options.c, channels),
         dtype=options.dtype,
         format=options.format,
+        stages=options.stage,
+        projections=options.mip,
         scheduler=options.scheduler,
         progress=_show_progress,
     )
@@ -272,45 +325,17 @@ def _summarise(report: ExportReport) -> int:
 
 def _steps(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.steps import step_types
+    from napari_lazy_pipeline.steps._parameter_table import parameter_rows
 
     for kind, step in step_types().items():
         print(f"{kind}: {step.summary}")
-        rows = list(_rows(step))
+        rows = list(parameter_rows(step))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
         for *cells, meaning in rows:
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             print("  " + "  ".join((*padded, meaning)))
         print()
     return 0
-
-
-def _rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]:
-    """Name, default, unit, range and meaning of each parameter."""
-    from napari_lazy_pipeline.steps import Unit
-
-    schema = step.model_json_schema()["properties"]
-    for name, info in step.model_fields.items():
-        unit = next((str(m.unit) for m in info.metadata if isinstance(m, Unit)), "")
-        default = "required" if info.is_required() else str(info.default)
-        yield name, default, unit, _range(schema[name]), info.description or ""
-
-
-def _range(schema: dict[str, Any]) -> str:
-    """What a parameter may be, in few characters."""
-    if "oneOf" in schema:  # one value, or one for each channel
-        return f"{_range(schema['oneOf'][0])}; or one a channel".lstrip("; ")
-    if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
-    if "anyOf" in schema:  # a value, or none
-        return _range(schema["anyOf"][0])
-    items = schema.get("prefixItems")
-    if items:
-        return f"each {_range(items[0])}"
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is None or high is None:
-        return "yes, no" if schema.get("type") == "boolean" else str(schema.get("type", ""))
-    return f"{'above ' if 'exclusiveMinimum' in schema else ''}{low:g} to {high:g}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import tifffile
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster
+from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.steps import Deskew, SubtractBackground
@@ -60,6 +61,20 @@ def test_the_same_files_as_here(kind: Any, scheduler: str, processed: Any, tmp_p
             assert other.read_bytes() == path.read_bytes()
     again = export(processed, tmp_path / "there", format=kind, scheduler=scheduler)
     assert not again.written and len(again.kept) == 6
+
+
+def test_stages_and_projections_are_those_of_here(
+    scheduler: str, processed: Any, tmp_path: Path
+) -> None:
+    options: Any = {"stages": ["subtract_background"], "projections": "z"}
+    export(processed, tmp_path / "here", **options)
+    report = export(processed, tmp_path / "there", scheduler=scheduler, **options)
+    assert report.complete and len(report.written) == report.total == 12
+    files = [path.relative_to(tmp_path / "here") for path in (tmp_path / "here").rglob("*.tif")]
+    assert len(files) == 24
+    for name in files:
+        there = tifffile.imread(tmp_path / "there" / name)
+        np.testing.assert_array_equal(there, tifffile.imread(tmp_path / "here" / name))
 
 
 @pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
@@ -148,7 +163,7 @@ def test_a_worker_that_does_not_see_the_data(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     folders = str(raw_folder / "elsewhere"), str(tmp_path)
-    monkeypatch.setattr(cluster.Destination, "folders", folders)
+    monkeypatch.setattr(Destination, "folders", folders)
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
         export(processed, tmp_path / "out", scheduler=scheduler)
 

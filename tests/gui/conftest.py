@@ -29,6 +29,16 @@ def own_recent_folders(
     return file
 
 
+@pytest.fixture(autouse=True)
+def own_queue(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tests leave the queue of the person alone."""
+    from napari_lazy_pipeline._gui.save import export_panel
+
+    file = tmp_path_factory.mktemp("config") / "queue.json"
+    monkeypatch.setattr(export_panel, "queue_file", lambda: file)
+    return file
+
+
 @pytest.fixture
 def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -12,10 +12,9 @@ from typing import Any
 
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.destination import Destination
+from napari_lazy_pipeline.exports.outputs import Outputs, Volume
 from napari_lazy_pipeline.image.quantity_text import format_count
 
-Volume = tuple[int, int]
 _PACKAGE = "napari-lazy-pipeline"
 _INSTALL = "pip install 'napari-lazy-pipeline[cluster]'"
 # Where these differ, tasks may not be understood, or give other pixels.
@@ -81,47 +80,52 @@ def connect(address: str) -> Iterator[Any]:
 
 def write_on_cluster(
     client: Any,
-    destination: Destination,
-    pending: Sequence[Volume],
+    outputs: Outputs,
+    pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
-) -> Iterator[tuple[Volume, str]]:
-    """Make and write volumes (t, c) on the workers; yield each, and why it failed, if it did.
+) -> Iterator[tuple[Volume, int | str]]:
+    """Make and write volumes (t, c) on the workers; yield each stage, or why it failed.
 
     Once cancelled, what is under way is finished, and nothing begun. An `ExportError` if a worker
     does not see the raw data or the folder, or has another version of this package.
     """
-    _check_workers(client, *destination.folders)
+    _check_workers(client, *outputs.result.folders)
     executor = client.get_executor(pure=False)
     # Sent once, not with each volume: it holds the names of all files.
-    remote = client.scatter(destination.for_worker(), broadcast=True, hash=False)
+    remote = client.scatter(outputs.for_worker(), broadcast=True, hash=False)
     limit = _VOLUMES_PER_THREAD * sum(client.nthreads().values())
-    waiting = list(reversed(pending))
-    running: dict[Future[str], Volume] = {}
+    waiting = [*pending][::-1]
+    running: dict[Future[list[int | str]], Volume] = {}
     while (waiting and not cancelled()) or running:
         while waiting and len(running) < limit and not cancelled():
             volume = waiting.pop()
-            running[executor.submit(make_and_write, remote, *volume)] = volume
+            indices = list(pending[volume])
+            running[executor.submit(make_and_write, remote, *volume, indices)] = volume
         done, _ = wait(running, _INTERVAL, FIRST_COMPLETED)
         for future in done:
-            yield running.pop(future), _failure(future)
+            volume = running.pop(future)
+            for result in _results(future):
+                yield volume, result
 
 
-def make_and_write(destination: Destination, t: int, c: int) -> str:
-    """Make one volume and write it, on a worker; return why that was not possible."""
+def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> list[int | str]:
+    """Make and write a volume on a worker; return the stages, and why there are no more."""
     from distributed import get_worker
 
     # Several workers share a machine: each takes its part of the CPUs, not all of them.
     get_engine("cpu").use_threads(get_worker().state.nthreads)  # type: ignore[attr-defined]
+    results: list[int | str] = []
     try:
-        destination.write(t, c, destination.stack.source.read(t, c))
+        for index in outputs.write(t, c, indices):
+            results.append(index)
     except LazyPipelineError as error:
-        return str(error)
-    return ""
+        results.append(str(error))
+    return results
 
 
-def _failure(future: Future[str]) -> str:
+def _results(future: Future[list[int | str]]) -> list[int | str]:
     error = future.exception()
-    return future.result() if error is None else f"{type(error).__name__}: {error}"
+    return future.result() if error is None else [f"{type(error).__name__}: {error}"]
 
 
 def _check_workers(client: Any, *folders: str) -> str:

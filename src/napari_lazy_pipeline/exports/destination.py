@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -9,13 +10,20 @@ from typing import Any, NoReturn
 import numpy as np
 
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.compute.resource_estimate import disk_cost
+from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.errors import ExportError, VoxelSizeUnknownError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
+from napari_lazy_pipeline.exports.projections import (
+    Axis,
+    checked_axes,
+    existing_projections,
+    projection_path,
+    write_projection,
+)
+from napari_lazy_pipeline.exports.records import provenance, recipe_of, record_paths, write_records
 from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
-from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
 _GO_ON = "What was written stays: mend it and run the export again"
 
@@ -30,9 +38,17 @@ class Destination:
     dtype: str
     log: ExportLog
     format: Format
+    projections: tuple[Axis, ...] = ()  # axes along which the brightest voxels are written, too
 
     @classmethod
-    def open(cls, stack: Stack, folder: Path, dtype: str | None, kind: str = "tiff") -> Destination:
+    def open(
+        cls,
+        stack: Stack,
+        folder: Path,
+        dtype: str | None,
+        kind: str = "tiff",
+        projections: Iterable[str] = (),
+    ) -> Destination:
         """Check the folder, and read its log; nothing is written yet."""
         format_ = get_format(kind)
         reason = format_.unavailable()
@@ -44,13 +60,15 @@ class Destination:
         dtype = dtype or stack.spec.dtype
         refuse_dtype(format_, dtype)
         name = raw.resolve().name if raw else "volume"
+        axes = checked_axes(projections)
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
         try:
-            destination = cls(stack, folder, name, dtype, ExportLog.open(path, settings), format_)
+            log = ExportLog.open(path, settings)
         except OSError as error:
             _refuse(error, path, "Choose another folder")
-        existing = format_.existing(folder, name)
+        destination = cls(stack, folder, name, dtype, log, format_, axes)
+        existing = destination.existing()
         if existing and not path.exists():
             raise ExportError(
                 "The file is there already, and no journal says what it was made with",
@@ -62,6 +80,17 @@ class Destination:
     def path(self, t: int, c: int) -> Path:
         """Path of the file of a volume."""
         return self.format.path(self.folder, self.name, t, c)
+
+    def projection_paths(self, t: int, c: int) -> dict[Axis, Path]:
+        """Path of each projection of a volume."""
+        paths = (projection_path(self.folder, self.name, axis, t, c) for axis in self.projections)
+        return dict(zip(self.projections, paths, strict=True))
+
+    def existing(self) -> list[Path]:
+        """Paths that exist already under the names that would be written."""
+        records = (path for path in record_paths(self.folder, self.name) if path.exists())
+        projections = existing_projections(self.folder, self.name, self.projections)
+        return [*self.format.existing(self.folder, self.name), *projections, *records]
 
     @property
     def result(self) -> Path:
@@ -81,6 +110,10 @@ class Destination:
         # What was never written needs no look at its raw file, perhaps on a slow share.
         if line is None or line["origin"] != self.origin(t, c):
             return False
+        if not set(self.projections).issubset(line.get("projections", ())):
+            return False
+        if not all(path.is_file() for path in self.projection_paths(t, c).values()):
+            return False
         return bool(line.get("empty")) or self.path(t, c).is_file()
 
     def origin(self, t: int, c: int) -> str:
@@ -95,31 +128,29 @@ class Destination:
         """Return a copy for another process, which does not know which volumes are finished."""
         return replace(self, log=replace(self.log, finished={}))
 
-    def prepare(self, count: int) -> None:
-        """Make sure that so many volumes can be written."""
+    def cost(self, count: int) -> DiskCost:
+        """Estimate what so many volumes take on the disk, and look at what is free."""
+        overhead = self.format.overhead
+        return disk_cost(self.stack.spec, count, self.dtype, self.folder, overhead)
+
+    def prepare(self) -> None:
+        """Make what has to exist before the first volume."""
+        recipe = recipe_of(self.stack)
+        about = provenance(self.stack, recipe, self.dtype)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._refuse_full_disk(count)
-            about = _provenance(self.stack.source)
             self.log.begin(about)
+            write_records(self.folder, self.name, recipe, about)
             self.format.create(self.folder, self.name, self.stack, self.dtype, about)
         except OSError as error:
             _refuse(error, self.folder, "Choose another folder")
-
-    def _refuse_full_disk(self, count: int) -> None:
-        cost = disk_cost(self.stack.spec, count, self.dtype, self.folder, self.format.overhead)
-        if not cost.fits:
-            raise ExportError(
-                f"{format_count(count, 'volume')} need {format_bytes(cost.needed)}, "
-                f"but {format_bytes(cost.free or 0)} are free",
-                str(self.folder),
-                "Free some space, choose another disk, fewer volumes, or dtype uint16",
-            )
 
     def write(self, t: int, c: int, volume: np.ndarray) -> None:
         """Write one volume; the file appears when it is complete."""
         try:
             pixels = convert(volume, self.dtype)
+            for axis, path in self.projection_paths(t, c).items():
+                write_projection(path, pixels, self.stack, c, axis)
             self.format.write(self.folder, self.name, self.stack, t, c, pixels)
         except OSError as error:
             _refuse(error, self.path(t, c), _GO_ON)
@@ -128,7 +159,8 @@ class Destination:
         """Log that a volume is written, and what it was made from."""
         try:
             self.format.finish(self.folder, self.name, t, c)
-            self.log.finish(self._log_name(t, c), origin, empty=not self.path(t, c).is_file())
+            empty = not self.path(t, c).is_file()
+            self.log.finish(self._log_name(t, c), origin, empty, self.projections)
         except OSError as error:
             _refuse(error, self.log.path, _GO_ON)
 
@@ -189,10 +221,3 @@ def refuse_dtype(format_: Format, dtype: str) -> None:
 def _same(folder: Path, other: Path) -> bool:
     # Names alone do not tell: some file systems ignore case, and folders can be mounted twice.
     return folder == other or (folder.exists() and other.exists() and folder.samefile(other))
-
-
-def _provenance(source: VolumeSource) -> dict[str, Any]:
-    if not isinstance(source, PipelineSource):
-        return {}
-    steps = [step.model_dump(mode="json") for step in source.stated_plan.steps]
-    return {"raw": str(raw_folder(source)), "engine": source.stated_plan.engine, "steps": steps}

@@ -6,20 +6,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.compute import PipelineSource, Progress
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
-from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
+from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume
+from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.image import Stack
 
 __all__ = ["ExportReport", "Failure", "export"]
-
-Volume = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class ExportReport:
     failed: tuple[Failure, ...] = ()
     cancelled: bool = False  # whether it was stopped before the end
     place: Path | None = None  # what a person opens: the folder, or the one store in it
+    total: int = 0  # number of volumes that were asked for, of each stage
 
     @property
     def complete(self) -> bool:
@@ -49,13 +48,18 @@ class ExportReport:
 
     def __str__(self) -> str:
         parts = [f"{len(self.written)} volumes written to {self.folder}"]
-        if self.kept:
+        if self.cancelled:
+            parts = [f"Cancelled, {self.done} of {self.total} written"]
+        elif self.kept:
             parts.append(f"{len(self.kept)} were there already")
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
-        if self.cancelled:
-            parts.append("stopped before the end: run it again to go on")
         return ", ".join(parts)
+
+    @property
+    def done(self) -> int:
+        """Number of volumes that are there."""
+        return len(self.written) + len(self.kept)
 
 
 def export(
@@ -66,6 +70,8 @@ def export(
     c: Iterable[int] | None = None,
     dtype: Dtype | None = None,
     format: FormatName = "tiff",  # noqa: A002 - what everybody calls it
+    stages: Iterable[StageName] = (),
+    projections: Iterable[Axis] = (),
     scheduler: str | None = None,
     progress: Callable[[int, int], None] = no_progress,
     cancelled: Callable[[], bool] = not_cancelled,
@@ -74,7 +80,8 @@ def export(
 
     Files appear when they are complete. An export that was stopped, or in which volumes
     failed, is completed by running it again with the same settings. Volumes that cannot be
-    made are listed in the report, and do not keep the others from being written.
+    made are listed in the report, and do not keep the others from being written. Beside the files
+    stand ``{name}_recipe.yaml``, which makes them again, and ``{name}_provenance.json``.
 
     Parameters
     ----------
@@ -90,6 +97,13 @@ def export(
     format
         ``"tiff"``: a file a volume, for ImageJ. ``"ome-zarr"``: one OME-Zarr 0.5 with smaller
         resolutions.
+    stages
+        Steps after which the volumes are written as well, in folders ``after_{n}_{step}`` of the
+        folder: kinds of steps, such as ``"deconvolve"``, or numbers of steps; 0 for the raw data.
+        What several stages need is read and computed once.
+    projections
+        Axes, such as ``"z"``, along which the brightest voxels of each volume are written as well:
+        TIFF files in folders ``mip_{axis}``.
     scheduler
         Address of a dask.distributed scheduler whose workers see the same folders; None: here,
         one volume at a time.
@@ -115,76 +129,76 @@ def export(
         # What a deconvolution makes of a part differs a little from what it makes of everything.
         plan = source.stated_plan.on_whole_volumes()
         stack = replace(stack, source=replace(source, stated_plan=plan))
-    destination = Destination.open(stack, Path(folder), dtype, format)
-    volumes = _selection(stack, t, c)
-    finished: dict[Volume, Path] = {}
-    for volume in volumes:
+    outputs = Outputs.open(stack, Path(folder), dtype, format, projections, stages)
+    volumes = outputs.volumes(t, c)
+    total = sum(map(len, volumes.values()))
+    kept: list[Path] = []
+    pending: dict[Volume, list[int]] = {}
+    for volume, indices in volumes.items():
         if cancelled():
-            kept = tuple(finished.values())
-            return ExportReport(
-                destination.folder, kept=kept, cancelled=True, place=destination.result
-            )
-        if destination.is_finished(*volume):
-            finished[volume] = destination.path(*volume)
-    kept = tuple(finished.values())
-    pending = [volume for volume in volumes if volume not in finished]
+            return _report(outputs, (), kept, (), total, stopped=True)
+        finished = [i for i in indices if outputs.destinations[i].is_finished(*volume)]
+        kept += [outputs.destinations[i].path(*volume) for i in finished]
+        if len(finished) < len(indices):
+            pending[volume] = [i for i in indices if i not in finished]
     written: list[Path] = []
-    failed: list[Failure] = []
+    failed: dict[Volume, str] = {}
+    skipped = 0  # stages of volumes that failed
     with connect(scheduler) if scheduler else nullcontext() as client:
-        destination.prepare(len(pending))
-        progress(len(kept), len(volumes))
+        places = range(len(outputs.destinations))
+        outputs.prepare(sum(i in indices for indices in pending.values()) for i in places)
+        progress(len(kept), total)
         # Looked up before any file is read: one that changes meanwhile is made again next time.
-        origins = {volume: destination.origin(*volume) for volume in pending}
+        origins = {
+            (volume, i): outputs.destinations[i].origin(*volume)
+            for volume, indices in pending.items()
+            for i in indices
+        }
         if client is not None:
-            results = write_on_cluster(client, destination, pending, cancelled)
+            results = write_on_cluster(client, outputs, pending, cancelled)
         else:
-            results = _write_here(destination, pending, cancelled)
-        for volume, failure in results:
-            if failure:
-                failed.append(Failure(*volume, failure))
+            results = _write_here(outputs, pending, cancelled)
+        for volume, result in results:
+            if isinstance(result, str):
+                failed[volume] = result
+                paths = {outputs.destinations[i].path(*volume) for i in pending[volume]}
+                skipped += len(paths.difference(written))
             else:
-                destination.finish(*volume, origins[volume])
-                written.append(destination.path(*volume))
-            progress(len(kept) + len(written) + len(failed), len(volumes))
-    stopped = len(written) + len(failed) < len(pending)
-    lists = tuple(written), kept, tuple(failed)
-    return ExportReport(destination.folder, *lists, stopped, destination.result)
+                outputs.destinations[result].finish(*volume, origins[volume, result])
+                written.append(outputs.destinations[result].path(*volume))
+            progress(len(kept) + len(written) + skipped, total)
+    failures = [Failure(*volume, why) for volume, why in failed.items()]
+    stopped = len(kept) + len(written) + skipped < total
+    return _report(outputs, written, kept, failures, total, stopped)
+
+
+def _report(
+    outputs: Outputs,
+    written: Iterable[Path],
+    kept: Iterable[Path],
+    failed: Iterable[Failure],
+    total: int,
+    stopped: bool,
+) -> ExportReport:
+    lists = tuple(written), tuple(kept), tuple(failed)
+    result = outputs.result
+    return ExportReport(result.folder, *lists, stopped, result.result, total)
 
 
 def _write_here(
-    destination: Destination, pending: Iterable[Volume], cancelled: Callable[[], bool]
-) -> Iterator[tuple[Volume, str]]:
-    """Make and write one volume after the other; yield each with why it failed, if it did."""
-    source, progress = destination.stack.source, Progress(cancelled=cancelled)
-    for volume in pending:
+    outputs: Outputs, pending: dict[Volume, list[int]], cancelled: Callable[[], bool]
+) -> Iterator[tuple[Volume, int | str]]:
+    """Make and write one volume after the other; yield each stage of it, or why it failed."""
+    progress = Progress(cancelled=cancelled)
+    for volume, indices in pending.items():
         if cancelled():
             return
         try:
-            # Unlike for the screen, a bad volume raises.
-            if isinstance(source, PipelineSource):
-                pixels = source.read(*volume, progress)
-            else:
-                pixels = source.read(*volume)
-            destination.write(*volume, pixels)
+            for index in outputs.write(*volume, indices, progress):
+                yield volume, index
         except Cancelled:
             return
         except ExportError:
             raise
         except LazyPipelineError as error:
             yield volume, str(error)
-        else:
-            yield volume, ""
-
-
-def _selection(stack: Stack, t: Iterable[int] | None, c: Iterable[int] | None) -> list[Volume]:
-    """Volumes to write, channels of a time point together."""
-    times, channels = stack.source.sizes
-    return list(product(_indices("t", t, times), _indices("c", c, channels)))
-
-
-def _indices(axis: str, selected: Iterable[int] | None, size: int) -> list[int]:
-    indices = sorted(set(range(size) if selected is None else selected))
-    outside = [index for index in indices if not 0 <= index < size]
-    if outside:
-        raise ExportError(f"There is no {axis} = {outside[0]}", hint=f"Choose from 0 to {size - 1}")
-    return indices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ class ExportLog:
 
     path: Path
     settings: str  # digest of what all files were made with
-    # What each finished file was made from, "origin", and whether it is "empty": some formats
-    # leave out what holds nothing.
+    # What each finished file was made from, "origin", along which axes there are "projections" of
+    # it, and whether it is "empty": some formats leave out what holds nothing.
     finished: dict[str, dict[str, Any]]
 
     @classmethod
@@ -50,9 +51,13 @@ class ExportLog:
         if not self.path.exists():
             self._add({"settings": self.settings, **about})
 
-    def finish(self, name: str, origin: str, empty: bool = False) -> None:
+    def finish(
+        self, name: str, origin: str, empty: bool = False, projections: Sequence[str] = ()
+    ) -> None:
         """Log a finished file, or that there is none because it would be empty."""
-        line = {"file": name, "origin": origin} | ({"empty": True} if empty else {})
+        line: dict[str, Any] = {"file": name, "origin": origin}
+        line |= {"empty": True} if empty else {}
+        line |= {"projections": list(projections)} if projections else {}
         self._add(line)
         self.finished[name] = line
 

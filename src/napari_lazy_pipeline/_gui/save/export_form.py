@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_lazy_pipeline._gui.save.export_settings import WORKERS, ExportSettings
@@ -13,6 +13,7 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import describe_cluster
 from napari_lazy_pipeline.exports.formats import FormatName, channel_name, get_format
+from napari_lazy_pipeline.exports.projections import AXES
 from napari_lazy_pipeline.image import Stack
 
 
@@ -32,6 +33,9 @@ class ExportForm(ModelForm):
         self.fields["format"].native.layout().addWidget(self.summary)
         self.fields["scheduler"].add_beside(self.check)
         self.fields["scheduler"].native.layout().addWidget(self.cluster_line)
+        projections = self.fields["projections"].control
+        projections.set_names(AXES, "Maximum projection along", ticked=False)
+        self.set_value(settings)
         self._connect()
         self._show_choices()
 
@@ -56,6 +60,24 @@ class ExportForm(ModelForm):
         channels.control.set_names(names, "Write channel")
         values = {"times": times.value, "channels": channels.value}
         self.set_value(self.value.model_copy(update=values))
+
+    def show_stages(self, labels: Sequence[str]) -> None:
+        """Offer what is on the way to the result; raises no signal."""
+        stages = self.fields["stages"]
+        stages.control.set_names(labels, "Write also after", ticked=False)
+        stages.visible = bool(labels)
+        self.set_value(self.value.model_copy(update={"stages": stages.value}))
+
+    def show_dtype(self, computed: str) -> None:
+        """Say which type the pixels have as they are computed; raises no signal."""
+        control, text = self.fields["dtype"].control, f"{computed} (as computed)"
+        if control.null_string != text:
+            control.null_string = text
+            self._show_dtypes()
+
+    def show_folder(self, folder: Path | None) -> None:
+        """Show a folder that is proposed; raises no signal."""
+        self.set_value(self.value.model_copy(update={"folder": folder}))
 
     def disable_missing(self, formats: dict[FormatName, str | None], cluster: str | None) -> None:
         """Grey what cannot be used here, with the reason as a tooltip."""
@@ -84,9 +106,16 @@ class ExportForm(ModelForm):
         dtypes = get_format(settings.format).dtypes
         if self._dtypes != dtypes:
             self._dtypes = dtypes
-            self.fields["dtype"].control.choices = dtypes
+            self._show_dtypes()
         self.fields["scheduler"].visible = settings.workers == "cluster"
         self.check.setEnabled(bool(settings.scheduler))
+
+    def _show_dtypes(self) -> None:
+        control, chosen = self.fields["dtype"].control, self.value.dtype
+        with control.changed.blocked():
+            control.choices = ()  # else, what is new would come last
+            control.choices = self._dtypes
+            control.value = chosen
 
     def _clear_check(self, *_: object) -> None:
         """Clear what belongs to another address."""

@@ -1,21 +1,23 @@
-"""Export settings: what a person states for an export, and an export as a thread runs it."""
+"""Export settings: what a person states for an export, and what follows for the open data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEntry
-from napari_lazy_pipeline._gui.widgets.background_task import TaskRun
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
-from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
+from napari_lazy_pipeline.exports.job import Job, JobSettings
+from napari_lazy_pipeline.exports.outputs import stage_labels, stage_stacks
+from napari_lazy_pipeline.exports.projections import AXES
+from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.session import Recipe
 
 _FORMATS = {name: (get_format(name).title, get_format(name).summary) for name in format_names()}
 WORKERS = {
@@ -37,7 +39,12 @@ class ExportSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     folder: Path | None = _field(
-        None, "Write to", "Folder to write to; never that of the raw files", format="path", mode="d"
+        None,
+        "Write to",
+        "Folder to write to; never that of the raw files",
+        format="path",
+        mode="d",
+        empty="beside the raw data",
     )
     times: tuple[int, int] = _field(
         (0, 0),
@@ -49,9 +56,18 @@ class ExportSettings(BaseModel):
     format: FormatName = _field("tiff", "Format", "Kind of files", buttons=True, words=_FORMATS)
     dtype: Dtype | None = _field(
         None,
-        "Pixels",
+        "Data type",
         "Type of the pixels; integers are rounded, and clipped to what they can hold",
         empty="as computed",
+    )
+    stages: tuple[int, ...] = _field(
+        (), "Also after", "Steps after which the volumes are written, too", widget_type=TicksEntry
+    )
+    projections: tuple[int, ...] = _field(
+        (),
+        "Projections",
+        "Axes along which maximum projections are written, too, as TIFF files",
+        widget_type=TicksEntry,
     )
     workers: Literal["here", "cluster"] = _field(
         "here", "Compute on", "Who makes the volumes", buttons=True, words=WORKERS
@@ -70,65 +86,74 @@ class ExportSettings(BaseModel):
 
     @property
     def complete(self) -> bool:
-        """Whether it is stated where to write, and who computes."""
-        return self.folder is not None and (self.workers == "here" or bool(self.scheduler))
+        """Whether it is stated who computes."""
+        return self.workers == "here" or bool(self.scheduler)
 
 
 @dataclass(frozen=True)
-class ExportJob:
-    """An export of processed data that can be started."""
+class ExportPlan:
+    """What would be written of the data that are open, as far as it is chosen."""
 
     view: Stack
-    settings: ExportSettings  # complete
-
-    @property
-    def folder(self) -> Path:
-        """Folder to write to."""
-        assert self.settings.folder is not None
-        return self.settings.folder
-
-    @property
-    def scheduler(self) -> str | None:
-        """Address of the dask scheduler; None for this computer."""
-        return self.settings.scheduler if self.settings.workers == "cluster" else None
+    settings: ExportSettings
 
     @property
     def count(self) -> int:
-        """Number of volumes."""
+        """Number of volumes of each stage."""
         first, last = self.settings.times
         return (last + 1 - first) * len(self.settings.channels)
 
-    def disk_cost(self) -> DiskCost:
-        """Estimate what it takes on the disk; an `ExportError` if it cannot be written there."""
-        refuse_raw(self.folder, raw_folder(self.view.source))
-        spec, format_ = self.view.spec, get_format(self.settings.format)
-        dtype = self.settings.dtype or spec.dtype
-        refuse_dtype(format_, dtype)
-        return disk_cost(spec, self.count, dtype, self.folder, format_.overhead)
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """Numbers of steps after which the volumes are written as well."""
+        counts = list(stage_labels(self.view))
+        return tuple(counts[i] for i in self.settings.stages if i < len(counts))
 
-    def write(self, run: TaskRun) -> ExportReport:
-        """Write it in the background; reports `ExportProgress`, raises what `export` raises."""
-        settings, start = self.settings, None
-
-        def report(done: int, total: int) -> None:
-            # Volumes that existed before tell nothing about the time that a volume takes.
-            nonlocal start
-            start = start or (monotonic(), done)
-            count = done - start[1]
-            left = (monotonic() - start[0]) / count * (total - done) if count else None
-            run.report(ExportProgress(done, total, left))
-
-        return export(
-            self.view, self.folder, t=range(settings.times[0], settings.times[1] + 1),
-            c=settings.channels, dtype=settings.dtype, format=settings.format,
-            scheduler=self.scheduler, progress=report, cancelled=run.cancelled,
+    @property
+    def job_settings(self) -> JobSettings:
+        """The same for a queue."""
+        settings = self.settings
+        return JobSettings(
+            folder=settings.folder, times=settings.times, channels=settings.channels,
+            dtype=settings.dtype, format=settings.format, stages=self.stages,
+            projections=tuple(AXES[i] for i in settings.projections),
+            scheduler=settings.scheduler if settings.workers == "cluster" else None,
         )  # fmt: skip
 
+    def proposed(self, position: str | None) -> ExportPlan:
+        """The same, to be written beside the raw data."""
+        settings = self.settings
+        folder = propose_folder(self.view, settings.dtype, settings.format, position)
+        return replace(self, settings=settings.model_copy(update={"folder": folder}))
 
-@dataclass(frozen=True)
-class ExportProgress:
-    """Number of volumes that exist, and of all."""
+    def prepare(self, job: Job, recipe: Recipe, channels: int | None) -> None:
+        """Let a job wait for its turn, with this recipe unless it has its own.
 
-    done: int
-    total: int
-    seconds_left: float | None  # None before one was made
+        ``channels`` is their number in the open data, and None for the job of these.
+        """
+        job.restart()
+        job.out = None  # other steps are written elsewhere
+        settings = self.job_settings
+        if channels is None:
+            job.recipe, job.view, job.settings = recipe, self.view, settings
+            return
+        changes: dict[str, Any] = {"times": None, "folder": job.settings.folder}
+        if job.own_recipe:
+            changes |= {"stages": (), "channels": None}
+        else:
+            job.recipe, job.channels = recipe, channels
+        if len(self.settings.channels) == channels:
+            changes["channels"] = None
+        job.settings = settings.model_copy(update=changes)
+
+    def disk_cost(self) -> DiskCost:
+        """Estimate what it takes on the disk; an `ExportError` if it cannot be written there."""
+        folder, format_ = self.settings.folder, get_format(self.settings.format)
+        if folder is not None:
+            refuse_raw(folder, raw_folder(self.view.source))
+        costs = []
+        for stack in (*stage_stacks(self.view, self.stages).values(), self.view):
+            dtype = self.settings.dtype or stack.spec.dtype
+            refuse_dtype(format_, dtype)
+            costs.append(disk_cost(stack.spec, self.count, dtype, folder, format_.overhead))
+        return DiskCost(sum(cost.needed for cost in costs), costs[-1].free)

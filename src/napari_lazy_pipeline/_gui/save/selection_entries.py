@@ -76,16 +76,17 @@ class TicksEntry(Entry):
                 box.setChecked(index in value)
         self._on_edited()
 
-    def set_names(self, names: Sequence[str], tooltip: str) -> None:
-        """Show other things, all of them ticked; raises no signal."""
+    def set_names(self, names: Sequence[str], tooltip: str, ticked: bool = True) -> None:
+        """Show other things, all of them ticked, or those that were; raises no signal."""
         if [box.text() for box in self.boxes] == list(names):
             return
+        before = {box.text() for box in self.boxes if box.isChecked()}
         for box in self.boxes:
             self._grid.removeWidget(box)
             box.deleteLater()
         self.boxes = [QCheckBox(name) for name in names]
         for index, box in enumerate(self.boxes):
-            box.setChecked(True)
+            box.setChecked(ticked or box.text() in before)
             box.setToolTip(f"{tooltip} {box.text()}")
             box.setAccessibleName(f"{tooltip} {box.text()}")
             box.toggled.connect(self._on_edited)

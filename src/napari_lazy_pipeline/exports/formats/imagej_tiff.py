@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.exports.formats import Format, channel_name
-from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image import Stack, Triple
 
 # ImageJ counts bytes with 32 bits; some of them are needed for what is not pixels.
 IMAGEJ_LIMIT = 2**32 - 2**25
@@ -36,17 +36,20 @@ class TiffFiles(Format):
     def write(
         self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
     ) -> None:
-        """Write a file under another name, and give it its own when it is complete."""
-        path = self.path(folder, name, t, c)
-        part = path.with_name(path.name + ".part")
-        try:
-            write_volume(part, volume, stack, c)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(self.path(folder, name, t, c), volume, stack, c, stack.voxel_size)
 
 
-def write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int) -> None:
+def write_whole(path: Path, volume: np.ndarray, stack: Stack, c: int, voxel_size: Triple) -> None:
+    """Write a file under another name, and give it its own when it is complete."""
+    part = path.with_name(path.name + ".part")
+    try:
+        _write_volume(part, volume, stack, c, voxel_size)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int, voxel_size: Triple) -> None:
     """Write a volume (z, y, x) of channel ``c``; as OME-BigTIFF if ImageJ's TIFF is too small.
 
     The file is on the disk, not in a buffer, when this returns.
@@ -54,7 +57,8 @@ def write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int) -> None:
     import tifffile
 
     large = volume.nbytes >= IMAGEJ_LIMIT
-    _, y, x = stack.voxel_size
+    _, y, x = voxel_size
+    metadata = _ome_metadata if large else _imagej_metadata
     with path.open("wb") as file:
         tifffile.imwrite(
             file,
@@ -62,22 +66,22 @@ def write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int) -> None:
             imagej=not large,
             ome=large,
             bigtiff=large,
-            metadata=_ome_metadata(stack, c) if large else _imagej_metadata(stack, c),
+            metadata=metadata(stack, c, voxel_size),
             resolution=(1 / x, 1 / y),
         )
         file.flush()
         os.fsync(file.fileno())
 
 
-def _imagej_metadata(stack: Stack, c: int) -> dict[str, Any]:
+def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
     info = f"Channel = {channel_name(stack, c)}\nOrigin (z, y, x) [um] = {stack.spec.translate}"
-    metadata = {"axes": "ZYX", "spacing": stack.voxel_size[0], "unit": "um", "Info": info}
+    metadata = {"axes": "ZYX", "spacing": voxel_size[0], "unit": "um", "Info": info}
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "finterval": interval}
 
 
-def _ome_metadata(stack: Stack, c: int) -> dict[str, Any]:
-    sizes = {f"PhysicalSize{a}": size for a, size in zip("ZYX", stack.voxel_size, strict=True)}
+def _ome_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
+    sizes = {f"PhysicalSize{a}": size for a, size in zip("ZYX", voxel_size, strict=True)}
     metadata = {"axes": "ZYX", "Channel": {"Name": [channel_name(stack, c)]}, **sizes}
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "TimeIncrement": interval}

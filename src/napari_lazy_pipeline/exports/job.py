@@ -1,0 +1,184 @@
+"""Job: one export of a queue, from its recipe to its state."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
+from napari_lazy_pipeline.exports.export import ExportReport, export
+from napari_lazy_pipeline.exports.formats import Dtype, FormatName
+from napari_lazy_pipeline.exports.other_folder import check_fit, open_other
+from napari_lazy_pipeline.exports.projections import Axis
+from napari_lazy_pipeline.exports.proposed_folder import propose_folder
+from napari_lazy_pipeline.exports.time_left import TimeLeft
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image.quantity_text import format_count, format_duration
+from napari_lazy_pipeline.session import Recipe
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+class JobSettings(BaseModel):
+    """How an export is written.
+
+    Attributes
+    ----------
+    folder
+        Where to; None: beside the raw data, see `propose_folder`.
+    times
+        First and last time point; None for all.
+    channels, dtype, format, stages, projections, scheduler
+        As `export` takes them.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: Path | None = None
+    times: tuple[int, int] | None = None
+    channels: tuple[int, ...] | None = None
+    dtype: Dtype | None = None
+    format: FormatName = "tiff"
+    stages: tuple[int | str, ...] = ()
+    projections: tuple[Axis, ...] = ()
+    scheduler: str | None = None
+
+
+@dataclass(eq=False)
+class Job:
+    """One export, and how far it is.
+
+    Attributes
+    ----------
+    title
+        What a person calls the data.
+    recipe
+        Steps and engine, and what is stated about the data; None until it is known.
+    settings
+        How it is written.
+    raw, position
+        The data, if they are not those of the recipe.
+    channels
+        Number of channels that the recipe was made for; None for any.
+    own_recipe
+        Whether the recipe is its own, and not the one that is on screen when the queue is started.
+    view
+        Processed data that are open already; else the recipe opens them.
+    out
+        Folder where it was begun, once that is known.
+    """
+
+    title: str
+    recipe: Recipe | None = None
+    settings: JobSettings = field(default_factory=JobSettings)
+    raw: Path | None = None
+    position: str | None = None
+    channels: int | None = None
+    own_recipe: bool = False
+    view: Stack | None = None
+    state: State = "waiting"
+    done: int = 0
+    total: int = 0
+    seconds_left: float | None = None
+    error: str = ""  # why it failed
+    report: ExportReport | None = None
+    out: Path | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it waits for its turn, and it is known what to do."""
+        return self.state == "waiting" and (self.recipe is not None or self.view is not None)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it was begun, and not completed."""
+        return self.state in ("cancelled", "failed")
+
+    @property
+    def description(self) -> str:
+        """Its state in a few words."""
+        count = f"{self.done} of {self.total}"
+        if self.state == "running":
+            left = self.seconds_left if self.done < self.total else None
+            time = "" if left is None else f", {format_duration(left, 2)} left"
+            return f"{count}{time}" if self.total else "Opening…"
+        return {
+            "waiting": "Waiting",
+            "done": f"Done, {self.total} written",
+            "failed": self.error,
+            "cancelled": f"Cancelled, {count} written" if self.total else "Cancelled",
+        }[self.state]
+
+    def restart(self) -> None:
+        """Let it wait for its turn, once more."""
+        self.state, self.error, self.seconds_left = "waiting", "", None
+        self.stop.clear()
+
+    def run(self, changed: Callable[[Job], None], cancelled: Callable[[], bool]) -> None:
+        """Write it; whatever goes wrong is its `error`, and no reason for others to stop."""
+        self.state, self.error, self.report, time_left = "running", "", None, TimeLeft()
+        self.done = self.total = 0
+        changed(self)
+
+        def progress(done: int, total: int) -> None:
+            self.done, self.total = done, total
+            self.seconds_left = time_left.update(done, total)
+            changed(self)
+
+        try:
+            self.report = self._export(progress, lambda: cancelled() or self.stop.is_set())
+        except LazyPipelineError as error:
+            self._fail(str(error))
+        except Exception as error:  # noqa: BLE001 - it must not keep others from being written
+            self._fail(f"The export failed: {type(error).__name__}: {error}")
+        else:
+            self._end(self.report)
+        changed(self)
+
+    def _fail(self, error: str) -> None:
+        self.state, self.error = "failed", error
+
+    def _end(self, report: ExportReport) -> None:
+        self.done, self.total = report.done, report.total
+        if report.cancelled:
+            self.state = "cancelled"
+        elif report.failed:
+            count = format_count(len(report.failed), "volume")
+            self._fail(f"{count} failed: {report.failed[0].why}")
+        else:
+            self.state = "done"
+
+    def _export(
+        self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+    ) -> ExportReport:
+        view, settings, times = self.view or self._open(), self.settings, self.settings.times
+        folder = settings.folder or self.out  # where it was begun
+        if folder is None:
+            folder = propose_folder(view, settings.dtype, settings.format, self.position)
+        if folder is None:
+            raise ExportError("It is not stated where to write", hint="Choose a folder")
+        self.out = folder
+        return export(
+            view, folder, t=None if times is None else range(times[0], times[1] + 1),
+            c=settings.channels, dtype=settings.dtype, format=settings.format,
+            stages=settings.stages, projections=settings.projections,
+            scheduler=settings.scheduler, progress=progress, cancelled=cancelled,
+        )  # fmt: skip
+
+    def _open(self) -> Stack:
+        """Open the data and apply the recipe; an error says what does not fit."""
+        assert self.recipe is not None
+        if self.raw is None:
+            return self.recipe.pipeline.apply(self.recipe.open(), self.recipe.engine)
+        raw = open_other(self.recipe, self.raw, self.position)
+        view = self.recipe.pipeline.apply(raw, self.recipe.engine)
+        assert isinstance(view.source, PipelineSource)
+        check_fit(view.source.stated_plan, self.channels)
+        return view

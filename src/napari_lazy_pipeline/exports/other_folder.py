@@ -1,0 +1,103 @@
+"""Other folder: opens data that a recipe was not made with, as the recipe says of its own."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from napari_lazy_pipeline.compute import Plan
+from napari_lazy_pipeline.errors import ExportError, PatternError
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.session import Recipe
+from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.steps.crop import Crop
+
+_GIVE = "Open the folder and state it, or give a recipe of its own"
+
+
+def open_other(
+    recipe: Recipe, folder: str | Path, position: str | None = None, trust: bool = False
+) -> Stack:
+    """Open another folder or position; no pixel is read.
+
+    What the recipe states of its data holds where these files do not state it; ``trust`` is that
+    of `open_stack`.
+
+    Raises
+    ------
+    FolderError, PatternError
+        If the folder cannot be opened.
+    ExportError
+        If it is not clear what its files are, or how large their voxels.
+    """
+    source = recipe.source or Source(folder=str(folder))
+    options = {**source.opening, "position": position, "trust": trust}
+    folder_info = _inspect(folder, source.pattern or None, options)
+    overrides = _missing(folder_info, source.overrides)
+    if folder_info.voxel_source == "unknown" and overrides.voxel_size is None:
+        raise ExportError("The voxel size is unknown", str(folder), _GIVE)
+    return overrides.stack(folder_info)
+
+
+def check_fit(plan: Plan, channels: int | None = None) -> None:
+    """Refuse data that a recipe was not made for, before anything is computed."""
+    plan.check()
+    count = len(plan.raw.channels)
+    if channels is not None and count != channels:
+        raise ExportError(
+            f"The data have {_channels(count)}, the recipe is for {_channels(channels)}",
+            hint="Give a recipe of its own",
+        )
+    for stage in plan.stages:
+        if isinstance(stage.step, Crop):
+            _check_crop(stage.step, stage.before.shape)
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
+
+
+def _check_crop(crop: Crop, shape: tuple[int, int, int]) -> None:
+    """Refuse a box that ends beyond the volume: it was chosen in a larger one."""
+    for axis, length in zip("zyx", shape, strict=True):
+        stop = getattr(crop, axis)[1]
+        if stop > length:
+            raise ExportError(
+                f"The crop ends at {axis} = {stop}, but the volume ends at {length}",
+                hint="Give a recipe of its own",
+            )
+
+
+def _inspect(folder: str | Path, pattern: str | None, options: dict[str, Any]) -> FolderInfo:
+    """Look at a folder with the pattern of the recipe, or another that leaves no doubt."""
+    if pattern is not None:
+        try:
+            folder_info = inspect_folder(folder, pattern, **options)
+        except PatternError:
+            pattern = None  # these files are called otherwise
+        else:
+            if not folder_info.unmatched:
+                return folder_info
+    proposed = inspect_folder(folder, **options)
+    if pattern is not None and folder_info.unmatched <= proposed.unmatched:
+        return folder_info
+    if any(question.about == "pattern" for question in proposed.questions):
+        what = "The names of the files leave doubt which number is the time point"
+        raise ExportError(what, str(folder), _GIVE)
+    return proposed
+
+
+def _missing(folder_info: FolderInfo, overrides: MetadataOverrides) -> MetadataOverrides:
+    """What the recipe states and the files do not; names of channels, by which steps go, always."""
+    known = {
+        "voxel_size": folder_info.voxel_source != "unknown",
+        "time_interval": folder_info.time_interval is not None,
+        "angle": folder_info.angle is not None,
+        "step": folder_info.scan is not None,
+        "skew_axis": folder_info.scan is not None,
+    }
+    names = (field.name for field in fields(overrides))
+    dropped = {name: None for name in names if known.get(name)}
+    return replace(overrides, **dropped).fitting(folder_info)

@@ -1,0 +1,156 @@
+"""Outputs: the stages of one run that are written, each into a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exports.destination import Destination
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
+
+Volume = tuple[int, int]
+StageName = int | str  # number of steps, or the kind of the last of them
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Destinations of the stages that are written, in the order of the steps; last, the result."""
+
+    destinations: tuple[Destination, ...]
+
+    @classmethod
+    def open(
+        cls,
+        stack: Stack,
+        folder: Path,
+        dtype: str | None,
+        kind: str = "tiff",
+        projections: Iterable[str] = (),
+        stages: Iterable[StageName] = (),
+    ) -> Outputs:
+        """Check the folders, and read their logs; nothing is written yet."""
+        axes = tuple(projections)
+        result = Destination.open(stack, folder, dtype, kind, axes)
+        before = (
+            Destination.open(stage, folder / name, dtype, kind, axes)
+            for name, stage in stage_stacks(stack, stages).items()
+        )
+        return cls((*before, result))
+
+    @property
+    def result(self) -> Destination:
+        """Destination of what all steps make."""
+        return self.destinations[-1]
+
+    def for_worker(self) -> Outputs:
+        """Return a copy for another process, which does not know which volumes are finished."""
+        return Outputs(tuple(one.for_worker() for one in self.destinations))
+
+    def volumes(self, t: Iterable[int] | None, c: Iterable[int] | None) -> dict[Volume, list[int]]:
+        """Volumes to write, channels of a time point together, and to which destinations each."""
+        times, channels = self.result.stack.source.sizes
+        _check("t", t, times)
+        _check("c", c, channels)
+        chosen: dict[Volume, list[int]] = {}
+        for index, destination in enumerate(self.destinations):
+            times, channels = destination.stack.source.sizes
+            for time in range(times) if t is None else sorted(set(t)):
+                for channel in range(channels) if c is None else sorted(set(c)):
+                    if time < times and channel < channels:
+                        chosen.setdefault((time, channel), []).append(index)
+        return dict(sorted(chosen.items()))
+
+    def prepare(self, counts: Iterable[int]) -> None:
+        """Make sure that so many volumes of each destination can be written."""
+        counts = list(counts)
+        costs = [one.cost(n) for one, n in zip(self.destinations, counts, strict=True)]
+        needed, free = sum(cost.needed for cost in costs), costs[-1].free
+        if free is not None and needed > free:
+            raise ExportError(
+                f"{format_count(sum(counts), 'volume')} need {format_bytes(needed)}, "
+                f"but {format_bytes(free)} are free",
+                str(self.result.folder),
+                "Free some space, choose another disk, fewer volumes, or dtype uint16",
+            )
+        for destination in reversed(self.destinations):
+            destination.prepare()
+
+    def write(
+        self, t: int, c: int, indices: Iterable[int], progress: Progress | None = None
+    ) -> Iterator[int]:
+        """Make and write a volume for some destinations; yield each when it is complete.
+
+        What several stages need is read and computed once. Raises what `PipelineSource.read` does.
+        """
+        indices = list(indices)
+        cache = StageCache(self._memory) if len(indices) > 1 else None
+        for index in indices:
+            destination = self.destinations[index]
+            source = destination.stack.source
+            if isinstance(source, PipelineSource):
+                # Unlike for the screen, a bad volume raises.
+                pixels = replace(source, cache=cache).read(t, c, progress)
+            else:
+                pixels = source.read(t, c)
+            destination.write(t, c, pixels)
+            yield index
+
+    @property
+    def _memory(self) -> int:
+        """Size of all that is made on the way to one volume of the result [byte]."""
+        source = self.result.stack.source
+        assert isinstance(source, PipelineSource)
+        plan = source.stated_plan
+        inputs = max(len(plan.raw_volumes(0, c)) for c in range(len(plan.after.channels)))
+        return inputs * sum(plan.spec(n).volume.nbytes for n in range(len(plan.stages) + 1))
+
+
+def stage_stacks(stack: Stack, stages: Iterable[StageName]) -> dict[str, Stack]:
+    """Stacks after some steps of a pipeline, by the names of their folders, in order."""
+    stages, source = list(stages), stack.source
+    if not stages:
+        return {}
+    if not isinstance(source, PipelineSource):
+        raise ExportError("Stages can be written of processed data only", hint="Apply steps first")
+    plan = source.stated_plan
+    made: dict[str, Stack] = {}
+    for count in sorted({_count(source, stage) for stage in stages}):
+        until = plan.until(count)
+        if len(until.stages) < len(plan.stages):
+            name = "raw"
+            if until.stages:
+                last = until.stages[-1]
+                name = f"after_{last.index + 1}_{last.step.kind}"
+            at = replace(source, stated_plan=until)
+            made[name] = replace(stack, source=at, channel_names=until.after.channels)
+    return made
+
+
+def stage_labels(stack: Stack) -> dict[int, str]:
+    """Stages on the way to a processed stack: number of steps, and the label of the last."""
+    source = stack.source
+    if not isinstance(source, PipelineSource):
+        return {}
+    return {stage.index + 1: stage.step.label for stage in source.stated_plan.stages[:-1]}
+
+
+def _count(source: PipelineSource, stage: StageName) -> int:
+    """Number of steps up to a stage."""
+    plan = source.stated_plan
+    if isinstance(stage, int) and 0 <= stage <= len(plan.steps):
+        return stage
+    counts = [one.index + 1 for one in plan.stages if one.step.kind == stage]
+    if not counts:
+        known = ", ".join(dict.fromkeys(one.step.kind for one in plan.stages))
+        raise ExportError(f"There is no step {stage!r} to write after", hint=f"There are: {known}")
+    return counts[-1]
+
+
+def _check(axis: str, selected: Iterable[int] | None, size: int) -> None:
+    outside = sorted(index for index in selected or () if not 0 <= index < size)
+    if outside:
+        raise ExportError(f"There is no {axis} = {outside[0]}", hint=f"Choose from 0 to {size - 1}")

@@ -1,0 +1,50 @@
+"""Projections: the brightest voxels along an axis, written along with each volume."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exports.formats.imagej_tiff import write_whole
+from napari_lazy_pipeline.image import Stack
+
+Axis = Literal["z", "y", "x"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+
+
+def checked_axes(axes: Iterable[str]) -> tuple[Axis, ...]:
+    """Axes in their order; an `ExportError` if one is none."""
+    wanted = set(axes)
+    unknown = sorted(wanted.difference(AXES))
+    if unknown:
+        raise ExportError(f"There is no axis {unknown[0]!r} to project along", hint="Use z, y or x")
+    return tuple(axis for axis in AXES if axis in wanted)
+
+
+def projection_path(folder: Path, name: str, axis: Axis, t: int, c: int) -> Path:
+    """Path of the maximum projection of a volume along an axis."""
+    return folder / f"mip_{axis}" / f"{name}_ch{c}_t{t:04d}.tif"
+
+
+def existing_projections(folder: Path, name: str, axes: Iterable[Axis]) -> list[Path]:
+    """Paths that exist already under the names that would be written."""
+    pattern = f"{glob.escape(name)}_ch*_t*.tif"
+    return [path for axis in axes for path in sorted((folder / f"mip_{axis}").glob(pattern))]
+
+
+def write_projection(path: Path, volume: np.ndarray, stack: Stack, c: int, axis: Axis) -> None:
+    """Write the maximum (1, rows, columns) of a volume along an axis; it appears complete.
+
+    Of floats, voxels that are not a number are left out.
+    """
+    number = AXES.index(axis)
+    largest = np.fmax.reduce(volume, axis=number)[np.newaxis]
+    rows, columns = (size for i, size in enumerate(stack.voxel_size) if i != number)
+    voxel_size = stack.voxel_size[number], rows, columns
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, largest, stack, c, voxel_size)

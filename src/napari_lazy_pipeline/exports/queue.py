@@ -1,0 +1,121 @@
+"""Queue: exports that run one after the other, and are there again after a restart."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from napari_lazy_pipeline._runtime.cancellation import not_cancelled
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exports.job import Job, JobSettings
+from napari_lazy_pipeline.session import Recipe
+
+_SAVED = ("title", "position", "channels", "state", "done", "total", "error")
+
+
+class ExportQueue:
+    """Jobs that run one after the other; one that fails does not stop the others.
+
+    Jobs may be added while it runs, from any thread.
+
+    Examples
+    --------
+    >>> queue = ExportQueue([Job("cell5"), Job("cell6")])
+    >>> queue.run()  # nothing is ready: no job has a recipe
+    >>> [job.state for job in queue.jobs]
+    ['waiting', 'waiting']
+    """
+
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+        self.jobs: list[Job] = list(jobs)
+        self._saving = threading.Lock()
+
+    def run(
+        self,
+        changed: Callable[[Job], None] = lambda job: None,
+        cancelled: Callable[[], bool] = not_cancelled,
+    ) -> None:
+        """Run all jobs that are ready, in their order.
+
+        Parameters
+        ----------
+        changed
+            Called with a job whose state or progress is another.
+        cancelled
+            Asked as `export` does: the job that runs stops, and those behind it wait.
+        """
+        while not cancelled():
+            job = next((job for job in tuple(self.jobs) if job.ready), None)
+            if job is None:
+                return
+            job.run(changed, cancelled)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is something to resume."""
+        return any(job.resumable for job in self.jobs)
+
+    def resume(self) -> None:
+        """Let cancelled and failed jobs wait for their turn: `run` completes what is missing."""
+        for job in self.jobs:
+            if job.resumable:
+                job.restart()
+
+    def save(self, path: Path) -> None:
+        """Write the jobs that are not done, for `load`; those in memory only cannot be."""
+        jobs = [_as_json(job) for job in self.jobs if job.state != "done" and _can_be_saved(job)]
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        with self._saving:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(jobs, indent=1), "utf-8")
+            os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> ExportQueue:
+        """Read the jobs that an earlier process did not complete; none if there is no such file.
+
+        What was running or waiting then is cancelled now. An `ExportError` if it cannot be read.
+        """
+        if not path.exists():
+            return cls()
+        try:
+            jobs = [_from_json(entry) for entry in json.loads(path.read_text("utf-8"))]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            what = "The queue of the last session cannot be read"
+            raise ExportError(what, str(path), "Add its folders again") from error
+        return cls(jobs)
+
+
+def _can_be_saved(job: Job) -> bool:
+    """Whether a recipe says all there is to say about a job."""
+    recipe = job.recipe
+    if recipe is None or (recipe.source is None and job.raw is None):
+        return False
+    return not any(step.only_in_memory() for step in recipe.pipeline.steps)
+
+
+def _as_json(job: Job) -> dict[str, Any]:
+    assert job.recipe is not None
+    return {
+        **{name: getattr(job, name) for name in _SAVED},
+        "raw": None if job.raw is None else str(job.raw),
+        "out": None if job.out is None else str(job.out),
+        "recipe": job.recipe.model_dump(mode="json"),
+        "settings": job.settings.model_dump(mode="json"),
+    }
+
+
+def _from_json(entry: dict[str, Any]) -> Job:
+    job = Job(**{name: entry[name] for name in _SAVED})
+    job.recipe = Recipe.model_validate(entry["recipe"])
+    job.settings = JobSettings.model_validate(entry["settings"])
+    job.raw, job.out = (Path(entry[key]) if entry[key] else None for key in ("raw", "out"))
+    # It goes on as it was begun, when the person says so.
+    job.own_recipe = True
+    if job.state in ("running", "waiting"):
+        job.state = "cancelled"
+    return job

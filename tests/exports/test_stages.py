@@ -1,0 +1,197 @@
+"""Stages, projections and records: what is written along with the result, and how it resumes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import Pipeline, Recipe, __version__, export, open_stack
+from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exports import destination as target
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
+from stacks import CountingSource
+
+STEPS = (SubtractBackground(value=100), Deskew(angle=31.5), Crop(z=(0, 4)))
+SIZE = (0.3, 0.1, 0.1)
+
+
+@pytest.fixture
+def view(raw_folder: Path) -> Stack:
+    return Pipeline(STEPS).apply(open_stack(raw_folder, voxel_size=SIZE))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Bytes of all files but journals and provenance, which have the order and the date."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.endswith((".jsonl", "provenance.json"))
+    }
+
+
+def test_each_stage_is_what_its_steps_make(view: Stack, raw_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report = export(view, out, stages=["deskew", 0])
+    assert report.complete and len(report.written) == report.total == 18
+    raw = open_stack(raw_folder, voxel_size=SIZE)
+    stages = {"": 3, "after_2_deskew": 2, "raw": 0}
+    for name, count in stages.items():
+        expected = Pipeline(STEPS[:count]).apply(raw)
+        with tifffile.TiffFile(out / name / "cell_ch1_t0002.tif") as file:
+            np.testing.assert_array_equal(file.asarray(), expected.source.read(2, 1))
+            assert file.imagej_metadata is not None
+            assert file.imagej_metadata["spacing"] == pytest.approx(expected.voxel_size[0])
+
+
+def test_the_result_is_the_same_with_stages(view: Stack, tmp_path: Path) -> None:
+    export(view, tmp_path / "alone")
+    export(view, tmp_path / "staged", stages=[1, 2], projections="z")
+    alone, staged = contents(tmp_path / "alone"), contents(tmp_path / "staged")
+    assert len(alone) == 7 and {name: staged[name] for name in alone} == alone
+
+
+def test_stages_share_what_they_need(calls: Counter[str], tmp_path: Path) -> None:
+    source = CountingSource((3, 2))
+    pipeline = Pipeline([SubtractBackground(value=1), Deskew(angle=31.5), Crop(z=(0, 3))])
+    view = pipeline.apply(Stack(source))
+    export(view, tmp_path, stages=[0, "subtract_background", "deskew"], projections="zyx")
+    assert set(source.reads.values()) == {1} and len(source.reads) == 6
+    assert calls["deskew"] == calls["subtract_background"] == 6
+
+
+def test_projections_are_the_brightest_voxels(view: Stack, tmp_path: Path) -> None:
+    export(view, tmp_path, projections=("z", "y"), dtype="uint16")
+    volume = tifffile.imread(tmp_path / "cell_ch1_t0001.tif")
+    dz, dy, dx = view.voxel_size
+    for axis, number, rows in (("z", 0, dy), ("y", 1, dz)):
+        with tifffile.TiffFile(tmp_path / f"mip_{axis}" / "cell_ch1_t0001.tif") as file:
+            np.testing.assert_array_equal(np.squeeze(file.asarray()), volume.max(number))
+            assert file.asarray().dtype == np.uint16
+            tags = file.pages[0].tags
+            x, y = (tags[f"{a}Resolution"].value for a in "XY")
+        assert (x[1] / x[0], y[1] / y[0]) == (pytest.approx(dx, 1e-4), pytest.approx(rows, 1e-4))
+    assert not (tmp_path / "mip_x").exists()
+
+
+def test_projections_of_floats_leave_out_what_is_no_number(tmp_path: Path) -> None:
+    volume = np.array([[[1, np.nan]], [[np.nan, -2]]], "float32")
+    export(Stack.from_array(volume, SIZE), tmp_path, projections="z")
+    projection = tifffile.imread(tmp_path / "mip_z" / "volume_ch0_t0000.tif")
+    assert projection.dtype == np.float32 and np.squeeze(projection).tolist() == [1, -2]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+def test_recipe_and_provenance_stand_beside_each_stage(
+    view: Stack, raw_folder: Path, tmp_path: Path, kind: Any
+) -> None:
+    if kind == "ome-zarr":
+        pytest.importorskip("yaozarrs")
+    export(view, tmp_path / "out", t=[0], format=kind, stages=["deskew"], dtype="uint16")
+    for folder, count in ((tmp_path / "out", 3), (tmp_path / "out" / "after_2_deskew", 2)):
+        recipe = Recipe.load(folder / "cell_recipe.yaml")
+        assert recipe.pipeline == Pipeline(STEPS[:count])
+        assert recipe.source is not None and Path(recipe.source.folder) == raw_folder
+        about = json.loads((folder / "cell_provenance.json").read_text())
+        assert about["versions"]["napari-lazy-pipeline"] == __version__
+        assert about["raw_voxel_size"] == list(SIZE)
+        assert about["pattern"] == open_stack(raw_folder).source.pattern  # type: ignore[attr-defined]
+        assert [step["kind"] for step in about["steps"]] == [one.kind for one in STEPS[:count]]
+        assert about["date"][:2] == "20" and about["dtype"] == "uint16"
+        again = recipe.pipeline.apply(recipe.open())
+        assert about["voxel_size"] == pytest.approx(list(again.voxel_size))
+        assert about["shape"] == list(again.shape)
+
+
+def test_a_function_in_memory_has_no_recipe_and_the_provenance_says_so(tmp_path: Path) -> None:
+    view = Pipeline([lambda volume: volume + 1]).apply(Stack(CountingSource((1, 1))))
+    assert export(view, tmp_path).complete
+    assert not (tmp_path / "volume_recipe.yaml").exists()
+    about = json.loads((tmp_path / "volume_provenance.json").read_text())
+    assert "cannot be written into a recipe" in about["recipe"]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+@pytest.mark.parametrize("crash", range(0, 9, 2))
+def test_what_a_crash_interrupts_is_completed_to_the_same_bytes(
+    view: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Any, crash: int
+) -> None:
+    """A process that is killed leaves no more than a raise that nobody catches does."""
+    if kind == "ome-zarr":
+        pytest.importorskip("yaozarrs")
+    options: Any = {"format": kind, "stages": ["deskew"], "projections": "zx", "t": [0, 1]}
+    export(view, tmp_path / "whole", **options)
+    moments, write = iter(range(100)), target.write_projection
+
+    def killed(path: Path, *arguments: Any) -> None:
+        if next(moments) == crash:
+            path.parent.mkdir(exist_ok=True)
+            path.with_name(path.name + ".part").write_bytes(b"half")
+            raise KeyboardInterrupt
+        write(path, *arguments)
+
+    monkeypatch.setattr(target, "write_projection", killed)
+    with pytest.raises(KeyboardInterrupt):
+        export(view, tmp_path / "killed", **options)
+    monkeypatch.undo()
+    report = export(view, tmp_path / "killed", **options)
+    assert report.complete and len(report.kept) == crash // 2
+    for part in (tmp_path / "killed").rglob("*.part"):
+        pytest.fail(f"{part} is left")
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_a_projection_that_is_missing_is_made_again(view: Stack, tmp_path: Path) -> None:
+    export(view, tmp_path, projections="z")
+    whole = contents(tmp_path)
+    (tmp_path / "mip_z" / "cell_ch0_t0001.tif").unlink()
+    report = export(view, tmp_path, projections="z")
+    assert [path.name for path in report.written] == ["cell_ch0_t0001.tif"]
+    assert contents(tmp_path) == whole
+
+
+def test_a_folder_of_an_earlier_version_goes_on(view: Stack, tmp_path: Path) -> None:
+    """Without records and projections in its journal; what is there is not made again."""
+    export(view, tmp_path, t=[0])
+    for record in (tmp_path / "cell_recipe.yaml", tmp_path / "cell_provenance.json"):
+        record.unlink()
+    report = export(view, tmp_path)
+    assert (len(report.kept), len(report.written)) == (2, 4)
+    assert Recipe.load(tmp_path / "cell_recipe.yaml").pipeline == Pipeline(STEPS)
+
+
+@pytest.mark.parametrize("name", ["cell_recipe.yaml", "mip_z/cell_ch0_t0000.tif"])
+def test_files_of_others_are_not_touched(view: Stack, tmp_path: Path, name: str) -> None:
+    (tmp_path / "out" / name).parent.mkdir(parents=True)
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(ExportError, match="there already"):
+        export(view, tmp_path / "out", projections="z")
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+def test_stages_and_axes_that_are_none_are_refused(view: Stack, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"no step 'rotate'.*subtract_background, deskew, crop"):
+        export(view, tmp_path / "out", stages=["rotate"])
+    with pytest.raises(ExportError, match=r"no axis 't'.*Use z, y or x"):
+        export(view, tmp_path / "out", projections="t")  # type: ignore[arg-type]
+    with pytest.raises(ExportError, match="processed data only"):
+        export(Stack(CountingSource()), tmp_path / "out", stages=[0])
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_disk_has_to_have_room_for_all_stages(
+    view: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = type(shutil.disk_usage(tmp_path))
+    one = export(view, tmp_path / "small", t=[0], c=[0]).written[0].stat().st_size
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 8 * one))
+    assert export(view, tmp_path / "alone").complete
+    with pytest.raises(ExportError, match=r"12 volumes need .* are free"):
+        export(view, tmp_path / "staged", stages=["deskew"])

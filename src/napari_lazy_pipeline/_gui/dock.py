@@ -18,6 +18,7 @@ from napari_lazy_pipeline._gui.preferences import dock_state
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
+from napari_lazy_pipeline._gui.side_by_side.value_trial import ValueTrial
 from napari_lazy_pipeline._gui.steps import cost_monitor as costs
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
@@ -77,6 +78,7 @@ class LazyPipelineWidget(QWidget):
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.add_button(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
+        self.trial = ValueTrial(self, napari_viewer, self.layers)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
         self._next_recipe: Recipe | None = None
@@ -150,6 +152,7 @@ class LazyPipelineWidget(QWidget):
         self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
         self.layers.rendered.connect(self.costs.update_times)
+        self.steps.trial_requested.connect(self.trial.start)
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.compute_thread.stop)
 
@@ -226,6 +229,7 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
+            self.trial.shut_down()
             self.session.release()  # so that nothing listens while all is closed
             self.save.process.close_session()
             self.data.close_session()

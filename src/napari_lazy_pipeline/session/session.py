@@ -248,6 +248,15 @@ class Session:
             self.raw, self.plan.until(self.until), self.cache, True, self.compute_log
         )
 
+    def source_of(self, pipeline: Pipeline, until: int | None = None) -> PipelineSource:
+        """Make what other steps would show of the same data, up to a number of them.
+
+        It is not counted in the log. A `StepError` if a step does not fit the volumes.
+        """
+        if self.stack is None:
+            raise RuntimeError("no stack is open")
+        return PipelineSource(self.raw, self._plan_of(pipeline).until(until), self.cache, True)
+
     def raw_source(self) -> PipelineSource:
         """Make the raw volumes through the cache, blank if that fails."""
         raw = self.raw
@@ -261,11 +270,16 @@ class Session:
 
     def _resolve(self) -> None:
         if self.stack is not None:
-            before = try_at_once.set(not self.trials_elsewhere)
-            try:
-                self.plan = self.pipeline.plan(self.stack.stack_spec, self.engine)
-            finally:
-                try_at_once.reset(before)
+            self.plan = self._plan_of(self.pipeline)
+
+    def _plan_of(self, pipeline: Pipeline) -> Plan:
+        """Resolve steps against the stack that is open."""
+        assert self.stack is not None
+        before = try_at_once.set(not self.trials_elsewhere)
+        try:
+            return pipeline.plan(self.stack.stack_spec, self.engine)
+        finally:
+            try_at_once.reset(before)
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""

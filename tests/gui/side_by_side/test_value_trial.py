@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 
-from dock_helpers import card, edit
+from dock_helpers import card, edit, view_state
 from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline.compute import Pipeline
@@ -20,17 +20,6 @@ from napari_lazy_pipeline.steps import SubtractBackground
 
 Settle = Callable[[Any], None]
 Key = Qt.Key
-
-
-@pytest.fixture
-def three(opened: Any, settle: Settle) -> Any:
-    """The dock with a background of 100 subtracted, deskewed."""
-    edit(opened, "subtract_background", value=100.0)
-    edit(opened, "deskew")
-    opened.viewer.dims.set_current_step(1, 4)
-    opened.viewer.scene.camera.zoom = 1.0  # the window is not drawn: all is in view
-    settle(opened)
-    return opened
 
 
 @pytest.fixture
@@ -49,18 +38,6 @@ def start(three: Any, qtbot: Any) -> Callable[..., Any]:
 def wait(dock: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: not dock.trial.busy, timeout=60_000)
     QApplication.processEvents()
-
-
-def state(viewer: Any) -> tuple[Any, ...]:
-    """What trying must leave as it was."""
-    grid, camera, dims = viewer.canvas.grid, viewer.scene.camera, viewer.dims
-    return (
-        (grid.enabled, tuple(grid.shape)),
-        (camera.zoom, tuple(camera.center), tuple(camera.angles)),
-        [(layer.name, layer.visible, tuple(layer.contrast_limits)) for layer in viewer.layers],
-        ({layer.name for layer in viewer.layers.selection}, viewer.layers.selection.active.name),
-        (tuple(dims.current_step), dims.ndisplay),
-    )
 
 
 def expected(dock: Any, z: int, **values: Any) -> np.ndarray:
@@ -97,13 +74,13 @@ def test_the_part_in_view_is_all_that_is_made(three: Any, start: Any) -> None:
 
 
 def test_escape_goes_back_to_how_it_was(three: Any, start: Any, qtbot: Any) -> None:
-    before, pipeline = state(three.viewer), three.session.pipeline
+    before, pipeline = view_state(three.viewer), three.session.pipeline
     tiles = start("deskew", "angle")
     assert len(tiles.tiles) == 5 and tiles.isVisibleTo(three.trial.panel)
-    assert state(three.viewer) == before, "nor is anything changed meanwhile"
+    assert view_state(three.viewer) == before, "nor is anything changed meanwhile"
     qtbot.keyClick(tiles, Key.Key_Escape)
     assert not three.trial.is_open and three.trial.panel.isHidden()
-    assert state(three.viewer) == before and three.session.pipeline is pipeline
+    assert view_state(three.viewer) == before and three.session.pipeline is pipeline
 
 
 def test_keys_choose_and_take_with_one_edit(

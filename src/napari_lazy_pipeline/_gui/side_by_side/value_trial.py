@@ -8,10 +8,9 @@ from math import ceil, sqrt
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
-from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
-from napari_lazy_pipeline._gui.side_by_side.canvas_cover import CanvasCover
+from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasCover, CanvasRoom
 from napari_lazy_pipeline._gui.side_by_side.swept_field import SweptField, fields_to_try
 from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook, TileRequest
 from napari_lazy_pipeline._gui.side_by_side.tile_view import Tile
@@ -34,11 +33,11 @@ class ValueTrial(QObject):
     # Another picture is there, or why there is none; and whether it is a preview.
     tile_ready = Signal(int, bool)
 
-    def __init__(self, dock: QWidget, viewer: Any, layers: Layers) -> None:
+    def __init__(self, room: CanvasRoom, viewer: Any, layers: Layers) -> None:
         super().__init__()
         self._viewer, self._layers, self.session = viewer, layers, layers.session
         self.panel = TrialPanel()
-        self.canvas = CanvasCover(dock)
+        self.canvas, self._cover = room, CanvasCover(room)
         self._fields: list[SweptField] = []  # the one or two that are tried
         self._others: list[SweptField] = []
         self._steps: list[Steps] = []  # of each tile
@@ -76,7 +75,7 @@ class ValueTrial(QObject):
         others = fields_to_try(self.session.pipeline.steps)
         self._others = [field for field in others if field.parameter != parameter]
         self.panel.begin(self._fields[0], values, self._others)
-        self.canvas.show(self.panel)
+        self._cover.show(self.panel)
         self._events.listen(True)
         self.panel.tiles.setFocus()
         self._show_values()
@@ -94,7 +93,7 @@ class ValueTrial(QObject):
             self._events.listen(False)
             self._timer.stop()
             self._task.forget()
-            self.canvas.take()
+            self._cover.take()
 
     def shut_down(self) -> None:
         """The dock is closed."""

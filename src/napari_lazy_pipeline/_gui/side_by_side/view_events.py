@@ -13,7 +13,7 @@ _OF_LAYER = ("contrast_limits", "gamma", "colormap", "opacity", "visible", "blen
 
 
 class ViewEvents(QObject):
-    """Listens to the sliders and to the looks of the layers while it is asked to."""
+    """Listens to sliders, camera and the looks of the layers while it is asked to."""
 
     changed = Signal()
 
@@ -29,6 +29,7 @@ class ViewEvents(QObject):
         self._emitters = []
         if on:
             self._emitters = [getattr(self._viewer.dims.events, name) for name in _OF_DIMS]
+            self._emitters.append(self._viewer.scene.camera.events.center)
             for layer in self._layers.layers:
                 self._emitters += [getattr(layer.events, name) for name in _OF_LAYER]
         for emitter in self._emitters:

@@ -19,7 +19,9 @@ from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
 from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasRoom
+from napari_lazy_pipeline._gui.side_by_side.other_state import OtherState
 from napari_lazy_pipeline._gui.side_by_side.side_view import SideView
+from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
 from napari_lazy_pipeline._gui.side_by_side.value_trial import ValueTrial
 from napari_lazy_pipeline._gui.steps import cost_monitor as costs
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
@@ -82,6 +84,7 @@ class LazyPipelineWidget(QWidget):
         self.view = ViewPanel(self.session)
         room = CanvasRoom(self)
         self.side_view = SideView(room, napari_viewer, self.layers)
+        self.other_state = OtherState(napari_viewer, self.layers)
         self.trial = ValueTrial(room, napari_viewer, self.layers)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
@@ -151,6 +154,8 @@ class LazyPipelineWidget(QWidget):
         self.view.compare_toggled.connect(self.comparison.switch)
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.side_view_toggled.connect(self.side_view.switch)
+        self.view.add_button(StateButton(self.other_state))
+        self.other_state.reported.connect(self.status.setText)
         self.side_view.changed.connect(self.view.show_side_view)
         self.view.contrast_requested.connect(self.layers.reset_contrast)
         self.save.recipe_opened.connect(self._on_recipe)
@@ -237,6 +242,7 @@ class LazyPipelineWidget(QWidget):
             self.open_docks.discard(self)
             self.trial.shut_down()
             self.side_view.close()
+            self.other_state.close()
             self.session.release()  # so that nothing listens while all is closed
             self.save.process.close_session()
             self.data.close_session()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -206,6 +206,10 @@ class Session:
         """Whether there is an undo to take back."""
         return bool(self._history.future)
 
+    def past(self) -> Iterator[tuple[str, Pipeline]]:
+        """What each edit of the steps changed, and the steps before it; the latest first."""
+        return self._history.pipelines(self.pipeline)
+
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
         if name != self.engine:
@@ -249,12 +253,10 @@ class Session:
         )
 
     def source_of(self, pipeline: Pipeline, until: int | None = None) -> PipelineSource:
-        """Make what other steps would show of the same data, up to a number of them.
+        """Make what other steps would show, up to a number of them; not counted in the log.
 
-        It is not counted in the log. A `StepError` if a step does not fit the volumes.
+        A `StepError` if a step does not fit the volumes.
         """
-        if self.stack is None:
-            raise RuntimeError("no stack is open")
         return PipelineSource(self.raw, self._plan_of(pipeline).until(until), self.cache, True)
 
     def raw_source(self) -> PipelineSource:

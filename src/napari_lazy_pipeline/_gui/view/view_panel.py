@@ -55,7 +55,8 @@ class ViewPanel(QWidget):
         form.addRow("Quality", self.quality)
         form.addRow("Engine", self.engine)
         form.addRow(self.engine_reason)
-        column(form, row(self.compare, self.side_view, self.contrast, spacing=6), parent=self)
+        self._more = row(self.side_view, spacing=6)
+        column(form, row(self.compare, self.contrast, spacing=6), self._more, parent=self)
         session.plan_changed.connect(self._show_session)
         session.view_changed.connect(self._show_session)
         self.show_choice.chosen.connect(self._on_part)
@@ -74,6 +75,10 @@ class ViewPanel(QWidget):
         """Show whether raw data are beside the processed ones; raises no signal."""
         with QSignalBlocker(self.compare):
             self.compare.setChecked(on)
+
+    def add_button(self, button: QWidget) -> None:
+        """Put another way to look at the data beside the view from the side."""
+        self._more.addWidget(button)
 
     def show_side_view(self, on: bool) -> None:
         """Show whether there is a view from the side; raises no signal."""

@@ -164,6 +164,7 @@ class LazyPipelineWidget(QWidget):
         self.results.failed.connect(self.save.process.show_error)
         self.layers.rendered.connect(self.costs.update_times)
         self.steps.trial_requested.connect(self.trial.start)
+        self.trial.refused.connect(self.status.setText)
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.compute_thread.stop)
 

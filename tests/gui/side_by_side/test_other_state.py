@@ -116,8 +116,15 @@ def test_it_follows_the_sliders_and_is_made_ahead(
     edited.other_state.hold(True)
     assert edited.other_state.shown and edited.session.stack.source.reads == reads
     shown = on_screen(edited.layers.layers[1]).copy()
+    edited.viewer.dims.set_current_step(1, 5)
     edited.other_state.hold(False)
     np.testing.assert_array_equal(shown, edited.session.stack.source.read(0, 1)[7])
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    shown = on_screen(edited.layers.layers[1]).copy()
+    edited.other_state.hold(False)
+    np.testing.assert_array_equal(shown, edited.session.stack.source.read(0, 1)[5])
+    settle(edited)
 
 
 def test_in_3d(edited: Any, settle: Settle, qtbot: Any) -> None:

@@ -270,3 +270,8 @@ def test_all_controls_have_a_name_and_a_tooltip(three: Any, start: Any) -> None:
     for control in (panel.first, panel.second, panel.other, panel.back):
         assert control.toolTip() and control.accessibleName(), control
     assert panel.tiles.accessibleName()
+
+
+def test_without_a_picture_there_is_nothing_to_try(dock: Any) -> None:
+    dock.trial.start(Parameter(0, "enabled"))
+    assert not dock.trial.is_open and "open a folder first" in dock.status.text()

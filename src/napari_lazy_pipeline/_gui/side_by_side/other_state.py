@@ -68,6 +68,7 @@ class OtherState(QObject):
         elif self.shown:
             self.shown = False
             self._layers.swapper.show_own()
+            self._layers.update_placement()  # a slider may have been moved meanwhile
             self.reported.emit("A: the present steps")
 
     def close(self) -> None:
@@ -102,9 +103,6 @@ class OtherState(QObject):
     def _prepare(self) -> None:
         """Make the picture of the other state, if nothing more important is under way."""
         layers = self._layers
-        if self._ready:
-            self._on_made(self._ready)
-            return
         if self.pipeline is None or self.session.stack is None or self._task.busy:
             return
         if not self.held and not layers.settled:
@@ -117,10 +115,13 @@ class OtherState(QObject):
         t, plane = layers.position.time_point, layers.position.plane_of(source.spec)
         alone = plane if source.plane_local else None
         channels = [c for c in layers.screen.visible if c < source.sizes[1]]
+        requests = [RenderRequest(c, t, source, alone) for c in channels]
+        if [_place(picture.request) for picture in self._ready] == [*map(_place, requests)]:
+            self._on_made(self._ready)
+            return
 
         def work(run: TaskRun) -> list[Picture]:
             progress = Progress(cancelled=run.cancelled)
-            requests = [RenderRequest(c, t, source, alone) for c in channels]
             return [Picture.of(request, request.make(progress)) for request in requests]
 
         self._task.start("other state", work)
@@ -131,3 +132,7 @@ class OtherState(QObject):
             self.shown = True
             self._layers.swapper.show_instead(pictures)
             self.reported.emit(f"B: {self.text}")
+
+
+def _place(request: RenderRequest) -> tuple[int, int, int | None]:
+    return request.channel, request.t, request.plane

@@ -32,6 +32,7 @@ class ValueTrial(QObject):
 
     # Another picture is there, or why there is none; and whether it is a preview.
     tile_ready = Signal(int, bool)
+    refused = Signal(str)  # why no values can be tried
 
     def __init__(self, room: CanvasRoom, viewer: Any, layers: Layers) -> None:
         super().__init__()
@@ -69,7 +70,8 @@ class ValueTrial(QObject):
     def start(self, parameter: Parameter, values: str = "") -> None:
         """Try values of a field of a step; proposes some, if none are given."""
         step = self.session.pipeline.steps[parameter.index]
-        if not self._layers.layers:
+        if not self._layers.screen.visible:
+            self.refused.emit("There is no picture to try values on: open a folder first")
             return
         self._fields = [SweptField(parameter, step)]
         others = fields_to_try(self.session.pipeline.steps)

@@ -121,6 +121,11 @@ def test_a_click_takes_and_a_drag_does_not(three: Any, start: Any, qtbot: Any) -
     QApplication.sendEvent(tiles, wheel)
     assert tiles._view()[1] > zoom
     qtbot.keyClick(tiles, Key.Key_Home)
+    qtbot.keyClick(tiles, Key.Key_Plus)
+    qtbot.keyClick(tiles, Key.Key_Plus)
+    qtbot.keyClick(tiles, Key.Key_Minus)
+    assert tiles._view()[1] == pytest.approx(1.25 * zoom)
+    qtbot.keyClick(tiles, Key.Key_Home)
     assert tiles._view()[0] == centre
     qtbot.mouseClick(tiles, Qt.MouseButton.LeftButton, pos=at[3])
     assert card(three, "subtract_background").step.value == 120.0
@@ -164,6 +169,8 @@ def test_typed_values_and_what_is_wrong_with_them(three: Any, start: Any, qtbot:
     qtbot.keyClick(panel.first, Key.Key_Return)
     wait(three, qtbot)
     assert not panel.error.text() and len(panel.tiles.tiles) == 6
+    qtbot.keyClick(panel.first, Key.Key_Escape)
+    assert not three.trial.is_open
 
 
 def test_an_error_is_said_in_its_tile(

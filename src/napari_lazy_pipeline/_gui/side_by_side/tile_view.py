@@ -19,6 +19,7 @@ _Key, _Align = Qt.Key, Qt.AlignmentFlag
 _STEPS = {
     _Key.Key_Left: (0, -1), _Key.Key_Right: (0, 1), _Key.Key_Up: (-1, 0), _Key.Key_Down: (1, 0),
 }  # fmt: skip
+_ZOOMS = {_Key.Key_Plus: 1.25, _Key.Key_Equal: 1.25, _Key.Key_Minus: 0.8}
 
 
 @dataclass
@@ -184,6 +185,10 @@ class TileView(QWidget):
             self._choose(self.selected)
         elif key == _Key.Key_Escape:
             self.closed.emit()
+        elif key in _ZOOMS:
+            self._centre, zoom = self._view()
+            self._zoom = zoom * _ZOOMS[key]
+            self.update()
         elif key == _Key.Key_Home:
             self.fit()
         else:

@@ -16,8 +16,8 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 _HINT = (
-    "Click a picture to take its value. Drag to move, wheel to enlarge, Home to see all; "
-    "arrow keys and Enter; Esc goes back"
+    "Click a picture to take its value. Drag to move; wheel, + and - to enlarge; Home "
+    "to see all; arrow keys and Enter; Esc goes back"
 )
 _VALUES = "Values as 5, 10, 20, or ranges as 5..20 step 5 or 0:50:10; Enter shows them"
 _LIMIT = "Up to nine pictures, up to three by three"

@@ -111,7 +111,7 @@ def test_parameters_can_be_changed(recipe: Path, tmp_path: Path) -> None:
     [
         ("deskew.angel=30", "The step 'deskew' has no 'angel'. It has: enabled, angle, skew_axis"),
         ("deskew.angle=400", "deskew.angle cannot be 400: Input should be less than or equal"),
-        ("rotate.angle=30", "no step 'rotate'. It has: subtract_background, deskew, crop"),
+        ("rotate.angle=30", "no step 'rotate'. Of: subtract_background, deskew, crop"),
         ("angle=30", "Cannot read --set angle=30. Write STEP.FIELD=VALUE"),
         ("crop.z=[1", "Cannot read the value of --set crop.z=[1"),
     ],
@@ -141,7 +141,7 @@ def test_two_steps_of_a_kind_are_not_guessed(
     path = tmp_path / "twice.yaml"
     Recipe(pipeline=Pipeline(steps=(Crop(), Crop()))).save(path)
     said = fails(capsys, "run", path, "--out", tmp_path / "out", "--set", "crop.z=[0, 1]")
-    assert "The recipe has 2 steps 'crop'. Change it in the recipe file" in said
+    assert "There are 2 steps 'crop'. Change it in the recipe file" in said
 
 
 def test_an_engine_that_is_not_there(

@@ -105,6 +105,10 @@ class RecipeError(LazyPipelineError):
     """A recipe cannot be read."""
 
 
+class ParameterError(RecipeError):
+    """A step has no such parameter, or it cannot have the value."""
+
+
 class StepError(LazyPipelineError):
     """A step failed on one volume.
 

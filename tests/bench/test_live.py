@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from dock_helpers import edit
+from heart import Heart
 from napari_lazy_pipeline import Stack, VolumeSpec
 from stacks import CountingSource, gaussian_psf
 
@@ -71,25 +71,6 @@ def test_an_edit_on_a_huge_folder(
         settle(dock)
     figure(f"rebuild + swap, {times} x 2 files", median(rebuild_and_swap), "ms", bound)
     figure(f"slice after it, {times} x 2 files", median(first_slice), "ms", 10.0)
-
-
-class Heart:
-    """Beats every 5 ms while the window is free; its longest pause is the stall."""
-
-    def __init__(self) -> None:
-        self.beats: list[float] = []
-        self.timer = QTimer()
-        self.timer.setInterval(5)
-        self.timer.timeout.connect(lambda: self.beats.append(perf_counter()))
-
-    def longest_pause(self, action: Callable[[], None]) -> float:
-        """Longest time between two beats during an action [ms]."""
-        self.beats = [perf_counter()]
-        self.timer.start()
-        action()
-        self.timer.stop()
-        self.beats.append(perf_counter())
-        return 1000 * float(np.diff(self.beats).max())
 
 
 def drag(viewer: Any, planes: int) -> None:

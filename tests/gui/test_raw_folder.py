@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QPushButton, QT
 
 from dock_helpers import card, edit
 from folder_contents import listing
+from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 
 Settle = Callable[[Any], None]
@@ -41,10 +42,16 @@ def test_every_button_and_switch(
         button
         for kind in (QPushButton, QToolButton, QCheckBox)
         for button in opened.findChildren(kind)
-        if button.text() not in ("…", "Add step", "⋮") and button.isEnabled()
+        if button.text() not in ("…", "Add step", "⋮", "▾") and button.isEnabled()
     ]
     # Opened menus wait for a person; what they offer is done instead.
-    menus = [opened.steps.add.menu(), *(card_menu(card, card.form) for card in opened.steps.cards)]
+    states = opened.view.findChild(StateButton).menu
+    states.aboutToShow.emit()
+    menus = [
+        states,
+        opened.steps.add.menu(),
+        *(card_menu(card, card.form) for card in opened.steps.cards),
+    ]
     entries = [action for menu in menus for action in menu.actions() if action.isEnabled()]
     assert len(entries) > 20
     assert len(ours) > 12

@@ -34,3 +34,15 @@ def expected(dock: Any, channel: int, t: int, z: int) -> np.ndarray:
     volume = session.stack.source.read(t, channel)
     made = session.pipeline.run_volume(volume, session.stack.spec, session.engine)
     return np.asarray(made[z])
+
+
+def view_state(viewer: Any) -> tuple[Any, ...]:
+    """What must be as it was after a look at something else."""
+    grid, camera, dims = viewer.canvas.grid, viewer.scene.camera, viewer.dims
+    return (
+        (grid.enabled, tuple(grid.shape)),
+        (camera.zoom, tuple(camera.center), tuple(camera.angles)),
+        [(layer.name, layer.visible, tuple(layer.contrast_limits)) for layer in viewer.layers],
+        ({layer.name for layer in viewer.layers.selection}, viewer.layers.selection.active.name),
+        (tuple(dims.current_step), dims.ndisplay),
+    )

@@ -18,6 +18,11 @@ from napari_lazy_pipeline._gui.preferences import dock_state
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
 from napari_lazy_pipeline._gui.save.save_panel import SavePanel
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
+from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasRoom
+from napari_lazy_pipeline._gui.side_by_side.other_state import OtherState
+from napari_lazy_pipeline._gui.side_by_side.side_view import SideView
+from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
+from napari_lazy_pipeline._gui.side_by_side.value_trial import ValueTrial
 from napari_lazy_pipeline._gui.steps import cost_monitor as costs
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
@@ -80,6 +85,10 @@ class LazyPipelineWidget(QWidget):
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.add_button(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
+        room = CanvasRoom(self)
+        self.side_view = SideView(room, napari_viewer, self.layers)
+        self.other_state = OtherState(napari_viewer, self.layers)
+        self.trial = ValueTrial(room, napari_viewer, self.layers)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
         self._next_recipe: Recipe | None = None
@@ -149,12 +158,18 @@ class LazyPipelineWidget(QWidget):
         self._engine_check.finished.connect(self.preferences.on_engines)
         self.view.compare_toggled.connect(self.comparison.switch)
         self.comparison.changed.connect(self.view.show_comparing)
+        self.view.side_view_toggled.connect(self.side_view.switch)
+        self.view.add_button(StateButton(self.other_state))
+        self.other_state.reported.connect(self.status.setText)
+        self.side_view.changed.connect(self.view.show_side_view)
         self.view.contrast_requested.connect(self.layers.reset_contrast)
         self.save.recipe_opened.connect(self._on_recipe)
         self.save.reported.connect(self.status.setText)
         self.save.process.result.show_requested.connect(self.results.show)
         self.results.failed.connect(self.save.process.show_error)
         self.layers.rendered.connect(self.costs.update_times)
+        self.steps.trial_requested.connect(self.trial.start)
+        self.trial.refused.connect(self.status.setText)
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.compute_thread.stop)
 
@@ -233,6 +248,9 @@ class LazyPipelineWidget(QWidget):
         if not self._closed:
             self._closed = True
             self.open_docks.discard(self)
+            self.trial.shut_down()
+            self.side_view.close()
+            self.other_state.close()
             self.session.release()  # so that nothing listens while all is closed
             self.save.process.close_session()
             self.data.close_session()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from operator import or_
@@ -19,9 +19,11 @@ from pydantic import (
     WrapValidator,
 )
 
+from napari_lazy_pipeline.compute.parameter import Parameter
 from napari_lazy_pipeline.compute.pipeline_source import PipelineSource
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.stage_cache import StageCache
+from napari_lazy_pipeline.compute.sweep import Sweep, sweep_of, variants
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Stack, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
@@ -140,6 +142,59 @@ class Pipeline(BaseModel):
         plan = self.plan(stack.stack_spec, engine)
         source = PipelineSource(stack.source, plan, cache=cache, blank_failures=blank_failures)
         return replace(stack, source=source, channel_names=plan.after.channels)
+
+    def sweep(
+        self,
+        stack: Stack | np.ndarray,
+        parameter: str | Mapping[str, Sequence[Any]],
+        values: Sequence[Any] = (),
+        engine: str = "cpu",
+        cache: StageCache | None = None,
+    ) -> Sweep:
+        """Process a stack with each of several values of a parameter; nothing is read.
+
+        What the results have in common is made once, as far as the cache has room for it. A step
+        whose parameter is swept is switched on.
+
+        Parameters
+        ----------
+        stack
+            What to process, as in `apply`.
+        parameter
+            ``STEP.FIELD`` or ``STEP.FIELD.CHANNEL``; or the values of several parameters by
+            their names, for all combinations of them.
+        values
+            The values of the one parameter.
+        engine
+            Name of the engine.
+        cache
+            Where to keep the result of each step; None: a new one.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such parameter, or it cannot have a value.
+        StepError
+            If a step does not fit the volumes.
+
+        Examples
+        --------
+        >>> from napari_lazy_pipeline.steps import Deskew
+        >>> stack = Stack.from_array(np.zeros((8, 16, 16), "uint16"), (0.3, 0.1, 0.1))
+        >>> sweep = Pipeline([Deskew()]).sweep(stack, "deskew.angle", [30, 31.5, 33])
+        >>> sweep.axis_labels, sweep.data.shape
+        (('deskew.angle', 't', 'c', 'z', 'y', 'x'), (3, 1, 1, 8, 16, 36))
+        """
+        named = parameter if isinstance(parameter, Mapping) else {parameter: values}
+        stack = stack if isinstance(stack, Stack) else Stack.from_array(stack)
+        swept = {Parameter.named(name, self.steps): several for name, several in named.items()}
+        cache = cache or StageCache()
+        channels = stack.stack_spec.channels
+        results = [
+            Pipeline(steps).apply(stack, engine, cache)
+            for steps in variants(self.steps, swept, channels)
+        ]
+        return sweep_of(named, results)
 
     def __repr__(self) -> str:
         return on_one_line("Pipeline", self.summary())

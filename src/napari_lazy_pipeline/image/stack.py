@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,9 @@ from napari_lazy_pipeline.image.volume_source import VolumeSource
 if TYPE_CHECKING:
     import dask.array as da
 
-__all__ = ["Stack", "VolumeSource", "VolumeSpec", "dask_array"]
+__all__ = ["Stack", "VolumeSource", "VolumeSpec", "dask_array", "lazy_array"]
+
+MakeVolume = Callable[..., np.ndarray]  # of the place along the leading axes
 
 
 @dataclass(frozen=True, repr=False)
@@ -158,14 +160,24 @@ class _Number:
 class _BlockOfVolume:
     """Makes the block that holds the volume of a number."""
 
-    source: VolumeSource
-    channel: int | None
+    make: MakeVolume
+    sizes: tuple[int, ...]
 
     def __call__(self, number: np.ndarray) -> np.ndarray:
-        place = int(number.flat[0])
-        if self.channel is not None:
-            return self.source(place, self.channel)[np.newaxis]
-        return self.source(*divmod(place, self.source.sizes[1]))[np.newaxis, np.newaxis]
+        place = np.unravel_index(int(number.flat[0]), self.sizes)
+        volume = self.make(*map(int, place))
+        return volume[(np.newaxis,) * len(self.sizes)]
+
+
+@dataclass(frozen=True)
+class _OfChannel:
+    """Makes the volumes of one channel."""
+
+    source: VolumeSource
+    channel: int
+
+    def __call__(self, t: int) -> np.ndarray:
+        return self.source(t, self.channel)
 
 
 def dask_array(source: VolumeSource, channel: int | None = None) -> da.Array:
@@ -186,17 +198,28 @@ def dask_array(source: VolumeSource, channel: int | None = None) -> da.Array:
     dask.array.Array
         (t, c, z, y, x), or (t, z, y, x) of one channel.
     """
+    times, channels = source.sizes
+    title = getattr(source, "title", "read")
+    if channel is None:
+        return lazy_array(source, (times, channels), source.spec, f"{title}-{source.token}")
+    name = f"{title}-{source.token}-c{channel}"
+    return lazy_array(_OfChannel(source, channel), (times,), source.spec, name)
+
+
+def lazy_array(make: MakeVolume, sizes: tuple[int, ...], spec: VolumeSpec, name: str) -> da.Array:
+    """Make a lazy array (..., z, y, x) of volumes that look like ``spec``, one a block.
+
+    ``make`` is called with the place of a volume along the leading axes, of the lengths
+    ``sizes``; it is pickled where other processes compute. Nothing is made.
+    """
     import dask.array as da
 
-    times, channels = source.sizes
-    blocks = (times, channels) if channel is None else (times,)
-    token = source.token if channel is None else f"{source.token}-c{channel}"
     array: da.Array = da.map_blocks(
-        _BlockOfVolume(source, channel),
-        _block_indices((*blocks, 1, 1, 1)),
-        chunks=(*map(_ones, blocks), *((n,) for n in source.spec.shape)),
-        dtype=source.spec.dtype,
-        meta=np.empty((0,) * (len(blocks) + 3), source.spec.dtype),
-        name=f"{getattr(source, 'title', 'read')}-{token}",
+        _BlockOfVolume(make, sizes),
+        _block_indices((*sizes, 1, 1, 1)),
+        chunks=(*map(_ones, sizes), *((n,) for n in spec.shape)),
+        dtype=spec.dtype,
+        meta=np.empty((0,) * (len(sizes) + 3), spec.dtype),
+        name=name,
     )
     return array

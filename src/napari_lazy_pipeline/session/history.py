@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.io import MetadataOverrides
+from napari_lazy_pipeline.session.pipeline_difference import difference
 from napari_lazy_pipeline.steps import Step
 
 LENGTH = 200  # edits that can be undone
@@ -74,6 +75,13 @@ class History:
         edit = self.future.pop()
         self.past.append(edit.opposite(now))
         return edit
+
+    def pipelines(self, now: Pipeline) -> Iterator[tuple[str, Pipeline]]:
+        """What each edit of the steps changed, and the steps before it; the latest first."""
+        for edit in reversed(self.past):
+            if edit.pipeline is not None and edit.pipeline != now:
+                yield difference(edit.pipeline, now), edit.pipeline
+                now = edit.pipeline
 
     def forget_overrides(self) -> None:
         """Forget what was stated about the raw data: others are open now."""

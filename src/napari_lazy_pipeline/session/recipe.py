@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -48,6 +49,8 @@ class Recipe(BaseModel):
         The steps.
     engine
         Name of the engine.
+    sweep
+        Values to try of parameters, by their names, as `Pipeline.sweep` takes them.
     versions
         Versions of the packages that wrote the recipe.
     """
@@ -58,6 +61,7 @@ class Recipe(BaseModel):
     source: Source | None = None
     pipeline: Pipeline = Pipeline()
     engine: str = "cpu"
+    sweep: dict[str, tuple[Any, ...]] = Field(default={}, exclude_if=operator.not_)
     versions: dict[str, str] = Field(default_factory=lambda: _versions())
 
     @field_validator("source", mode="before")
@@ -197,7 +201,7 @@ class Recipe(BaseModel):
     def to_script(self) -> str:
         """Write the recipe as a Python script that gives the same pixels."""
         self._check_memory()
-        return script(self.source, self.pipeline, self.engine)
+        return script(self.source, self.pipeline, self.engine, self.sweep)
 
     def _check_memory(self, where: str = "") -> None:
         for step in self.pipeline.steps:

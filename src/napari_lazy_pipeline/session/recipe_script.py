@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Step
 from napari_lazy_pipeline.steps.function import Function
 
 
-def script(source: Source | None, pipeline: Pipeline, engine: str) -> str:
+def script(
+    source: Source | None, pipeline: Pipeline, engine: str, sweep: Mapping[str, Sequence[Any]]
+) -> str:
     """Write a Python script; without a source, the folder is still to be named in it."""
     source = source or Source(folder="FOLDER")
     steps = [step for step in pipeline.steps if step.enabled]
@@ -27,12 +32,29 @@ def script(source: Source | None, pipeline: Pipeline, engine: str) -> str:
             *(["    trust=True,  # runs the code named above"] if source.reader else []),
             ")  # no pixel is read",
             f"pipeline = Pipeline(steps=[\n{code}])",
-            f"view = pipeline.apply(stack, engine={engine!r})",
-            "print(view.data)  # a dask array (t, c, z, y, x)",
-            "volume = view.data[0, 0].compute()  # reads one file",
+            *(_swept(sweep, engine) if sweep else _applied(engine)),
             "",
         ]
     )
+
+
+def _applied(engine: str) -> list[str]:
+    return [
+        f"view = pipeline.apply(stack, engine={engine!r})",
+        "print(view.data)  # a dask array (t, c, z, y, x)",
+        "volume = view.data[0, 0].compute()  # reads one file",
+    ]
+
+
+def _swept(sweep: Mapping[str, Sequence[Any]], engine: str) -> list[str]:
+    values = {name: list(several) for name, several in sweep.items()}
+    axes = ", ".join([*sweep, "t", "c", "z", "y", "x"])
+    place = ", ".join("0" for _ in range(len(sweep) + 2))
+    return [
+        f"sweep = pipeline.sweep(stack, {values!r}, engine={engine!r})",
+        f"print(sweep.data)  # a dask array ({axes})",
+        f"volume = sweep.data[{place}].compute()  # reads one file",
+    ]
 
 
 def _expression(step: Step) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.compute.parameter import reason
 from napari_lazy_pipeline.steps import Step, step_types
 from napari_lazy_pipeline.steps._per_channel import BRANCHES
 
@@ -79,12 +79,6 @@ def _sentence(
     if kind == "union_tag_not_found":
         return f"a step needs its kind; known: {', '.join(step_types())}"
     return f"{location[-1] if location else 'recipe'}: {reason(problem)}"
-
-
-def reason(problem: Any) -> str:
-    """Why a value is refused, in the words of whoever refuses it."""
-    error = problem.get("ctx", {}).get("error")
-    return str(error) if isinstance(error, LazyPipelineError | ValueError) else problem["msg"]
 
 
 def _allowed(location: tuple[int | str, ...], models: Mapping[str, type[BaseModel]]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -186,10 +186,20 @@ class Session:
     def shown_step(self, index: int) -> Step:
         """A step with what it takes from the data, as far as that is known."""
         step, scan = self.pipeline.steps[index], self.scan
-        if scan is None and isinstance(step, ScanStep) and step.angle is None:
+        if scan is None and self.is_linked(index):
             angle = self.overrides.angle or (self.folder_info.angle if self.folder_info else None)
             return step.model_copy(update={"angle": angle})
         return step.with_scan(scan)
+
+    @property
+    def shown_steps(self) -> tuple[Step, ...]:
+        """All steps with what they take from the data."""
+        return tuple(map(self.shown_step, range(len(self.pipeline.steps))))
+
+    def is_linked(self, index: int) -> bool:
+        """Whether a step takes the scan from the data."""
+        step = self.pipeline.steps[index]
+        return isinstance(step, ScanStep) and step.angle is None
 
     def edit_step(self, index: int, edited: Step, gesture: object = None) -> None:
         """Take over what a person made of `shown_step`, as an edit.
@@ -198,7 +208,7 @@ class Session:
         """
         step, shown = self.pipeline.steps[index], self.shown_step(index)
         overrides = None
-        if isinstance(step, ScanStep) and step.angle is None and self.folder_info is not None:
+        if self.is_linked(index) and self.folder_info is not None:
             of_scan = {name: getattr(edited, name) for name in OF_SCAN}
             changed = {k: v for k, v in of_scan.items() if v != getattr(shown, k)}
             overrides = replace(self.overrides, **changed) if changed else None
@@ -233,6 +243,10 @@ class Session:
     def can_redo(self) -> bool:
         """Whether there is an undo to take back."""
         return bool(self._history.future)
+
+    def past(self) -> Iterator[tuple[str, Pipeline]]:
+        """What each edit of the steps changed, and the steps before it; the latest first."""
+        return self._history.pipelines(self.pipeline)
 
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
@@ -275,6 +289,14 @@ class Session:
         plan = self.plan.until(self.until).without_waiting()
         return PipelineSource(self.raw, plan, self.cache, True, self.compute_log)
 
+    def source_of(self, pipeline: Pipeline, until: int | None = None) -> PipelineSource:
+        """Make what other steps would show, up to a number of them; not counted in the log.
+
+        A `StepError` if a step does not fit the volumes.
+        """
+        plan = self._plan_of(pipeline).until(until).without_waiting()
+        return PipelineSource(self.raw, plan, self.cache, True)
+
     def raw_source(self) -> PipelineSource:
         """Make the raw volumes through the cache, blank if that fails."""
         raw = self.raw
@@ -288,11 +310,16 @@ class Session:
 
     def _resolve(self) -> None:
         if self.stack is not None:
-            before = try_at_once.set(not self.trials_elsewhere)
-            try:
-                self.plan = self.pipeline.plan(self.stack.stack_spec, self.engine)
-            finally:
-                try_at_once.reset(before)
+            self.plan = self._plan_of(self.pipeline)
+
+    def _plan_of(self, pipeline: Pipeline) -> Plan:
+        """Resolve steps against the stack that is open."""
+        assert self.stack is not None
+        before = try_at_once.set(not self.trials_elsewhere)
+        try:
+            return pipeline.plan(self.stack.stack_spec, self.engine)
+        finally:
+            try_at_once.reset(before)
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""

@@ -79,6 +79,22 @@ class LayerSwapper:
             for channel in self._screen.channels:
                 self._set_data(channel, source)
 
+    def show_instead(self, pictures: Iterable[Picture]) -> None:
+        """Show pictures of other steps for a moment; nothing else about the layers changes."""
+        with self._position.still():
+            for picture in pictures:
+                channel, source = picture.request.channel, picture.request.source
+                array = self._slice_server.array(channel, source, picture)
+                layer = self._screen.channels[channel].layer
+                replace_data(layer, array, self._options.place(source))
+
+    def show_own(self) -> None:
+        """Show again what the layers are there for."""
+        with self._position.still():
+            for channel, entry in self._screen.channels.items():
+                array = self._slice_server.array(channel, entry.source)
+                replace_data(entry.layer, array, self._options.place(entry.source))
+
     def grow(self, raw: IdentityCache, move: Callable[[int], int] | None) -> None:
         """Give all layers the time points that ``raw`` has now; what is on screen stays as it is.
 

@@ -9,7 +9,10 @@ from typing import Any
 from qtpy.QtWidgets import QMenu
 
 from napari_lazy_pipeline._gui.steps.list_card import ListCard
+from napari_lazy_pipeline._gui.widgets.forms.field_options import can_be_tried
+from napari_lazy_pipeline._gui.widgets.forms.form_field import FormField
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
+from napari_lazy_pipeline.steps._per_channel import ChannelValues
 
 
 def card_menu(card: ListCard, form: ModelForm) -> QMenu:
@@ -21,10 +24,25 @@ def card_menu(card: ListCard, form: ModelForm) -> QMenu:
     _add(menu, "Duplicate\tCtrl+D", card.duplicated.emit, "Another one of it, below")
     _add(menu, "Move up\tAlt+Up", up, "Done before the step above")
     _add(menu, "Move down\tAlt+Down", down, "Done after the step below")
+    trials = menu.addMenu("Try values")
+    for name, field in form.fields.items():
+        add_trials(trials, field, partial(card.trial_requested.emit, name), f"{field.label}…")
     _add_resets(menu.addMenu("Reset"), form)
     menu.addSeparator()
     _add(menu, "Remove\tDel", card.removed.emit, "Take the step away; can be undone")
     return menu
+
+
+def add_trials(
+    menu: Any, field: FormField, try_values: Callable[[str], Any], text: str = "Try values…"
+) -> None:
+    """Offer to try values of a field, if it is one that several can be tried of."""
+    if not can_be_tried(field.info):
+        return
+    value = field.value
+    for channel in value if isinstance(value, ChannelValues) else ("",):
+        of_channel = f"{text.removesuffix('…')} of {channel}…" if channel else text
+        _add(menu, of_channel, partial(try_values, channel), "See several values side by side")
 
 
 def _add_resets(menu: Any, form: ModelForm) -> None:

@@ -21,6 +21,7 @@ class ListCard(CardFrame):
 
     removed = Signal()
     duplicated = Signal()
+    trial_requested = Signal(str, str)  # values of a field are to be tried, perhaps of a channel
     moved = Signal(int)  # up (-1) or down (+1)
     select_requested = Signal(bool)  # the person selected the step, or let go of it
     focus_moved = Signal(int)  # the person goes on to the card above (-1) or below (+1)

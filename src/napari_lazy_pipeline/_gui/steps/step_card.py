@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
-from napari_lazy_pipeline._gui.steps.card_menu import card_menu
+from napari_lazy_pipeline._gui.steps.card_menu import add_trials, card_menu
 from napari_lazy_pipeline._gui.steps.list_card import ListCard
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column
@@ -77,6 +78,7 @@ class StepCard(ListCard):
         if self._form is None:
             self._form = ModelForm(self.shown, hidden=("kind", "enabled"))
             self._form.changed.connect(self._on_form)
+            self._form.menu_opening.connect(self._on_menu_opening)
             self._form.set_channels(self._channels)
             self._column.addWidget(self._form.native)
             self.body_made.emit()
@@ -140,6 +142,9 @@ class StepCard(ListCard):
     def show_menu(self) -> None:
         button = self.head.menu
         card_menu(self, self.form).popup(button.mapToGlobal(button.rect().bottomLeft()))
+
+    def _on_menu_opening(self, name: str, menu: Any) -> None:
+        add_trials(menu, self.form.fields[name], partial(self.trial_requested.emit, name))
 
     def focus_chain(self) -> list[QWidget]:
         return [self, self.switch, self.head.menu, *stops(self._body)]

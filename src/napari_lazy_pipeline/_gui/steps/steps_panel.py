@@ -14,6 +14,7 @@ from napari_lazy_pipeline._gui.steps.card_tools import CardTools, MakeTool, Step
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
 from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
+from napari_lazy_pipeline.compute.parameter import Parameter
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps._base import Step
@@ -23,6 +24,7 @@ class StepsPanel(QWidget):
     """Edits the steps of a session."""
 
     selected_changed = Signal(object)  # another step is selected; None: none is
+    trial_requested = Signal(object)  # Parameter whose values are to be tried
 
     def __init__(self, session: Session, tools: CardTools = lambda kind: ()) -> None:
         super().__init__()
@@ -131,8 +133,12 @@ class StepsPanel(QWidget):
         """Add the tools below the form; those that also work while it is folded, at once."""
         tools = [*self._tools(card.step.kind)]
         card.body_made.connect(partial(self._add_tools, card, tools))
+        card.trial_requested.connect(partial(self._on_trial, card))
         if any(getattr(make, "works_folded", False) for make in tools):
             card.make_body()
+
+    def _on_trial(self, card: StepCard, field: str, channel: str) -> None:
+        self.trial_requested.emit(Parameter(self.cards.index(card), field, channel))
 
     def _add_tools(self, card: StepCard, tools: list[MakeTool]) -> None:
         def find() -> int | None:

@@ -32,6 +32,7 @@ class ViewPanel(QWidget):
 
     # The person wants the raw data beside the processed ones, or no longer.
     compare_toggled = Signal(bool)
+    side_view_toggled = Signal(bool)  # the person wants to see x-z beside x-y, or no longer
     contrast_requested = Signal()  # the contrast is to be set from what is on screen
 
     def __init__(self, session: Session) -> None:
@@ -45,6 +46,8 @@ class ViewPanel(QWidget):
         self.compare = push_button("Compare with raw", tooltip, checkable=True)
         tooltip = "Set the contrast of all channels from what is on screen"
         self.contrast = push_button("Set contrast", tooltip, self.contrast_requested.emit)
+        tooltip = "See the row in the middle of the picture from the side, below the picture"
+        self.side_view = push_button("x-z view", tooltip, checkable=True)
         self._build_engine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -52,13 +55,15 @@ class ViewPanel(QWidget):
         form.addRow("Quality", self.quality)
         form.addRow("Engine", self.engine)
         form.addRow(self.engine_reason)
-        column(form, row(self.compare, self.contrast, spacing=6), parent=self)
+        self._more = row(self.side_view, spacing=6)
+        column(form, row(self.compare, self.contrast, spacing=6), self._more, parent=self)
         session.plan_changed.connect(self._show_session)
         session.view_changed.connect(self._show_session)
         self.show_choice.chosen.connect(self._on_part)
         self.quality.chosen.connect(session.set_quality)
         self.engine.currentTextChanged.connect(self._on_engine)
         self.compare.toggled.connect(self.compare_toggled)
+        self.side_view.toggled.connect(self.side_view_toggled)
         self._show_session()
 
     def _show_session(self, *_: object) -> None:
@@ -70,6 +75,15 @@ class ViewPanel(QWidget):
         """Show whether raw data are beside the processed ones; raises no signal."""
         with QSignalBlocker(self.compare):
             self.compare.setChecked(on)
+
+    def add_button(self, button: QWidget) -> None:
+        """Put another way to look at the data beside the view from the side."""
+        self._more.addWidget(button)
+
+    def show_side_view(self, on: bool) -> None:
+        """Show whether there is a view from the side; raises no signal."""
+        with QSignalBlocker(self.side_view):
+            self.side_view.setChecked(on)
 
     def show_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey the engines that cannot be used here, and say why."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Unit
 from pydantic.fields import FieldInfo
@@ -44,6 +44,19 @@ def kind(annotation: Any) -> Any:
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
     return next(part for part in get_args(annotation) if part is not NoneType)
+
+
+def choices(info: FieldInfo) -> tuple[Any, ...]:
+    """The values that can be chosen from; none of numbers, and of what is typed."""
+    annotation = kind(bare_type(value_type(info)))
+    stated = extras(info).get("choices", ())
+    return tuple(stated or (get_args(annotation) if get_origin(annotation) is Literal else ()))
+
+
+def can_be_tried(info: FieldInfo) -> bool:
+    """Whether several values can be tried: of a number, a choice or a switch."""
+    annotation = kind(bare_type(value_type(info)))
+    return annotation in (int, float, bool) or bool(choices(info))
 
 
 def length(info: FieldInfo) -> int:

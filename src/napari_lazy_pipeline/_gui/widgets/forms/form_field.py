@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,7 +11,7 @@ from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QPoint, QSize, Qt
-from qtpy.QtWidgets import QLabel, QMenu, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import QLabel, QLineEdit, QMenu, QSizePolicy, QSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms import entries
 from napari_lazy_pipeline._gui.widgets.forms import field_options as options
@@ -57,8 +58,7 @@ class FormField(ValuedContainerWidget[Any]):
             layout.addWidget(self.control.rows)
         layout.addWidget(self.error)
         self.error.setVisible(False)
-        self.caption.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.caption.customContextMenuRequested.connect(self._on_menu)
+        self._add_menu(self.caption)
         default = f"Default: {options.default_in_words(self.info)} (right-click to reset)"
         self.caption.setToolTip(f"{options.tooltip(self.info)}\n{default}")
 
@@ -113,9 +113,14 @@ class FormField(ValuedContainerWidget[Any]):
         self.menu_opening.emit(menu)
         return menu
 
-    def _on_menu(self, place: QPoint) -> None:
+    def _add_menu(self, widget: QWidget) -> None:
+        """Open the menu of the field on a right click, and on the menu key."""
+        widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        widget.customContextMenuRequested.connect(partial(self._on_menu, widget))
+
+    def _on_menu(self, widget: QWidget, place: QPoint) -> None:
         menu = self.menu()
-        menu.exec(self.caption.mapToGlobal(place))
+        menu.exec(widget.mapToGlobal(place))
         menu.deleteLater()
 
     def _prepare(self) -> None:
@@ -125,6 +130,8 @@ class FormField(ValuedContainerWidget[Any]):
         for part, control in _leaves(self.control):
             for stop in stops(control.native):
                 self._gesture.watch(stop)
+                if not isinstance(stop, QLineEdit):
+                    self._add_menu(stop)
                 if not stop.toolTip():
                     stop.setToolTip(f"{part}: {text}" if part else text)
                 slider = ", slider" if isinstance(stop, QSlider) else ""

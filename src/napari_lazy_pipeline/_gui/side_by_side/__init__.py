@@ -1,0 +1,1 @@
+"""Side by side: settings tried beside each other, two states, and two directions of view."""

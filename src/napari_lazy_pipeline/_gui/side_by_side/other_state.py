@@ -1,0 +1,138 @@
+"""Other state: while a key is held, the picture is that of other steps, at the same place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
+from napari_lazy_pipeline._gui.layers.screen import Picture
+from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
+from napari_lazy_pipeline.compute import Pipeline, Progress
+from napari_lazy_pipeline.errors import LazyPipelineError
+
+KEY = "Q"  # napari has no use for it
+_PAUSE = 200  # ms after which what is on screen is worth having the other state of
+
+
+class OtherState(QObject):
+    """Shows what other steps make, in the layers that there are: same contrast, same colours.
+
+    Once a state was chosen, its picture is made ahead whenever nothing else is to be done.
+    """
+
+    reported = Signal(str)  # what is shown, or why it is not
+
+    def __init__(self, viewer: Any, layers: Layers) -> None:
+        super().__init__()
+        self._viewer, self._layers, self.session = viewer, layers, layers.session
+        self.pipeline: Pipeline | None = None  # the other state; None: none was chosen
+        self.text = ""  # what that is
+        self.held = False  # the person wants to see it
+        self.shown = False  # it is on screen
+        self._ready: list[Picture] = []
+        self._task = BackgroundTask("The other state cannot be shown", name="lazy-other-state")
+        self._task.finished.connect(self._on_made)
+        self._task.failed.connect(lambda error: self.reported.emit(str(error)))
+        self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._timer.timeout.connect(self._prepare)
+        self._events = ViewEvents(viewer, layers)
+        self._events.changed.connect(self._on_moved)
+        layers.rendered.connect(self._on_moved)
+        self.session.stack_changed.connect(self._on_stack)
+        viewer.bind_key(KEY, self._while_pressed, overwrite=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether its picture is still to come."""
+        return self._task.busy or self._timer.isActive()
+
+    def choose(self, pipeline: Pipeline | None, text: str = "") -> None:
+        """Choose the steps of the other state, and what it is; None: make nothing ahead."""
+        self.pipeline, self.text = pipeline, text
+        self._events.listen(pipeline is not None)
+        self._on_moved()
+
+    def hold(self, on: bool) -> None:
+        """Show the other state, as soon as it can be, or no longer."""
+        if on and self.pipeline is None:
+            text, pipeline = next(self.session.past(), ("", Pipeline()))
+            self.choose(pipeline, f"Before: {text}" if text else "Raw")
+        self.held = on
+        if on:
+            self._prepare()
+        elif self.shown:
+            self.shown = False
+            self._layers.swapper.show_own()
+            self._layers.update_placement()  # a slider may have been moved meanwhile
+            self.reported.emit("A: the present steps")
+
+    def close(self) -> None:
+        """The dock is closed."""
+        self.hold(False)
+        self.choose(None)
+        self._timer.stop()
+        self._layers.rendered.disconnect(self._on_moved)
+        self.session.stack_changed.disconnect(self._on_stack)
+        self._viewer.bind_key(KEY, None)
+
+    def _while_pressed(self, _: Any) -> Iterator[None]:
+        self.hold(True)
+        yield
+        self.hold(False)
+
+    def _on_stack(self, _: object) -> None:
+        """Of other data, the steps of before are no state."""
+        self.hold(False)
+        self.choose(None)
+
+    def _on_moved(self, *_: object) -> None:
+        """Something else is on screen: what was made for it is of no use any more."""
+        if self.shown:
+            return
+        self._task.forget()
+        self._ready = []
+        self._timer.stop()
+        if self.pipeline is not None:
+            self._timer.start()
+
+    def _prepare(self) -> None:
+        """Make the picture of the other state, if nothing more important is under way."""
+        layers = self._layers
+        if self.pipeline is None or self.session.stack is None or self._task.busy:
+            return
+        if not self.held and not layers.settled:
+            return  # once it is, the picture is made
+        try:
+            source = self.session.source_of(self.pipeline)
+        except LazyPipelineError as error:
+            self.reported.emit(str(error))
+            return
+        t, plane = layers.position.time_point, layers.position.plane_of(source.spec)
+        alone = plane if source.plane_local else None
+        channels = [c for c in layers.screen.visible if c < source.sizes[1]]
+        requests = [RenderRequest(c, t, source, alone) for c in channels]
+        if [_place(picture.request) for picture in self._ready] == [*map(_place, requests)]:
+            self._on_made(self._ready)
+            return
+
+        def work(run: TaskRun) -> list[Picture]:
+            progress = Progress(cancelled=run.cancelled)
+            return [Picture.of(request, request.make(progress)) for request in requests]
+
+        self._task.start("other state", work)
+
+    def _on_made(self, pictures: list[Picture]) -> None:
+        self._ready = pictures
+        if self.held and not self.shown:
+            self.shown = True
+            self._layers.swapper.show_instead(pictures)
+            self.reported.emit(f"B: {self.text}")
+
+
+def _place(request: RenderRequest) -> tuple[int, int, int | None]:
+    return request.channel, request.t, request.plane

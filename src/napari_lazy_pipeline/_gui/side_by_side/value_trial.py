@@ -1,0 +1,230 @@
+"""Value trial: shows what is on screen for several values of a field, and takes the best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from math import ceil, sqrt
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasCover, CanvasRoom
+from napari_lazy_pipeline._gui.side_by_side.swept_field import SweptField, fields_to_try
+from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook, TileRequest
+from napari_lazy_pipeline._gui.side_by_side.tile_view import Tile
+from napari_lazy_pipeline._gui.side_by_side.trial_panel import TrialPanel
+from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
+from napari_lazy_pipeline._gui.side_by_side.view_region import ViewRegion
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
+from napari_lazy_pipeline.compute import Pipeline, Progress
+from napari_lazy_pipeline.compute.parameter import Parameter, Steps
+from napari_lazy_pipeline.compute.sweep import variants
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
+from napari_lazy_pipeline.session.value_list import MOST
+
+_PAUSE = 60  # ms without a move of a slider, after which the tiles are made anew
+
+
+class ValueTrial(QObject):
+    """Shows a tile for each value; the viewer stays as it is underneath."""
+
+    # Another picture is there, or why there is none; and whether it is a preview.
+    tile_ready = Signal(int, bool)
+    refused = Signal(str)  # why no values can be tried
+
+    def __init__(self, room: CanvasRoom, viewer: Any, layers: Layers) -> None:
+        super().__init__()
+        self._viewer, self._layers, self.session = viewer, layers, layers.session
+        self.panel = TrialPanel()
+        self.canvas, self._cover = room, CanvasCover(room)
+        self._fields: list[SweptField] = []  # the one or two that are tried
+        self._others: list[SweptField] = []
+        self._steps: list[Steps] = []  # of each tile
+        self._labels: list[str] = []
+        self.requests: list[TileRequest] = []  # in the order in which they are made
+        self._task = BackgroundTask("This value cannot be tried", name="lazy-tiles")
+        self._task.progressed.connect(self._on_tile)
+        self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
+        self._timer.timeout.connect(self._compute)
+        self._events = ViewEvents(viewer, layers)
+        self._events.changed.connect(self._timer.start)
+        self.session.plan_changed.connect(self._on_plan)
+        self.session.stack_changed.connect(self.close)
+        self.panel.values_edited.connect(self._show_values)
+        self.panel.second_changed.connect(self._on_second)
+        self.panel.taken.connect(self.take)
+        self.panel.closed.connect(self.close)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether values are being tried."""
+        return bool(self._fields)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a tile is still to come."""
+        return self._task.busy or self._timer.isActive()
+
+    def start(self, parameter: Parameter, values: str = "") -> None:
+        """Try values of a field of a step; proposes some, if none are given."""
+        steps = self.session.shown_steps
+        if not self._layers.screen.visible:
+            self.refused.emit("There is no picture to try values on: open a folder first")
+            return
+        self._fields = [SweptField(parameter, steps[parameter.index])]
+        others = fields_to_try(steps)
+        self._others = [field for field in others if field.parameter != parameter]
+        self.panel.begin(self._fields[0], values, self._others)
+        self._cover.show(self.panel)
+        self._events.listen(True)
+        self.panel.tiles.setFocus()
+        self._show_values()
+
+    def take(self, index: int) -> None:
+        """Make the values of a tile those of the steps, as one edit."""
+        steps, fields, gesture = self._steps[index], self._fields, object()
+        self.close()
+        for place in dict.fromkeys(field.parameter.index for field in fields):
+            self.session.edit_step(place, steps[place], gesture)
+
+    def close(self, *_: object) -> None:
+        """Go back to how it was."""
+        if self.is_open:
+            self._fields = []
+            self._events.listen(False)
+            self._timer.stop()
+            self._task.forget()
+            self._cover.take()
+
+    def shut_down(self) -> None:
+        """The dock is closed."""
+        self.close()
+        self.session.plan_changed.disconnect(self._on_plan)
+        self.session.stack_changed.disconnect(self.close)
+        self.panel.deleteLater()
+
+    # ---- which values ---------------------------------------------------------------------
+
+    def _on_second(self, index: int) -> None:
+        second = self._others[index] if index >= 0 else None
+        self._fields = [self._fields[0], *([second] if second is not None else [])]
+        self.panel.propose(self._fields[0], second)
+        self._show_values()
+
+    def _on_plan(self, *_: object) -> None:
+        """Go on with other steps, if the fields are there still."""
+        steps = self.session.shown_steps
+        for field in self._fields:
+            index = field.parameter.index
+            if index >= len(steps) or type(steps[index]) is not type(field.step):
+                self.close()
+                return
+        self._fields = [SweptField(f.parameter, steps[f.parameter.index]) for f in self._fields]
+        if self.is_open:
+            self._show_values()
+
+    def _show_values(self) -> None:
+        """Show a tile for each of the values that are wanted."""
+        lines, stack = (self.panel.first, self.panel.second), self.session.stack
+        channels = stack.stack_spec.channels if stack is not None else ()
+        try:
+            read = zip(self._fields, lines, strict=False)
+            values = {field.parameter: field.parse(line.text()) for field, line in read}
+            steps = [
+                self._with_one_scan(one)
+                for one in variants(self.session.shown_steps, values, channels)
+            ]
+            self._check_count(len(steps))
+        except (ValueError, LazyPipelineError) as error:
+            self.panel.error.say(str(error))
+            return
+        self.panel.error.say("")
+        self._steps = steps
+        present = tuple(field.value for field in self._fields)
+        combinations = list(product(*values.values()))
+        self._labels = [self._label(one, one == present) for one in combinations]
+        selected = combinations.index(present) if present in combinations else 0
+        table = len(values) == 2
+        columns = len([*values.values()][1]) if table else ceil(sqrt(len(steps)))
+        self.panel.tiles.show_tiles([Tile(label) for label in self._labels], columns, selected)
+        self._compute()
+
+    def _with_one_scan(self, steps: Steps) -> Steps:
+        """Steps that take the scan from the data take the one that is tried, too."""
+        linked = [i for i in range(len(steps)) if self.session.is_linked(i)]
+        tried = [f.parameter for f in self._fields if f.parameter.index in linked]
+        for parameter in (one for one in tried if one.field in OF_SCAN):
+            for index in linked:
+                other = replace(parameter, index=index)
+                steps = other.put(steps, parameter.value(steps))
+        return steps
+
+    def _check_count(self, count: int) -> None:
+        if not 0 < count <= MOST:
+            raise ValueError(f"Enter values: {count} pictures; 1 to {MOST} fit side by side")
+
+    def _label(self, values: Sequence[Any], present: bool) -> str:
+        words = [field.in_words(value) for field, value in zip(self._fields, values, strict=True)]
+        return " · ".join(words) + (" (now)" if present else "")
+
+    # ---- pictures -------------------------------------------------------------------------
+
+    def _compute(self) -> None:
+        """Make the pictures of what is on screen now, that of the present value first."""
+        area = self.canvas.area
+        region = ViewRegion.of(self._viewer, (area.height(), area.width()))
+        if region is None:
+            self.panel.error.say("Show two of z, y and x to try values")
+            return
+        looks = [ChannelLook.of(c, entry.layer) for c, entry in self._layers.screen.visible.items()]
+        wanted: list[tuple[int, TileRequest]] = []
+        first = self.panel.tiles.selected
+        for index in sorted(range(len(self._steps)), key=lambda index: index != first):
+            try:
+                wanted.append((index, self._request(self._steps[index], region, looks)))
+            except LazyPipelineError as error:
+                self._on_tile((False, index, str(error)))
+
+        quick = self.session.quality == "auto"
+        turns = [(True, *one) for one in wanted if quick and one[1].has_preview]
+        turns += [(False, *one) for one in wanted]
+
+        def work(run: TaskRun) -> None:
+            for preview, index, request in turns:
+                try:
+                    picture = request.make(Progress(cancelled=run.cancelled), preview)
+                except LazyPipelineError as error:
+                    run.report((preview, index, str(error)))
+                else:
+                    run.report((preview, index, picture))
+
+        self.requests = [request for _, request in wanted]
+        self._task.start("tiles", work)
+
+    def _request(
+        self, steps: Steps, region: ViewRegion, looks: Sequence[ChannelLook]
+    ) -> TileRequest:
+        """What has to be made for steps; a `StepError` if they do not fit."""
+        last = max(field.parameter.index for field in self._fields)
+        until = self.session.until
+        shown = until if until is None or until > last else None
+        source = self.session.source_of(Pipeline(steps), shown)
+        box = region.box(source.spec, self._layers.position)
+        inside = [look for look in looks if look.channel < source.sizes[1]]
+        t = min(self._layers.position.time_point, source.sizes[0] - 1)
+        return TileRequest(source, t, box, region, inside)
+
+    def _on_tile(self, ready: Any) -> None:
+        preview, index, result = ready
+        if not self.is_open or index >= len(self._labels):
+            return
+        label = self._labels[index] + (", preview" if preview else "")
+        if not isinstance(result, str):
+            self.panel.tiles.put(index, Tile(label, result))
+        elif not preview:  # if a preview cannot be made, the result will say why
+            self.panel.tiles.put(index, Tile(label, error=result))
+        self.tile_ready.emit(index, preview)

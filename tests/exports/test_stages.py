@@ -16,7 +16,7 @@ from napari_lazy_pipeline import Pipeline, Recipe, __version__, export, open_sta
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 from stacks import CountingSource
 
 STEPS = (SubtractBackground(value=100), Deskew(angle=31.5), Crop(z=(0, 4)))
@@ -108,6 +108,20 @@ def test_recipe_and_provenance_stand_beside_each_stage(
         again = recipe.pipeline.apply(recipe.open())
         assert about["voxel_size"] == pytest.approx(list(again.voxel_size))
         assert about["shape"] == list(again.shape)
+
+
+def test_the_recipe_beside_a_stage_makes_its_pixels_again(
+    raw_folder: Path, psf_file: Path, tmp_path: Path
+) -> None:
+    """A deconvolution goes by the angle that a step behind it states."""
+    steps = [Deconvolve(psf=str(psf_file), iterations=2), Deskew(angle=31.5)]
+    view = Pipeline(steps).apply(open_stack(raw_folder, voxel_size=SIZE))
+    export(view, tmp_path / "out", t=[1], stages=[0, "deconvolve"])
+    for folder in ("raw", "after_1_deconvolve", ""):
+        out = tmp_path / "out" / folder
+        recipe = Recipe.load(out / "cell_recipe.yaml")
+        again = recipe.pipeline.apply(recipe.open()).source.read(1, 0)
+        np.testing.assert_array_equal(tifffile.imread(out / "cell_ch0_t0001.tif"), again)
 
 
 def test_a_function_in_memory_has_no_recipe_and_the_provenance_says_so(tmp_path: Path) -> None:

@@ -27,15 +27,28 @@ def record_paths(folder: Path, name: str) -> tuple[Path, Path]:
 def recipe_of(stack: Stack) -> Recipe:
     """Return the recipe that makes a processed stack again; of data in memory, its steps."""
     source = stack.source
-    if isinstance(source, PipelineSource):
-        plan, last = source.stated_plan, source.stated_plan.stages[-1:]
-        steps = plan.steps[: last[0].index + 1] if last else ()
-        raw = Stack(source.raw, plan.raw.channels, plan.raw.time_interval)
-        pipeline, engine = Pipeline(steps), plan.engine
-    else:
-        raw, pipeline, engine = stack, Pipeline(), "cpu"
+    if not isinstance(source, PipelineSource):
+        return _recipe(stack, Pipeline(), "cpu")
+    plan, last = source.stated_plan, source.stated_plan.stages[-1:]
+    pipeline = Pipeline(plan.steps[: last[0].index + 1] if last else ())
+    recipe = _recipe(
+        Stack(source.raw, plan.raw.channels, plan.raw.time_interval), pipeline, plan.engine
+    )
+    scan = plan.raw.volume.scan
+    if recipe.source is None or scan is None or _states_scan(pipeline):
+        return recipe
+    # A step behind this stage states how the planes lie, and what is before it goes by that, too.
+    update = {"source": recipe.source.model_copy(update=vars(scan))}
+    return recipe.model_copy(update=update)
+
+
+def _recipe(raw: Stack, pipeline: Pipeline, engine: str) -> Recipe:
     from_files = isinstance(raw.source, FileSource)
     return Recipe(source=raw if from_files else None, pipeline=pipeline, engine=engine)
+
+
+def _states_scan(pipeline: Pipeline) -> bool:
+    return any(step.enabled and step.scan() is not None for step in pipeline.steps)
 
 
 def provenance(stack: Stack, recipe: Recipe, dtype: str) -> dict[str, Any]:

@@ -300,6 +300,21 @@ def test_a_recipe_that_cannot_be_read_is_said(
     assert states(panel)[1] == ("cell6", "Waiting")
 
 
+def test_a_queue_that_cannot_be_read_or_saved_is_said_and_the_export_runs(
+    own_queue: Path, request: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    own_queue.write_text("[{")
+    panel = request.getfixturevalue("panel")
+    error = panel.list.error
+    assert error.text().startswith("The queue of the last session cannot be read")
+    own_queue.unlink()
+    own_queue.mkdir()
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert error.text().startswith("The queue cannot be saved for the next session")
+    assert states(panel) == [("cell", "Done, 6 written")]
+
+
 def test_all_positions_are_added(dock: Any, settle: Settle, tmp_path: Path, qtbot: Any) -> None:
     folder = tmp_path / "plate"
     folder.mkdir()

@@ -110,7 +110,7 @@ class ExportPanel(QWidget):
         self._format_check.finished.connect(lambda missing: self.form.disable_missing(*missing))
         self._load.finished.connect(self._on_loaded)
         for task in (self._load, self._store):
-            task.failed.connect(self.show_error)
+            task.failed.connect(self.list.show_error)
         self.exporter.progressed.connect(self._on_progress)
         self.exporter.finished.connect(self._on_end)
         self.exporter.failed.connect(self._on_failed)
@@ -282,7 +282,7 @@ class ExportPanel(QWidget):
         self._enable()
 
     def _on_failed(self, error: LazyPipelineError) -> None:
-        self.show_error(error)
+        self.list.show_error(error)
         self._on_end()
 
     def show_error(self, error: LazyPipelineError) -> None:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_lazy_pipeline._gui.save.queue_row import QueueRow
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.errors import LazyPipelineError, RecipeError
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.queue import ExportQueue
 from napari_lazy_pipeline.session import Recipe, Session
@@ -84,11 +84,15 @@ class QueueList(QWidget):
         try:
             recipe = Recipe.load(path)
         except RecipeError as error:
-            self.error.say(str(error))
+            self.show_error(error)
             return
         self.error.say("")
         job.recipe, job.own_recipe, job.channels, job.view = recipe, True, None, None
         self._again(job)
+
+    def show_error(self, error: LazyPipelineError) -> None:
+        """Show what went wrong with the queue itself."""
+        self.error.say(str(error))
 
     def _replace_current(self, job: Job) -> None:
         """Put the job of other data first; one that was begun goes on as it was begun."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from dataclasses import dataclass
+
 
 def one_line(error: BaseException | str) -> str:
     """Tell an error by its type and text, or a text as it is, in one line."""
@@ -20,7 +23,14 @@ class LazyPipelineError(Exception):
         The path, field or position it concerns; empty if ``what`` says it.
     hint
         What the reader can do about it; empty if that is obvious.
+
+    Attributes
+    ----------
+    about
+        What has to be in order again for the error to be solved; see `ProblemLog`.
     """
+
+    about: Hashable = None
 
     def __init__(self, what: str, where: str = "", hint: str = "") -> None:
         self.what, self.where, self.hint = what, where, hint
@@ -69,6 +79,15 @@ class EngineError(LazyPipelineError):
 
 class RecipeError(LazyPipelineError):
     """A recipe cannot be read."""
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """What a `StepError` is about: a step of the pipeline, by its position, and a volume."""
+
+    index: int
+    t: int
+    c: int
 
 
 class StepError(LazyPipelineError):

@@ -283,7 +283,7 @@ def test_a_volume_that_fits_into_the_cache_is_read_once(deconvolve: Deconvolve) 
 
 def test_without_a_psf_the_deconvolution_is_named() -> None:
     source = source_of(CountingSource((1, 1), SPEC), Deconvolve(), Crop(z=(0, 3)))
-    with pytest.raises(StepError, match="Deconvolve failed at t=0, c=0: No PSF") as caught:
+    with pytest.raises(StepError, match="Deconvolve failed at t=0, channel ch0: No PSF") as caught:
         source.read(0, 0)
     assert (caught.value.kind, caught.value.index) == ("deconvolve", 0)
 

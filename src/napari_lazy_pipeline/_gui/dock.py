@@ -181,7 +181,7 @@ class LazyPipelineWidget(QWidget):
     def _on_open_failed(self, error: LazyPipelineError) -> None:
         self._next_recipe = None
         self.data.show_failure(error)
-        self.status.setText("The folder could not be opened")
+        self.reporter.show_state()
         self.live.on_open_failed()
 
     def _on_recipe(self, recipe: Recipe) -> None:
@@ -219,7 +219,7 @@ class LazyPipelineWidget(QWidget):
         if stack is not None and folder_info is not None:
             self.data.show_folder_info(folder_info)
             self.reporter.begin(stack.source.problems)
-            self.status.setText("Going on where the last dock was closed")
+            self.reporter.show_state()
 
     def shut_down(self) -> None:
         """Stop computing and let go of the viewer; the layers stay. Safe to call twice."""

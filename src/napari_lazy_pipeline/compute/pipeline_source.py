@@ -13,7 +13,7 @@ from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.compute.stage_runner import StageRunner
-from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.errors import LazyPipelineError, StepError, StepFailure
 from napari_lazy_pipeline.image import Block, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.box import spec_of, whole
 from napari_lazy_pipeline.image.problem_log import ProblemLog
@@ -160,12 +160,35 @@ class PipelineSource(VolumeSource):
         self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
     ) -> np.ndarray:
         try:
-            return super().or_blank(t, c, spec, make)
+            pixels = super().or_blank(t, c, spec, make)
         except StepError as error:
             if not self.blank_failures:
                 raise
             self.report(error, t, c)
             return spec.blank()
+        self.solve(t, c)
+        return pixels
+
+    def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
+        if isinstance(error, StepError):
+            error.about = StepFailure(error.index, t, c)
+        return super().report(error, t, c)
+
+    def place(self, t: int, c: int) -> str:
+        return self.plan.after.place(t, c)
+
+    def solve(self, t: int, c: int) -> None:
+        """Take back that a step failed on a volume: the volume is made."""
+        if not len(self.problems):
+            return
+        steps = {stage.index for stage in self.stated_plan.stages}
+        self.problems.withdraw(
+            lambda about: (
+                isinstance(about, StepFailure)
+                and (about.t, about.c) == (t, c)
+                and about.index in steps
+            )
+        )
 
     def _runner(self, progress: Progress | None = None) -> StageRunner:
         return StageRunner(

@@ -179,7 +179,7 @@ class StageRunner:
         raise StepError(
             f"{step.label} made an array of shape {result.shape} and type {result.dtype} where "
             f"{shape} and {dtype} were announced",
-            _place(wanted), "Its `output` has to tell what its `run` makes", step.kind,
+            self._place(count, wanted), "Its `output` has to tell what its `run` makes", step.kind,
             self.plan.stages[count - 1].index,
         )  # fmt: skip
 
@@ -217,7 +217,7 @@ class StageRunner:
     def _named(self, count: int, wanted: Block, make: Callable[[], Result]) -> Result:
         """Let the last of ``count`` stages do something; any error names it and the volume."""
         stage = self.plan.stages[count - 1]
-        step, failed = stage.step, f"{stage.step.label} failed at {_place(wanted)}"
+        step, failed = stage.step, f"{stage.step.label} failed at {self._place(count, wanted)}"
         try:
             return make()
         except (Cancelled, StepError):
@@ -231,6 +231,5 @@ class StageRunner:
             hint = "Change or switch off the step"
             raise StepError(what, line_of(error), hint, step.kind, stage.index) from error
 
-
-def _place(block: Block) -> str:
-    return f"t={block.t}, c={block.c}"
+    def _place(self, count: int, block: Block) -> str:
+        return self.plan.spec(count).place(block.t, block.c)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import eq
 from typing import cast
 
 import numpy as np
@@ -104,16 +105,19 @@ def deconvolve(
     ``solve`` does it to what a frame, or a tile, shows of it, and may raise a `MemoryError`. If not
     even the smallest tile fits, `TooLittleMemory` is raised; ``where`` is the name of the engine.
     """
-    whole = Frame.of(shape, plan)
+    whole, about = Frame.of(shape, plan), ("tiles", where)
     needed = memory.needed(whole.shape)
     if needed <= memory.limit:
         try:
-            return solve(whole, progress)
+            result = solve(whole, progress)
         except MemoryError:
             memory = replace(memory, limit=needed / 2)
+        else:
+            notices.withdraw(partial(eq, about))
+            return result
     size = format_bytes(needed)
     what = f"To deconvolve a volume of {shape} takes about {size}, more than there is"
-    notices.report(Problem(where, what, "computed in tiles"))
+    notices.report(Problem(where, what, "computed in tiles"), about)
     while True:
         parts = tiles(whole, plan, memory)
         try:

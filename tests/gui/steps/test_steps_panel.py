@@ -644,7 +644,9 @@ def test_the_failure_of_one_volume_goes_when_another_is_on_screen(
     for _ in range(2):
         opened.viewer.dims.set_current_step(0, 1)
         settle(opened)
-        assert "t=1, c=0" in card.error.text() and "a hole in the camera" in card.error.text()
+        assert (
+            "t=1, channel 488" in card.error.text() and "a hole in the camera" in card.error.text()
+        )
         opened.viewer.dims.set_current_step(0, 2)
         settle(opened)
         assert not card.error.text()

@@ -20,6 +20,7 @@ from napari_lazy_pipeline.session import Session
 PLUGIN = "napari-lazy-pipeline"
 ALWAYS = ("cpu", "auto")  # engines that work everywhere
 _GB = 2**30
+_ABOUT = "preferences"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class PreferencesControl(QObject):
         self._engine = session.engine
         self._missing: dict[str, str | None] = {}
         self._preferences: Preferences | None = None
+        _withdraw_reports()
         self._settings = load_settings()
         if self._settings is not None:
             self._settings.events.changed.connect(self._apply)
@@ -61,6 +63,8 @@ class PreferencesControl(QObject):
             self._set_engine()
 
     def _apply(self, event: Any = None) -> None:
+        if event is not None:
+            _withdraw_reports()  # napari wrote the file anew
         preferences = read_preferences(self._settings)
         if preferences == self._preferences:
             return
@@ -114,7 +118,11 @@ def read_preferences(settings: Any) -> Preferences:
 
 
 def _report(what: str, done: str) -> None:
-    notices.report(Problem("Preferences", what, done))
+    notices.report(Problem("Preferences", what, done), _ABOUT)
+
+
+def _withdraw_reports() -> None:
+    notices.withdraw(lambda about: about == _ABOUT)
 
 
 def _report_ignored(settings: Any) -> None:

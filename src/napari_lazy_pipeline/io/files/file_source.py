@@ -22,7 +22,12 @@ from napari_lazy_pipeline.errors import (
 from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
-from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, probe_first_volume
+from napari_lazy_pipeline.io.files.file_access import (
+    FileAccess,
+    FileRead,
+    Planes,
+    probe_first_volume,
+)
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
 
@@ -59,7 +64,8 @@ class FileSource(VolumeSource):
         infos, reader, errors = probe_first_volume(folder, layout, reader)
         source = cls(folder, layout, reader, infos)
         for error in errors:
-            source.problems.report(Problem.of(error))
+            about = FileRead(error.where, (0, 0), (0, 0)).with_stamp()
+            source.problems.report(Problem.of(error), about)
         return source
 
     @property
@@ -142,9 +148,16 @@ class FileSource(VolumeSource):
         return other
 
     def with_layout(self, layout: FileTable) -> FileSource:
-        """Return other files of the same folder and shape; problems and count are shared."""
+        """Return other files of the same folder and shape; problems and count are shared.
+
+        Problems of files that are not among them any more are taken back.
+        """
         other = self._with(layout=layout)
         other.__dict__.pop("token", None)
+        if len(self.problems):
+            names = set(self.names).difference(layout.names)
+            gone = {os.path.join(self.folder, name) for name in names}
+            self.problems.withdraw(lambda about: isinstance(about, FileRead) and about.path in gone)
         return other
 
     def with_spec(self, spec: VolumeSpec) -> FileSource:
@@ -224,15 +237,27 @@ class FileSource(VolumeSource):
         pieces = list(self._pieces(t, c))
         count = sum(index >= 0 for index, _ in pieces)
         if not count:
-            raise MissingFileError(f"There is no file for t={t}, c={c}", self.folder)
+            raise MissingFileError(f"There is no file for {self.place(t, c)}", self.folder)
         if count < len(pieces):
-            what = f"{count} of the {len(pieces)} files for t={t}, c={c} are there"
+            what = f"{count} of the {len(pieces)} files for {self.place(t, c)} are there"
             raise FileError(what, self.folder, "It is still being recorded, or was interrupted")
         return pieces
 
+    def place(self, t: int, c: int) -> str:
+        names = self.layout.channels if self.info.inner[1] == 1 else self.info.channel_names
+        return f"t={t}, channel {names[c] if c < len(names) else c}"
+
     def _read(self, index: int, info: FileInfo, planes: Planes = None) -> np.ndarray:
         path = os.path.join(self.folder, self.names[index])
-        return self._access.read(path, info, planes, self.grows)
+        about = FileRead(path, info.part, planes or (0, info.shape[0]))
+        try:
+            pixels = self._access.read(path, info, planes, self.grows)
+        except FileError as error:
+            error.about = about.with_stamp()
+            raise
+        if len(self.problems):
+            self.problems.withdraw(about.with_stamp().solves)
+        return pixels
 
     def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
         new = super().report(error, t, c)

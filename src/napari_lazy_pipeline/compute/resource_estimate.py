@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines import Need
-from napari_lazy_pipeline.image import VolumeSpec
+from napari_lazy_pipeline.image import Block, VolumeSpec
+from napari_lazy_pipeline.image.box import shape_of, whole
 from napari_lazy_pipeline.image.quantity_text import format_bytes
 
 # Longer than that, a volume is more than many graphics cards take as one texture.
@@ -77,12 +81,61 @@ def step_costs(plan: Plan) -> tuple[StepCost, ...]:
 
 
 def volume_time(plan: Plan, log: ComputeLog) -> Duration | None:
-    """Add up what reading and all steps take for a volume; None unless all of it was measured."""
+    """Add up what reading and all steps take for a volume; None unless all of it was measured.
+
+    Of each stage only the share counts that the result needs, of a crop for instance.
+    """
     times = [log.duration(plan.timing_key(count)) for count in range(len(plan.stages) + 1)]
     known = [time for time in times if time is not None]
     if len(known) < len(times):
         return None
-    return Duration(sum(time.seconds for time in known), any(time.rough for time in known))
+    shares = zip(known, _needed_shares(plan), strict=True)
+    seconds = sum(time.seconds * share for time, share in shares)
+    return Duration(seconds, any(time.rough for time in known))
+
+
+def _needed_shares(plan: Plan) -> list[float]:
+    """Share of a volume that is made at each stage, reading first, for one volume of the result."""
+    blocks = {Block(0, 0, whole(plan.after.shape))}
+    shares = []
+    for count in range(len(plan.stages), -1, -1):
+        voxels = sum(math.prod(shape_of(block.box)) for block in blocks)
+        shares.append(voxels / (math.prod(plan.spec(count).shape) or 1))
+        if count:
+            blocks = {part for block in blocks for part in plan.stages[count - 1].inputs(block)}
+    return shares[::-1]
+
+
+class TimeLeft:
+    """Time left of a run over many volumes, from those that it has made.
+
+    Before there is one, from what was measured elsewhere, ``expected`` for a volume [s]. If one
+    volume is made after the other, the first one, which waits for more, is left out soon.
+    """
+
+    def __init__(
+        self,
+        expected: float | None = None,
+        serial: bool = True,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._expected, self._serial, self._clock = expected, serial, clock
+        self._begin: tuple[float, int] | None = None
+        self._first: tuple[float, int] | None = None
+
+    def update(self, done: int, total: int) -> float | None:
+        """Time left [s] now that so many volumes of all are there; None if nothing is known.
+
+        Those that are there at the first call were made by an earlier run.
+        """
+        now = self._clock()
+        self._begin = self._begin or (now, done)
+        begin = self._begin
+        if done > begin[1]:
+            self._first = self._first or (now, done)
+            since = self._first if self._serial and done > self._first[1] else begin
+            return (now - since[0]) / (done - since[1]) * (total - done)
+        return None if self._expected is None else self._expected * (total - done)
 
 
 @dataclass(frozen=True)

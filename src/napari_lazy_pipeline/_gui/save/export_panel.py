@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
@@ -15,6 +16,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
@@ -117,7 +119,11 @@ class ExportPanel(QWidget):
             view = self.session.pipeline.apply(stack, self.session.engine)
         except StepError:
             return None  # the card of the step shows that it does not fit
-        return ExportJob(view, self.settings)
+        if isinstance(view.source, PipelineSource):
+            # What it takes is measured, for the estimates.
+            source = replace(view.source, compute_log=self.session.compute_log)
+            view = replace(view, source=source)
+        return ExportJob(view, self.settings, self._costs.seconds)
 
     def _raw_folder(self) -> Path | None:
         stack = self.session.stack
@@ -187,6 +193,7 @@ class ExportPanel(QWidget):
         self.bar.setValue(done)
         time = f", {format_duration(left, 2)} left" if left is not None and done < total else ""
         self.state.say(f"{done} of {total} volumes{time}")
+        self._costs.update_times()
 
     def _on_finished(self, report: ExportReport) -> None:
         self.state.say(f"{report}.")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEntry
 from napari_lazy_pipeline._gui.widgets.background_task import TaskRun
-from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
+from napari_lazy_pipeline.compute.resource_estimate import DiskCost, TimeLeft, disk_cost
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
@@ -80,6 +79,7 @@ class ExportJob:
 
     view: Stack
     settings: ExportSettings  # complete
+    expected: float | None = None  # time for a volume [s], as far as it was measured
 
     @property
     def folder(self) -> Path:
@@ -108,15 +108,12 @@ class ExportJob:
 
     def write(self, run: TaskRun) -> ExportReport:
         """Write it in the background; reports `ExportProgress`, raises what `export` raises."""
-        settings, start = self.settings, None
+        settings = self.settings
+        here = self.scheduler is None
+        time_left = TimeLeft(self.expected if here else None, serial=here)
 
         def report(done: int, total: int) -> None:
-            # Volumes that existed before tell nothing about the time that a volume takes.
-            nonlocal start
-            start = start or (monotonic(), done)
-            count = done - start[1]
-            left = (monotonic() - start[0]) / count * (total - done) if count else None
-            run.report(ExportProgress(done, total, left))
+            run.report(ExportProgress(done, total, time_left.update(done, total)))
 
         return export(
             self.view, self.folder, t=range(settings.times[0], settings.times[1] + 1),
@@ -131,4 +128,4 @@ class ExportProgress:
 
     done: int
     total: int
-    seconds_left: float | None  # None before one was made
+    seconds_left: float | None  # None if nothing was measured

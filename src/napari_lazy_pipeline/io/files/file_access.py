@@ -53,17 +53,23 @@ class FileRead:
 
 
 class ReadCount:
-    """How often files were read, and the bytes of their pixels; by all threads."""
+    """Number of reads, the bytes of their pixels, and the distinct volumes; by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.reads, self.nbytes = 0, 0
+        self.volumes: set[Hashable] = set()
 
     def add(self, reads: int = 0, nbytes: int = 0) -> None:
         """Count reads and their bytes."""
         with self._lock:
             self.reads += reads
             self.nbytes += nbytes
+
+    def add_volume(self, volume: Hashable) -> None:
+        """Count a volume of which something was read, once."""
+        with self._lock:
+            self.volumes.add(volume)
 
 
 class FileAccess:

@@ -124,6 +124,15 @@ class FileSource(VolumeSource):
         return self._access.count.reads
 
     @property
+    def volumes_read(self) -> int:
+        """Number of distinct volumes of which something was read, since the count was reset."""
+        return len(self._access.count.volumes)
+
+    def reset_volumes_read(self) -> None:
+        """Count the volumes that are read from 0 on."""
+        self._access.count.volumes = set()
+
+    @property
     def bytes_read(self) -> int:
         """Size of the pixels that were read so far [byte]."""
         return self._access.count.nbytes
@@ -204,11 +213,14 @@ class FileSource(VolumeSource):
     def read(self, t: int, c: int) -> np.ndarray:
         pieces = self._complete(t, c)
         if len(pieces) == 1:
-            return self._read(*pieces[0])
+            volume = self._read(*pieces[0])
+            self._count(pieces)
+            return volume
         volume, start = pool().empty(self._spec.shape, self._spec.dtype), 0
         for index, info in pieces:
             volume[start : start + info.shape[0]] = self._read(index, info)
             start += info.shape[0]
+        self._count(pieces)
         return volume
 
     @property
@@ -217,12 +229,14 @@ class FileSource(VolumeSource):
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         # Of each file the last plane is read, too, once: one that is being written shows there.
+        pieces = self._complete(t, c)
         parts, first = [], 0
-        for index, info in self._complete(t, c):
+        for index, info in pieces:
             low, high = max(start - first, 0), min(stop - first, info.shape[0])
             if low < high:
                 parts.append(self._read(index, info, (low, high)))
             first += info.shape[0]
+        self._count(pieces)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _pieces(self, t: int, c: int) -> Iterator[tuple[int, FileInfo]]:
@@ -242,6 +256,11 @@ class FileSource(VolumeSource):
             what = f"{count} of the {len(pieces)} files for {self.place(t, c)} are there"
             raise FileError(what, self.folder, "It is still being recorded, or was interrupted")
         return pieces
+
+    def _count(self, pieces: list[tuple[int, FileInfo]]) -> None:
+        """Count a volume once, by the name of its first file: its place may change."""
+        index, info = pieces[0]
+        self._access.count.add_volume((self.names[index], info.part))
 
     def place(self, t: int, c: int) -> str:
         names = self.layout.channels if self.info.inner[1] == 1 else self.info.channel_names

@@ -125,7 +125,7 @@ def export(
     pending = [volume for volume in volumes if volume not in finished]
     written: list[Path] = []
     failed: list[Failure] = []
-    with connect(scheduler) if scheduler else nullcontext() as client:
+    with connect(scheduler, cancelled) if scheduler else nullcontext() as client:
         destination.prepare(len(pending))
         progress(len(kept), len(volumes))
         # Looked up before any file is read: one that changes meanwhile is made again next time.

@@ -129,7 +129,7 @@ class LazyPipelineWidget(QWidget):
     def _card_tools(self, kind: str) -> list[MakeTool]:
         """What stands below the form of a kind of step."""
         tools: dict[str, MakeTool] = {
-            "deconvolve": lambda step: PsfPanel(step, self.viewer),
+            "deconvolve": PsfPanel,
             "deskew": self.angles.make,
             "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
             "function": FunctionPanel,

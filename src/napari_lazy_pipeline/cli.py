@@ -91,7 +91,7 @@ def _add_run(commands: Any) -> None:
             help=f"{what}, such as 0,5,7 or 10:20 or ::10 (default: all)",
         )
     run.add_argument(
-        "--dtype", choices=("uint8", "uint16", "float32"), help="pixels (default: as computed)"
+        "--dtype", choices=("uint8", "uint16", "float32"), help="data type (default: as computed)"
     )
     run.add_argument(
         "--format", choices=("tiff", "ome-zarr"), default="tiff", help="of files (default: tiff)"
@@ -296,7 +296,7 @@ def _rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def _range(schema: dict[str, Any]) -> str:
-    """What a parameter may be, in few characters."""
+    """Return the range of a parameter, in few characters."""
     if "oneOf" in schema:  # one value, or one for each channel
         return f"{_range(schema['oneOf'][0])}; or one a channel".lstrip("; ")
     if "enum" in schema:
@@ -306,7 +306,7 @@ def _range(schema: dict[str, Any]) -> str:
         return f"each {_range(items[0])}"
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is None or high is None:
+    if low is None or high is None or max(abs(low), abs(high)) >= 1e6:
         return "yes, no" if schema.get("type") == "boolean" else str(schema.get("type", ""))
     return f"{'above ' if 'exclusiveMinimum' in schema else ''}{low:g} to {high:g}"
 

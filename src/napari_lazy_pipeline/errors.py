@@ -83,7 +83,7 @@ class RecipeError(LazyPipelineError):
 
 @dataclass(frozen=True)
 class StepFailure:
-    """What a `StepError` is about: a step of the pipeline, by its position, and a volume."""
+    """Topic of a `StepError`: a step of the pipeline, by its position, and a volume."""
 
     index: int
     t: int

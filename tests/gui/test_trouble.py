@@ -235,7 +235,7 @@ def test_an_angle_out_of_range(opened: Any, settle: Callable[[Any], None]) -> No
     box.editor.setValue(0.2)
     assert "at least 1 degree" in field.error.text()
     box.editor.setValue(400)
-    assert "less than or equal to 179" in field.error.text()
+    assert "must be at most 179" in field.error.text()
     settle(opened)
     assert card(opened, "deskew").step.angle == 33.0, "nothing else happened"
     box.editor.setValue(34)

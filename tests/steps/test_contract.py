@@ -310,7 +310,7 @@ def test_an_image_of_another_camera_is_refused(
         assert part.part(1 + crop.enabled, block).shape == part.plan.after.shape
         return
     with pytest.raises(
-        StepError, match=r"Flat field failed at t=0, channel ch0: The image has the shape"
+        StepError, match=r"Flat field failed at t=0, channel GFP: The image has the shape"
     ):
         part.part(2, block)
 

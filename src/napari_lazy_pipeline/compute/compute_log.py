@@ -125,7 +125,7 @@ class ComputeLog:
             return samples.duration if samples is not None else None
 
     def latest(self, name: str) -> float | None:
-        """How long the last whole volume took that was made under a name [s]."""
+        """Time of the last whole volume that was made under a name [s]."""
         with self._lock:
             return self._latest.get(name)
 
@@ -142,7 +142,7 @@ class ComputeLog:
                 self._durations.popitem(last=False)
 
     def of(self, stage: Hashable) -> dict[tuple[int, int], BlockRecord]:
-        """What is known of the blocks of a stage, by (t, c)."""
+        """Records of the blocks of a stage, by (t, c)."""
         with self._lock:
             return dict(self._stages.get(stage, {}))
 
@@ -152,12 +152,12 @@ class ComputeLog:
         return self._version
 
     def count(self, name: str, part: bool = False) -> int:
-        """How many whole blocks were made under a name, or how many parts of blocks."""
+        """Number of whole blocks that were made under a name, or of parts of blocks."""
         with self._lock:
             return self._counts[name, part]
 
     def spent(self, name: str) -> float:
-        """How long all that was made under a name took [s]."""
+        """Time of all that was made under a name [s]."""
         with self._lock:
             return sum(self._seconds[name, part] for part in (False, True))
 

@@ -48,7 +48,7 @@ class PipelineSource(VolumeSource):
 
     @property
     def spec(self) -> VolumeSpec:
-        """What each processed volume looks like."""
+        """Shape, type and place of each processed volume."""
         return self.stated_plan.after.volume
 
     @property
@@ -63,18 +63,18 @@ class PipelineSource(VolumeSource):
 
     @property
     def plane_local(self) -> bool:
-        """Whether planes of the result can be made without the rest of the volume."""
+        """Return whether planes of the result can be made without the rest of the volume."""
         return self.stated_plan.local[-1]
 
     @property
     def by_planes(self) -> bool:
-        """Whether planes are better made alone: they can be read alone, and no cache has room."""
+        """Return whether planes are better made alone: they can be read so, and no cache has room."""
         can = self.plane_local and self.raw.by_planes
         return can and not self._runner().keeps_whole(self.count)
 
     @property
     def problems(self) -> ProblemLog:
-        """What went wrong with single volumes."""
+        """Problems with single volumes."""
         return self.raw.problems
 
     @property
@@ -100,7 +100,7 @@ class PipelineSource(VolumeSource):
         self.__dict__.update(state)
 
     def identity(self, t: int, c: int) -> Hashable:
-        """What the volume depends on."""
+        """Name all that the volume depends on."""
         return self._runner().key(self.count, t, c)
 
     def cached(self, t: int, c: int) -> np.ndarray | None:
@@ -108,7 +108,7 @@ class PipelineSource(VolumeSource):
         return self.cache.get(self.identity(t, c)) if self.cache else None
 
     def is_cached(self, t: int, c: int, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is at hand as a whole."""
+        """Return whether the result of the first ``count`` stages is at hand as a whole."""
         return self.cache is not None and self._runner().key(count, t, c) in self.cache
 
     def steps_to_run(self, t: int, c: int) -> tuple[Step, ...]:

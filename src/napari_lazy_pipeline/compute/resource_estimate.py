@@ -23,7 +23,7 @@ READ = -1
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one step takes for one volume."""
+    """Memory that one step takes for one volume."""
 
     index: int  # its place in the pipeline; -1 for reading the file
     title: str
@@ -38,7 +38,7 @@ class StepCost:
         return self.before + self.after + self.need.memory
 
     def warnings(self, free: int) -> tuple[str, ...]:
-        """What a person should know beforehand, given the free memory [byte]."""
+        """Warnings that a person should read beforehand, given the free memory [byte]."""
         warnings = []
         if self.need.tiles == 0:
             warnings.append(
@@ -140,14 +140,14 @@ class TimeLeft:
 
 @dataclass(frozen=True)
 class DiskCost:
-    """What an export takes on a disk, and what is free there, if the place is known [byte]."""
+    """Size of an export, and free space on its disk, if the place is known [byte]."""
 
     needed: int
     free: int | None
 
     @property
     def fits(self) -> bool:
-        """Whether there is room, as far as one knows."""
+        """Return whether there is room, as far as one knows."""
         return self.free is None or self.needed <= self.free
 
 

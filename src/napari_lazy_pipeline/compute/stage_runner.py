@@ -51,7 +51,7 @@ class StageRunner:
         return self.plan.key(count, t, c, self.raw.identity)
 
     def keeps_whole(self, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is better made and kept whole."""
+        """Return whether the result of the first ``count`` stages is better made and kept whole."""
         if self.cache is None or not self.plan.local[count]:
             return False
         largest = max(self.plan.spec(i).volume.nbytes for i in range(count + 1))
@@ -104,7 +104,7 @@ class StageRunner:
         return self.cache.get(self.key(count, wanted.t, wanted.c))
 
     def _is_as_in_whole(self, count: int, wanted: Block) -> bool:
-        """Whether a block is made to be, to the last bit, what it is in the whole."""
+        """Return whether a block is made to be, to the last bit, what it is in the whole."""
         if self.plan.local[count]:
             return True
         if self.plan.stages[count - 1].step.exact:

@@ -62,7 +62,7 @@ class GpuEngine(Engine):
         return None
 
     def deskews_on_gpu(self, plan: DeskewPlan, planes: Planes) -> bool:
-        """Whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
+        """Return whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
         return math.prod(plan.out_shape) > 0
 
     def deskew_on_gpu(
@@ -90,7 +90,7 @@ class GpuEngine(Engine):
         return self.fallback.reason or self.gpu_problem()
 
     def memory(self, plan: DeconvolutionPlan, limit: float = math.inf) -> Memory:
-        """What a deconvolution takes, of what there is [byte]."""
+        """Memory that a deconvolution takes, of all there is [byte]."""
         return Memory(self.voxel_bytes[plan.method], limit)
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
@@ -156,7 +156,7 @@ class BrokenEngine(GpuEngine):
 
 
 class Fallback:
-    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`."""
+    """Fallback to the CPU where a GPU fails, or is too small: see `GpuEngine`."""
 
     def __init__(self, name: str, failures: int) -> None:
         self.name, self.failures = name, failures

@@ -37,7 +37,7 @@ Solve = Callable[[Frame, Progress], np.ndarray]
 
 @dataclass(frozen=True)
 class Memory:
-    """What a deconvolution takes, and what there is."""
+    """Memory that a deconvolution takes, and all there is."""
 
     voxel: float  # bytes per voxel of the frame, or tile, it is done on
     limit: float  # memory there is [byte]
@@ -62,12 +62,12 @@ class FrameTile(Frame):
 
     @property
     def target(self) -> tuple[slice, ...]:
-        """Where in the volume its part is."""
+        """Place of its part in the volume."""
         return tuple(slice(s, s + n) for s, n in zip(self.start, self.size, strict=True))
 
     @property
     def window(self) -> tuple[slice, ...]:
-        """Where in the grid of the tile its part is."""
+        """Place of its part in the grid of the tile."""
         starts = map(sum, zip(self.before, self.start, strict=True))
         return tuple(slice(s, s + n) for s, n in zip(starts, self.size, strict=True))
 

@@ -110,7 +110,7 @@ def _wait_for_answer(address: str, cancelled: Callable[[], bool]) -> None:
 
 
 async def _shake_hands(address: str) -> None:
-    from distributed.comm import connect as connect_comm
+    from distributed.comm.core import connect as connect_comm
     from distributed.security import Security
 
     options = Security().get_connection_args("client")

@@ -33,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did."""
+    """Result of an export."""
 
     folder: Path
     written: tuple[Path, ...] = ()  # files that were made now
@@ -44,7 +44,7 @@ class ExportReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every volume that was asked for is there."""
+        """Return whether every volume that was asked for is there."""
         return not self.failed and not self.cancelled
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class ExportReport:
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
         if self.cancelled:
-            parts.append("stopped before the end: run it again to go on")
+            parts.append("cancelled: run it again to resume")
         return ", ".join(parts)
 
 

@@ -460,10 +460,10 @@ def test_a_number_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, text: str)
 @pytest.mark.parametrize(
     ("field", "text", "words"),
     [
-        ("angle", "400", "400: Input should be less than or equal to 179"),
+        ("angle", "400", "400: must be at most 179"),
         ("angle", "0.5", "at least 1 degree"),
-        ("width", "-3", "-3: Input should be greater than or equal to 0"),
-        ("width", "3.5", "3.5: Input should be a valid integer"),
+        ("width", "-3", "-3: must be at least 0"),
+        ("width", "3.5", "3.5: must be a whole number"),
     ],
 )
 def test_what_is_not_allowed_is_said_under_the_field(

@@ -185,7 +185,7 @@ def _title(source: PipelineSource, count: int) -> str:
 def tile_of(
     source: PipelineSource, place: tuple[int, int], count: int, entry: BlockRecord
 ) -> ChunkState:
-    """How a chunk is painted."""
+    """State as which a chunk is painted."""
     if entry.state is State.RUNNING:
         return ChunkState.RUNNING
     if entry.state is State.FAILED:
@@ -226,7 +226,7 @@ def counted(source: PipelineSource, count: int) -> str:
 
 
 def eager_text(session: Session, source: PipelineSource) -> str:
-    """What it would cost to compute all chunks now, as far as that is known."""
+    """Text on the cost of computing all chunks now, as far as that is known."""
     volumes = source.sizes[0] * source.sizes[1]
     room = format_bytes(volumes * source.spec.nbytes)
     time = volume_time(source.plan, session.compute_log)

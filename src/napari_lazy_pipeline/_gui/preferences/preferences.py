@@ -25,7 +25,7 @@ _ABOUT = "preferences"
 
 @dataclass(frozen=True)
 class Preferences:
-    """What can be set; the defaults are those of the core."""
+    """Settings of the plugin; the defaults are those of the core."""
 
     cache_size: float = 2.0  # memory for results [GB]
     threads: int = 0  # how many the CPU engine uses; 0 for one per CPU
@@ -99,7 +99,7 @@ def load_settings() -> Any:
 
 
 def read_preferences(settings: Any) -> Preferences:
-    """What is set, as far as this machine can do it."""
+    """Read the settings, as far as this machine can do them."""
     if settings is None:
         return Preferences()
     processing, most = settings.processing, budget() / _GB

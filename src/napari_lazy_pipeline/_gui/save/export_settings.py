@@ -48,7 +48,7 @@ class ExportSettings(BaseModel):
     format: FormatName = _field("tiff", "Format", "Kind of files", buttons=True, words=_FORMATS)
     dtype: Dtype | None = _field(
         None,
-        "Pixels",
+        "Data type",
         "Type of the pixels; integers are rounded, and clipped to what they can hold",
         empty="as computed",
     )

@@ -51,7 +51,7 @@ class CostMonitor(QObject):
                 self.changed.emit()
 
     def time(self, count: int = 1) -> str:
-        """How long so many volumes take, as one says it; empty if that is not known."""
+        """Text of the time that so many volumes take; empty if that is not known."""
         how = "≤" if self.rough else "about"
         return f"{how} {format_duration(self.seconds * count, 2)}" if self.seconds else ""
 

@@ -130,7 +130,7 @@ class PsfPanel(QWidget):
 
 
 def _origin(stated: Triple, recorded: Spacing) -> tuple[str, str]:
-    """Where the voxel size of a PSF comes from; and a question, if nobody states it."""
+    """Return the source of the voxel size of a PSF; and a question, if nobody states it."""
     known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
     source = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm"
     if not all(known):

@@ -162,14 +162,14 @@ class StatusReporter(QObject):
         self._forget_solved()
 
     def _forget_solved(self, computed: Collection[str] = ()) -> None:
-        """What is solved may be notified again; a step is, once it has computed something."""
+        """Let what is solved be notified again; a step is, once it has computed something."""
         present = {problem.kind for problem in self.problems.problems}
         steps = {step.kind for step in self.session.pipeline.steps if step.enabled}
         self._notified &= present | steps.difference(computed)
 
     @property
     def _misfit(self) -> errors.StepError | None:
-        """Why a step that should be part of the picture does not fit."""
+        """Error of a step that should be part of the picture and does not fit."""
         plan = self.session.plan
         return plan.until(self.session.until).misfit if plan is not None else None
 

@@ -31,9 +31,7 @@ class OmeZarr(Format):
     """A store ``{name}.ome.zarr`` with axes t, c, z, y, x, a shard a volume."""
 
     title: str = "OME-Zarr"
-    summary: str = (
-        "One OME-Zarr with smaller resolutions, too; compressed, so usually smaller than estimated"
-    )
+    summary: str = "One multiscale OME-Zarr; compressed, so usually smaller than estimated"
     overhead: float = 1.4
 
     def unavailable(self) -> str | None:

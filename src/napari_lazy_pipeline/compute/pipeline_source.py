@@ -68,7 +68,7 @@ class PipelineSource(VolumeSource):
 
     @property
     def by_planes(self) -> bool:
-        """Return whether planes are better made alone: they can be read so, and no cache has room."""
+        """Return whether planes are better made alone: they can be read so; no cache has room."""
         can = self.plane_local and self.raw.by_planes
         return can and not self._runner().keeps_whole(self.count)
 

@@ -83,10 +83,10 @@ def _sentence(
 
 # By the names that pydantic has for what is wrong.
 _REASONS = {
-    "greater_than_equal": "must be at least {ge}",
-    "greater_than": "must be above {gt}",
-    "less_than_equal": "must be at most {le}",
-    "less_than": "must be below {lt}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "greater_than": "must be above {gt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "less_than": "must be below {lt:g}",
     "finite_number": "must be a finite number",
     "int_from_float": "must be a whole number",
     "int_parsing": "must be a whole number",

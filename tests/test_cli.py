@@ -110,7 +110,7 @@ def test_parameters_can_be_changed(recipe: Path, tmp_path: Path) -> None:
     ("change", "said"),
     [
         ("deskew.angel=30", "The step 'deskew' has no 'angel'. It has: enabled, angle, skew_axis"),
-        ("deskew.angle=400", "deskew.angle cannot be 400: Input should be less than or equal"),
+        ("deskew.angle=400", "deskew.angle cannot be 400: must be at most 179"),
         ("rotate.angle=30", "no step 'rotate'. Of: subtract_background, deskew, crop"),
         ("angle=30", "Cannot read --set angle=30. Write STEP.FIELD=VALUE"),
         ("crop.z=[1", "Cannot read the value of --set crop.z=[1"),

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QPushButton
 from canvas import drag
 from gallery.hard_times import process, trouble, watch
 from gallery.stage import Key, Left, Stage
+from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline.samples.samples import REAL_STACK, TIMELAPSE
 
 
@@ -111,11 +112,11 @@ def deconvolution(stage: Stage) -> None:
     stage.shown()
     show, make = (_button(card.body, text) for text in ("Show PSF", "Compute PSF"))
     stage.click(show)
-    stage.wait(lambda: len(stage.viewer.layers) > 1, "the PSF")
+    tool = card.body.findChild(PsfPanel)
+    stage.wait(lambda: bool(tool.pictures.views), "the PSF")
     stage.scroll_to(dock.steps)
     stage.window_picture("psf")
-    stage.viewer.layers.remove(stage.viewer.layers[-1])
-    stage.viewer.layers.selection.active = dock.layers.layers[0]
+    stage.click(show)
     stage.click(make)
     stage.scroll_to(card)
     stage.dock_picture("compute_psf")

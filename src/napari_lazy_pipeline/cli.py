@@ -101,7 +101,7 @@ def _add_run(commands: Any) -> None:
             help=f"{what}, such as 0,5,7 or 10:20 or ::10 (default: all)",
         )
     run.add_argument(
-        "--dtype", choices=("uint8", "uint16", "float32"), help="pixels (default: as computed)"
+        "--dtype", choices=("uint8", "uint16", "float32"), help="data type (default: as computed)"
     )
     run.add_argument(
         "--format", choices=("tiff", "ome-zarr"), default="tiff", help="of files (default: tiff)"

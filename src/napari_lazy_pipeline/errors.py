@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 
 def one_line(error: BaseException | str) -> str:
@@ -22,7 +23,14 @@ class LazyPipelineError(Exception):
         The path, field or position it concerns; empty if ``what`` says it.
     hint
         What the reader can do about it; empty if that is obvious.
+
+    Attributes
+    ----------
+    about
+        What has to be in order again for the error to be solved; see `ProblemLog`.
     """
+
+    about: Hashable = None
 
     def __init__(self, what: str, where: str = "", hint: str = "") -> None:
         self.what, self.where, self.hint = what, where, hint
@@ -107,6 +115,15 @@ class RecipeError(LazyPipelineError):
 
 class ParameterError(RecipeError):
     """A step has no such parameter, or it cannot have the value."""
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """Topic of a `StepError`: a step of the pipeline, by its position, and a volume."""
+
+    index: int
+    t: int
+    c: int
 
 
 class StepError(LazyPipelineError):

@@ -21,8 +21,8 @@ def test_what_is_made_is_noted() -> None:
     assert compute_log.observe("a", "stage", (1, 0), lambda: 7) == 7
     entry = compute_log.of("stage")[1, 0]
     assert (entry.state, entry.times) == (State.MADE, 1)
-    assert compute_log.count("a") == 1 and compute_log.mean("a") == pytest.approx(entry.seconds)
-    assert compute_log.mean("b") is None and compute_log.of("other") == {}
+    assert compute_log.count("a") == 1 and compute_log.spent("a") == pytest.approx(entry.seconds)
+    assert compute_log.spent("b") == 0 and compute_log.of("other") == {}
 
 
 def test_while_it_is_made_it_is_under_way() -> None:

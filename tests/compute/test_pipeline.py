@@ -167,7 +167,7 @@ def test_a_failing_step_raises_headless_and_is_blank_in_the_viewer(
     stack: Stack, source: CountingSource
 ) -> None:
     pipeline = Pipeline(steps=(Deconvolve(psf="nowhere.tif"),))
-    with pytest.raises(StepError, match=r"Deconvolve failed at t=1, c=0: .*nowhere\.tif"):
+    with pytest.raises(StepError, match=r"Deconvolve failed at t=1, channel 488: .*nowhere\.tif"):
         pipeline.apply(stack).data[1, 0].compute()
     blank = pipeline.apply(stack, blank_failures=True).data[1, 0].compute()
     assert np.isnan(blank).all()
@@ -198,7 +198,7 @@ def test_an_unexpected_error_of_a_step_names_it(
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(Crop, "run", broken)
-    with pytest.raises(StepError, match="Crop failed at t=0, c=0: ZeroDivisionError: oh"):
+    with pytest.raises(StepError, match="Crop failed at t=0, channel 488: ZeroDivisionError: oh"):
         Pipeline(steps=(Crop(),)).apply(stack).volume(0, 0)
 
 

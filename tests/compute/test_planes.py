@@ -168,7 +168,7 @@ def test_a_failing_step_is_named_and_blank_in_the_viewer(monkeypatch: pytest.Mon
     raw = PlaneSource()
     source = source_of(raw, SubtractBackground(), Deskew(angle=31.5))
     with pytest.raises(
-        StepError, match="Deskew failed at t=1, c=0: ZeroDivisionError: oh"
+        StepError, match="Deskew failed at t=1, channel ch0: ZeroDivisionError: oh"
     ) as caught:
         source.read_planes(1, 0, 2, 3)
     assert (caught.value.kind, caught.value.index) == ("deskew", 1)

@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.compute import ComputeLog, Pipeline, Plan, Progress, compute_log
+from napari_lazy_pipeline.compute import ComputeLog, Pipeline, Plan, Progress
 from napari_lazy_pipeline.compute.compute_log import Duration
-from napari_lazy_pipeline.compute.resource_estimate import disk_cost, step_costs, volume_time
+from napari_lazy_pipeline.compute.resource_estimate import (
+    TimeLeft,
+    disk_cost,
+    step_costs,
+    volume_time,
+)
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.export import export
@@ -149,13 +154,12 @@ def test_the_disk_is_what_the_files_take(tmp_path: Path, dtype: str | None) -> N
 class Clock:
     """A log of what takes as long as it is told."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.log, self._now = ComputeLog(), 0.0
-        monkeypatch.setattr(compute_log, "perf_counter", lambda: self._now)
+    def __init__(self) -> None:
+        self.log, self.now = ComputeLog(lambda: self.now), 0.0
 
     def take(self, plan: Plan, count: int, seconds: float, share: float = 1.0) -> None:
         def make() -> None:
-            self._now += seconds
+            self.now += seconds
 
         self.log.observe("any", "stage", (0, 0), make, share, plan.timing_key(count))
 
@@ -164,8 +168,8 @@ class Clock:
         return None if duration is None else duration.seconds
 
 
-def test_a_time_is_guessed_only_if_all_of_it_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch)
+def test_a_time_is_guessed_only_if_all_of_it_was_measured() -> None:
+    clock = Clock()
     steps = (SubtractBackground(), Deskew(angle=31.5), Crop(enabled=False))
     plan = source_of(CountingSource(), *steps).plan
     clock.take(plan, 0, 0.25)
@@ -179,10 +183,8 @@ def test_a_time_is_guessed_only_if_all_of_it_was_measured(monkeypatch: pytest.Mo
     assert clock.seconds(source_of(CountingSource()).plan) == 0.25
 
 
-def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    clock, plan = Clock(monkeypatch), source_of(CountingSource()).plan
+def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made() -> None:
+    clock, plan = Clock(), source_of(CountingSource()).plan
     clock.take(plan, 0, 0.125, share=1 / 40)
     assert clock.seconds(plan) == 5.0
     clock.take(plan, 0, 0.0625, share=1 / 40)
@@ -191,3 +193,46 @@ def test_a_plane_tells_of_the_volume_until_a_whole_one_was_made(
     clock.take(plan, 0, 0.5)
     clock.take(plan, 0, 0.125, share=1 / 40)
     assert volume_time(plan, clock.log) == Duration(0.5)
+
+
+def test_a_time_follows_each_volume_that_is_made() -> None:
+    """The first one waits for compilers and disks: it is not held against the rest."""
+    clock, plan = Clock(), source_of(CountingSource()).plan
+    estimates = []
+    for seconds in (20.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0):
+        clock.take(plan, 0, seconds)
+        estimates.append(clock.seconds(plan))
+    assert estimates == [20.0, 2.0, 2.0, 2.0, 2.0, 2.0, 3.0]
+
+
+def test_of_a_crop_only_what_it_needs_counts() -> None:
+    plan = source_of(CountingSource(), SubtractBackground(), Crop(z=(0, 2))).plan
+    clock, share = Clock(), 2 / plan.raw.shape[0]
+    clock.take(plan, 0, 1.0)
+    clock.take(plan, 1, 8.0)
+    clock.take(plan, 2, 0.5)
+    assert clock.seconds(plan) == pytest.approx(share * 1.0 + share * 8.0 + 0.5)
+    clock = Clock()  # parts that are just those that the crop needs
+    clock.take(plan, 0, 0.25, share)
+    clock.take(plan, 1, 3.0, share)
+    clock.take(plan, 2, 0.5)
+    assert clock.seconds(plan) == pytest.approx(3.75)
+
+
+class TestTimeLeft:
+    def test_it_is_that_of_the_run_itself(self) -> None:
+        """10 s a volume were expected, the first takes 5 s, the others 2 s each."""
+        times = iter([0.0, 5.0, 7.0, 9.0])
+        left = TimeLeft(expected=10.0, clock=lambda: next(times))
+        assert [left.update(done, 40) for done in range(4)] == [400.0, 195.0, 76.0, 74.0]
+
+    def test_what_an_earlier_run_made_tells_nothing(self) -> None:
+        times = iter([0.0, 4.0, 6.0])
+        left = TimeLeft(clock=lambda: next(times))
+        assert [left.update(done, 22) for done in (20, 21, 22)] == [None, 4.0, 0.0]
+
+    def test_volumes_that_come_together_share_the_time(self) -> None:
+        """Eight workers: eight volumes after 16 s, within a moment."""
+        times = iter([0.0, *[16.0] * 8])
+        left = TimeLeft(serial=False, clock=lambda: next(times))
+        assert [left.update(done, 80) for done in range(9)][-1] == 16.0 / 8 * 72

@@ -132,7 +132,9 @@ def test_usable_psf(run, name):
 @pytest.mark.parametrize("name", BAD_PSFS)
 def test_unusable_psf(run, name):
     image, message = BAD_PSFS[name]
-    with pytest.raises(StepError, match=f"Deconvolve failed at t=0, c=0: The .*{message}") as info:
+    with pytest.raises(
+        StepError, match=f"Deconvolve failed at t=0, channel ch0: The .*{message}"
+    ) as info:
         run(bead_volume(), image)
     assert info.value.where.endswith("psf.tif")
 

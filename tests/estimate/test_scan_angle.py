@@ -65,7 +65,7 @@ def test_the_real_cell(pixel: float) -> None:
         (np.full((40, 96, 128), 100, "uint16"), "too little in common"),
         (np.full((40, 96, 128), np.nan, "float32"), "too little in common"),
         (noise((1, 96, 128)).repeat(40, axis=0), "too little in common"),
-        (bead_stack(0.0), "not displaced"),
+        (bead_stack(0.0), "do not shift"),
     ],
     ids=["noise", "constant", "nan", "all the same", "not skewed"],
 )
@@ -132,7 +132,7 @@ def test_a_line_along_a_bead_gives_the_angle(angle: float, depth: float) -> None
 
 
 def test_a_line_within_a_plane_is_refused() -> None:
-    with pytest.raises(GeometryError, match="lies within one plane"):
+    with pytest.raises(GeometryError, match="across several planes"):
         shear_of_line((1.0, 2.0), (1.1, 9.0), VOXEL, "x")
 
 

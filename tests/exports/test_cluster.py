@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.errors import Cancelled, ExportError
 from napari_lazy_pipeline.exports import cluster
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
@@ -138,6 +139,18 @@ def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(ExportError, match="does not answer"):
         export(processed, tmp_path / "out", scheduler="no address")
     assert not (tmp_path / "out").exists()
+
+
+def test_who_waits_for_an_answer_may_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a client that waits in vain, the garbage collector waits for 20 s: none is made."""
+    monkeypatch.setattr(distributed, "Client", None)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Cancelled):
+            cluster.describe_cluster(address, cancelled=lambda: True)
+        monkeypatch.setattr(cluster, "_TIMEOUT", 0.1)
+        with pytest.raises(ExportError, match=r"does not answer.*within 0\.1 s"):
+            cluster.describe_cluster(address)
 
 
 def test_no_workers(local: Any, processed: Any, tmp_path: Path) -> None:

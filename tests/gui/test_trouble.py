@@ -135,6 +135,15 @@ def test_a_bad_file_in_the_middle(
     opened.viewer.dims.set_current_step(0, 1)
     settle(opened)
     np.testing.assert_array_equal(on_screen(first), expected(opened, 0, 1, 6))
+    assert not opened.problems.problems, "what is solved is no problem"
+    assert opened.status.text() == "t 1 of 3: up to date"
+    path.write_bytes(b"no TIFF")
+    opened.viewer.dims.set_current_step(0, 0)
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    says(qtbot, opened.problems, path.name)
+    assert len(notifications) == 2, "it came back"
 
 
 def test_a_time_point_that_was_not_recorded(
@@ -148,7 +157,7 @@ def test_a_time_point_that_was_not_recorded(
     dock.viewer.dims.set_current_step(0, 2)
     settle(dock)
     assert not on_screen(dock.layers.layers[0]).any()
-    assert "nothing was recorded" in dock.status.text()
+    assert dock.status.text() == "t 2 of 4: 488 not recorded"
     assert not notifications and not dock.problems.isVisibleTo(dock)
 
 
@@ -196,7 +205,7 @@ def test_a_psf_that_cannot_be_used(
     settle(opened)
     red = card(opened, "deconvolve").error
     assert words in red.text(), red.text()
-    assert red.text().startswith("Deconvolve failed at t=0, c=")
+    assert red.text().startswith("Deconvolve failed at t=0, channel ")
     assert all(np.isnan(on_screen(layer)).all() for layer in opened.layers.layers)
     assert len(notifications) == 1
     card(opened, "deconvolve").switch.setChecked(False)
@@ -226,7 +235,7 @@ def test_an_angle_out_of_range(opened: Any, settle: Callable[[Any], None]) -> No
     box.editor.setValue(0.2)
     assert "at least 1 degree" in field.error.text()
     box.editor.setValue(400)
-    assert "less than or equal to 179" in field.error.text()
+    assert "must be at most 179" in field.error.text()
     settle(opened)
     assert card(opened, "deskew").step.angle == 33.0, "nothing else happened"
     box.editor.setValue(34)

@@ -40,7 +40,8 @@ def test_a_bad_file_is_blank_and_listed_once() -> None:
     for _ in range(2):
         assert np.isnan(source(0, 1)).all()
     (problem,) = source.problems
-    assert (problem.where, problem.what) == ("ramp.tif", "The file is damaged. Copy it again")
+    assert (problem.where, problem.what) == ("ramp.tif", "The file is damaged")
+    assert problem.hint == "Copy it again"
 
 
 def test_what_was_not_recorded_is_blank_and_no_problem() -> None:

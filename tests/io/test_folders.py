@@ -117,7 +117,7 @@ class TestParts:
         (folder / "a_stack0001_part0002.tif").unlink()
         found = inspect_folder(folder)
         assert found.missing == 1
-        with pytest.raises(FileError, match="2 of the 3 files for t=1, c=0"):
+        with pytest.raises(FileError, match="2 of the 3 files for t=1, channel ch0"):
             found.source.read(1, 0)
         assert found.stack().volume(2).max() == 24
 

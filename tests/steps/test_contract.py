@@ -311,7 +311,9 @@ def test_an_image_of_another_camera_is_refused(
     if fits:
         assert part.part(1 + crop.enabled, block).shape == part.plan.after.shape
         return
-    with pytest.raises(StepError, match=r"Flat field failed at t=0, c=0: The image has the shape"):
+    with pytest.raises(
+        StepError, match=r"Flat field failed at t=0, channel GFP: The image has the shape"
+    ):
         part.part(2, block)
 
 

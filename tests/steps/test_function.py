@@ -133,7 +133,7 @@ def test_a_file_with_a_mistake_says_so(code: Path) -> None:
 def test_an_error_is_its_own_with_its_line(code: Path) -> None:
     step = Function(function=f"{code}:fails", shape=VOLUME.shape, dtype="uint16").allow()
     with pytest.raises(
-        StepError, match="fails failed at t=0, c=0: ZeroDivisionError: nothing"
+        StepError, match="fails failed at t=0, channel ch0: ZeroDivisionError: nothing"
     ) as e:
         made(step)
     assert e.value.where == f"{code}, line 8"

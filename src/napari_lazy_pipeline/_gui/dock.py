@@ -141,7 +141,7 @@ class LazyPipelineWidget(QWidget):
     def _card_tools(self, kind: str) -> list[MakeTool]:
         """What stands below the form of a kind of step."""
         tools: dict[str, MakeTool] = {
-            "deconvolve": lambda step: PsfPanel(step, self.viewer),
+            "deconvolve": PsfPanel,
             "deskew": self.angles.make,
             "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
             "function": FunctionPanel,
@@ -204,7 +204,7 @@ class LazyPipelineWidget(QWidget):
     def _on_open_failed(self, error: LazyPipelineError) -> None:
         self._next_recipe = None
         self.data.show_failure(error)
-        self.status.setText("The folder could not be opened")
+        self.reporter.show_state()
         self.live.on_open_failed()
 
     def _on_recipe(self, recipe: Recipe) -> None:
@@ -241,7 +241,7 @@ class LazyPipelineWidget(QWidget):
         if stack is not None and folder_info is not None:
             self.data.show_folder_info(folder_info)
             self.reporter.begin(stack.source.problems)
-            self.status.setText("Going on where the last dock was closed")
+            self.reporter.show_state()
 
     def shut_down(self) -> None:
         """Stop computing and let go of the viewer; the layers stay. Safe to call twice."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from statistics import median_low
 from time import perf_counter
 from typing import TypeVar
 
@@ -15,21 +15,22 @@ from napari_lazy_pipeline.errors import Cancelled
 
 _STAGES = 64  # that are remembered; those of older edits are forgotten
 _DURATIONS = 1000
+_SAMPLES = 5  # of the latest times of a stage
 _Made = TypeVar("_Made")
 
 
 class State(Enum):
-    """What became of a block."""
+    """State of a block."""
 
-    RUNNING = "under way"
-    MADE = "made"
-    PART = "made in part"
+    RUNNING = "computing"
+    MADE = "computed"
+    PART = "partly computed"
     FAILED = "failed"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What is known of a block: how long it took the last time [s], and how often it was made."""
+class BlockRecord:
+    """Record of a block: its state, how long it took the last time [s], how often it was made."""
 
     state: State
     seconds: float = 0.0
@@ -38,10 +39,31 @@ class Entry:
 
 @dataclass(frozen=True)
 class Duration:
-    """How long something takes for a volume [s]; rough, and perhaps less, if told by parts."""
+    """Time that something takes for a volume [s]; rough, and perhaps less, if known from parts."""
 
     seconds: float
     rough: bool = False
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """Latest times of a stage: of whole volumes [s], and of parts, scaled to a volume [s]."""
+
+    volumes: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    parts: deque[float] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
+
+    def add(self, seconds: float, share: float) -> None:
+        if share < 1:
+            self.parts.append(seconds / share)
+        else:
+            self.volumes.append(seconds)
+
+    @property
+    def duration(self) -> Duration:
+        """The median of whole volumes; of parts the fastest, since the others waited."""
+        if self.volumes:
+            return Duration(median_low(self.volumes))
+        return Duration(min(self.parts), rough=True)
 
 
 class ComputeLog:
@@ -50,13 +72,14 @@ class ComputeLog:
     A stage is named by what its pixels depend on: after an edit, those from that step on are new.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
-        self._stages: OrderedDict[Hashable, dict[tuple[int, int], Entry]] = OrderedDict()
+        self._stages: OrderedDict[Hashable, dict[tuple[int, int], BlockRecord]] = OrderedDict()
         self._version = 0
         self._counts: Counter[tuple[str, bool]] = Counter()
         self._seconds: defaultdict[tuple[str, bool], float] = defaultdict(float)
-        self._durations: dict[Hashable, Duration] = {}
+        self._durations: OrderedDict[Hashable, _Samples] = OrderedDict()
         self._latest: dict[str, float] = {}
 
     def observe(
@@ -74,33 +97,35 @@ class ComputeLog:
         how much of the volume is made, 1 for all; ``timing`` names what its time depends on.
         """
         before = self.of(stage).get(place)
-        self._note(stage, place, replace(before or Entry(State.RUNNING), state=State.RUNNING))
-        begin = perf_counter()
+        self._note(stage, place, replace(before or BlockRecord(State.RUNNING), state=State.RUNNING))
+        begin = self._clock()
         try:
             result = make()
         except Cancelled:
             self._note(stage, place, before)
             raise
         except Exception:
-            self._note(stage, place, Entry(State.FAILED, perf_counter() - begin))
+            self._note(stage, place, BlockRecord(State.FAILED, self._clock() - begin))
             raise
-        seconds, part = perf_counter() - begin, share < 1
+        seconds, part = self._clock() - begin, share < 1
         whole = before is not None and before.state is State.MADE
         state = State.PART if part and not whole else State.MADE
         self._note_time(name, seconds, share, timing)
-        self._note(stage, place, Entry(state, seconds, (before.times if before else 0) + 1))
+        self._note(stage, place, BlockRecord(state, seconds, (before.times if before else 0) + 1))
         return result
 
     def duration(self, timing: Hashable) -> Duration | None:
-        """How long something took for a volume; None if it was not made yet.
+        """Time that something takes for a volume; None if it was not made yet.
 
-        A whole volume tells more than a part, and of parts the fastest: the others waited.
+        Each volume that is made counts, the latest ones only: the first of all waits for much
+        that the next ones do not. A whole volume tells more than a part.
         """
         with self._lock:
-            return self._durations.get(timing)
+            samples = self._durations.get(timing)
+            return samples.duration if samples is not None else None
 
     def latest(self, name: str) -> float | None:
-        """How long the last whole volume took that was made under a name [s]."""
+        """Time of the last whole volume that was made under a name [s]."""
         with self._lock:
             return self._latest.get(name)
 
@@ -109,19 +134,15 @@ class ComputeLog:
         with self._lock:
             self._counts[name, part] += 1
             self._seconds[name, part] += seconds
-            if len(self._durations) > _DURATIONS:
-                self._durations.pop(next(iter(self._durations)))
             if not part:
                 self._latest[name] = seconds
-                self._durations[timing] = Duration(seconds)
-            else:
-                known = self._durations.get(timing, Duration(math.inf, rough=True))
-                if known.rough:
-                    whole = min(seconds / share, known.seconds)
-                    self._durations[timing] = Duration(whole, rough=True)
+            self._durations.setdefault(timing, _Samples()).add(seconds, share)
+            self._durations.move_to_end(timing)
+            if len(self._durations) > _DURATIONS:
+                self._durations.popitem(last=False)
 
-    def of(self, stage: Hashable) -> dict[tuple[int, int], Entry]:
-        """What is known of the blocks of a stage, by (t, c)."""
+    def of(self, stage: Hashable) -> dict[tuple[int, int], BlockRecord]:
+        """Records of the blocks of a stage, by (t, c)."""
         with self._lock:
             return dict(self._stages.get(stage, {}))
 
@@ -131,20 +152,14 @@ class ComputeLog:
         return self._version
 
     def count(self, name: str, part: bool = False) -> int:
-        """How many whole blocks were made under a name, or how many parts of blocks."""
+        """Number of whole blocks that were made under a name, or of parts of blocks."""
         with self._lock:
             return self._counts[name, part]
 
     def spent(self, name: str) -> float:
-        """How long all that was made under a name took [s]."""
+        """Time of all that was made under a name [s]."""
         with self._lock:
             return sum(self._seconds[name, part] for part in (False, True))
-
-    def mean(self, name: str) -> float | None:
-        """How long a whole block took on average [s]; None if none was made."""
-        with self._lock:
-            made = self._counts[name, False]
-            return self._seconds[name, False] / made if made else None
 
     def clear(self) -> None:
         """Forget everything."""
@@ -154,7 +169,7 @@ class ComputeLog:
             self._seconds.clear()
             self._version += 1
 
-    def _note(self, stage: Hashable, place: tuple[int, int], entry: Entry | None) -> None:
+    def _note(self, stage: Hashable, place: tuple[int, int], entry: BlockRecord | None) -> None:
         with self._lock:
             self._version += 1
             known = self._stages.setdefault(stage, {})

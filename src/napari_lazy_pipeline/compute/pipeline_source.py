@@ -13,7 +13,7 @@ from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.compute.stage_runner import StageRunner
-from napari_lazy_pipeline.errors import StepError
+from napari_lazy_pipeline.errors import LazyPipelineError, StepError, StepFailure
 from napari_lazy_pipeline.image import Block, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.box import spec_of, whole
 from napari_lazy_pipeline.image.problem_log import ProblemLog
@@ -48,7 +48,7 @@ class PipelineSource(VolumeSource):
 
     @property
     def spec(self) -> VolumeSpec:
-        """What each processed volume looks like."""
+        """Shape, type and place of each processed volume."""
         return self.stated_plan.after.volume
 
     @property
@@ -63,18 +63,18 @@ class PipelineSource(VolumeSource):
 
     @property
     def plane_local(self) -> bool:
-        """Whether planes of the result can be made without the rest of the volume."""
+        """Return whether planes of the result can be made without the rest of the volume."""
         return self.stated_plan.local[-1]
 
     @property
     def by_planes(self) -> bool:
-        """Whether planes are better made alone: they can be read alone, and no cache has room."""
+        """Return whether planes are better made alone: they can be read so; no cache has room."""
         can = self.plane_local and self.raw.by_planes
         return can and not self._runner().keeps_whole(self.count)
 
     @property
     def problems(self) -> ProblemLog:
-        """What went wrong with single volumes."""
+        """Problems with single volumes."""
         return self.raw.problems
 
     @property
@@ -100,7 +100,7 @@ class PipelineSource(VolumeSource):
         self.__dict__.update(state)
 
     def identity(self, t: int, c: int) -> Hashable:
-        """What the volume depends on."""
+        """Name all that the volume depends on."""
         return self._runner().key(self.count, t, c)
 
     def cached(self, t: int, c: int) -> np.ndarray | None:
@@ -108,7 +108,7 @@ class PipelineSource(VolumeSource):
         return self.cache.get(self.identity(t, c)) if self.cache else None
 
     def is_cached(self, t: int, c: int, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is at hand as a whole."""
+        """Return whether the result of the first ``count`` stages is at hand as a whole."""
         return self.cache is not None and self._runner().key(count, t, c) in self.cache
 
     def steps_to_run(self, t: int, c: int) -> tuple[Step, ...]:
@@ -160,12 +160,35 @@ class PipelineSource(VolumeSource):
         self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
     ) -> np.ndarray:
         try:
-            return super().or_blank(t, c, spec, make)
+            pixels = super().or_blank(t, c, spec, make)
         except StepError as error:
             if not self.blank_failures:
                 raise
             self.report(error, t, c)
             return spec.blank()
+        self.solve(t, c)
+        return pixels
+
+    def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
+        if isinstance(error, StepError):
+            error.about = StepFailure(error.index, t, c)
+        return super().report(error, t, c)
+
+    def place(self, t: int, c: int) -> str:
+        return self.plan.after.place(t, c)
+
+    def solve(self, t: int, c: int) -> None:
+        """Take back that a step failed on a volume: the volume is made."""
+        if not len(self.problems):
+            return
+        steps = {stage.index for stage in self.stated_plan.stages}
+        self.problems.withdraw(
+            lambda about: (
+                isinstance(about, StepFailure)
+                and (about.t, about.c) == (t, c)
+                and about.index in steps
+            )
+        )
 
     def _runner(self, progress: Progress | None = None) -> StageRunner:
         return StageRunner(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines import Need
-from napari_lazy_pipeline.image import VolumeSpec
+from napari_lazy_pipeline.image import Block, VolumeSpec
+from napari_lazy_pipeline.image.box import shape_of, whole
 from napari_lazy_pipeline.image.quantity_text import format_bytes
 
 # Longer than that, a volume is more than many graphics cards take as one texture.
@@ -19,7 +21,7 @@ READ = -1
 
 @dataclass(frozen=True)
 class StepCost:
-    """What one step takes for one volume."""
+    """Memory that one step takes for one volume."""
 
     index: int  # its place in the pipeline; -1 for reading the file
     title: str
@@ -34,7 +36,7 @@ class StepCost:
         return self.before + self.after + self.need.memory
 
     def warnings(self, free: int) -> tuple[str, ...]:
-        """What a person should know beforehand, given the free memory [byte]."""
+        """Warnings that a person should read beforehand, given the free memory [byte]."""
         warnings = []
         if self.need.tiles == 0:
             warnings.append(
@@ -77,24 +79,41 @@ def step_costs(plan: Plan) -> tuple[StepCost, ...]:
 
 
 def volume_time(plan: Plan, log: ComputeLog) -> Duration | None:
-    """Add up what reading and all steps take for a volume; None unless all of it was measured."""
+    """Add up what reading and all steps take for a volume; None unless all of it was measured.
+
+    Of each stage only the share counts that the result needs, of a crop for instance.
+    """
     times = [log.duration(plan.timing_key(count)) for count in range(len(plan.stages) + 1)]
     known = [time for time in times if time is not None]
     if len(known) < len(times):
         return None
-    return Duration(sum(time.seconds for time in known), any(time.rough for time in known))
+    shares = zip(known, _needed_shares(plan), strict=True)
+    seconds = sum(time.seconds * share for time, share in shares)
+    return Duration(seconds, any(time.rough for time in known))
+
+
+def _needed_shares(plan: Plan) -> list[float]:
+    """Share of a volume that is made at each stage, reading first, for one volume of the result."""
+    blocks = {Block(0, 0, whole(plan.after.shape))}
+    shares = []
+    for count in range(len(plan.stages), -1, -1):
+        voxels = sum(math.prod(shape_of(block.box)) for block in blocks)
+        shares.append(voxels / (math.prod(plan.spec(count).shape) or 1))
+        if count:
+            blocks = {part for block in blocks for part in plan.stages[count - 1].inputs(block)}
+    return shares[::-1]
 
 
 @dataclass(frozen=True)
 class DiskCost:
-    """What an export takes on a disk, and what is free there, if the place is known [byte]."""
+    """Size of an export, and free space on its disk, if the place is known [byte]."""
 
     needed: int
     free: int | None
 
     @property
     def fits(self) -> bool:
-        """Whether there is room, as far as one knows."""
+        """Return whether there is room, as far as one knows."""
         return self.free is None or self.needed <= self.free
 
 

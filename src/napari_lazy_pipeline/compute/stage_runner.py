@@ -52,7 +52,7 @@ class StageRunner:
         return self.plan.key(count, t, c, self.raw.identity)
 
     def keeps_whole(self, count: int) -> bool:
-        """Whether the result of the first ``count`` stages is better made and kept whole."""
+        """Return whether the result of the first ``count`` stages is better made and kept whole."""
         if self.cache is None or not self.plan.local[count]:
             return False
         largest = max(self.plan.spec(i).volume.nbytes for i in range(count + 1))
@@ -107,7 +107,7 @@ class StageRunner:
         return self.cache.get(self.key(count, wanted.t, wanted.c))
 
     def _is_as_in_whole(self, count: int, wanted: Block) -> bool:
-        """Whether a block is made to be, to the last bit, what it is in the whole."""
+        """Return whether a block is made to be, to the last bit, what it is in the whole."""
         if self.plan.local[count]:
             return True
         if self.plan.stages[count - 1].step.exact:
@@ -182,7 +182,7 @@ class StageRunner:
         raise StepError(
             f"{step.label} made an array of shape {result.shape} and type {result.dtype} where "
             f"{shape} and {dtype} were announced",
-            _place(wanted), "Its `output` has to tell what its `run` makes", step.kind,
+            self._place(count, wanted), "Its `output` has to tell what its `run` makes", step.kind,
             self.plan.stages[count - 1].index,
         )  # fmt: skip
 
@@ -220,7 +220,7 @@ class StageRunner:
     def _named(self, count: int, wanted: Block, make: Callable[[], Result]) -> Result:
         """Let the last of ``count`` stages do something; any error names it and the volume."""
         stage = self.plan.stages[count - 1]
-        step, failed = stage.step, f"{stage.step.label} failed at {_place(wanted)}"
+        step, failed = stage.step, f"{stage.step.label} failed at {self._place(count, wanted)}"
         try:
             return make()
         except (Cancelled, StepError):
@@ -234,6 +234,5 @@ class StageRunner:
             hint = "Change or switch off the step"
             raise StepError(what, line_of(error), hint, step.kind, stage.index) from error
 
-
-def _place(block: Block) -> str:
-    return f"t={block.t}, c={block.c}"
+    def _place(self, count: int, block: Block) -> str:
+        return self.plan.spec(count).place(block.t, block.c)

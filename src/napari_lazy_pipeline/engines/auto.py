@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from operator import eq
 from typing import Any
 
 import numpy as np
@@ -76,8 +78,12 @@ def _usable_engines() -> Iterator[str]:
 def _first_result(compute: Callable[[Engine], np.ndarray]) -> np.ndarray:
     """Return what the first engine computes that can; the others' reasons are noted once."""
     for name in _usable_engines():
+        about = "auto", name
         try:
-            return compute(get_engine(name))
+            result = compute(get_engine(name))
         except EngineError as error:
-            notices.report(Problem(name, error.what, "computed by another engine"))
+            notices.report(Problem(name, error.what, "computed by another engine"), about)
+        else:
+            notices.withdraw(partial(eq, about))
+            return result
     return compute(get_engine())

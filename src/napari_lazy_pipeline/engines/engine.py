@@ -29,7 +29,7 @@ notices = ProblemLog()
 
 @dataclass(frozen=True)
 class DeconvolutionPlan:
-    """What an engine needs to know to deconvolve one volume.
+    """Parameters and OTF with which an engine deconvolves one volume.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class DeconvolutionPlan:
 
 @dataclass(frozen=True)
 class Need:
-    """What the work on one volume takes beside its input and its result.
+    """Memory that the work on one volume takes beside its input and its result.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Need:
 
 @runtime_checkable
 class Engine(Protocol):
-    """What a compute engine can do; stateless as far as its caller can see.
+    """Protocol of a compute engine; stateless as far as its caller can see.
 
     Attributes
     ----------

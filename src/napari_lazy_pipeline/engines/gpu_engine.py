@@ -62,7 +62,7 @@ class GpuEngine(Engine):
         return None
 
     def deskews_on_gpu(self, plan: DeskewPlan, planes: Planes) -> bool:
-        """Whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
+        """Return whether the GPU can do it, not the CPU; may raise an `EngineError`, too."""
         return math.prod(plan.out_shape) > 0
 
     def deskew_on_gpu(
@@ -90,7 +90,7 @@ class GpuEngine(Engine):
         return self.fallback.reason or self.gpu_problem()
 
     def memory(self, plan: DeconvolutionPlan, limit: float = math.inf) -> Memory:
-        """What a deconvolution takes, of what there is [byte]."""
+        """Memory that a deconvolution takes, of all there is [byte]."""
         return Memory(self.voxel_bytes[plan.method], limit)
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
@@ -130,8 +130,9 @@ class GpuEngine(Engine):
         arguments = volume, plan, cancelled, progress
         on_cpu = partial(cpu_engine().deconvolve, *arguments)
         if reason := self.plan_problem(volume.shape, plan):
-            notices.report(Problem(self.name, reason, "computed on the CPU"))
+            notices.report(Problem(self.name, reason, "computed on the CPU"), self)
             return on_cpu()
+        notices.withdraw(lambda about: about is self)
         return self.fallback.run(partial(self.deconvolve_on_gpu, *arguments), on_cpu)
 
     def _require(self) -> None:
@@ -155,7 +156,7 @@ class BrokenEngine(GpuEngine):
 
 
 class Fallback:
-    """What happens to a volume where a GPU fails, or is too small: see `GpuEngine`."""
+    """Fallback to the CPU where a GPU fails, or is too small: see `GpuEngine`."""
 
     def __init__(self, name: str, failures: int) -> None:
         self.name, self.failures = name, failures
@@ -171,10 +172,11 @@ class Fallback:
             result = on_gpu()
             with self._lock:
                 self._count = 0
+            self._solve()
             return result
         except TooLittleMemory as error:
             what = f"There is too little memory on the GPU: {error.what}"
-            notices.report(Problem(self.name, what, "computed on the CPU"))
+            notices.report(Problem(self.name, what, "computed on the CPU"), self)
         except DeviceError as error:
             self._count_failure(error)
         return on_cpu()
@@ -183,6 +185,11 @@ class Fallback:
         """Give the GPU another chance."""
         with self._lock:
             self._count, self.reason = 0, None
+        self._solve()
+
+    def _solve(self) -> None:
+        """Take back what was reported: the GPU works, or is given another chance."""
+        notices.withdraw(lambda about: about is self)
 
     def _count_failure(self, error: DeviceError) -> None:
         """Raise an error again unless it is one too many."""
@@ -192,4 +199,5 @@ class Fallback:
                 raise error
             first, self.reason = self.reason is None, f"It failed {self._count} times: {error}"
         if first:
-            notices.report(Problem(self.name, error.what, "computed on the CPU from now on"))
+            what = "computed on the CPU from now on"
+            notices.report(Problem(self.name, error.what, what), self)

@@ -68,7 +68,7 @@ class Frame:
 
     @property
     def window(self) -> tuple[slice, ...]:
-        """Where in the grid the volume is."""
+        """Place of the volume in the grid."""
         return tuple(slice(b, b + n) for b, n in zip(self.before, self.inner, strict=True))
 
 

@@ -67,7 +67,7 @@ def factors_of(plan: DeconvolutionPlan, factor: Callable[[RadialOtf], Any]) -> t
 
 
 def _step(agreement: float, norm: float) -> float:
-    """How far to extrapolate; unlike in cudaDecon, nothing is added to the norm of dim images."""
+    """Size of the extrapolation; unlike in cudaDecon, nothing is added to the norm of dim ones."""
     return min(max(agreement / norm, 0.0), 1.0) if norm else 0.0
 
 

@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import eq
 from typing import cast
 
 import numpy as np
@@ -36,7 +37,7 @@ Solve = Callable[[Frame, Progress], np.ndarray]
 
 @dataclass(frozen=True)
 class Memory:
-    """What a deconvolution takes, and what there is."""
+    """Memory that a deconvolution takes, and all there is."""
 
     voxel: float  # bytes per voxel of the frame, or tile, it is done on
     limit: float  # memory there is [byte]
@@ -61,12 +62,12 @@ class FrameTile(Frame):
 
     @property
     def target(self) -> tuple[slice, ...]:
-        """Where in the volume its part is."""
+        """Place of its part in the volume."""
         return tuple(slice(s, s + n) for s, n in zip(self.start, self.size, strict=True))
 
     @property
     def window(self) -> tuple[slice, ...]:
-        """Where in the grid of the tile its part is."""
+        """Place of its part in the grid of the tile."""
         starts = map(sum, zip(self.before, self.start, strict=True))
         return tuple(slice(s, s + n) for s, n in zip(starts, self.size, strict=True))
 
@@ -104,16 +105,19 @@ def deconvolve(
     ``solve`` does it to what a frame, or a tile, shows of it, and may raise a `MemoryError`. If not
     even the smallest tile fits, `TooLittleMemory` is raised; ``where`` is the name of the engine.
     """
-    whole = Frame.of(shape, plan)
+    whole, about = Frame.of(shape, plan), ("tiles", where)
     needed = memory.needed(whole.shape)
     if needed <= memory.limit:
         try:
-            return solve(whole, progress)
+            result = solve(whole, progress)
         except MemoryError:
             memory = replace(memory, limit=needed / 2)
+        else:
+            notices.withdraw(partial(eq, about))
+            return result
     size = format_bytes(needed)
     what = f"To deconvolve a volume of {shape} takes about {size}, more than there is"
-    notices.report(Problem(where, what, "computed in tiles"))
+    notices.report(Problem(where, what, "computed in tiles"), about)
     while True:
         parts = tiles(whole, plan, memory)
         try:

@@ -27,7 +27,7 @@ _AHEAD = 1.3
 
 @dataclass(frozen=True)
 class ScanEstimate:
-    """How a raw stack was scanned, as far as its planes tell."""
+    """Scan of a raw stack, as far as its planes tell."""
 
     scans: tuple[Scan, ...]  # the angle for each meaning of the z step; none if it is unclear
     skew_axis: SkewAxis
@@ -74,18 +74,15 @@ def _estimate(best: _Peak, second: float, voxel_size: Triple) -> ScanEstimate:
     """Make the estimate of a peak, if it stands out."""
     scans: tuple[Scan, ...] = ()
     if best.deviations < _DEVIATIONS:
-        reason = "Neighbouring planes have too little in common to tell the angle"
+        reason = "Neighbouring planes have too little in common to estimate the angle"
     elif abs(best.shear) < 0.25:
-        reason = "The planes are not displaced: the stack is deskewed, or was not tilted"
+        reason = "The planes do not shift: the stack is deskewed already, or not oblique"
     elif best.score < _AHEAD * second:
-        reason = "Several displacements fit about equally well: the angle cannot be told"
+        reason = "Several shifts match about equally well: the angle is not clear"
     else:
         scans = scans_of(best.shear, best.axis, voxel_size)
-        direction = "further along" if best.shear > 0 else "back along"
-        reason = (
-            f"Each plane lies {abs(best.shear):.2f} px {direction} {best.axis} from the last; "
-            f"moved there, neighbours agree to {best.score:.0%}"
-        )
+        match = f"match {100 * best.score:.0f} %"
+        reason = f"Planes shift {best.shear:.2f} px along {best.axis} ({match})"
     return ScanEstimate(scans, best.axis, best.shear, best.score, bool(scans), reason)
 
 
@@ -122,10 +119,7 @@ def shear_of_line(
     """
     planes = (end[0] - start[0]) / voxel_size[0]
     if abs(planes) < 1:
-        raise GeometryError(
-            "The line lies within one plane",
-            hint="Draw it along something that goes through many planes",
-        )
+        raise GeometryError("Draw the line across several planes")
     pixels = (end[1] - start[1]) / voxel_size["zyx".index(skew_axis)]
     return -pixels / planes
 
@@ -189,7 +183,7 @@ def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.n
 
 
 def _scores(correlations: list[np.ndarray], shears: np.ndarray) -> np.ndarray:
-    """How well each shear aligns the planes: the mean correlation with the neighbours."""
+    """Score each shear by how well it aligns the planes: mean correlation with the neighbours."""
     total = correlations[0][0]
     scores = np.zeros(shears.size)
     if not total > 0:

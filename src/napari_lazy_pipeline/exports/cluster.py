@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from time import monotonic
 from typing import Any
 
+from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
+from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.outputs import Outputs, Volume
 from napari_lazy_pipeline.image.quantity_text import format_count
 
@@ -21,7 +25,8 @@ _INSTALL = "pip install 'napari-lazy-pipeline[cluster]'"
 _COMPARED = ("python", "distributed", "numpy")
 _VOLUMES_PER_THREAD = 2  # one that a thread of a worker makes, and one that waits
 _INTERVAL = 0.2  # s between two checks whether it was cancelled
-_TIMEOUT = 10  # s for the scheduler to answer
+_TIMEOUT = 3.0  # s for the scheduler to answer
+_CLIENT_TIMEOUT = 10  # s, once it has answered
 
 
 def unavailable() -> str | None:
@@ -31,9 +36,11 @@ def unavailable() -> str | None:
     return None
 
 
-def describe_cluster(address: str, *folders: str) -> str:
+def describe_cluster(
+    address: str, *folders: str, cancelled: Callable[[], bool] = not_cancelled
+) -> str:
     """Describe in a line who computes behind a scheduler; raises if workers miss a folder."""
-    with connect(address) as client:
+    with connect(address, cancelled) as client:
         installed = _check_workers(client, *folders)
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
         threads = format_count(sum(worker["nthreads"] for worker in workers), "thread")
@@ -58,24 +65,56 @@ def _version(process: dict[str, Any], name: str) -> str:
 
 
 @contextmanager
-def connect(address: str) -> Iterator[Any]:
+def connect(address: str, cancelled: Callable[[], bool] = not_cancelled) -> Iterator[Any]:
     """Connect to a scheduler; an `ExportError` if it does not answer or has no workers."""
     try:
         from distributed import Client
     except ImportError as error:
         raise ExportError("A cluster needs the package distributed", hint=_INSTALL) from error
     try:
+        _wait_for_answer(address, cancelled)
         # Not the default: this process goes on computing the pictures on screen by itself.
-        client = Client(address, timeout=_TIMEOUT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
+        client = Client(address, timeout=_CLIENT_TIMEOUT, set_as_default=False)
+    except (OSError, ValueError, TypeError, MemoryError) as error:
+        # What answers in another language makes distributed ask for any amount of memory.
         what = f"The dask scheduler does not answer: {error}"
-        raise ExportError(what, address, "Check its address") from error
+        raise ExportError(what, address, "Check its address, and that it runs") from error
     try:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise ExportError("The dask scheduler has no workers", address, "Start some")
         yield client
     finally:
         client.close()
+
+
+def _wait_for_answer(address: str, cancelled: Callable[[], bool]) -> None:
+    """Wait for a scheduler to answer; a client that waits in vain takes 20 s more to go."""
+    answer, end = Future[None](), monotonic() + _TIMEOUT
+
+    def ask() -> None:
+        try:
+            answer.set_result(asyncio.run(_shake_hands(address)))
+        except Exception as error:  # noqa: BLE001 - who waits for it raises it
+            answer.set_exception(error)
+
+    # A thread has no loop yet, as that of a notebook has; nobody waits for one that hangs.
+    threading.Thread(target=ask, name="lazy-scheduler", daemon=True).start()
+    while not answer.done():
+        if cancelled():
+            raise Cancelled
+        if monotonic() > end:
+            raise TimeoutError(f"no answer within {_TIMEOUT:g} s")
+        wait([answer], _INTERVAL)
+    answer.result()
+
+
+async def _shake_hands(address: str) -> None:
+    from distributed.comm.core import connect as connect_comm
+    from distributed.security import Security
+
+    options = Security().get_connection_args("client")
+    comm = await connect_comm(address, timeout=_TIMEOUT, **options)
+    await comm.close()
 
 
 def write_on_cluster(

@@ -104,7 +104,7 @@ class Destination:
         return str(raw) if raw else "", str(self.folder)
 
     def is_finished(self, t: int, c: int) -> bool:
-        """Whether the file of a volume exists, and was made from what would be read now."""
+        """Return whether the file of a volume exists, and was made from what would be read now."""
         name = self._log_name(t, c)
         line = self.log.finished.get(name)
         # What was never written needs no look at its raw file, perhaps on a slow share.
@@ -171,7 +171,7 @@ def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
 
 
 def _settings(source: VolumeSource) -> tuple[object, ...]:
-    """What all volumes are made with; a folder that has grown since is the same."""
+    """Settings that all volumes are made with; a folder that has grown since is the same."""
     raw = _raw_source(source)
     data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
     options = sorted(getattr(raw, "options", {}).items())

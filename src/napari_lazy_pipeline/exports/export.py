@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export did."""
+    """Result of an export."""
 
     folder: Path
     written: tuple[Path, ...] = ()  # files that were made now
@@ -43,7 +43,7 @@ class ExportReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every volume that was asked for is there."""
+        """Return whether every volume that was asked for is there."""
         return not self.failed and not self.cancelled
 
     def __str__(self) -> str:
@@ -144,7 +144,7 @@ def export(
     written: list[Path] = []
     failed: dict[Volume, str] = {}
     skipped = 0  # stages of volumes that failed
-    with connect(scheduler) if scheduler else nullcontext() as client:
+    with connect(scheduler, cancelled) if scheduler else nullcontext() as client:
         places = range(len(outputs.destinations))
         outputs.prepare(sum(i in indices for indices in pending.values()) for i in places)
         progress(len(kept), total)

@@ -1,9 +1,9 @@
-"""The list of what went wrong with single files or volumes while everything else went on."""
+"""The list of what is wrong with single files or volumes while everything else goes on."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -11,52 +11,81 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 
 @dataclass(frozen=True)
 class Problem:
-    """Something the pipeline worked around."""
+    """Something the pipeline works around."""
 
     where: str  # path of the file, or name of the step and position
-    what: str  # and what to do about it
-    done: str = "shown blank"  # what the pipeline did instead
+    what: str  # what is wrong
+    done: str = "shown blank"  # what the pipeline does instead
+    hint: str = ""  # what a person can do about it
+    kind: str = ""  # of the step that failed, or of the error
 
     @classmethod
     def of(cls, error: LazyPipelineError, where: str = "") -> Problem:
         """Make a problem of an error, at ``where`` unless the error says it."""
-        what = f"{error.what}. {error.hint}" if error.hint else error.what
-        return cls(error.where or where, what)
+        kind = getattr(error, "kind", type(error).__name__)
+        return cls(error.where or where, error.what, hint=error.hint, kind=kind)
+
+    def __str__(self) -> str:
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{self.what} ({self.where}); {self.done}{hint}"
 
 
 class ProblemLog:
-    """Collects each problem once, from any thread; what another process meets is its own."""
+    """Holds each problem once, from any thread, until what it is about is in order.
+
+    Whoever reports a problem names what it is about: a part of a file, a step at a volume, an
+    engine. Problems of another process are its own.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._problems: dict[Problem, None] = {}
-        self._listeners: list[Callable[[Problem], None]] = []
+        self._problems: dict[Problem, set[Hashable]] = {}
+        self._listeners: list[Callable[[], None]] = []
 
-    def report(self, problem: Problem) -> bool:
-        """Note a problem; return whether it is new. Listeners hear of new ones only."""
+    def report(self, problem: Problem, about: Hashable = None) -> bool:
+        """List a problem; return whether it is new. About None: it stays."""
         with self._lock:
-            if problem in self._problems:
-                return False
-            self._problems[problem] = None
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(problem)
-        return True
+            new = problem not in self._problems
+            self._problems.setdefault(problem, set()).add(about)
+        if new:
+            self._tell()
+        return new
 
-    def listen(self, listener: Callable[[Problem], None]) -> None:
-        """Call ``listener`` for each new problem, in the thread that meets it."""
+    def withdraw(self, solved: Callable[[Hashable], bool]) -> None:
+        """Take back the problems that are about nothing but what is ``solved``."""
+        gone = False
+        with self._lock:
+            for problem, about in list(self._problems.items()):
+                left = {topic for topic in about if topic is None or not solved(topic)}
+                if left:
+                    self._problems[problem] = left
+                else:
+                    del self._problems[problem]
+                    gone = True
+        if gone:
+            self._tell()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` whenever the list changes, in the thread that changes it."""
         with self._lock:
             self._listeners.append(listener)
 
-    def unlisten(self, listener: Callable[[Problem], None]) -> None:
+    def unlisten(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` no more."""
         with self._lock:
             self._listeners.remove(listener)
 
     def clear(self) -> None:
-        """Forget all problems, so that they are reported again."""
+        """Take back all problems."""
         with self._lock:
             self._problems.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
 
     def __iter__(self) -> Iterator[Problem]:
         with self._lock:

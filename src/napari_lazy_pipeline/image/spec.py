@@ -188,6 +188,16 @@ class StackSpec:
         """Number of time points and channels."""
         return self.times, len(self.channels)
 
+    def place(self, t: int, c: int) -> str:
+        """Name a volume in messages, by its time point, from 0, and the name of its channel.
+
+        Examples
+        --------
+        >>> StackSpec(VolumeSpec((8, 24, 30)), 3, ("488", "560")).place(2, 1)
+        't=2, channel 560'
+        """
+        return f"t={t}, channel {self.channels[c]}"
+
     def replace(self, **changes: object) -> StackSpec:
         """Return a copy with some fields changed, those of its volumes too."""
         of_volume = {name: changes.pop(name) for name in _OF_VOLUME & changes.keys()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from functools import cached_property
+from functools import cached_property, partial
+from operator import eq
 
 import numpy as np
 
@@ -78,10 +79,13 @@ class VolumeSource(ABC):
     ) -> np.ndarray:
         """Make pixels; blank ones of ``spec``, and a problem, if the file of (t, c) is bad."""
         try:
-            return make()
+            pixels = make()
         except FileError as error:
             self.report(error, t, c)
             return spec.blank()
+        if len(self.problems):
+            self.problems.withdraw(partial(eq, ("volume", t, c)))
+        return pixels
 
     def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
         """List what went wrong with a volume; return whether it is new.
@@ -90,4 +94,9 @@ class VolumeSource(ABC):
         """
         if isinstance(error, MissingFileError):
             return False
-        return self.problems.report(Problem.of(error, f"t={t}, c={c}"))
+        about = error.about or ("volume", t, c)
+        return self.problems.report(Problem.of(error, self.place(t, c)), about)
+
+    def place(self, t: int, c: int) -> str:
+        """Name a volume in messages."""
+        return f"t={t}, c={c}"

@@ -35,7 +35,7 @@ def load_psf(path: str | Path) -> np.ndarray:
 
 
 def is_otf(path: str | Path) -> bool:
-    """Whether a TIFF file holds a radially averaged OTF as cudaDecon writes it, not a PSF.
+    """Return whether a TIFF file holds a radially averaged OTF as cudaDecon writes it, not a PSF.
 
     That is two-dimensional float32, real and imaginary parts in turn, the second column zero: the
     spectrum of a real volume is real at its origin.

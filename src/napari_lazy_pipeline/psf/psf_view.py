@@ -13,6 +13,8 @@ from napari_lazy_pipeline.psf.psf_file import PsfArray, is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import UNKNOWN, psf_spacing
 from napari_lazy_pipeline.psf.radial_otf import interpolate, read_psf_or_otf
 
+_GAMMA = 0.5  # the rings of a PSF are a hundred times darker than its middle
+
 
 @dataclass(frozen=True, eq=False)
 class PsfPicture:
@@ -23,17 +25,17 @@ class PsfPicture:
     name: str
 
     @property
-    def peak(self) -> Triple:
-        """Position of the brightest voxel, from the centre of voxel 0 on (z, y, x) [um]."""
-        place = np.unravel_index(int(self.volume.argmax()), self.volume.shape)
-        z, y, x = (int(i) * step for i, step in zip(place, self.voxel_size, strict=True))
-        return z, y, x
-
-    @property
     def limits(self) -> tuple[float, float]:
         """Background and peak: the limits of the contrast."""
         low, high = float(np.median(self.volume)), float(self.volume.max())
         return (low, high) if high > low else (low, low + 1.0)
+
+    def projection(self, axis: int) -> np.ndarray:
+        """Largest values along an axis, from 0, background, to 1; dark parts are brightened."""
+        low, high = self.limits
+        values = (self.volume.max(axis=axis) - low) / (high - low)
+        projection: np.ndarray = np.clip(values, 0, 1) ** _GAMMA
+        return projection
 
 
 def psf_picture(path: str | Path, stated: Triple = UNKNOWN) -> PsfPicture:

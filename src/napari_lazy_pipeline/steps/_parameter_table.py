@@ -32,6 +32,6 @@ def _range(schema: dict[str, Any]) -> str:
         return f"each {_range(items[0])}"
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is None or high is None:
+    if low is None or high is None or max(abs(low), abs(high)) >= 1e6:
         return "yes, no" if schema.get("type") == "boolean" else str(schema.get("type", ""))
     return f"{'above ' if 'exclusiveMinimum' in schema else ''}{low:g} to {high:g}"

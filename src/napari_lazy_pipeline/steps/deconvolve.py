@@ -82,9 +82,9 @@ class Deconvolve(Step):
         PerChannel[tuple[Micrometre, Micrometre, Micrometre]],
         Field(
             title="PSF voxel size",
-            description="Spacing of the PSF file along z, y and x; ? (0): as the file says. "
-            "A file that does not say it cannot be used until you do.",
-            json_schema_extra={"step": 0.01, "zero": "?"},
+            description="Spacing of the PSF along z, y and x; 0: as its file states. "
+            "Without it, the PSF cannot be used.",
+            json_schema_extra={"step": 0.01, "zero": "file"},
         ),
         Unit("µm"),
     ] = UNKNOWN
@@ -92,12 +92,16 @@ class Deconvolve(Step):
         Method,
         Field(
             title="Method",
-            description="rl: plain Richardson-Lucy; accelerated: Biggs-Andrews (1997), the same "
-            "as cudaDecon, about twice to three times as far for the same iterations; fast: two "
-            "Wiener-Butterworth iterations (Guo et al. 2020) and a plain one, not behind 10 plain "
-            "ones in our tests.",
+            description="accelerated: Richardson-Lucy accelerated after Biggs and Andrews "
+            "(1997), as in cudaDecon, two to three times as far per iteration; rl: plain "
+            "Richardson-Lucy; fast: two Wiener-Butterworth iterations (Guo et al. 2020) and a "
+            "plain one, on a par with 10 plain ones in our tests.",
             json_schema_extra={
-                "words": {"rl": "Richardson-Lucy", "accelerated": "accelerated", "fast": "fast"}
+                "words": {
+                    "accelerated": "Richardson-Lucy, accelerated (Biggs-Andrews)",
+                    "rl": "Richardson-Lucy",
+                    "fast": "Wiener-Butterworth (fast)",
+                }
             },
         ),
     ] = "accelerated"
@@ -107,8 +111,8 @@ class Deconvolve(Step):
             ge=1,
             le=500,
             title="Iterations",
-            description="More are sharper, noisier and slower; the method fast has its own number "
-            "and takes no notice.",
+            description="More are sharper, noisier and slower; the method fast has a number of "
+            "its own.",
             json_schema_extra={"step": 1, "slider": [1, 50]},
         ),
         Unit("1"),
@@ -183,7 +187,7 @@ class Deconvolve(Step):
         paths = list(self.files())
         if not paths:
             return "no PSF chosen"
-        how = "fast" if self.method == "fast" else f"{self.iterations} iterations"
+        how = "Wiener-Butterworth" if self.method == "fast" else f"{self.iterations} iterations"
         return f"{', '.join(PurePath(path).name for path in paths)}, {how}"
 
     def draft(self) -> Step:

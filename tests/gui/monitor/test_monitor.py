@@ -47,11 +47,47 @@ def test_what_was_looked_at_lights_up(
     source = opened.session.stack.source
     assert source.reads == 4
     assert texts(monitor)["Read"].startswith("4 of 6 volumes (67 %)")
-    assert texts(monitor)["Deskew"] == "4 parts of blocks", "planes, not volumes"
+    assert texts(monitor)["Deskew"] == "4 of 6 chunks computed (4 partly)", "planes"
     grey = int(ChunkState.UNTOUCHED)
     lit = [[tile != grey for tile in row] for row in tiles(monitor)["Deskew"]]
     assert lit == [[True, False, True]] * 2
     assert set(tiles(monitor)) == {"Read", "Deskew"}
+
+
+def test_distinct_volumes_are_counted_however_often_they_are_read(
+    opened: Any, monitor: Any, settle: Settle
+) -> None:
+    """Each plane is a read of its own, the comparison and an export read all over again."""
+    session = opened.session
+    for z in range(2, 9):
+        opened.viewer.dims.set_current_step(1, z)
+        settle(opened)
+    for t in (0, 0):
+        session.stack.source.read(t, 1)
+    monitor.refresh()
+    assert session.stack.source.reads > 6
+    assert texts(monitor)["Read"] == "2 of 6 volumes (33 %)"
+    for t in range(3):
+        for c in range(2):
+            session.pipeline.apply(session.stack).source.read(t, c)
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    monitor.refresh()
+    assert texts(monitor)["Read"] == "6 of 6 volumes (100 %)"
+
+
+def test_whole_chunks_are_told_from_parts_and_from_cached_ones(
+    opened: Any, monitor: Any, settle: Settle
+) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    monitor.refresh()
+    assert texts(monitor)["Deskew"].startswith("2 of 6 chunks computed (2 cached, ")
+    assert "each)" in texts(monitor)["Deskew"]
+    assert "2 cached" in monitor.map.accessibleDescription()
+    assert "4 not computed" in monitor.map.accessibleDescription()
 
 
 def test_an_edit_makes_its_stage_grey_and_leaves_those_before(
@@ -79,7 +115,7 @@ def test_the_block_on_screen(opened: Any, monitor: Any, settle: Settle) -> None:
     first, *_, last = monitor.graph.nodes
     assert first.text == Path(opened.session.stack.source.path(1, 0)).name
     assert [node.text for node in monitor.graph.nodes[1:-1]] == ["Read", "Deskew"]
-    assert last.text == "t = 2, on screen"
+    assert last.text == "t 1, on screen"
     assert "Deskew" in monitor.graph.accessibleDescription()
 
 
@@ -96,6 +132,7 @@ def test_counting_anew_keeps_what_is_in_memory(
     opened: Any, monitor: Any, settle: Settle, qtbot: Any
 ) -> None:
     reads = opened.session.stack.source.reads
+    assert monitor.reset.text() == "Reset counters"
     monitor.reset.click()
     assert texts(monitor)["Read"].startswith("0 of 6 volumes")
     assert "nothing was read" in monitor.headline.text()
@@ -111,7 +148,8 @@ def test_all_at_once_is_estimated_from_what_was_measured(
     monitor.refresh()
     compute_log, stack = opened.session.compute_log, opened.session.stack
     total = 6 * stack.spec.nbytes
-    seconds = 6 * compute_log.mean("read")
+    duration = compute_log.duration(opened.session.plan.timing_key(0))
+    seconds = 6 * duration.seconds
     text = monitor.eager.text()
     assert f"fill {total / 1000:.3g} kB" in text
     assert f"take about {format_duration(seconds)} and" in text
@@ -163,4 +201,14 @@ class TestChunkMap:
         chunks.show()
         qtbot.mouseMove(chunks, QPoint(490, 15))
         qtbot.waitUntil(lambda: bool(shown_text))
-        assert shown_text[-1] == "Deskew, t 4, channel 560: in memory"
+        assert shown_text[-1] == "Deskew, t 3, channel 560: cached"
+
+
+@pytest.mark.filterwarnings("ignore:Private attribute access")
+def test_it_fits_a_small_screen(opened: Any, monitor: Any, qtbot: Any) -> None:
+    window = opened.viewer.window._qt_window
+    window.show()
+    window.resize(1366, 740)
+    qtbot.wait(1)
+    qtbot.waitUntil(lambda: bool(monitor.isVisible()))
+    assert (window.width(), window.height()) == (1366, 740)

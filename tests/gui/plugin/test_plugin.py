@@ -404,10 +404,14 @@ def test_an_engine_that_is_not_there_says_why_and_the_cpu_goes_on(
         pytest.skip("pycudadecon works here")
 
     def told() -> bool:
-        line = opened.view.engine_reason
-        return "pycudadecon" in line.text() and reason in line.toolTip()
+        return f"pycudadecon: {reason}" in opened.view.engine_reason.text()
 
     qtbot.waitUntil(told, timeout=TIMEOUT)
+    details, why = opened.view.engine_details, opened.view.engine_reason
+    assert details.text().endswith("not available (details)")
+    assert not why.isVisibleTo(opened.view)
+    details.click()
+    assert why.isVisibleTo(opened.view)
     index = opened.view.engine.findText("pycudadecon")
     assert not opened.view.engine.model().item(index).isEnabled()
     opened.view.engine.setCurrentText("pycudadecon")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -482,7 +483,7 @@ def on_cluster(process: Any, scheduler: str, qtbot: Any) -> Any:
 def test_who_computes_is_said(on_cluster: Any, qtbot: Any) -> None:
     form = on_cluster.form
     click(qtbot, form.check)
-    assert form.cluster_line.text() == "Looking…"
+    assert form.cluster_line.text() == "Waiting for the scheduler to answer…"
     qtbot.waitUntil(lambda: "1 worker with 1 thread on 1 computer" in form.cluster_line.text())
     assert form.cluster_line.text().endswith("All see the raw files.")
     assert not form.fields["scheduler"].error.text()
@@ -506,6 +507,18 @@ def test_a_scheduler_that_does_not_answer_is_said(
     qtbot.waitUntil(lambda: "does not answer" in on_cluster.warning.text(), timeout=TIMEOUT)
     done(qtbot, on_cluster)
     assert on_cluster.start.isEnabled()
+
+
+def test_a_check_of_a_scheduler_can_be_cancelled(on_cluster: Any, qtbot: Any) -> None:
+    form, address = on_cluster.form, editor(on_cluster, "scheduler")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address.selectAll()
+        qtbot.keyClicks(address, f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        click(qtbot, form.check)
+        assert (form.check.text(), form.cluster_check.busy) == ("Cancel", True)
+        click(qtbot, form.check)
+        assert (form.check.text(), form.cluster_check.busy) == ("Check", False)
+        assert not form.cluster_line.text() and not form.fields["scheduler"].error.text()
 
 
 def test_without_an_address_nothing_starts(process: Any, qtbot: Any) -> None:

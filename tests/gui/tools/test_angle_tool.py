@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -69,9 +70,11 @@ def test_the_angle_is_found_and_taken_over_by_a_button(beads: Any, qtbot: Any) -
     texts = [button.text() for button in found.proposals]
     assert [text.split(",")[1] for text in texts] == [
         " z step along the stage",
-        " z step across the planes",
+        " z step perpendicular to the planes",
     ]
-    assert "px further along x from the last" in found.sentence.text()
+    assert re.fullmatch(
+        r"Planes shift \d\.\d\d px along x \(match \d+ %\)\. Apply:", found.sentence.text()
+    )
     assert beads.session.pipeline is before
     press(qtbot, found.proposals[0])
     assert deskew(beads).enabled
@@ -169,7 +172,9 @@ def test_a_line_within_a_plane_can_be_drawn_again(beads: Any, qtbot: Any, settle
     press(qtbot, panel(beads).line)
     settle(beads)
     drag(beads.viewer, (5.0, 2.0), (5.05, 9.0))
-    qtbot.waitUntil(lambda: "within one plane" in panel(beads).sentence.text(), timeout=TIMEOUT)
+    qtbot.waitUntil(
+        lambda: "across several planes" in panel(beads).sentence.text(), timeout=TIMEOUT
+    )
     assert beads.angles.drawing.layer.mode == "add_line"
     beads.angles.cancel_line()
 

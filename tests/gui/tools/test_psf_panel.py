@@ -56,8 +56,18 @@ def click(qtbot: Any, button: Any) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def psf_layers(dock: Any) -> list[Any]:
-    return [layer for layer in dock.viewer.layers if layer.name.startswith("PSF ")]
+def pictured(dock: Any) -> list[Any]:
+    """The PSFs that are shown on the card."""
+    return [view.picture for view in panel(dock).pictures.views]
+
+
+def viewer_state(viewer: Any) -> tuple[Any, ...]:
+    """What a person has set in napari: sliders, camera, layers."""
+    dims, camera = viewer.dims, viewer.scene.camera
+    return (
+        dims.point, dims.current_step, dims.nsteps, dims.range, dims.ndisplay,
+        camera.center, camera.zoom, list(viewer.layers), viewer.layers.selection.active,
+    )  # fmt: skip
 
 
 def test_a_spacing_that_nobody_states_is_asked_and_nothing_is_computed(
@@ -65,9 +75,9 @@ def test_a_spacing_that_nobody_states_is_asked_and_nothing_is_computed(
 ) -> None:
     here = panel(opened)
     pick(opened, bare_psf)
-    asked = "Type the PSF voxel size along z, y, x: the file does not say it"
+    asked = "Enter the PSF voxel size along z, y, x: it is not in the file"
     qtbot.waitUntil(lambda: here.question.text() == asked, timeout=TIMEOUT)
-    assert [box.text() for box in spacing(opened)] == ["?", "?", "?"]
+    assert [box.text() for box in spacing(opened)] == ["file", "file", "file"]
     edit(opened, "deconvolve", iterations=2)
     settle(opened)
     assert "voxel size of the PSF is not known" in card(opened, "deconvolve").error.text()
@@ -79,7 +89,7 @@ def test_a_spacing_that_nobody_states_is_asked_and_nothing_is_computed(
     settle(opened)
     assert card(opened, "deconvolve").step.psf_voxel_size == (0.2, 0.1, 0.1)
     assert here.question.text() == ""
-    assert here.origin.text() == "Voxel size 0.2 x 0.1 x 0.1 µm: typed"
+    assert here.origin.text() == "PSF voxel size (z, y, x) 0.2 x 0.1 x 0.1 µm, entered by you"
     np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
 
 
@@ -88,7 +98,7 @@ def test_the_file_that_says_its_spacing_is_believed_and_named(
 ) -> None:
     here = panel(opened)
     pick(opened, psf_file)
-    overrides = "Voxel size from ImageJ: 0.1 x 0.1 x 0.1 µm"
+    overrides = "PSF voxel size (z, y, x) from ImageJ: 0.1 x 0.1 x 0.1 µm"
     qtbot.waitUntil(lambda: here.origin.text() == overrides, timeout=TIMEOUT)
     edit(opened, "deconvolve", iterations=2)
     settle(opened)
@@ -96,7 +106,7 @@ def test_the_file_that_says_its_spacing_is_believed_and_named(
     edit(opened, "deconvolve", psf_voxel_size=(0.3, 0.1, 0.1))
     settle(opened)
     assert here.origin.text() == (
-        "Voxel size 0.3 x 0.1 x 0.1 µm: typed (ImageJ: 0.1 x 0.1 x 0.1 µm)"
+        "PSF voxel size (z, y, x) 0.3 x 0.1 x 0.1 µm, entered by you (ImageJ: 0.1 x 0.1 x 0.1 µm)"
     )
     assert np.abs(on_screen(opened.layers.layers[0]) - before).max() > 1
 
@@ -110,37 +120,44 @@ def test_another_file_is_asked_anew(
     settle(opened)
     pick(opened, psf_file)
     assert card(opened, "deconvolve").step.psf_voxel_size == (0.0, 0.0, 0.0)
-    assert spacing(opened)[0].text() == "?"
+    assert spacing(opened)[0].text() == "file"
     opened.session.undo()
     step = card(opened, "deconvolve").step
     assert (step.psf, step.psf_voxel_size) == (str(bare_psf), (0.2, 0.1, 0.1))
     settle(opened)
 
 
-def test_the_psf_is_seen_in_the_middle_of_the_picture(
-    opened: Any, psf_file: Path, qtbot: Any
+def test_the_psf_is_seen_on_the_card_and_nothing_moves(
+    opened: Any, settle: Settle, psf_file: Path, qtbot: Any
 ) -> None:
-    here = panel(opened)
+    """A PSF as a layer has other planes: the z slider got other steps, and jumped."""
+    from napari_lazy_pipeline._gui.tools.psf_pictures import PsfProjections
+
+    here, viewer = panel(opened), opened.viewer
     pick(opened, psf_file)
-    edit(opened, "deconvolve", psf_voxel_size=(0.25, 0.1, 0.1))
-    before = tuple(opened.viewer.dims.point), opened.viewer.scene.camera.center
+    edit(opened, "deconvolve", psf_voxel_size=(0.25, 0.1, 0.1), iterations=1)
+    settle(opened)
+    viewer.dims.set_current_step(1, 5)
+    settle(opened)
+    before = viewer_state(viewer)
     click(qtbot, here.show_button)
-    qtbot.waitUntil(lambda: bool(psf_layers(opened)), timeout=TIMEOUT)
-    (layer,) = psf_layers(opened)
-    assert layer.name == "PSF psf.tif"
-    np.testing.assert_allclose(layer.scale, (0.25, 0.1, 0.1))
-    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
-    peak = np.unravel_index(np.argmax(layer.data), layer.data.shape)
-    world = layer.data_to_world(peak)
-    np.testing.assert_allclose(world[0], opened.viewer.dims.point[1], atol=1e-6)
-    np.testing.assert_allclose(world[1:], opened.viewer.scene.camera.center[1:], atol=1e-6)
-    assert layer.contrast_limits[0] == pytest.approx(np.median(gaussian_psf()))
-    assert layer.contrast_limits[1] == gaussian_psf().max()
-    assert (tuple(opened.viewer.dims.point), opened.viewer.scene.camera.center) == before
-    assert on_screen(layer).max() == gaussian_psf().max(), "the plane of its peak is shown"
+    qtbot.waitUntil(lambda: bool(pictured(opened)), timeout=TIMEOUT)
+    (picture,) = pictured(opened)
+    assert viewer_state(viewer) == before
+    assert here.pictures.views[0].height() == 110
+    assert (picture.name, picture.voxel_size) == ("psf.tif", (0.25, 0.1, 0.1))
+    np.testing.assert_array_equal(picture.volume, tifffile.imread(psf_file))
+    view = PsfProjections(picture)
+    qtbot.addWidget(view)
+    view.resize(228, 110)
+    image = view.grab().toImage()
+    # 21 planes of 0.25 um are less than 64 voxels of 0.1 um; the peak is in the middle of both.
+    ratio, scale = image.devicePixelRatio(), 110 / 6.4
+    for x, y in ((55, 55), (110 + 8 + 55, scale * 21 * 0.25 / 2)):
+        assert image.pixelColor(round(ratio * x), round(ratio * y)).red() > 200
+    assert image.pixelColor(round(ratio * 3), round(ratio * 3)).red() < 100
     click(qtbot, here.show_button)
-    qtbot.waitUntil(lambda: psf_layers(opened) not in ([], [layer]), timeout=TIMEOUT)
-    assert len(psf_layers(opened)) == 1, "the last one is replaced"
+    assert not pictured(opened) and not here.pictures.isVisibleTo(here)
 
 
 def test_an_otf_is_seen_as_the_psf_it_stands_for(opened: Any, tmp_path: Path, qtbot: Any) -> None:
@@ -150,10 +167,10 @@ def test_an_otf_is_seen_as_the_psf_it_stands_for(opened: Any, tmp_path: Path, qt
     pick(opened, tmp_path / "otf.tif")
     edit(opened, "deconvolve", psf_voxel_size=(0.2, 0.1, 0.1))
     click(qtbot, here.show_button)
-    qtbot.waitUntil(lambda: bool(psf_layers(opened)), timeout=TIMEOUT)
-    (layer,) = psf_layers(opened)
-    seen = np.asarray(layer.data)
-    np.testing.assert_allclose(layer.scale, (0.2, 0.1, 0.1), rtol=1e-6)
+    qtbot.waitUntil(lambda: bool(pictured(opened)), timeout=TIMEOUT)
+    (picture,) = pictured(opened)
+    seen = picture.volume
+    np.testing.assert_allclose(picture.voxel_size, (0.2, 0.1, 0.1), rtol=1e-6)
     middle = seen[10, 32] / seen.max()
     np.testing.assert_allclose(middle, (psf[10, 32] - 100) / 5000, atol=0.05)
 
@@ -170,7 +187,7 @@ def test_what_cannot_be_shown_is_said(
     pick(opened, tmp_path / "bad.tif")
     click(qtbot, here.show_button)
     qtbot.waitUntil(lambda: words in here.error.text(), timeout=TIMEOUT)
-    assert not psf_layers(opened)
+    assert not pictured(opened)
 
 
 @needs_psf
@@ -253,7 +270,7 @@ def test_a_psf_of_a_script_is_asked_about_shown_and_kept(
     psf = gaussian_psf().astype(np.float32)
     opened.session.set_pipeline(Pipeline([Deconvolve(psf=psf, iterations=2)]))
     here, form = panel(opened), card(opened, "deconvolve").form
-    assert here.question.text().startswith("Type the PSF voxel size along z, y, x")
+    assert here.question.text().startswith("Enter the PSF voxel size along z, y, x")
     for control in form["psf_voxel_size"].controls:
         control.value = 0.1
     form["iterations"].control.value = 3
@@ -264,8 +281,8 @@ def test_a_psf_of_a_script_is_asked_about_shown_and_kept(
     assert here.question.text() == "" and not card(opened, "deconvolve").error.text()
     np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
     click(qtbot, here.show_button)
-    qtbot.waitUntil(lambda: bool(psf_layers(opened)), timeout=TIMEOUT)
-    np.testing.assert_array_equal(psf_layers(opened)[0].data, psf)
+    qtbot.waitUntil(lambda: bool(pictured(opened)), timeout=TIMEOUT)
+    np.testing.assert_array_equal(pictured(opened)[0].volume, psf)
 
 
 def test_a_card_that_is_gone_is_told_of_no_edit(dock: Any) -> None:
@@ -288,8 +305,8 @@ def test_each_channel_has_its_own_psf(
     for control, path in zip(form["psf"].controls, (psf_file, bare_psf), strict=True):
         control.value = path
     qtbot.waitUntil(lambda: here.question.text() != "", timeout=TIMEOUT)
-    assert here.question.text().startswith(f"{second}: Type the PSF voxel size along z, y, x")
-    assert here.origin.text().startswith(f"{first}: Voxel size from ")
+    assert here.question.text().startswith(f"{second}: Enter the PSF voxel size along z, y, x")
+    assert here.origin.text().startswith(f"{first}: PSF voxel size (z, y, x) from ")
     form["psf_voxel_size"].control.set_per_channel(True)
     for box in form["psf_voxel_size"].editors[3:]:
         box.setValue(0.1)
@@ -302,4 +319,4 @@ def test_each_channel_has_its_own_psf(
         made = Pipeline(steps).run_volume(volume, session.stack.spec, session.engine)
         np.testing.assert_array_equal(on_screen(opened.layers.layers[channel]), made[z])
     click(qtbot, here.show_button)
-    qtbot.waitUntil(lambda: len(psf_layers(opened)) == 2, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: len(pictured(opened)) == 2, timeout=TIMEOUT)

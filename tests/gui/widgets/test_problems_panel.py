@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QWidget
 from napari_lazy_pipeline._gui.widgets import problems_panel
 from napari_lazy_pipeline.image.problem_log import Problem
 
-ONE = Problem("raw/cell_t0001.tif", "The file is cut off", "shown blank")
+ONE = Problem("raw/cell_t0001.tif", "The file is cut off", hint="Copy it again")
 TWO = Problem("cupy", "There is too little memory on the GPU", "computed on the CPU")
 
 
@@ -35,7 +35,7 @@ def test_without_problems_there_is_nothing(panel: Any) -> None:
 
 def test_the_newest_is_read_at_once(panel: Any) -> None:
     panel.show_problems([ONE, TWO])
-    assert panel.unfold.text() == "▸ Problems: 2"
+    assert panel.unfold.text() == "▸ 2 problems"
     assert panel.newest.text() == (
         "There is too little memory on the GPU (cupy); computed on the CPU"
     )
@@ -49,8 +49,8 @@ def test_all_are_listed_by_a_key_the_newest_first(panel: Any, qtbot: Any) -> Non
     assert panel.list.isVisibleTo(panel) and not panel.newest.isVisibleTo(panel)
     rows = [panel.list.item(i).text() for i in range(panel.list.count())]
     assert rows == [
-        "cupy\nThere is too little memory on the GPU; computed on the CPU",
-        "raw/cell_t0001.tif\nThe file is cut off; shown blank",
+        "cupy\nThere is too little memory on the GPU\ncomputed on the CPU",
+        "raw/cell_t0001.tif\nThe file is cut off\nshown blank\nCopy it again",
     ]
     three = Problem("c.tif", "gone")
     panel.show_problems([ONE, TWO, three])
@@ -66,8 +66,8 @@ def test_they_are_copied_as_lines(panel: Any, qtbot: Any) -> None:
     clipboard = QApplication.clipboard()
     assert clipboard is not None
     assert clipboard.text().splitlines() == [
-        "raw/cell_t0001.tif\tThe file is cut off\tshown blank",
-        "cupy\tThere is too little memory on the GPU\tcomputed on the CPU",
+        "raw/cell_t0001.tif\tThe file is cut off\tshown blank\tCopy it again",
+        "cupy\tThere is too little memory on the GPU\tcomputed on the CPU\t",
     ]
 
 

@@ -20,7 +20,7 @@ import tifffile
 from many_files import SHAPE, synthetic
 from napari_lazy_pipeline.errors import BadFileWarning, FileError, FolderError, FolderMissingError
 from napari_lazy_pipeline.image import VolumeSource
-from napari_lazy_pipeline.io.files.file_access import FileAccess
+from napari_lazy_pipeline.io.files.file_access import FileAccess, FileRead
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
@@ -86,7 +86,7 @@ def test_missing_combinations_are_blank_and_no_problem(folder: Path) -> None:
     assert source.path(1, 1) is None
     assert source.identity(1, 1) == ("missing", 1, 1)
     assert list(source.problems) == []
-    with pytest.raises(FileError, match="no file for t=1, c=1"):
+    with pytest.raises(FileError, match="no file for t=1, channel ch1"):
         source.read(1, 1)
 
 
@@ -319,3 +319,37 @@ def test_the_raw_folder_is_left_alone(folder: Path) -> None:
 
 def test_repr_names_the_folder_and_says_how_much(folder: Path) -> None:
     assert repr(source_of(folder)) == f"<FileSource {str(folder)!r}: 5 files, (t, c) = (3, 2)>"
+
+
+def test_a_file_that_is_read_well_now_is_no_problem(folder: Path) -> None:
+    source = source_of(folder)
+    path = Path(source.paths(0, 1)[0])
+    content = path.read_bytes()
+    path.write_bytes(b"no TIFF")
+    with pytest.warns(BadFileWarning):
+        source(0, 1)
+    assert [problem.where for problem in source.problems] == [str(path)]
+    source(0, 0)
+    assert len(source.problems) == 1, "another file tells nothing"
+    path.write_bytes(content)
+    assert source(0, 1).any()
+    assert len(source.problems) == 0
+
+
+def test_a_good_plane_does_not_mend_a_bad_one() -> None:
+    bad = FileRead("a.tif", (0, 0), (3, 4), (100, 5))
+    assert not FileRead("a.tif", (0, 0), (4, 5), (100, 5)).solves(bad)
+    assert not FileRead("a.tif", (1, 0), (0, 9), (100, 5)).solves(bad), "another volume"
+    assert FileRead("a.tif", (0, 0), (0, 9), (100, 5)).solves(bad), "a share that hung"
+    assert FileRead("a.tif", (0, 0), (4, 5), (100, 6)).solves(bad), "the file was replaced"
+
+
+def test_problems_of_files_that_went_go_with_them(folder: Path) -> None:
+    source = source_of(folder)
+    path = Path(source.paths(0, 1)[0])
+    path.write_bytes(b"no TIFF")
+    with pytest.warns(BadFileWarning):
+        source(0, 1)
+    used = [name for name in source.names if name != path.name]
+    other = source.with_layout(arrange(used, compile_pattern(source.pattern)))
+    assert len(other.problems) == 0

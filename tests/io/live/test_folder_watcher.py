@@ -210,6 +210,7 @@ def test_a_dropped_file_is_listed_and_the_rest_goes_on(writer: str, tmp_path: Pa
         put(file, WRITERS[writer](simulated_volume(4, 0, SHAPE)))
     look = polls(watcher, 3)
     assert (4, 0) in shown(look.source) and not look.dropped
+    assert not len(look.source.problems), "it is complete: nothing is wrong any more"
 
 
 def test_a_channel_that_was_never_written_does_not_hold_up_the_rest(tmp_path: Path) -> None:

@@ -183,7 +183,7 @@ class DataPanel(QWidget):
         self.error.say(sentence)
         if sentence:
             info = self._folder_info
-            self._set_summary(f"Open is still {info.folder}: {info.summary}" if info else "")
+            self._set_summary(f"Still showing {info.folder}: {info.summary}" if info else "")
 
     def _set_summary(self, sentence: str) -> None:
         self.summary.setText(sentence)

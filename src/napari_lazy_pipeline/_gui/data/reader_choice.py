@@ -29,11 +29,11 @@ class RawPixels(BaseModel):
         (0, 0, 0),
         title="Shape",
         description="Number of planes (z), rows (y) and columns (x) in each file",
-        json_schema_extra={"zero": "?"},
+        json_schema_extra={"zero": "none"},
     )
     dtype: Dtype = Field(
         "uint16",
-        title="Pixels",
+        title="Data type",
         description="Type of the pixels; > means that the high byte comes first",
     )
 

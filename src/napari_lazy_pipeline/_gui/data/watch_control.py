@@ -150,7 +150,7 @@ class WatchControl(QObject):
         self._show_state()
 
     def _on_paused(self) -> None:
-        self._note = "Following paused: you moved t. Switch it on to go on"
+        self._note = "Follow paused (you moved t)"
         self._panel.follow.setChecked(False)
         self._show_state()
 

@@ -245,6 +245,8 @@ class Layers(QObject):
 
     def _on_delivered(self, request: RenderRequest, pixels: np.ndarray) -> None:
         if not self._outdated(request):
+            if not request.preview:
+                request.source.solve(request.t, request.channel)
             self._show_picture(Picture.of(request, pixels))
 
     def _show_picture(self, picture: Picture) -> None:

@@ -1,4 +1,4 @@
-"""Block graph: the way from the file to the block on screen, as a picture."""
+"""Block graph: the way from the file to the chunk on screen, as a picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Node:
 
     text: str  # what is made or done
     detail: str  # how long it took, or how large it is
-    tile: ChunkState  # what became of it
+    tile: ChunkState  # its state
 
 
 class BlockGraph(QWidget):
@@ -30,7 +30,7 @@ class BlockGraph(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.nodes: Sequence[Node] = ()
-        self.setAccessibleName("Graph of the block on screen")
+        self.setAccessibleName("Graph of the chunk on screen")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_nodes(self, nodes: Sequence[Node]) -> None:

@@ -1,4 +1,4 @@
-"""Chunk map: a picture of all blocks, stage by stage; what nobody looked at stays grey."""
+"""Chunk map: a picture of all chunks, stage by stage; what is not computed is grey."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TITLE, _ROW, _GAP = 96, 10, 5  # px
 
 
 class ChunkState(IntEnum):
-    """What became of a block; of several that share a pixel, the last of these is shown."""
+    """State of a chunk; of several that share a pixel, the last of these is shown."""
 
     UNTOUCHED = 0
     PART = 1
@@ -29,12 +29,12 @@ class ChunkState(IntEnum):
 
 # Told apart by brightness, too, on dark and on light ground.
 _LEGEND = {
-    ChunkState.UNTOUCHED: ("#8a8f98", "nobody has looked"),
-    ChunkState.PART: ("#5fb3b3", "made in part"),
-    ChunkState.MADE: ("#9ccf7a", "made, not kept"),
-    ChunkState.CACHED: ("#2e9e4f", "in memory"),
+    ChunkState.UNTOUCHED: ("#8a8f98", "not computed"),
+    ChunkState.PART: ("#5fb3b3", "partly computed"),
+    ChunkState.MADE: ("#9ccf7a", "computed, not cached"),
+    ChunkState.CACHED: ("#2e9e4f", "cached"),
     ChunkState.FAILED: ("#e04f4f", "failed"),
-    ChunkState.RUNNING: ("#f2b134", "under way"),
+    ChunkState.RUNNING: ("#f2b134", "computing"),
 }
 COLOURS = {tile: colour for tile, (colour, _) in _LEGEND.items()}
 WORDS = {tile: word for tile, (_, word) in _LEGEND.items()}
@@ -45,7 +45,7 @@ class MapRow:
     """One stage."""
 
     title: str  # its name
-    tiles: NDArray[np.uint8]  # what became of its blocks: (c, t), of `ChunkState`
+    tiles: NDArray[np.uint8]  # state of each chunk (c, t), of `ChunkState`
 
 
 class ChunkMap(QWidget):
@@ -56,7 +56,7 @@ class ChunkMap(QWidget):
         self.rows: Sequence[MapRow] = ()
         self.channels: Sequence[str] = ()
         self.setMouseTracking(True)
-        self.setAccessibleName("Map of blocks")
+        self.setAccessibleName("Map of chunks")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def show_rows(self, rows: Sequence[MapRow], channels: Sequence[str]) -> None:
@@ -99,7 +99,7 @@ class ChunkMap(QWidget):
                 c = min((spot.y() - place.top()) // _ROW, channels - 1)
                 name = self.channels[c] if c < len(self.channels) else str(c)
                 word = WORDS[ChunkState(int(row.tiles[c, t]))]
-                text = f"{row.title}, t {t + 1}, channel {name}: {word}"
+                text = f"{row.title}, t {t}, channel {name}: {word}"
                 QToolTip.showText(event.globalPosition().toPoint(), text, self)
                 return
         QToolTip.hideText()
@@ -114,7 +114,7 @@ class ChunkMap(QWidget):
 
 
 def _image(tiles: NDArray[np.uint8], width: int) -> QImage:
-    """One pixel a block; where there are more of them than pixels, the liveliest of several."""
+    """One pixel a chunk; where there are more of them than pixels, the liveliest of several."""
     channels, times = tiles.shape
     if times > width:
         starts = np.linspace(0, times, width, endpoint=False).astype(int)

@@ -21,22 +21,24 @@ from qtpy.QtWidgets import (
 from napari_lazy_pipeline._gui.monitor.block_graph import BlockGraph, Node
 from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap, ChunkState, MapRow
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of, open_dock_of
-from napari_lazy_pipeline._gui.widgets.layout import column, push_button, scroll_area
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row, scroll_area
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute import ComputeLog, PipelineSource
-from napari_lazy_pipeline.compute.compute_log import Entry, State
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.compute.compute_log import BlockRecord, State
+from napari_lazy_pipeline.compute.resource_estimate import volume_time
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
+from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.session import Session
 
 _BEAT = 200  # ms
 _WIDE = 760  # px
-_ALL_BLOCKS = "All blocks: time to the right, one row a channel"
-_ONE_BLOCK = "The block on screen, and what it is made of"
+_ALL_BLOCKS = "All chunks: time to the right, one row per channel"
+_ONE_BLOCK = "The chunk on screen, and what it is computed from"
 
 
 class LazinessMonitor(QWidget):
-    """Shows what laziness is: which blocks were made, of all there could be."""
+    """Shows what laziness is: which chunks were computed, of all there are."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__()
@@ -46,9 +48,9 @@ class LazinessMonitor(QWidget):
         self.map, self.graph = ChunkMap(), BlockGraph()
         self.values: dict[str, Sentence] = {}
         self.eager, self.dask = Sentence(), Sentence()
-        tooltip = "Forget the counts and the map; what is in memory stays there"
-        self.reset = push_button("Count anew", tooltip, self._on_reset)
-        self._reads = self._bytes = 0
+        tooltip = "Reset the counters and the map; what is cached stays so"
+        self.reset = push_button("Reset counters", tooltip, self._on_reset)
+        self._bytes = 0  # that were read before the counters were reset
         self._state: object = None
         self._placed = False
         self._build()
@@ -62,7 +64,7 @@ class LazinessMonitor(QWidget):
         self._columns = QBoxLayout(QBoxLayout.Direction.TopToBottom, content)
         self._columns.setSpacing(12)
         for parts, stretch in (
-            ((self.headline, self._form, self.eager, self.reset), 3),
+            ((row((self.headline, 1), self.reset), self._form, self.eager), 3),
             ((_heading(_ALL_BLOCKS), _legend(), self.map), 4),
             ((_heading(_ONE_BLOCK), self.graph, self.dask), 3),
         ):
@@ -70,7 +72,7 @@ class LazinessMonitor(QWidget):
             part.addStretch(1)
             self._columns.addLayout(part, stretch)
         column(scroll_area(content), parent=self)
-        self.setMinimumSize(320, 240)
+        self.setMinimumSize(320, 120)
 
     def resizeEvent(self, event: Any) -> None:
         """Beside each other where there is room, below each other in a narrow dock."""
@@ -126,17 +128,15 @@ class LazinessMonitor(QWidget):
         self.eager.setText(eager_text(session, source))
 
     def _show_counts(self, session: Session, source: PipelineSource) -> None:
-        folder_info = session.folder_info
-        assert folder_info is not None
-        total = folder_info.total_bytes
-        volumes = source.sizes[0] * source.sizes[1] - folder_info.missing
-        reads, bytes_read = _reads(session)
-        read, size = reads - self._reads, bytes_read - self._bytes
+        folder_info, raw = session.folder_info, session.raw.source
+        assert folder_info is not None and isinstance(raw, FileSource)
+        volumes = raw.sizes[0] * raw.sizes[1] - folder_info.missing
+        read, size = raw.volumes_read, raw.bytes_read - self._bytes
         self._show_value("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
-        part = f"{format_bytes(size)} of {format_bytes(total)} ({_percent(size, total)})"
-        self._show_value("Bytes", part)
-        for step in dict.fromkeys(stage.step for stage in source.plan.stages):
-            self._show_value(step.label, counted(session.compute_log, step.kind))
+        total = format_bytes(folder_info.total_bytes)
+        self._show_value("Bytes", f"{format_bytes(size)} (folder: {total})")
+        for count, stage in enumerate(source.plan.stages, 1):
+            self._show_value(stage.step.label, counted(source, count))
         cache = session.cache
         self._show_value("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
         shown = "Only what was on screen was read and computed"
@@ -152,27 +152,24 @@ class LazinessMonitor(QWidget):
     def _show_graph(self, source: PipelineSource) -> None:
         times, channels = source.sizes
         self.dask.setText(
-            f"For dask, the array of a channel is {format_count(times, 'block')} of "
-            f"{_shape(source.spec.shape)} in one symbolic layer: it takes no longer to make for "
-            "more files. One picture needs one block of each of "
-            f"{format_count(channels, 'channel')}."
+            f"dask sees {format_count(times * channels, 'chunk')} of "
+            f"{_shape(source.spec.shape)}, one per time point and channel. Building this graph "
+            "costs the same for 6 or 6000 files."
         )
 
     def _on_reset(self) -> None:
         dock = open_dock_of(self._viewer)
         if dock is not None and dock.session.stack is not None:
-            self._reads, self._bytes = _reads(dock.session)
+            raw = dock.session.raw.source
+            assert isinstance(raw, FileSource)
+            raw.reset_volumes_read()
+            self._bytes = raw.bytes_read
             dock.session.compute_log.clear()
             self.refresh()
 
 
-def _reads(session: Session) -> tuple[int, int]:
-    raw = session.raw.source
-    return getattr(raw, "reads", 0), getattr(raw, "bytes_read", 0)
-
-
 def row_of(source: PipelineSource, count: int) -> MapRow:
-    """The blocks that the first ``count`` stages make."""
+    """The chunks that the first ``count`` stages compute."""
     times, channels = source.plan.spec(count).sizes
     tiles = np.zeros((channels, times), np.uint8)
     for (t, c), entry in _entries(source, count).items():
@@ -185,8 +182,10 @@ def _title(source: PipelineSource, count: int) -> str:
     return source.plan.stages[count - 1].step.label if count else "Read"
 
 
-def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: Entry) -> ChunkState:
-    """How a block is painted."""
+def tile_of(
+    source: PipelineSource, place: tuple[int, int], count: int, entry: BlockRecord
+) -> ChunkState:
+    """State as which a chunk is painted."""
     if entry.state is State.RUNNING:
         return ChunkState.RUNNING
     if entry.state is State.FAILED:
@@ -197,7 +196,7 @@ def tile_of(source: PipelineSource, place: tuple[int, int], count: int, entry: E
 
 
 def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
-    """The way from the file to a block."""
+    """The way from the file to a chunk."""
     path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
     name = Path(path).name if path else "no file"
     nodes = [Node(name, format_bytes(source.raw.spec.nbytes), ChunkState.UNTOUCHED)]
@@ -207,39 +206,41 @@ def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
         seconds = format_duration(entry.seconds) if entry else ""
         nodes.append(Node(_title(source, count), seconds, tile))
     last = nodes[-1].tile
-    nodes.append(Node(f"t = {place[0] + 1}, on screen", _shape(source.spec.shape), last))
+    nodes.append(Node(f"t {place[0]}, on screen", _shape(source.spec.shape), last))
     return nodes
 
 
-def counted(compute_log: ComputeLog, kind: str) -> str:
-    """How many blocks a step made, and how long one took; planes of them are told apart."""
-    blocks, parts = compute_log.count(kind), compute_log.count(kind, part=True)
-    mean = compute_log.mean(kind)
-    texts = (
-        format_count(blocks, "block") if blocks or not parts else "",
-        f"{format_duration(mean)} each" if mean is not None else "",
-        f"{format_count(parts, 'part')} of blocks" if parts else "",
-    )
-    return ", ".join(filter(None, texts))
+def counted(source: PipelineSource, count: int) -> str:
+    """Number of distinct chunks that a stage computed, how many are cached, and their time."""
+    tiles = row_of(source, count).tiles
+    numbers = np.bincount(tiles.ravel(), minlength=len(ChunkState))
+    part, cached = numbers[ChunkState.PART], numbers[ChunkState.CACHED]
+    computed = part + cached + numbers[ChunkState.MADE]
+    details = [f"{part} partly"] * bool(part) + [f"{cached} cached"] * bool(cached)
+    assert source.compute_log is not None
+    time = source.compute_log.duration(source.plan.timing_key(count))
+    if time is not None and not time.rough:
+        details.append(f"{format_duration(time.seconds)} each")
+    text = f"{computed} of {format_count(tiles.size, 'chunk')} computed"
+    return f"{text} ({', '.join(details)})" if details else text
 
 
 def eager_text(session: Session, source: PipelineSource) -> str:
-    """What it would cost to make all blocks now, as far as that is known."""
+    """Text on the cost of computing all chunks now, as far as that is known."""
     volumes = source.sizes[0] * source.sizes[1]
-    kinds = ["read", *(stage.step.kind for stage in source.plan.stages)]
-    means = [session.compute_log.mean(kind) for kind in kinds]
     room = format_bytes(volumes * source.spec.nbytes)
-    if any(mean is None for mean in means):
-        return f"To make everything at once would fill {room}; how long it takes is not known yet."
-    seconds = volumes * sum(mean for mean in means if mean is not None)
+    time = volume_time(source.plan, session.compute_log)
+    if time is None or time.rough:
+        return f"Computing everything at once would fill {room}; the time is not known yet."
+    kinds = ["read", *(stage.step.kind for stage in source.plan.stages)]
     spent = sum(session.compute_log.spent(kind) for kind in kinds)
     return (
-        f"To make everything at once would take about {format_duration(seconds)} and fill {room}. "
-        f"So far it was {format_duration(spent)}."
+        f"Computing everything at once would take about {format_duration(volumes * time.seconds)} "
+        f"and fill {room}. So far it took {format_duration(spent)}."
     )
 
 
-def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], Entry]:
+def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], BlockRecord]:
     return source.compute_log.of(source.plan.work(count)) if source.compute_log else {}
 
 

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.session import Session
 
 @dataclass
 class DockState:
-    """What a dock leaves in its viewer."""
+    """State that a dock leaves in its viewer."""
 
     # What was open, and how it was processed; nobody listens to it.
     session: Session = field(default_factory=Session)
@@ -35,7 +35,7 @@ def store_dock_state(
 
 
 def dock_state_of(viewer: Any) -> DockState:
-    """What the last dock left in a viewer; something new if there was none."""
+    """State that the last dock left in a viewer; a new one if there was none."""
     return _STATES.get(id(unwrapped(viewer))) or DockState()
 
 

@@ -20,11 +20,12 @@ from napari_lazy_pipeline.session import Session
 PLUGIN = "napari-lazy-pipeline"
 ALWAYS = ("cpu", "auto")  # engines that work everywhere
 _GB = 2**30
+_ABOUT = "preferences"
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """What can be set; the defaults are those of the core."""
+    """Settings of the plugin; the defaults are those of the core."""
 
     cache_size: float = 2.0  # memory for results [GB]
     threads: int = 0  # how many the CPU engine uses; 0 for one per CPU
@@ -45,6 +46,7 @@ class PreferencesControl(QObject):
         self._engine = session.engine
         self._missing: dict[str, str | None] = {}
         self._preferences: Preferences | None = None
+        _withdraw_reports()
         self._settings = load_settings()
         if self._settings is not None:
             self._settings.events.changed.connect(self._apply)
@@ -61,6 +63,8 @@ class PreferencesControl(QObject):
             self._set_engine()
 
     def _apply(self, event: Any = None) -> None:
+        if event is not None:
+            _withdraw_reports()  # napari wrote the file anew
         preferences = read_preferences(self._settings)
         if preferences == self._preferences:
             return
@@ -95,7 +99,7 @@ def load_settings() -> Any:
 
 
 def read_preferences(settings: Any) -> Preferences:
-    """What is set, as far as this machine can do it."""
+    """Read the settings, as far as this machine can do them."""
     if settings is None:
         return Preferences()
     processing, most = settings.processing, budget() / _GB
@@ -114,7 +118,11 @@ def read_preferences(settings: Any) -> Preferences:
 
 
 def _report(what: str, done: str) -> None:
-    notices.report(Problem("Preferences", what, done))
+    notices.report(Problem("Preferences", what, done), _ABOUT)
+
+
+def _withdraw_reports() -> None:
+    notices.withdraw(lambda about: about == _ABOUT)
 
 
 def _report_ignored(settings: Any) -> None:

@@ -28,7 +28,7 @@ class ExportForm(ModelForm):
         self.cluster_check = BackgroundTask("The dask scheduler cannot be checked")
         self.summary, self.cluster_line = Sentence(), Sentence()
         tooltip = "List the workers, and check whether they see the raw files"
-        self.check = push_button("Check", tooltip, self.check_cluster)
+        self.check = push_button("Check", tooltip, self._on_check)
         self.check.setAccessibleName("Check the dask scheduler")
         self.fields["format"].native.layout().addWidget(self.summary)
         self.fields["scheduler"].add_beside(self.check)
@@ -49,7 +49,7 @@ class ExportForm(ModelForm):
         self.changed.connect(self._show_choices)
         for name in ("workers", "scheduler"):
             self.fields[name].changed.connect(self._clear_check)
-        self.cluster_check.finished.connect(self.cluster_line.say)
+        self.cluster_check.finished.connect(self._on_checked)
         self.cluster_check.failed.connect(self._on_check_failed)
 
     def show_stack(self, stack: Stack) -> None:
@@ -96,8 +96,15 @@ class ExportForm(ModelForm):
         address, raw = self.value.scheduler, self._raw_folder()
         if address:
             self.fields["scheduler"].show_error("")
-            self.cluster_line.say("Looking…")
-            self.cluster_check.start(address, lambda _: _check(address, raw))
+            self.cluster_line.say("Waiting for the scheduler to answer…")
+            self.check.setText("Cancel")
+            self.cluster_check.start(address, lambda run: _check(address, raw, run.cancelled))
+
+    def _on_check(self) -> None:
+        if self.cluster_check.busy:
+            self._clear_check()
+        else:
+            self.check_cluster()
 
     def _show_choices(self, *_: object) -> None:
         """Describe the format, and offer what fits the choices."""
@@ -120,16 +127,20 @@ class ExportForm(ModelForm):
     def _clear_check(self, *_: object) -> None:
         """Clear what belongs to another address."""
         self.cluster_check.forget()
-        self.cluster_line.say("")
+        self._on_checked("")
         self.fields["scheduler"].show_error("")
 
+    def _on_checked(self, text: str) -> None:
+        self.cluster_line.say(text)
+        self.check.setText("Check")
+
     def _on_check_failed(self, error: LazyPipelineError) -> None:
-        self.cluster_line.say("")
+        self._on_checked("")
         self.fields["scheduler"].show_error(str(error))
 
 
-def _check(address: str, raw: Path | None) -> str:
+def _check(address: str, raw: Path | None, cancelled: Callable[[], bool]) -> str:
     """Describe who computes there; raises if they cannot."""
     if raw is None:
-        return f"{describe_cluster(address)}."
-    return f"{describe_cluster(address, str(raw))}. All see the raw files."
+        return f"{describe_cluster(address, cancelled=cancelled)}."
+    return f"{describe_cluster(address, str(raw), cancelled=cancelled)}. All see the raw files."

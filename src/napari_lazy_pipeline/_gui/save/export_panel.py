@@ -20,6 +20,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
@@ -140,6 +141,10 @@ class ExportPanel(QWidget):
             view = self.session.pipeline.apply(stack, self.session.engine)
         except StepError:
             return None  # the card of the step shows that it does not fit
+        if isinstance(view.source, PipelineSource):
+            # What it takes is measured, for the estimates.
+            source = replace(view.source, compute_log=self.session.compute_log)
+            view = replace(view, source=source)
         return ExportPlan(view, self.form.value)
 
     def _raw_folder(self) -> Path | None:
@@ -265,6 +270,7 @@ class ExportPanel(QWidget):
         time = f", {format_duration(left, 2)} left" if left is not None and done < total else ""
         title = f"{job.title}: " if len(self.list.queue.jobs) > 1 else ""
         self.state.say(f"{title}{done} of {total} volumes{time}")
+        self._costs.update_times()
 
     def _on_end(self, *_: object) -> None:
         """Show what became of all jobs."""

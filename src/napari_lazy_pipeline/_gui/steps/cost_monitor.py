@@ -42,8 +42,8 @@ class CostMonitor(QObject):
     def update_times(self, *_: object) -> None:
         """A volume, or a plane, was made: by now its time may be known, or known better."""
         plan = self.session.plan
-        if self.rough and plan is not None and plan.misfit is None:
-            duration = volume_time(plan.until(self.session.until), self.session.compute_log)
+        if plan is not None and plan.misfit is None:
+            duration = volume_time(plan, self.session.compute_log)
             seconds = duration.seconds if duration is not None else None
             rough = duration is None or duration.rough
             if (seconds, rough) != (self.seconds, self.rough):
@@ -51,8 +51,8 @@ class CostMonitor(QObject):
                 self.changed.emit()
 
     def time(self, count: int = 1) -> str:
-        """How long so many volumes take, as one says it; empty if that is not known."""
-        how = "up to" if self.rough else "about"
+        """Text of the time that so many volumes take; empty if that is not known."""
+        how = "≤" if self.rough else "about"
         return f"{how} {format_duration(self.seconds * count, 2)}" if self.seconds else ""
 
     def _on_edit(self, *_: object) -> None:
@@ -98,7 +98,7 @@ class StepCostLine(_CostSentence):
     def _show(self) -> None:
         index = self._step.index
         cost = next((cost for cost in self._monitor.costs if cost.index == index), None)
-        self.say("" if cost is None else f"Takes {_memory(cost)} for one volume")
+        self.say("" if cost is None else f"Needs {_memory(cost)} per volume")
 
 
 class CostSummary(_CostSentence):
@@ -110,8 +110,9 @@ class CostSummary(_CostSentence):
             self.say("")
             return
         peak = max(costs, key=lambda cost: cost.memory)
-        time = f", {time} if nothing is cached" if time else ""
-        self.say(f"One volume: {_memory(peak)}{time}; {format_bytes(self._monitor.free)} are free")
+        time = f", {time} uncached" if time else ""
+        free = format_bytes(self._monitor.free)
+        self.say(f"Per volume: {_memory(peak)}{time} ({free} free)")
         self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in costs))
 
 

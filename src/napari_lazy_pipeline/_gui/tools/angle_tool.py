@@ -22,7 +22,10 @@ from napari_lazy_pipeline.estimate.scan_angle import estimate_scan, scans_of, sh
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.session import Session
 
-_MEANINGS = {"stage": "z step along the stage", "perpendicular": "z step across the planes"}
+_MEANINGS = {
+    "stage": "along the stage",
+    "perpendicular": "perpendicular to the planes",
+}
 
 
 class AngleTool(QObject):
@@ -34,7 +37,7 @@ class AngleTool(QObject):
         super().__init__()
         self.viewer, self.session = viewer, session
         self.preview = AnglePreview3D(viewer, session, layers)
-        self.drawing = DrawnShape(viewer, "Upright line", tool="line")
+        self.drawing = DrawnShape(viewer, "Angle line", tool="line")
         self.task = RawVolumeTask(session, layers, "The angle cannot be estimated")
         self._step: StepReference | None = None
         self._before: tuple[Any, int, int | None] | None = None
@@ -92,7 +95,7 @@ class AngleTool(QObject):
         """Propose what sets the line upright."""
         stack, axes = self.session.stack, self.drawing.axes
         if stack is None or axes is None or axes[0] != 0:
-            self._propose((), "Draw the line in a view of z and the skewed axis")
+            self._propose((), "Draw the line in a side view, of z and the scan axis")
             return
         (z0, u0), (z1, u1) = ends[0, axes].tolist(), ends[-1, axes].tolist()
         axis: Any = "zyx"[axes[1]]
@@ -102,7 +105,7 @@ class AngleTool(QObject):
             self.drawing.open(stack.spec)
             self._propose((), str(error))
             return
-        sentence = f"The line leans by {abs(shear):.2f} px along {axis} from plane to plane"
+        sentence = f"The line shifts {shear:.2f} px along {axis} per plane"
         self.cancel_line()
         self._propose(scans_of(shear, axis, stack.voxel_size), sentence)
 
@@ -128,13 +131,13 @@ class AnglePanel(QWidget):
         self._tool, self._step = tool, step
         self.estimate = push_button(
             "Estimate angle",
-            "Find the angle, the axis and the direction at which neighbouring raw planes match",
+            "Find angle, scan axis and direction at which neighbouring raw planes match",
             self._on_estimate,
         )
         self.line = push_button(
-            "Draw upright line",
-            "See the raw stack from the side, and draw a line along something that leans there "
-            "but is upright in the sample: the streak of a bead, say. Esc cancels",
+            "Measure angle from a line…",
+            "Draw a line in a side view of the raw stack, along something that is upright in the "
+            "sample, such as the streak of a bead. Esc cancels",
             self._on_line,
         )
         self.preview = QCheckBox("Preview angle live (3-D)")
@@ -180,10 +183,10 @@ class AnglePanel(QWidget):
         """Offer scans, each with a button that takes it over."""
         if step is not self._step:
             return
-        self._say(sentence + (". Choose by what the z step means" if len(scans) > 1 else ""))
+        self._say(f"{sentence}. Apply:" if scans else sentence)
         for scan in scans:
             button = push_button(
-                f"{scan.angle:.1f}° along {scan.skew_axis}, {_MEANINGS[scan.step]}",
+                f"{scan.angle:.1f}° along {scan.skew_axis}, z step {_MEANINGS[scan.step]}",
                 "Set angle, axis and meaning of the z step to these; can be undone",
                 partial(self._apply, scan),
             )

@@ -41,7 +41,7 @@ class DrawnShape(QObject):
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to draw on, or would be if the view allowed it."""
+        """Return whether there is something to draw on, or would be if the view allowed it."""
         return self._spec is not None
 
     @property

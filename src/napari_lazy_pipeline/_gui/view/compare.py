@@ -19,7 +19,7 @@ _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 
 
 class RawLayerOptions(LayerOptions):
-    """What layers of raw data are made with."""
+    """Options of layers of raw data."""
 
     def __init__(self, session: Session, screen: Screen) -> None:
         super().__init__(session)
@@ -63,7 +63,7 @@ class RawLayerOptions(LayerOptions):
 
 @dataclass(frozen=True)
 class _View:
-    """How the viewer was before."""
+    """State of the viewer before the comparison."""
 
     grid: dict[str, Any]  # settings of the grid
     camera: dict[str, Any]  # centre, zoom and angles
@@ -126,7 +126,7 @@ class Comparison(QObject):
 
     @property
     def idle(self) -> bool:
-        """Whether all raw data that should be are on screen."""
+        """Return whether all raw data that should be are on screen."""
         return self._raw is None or (not self._raw.compute_thread.busy and self._raw.settled)
 
     def switch(self, on: bool) -> None:

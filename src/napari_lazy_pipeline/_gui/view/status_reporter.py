@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
@@ -16,9 +18,12 @@ from napari_lazy_pipeline.image.problem_log import ProblemLog
 
 
 class StatusReporter(QObject):
-    """Says what is computed, shown or failed, in words."""
+    """Says what is computed, shown or failed now, in words.
 
-    _problem = Signal(object)
+    There is one notification a kind of problem; once it is solved, it may be notified again.
+    """
+
+    _problem = Signal()
 
     def __init__(
         self, layers: Layers, steps: StepsPanel, status: Sentence, problems: ProblemsPanel
@@ -31,7 +36,9 @@ class StatusReporter(QObject):
         self._finished_steps: set[int] = set()
         self._last_request: RenderRequest | None = None
         self._problem_log: ProblemLog | None = None
+        self._failures: dict[int, str] = {}  # why the picture of a channel is blank
         self.session.plan_changed.connect(self._on_edit)
+        self.session.view_changed.connect(self.show_state)
         layers.rendered.connect(self._on_rendered)
         layers.failed.connect(self._on_failed)
         self.compute_thread.started.connect(self._on_started)
@@ -44,10 +51,27 @@ class StatusReporter(QObject):
         self._show_problems()
 
     def begin(self, problems: ProblemLog) -> None:
-        """Other data are open: say each kind of problem once more, and hear of no others."""
+        """Other data are open: notify each kind of problem once more, and hear of no others."""
         self._notified.clear()
+        self._failures.clear()
         self._listen_to(problems)
         self._show_problems()
+        self.show_state()
+
+    def show_state(self) -> None:
+        """Say what is on screen, unless something is being computed for it."""
+        stack, misfit = self.session.stack, self._misfit
+        if stack is None:
+            self.status.setText("Choose a folder of raw stacks")
+        elif misfit is not None:
+            title = self.session.pipeline.steps[misfit.index].title
+            shown = f"Still showing {self._moment}" if self.layers.layers else "Nothing to show"
+            self.status.setText(f"{shown}: {title} does not fit")
+        elif self._failures:
+            texts = (f"{self._channel(c)} {why}" for c, why in sorted(self._failures.items()))
+            self.status.setText(f"{self._moment}: {', '.join(texts)}")
+        elif self.layers.up_to_date:
+            self.status.setText(f"{self._moment}: up to date")
 
     def close(self) -> None:
         notices.unlisten(self._report)
@@ -65,12 +89,17 @@ class StatusReporter(QObject):
             problems.listen(self._report)
 
     def _on_edit(self, *_: object) -> None:
+        """Volumes on which a step failed are tried anew."""
         self._finished_steps.clear()
+        self._failures.clear()
+        if self._problem_log is not None:
+            self._problem_log.withdraw(lambda about: isinstance(about, errors.StepFailure))
+        self.show_state()
 
     def _on_started(self, channel: int, index: int) -> None:
         card = self.steps.card(index)
         what = "reading" if index < 0 else card.step.title.lower() if card else "computing"
-        self.status.setText(f"{self._place(channel)}: {what}…")
+        self._show_progress(channel, f"{what}…")
         if card is not None:
             card.show_progress(0.0)
 
@@ -79,7 +108,7 @@ class StatusReporter(QObject):
         if card is not None:
             card.show_progress(fraction)
             step = card.step.title.lower()
-            self.status.setText(f"{self._place(channel)}: {step} {round(100 * fraction)} %")
+            self._show_progress(channel, f"{step} {round(100 * fraction)} %")
 
     def _on_finished(self, channel: int, index: int, seconds: float) -> None:
         card = self.steps.card(index)
@@ -91,7 +120,7 @@ class StatusReporter(QObject):
     def _on_rendered(self, request: RenderRequest) -> None:
         """Pixels are on screen: what did not run came from the cache."""
         if request.preview:
-            self.status.setText(f"{self._place(request.channel, request.t)}: preview")
+            self._show_progress(request.channel, "preview")
             return
         first = self._last_request is None or not request.same_picture(self._last_request)
         used = {stage.index for stage in request.source.plan.stages} - self._finished_steps
@@ -102,36 +131,59 @@ class StatusReporter(QObject):
         self.steps.show_success(request)
         self._last_request = request
         self._finished_steps.clear()
-        if not self.compute_thread.busy or self.layers.up_to_date:
-            self.status.setText(f"{self._place(request.channel, request.t)}: shown")
+        self._failures.pop(request.channel, None)
+        self._forget_solved({stage.step.kind for stage in request.source.plan.stages})
+        self.show_state()
 
     def _on_failed(self, request: RenderRequest, error: errors.LazyPipelineError) -> None:
         """One card or one line says it; one notification a kind, not one a frame."""
         if isinstance(error, errors.StepError):
             self.steps.show_failure(request, error)
-        place = self._place(request.channel, request.t)
-        if isinstance(error, errors.MissingFileError | errors.FolderMissingError):
-            missing = isinstance(error, errors.MissingFileError)
-            reason = "nothing was recorded" if missing else "waiting for the folder"
-            self.status.setText(f"{place}: {reason}")
-            return
+        if isinstance(error, errors.MissingFileError):
+            self._failures[request.channel] = "not recorded"
+        elif isinstance(error, errors.FolderMissingError):
+            self._failures[request.channel] = "waiting for the folder"
+        else:
+            self._failures[request.channel] = "not computed"
+            self._notify(error)
+        self.show_state()
+
+    def _notify(self, error: errors.LazyPipelineError) -> None:
         kind = getattr(error, "kind", type(error).__name__)
         if kind not in self._notified:
             self._notified.add(kind)
             show_error(str(error))
         self._show_problems()
-        self.status.setText(f"{place}: not shown, see above")
 
-    def _show_problems(self, *_: object) -> None:
-        """List what went wrong, here and in this process."""
+    def _show_problems(self) -> None:
+        """List what is wrong, with the data and with this process."""
         stack = self.session.stack
         self.problems.show_problems([*notices, *(stack.source.problems if stack else ())])
+        self._forget_solved()
 
-    def _place(self, channel: int, t: int | None = None) -> str:
+    def _forget_solved(self, computed: Collection[str] = ()) -> None:
+        """Let what is solved be notified again; a step is, once it has computed something."""
+        present = {problem.kind for problem in self.problems.problems}
+        steps = {step.kind for step in self.session.pipeline.steps if step.enabled}
+        self._notified &= present | steps.difference(computed)
+
+    @property
+    def _misfit(self) -> errors.StepError | None:
+        """Error of a step that should be part of the picture and does not fit."""
+        plan = self.session.plan
+        return plan.until(self.session.until).misfit if plan is not None else None
+
+    def _show_progress(self, channel: int, what: str) -> None:
+        if self._misfit is None:
+            self.status.setText(f"{self._moment}, {self._channel(channel)}: {what}")
+
+    @property
+    def _moment(self) -> str:
+        """The time point of the slider, counted from 0 as that does."""
         stack = self.session.stack
-        if stack is None:
-            return ""
-        names = stack.channel_names
-        name = names[channel] if channel < len(names) else str(channel)
-        moment = f"t {t + 1}/{stack.shape[0]}, " if t is not None else ""
-        return f"{moment}channel {name}"
+        return f"t {self.layers.position.time_point} of {stack.shape[0]}" if stack else ""
+
+    def _channel(self, channel: int) -> str:
+        plan = self.session.plan
+        names = plan.until(self.session.until).after.channels if plan is not None else ()
+        return names[channel] if channel < len(names) else str(channel)

@@ -7,7 +7,7 @@ from qtpy.QtGui import QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice, combo_box
-from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row, tool_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import engine_names
 from napari_lazy_pipeline.engines.auto import best_engine
@@ -15,15 +15,12 @@ from napari_lazy_pipeline.session import Session
 
 _PARTS = {
     "raw": ("Raw", "The raw data, before any step"),
-    "here": ("Up to here", ""),
+    "here": ("Up to selected step", ""),
     "all": ("All", "The result of all steps"),
 }
-_QUALITIES = {
-    "auto": (
-        "Auto",
-        "Fast while moving, full when still: slow steps first show a preview of their result",
-    ),
-    "full": ("Full", "Only the full result is shown, and the last picture until it is there"),
+_PREVIEWS = {
+    "auto": ("On", "While a slow step is computed, show a quick preview of its result"),
+    "full": ("Off", "Keep the last picture until the full result is computed"),
 }
 
 
@@ -41,7 +38,7 @@ class ViewPanel(QWidget):
         self.engines_missing: dict[str, str | None] = {}
         self._here: int | None = None
         self.show_choice = Choice("Show", _PARTS)
-        self.quality = Choice("Quality", _QUALITIES)
+        self.quality = Choice("Preview while computing", _PREVIEWS)
         tooltip = "Show the raw data beside the processed ones, at the same time point and plane"
         self.compare = push_button("Compare with raw", tooltip, checkable=True)
         tooltip = "Set the contrast of all channels from what is on screen"
@@ -52,8 +49,9 @@ class ViewPanel(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow("Show", self.show_choice)
-        form.addRow("Quality", self.quality)
+        form.addRow("Preview while computing", self.quality)
         form.addRow("Engine", self.engine)
+        form.addRow(self.engine_details)
         form.addRow(self.engine_reason)
         self._more = row(self.side_view, spacing=6)
         column(form, row(self.compare, self.contrast, spacing=6), self._more, parent=self)
@@ -94,11 +92,12 @@ class ViewPanel(QWidget):
                 entry.setEnabled(reason is None)
                 entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
         missing = {name: reason for name, reason in reasons.items() if reason}
-        self.engine_reason.say(f"Not usable here: {', '.join(missing)}" if missing else "")
-        # How to get an engine is for the few who want one: it takes no lines of the dock.
-        why = "\n".join(f"{name}: {reason}" for name, reason in missing.items())
-        self.engine_reason.setToolTip(why)
-        self.engine_reason.setAccessibleDescription(why)
+        usable = [name for name in reasons.keys() - missing.keys() if name not in ("cpu", "auto")]
+        what = ", ".join(missing) if usable else "GPU"
+        self.engine_details.setText(f"{what} not available (details)")
+        self.engine_details.setVisible(bool(missing))
+        self.engine_reason.setText("\n".join(f"{n}: {why}" for n, why in missing.items()))
+        self.engine_reason.setVisible(bool(missing) and self.engine_details.isChecked())
 
     def _build_engine(self) -> None:
         self.engine = combo_box("Engine", "Where the steps are computed")
@@ -106,8 +105,15 @@ class ViewPanel(QWidget):
         for name in engine_names():
             self._entries.appendRow(QStandardItem(name))
         self.engine.setModel(self._entries)
+        # How to get an engine is for the few who want one: it takes no lines of the dock.
+        tooltip = "Show why, and what can be done about it"
+        self.engine_details = tool_button("", tooltip, "Details of engines that are not available")
+        self.engine_details.setCheckable(True)
+        self.engine_details.setAutoRaise(True)
+        self.engine_details.setVisible(False)
         self.engine_reason = Sentence()
         self.engine_reason.say("")
+        self.engine_details.toggled.connect(self.engine_reason.setVisible)
 
     def _show_part(self, *_: object) -> None:
         """Show which part of the steps is on screen, and which step "here" is."""

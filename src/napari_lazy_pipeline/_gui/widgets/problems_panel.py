@@ -1,4 +1,4 @@
-"""Problems panel: what went wrong with single files or steps, folded to one line until wanted."""
+"""Problems panel: what is wrong with single files or steps, folded to one line until wanted."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QListWidget, QListWidgetItem, QWidget
 from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.quantity_text import format_count
 
 # More are counted, and copied, but not listed: nobody reads them.
 LISTED = 200
@@ -17,7 +18,7 @@ HEIGHT = 140  # pixel
 
 
 class ProblemsPanel(QWidget):
-    """Lists problems: where, what is wrong, and what was done instead."""
+    """Lists problems: where, what is wrong, what is done instead, and what a person can do."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +36,7 @@ class ProblemsPanel(QWidget):
         self.list.setMaximumHeight(HEIGHT)
         self.list.setSpacing(2)
         self.list.setAccessibleName("Problems")
-        self.list.setToolTip("Path, what is wrong, and what was done")
+        self.list.setToolTip("Path, what is wrong, what was done, and what to do")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setVisible(False)
         head = row(self.unfold, (QWidget(), 1), self.copy)
@@ -50,18 +51,20 @@ class ProblemsPanel(QWidget):
         """List problems, the newest last; hide if there are none."""
         self.problems = tuple(problems)
         self.setVisible(bool(problems))
-        newest = problems[-1] if problems else Problem("", "", "")
-        self.newest.setText(f"{newest.what} ({newest.where}); {newest.done}" if problems else "")
+        self.newest.setText(str(problems[-1]) if problems else "")
         self._on_unfold(self.unfold.isChecked())
 
     def _on_unfold(self, unfolded: bool) -> None:
-        self.unfold.setText(f"{'▾' if unfolded else '▸'} Problems: {len(self.problems)}")
+        self.unfold.setText(
+            f"{'▾' if unfolded else '▸'} {format_count(len(self.problems), 'problem')}"
+        )
         self.list.setVisible(unfolded)
         self.newest.setVisible(not unfolded)
         self.list.clear()
         for problem in reversed(self.problems[-LISTED:] if unfolded else ()):
-            item = QListWidgetItem(f"{problem.where}\n{problem.what}; {problem.done}")
-            item.setToolTip(f"{problem.where}\n{problem.what}\n{problem.done}")
+            text = "\n".join(filter(None, _columns(problem)))
+            item = QListWidgetItem(text)
+            item.setToolTip(text)
             self.list.addItem(item)
         rest = len(self.problems) - LISTED
         if unfolded and rest > 0:
@@ -70,4 +73,8 @@ class ProblemsPanel(QWidget):
     def _on_copy(self) -> None:
         clipboard = QApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText("\n".join(f"{p.where}\t{p.what}\t{p.done}" for p in self.problems))
+            clipboard.setText("\n".join("\t".join(_columns(p)) for p in self.problems))
+
+
+def _columns(problem: Problem) -> tuple[str, str, str, str]:
+    return problem.where, problem.what, problem.done, problem.hint

@@ -30,7 +30,7 @@ OUT_OF_MEMORY = ("ALLOC_FAILED", "MemoryAllocation", "out of memory")
 
 
 class Device(Protocol):
-    """Where arrays are computed: array library, counterpart of `scipy.fft`, and what they raise."""
+    """Device for arrays: array library, counterpart of `scipy.fft`, and what they raise."""
 
     xp: Any
     fft: Any

@@ -61,7 +61,7 @@ class Counts:
 
 
 def _counts(volume: np.ndarray) -> bool:
-    """Whether the values go into uint16 as they are."""
+    """Return whether the values go into uint16 as they are."""
     return volume.dtype.kind == "u" and volume.dtype.itemsize <= 2
 
 

@@ -25,7 +25,7 @@ NOT_INSTALLED = (
 
 
 class DeviceSession:
-    """What one process has of the library: a worker process, and a folder of OTF files."""
+    """Share of one process in the library: a worker process, and a folder of OTF files."""
 
     def __init__(self) -> None:
         self.worker = Worker(f"{__package__}.worker")
@@ -36,7 +36,7 @@ class DeviceSession:
         self._lock = threading.Lock()
 
     def problem(self) -> str | None:
-        """Why the library cannot be used, None if it can; tried out once."""
+        """Return why the library cannot be used, None if it can; tried out once."""
         with self._lock:
             if not self._tried:
                 self._problem, self.memory = self._probe()

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Hashable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from napari_lazy_pipeline.io.readers import (
     PlaneReader,
     Reader,
     file_stamp,
+    file_stamp_or_empty,
     reader_for,
 )
 
@@ -26,18 +28,48 @@ Planes = tuple[int, int] | None
 _TRIES = 5  # volumes
 
 
+@dataclass(frozen=True)
+class FileRead:
+    """A read of some planes of a volume in a file: what its `FileError` is about."""
+
+    path: str
+    part: tuple[int, int]  # which volume of the file
+    planes: tuple[int, int]
+    stamp: tuple[int, ...] = ()  # of the file at that time; empty if it was gone
+
+    def with_stamp(self) -> FileRead:
+        """Note the state of the file."""
+        try:
+            return replace(self, stamp=file_stamp_or_empty(self.path))
+        except OSError:
+            return self
+
+    def solves(self, about: Hashable) -> bool:
+        """Whether a read that failed would not fail any more, as this one did not."""
+        if not isinstance(about, FileRead) or (about.path, about.part) != (self.path, self.part):
+            return False
+        (start, stop), (first, last) = about.planes, self.planes
+        return about.stamp != self.stamp or (first <= start and stop <= last)
+
+
 class ReadCount:
-    """How often files were read, and the bytes of their pixels; by all threads."""
+    """Number of reads, the bytes of their pixels, and the distinct volumes; by all threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.reads, self.nbytes = 0, 0
+        self.volumes: set[Hashable] = set()
 
     def add(self, reads: int = 0, nbytes: int = 0) -> None:
         """Count reads and their bytes."""
         with self._lock:
             self.reads += reads
             self.nbytes += nbytes
+
+    def add_volume(self, volume: Hashable) -> None:
+        """Count a volume of which something was read, once."""
+        with self._lock:
+            self.volumes.add(volume)
 
 
 class FileAccess:

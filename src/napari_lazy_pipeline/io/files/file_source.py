@@ -22,7 +22,12 @@ from napari_lazy_pipeline.errors import (
 from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
-from napari_lazy_pipeline.io.files.file_access import FileAccess, Planes, probe_first_volume
+from napari_lazy_pipeline.io.files.file_access import (
+    FileAccess,
+    FileRead,
+    Planes,
+    probe_first_volume,
+)
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
 
@@ -59,7 +64,8 @@ class FileSource(VolumeSource):
         infos, reader, errors = probe_first_volume(folder, layout, reader)
         source = cls(folder, layout, reader, infos)
         for error in errors:
-            source.problems.report(Problem.of(error))
+            about = FileRead(error.where, (0, 0), (0, 0)).with_stamp()
+            source.problems.report(Problem.of(error), about)
         return source
 
     @property
@@ -118,6 +124,15 @@ class FileSource(VolumeSource):
         return self._access.count.reads
 
     @property
+    def volumes_read(self) -> int:
+        """Number of distinct volumes of which something was read, since the count was reset."""
+        return len(self._access.count.volumes)
+
+    def reset_volumes_read(self) -> None:
+        """Count the volumes that are read from 0 on."""
+        self._access.count.volumes = set()
+
+    @property
     def bytes_read(self) -> int:
         """Size of the pixels that were read so far [byte]."""
         return self._access.count.nbytes
@@ -142,9 +157,16 @@ class FileSource(VolumeSource):
         return other
 
     def with_layout(self, layout: FileTable) -> FileSource:
-        """Return other files of the same folder and shape; problems and count are shared."""
+        """Return other files of the same folder and shape; problems and count are shared.
+
+        Problems of files that are not among them any more are taken back.
+        """
         other = self._with(layout=layout)
         other.__dict__.pop("token", None)
+        if len(self.problems):
+            names = set(self.names).difference(layout.names)
+            gone = {os.path.join(self.folder, name) for name in names}
+            self.problems.withdraw(lambda about: isinstance(about, FileRead) and about.path in gone)
         return other
 
     def with_spec(self, spec: VolumeSpec) -> FileSource:
@@ -191,11 +213,14 @@ class FileSource(VolumeSource):
     def read(self, t: int, c: int) -> np.ndarray:
         pieces = self._complete(t, c)
         if len(pieces) == 1:
-            return self._read(*pieces[0])
+            volume = self._read(*pieces[0])
+            self._count(pieces)
+            return volume
         volume, start = pool().empty(self._spec.shape, self._spec.dtype), 0
         for index, info in pieces:
             volume[start : start + info.shape[0]] = self._read(index, info)
             start += info.shape[0]
+        self._count(pieces)
         return volume
 
     @property
@@ -204,12 +229,14 @@ class FileSource(VolumeSource):
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         # Of each file the last plane is read, too, once: one that is being written shows there.
+        pieces = self._complete(t, c)
         parts, first = [], 0
-        for index, info in self._complete(t, c):
+        for index, info in pieces:
             low, high = max(start - first, 0), min(stop - first, info.shape[0])
             if low < high:
                 parts.append(self._read(index, info, (low, high)))
             first += info.shape[0]
+        self._count(pieces)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _pieces(self, t: int, c: int) -> Iterator[tuple[int, FileInfo]]:
@@ -224,15 +251,32 @@ class FileSource(VolumeSource):
         pieces = list(self._pieces(t, c))
         count = sum(index >= 0 for index, _ in pieces)
         if not count:
-            raise MissingFileError(f"There is no file for t={t}, c={c}", self.folder)
+            raise MissingFileError(f"There is no file for {self.place(t, c)}", self.folder)
         if count < len(pieces):
-            what = f"{count} of the {len(pieces)} files for t={t}, c={c} are there"
+            what = f"{count} of the {len(pieces)} files for {self.place(t, c)} are there"
             raise FileError(what, self.folder, "It is still being recorded, or was interrupted")
         return pieces
 
+    def _count(self, pieces: list[tuple[int, FileInfo]]) -> None:
+        """Count a volume once, by the name of its first file: its place may change."""
+        index, info = pieces[0]
+        self._access.count.add_volume((self.names[index], info.part))
+
+    def place(self, t: int, c: int) -> str:
+        names = self.layout.channels if self.info.inner[1] == 1 else self.info.channel_names
+        return f"t={t}, channel {names[c] if c < len(names) else c}"
+
     def _read(self, index: int, info: FileInfo, planes: Planes = None) -> np.ndarray:
         path = os.path.join(self.folder, self.names[index])
-        return self._access.read(path, info, planes, self.grows)
+        about = FileRead(path, info.part, planes or (0, info.shape[0]))
+        try:
+            pixels = self._access.read(path, info, planes, self.grows)
+        except FileError as error:
+            error.about = about.with_stamp()
+            raise
+        if len(self.problems):
+            self.problems.withdraw(about.with_stamp().solves)
+        return pixels
 
     def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
         new = super().report(error, t, c)

@@ -75,6 +75,7 @@ class FolderWatcher(StackWatcher):
             raise OSError("it is empty")
         vanished = self._incoming.keys() - names
         for name in vanished:
+            self._solve(name)
             del self._incoming[name]
         self._gone |= (self._axis.complete - names) | vanished
         back = self._gone & names
@@ -109,6 +110,7 @@ class FolderWatcher(StackWatcher):
                 self._axis.revoke({name})
             if file.complete:
                 self._axis.accept(name)
+                self._solve(name)
                 del self._incoming[name]
 
     def _check_reference(self) -> None:
@@ -128,5 +130,12 @@ class FolderWatcher(StackWatcher):
         """List a file as a problem, once."""
         if name not in self._reported:
             self._reported.add(name)
-            problem = Problem(os.path.join(self._folder, name), what, "left out")
-            self._source.problems.report(problem)
+            path = os.path.join(self._folder, name)
+            self._source.problems.report(Problem(path, what, "left out"), ("left out", path))
+
+    def _solve(self, name: str) -> None:
+        """Take back what was reported of a file: it is complete now, or gone."""
+        if name in self._reported:
+            self._reported.discard(name)
+            path = os.path.join(self._folder, name)
+            self._source.problems.withdraw(lambda about: about == ("left out", path))

@@ -35,6 +35,7 @@ from pydantic import BaseModel, ValidationError
 from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.forms.form_field import Caption, FormField
+from napari_lazy_pipeline.compute.parameter import reason
 
 # The rooms of magicgui would else hide what a card paints.
 _STYLE = 'QWidget[objectName="magicgui.QWidget"] { background: transparent; }'
@@ -120,5 +121,4 @@ class ModelForm(ValuedContainerWidget[Any]):
 
 def sentence(error: ValidationError) -> str:
     """Say what the first thing wrong is."""
-    problem = error.errors()[0]
-    return str(problem.get("ctx", {}).get("error") or problem["msg"])
+    return reason(error.errors()[0])

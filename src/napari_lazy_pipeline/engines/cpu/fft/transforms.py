@@ -20,7 +20,7 @@ from napari_lazy_pipeline.engines.cpu.fft.stages import filter_stage, stage
 
 
 class Line(NamedTuple):
-    """What the transforms of one length need."""
+    """Tables that the transforms of one length need."""
 
     n: int
     radices: np.ndarray  # those of the stages, going forward; their product is the length

@@ -13,7 +13,6 @@ import pytest
 from napari_lazy_pipeline.compute import ComputeLog, Pipeline, Plan, Progress
 from napari_lazy_pipeline.compute.compute_log import Duration
 from napari_lazy_pipeline.compute.resource_estimate import (
-    TimeLeft,
     disk_cost,
     step_costs,
     volume_time,
@@ -217,22 +216,3 @@ def test_of_a_crop_only_what_it_needs_counts() -> None:
     clock.take(plan, 1, 3.0, share)
     clock.take(plan, 2, 0.5)
     assert clock.seconds(plan) == pytest.approx(3.75)
-
-
-class TestTimeLeft:
-    def test_it_is_that_of_the_run_itself(self) -> None:
-        """10 s a volume were expected, the first takes 5 s, the others 2 s each."""
-        times = iter([0.0, 5.0, 7.0, 9.0])
-        left = TimeLeft(expected=10.0, clock=lambda: next(times))
-        assert [left.update(done, 40) for done in range(4)] == [400.0, 195.0, 76.0, 74.0]
-
-    def test_what_an_earlier_run_made_tells_nothing(self) -> None:
-        times = iter([0.0, 4.0, 6.0])
-        left = TimeLeft(clock=lambda: next(times))
-        assert [left.update(done, 22) for done in (20, 21, 22)] == [None, 4.0, 0.0]
-
-    def test_volumes_that_come_together_share_the_time(self) -> None:
-        """Eight workers: eight volumes after 16 s, within a moment."""
-        times = iter([0.0, *[16.0] * 8])
-        left = TimeLeft(serial=False, clock=lambda: next(times))
-        assert [left.update(done, 80) for done in range(9)][-1] == 16.0 / 8 * 72

@@ -53,7 +53,7 @@ def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
     """The form, unfolded, with a folder to write to."""
     click(qtbot, opened.save.process_all)
     panel = opened.save.process
-    assert panel.isVisibleTo(opened.save)
+    assert panel.isVisibleTo(opened)
     panel.form.fields["folder"].value = tmp_path / "out"
     qtbot.waitUntil(lambda: bool(panel.estimate.text()), timeout=TIMEOUT)
     return panel

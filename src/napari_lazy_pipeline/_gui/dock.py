@@ -34,7 +34,7 @@ from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
-from napari_lazy_pipeline._gui.widgets.layout import column, scroll_area
+from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.steady_area import SteadyArea
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.engines import engine_names, get_engine
@@ -126,7 +126,7 @@ class LazyPipelineWidget(QWidget):
         self.area = SteadyArea(content, self.steps, self.steps.list)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.area)
-        self.pages.addWidget(scroll_area(self.save.page))
+        self.pages.addWidget(SteadyArea(self.save.page))
         self.setMinimumWidth(_NARROWEST)
         column((self.pages, 1), self.foot, parent=self)
 
@@ -150,10 +150,10 @@ class LazyPipelineWidget(QWidget):
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.contrast_requested.connect(self.layers.reset_contrast)
         self.welcome.folder.clicked.connect(self.data.folders.choose_folder)
-        self.welcome.sample_requested.connect(self.viewer.open_sample)
+        self.welcome.sample_requested.connect(self._open_sample)
         self.session.plan_changed.connect(self._show_extent)
         self.session.stack_changed.connect(self._show_extent)
-        self.save.process_all.toggled.connect(lambda on: self.pages.setCurrentIndex(int(on)))
+        self.save.process_all.toggled.connect(self._show_page)
         self.save.recipe_opened.connect(self._on_recipe)
         self.save.reported.connect(self.status.setText)
         self.save.process.result.show_requested.connect(self.results.show)
@@ -169,6 +169,12 @@ class LazyPipelineWidget(QWidget):
         self.welcome.setVisible(empty)
         for section in self._sections:
             section.setVisible(not empty or session.can_undo or session.can_redo)
+
+    def _open_sample(self, plugin: str, key: str) -> None:
+        self.viewer.open_sample(plugin, key)
+
+    def _show_page(self, export: bool) -> None:
+        self.pages.setCurrentIndex(int(export))
 
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""

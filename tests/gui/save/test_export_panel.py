@@ -281,7 +281,8 @@ def test_every_control_has_a_name_and_a_tooltip(opened: Any, process: Any) -> No
     controls = [
         widget
         for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QProgressBar, QLineEdit)
-        for widget in opened.save.findChildren(kind)
+        for part in (opened.save, opened.save.page)
+        for widget in part.findChildren(kind)
         if not isinstance(widget.parent(), QAbstractSpinBox)
     ]
     assert len(controls) >= 21

@@ -131,6 +131,7 @@ class Elided(QLabel):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit()
+            self.updateGeometry()
 
     def _width(self, text: str) -> int:
         return self.fontMetrics().horizontalAdvance(text) + self._rim()

@@ -28,7 +28,7 @@ class ChannelRows(Entry):
         self.single = make(self._first())
         self.switch = small_button("", "", "")
         self.switch.clicked.connect(lambda: self.set_per_channel(not self.is_per_channel))
-        self.summary = Elided("one for each channel")
+        self.summary = Elided("per channel")
         self.rows = QWidget()
         self.parts: dict[str, Any] = {}
         super().__init__(self.single.native, self.summary, self.switch, **options)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QStackedWidget, QWidget
+from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
@@ -116,17 +116,20 @@ class LazyPipelineWidget(QWidget):
         self.status.setText("Choose a folder of raw stacks")
         self.welcome = Welcome()
         summary = costs.CostSummary(self.costs), costs.CostWarning(self.costs, error=True)
-        self._sections = (
+        self.sections = (
             CollapsibleSection("View", self.view),
             CollapsibleSection("Steps", self.steps, *summary),
         )
         content, data = QWidget(), CollapsibleSection("Data", self.data)
-        layout = column(self.welcome, data, *self._sections, parent=content, margins=(4, 4, 4, 4))
+        layout = column(self.welcome, data, *self.sections, parent=content, margins=(4, 4, 4, 4))
         layout.addStretch(1)
-        self.area = SteadyArea(content, self.steps, self.steps.list)
+        self.area = SteadyArea(content)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.area)
         self.pages.addWidget(SteadyArea(self.save.page))
+        # napari puts free room below a dock that does not ask for it.
+        expanding = QSizePolicy.Policy.Expanding
+        self.pages.setSizePolicy(expanding, expanding)
         self.setMinimumWidth(_NARROWEST)
         column((self.pages, 1), self.foot, parent=self)
 
@@ -167,7 +170,7 @@ class LazyPipelineWidget(QWidget):
         session = self.session
         empty = session.stack is None
         self.welcome.setVisible(empty)
-        for section in self._sections:
+        for section in self.sections:
             section.setVisible(not empty or session.can_undo or session.can_redo)
 
     def _open_sample(self, plugin: str, key: str) -> None:

@@ -16,6 +16,8 @@ from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.session import Session
 
+_LINE = 24  # px
+
 
 class CountedProblems(ProblemsPanel):
     """A list of problems that is hidden until its button is pressed."""
@@ -58,6 +60,8 @@ class Foot(QWidget):
         self.redo.clicked.connect(lambda: session.redo())
         self.problems = CountedProblems()
         self.status = Elided()
+        for part in (self.status, self.problems.button):  # either may be empty, and the row stays
+            part.setFixedHeight(_LINE)
         for button in (self.undo, self.redo):
             button.setStyleSheet("padding: 0px; font-size: 15pt;")
             button.setFixedSize(24, 26)

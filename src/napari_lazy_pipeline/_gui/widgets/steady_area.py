@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.compat import isalive
@@ -11,17 +12,16 @@ from qtpy.QtWidgets import QScrollArea, QWidget
 
 _REST = 300  # ms; PSF files, for example, are looked at when their card is unfolded
 _LAYOUT = QEvent.Type.LayoutRequest
+_HOVER = (QEvent.Type.HoverEnter, QEvent.Type.HoverMove)
 
 
 class SteadyArea(QScrollArea):
     """Scrolls along when something above the mouse grows or shrinks: a message, a new line."""
 
-    def __init__(self, content: QWidget, *inner: QWidget) -> None:
+    def __init__(self, content: QWidget) -> None:
         super().__init__()
         self._content: Any = content
         self._held: tuple[QWidget, int] | None = None  # under the mouse, and its height on screen
-        self._release = QTimer(self, singleShot=True, interval=0)
-        self._release.timeout.connect(self._forget)
         self._brought: tuple[QWidget, int] | None = None  # and where that was
         self._again = QTimer(self, singleShot=True, interval=_REST)
         self._again.timeout.connect(self._bring_again)
@@ -30,21 +30,28 @@ class SteadyArea(QScrollArea):
         # Nothing should need it; with the large letters of a person's own, nothing is cut.
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setWidget(content)
-        for part in inner:  # lists within: they move their own parts first
-            part.installEventFilter(self)
+        content.setAttribute(Qt.WidgetAttribute.WA_Hover)
+        self._position.valueChanged.connect(self._on_scrolled)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Hold what is under the mouse before something moves, and scroll back to it after."""
-        if event.type() != _LAYOUT:
-            return super().eventFilter(watched, event)
-        if self._held is None:
+        """Hold what comes under the mouse."""
+        if event.type() in _HOVER:
             self._held = self._under_mouse()
-            self._release.start()
-        if watched is not self._content:
-            return False
-        done = super().eventFilter(watched, event)
-        self._content.layout().activate()
-        self._scroll_back()
+        return self._steadily(event, super().eventFilter, watched, event)
+
+    def event(self, event: Any) -> bool:
+        return self._steadily(event, super().event, event)
+
+    def _steadily(self, event: Any, handle: Callable[..., bool], *arguments: Any) -> bool:
+        """Handle an event, and scroll back to what was under the mouse if that has moved."""
+        if event.type() != _LAYOUT or self._held is None:
+            return handle(*arguments)
+        held, self._held = self._held, None
+        done = handle(*arguments)
+        if _is_seen(held[0]):
+            self._content.layout().activate()
+            self._scroll_back(*held)
+        self._held = held
         return done
 
     def bring(self, widget: QWidget) -> None:
@@ -56,6 +63,7 @@ class SteadyArea(QScrollArea):
     def leaveEvent(self, event: Any) -> None:
         """Give back the room around the content that was needed to scroll on."""
         super().leaveEvent(event)
+        self._held = None
         self._content.setContentsMargins(0, 0, 0, 0)
 
     @property
@@ -84,22 +92,21 @@ class SteadyArea(QScrollArea):
         widget = self._content.childAt(self._content.mapFrom(viewport, place))
         return (widget, _height_of(widget)) if widget is not None else None
 
-    def _scroll_back(self) -> None:
-        if self._held is None or not _is_seen(self._held[0]):
-            return
-        widget, before = self._held
+    def _on_scrolled(self, *_: object) -> None:
+        """Another part came under the mouse, unless the scrolling is ours."""
+        if self._held is not None:
+            self._held = self._under_mouse()
+
+    def _scroll_back(self, widget: QWidget, before: int) -> None:
         bar = self._position
         target = bar.value() + _height_of(widget) - before
         above, below = max(-target, 0), max(target - bar.maximum(), 0)
         if above or below:
             rim = self._content.contentsMargins()
             self._content.setContentsMargins(0, rim.top() + above, 0, rim.bottom() + below)
-            super().eventFilter(self._content, QEvent(_LAYOUT))
+            super().event(QEvent(_LAYOUT))
             self._content.layout().activate()
         bar.setValue(target + above)
-
-    def _forget(self) -> None:
-        self._held = None
 
 
 def _is_seen(widget: QWidget) -> bool:

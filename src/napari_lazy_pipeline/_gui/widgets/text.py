@@ -134,7 +134,8 @@ class Elided(QLabel):
             self.updateGeometry()
 
     def _width(self, text: str) -> int:
-        return self.fontMetrics().horizontalAdvance(text) + self._rim()
+        # One more: widths of letters are fractions of pixels, and their sums are rounded.
+        return self.fontMetrics().horizontalAdvance(text) + self._rim() + 1
 
     def _rim(self) -> int:
         """Width that is not for the text: indent, and what the style sheet puts around it."""

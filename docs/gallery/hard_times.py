@@ -32,7 +32,7 @@ def trouble(stage: Stage) -> None:
     stage.shown()
     stage.click(card.switch)
     stage.shown()
-    stage.click(dock.problems.unfold)
+    stage.click(dock.problems.button)
     stage.scroll_to(dock.steps)
     stage.dock_picture("error")
 
@@ -80,6 +80,5 @@ def process(stage: Stage) -> None:
     stage.wait(panel.start.isEnabled, "the look at the disk")
     stage.click(panel.start)
     stage.wait(lambda: panel.bar.value() >= 1 or not panel.exporter.busy, "the first volume")
-    stage.scroll_to(dock.save)
     stage.dock_picture("process")
     stage.wait(lambda: not panel.exporter.busy, "the last volume")

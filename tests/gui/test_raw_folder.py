@@ -36,7 +36,7 @@ def test_every_button_and_switch(
     before = listing(raw_folder)
     opened.session.state(voxel_size=(0.3, 0.1, 0.1))
     edit(opened, "deconvolve", psf=psf_file, iterations=1)
-    opened.save.save_recipe.click()
+    opened.save.save_recipe.trigger()
     # A button of the folder or file controls opens a dialog that only a person can answer.
     ours = [
         button
@@ -81,7 +81,7 @@ def test_looking_around(opened: Any, settle: Settle, raw_folder: Path, tmp_path:
     opened.open_folder(raw_folder, "cell_ch0_stack{t}_*.tif")
     settle(opened)
     card(opened, "deskew").switch.toggle()
-    opened.steps.undo.click()
+    opened.foot.undo.click()
     settle(opened)
     assert listing(raw_folder) == before
 

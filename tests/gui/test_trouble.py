@@ -158,7 +158,7 @@ def test_a_time_point_that_was_not_recorded(
     settle(dock)
     assert not on_screen(dock.layers.layers[0]).any()
     assert dock.status.text() == "t 2 of 4: 488 not recorded"
-    assert not notifications and not dock.problems.isVisibleTo(dock)
+    assert not notifications and not dock.problems.button.isVisibleTo(dock)
 
 
 def test_contrast_waits_for_the_first_volume_that_can_be_read(

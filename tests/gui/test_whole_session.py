@@ -179,7 +179,7 @@ def test_from_a_folder_to_a_recipe(
     path.parent.mkdir()
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    qtbot.mouseClick(dock.save.save_recipe, Left)
+    dock.save.save_recipe.trigger()
     qtbot.waitUntil(path.exists, timeout=TIMEOUT)
     steps = dock.steps
     steps.cards[0].setFocus()
@@ -189,7 +189,7 @@ def test_from_a_folder_to_a_recipe(
     settle(dock)
     assert session.pipeline != wanted
     assert_right(dock)
-    qtbot.mouseClick(dock.save.open_recipe, Left)
+    dock.save.open_recipe.trigger()
     qtbot.waitUntil(lambda: session.pipeline == wanted, timeout=TIMEOUT)
     settle(dock)
     assert_right(dock)

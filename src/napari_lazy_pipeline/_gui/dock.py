@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
+from napari_lazy_pipeline._gui.data.welcome import Welcome
+from napari_lazy_pipeline._gui.foot import Foot
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences import dock_state
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
-from napari_lazy_pipeline._gui.save.save_panel import SavePanel
+from napari_lazy_pipeline._gui.save.save_bar import SaveBar
 from napari_lazy_pipeline._gui.save.written_layers import WrittenLayers
 from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasRoom
 from napari_lazy_pipeline._gui.side_by_side.other_state import OtherState
@@ -38,9 +40,8 @@ from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
-from napari_lazy_pipeline._gui.widgets.layout import column, scroll_area
-from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
-from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.layout import column
+from napari_lazy_pipeline._gui.widgets.steady_area import SteadyArea
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -52,7 +53,7 @@ from napari_lazy_pipeline.steps import step_types
 from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 Colours = tuple[str, ...] | None
-_NARROWEST = 320  # px
+_NARROWEST = 340  # px; everything fits in that
 
 
 class LazyPipelineWidget(QWidget):
@@ -121,22 +122,28 @@ class LazyPipelineWidget(QWidget):
         return not busy and self.layers.settled and self.comparison.idle
 
     def _build(self) -> None:
-        self.status = Sentence("Choose a folder of raw stacks")
-        self.problems = ProblemsPanel()
-        self.save = SavePanel(self.session, self.costs, self._export_settings)
-        self.status.setContentsMargins(10, 0, 4, 2)
+        self.save = SaveBar(self.session, self.costs, self._export_settings)
+        self.foot = Foot(self.session, self.save)
+        self.status, self.problems = self.foot.status, self.foot.problems
+        self.status.setText("Choose a folder of raw stacks")
+        self.welcome = Welcome()
         summary = costs.CostSummary(self.costs), costs.CostWarning(self.costs, error=True)
-        sections = (
-            CollapsibleSection("Data", self.data),
-            CollapsibleSection("Steps", self.steps, *summary),
+        self.sections = (
             CollapsibleSection("View", self.view),
-            CollapsibleSection("Save", self.save),
+            CollapsibleSection("Steps", self.steps, *summary),
         )
-        self._content = QWidget()
-        column(*sections, parent=self._content, margins=(4, 4, 4, 4)).addStretch(1)
-        self._area = scroll_area(self._content)
-        self._content.installEventFilter(self)
-        column((self._area, 1), self.problems, self.status, parent=self, spacing=2)
+        content, data = QWidget(), CollapsibleSection("Data", self.data)
+        layout = column(self.welcome, data, *self.sections, parent=content, margins=(4, 4, 4, 4))
+        layout.addStretch(1)
+        self.area = SteadyArea(content)
+        self.pages = QStackedWidget()
+        self.pages.addWidget(self.area)
+        self.pages.addWidget(SteadyArea(self.save.page))
+        # napari puts free room below a dock that does not ask for it.
+        expanding = QSizePolicy.Policy.Expanding
+        self.pages.setSizePolicy(expanding, expanding)
+        self.setMinimumWidth(_NARROWEST)
+        column((self.pages, 1), self.foot, parent=self)
 
     def _card_tools(self, kind: str) -> list[MakeTool]:
         """What stands below the form of a kind of step."""
@@ -163,6 +170,12 @@ class LazyPipelineWidget(QWidget):
         self.other_state.reported.connect(self.status.setText)
         self.side_view.changed.connect(self.view.show_side_view)
         self.view.contrast_requested.connect(self.layers.reset_contrast)
+        self.welcome.folder.clicked.connect(self.data.folders.choose_folder)
+        self.welcome.sample_requested.connect(self._open_sample)
+        self.session.plan_changed.connect(self._show_extent)
+        self.session.stack_changed.connect(self._show_extent)
+        self.session.adapted.connect(self.data.notice.say)
+        self.save.process_all.toggled.connect(self._show_page)
         self.save.recipe_opened.connect(self._on_recipe)
         self.save.reported.connect(self.status.setText)
         self.save.process.result.show_requested.connect(self.results.show)
@@ -173,6 +186,20 @@ class LazyPipelineWidget(QWidget):
         self.steps.selected_changed.connect(self.view.offer_here)
         self.destroyed.connect(self.compute_thread.stop)
 
+    def _show_extent(self, *_: object) -> None:
+        """Ask for data only, as long as there is nothing else to do."""
+        session = self.session
+        empty = session.stack is None
+        self.welcome.setVisible(empty)
+        for section in self.sections:
+            section.setVisible(not empty or session.can_undo or session.can_redo)
+
+    def _open_sample(self, plugin: str, key: str) -> None:
+        self.viewer.open_sample(plugin, key)
+
+    def _show_page(self, export: bool) -> None:
+        self.pages.setCurrentIndex(int(export))
+
     def _warm_up(self) -> None:
         """Compile what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
@@ -181,6 +208,7 @@ class LazyPipelineWidget(QWidget):
 
     def _on_opened(self, folder_info: FolderInfo) -> None:
         recipe, self._next_recipe = self._next_recipe, None
+        self.data.notice.say("")
         if recipe is not None:
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
@@ -209,6 +237,7 @@ class LazyPipelineWidget(QWidget):
 
     def _on_recipe(self, recipe: Recipe) -> None:
         """Take over a recipe, and its data if there are none yet."""
+        self.data.notice.say("")
         reason = self.view.engines_missing.get(recipe.engine)
         if reason:
             recipe = recipe.model_copy(update={"engine": "cpu"})
@@ -237,6 +266,7 @@ class LazyPipelineWidget(QWidget):
 
     def _show_session(self) -> None:
         """Show what an earlier dock of this viewer left."""
+        self._show_extent()
         stack, folder_info = self.session.stack, self.session.folder_info
         if stack is not None and folder_info is not None:
             self.data.show_folder_info(folder_info)
@@ -271,14 +301,6 @@ class LazyPipelineWidget(QWidget):
                 self.shut_down()
             self._docked = self.parent() is not None
         return super().event(event)
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Be never narrower than the content, also when a form is unfolded."""
-        bar = self._area.verticalScrollBar()
-        if event.type() == QEvent.Type.LayoutRequest and bar is not None:
-            needed = self._content.minimumSizeHint().width() + bar.sizeHint().width()
-            self._area.setMinimumWidth(max(needed, _NARROWEST))
-        return super().eventFilter(watched, event)
 
     def closeEvent(self, event: Any) -> None:
         self.shut_down()

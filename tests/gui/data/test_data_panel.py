@@ -372,7 +372,7 @@ def test_what_was_typed_is_undone_and_made_again(
     """Value by value, by the buttons above the steps; layers and names follow."""
     z_step, session = box(opened, "z_step"), opened.session
     row = opened.data.metadata.channels.rows[1]
-    undo, redo = opened.steps.undo, opened.steps.redo
+    undo, redo = opened.foot.undo, opened.foot.redo
     before = z_step.value()
     assert not undo.isEnabled()
     z_step.setFocus()

@@ -87,8 +87,8 @@ def test_a_dock_that_is_opened_again_goes_on(
     assert again.data.folder.value == raw_folder and "2 channels" in again.data.summary.text()
     assert card(again, "deskew").step.angle == 33.0
     assert again.view.quality.value == "full"
-    again.steps.undo.click()
-    again.steps.undo.click()
+    again.foot.undo.click()
+    again.foot.undo.click()
     settle(again)
     viewer.dims.set_current_step(0, 1)
     settle(again)

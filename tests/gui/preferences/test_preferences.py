@@ -161,7 +161,7 @@ def test_what_cannot_be_used_is_said_and_the_default_holds(
     write(tmp_path, text)
     dock = make_dock()
     assert words in told() and ("is used" in told() or "are used" in told())
-    assert dock.problems.isVisibleTo(dock)
+    assert dock.problems.button.isVisibleTo(dock)
     assert dock.session.cache.limit == StageCache().limit
     assert dock.session.engine == "cpu"
     assert dock.live.poller._timer.interval() == 500

@@ -54,7 +54,7 @@ def process(opened: Any, qtbot: Any, tmp_path: Path) -> Any:
     """The form, unfolded, with a folder to write to."""
     click(qtbot, opened.save.process_all)
     panel = opened.save.process
-    assert panel.isVisibleTo(opened.save)
+    assert panel.isVisibleTo(opened)
     panel.form.fields["folder"].value = tmp_path / "out"
     qtbot.waitUntil(lambda: bool(panel.estimate.text()), timeout=TIMEOUT)
     return panel
@@ -282,7 +282,8 @@ def test_every_control_has_a_name_and_a_tooltip(opened: Any, process: Any) -> No
     controls = [
         widget
         for kind in (QAbstractButton, QAbstractSpinBox, QComboBox, QProgressBar, QLineEdit)
-        for widget in opened.save.findChildren(kind)
+        for part in (opened.save, opened.save.page)
+        for widget in part.findChildren(kind)
         if not isinstance(widget.parent(), QAbstractSpinBox)
     ]
     assert len(controls) >= 21

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
     QMenu,
+    QToolTip,
     QWidget,
 )
 
@@ -139,7 +140,7 @@ def test_a_line_shows_where_it_would_land_and_escape_calls_it_off(
     panel: StepsPanel, qtbot: Any
 ) -> None:
     first, second, third = panel.cards
-    line = panel._list._line
+    line = panel.list._line
     drag(qtbot, third, top_of(second), release=False)
     assert line.isVisible()
     assert first.geometry().bottom() <= line.y() <= second.y()
@@ -418,8 +419,7 @@ def test_keys_that_a_field_has_no_use_for_do_nothing(panel: StepsPanel, qtbot: A
 def test_the_tab_key_goes_through_the_cards_in_their_order(panel: StepsPanel, qtbot: Any) -> None:
     drag(qtbot, panel.cards[2], top_of(panel.cards[0]))
     panel.cards[0].unfold.setChecked(True)
-    panel.redo.setEnabled(True)
-    panel.redo.setFocus()
+    panel.add.setFocus()
     visited = []
     for _ in range(30):
         qtbot.keyClick(panel.window().focusWidget(), Key.Key_Tab)
@@ -455,6 +455,56 @@ def test_a_number_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, text: str)
     assert card.form.visible, "Return was for the field"
     qtbot.keyClick(box, Key.Key_Up)
     assert steps(panel)[1].angle == pytest.approx(33.35)
+
+
+def test_escape_takes_typing_back_and_then_leaves_the_field(panel: StepsPanel, qtbot: Any) -> None:
+    panel.session.set_pipeline(Pipeline(steps=(Deconvolve(psf="a.tif"),)))
+    card = panel.cards[0]
+    card.unfold.setChecked(True)
+    before = panel.session.pipeline
+    for name, typed in (("iterations", "25"), ("psf", "b.tif")):
+        editor = card.form.fields[name].editors[0]
+        shown = editor.text()
+        type_into(qtbot, editor, typed, end=Key.Key_Escape)
+        assert editor.text() == shown and editor.hasFocus()
+        qtbot.keyClick(editor, Key.Key_Escape)
+        assert card.hasFocus() and panel.session.pipeline is before
+        type_into(qtbot, editor, typed)
+        type_into(qtbot, editor, "9", end=Key.Key_Escape)
+        assert editor.text() == typed, "the value before the typing, not the first of all"
+        panel.session.undo()
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "words"),
+    [
+        ("1,5", 1.5, ""),
+        ("1.000,5", 1000.5, ""),
+        ("1 000", 1000.0, ""),
+        ("1,500", 1.5, "“1,500” was read as 1.5"),
+        ("1,2,3", None, "“1,2,3” is not a number"),
+        ("12 nm", None, "“12 nm” is not a number"),
+    ],
+)
+def test_a_number_that_is_pasted_is_read_or_refused_in_words(
+    panel: StepsPanel, qtbot: Any, text: str, read: float | None, words: str
+) -> None:
+    card = panel.cards[0]
+    card.unfold.setChecked(True)
+    field = card.form.fields["value"]
+    box = field.editors[0]
+    QApplication.clipboard().setText(text)
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClick(box, Key.Key_V, Control)
+    assert box.text() == text
+    QToolTip.hideText()
+    qtbot.keyClick(box, Key.Key_Return)
+    assert steps(panel)[0].value == (STEPS[0].value if read is None else read)
+    assert field.error.text() == ("" if read else words)
+    assert QToolTip.text() == words if words else not QToolTip.isVisible()
+    type_into(qtbot, box, "7")
+    assert not field.error.isVisible() and steps(panel)[0].value == 7
 
 
 @pytest.mark.parametrize(
@@ -561,13 +611,13 @@ def test_undo_of_ten_mixed_edits_by_keys_and_mouse(panel: StepsPanel, qtbot: Any
     assert len(seen) == 11 and all(a != b for a, b in pairwise(seen))
     states = list(seen)
     for state in reversed(states[:-1]):
-        qtbot.mouseClick(panel.undo, Left)
+        panel.session.undo()
         assert steps(panel) == state
     assert steps(panel) == STEPS and panel.session.engine == "cpu"
     for state in states[1:]:
-        qtbot.mouseClick(panel.redo, Left)
+        panel.session.redo()
         assert steps(panel) == state
-    assert not panel.redo.isEnabled() and panel.session.engine == "auto"
+    assert not panel.session.can_redo and panel.session.engine == "auto"
 
 
 def test_the_undo_keys_belong_to_the_dock_only(
@@ -665,6 +715,20 @@ def test_both_kinds_of_error_on_one_card(panel: StepsPanel) -> None:
     assert not card.error.isVisible()
 
 
+def test_a_step_that_waits_or_is_doubtful_is_no_error(panel: StepsPanel) -> None:
+    card = panel.cards[1]
+    plain = card.head.title.styleSheet()
+    for say, label in ((card.set_waiting, card.waiting), (card.set_caution, card.caution)):
+        assert not label.isVisible()
+        say("Waits for a PSF: choose one below")
+        assert label.isVisible() and label.text() == "Waits for a PSF: choose one below"
+        assert card.head.title.styleSheet() == plain and not card.error.isVisible()
+    assert card.waiting.styleSheet() == "" != card.caution.styleSheet()
+    for say, label in ((card.set_waiting, card.waiting), (card.set_caution, card.caution)):
+        say("")
+        assert not label.isVisible()
+
+
 def test_progress_is_shown_of_what_takes_long_and_moves_nothing(
     panel: StepsPanel, qtbot: Any
 ) -> None:
@@ -685,10 +749,12 @@ def test_the_colours_follow_the_theme(opened: Any) -> None:
     """Contrast with the background as WCAG 2 counts it: 4.5 is what text should have."""
     card = card_of(opened, "deskew")
     card.set_misfit(StepError("It does not fit", "", "Turn it", "deskew", 1))
+    card.set_waiting("Waits for a PSF")
+    card.set_caution("The volume is deskewed already")
     for theme in ("dark", "light", "dark"):
         opened.viewer.theme = theme
         QApplication.processEvents()
-        for label in (card.error, card.head.title, card.head.brief):
+        for label in (card.error, card.waiting, card.caution, card.head.title, card.head.brief):
             palette = label.palette()
             text = palette.color(QPalette.ColorRole.WindowText)
             ground = card.palette().color(QPalette.ColorRole.Window)
@@ -787,7 +853,7 @@ def test_small_numbers_are_not_rounded(qtbot: Any) -> None:
 
 def test_cards_that_stay_are_kept_and_others_are_gone(panel: StepsPanel, qtbot: Any) -> None:
     made: list[StepCard] = []
-    panel._list.card_made.connect(made.append)
+    panel.list.card_made.connect(made.append)
     session = panel.session
     kept = panel.cards[0]
     for turn in range(50):

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QLineEdit, QMenu, QWidget
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets import layout
 from napari_lazy_pipeline._gui.widgets.colours import USUAL, chosen, is_colour
+from napari_lazy_pipeline._gui.widgets.escape_key import EscapeKey
 from napari_lazy_pipeline.session import Session
 
 _COLOURS = ("gray", *USUAL, "bop orange", "bop blue", "viridis", "magma")
@@ -108,6 +109,7 @@ class ChannelRow(QWidget):
         self.name.setAccessibleName(f"Name of {number}")
         self.name.setToolTip("Name of the channel, in layers and recipes; empty: as the files say")
         self.name.editingFinished.connect(self._on_name)
+        EscapeKey(self.name)
         self.visible = QCheckBox("show")
         self.visible.setAccessibleName(f"Show {number}")
         self.visible.setToolTip("Whether the layer is visible; hidden channels cost no time")

@@ -47,6 +47,7 @@ class DataPanel(QWidget):
             "Follow latest", "Go to the newest complete time point; pauses when you move t"
         )
         self.watch_state = Sentence()
+        self.notice = Sentence()  # what was fitted to these data, or taken from a recipe
         self._build()
         self._connect()
 
@@ -61,15 +62,18 @@ class DataPanel(QWidget):
         form.addRow("Position", self.position)
         form.addRow("Pages are", self.pages)
         form.addRow("Reader", self.reader)
-        for box in (self.position, self.pages):
-            form.setRowVisible(box, False)
-        switches = row(self.watch, self.follow)
+        self._switches = QWidget()
+        switches = row(self.watch, self.follow, parent=self._switches)
         switches.addStretch(1)
         column(
-            form, self.error, self.files.fold, self.metadata, switches, self.watch_state,
+            form, self.error, self.notice, self.files.fold, self.metadata, self._switches, self.watch_state,
             parent=self, spacing=3,
         )  # fmt: skip
-        for sentence in (self.error, self.watch_state):
+        # While no folder was chosen, nothing but the folder is asked for.
+        self._switches.setVisible(False)
+        for part in (self.files, self.position, self.pages, self.reader):
+            form.setRowVisible(part, False)
+        for sentence in (self.error, self.notice, self.watch_state):
             sentence.say("")
 
     def _connect(self) -> None:
@@ -113,6 +117,13 @@ class DataPanel(QWidget):
         self._folder, self._pattern, self._own_pattern = folder, pattern, bool(pattern)
         self.options, self._new_recent = options, folder
         self.folders.show_folder(folder)
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        """Show what there is to say about a folder that was chosen."""
+        self._switches.setVisible(True)
+        for part in (self.files, self.reader):
+            self._form.setRowVisible(part, True)
 
     def _open(self, options: Options) -> None:
         """Open the same files with other options."""
@@ -158,6 +169,7 @@ class DataPanel(QWidget):
         self._folder, self._pattern = folder_info.folder, folder_info.pattern
         self.options = {**options, "trust": True} if "reader" in options else dict(options)
         self.folders.show_folder(folder_info.folder)
+        self._show_rows()
         if self._new_recent:
             self.folders.add_recent(self._new_recent)
             self._new_recent = ""

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 from superqt.utils import qdebounced
 
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.escape_key import EscapeKey
 from napari_lazy_pipeline._gui.widgets.layout import row, small_button
 
 _LONGEST = 48  # letters of a path in the menu
@@ -36,6 +37,7 @@ class FolderRow(QWidget):
         self.field.native.setToolTip("Folder that holds the raw files; nothing is written to it")
         self.field.native.setAccessibleName("Folder")
         self.field.line_edit.native.setAccessibleName("Folder")
+        EscapeKey(self.field.line_edit.native)
         self.field.choose_btn.text = "…"
         self.field.choose_btn.tooltip = "Choose a folder"
         self.field.choose_btn.native.setAccessibleName("Choose a folder")
@@ -68,6 +70,12 @@ class FolderRow(QWidget):
         paths = [str(action.data()) for action in self.recent_actions()]
         self._menu_check.start("recent", lambda _: [p for p in paths if not os.path.exists(p)])
         self.menu.popup(self.button.mapToGlobal(QPoint(0, self.button.height())))
+
+    def choose_folder(self) -> None:
+        """Let the person choose a folder."""
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder", self.current)
+        if path:
+            self.chosen.emit(path)
 
     def choose_file(self) -> None:
         """Let the person choose a single file that holds everything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QLineEdit, QWidget
 from superqt.utils import qdebounced
 
@@ -13,6 +13,7 @@ from napari_lazy_pipeline._gui.data.names_table import NamesTable
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleLine
+from napari_lazy_pipeline._gui.widgets.escape_key import is_escape, leave
 from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -107,13 +108,15 @@ class PatternPanel(QWidget):
     # ---- what the person does -------------------------------------------------------------
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Escape takes an edit back."""
-        escape = event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape
-        if watched is self.line and escape and self.line.text() != self.current:
+        """Escape takes an edit back; without one, it leaves the line."""
+        if watched is not self.line or not is_escape(event):
+            return super().eventFilter(watched, event)
+        if self.line.text() != self.current:
             self.line.setText(self.current)
             self._restore()
-            return True
-        return super().eventFilter(watched, event)
+        else:
+            leave(self.line)
+        return True
 
     def _on_edited(self, text: str) -> None:
         if self._previews is not None:

@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QCheckBox, QLineEdit, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
+from napari_lazy_pipeline._gui.widgets.escape_key import EscapeKey
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
@@ -97,6 +98,7 @@ class ReaderChoice(QWidget):
         self.confirm.setToolTip("The function is called for every file, with all your rights")
         self.confirm.setEnabled(False)
         self.function.textChanged.connect(self._on_function)
+        EscapeKey(self.function)
         self.confirm.toggled.connect(self._on_confirmed)
         warning = Sentence("Opening runs the code of the function: it can do anything.")
         page = QWidget()

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QWidget
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.widgets.layout import column
+from napari_lazy_pipeline._gui.widgets.steady_area import bring_into_sight
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps._base import Step
@@ -23,10 +24,11 @@ class CardList(QWidget):
     card_made = Signal(object)  # there is a new card
     select_requested = Signal(object)  # the person selected a step; None: none
 
-    def __init__(self, session: Session, before: QWidget, home: QWidget) -> None:
+    def __init__(self, session: Session, before: QWidget) -> None:
         super().__init__()
         self.cards: list[StepCard] = []
-        self._session, self._before, self._home = session, before, home
+        self._session, self._home = session, before
+        self.before = before  # what Tab stops at before the cards
         self._layout = column(parent=self)
         self._line = QFrame(self)
         self._line.setStyleSheet(f"background-color: {ACCENT.name()};")
@@ -78,6 +80,7 @@ class CardList(QWidget):
         card.select_requested.connect(lambda on: select(self.cards.index(card) if on else None))
         card.moved.connect(lambda by: self._move(card, self.cards.index(card) + by))
         card.focus_moved.connect(partial(self._on_focus_moved, card))
+        card.unfold.toggled.connect(lambda on: bring_into_sight(card) if on else None)
         handle = card.head.handle
         handle.dragged.connect(partial(self._on_dragged, card))
         handle.dropped.connect(partial(self._on_dropped, card))
@@ -86,7 +89,7 @@ class CardList(QWidget):
 
     def _arrange(self) -> None:
         """Put the cards in their order, for the eye and for the tab key."""
-        chain: list[QWidget] = [self._before]
+        chain: list[QWidget] = [self.before]
         for place, card in enumerate(self.cards):
             item = self._layout.itemAt(place)
             if item is None or item.widget() is not card:

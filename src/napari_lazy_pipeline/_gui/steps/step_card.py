@@ -47,7 +47,10 @@ class StepCard(ListCard):
         self.head.menu_requested.connect(self.show_menu)
         self.result = Elided(tooltip="Shape (z, y, x) and voxel size after this step")
         self.result.setIndent(18)
+        self.waiting, self.caution = Sentence(), Sentence(caution=True)
         self.error = Sentence(error=True)
+        for sentence in self._messages:
+            sentence.say("")
         # Not in the layout: what is below must not jump at each turn of a knob.
         self.bar = QProgressBar(self, textVisible=False)
         self.bar.setStyleSheet(_BAR)
@@ -58,10 +61,14 @@ class StepCard(ListCard):
         self._patience.timeout.connect(self.bar.show)
         self._column = column(parent=self._body, spacing=2)
         column(
-            self.head, self.error, self.result, self._body,
+            self.head, *self._messages, self.result, self._body,
             parent=self, margins=(4, 3, 4, 3), spacing=2,
         )  # fmt: skip
         self._show_errors()
+
+    @property
+    def _messages(self) -> tuple[Sentence, ...]:
+        return self.waiting, self.caution, self.error
 
     def add_tool(self, tool: QWidget) -> None:
         """Put something below the form that helps to find its values."""
@@ -112,6 +119,14 @@ class StepCard(ListCard):
     def clear_failures(self) -> None:
         self._failures.clear()
         self._show_errors()
+
+    def set_waiting(self, text: str) -> None:
+        """Say what the step waits for, which is no error; empty: for nothing."""
+        self.waiting.say(text)
+
+    def set_caution(self, text: str) -> None:
+        """Say why the result is probably not what is wanted; empty: nothing is doubtful."""
+        self.caution.say(text)
 
     def set_time(self, seconds: float | None) -> None:
         """Show how long the step took; None: its result was in the cache."""
@@ -164,7 +179,6 @@ class StepCard(ListCard):
 
     def _on_switch(self, on: bool) -> None:
         self.shown, self.gesture = self.shown.replace(enabled=on), None
-        self.unfold.setChecked(on or self.unfold.isChecked())
         self.changed.emit(self.shown)
 
     def contextMenuEvent(self, event: Any) -> None:

@@ -1,4 +1,4 @@
-"""Steps panel: the list of steps; add, remove, duplicate, reorder, undo and redo."""
+"""Steps panel: the list of steps; add, remove, duplicate, reorder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from napari_lazy_pipeline._gui.steps.add_step import AddStep, usual_place
 from napari_lazy_pipeline._gui.steps.card_list import CardList
 from napari_lazy_pipeline._gui.steps.card_tools import CardTools, MakeTool, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
-from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
-from napari_lazy_pipeline._gui.widgets.undo_keys import REDO, UNDO
+from napari_lazy_pipeline._gui.steps.step_remarks import caution, waits_for
+from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline.compute.parameter import Parameter
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session import Session
@@ -33,32 +33,28 @@ class StepsPanel(QWidget):
         self._failed_requests: dict[int, RenderRequest] = {}
         self.add = AddStep()
         self.add.requested.connect(self._on_add)
-        keys = UNDO.toString(), REDO.toString()
-        self.undo = tool_button("Undo", f"Take the last change back ({keys[0]})", "Undo")
-        self.redo = tool_button("Redo", f"Make the change again ({keys[1]})", "Redo")
-        self.undo.clicked.connect(lambda: session.undo())
-        self.redo.clicked.connect(lambda: session.redo())
-        self._buttons = row((self.add, 1), self.undo, self.redo)
-        self._list = CardList(session, before=self.redo, home=self.add)
-        self._list.card_made.connect(self._on_card_made)
-        self._list.select_requested.connect(self.select)
-        self._column = column(self._buttons, self._list, parent=self, spacing=6)
+        self._buttons = row((self.add, 1))
+        self.list = CardList(session, before=self.add)
+        self.list.card_made.connect(self._on_card_made)
+        self.list.select_requested.connect(self.select)
+        self._column = column(self._buttons, self.list, parent=self, spacing=6)
         self._show_steps()
         session.plan_changed.connect(self._show_steps)
         session.view_changed.connect(self._show_until)
 
     def add_button(self, button: QWidget, below: QWidget) -> None:
         """Put another way to add a step beside the button for it, and what it asks below."""
-        self._buttons.insertWidget(1, button, 1)
+        self._buttons.addWidget(button, 1)
+        self.list.before = button
         self._column.insertWidget(1, below)
 
     @property
     def cards(self) -> list[StepCard]:
-        return self._list.cards
+        return self.list.cards
 
     @property
     def selected(self) -> int | None:
-        return self._list.selected
+        return self.list.selected
 
     def card(self, index: int) -> StepCard | None:
         """The card of a step; None for reading the file, or if it is gone."""
@@ -69,16 +65,14 @@ class StepsPanel(QWidget):
         until = self.session.until
         if index is None and until:
             return
-        self._list.mark_selected(index)
+        self.list.mark_selected(index)
         self._show_selected()
         if index is not None and until:
             self.session.show_until(index + 1)
 
     def _show_steps(self, *_: object) -> None:
         before = self.selected
-        self._list.show_steps(self.session.pipeline.steps)
-        self.undo.setEnabled(self.session.can_undo)
-        self.redo.setEnabled(self.session.can_redo)
+        self.list.show_steps(self.session.pipeline.steps)
         self._show_results()
         self._show_until()
         if self.selected != before:
@@ -113,6 +107,8 @@ class StepsPanel(QWidget):
                 card.set_channels(before.channels)
             card.clear_failures()
             card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
+            card.set_waiting(waits_for(plan, index))
+            card.set_caution(caution(plan, index))
             card.set_result(result.volume if result is not None else None)
 
     def _show_until(self) -> None:
@@ -121,7 +117,7 @@ class StepsPanel(QWidget):
         for index, card in enumerate(self.cards):
             card.set_dimmed(until is not None and index >= until)
         if until and self.selected != until - 1 and until <= len(self.cards):
-            self._list.mark_selected(until - 1)
+            self.list.mark_selected(until - 1)
             self._show_selected()
 
     def _show_selected(self) -> None:
@@ -150,4 +146,4 @@ class StepsPanel(QWidget):
     def _on_add(self, step_type: type[Step]) -> None:
         step, steps, selected = step_type(), self.session.pipeline.steps, self.selected
         place = usual_place(step, steps) if selected is None else selected + 1
-        self._list.insert(place, step)
+        self.list.insert(place, step)

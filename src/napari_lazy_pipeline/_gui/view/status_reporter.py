@@ -12,7 +12,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
-from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.text import Elided
 from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 
@@ -26,7 +26,7 @@ class StatusReporter(QObject):
     _problem = Signal()
 
     def __init__(
-        self, layers: Layers, steps: StepsPanel, status: Sentence, problems: ProblemsPanel
+        self, layers: Layers, steps: StepsPanel, status: Elided, problems: ProblemsPanel
     ) -> None:
         super().__init__()
         self.session, self.compute_thread = layers.session, layers.compute_thread

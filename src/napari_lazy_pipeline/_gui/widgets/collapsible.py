@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.layout import column, row, small_button
+from napari_lazy_pipeline._gui.widgets.steady_area import bring_into_sight
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 
 # Calmer than a pressed button, which the heading is to napari; the rim is seen on both themes.
@@ -28,10 +29,12 @@ class CollapsibleSection(QWidget):
         self.heading.setStyleSheet(_HEADING)
         self.heading.setAccessibleName(title)
         self.heading.setToolTip(f"Fold or unfold the section {title}")
-        column(*panels, parent=self._content, margins=(5, 0, 0, 0), spacing=6)
-        column(self.heading, self._content, parent=self, margins=(4, 2, 4, 4), spacing=6)
+        column(*panels, parent=self._content, margins=(2, 0, 0, 0), spacing=6)
+        column(self.heading, self._content, parent=self, margins=(2, 2, 2, 4), spacing=6)
         self.heading.toggled.connect(self._on_toggled)
         self.heading.setChecked(True)
+        self.setFocusProxy(self.heading)
+        self.heading.clicked.connect(lambda on: bring_into_sight(self) if on else None)
 
     def _on_toggled(self, unfolded: bool) -> None:
         self.heading.setText(f"{'▾' if unfolded else '▸'} {self._title}")
@@ -49,6 +52,7 @@ class CollapsibleLine(QWidget):
         self.button = small_button("▸", tooltip, name)
         self.button.setCheckable(True)
         self.button.toggled.connect(self._on_toggled)
+        self.button.clicked.connect(lambda on: bring_into_sight(self) if on else None)
         self.line = Sentence()
         self.line.setToolTip(tooltip)
         self.line.setAccessibleName(name)

@@ -1,4 +1,4 @@
-"""Text in the dock: wrapped or shortened, never cut, and red where something is wrong."""
+"""Text in the dock: wrapped or shortened, never cut; red is wrong, amber is doubtful."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 # Readable on the background of napari's dark and of its light theme.
 RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
+AMBER_ON_DARK, AMBER_ON_LIGHT = "#f0b840", "#7a4f00"
 INDENT = 5  # px; what other labels have
 _JOINTS = re.compile(r"([/\\_])")
 
@@ -24,6 +25,11 @@ def error_style(widget: QWidget) -> str:
     return f"color: {RED_ON_DARK if on_dark(widget) else RED_ON_LIGHT};"
 
 
+def caution_style(widget: QWidget) -> str:
+    """Style of a text that tells of something doubtful."""
+    return f"color: {AMBER_ON_DARK if on_dark(widget) else AMBER_ON_LIGHT};"
+
+
 def pale_style(widget: QWidget) -> str:
     text = widget.palette().color(QPalette.ColorRole.WindowText)
     return f"color: rgba({text.red()}, {text.green()}, {text.blue()}, 170);"
@@ -32,9 +38,10 @@ def pale_style(widget: QWidget) -> str:
 class Sentence(QLabel):
     """A label that wraps, and takes the height its text needs, also inside a scroll area."""
 
-    def __init__(self, text: str = "", error: bool = False) -> None:
+    def __init__(self, text: str = "", error: bool = False, caution: bool = False) -> None:
         super().__init__()
-        self._text, self._error = "", error
+        self._text = ""
+        self._style = error_style if error else caution_style if caution else None
         self.setWordWrap(True)
         # In line with other labels. Of an indent, Qt would take twice the width for the height.
         self.setIndent(0)
@@ -68,8 +75,8 @@ class Sentence(QLabel):
             self._colour()
 
     def _colour(self) -> None:
-        style = error_style(self)
-        if self._error and style != self.styleSheet():
+        style = self._style(self) if self._style is not None else self.styleSheet()
+        if style != self.styleSheet():
             self.setStyleSheet(style)
 
     def _fit(self) -> None:
@@ -124,9 +131,11 @@ class Elided(QLabel):
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._fit()
+            self.updateGeometry()
 
     def _width(self, text: str) -> int:
-        return self.fontMetrics().horizontalAdvance(text) + self._rim()
+        # One more: widths of letters are fractions of pixels, and their sums are rounded.
+        return self.fontMetrics().horizontalAdvance(text) + self._rim() + 1
 
     def _rim(self) -> int:
         """Width that is not for the text: indent, and what the style sheet puts around it."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms.entries import Entry
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, small_button
@@ -28,7 +28,7 @@ class ChannelRows(Entry):
         self.single = make(self._first())
         self.switch = small_button("", "", "")
         self.switch.clicked.connect(lambda: self.set_per_channel(not self.is_per_channel))
-        self.summary = QLabel("one for each channel")
+        self.summary = Elided("per channel")
         self.rows = QWidget()
         self.parts: dict[str, Any] = {}
         super().__init__(self.single.native, self.summary, self.switch, **options)
@@ -139,7 +139,7 @@ class ChannelRows(Entry):
         self.switch.setText("-" if per_channel else "≡")
         choice = "One value for all channels" if per_channel else "A value for each channel"
         self.switch.setToolTip(choice + note)
-        self.summary.setToolTip(f"One value for each channel{note}")
+        self.summary.set_tooltip(f"One value for each channel{note}")
 
     def _on_single(self, value: Any) -> None:
         self._value = value

@@ -18,6 +18,7 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QLineEdit, QSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice
+from napari_lazy_pipeline._gui.widgets.escape_key import EscapeKey
 from napari_lazy_pipeline._gui.widgets.forms.number_box import NumberBox
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, tool_button
 
@@ -109,6 +110,7 @@ class TextEntry(Entry):
         self.editor.setPlaceholderText(placeholder)
         self.editor.setMinimumWidth(20)
         self.editor.editingFinished.connect(self._on_finished)
+        EscapeKey(self.editor)
 
     def get_value(self) -> Any:
         return None if self._nullable and not self._text else self._text

@@ -11,7 +11,7 @@ from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QPoint, QSize, Qt
-from qtpy.QtWidgets import QLabel, QLineEdit, QMenu, QSizePolicy, QSlider, QWidget
+from qtpy.QtWidgets import QLineEdit, QMenu, QSizePolicy, QSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms import entries
 from napari_lazy_pipeline._gui.widgets.forms import field_options as options
@@ -19,8 +19,10 @@ from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, row
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
-from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
 from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
+
+_WIDEST = 150  # px; a longer caption is shortened
 
 
 class FormField(ValuedContainerWidget[Any]):
@@ -60,7 +62,7 @@ class FormField(ValuedContainerWidget[Any]):
         self.error.setVisible(False)
         self._add_menu(self.caption)
         default = f"Default: {options.default_in_words(self.info)} (right-click to reset)"
-        self.caption.setToolTip(f"{options.tooltip(self.info)}\n{default}")
+        self.caption.set_tooltip(f"{options.tooltip(self.info)}\n{default}")
 
     @property
     def default(self) -> Any:
@@ -143,18 +145,18 @@ class FormField(ValuedContainerWidget[Any]):
             self.caption.setBuddy(self.editors[0])
 
 
-class Caption(QLabel):
-    """What a field is called; as wide as the widest of its form."""
+class Caption(Elided):
+    """What a field is called; as wide as the widest of its form, within a limit."""
 
     def __init__(self, text: str, group: list[Caption]) -> None:
-        super().__init__(text)
         self._group = group
+        super().__init__(text)
         group.append(self)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
 
     def sizeHint(self) -> QSize:
-        widest = max(QLabel.sizeHint(caption).width() for caption in self._group)
-        return QSize(widest, super().sizeHint().height())
+        widest = max(Elided.sizeHint(caption).width() for caption in self._group)
+        return QSize(min(widest, _WIDEST), super().sizeHint().height())
 
 
 def control_of(name: str, info: FieldInfo, value: Any) -> Any:

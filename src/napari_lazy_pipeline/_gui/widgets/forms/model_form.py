@@ -108,6 +108,9 @@ class ModelForm(ValuedContainerWidget[Any]):
 
     def _on_refused(self, name: str, part: Any, value: Any) -> None:
         """Say why a value was not even shown."""
+        if isinstance(part, str):
+            self.fields[name].show_error(f"“{part}” is not a number")
+            return
         try:
             self._with(**{name: value})
         except ValidationError as error:

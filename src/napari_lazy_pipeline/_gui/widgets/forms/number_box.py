@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
-from qtpy.QtCore import QLocale, QSize, Signal
+from qtpy.QtCore import QLocale, QPoint, QSize, Signal
 from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QDoubleSpinBox
+from qtpy.QtWidgets import QDoubleSpinBox, QToolTip
+
+from napari_lazy_pipeline._gui.widgets.escape_key import is_escape, leave
+from napari_lazy_pipeline._gui.widgets.forms.number_text import is_ambiguous, read_number
 
 DECIMALS = 6
 LARGEST = 1e12
 _EMPTY = -10 * LARGEST  # stands for None in a box that may be empty
 _State = QValidator.State
-_STATES = (_State.Invalid, _State.Intermediate, _State.Acceptable)
-# Of what may become a number, also with an exponent, which Qt does not let one type.
-_BEGINNING = re.compile(r"[+-]?\d*\.?\d*(e[+-]?\d*)?", re.IGNORECASE)
 
 
 class NumberBox(QDoubleSpinBox):
     """Holds a whole or a real number within bounds.
 
-    A number that is out of bounds can be typed, but not entered: the old one comes back, and
-    the signal says what was refused. "31.5" is one edit, not the three of typing it. Words may
-    stand for 0, and for None; without such, the box is never empty.
+    Anything can be typed, but only a number within the bounds be entered: else the old one comes
+    back, and the signal says what was refused. "31.5" is one edit, not the three of typing it.
+    Words may stand for 0, and for None; without such, the box is never empty.
     """
 
-    refused = Signal(object)  # the person entered a number that is not allowed
+    refused = Signal(object)  # what the person entered: a number that is not allowed, or a text
 
     def __init__(
         self,
@@ -39,7 +38,7 @@ class NumberBox(QDoubleSpinBox):
         empty: str | None = None,
     ) -> None:
         super().__init__()
-        self._typed = ""
+        self._typed = self._ambiguous = ""
         self._low = self._high = 0.0
         self._words = {0.0: zero} if zero else {}
         if empty is not None:
@@ -52,7 +51,7 @@ class NumberBox(QDoubleSpinBox):
         self.setSingleStep(step)
         self._line: Any = self.lineEdit()
         self._line.textEdited.connect(self._on_typed)
-        self.valueChanged.connect(lambda: self._on_typed(""))
+        self.valueChanged.connect(self._on_value)
         self.editingFinished.connect(self._on_finished)
 
     def set_bounds(self, low: float, high: float) -> None:
@@ -87,25 +86,21 @@ class NumberBox(QDoubleSpinBox):
         return text.rstrip("0").rstrip(".") if "." in text else text
 
     def valueFromText(self, text: str | None) -> float:
-        """Read a number, also with a comma."""
+        """Read a number; of what is none, the one that is there."""
         for value, word in self._words.items():
             if (text or "").strip() == word:
                 return value
         plain = self._without_words(text)
-        return super().valueFromText(plain) if plain else _EMPTY
+        number = read_number(plain) if plain else _EMPTY
+        return self.value() if number is None else number
 
     def validate(self, text: str | None, position: int) -> Any:
         """Let any number be typed: what is wrong with it is said when it is entered."""
         text = text or ""
         plain = self._without_words(text)
-        state, number = super().validate(plain, position)[0], _number(plain)
-        if state == _State.Acceptable and number is not None and number < self._low:
-            state = _State.Intermediate
-        elif text in self._words.values() or (not plain and _EMPTY in self._words):
-            state = _State.Acceptable
-        elif _BEGINNING.fullmatch(plain) or any(w.startswith(text) for w in self._words.values()):
-            state = max(state, _State.Intermediate, key=_STATES.index)
-        return state, text, position
+        word = text in self._words.values() or (not plain and _EMPTY in self._words)
+        entered = word or self._is_allowed(read_number(plain))
+        return _State.Acceptable if entered else _State.Intermediate, text, position
 
     def stepBy(self, steps: int) -> None:
         """From an empty box to its lowest number that is not negative."""
@@ -121,27 +116,45 @@ class NumberBox(QDoubleSpinBox):
         text = text or ""
         for word in self._words.values():
             text = text.replace(word, "") if word else text
-        return text.strip().replace(",", ".")
+        return text.strip()
+
+    def _is_allowed(self, number: float | None) -> bool:
+        """Whether it is a number within the bounds, and whole where it has to be."""
+        if number is None or not self._low <= number <= self._high:
+            return False
+        return self.decimals() > 0 or number == round(number)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Escape takes back what was typed; without any, it leaves the box."""
+        if not is_escape(event):
+            super().keyPressEvent(event)
+        elif self._line.text() != self.textFromValue(self.value()):
+            self._typed = self._ambiguous = ""
+            self._line.setText(self.textFromValue(self.value()))
+        else:
+            leave(self)
 
     def _on_typed(self, text: str) -> None:
         self._typed = text
+        self._ambiguous = text.strip() if is_ambiguous(text) else ""
+
+    def _on_value(self) -> None:
+        self._typed = ""
 
     def _on_finished(self) -> None:
-        """Enter what Qt did not, if it is a number within the bounds; or say what is refused."""
-        number, self._typed = _number(self._without_words(self._typed)), ""
+        """Say how the text was read if that could be doubted, or what is refused."""
+        text, ambiguous = self._without_words(self._typed), self._ambiguous
+        self._typed = self._ambiguous = ""
         self._line.setModified(False)
-        if number is None or number == self.value():
-            return
-        whole = self.decimals() > 0 or number == round(number)
-        if whole and self._low <= number <= self._high:
-            self.setValue(number)
-        else:
+        number = read_number(text)
+        if text and number is None:
+            self._say(f"“{text}” is not a number")
+            self.refused.emit(text)
+        elif number is not None and number != self.value() and not self._is_allowed(number):
             self.refused.emit(number)
+        elif ambiguous:
+            self._say(f"“{ambiguous}” was read as {self.text()}")
 
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    def _say(self, sentence: str) -> None:
+        """Say something beside the box, where no line is reserved for it."""
+        QToolTip.showText(self.mapToGlobal(QPoint(0, self.height())), sentence, self)

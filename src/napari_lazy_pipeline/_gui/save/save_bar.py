@@ -1,17 +1,19 @@
-"""Save panel: recipes, a script, and the export of all volumes."""
+"""Save bar: recipes, a script, and the export of all volumes, as buttons in one row."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
+from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
+from napari_lazy_pipeline._gui.widgets.steady_area import bring_into_sight
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.session import Recipe, Session
@@ -19,8 +21,8 @@ from napari_lazy_pipeline.session import Recipe, Session
 _RECIPES = "Recipe (*.yaml *.yml *.json)"
 
 
-class SavePanel(QWidget):
-    """Opens and saves recipes, copies a script, and writes all volumes."""
+class SaveBar(QWidget):
+    """Opens and saves recipes, copies a script, and asks for the export of all volumes."""
 
     recipe_opened = Signal(object)  # Recipe
     reported = Signal(str)  # what was done, in words
@@ -30,24 +32,36 @@ class SavePanel(QWidget):
     ) -> None:
         super().__init__()
         self.session = session
-        self.open_recipe = push_button(
-            "Open recipe…", "Take the steps from a recipe file; nothing in it is executed",
-            self._on_open,
-        )  # fmt: skip
-        tooltip = "Write source and steps to a file"
-        self.save_recipe = push_button("Save recipe…", tooltip, self._on_save)
+        self.recipe = push_button("Recipe", "Open a recipe file, or save one")
+        menu = QMenu(self.recipe)
+        menu.setToolTipsVisible(True)
+        self.open_recipe = menu.addAction("Open recipe…", self._on_open)
+        self.open_recipe.setToolTip("Take the steps from a recipe file; nothing in it is executed")
+        self.save_recipe = menu.addAction("Save recipe…", self._on_save)
+        self.save_recipe.setToolTip("Write source and steps to a file")
+        self.recipe.setMenu(menu)
         tooltip = "Copy a script that gives the same pixels"
         self.copy = push_button("Copy as Python", tooltip, self._on_copy)
         tooltip = "Write all volumes, as the present steps make them"
         self.process_all = push_button("Process all…", tooltip, checkable=True)
+        for button in (self.recipe, self.copy, self.process_all):
+            button.setStyleSheet("padding: 3px 2px;")
         self.error = Sentence(error=True)
-        self.error.setVisible(False)
+        self.error.say("")
         self.process = ExportPanel(session, costs, settings)
-        self.process.setVisible(False)
-        recipes = row(self.open_recipe, self.save_recipe)
-        results = row(self.copy, self.process_all)
-        column(recipes, results, self.error, self.process, parent=self, spacing=6)
-        self.process_all.toggled.connect(self.process.setVisible)
+        self.process.start.clicked.connect(lambda: bring_into_sight(self.process.state))
+        tooltip = "Close this; what is being written goes on"
+        close = partial(self.process_all.setChecked, False)
+        self.back = push_button("◂ Back to the steps", tooltip, close)
+        # Has the place of the sections while it is open: the dock gives it that.
+        self.page = QWidget()
+        column(self.back, self.process, parent=self.page, margins=(6, 6, 6, 6)).addStretch(1)
+        row((self.recipe, 2), (self.copy, 3), (self.process_all, 3), parent=self, spacing=3)
+
+    def show_data(self, exist: bool) -> None:
+        """Offer what needs data only while there are some."""
+        for control in (self.save_recipe, self.copy, self.process_all):
+            control.setEnabled(exist)
 
     def load(self, path: str | Path) -> None:
         """Read a recipe; an error is shown here, and nothing changes."""

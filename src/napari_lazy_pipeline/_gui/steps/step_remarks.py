@@ -1,0 +1,38 @@
+"""Step remarks: what a card says of its step in the list: what it waits for, what is doubtful."""
+
+from __future__ import annotations
+
+from napari_lazy_pipeline.compute import Plan
+from napari_lazy_pipeline.errors import (
+    PsfIncompleteError,
+    ScanUnknownError,
+    StepError,
+    VoxelSizeUnknownError,
+)
+
+
+def waits_for(plan: Plan | None, index: int) -> str:
+    """What a step waits for, or what of its result on screen is not exact; empty: nothing."""
+    if plan is None:
+        return ""
+    error = next((error for error in plan.waiting if error.index == index), None)
+    return _in_words(error) if error is not None else plan.remarks.get(index, "")
+
+
+def caution(plan: Plan | None, index: int) -> str:
+    """Why the step cannot be right where it stands; empty: it can."""
+    return dict(plan.cautions).get(index, "") if plan is not None else ""
+
+
+def _in_words(error: StepError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, VoxelSizeUnknownError):
+        what = cause.what.removesuffix(" is unknown").removeprefix("The ")
+        return f"Waits for the {what}: enter it under Data"
+    if isinstance(cause, ScanUnknownError):
+        return "Waits for the light-sheet angle and what the z step measures: enter them under Data"
+    if isinstance(cause, PsfIncompleteError):
+        chosen = "voxel size" in cause.what
+        return f"Waits for {'the PSF voxel size' if chosen else 'a PSF'}: enter it below"
+    what = getattr(cause, "what", error.what)
+    return f"Waits: {what}. {error.hint}".rstrip(". ")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari_lazy_pipeline.compute import Plan
-from napari_lazy_pipeline.errors import ExportError, PatternError
+from napari_lazy_pipeline.errors import ExportError, PatternError, VoxelSizeUnknownError
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps.crop import Crop
 
 _GIVE = "Open the folder and state it, or give a recipe of its own"
@@ -35,10 +36,16 @@ def open_other(
     source = recipe.source or Source(folder=str(folder))
     options = {**source.opening, "position": position, "trust": trust}
     folder_info = _inspect(folder, source.pattern or None, options)
-    overrides = _missing(folder_info, source.overrides)
-    if folder_info.voxel_source == "unknown" and overrides.voxel_size is None:
-        raise ExportError("The voxel size is unknown", str(folder), _GIVE)
-    return overrides.stack(folder_info)
+    use = RecipeUse.of(recipe, folder_info, MetadataOverrides())
+    if use.pipeline != recipe.pipeline:
+        what = "The crop of the recipe was set on volumes of another shape"
+        raise ExportError(what, str(folder), "Give a recipe of its own")
+    # Steps go by the names of the channels: those that the recipe states always hold.
+    overrides = replace(use.overrides, channel_names=source.channel_names).fitting(folder_info)
+    stack = overrides.stack(folder_info)
+    if not stack.spec.size_known:
+        raise ExportError(VoxelSizeUnknownError.of(stack.spec.stated_size).what, str(folder), _GIVE)
+    return stack
 
 
 def check_fit(plan: Plan, channels: int | None = None) -> None:
@@ -87,17 +94,3 @@ def _inspect(folder: str | Path, pattern: str | None, options: dict[str, Any]) -
         what = "The names of the files leave doubt which number is the time point"
         raise ExportError(what, str(folder), _GIVE)
     return proposed
-
-
-def _missing(folder_info: FolderInfo, overrides: MetadataOverrides) -> MetadataOverrides:
-    """What the recipe states and the files do not; names of channels, by which steps go, always."""
-    known = {
-        "voxel_size": folder_info.voxel_source != "unknown",
-        "time_interval": folder_info.time_interval is not None,
-        "angle": folder_info.angle is not None,
-        "step": folder_info.scan is not None,
-        "skew_axis": folder_info.scan is not None,
-    }
-    names = (field.name for field in fields(overrides))
-    dropped = {name: None for name in names if known.get(name)}
-    return replace(overrides, **dropped).fitting(folder_info)

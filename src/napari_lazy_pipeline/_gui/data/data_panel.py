@@ -66,7 +66,8 @@ class DataPanel(QWidget):
         switches = row(self.watch, self.follow, parent=self._switches)
         switches.addStretch(1)
         column(
-            form, self.error, self.notice, self.files.fold, self.metadata, self._switches, self.watch_state,
+            form, self.error, self.notice, self.files.fold, self.metadata, self._switches,
+            self.watch_state,
             parent=self, spacing=3,
         )  # fmt: skip
         # While no folder was chosen, nothing but the folder is asked for.

@@ -22,7 +22,7 @@ from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackgro
         ([Crop()], [Crop(z=(1, 5))], "Crop: Planes (0, 0) → (1, 5)"),
         ([Deconvolve()], [Deconvolve(psf="/a/psf.tif")], "PSF or OTF file none → psf.tif"),
         (
-            [Deskew(), Crop()],
+            [Deskew(angle=31.5), Crop()],
             [Deskew(angle=30, width=9), Crop(x=(1, 2))],
             "Angle 31.5 → 30, Deskew: Width 0 → 9, 1 more",
         ),

@@ -50,6 +50,14 @@ def get_engine(name: str = "cpu") -> Engine:
     return _engine(name)
 
 
+def retry_engines() -> None:
+    """Let engines that failed before try again."""
+    for name in engine_names():
+        fallback = getattr(get_engine(name), "fallback", None)
+        if fallback is not None:
+            fallback.forget()
+
+
 @cache
 def _engine(name: str) -> Engine:
     entry = _entries()[name]

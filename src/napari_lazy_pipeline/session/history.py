@@ -9,6 +9,7 @@ from itertools import zip_longest
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.io import MetadataOverrides
+from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
 from napari_lazy_pipeline.session.pipeline_difference import difference
 from napari_lazy_pipeline.steps import Step
 
@@ -76,12 +77,21 @@ class History:
         self.past.append(edit.opposite(now))
         return edit
 
-    def pipelines(self, now: Pipeline) -> Iterator[tuple[str, Pipeline]]:
-        """What each edit of the steps changed, and the steps before it; the latest first."""
+    def states(
+        self, pipeline: Pipeline, overrides: MetadataOverrides
+    ) -> Iterator[tuple[str, Pipeline, MetadataOverrides]]:
+        """What each edit of steps or scan changed, and both before it; the latest first."""
         for edit in reversed(self.past):
-            if edit.pipeline is not None and edit.pipeline != now:
-                yield difference(edit.pipeline, now), edit.pipeline
-                now = edit.pipeline
+            steps, stated = edit.pipeline or pipeline, edit.overrides or overrides
+            texts = [difference(steps, pipeline)] if steps != pipeline else []
+            texts += [
+                f"{name.replace('_', ' ')} {getattr(stated, name)} → {getattr(overrides, name)}"
+                for name in OF_SCAN
+                if getattr(stated, name) != getattr(overrides, name)
+            ]
+            pipeline, overrides = steps, stated
+            if texts:
+                yield ", ".join(texts), pipeline, overrides
 
     def forget_overrides(self) -> None:
         """Forget what was stated about the raw data: others are open now."""

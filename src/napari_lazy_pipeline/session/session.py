@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -10,20 +10,19 @@ from typing import Any, Literal, get_args
 from psygnal import Signal
 
 from napari_lazy_pipeline.compute import ComputeLog, Pipeline, PipelineSource, Plan, StageCache
-from napari_lazy_pipeline.engines import engine_names, get_engine
+from napari_lazy_pipeline.engines.engine_registry import retry_engines
 from napari_lazy_pipeline.image import Scan, Stack
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
 from napari_lazy_pipeline.session.crop_refit import refitted
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
+from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit, with_scan
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps._base import Step
-from napari_lazy_pipeline.steps._scan_step import ScanStep
 from napari_lazy_pipeline.steps.function import try_at_once
 
 Quality = Literal["auto", "full"]
@@ -56,27 +55,16 @@ class Session:
         "auto": while something moves, a preview may stand in for the result; "full": never.
     trials_elsewhere
         Whether somebody else tries what functions make, and calls `refresh` then.
-
-    Signals
-    -------
-    stack_changed(Stack)
-        Other data are open, or other values are stated about them; ``plan_changed`` follows.
-    stack_grown(Callable or None)
-        More volumes of the same data are there. The callable gives the new number of an old time
-        point; None if the numbers are the same.
-    plan_changed(Plan or None)
-        Steps, engine or data are others: what follows from that for each step.
-    view_changed()
-        Another part of the steps is shown, or in another way.
-    adapted(str)
-        What was changed to fit other data, or taken from a recipe, in words for a person.
     """
 
+    # Other data are open, or other values are stated about them: Stack; `plan_changed` follows.
     stack_changed = Signal(object)
+    # There are more volumes: a function of an old time point to its new number, or None.
     stack_grown = Signal(object)
+    # Steps, engine or data are others: Plan.
     plan_changed = Signal(object)
-    view_changed = Signal()
-    adapted = Signal(str)
+    view_changed = Signal()  # another part of the steps is shown, or in another way
+    adapted = Signal(str)  # what was fitted to other data, or taken from a recipe, in words
 
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
@@ -159,7 +147,7 @@ class Session:
             self._raw = raw.moved(self.stack.source, move)
             self.compute_log.clear()
         else:
-            raw.grow(self.stack.source, _same(before, source))
+            raw.grow(self.stack.source, before.same_files(source))
         if self.plan is not None:
             self.plan = self.plan.grown(self.stack.source.sizes[0])
         self.stack_grown.emit(move)
@@ -185,37 +173,24 @@ class Session:
 
     def shown_step(self, index: int) -> Step:
         """A step with what it takes from the data, as far as that is known."""
-        step, scan = self.pipeline.steps[index], self.scan
-        if scan is None and self.is_linked(index):
-            angle = self.overrides.angle or (self.folder_info.angle if self.folder_info else None)
-            return step.model_copy(update={"angle": angle})
-        return step.with_scan(scan)
+        step = self.pipeline.steps[index]
+        return shown_step(step, self.scan, self.overrides, self.folder_info)
 
     @property
     def shown_steps(self) -> tuple[Step, ...]:
         """All steps with what they take from the data."""
         return tuple(map(self.shown_step, range(len(self.pipeline.steps))))
 
-    def is_linked(self, index: int) -> bool:
-        """Whether a step takes the scan from the data."""
-        step = self.pipeline.steps[index]
-        return isinstance(step, ScanStep) and step.angle is None
-
     def edit_step(self, index: int, edited: Step, gesture: object = None) -> None:
-        """Take over what a person made of `shown_step`, as an edit.
-
-        What the step takes from the data is stated of the data; the other values are its own.
-        """
-        step, shown = self.pipeline.steps[index], self.shown_step(index)
-        overrides = None
-        if self.is_linked(index) and self.folder_info is not None:
-            of_scan = {name: getattr(edited, name) for name in OF_SCAN}
-            changed = {k: v for k, v in of_scan.items() if v != getattr(shown, k)}
-            overrides = replace(self.overrides, **changed) if changed else None
-            edited = edited.replace(**{name: getattr(step, name) for name in OF_SCAN})
-        pipeline = self.pipeline.replace_step(index, edited) if edited != step else None
-        if pipeline is not None or overrides is not None:
-            self._make(Edit(pipeline, overrides=overrides), gesture)
+        """Take over what a person made of `shown_step`, as an edit; see `split_edit`."""
+        step = self.pipeline.steps[index]
+        own, overrides = split_edit(step, self.shown_step(index), edited, self.overrides)
+        edit = Edit(
+            self.pipeline.replace_step(index, own) if own != step else None,
+            overrides=overrides if overrides != self.overrides else None,
+        )
+        if edit != Edit():
+            self._make(edit, gesture)
 
     def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
         """Replace the steps, as an edit; see `History.note` for the gesture it is part of."""
@@ -245,13 +220,15 @@ class Session:
         return bool(self._history.future)
 
     def past(self) -> Iterator[tuple[str, Pipeline]]:
-        """What each edit of the steps changed, and the steps before it; the latest first."""
-        return self._history.pipelines(self.pipeline)
+        """In words, each edit of steps or scan, and the steps before it; the latest first."""
+        for text, pipeline, overrides in self._history.states(self.pipeline, self.overrides):
+            scan = overrides.scan(self.folder_info) if self.folder_info is not None else None
+            yield text, with_scan(pipeline, scan)
 
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
         if name != self.engine:
-            _retry_engines()
+            retry_engines()
             self.engine = name
             self._resolve()
             self.plan_changed.emit(self.plan)
@@ -348,8 +325,7 @@ class Session:
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""
-        signals = self.stack_changed, self.stack_grown, self.plan_changed, self.adapted
-        for signal in signals:
+        for signal in (self.stack_changed, self.stack_grown, self.plan_changed, self.adapted):
             signal.disconnect()
         self.view_changed.disconnect()
 
@@ -372,7 +348,7 @@ class Session:
         until, self.until = self.until, until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.pipeline, self.engine = pipeline, engine
         if engine != before[1]:
-            _retry_engines()
+            retry_engines()
         overrides, folder_info = edit.overrides or self.overrides, self.folder_info
         if overrides != self.overrides and folder_info is not None:
             if overrides.same_but_for_scan(self.overrides):
@@ -384,21 +360,3 @@ class Session:
             self.refresh()
         if self.until != until:
             self.view_changed.emit()
-
-
-def _retry_engines() -> None:
-    """Let engines that failed before try again."""
-    for name in engine_names():
-        fallback = getattr(get_engine(name), "fallback", None)
-        if fallback is not None:
-            fallback.forget()
-
-
-def _same(before: FileSource, now: FileSource) -> Callable[[int, int], bool]:
-    """Tell whether place (t, c) holds the files that it held before."""
-
-    def same(t: int, c: int) -> bool:
-        in_both = t < min(before.sizes[0], now.sizes[0])
-        return in_both and before.paths(t, c) == now.paths(t, c)
-
-    return same

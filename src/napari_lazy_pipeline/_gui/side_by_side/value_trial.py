@@ -24,6 +24,7 @@ from napari_lazy_pipeline.compute.parameter import Parameter, Steps
 from napari_lazy_pipeline.compute.sweep import variants
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
+from napari_lazy_pipeline.session.linked_steps import is_linked
 from napari_lazy_pipeline.session.value_list import MOST
 
 _PAUSE = 60  # ms without a move of a slider, after which the tiles are made anew
@@ -155,7 +156,8 @@ class ValueTrial(QObject):
 
     def _with_one_scan(self, steps: Steps) -> Steps:
         """Steps that take the scan from the data take the one that is tried, too."""
-        linked = [i for i in range(len(steps)) if self.session.is_linked(i)]
+        own = self.session.pipeline.steps
+        linked = [index for index, step in enumerate(own) if is_linked(step)]
         tried = [f.parameter for f in self._fields if f.parameter.index in linked]
         for parameter in (one for one in tried if one.field in OF_SCAN):
             for index in linked:

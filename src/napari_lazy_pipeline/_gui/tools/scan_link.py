@@ -6,6 +6,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline.session.linked_steps import is_linked
 from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 
@@ -29,7 +30,7 @@ class ScanLink(QCheckBox):
         if index is None:
             return
         step = self._step.session.pipeline.steps[index]
-        linked = isinstance(step, ScanStep) and step.angle is None
+        linked = is_linked(step)
         with QSignalBlocker(self):
             self.setChecked(linked)
         for name in ("skew_axis", "step"):

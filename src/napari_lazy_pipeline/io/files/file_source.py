@@ -193,6 +193,15 @@ class FileSource(VolumeSource):
 
         return move
 
+    def same_files(self, now: FileSource) -> Callable[[int, int], bool]:
+        """Tell whether place (t, c) holds the same files among those that are there now."""
+
+        def same(t: int, c: int) -> bool:
+            in_both = t < min(self.sizes[0], now.sizes[0])
+            return in_both and self.paths(t, c) == now.paths(t, c)
+
+        return same
+
     def path(self, t: int, c: int) -> str | None:
         """Path of the file of a volume, or of the first of them; None if one is missing."""
         paths = self.paths(t, c)

@@ -274,7 +274,7 @@ def test_the_menus_offer_it(three: Any, qtbot: Any, monkeypatch: pytest.MonkeyPa
 def test_all_controls_have_a_name_and_a_tooltip(three: Any, start: Any) -> None:
     start("subtract_background", "value", "100")
     panel = three.trial.panel
-    for control in (panel.first, panel.second, panel.other, panel.back):
+    for control in (panel.first, panel.second, panel.other, panel.side, panel.back):
         assert control.toolTip() and control.accessibleName(), control
     assert panel.tiles.accessibleName()
 
@@ -282,3 +282,23 @@ def test_all_controls_have_a_name_and_a_tooltip(three: Any, start: Any) -> None:
 def test_without_a_picture_there_is_nothing_to_try(dock: Any) -> None:
     dock.trial.start(Parameter(0, "enabled"))
     assert not dock.trial.is_open and "open a folder first" in dock.status.text()
+
+
+def test_angles_are_seen_from_the_side(three: Any, start: Any, qtbot: Any) -> None:
+    tiles = start("deskew", "angle", "20, 31.5, 45")
+    side = three.trial.panel.side
+    assert side.isChecked(), "in x-y, one angle looks like another"
+    for tile, angle in zip(tiles.tiles, (20, 31.5, 45), strict=True):
+        steps = [s.replace(angle=angle) if s.kind == "deskew" else s
+                 for s in three.session.pipeline.steps]  # fmt: skip
+        row = three.trial.requests[0].box[1][0]
+        colours: Any = 0.0
+        for c, layer in enumerate(three.layers.layers):
+            stack = three.session.stack
+            volume = Pipeline(steps).run_volume(stack.source.read(0, c), stack.spec)
+            colours = colours + ChannelLook.of(c, layer).paint(volume[:, row])
+        seen = tile.picture.pixels[..., :3]
+        np.testing.assert_array_equal(seen, (colours.clip(0, 1) * 255).astype(np.uint8))
+    side.click()
+    wait(three, qtbot)
+    assert tiles.tiles[1].picture.pixels.shape[0] == three.layers.screen.source.spec.shape[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.layers.layers import Layers
@@ -13,9 +12,9 @@ from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasRoom
 from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook, TileRequest
 from napari_lazy_pipeline._gui.side_by_side.tile_view import Tile, TileView
 from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
-from napari_lazy_pipeline._gui.side_by_side.view_region import ViewRegion, X, Y, Z
+from napari_lazy_pipeline._gui.side_by_side.view_region import ViewRegion
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute import PipelineSource, Progress
+from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, StepError
 
 _PAUSE = 15  # ms; what changes at once is one change
@@ -109,7 +108,8 @@ class SideView(QObject):
             source = self.session.source()
         except StepError:
             return  # its card says why it does not fit; the last picture stays
-        region, t = self._region(source), self._layers.position.time_point
+        region = ViewRegion.from_side(self._viewer, self.session.scan)
+        t = self._layers.position.time_point
         box = region.box(source.spec, self._layers.position)
         looks = [look for look in self._looks if look.channel < source.sizes[1]]
         request = TileRequest(source, t, box, region, looks)
@@ -134,19 +134,6 @@ class SideView(QObject):
     @property
     def _is_late(self) -> bool:
         return self._outdated and monotonic() - self._begun > _GRACE
-
-    def _region(self, source: PipelineSource) -> ViewRegion:
-        """All planes and columns of the row in the middle; of a scan along y, of the column."""
-        scan = self.session.scan
-        along, across = (Y, X) if scan is not None and scan.axis == Y else (X, Y)
-        dims, everything = self._viewer.dims, (-np.inf, np.inf)
-        axis = dims.ndim - 3 + across
-        centre = self._viewer.scene.camera.center[-3:]
-        shown = list(dims.displayed)
-        at = dims.point[axis]
-        if axis in shown:
-            at = centre[len(centre) - len(shown) + shown.index(axis)]
-        return ViewRegion((Z, along), (everything, everything), float(at))
 
     def _on_picture(self, ready: Any) -> None:
         preview, picture = ready

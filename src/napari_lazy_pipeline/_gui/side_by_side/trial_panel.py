@@ -27,6 +27,7 @@ class TrialPanel(QWidget):
     """Asks for the values of one field or of two, and shows what each makes."""
 
     values_edited = Signal()  # other values are wanted
+    side_changed = Signal()  # the pictures are wanted from the side, or no longer
     second_changed = Signal(int)  # which other field is tried, too; -1: none
     taken = Signal(int)
     closed = Signal()
@@ -37,24 +38,31 @@ class TrialPanel(QWidget):
         self.title = QLabel()
         self.first, self.second = self._line("Values"), self._line("Values of the second field")
         self.other = combo_box("Second field", f"Try another field with it: a table. {_LIMIT}")
+        self.side = push_button(
+            "x-z", "Show the row in the middle of the picture from the side", checkable=True
+        )
         self.back = push_button("Back", "Go back to how it was (Esc)", self.closed.emit)
         self.error, self.hint = Sentence(error=True), Sentence(_HINT)
         self.tiles = TileView("Pictures for each value")
         self.error.say("")
         column(
-            row(self.title, (self.first, 1), self.back),
+            row(self.title, (self.first, 1), self.side, self.back),
             row((self.other, 1), (self.second, 1)),
             self.error, (self.tiles, 1), self.hint,
             parent=self, margins=(6, 6, 6, 4), spacing=4,
         )  # fmt: skip
         self.tiles.chosen.connect(self.taken)
         self.tiles.closed.connect(self.closed)
+        self.side.toggled.connect(lambda _: self.side_changed.emit())
         self.other.currentIndexChanged.connect(lambda index: self.second_changed.emit(index - 1))
 
     def begin(self, field: SweptField, values: str, others: Sequence[SweptField]) -> None:
         """Show values of a field, or propose some; and other fields to be tried with it."""
         self.title.setText(f"Try {field.title}")
         self.first.setText(values or field.proposal())
+        with QSignalBlocker(self.side):
+            # In x-y, one angle looks like another.
+            self.side.setChecked(field.step.scan() is not None)
         with QSignalBlocker(self.other):
             self.other.clear()
             self.other.addItems(["one field", *(f"and {other.title}" for other in others)])

@@ -57,6 +57,7 @@ class ValueTrial(QObject):
         self.session.stack_changed.connect(self.close)
         self.panel.values_edited.connect(self._show_values)
         self.panel.second_changed.connect(self._on_second)
+        self.panel.side_changed.connect(self._on_side)
         self.panel.taken.connect(self.take)
         self.panel.closed.connect(self.close)
 
@@ -115,6 +116,10 @@ class ValueTrial(QObject):
         self._fields = [self._fields[0], *([second] if second is not None else [])]
         self.panel.propose(self._fields[0], second)
         self._show_values()
+
+    def _on_side(self) -> None:
+        self.panel.tiles.fit()
+        self._compute()
 
     def _on_plan(self, *_: object) -> None:
         """Go on with other steps, if the fields are there still."""
@@ -177,8 +182,7 @@ class ValueTrial(QObject):
 
     def _compute(self) -> None:
         """Make the pictures of what is on screen now, that of the present value first."""
-        area = self.canvas.area
-        region = ViewRegion.of(self._viewer, (area.height(), area.width()))
+        region = self._region()
         if region is None:
             self.panel.error.say("Show two of z, y and x to try values")
             return
@@ -206,6 +210,13 @@ class ValueTrial(QObject):
 
         self.requests = [request for _, request in wanted]
         self._task.start("tiles", work)
+
+    def _region(self) -> ViewRegion | None:
+        """What of the volumes the pictures show; None if it is not two of z, y and x."""
+        if self.panel.side.isChecked():
+            return ViewRegion.from_side(self._viewer, self.session.scan)
+        area = self.canvas.area
+        return ViewRegion.of(self._viewer, (area.height(), area.width()))
 
     def _request(
         self, steps: Steps, region: ViewRegion, looks: Sequence[ChannelLook]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from napari_lazy_pipeline._gui.layers.position import Position
-from napari_lazy_pipeline.image import VolumeSpec
+from napari_lazy_pipeline.image import Scan, VolumeSpec
 from napari_lazy_pipeline.image.box import Box, whole
 
 Z, Y, X = range(3)
@@ -46,6 +46,18 @@ class ViewRegion:
         y, x = ((at - h, at + h) for at, h in zip(camera.center[-2:], half, strict=True))
         across = dims.ndim - 3 + cls._across(down, right)
         return cls((down, right), (y, x), float(dims.point[across]))
+
+    @classmethod
+    def from_side(cls, viewer: Any, scan: Scan | None) -> ViewRegion:
+        """All planes of the row in the middle of the picture; of a scan along y, of the column."""
+        along, across = (Y, X) if scan is not None and scan.axis == Y else (X, Y)
+        dims, everything = viewer.dims, (-np.inf, np.inf)
+        axis, shown = dims.ndim - 3 + across, list(dims.displayed)
+        place = dims.point[axis]
+        if axis in shown:
+            centre = viewer.scene.camera.center
+            place = centre[len(centre) - len(shown) + shown.index(axis)]
+        return cls((Z, along), (everything, everything), float(place))
 
     @staticmethod
     def _across(down: int, right: int) -> int:

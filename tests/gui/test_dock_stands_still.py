@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,26 @@ def test_the_export_is_seen_whole_and_the_steps_come_back(
     laid_out(qtbot)
     assert filled.steps.isVisible() and not save.process_all.isChecked()
     assert filled.area.verticalScrollBar().value() == scrolled
+
+
+def test_the_tab_key_goes_down_the_dock(filled: Any, qtbot: Any) -> None:
+    for one in filled.steps.cards:
+        one.unfold.setChecked(True)
+    laid_out(qtbot)
+    parts = (filled.data, filled.view, filled.steps, filled.foot)
+    visited, widget = [], filled.data.folder.line_edit.native
+    for _ in range(1000):
+        part = next((part for part in parts if part.isAncestorOf(widget)), None)
+        if (
+            part is not None
+            and widget.isVisible()
+            and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ):
+            visited.append(part)
+        widget = widget.nextInFocusChain()
+        if widget is filled.data.folder.line_edit.native:
+            break
+    assert [part for part, _ in groupby(visited)] == list(parts)
 
 
 # ---- unfolding --------------------------------------------------------------------------------

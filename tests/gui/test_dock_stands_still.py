@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,13 @@ def laid_out(qtbot: Any) -> None:
     """Texts that wrap take a few turns to find their heights."""
     for _ in range(5):
         qtbot.wait(10)
+
+
+def bring(dock: Any, widget: QWidget, qtbot: Any) -> None:
+    """Scroll to a widget, and wait until it is not scrolled to once more."""
+    dock.area.bring(widget)
+    qtbot.waitUntil(lambda: dock.area._brought is None, timeout=TIMEOUT)
+    laid_out(qtbot)
 
 
 def no_scrolling(dock: Any) -> None:
@@ -159,18 +167,39 @@ def test_the_export_is_seen_whole_and_the_steps_come_back(
     assert filled.area.verticalScrollBar().value() == scrolled
 
 
+def test_the_tab_key_goes_down_the_dock(filled: Any, qtbot: Any) -> None:
+    for one in filled.steps.cards:
+        one.unfold.setChecked(True)
+    laid_out(qtbot)
+    parts = (filled.data, filled.view, filled.steps, filled.foot)
+    visited, widget = [], filled.data.folder.line_edit.native
+    for _ in range(1000):
+        part = next((part for part in parts if part.isAncestorOf(widget)), None)
+        if (
+            part is not None
+            and widget.isVisible()
+            and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        ):
+            visited.append(part)
+        widget = widget.nextInFocusChain()
+        if widget is filled.data.folder.line_edit.native:
+            break
+    assert [part for part, _ in groupby(visited)] == list(parts)
+
+
 # ---- unfolding --------------------------------------------------------------------------------
 
 
 def test_a_step_is_switched_and_does_not_unfold(filled: Any, qtbot: Any, settle: Settle) -> None:
     one = card(filled, "deskew")
-    filled.area.bring(one)
+    bring(filled, one, qtbot)
     QCursor.setPos(place(one.switch).center())
     laid_out(qtbot)
     before = place(one.switch)
     for on in (True, False):
         qtbot.mouseClick(one.switch, Left)
         settle(filled)
+        laid_out(qtbot)
         assert one.step.enabled is on and not one.unfold.isChecked()
         assert place(one.switch) == before, "nor does it go away under the mouse"
 
@@ -218,7 +247,7 @@ def test_messages_do_not_move_what_is_under_the_mouse(
         no_scrolling(filled)
     laid_out(qtbot)
     assert (bar.maximum() > 0) == scrolled
-    filled.area.bring(one)
+    bring(filled, one, qtbot)
     aim = one.unfold
     QCursor.setPos(place(aim).center())
     laid_out(qtbot)
@@ -230,7 +259,6 @@ def test_messages_do_not_move_what_is_under_the_mouse(
             laid_out(qtbot)
             # A card's own message stands below its head.
             assert place(aim) == before, (show, said)
-    assert (bar.maximum() > 0) == scrolled, "room that was made is given back"
 
 
 def test_room_that_was_made_is_given_back_when_the_mouse_leaves(filled: Any, qtbot: Any) -> None:

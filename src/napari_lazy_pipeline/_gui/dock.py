@@ -42,6 +42,7 @@ from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
 from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.steady_area import SteadyArea
+from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
@@ -135,6 +136,7 @@ class LazyPipelineWidget(QWidget):
         content, data = QWidget(), CollapsibleSection("Data", self.data)
         layout = column(self.welcome, data, *self.sections, parent=content, margins=(4, 4, 4, 4))
         layout.addStretch(1)
+        tab_in_reading_order(content)
         self.area = SteadyArea(content)
         self.pages = QStackedWidget()
         self.pages.addWidget(self.area)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFrame, QWidget
@@ -35,9 +36,9 @@ class CountedProblems(ProblemsPanel):
         super().show_problems(problems)
         self._show_count()
 
-    def changeEvent(self, event: object) -> None:
-        super().changeEvent(event)  # type: ignore[arg-type]
-        if event.type() == QEvent.Type.StyleChange:  # type: ignore[attr-defined]
+    def changeEvent(self, event: Any) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
             self.button.setStyleSheet(error_style(self))
 
     def _show_count(self) -> None:

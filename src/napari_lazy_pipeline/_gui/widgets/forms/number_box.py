@@ -102,6 +102,10 @@ class NumberBox(QDoubleSpinBox):
         entered = word or self._is_allowed(read_number(plain))
         return _State.Acceptable if entered else _State.Intermediate, text, position
 
+    def fixup(self, text: str | None) -> str:
+        """Leave what was typed as it is: Qt would make 123 of 1,2,3."""
+        return text or ""
+
     def stepBy(self, steps: int) -> None:
         """From an empty box to its lowest number that is not negative."""
         if self.value() == _EMPTY:

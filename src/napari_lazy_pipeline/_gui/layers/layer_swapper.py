@@ -32,7 +32,8 @@ class LayerSwapper:
     ) -> None:
         self._viewer, self._screen, self._position = viewer, screen, position
         self._slice_server, self._options = slice_server, options
-        # Layer tuples, while layers are handed over; and what is on them, by the array.
+        # Layer tuples, while layers are handed over; and what is on those that napari was handed
+        # and that were not adopted yet, by the array.
         self.offering: list[Any] | None = None
         self.offered: dict[int, tuple[Picture, LazyArray]] = {}
 
@@ -48,10 +49,13 @@ class LayerSwapper:
                 layers.move(layers.index(layer), min(map(layers.index, later)))
             self._adopt(layer, picture)
 
-    def adopt(self, layer: Any, picture: Picture) -> None:
-        """Keep a layer in step with the session from now on."""
-        with self._position.still():
-            self._adopt(layer, picture)
+    def adopt(self, layer: Any) -> Picture | None:
+        """Keep a layer that was offered in step with the session; None: it is no longer wanted."""
+        picture, _ = self.offered.pop(id(layer.data), (None, None))
+        if picture is not None:
+            with self._position.still():
+                self._adopt(layer, picture)
+        return picture
 
     def _adopt(self, layer: Any, picture: Picture) -> None:
         request = picture.request
@@ -109,6 +113,7 @@ class LayerSwapper:
         for channel, entry in list(channels.items()):
             if entry.layer not in self._viewer.layers:
                 del channels[channel]
+                self._screen.deleted.add(channel)
         with self._position.still():
             for channel, entry in channels.items():
                 self._slice_server.note(channel, self._position.time_point)
@@ -126,6 +131,13 @@ class LayerSwapper:
         for layer in [self._screen.channels.pop(channel).layer for channel in channels]:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+
+    def remove_all(self) -> None:
+        """Take all layers out of the viewer, also those that napari was handed just now."""
+        self.remove(list(self._screen.channels))
+        for layer in [one for one in self._viewer.layers if id(one.data) in self.offered]:
+            self._viewer.layers.remove(layer)
+        self.offered.clear()
 
     def _set_data(self, channel: int, source: PipelineSource) -> None:
         entry = self._screen.channels[channel]

@@ -73,14 +73,14 @@ class Layers(QObject):
         compute_thread.failed.connect(self._on_failed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
-        if self.screen.channels:
+        if self.screen.source is not None:
             self._adopt_all()
 
     def _adopt_all(self) -> None:
         """Go on with the layers of an earlier dock, as far as they are there."""
         self.swapper.adopt_all()
         source = self.screen.source
-        if self.screen.channels and source is not None and not self.up_to_date:
+        if source is not None and not self.up_to_date:
             self._show_source(source)
         self._request_missed()
 
@@ -112,8 +112,14 @@ class Layers(QObject):
 
     @property
     def up_to_date(self) -> bool:
-        """Whether each visible layer shows the result of the present steps."""
-        return self.screen.up_to_date
+        """Whether each channel has its layer, and each visible one the present steps' result."""
+        source = self.screen.source
+        return source is not None and not self._missing(source) and self.screen.up_to_date
+
+    def _missing(self, source: PipelineSource) -> list[int]:
+        """Channels that have no layer yet; one that the person deleted is not missed."""
+        there = self.screen.channels.keys() | self.screen.deleted
+        return [channel for channel in self._options.channels(source) if channel not in there]
 
     @property
     def settled(self) -> bool:
@@ -155,8 +161,9 @@ class Layers(QObject):
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
-        self.swapper.remove(list(self.screen.channels))
+        self.swapper.remove_all()
         self.screen.source = None
+        self.screen.deleted.clear()
         if self._owns_position:
             self.position.forget()
 
@@ -175,25 +182,31 @@ class Layers(QObject):
 
     def _show_source(self, source: PipelineSource) -> None:
         """Show what a source makes, as soon as its pixels are there."""
-        before, count = self.screen.source, source.sizes[1]
         self.screen.source, self._made = source, {}
         if self.swapper.offering is not None:
             self.swapper.offer(source)
             return
-        self.swapper.remove([c for c in self.screen.channels if c >= count])
-        visible = self.screen.visible
-        new = range(before.sizes[1], count) if before is not None else ()
-        for channel in [*visible, *new] if self.screen.channels else self._options.channels(source):
+        self.swapper.remove([c for c in self.screen.channels if c >= source.sizes[1]])
+        visible = list(self.screen.visible)
+        offered = [picture.request.channel for picture, _ in self.swapper.offered.values()]
+        for channel in [*visible, *(c for c in self._missing(source) if c not in offered)]:
             self._request(channel)
-        if self.screen.channels and not visible:
+        if not visible:
             self.swapper.swap_all(source)
+
+    def restore(self, channel: int | None = None) -> None:
+        """Show a layer again that the person deleted; None: all of them."""
+        self.screen.deleted -= {channel} if channel is not None else set(self.screen.deleted)
+        source = self.screen.source
+        for missing in self._missing(source) if source is not None else ():
+            self._request(missing)
 
     def _on_stack(self, stack: Stack | None) -> None:
         """Show the first time point of a new stack."""
         self._policy.forget()
         if stack is not None:
             before = self.screen.oldest_source
-            if before is None or not self.fits:
+            if before is None or not self.fits or self.swapper.offering is not None:
                 self.remove()
             elif self._owns_position:
                 self.position.zoom_along(before.raw.spec.voxel_size, stack.voxel_size)
@@ -254,8 +267,7 @@ class Layers(QObject):
         entry = screen.channels.get(request.channel)
         if entry is None:
             self.swapper.add(picture)
-            if request.t != self.position.time_point:
-                self._request(request.channel)
+            self._catch_up(request.channel)
             self.rendered.emit(request)
         elif entry.source is request.source:
             self._refresh(picture, entry)
@@ -263,6 +275,13 @@ class Layers(QObject):
             self._swap([picture])
         else:
             self._swap_made(request.source, {**screen.visible, request.channel: entry})
+
+    def _catch_up(self, channel: int) -> None:
+        """Request what a new layer lacks: meanwhile, sliders or steps may have changed."""
+        entry = self.screen.channels[channel]
+        missed = self._slice_server.missed_place(channel)
+        if entry.source is not self.screen.source or missed is not None:
+            self._request(channel)
 
     def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
@@ -274,10 +293,10 @@ class Layers(QObject):
             self._swap([self._made[c] for c in ready])
 
     def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
+        """Show pixels that cannot be made as blank ones, and list them."""
         if isinstance(error, StepFileChangedError):
             self.session.refresh()
             return
-        """Show pixels that cannot be made as blank ones, and list them."""
         if request.preview or self._outdated(request):
             return  # if a preview cannot be made, the result will say why
         if isinstance(error, FolderMissingError):
@@ -302,9 +321,11 @@ class Layers(QObject):
             self.reload(channel)
 
     def _outdated(self, request: RenderRequest) -> bool:
-        """Whether a request is for data that are no longer open, or to an older picture."""
+        """Whether a request is for what is no longer open or was deleted, or to an older picture."""
         source, entry = self.screen.source, self.screen.channels.get(request.channel)
         if self._closed or source is None or request.source.raw is not source.raw:
+            return True
+        if request.channel in self.screen.deleted:
             return True
         if entry is None:
             return False
@@ -333,18 +354,21 @@ class Layers(QObject):
 
     def _on_inserted(self, event: Any) -> None:
         """Adopt a layer that we offered, once napari is done with adding it."""
-        layer = event.value
-        picture, _ = self.swapper.offered.pop(id(layer.data), (None, None))
-        if picture is not None:
-            QTimer.singleShot(0, lambda: self._adopt_offered(layer, picture))
+        if id(event.value.data) in self.swapper.offered:
+            QTimer.singleShot(0, lambda layer=event.value: self._adopt_offered(layer))
 
-    def _adopt_offered(self, layer: Any, picture: Picture) -> None:
-        if layer in self.viewer.layers and not self._outdated(picture.request):
-            self.swapper.adopt(layer, picture)
+    def _adopt_offered(self, layer: Any) -> None:
+        if self._closed or layer not in self.viewer.layers:
+            return
+        picture = self.swapper.adopt(layer)
+        if picture is not None:
+            self._catch_up(picture.request.channel)
             self.rendered.emit(picture.request)
 
     def _on_removed(self, event: Any) -> None:
-        """Forget a layer that the person removed."""
+        """Forget a layer that the person deleted, and what is under way for it."""
         for channel, entry in list(self.screen.channels.items()):
             if entry.layer == event.value:
                 del self.screen.channels[channel]
+                self.screen.deleted.add(channel)
+                self._policy.withdraw(channel)

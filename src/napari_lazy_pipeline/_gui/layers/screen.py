@@ -87,6 +87,7 @@ class Screen:
     """What all channels show."""
 
     channels: dict[int, ChannelLayer] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)  # channels whose layer the person deleted
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
 
@@ -112,7 +113,7 @@ class Screen:
     @property
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the result of the present steps."""
-        return bool(self.channels) and all(
+        return all(
             entry.source is self.source and not entry.picture.request.preview
             for entry in self.visible.values()
         )

@@ -24,12 +24,13 @@ class RawLayerOptions(LayerOptions):
     def __init__(self, session: Session, screen: Screen) -> None:
         super().__init__(session)
         self._screen = screen
+        self._channels = sorted(screen.visible)
 
     def source(self) -> PipelineSource:
         return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:
-        return sorted(c for c in self._screen.visible if c < source.sizes[1])
+        return [channel for channel in self._channels if channel < source.sizes[1]]
 
     def options(self, picture: Picture) -> dict[str, Any]:
         """As for the processed data, in the colours these have now."""
@@ -131,7 +132,7 @@ class Comparison(QObject):
 
     def switch(self, on: bool) -> None:
         """Compare, or go back."""
-        on = on and bool(self._processed.layers)
+        on = on and bool(self._processed.screen.visible)
         if on and self._raw is None:
             self._begin()
         elif self._raw is not None and not on:
@@ -173,7 +174,7 @@ class Comparison(QObject):
 
     def _on_stack(self, _: object) -> None:
         """Of other data, nothing is there yet to compare."""
-        if self._raw is not None and not self._raw.fits:
+        if self._raw is not None and not self._processed.layers:
             self.switch(False)
 
     def _on_rendered(self, _: object) -> None:

@@ -307,7 +307,7 @@ def test_a_voxel_size_that_is_typed_keeps_the_view(
     opened.data.pixel.setValue(0.1)
     settle(opened)
     assert [id(layer) for layer in opened.layers.layers] == ids
-    assert tuple(opened.layers.layers[0].scale[2:]) == (0.1, 0.1)
+    assert tuple(opened.layers.layers[0].scale[2:]) == pytest.approx((0.1, 0.1))
     assert viewer.scene.camera.zoom == pytest.approx(zoom * 10)
     assert opened.session.stack.source.reads == 2, "the pixels are the same"
 

@@ -9,12 +9,13 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.contrast_control import ContrastControl
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, contrast_limits
+from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import (
@@ -63,6 +64,8 @@ class Layers(QObject):
         self.swapper = LayerSwapper(
             viewer, self.screen, self.position, self._slice_server, self._options
         )
+        self.contrast = ContrastControl(self.screen, self.position)
+        self.contrast_set = self.contrast.set_anew
         self._retry_timer = QTimer(self, singleShot=True, interval=_RETRY_PAUSE)
         self._retry_timer.timeout.connect(self._retry)
         session.stack_changed.connect(self._on_stack)
@@ -107,7 +110,7 @@ class Layers(QObject):
     @property
     def fits(self) -> bool:
         """Whether the layers show the files that are open, perhaps with another voxel size."""
-        source, stack = self.screen.oldest_source, self.session.stack
+        source, stack = self.screen.oldest_source or self.screen.source, self.session.stack
         return bool(source and stack and source.raw.token == stack.source.token)
 
     @property
@@ -128,6 +131,7 @@ class Layers(QObject):
         return self.up_to_date and all(
             entry.picture.request.t == t and missed(c) is None
             for c, entry in self.screen.visible.items()
+            if self.position.is_within(entry.layer)
         )
 
     @property
@@ -144,11 +148,6 @@ class Layers(QObject):
         """The file of a volume on screen is another one now."""
         if channel in self.screen.visible:
             self._request(channel)
-
-    def reset_contrast(self) -> None:
-        """Set the contrast from what is on screen."""
-        for entry in self.screen.channels.values():
-            entry.layer.contrast_limits = contrast_limits(entry.picture.pixels)
 
     def update_placement(self) -> None:
         """Put the layers where they belong now, with the same pixels."""
@@ -205,7 +204,7 @@ class Layers(QObject):
         """Show the first time point of a new stack."""
         self._policy.forget()
         if stack is not None:
-            before = self.screen.oldest_source
+            before = self.screen.oldest_source or self.screen.source
             if before is None or not self.fits or self.swapper.offering is not None:
                 self.remove()
             elif self._owns_position:
@@ -267,8 +266,7 @@ class Layers(QObject):
         entry = screen.channels.get(request.channel)
         if entry is None:
             self.swapper.add(picture)
-            self._catch_up(request.channel)
-            self.rendered.emit(request)
+            self._complete(picture)
         elif entry.source is request.source:
             self._refresh(picture, entry)
         elif request.source is not screen.source:
@@ -276,12 +274,14 @@ class Layers(QObject):
         else:
             self._swap_made(request.source, {**screen.visible, request.channel: entry})
 
-    def _catch_up(self, channel: int) -> None:
+    def _complete(self, picture: Picture) -> None:
         """Request what a new layer lacks: meanwhile, sliders or steps may have changed."""
-        entry = self.screen.channels[channel]
+        channel = picture.request.channel
+        self.contrast.adjust({channel: picture})
         missed = self._slice_server.missed_place(channel)
-        if entry.source is not self.screen.source or missed is not None:
+        if self.screen.channels[channel].source is not self.screen.source or missed is not None:
             self._request(channel)
+        self.rendered.emit(picture.request)
 
     def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
@@ -327,25 +327,29 @@ class Layers(QObject):
             return True
         if request.channel in self.screen.deleted:
             return True
-        if entry is None:
-            return False
-        last = entry.picture.request
-        if request.preview and not last.preview and request.same_picture(last):
+        there = [self._made.get(request.channel), entry.picture if entry is not None else None]
+        results = [p.request for p in there if p is not None and not p.request.preview]
+        if request.preview and any(request.same_picture(result) for result in results):
             return True
-        return entry.source is source and request.source is not source
+        return entry is not None and entry.source is source and request.source is not source
 
     def _refresh(self, picture: Picture, entry: ChannelLayer) -> None:
         """Draw a layer again that has the right array already."""
         if picture.request.t != self.position.time_point:
             return
         if picture.pixels is not entry.picture.pixels:
+            before = {picture.request.channel: entry.picture}
             entry.put(picture)
             entry.layer.refresh(extent=False)
+            self.contrast.adjust(before)
         self.rendered.emit(picture.request)
         self._slice_server.prepare_next(picture.request)
 
     def _swap(self, pictures: list[Picture]) -> None:
+        channels = [picture.request.channel for picture in pictures]
+        before = {channel: self.screen.channels[channel].picture for channel in channels}
         self.swapper.swap(pictures)
+        self.contrast.adjust(before)
         for picture in pictures:
             self.rendered.emit(picture.request)
         self._request_missed()
@@ -362,8 +366,7 @@ class Layers(QObject):
             return
         picture = self.swapper.adopt(layer)
         if picture is not None:
-            self._catch_up(picture.request.channel)
-            self.rendered.emit(picture.request)
+            self._complete(picture)
 
     def _on_removed(self, event: Any) -> None:
         """Forget a layer that the person deleted, and what is under way for it."""

@@ -50,6 +50,17 @@ class Position(QObject):
         plane = first + spec.shape[0] // 2 if self._plane is None else self._plane
         return round(float(np.clip(plane, first, last)) - first)
 
+    def is_within(self, layer: Any) -> bool:
+        """Whether the sliders are where a layer has data; else napari asks for none."""
+        dims = self.viewer.dims
+        for axis in dims.not_displayed if dims.ndim >= 4 else ():
+            number = axis - dims.ndim
+            if number > T:
+                index = (dims.point[axis] - layer.translate[number]) / layer.scale[number]
+                if not 0 <= round(index) < layer.data.shape[number]:
+                    return False
+        return True
+
     @property
     def _flat(self) -> bool:
         """Whether a single plane z is shown, as a slice along the default axes is."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._gui.layers.contrast import Contrast, has_content
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute import PipelineSource
@@ -59,6 +60,15 @@ class Picture:
         return volume
 
 
+    def seen(self, plane: int | None) -> np.ndarray:
+        """The pixels (z, y, x) that are looked at: of a plane, if that has any data."""
+        if plane is None or len(self.pixels) == 1:
+            return self.pixels
+        plane = min(plane, len(self.pixels) - 1)
+        seen = self.pixels[plane : plane + 1]
+        return seen if has_content(seen) else self.pixels
+
+
 @dataclass
 class ChannelLayer:
     """What one channel shows."""
@@ -68,18 +78,21 @@ class ChannelLayer:
     picture: Picture  # what is on screen
     failed: RenderRequest | None = None  # the request that is shown blank: it could not be done
     auto_name: str = ""  # the name we gave the layer; another one is the person's
+    contrast: Contrast = field(default_factory=Contrast)
 
     def put(self, picture: Picture) -> None:
-        """Note what is on screen now, and set the contrast after a blank or a preview.
-
-        A contrast that was set otherwise since stays.
-        """
-        last, layer = self.picture, self.layer
-        stand_in = last.request.preview or not has_content(last.pixels)
-        due = stand_in and has_content(picture.pixels)
-        if due and tuple(layer.contrast_limits) == contrast_limits(last.pixels):
-            layer.contrast_limits = contrast_limits(picture.pixels)
+        """Note what is on screen now."""
         self.picture, self.failed = picture, None
+
+    def adjust_contrast(self, before: Picture, plane: int | None) -> bool:
+        """Adjust the contrast to what took the place of a picture; True if it was set anew.
+
+        ``plane`` is the one on screen; None: the volume is.
+        """
+        request = self.picture.request
+        self.contrast.turn(self.layer, raw=not request.source.count)
+        seen, work = self.picture.seen(plane), request.source.stated_plan.work()
+        return self.contrast.update(self.layer, before.seen(plane), seen, work, request.preview)
 
 
 @dataclass
@@ -152,19 +165,3 @@ def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
     events.data(value=data)
     for what in moved:
         getattr(events, what)()
-
-
-def has_content(volume: np.ndarray) -> bool:
-    """Whether a volume is more than a stand-in for one that could not be had."""
-    sample = volume[volume.shape[0] // 2]
-    return bool(np.nanmax(sample, initial=0) > 0)
-
-
-def contrast_limits(volume: np.ndarray) -> tuple[float, float]:
-    """Limits that show a volume well: all but its darkest and brightest voxels."""
-    sample = volume[:: max(volume.shape[0] // 16, 1), ::2, ::2]
-    sample = sample[np.isfinite(sample)]
-    if not sample.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(sample, (1.0, 99.9)))
-    return (low, high) if high > low else (low, low + 1.0)

@@ -40,14 +40,14 @@ class RawLayerOptions(LayerOptions):
             options.update(colormap=beside.colormap, blending=beside.blending)
         return options
 
-    def place(self, source: PipelineSource) -> dict[str, Any]:
-        """Scale and place of the raw data; one slider moves them and what is made of them."""
-        place, factor = super().place(source), self._height()
-        scale, translate = place["scale"], place["translate"]
-        return {
-            "scale": (scale[0], scale[1] * factor, *scale[2:]),
-            "translate": (translate[0], translate[1] * factor, *translate[2:]),
-        }
+    def voxel_size(self, source: PipelineSource) -> tuple[float, ...]:
+        """Those of the raw data, but that one slider moves these and what is made of them."""
+        z, *pixel = super().voxel_size(source)
+        return z * self._height(), *pixel
+
+    def translate(self, source: PipelineSource) -> tuple[float, ...]:
+        z, *plane = super().translate(source)
+        return z * self._height(), *plane
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data and channel, and that they are as the microscope recorded them."""

@@ -22,7 +22,7 @@ class ContrastControl(QObject):
         anew = []
         for channel, picture in before.items():
             entry = self._screen.channels[channel]
-            if entry.adjust_contrast(picture, self._position.plane_of(entry.source.spec)):
+            if entry.adjust_contrast(picture, self._position.plane_of(entry.source)):
                 low, high = entry.layer.contrast_limits
                 name = entry.source.plan.after.channels[channel]
                 anew.append(f"{name} {low:.4g} to {high:.4g}")
@@ -32,5 +32,5 @@ class ContrastControl(QObject):
     def reset(self) -> None:
         """Set the contrast of all channels from what is on screen."""
         for entry in self._screen.channels.values():
-            plane = self._position.plane_of(entry.source.spec)
+            plane = self._position.plane_of(entry.source)
             entry.contrast.reset(entry.layer, entry.picture.seen(plane))

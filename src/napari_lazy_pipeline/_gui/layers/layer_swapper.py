@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
-from napari_lazy_pipeline._gui.layers.position import Position, T
+from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, replace_data
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
@@ -98,14 +98,10 @@ class LayerSwapper:
         if not self._screen.channels or self._screen.source is None:
             return
         t = min(t, self._screen.source.sizes[0] - 1)
-        with self._position.still(restore=False):
-            point = list(self._viewer.dims.point)
+        with self._position.still(t):
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
                 replace_data(entry.layer, array, self._options.place(entry.source))
-            if len(point) >= 4:
-                point[T] = self._position.world(t)
-                self._position.return_to(tuple(point))
 
     def adopt_all(self) -> None:
         """Serve the layers of an earlier dock; forget those that were removed since."""
@@ -118,7 +114,7 @@ class LayerSwapper:
             for channel, entry in channels.items():
                 self._slice_server.note(channel, self._position.time_point)
                 entry.layer.data = self._slice_server.array(channel, entry.source)
-        self._position.note_plane()
+        self._position.note()
 
     def release(self) -> None:
         """Leave the layers to themselves: what they show next, napari computes."""

@@ -207,8 +207,6 @@ class Layers(QObject):
             before = self.screen.oldest_source or self.screen.source
             if before is None or not self.fits or self.swapper.offering is not None:
                 self.remove()
-            elif self._owns_position:
-                self.position.zoom_along(before.raw.spec.voxel_size, stack.voxel_size)
             self.update()
 
     def _on_grown(self, move: Callable[[int], int] | None) -> None:
@@ -233,7 +231,7 @@ class Layers(QObject):
         source = self.screen.source
         assert source is not None
         self._request_at(
-            channel, source, self.position.time_point, self.position.plane_of(source.spec)
+            channel, source, self.position.time_point, self.position.plane_of(source)
         )
 
     def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:

@@ -57,7 +57,7 @@ class Walk:
             self.halt()
         except Exception as error:
             dims, done = self.viewer.dims, "\n".join(self.log)
-            raise AssertionError(f"{error}\nat {dims.point} {dims.order} after\n{done}\n{DBG(self.dock)}") from error
+            raise AssertionError(f"{error}\nat {dims.point} {dims.order} after\n{done}") from error
 
     def act(self) -> None:
         """Do one thing."""
@@ -295,8 +295,3 @@ class Walk:
         assert seen.shape == wanted.shape, f"{layer.name}: {seen.shape}, not {wanted.shape}"
         wrong = (seen != wanted) & ~(np.isnan(seen) & np.isnan(wanted))
         assert not wrong.any(), f"{layer.name}: {wrong.sum()} of {wrong.size} pixels are wrong"
-
-def DBG(dock):
-    import sys; sys.path.insert(0,"/tmp")
-    import dbg
-    return dbg.state(dock)

@@ -117,20 +117,20 @@ class Position(QObject):
         ranges = tuple(dims.range)
         self.swapping = True
         try:
-            # The sliders are laid out anew for each change: once, at the end, is enough.
+            # The sliders are laid out anew for each change: once is enough.
             with dims.events.range.blocker():
                 yield
-                if before is not None and self._frame is not None:
-                    # Time points stay what they are if their distance is stated anew.
-                    point = moment * self._interval if t is None else self.world(t)
-                    dims.set_point(dims.ndim + T, point)
-                    self._look(before, in_sight)
-                if self._voxel is not None:
-                    self._view = self._seen
-        finally:
-            self.swapping = False
             if tuple(dims.range) != ranges:
                 dims.events.range(value=dims.range)
+            if before is not None and self._frame is not None:
+                # Time points stay what they are if their distance is stated anew.
+                point = moment * self._interval if t is None else self.world(t)
+                dims.set_point(dims.ndim + T, point)
+                self._look(before, in_sight)
+            if self._voxel is not None:
+                self._view = self._seen
+        finally:
+            self.swapping = False
 
     def note(self) -> None:
         """Note the voxel that is looked at, unless the person is where an edit left them."""

@@ -213,6 +213,46 @@ def test_channels_meet_whatever_is_ready_when(
         np.testing.assert_allclose(layer.scale[1:], (0.2, 0.1, 0.1))
 
 
+def test_a_preview_that_comes_after_its_result_is_not_shown(
+    opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the result waits for those of other channels, as voxels get another place."""
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    jobs: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(opened.compute_thread, "request", jobs.append)
+        edit(opened, "rotate", angle=40.0)
+        source = opened.layers.screen.source
+        first, second = (next(job for job in jobs if job.source is source and job.channel == c)
+                         for c in (0, 1))  # fmt: skip
+        for job in (first, first.preview_of(None, 0), second):
+            opened.compute_thread.delivered.emit(job, job.make(Progress()))
+    assert opened.layers.up_to_date
+    settle(opened)
+
+
+def test_a_first_picture_that_was_overtaken_by_the_slider_is_made_anew(
+    dock: Any, settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    """The other channel is there already, and the person moves on: plane and time point."""
+    late: list[Any] = []
+    request = dock.compute_thread.request
+
+    def hold(job: Any) -> None:
+        (request if job.channel == 0 or late else late.append)(job)
+
+    monkeypatch.setattr(dock.compute_thread, "request", hold)
+    dock.open_folder(write_raw(tmp_path / "cell"))
+    qtbot.waitUntil(lambda: bool(late and dock.layers.layers), timeout=TIMEOUT)
+    dock.viewer.dims.set_current_step(0, 2)
+    dock.viewer.dims.set_current_step(1, 3)
+    request(late[0])
+    settle(dock)
+    for channel, layer in enumerate(dock.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), expected(dock, channel, 2, 3))
+
+
 def voxel_looked_at(dock: Any) -> tuple[float, ...]:
     """Number of the raw voxel (z, y, x) that is in the middle of the canvas."""
     viewer, session = dock.viewer, dock.session

@@ -14,6 +14,7 @@ CHANGE = 2.0  # a range that is so many times as wide, or as narrow, needs other
 _NOTICEABLE = 1.1  # by less than that, no step changed the range
 _MOST = 1_000_000  # voxels that are looked at
 _EMPTY = 0.01  # share of the voxels from which on the value of a corner means that there are no data
+_RARE = 0.05  # share of the voxels below which data are a few spots
 _SPARSE = 0.1  # share of the range below which all but a thousandth is background
 
 
@@ -31,7 +32,9 @@ def contrast_limits(pixels: np.ndarray) -> Limits:
     >>> 200 < low < 220 and 780 < high < 801
     True
     """
-    sample = _data(_sample(pixels))
+    everything = _sample(pixels)
+    everything = everything[np.isfinite(everything)]
+    sample = _data(everything, _ends(pixels))
     if not sample.size:
         return 0.0, 1.0
     low, middle, high = (float(value) for value in np.percentile(sample, (1.0, 50.0, 99.9)))
@@ -40,6 +43,8 @@ def contrast_limits(pixels: np.ndarray) -> Limits:
     top = float(np.partition(sample, -rank)[-rank])
     if high - middle < _SPARSE * (top - middle):
         high = top
+    if sample.size < _RARE * everything.size:
+        low = float(everything.min())  # spots on nothing: not their own faintest part
     return (low, high) if high > low else (low, low + 1.0)
 
 
@@ -56,12 +61,16 @@ def _sample(pixels: np.ndarray) -> np.ndarray:
     return pixels[::step, ::step, ::step]
 
 
-def _data(sample: np.ndarray) -> np.ndarray:
-    """The values of a sample but those that mean that there are no data; all if nothing is left."""
-    ends = sample[np.ix_(*((0, -1) if n > 1 else (0,) for n in sample.shape))]
-    values = sample[np.isfinite(sample)]
+def _ends(pixels: np.ndarray) -> set[float]:
+    """Values of the corners."""
+    corners = pixels[np.ix_(*((0, -1) if n > 1 else (0,) for n in pixels.shape))]
+    return {float(value) for value in corners.flat}
+
+
+def _data(values: np.ndarray, ends: set[float]) -> np.ndarray:
+    """All but the values that mean that there are no data; all if nothing is left."""
     data = values
-    for empty in {0.0, *(float(value) for value in ends.flat if np.isfinite(value))}:
+    for empty in {0.0, *ends}:
         is_empty = data == empty
         if np.count_nonzero(is_empty) > _EMPTY * values.size:
             data = data[~is_empty]

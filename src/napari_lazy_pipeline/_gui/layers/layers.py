@@ -42,6 +42,7 @@ class Layers(QObject):
 
     rendered = Signal(object)  # RenderRequest: new pixels are on screen, perhaps a preview
     failed = Signal(object, object)  # RenderRequest, error; blank pixels are shown
+    deletion_changed = Signal(bool)  # whether there are layers that the person deleted
 
     def __init__(
         self,
@@ -162,7 +163,7 @@ class Layers(QObject):
         """Take the layers out of the viewer."""
         self.swapper.remove_all()
         self.screen.source = None
-        self.screen.deleted.clear()
+        self._forget_deleted(self.screen.deleted)
         if self._owns_position:
             self.position.forget()
 
@@ -195,10 +196,14 @@ class Layers(QObject):
 
     def restore(self, channel: int | None = None) -> None:
         """Show a layer again that the person deleted; None: all of them."""
-        self.screen.deleted -= {channel} if channel is not None else set(self.screen.deleted)
+        self._forget_deleted(self.screen.deleted if channel is None else {channel})
         source = self.screen.source
         for missing in self._missing(source) if source is not None else ():
             self._request(missing)
+
+    def _forget_deleted(self, channels: set[int]) -> None:
+        self.screen.deleted = self.screen.deleted - channels
+        self.deletion_changed.emit(bool(self.screen.deleted))
 
     def _on_stack(self, stack: Stack | None) -> None:
         """Show the first time point of a new stack."""
@@ -274,11 +279,12 @@ class Layers(QObject):
 
     def _complete(self, picture: Picture) -> None:
         """Request what a new layer lacks: meanwhile, sliders or steps may have changed."""
-        channel = picture.request.channel
+        channel, source = picture.request.channel, self.screen.source
         self.contrast.adjust({channel: picture})
-        missed = self._slice_server.missed_place(channel)
-        if self.screen.channels[channel].source is not self.screen.source or missed is not None:
+        if self.screen.channels[channel].source is not source:
             self._request(channel)
+        else:
+            self._request_missed()
         self.rendered.emit(picture.request)
 
     def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
@@ -373,3 +379,4 @@ class Layers(QObject):
                 del self.screen.channels[channel]
                 self.screen.deleted.add(channel)
                 self._policy.withdraw(channel)
+                self.deletion_changed.emit(True)

@@ -33,6 +33,7 @@ class ViewPanel(QWidget):
     # The person wants the raw data beside the processed ones, or no longer.
     compare_toggled = Signal(bool)
     contrast_requested = Signal()  # the contrast is to be set from what is on screen
+    restore_requested = Signal()  # layers that were deleted are to come back
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -45,6 +46,9 @@ class ViewPanel(QWidget):
         self.compare = push_button("Compare with raw", tooltip, checkable=True)
         tooltip = "Set the contrast of all channels from what is on screen"
         self.contrast = push_button("Set contrast", tooltip, self.contrast_requested.emit)
+        tooltip = "Show the layers again that were deleted"
+        self.restore = push_button("Show layers", tooltip, self.restore_requested.emit)
+        self.offer_restore(False)
         self._build_engine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -52,7 +56,7 @@ class ViewPanel(QWidget):
         form.addRow("Quality", self.quality)
         form.addRow("Engine", self.engine)
         form.addRow(self.engine_reason)
-        column(form, row(self.compare, self.contrast, spacing=6), parent=self)
+        column(form, row(self.compare, self.contrast, self.restore, spacing=6), parent=self)
         session.plan_changed.connect(self._show_session)
         session.view_changed.connect(self._show_session)
         self.show_choice.chosen.connect(self._on_part)
@@ -70,6 +74,10 @@ class ViewPanel(QWidget):
         """Show whether raw data are beside the processed ones; raises no signal."""
         with QSignalBlocker(self.compare):
             self.compare.setChecked(on)
+
+    def offer_restore(self, on: bool) -> None:
+        """Offer to show layers again, or not: none was deleted."""
+        self.restore.setVisible(on)
 
     def show_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey the engines that cannot be used here, and say why."""

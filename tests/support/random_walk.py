@@ -1,4 +1,4 @@
-"""A random walk through the dock, reproducible by its seed; after each halt all pixels are checked."""
+"""A random walk through the dock, reproducible by its seed; at each halt all pixels are checked."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ class Walk:
         self.log: list[str] = []
         self._folders = 0
         self._growing: tuple[Path, int, int] | None = None  # folder, times, channels
-        self._deleted: set[int] = set()
 
     def go(self, steps: int) -> None:
         """Take so many steps; an `AssertionError` tells after which the pixels were wrong."""
@@ -85,6 +84,7 @@ class Walk:
             (self.state_voxel_size, 1),
             (self.hide_or_show, 4),
             (self.delete_a_layer, 1),
+            (self.bring_layers_back, 2),
             (self.compare, 4),
             (self.undo, 4),
             (self.redo, 2),
@@ -99,7 +99,6 @@ class Walk:
         self._note(folder.name, times, channels)
         self.dock.open_folder(folder)
         self._wait_for(lambda: self._is_open(folder))
-        self._deleted.clear()
         self.dock.session.state(voxel_size=VOXEL_SIZE)
 
     def open_sample(self) -> None:
@@ -115,7 +114,6 @@ class Walk:
             self.viewer.open_sample("napari-lazy-pipeline", "timelapse")
         finally:
             sample_data.write_timelapse = before
-        self._deleted.clear()
 
     _sample: Path | None = None
 
@@ -179,8 +177,16 @@ class Walk:
         if channels and not self.dock.comparison.layers:
             channel = self.random.choice(sorted(channels))
             self._note(channel)
-            self._deleted.add(channel)
             self.viewer.layers.remove(channels[channel].layer)
+            assert channel in self.dock.session.deleted
+
+    def bring_layers_back(self) -> None:
+        """By the button, or by the box of a channel."""
+        boxes = [row.visible for row in self.dock.data.metadata.channels.rows]
+        away = [boxes[channel] for channel in sorted(self.dock.session.deleted)]
+        if away:
+            self._note(len(away))
+            self.random.choice([*away, self.dock.view.restore]).click()
 
     def compare(self) -> None:
         self.dock.view.compare.click()
@@ -263,7 +269,7 @@ class Walk:
         plan = session.pipeline.plan(session.stack.stack_spec).until(session.until)
         made = PipelineSource(session.stack.source, plan)
         processed, raw = dock.layers.screen.channels, dock.comparison.layers
-        expected = set(range(made.sizes[1])) - self._deleted
+        expected = set(range(made.sizes[1])) - session.deleted
         assert set(processed) == expected, f"channels {set(processed)}, not {expected}"
         ours = [*dock.layers.layers, *raw]
         assert len(self.viewer.layers) == len(ours), [layer.name for layer in self.viewer.layers]

@@ -68,7 +68,9 @@ def test_nothing_to_see(value: float) -> None:
     assert high > low and np.isfinite((low, high)).all()
 
 
-def looked_at(contrast: Contrast, layer: Any, before: np.ndarray, now: np.ndarray, work: str) -> bool:
+def looked_at(
+    contrast: Contrast, layer: Any, before: np.ndarray, now: np.ndarray, work: str
+) -> bool:
     return contrast.update(layer, before, now, work, stand_in=False)
 
 

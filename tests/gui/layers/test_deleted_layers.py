@@ -58,6 +58,31 @@ def test_when_all_are_deleted_a_button_brings_them_back(opened: Any, settle: Set
     assert dims.current_step[:2] == (1, 9) and right(opened)
 
 
+def test_undo_brings_it_back_and_redo_takes_it_away(opened: Any, settle: Settle) -> None:
+    edit(opened, "deskew", angle=40.0)
+    settle(opened)
+    before = opened.session.pipeline
+    opened.viewer.layers.remove(opened.layers.layers[0])
+    opened.steps.undo.click()
+    settle(opened)
+    assert len(opened.viewer.layers) == 2 and opened.session.pipeline == before and right(opened)
+    opened.steps.redo.click()
+    settle(opened)
+    assert [layer.name.split()[1] for layer in opened.viewer.layers] == ["560"]
+    opened.steps.undo.click()
+    opened.steps.undo.click()
+    settle(opened)
+    assert len(opened.viewer.layers) == 2 and opened.session.pipeline != before and right(opened)
+
+
+def test_an_undo_brings_all_back_that_were_deleted_together(opened: Any, settle: Settle) -> None:
+    opened.viewer.layers.clear()
+    assert opened.steps.undo.isEnabled()
+    opened.steps.undo.click()
+    settle(opened)
+    assert len(opened.viewer.layers) == 2 and right(opened)
+
+
 def test_other_data_have_all_their_layers(opened: Any, settle: Settle, tmp_path: Path) -> None:
     opened.viewer.layers.remove(opened.layers.layers[0])
     opened.open_folder(write_raw(tmp_path / "other"))

@@ -47,9 +47,7 @@ def margins(dock: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["deskew", "rotate"])
-def test_a_detail_stays_in_the_middle_at_its_zoom(
-    sample: Any, settle: Settle, kind: str
-) -> None:
+def test_a_detail_stays_in_the_middle_at_its_zoom(sample: Any, settle: Settle, kind: str) -> None:
     viewer, (layer, _) = sample.viewer, sample.layers.layers
     viewer.dims.set_current_step(1, 15)
     viewer.scene.camera.zoom, viewer.scene.camera.center = 2000.0, (0.0, 0.9, 1.6)

@@ -49,7 +49,7 @@ class ChannelsPanel(QWidget):
             row = ChannelRow(len(self.rows))
             row.renamed.connect(self._on_renamed)
             row.recoloured.connect(self._on_recoloured)
-            row.wanted.connect(self._layers.restore)
+            row.wanted.connect(self._layers.deleted.restore)
             self.rows.append(row)
             self._layout.addWidget(row)
         for row, name in zip(self.rows, names, strict=True):

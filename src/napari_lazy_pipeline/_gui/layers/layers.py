@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lazy_pipeline import errors
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.contrast_control import ContrastControl
+from napari_lazy_pipeline._gui.layers.deleted_layers import DeletedLayers
+from napari_lazy_pipeline._gui.layers.folder_retry import FolderRetry
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
 from napari_lazy_pipeline._gui.layers.position import Position
@@ -18,17 +21,9 @@ from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.errors import (
-    FolderMissingError,
-    LazyPipelineError,
-    StepError,
-    StepFileChangedError,
-)
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.session import Session
-
-_RETRY_PAUSE = 1000  # ms from one try to read from a missing folder to the next
 
 
 class Layers(QObject):
@@ -42,7 +37,6 @@ class Layers(QObject):
 
     rendered = Signal(object)  # RenderRequest: new pixels are on screen, perhaps a preview
     failed = Signal(object, object)  # RenderRequest, error; blank pixels are shown
-    deletion_changed = Signal(bool)  # whether there are layers that the person deleted
 
     def __init__(
         self,
@@ -62,17 +56,17 @@ class Layers(QObject):
         self.position = position or Position(viewer, self.screen)
         self._policy = PreviewPolicy(session, compute_thread)
         self._slice_server = SliceServer(self.screen, self.position, compute_thread, self._policy)
-        self.swapper = LayerSwapper(
-            viewer, self.screen, self.position, self._slice_server, self._options
-        )
+        parts = self.screen, self.position, self._slice_server, self._options
+        self.swapper = LayerSwapper(viewer, *parts)
         self.contrast = ContrastControl(self.screen, self.position)
         self.contrast_set = self.contrast.set_anew
-        self._retry_timer = QTimer(self, singleShot=True, interval=_RETRY_PAUSE)
-        self._retry_timer.timeout.connect(self._retry)
+        self.deleted = DeletedLayers(session, self.screen, undoable=self._owns_position)
+        self._retry = FolderRetry(self.screen)
+        self._retry.due.connect(self.reload)
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self._on_grown)
         session.plan_changed.connect(self.update)
-        session.view_changed.connect(self.update)
+        session.view_changed.connect(self._on_view)
         compute_thread.delivered.connect(self._on_delivered)
         compute_thread.failed.connect(self._on_failed)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -83,6 +77,7 @@ class Layers(QObject):
     def _adopt_all(self) -> None:
         """Go on with the layers of an earlier dock, as far as they are there."""
         self.swapper.adopt_all()
+        self.deleted.note_all()
         source = self.screen.source
         if source is not None and not self.up_to_date:
             self._show_source(source)
@@ -94,10 +89,10 @@ class Layers(QObject):
         session.stack_changed.disconnect(self._on_stack)
         session.stack_grown.disconnect(self._on_grown)
         session.plan_changed.disconnect(self.update)
-        session.view_changed.disconnect(self.update)
+        session.view_changed.disconnect(self._on_view)
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self._retry_timer.stop()
+        self._retry.stop()
         if self._owns_position:
             self.position.close()
         self._policy.forget()
@@ -163,7 +158,7 @@ class Layers(QObject):
         """Take the layers out of the viewer."""
         self.swapper.remove_all()
         self.screen.source = None
-        self._forget_deleted(self.screen.deleted)
+        self.deleted.forget()
         if self._owns_position:
             self.position.forget()
 
@@ -175,7 +170,7 @@ class Layers(QObject):
             return
         try:
             source = self._options.source()
-        except StepError:
+        except errors.StepError:
             return  # the card of the step says why it does not fit; the old picture stays
         if source != self.screen.source:
             self._show_source(source)
@@ -194,16 +189,12 @@ class Layers(QObject):
         if not visible:
             self.swapper.swap_all(source)
 
-    def restore(self, channel: int | None = None) -> None:
-        """Show a layer again that the person deleted; None: all of them."""
-        self._forget_deleted(self.screen.deleted if channel is None else {channel})
-        source = self.screen.source
-        for missing in self._missing(source) if source is not None else ():
-            self._request(missing)
-
-    def _forget_deleted(self, channels: set[int]) -> None:
-        self.screen.deleted = self.screen.deleted - channels
-        self.deletion_changed.emit(bool(self.screen.deleted))
+    def _on_view(self) -> None:
+        """Show another part of the steps; bring layers back, or take them away again."""
+        if self.deleted.follow_session() and self.screen.source is not None:
+            self.swapper.remove([c for c in self.screen.channels if c in self.screen.deleted])
+            self._show_source(self.screen.source)
+        self.update()
 
     def _on_stack(self, stack: Stack | None) -> None:
         """Show the first time point of a new stack."""
@@ -235,9 +226,7 @@ class Layers(QObject):
         """Request what should be on screen of a channel."""
         source = self.screen.source
         assert source is not None
-        self._request_at(
-            channel, source, self.position.time_point, self.position.plane_of(source)
-        )
+        self._request_at(channel, source, self.position.time_point, self.position.plane_of(source))
 
     def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Show a place that is at hand, or request it."""
@@ -281,10 +270,8 @@ class Layers(QObject):
         """Request what a new layer lacks: meanwhile, sliders or steps may have changed."""
         channel, source = picture.request.channel, self.screen.source
         self.contrast.adjust({channel: picture})
-        if self.screen.channels[channel].source is not source:
-            self._request(channel)
-        else:
-            self._request_missed()
+        late = self.screen.channels[channel].source is not source
+        self._request(channel) if late else self._request_missed()
         self.rendered.emit(picture.request)
 
     def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
@@ -296,16 +283,16 @@ class Layers(QObject):
         if ready:
             self._swap([self._made[c] for c in ready])
 
-    def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
+    def _on_failed(self, request: RenderRequest, error: errors.LazyPipelineError) -> None:
         """Show pixels that cannot be made as blank ones, and list them."""
-        if isinstance(error, StepFileChangedError):
+        if isinstance(error, errors.StepFileChangedError):
             self.session.refresh()
             return
         if request.preview or self._outdated(request):
             return  # if a preview cannot be made, the result will say why
-        if isinstance(error, FolderMissingError):
+        if isinstance(error, errors.FolderMissingError):
             self._show_picture(Picture(request, request.blank(), FOLDER_MISSING))
-            self._retry_timer.start()
+            self._retry.start()
         else:
             request.source.report(error, request.t, request.channel)
             self._show_picture(Picture.of(request, request.blank()))
@@ -315,27 +302,10 @@ class Layers(QObject):
             entry.layer.refresh(extent=False)
         self.failed.emit(request, error)
 
-    def _retry(self) -> None:
-        """Request again what is blank because its folder was missing, until it is back."""
-        waiting = [c for c, entry in self.screen.channels.items() if entry.picture.waits]
-        # One that is hidden is requested once it is visible; one may be about to be shown.
-        if waiting or (self.screen.channels and not self.up_to_date):
-            self._retry_timer.start()
-        for channel in waiting:
-            self.reload(channel)
-
     def _outdated(self, request: RenderRequest) -> bool:
-        """Whether a request is for what is no longer open or was deleted, or to an older picture."""
-        source, entry = self.screen.source, self.screen.channels.get(request.channel)
-        if self._closed or source is None or request.source.raw is not source.raw:
-            return True
-        if request.channel in self.screen.deleted:
-            return True
-        there = [self._made.get(request.channel), entry.picture if entry is not None else None]
-        results = [p.request for p in there if p is not None and not p.request.preview]
-        if request.preview and any(request.same_picture(result) for result in results):
-            return True
-        return entry is not None and entry.source is source and request.source is not source
+        """Whether nobody wants what was requested any more."""
+        made = self._made.get(request.channel)
+        return self._closed or self.screen.has_outdated(request, made.request if made else None)
 
     def _refresh(self, picture: Picture, entry: ChannelLayer) -> None:
         """Draw a layer again that has the right array already."""
@@ -374,9 +344,6 @@ class Layers(QObject):
 
     def _on_removed(self, event: Any) -> None:
         """Forget a layer that the person deleted, and what is under way for it."""
-        for channel, entry in list(self.screen.channels.items()):
-            if entry.layer == event.value:
-                del self.screen.channels[channel]
-                self.screen.deleted.add(channel)
-                self._policy.withdraw(channel)
-                self.deletion_changed.emit(True)
+        channel = self.deleted.note(event.value)
+        if channel is not None:
+            self._policy.withdraw(channel)

@@ -59,7 +59,6 @@ class Picture:
         volume[min(only, shape[0] - 1)] = pixels[0]
         return volume
 
-
     def seen(self, plane: int | None) -> np.ndarray:
         """The pixels (z, y, x) that are looked at: of a plane, if that has any data."""
         if plane is None or len(self.pixels) == 1:
@@ -130,6 +129,23 @@ class Screen:
             entry.source is self.source and not entry.picture.request.preview
             for entry in self.visible.values()
         )
+
+    def has_outdated(self, request: RenderRequest, made: RenderRequest | None) -> bool:
+        """Whether a request is for other data, a deleted layer, or an older picture.
+
+        ``made`` is what was made last for the channel, and may still wait for other channels.
+        """
+        if self.source is None or request.source.raw is not self.source.raw:
+            return True
+        if request.channel in self.deleted:
+            return True
+        entry = self.channels.get(request.channel)
+        there = (made, entry.picture.request if entry is not None else None)
+        results = (one for one in there if one is not None and not one.preview)
+        if request.preview and any(request.same_picture(result) for result in results):
+            return True
+        newer = entry is not None and entry.source is self.source
+        return newer and request.source is not self.source
 
     def renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:
         """Go on with the same volumes, made of ``raw``, under other numbers."""

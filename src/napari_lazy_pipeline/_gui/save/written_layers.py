@@ -19,7 +19,7 @@ from napari_lazy_pipeline.session import Session
 
 
 class WrittenLayerOptions(LayerOptions):
-    """What layers of written volumes are made with: no step runs again; they begin at ``origin``."""
+    """What layers of written volumes are made with: no step runs again, and they have an origin."""
 
     def __init__(self, session: Session, origin: Triple) -> None:
         super().__init__(session)

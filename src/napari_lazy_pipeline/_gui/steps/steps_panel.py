@@ -44,6 +44,7 @@ class StepsPanel(QWidget):
         self._show_steps()
         session.plan_changed.connect(self._show_steps)
         session.view_changed.connect(self._show_until)
+        session.view_changed.connect(self._show_history)
 
     def add_button(self, button: QWidget, below: QWidget) -> None:
         """Put another way to add a step beside the button for it, and what it asks below."""
@@ -75,12 +76,15 @@ class StepsPanel(QWidget):
     def _show_steps(self, *_: object) -> None:
         before = self.selected
         self._list.show_steps(self.session.pipeline.steps)
-        self.undo.setEnabled(self.session.can_undo)
-        self.redo.setEnabled(self.session.can_redo)
+        self._show_history()
         self._show_results()
         self._show_until()
         if self.selected != before:
             self._show_selected()
+
+    def _show_history(self) -> None:
+        self.undo.setEnabled(self.session.can_undo)
+        self.redo.setEnabled(self.session.can_redo)
 
     def show_failure(self, request: RenderRequest, error: StepError) -> None:
         """Say on its card why a step failed on a volume."""

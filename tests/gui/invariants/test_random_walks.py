@@ -17,7 +17,7 @@ _FIRST, _, _LAST = os.environ.get("LAZY_PIPELINE_WALKS", "0:12").rpartition(":")
 SEEDS = range(int(_FIRST or 0), int(_LAST))
 INTERVAL = 0.05  # s from one look at a watched folder to the next
 TIMEOUT = 10_000
-STEPS = 12
+STEPS = 8
 
 
 @pytest.fixture

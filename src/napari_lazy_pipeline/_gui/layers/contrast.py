@@ -12,7 +12,7 @@ Limits = tuple[float, float]
 
 CHANGE = 2.0  # a range that is so many times as wide, or as narrow, needs other limits
 _NOTICEABLE = 1.1  # by less than that, no step changed the range
-_MOST = 1_000_000  # voxels that are looked at
+_MOST = 300_000  # voxels that are looked at
 _EMPTY = 0.01  # share of the voxels from which on the value of a corner means no data
 _RARE = 0.05  # share of the voxels below which data are a few spots
 _SPARSE = 0.1  # share of the range below which all but a thousandth is background

@@ -77,6 +77,7 @@ class Foot(QWidget):
         )  # fmt: skip
         session.plan_changed.connect(self._show_session)
         session.stack_changed.connect(self._show_session)
+        session.view_changed.connect(self._show_session)
         self._show_session()
 
     def _show_session(self, *_: object) -> None:

@@ -23,6 +23,7 @@ class Edit:
     pipeline: Pipeline | None = None
     engine: str | None = None
     overrides: MetadataOverrides | None = None  # of what the files say
+    deleted: frozenset[int] | None = None  # channels whose layers are not wanted
 
     def opposite(self, now: Edit) -> Edit:
         """What is there now of the things that this edit is about."""
@@ -94,9 +95,9 @@ class History:
                 yield ", ".join(texts), pipeline, overrides
 
     def forget_overrides(self) -> None:
-        """Forget what was stated about the raw data: others are open now."""
+        """Forget what was stated about the raw data, and their layers: others are open now."""
         for edits in (self.past, self.future):
-            left = [replace(edit, overrides=None) for edit in edits]
+            left = [replace(edit, overrides=None, deleted=None) for edit in edits]
             edits.clear()
             edits.extend(edit for edit in left if edit != Edit())
         self._gesture = None

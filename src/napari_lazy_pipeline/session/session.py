@@ -49,6 +49,8 @@ class Session:
         Results of all stages.
     compute_log
         What was read and computed so far.
+    deleted
+        Channels whose layers the person deleted.
     until
         Number of steps whose result is shown: None for all, 0 for the raw data.
     quality
@@ -76,6 +78,7 @@ class Session:
         self.plan: Plan | None = None
         self.cache = cache or StageCache()
         self.compute_log = ComputeLog()
+        self.deleted: frozenset[int] = frozenset()
         self.until: int | None = None
         self.quality: Quality = "auto"
         self.trials_elsewhere = False
@@ -200,6 +203,11 @@ class Session:
     def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
         """Replace one step; see `set_pipeline`."""
         self.set_pipeline(self.pipeline.replace_step(index, step), gesture)
+
+    def delete_layers(self, channels: frozenset[int]) -> None:
+        """Want no layers of these channels, but of all others; layers in a row are one edit."""
+        if channels != self.deleted:
+            self._make(Edit(deleted=channels), gesture="layers")
 
     def undo(self) -> None:
         """Go back to what was before the last edit."""
@@ -331,7 +339,7 @@ class Session:
 
     @property
     def _present(self) -> Edit:
-        return Edit(self.pipeline, self.engine, self.overrides)
+        return Edit(self.pipeline, self.engine, self.overrides, self.deleted)
 
     def _make(self, edit: Edit, gesture: object = None) -> None:
         """Make an edit that can be undone."""
@@ -346,6 +354,7 @@ class Session:
         pipeline, engine = edit.pipeline or self.pipeline, edit.engine or self.engine
         # All is replaced before anybody is told: nobody computes what never was.
         until, self.until = self.until, until_in(self.until, self.pipeline.steps, pipeline.steps)
+        deleted, self.deleted = self.deleted, self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine
         if engine != before[1]:
             retry_engines()
@@ -358,5 +367,5 @@ class Session:
                 self.show(folder_info, overrides)
         elif (pipeline, engine) != before:
             self.refresh()
-        if self.until != until:
+        if (self.until, self.deleted) != (until, deleted):
             self.view_changed.emit()

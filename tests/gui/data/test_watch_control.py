@@ -345,7 +345,7 @@ def test_another_voxel_size_does_not_end_it(watched: Any, settle: Settle, until:
     write(folder_of(watched), 1, 3, channels=2)
     until(lambda: times(watched) == 4)
     assert watched.session.stack.voxel_size[2] == 0.2
-    assert tuple(watched.layers.layers[0].scale[2:]) == (0.2, 0.2)
+    assert tuple(watched.layers.layers[0].scale[2:]) == pytest.approx((0.2, 0.2))
 
 
 def test_the_switches_are_named_and_explained(dock: Any) -> None:

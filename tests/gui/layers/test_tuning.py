@@ -213,6 +213,54 @@ def test_channels_meet_whatever_is_ready_when(
         np.testing.assert_allclose(layer.scale[1:], (0.2, 0.1, 0.1))
 
 
+def test_a_preview_that_comes_after_its_result_is_not_shown(
+    opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the result waits for those of other channels, as voxels get another place."""
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    jobs: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(opened.compute_thread, "request", jobs.append)
+        edit(opened, "rotate", angle=40.0)
+        source = opened.layers.screen.source
+        first, second = (next(job for job in jobs if job.source is source and job.channel == c)
+                         for c in (0, 1))  # fmt: skip
+        for job in (first, first.preview_of(None, 0), second):
+            opened.compute_thread.delivered.emit(job, job.make(Progress()))
+    assert opened.layers.up_to_date
+    settle(opened)
+
+
+def test_a_first_picture_that_was_overtaken_by_the_slider_is_made_anew(
+    dock: Any, settle: Settle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    """The other channel is there already, and the person moves on: plane and time point."""
+    late: list[Any] = []
+    request = dock.compute_thread.request
+
+    def hold(job: Any) -> None:
+        (request if job.channel == 0 or late else late.append)(job)
+
+    monkeypatch.setattr(dock.compute_thread, "request", hold)
+    dock.open_folder(write_raw(tmp_path / "cell"))
+    qtbot.waitUntil(lambda: bool(late and dock.layers.layers), timeout=TIMEOUT)
+    dock.viewer.dims.set_current_step(0, 2)
+    dock.viewer.dims.set_current_step(1, 3)
+    request(late[0])
+    settle(dock)
+    for channel, layer in enumerate(dock.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), expected(dock, channel, 2, 3))
+
+
+def voxel_looked_at(dock: Any) -> tuple[float, ...]:
+    """Number of the raw voxel (z, y, x) that is in the middle of the canvas."""
+    viewer, session = dock.viewer, dock.session
+    place = (viewer.dims.point[1], *viewer.scene.camera.center[1:], 1.0)
+    raw = np.linalg.inv(session.plan.until(session.until).world()) @ place
+    return tuple(np.round(raw[:3] / session.stack.voxel_size, 6).tolist())
+
+
 def test_what_the_person_set_survives_every_edit(
     opened: Any, settle: Callable[[Any], None], psf_file: Path
 ) -> None:
@@ -235,7 +283,7 @@ def test_what_the_person_set_survives_every_edit(
             tuple(second.contrast_limits),
             tuple(viewer.dims.current_step)[:2],
             viewer.scene.camera.zoom,
-            tuple(viewer.scene.camera.center),
+            voxel_looked_at(opened),
             viewer.dims.ndisplay,
             [id(layer) for layer in opened.layers.layers],
         )
@@ -307,7 +355,7 @@ def test_a_voxel_size_that_is_typed_keeps_the_view(
     opened.data.pixel.setValue(0.1)
     settle(opened)
     assert [id(layer) for layer in opened.layers.layers] == ids
-    assert tuple(opened.layers.layers[0].scale[2:]) == (0.1, 0.1)
+    assert tuple(opened.layers.layers[0].scale[2:]) == pytest.approx((0.1, 0.1))
     assert viewer.scene.camera.zoom == pytest.approx(zoom * 10)
     assert opened.session.stack.source.reads == 2, "the pixels are the same"
 
@@ -336,13 +384,13 @@ def test_a_layer_that_is_removed_stays_removed(opened: Any, settle: Callable[[An
 
 def test_progress_and_times_are_on_the_cards(opened: Any, settle: Callable[[Any], None]) -> None:
     edit(opened, "deskew")
-    edit(opened, "crop", z=(1, 5))
+    edit(opened, "crop", z=(4, 8))
     settle(opened)
     deskew, crop = card(opened, "deskew"), card(opened, "crop")
     assert deskew.time.text().endswith(("ms", " s", "cached"))
     assert crop.result.text().startswith("→ 4 x 16 x ")
     assert not deskew.bar.isVisibleTo(opened)
-    edit(opened, "crop", z=(2, 6))
+    edit(opened, "crop", z=(5, 9))
     settle(opened)
     assert deskew.time.text() == "cached"
     assert crop.time.text().endswith(("ms", " s"))

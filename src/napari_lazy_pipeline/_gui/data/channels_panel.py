@@ -50,6 +50,7 @@ class ChannelsPanel(QWidget):
             row = ChannelRow(len(self.rows))
             row.renamed.connect(self._on_renamed)
             row.recoloured.connect(self._on_recoloured)
+            row.wanted.connect(self._layers.deleted.restore)
             self.rows.append(row)
             self._layout.addWidget(row)
         for row, name in zip(self.rows, names, strict=True):
@@ -92,6 +93,7 @@ class ChannelRow(QWidget):
 
     renamed = Signal(int, str)  # channel, name
     recoloured = Signal(int, str)  # channel, name of the colormap of its layer
+    wanted = Signal(int)  # channel, whose layer was deleted and is to come back
 
     def __init__(self, channel: int) -> None:
         super().__init__()
@@ -112,7 +114,9 @@ class ChannelRow(QWidget):
         EscapeKey(self.name)
         self.visible = QCheckBox("show")
         self.visible.setAccessibleName(f"Show {number}")
-        self.visible.setToolTip("Whether the layer is visible; hidden channels cost no time")
+        self.visible.setToolTip(
+            "Whether the layer is visible; brings a deleted one back. Hidden channels cost no time"
+        )
         self.visible.toggled.connect(self._on_visible)
         layout.row(self.colour, (self.name, 1), self.visible, parent=self)
         self.follow(None)
@@ -129,7 +133,6 @@ class ChannelRow(QWidget):
             layer.events.colormap.connect(self._on_colour)
             layer.events.visible.connect(self._on_layer)
         self.colour.setEnabled(layer is not None)
-        self.visible.setEnabled(layer is not None)
         self._on_layer()
 
     def _on_colour(self, *_: object) -> None:
@@ -155,6 +158,8 @@ class ChannelRow(QWidget):
     def _on_visible(self, on: bool) -> None:
         if self._layer is not None:
             self._layer.visible = on
+        elif on:
+            self.wanted.emit(self.channel)
 
     def _on_name(self) -> None:
         self.renamed.emit(self.channel, self.name.text().strip())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from napari_lazy_pipeline._gui.layers.screen import Picture, contrast_limits
+from napari_lazy_pipeline._gui.layers.contrast import contrast_limits
+from napari_lazy_pipeline._gui.layers.screen import Picture
+from napari_lazy_pipeline._gui.layers.slider_grid import slider_grid
 from napari_lazy_pipeline._gui.widgets.colours import chosen
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.session import Session
@@ -48,11 +50,20 @@ class LayerOptions:
         return ("s" if self._interval() else "pixel", *(source.spec.unit,) * 3)
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
-        """Scale and translate of a layer."""
-        return {
-            "scale": (self._interval() or 1.0, *source.spec.spacing),
-            "translate": (0.0, *source.spec.translate),
-        }
+        """Scale and translate of a layer, as `slider_grid` rounds them."""
+        scales = self._interval() or 1.0, *self.voxel_size(source)
+        translates = 0.0, *self.translate(source)
+        axes = [slider_grid(*axis) for axis in zip(scales, translates, strict=True)]
+        scale, translate = zip(*axes, strict=True)
+        return {"scale": scale, "translate": translate}
+
+    def voxel_size(self, source: PipelineSource) -> tuple[float, ...]:
+        """Distance of the voxels (z, y, x), in the unit of `units`."""
+        return source.spec.spacing
+
+    def translate(self, source: PipelineSource) -> tuple[float, ...]:
+        """Position of voxel 0 (z, y, x), in the unit of `units`."""
+        return source.spec.translate
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data, channel, and the last step."""

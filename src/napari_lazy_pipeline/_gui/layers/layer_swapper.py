@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
-from napari_lazy_pipeline._gui.layers.position import Position, T
+from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, replace_data
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
@@ -32,7 +32,8 @@ class LayerSwapper:
     ) -> None:
         self._viewer, self._screen, self._position = viewer, screen, position
         self._slice_server, self._options = slice_server, options
-        # Layer tuples, while layers are handed over; and what is on them, by the array.
+        # Layer tuples, while layers are handed over; and what is on those that napari was handed
+        # and that were not adopted yet, by the array.
         self.offering: list[Any] | None = None
         self.offered: dict[int, tuple[Picture, LazyArray]] = {}
 
@@ -48,10 +49,13 @@ class LayerSwapper:
                 layers.move(layers.index(layer), min(map(layers.index, later)))
             self._adopt(layer, picture)
 
-    def adopt(self, layer: Any, picture: Picture) -> None:
-        """Keep a layer in step with the session from now on."""
-        with self._position.still():
-            self._adopt(layer, picture)
+    def adopt(self, layer: Any) -> Picture | None:
+        """Keep a layer that was offered in step with the session; None: it is no longer wanted."""
+        picture, _ = self.offered.pop(id(layer.data), (None, None))
+        if picture is not None:
+            with self._position.still():
+                self._adopt(layer, picture)
+        return picture
 
     def _adopt(self, layer: Any, picture: Picture) -> None:
         request = picture.request
@@ -110,14 +114,10 @@ class LayerSwapper:
         if not self._screen.channels or self._screen.source is None:
             return
         t = min(t, self._screen.source.sizes[0] - 1)
-        with self._position.still(restore=False):
-            point = list(self._viewer.dims.point)
+        with self._position.still(t):
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
                 replace_data(entry.layer, array, self._options.place(entry.source))
-            if len(point) >= 4:
-                point[T] = self._position.world(t)
-                self._position.return_to(tuple(point))
 
     def adopt_all(self) -> None:
         """Serve the layers of an earlier dock; forget those that were removed since."""
@@ -125,11 +125,12 @@ class LayerSwapper:
         for channel, entry in list(channels.items()):
             if entry.layer not in self._viewer.layers:
                 del channels[channel]
+                self._screen.deleted.add(channel)
         with self._position.still():
             for channel, entry in channels.items():
                 self._slice_server.note(channel, self._position.time_point)
                 entry.layer.data = self._slice_server.array(channel, entry.source)
-        self._position.note_plane()
+        self._position.note()
 
     def release(self) -> None:
         """Leave the layers to themselves: what they show next, napari computes."""
@@ -142,6 +143,13 @@ class LayerSwapper:
         for layer in [self._screen.channels.pop(channel).layer for channel in channels]:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
+
+    def remove_all(self) -> None:
+        """Take all layers out of the viewer, also those that napari was handed just now."""
+        self.remove(list(self._screen.channels))
+        for layer in [one for one in self._viewer.layers if id(one.data) in self.offered]:
+            self._viewer.layers.remove(layer)
+        self.offered.clear()
 
     def _set_data(self, channel: int, source: PipelineSource) -> None:
         entry = self._screen.channels[channel]

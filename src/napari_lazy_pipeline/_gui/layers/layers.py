@@ -8,26 +8,22 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lazy_pipeline import errors
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.contrast_control import ContrastControl
+from napari_lazy_pipeline._gui.layers.deleted_layers import DeletedLayers
+from napari_lazy_pipeline._gui.layers.folder_retry import FolderRetry
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.preview_policy import PreviewPolicy
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, contrast_limits
+from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.errors import (
-    FolderMissingError,
-    LazyPipelineError,
-    StepError,
-    StepFileChangedError,
-)
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.session import Session
-
-_RETRY_PAUSE = 1000  # ms from one try to read from a missing folder to the next
 
 
 class Layers(QObject):
@@ -60,27 +56,30 @@ class Layers(QObject):
         self.position = position or Position(viewer, self.screen)
         self._policy = PreviewPolicy(session, compute_thread)
         self._slice_server = SliceServer(self.screen, self.position, compute_thread, self._policy)
-        self.swapper = LayerSwapper(
-            viewer, self.screen, self.position, self._slice_server, self._options
-        )
-        self._retry_timer = QTimer(self, singleShot=True, interval=_RETRY_PAUSE)
-        self._retry_timer.timeout.connect(self._retry)
+        parts = self.screen, self.position, self._slice_server, self._options
+        self.swapper = LayerSwapper(viewer, *parts)
+        self.contrast = ContrastControl(self.screen, self.position)
+        self.contrast_set = self.contrast.set_anew
+        self.deleted = DeletedLayers(session, self.screen, undoable=self._owns_position)
+        self._retry = FolderRetry(self.screen)
+        self._retry.due.connect(self.reload)
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self._on_grown)
         session.plan_changed.connect(self.update)
-        session.view_changed.connect(self.update)
+        session.view_changed.connect(self._on_view)
         compute_thread.delivered.connect(self._on_delivered)
         compute_thread.failed.connect(self._on_failed)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
-        if self.screen.channels:
+        if self.screen.source is not None:
             self._adopt_all()
 
     def _adopt_all(self) -> None:
         """Go on with the layers of an earlier dock, as far as they are there."""
         self.swapper.adopt_all()
+        self.deleted.note_all()
         source = self.screen.source
-        if self.screen.channels and source is not None and not self.up_to_date:
+        if source is not None and not self.up_to_date:
             self._show_source(source)
         self._request_missed()
 
@@ -90,10 +89,10 @@ class Layers(QObject):
         session.stack_changed.disconnect(self._on_stack)
         session.stack_grown.disconnect(self._on_grown)
         session.plan_changed.disconnect(self.update)
-        session.view_changed.disconnect(self.update)
+        session.view_changed.disconnect(self._on_view)
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self._retry_timer.stop()
+        self._retry.stop()
         if self._owns_position:
             self.position.close()
         self._policy.forget()
@@ -107,13 +106,19 @@ class Layers(QObject):
     @property
     def fits(self) -> bool:
         """Whether the layers show the files that are open, perhaps with another voxel size."""
-        source, stack = self.screen.oldest_source, self.session.stack
+        source, stack = self.screen.oldest_source or self.screen.source, self.session.stack
         return bool(source and stack and source.raw.token == stack.source.token)
 
     @property
     def up_to_date(self) -> bool:
-        """Whether each visible layer shows the result of the present steps."""
-        return self.screen.up_to_date
+        """Whether each channel has its layer, and each visible one the present steps' result."""
+        source = self.screen.source
+        return source is not None and not self._missing(source) and self.screen.up_to_date
+
+    def _missing(self, source: PipelineSource) -> list[int]:
+        """Channels that have no layer yet; one that the person deleted is not missed."""
+        there = self.screen.channels.keys() | self.screen.deleted
+        return [channel for channel in self._options.channels(source) if channel not in there]
 
     @property
     def settled(self) -> bool:
@@ -122,6 +127,7 @@ class Layers(QObject):
         return self.up_to_date and all(
             entry.picture.request.t == t and missed(c) is None
             for c, entry in self.screen.visible.items()
+            if self.position.is_within(entry.layer)
         )
 
     @property
@@ -139,11 +145,6 @@ class Layers(QObject):
         if channel in self.screen.visible:
             self._request(channel)
 
-    def reset_contrast(self) -> None:
-        """Set the contrast from what is on screen."""
-        for entry in self.screen.channels.values():
-            entry.layer.contrast_limits = contrast_limits(entry.picture.pixels)
-
     def update_placement(self) -> None:
         """Put the layers where they belong now, with the same pixels."""
         source, first = self.screen.source, self.screen.first
@@ -155,8 +156,9 @@ class Layers(QObject):
 
     def remove(self) -> None:
         """Take the layers out of the viewer."""
-        self.swapper.remove(list(self.screen.channels))
+        self.swapper.remove_all()
         self.screen.source = None
+        self.deleted.forget()
         if self._owns_position:
             self.position.forget()
 
@@ -168,35 +170,39 @@ class Layers(QObject):
             return
         try:
             source = self._options.source()
-        except StepError:
+        except errors.StepError:
             return  # the card of the step says why it does not fit; the old picture stays
         if source != self.screen.source:
             self._show_source(source)
 
     def _show_source(self, source: PipelineSource) -> None:
         """Show what a source makes, as soon as its pixels are there."""
-        before, count = self.screen.source, source.sizes[1]
         self.screen.source, self._made = source, {}
         if self.swapper.offering is not None:
             self.swapper.offer(source)
             return
-        self.swapper.remove([c for c in self.screen.channels if c >= count])
-        visible = self.screen.visible
-        new = range(before.sizes[1], count) if before is not None else ()
-        for channel in [*visible, *new] if self.screen.channels else self._options.channels(source):
+        self.swapper.remove([c for c in self.screen.channels if c >= source.sizes[1]])
+        visible = list(self.screen.visible)
+        offered = [picture.request.channel for picture, _ in self.swapper.offered.values()]
+        for channel in [*visible, *(c for c in self._missing(source) if c not in offered)]:
             self._request(channel)
-        if self.screen.channels and not visible:
+        if not visible:
             self.swapper.swap_all(source)
+
+    def _on_view(self) -> None:
+        """Show another part of the steps; bring layers back, or take them away again."""
+        if self.deleted.follow_session() and self.screen.source is not None:
+            self.swapper.remove([c for c in self.screen.channels if c in self.screen.deleted])
+            self._show_source(self.screen.source)
+        self.update()
 
     def _on_stack(self, stack: Stack | None) -> None:
         """Show the first time point of a new stack."""
         self._policy.forget()
         if stack is not None:
-            before = self.screen.oldest_source
-            if before is None or not self.fits:
+            before = self.screen.oldest_source or self.screen.source
+            if before is None or not self.fits or self.swapper.offering is not None:
                 self.remove()
-            elif self._owns_position:
-                self.position.zoom_along(before.raw.spec.spacing, stack.spec.spacing)
             self.update()
 
     def _on_grown(self, move: Callable[[int], int] | None) -> None:
@@ -220,9 +226,7 @@ class Layers(QObject):
         """Request what should be on screen of a channel."""
         source = self.screen.source
         assert source is not None
-        self._request_at(
-            channel, source, self.position.time_point, self.position.plane_of(source.spec)
-        )
+        self._request_at(channel, source, self.position.time_point, self.position.plane_of(source))
 
     def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Show a place that is at hand, or request it."""
@@ -256,15 +260,21 @@ class Layers(QObject):
         entry = screen.channels.get(request.channel)
         if entry is None:
             self.swapper.add(picture)
-            if request.t != self.position.time_point:
-                self._request(request.channel)
-            self.rendered.emit(request)
+            self._complete(picture)
         elif entry.source is request.source:
             self._refresh(picture, entry)
         elif request.source is not screen.source:
             self._swap([picture])
         else:
             self._swap_made(request.source, {**screen.visible, request.channel: entry})
+
+    def _complete(self, picture: Picture) -> None:
+        """Request what a new layer lacks: meanwhile, sliders or steps may have changed."""
+        channel, source = picture.request.channel, self.screen.source
+        self.contrast.adjust({channel: picture})
+        late = self.screen.channels[channel].source is not source
+        self._request(channel) if late else self._request_missed()
+        self.rendered.emit(picture.request)
 
     def _swap_made(self, source: PipelineSource, channels: dict[int, ChannelLayer]) -> None:
         """Show what is ready; where voxels get another place, all channels at once."""
@@ -275,16 +285,16 @@ class Layers(QObject):
         if ready:
             self._swap([self._made[c] for c in ready])
 
-    def _on_failed(self, request: RenderRequest, error: LazyPipelineError) -> None:
-        if isinstance(error, StepFileChangedError):
+    def _on_failed(self, request: RenderRequest, error: errors.LazyPipelineError) -> None:
+        """Show pixels that cannot be made as blank ones, and list them."""
+        if isinstance(error, errors.StepFileChangedError):
             self.session.refresh()
             return
-        """Show pixels that cannot be made as blank ones, and list them."""
         if request.preview or self._outdated(request):
             return  # if a preview cannot be made, the result will say why
-        if isinstance(error, FolderMissingError):
+        if isinstance(error, errors.FolderMissingError):
             self._show_picture(Picture(request, request.blank(), FOLDER_MISSING))
-            self._retry_timer.start()
+            self._retry.start()
         else:
             request.source.report(error, request.t, request.channel)
             self._show_picture(Picture.of(request, request.blank()))
@@ -294,39 +304,28 @@ class Layers(QObject):
             entry.layer.refresh(extent=False)
         self.failed.emit(request, error)
 
-    def _retry(self) -> None:
-        """Request again what is blank because its folder was missing, until it is back."""
-        waiting = [c for c, entry in self.screen.channels.items() if entry.picture.waits]
-        # One that is hidden is requested once it is visible; one may be about to be shown.
-        if waiting or (self.screen.channels and not self.up_to_date):
-            self._retry_timer.start()
-        for channel in waiting:
-            self.reload(channel)
-
     def _outdated(self, request: RenderRequest) -> bool:
-        """Whether a request is for data that are no longer open, or to an older picture."""
-        source, entry = self.screen.source, self.screen.channels.get(request.channel)
-        if self._closed or source is None or request.source.raw is not source.raw:
-            return True
-        if entry is None:
-            return False
-        last = entry.picture.request
-        if request.preview and not last.preview and request.same_picture(last):
-            return True
-        return entry.source is source and request.source is not source
+        """Whether nobody wants what was requested any more."""
+        made = self._made.get(request.channel)
+        return self._closed or self.screen.has_outdated(request, made.request if made else None)
 
     def _refresh(self, picture: Picture, entry: ChannelLayer) -> None:
         """Draw a layer again that has the right array already."""
         if picture.request.t != self.position.time_point:
             return
         if picture.pixels is not entry.picture.pixels:
+            before = {picture.request.channel: entry.picture}
             entry.put(picture)
             entry.layer.refresh(extent=False)
+            self.contrast.adjust(before)
         self.rendered.emit(picture.request)
         self._slice_server.prepare_next(picture.request)
 
     def _swap(self, pictures: list[Picture]) -> None:
+        channels = [picture.request.channel for picture in pictures]
+        before = {channel: self.screen.channels[channel].picture for channel in channels}
         self.swapper.swap(pictures)
+        self.contrast.adjust(before)
         for picture in pictures:
             self.rendered.emit(picture.request)
         self._request_missed()
@@ -335,18 +334,18 @@ class Layers(QObject):
 
     def _on_inserted(self, event: Any) -> None:
         """Adopt a layer that we offered, once napari is done with adding it."""
-        layer = event.value
-        picture, _ = self.swapper.offered.pop(id(layer.data), (None, None))
-        if picture is not None:
-            QTimer.singleShot(0, lambda: self._adopt_offered(layer, picture))
+        if id(event.value.data) in self.swapper.offered:
+            QTimer.singleShot(0, lambda layer=event.value: self._adopt_offered(layer))
 
-    def _adopt_offered(self, layer: Any, picture: Picture) -> None:
-        if layer in self.viewer.layers and not self._outdated(picture.request):
-            self.swapper.adopt(layer, picture)
-            self.rendered.emit(picture.request)
+    def _adopt_offered(self, layer: Any) -> None:
+        if self._closed or layer not in self.viewer.layers:
+            return
+        picture = self.swapper.adopt(layer)
+        if picture is not None:
+            self._complete(picture)
 
     def _on_removed(self, event: Any) -> None:
-        """Forget a layer that the person removed."""
-        for channel, entry in list(self.screen.channels.items()):
-            if entry.layer == event.value:
-                del self.screen.channels[channel]
+        """Forget a layer that the person deleted, and what is under way for it."""
+        channel = self.deleted.note(event.value)
+        if channel is not None:
+            self._policy.withdraw(channel)

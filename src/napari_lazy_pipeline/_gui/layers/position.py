@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.layers.screen import Screen
-from napari_lazy_pipeline.image import VolumeSpec
+from napari_lazy_pipeline.compute import PipelineSource
 
 Z, T = -3, -4  # axes counted from the end: another layer may have more
 
@@ -25,8 +26,9 @@ class Position(QObject):
         self.viewer, self._screen = viewer, screen
         self.swapping = False  # layers are being changed: the sliders move by themselves
         self._going = False
-        self._plane: float | None = None  # counted in planes of the uncropped volume
         self._moment = 0
+        self._voxel: np.ndarray | None = None  # raw voxel (z, y, x) that is looked at
+        self._view: tuple[float, ...] | None = None  # place where it was last looked at [world]
         viewer.dims.events.current_step.connect(self._on_step)
 
     def close(self) -> None:
@@ -42,13 +44,27 @@ class Position(QObject):
         index = round((self.viewer.dims.point[T] - layer.translate[0]) / layer.scale[0])
         return int(np.clip(index, 0, layer.data.shape[0] - 1))
 
-    def plane_of(self, spec: VolumeSpec) -> int | None:
-        """The plane of a volume that is, or will be, on screen; None if more than one is."""
+    def plane_of(self, source: PipelineSource) -> int | None:
+        """The plane that is, or will be, on screen of what a source makes; None if more is."""
         if not self._flat:
             return None
-        first, last = _planes(spec.translate[0], spec.spacing[0], spec.shape[0])
-        plane = first + spec.shape[0] // 2 if self._plane is None else self._plane
-        return round(float(np.clip(plane, first, last)) - first)
+        spec = source.spec
+        if self._voxel is None:
+            return spec.shape[0] // 2
+        z = _apply(Frame.of(source).matrix, self._voxel)[0]
+        plane = round((z - spec.translate[0]) / spec.spacing[0])
+        return int(np.clip(plane, 0, spec.shape[0] - 1))
+
+    def is_within(self, layer: Any) -> bool:
+        """Whether the sliders are where a layer has data; else napari asks for none."""
+        dims = self.viewer.dims
+        for axis in dims.not_displayed if dims.ndim >= 4 else ():
+            number = axis - dims.ndim
+            if number > T:
+                index = (dims.point[axis] - layer.translate[number]) / layer.scale[number]
+                if not 0 <= round(index) < layer.data.shape[number]:
+                    return False
+        return True
 
     @property
     def _flat(self) -> bool:
@@ -74,81 +90,156 @@ class Position(QObject):
         return float(layer.translate[0] + t * layer.scale[0])
 
     def go_to_start(self, layer: Any) -> None:
-        """Show the first time point and the middle plane of the first layer; others follow it."""
-        if layer is not self._screen.first:
-            return
-        dims = self.viewer.dims
-        axis_t, axis_z = dims.ndim + T, dims.ndim + Z
-        middle = layer.data.shape[Z] // 2
-        dims.set_point(axis_t, float(layer.translate[0]))
-        dims.set_point(axis_z, float(layer.translate[1] + middle * layer.scale[1]))
-        self.note_plane()
+        """Go to the first time point and the middle plane of the first layer; others follow it.
 
-    def note_plane(self) -> None:
-        """The plane that is on screen is the one the person wants."""
-        layer = self._screen.first
-        if layer is not None:
-            self._plane = self.viewer.dims.point[Z] / layer.scale[Z]
+        Layers that were all deleted, and come back, are shown where they were left.
+        """
+        if layer is self._screen.first:
+            dims, middle = self.viewer.dims, layer.data.shape[Z] // 2
+            z = layer.translate[Z] + middle * layer.scale[Z]
+            dims.set_point((dims.ndim + T, dims.ndim + Z), (self.world(self._moment), float(z)))
+            if self._voxel is not None and self._frame is not None:
+                self._look(self._frame)
 
     def forget(self) -> None:
-        """Other data are to be shown: no plane is the right one any more."""
-        self._plane = None
-
-    def zoom_along(self, old: tuple[float, float, float], new: tuple[float, float, float]) -> None:
-        """When the person states another voxel size, what is on screen stays as large as it is."""
-        camera = self.viewer.scene.camera
-        camera.center = tuple(
-            c * after / before for c, after, before in zip(camera.center, new, old, strict=True)
-        )
-        camera.zoom = camera.zoom * old[2] / new[2]
+        """Other data are to be shown: no place is the right one any more."""
+        self._voxel, self._view, self._moment = None, None, 0
 
     @contextmanager
-    def still(self, restore: bool = True) -> Iterator[None]:
-        """Change layers without asking for volumes, and come back to the same plane and time."""
-        dims = self.viewer.dims
-        restore = restore and dims.ndim >= 4 and bool(self._screen.channels)
-        point = list(dims.point) if restore else None
-        ranges, interval = tuple(dims.range), self._interval
+    def still(self, t: int | None = None) -> Iterator[None]:
+        """Change layers without asking for volumes, and come back to the same place in the sample.
+
+        ``t`` is the time point to show then; None: the same.
+        """
+        dims, before = self.viewer.dims, self._frame
+        self.note()
+        moment, in_sight = dims.point[T] / self._interval if before else 0.0, self._in_sight
+        ranges = tuple(dims.range)
         self.swapping = True
         try:
-            # The sliders are laid out anew for each change: once, at the end, is enough.
+            # The sliders are laid out anew for each change: once is enough.
             with dims.events.range.blocker():
                 yield
-                if point is not None and self._screen.channels:
-                    # Time points stay what they are if their distance is stated anew.
-                    point[T] *= self._interval / interval
-                    self.return_to(tuple(point))
-        finally:
-            self.swapping = False
             if tuple(dims.range) != ranges:
                 dims.events.range(value=dims.range)
+            if before is not None and self._frame is not None:
+                # Time points stay what they are if their distance is stated anew.
+                point = moment * self._interval if t is None else self.world(t)
+                dims.set_point(dims.ndim + T, point)
+                self._look(before, in_sight)
+            if self._voxel is not None:
+                self._view = self._seen
+        finally:
+            self.swapping = False
+
+    def note(self) -> None:
+        """Note the voxel that is looked at, unless the person is where an edit left them."""
+        frame, seen = self._frame, self._seen
+        if frame is None or seen is None:
+            return
+        if self._voxel is not None and self._view is not None:
+            # The sliders may have been stopped by the end of a volume: that was no choice.
+            before = _apply(frame.matrix, self._voxel)
+            seen_by_choice = np.where(np.equal(seen, self._view), before, seen)
+        else:
+            seen_by_choice = np.array(seen)
+        self._voxel, self._view = _apply(np.linalg.inv(frame.matrix), seen_by_choice), seen
+
+    def _look(self, before: Frame, in_sight: bool = False) -> None:
+        """Look at the voxel that was looked at, wherever the steps put it now."""
+        frame, layer, dims = self._frame, self._screen.first, self.viewer.dims
+        assert frame is not None and self._voxel is not None
+        place, same = _apply(frame.matrix, self._voxel), frame == before
+        for number in (Z, Z + 1, Z + 2):
+            axis = dims.ndim + number
+            if axis not in dims.displayed or number == Z:
+                last = layer.data.shape[number] - 1
+                plane = (place[number] - layer.translate[number]) / layer.scale[number]
+                plane = min(max(plane if same else round(plane), 0), last)
+                dims.set_point(axis, float(layer.translate[number] + plane * layer.scale[number]))
+        if same:
+            return
+        camera = self.viewer.scene.camera
+        if dims.ndisplay == 3:
+            way = frame.matrix @ np.linalg.inv(before.matrix)
+            camera.center = tuple(_apply(way, camera.center).tolist())
+        else:
+            center = [float(place[axis - dims.ndim]) for axis in dims.displayed]
+            camera.center = (camera.center[0], *center)
+        camera.zoom *= before.pixel / frame.pixel
+        if in_sight and not self._in_sight:
+            self.viewer.fit_to_view()
+
+    @property
+    def _frame(self) -> Frame | None:
+        """Where the voxels on screen lie; None if there are no layers."""
+        source = self._screen.oldest_source
+        return Frame.of(source) if source is not None and self.viewer.dims.ndim >= 4 else None
+
+    @property
+    def _seen(self) -> tuple[float, ...] | None:
+        """Place (z, y, x) [world] of what is looked at: the plane, and the middle of the canvas."""
+        dims, camera = self.viewer.dims, self.viewer.scene.camera
+        if dims.ndim < 4:
+            return None
+        seen = list(dims.point[Z:])
+        for axis, middle in zip(dims.displayed, camera.center[-dims.ndisplay :], strict=True):
+            if axis - dims.ndim >= Z and not (dims.ndisplay == 3 and axis - dims.ndim == Z):
+                seen[axis - dims.ndim] = middle
+        return tuple(float(value) for value in seen)
+
+    @property
+    def _in_sight(self) -> bool:
+        """Whether all of the first layer is within the canvas."""
+        layer, viewer = self._screen.first, self.viewer
+        if layer is None or viewer.dims.ndim < 4:
+            return False
+        camera, dims = viewer.scene.camera, viewer.dims
+        axes = [axis - dims.ndim for axis in dims.displayed]
+        size = viewer.canvas.viewbox_size(viewer.layers)
+        if len(axes) == 3:
+            size = (min(size),) * 3
+        for axis, middle, pixels in zip(axes, camera.center[-len(axes) :], size, strict=True):
+            half = pixels / camera.zoom / 2
+            low = layer.translate[axis] - layer.scale[axis] / 2
+            high = low + layer.data.shape[axis] * layer.scale[axis]
+            if low < middle - half or high > middle + half:
+                return False
+        return True
 
     @property
     def _interval(self) -> float:
         """Distance of two time points on the slider."""
         return float(self._screen.first.scale[0]) if self._screen.channels else 1.0
 
-    def return_to(self, point: tuple[float, ...]) -> None:
-        """Go back to a point [world], in the plane the person chose."""
-        dims, layer = self.viewer.dims, self._screen.first
-        height = point[Z]
-        if self._plane is not None:
-            first, last = _planes(layer.translate[Z], layer.scale[Z], layer.data.shape[Z])
-            height = float(np.clip(self._plane, first, last)) * float(layer.scale[Z])
-        dims.set_point((dims.ndim + T, dims.ndim + Z), (point[T], height))
-
     def _on_step(self, event: Any = None) -> None:
-        """Remember the plane the person chose."""
+        """Note the place the person chose."""
         if self._screen.channels and self.viewer.dims.ndim >= 4:
             before, self._moment = self._moment, self.time_point
             if self.swapping:
                 return
-            self.note_plane()
+            self.note()
             if before != self._moment and not self._going:
                 self.person_moved.emit(self._moment)
 
 
-def _planes(start: float, distance: float, count: int) -> tuple[float, float]:
-    """Numbers of the first and last plane, counted in planes of the uncropped volume."""
-    first = float(start / distance)
-    return first, first + count - 1
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """Where the voxels of the raw data lie once steps have moved them."""
+
+    matrix: np.ndarray  # (4, 4) from the number of a raw voxel (z, y, x) to its place [um]
+    pixel: float  # of the raw data [um]
+
+    @classmethod
+    def of(cls, source: PipelineSource) -> Frame:
+        """The frame of what a source makes."""
+        spacing = source.raw.spec.spacing
+        return cls(source.plan.world() @ np.diag((*spacing, 1.0)), spacing[-1])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Frame) and np.allclose(self.matrix, other.matrix, 1e-9, 1e-12)
+
+
+def _apply(matrix: np.ndarray, place: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Place (z, y, x) after an affine transform (4, 4)."""
+    return np.asarray(matrix[:3, :3] @ np.asarray(place) + matrix[:3, 3])

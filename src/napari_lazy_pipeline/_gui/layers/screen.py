@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._gui.layers.contrast import Contrast, has_content
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute import PipelineSource
@@ -58,6 +59,14 @@ class Picture:
         volume[min(only, shape[0] - 1)] = pixels[0]
         return volume
 
+    def seen(self, plane: int | None) -> np.ndarray:
+        """The pixels (z, y, x) that are looked at: of a plane, if that has any data."""
+        if plane is None or len(self.pixels) == 1:
+            return self.pixels
+        plane = min(plane, len(self.pixels) - 1)
+        seen = self.pixels[plane : plane + 1]
+        return seen if has_content(seen) else self.pixels
+
 
 @dataclass
 class ChannelLayer:
@@ -68,18 +77,21 @@ class ChannelLayer:
     picture: Picture  # what is on screen
     failed: RenderRequest | None = None  # the request that is shown blank: it could not be done
     auto_name: str = ""  # the name we gave the layer; another one is the person's
+    contrast: Contrast = field(default_factory=Contrast)
 
     def put(self, picture: Picture) -> None:
-        """Note what is on screen now, and set the contrast after a blank or a preview.
-
-        A contrast that was set otherwise since stays.
-        """
-        last, layer = self.picture, self.layer
-        stand_in = last.request.preview or not has_content(last.pixels)
-        due = stand_in and has_content(picture.pixels)
-        if due and tuple(layer.contrast_limits) == contrast_limits(last.pixels):
-            layer.contrast_limits = contrast_limits(picture.pixels)
+        """Note what is on screen now."""
         self.picture, self.failed = picture, None
+
+    def adjust_contrast(self, before: Picture, plane: int | None) -> bool:
+        """Adjust the contrast to what took the place of a picture; True if it was set anew.
+
+        ``plane`` is the one on screen; None: the volume is.
+        """
+        request = self.picture.request
+        self.contrast.turn(self.layer, raw=not request.source.count)
+        seen, work = self.picture.seen(plane), request.source.stated_plan.work()
+        return self.contrast.update(self.layer, before.seen(plane), seen, work, request.preview)
 
 
 @dataclass
@@ -87,6 +99,7 @@ class Screen:
     """What all channels show."""
 
     channels: dict[int, ChannelLayer] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)  # channels whose layer the person deleted
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
 
@@ -112,10 +125,27 @@ class Screen:
     @property
     def up_to_date(self) -> bool:
         """Whether each visible layer shows the result of the present steps."""
-        return bool(self.channels) and all(
+        return all(
             entry.source is self.source and not entry.picture.request.preview
             for entry in self.visible.values()
         )
+
+    def has_outdated(self, request: RenderRequest, made: RenderRequest | None) -> bool:
+        """Whether a request is for other data, a deleted layer, or an older picture.
+
+        ``made`` is what was made last for the channel, and may still wait for other channels.
+        """
+        if self.source is None or request.source.raw is not self.source.raw:
+            return True
+        if request.channel in self.deleted:
+            return True
+        entry = self.channels.get(request.channel)
+        there = (made, entry.picture.request if entry is not None else None)
+        results = (one for one in there if one is not None and not one.preview)
+        if request.preview and any(request.same_picture(result) for result in results):
+            return True
+        newer = entry is not None and entry.source is self.source
+        return newer and request.source is not self.source
 
     def renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:
         """Go on with the same volumes, made of ``raw``, under other numbers."""
@@ -151,19 +181,3 @@ def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
     events.data(value=data)
     for what in moved:
         getattr(events, what)()
-
-
-def has_content(volume: np.ndarray) -> bool:
-    """Whether a volume is more than a stand-in for one that could not be had."""
-    sample = volume[volume.shape[0] // 2]
-    return bool(np.nanmax(sample, initial=0) > 0)
-
-
-def contrast_limits(volume: np.ndarray) -> tuple[float, float]:
-    """Limits that show a volume well: all but its darkest and brightest voxels."""
-    sample = volume[:: max(volume.shape[0] // 16, 1), ::2, ::2]
-    sample = sample[np.isfinite(sample)]
-    if not sample.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(sample, (1.0, 99.9)))
-    return (low, high) if high > low else (low, low + 1.0)

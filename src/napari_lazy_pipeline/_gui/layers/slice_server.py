@@ -104,18 +104,12 @@ class SliceServer:
         picture = self.available(channel, source, t, plane)
         if not self._position.swapping and current is not None:
             if picture is None or current is not source or self._moved(channel, t):
-                self.request(channel, current, t, self._plane(plane, source, current))
+                newer = plane is not None and current is not source
+                wanted = self._position.plane_of(current) if newer else plane
+                self.request(channel, current, t, wanted)
             elif entry is not None:
                 entry.picture, entry.failed = picture, None
         return _pixels_of(picture or (entry.picture if entry else None), plane, source)
-
-    def _plane(
-        self, plane: int | None, source: PipelineSource, current: PipelineSource
-    ) -> int | None:
-        """The plane of newer steps that takes the place of one on screen."""
-        if plane is None or source.spec.shape[0] == current.spec.shape[0]:
-            return plane
-        return self._position.plane_of(current.spec)
 
     def _moved(self, channel: int, t: int) -> bool:
         """Whether the time point is another than at the last call."""

@@ -10,18 +10,28 @@ from qtpy.QtCore import QObject, Signal
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.save.written_origin import written_origin
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session import Session
 
 
 class WrittenLayerOptions(LayerOptions):
-    """What layers of written volumes are made with: no step runs again."""
+    """What layers of written volumes are made with: no step runs again, and they have an origin."""
+
+    def __init__(self, session: Session, origin: Triple) -> None:
+        super().__init__(session)
+        self._origin = origin
 
     def source(self) -> PipelineSource:
         """Source that reads the written volumes."""
         return self.session.raw_source()
+
+    def translate(self, source: PipelineSource) -> tuple[float, ...]:
+        """Position of voxel 0 (z, y, x) [um], as the files say."""
+        return self._origin
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Name of data and channel, and that they are from a file."""
@@ -52,7 +62,9 @@ class WrittenLayers(QObject):
 
     def show(self, path: Path) -> None:
         """Show the files of a folder, or a store; returns at once."""
-        self._opener.start(str(path), lambda _: (str(path), inspect_folder(path)))
+        self._opener.start(
+            str(path), lambda _: (str(path), inspect_folder(path), written_origin(path))
+        )
 
     def close(self) -> None:
         """Disconnect from the viewer; the layers stay."""
@@ -61,14 +73,14 @@ class WrittenLayers(QObject):
             layers.close()
             layers.compute_thread.stop()
 
-    def _on_opened(self, result: tuple[str, FolderInfo]) -> None:
-        path, folder_info = result
+    def _on_opened(self, result: tuple[str, FolderInfo, Triple]) -> None:
+        path, folder_info, origin = result
         before = self._layers.pop(path, None)
         if before is not None:
             before.close()
             before.remove()
             before.compute_thread.stop()
         session = Session(self._beside.session.cache)
-        options, position = WrittenLayerOptions(session), self._beside.position
+        options, position = WrittenLayerOptions(session, origin), self._beside.position
         self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)
         session.show(folder_info)

@@ -110,7 +110,7 @@ class SideView(QObject):
             return  # its card says why it does not fit; the last picture stays
         region = ViewRegion.from_side(self._viewer, self.session.scan)
         t = self._layers.position.time_point
-        box = region.box(source.spec, self._layers.position)
+        box = region.box(source, self._layers.position)
         looks = [look for look in self._looks if look.channel < source.sizes[1]]
         request = TileRequest(source, t, box, region, looks)
         self.request, self._begun, self._outdated = request, monotonic(), False

@@ -226,7 +226,7 @@ class ValueTrial(QObject):
         until = self.session.until
         shown = until if until is None or until > last else None
         source = self.session.source_of(Pipeline(steps), shown)
-        box = region.box(source.spec, self._layers.position)
+        box = region.box(source, self._layers.position)
         inside = [look for look in looks if look.channel < source.sizes[1]]
         t = min(self._layers.position.time_point, source.sizes[0] - 1)
         return TileRequest(source, t, box, region, inside)

@@ -8,7 +8,8 @@ from typing import Any, cast
 import numpy as np
 
 from napari_lazy_pipeline._gui.layers.position import Position
-from napari_lazy_pipeline.image import Scan, VolumeSpec
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.box import Box, whole
 
 Z, Y, X = range(3)
@@ -63,8 +64,9 @@ class ViewRegion:
     def _across(down: int, right: int) -> int:
         return 3 - down - right
 
-    def box(self, spec: VolumeSpec, position: Position) -> Box:
-        """The voxels of a volume that are on screen; all, if the picture was moved away."""
+    def box(self, source: PipelineSource, position: Position) -> Box:
+        """The voxels of what a source makes that are on screen; all, if that was moved away."""
+        spec = source.spec
         box = list(whole(spec.shape))
         for axis, ends in zip(self.axes, self.ends, strict=True):
             first, last = ((end - spec.translate[axis]) / spec.spacing[axis] for end in ends)
@@ -74,7 +76,7 @@ class ViewRegion:
                 box[axis] = (low, high)
         across = self._across(*self.axes)
         if self.place is not None:
-            plane = position.plane_of(spec) if across == Z else None
+            plane = position.plane_of(source) if across == Z else None
             if plane is None:
                 index = (self.place - spec.translate[across]) / spec.spacing[across]
                 plane = round(float(np.clip(index, 0, spec.shape[across] - 1)))

@@ -24,12 +24,13 @@ class RawLayerOptions(LayerOptions):
     def __init__(self, session: Session, screen: Screen) -> None:
         super().__init__(session)
         self._screen = screen
+        self._channels = sorted(screen.visible)
 
     def source(self) -> PipelineSource:
         return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:
-        return sorted(c for c in self._screen.visible if c < source.sizes[1])
+        return [channel for channel in self._channels if channel < source.sizes[1]]
 
     def options(self, picture: Picture) -> dict[str, Any]:
         """As for the processed data, in the colours these have now."""
@@ -39,14 +40,14 @@ class RawLayerOptions(LayerOptions):
             options.update(colormap=beside.colormap, blending=beside.blending)
         return options
 
-    def place(self, source: PipelineSource) -> dict[str, Any]:
-        """Scale and place of the raw data; one slider moves them and what is made of them."""
-        place, factor = super().place(source), self._height()
-        scale, translate = place["scale"], place["translate"]
-        return {
-            "scale": (scale[0], scale[1] * factor, *scale[2:]),
-            "translate": (translate[0], translate[1] * factor, *translate[2:]),
-        }
+    def voxel_size(self, source: PipelineSource) -> tuple[float, ...]:
+        """Those of the raw data, but that one slider moves these and what is made of them."""
+        z, *pixel = super().voxel_size(source)
+        return z * self._height(), *pixel
+
+    def translate(self, source: PipelineSource) -> tuple[float, ...]:
+        z, *plane = super().translate(source)
+        return z * self._height(), *plane
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data and channel, and that they are as the microscope recorded them."""
@@ -131,7 +132,7 @@ class Comparison(QObject):
 
     def switch(self, on: bool) -> None:
         """Compare, or go back."""
-        on = on and bool(self._processed.layers)
+        on = on and bool(self._processed.screen.visible)
         if on and self._raw is None:
             self._begin()
         elif self._raw is not None and not on:
@@ -173,7 +174,7 @@ class Comparison(QObject):
 
     def _on_stack(self, _: object) -> None:
         """Of other data, nothing is there yet to compare."""
-        if self._raw is not None and not self._raw.fits:
+        if self._raw is not None and not self._processed.layers:
             self.switch(False)
 
     def _on_rendered(self, _: object) -> None:

@@ -31,6 +31,7 @@ class ViewPanel(QWidget):
     compare_toggled = Signal(bool)
     side_view_toggled = Signal(bool)  # the person wants to see x-z beside x-y, or no longer
     contrast_requested = Signal()  # the contrast is to be set from what is on screen
+    restore_requested = Signal()  # layers that were deleted are to come back
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -45,6 +46,9 @@ class ViewPanel(QWidget):
         self.contrast = push_button("Set contrast", tooltip, self.contrast_requested.emit)
         tooltip = "See the row in the middle of the picture from the side, below the picture"
         self.side_view = push_button("x-z view", tooltip, checkable=True)
+        tooltip = "Show the layers again that were deleted"
+        self.restore = push_button("Show layers", tooltip, self.restore_requested.emit)
+        self.offer_restore(False)
         self._build_engine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
@@ -54,7 +58,8 @@ class ViewPanel(QWidget):
         form.addRow(self.engine_details)
         form.addRow(self.engine_reason)
         self._more = row(self.side_view, spacing=6)
-        column(form, row(self.compare, self.contrast, spacing=6), self._more, parent=self)
+        buttons = row(self.compare, self.contrast, self.restore, spacing=6)
+        column(form, buttons, self._more, parent=self)
         session.plan_changed.connect(self._show_session)
         session.view_changed.connect(self._show_session)
         self.show_choice.chosen.connect(self._on_part)
@@ -82,6 +87,10 @@ class ViewPanel(QWidget):
         """Show whether there is a view from the side; raises no signal."""
         with QSignalBlocker(self.side_view):
             self.side_view.setChecked(on)
+
+    def offer_restore(self, on: bool) -> None:
+        """Offer to show layers again, or not: none was deleted."""
+        self.restore.setVisible(on)
 
     def show_engines(self, reasons: dict[str, str | None]) -> None:
         """Grey the engines that cannot be used here, and say why."""

@@ -1,0 +1,47 @@
+"""Written origin: where the volumes that an export wrote lie, as the files themselves say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from napari_lazy_pipeline.image.scan_geometry import Triple
+
+_NUMBER = r"\s*([-+.\deE]+)\s*"
+_IN_TIFF = re.compile(rf"Origin \(z, y, x\) \[um\] = \({_NUMBER},{_NUMBER},{_NUMBER}\)")
+
+
+def written_origin(path: Path) -> Triple:
+    """Position (z, y, x) of voxel 0 [um], of a folder of TIFFs or a store; 0 if nothing is said."""
+    if (path / "zarr.json").is_file():
+        return _in_zarr(json.loads((path / "zarr.json").read_text()))
+    files = sorted(path.glob("*.tif")) if path.is_dir() else [path]
+    for file in files[:1]:
+        with tifffile.TiffFile(file) as tiff:
+            found = _IN_TIFF.search(str((tiff.imagej_metadata or {}).get("Info", "")))
+        if found:
+            z, y, x = (float(number) for number in found.groups())
+            return z, y, x
+    return 0.0, 0.0, 0.0
+
+
+def _in_zarr(attributes: dict[str, Any]) -> Triple:
+    for node in _nodes(attributes):
+        if node.get("type") == "translation":
+            z, y, x = (float(number) for number in node["translation"][-3:])
+            return z, y, x
+    return 0.0, 0.0, 0.0
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """All mappings within a value, outer ones and first ones first."""
+    if isinstance(value, dict):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        yield from _nodes(one)

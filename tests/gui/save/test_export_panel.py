@@ -333,7 +333,7 @@ def test_an_ome_zarr_is_estimated_written_and_shown(
 ) -> None:
     assert process.form.summary.text().startswith("One TIFF file for each volume")
     click(qtbot, editor(process, "format").buttons["ome-zarr"])
-    assert process.form.summary.text().startswith("One OME-Zarr")
+    assert process.form.summary.text().startswith("One multiscale OME-Zarr")
     needed = format_bytes(6 * opened.session.stack.spec.nbytes * get_format("ome-zarr").overhead)
     qtbot.waitUntil(lambda: f"6 volumes, {needed}; " in process.estimate.text(), timeout=TIMEOUT)
     edit(opened, "subtract_background", value=110.0)

@@ -291,4 +291,4 @@ def test_a_step_that_fails_leaves_no_blank_file(stack: Stack, tmp_path: Path) ->
     view = Pipeline(steps=[Deconvolve(psf="")]).apply(stack, blank_failures=True)
     report = export(view, tmp_path, t=[2])
     assert names(tmp_path) == []
-    assert "Deconvolve failed at t=2, channel ch0: No PSF is chosen" in report.failed[0].why
+    assert "Deconvolve failed at t=2, channel 488: No PSF is chosen" in report.failed[0].why

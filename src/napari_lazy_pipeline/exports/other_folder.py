@@ -37,7 +37,7 @@ def open_other(
     options = {**source.opening, "position": position, "trust": trust}
     folder_info = _inspect(folder, source.pattern or None, options)
     use = RecipeUse.of(recipe, folder_info, MetadataOverrides())
-    if use.pipeline != recipe.pipeline:
+    if source.made_for is not None and use.pipeline != recipe.pipeline:
         what = "The crop of the recipe was set on volumes of another shape"
         raise ExportError(what, str(folder), "Give a recipe of its own")
     # Steps go by the names of the channels: those that the recipe states always hold.

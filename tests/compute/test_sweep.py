@@ -117,9 +117,8 @@ def test_a_recipe_holds_it(tmp_path: Path, raw_folder: Path) -> None:
     values = {"deskew.angle": [30, 31.5], "deskew.rounding": ["nearest", "down"]}
     pipeline = Pipeline([Deskew(angle=31.5)])
     assert "sweep" not in Recipe(pipeline=pipeline).model_dump()
-    Recipe(source={"folder": str(raw_folder)}, pipeline=pipeline, sweep=values).save(
-        tmp_path / "recipe.yaml"
-    )
+    source = {"folder": str(raw_folder), "voxel_size": (0.3, 0.1, 0.1)}
+    Recipe(source=source, pipeline=pipeline, sweep=values).save(tmp_path / "recipe.yaml")
     recipe = Recipe.load(tmp_path / "recipe.yaml")
     sweep = recipe.pipeline.sweep(recipe.open(), recipe.sweep)
     assert sweep.shape[:2] == (2, 2)

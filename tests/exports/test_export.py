@@ -292,7 +292,7 @@ def test_a_step_that_fails_leaves_no_blank_file(stack: Stack, tmp_path: Path) ->
     view = Pipeline(steps=[psf]).apply(stack, blank_failures=True)
     report = export(view, tmp_path, t=[2])
     assert names(tmp_path) == []
-    assert "Deconvolve failed at t=2, channel ch0: There is no PSF" in report.failed[0].why
+    assert "Deconvolve failed at t=2, channel 488: There is no PSF" in report.failed[0].why
 
 
 def test_a_step_that_waits_is_not_exported(stack: Stack) -> None:

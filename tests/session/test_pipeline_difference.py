@@ -19,12 +19,12 @@ from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackgro
         ([Deskew(), Crop()], [Crop(), Deskew()], "steps moved"),
         ([Deskew(), Crop()], [Deskew()], "Crop removed"),
         ([Crop()], [Crop(enabled=False)], "Crop off"),
-        ([Crop()], [Crop(z=(1, 5))], "Crop: Planes (0, 0) → (1, 5)"),
+        ([Crop()], [Crop(z=(1, 5))], "Crop: z from - to (0, 0) → (1, 5)"),
         ([Deconvolve()], [Deconvolve(psf="/a/psf.tif")], "PSF or OTF file none → psf.tif"),
         (
             [Deskew(angle=31.5), Crop()],
             [Deskew(angle=30, width=9), Crop(x=(1, 2))],
-            "Angle 31.5 → 30, Deskew: Width 0 → 9, 1 more",
+            "Angle 31.5 → 30, Deskew: Output width 0 → 9, 1 more",
         ),
         (
             [SubtractBackground(value=1)],
@@ -46,4 +46,4 @@ def test_the_history_has_each_state_once(raw_folder: Path) -> None:
     session.state(voxel_size=(0.3, 0.1, 0.1))
     past = list(session.past())
     assert [pipeline for _, pipeline in past[:2]] == states[1::-1]
-    assert [text for text, _ in past[:2]] == ["Deskew added", "Crop: Planes (0, 0) → (1, 5)"]
+    assert [text for text, _ in past[:2]] == ["Deskew added", "Crop: z from - to (0, 0) → (1, 5)"]

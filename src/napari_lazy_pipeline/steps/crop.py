@@ -13,7 +13,7 @@ from napari_lazy_pipeline.image.box import Box, spec_of
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 _PART = (
-    " A deconvolution before it then works on this part and what is about it only: quicker, and "
+    "; 0: to the end. A deconvolution before it then works on this part and what is about it only: quicker, and "
     "within 5 % (mostly 1 to 2 %) of the result for everything."
 )
 Bound = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
@@ -77,15 +77,24 @@ class Crop(Step):
 
     z: Annotated[
         Range,
-        Field(title="Planes", description="First plane, and the plane after the last." + _PART),
+        Field(
+            title="z from - to",
+            description="First plane, and the plane after the last; 0: to the end." + _PART,
+        ),
     ] = (0, 0)
     y: Annotated[
         Range,
-        Field(title="Rows", description="First row, and the row after the last." + _PART),
+        Field(
+            title="y from - to",
+            description="First row, and the row after the last; 0: to the end." + _PART,
+        ),
     ] = (0, 0)
     x: Annotated[
         Range,
-        Field(title="Columns", description="First column, and the column after the last." + _PART),
+        Field(
+            title="x from - to",
+            description="First column, and the column after the last; 0: to the end." + _PART,
+        ),
     ] = (0, 0)
 
     def output(self, before: StackSpec) -> StackSpec:

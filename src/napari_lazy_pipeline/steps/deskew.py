@@ -45,8 +45,9 @@ class Deskew(ScanStep):
         Field(
             ge=0,
             le=1_000_000,
-            title="Width",
-            description="Length of the result along the skewed axis; 0 keeps everything.",
+            title="Output width",
+            description="Length of the result along the scan axis; auto (0) keeps everything.",
+            json_schema_extra={"zero": "auto", "advanced": True},
         ),
         Unit("px"),
     ] = 0
@@ -55,8 +56,9 @@ class Deskew(ScanStep):
         Field(
             ge=-1_000_000,
             le=1_000_000,
-            title="Shift",
+            title="Output shift",
             description="Moves the window of the result; positive moves the picture left.",
+            json_schema_extra={"advanced": True},
         ),
         Unit("px"),
     ] = 0
@@ -65,8 +67,9 @@ class Deskew(ScanStep):
         Field(
             ge=0,
             le=65535,
-            title="Fill",
+            title="Empty voxels",
             description="Value where there are no data: 0 after the background is subtracted.",
+            json_schema_extra={"advanced": True},
         ),
         Unit("counts"),
     ] = 0.0
@@ -76,7 +79,10 @@ class Deskew(ScanStep):
             title="Rounding",
             description="How whole numbers are made: to the nearest, or down as cudaDecon "
             "does (which loses half a count on average).",
-            json_schema_extra={"words": {"nearest": "to the nearest", "down": "down"}},
+            json_schema_extra={
+                "words": {"nearest": "to the nearest", "down": "down"},
+                "advanced": True,
+            },
         ),
     ] = "nearest"
 

@@ -49,8 +49,9 @@ class Rotate(ScanStep):
         Field(
             ge=0,
             le=65535,
-            title="Fill",
+            title="Empty voxels",
             description="Value where there are no data: 0 after the background is subtracted.",
+            json_schema_extra={"advanced": True},
         ),
         Unit("counts"),
     ] = 0.0

@@ -246,7 +246,7 @@ def test_escape_or_the_button_puts_the_rectangle_away_and_keeps_the_crop(
 def test_the_range_of_planes(region: Any, qtbot: Any, settle: Settle) -> None:
     press_draw(region, qtbot)
     across = region.region.across
-    assert (across.title.text(), across.first.value(), across.last.value()) == ("Planes", 0, 11)
+    assert (across.title.text(), across.first.value(), across.last.value()) == ("z", 0, 11)
     across.last.selectAll()
     qtbot.keyClicks(across.last, "8")
     qtbot.keyClick(across.last, Qt.Key.Key_Return)
@@ -276,7 +276,7 @@ def test_one_end_of_the_range_takes_the_other_along(region: Any, qtbot: Any) -> 
 
 @pytest.mark.parametrize(
     ("order", "axes", "title"),
-    [((0, 2, 1, 3), (0, 2), "Rows"), ((0, 3, 1, 2), (0, 1), "Columns")],
+    [((0, 2, 1, 3), (0, 2), "y"), ((0, 3, 1, 2), (0, 1), "x")],
 )
 def test_in_other_views_the_two_axes_come_from_the_rectangle(
     region: Any, qtbot: Any, settle: Settle, order: tuple, axes: tuple[int, int], title: str
@@ -313,7 +313,7 @@ def test_the_rectangle_is_carried_along_and_turned(region: Any, qtbot: Any, sett
         assert layer._data_view._displayed.tolist() == [True]
     region.viewer.dims.order = (0, 1, 2, 3)
     np.testing.assert_allclose(rectangle(region), outline(region, 1, 2), atol=1e-9)
-    assert region.region.across.title.text() == "Planes"
+    assert region.region.across.title.text() == "z"
     assert region.region.across.bounds == crop_of(region).z
 
 

@@ -10,7 +10,6 @@ from superqt import QRangeSlider
 
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Range, extents
-from napari_lazy_pipeline.steps.crop import Crop
 
 _REST = 250  # ms without a change before it counts: a drag is one edit
 
@@ -50,8 +49,8 @@ class AxisRange(QWidget):
         """Show a range of z, y or x (0, 1, 2); (0, 0) is all of it."""
         self.axis, self._spec = axis, spec
         length = spec.shape[axis]
-        title = str(Crop.model_fields["zyx"[axis]].title)
-        self.title.setText(title)
+        title = ("Planes", "Rows", "Columns")[axis]
+        self.title.setText("zyx"[axis])
         what = title.lower().removesuffix("s")
         for box, which in ((self.first, "First"), (self.last, "Last")):
             box.setToolTip(f"{which} {what} that is kept, counted from 0")

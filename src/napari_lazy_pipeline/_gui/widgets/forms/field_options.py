@@ -53,6 +53,11 @@ def choices(info: FieldInfo) -> tuple[Any, ...]:
     return tuple(stated or (get_args(annotation) if get_origin(annotation) is Literal else ()))
 
 
+def is_advanced(info: FieldInfo) -> bool:
+    """Whether few need a field."""
+    return bool(extras(info).get("advanced"))
+
+
 def can_be_tried(info: FieldInfo) -> bool:
     """Whether several values can be tried: of a number, a choice or a switch."""
     annotation = kind(bare_type(value_type(info)))

@@ -19,7 +19,7 @@ What the model says of a field is all there is to say: title, description, bound
 (`annotated_types.Unit`), choices; and by ``json_schema_extra`` how it is shown: ``step``,
 ``slider: [low, high]``, ``words: {value: word}``, ``buttons`` (choices all in sight), words for 0
 (``zero``), for None (``empty``) and for what is reset to (``default``), ``format: path`` with
-``mode: "d"`` for a folder.
+``mode: "d"`` for a folder; ``advanced``, if the field is folded away with others like it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from pydantic import BaseModel, ValidationError
 
 from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
+from napari_lazy_pipeline._gui.widgets.forms.field_options import is_advanced
 from napari_lazy_pipeline._gui.widgets.forms.form_field import Caption, FormField
+from napari_lazy_pipeline._gui.widgets.layout import small_button
 from napari_lazy_pipeline.compute.parameter import reason
 
 # The rooms of magicgui would else hide what a card paints.
@@ -62,11 +64,30 @@ class ModelForm(ValuedContainerWidget[Any]):
         super().__init__(widgets=[*self.fields.values()], layout="vertical", labels=False)
         self.margins = (4, 2, 4, 6)
         self.native.setStyleSheet(_STYLE)
+        self._fold_advanced()
         for name, field in self.fields.items():
             field.changed.connect(partial(self._on_edited, name))
             field.refused.connect(partial(self._on_refused, name))
             # Not `partial(....emit)`: to find out how that is called takes psygnal milliseconds.
             field.menu_opening.connect(lambda menu, name=name: self.menu_opening.emit(name, menu))
+
+    def _fold_advanced(self) -> None:
+        """Hide the fields that few need, until they are wanted."""
+        advanced = [field for field in self.fields.values() if is_advanced(field.info)]
+        if not advanced:
+            return
+        self.advanced = small_button("▸ Advanced", "Show what is rarely changed", "Advanced")
+        self.advanced.setCheckable(True)
+        layout = self.native.layout()
+        layout.insertWidget(layout.indexOf(advanced[0].native), self.advanced)
+
+        def show(on: bool) -> None:
+            self.advanced.setText(f"{'▾' if on else '▸'} Advanced")
+            for field in advanced:
+                field.visible = on
+
+        self.advanced.toggled.connect(show)
+        show(False)
 
     def get_value(self) -> Any:
         return self._model

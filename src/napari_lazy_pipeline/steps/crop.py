@@ -13,8 +13,9 @@ from napari_lazy_pipeline.image.box import Box, spec_of
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 _PART = (
-    "; 0: to the end. A deconvolution before it then works on this part and what is about it only: quicker, and "
-    "within 5 % (mostly 1 to 2 %) of the result for everything."
+    "; 0: to the end. On screen, a deconvolution before it then works on this part and what is "
+    "about it only: quicker, and within 5 % (mostly 1 to 2 %) of the result for everything, which "
+    "exports make."
 )
 Bound = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
@@ -13,14 +13,17 @@ from napari_lazy_pipeline._gui.tools.psf_pictures import PsfPictures
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.errors import LazyPipelineError, PsfError
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.psf.psf_choice import by_channel
 from napari_lazy_pipeline.psf.psf_file import PsfArray
 from napari_lazy_pipeline.psf.psf_view import psf_picture
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
 from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
+
+_FILES = "TIFF (*.tif *.tiff);;All files (*)"
 
 
 class PsfPanel(QWidget):
@@ -34,18 +37,21 @@ class PsfPanel(QWidget):
         self._pictured: tuple[Any, ...] = ()
         self._spacing_task = BackgroundTask("The voxel size of the PSF cannot be read")
         self._view_task = BackgroundTask("The PSF cannot be shown")
+        tooltip = "Choose one PSF or OTF file for all channels, or one for each, together"
+        self.choose_button = push_button("Choose PSFs…", tooltip, self._on_choose)
         tooltip = "Show the PSF here, from the front and from the side"
         self.show_button = push_button("Show PSF", tooltip, checkable=True)
         tooltip = "Compute a PSF from objective, wavelength and light sheet"
         self.make_button = push_button("Compute PSF", tooltip, checkable=True)
-        self.origin, self.question = Sentence(), Sentence(error=True)
+        self.origin, self.question = Sentence(), Sentence()
         self.error = Sentence(error=True)
         self.pictures, self.maker = PsfPictures(), PsfMaker(self._raw_folder)
         for part in (self.origin, self.question, self.error, self.maker):
             part.setVisible(False)
         column(
-            self.origin, self.question, row(self.show_button, self.make_button), self.error,
-            self.pictures, self.maker, parent=self, margins=(4, 0, 4, 4), spacing=6,
+            self.origin, self.question,
+            row(self.choose_button, self.show_button, self.make_button), self.error, self.pictures,
+            self.maker, parent=self, margins=(4, 0, 4, 4), spacing=6,
         )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
         self.maker.saved.connect(self._on_saved)
@@ -54,6 +60,23 @@ class PsfPanel(QWidget):
         self._view_task.failed.connect(self._on_show_failed)
         self._spacing_task.finished.connect(self._on_spacing)
         step.follow(self, self._on_edit)
+
+    def _on_choose(self) -> None:
+        """Let the person choose the files of all channels at once."""
+        session = self._reference.session
+        present = next((str(path) for path, _ in self._psfs.values() if path), "")
+        start = present or str(self._raw_folder() or "")
+        paths, _ = QFileDialog.getOpenFileNames(self, "Choose PSFs", start, _FILES)
+        if not paths or session.stack is None:
+            return
+        try:
+            channels = session.stack.stack_spec.channels
+            psf = paths[0] if len(paths) == 1 else by_channel(paths, channels)
+        except PsfError as error:
+            self.error.say(str(error))
+        else:
+            self.error.say("")
+            self._reference.edit(psf=psf, psf_voxel_size=UNKNOWN)
 
     def _raw_folder(self) -> Path | None:
         stack = self._reference.session.stack

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QComboBox, QLineEd
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe, open_stack
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
 from napari_lazy_pipeline.image import Scan
 from stacks import write_raw
 
@@ -278,62 +279,98 @@ def test_pages_are_planes_if_the_person_says_so_and_time_points_again(
     assert dock.session.stack.shape[::2] == (5, 1, 10)
 
 
-def test_angle_and_step_are_asked_one_after_the_other_and_never_assumed(
-    opened: Any, settle: Settle, until: Until, qtbot: Any
-) -> None:
-    data, session = opened.data, opened.session
-    assert list(data.metadata.questions.cards) == ["angle"]
-    question = data.metadata.questions.cards["angle"]
-    assert not card(opened, "deskew").step.enabled
-    question.angle.setFocus()
-    question.angle.selectAll()
-    qtbot.keyClicks(question.angle, "33")
+@pytest.fixture
+def unstated(dock: Any, settle: Settle, tmp_path: Path) -> Any:
+    """The dock with a folder open about which nothing is known."""
+    dock.open_folder(write_raw(tmp_path / "unstated"))
+    settle(dock)
+    return dock
+
+
+def answer(qtbot: Any, dock: Any, about: str, text: str) -> None:
+    """Type the same number into each box of a question, and press its button."""
+    question = dock.data.metadata.questions.cards[about]
+    for number in question.numbers.values():
+        retype(qtbot, number, text)
     qtbot.mouseClick(question.buttons[0], LEFT)
-    assert list(data.metadata.questions.cards) == ["step"]
+
+
+def test_size_angle_and_step_are_asked_and_never_assumed(
+    unstated: Any, settle: Settle, qtbot: Any
+) -> None:
+    form, questions = unstated.data.metadata.form, unstated.data.metadata.questions
+    session = unstated.session
+    assert list(questions.cards) == ["voxel_size", "angle"]
+    assert not card(unstated, "deskew").step.enabled
+    assert form.sources["angle"].text() == form.sources["pixel"].text() == "missing"
+    answer(qtbot, unstated, "voxel_size", "0.5")
+    assert session.stack.voxel_size == (0.5, 0.5, 0.5)
+    answer(qtbot, unstated, "angle", "33")
+    assert list(questions.cards) == ["step"]
     assert session.scan is None and session.overrides.angle == 33.0
-    assert card(opened, "deskew").step.angle == card(opened, "rotate").step.angle == 33.0
-    assert (
-        box(opened, "angle").value() == 33.0
-        and data.metadata.form.sources["angle"].text() == "typed"
-    )
-    perpendicular = data.metadata.questions.cards["step"].buttons[1]
-    qtbot.mouseClick(perpendicular, LEFT)
-    assert not data.metadata.questions.cards and not data.metadata.questions.isVisibleTo(opened)
+    assert card(unstated, "deskew").shown.angle == card(unstated, "rotate").shown.angle == 33.0
+    assert box(unstated, "angle").value() == 33.0 and form.sources["angle"].text() == "entered"
+    edit(unstated, "deskew")
+    settle(unstated)
+    assert card(unstated, "deskew").waiting.text().startswith("Waits for the light-sheet angle")
+    assert not card(unstated, "deskew").error.text(), "what is not known yet is no error"
+    qtbot.mouseClick(questions.cards["step"].buttons[1], LEFT)
+    assert not questions.cards and not questions.isVisibleTo(unstated)
     assert session.scan == Scan(33.0, "x", "perpendicular")
-    assert card(opened, "deskew").step.step == "perpendicular"
-    assert box(opened, "step").currentText() == "perpendicular"
+    assert card(unstated, "deskew").shown.step == "perpendicular"
+    assert box(unstated, "step").currentText() == "perpendicular to the planes"
     assert session.recipe().source.step == "perpendicular"
     # It can be changed later.
-    box(opened, "step").setFocus()
-    qtbot.keyClick(box(opened, "step"), Qt.Key.Key_Up)
+    box(unstated, "step").setFocus()
+    qtbot.keyClick(box(unstated, "step"), Qt.Key.Key_Up)
     assert session.scan == Scan(33.0, "x", "stage")
-    edit(opened, "deskew")
-    settle(opened)
-    np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 0, 6))
+    settle(unstated)
+    assert not card(unstated, "deskew").waiting.text()
+    np.testing.assert_array_equal(on_screen(unstated.layers.layers[0]), expected(unstated, 0, 0, 6))
 
 
 def test_data_that_are_not_tilted_are_not_asked_about_again(
+    unstated: Any, settle: Settle, qtbot: Any
+) -> None:
+    questions = unstated.data.metadata.questions
+    qtbot.mouseClick(questions.cards["angle"].buttons[-1], LEFT)
+    assert list(questions.cards) == ["voxel_size"]
+    unstated.session.state(voxel_size=(0.5, 0.2, 0.2))
+    settle(unstated)
+    assert not questions.cards
+
+
+def test_a_linked_card_states_the_scan_of_the_data(
+    unstated: Any, settle: Settle, qtbot: Any
+) -> None:
+    form, session, deskew = unstated.data.metadata.form, unstated.session, card(unstated, "deskew")
+    edit(unstated, "deskew", angle=35.0)
+    session.state(step="perpendicular")
+    settle(unstated)
+    assert session.scan == Scan(35.0, "x", "perpendicular") and deskew.step.angle is None
+    assert list(unstated.data.metadata.questions.cards) == ["voxel_size"], "the card answers it"
+    assert box(unstated, "angle").value() == 35.0
+    assert box(unstated, "step").currentText() == "perpendicular to the planes"
+    assert form.sources["angle"].text() == "entered"
+    deskew.switch.setChecked(False)
+    assert box(unstated, "angle").value() == 35.0, "it is of the data, whatever the steps do"
+
+
+def test_a_card_that_is_not_linked_leaves_the_data_alone(
     opened: Any, settle: Settle, qtbot: Any
 ) -> None:
-    qtbot.mouseClick(opened.data.metadata.questions.cards["angle"].buttons[-1], LEFT)
-    assert not opened.data.metadata.questions.cards
-    opened.session.state(voxel_size=(0.5, 0.2, 0.2))
+    deskew, rotate = card(opened, "deskew"), card(opened, "rotate")
+    edit(opened, "deskew")
     settle(opened)
-    assert not opened.data.metadata.questions.cards
-
-
-def test_the_steps_decide_and_the_panel_shows_it(opened: Any, settle: Settle) -> None:
-    edit(opened, "deskew", angle=35.0, step="perpendicular")
+    deskew.findChild(ScanLink).setChecked(False)
+    edit(opened, "deskew", angle=40.0, step="perpendicular")
     settle(opened)
-    assert not opened.data.metadata.questions.cards, "the step says it"
-    form = opened.data.metadata.form
-    assert (box(opened, "angle").value(), box(opened, "step").currentText()) == (
-        35.0,
-        "perpendicular",
-    )
-    assert form.sources["angle"].text() == "the steps"
-    card(opened, "deskew").switch.setChecked(False)
-    assert box(opened, "step").currentText() == "not told"
+    assert (deskew.step.angle, deskew.step.step) == (40.0, "perpendicular")
+    assert opened.session.scan == Scan(31.5, "x", "stage") and rotate.shown.angle == 31.5
+    assert box(opened, "angle").value() == 31.5
+    deskew.findChild(ScanLink).setChecked(True)
+    assert deskew.step.angle is None and deskew.shown.angle == 31.5
+    settle(opened)
 
 
 # ---- values and where they come from ------------------------------------------------------
@@ -359,7 +396,7 @@ def test_values_show_their_source_are_overridden_and_reset(
     qtbot.keyClicks(z_step, "0.7")
     qtbot.keyClick(z_step, Qt.Key.Key_Return)
     assert dock.session.stack.voxel_size == pytest.approx((0.7, 0.1, 0.1))
-    assert form.sources["z_step"].text() == "typed"
+    assert form.sources["z_step"].text() == "entered"
     qtbot.mouseClick(form.resets["z_step"], LEFT)
     assert dock.session.stack.voxel_size == pytest.approx((0.4, 0.1, 0.1))
     assert (z_step.value(), form.sources["z_step"].text()) == (0.4, "ImageJ")
@@ -414,23 +451,23 @@ def country_of_commas() -> Iterator[None]:
 
 @pytest.mark.parametrize("text", ["0.104", "0,104"])
 def test_a_point_is_a_point_in_a_country_of_commas(
-    country_of_commas: None, opened: Any, settle: Settle, qtbot: Any, text: str
+    country_of_commas: None, unstated: Any, settle: Settle, qtbot: Any, text: str
 ) -> None:
-    question = opened.data.metadata.questions.cards["angle"]
-    retype(qtbot, question.angle, text.replace("0", "30", 1))
-    qtbot.mouseClick(question.buttons[0], LEFT)
-    qtbot.mouseClick(opened.data.metadata.questions.cards["step"].buttons[1], LEFT)
+    answer(qtbot, unstated, "voxel_size", text.replace("104", "2"))
+    assert unstated.session.stack.voxel_size == (0.2, 0.2, 0.2)
+    answer(qtbot, unstated, "angle", text.replace("0", "30", 1))
+    qtbot.mouseClick(unstated.data.metadata.questions.cards["step"].buttons[1], LEFT)
     for name in ("z_step", "pixel", "time_interval"):
-        retype(qtbot, box(opened, name), text)
-        qtbot.keyClick(box(opened, name), Qt.Key.Key_Return)
-        assert box(opened, name).text() == "0.104"
-    assert opened.session.stack.voxel_size == (0.104, 0.104, 0.104)
-    assert opened.session.stack.time_interval == 0.104
-    assert opened.session.scan.angle == 30.104
-    retype(qtbot, box(opened, "angle"), text.replace("0", "31", 1))
-    qtbot.keyClick(box(opened, "angle"), Qt.Key.Key_Return)
-    assert opened.session.scan.angle == 31.104 and box(opened, "angle").text() == "31.104"
-    settle(opened)
+        retype(qtbot, box(unstated, name), text)
+        qtbot.keyClick(box(unstated, name), Qt.Key.Key_Return)
+        assert box(unstated, name).text() == "0.104"
+    assert unstated.session.stack.voxel_size == (0.104, 0.104, 0.104)
+    assert unstated.session.stack.time_interval == 0.104
+    assert unstated.session.scan.angle == 30.104
+    retype(qtbot, box(unstated, "angle"), text.replace("0", "31", 1))
+    qtbot.keyClick(box(unstated, "angle"), Qt.Key.Key_Return)
+    assert unstated.session.scan.angle == 31.104 and box(unstated, "angle").text() == "31.104"
+    settle(unstated)
 
 
 def test_rows_and_columns_of_different_size_stay_so(
@@ -451,7 +488,7 @@ def test_an_angle_that_is_no_scan_is_refused(opened: Any, settle: Settle, qtbot:
         retype(qtbot, box(opened, "angle"), text)
         qtbot.keyClick(box(opened, "angle"), Qt.Key.Key_Return)
         assert sentence in opened.data.metadata.error.text()
-        assert box(opened, "angle").text() == "?" and opened.session.overrides == before
+        assert box(opened, "angle").text() == "31.5" and opened.session.overrides == before
     retype(qtbot, box(opened, "pixel"), "-1")
     qtbot.keyClick(box(opened, "pixel"), Qt.Key.Key_Return)
     assert opened.data.metadata.form.fields["pixel"].error.text().startswith("-1: ")
@@ -531,7 +568,8 @@ def test_colour_and_visibility_are_the_layers_both_ways(
     assert row.visible.isChecked()
     settle(opened)
     opened.viewer.layers.remove(layer)
-    assert not row.colour.isEnabled() and not row.visible.isEnabled()
+    assert not row.colour.isEnabled()
+    assert row.visible.isEnabled() and not row.visible.isChecked(), "a tick brings it back"
 
 
 def pick_colour(row: Any, colour: str) -> None:
@@ -552,20 +590,21 @@ def test_colours_are_kept_in_recipes_and_for_layers_to_come(
     opened.layers.update()
     settle(opened)
     assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
-    # On data that are open, the recipe brings them back.
+    # On data that are open, what was chosen for them stays.
     pick_colour(first, "gray")
     pick_colour(second, "red")
     opened.save.load(tmp_path / "r.yaml")
-    assert [layer.colormap.name for layer in opened.layers.layers] == ["bop blue", "viridis"]
+    assert [layer.colormap.name for layer in opened.layers.layers] == ["gray", "red"]
+    assert "not as the recipe: colours bop blue, viridis" in opened.data.notice.text()
     settle(opened)
-    # And so it does in an empty dock.
+    # In an empty dock the recipe brings them back.
     viewer = make_napari_viewer()
     dock = LazyPipelineWidget(viewer)
     viewer.window.add_dock_widget(dock)
     dock.save.load(tmp_path / "r.yaml")
     settle(dock)
     assert [layer.colormap.name for layer in dock.layers.layers] == ["bop blue", "viridis"]
-    assert dock.session.recipe().source == opened.session.recipe().source
+    assert dock.session.recipe().source == Recipe.load(tmp_path / "r.yaml").source
     dock.shut_down()
     dock.compute_thread.join()
 

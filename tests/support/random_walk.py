@@ -14,7 +14,8 @@ from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.image import VolumeSource
 from stacks import write_raw
 
-VOXEL_SIZE = (0.4, 0.1, 0.1)
+ONLY_SIZE: dict[str, Any] = {"voxel_size": (0.4, 0.1, 0.1)}
+ALL_OF_SCAN = {**ONLY_SIZE, "angle": 31.5, "skew_axis": "x", "step": "stage"}
 _REST = 0.35  # how often an action waits for the one before
 
 
@@ -81,7 +82,9 @@ class Walk:
             (self.edit_deconvolve, 2),
             (self.switch_a_step, 4),
             (self.show_a_part, 3),
-            (self.state_voxel_size, 1),
+            (self.state_voxel_size, 2),
+            (self.state_scan, 2),
+            (self.link_or_unlink, 2),
             (self.hide_or_show, 4),
             (self.delete_a_layer, 1),
             (self.bring_layers_back, 2),
@@ -99,7 +102,7 @@ class Walk:
         self._note(folder.name, times, channels)
         self.dock.open_folder(folder)
         self._wait_for(lambda: self._is_open(folder))
-        self.dock.session.state(voxel_size=VOXEL_SIZE)
+        self.dock.session.state(**self.random.choice((*[ALL_OF_SCAN] * 4, ONLY_SIZE, {})))
 
     def open_sample(self) -> None:
         """As File > Open Sample; small, and now and then the one that is open."""
@@ -226,9 +229,26 @@ class Walk:
 
     def state_voxel_size(self) -> None:
         if self.dock.session.stack is not None:
-            size = self.random.choice((VOXEL_SIZE, (0.3, 0.1, 0.1), (0.5, 0.2, 0.2)))
+            size = self.random.choice((None, (0.4, 0.1, 0.1), (0.3, 0.1, 0.1), (0.5, 0.2, 0.2)))
             self._note(size)
             self.dock.session.state(voxel_size=size)
+
+    def state_scan(self) -> None:
+        if self.dock.session.stack is not None:
+            angle = self.random.choice((None, 31.5, -40.0))
+            axis, step = self.random.choice("xy"), self.random.choice(("stage", "perpendicular"))
+            self._note(angle, axis, step)
+            self.dock.session.state(angle=angle, skew_axis=axis, step=step)
+
+    def link_or_unlink(self) -> None:
+        """Let a step take the scan from the data, or state one itself."""
+        cards = [one for one in self.dock.steps.cards if one.step.kind in ("deskew", "rotate")]
+        if cards and self.dock.session.stack is not None:
+            one = self.random.choice(cards)
+            linked = one.step.angle is not None
+            self._note(one.step.kind, "linked" if linked else "on its own")
+            angle = None if linked else float(self.random.randint(20, 60))
+            self.dock.session.replace_step(one.index, one.step.replace(angle=angle))
 
     def undo(self) -> None:
         self.dock.session.undo()
@@ -267,6 +287,7 @@ class Walk:
         if session.stack is None or session.plan.misfit is not None:
             return
         plan = session.pipeline.plan(session.stack.stack_spec).until(session.until)
+        plan = plan.without_waiting()
         made = PipelineSource(session.stack.source, plan)
         processed, raw = dock.layers.screen.channels, dock.comparison.layers
         expected = set(range(made.sizes[1])) - session.deleted

@@ -66,15 +66,26 @@ def settle(qtbot: Any) -> Callable[[Any], None]:
 
 
 @pytest.fixture
-def raw_folder(raw_folder: Path, own_recent_folders: Path) -> Path:
-    """A folder whose files say nothing of voxels and scan; a person did, earlier."""
+def stated(own_recent_folders: Path) -> Callable[[Path], Path]:
+    """Give a folder whose files say nothing of voxels and scan: a person did, earlier."""
     from napari_lazy_pipeline._gui.data.stated_values import Statement, write_statements
     from napari_lazy_pipeline.io import MetadataOverrides
 
-    stated = MetadataOverrides(voxel_size=(1.0, 1.0, 1.0), angle=31.5, step="stage")
-    file = own_recent_folders.with_name("stated.json")
-    write_statements(file, [Statement(str(raw_folder), stated)])
-    return raw_folder
+    values = MetadataOverrides(voxel_size=(1.0, 1.0, 1.0), angle=31.5, step="stage")
+    statements: list[Statement] = []
+
+    def state(folder: Path) -> Path:
+        statements.append(Statement(str(folder), values))
+        write_statements(own_recent_folders.with_name("stated.json"), statements)
+        return folder
+
+    return state
+
+
+@pytest.fixture
+def raw_folder(raw_folder: Path, stated: Callable[[Path], Path]) -> Path:
+    """A folder whose files say nothing of voxels and scan; a person did, earlier."""
+    return stated(raw_folder)
 
 
 @pytest.fixture

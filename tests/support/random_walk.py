@@ -242,13 +242,14 @@ class Walk:
 
     def link_or_unlink(self) -> None:
         """Let a step take the scan from the data, or state one itself."""
-        cards = [one for one in self.dock.steps.cards if one.step.kind in ("deskew", "rotate")]
-        if cards and self.dock.session.stack is not None:
-            one = self.random.choice(cards)
-            linked = one.step.angle is not None
-            self._note(one.step.kind, "linked" if linked else "on its own")
-            angle = None if linked else float(self.random.randint(20, 60))
-            self.dock.session.replace_step(one.index, one.step.replace(angle=angle))
+        steps = self.dock.session.pipeline.steps
+        places = [i for i, one in enumerate(steps) if one.kind in ("deskew", "rotate")]
+        if places:
+            index = self.random.choice(places)
+            own = steps[index].angle is None
+            self._note(steps[index].kind, "on its own" if own else "linked")
+            angle = float(self.random.randint(20, 60)) if own else None
+            self.dock.session.replace_step(index, steps[index].replace(angle=angle))
 
     def undo(self) -> None:
         self.dock.session.undo()

@@ -63,22 +63,22 @@ def test_undo_brings_it_back_and_redo_takes_it_away(opened: Any, settle: Settle)
     settle(opened)
     before = opened.session.pipeline
     opened.viewer.layers.remove(opened.layers.layers[0])
-    opened.steps.undo.click()
+    opened.foot.undo.click()
     settle(opened)
     assert len(opened.viewer.layers) == 2 and opened.session.pipeline == before and right(opened)
-    opened.steps.redo.click()
+    opened.foot.redo.click()
     settle(opened)
     assert [layer.name.split()[1] for layer in opened.viewer.layers] == ["560"]
-    opened.steps.undo.click()
-    opened.steps.undo.click()
+    opened.foot.undo.click()
+    opened.foot.undo.click()
     settle(opened)
     assert len(opened.viewer.layers) == 2 and opened.session.pipeline != before and right(opened)
 
 
 def test_an_undo_brings_all_back_that_were_deleted_together(opened: Any, settle: Settle) -> None:
     opened.viewer.layers.clear()
-    assert opened.steps.undo.isEnabled()
-    opened.steps.undo.click()
+    assert opened.foot.undo.isEnabled()
+    opened.foot.undo.click()
     settle(opened)
     assert len(opened.viewer.layers) == 2 and right(opened)
 

@@ -66,26 +66,26 @@ def settle(qtbot: Any) -> Callable[[Any], None]:
 
 
 @pytest.fixture
-def stated(own_recent_folders: Path) -> Callable[[Path], Path]:
-    """Give a folder whose files say nothing of voxels and scan: a person did, earlier."""
-    from napari_lazy_pipeline._gui.data.stated_values import Statement, write_statements
+def nothing_stated() -> None:
+    """For tests of folders about which neither files nor a person say anything."""
+
+
+@pytest.fixture(autouse=True)
+def stated(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person stated voxels and scan of the folders that `write_raw` writes, earlier."""
+    if "nothing_stated" in request.fixturenames:
+        return
+    from napari_lazy_pipeline._gui.data.stated_values import StatedValues
     from napari_lazy_pipeline.io import MetadataOverrides
 
     values = MetadataOverrides(voxel_size=(1.0, 1.0, 1.0), angle=31.5, step="stage")
-    statements: list[Statement] = []
+    remembered = StatedValues.of
 
-    def state(folder: Path) -> Path:
-        statements.append(Statement(str(folder), values))
-        write_statements(own_recent_folders.with_name("stated.json"), statements)
-        return folder
+    def of(self: Any, folder: str) -> Any:
+        ours = any(Path(folder).glob("cell_ch*"))
+        return remembered(self, folder) or (values if ours else None)
 
-    return state
-
-
-@pytest.fixture
-def raw_folder(raw_folder: Path, stated: Callable[[Path], Path]) -> Path:
-    """A folder whose files say nothing of voxels and scan; a person did, earlier."""
-    return stated(raw_folder)
+    monkeypatch.setattr(StatedValues, "of", of)
 
 
 @pytest.fixture

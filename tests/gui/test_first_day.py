@@ -90,6 +90,7 @@ def psfs(tmp_path: Path) -> list[str]:
 
 
 def test_two_folders_of_a_day(
+    nothing_stated: None,
     dock: Any,
     qtbot: Any,
     settle: Settle,

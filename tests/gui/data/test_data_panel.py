@@ -280,7 +280,7 @@ def test_pages_are_planes_if_the_person_says_so_and_time_points_again(
 
 
 @pytest.fixture
-def unstated(dock: Any, settle: Settle, tmp_path: Path) -> Any:
+def unstated(nothing_stated: None, dock: Any, settle: Settle, tmp_path: Path) -> Any:
     """The dock with a folder open about which nothing is known."""
     dock.open_folder(write_raw(tmp_path / "unstated"))
     settle(dock)

@@ -20,7 +20,7 @@ def sample(dock: Any, settle: Settle, tmp_path: Path) -> Any:
     """The dock with a deeper stack; all of it is seen."""
     dock.open_folder(write_raw(tmp_path / "cell", times=2, channels=2, shape=(24, 20, 24)))
     settle(dock)
-    dock.session.state(voxel_size=(0.4, 0.1, 0.1))
+    dock.session.state(voxel_size=(0.4, 0.1, 0.1), angle=31.5, step="stage")
     settle(dock)
     dock.viewer.fit_to_view()
     return dock

@@ -250,7 +250,7 @@ def test_what_is_quick_is_shown_directly(
 def test_the_first_picture_may_be_a_preview_and_sets_the_contrast_only_for_now(
     dock: Any, settle: Settle, slow: Slow, qtbot: Any, psf_file: Path, tmp_path: Path
 ) -> None:
-    from napari_lazy_pipeline._gui.layers.screen import contrast_limits
+    from napari_lazy_pipeline._gui.layers.contrast import contrast_limits
 
     seen: list[Any] = []
     dock.layers.rendered.connect(seen.append)

@@ -305,8 +305,8 @@ def test_the_menu_of_a_card(panel: StepsPanel, qtbot: Any) -> None:
     choose(2, "Move down")
     assert kinds(panel) == ["subtract_background", "deskew", "crop", "deskew"]
     choose(3, "Move down")  # it is the last
-    choose(3, "Angle: 30 ° → 31.5 °")
-    assert steps(panel)[3] == Deskew(angle=31.5) and steps(panel)[1] == Deskew(angle=30)
+    choose(3, "Angle: 30 ° → as data")
+    assert steps(panel)[3] == Deskew() and steps(panel)[1] == Deskew(angle=30)
     panel.session.replace_step(3, Deskew(angle=20, width=7, enabled=False))
     choose(3, "All values")
     assert steps(panel)[3] == Deskew(enabled=False)
@@ -521,6 +521,7 @@ def test_what_is_not_allowed_is_said_under_the_field(
 ) -> None:
     card = panel.cards[1]
     card.unfold.setChecked(True)
+    card.form.advanced.setChecked(True)
     one = card.form.fields[field]
     type_into(qtbot, one.editors[0], text)
     assert words in one.error.text() and one.error.isVisible()
@@ -665,8 +666,11 @@ def test_misfit_and_failure_are_both_said_and_go_when_they_are_gone(
     edit(opened, "deconvolve", iterations=1)
     settle(opened)
     decon = card_of(opened, "deconvolve")
-    assert "No PSF is chosen" in decon.error.text()
-    assert "\nChoose a PSF or OTF file" in decon.error.text(), "what to do has its own line"
+    assert decon.waiting.text() == "Waits for a PSF: enter it below" and not decon.error.text()
+    edit(opened, "deconvolve", psf="missing.tif", psf_voxel_size=(0.1, 0.1, 0.1))
+    settle(opened)
+    assert not decon.waiting.text() and "There is no PSF or OTF file here" in decon.error.text()
+    assert "\nCheck the path" in decon.error.text(), "what to do has its own line"
     edit(opened, "crop", x=(25, 0))
     settle(opened)
     crop = card_of(opened, "crop")
@@ -674,7 +678,7 @@ def test_misfit_and_failure_are_both_said_and_go_when_they_are_gone(
     edit(opened, "crop", x=(0, 0))
     settle(opened)
     assert not crop.error.text() and crop.result.isVisibleTo(opened)
-    assert "No PSF is chosen" in decon.error.text()
+    assert "There is no PSF or OTF file here" in decon.error.text()
     edit(opened, "deconvolve", psf=psf_file)
     settle(opened)
     assert not decon.error.text() and not decon.error.isVisibleTo(opened)
@@ -800,7 +804,7 @@ def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any)
         for widget in card.focus_chain()[1:]:
             assert widget.toolTip() and widget.accessibleName(), widget
             right = widget.mapTo(card, widget.rect().topRight())
-            assert card.rect().contains(right) or widget.isHidden(), widget
+            assert card.rect().contains(right) or not widget.isVisibleTo(card), widget
 
 
 @pytest.mark.parametrize("kind", list(step_types()))

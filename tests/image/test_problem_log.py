@@ -30,13 +30,20 @@ def test_what_is_about_nothing_stays() -> None:
 
 def test_who_listens_hears_of_each_change_only() -> None:
     log, lengths = ProblemLog(), list[int]()
-    listener = lambda: lengths.append(len(log))  # noqa: E731
-    log.listen(listener)
+
+    class Listener:
+        def note(self) -> None:
+            lengths.append(len(log))
+
+    listener, gone = Listener(), Listener()
+    log.listen(listener.note)
+    log.listen(gone.note)
+    del gone
     log.report(ONE, 1)
     log.report(ONE, 2)
     log.withdraw(partial(eq, 1))
     log.withdraw(partial(eq, 2))
-    log.unlisten(listener)
+    log.unlisten(listener.note)
     log.report(TWO)
     assert lengths == [1, 0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from weakref import WeakMethod
 
 from napari_lazy_pipeline.errors import LazyPipelineError
 
@@ -40,7 +41,7 @@ class ProblemLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._problems: dict[Problem, set[Hashable]] = {}
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[WeakMethod[Callable[[], None]]] = []
 
     def report(self, problem: Problem, about: Hashable = None) -> bool:
         """List a problem; return whether it is new. About None: it stays."""
@@ -66,14 +67,18 @@ class ProblemLog:
             self._tell()
 
     def listen(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` whenever the list changes, in the thread that changes it."""
+        """Call a method whenever the list changes, in the thread that changes it.
+
+        Its object is not kept alive for that.
+        """
         with self._lock:
-            self._listeners.append(listener)
+            self._listeners = [one for one in self._listeners if one() is not None]
+            self._listeners.append(WeakMethod(listener))
 
     def unlisten(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` no more."""
         with self._lock:
-            self._listeners.remove(listener)
+            self._listeners.remove(WeakMethod(listener))
 
     def clear(self) -> None:
         """Take back all problems."""
@@ -83,9 +88,10 @@ class ProblemLog:
 
     def _tell(self) -> None:
         with self._lock:
-            listeners = list(self._listeners)
+            listeners = [listener() for listener in self._listeners]
         for listener in listeners:
-            listener()
+            if listener is not None:
+                listener()
 
     def __iter__(self) -> Iterator[Problem]:
         with self._lock:

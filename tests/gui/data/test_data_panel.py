@@ -362,6 +362,7 @@ def test_a_card_that_is_not_linked_leaves_the_data_alone(
     deskew, rotate = card(opened, "deskew"), card(opened, "rotate")
     edit(opened, "deskew")
     settle(opened)
+    deskew.unfold.setChecked(True)
     deskew.findChild(ScanLink).setChecked(False)
     edit(opened, "deskew", angle=40.0, step="perpendicular")
     settle(opened)

@@ -85,7 +85,7 @@ def test_a_dock_that_is_opened_again_goes_on(
         np.testing.assert_array_equal(on_screen(layer), pixels)
     assert not calls and again.session.stack.source.reads == reads
     assert again.data.folder.value == raw_folder and "2 channels" in again.data.summary.text()
-    assert card(again, "deskew").step.angle == 33.0
+    assert card(again, "deskew").shown.angle == 33.0
     assert again.view.quality.value == "full"
     again.foot.undo.click()
     again.foot.undo.click()

@@ -46,9 +46,11 @@ class StatusReporter(QObject):
         self.compute_thread.finished.connect(self._on_finished)
         # Problems are met in other threads: a signal brings them here.
         self._problem.connect(self._show_problems)
-        self._report = self._problem.emit
         notices.listen(self._report)
         self._show_problems()
+
+    def _report(self) -> None:
+        self._problem.emit()
 
     def begin(self, problems: ProblemLog) -> None:
         """Other data are open: notify each kind of problem once more, and hear of no others."""

@@ -61,7 +61,7 @@ def test_the_state_before_the_last_edit_is_seen_while_the_button_is_held(
     button(edited).hold.pressed.emit()
     wait(edited, qtbot)
     said = edited.status.text()
-    assert said.startswith("B: Before: Deskew: ") and said.endswith("31.5 → 40")
+    assert said == "B: Before: angle 31.5 → 40.0"
     for channel, one in enumerate((layer, other)):
         np.testing.assert_array_equal(on_screen(one), plane(edited, past, 4, channel))
     assert view_state(edited.viewer) == before, "same contrast, camera and sliders"

@@ -61,7 +61,7 @@ def estimated(dock: Any, qtbot: Any) -> AnglePanel:
 
 
 def deskew(dock: Any) -> Any:
-    return card(dock, "deskew").step
+    return card(dock, "deskew").shown
 
 
 def test_the_angle_is_found_and_taken_over_by_a_button(beads: Any, qtbot: Any) -> None:

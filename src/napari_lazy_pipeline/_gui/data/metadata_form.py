@@ -112,11 +112,14 @@ class MetadataForm(ModelForm):
         )  # fmt: skip
         self.set_value(self._open)
         of_z, _, of_pixel = overrides.voxel_size or UNKNOWN
-        self._show_source("z_step", folder_info.voxel_source, of_z is not None)
-        self._show_source("pixel", folder_info.voxel_source, of_pixel is not None)
-        self._show_source("angle", folder_info.angle_source, overrides.angle is not None)
-        self._show_source("step", folder_info.angle_source, overrides.step is not None)
-        self._show_source("skew_axis", folder_info.angle_source, overrides.skew_axis is not None)
+        own, source = folder_info.voxel_size, folder_info.voxel_source
+        self._show_source("z_step", source, of_z not in (None, own[0]))
+        self._show_source("pixel", source, of_pixel not in (None, own[2]))
+        source = folder_info.angle_source
+        self._show_source("angle", source, overrides.angle not in (None, folder_info.angle))
+        self._show_source("step", source, overrides.step not in (None, scan and scan.step))
+        of_axis = scan.skew_axis if scan else None
+        self._show_source("skew_axis", source, overrides.skew_axis not in (None, of_axis))
         stated = overrides.time_interval is not None
         self._show_source("time_interval", folder_info.interval_source, stated)
 

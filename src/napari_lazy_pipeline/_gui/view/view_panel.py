@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 
 from napari_lazy_pipeline._gui.widgets.choice import Choice, combo_box
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row, tool_button
+from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.engines import engine_names
 from napari_lazy_pipeline.engines.auto import best_engine
@@ -82,6 +83,7 @@ class ViewPanel(QWidget):
     def add_button(self, button: QWidget) -> None:
         """Put another way to look at the data beside the view from the side."""
         self._more.addWidget(button)
+        tab_in_reading_order(self)
 
     def show_side_view(self, on: bool) -> None:
         """Show whether there is a view from the side; raises no signal."""

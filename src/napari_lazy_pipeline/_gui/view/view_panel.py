@@ -53,6 +53,7 @@ class ViewPanel(QWidget):
         self._build_engine()
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow("Show", self.show_choice)
         form.addRow("Preview while computing", self.quality)
         form.addRow("Engine", self.engine)

@@ -39,6 +39,17 @@ def own_queue(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     return file
 
 
+@pytest.fixture(autouse=True)
+def no_file_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dialog that no test answers is as if it were cancelled: nobody is there to close it."""
+    from qtpy.QtWidgets import QFileDialog
+
+    for name in ("getOpenFileName", "getSaveFileName"):
+        monkeypatch.setattr(QFileDialog, name, staticmethod(lambda *_, **__: ("", "")))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", staticmethod(lambda *_, **__: ([], "")))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", staticmethod(lambda *_, **__: ""))
+
+
 @pytest.fixture
 def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""

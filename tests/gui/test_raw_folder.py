@@ -32,6 +32,7 @@ def test_every_button_and_switch(
     target = str(out / "recipe.yaml")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (target, ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (target, ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(psf_file)], ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
     before = listing(raw_folder)
     opened.session.state(voxel_size=(0.3, 0.1, 0.1))

@@ -229,7 +229,7 @@ class LazyPipelineWidget(QWidget):
         """Make a folder the data of the session."""
         open_now = self.session.folder_info
         if overrides is None and (open_now is None or open_now.folder != folder_info.folder):
-            overrides = self.data.metadata.stated.of(folder_info.folder)
+            overrides = self.data.metadata.stated_of(folder_info.folder)
         self.session.show(folder_info, overrides, colours)
         assert self.session.stack is not None
         self.data.show_folder_info(folder_info)

@@ -279,7 +279,7 @@ class Session:
 
         A `StepError` if a step does not fit the volumes.
         """
-        plan = self._plan_of(pipeline).until(until).without_waiting()
+        plan = self.plan_of(pipeline).until(until).without_waiting()
         return PipelineSource(self.raw, plan, self.cache, True)
 
     def raw_source(self) -> PipelineSource:
@@ -295,9 +295,9 @@ class Session:
 
     def _resolve(self) -> None:
         if self.stack is not None:
-            self.plan = self._plan_of(self.pipeline)
+            self.plan = self.plan_of(self.pipeline)
 
-    def _plan_of(self, pipeline: Pipeline) -> Plan:
+    def plan_of(self, pipeline: Pipeline) -> Plan:
         """Resolve steps against the stack that is open."""
         assert self.stack is not None
         before = try_at_once.set(not self.trials_elsewhere)

@@ -302,3 +302,9 @@ def test_angles_are_seen_from_the_side(three: Any, start: Any, qtbot: Any) -> No
     side.click()
     wait(three, qtbot)
     assert tiles.tiles[1].picture.pixels.shape[0] == three.layers.screen.source.spec.shape[1]
+
+
+def test_a_step_that_waits_says_so_in_each_tile(three: Any, start: Any) -> None:
+    edit(three, "deconvolve")
+    tiles = start("deconvolve", "iterations", "5, 10")
+    assert ["PSF" in tile.error for tile in tiles.tiles] == [True, True]

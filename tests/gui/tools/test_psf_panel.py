@@ -80,7 +80,8 @@ def test_a_spacing_that_nobody_states_is_asked_and_nothing_is_computed(
     assert [box.text() for box in spacing(opened)] == ["file", "file", "file"]
     edit(opened, "deconvolve", iterations=2)
     settle(opened)
-    assert "voxel size of the PSF is not known" in card(opened, "deconvolve").error.text()
+    waiting = "Waits for the PSF voxel size: enter it below"
+    assert card(opened, "deconvolve").waiting.text() == waiting
     for box, text in zip(spacing(opened), ("0.2", "0.1", "0.1"), strict=True):
         box.setFocus()
         box.selectAll()

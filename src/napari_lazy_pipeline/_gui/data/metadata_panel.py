@@ -41,6 +41,7 @@ class MetadataPanel(QWidget):
         self._folder_info: FolderInfo | None = None
         self._own_pattern = self._other_folder = False
         self.stated = StatedValues(folder_row.recent_file().with_name("stated.json"))
+        self._stated_last: tuple[str, MetadataOverrides] | None = None  # not remembered yet
         self._rest = QTimer(self, singleShot=True, interval=_REST)
         self._rest.timeout.connect(self._note)
         self.error = Sentence(error=True)
@@ -68,9 +69,12 @@ class MetadataPanel(QWidget):
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.plan_changed.disconnect(self._on_steps)
         self.channels.close_viewer()
-        if self._rest.isActive():
-            self._rest.stop()
-            self._note()
+        self._note()
+
+    def stated_of(self, folder: str) -> MetadataOverrides | None:
+        """What the person stated about a folder that is to be opened; None: nothing."""
+        self._note()
+        return self.stated.of(folder)
 
     def show_folder_info(self, folder_info: FolderInfo, own_pattern: bool) -> None:
         """Show the metadata of a folder; nothing is asked about a pattern of the person's own."""
@@ -183,7 +187,7 @@ class MetadataPanel(QWidget):
         """Show values that were stated of the data on display."""
         if self._folder_info is not None and self._session.folder_info is self._folder_info:
             self._show()
-            self._rest.start()
+            self._note_soon()
 
     def _on_steps(self, *_: object) -> None:
         """Show how the steps take the scan now."""
@@ -191,13 +195,22 @@ class MetadataPanel(QWidget):
             self.form.show_values(self._folder_info)
             self._show_summary()
             self._show_questions()
-            self._rest.start()
+            self._note_soon()
+
+    def _note_soon(self) -> None:
+        """Remember what is stated once the person pauses, or opens another folder."""
+        assert self._folder_info is not None
+        if self._stated_last is not None and self._stated_last[0] != self._folder_info.folder:
+            self._note()
+        self._stated_last = self._folder_info.folder, self._session.overrides
+        self._rest.start()
 
     def _note(self) -> None:
-        """Remember what is stated, for this folder and for the next."""
-        folder_info = self._session.folder_info
-        if folder_info is not None:
-            self.stated.note(folder_info.folder, self._session.overrides)
+        """Remember what was stated last, for that folder and for the next."""
+        self._rest.stop()
+        if self._stated_last is not None:
+            self.stated.note(*self._stated_last)
+            self._stated_last = None
 
 
 def _words(overrides: MetadataOverrides) -> str:

@@ -69,6 +69,7 @@ class LayerSwapper:
     def swap(self, pictures: Iterable[Picture]) -> None:
         """Show pictures of new steps; hidden layers get the new steps, too."""
         with self._position.still():
+            self._screen.instead = None
             for picture in pictures:
                 channel, source = picture.request.channel, picture.request.source
                 self._screen.channels[channel].put(picture)
@@ -80,6 +81,7 @@ class LayerSwapper:
     def swap_all(self, source: PipelineSource) -> None:
         """Give all layers the present steps though none is visible: nothing is computed."""
         with self._position.still():
+            self._screen.instead = None
             for channel in self._screen.channels:
                 self._set_data(channel, source)
 
@@ -91,10 +93,12 @@ class LayerSwapper:
                 array = self._slice_server.array(channel, source, picture)
                 layer = self._screen.channels[channel].layer
                 replace_data(layer, array, self._options.place(source))
+                self._screen.instead = source
 
     def show_own(self) -> None:
         """Show again what the layers are there for."""
         with self._position.still():
+            self._screen.instead = None
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
                 replace_data(entry.layer, array, self._options.place(entry.source))
@@ -115,6 +119,7 @@ class LayerSwapper:
             return
         t = min(t, self._screen.source.sizes[0] - 1)
         with self._position.still(t):
+            self._screen.instead = None
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
                 replace_data(entry.layer, array, self._options.place(entry.source))

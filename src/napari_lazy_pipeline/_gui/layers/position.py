@@ -173,7 +173,7 @@ class Position(QObject):
     @property
     def _frame(self) -> Frame | None:
         """Where the voxels on screen lie; None if there are no layers."""
-        source = self._screen.oldest_source
+        source = self._screen.instead or self._screen.oldest_source
         return Frame.of(source) if source is not None and self.viewer.dims.ndim >= 4 else None
 
     @property

@@ -102,6 +102,7 @@ class Screen:
     deleted: set[int] = field(default_factory=set)  # channels whose layer the person deleted
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
+    instead: PipelineSource | None = None  # of other steps, that all layers show for a moment
 
     @property
     def visible(self) -> dict[int, ChannelLayer]:

@@ -44,6 +44,8 @@ class OtherState(QObject):
         self._events.changed.connect(self._on_moved)
         layers.rendered.connect(self._on_moved)
         self.session.stack_changed.connect(self._on_stack)
+        self.session.stack_grown.connect(self._on_edit)
+        self.session.plan_changed.connect(self._on_edit)
         viewer.bind_key(KEY, self._while_pressed, overwrite=True)
 
     @property
@@ -78,6 +80,8 @@ class OtherState(QObject):
         self._timer.stop()
         self._layers.rendered.disconnect(self._on_moved)
         self.session.stack_changed.disconnect(self._on_stack)
+        self.session.stack_grown.disconnect(self._on_edit)
+        self.session.plan_changed.disconnect(self._on_edit)
         self._viewer.bind_key(KEY, None)
 
     def _while_pressed(self, _: Any) -> Iterator[None]:
@@ -89,6 +93,11 @@ class OtherState(QObject):
         """Of other data, the steps of before are no state."""
         self.hold(False)
         self.choose(None)
+
+    def _on_edit(self, _: object) -> None:
+        """What is edited is the present, so it is shown."""
+        if self.held:
+            self.hold(False)
 
     def _on_moved(self, *_: object) -> None:
         """Something else is on screen: what was made for it is of no use any more."""

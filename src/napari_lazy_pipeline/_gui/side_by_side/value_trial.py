@@ -221,8 +221,12 @@ class ValueTrial(QObject):
     def _request(
         self, steps: Steps, region: ViewRegion, looks: Sequence[ChannelLook]
     ) -> TileRequest:
-        """What has to be made for steps; a `StepError` if they do not fit."""
-        last = max(field.parameter.index for field in self._fields)
+        """What has to be made for steps; a `StepError` if they do not fit, or still wait."""
+        tried = {field.parameter.index for field in self._fields}
+        for error in self.session.plan_of(Pipeline(steps)).waiting:
+            if error.index in tried:
+                raise error
+        last = max(tried)
         until = self.session.until
         shown = until if until is None or until > last else None
         source = self.session.source_of(Pipeline(steps), shown)

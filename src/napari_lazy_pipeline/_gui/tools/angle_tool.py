@@ -15,7 +15,7 @@ from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.angle_preview_3d import AnglePreview3D
 from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
-from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate.scan_angle import estimate_scan, scans_of, shear_of_line
@@ -150,7 +150,7 @@ class AnglePanel(QWidget):
         self.proposals: list[QPushButton] = []
         self._list = column()
         column(
-            row(self.estimate, self.line), self.sentence, self._list, self.preview,
+            self.estimate, self.line, self.sentence, self._list, self.preview,
             parent=self, margins=(4, 0, 4, 4), spacing=3,
         )  # fmt: skip
         self.preview.toggled.connect(self._on_preview)

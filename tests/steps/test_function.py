@@ -26,7 +26,7 @@ from napari_lazy_pipeline.errors import (
 )
 from napari_lazy_pipeline.steps import Context, Deskew, Function, VoxelStep
 from napari_lazy_pipeline.steps import _user_code as user_code
-from napari_lazy_pipeline.steps.function import NotTriedError, try_at_once
+from napari_lazy_pipeline.steps.function import NotTriedError, trials
 
 VOLUME = np.random.default_rng(0).integers(0, 1000, (6, 10, 12)).astype("uint16")
 CODE = """
@@ -185,8 +185,7 @@ def test_neighbours_that_are_declared_let_it_work_on_parts() -> None:
 
 
 def test_a_window_tries_it_elsewhere() -> None:
-    token = try_at_once.set(False)
-    try:
+    with trials(at_once=False):
         pipeline, spec = Pipeline([lambda volume: volume[1:]]), Stack.from_array(VOLUME).stack_spec
         plan = pipeline.plan(spec)
         assert plan.misfit is not None
@@ -194,8 +193,6 @@ def test_a_window_tries_it_elsewhere() -> None:
         assert isinstance(cause, NotTriedError)
         cause.try_it()
         assert pipeline.plan(spec).after.shape == (5, 10, 12)
-    finally:
-        try_at_once.reset(token)
 
 
 def test_what_has_no_name_is_in_no_recipe(tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ class Edit:
     overrides: MetadataOverrides | None = None  # of what the files say
     deleted: frozenset[int] | None = None  # channels whose layers are not wanted
 
+    def changing(self, now: Edit) -> Edit:
+        """What of it is not so yet."""
+        there = vars(now)
+        return Edit(**{name: value for name, value in vars(self).items() if value != there[name]})
+
     def opposite(self, now: Edit) -> Edit:
         """What is there now of the things that this edit is about."""
         about = [one.name for one in fields(self) if getattr(self, one.name) is not None]

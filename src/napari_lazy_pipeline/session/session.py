@@ -23,7 +23,7 @@ from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps._base import Step
-from napari_lazy_pipeline.steps.function import try_at_once
+from napari_lazy_pipeline.steps.function import trials
 
 Quality = Literal["auto", "full"]
 
@@ -164,8 +164,6 @@ class Session:
         if self.folder_info is None:
             return
         overrides = replace(self.overrides, **values).fitting(self.folder_info)
-        if overrides == self.overrides:
-            return
         overrides.stack(self.folder_info)  # what cannot be is refused before anything changes
         self._make(Edit(overrides=overrides), gesture)
 
@@ -179,26 +177,15 @@ class Session:
         step = self.pipeline.steps[index]
         return shown_step(step, self.scan, self.overrides, self.folder_info)
 
-    @property
-    def shown_steps(self) -> tuple[Step, ...]:
-        """All steps with what they take from the data."""
-        return tuple(map(self.shown_step, range(len(self.pipeline.steps))))
-
     def edit_step(self, index: int, edited: Step, gesture: object = None) -> None:
         """Take over what a person made of `shown_step`, as an edit; see `split_edit`."""
-        step = self.pipeline.steps[index]
-        own, overrides = split_edit(step, self.shown_step(index), edited, self.overrides)
-        edit = Edit(
-            self.pipeline.replace_step(index, own) if own != step else None,
-            overrides=overrides if overrides != self.overrides else None,
-        )
-        if edit != Edit():
-            self._make(edit, gesture)
+        step, shown = self.pipeline.steps[index], self.shown_step(index)
+        own, overrides = split_edit(step, shown, edited, self.overrides)
+        self._make(Edit(self.pipeline.replace_step(index, own), overrides=overrides), gesture)
 
     def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
         """Replace the steps, as an edit; see `History.note` for the gesture it is part of."""
-        if pipeline != self.pipeline:
-            self._make(Edit(pipeline), gesture)
+        self._make(Edit(pipeline), gesture)
 
     def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
         """Replace one step; see `set_pipeline`."""
@@ -206,8 +193,7 @@ class Session:
 
     def delete_layers(self, channels: frozenset[int]) -> None:
         """Want no layers of these channels, but of all others; layers in a row are one edit."""
-        if channels != self.deleted:
-            self._make(Edit(deleted=channels), gesture="layers")
+        self._make(Edit(deleted=channels), gesture="layers")
 
     def undo(self) -> None:
         """Go back to what was before the last edit."""
@@ -269,10 +255,10 @@ class Session:
 
         Steps that wait for a value are left out. A `StepError` if a step does not fit the volumes.
         """
-        if self.plan is None:
-            raise RuntimeError("no stack is open")
-        plan = self.plan.until(self.until).without_waiting()
-        return PipelineSource(self.raw, plan, self.cache, True, self.compute_log)
+        raw, plan = self.raw, self.plan
+        assert plan is not None
+        plan = plan.until(self.until).without_waiting()
+        return PipelineSource(raw, plan, self.cache, True, self.compute_log)
 
     def source_of(self, pipeline: Pipeline, until: int | None = None) -> PipelineSource:
         """Make what other steps would show, up to a number of them; not counted in the log.
@@ -284,9 +270,7 @@ class Session:
 
     def raw_source(self) -> PipelineSource:
         """Make the raw volumes through the cache, blank if that fails."""
-        raw = self.raw
-        assert self.stack is not None
-        return PipelineSource(raw, Plan.of((), self.stack.stack_spec), self.cache, True)
+        return self.source_of(Pipeline())
 
     def refresh(self) -> None:
         """Resolve the steps anew: a file that they name was changed, or code was allowed."""
@@ -300,20 +284,13 @@ class Session:
     def plan_of(self, pipeline: Pipeline) -> Plan:
         """Resolve steps against the stack that is open."""
         assert self.stack is not None
-        before = try_at_once.set(not self.trials_elsewhere)
-        try:
+        with trials(at_once=not self.trials_elsewhere):
             return pipeline.plan(self.stack.stack_spec, self.engine)
-        finally:
-            try_at_once.reset(before)
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
-        stack = self.stack
-        return Recipe(
-            source=Source.of(stack, self.overrides, self.colours) if stack is not None else None,
-            pipeline=self.pipeline,
-            engine=self.engine,
-        )
+        source = Source.of(self.stack, self.overrides, self.colours) if self.stack else None
+        return Recipe(source=source, pipeline=self.pipeline, engine=self.engine)
 
     def load(self, recipe: Recipe) -> None:
         """Take over the steps and the engine of a recipe; one undo takes both back.
@@ -326,35 +303,37 @@ class Session:
             use = RecipeUse.of(recipe, self.folder_info, self.overrides, self.colours)
             edit, sentence = Edit(use.pipeline, recipe.engine, use.overrides), use.sentence
             self.colours = use.colours
-        if edit != edit.opposite(self._present):
-            self._make(edit)
+        self._make(edit)
         if sentence:
             self.adapted.emit(sentence)
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""
-        for signal in (self.stack_changed, self.stack_grown, self.plan_changed, self.adapted):
+        data = self.stack_changed, self.stack_grown, self.plan_changed, self.adapted
+        for signal in (*data, self.view_changed):
             signal.disconnect()
-        self.view_changed.disconnect()
 
     @property
     def _present(self) -> Edit:
         return Edit(self.pipeline, self.engine, self.overrides, self.deleted)
 
     def _make(self, edit: Edit, gesture: object = None) -> None:
-        """Make an edit that can be undone."""
-        self._history.note(edit.opposite(self._present), edit, gesture)
-        self._apply(edit)
+        """Make an edit that can be undone; what changes nothing is none."""
+        edit = edit.changing(self._present)
+        if edit != Edit():
+            self._history.note(edit.opposite(self._present), edit, gesture)
+            self._apply(edit)
 
     def _apply(self, edit: Edit | None) -> None:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
         before = self.pipeline, self.engine
-        pipeline, engine = edit.pipeline or self.pipeline, edit.engine or self.engine
+        pipeline, engine = edit.pipeline or before[0], edit.engine or before[1]
         # All is replaced before anybody is told: nobody computes what never was.
-        until, self.until = self.until, until_in(self.until, self.pipeline.steps, pipeline.steps)
-        deleted, self.deleted = self.deleted, self.deleted if edit.deleted is None else edit.deleted
+        view = self.until, self.deleted
+        self.until = until_in(self.until, self.pipeline.steps, pipeline.steps)
+        self.deleted = self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine
         if engine != before[1]:
             retry_engines()
@@ -367,5 +346,5 @@ class Session:
                 self.show(folder_info, overrides)
         elif (pipeline, engine) != before:
             self.refresh()
-        if (self.until, self.deleted) != (until, deleted):
+        if (self.until, self.deleted) != view:
             self.view_changed.emit()

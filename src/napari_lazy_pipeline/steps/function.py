@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -27,11 +27,20 @@ from napari_lazy_pipeline.steps._user_code import (
     split_name,
 )
 
-# Whether a function may be tried at once to see what it makes; a window does that elsewhere.
-try_at_once: ContextVar[bool] = ContextVar("try_at_once", default=True)
+_at_once: ContextVar[bool] = ContextVar("at_once", default=True)
 _Trial = tuple[tuple[int, ...], str]  # shape and type
 _tried: dict[Hashable, tuple[_Trial | Exception, Any]] = {}
 _SMALL = 8  # voxels of a trial beyond the neighbours that a function sees
+
+
+@contextmanager
+def trials(at_once: bool) -> Iterator[None]:
+    """Let functions be tried to see what they make, or not: a window does that elsewhere."""
+    before = _at_once.set(at_once)
+    try:
+        yield
+    finally:
+        _at_once.reset(before)
 
 
 class NotTriedError(GeometryError):
@@ -237,7 +246,7 @@ class Function(Step):
             raise tried
         if tried is not None:
             return tried
-        if not try_at_once.get():
+        if not _at_once.get():
             raise NotTriedError(self, before)
         return self.trial(before)
 

@@ -31,7 +31,7 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_layer_shows_what_the_recipe_makes(
-    viewer: Any, tmp_path: Path, psf_file: Path, qtbot: Any, seed: int
+    nothing_stated: None, viewer: Any, tmp_path: Path, psf_file: Path, qtbot: Any, seed: int
 ) -> None:
     def open_dock() -> Any:
         dock = LazyPipelineWidget(viewer, watch_interval=INTERVAL)

@@ -200,8 +200,7 @@ class Layers(QObject):
         """Show the first time point of a new stack."""
         self._policy.forget()
         if stack is not None:
-            before = self.screen.oldest_source or self.screen.source
-            if before is None or not self.fits or self.swapper.offering is not None:
+            if not self.fits or self.swapper.offering is not None:
                 self.remove()
             self.update()
 

@@ -73,7 +73,7 @@ class ValueTrial(QObject):
 
     def start(self, parameter: Parameter, values: str = "") -> None:
         """Try values of a field of a step; proposes some, if none are given."""
-        steps = self.session.shown_steps
+        steps = self._shown_steps
         if not self._layers.screen.visible:
             self.refused.emit("There is no picture to try values on: open a folder first")
             return
@@ -123,7 +123,7 @@ class ValueTrial(QObject):
 
     def _on_plan(self, *_: object) -> None:
         """Go on with other steps, if the fields are there still."""
-        steps = self.session.shown_steps
+        steps = self._shown_steps
         for field in self._fields:
             index = field.parameter.index
             if index >= len(steps) or type(steps[index]) is not type(field.step):
@@ -142,7 +142,7 @@ class ValueTrial(QObject):
             values = {field.parameter: field.parse(line.text()) for field, line in read}
             steps = [
                 self._with_one_scan(one)
-                for one in variants(self.session.shown_steps, values, channels)
+                for one in variants(self._shown_steps, values, channels)
             ]
             self._check_count(len(steps))
         except (ValueError, LazyPipelineError) as error:
@@ -158,6 +158,12 @@ class ValueTrial(QObject):
         columns = len([*values.values()][1]) if table else ceil(sqrt(len(steps)))
         self.panel.tiles.show_tiles([Tile(label) for label in self._labels], columns, selected)
         self._compute()
+
+    @property
+    def _shown_steps(self) -> Steps:
+        """All steps with what they take from the data."""
+        session = self.session
+        return tuple(map(session.shown_step, range(len(session.pipeline.steps))))
 
     def _with_one_scan(self, steps: Steps) -> Steps:
         """Steps that take the scan from the data take the one that is tried, too."""

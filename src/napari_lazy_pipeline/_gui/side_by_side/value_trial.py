@@ -141,8 +141,7 @@ class ValueTrial(QObject):
             read = zip(self._fields, lines, strict=False)
             values = {field.parameter: field.parse(line.text()) for field, line in read}
             steps = [
-                self._with_one_scan(one)
-                for one in variants(self._shown_steps, values, channels)
+                self._with_one_scan(one) for one in variants(self._shown_steps, values, channels)
             ]
             self._check_count(len(steps))
         except (ValueError, LazyPipelineError) as error:

@@ -185,6 +185,13 @@ def test_what_cannot_be_right_is_said_and_computed(
     assert caution[0] == place and words in caution[1]
 
 
+def test_two_scans_of_which_the_data_state_none_are_said() -> None:
+    assert cautions(KNOWN, Deskew(angle=40), Rotate(angle=40)) == []
+    (caution,) = cautions(KNOWN, Deskew(angle=40), Rotate(angle=31.5))
+    assert caution[0] == 1
+    assert "of its own (31.5° along x" in caution[1] and "an earlier one has 40°" in caution[1]
+
+
 def test_deconvolution_of_a_rotated_volume_is_said(psf_file: Path) -> None:
     psf = Deconvolve(psf=str(psf_file))
     (caution,) = cautions(SKEWED, Deskew(), Rotate(), psf)

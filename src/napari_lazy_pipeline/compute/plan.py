@@ -132,6 +132,10 @@ class Plan:
                     raise ScanUnknownError.of()
                 stage = _stage(index, step.with_scan(of_data or stated), before)
                 caution = stage.step.caution(before)
+                own = step.scan() if of_data is None else None
+                if own and stated and own != stated and not caution:
+                    caution = f"This step has a scan of its own ({own.text}); an earlier one has "
+                    caution += stated.text
             except IncompleteError as error:
                 waiting.append(misfit_of(error, index, step))
                 if not step.keeps_grid:

@@ -11,22 +11,27 @@ import pytest
 
 from dock_helpers import edit, on_screen
 from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.exports.formats import imagej_tiff
 
 TIMEOUT = 20_000
 
 
-@pytest.mark.parametrize(("format_name", "kind"), [("tiff", "deskew"), ("tiff", "rotate"),
-                                                   ("ome-zarr", "rotate")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("format_name", "kind"),
+    [("tiff", "deskew"), ("tiff", "rotate"), ("ome-zarr", "rotate"), ("large tiff", "rotate")],
+)
 def test_a_result_lies_where_the_data_lie(
     opened: Any, settle: Callable[[Any], None], tmp_path: Path, qtbot: Any,
-    format_name: str, kind: str,
+    format_name: str, kind: str, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
+    if format_name == "large tiff":
+        monkeypatch.setattr(imagej_tiff, "IMAGEJ_LIMIT", 100)
     opened.session.state(voxel_size=(0.4, 0.1, 0.1))
     edit(opened, kind, angle=40.0)
     edit(opened, "crop", z=(2, 7), y=(3, 14), x=(4, 18))
     settle(opened)
     made = opened.session.pipeline.apply(opened.session.stack)
-    report = export(made, tmp_path / "out", format=format_name)
+    report = export(made, tmp_path / "out", format=format_name.split()[-1])
     opened.results.show(report.place)
     qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
     for written, shown in zip(opened.results.layers, opened.layers.layers, strict=True):

@@ -23,7 +23,8 @@ def written_origin(path: Path) -> Triple:
     files = sorted(path.glob("*.tif")) if path.is_dir() else [path]
     for file in files[:1]:
         with tifffile.TiffFile(file) as tiff:
-            found = _IN_TIFF.search(str((tiff.imagej_metadata or {}).get("Info", "")))
+            texts = (tiff.imagej_metadata or {}).get("Info", ""), tiff.ome_metadata or ""
+            found = _IN_TIFF.search("\n".join(texts))
         if found:
             z, y, x = (float(number) for number in found.groups())
             return z, y, x

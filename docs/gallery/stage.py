@@ -94,14 +94,17 @@ class Stage:
         self.shown()
 
     def say(self, z: float, pixel: float, angle: float) -> None:
-        """Type what the files do not say."""
-        data = self.dock.data
-        for box, value in ((data.z_step, z), (data.pixel, pixel)):
-            self.type_into(box.lineEdit(), f"{value:g}")
-        cards = data.metadata.questions.cards
-        if "angle" in cards:
-            self.type_into(cards["angle"].angle.lineEdit(), f"{angle:g}")
-        self.wait(lambda: "angle" not in cards, "the answer")
+        """Answer what the files do not say."""
+        cards = self.dock.data.metadata.questions.cards
+        values = {"z step": z, "pixel size": pixel, "angle": angle}
+        for about in ("voxel_size", "angle"):
+            if about in cards:
+                for name, box in cards[about].numbers.items():
+                    box.setFocus()
+                    box.selectAll()
+                    QTest.keyClicks(box, f"{values[name]:g}")
+                QTest.keyClick(box, Key.Key_Return)
+                self.wait(lambda about=about: about not in cards, "the answer")
         if "step" in cards:
             self.click(cards["step"].buttons[0])
         self.shown()

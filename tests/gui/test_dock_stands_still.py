@@ -14,8 +14,10 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from dock_helpers import card, edit
 from napari_lazy_pipeline._gui.steps.cost_monitor import StepCostLine
+from napari_lazy_pipeline._gui.tools.angle_tool import AnglePanel
 from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.steps import Crop
@@ -291,7 +293,12 @@ def test_everything_fits_the_width(filled: Any, qtbot: Any, settle: Settle) -> N
         for field in one.form.fields.values():
             if isinstance(field.control, ChannelRows):
                 field.control.set_per_channel(True)
+    for panel in filled.steps.findChildren(AnglePanel):
+        scans = Scan(133.4, "y"), Scan(133.4, "y", "perpendicular")
+        panel._on_proposed(panel._step, scans, "Planes shift 2.50 px along x (match 33 %)")
+        panel.preview.setText("Preview angle live (Seen in 3-D only)")
     settle(filled)
+    laid_out(qtbot)
     viewport, content = filled.area.viewport(), filled.area.widget()
     assert filled.width() == WIDTH and filled.area.horizontalScrollBar().maximum() == 0
     assert content.minimumSizeHint().width() <= viewport.width()

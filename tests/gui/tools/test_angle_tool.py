@@ -68,9 +68,9 @@ def test_the_angle_is_found_and_taken_over_by_a_button(beads: Any, qtbot: Any) -
     before = beads.session.pipeline
     found = estimated(beads, qtbot)
     texts = [button.text() for button in found.proposals]
-    assert [text.split(",")[1] for text in texts] == [
-        " z step along the stage",
-        " z step perpendicular to the planes",
+    assert [text.split("\n")[1] for text in texts] == [
+        "z step along the stage",
+        "z step perpendicular to the planes",
     ]
     assert re.fullmatch(
         r"Planes shift \d\.\d\d px along x \(match \d+ %\)\. Apply:", found.sentence.text()

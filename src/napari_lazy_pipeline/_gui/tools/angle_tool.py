@@ -186,7 +186,7 @@ class AnglePanel(QWidget):
         self._say(f"{sentence}. Apply:" if scans else sentence)
         for scan in scans:
             button = push_button(
-                f"{scan.angle:.1f}° along {scan.skew_axis}, z step {_MEANINGS[scan.step]}",
+                f"{scan.angle:.1f}° along {scan.skew_axis}\nz step {_MEANINGS[scan.step]}",
                 "Set angle, axis and meaning of the z step to these; can be undone",
                 partial(self._apply, scan),
             )

@@ -12,6 +12,7 @@ from canvas import drag
 from gallery.hard_times import process, trouble, watch
 from gallery.stage import Key, Left, Stage
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
+from napari_lazy_pipeline.compute.parameter import Parameter
 from napari_lazy_pipeline.samples.samples import REAL_STACK, TIMELAPSE
 
 
@@ -70,6 +71,26 @@ def view(stage: Stage) -> None:
     stage.shown()
     stage.scroll_to(dock.steps)
     stage.window_picture("crop")
+
+
+def side_by_side(stage: Stage) -> None:
+    """Several values of a setting, each in a picture; and the volume from the side."""
+    _open_real(stage)
+    dock = stage.dock
+    stage.switch("subtract_background")
+    stage.switch("deskew")
+    stage.viewer.reset_view()
+    stage.shown()
+    stage.click(dock.view.side_view)
+    stage.wait(lambda: not dock.side_view.busy, "the view from the side")
+    stage.settle()
+    stage.window_picture("side_view")
+    stage.click(dock.view.side_view)
+    step = next(i for i, s in enumerate(dock.session.pipeline.steps) if s.kind == "deskew")
+    dock.trial.start(Parameter(step, "angle"), "28, 30, 31.5, 33, 35, 37")
+    stage.wait(lambda: not dock.trial.busy, "the pictures")
+    stage.settle()
+    stage.window_picture("try_values")
 
 
 def angle(stage: Stage) -> None:
@@ -194,6 +215,7 @@ SCENES: dict[str, Callable[[Stage], None]] = {
     "data": data,
     "steps": steps,
     "view": view,
+    "side_by_side": side_by_side,
     "angle": angle,
     "deconvolution": deconvolution,
     "trouble": trouble,

@@ -306,7 +306,7 @@ def test_the_menu_of_a_card(panel: StepsPanel, qtbot: Any) -> None:
     choose(2, "Move down")
     assert kinds(panel) == ["subtract_background", "deskew", "crop", "deskew"]
     choose(3, "Move down")  # it is the last
-    choose(3, "Angle: 30 ° → as data")
+    choose(3, "Angle: 30° → as data")
     assert steps(panel)[3] == Deskew() and steps(panel)[1] == Deskew(angle=30)
     panel.session.replace_step(3, Deskew(angle=20, width=7, enabled=False))
     choose(3, "All values")

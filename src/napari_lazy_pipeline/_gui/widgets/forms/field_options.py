@@ -95,7 +95,9 @@ def tooltip(info: FieldInfo) -> str:
 def in_words(info: FieldInfo, value: Any) -> str:
     """A value of a field as a person reads it, with its unit."""
     words, extra = _words(extras(info), value), extras(info)
-    return words if words == extra.get("empty", "nothing") else f"{words} {unit(info)}".rstrip()
+    if words == extra.get("empty", "nothing"):
+        return words
+    return words + ("°" if unit(info) == "°" else f" {unit(info)}".rstrip())
 
 
 def default_in_words(info: FieldInfo) -> str:

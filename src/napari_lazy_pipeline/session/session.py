@@ -236,7 +236,7 @@ class Session:
             self.view_changed.emit()
 
     def set_quality(self, name: Quality) -> None:
-        """Choose whether a quick look may stand in while something moves: "auto" or "full"."""
+        """Choose whether a preview may stand in while something is computed: "auto" or "full"."""
         if name not in get_args(Quality):
             raise ValueError(f"quality is one of {get_args(Quality)}, not {name!r}")
         if name != self.quality:

@@ -180,12 +180,14 @@ def test_following_pauses_when_the_person_moves_t(
     dims.set_current_step(0, 1)
     assert not watched.data.follow.isChecked()
     assert "paused" in watched.data.watch_state.text()
+    assert not watched.data.resume.isHidden()
     write(folder_of(watched), 2, 3, channels=2)
     until(lambda: times(watched) == 5)
     settle(watched)
     assert dims.current_step[0] == 1
-    watched.data.follow.click()
+    watched.data.resume.click()
     until(lambda: dims.current_step[0] == 4)
+    assert watched.data.follow.isChecked() and watched.data.resume.isHidden()
     assert "following" in watched.data.watch_state.text()
 
 

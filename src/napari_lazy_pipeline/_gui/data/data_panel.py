@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.data.reader_choice import ReaderChoice
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
-from napari_lazy_pipeline._gui.widgets.layout import column, row
+from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
@@ -46,6 +46,9 @@ class DataPanel(QWidget):
         self.follow = _switch(
             "Follow latest", "Go to the newest complete time point; pauses when you move t"
         )
+        tooltip = "Go to the newest time point, and follow again"
+        self.resume = tool_button("Resume", tooltip, "Resume following")
+        self.resume.setVisible(False)
         self.watch_state = Sentence()
         self.notice = Sentence()  # what was fitted to these data, or taken from a recipe
         self._build()
@@ -63,7 +66,7 @@ class DataPanel(QWidget):
         form.addRow("Pages are", self.pages)
         form.addRow("Reader", self.reader)
         self._switches = QWidget()
-        switches = row(self.watch, self.follow, parent=self._switches)
+        switches = row(self.watch, self.follow, self.resume, parent=self._switches)
         switches.addStretch(1)
         column(
             form, self.error, self.notice, self.files.fold, self.metadata, self._switches,

@@ -85,6 +85,7 @@ class WatchControl(QObject):
         self.follower.paused.connect(self._on_paused)
         panel.watch.toggled.connect(self._on_watch)
         panel.follow.toggled.connect(self._on_follow)
+        panel.resume.clicked.connect(lambda: panel.follow.setChecked(True))
         session.stack_changed.connect(self._on_stack)
         session.stack_grown.connect(self.follower.renumber)
         layers.rendered.connect(self._follow)
@@ -128,7 +129,7 @@ class WatchControl(QObject):
 
     def _on_watch(self, on: bool) -> None:
         folder_info = self._session.folder_info
-        self._failure, self._result, self._extra_images = "", None, 0
+        self._failure, self._note, self._result, self._extra_images = "", "", None, 0
         if not on:
             self._stop()
             self._panel.follow.setChecked(False)
@@ -187,6 +188,7 @@ class WatchControl(QObject):
         self._panel.reopen(folder, pattern)
 
     def _show_state(self) -> None:
+        self._panel.resume.setVisible(bool(self._note) and self._panel.watch.isChecked())
         if not self._panel.watch.isChecked():
             self._panel.watch_state.say("")
         elif self.poller.active:

@@ -207,6 +207,9 @@ def test_it_is_stopped_and_gone_on_with(
     held.one(qtbot)
     qtbot.waitUntil(lambda: "1 of 6 volumes, " in process.state.text(), timeout=TIMEOUT)
     assert process.state.text().endswith(" left") and process.bar.value() == 1
+    opened.save.back.click()
+    assert opened.save.process_all.text() == "Process all 16 %", "it is seen from everywhere"
+    opened.save.process_all.click()
     opened.viewer.dims.set_current_step(0, 2)
     settle(opened)
     np.testing.assert_array_equal(on_screen(opened.layers.layers[0]), expected(opened, 0, 2, 6))
@@ -217,6 +220,7 @@ def test_it_is_stopped_and_gone_on_with(
     count = len([path for path in written if path.suffix == ".tif"])
     assert 1 <= count <= 2
     assert process.state.text() == f"Cancelled, {count} of 6 written."
+    assert opened.save.process_all.text() == "Process all…"
     for _ in range(10):
         held.through.release()
     click(qtbot, process.start)

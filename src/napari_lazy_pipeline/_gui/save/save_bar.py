@@ -16,8 +16,10 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.steady_area import bring_into_sight
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.session import Recipe, Session
 
+_PROCESS_ALL = "Process all…"
 _RECIPES = "Recipe (*.yaml *.yml *.json)"
 
 
@@ -43,13 +45,17 @@ class SaveBar(QWidget):
         tooltip = "Copy a script that gives the same pixels"
         self.copy = push_button("Copy as Python", tooltip, self._on_copy)
         tooltip = "Write all volumes, as the present steps make them"
-        self.process_all = push_button("Process all…", tooltip, checkable=True)
+        self.process_all = push_button(_PROCESS_ALL, tooltip, checkable=True)
         for button in (self.recipe, self.copy, self.process_all):
             button.setStyleSheet("padding: 3px 2px;")
         self.error = Sentence(error=True)
         self.error.say("")
         self.process = ExportPanel(session, costs, settings)
         self.process.start.clicked.connect(lambda: bring_into_sight(self.process.state))
+        exporter = self.process.exporter
+        exporter.progressed.connect(self._show_progress)
+        exporter.finished.connect(self._show_end)
+        exporter.failed.connect(self._show_end)
         tooltip = "Close this; what is being written goes on"
         close = partial(self.process_all.setChecked, False)
         self.back = push_button("◂ Back to the steps", tooltip, close)
@@ -83,6 +89,16 @@ class SaveBar(QWidget):
         else:
             self.error.say("")
             self.reported.emit(f"Recipe saved: {path.name}")
+
+    def _show_progress(self, job: Job) -> None:
+        """Tell how far it is, also while its page is closed."""
+        if job.state == "running" and job.total:
+            self.process_all.setText(f"Process all {100 * job.done // job.total} %")
+
+    def _show_end(self, _: object = None) -> None:
+        self.process_all.setText(_PROCESS_ALL)
+        if not self.process_all.isChecked():
+            self.reported.emit(self.process.state.text())
 
     def _on_open(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open recipe", "", _RECIPES)

@@ -121,6 +121,19 @@ def test_problems_of_other_data_are_gone(opened: Any, settle: Settle, tmp_path: 
     assert not opened.problems.problems
 
 
+def test_steps_that_wait_are_named(opened: Any, settle: Settle) -> None:
+    edit(opened, "deconvolve")
+    settle(opened)
+    assert opened.status.text() == "t 0 of 3: without Deconvolve: waiting"
+    opened.session.show_until(0)
+    settle(opened)
+    assert opened.status.text() == "t 0 of 3: up to date"
+    opened.session.show_until(None)
+    opened.session.undo()
+    settle(opened)
+    assert opened.status.text() == "t 0 of 3: up to date"
+
+
 def test_a_folder_that_cannot_be_opened_leaves_what_is_shown(
     opened: Any, settle: Settle, qtbot: Any, tmp_path: Path
 ) -> None:

@@ -73,7 +73,15 @@ class StatusReporter(QObject):
             texts = (f"{self._channel(c)} {why}" for c, why in sorted(self._failures.items()))
             self.status.setText(f"{self._moment}: {', '.join(texts)}")
         elif self.layers.up_to_date:
-            self.status.setText(f"{self._moment}: up to date")
+            self.status.setText(f"{self._moment}: {self._waiting or 'up to date'}")
+
+    @property
+    def _waiting(self) -> str:
+        """Which steps are left out of the picture, because they wait for a value."""
+        plan = self.session.plan
+        waiting = plan.until(self.session.until).waiting if plan is not None else ()
+        titles = [self.session.pipeline.steps[error.index].title for error in waiting]
+        return f"without {' and '.join(titles)}: waiting" if titles else ""
 
     def close(self) -> None:
         notices.unlisten(self._report)

@@ -113,6 +113,25 @@ def test_the_same_folder_opened_in_another_way_keeps_it_and_another_does_not(
     assert session.overrides == MetadataOverrides()
 
 
+def test_planes_that_are_not_oblique_are_stated_too(
+    session: Session, raw_folder: Path, tmp_path: Path
+) -> None:
+    session.state(angle=0.0, voxel_size=(0.5, 0.2, 0.2))
+    assert session.stack is not None and session.scan is None and scans(session) == []
+    session.recipe().save(tmp_path / "r.yaml")
+    recipe = Recipe.load(tmp_path / "r.yaml")
+    assert recipe.open() == session.stack
+    other = Session()
+    other.open(raw_folder)
+    sentences: list[str] = []
+    other.adapted.connect(sentences.append)
+    other.load(recipe)
+    assert other.overrides.angle == 0 and "not oblique" in sentences[0]
+    other.state(angle=30.0, step="stage")
+    other.load(recipe)
+    assert other.scan == Scan(30.0) and "Left as the data have it" in sentences[1]
+
+
 def test_recipe_and_script_give_the_same_stack(session: Session, tmp_path: Path) -> None:
     session.state(angle=30.0, step="perpendicular", time_interval=2.0, channel_names=("G", "R"))
     session.recipe().save(tmp_path / "r.yaml")
@@ -145,7 +164,7 @@ def test_a_recipe_says_nothing_of_what_nobody_stated(session: Session) -> None:
 
 def test_a_recipe_with_an_impossible_angle_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text("schema_version: 1\nsource:\n  folder: cell\n  angle: 0\n")
+    path.write_text("schema_version: 1\nsource:\n  folder: cell\n  angle: 0.5\n")
     with pytest.raises(RecipeError, match=r"line 4.*angle"):
         Recipe.load(path)
 

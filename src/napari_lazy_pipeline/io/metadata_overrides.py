@@ -31,12 +31,12 @@ class MetadataOverrides:
     voxel_size: StatedSize | None = None  # (z, y, x) [um], z as it was recorded
     time_interval: float | None = None  # [s]
     channel_names: tuple[str, ...] | None = None
-    angle: float | None = None  # between light sheet and scan [degree]
+    angle: float | None = None  # between light sheet and scan [degree]; 0: it is not oblique
     step: StepKind | None = None
     skew_axis: SkewAxis | None = None
 
     def __post_init__(self) -> None:
-        if self.angle is not None and not 1 <= abs(self.angle) <= 179:
+        if self.angle and not 1 <= abs(self.angle) <= 179:
             what = f"An angle of {self.angle:g} degree is no scan"
             raise GeometryError(what, hint="It is between 1 and 179 degree, or negative")
         if self.voxel_size is not None:
@@ -53,9 +53,11 @@ class MetadataOverrides:
         return replace(self, **dict.fromkeys(OF_SCAN)) == replace(other, **dict.fromkeys(OF_SCAN))
 
     def scan(self, folder_info: FolderInfo) -> Scan | None:
-        """Return how the stack is skewed; None if angle or meaning of the step is unknown."""
+        """Return how the stack is skewed; None if it is not, or angle or z step are unknown."""
         scan = folder_info.scan
-        angle = self.angle or (scan.angle if scan else folder_info.angle)
+        angle = self.angle
+        if angle is None:
+            angle = scan.angle if scan else folder_info.angle
         step = self.step or (scan.step if scan else None)
         axis = self.skew_axis or (scan.skew_axis if scan else "x")
         return Scan(angle, axis, step) if angle and step else None
@@ -64,6 +66,8 @@ class MetadataOverrides:
         """Make the stack of a folder, as it was stated to be; see `FolderInfo.stack`."""
         values = {name: value for name, value in self.values.items() if name not in OF_SCAN}
         size = values.pop("voxel_size", None)
+        if self.angle == 0:
+            folder_info = replace(folder_info, scan=None)
         return folder_info.stack(size, scan=self.scan(folder_info), **values)
 
     def fitting(self, folder_info: FolderInfo) -> MetadataOverrides:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_lazy_pipeline.errors import FolderError, PatternError
-from napari_lazy_pipeline.image import Scan, Stack
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
+from napari_lazy_pipeline.image.spec import checked_size
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.folder_listing import (
     choose_images,
@@ -19,6 +20,7 @@ from napari_lazy_pipeline.io.files.folder_listing import (
     list_names,
 )
 from napari_lazy_pipeline.io.folder_info import FolderInfo
+from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
@@ -67,6 +69,7 @@ def open_stack(
         Which position, if there are several; the first if not given.
     angle
         Angle between the light sheet and the scan [degree]; from metadata if not given.
+        0: the planes are not oblique, whatever the metadata say.
     step
         What the z step is: that of the ``"stage"`` between two planes, or the distance of the
         planes, ``"perpendicular"`` to them. Used with ``angle``.
@@ -102,10 +105,13 @@ def open_stack(
         folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
         trust=trust,
     )  # fmt: skip
-    scan = None if angle is None else Scan(angle, skew_axis, step)
-    return folder_info.stack(
-        voxel_size, time_interval=time_interval, channel_names=channel_names, scan=scan
-    )
+    oblique = angle is not None
+    overrides = MetadataOverrides(
+        checked_size(voxel_size), time_interval,
+        tuple(channel_names) if channel_names is not None else None,
+        angle, step if oblique else None, skew_axis if oblique else None,
+    )  # fmt: skip
+    return overrides.stack(folder_info)
 
 
 def inspect_folder(

@@ -22,8 +22,10 @@ def shown_step(
 ) -> Step:
     """A step with what it takes from the data, as far as that is known."""
     if scan is None and is_linked(step):
-        angle = overrides.angle or (folder_info.angle if folder_info is not None else None)
-        return step.model_copy(update={"angle": angle})
+        angle = overrides.angle
+        if angle is None and folder_info is not None:
+            angle = folder_info.angle
+        return step.model_copy(update={"angle": angle or None})
     return step.with_scan(scan)
 
 

@@ -60,8 +60,8 @@ class Source(BaseModel):
     @field_validator("angle")
     @classmethod
     def _of_a_scan(cls, angle: float | None) -> float | None:
-        if angle is not None and not 1 <= abs(angle) <= 179:
-            raise ValueError("the angle must be from 1 to 179 degree, or negative")
+        if angle and not 1 <= abs(angle) <= 179:
+            raise ValueError("the angle must be from 1 to 179 degree, negative, or 0: not oblique")
         return angle
 
     @property

@@ -101,8 +101,8 @@ def _values(
     interval = overrides.time_interval or folder_info.time_interval
     yield "time_interval", interval, source.time_interval, f"interval {source.time_interval} s"
     scan = folder_info.scan
-    angle = overrides.angle or folder_info.angle
-    yield "angle", angle, source.angle, f"angle {source.angle}°"
+    angle = folder_info.angle if overrides.angle is None else overrides.angle
+    yield "angle", angle, source.angle, f"angle {source.angle}°" if source.angle else "not oblique"
     how = "along the stage" if source.step == "stage" else "perpendicular to the planes"
     yield "step", overrides.step or (scan and scan.step), source.step, f"z step {how}"
     axis = overrides.skew_axis or (scan and scan.skew_axis) or ("x" if angle else None)

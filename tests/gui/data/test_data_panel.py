@@ -338,6 +338,29 @@ def test_data_that_are_not_tilted_are_not_asked_about_again(
     unstated.session.state(voxel_size=(0.5, 0.2, 0.2))
     settle(unstated)
     assert not questions.cards
+    assert "not oblique" in unstated.data.metadata.voxel_fold.line.text()
+    folder = unstated.session.folder_info.folder
+    assert unstated.data.metadata.stated_of(folder).angle == 0
+    unstated.session.undo()
+    unstated.session.undo()
+    assert list(questions.cards) == ["voxel_size", "angle"], "it can be undone"
+
+
+def test_a_deconvolution_says_that_nobody_has_answered_how_the_planes_lie(
+    unstated: Any, settle: Settle, psf_file: Path
+) -> None:
+    unstated.session.state(voxel_size=(0.5, 0.2, 0.2))
+    edit(unstated, "deconvolve", psf=psf_file, iterations=1)
+    edit(unstated, "subtract_background")
+    settle(unstated)
+    deconvolve = card(unstated, "deconvolve")
+    assert deconvolve.caution.text().startswith("Computed as if the planes were not oblique")
+    assert not card(unstated, "subtract_background").caution.text()
+    for values in ({"angle": 0.0}, {"angle": 33.0, "step": "stage"}):
+        unstated.session.state(**values)
+        assert not deconvolve.caution.text()
+        unstated.session.undo()
+        assert deconvolve.caution.text()
 
 
 def test_a_linked_card_states_the_scan_of_the_data(

@@ -120,6 +120,9 @@ def test_what_a_person_says_wins(folder: Path) -> None:
     assert (stack.voxel_size, stack.time_interval) == ((0.5, 0.1, 0.1), 7.0)
     assert stack.channel_names == ("x", "y")
     assert stack.spec.scan == Scan(30, "y", "perpendicular")
+    (folder / "a_Settings.txt").write_text(MOSAIC.format(step=0.4))
+    assert open_stack(folder).spec.scan == Scan(-32.45)
+    assert open_stack(folder, angle=0).spec.scan is None, "the planes are not oblique"
 
 
 def test_what_the_z_step_means_is_asked(folder: Path) -> None:

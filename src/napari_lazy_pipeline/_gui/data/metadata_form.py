@@ -47,7 +47,10 @@ class ScanMetadata(BaseModel):
         "Pixel", "Size of a pixel in the sample", step=0.01, gt=0, empty="missing"
     )
     angle: Annotated[float | None, Unit("°")] = _field(
-        "Light-sheet angle", "Angle of the light sheet to the scan", step=0.1, empty="unknown"
+        "Light-sheet angle",
+        "Angle of the light sheet to the scan; 0: it is not oblique",
+        step=0.1,
+        empty="unknown",
     )
     skew_axis: SkewAxis | None = _field(
         "Scan axis", "Image axis along which the stage moves the planes", empty="unknown"
@@ -103,10 +106,11 @@ class MetadataForm(ModelForm):
         assert session.stack is not None
         z, _, x = session.stack.spec.stated_size
         scan = folder_info.scan
+        angle = folder_info.angle if overrides.angle is None else overrides.angle
         step = overrides.step or (scan.step if scan else None)
         axis = overrides.skew_axis or (scan.skew_axis if scan else None)
         self._open = ScanMetadata.model_construct(
-            z_step=z, pixel=x, angle=overrides.angle or folder_info.angle, step=step,
+            z_step=z, pixel=x, angle=angle, step=step,
             skew_axis=axis or (session.scan.skew_axis if session.scan else None),
             time_interval=session.stack.time_interval or None,
         )  # fmt: skip

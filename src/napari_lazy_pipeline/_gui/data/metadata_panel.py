@@ -117,6 +117,7 @@ class MetadataPanel(QWidget):
         assert stack is not None
         z, _, x = (f"{size:g} µm" if size else "unknown" for size in stack.spec.stated_size)
         angle = f", {scan.angle:g}°" if scan else ""
+        angle = ", not oblique" if self._session.overrides.angle == 0 else angle
         interval = f", every {stack.time_interval:g} s" if stack.time_interval else ""
         self.voxel_fold.set_summary(f"Voxels: z step {z}, pixel {x}{angle}{interval}")
 
@@ -143,7 +144,7 @@ class MetadataPanel(QWidget):
             "pattern": self._own_pattern,
         }
         asks_angle = any(question.about == "angle" for question in info.questions)
-        answered["step"] |= asks_angle and not answered["angle"]
+        answered["step"] |= overrides.angle == 0 or (asks_angle and not answered["angle"])
         for question in info.questions:
             if question.about == "voxel_size":
                 missing = missing_lengths(stack.spec.stated_size)
@@ -218,7 +219,8 @@ def _words(overrides: MetadataOverrides) -> str:
     z, _, x = overrides.voxel_size or UNKNOWN
     parts = [f"z step {z:g} µm"] if z else []
     parts += [f"pixel {x:g} µm"] if x else []
-    parts += [f"{overrides.angle:g}°"] if overrides.angle else []
+    if overrides.angle is not None:
+        parts.append(f"{overrides.angle:g}°" if overrides.angle else "not oblique")
     how = {"stage": "along the stage", "perpendicular": "perpendicular to the planes"}
     parts += [how[overrides.step]] if overrides.step else []
     return ", ".join(parts)

@@ -69,8 +69,9 @@ class Questions(QWidget):
         return card
 
     def _dismiss(self, question: Question) -> None:
-        # Data that are not tilted have no step along a stage either.
-        self._dismissed |= {"angle", "step"} if question.about in ("angle", "step") else set()
+        if question.about in ("angle", "step"):
+            self.answered.emit("angle", 0.0)  # not oblique: the z step is along no stage either
+            return
         self._dismissed.add(question.about)
         self.show_questions([card.question for card in self.cards.values()])
 

@@ -41,7 +41,7 @@ class Statement:
         )
         values: dict[str, Any] = {"voxel_size": filled}
         if folder_info.scan is None and folder_info.shape[0] > 1:
-            if not (overrides.angle or folder_info.angle):
+            if overrides.angle is None and folder_info.angle is None:
                 values |= {"angle": self.overrides.angle}
                 values |= {"skew_axis": overrides.skew_axis or self.overrides.skew_axis}
             values |= {"step": overrides.step or self.overrides.step}

@@ -9,6 +9,9 @@ from napari_lazy_pipeline.errors import (
     StepError,
     VoxelSizeUnknownError,
 )
+from napari_lazy_pipeline.session import Session
+
+_NOT_OBLIQUE = "Computed as if the planes were not oblique: nobody has answered that under Data"
 
 
 def waits_for(plan: Plan | None, index: int) -> str:
@@ -19,9 +22,16 @@ def waits_for(plan: Plan | None, index: int) -> str:
     return _in_words(error) if error is not None else plan.remarks.get(index, "")
 
 
-def caution(plan: Plan | None, index: int) -> str:
-    """Why the step cannot be right where it stands; empty: it can."""
-    return dict(plan.cautions).get(index, "") if plan is not None else ""
+def caution(session: Session, index: int) -> str:
+    """Why the step cannot be right where it stands, or may not be; empty: it can."""
+    plan, info, angle = session.plan, session.folder_info, session.overrides.angle
+    if plan is None or info is None:
+        return ""
+    asked = any(question.about in ("angle", "step") for question in info.questions)
+    if asked and angle != 0 and plan.raw.volume.scan is None:
+        if any(stage.index == index and "scan" in stage.step.depends_on for stage in plan.stages):
+            return _NOT_OBLIQUE
+    return dict(plan.cautions).get(index, "")
 
 
 def _in_words(error: StepError) -> str:

@@ -28,9 +28,10 @@ def caution(session: Session, index: int) -> str:
     if plan is None or info is None:
         return ""
     asked = any(question.about in ("angle", "step") for question in info.questions)
-    if asked and angle != 0 and plan.raw.volume.scan is None:
-        if any(stage.index == index and "scan" in stage.step.depends_on for stage in plan.stages):
-            return _NOT_OBLIQUE
+    unanswered = asked and angle != 0 and plan.raw.volume.scan is None
+    of_scan = [stage.index for stage in plan.stages if "scan" in stage.step.depends_on]
+    if unanswered and index in of_scan:
+        return _NOT_OBLIQUE
     return dict(plan.cautions).get(index, "")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import StackSpec, VolumeSpec
@@ -55,6 +57,36 @@ def refitted(
     return pipeline, tuple(sentences)
 
 
+@dataclass(frozen=True)
+class CropFit:
+    """A pipeline whose crops fit the data, or wait for what is not known of these yet."""
+
+    pipeline: Pipeline
+    sentences: tuple[str, ...] = ()  # what is not as it was
+    made_for: Plan | None = None  # what crops still have to be fitted from
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, made_for: Plan | None, raw: StackSpec) -> CropFit:
+        """Fit the crops of a pipeline; None: they were made for these data."""
+        if made_for is None:
+            return cls(pipeline)
+        if _cannot_tell_yet(pipeline, made_for, raw):
+            return cls(pipeline, made_for=made_for)
+        return cls(*refitted(pipeline, made_for, raw))
+
+
+def _cannot_tell_yet(pipeline: Pipeline, made_for: Plan, raw: StackSpec) -> bool:
+    """Whether more has to be stated first about volumes of the same shape."""
+    plan = pipeline.plan(raw)
+    crops = [
+        plan.spec_before(index)
+        for index, step in enumerate(pipeline.steps)
+        if isinstance(step, Crop) and ranges_of(step) != _WHOLE
+    ]
+    unknown = any(before is None or not before.volume.size_known for before in crops)
+    return unknown and bool(plan.waiting) and made_for.raw.shape == raw.shape
+
+
 def _alike(old: VolumeSpec, new: VolumeSpec) -> bool:
     """Whether voxels with the same numbers lie at the same places."""
     return (old.shape, old.stated_size) == (new.shape, new.stated_size)
@@ -64,7 +96,10 @@ def _in_micrometres(crop: Crop, old: StackSpec | None, new: StackSpec | None) ->
     """The voxels that lie where those of the crop lay; None if that is not within the volume."""
     if old is None or new is None or not (old.volume.size_known and new.volume.size_known):
         return None
-    box, room = extents(old.volume, ranges_of(crop)), extents(new.volume, _WHOLE)
+    try:
+        box, room = extents(old.volume, ranges_of(crop)), extents(new.volume, _WHOLE)
+    except GeometryError:
+        return None  # it never was within the volumes that it was carried along to
     slack = (size / 2 for size in new.voxel_size)
     inside = (
         low >= first - more and high <= last + more

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.image import Scan, Stack
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.session.crop_refit import refitted
+from napari_lazy_pipeline.session.crop_refit import CropFit
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit, with_scan
@@ -83,6 +83,7 @@ class Session:
         self.quality: Quality = "auto"
         self.trials_elsewhere = False
         self._raw: IdentityCache | None = None
+        self._crops_made_for: Plan | None = None  # other data; these are not known well enough yet
         self._history = History()
 
     def open(self, folder: str | Path, pattern: str | None = None) -> None:
@@ -109,30 +110,26 @@ class Session:
         if overrides is None:
             overrides = self.overrides if same else MetadataOverrides()
         overrides = overrides.fitting(folder_info)
-        before = self.plan
-        self.stack, self.overrides = overrides.stack(folder_info), overrides
-        self.folder_info = folder_info
+        stack = overrides.stack(folder_info)
+        # Whatever cannot be is refused before anything changes.
+        made_for = self._crops_made_for or (None if same else self.plan)
+        fit = CropFit.of(self.pipeline, made_for, stack.stack_spec)
+        self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
+        self._crops_made_for = fit.made_for
         if not same:
             self._history.forget_overrides()
         if colours is not None or not same:
             self.colours = colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
-        if not same and before is not None:
-            self._refit(before)
+        if fit.pipeline != self.pipeline:
+            self._history.note(Edit(self.pipeline), Edit(fit.pipeline))
+            self.pipeline = fit.pipeline
+        if fit.sentences:
+            self.adapted.emit(". ".join(fit.sentences))
         self._resolve()
         self.stack_changed.emit(self.stack)
         self.plan_changed.emit(self.plan)
-
-    def _refit(self, made_for: Plan) -> None:
-        """Fit crops that were set on other data to those that are open now."""
-        assert self.stack is not None
-        pipeline, sentences = refitted(self.pipeline, made_for, self.stack.stack_spec)
-        if pipeline != self.pipeline:
-            self._history.note(Edit(self.pipeline), Edit(pipeline))
-            self.pipeline = pipeline
-        if sentences:
-            self.adapted.emit(". ".join(sentences))
 
     def grow(self, source: FileSource, shifted: bool = False) -> None:
         """Take over what is there now of the same files; nothing that was made is made again.
@@ -335,11 +332,13 @@ class Session:
         self.until = until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.deleted = self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine
+        if edit.pipeline is not None:
+            self._crops_made_for = None  # the person has seen them on these data
         if engine != before[1]:
             retry_engines()
         overrides, folder_info = edit.overrides or self.overrides, self.folder_info
         if overrides != self.overrides and folder_info is not None:
-            if overrides.same_but_for_scan(self.overrides):
+            if overrides.same_but_for_scan(self.overrides) and self._crops_made_for is None:
                 self.overrides, self.stack = overrides, overrides.stack(folder_info)
                 self.refresh()
             else:

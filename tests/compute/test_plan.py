@@ -156,6 +156,14 @@ def test_steps_follow_the_scan_of_the_data_unless_they_have_their_own() -> None:
     assert (own.raw.volume.scan, own.raw.recorded) == (Scan(40, "y"), Scan(31.5))
 
 
+def test_a_deconvolution_takes_the_scan_that_is_undone_first(psf_file: Path) -> None:
+    psf = Deconvolve(psf=str(psf_file))
+    plan = Plan.of([psf, Deskew(), Rotate(angle=40)], SKEWED)
+    assert plan.raw.volume.scan == Scan(31.5)
+    assert Plan.of([psf, Deskew(angle=40), Rotate()], SKEWED).raw.volume.scan == Scan(40)
+    assert Plan.of([psf, Deskew(angle=40, enabled=False)], SKEWED).raw.volume.scan == Scan(31.5)
+
+
 # ---- cautions -------------------------------------------------------------------------------
 
 

@@ -132,6 +132,16 @@ def test_planes_that_are_not_oblique_are_stated_too(
     assert other.scan == Scan(30.0) and "Left as the data have it" in sentences[1]
 
 
+def test_a_recipe_does_not_assume_what_the_z_step_means(session: Session, tmp_path: Path) -> None:
+    session.state(angle=30.0, voxel_size=(0.5, 0.2, 0.2))
+    session.recipe().save(tmp_path / "r.yaml")
+    recipe = Recipe.load(tmp_path / "r.yaml")
+    assert recipe.open().spec.scan is None
+    names: dict[str, object] = {}
+    exec(recipe.to_script(), names)
+    assert names["stack"] == session.stack
+
+
 def test_recipe_and_script_give_the_same_stack(session: Session, tmp_path: Path) -> None:
     session.state(angle=30.0, step="perpendicular", time_interval=2.0, channel_names=("G", "R"))
     session.recipe().save(tmp_path / "r.yaml")

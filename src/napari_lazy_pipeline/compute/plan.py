@@ -115,7 +115,7 @@ class Plan:
         """Resolve steps against a raw stack: no pixels are needed."""
         of_data = raw.volume.scan
         stated = _stated_scan(steps)
-        raw = raw.replace(scan=stated or of_data, recorded=of_data)
+        raw = raw.replace(scan=_undone_scan(steps, of_data) or stated, recorded=of_data)
         scan_missing = raw.volume.scan is None and any(
             isinstance(step, ScanStep) and step.enabled for step in steps
         )
@@ -333,6 +333,13 @@ def _draft_of(stage: Stage) -> Stage:
     steps = tuple(step.draft() for step in stage.steps)
     keys = tuple(step.key(stage.before) for step in steps)
     return replace(stage, step=stage.step.draft(), steps=steps, keys=keys)
+
+
+def _undone_scan(steps: Sequence[Step], of_data: Scan | None) -> Scan | None:
+    """The scan that the first of the steps that undo one takes; without any, that of the data."""
+    undoing = (step for step in steps if step.enabled and isinstance(step, ScanStep))
+    first = next(undoing, None)
+    return (first.scan() if first is not None else None) or of_data
 
 
 def _stated_scan(steps: Sequence[Step]) -> Scan | None:

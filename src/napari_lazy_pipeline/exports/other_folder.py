@@ -40,7 +40,11 @@ def open_other(
     if source.made_for is not None and use.pipeline != recipe.pipeline:
         what = "The crop of the recipe was set on volumes of another shape"
         raise ExportError(what, str(folder), "Give a recipe of its own")
-    # Steps go by the names of the channels: those that the recipe states always hold.
+    # Steps go by the names of the channels: those that the recipe states hold, but for wavelengths.
+    for own, stated in zip(folder_info.channel_names, source.channel_names or (), strict=False):
+        if own.isdigit() and stated.isdigit() and own != stated:
+            what = f"The recipe is for the channel {stated}, where this folder has {own}"
+            raise ExportError(what, str(folder), "Give a recipe of its own")
     overrides = replace(use.overrides, channel_names=source.channel_names).fitting(folder_info)
     stack = overrides.stack(folder_info)
     if not stack.spec.size_known:

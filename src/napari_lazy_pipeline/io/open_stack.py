@@ -40,7 +40,7 @@ def open_stack(
     channel_names: Sequence[str] | None = None,
     position: str | None = None,
     angle: float | None = None,
-    step: StepKind = "stage",
+    step: StepKind | None = None,
     skew_axis: SkewAxis = "x",
     axes: str | None = None,
     shape: Sequence[int] | None = None,
@@ -72,7 +72,8 @@ def open_stack(
         0: the planes are not oblique, whatever the metadata say.
     step
         What the z step is: that of the ``"stage"`` between two planes, or the distance of the
-        planes, ``"perpendicular"`` to them. Used with ``angle``.
+        planes, ``"perpendicular"`` to them; from metadata if not given. While it is unknown, steps
+        that undo the scan raise ScanUnknownError.
     skew_axis
         Image axis along which the planes are displaced. Used with ``angle``.
     axes
@@ -109,7 +110,7 @@ def open_stack(
     overrides = MetadataOverrides(
         checked_size(voxel_size), time_interval,
         tuple(channel_names) if channel_names is not None else None,
-        angle, step if oblique else None, skew_axis if oblique else None,
+        angle, step, skew_axis if oblique else None,
     )  # fmt: skip
     return overrides.stack(folder_info)
 

@@ -97,7 +97,11 @@ def _values(
     z, y, x = (a or b for a, b in zip(stated, folder_info.voxel_size, strict=True))
     yield "z", z, offered[0], f"z step {offered[0]} µm"
     pixel = offered[1:] if all(offered[1:]) else None
-    yield "pixel", (y, x) if y and x else None, pixel, f"pixel {offered[2]} µm"
+    words = f"pixel {offered[2]} µm"
+    if pixel is not None and bool(y) != bool(x):
+        pixel = y or pixel[0], x or pixel[1]
+        words = f"{'height' if x else 'width'} of a pixel {pixel[0] if x else pixel[1]} µm"
+    yield "pixel", (y, x) if y and x else None, pixel, words
     interval = overrides.time_interval or folder_info.time_interval
     yield "time_interval", interval, source.time_interval, f"interval {source.time_interval} s"
     scan = folder_info.scan

@@ -112,7 +112,8 @@ class Session:
         overrides = overrides.fitting(folder_info)
         stack = overrides.stack(folder_info)
         # Whatever cannot be is refused before anything changes.
-        made_for = self._crops_made_for or (None if same else self.plan)
+        alike = same and self.stack is not None and self.stack.spec.shape == stack.spec.shape
+        made_for = self._crops_made_for or (None if alike else self.plan)
         fit = CropFit.of(self.pipeline, made_for, stack.stack_spec)
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for

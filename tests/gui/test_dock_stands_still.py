@@ -22,6 +22,7 @@ from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.steps import Crop
 from napari_lazy_pipeline.steps._registry import step_types
+from stacks import write_raw
 
 Left = Qt.MouseButton.LeftButton
 Settle = Callable[[Any], None]
@@ -312,6 +313,24 @@ def test_everything_fits_the_width(filled: Any, qtbot: Any, settle: Settle) -> N
     laid_out(qtbot)
     assert filled.width() == WIDTH and filled.minimumSizeHint().width() <= WIDTH
     assert filled.save.page.minimumSizeHint().width() <= filled.pages.width()
+
+
+@pytest.mark.parametrize("about", ["voxel_size", "angle", "step", "offer"])
+def test_each_question_fits_the_width(
+    nothing_stated: None, small: Any, tmp_path: Path, settle: Settle, qtbot: Any, about: str
+) -> None:
+    small.open_folder(write_raw(tmp_path / "one"))
+    settle(small)
+    cards = small.data.metadata.questions.cards
+    if about in ("step", "offer"):
+        small.session.state(angle=31.5, **({"step": "stage"} if about == "offer" else {}))
+    if about == "offer":
+        small.session.state(voxel_size=(0.3333, 0.1041, 0.1041))
+        small.open_folder(write_raw(tmp_path / "a_folder_of_another_day"))
+        settle(small)
+    laid_out(qtbot)
+    assert about in cards
+    assert small.width() == WIDTH and small.area.horizontalScrollBar().maximum() == 0
 
 
 # ---- empty ------------------------------------------------------------------------------------

@@ -230,7 +230,11 @@ class LazyPipelineWidget(QWidget):
         open_now = self.session.folder_info
         if overrides is None and (open_now is None or open_now.folder != folder_info.folder):
             overrides = self.data.metadata.stated_of(folder_info.folder)
-        self.session.show(folder_info, overrides, colours)
+        try:
+            self.session.show(folder_info, overrides, colours)
+        except LazyPipelineError as error:
+            self._on_open_failed(error)
+            return
         assert self.session.stack is not None
         self.data.show_folder_info(folder_info)
         self.reporter.begin(self.session.stack.source.problems)

@@ -341,6 +341,9 @@ def test_data_that_are_not_tilted_are_not_asked_about_again(
     assert "not oblique" in unstated.data.metadata.voxel_fold.line.text()
     folder = unstated.session.folder_info.folder
     assert unstated.data.metadata.stated_of(folder).angle == 0
+    edit(unstated, "deskew")
+    assert card(unstated, "deskew").waiting.text().startswith("Left out: the planes are not")
+    unstated.session.undo()
     unstated.session.undo()
     unstated.session.undo()
     assert list(questions.cards) == ["voxel_size", "angle"], "it can be undone"

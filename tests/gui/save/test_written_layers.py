@@ -12,6 +12,7 @@ import pytest
 from dock_helpers import edit, on_screen
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff
+from stacks import write_raw
 
 TIMEOUT = 20_000
 
@@ -43,3 +44,17 @@ def test_a_result_lies_where_the_data_lie(
             return np.array_equal(on_screen(written), on_screen(shown))
 
         qtbot.waitUntil(same, timeout=TIMEOUT)
+
+
+def test_a_result_goes_when_another_folder_is_opened(
+    opened: Any, settle: Callable[[Any], None], tmp_path: Path, qtbot: Any
+) -> None:
+    made = opened.session.pipeline.apply(opened.session.stack)
+    opened.results.show(export(made, tmp_path / "out").place)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    opened.session.state(voxel_size=(0.4, 0.1, 0.1))
+    settle(opened)
+    assert len(opened.results.layers) == 2, "these are the same data"
+    opened.open_folder(write_raw(tmp_path / "next"))
+    settle(opened)
+    assert not opened.results.layers and opened.viewer.layers[:] == opened.layers.layers

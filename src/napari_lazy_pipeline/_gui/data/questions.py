@@ -92,7 +92,7 @@ class QuestionCard(CardFrame):
         self.buttons: list[QPushButton] = []
         self.numbers: dict[str, NumberBox] = {}
         self._row = row()
-        column(self.text, self._row, parent=self, margins=(8, 3, 4, 4), spacing=2)
+        self._layout = column(self.text, self._row, parent=self, margins=(8, 3, 4, 4), spacing=2)
         self._add_answers()
 
     def _add_answers(self) -> None:
@@ -111,6 +111,8 @@ class QuestionCard(CardFrame):
         if about == "step":
             for button, kind in zip(self.buttons, self.question.choices, strict=True):
                 button.setIcon(step_drawing(button, kind))
+            self._row = row()  # all three are too wide for one
+            self._layout.addLayout(self._row)
         if about in _NO:
             words = _NO[about]
             self._button(words, f"Answer: {words}", self.dismissed.emit)

@@ -78,13 +78,13 @@ class StatedValues:
         return None
 
     def note(self, folder: str, overrides: MetadataOverrides) -> None:
-        """Remember what is stated about a folder now."""
-        if (self.of(folder) or MetadataOverrides()) == overrides:
-            return
+        """Remember what is stated about a folder now; that of the folder open last is the first."""
         others = [one for one in self.statements if one.folder != folder]
         first = [Statement(folder, overrides)] if overrides.values else []
-        self._statements = [*first, *others][:_MOST]
-        write_statements(self._file, self._statements)
+        statements = [*first, *others][:_MOST]
+        if statements != self._statements:
+            self._statements = statements
+            write_statements(self._file, statements)
 
 
 def read_statements(file: Path) -> list[Statement]:

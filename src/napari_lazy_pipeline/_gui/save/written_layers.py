@@ -51,6 +51,8 @@ class WrittenLayers(QObject):
         super().__init__()
         self._viewer, self._beside = viewer, layers
         self._layers: dict[str, Layers] = {}
+        self._folder = ""  # of the data that are open
+        layers.session.stack_changed.connect(self._on_data)
         self._opener = BackgroundTask("The result cannot be shown")
         self._opener.finished.connect(self._on_opened)
         self._opener.failed.connect(self.failed)
@@ -68,18 +70,31 @@ class WrittenLayers(QObject):
 
     def close(self) -> None:
         """Disconnect from the viewer; the layers stay."""
+        self._beside.session.stack_changed.disconnect(self._on_data)
         self._opener.forget()
         for layers in self._layers.values():
             layers.close()
             layers.compute_thread.stop()
 
+    def _on_data(self, _: object) -> None:
+        """Take the layers away once other data are open: they do not belong beside these."""
+        info = self._beside.session.folder_info
+        before, self._folder = self._folder, info.folder if info is not None else ""
+        if before not in ("", self._folder):
+            self._opener.forget()
+            for path in list(self._layers):
+                self._remove(path)
+
+    def _remove(self, path: str) -> None:
+        layers = self._layers.pop(path, None)
+        if layers is not None:
+            layers.close()
+            layers.remove()
+            layers.compute_thread.stop()
+
     def _on_opened(self, result: tuple[str, FolderInfo, Triple]) -> None:
         path, folder_info, origin = result
-        before = self._layers.pop(path, None)
-        if before is not None:
-            before.close()
-            before.remove()
-            before.compute_thread.stop()
+        self._remove(path)
         session = Session(self._beside.session.cache)
         options, position = WrittenLayerOptions(session, origin), self._beside.position
         self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.errors import (
     PsfIncompleteError,
     ScanUnknownError,
@@ -14,12 +13,17 @@ from napari_lazy_pipeline.session import Session
 _NOT_OBLIQUE = "Computed as if the planes were not oblique: nobody has answered that under Data"
 
 
-def waits_for(plan: Plan | None, index: int) -> str:
+def waits_for(session: Session, index: int) -> str:
     """What a step waits for, or what of its result on screen is not exact; empty: nothing."""
+    plan = session.plan
     if plan is None:
         return ""
     error = next((error for error in plan.waiting if error.index == index), None)
-    return _in_words(error) if error is not None else plan.remarks.get(index, "")
+    if error is None:
+        return plan.remarks.get(index, "")
+    if isinstance(error.__cause__, ScanUnknownError) and session.overrides.angle == 0:
+        return "Left out: the planes are not oblique, as it is stated under Data"
+    return _in_words(error)
 
 
 def caution(session: Session, index: int) -> str:

@@ -107,7 +107,7 @@ class StepsPanel(QWidget):
                 card.set_channels(before.channels)
             card.clear_failures()
             card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
-            card.set_waiting(waits_for(plan, index))
+            card.set_waiting(waits_for(self.session, index))
             card.set_caution(caution(self.session, index))
             card.set_result(result.volume if result is not None else None)
 

@@ -74,6 +74,11 @@ def test_named_channels_keep_their_names(session: Session) -> None:
     assert session.stack.channel_names == ("488", "560")
 
 
+def test_values_to_try_are_left_out_and_said(session: Session) -> None:
+    recipe = Recipe(pipeline=Pipeline([Crop()]), sweep={"crop.z": ((0, 2), (0, 3))})
+    assert "Left out are values to try of crop.z" in load(session, recipe)
+
+
 class TestCrops:
     """A crop that was set on other volumes."""
 

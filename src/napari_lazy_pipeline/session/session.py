@@ -296,14 +296,16 @@ class Session:
         What is unknown about the data that are open is taken from it, too, and crops that were set
         on other data are fitted; ``adapted`` tells.
         """
-        edit, sentence = Edit(recipe.pipeline, recipe.engine), ""
+        edit, sentences = Edit(recipe.pipeline, recipe.engine), list[str]()
         if recipe.source is not None and self.folder_info is not None:
             use = RecipeUse.of(recipe, self.folder_info, self.overrides, self.colours)
-            edit, sentence = Edit(use.pipeline, recipe.engine, use.overrides), use.sentence
-            self.colours = use.colours
+            edit, self.colours = Edit(use.pipeline, recipe.engine, use.overrides), use.colours
+            sentences += [use.sentence] if use.sentence else []
+        if recipe.sweep:
+            sentences.append(f"Left out are values to try of {', '.join(recipe.sweep)}")
         self._make(edit)
-        if sentence:
-            self.adapted.emit(sentence)
+        if sentences:
+            self.adapted.emit(". ".join(sentences))
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""

@@ -212,6 +212,24 @@ def test_channels_meet_whatever_is_ready_when(
         np.testing.assert_allclose(layer.scale[1:], (0.2, 0.1, 0.1))
 
 
+def test_a_superseded_picture_that_comes_after_the_present_one_is_not_shown(
+    opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While that waits for the other channel, as voxels get another place."""
+    jobs: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(opened.compute_thread, "request", jobs.append)
+        opened.session.state(voxel_size=(0.2, 0.1, 0.1))
+        edit(opened, "subtract_background", value=90.0)
+        superseded = next(job for job in jobs if not job.source.count and job.channel == 0)
+        present = [job for job in jobs if job.source is opened.layers.screen.source]
+        first, second = (next(job for job in present if job.channel == c) for c in (0, 1))
+        for job in (first, superseded, second):
+            opened.compute_thread.delivered.emit(job, job.make(Progress()))
+    assert opened.layers.up_to_date
+    settle(opened)
+
+
 def test_a_preview_that_comes_after_its_result_is_not_shown(
     opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -145,7 +145,7 @@ class Screen:
         results = (one for one in there if one is not None and not one.preview)
         if request.preview and any(request.same_picture(result) for result in results):
             return True
-        newer = entry is not None and entry.source is self.source
+        newer = any(one is not None and one.source is self.source for one in (entry, made))
         return newer and request.source is not self.source
 
     def renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:

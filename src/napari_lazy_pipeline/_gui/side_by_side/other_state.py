@@ -14,6 +14,7 @@ from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
 from napari_lazy_pipeline.compute import Pipeline, Progress
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.session.state import State
 
 KEY = "Q"  # napari has no use for it
 _PAUSE = 200  # ms after which what is on screen is worth having the other state of
@@ -30,7 +31,7 @@ class OtherState(QObject):
     def __init__(self, viewer: Any, layers: Layers) -> None:
         super().__init__()
         self._viewer, self._layers, self.session = viewer, layers, layers.session
-        self.pipeline: Pipeline | None = None  # the other state; None: none was chosen
+        self.state: State | None = None  # the other one; None: none was chosen
         self.text = ""  # what that is
         self.held = False  # the person wants to see it
         self.shown = False  # it is on screen
@@ -53,17 +54,17 @@ class OtherState(QObject):
         """Whether its picture is still to come."""
         return self._task.busy or self._timer.isActive()
 
-    def choose(self, pipeline: Pipeline | None, text: str = "") -> None:
-        """Choose the steps of the other state, and what it is; None: make nothing ahead."""
-        self.pipeline, self.text = pipeline, text
-        self._events.listen(pipeline is not None)
+    def choose(self, state: State | None, text: str = "") -> None:
+        """Choose the other state, and what it is; None: make nothing ahead."""
+        self.state, self.text = state, text
+        self._events.listen(state is not None)
         self._on_moved()
 
     def hold(self, on: bool) -> None:
         """Show the other state, as soon as it can be, or no longer."""
-        if on and self.pipeline is None:
-            text, pipeline = next(self.session.past(), ("", Pipeline()))
-            self.choose(pipeline, f"Before: {text}" if text else "Raw")
+        if on and self.state is None:
+            text, state = next(self.session.past(), ("", State(Pipeline())))
+            self.choose(state, f"Before: {text}" if text else "Raw")
         self.held = on
         if on:
             self._prepare()
@@ -106,18 +107,19 @@ class OtherState(QObject):
         self._task.forget()
         self._ready = []
         self._timer.stop()
-        if self.pipeline is not None:
+        if self.state is not None:
             self._timer.start()
 
     def _prepare(self) -> None:
         """Make the picture of the other state, if nothing more important is under way."""
         layers = self._layers
-        if self.pipeline is None or self.session.stack is None or self._task.busy:
+        if self.state is None or self.session.stack is None or self._task.busy:
             return
         if not self.held and not layers.settled:
             return  # once it is, the picture is made
         try:
-            source = self.session.source_of(self.pipeline)
+            raw = self.session.stack.stack_spec.replace(scan=self.state.scan)
+            source = self.session.source_of(self.state.pipeline, raw=raw)
         except LazyPipelineError as error:
             self.reported.emit(str(error))
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,79 @@ def test_it_follows_the_sliders_and_is_made_ahead(
     edited.other_state.hold(False)
     np.testing.assert_array_equal(shown, edited.session.stack.source.read(0, 1)[5])
     settle(edited)
+
+
+def test_it_follows_a_slider_that_is_moved_while_it_is_held(
+    edited: Any, settle: Settle, qtbot: Any
+) -> None:
+    _, past = next(edited.session.past())
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    said: list[str] = []
+    edited.other_state.reported.connect(said.append)
+    edited.viewer.dims.set_current_step(0, 2)
+    edited.viewer.dims.set_current_step(1, 6)
+    wait(edited, qtbot)
+    assert said[0] == "B: Before: angle 31.5 → 40.0, being made for this place"
+    assert said[-1] == edited.status.text() == "B: Before: angle 31.5 → 40.0"
+    assert edited.viewer.dims.current_step[:2] == (2, 6)
+    for channel, layer in enumerate(edited.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), plane(edited, past, 6, channel, t=2))
+    edited.other_state.hold(False)
+    settle(edited)
+    t, z = edited.viewer.dims.current_step[:2]
+    np.testing.assert_array_equal(on_screen(edited.layers.layers[1]), expected(edited, 1, t, z))
+
+
+def test_a_late_result_of_the_present_does_not_take_its_place(
+    three: Any, settle: Settle, qtbot: Any, psf_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, run, may_run = three.session, Deconvolve.run, Event()
+
+    def late(*arguments: Any) -> Any:
+        may_run.wait(60)
+        return run(*arguments)
+
+    session.state(voxel_size=(0.4, 0.1, 0.1))
+    session.set_quality("full")
+    entries(three)["Raw"].trigger()
+    settle(three)
+    wait(three, qtbot)
+    monkeypatch.setattr(Deconvolve, "run", late)
+    session.set_pipeline(Pipeline([Deconvolve(psf=str(psf_file), iterations=2)]))
+    three.other_state.hold(True)
+    wait(three, qtbot)
+    assert three.other_state.shown and not three.layers.up_to_date
+    may_run.set()
+    settle(three)
+    wait(three, qtbot)
+    shown = on_screen(three.layers.layers[1]).copy()
+    assert three.status.text() == "B: Raw" and three.layers.up_to_date
+    three.other_state.hold(False)
+    settle(three)
+    np.testing.assert_array_equal(shown, session.stack.source.read(0, 1)[4])
+    np.testing.assert_array_equal(on_screen(three.layers.layers[1]), expected(three, 1, 0, 4))
+
+
+def test_who_wants_to_see_other_steps_sees_them(edited: Any, settle: Settle, qtbot: Any) -> None:
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    edited.session.show_until(0)
+    assert not edited.other_state.held and not edited.other_state.shown
+    settle(edited)
+    raw = edited.session.stack.source.read(0, 0)
+    np.testing.assert_array_equal(on_screen(edited.layers.layers[0]), raw[4])
+
+
+def test_a_layer_is_deleted_while_it_is_held(edited: Any, settle: Settle, qtbot: Any) -> None:
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    edited.viewer.layers.remove(edited.layers.layers[0])
+    edited.other_state.hold(False)
+    settle(edited)
+    (layer,) = edited.layers.layers
+    t, z = edited.viewer.dims.current_step[:2]
+    np.testing.assert_array_equal(on_screen(layer), expected(edited, 1, t, z))
 
 
 def test_the_scan_is_the_one_that_was_stated_then(

@@ -12,11 +12,13 @@ from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture
 from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute import Pipeline, Progress
+from napari_lazy_pipeline.compute import Pipeline, PipelineSource, Progress
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.session.state import State
 
 KEY = "Q"  # napari has no use for it
+_Place = tuple[int, int, int | None]  # channel, time point and plane; no plane: the volume
 _PAUSE = 200  # ms after which what is on screen is worth having the other state of
 
 
@@ -35,10 +37,11 @@ class OtherState(QObject):
         self.text = ""  # what that is
         self.held = False  # the person wants to see it
         self.shown = False  # it is on screen
+        self._places: list[_Place] | None = None  # of which it is made, or being made
         self._ready: list[Picture] = []
         self._task = BackgroundTask("The other state cannot be shown", name="lazy-other-state")
         self._task.finished.connect(self._on_made)
-        self._task.failed.connect(lambda error: self.reported.emit(str(error)))
+        self._task.failed.connect(self._on_failed)
         self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
         self._timer.timeout.connect(self._prepare)
         self._events = ViewEvents(viewer, layers)
@@ -47,6 +50,7 @@ class OtherState(QObject):
         self.session.stack_changed.connect(self._on_stack)
         self.session.stack_grown.connect(self._on_edit)
         self.session.plan_changed.connect(self._on_edit)
+        self.session.view_changed.connect(self._on_edit)
         viewer.bind_key(KEY, self._while_pressed, overwrite=True)
 
     @property
@@ -83,6 +87,7 @@ class OtherState(QObject):
         self.session.stack_changed.disconnect(self._on_stack)
         self.session.stack_grown.disconnect(self._on_edit)
         self.session.plan_changed.disconnect(self._on_edit)
+        self.session.view_changed.disconnect(self._on_edit)
         self._viewer.bind_key(KEY, None)
 
     def _while_pressed(self, _: Any) -> Iterator[None]:
@@ -95,31 +100,42 @@ class OtherState(QObject):
         self.hold(False)
         self.choose(None)
 
-    def _on_edit(self, _: object) -> None:
+    def _on_edit(self, *_: object) -> None:
         """What is edited is the present, so it is shown."""
-        if self.held:
-            self.hold(False)
+        self.hold(False)
+        self._on_moved()
 
     def _on_moved(self, *_: object) -> None:
-        """Something else is on screen: what was made for it is of no use any more."""
+        """Something else is on screen, perhaps: what was made for it is of no use any more."""
         if self.shown:
+            self._stay_shown()
             return
-        self._task.forget()
-        self._ready = []
+        self._forget()
         self._timer.stop()
         if self.state is not None:
-            self._timer.start()
+            self._timer.start(_PAUSE)
+
+    def _stay_shown(self) -> None:
+        """Take the place of a late result of the present, and follow sliders and camera."""
+        if self._layers.position.swapping:
+            return  # it is being put on screen: they move by themselves
+        if self._layers.screen.instead is None and self._ready:
+            self._layers.swapper.show_instead(self._ready)
+        self._timer.start(0)  # once everybody has heard of it
+
+    def _forget(self) -> None:
+        self._task.forget()
+        self._places, self._ready = None, []
 
     def _prepare(self) -> None:
         """Make the picture of the other state, if nothing more important is under way."""
         layers = self._layers
-        if self.state is None or self.session.stack is None or self._task.busy:
+        if self.state is None or self.session.stack is None:
             return
         if not self.held and not layers.settled:
             return  # once it is, the picture is made
         try:
-            raw = self.session.stack.stack_spec.replace(scan=self.state.scan)
-            source = self.session.source_of(self.state.pipeline, raw=raw)
+            source = layers.screen.instead or self._source(self.session.stack, self.state)
         except LazyPipelineError as error:
             self.reported.emit(str(error))
             return
@@ -127,23 +143,42 @@ class OtherState(QObject):
         alone = plane if source.plane_local else None
         channels = [c for c in layers.screen.visible if c < source.sizes[1]]
         requests = [RenderRequest(c, t, source, alone) for c in channels]
-        if [_place(picture.request) for picture in self._ready] == [*map(_place, requests)]:
-            self._on_made(self._ready)
+        places = [(request.channel, request.t, request.plane) for request in requests]
+        if places == self._places:
+            if self.shown:
+                self._say()
+            elif not self._task.busy:
+                self._on_made(self._ready)
             return
 
         def work(run: TaskRun) -> list[Picture]:
             progress = Progress(cancelled=run.cancelled)
             return [Picture.of(request, request.make(progress)) for request in requests]
 
+        self._forget()
+        self._places = places
         self._task.start("other state", work)
+        self._say()
+
+    def _source(self, stack: Stack, state: State) -> PipelineSource:
+        raw = stack.stack_spec.replace(scan=state.scan)
+        return self.session.source_of(state.pipeline, raw=raw)
 
     def _on_made(self, pictures: list[Picture]) -> None:
-        self._ready = pictures
-        if self.held and not self.shown:
+        there = self._layers.screen.channels
+        self._ready = [one for one in pictures if one.request.channel in there]
+        if self.held:
             self.shown = True
-            self._layers.swapper.show_instead(pictures)
-            self.reported.emit(f"B: {self.text}")
+            self._layers.swapper.show_instead(self._ready)
+        self._say()
 
+    def _say(self) -> None:
+        if self.shown:
+            being_made = ", being made for this place" if self._task.busy else ""
+            self.reported.emit(f"B: {self.text}{being_made}")
 
-def _place(request: RenderRequest) -> tuple[int, int, int | None]:
-    return request.channel, request.t, request.plane
+    def _on_failed(self, error: LazyPipelineError) -> None:
+        """What cannot be made is not shown, nor is that of another place."""
+        self._forget()
+        self.hold(False)
+        self.reported.emit(str(error))

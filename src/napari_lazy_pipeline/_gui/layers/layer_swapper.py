@@ -138,10 +138,15 @@ class LayerSwapper:
         self._position.note()
 
     def release(self) -> None:
-        """Leave the layers to themselves: what they show next, napari computes."""
-        for entry in self._screen.channels.values():
+        """Leave the layers to themselves: what they show next, napari computes.
+
+        So it does at once where the sliders are at a place that is not on screen yet.
+        """
+        for channel, entry in self._screen.channels.items():
             if isinstance(entry.layer.data, LazyArray):
                 entry.layer.data.release()
+                if self._slice_server.missed_place(channel) is not None:
+                    entry.layer.refresh(extent=False)
 
     def remove(self, channels: Iterable[int]) -> None:
         """Take the layers of some channels out of the viewer."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -78,6 +80,19 @@ def test_floats_are_empty_where_there_is_nothing(stack: Stack) -> None:
     floats = Stack.from_array(stack.data.astype("float32"), RAW.voxel_size)
     sweep = Pipeline([Crop()]).sweep(floats, "crop.y", [(0, 4), (0, 8)])
     assert np.isnan(sweep.data[0, 0, 0, :, 4:].compute()).all()
+
+
+def test_layers_of_an_unknown_size_are_in_pixels() -> None:
+    def units(**size: Any) -> tuple[str, ...]:
+        viewer = Mock()
+        data = Stack.from_array(np.ones((4, 8, 10), np.uint16), **size)
+        Pipeline([SubtractBackground()]).sweep(data, "subtract_background.value", [1, 2]).add_to(
+            viewer
+        )
+        return viewer.add_image.call_args.kwargs["units"]  # type: ignore[no-any-return]
+
+    assert units() == ("pixel",) * 5
+    assert units(voxel_size=(0.4, 0.1, 0.1)) == ("pixel", "pixel", "um", "um", "um")
 
 
 def test_a_step_that_is_off_is_switched_on(stack: Stack) -> None:

@@ -45,5 +45,5 @@ def test_the_history_has_each_state_once(raw_folder: Path) -> None:
         session.set_pipeline(state)
     session.state(voxel_size=(0.3, 0.1, 0.1))
     past = list(session.past())
-    assert [pipeline for _, pipeline in past[:2]] == states[1::-1]
+    assert [state.pipeline for _, state in past[:2]] == states[1::-1]
     assert [text for text, _ in past[:2]] == ["Deskew added", "Crop: z from - to (0, 0) → (1, 5)"]

@@ -78,7 +78,11 @@ class Sweep:
             "scale": (*(1.0,) * count, first.time_interval or 1.0, *self.spec.spacing),
             "translate": (*(0.0,) * (count + 1), *self.spec.translate),
             "axis_labels": (*self.values, "t", "z", "y", "x"),
-            "units": (*("pixel",) * count, "s" if first.time_interval else "pixel", *("um",) * 3),
+            "units": (
+                *("pixel",) * count,
+                "s" if first.time_interval else "pixel",
+                *(self.spec.unit,) * 3,
+            ),
         }
         channels = first.stack_spec.channels
         several = len(channels) > 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
@@ -42,8 +41,3 @@ def split_edit(
     changed = {name: value for name, value in of_scan.items() if value != getattr(shown, name)}
     own = edited.replace(**{name: getattr(step, name) for name in OF_SCAN})
     return own, replace(overrides, **changed)
-
-
-def with_scan(pipeline: Pipeline, scan: Scan | None) -> Pipeline:
-    """The pipeline with the scan of the data written into the linked steps."""
-    return Pipeline([step.with_scan(scan) for step in pipeline.steps])

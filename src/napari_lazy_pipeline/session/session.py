@@ -11,17 +11,18 @@ from psygnal import Signal
 
 from napari_lazy_pipeline.compute import ComputeLog, Pipeline, PipelineSource, Plan, StageCache
 from napari_lazy_pipeline.engines.engine_registry import retry_engines
-from napari_lazy_pipeline.image import Scan, Stack
+from napari_lazy_pipeline.image import Scan, Stack, StackSpec
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.session.crop_refit import CropFit
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
-from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit, with_scan
+from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
+from napari_lazy_pipeline.session.state import State
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps.function import trials
 
@@ -211,11 +212,11 @@ class Session:
         """Whether there is an undo to take back."""
         return bool(self._history.future)
 
-    def past(self) -> Iterator[tuple[str, Pipeline]]:
-        """In words, each edit of steps or scan, and the steps before it; the latest first."""
+    def past(self) -> Iterator[tuple[str, State]]:
+        """In words, each edit of steps or scan, and the state before it; the latest first."""
         for text, pipeline, overrides in self._history.states(self.pipeline, self.overrides):
             scan = overrides.scan(self.folder_info) if self.folder_info is not None else None
-            yield text, with_scan(pipeline, scan)
+            yield text, State(pipeline, scan)
 
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
@@ -258,12 +259,11 @@ class Session:
         plan = plan.until(self.until).without_waiting()
         return PipelineSource(raw, plan, self.cache, True, self.compute_log)
 
-    def source_of(self, pipeline: Pipeline, until: int | None = None) -> PipelineSource:
-        """Make what other steps would show, up to a number of them; not counted in the log.
-
-        A `StepError` if a step does not fit the volumes.
-        """
-        plan = self.plan_of(pipeline).until(until).without_waiting()
+    def source_of(
+        self, pipeline: Pipeline, until: int | None = None, raw: StackSpec | None = None
+    ) -> PipelineSource:
+        """Make what other steps show, up to a number; not logged. A `StepError` if one misfits."""
+        plan = self.plan_of(pipeline, raw).until(until).without_waiting()
         return PipelineSource(self.raw, plan, self.cache, True)
 
     def raw_source(self) -> PipelineSource:
@@ -279,11 +279,11 @@ class Session:
         if self.stack is not None:
             self.plan = self.plan_of(self.pipeline)
 
-    def plan_of(self, pipeline: Pipeline) -> Plan:
-        """Resolve steps against the stack that is open."""
+    def plan_of(self, pipeline: Pipeline, raw: StackSpec | None = None) -> Plan:
+        """Resolve steps against the stack that is open, or as it were with other values stated."""
         assert self.stack is not None
         with trials(at_once=not self.trials_elsewhere):
-            return pipeline.plan(self.stack.stack_spec, self.engine)
+            return pipeline.plan(raw or self.stack.stack_spec, self.engine)
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""

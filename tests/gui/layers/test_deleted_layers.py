@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from dock_helpers import edit, expected, on_screen
+from napari_lazy_pipeline import Pipeline
 from stacks import write_raw
 
 Settle = Callable[[Any], None]
@@ -39,6 +41,56 @@ def test_its_show_box_brings_it_back(opened: Any, settle: Settle) -> None:
     assert [layer.name.split()[1] for layer in opened.viewer.layers] == ["488", "560"]
     assert box.isChecked() and dims.current_step[:2] == (2, 3) and right(opened)
     assert opened.layers.layers[1].colormap.name == "magenta"
+
+
+LOOKS = {
+    "contrast_limits": [130.0, 321.0], "gamma": 0.7, "opacity": 0.4, "blending": "minimum",
+    "interpolation2d": "linear", "rendering": "iso",
+}  # fmt: skip
+
+
+def looks(layer: Any) -> dict[str, Any]:
+    return {name: getattr(layer, name) for name in LOOKS}
+
+
+@pytest.mark.parametrize("way", ["box", "button", "undo", "redo and undo"])
+def test_it_comes_back_as_it_looked(opened: Any, settle: Settle, way: str) -> None:
+    for name, value in LOOKS.items():
+        setattr(opened.layers.layers[1], name, value)
+    opened.viewer.layers.remove(opened.layers.layers[1])
+    settle(opened)
+    if way == "box":
+        opened.data.metadata.channels.rows[1].visible.click()
+    elif way == "button":
+        opened.view.restore.click()
+    else:
+        opened.session.undo()
+    settle(opened)
+    if way == "redo and undo":
+        opened.layers.layers[1].gamma = 0.9
+        opened.session.redo()
+        settle(opened)
+        opened.session.undo()
+        settle(opened)
+    assert looks(opened.layers.layers[1]) == LOOKS | ({"gamma": 0.9} if "redo" in way else {})
+    edit(opened, "deskew", angle=40.0)
+    settle(opened)
+    assert list(opened.layers.layers[1].contrast_limits) == LOOKS["contrast_limits"]
+
+
+def test_its_contrast_is_set_anew_if_the_values_are_others(opened: Any, settle: Settle) -> None:
+    layer = opened.layers.layers[1]
+    layer.contrast_limits, layer.gamma = (130.0, 321.0), 0.7
+    opened.viewer.layers.remove(layer)
+    opened.session.set_pipeline(Pipeline([hundredfold]))
+    opened.view.restore.click()
+    settle(opened)
+    back = opened.layers.layers[1]
+    assert back.gamma == 0.7 and back.contrast_limits[1] > 5000
+
+
+def hundredfold(volume: np.ndarray) -> np.ndarray:
+    return volume.astype(np.float32) * 100
 
 
 def test_when_all_are_deleted_a_button_brings_them_back(opened: Any, settle: Settle) -> None:

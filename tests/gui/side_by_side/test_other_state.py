@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from canvas import native
 from dock_helpers import edit, expected, on_screen, view_state
 from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.steps import Crop
+from napari_lazy_pipeline.session.state import State
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew
 
 Settle = Callable[[Any], None]
 
@@ -35,16 +38,22 @@ def wait(dock: Any, qtbot: Any) -> None:
     QApplication.processEvents()
 
 
-def plane(dock: Any, pipeline: Pipeline, z: int, channel: int = 0, t: int = 0) -> np.ndarray:
-    """A plane that steps make, without any cache."""
+def volume(dock: Any, state: State, channel: int = 0, t: int = 0) -> np.ndarray:
+    """A volume of a state, without any cache."""
     stack = dock.session.stack
-    made = pipeline.run_volume(stack.source.read(t, channel), stack.spec)
-    return np.asarray(made[z])
+    raw = stack.source.read(t, channel)
+    return state.pipeline.run_volume(raw, stack.spec.replace(scan=state.scan))
 
 
-def raw_voxel(dock: Any, pipeline: Pipeline) -> np.ndarray:
+def plane(dock: Any, state: State, z: int, channel: int = 0, t: int = 0) -> np.ndarray:
+    """A plane of a state, without any cache."""
+    return np.asarray(volume(dock, state, channel, t)[z])
+
+
+def raw_voxel(dock: Any, state: State) -> np.ndarray:
     """The raw voxel in the middle of the canvas, on the plane that is shown."""
-    plan, viewer = dock.session.source_of(pipeline).plan, dock.viewer
+    raw = dock.session.stack.stack_spec.replace(scan=state.scan)
+    plan, viewer = state.pipeline.plan(raw), dock.viewer
     place = (viewer.dims.point[-3], *viewer.scene.camera.center[-2:], 1.0)
     voxel = (np.linalg.inv(plan.world()) @ place)[:3] / dock.session.stack.spec.spacing
     return np.asarray(voxel)
@@ -65,7 +74,7 @@ def test_the_state_before_the_last_edit_is_seen_while_the_button_is_held(
     edited: Any, settle: Settle, qtbot: Any
 ) -> None:
     (layer, other), before = edited.layers.layers, view_state(edited.viewer)
-    place = raw_voxel(edited, edited.session.pipeline)
+    place = raw_voxel(edited, State(edited.session.pipeline, edited.session.scan))
     _, past = next(edited.session.past())
     button(edited).hold.pressed.emit()
     wait(edited, qtbot)
@@ -138,6 +147,119 @@ def test_it_follows_the_sliders_and_is_made_ahead(
     settle(edited)
 
 
+def test_it_follows_a_slider_that_is_moved_while_it_is_held(
+    edited: Any, settle: Settle, qtbot: Any
+) -> None:
+    _, past = next(edited.session.past())
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    said: list[str] = []
+    edited.other_state.reported.connect(said.append)
+    edited.viewer.dims.set_current_step(0, 2)
+    edited.viewer.dims.set_current_step(1, 6)
+    wait(edited, qtbot)
+    assert said[0] == "B: Before: angle 31.5 → 40.0, being made for this place"
+    assert said[-1] == edited.status.text() == "B: Before: angle 31.5 → 40.0"
+    assert edited.viewer.dims.current_step[:2] == (2, 6)
+    for channel, layer in enumerate(edited.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), plane(edited, past, 6, channel, t=2))
+    edited.other_state.hold(False)
+    settle(edited)
+    t, z = edited.viewer.dims.current_step[:2]
+    np.testing.assert_array_equal(on_screen(edited.layers.layers[1]), expected(edited, 1, t, z))
+
+
+def test_a_late_result_of_the_present_does_not_take_its_place(
+    three: Any, settle: Settle, qtbot: Any, psf_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, run, may_run = three.session, Deconvolve.run, Event()
+
+    def late(*arguments: Any) -> Any:
+        may_run.wait(60)
+        return run(*arguments)
+
+    session.state(voxel_size=(0.4, 0.1, 0.1))
+    session.set_quality("full")
+    entries(three)["Raw"].trigger()
+    settle(three)
+    wait(three, qtbot)
+    monkeypatch.setattr(Deconvolve, "run", late)
+    session.set_pipeline(Pipeline([Deconvolve(psf=str(psf_file), iterations=2)]))
+    three.other_state.hold(True)
+    wait(three, qtbot)
+    assert three.other_state.shown and not three.layers.up_to_date
+    may_run.set()
+    settle(three)
+    wait(three, qtbot)
+    shown = on_screen(three.layers.layers[1]).copy()
+    assert three.status.text() == "B: Raw" and three.layers.up_to_date
+    three.other_state.hold(False)
+    settle(three)
+    np.testing.assert_array_equal(shown, session.stack.source.read(0, 1)[4])
+    np.testing.assert_array_equal(on_screen(three.layers.layers[1]), expected(three, 1, 0, 4))
+
+
+def test_who_wants_to_see_other_steps_sees_them(edited: Any, settle: Settle, qtbot: Any) -> None:
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    edited.session.show_until(0)
+    assert not edited.other_state.held and not edited.other_state.shown
+    settle(edited)
+    raw = edited.session.stack.source.read(0, 0)
+    np.testing.assert_array_equal(on_screen(edited.layers.layers[0]), raw[4])
+
+
+def test_a_layer_is_deleted_while_it_is_held(edited: Any, settle: Settle, qtbot: Any) -> None:
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    edited.viewer.layers.remove(edited.layers.layers[0])
+    edited.other_state.hold(False)
+    settle(edited)
+    (layer,) = edited.layers.layers
+    t, z = edited.viewer.dims.current_step[:2]
+    np.testing.assert_array_equal(on_screen(layer), expected(edited, 1, t, z))
+
+
+def test_the_scan_is_the_one_that_was_stated_then(
+    edited: Any, settle: Settle, qtbot: Any, psf_file: Path
+) -> None:
+    session = edited.session
+    session.state(voxel_size=(0.4, 0.1, 0.1), angle=20.0, step="stage")
+    session.set_pipeline(Pipeline([Deconvolve(psf=str(psf_file), iterations=3)]))
+    settle(edited)
+    before = on_screen(edited.layers.layers[0]).copy()
+    session.state(angle=50.0)
+    settle(edited)
+    present = on_screen(edited.layers.layers[0]).copy()
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    assert edited.status.text() == "B: Before: angle 20.0 → 50.0"
+    shown = on_screen(edited.layers.layers[0]).copy()
+    edited.other_state.hold(False)
+    settle(edited)
+    np.testing.assert_array_equal(shown, before)
+    assert (shown != present).any()
+
+
+def test_steps_that_waited_for_the_scan_are_left_out(
+    dock: Any, settle: Settle, qtbot: Any, raw_folder: Path, nothing_stated: None
+) -> None:
+    dock.open_folder(raw_folder)
+    settle(dock)
+    dock.session.state(voxel_size=(0.4, 0.1, 0.1), step="stage")
+    dock.session.set_pipeline(Pipeline([Deskew()]))
+    settle(dock)
+    dock.session.state(angle=31.5)
+    settle(dock)
+    dock.other_state.hold(True)
+    wait(dock, qtbot)
+    shown = on_screen(dock.layers.layers[0]).copy()
+    dock.other_state.hold(False)
+    settle(dock)
+    raw = dock.session.stack.source.read(0, 0)
+    assert any(np.array_equal(shown, one) for one in raw)
+
+
 def test_in_3d(edited: Any, settle: Settle, qtbot: Any) -> None:
     edited.viewer.dims.ndisplay = 3
     settle(edited)
@@ -146,13 +268,12 @@ def test_in_3d(edited: Any, settle: Settle, qtbot: Any) -> None:
     wait(edited, qtbot)
     shown = on_screen(edited.layers.layers[0]).copy()
     edited.other_state.hold(False)
-    stack = edited.session.stack
-    np.testing.assert_array_equal(shown, past.run_volume(stack.source.read(0, 0), stack.spec))
+    np.testing.assert_array_equal(shown, volume(edited, past))
     settle(edited)
 
 
 def test_a_state_that_cannot_be_is_said(edited: Any, qtbot: Any) -> None:
-    edited.other_state.choose(Pipeline([Crop(z=(100, 200))]), "too far")
+    edited.other_state.choose(State(Pipeline([Crop(z=(100, 200))])), "too far")
     edited.other_state.hold(True)
     wait(edited, qtbot)
     assert not edited.other_state.shown and "Crop does not fit" in edited.status.text()

@@ -107,7 +107,7 @@ class Contrast:
 
         ``work`` names what was done to them; ``stand_in`` tells that they are but a preview.
         """
-        self._note_choice(layer)
+        self.note_choice(layer)
         stand_in = stand_in or not has_content(now)
         if work == self._work and not (self._stand_in or self._previewed):
             return False
@@ -128,7 +128,7 @@ class Contrast:
 
     def turn(self, layer: Any, raw: bool) -> None:
         """Raw data take the place of processed ones, or the other way round."""
-        self._note_choice(layer)
+        self.note_choice(layer)
         if self._raw is not None and raw != self._raw and self._limits is not None:
             self._apart[self._raw] = self._limits, self._range
             if raw in self._apart:
@@ -140,15 +140,19 @@ class Contrast:
         self._last_range = present = contrast_limits(pixels)
         self._set(layer, present, present, stand_in=False)
 
-    def _set(self, layer: Any, limits: Limits, of_range: Limits, stand_in: bool) -> None:
-        layer.contrast_limits = limits
-        self._limits, self._range, self._stand_in = _of(layer), of_range, stand_in
+    def fits(self, pixels: np.ndarray) -> bool:
+        """Whether no step changed the range of the values too much for the limits."""
+        return not (has_content(pixels) and _differ(self._range, contrast_limits(pixels), CHANGE))
 
-    def _note_choice(self, layer: Any) -> None:
+    def note_choice(self, layer: Any) -> None:
         """Limits that are others than were set are the person's, for the range seen last."""
         limits = _of(layer)
         if self._limits is not None and limits != self._limits:
             self._limits, self._range, self._stand_in = limits, self._last_range, False
+
+    def _set(self, layer: Any, limits: Limits, of_range: Limits, stand_in: bool) -> None:
+        layer.contrast_limits = limits
+        self._limits, self._range, self._stand_in = _of(layer), of_range, stand_in
 
 
 def _of(layer: Any) -> Limits:

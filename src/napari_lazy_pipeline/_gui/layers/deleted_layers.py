@@ -26,7 +26,7 @@ class DeletedLayers(QObject):
         """Note that a layer was deleted; its channel, or None if it is none of ours."""
         for channel, entry in list(self._screen.channels.items()):
             if entry.layer == layer:
-                del self._screen.channels[channel]
+                self._screen.take(channel)
                 self._screen.deleted.add(channel)
                 self.note_all()
                 return channel
@@ -55,6 +55,7 @@ class DeletedLayers(QObject):
     def forget(self) -> None:
         """Other data are open: nothing of them was deleted."""
         self._screen.deleted.clear()
+        self._screen.looks.clear()
         if self._undoable:
             self._session.deleted = frozenset()
             self.changed.emit(False)

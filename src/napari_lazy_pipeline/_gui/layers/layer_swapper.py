@@ -6,11 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from napari_lazy_pipeline._gui.layers.contrast import Contrast
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
-from napari_lazy_pipeline._gui.layers.screen import ChannelLayer, Picture, Screen, replace_data
+from napari_lazy_pipeline._gui.layers.screen import (
+    ChannelLayer,
+    Looks,
+    Picture,
+    Screen,
+    replace_data,
+)
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
@@ -38,30 +45,35 @@ class LayerSwapper:
         self.offered: dict[int, tuple[Picture, LazyArray]] = {}
 
     def add(self, picture: Picture) -> None:
-        """Make the layer of a channel, with its first picture on screen and no other computed."""
+        """Make the layer of a channel, with its first picture on screen and no other computed.
+
+        One that was taken away looks as it did.
+        """
         channel, layers = picture.request.channel, self._viewer.layers
+        looks = self._screen.looks.pop(channel, Looks({}, Contrast())).for_picture(picture)
         with self._position.still():
             array = self._slice_server.array(channel, picture.request.source, picture)
-            layer = self._viewer.add_image(array, **self._options.options(picture))
+            options = {**self._options.options(picture), **looks.values}
+            layer = self._viewer.add_image(array, **options)
             # Channels stand in their order, whichever was ready first.
             later = [entry.layer for c, entry in self._screen.channels.items() if c > channel]
             if later:
                 layers.move(layers.index(layer), min(map(layers.index, later)))
-            self._adopt(layer, picture)
+            self._adopt(layer, picture, looks.contrast)
 
     def adopt(self, layer: Any) -> Picture | None:
         """Keep a layer that was offered in step with the session; None: it is no longer wanted."""
         picture, _ = self.offered.pop(id(layer.data), (None, None))
         if picture is not None:
             with self._position.still():
-                self._adopt(layer, picture)
+                self._adopt(layer, picture, Contrast())
         return picture
 
-    def _adopt(self, layer: Any, picture: Picture) -> None:
+    def _adopt(self, layer: Any, picture: Picture, contrast: Contrast) -> None:
         request = picture.request
         self._slice_server.note(request.channel, request.t)
         self._screen.channels[request.channel] = ChannelLayer(
-            layer, request.source, picture, auto_name=layer.name
+            layer, request.source, picture, auto_name=layer.name, contrast=contrast
         )
         layer.data = self._slice_server.array(request.channel, request.source)
         self._position.go_to_start(layer)
@@ -129,7 +141,7 @@ class LayerSwapper:
         channels = self._screen.channels
         for channel, entry in list(channels.items()):
             if entry.layer not in self._viewer.layers:
-                del channels[channel]
+                self._screen.take(channel)
                 self._screen.deleted.add(channel)
         with self._position.still():
             for channel, entry in channels.items():
@@ -138,14 +150,19 @@ class LayerSwapper:
         self._position.note()
 
     def release(self) -> None:
-        """Leave the layers to themselves: what they show next, napari computes."""
-        for entry in self._screen.channels.values():
+        """Leave the layers to themselves: what they show next, napari computes.
+
+        So it does at once where the sliders are at a place that is not on screen yet.
+        """
+        for channel, entry in self._screen.channels.items():
             if isinstance(entry.layer.data, LazyArray):
                 entry.layer.data.release()
+                if self._slice_server.missed_place(channel) is not None:
+                    entry.layer.refresh(extent=False)
 
     def remove(self, channels: Iterable[int]) -> None:
         """Take the layers of some channels out of the viewer."""
-        for layer in [self._screen.channels.pop(channel).layer for channel in channels]:
+        for layer in [self._screen.take(channel) for channel in channels]:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 

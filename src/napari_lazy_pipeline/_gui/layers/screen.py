@@ -16,6 +16,13 @@ from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
+# What the person sets of a layer, but for its colour, which the session keeps.
+_LOOKS = (
+    "opacity", "blending", "gamma", "contrast_limits", "iso_threshold", "attenuation",
+    "rendering", "projection_mode", "interpolation2d", "interpolation3d",
+)  # fmt: skip
+_OF_VALUES = ("contrast_limits", "iso_threshold")  # and which of it is about values
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -69,6 +76,27 @@ class Picture:
 
 
 @dataclass
+class Looks:
+    """How a layer looked when it was taken away."""
+
+    values: dict[str, Any]
+    contrast: Contrast
+
+    @classmethod
+    def of(cls, entry: ChannelLayer) -> Looks:
+        """What the person sees of a layer now."""
+        entry.contrast.note_choice(entry.layer)
+        return cls({name: getattr(entry.layer, name) for name in _LOOKS}, entry.contrast)
+
+    def for_picture(self, picture: Picture) -> Looks:
+        """The same for a picture, whose values may be in another range."""
+        if self.contrast.fits(picture.pixels):
+            return self
+        values = {name: value for name, value in self.values.items() if name not in _OF_VALUES}
+        return Looks(values, Contrast())
+
+
+@dataclass
 class ChannelLayer:
     """What one channel shows."""
 
@@ -100,9 +128,16 @@ class Screen:
 
     channels: dict[int, ChannelLayer] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)  # channels whose layer the person deleted
+    looks: dict[int, Looks] = field(default_factory=dict)  # of layers that were taken away
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
     instead: PipelineSource | None = None  # of other steps, that all layers show for a moment
+
+    def take(self, channel: int) -> Any:
+        """Forget the layer of a channel, but not how it looks; the layer."""
+        entry = self.channels.pop(channel)
+        self.looks[channel] = Looks.of(entry)
+        return entry.layer
 
     @property
     def visible(self) -> dict[int, ChannelLayer]:

@@ -12,10 +12,13 @@ from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.layers.screen import Picture
 from napari_lazy_pipeline._gui.side_by_side.view_events import ViewEvents
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
-from napari_lazy_pipeline.compute import Pipeline, Progress
+from napari_lazy_pipeline.compute import Pipeline, PipelineSource, Progress
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.session.state import State
 
 KEY = "Q"  # napari has no use for it
+_Place = tuple[int, int, int | None]  # channel, time point and plane; no plane: the volume
 _PAUSE = 200  # ms after which what is on screen is worth having the other state of
 
 
@@ -30,14 +33,15 @@ class OtherState(QObject):
     def __init__(self, viewer: Any, layers: Layers) -> None:
         super().__init__()
         self._viewer, self._layers, self.session = viewer, layers, layers.session
-        self.pipeline: Pipeline | None = None  # the other state; None: none was chosen
+        self.state: State | None = None  # the other one; None: none was chosen
         self.text = ""  # what that is
         self.held = False  # the person wants to see it
         self.shown = False  # it is on screen
+        self._places: list[_Place] | None = None  # of which it is made, or being made
         self._ready: list[Picture] = []
         self._task = BackgroundTask("The other state cannot be shown", name="lazy-other-state")
         self._task.finished.connect(self._on_made)
-        self._task.failed.connect(lambda error: self.reported.emit(str(error)))
+        self._task.failed.connect(self._on_failed)
         self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
         self._timer.timeout.connect(self._prepare)
         self._events = ViewEvents(viewer, layers)
@@ -46,6 +50,7 @@ class OtherState(QObject):
         self.session.stack_changed.connect(self._on_stack)
         self.session.stack_grown.connect(self._on_edit)
         self.session.plan_changed.connect(self._on_edit)
+        self.session.view_changed.connect(self._on_edit)
         viewer.bind_key(KEY, self._while_pressed, overwrite=True)
 
     @property
@@ -53,17 +58,17 @@ class OtherState(QObject):
         """Whether its picture is still to come."""
         return self._task.busy or self._timer.isActive()
 
-    def choose(self, pipeline: Pipeline | None, text: str = "") -> None:
-        """Choose the steps of the other state, and what it is; None: make nothing ahead."""
-        self.pipeline, self.text = pipeline, text
-        self._events.listen(pipeline is not None)
+    def choose(self, state: State | None, text: str = "") -> None:
+        """Choose the other state, and what it is; None: make nothing ahead."""
+        self.state, self.text = state, text
+        self._events.listen(state is not None)
         self._on_moved()
 
     def hold(self, on: bool) -> None:
         """Show the other state, as soon as it can be, or no longer."""
-        if on and self.pipeline is None:
-            text, pipeline = next(self.session.past(), ("", Pipeline()))
-            self.choose(pipeline, f"Before: {text}" if text else "Raw")
+        if on and self.state is None:
+            text, state = next(self.session.past(), ("", State(Pipeline())))
+            self.choose(state, f"Before: {text}" if text else "Raw")
         self.held = on
         if on:
             self._prepare()
@@ -82,6 +87,7 @@ class OtherState(QObject):
         self.session.stack_changed.disconnect(self._on_stack)
         self.session.stack_grown.disconnect(self._on_edit)
         self.session.plan_changed.disconnect(self._on_edit)
+        self.session.view_changed.disconnect(self._on_edit)
         self._viewer.bind_key(KEY, None)
 
     def _while_pressed(self, _: Any) -> Iterator[None]:
@@ -94,30 +100,42 @@ class OtherState(QObject):
         self.hold(False)
         self.choose(None)
 
-    def _on_edit(self, _: object) -> None:
+    def _on_edit(self, *_: object) -> None:
         """What is edited is the present, so it is shown."""
-        if self.held:
-            self.hold(False)
+        self.hold(False)
+        self._on_moved()
 
     def _on_moved(self, *_: object) -> None:
-        """Something else is on screen: what was made for it is of no use any more."""
+        """Something else is on screen, perhaps: what was made for it is of no use any more."""
         if self.shown:
+            self._stay_shown()
             return
-        self._task.forget()
-        self._ready = []
+        self._forget()
         self._timer.stop()
-        if self.pipeline is not None:
-            self._timer.start()
+        if self.state is not None:
+            self._timer.start(_PAUSE)
+
+    def _stay_shown(self) -> None:
+        """Take the place of a late result of the present, and follow sliders and camera."""
+        if self._layers.position.swapping:
+            return  # it is being put on screen: they move by themselves
+        if self._layers.screen.instead is None and self._ready:
+            self._layers.swapper.show_instead(self._ready)
+        self._timer.start(0)  # once everybody has heard of it
+
+    def _forget(self) -> None:
+        self._task.forget()
+        self._places, self._ready = None, []
 
     def _prepare(self) -> None:
         """Make the picture of the other state, if nothing more important is under way."""
         layers = self._layers
-        if self.pipeline is None or self.session.stack is None or self._task.busy:
+        if self.state is None or self.session.stack is None:
             return
         if not self.held and not layers.settled:
             return  # once it is, the picture is made
         try:
-            source = self.session.source_of(self.pipeline)
+            source = layers.screen.instead or self._source(self.session.stack, self.state)
         except LazyPipelineError as error:
             self.reported.emit(str(error))
             return
@@ -125,23 +143,42 @@ class OtherState(QObject):
         alone = plane if source.plane_local else None
         channels = [c for c in layers.screen.visible if c < source.sizes[1]]
         requests = [RenderRequest(c, t, source, alone) for c in channels]
-        if [_place(picture.request) for picture in self._ready] == [*map(_place, requests)]:
-            self._on_made(self._ready)
+        places = [(request.channel, request.t, request.plane) for request in requests]
+        if places == self._places:
+            if self.shown:
+                self._say()
+            elif not self._task.busy:
+                self._on_made(self._ready)
             return
 
         def work(run: TaskRun) -> list[Picture]:
             progress = Progress(cancelled=run.cancelled)
             return [Picture.of(request, request.make(progress)) for request in requests]
 
+        self._forget()
+        self._places = places
         self._task.start("other state", work)
+        self._say()
+
+    def _source(self, stack: Stack, state: State) -> PipelineSource:
+        raw = stack.stack_spec.replace(scan=state.scan)
+        return self.session.source_of(state.pipeline, raw=raw)
 
     def _on_made(self, pictures: list[Picture]) -> None:
-        self._ready = pictures
-        if self.held and not self.shown:
+        there = self._layers.screen.channels
+        self._ready = [one for one in pictures if one.request.channel in there]
+        if self.held:
             self.shown = True
-            self._layers.swapper.show_instead(pictures)
-            self.reported.emit(f"B: {self.text}")
+            self._layers.swapper.show_instead(self._ready)
+        self._say()
 
+    def _say(self) -> None:
+        if self.shown:
+            being_made = ", being made for this place" if self._task.busy else ""
+            self.reported.emit(f"B: {self.text}{being_made}")
 
-def _place(request: RenderRequest) -> tuple[int, int, int | None]:
-    return request.channel, request.t, request.plane
+    def _on_failed(self, error: LazyPipelineError) -> None:
+        """What cannot be made is not shown, nor is that of another place."""
+        self._forget()
+        self.hold(False)
+        self.reported.emit(str(error))

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 from napari_lazy_pipeline._gui.side_by_side.other_state import KEY, OtherState
 from napari_lazy_pipeline._gui.widgets.layout import push_button, row, tool_button
 from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.session.state import State
 
 _MOST = 15  # states in the menu
 _TOOLTIP = (
@@ -38,17 +39,17 @@ class StateButton(QWidget):
     def _fill(self) -> None:
         """List the states that can be B; the chosen one is ticked."""
         self.menu.clear()
-        states = [("Raw", Pipeline())]
-        for text, pipeline in islice(self._state.session.past(), _MOST):
-            states.append((f"Before: {text}", pipeline))
-        for text, pipeline in states:
+        states = [("Raw", State(Pipeline()))]
+        for text, past in islice(self._state.session.past(), _MOST):
+            states.append((f"Before: {text}", past))
+        for text, state in states:
             action = self.menu.addAction(text)
             action.setCheckable(True)
-            action.setChecked(pipeline == self._state.pipeline)
-            action.triggered.connect(partial(self._choose, pipeline, text))
+            action.setChecked(state == self._state.state)
+            action.triggered.connect(partial(self._choose, state, text))
         self.menu.addSeparator()
         self.menu.addAction("None", partial(self._state.choose, None))
 
-    def _choose(self, pipeline: Pipeline, text: str, _: bool = False) -> None:
+    def _choose(self, state: State, text: str, _: bool = False) -> None:
         self.choose.setToolTip(f"State B: {text}")
-        self._state.choose(pipeline, text)
+        self._state.choose(state, text)

@@ -227,6 +227,53 @@ def test_other_data_come_first_and_what_was_begun_stays(
     assert len(list((tmp_path / "cell_processed").glob("*.tif"))) == 6
 
 
+def test_a_folder_that_was_chosen_is_that_of_the_data_it_was_chosen_for(
+    opened: Any, panel: Any, settle: Settle, raw_folder: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    chosen = panel.form.fields["folder"].editors[0]
+    chosen.setFocus()
+    chosen.selectAll()
+    qtbot.keyClicks(chosen, str(tmp_path / "chosen"))
+    qtbot.keyClick(chosen, Qt.Key.Key_Return)
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert panel.result.isVisibleTo(panel) and not panel.result.where.text(), "it is said above"
+    opened.open_folder(write_raw(tmp_path / "cell6", times=1))
+    qtbot.waitUntil(
+        lambda: panel.form.value.folder == tmp_path / "cell6_processed", timeout=TIMEOUT
+    )
+    settle(opened)
+    assert not panel.result.isVisibleTo(panel), "nothing is written of these data"
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert states(panel) == [("cell6", "Done, 2 written"), ("cell", "Done, 6 written")]
+    assert len(list((tmp_path / "chosen").glob("*.tif"))) == 6
+    assert panel.result.where.text() == f"cell6: {tmp_path / 'cell6_processed'}"
+    click(qtbot, panel.result.show_button)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    assert [layer.name.split(" ")[0] for layer in opened.results.layers] == ["cell6_processed"] * 2
+
+
+def test_the_result_is_that_of_what_ran_last(
+    opened: Any, panel: Any, settle: Settle, gate: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: panel.bar.maximum() == 6, timeout=TIMEOUT)
+    click(qtbot, panel.cancel)
+    ended(qtbot, panel)
+    opened.open_folder(write_raw(tmp_path / "cell6", times=1))
+    settle(opened)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+    for _ in range(20):
+        gate.release()
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert panel.result.where.text() == f"cell6: {tmp_path / 'cell6_processed'}"
+    click(qtbot, panel.resume)
+    ended(qtbot, panel)
+    assert panel.result.where.text() == f"cell: {tmp_path / 'cell_processed'}"
+
+
 def test_what_was_not_completed_is_there_again_in_the_next_session(
     opened: Any, panel: Any, choose: Any, gate: Any, tmp_path: Path, qtbot: Any, own_queue: Path
 ) -> None:

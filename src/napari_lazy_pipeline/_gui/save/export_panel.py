@@ -51,6 +51,7 @@ class ExportPanel(QWidget):
         self._load = BackgroundTask("The queue of the last session cannot be read")
         self._refusal, self._file = "", queue_file()
         self._proposed: Path | None = None  # where to write, unless the person says otherwise
+        self._ran: Job | None = None  # whose result is shown: that of the open data, or the last
         self._timer = QTimer(self, singleShot=True, interval=_REST)
         self._make_controls(settings or ExportSettings())
         self._build()
@@ -155,8 +156,11 @@ class ExportPanel(QWidget):
         """Propose all of other data, or of more of the same."""
         before = self.list.open_data
         self.list.show_data()
-        if self.list.open_data != before and self.settings.folder is None:
+        if self.list.open_data != before:
+            # Where to write was chosen for the data before, and they made the result.
+            self._disk_check.forget()
             self._show_proposal(None)
+            self.result.show_result(None)
         if self.session.stack is not None:
             self.form.show_stack(self.session.stack)
             self._check_soon()
@@ -247,6 +251,7 @@ class ExportPanel(QWidget):
     def _run(self) -> None:
         self.failures.show_problems(())
         self.result.show_result(None)
+        self._ran = None
         self.warning.say("")
         self.state.say("Looking at what is there already…")
         self.bar.setRange(0, 0)
@@ -262,6 +267,8 @@ class ExportPanel(QWidget):
 
     def _on_progress(self, job: Job) -> None:
         self.list.show_jobs()
+        if self._ran is None or self._ran is not self.list.current:
+            self._ran = job
         done, total, left = job.done, job.total, job.seconds_left
         if job.state != "running" or not total:
             return
@@ -278,11 +285,11 @@ class ExportPanel(QWidget):
         self.list.show_jobs()
         self.state.say(summary(jobs))
         self.failures.show_problems(problems(jobs))
-        current = self.list.current
-        if current is not None and current.report is not None:
-            report = current.report
-            self.result.show_result(report.place if report.done else None, report.folder)
-        elif current is not None and current.state == "failed":
+        current, ran = self.list.current, self._ran
+        if ran is not None and ran.report is not None:
+            report, title = ran.report, ran.title if len(jobs) > 1 else ""
+            self.result.show_result(report.place if report.done else None, report.folder, title)
+        if current is not None and current.report is None and current.state == "failed":
             self.warning.say(current.error)
         self.bar.setVisible(False)
         self._enable()

@@ -35,12 +35,16 @@ class ResultLinks(QWidget):
         column(self.where, row(self.folder, self.copy, self.show_button), parent=self)
         self.setVisible(False)
 
-    def show_result(self, path: Path | None, named: Path | None = None) -> None:
-        """Lead to a result, and say where it is unless that was ``named``; None: there is none."""
+    def show_result(self, path: Path | None, named: Path | None = None, title: str = "") -> None:
+        """Lead to a result, and say where it is unless that was ``named``; None: there is none.
+
+        The ``title`` of its data, where there are several, is said with the place in any case.
+        """
         self.setVisible(path is not None)
         if path is not None:
             self._path = path.absolute()
-            self.where.say(str(self._path) if path != named else "")
+            place = f"{title}: {self._path}" if title else str(self._path)
+            self.where.say(place if title or path != named else "")
 
     def _on_folder(self) -> None:
         # Of a store, the folder around it: inside it are hundreds of chunks.

@@ -135,6 +135,28 @@ def test_the_raw_folder_is_refused(job: Callable[..., Job], raw_folder: Path) ->
     assert listing(raw_folder) == before
 
 
+@pytest.mark.parametrize("place", ["", "inside/deep"])
+@pytest.mark.parametrize("state", ["waiting", "done"])
+def test_the_raw_folder_of_another_job_is_refused(
+    job: Callable[..., Job], recipe: Recipe, raw_folder: Path, tmp_path: Path, place: str, state: str
+) -> None:
+    other = write_raw(tmp_path / "cell6", times=1)
+    (tmp_path / "link").symlink_to(other)
+    before = listing(other)
+    first, linked = job(raw_folder), job(raw_folder)
+    first.settings = JobSettings(folder=other / place)
+    linked.settings = JobSettings(folder=tmp_path / "link" / place)
+    assert recipe.source is not None
+    source = recipe.source.model_copy(update={"folder": str(other)})
+    of_recipe = Job("cell6", recipe.model_copy(update={"source": source}), state=state)  # type: ignore[arg-type]
+    ExportQueue([first, linked, of_recipe]).run()
+    for one in (first, linked):
+        assert one.state == "failed" and "raw data would be written to" in one.error
+        assert one.out is None
+    assert of_recipe.state == "done", of_recipe.error
+    assert listing(other) == before
+
+
 def test_a_new_folder_is_proposed_where_there_is_something_else(
     recipe: Recipe, raw_folder: Path, tmp_path: Path
 ) -> None:

@@ -39,7 +39,7 @@ class ExportQueue:
         changed: Callable[[Job], None] = lambda job: None,
         cancelled: Callable[[], bool] = not_cancelled,
     ) -> None:
-        """Run all jobs that are ready, in their order.
+        """Run all jobs that are ready, in their order; none writes to raw data of another.
 
         Parameters
         ----------
@@ -52,7 +52,13 @@ class ExportQueue:
             job = next((job for job in tuple(self.jobs) if job.ready), None)
             if job is None:
                 return
-            job.run(changed, cancelled)
+            job.run(changed, cancelled, self.raw_folders)
+
+    @property
+    def raw_folders(self) -> list[Path]:
+        """Folders of raw files, of all jobs: nothing may be written there."""
+        folders = (job.raw_folder for job in tuple(self.jobs))
+        return [folder for folder in folders if folder is not None]
 
     @property
     def resumable(self) -> bool:

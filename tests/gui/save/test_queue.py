@@ -335,6 +335,20 @@ def test_a_folder_has_its_own_recipe_and_place(
     assert len(list((tmp_path / "elsewhere").glob("*.tif"))) == 2
 
 
+def test_the_raw_folder_of_another_job_is_refused_before_anything_is_written(
+    panel: Any, choose: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    other = write_raw(tmp_path / "cell6", times=1)
+    panel.form.fields["folder"].value = other / "inside"
+    qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+    choose(other)
+    click(qtbot, panel.list.add_folder)
+    qtbot.waitUntil(lambda: not panel.start.isEnabled(), timeout=TIMEOUT)
+    assert "raw data would be written to" in panel.warning.text()
+    click(qtbot, panel.list.rows[1].remove)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+
+
 def test_a_recipe_that_cannot_be_read_is_said(
     panel: Any, choose: Any, tmp_path: Path, qtbot: Any
 ) -> None:

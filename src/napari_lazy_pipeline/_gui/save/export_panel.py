@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
-from napari_lazy_pipeline.exports.destination import raw_folder
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.outputs import stage_labels
@@ -180,7 +180,8 @@ class ExportPanel(QWidget):
         plan, position = replace(plan, settings=self.settings), self.list.open_data[1]
         self._forget_end(plan)
         place = str(self.settings.folder or self._raw_folder())
-        self._disk_check.start(place, lambda _: _checked(plan, position))
+        raw_folders = self.list.queue.raw_folders
+        self._disk_check.start(place, lambda _: _checked(plan, position, raw_folders))
 
     def _on_checked(self, result: tuple[ExportPlan, DiskCost]) -> None:
         plan, disk = result
@@ -318,12 +319,19 @@ class ExportPanel(QWidget):
                     self._prepare(job, plan)
         queue, file = self.list.queue, self._file
         self._store.start("queue", lambda _: queue.save(file))
+        self._check_soon()
         self._enable()
 
 
-def _checked(plan: ExportPlan, position: str | None) -> tuple[ExportPlan, DiskCost]:
+def _checked(
+    plan: ExportPlan, position: str | None, raw_folders: Iterable[Path]
+) -> tuple[ExportPlan, DiskCost]:
     """Look for a place to write to if none is chosen, and at the room there."""
     plan = plan if plan.settings.folder is not None else plan.proposed(position)
+    folder = plan.settings.folder
+    if folder is not None:
+        for raw in raw_folders:
+            refuse_raw(folder, raw)
     return plan, plan.disk_cost()
 
 

@@ -138,7 +138,12 @@ def test_the_raw_folder_is_refused(job: Callable[..., Job], raw_folder: Path) ->
 @pytest.mark.parametrize("place", ["", "inside/deep"])
 @pytest.mark.parametrize("state", ["waiting", "done"])
 def test_the_raw_folder_of_another_job_is_refused(
-    job: Callable[..., Job], recipe: Recipe, raw_folder: Path, tmp_path: Path, place: str, state: str
+    job: Callable[..., Job],
+    recipe: Recipe,
+    raw_folder: Path,
+    tmp_path: Path,
+    place: str,
+    state: str,
 ) -> None:
     other = write_raw(tmp_path / "cell6", times=1)
     (tmp_path / "link").symlink_to(other)

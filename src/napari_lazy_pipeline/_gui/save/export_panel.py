@@ -16,13 +16,14 @@ from napari_lazy_pipeline._gui.save.queue_report import problems, summary
 from napari_lazy_pipeline._gui.save.queue_store import queue_file, run_queue
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
+from napari_lazy_pipeline._gui.steps.step_remarks import obstacle
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import unavailable
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
@@ -136,12 +137,9 @@ class ExportPanel(QWidget):
     def plan(self) -> ExportPlan | None:
         """What would be written of the open data, perhaps to nowhere yet; None if nothing can."""
         stack = self.session.stack
-        if stack is None or not self.settings.complete:
+        if stack is None or not self.settings.complete or obstacle(self.session.plan):
             return None
-        try:
-            view = self.session.pipeline.apply(stack, self.session.engine)
-        except StepError:
-            return None  # the card of the step shows that it does not fit
+        view = self.session.pipeline.apply(stack, self.session.engine)
         if isinstance(view.source, PipelineSource):
             # What it takes is measured, for the estimates.
             source = replace(view.source, compute_log=self.session.compute_log)
@@ -172,9 +170,11 @@ class ExportPanel(QWidget):
 
     def _check(self) -> None:
         plan = self.plan
-        self._enable()
         if plan is None:
+            self._disk_check.forget()
+            self._show_estimate(obstacle(self.session.plan))
             return
+        self._enable()
         self.form.show_stages(list(stage_labels(plan.view).values()))
         self.form.show_dtype(plan.view.spec.dtype)
         plan, position = replace(plan, settings=self.settings), self.list.open_data[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -224,6 +225,31 @@ def test_jobs_in_memory_only_are_not_saved_and_a_damaged_file_is_said(tmp_path: 
     (tmp_path / "queue.json").write_text("[{")
     with pytest.raises(ExportError, match=r"cannot be read .*queue.json"):
         ExportQueue.load(tmp_path / "queue.json")
+
+
+def test_a_queue_that_cannot_be_read_is_said_and_kept(
+    job: Callable[..., Job], raw_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "queue.json"
+    ExportQueue([job(raw_folder)]).save(path)
+    (entry,) = json.loads(path.read_text())
+    changes = (
+        ("state", "odd"),
+        ("total", "many"),
+        ("title", 5),
+        ("recipe", {"steps": [{"kind": "odd"}]}),
+    )
+    damaged = [json.dumps([{**entry, name: value}]) for name, value in changes]
+    damaged += ["{}", "null", "", "[[]]", "[" * 100_000, json.dumps([entry])[:200]]
+    for number, text in enumerate(damaged):
+        path.write_text(text)
+        kept = path.with_name(f"queue.json.broken{number or ''}")
+        with pytest.raises(ExportError, match=f"cannot be read .*kept as {kept.name}. "):
+            ExportQueue.load(path)
+        assert kept.read_text() == text and not path.exists()
+    path.write_text(json.dumps([entry]))
+    (again,) = ExportQueue.load(path).jobs
+    assert (again.title, again.state, again.raw) == ("cell", "cancelled", raw_folder)
 
 
 KILLED = """

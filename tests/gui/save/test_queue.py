@@ -368,7 +368,8 @@ def test_a_queue_that_cannot_be_read_or_saved_is_said_and_the_export_runs(
     panel = request.getfixturevalue("panel")
     error = panel.list.error
     assert error.text().startswith("The queue of the last session cannot be read")
-    own_queue.unlink()
+    kept = own_queue.with_name(f"{own_queue.name}.broken")
+    assert kept.read_text() == "[{" and kept.name in error.text()
     own_queue.mkdir()
     click(qtbot, panel.start)
     ended(qtbot, panel)

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.other_folder import check_fit, open_other
+from napari_lazy_pipeline.exports.other_folder import check_fit, open_other, open_own
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.time_left import TimeLeft
@@ -202,7 +202,7 @@ class Job:
         """Open the data and apply the recipe; an error says what does not fit."""
         assert self.recipe is not None
         if self.raw is None:
-            return self.recipe.pipeline.apply(self.recipe.open(), self.recipe.engine)
+            return self.recipe.pipeline.apply(open_own(self.recipe), self.recipe.engine)
         raw = open_other(self.recipe, self.raw, self.position)
         view = self.recipe.pipeline.apply(raw, self.recipe.engine)
         assert isinstance(view.source, PipelineSource)

@@ -254,6 +254,25 @@ def test_a_folder_that_was_chosen_is_that_of_the_data_it_was_chosen_for(
     assert [layer.name.split(" ")[0] for layer in opened.results.layers] == ["cell6_processed"] * 2
 
 
+def test_of_a_folder_with_two_results_that_of_the_open_data_is_shown(
+    opened: Any, panel: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    for folder in (None, write_raw(tmp_path / "cell6", times=1)):
+        if folder is not None:
+            opened.open_folder(folder)
+            settle(opened)
+        panel.form.fields["folder"].value = tmp_path / "both"
+        qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+        click(qtbot, panel.start)
+        ended(qtbot, panel)
+    click(qtbot, panel.result.show_button)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    (source,) = {layers.session.stack.source for layers in opened.results._layers.values()}
+    assert source.sizes == (1, 2)
+    made = tifffile.imread(tmp_path / "both" / "cell6_ch1_t0000.tif")
+    np.testing.assert_array_equal(source.read(0, 1), made)
+
+
 def test_the_result_is_that_of_what_ran_last(
     opened: Any, panel: Any, settle: Settle, gate: Any, tmp_path: Path, qtbot: Any
 ) -> None:

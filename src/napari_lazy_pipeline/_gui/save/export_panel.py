@@ -289,7 +289,8 @@ class ExportPanel(QWidget):
         current, ran = self.list.current, self._ran
         if ran is not None and ran.report is not None:
             report, title = ran.report, ran.title if len(jobs) > 1 else ""
-            self.result.show_result(report.place if report.done else None, report.folder, title)
+            files = (*report.written, *report.kept)
+            self.result.show_result(report.place if files else None, report.folder, title, files)
         if current is not None and current.report is None and current.state == "failed":
             self.warning.say(current.error)
         self.bar.setVisible(False)

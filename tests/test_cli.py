@@ -171,6 +171,35 @@ def test_the_raw_folder_is_refused(
     assert {path.suffix for path in raw_folder.iterdir()} == {".tif"}
 
 
+def test_a_crop_that_was_set_on_another_shape_is_refused(
+    raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = Source(folder=str(raw_folder), voxel_size=(0.3, 0.1, 0.1), made_for=(20, 30, 30))
+    said = "The crop of the recipe was set on volumes of another shape"
+    for enabled in (True, False):
+        path = tmp_path / f"{enabled}.yaml"
+        Recipe(source=source, pipeline=Pipeline([Crop(z=(2, 18), enabled=enabled)])).save(path)
+        out = "--out", tmp_path / "out"
+        if enabled:
+            assert said in fails(capsys, "run", path, *out) and not (tmp_path / "out").exists()
+            assert run("run", path, raw_folder, *out) == 1 and said in capsys.readouterr().err
+        else:
+            assert run("run", path, *out) == 0, "it is off"
+
+
+def test_values_to_try_are_said_to_be_left_out(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried = {"subtract_background.value": (0, 50), "deskew.angle": (30.0, 31.0)}
+    Recipe.load(recipe).model_copy(update={"sweep": tried}).save(recipe)
+    assert run("run", recipe, "--out", tmp_path / "out", "-t", "0", "-c", "0") == 0
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first == (
+        "The recipe holds values to try of subtract_background.value, deskew.angle: "
+        "the present values are used"
+    )
+
+
 def test_folders_are_run_one_after_the_other_and_one_that_fails_does_not_stop_the_rest(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

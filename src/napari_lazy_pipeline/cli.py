@@ -219,7 +219,7 @@ def _field(row: FieldRow) -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from napari_lazy_pipeline.exports.other_folder import open_other
+    from napari_lazy_pipeline.exports.other_folder import open_other, open_own
     from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.recipe_edit import edited
 
@@ -228,8 +228,11 @@ def _run(options: argparse.Namespace) -> int:
     _check_engine(options.engine)
     # What is wrong in them is said before the folder is opened, as far as no channel is needed.
     edited(recipe.pipeline, [text for text in options.set if text.partition("=")[0].count(".") < 2])
+    if recipe.sweep:
+        said = f"The recipe holds values to try of {', '.join(recipe.sweep)}"
+        print(f"{said}: the present values are used", file=sys.stderr)
     if not options.folders:
-        return _write(recipe, recipe.open(options.trust), options)
+        return _write(recipe, open_own(recipe, options.trust), options)
     code = 0
     for folder in options.folders:
         try:

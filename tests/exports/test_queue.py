@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -135,6 +136,33 @@ def test_the_raw_folder_is_refused(job: Callable[..., Job], raw_folder: Path) ->
     assert listing(raw_folder) == before
 
 
+@pytest.mark.parametrize("place", ["", "inside/deep"])
+@pytest.mark.parametrize("state", ["waiting", "done"])
+def test_the_raw_folder_of_another_job_is_refused(
+    job: Callable[..., Job],
+    recipe: Recipe,
+    raw_folder: Path,
+    tmp_path: Path,
+    place: str,
+    state: str,
+) -> None:
+    other = write_raw(tmp_path / "cell6", times=1)
+    (tmp_path / "link").symlink_to(other)
+    before = listing(other)
+    first, linked = job(raw_folder), job(raw_folder)
+    first.settings = JobSettings(folder=other / place)
+    linked.settings = JobSettings(folder=tmp_path / "link" / place)
+    assert recipe.source is not None
+    source = recipe.source.model_copy(update={"folder": str(other)})
+    of_recipe = Job("cell6", recipe.model_copy(update={"source": source}), state=state)  # type: ignore[arg-type]
+    ExportQueue([first, linked, of_recipe]).run()
+    for one in (first, linked):
+        assert one.state == "failed" and "raw data would be written to" in one.error
+        assert one.out is None
+    assert of_recipe.state == "done", of_recipe.error
+    assert listing(other) == before
+
+
 def test_a_new_folder_is_proposed_where_there_is_something_else(
     recipe: Recipe, raw_folder: Path, tmp_path: Path
 ) -> None:
@@ -197,6 +225,31 @@ def test_jobs_in_memory_only_are_not_saved_and_a_damaged_file_is_said(tmp_path: 
     (tmp_path / "queue.json").write_text("[{")
     with pytest.raises(ExportError, match=r"cannot be read .*queue.json"):
         ExportQueue.load(tmp_path / "queue.json")
+
+
+def test_a_queue_that_cannot_be_read_is_said_and_kept(
+    job: Callable[..., Job], raw_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "queue.json"
+    ExportQueue([job(raw_folder)]).save(path)
+    (entry,) = json.loads(path.read_text())
+    changes = (
+        ("state", "odd"),
+        ("total", "many"),
+        ("title", 5),
+        ("recipe", {"steps": [{"kind": "odd"}]}),
+    )
+    damaged = [json.dumps([{**entry, name: value}]) for name, value in changes]
+    damaged += ["{}", "null", "", "[[]]", "[" * 100_000, json.dumps([entry])[:200]]
+    for number, text in enumerate(damaged):
+        path.write_text(text)
+        kept = path.with_name(f"queue.json.broken{number or ''}")
+        with pytest.raises(ExportError, match=f"cannot be read .*kept as {kept.name}. "):
+            ExportQueue.load(path)
+        assert kept.read_text() == text and not path.exists()
+    path.write_text(json.dumps([entry]))
+    (again,) = ExportQueue.load(path).jobs
+    assert (again.title, again.state, again.raw) == ("cell", "cancelled", raw_folder)
 
 
 KILLED = """

@@ -20,7 +20,7 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.session import Recipe
-from napari_lazy_pipeline.steps import Crop
+from napari_lazy_pipeline.steps import Crop, Deskew, Rotate, SubtractBackground
 from napari_lazy_pipeline.steps._registry import step_types
 from stacks import write_raw
 
@@ -309,10 +309,24 @@ def test_everything_fits_the_width(filled: Any, qtbot: Any, settle: Settle) -> N
         if widget.isVisible():
             right = widget.mapTo(content, widget.rect().topRight()).x()
             assert right < viewport.width(), (widget, right)
+
+
+def test_what_is_written_of_many_steps_fits_the_width(
+    filled: Any, qtbot: Any, settle: Settle
+) -> None:
+    steps = SubtractBackground(), Crop(z=(0, 8)), Deskew(), Rotate()
+    filled.session.set_pipeline(Pipeline(steps))
+    settle(filled)
     qtbot.mouseClick(filled.save.process_all, Left)
+    stages = filled.save.process.form.fields["stages"]
+    qtbot.waitUntil(lambda: len(stages.control.boxes) == 3, timeout=TIMEOUT)
     laid_out(qtbot)
     assert filled.width() == WIDTH and filled.minimumSizeHint().width() <= WIDTH
-    assert filled.save.page.minimumSizeHint().width() <= filled.pages.width()
+    page = filled.save.page
+    assert page.minimumSizeHint().width() <= filled.pages.width()
+    assert all(in_sight(box, page) for box in stages.control.boxes)
+    channels = filled.save.process.form.fields["channels"].control.boxes
+    assert place(channels[0]).top() == place(channels[1]).top(), "short names stand abreast"
 
 
 @pytest.mark.parametrize("about", ["voxel_size", "angle", "step", "offer"])

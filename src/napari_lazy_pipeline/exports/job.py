@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.other_folder import check_fit, open_other
+from napari_lazy_pipeline.exports.other_folder import check_fit, open_other, open_own
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.time_left import TimeLeft
@@ -102,6 +103,16 @@ class Job:
         return self.state in ("cancelled", "failed")
 
     @property
+    def raw_folder(self) -> Path | None:
+        """Folder of its raw files; None if there is none, or nobody knows it yet."""
+        if self.raw is not None:
+            return self.raw
+        if self.view is not None:
+            return raw_folder(self.view.source)
+        source = self.recipe.source if self.recipe is not None else None
+        return Path(source.folder) if source is not None else None
+
+    @property
     def description(self) -> str:
         """Its state in a few words."""
         count = f"{self.done} of {self.total}"
@@ -121,8 +132,16 @@ class Job:
         self.state, self.error, self.seconds_left = "waiting", "", None
         self.stop.clear()
 
-    def run(self, changed: Callable[[Job], None], cancelled: Callable[[], bool]) -> None:
-        """Write it; whatever goes wrong is its `error`, and no reason for others to stop."""
+    def run(
+        self,
+        changed: Callable[[Job], None],
+        cancelled: Callable[[], bool],
+        raw_folders: Iterable[Path] = (),
+    ) -> None:
+        """Write it; whatever goes wrong is its `error`, and no reason for others to stop.
+
+        Nothing is written to ``raw_folders``, nor to its own.
+        """
         self.state, self.error, self.report, time_left = "running", "", None, TimeLeft()
         self.done = self.total = 0
         changed(self)
@@ -133,7 +152,9 @@ class Job:
             changed(self)
 
         try:
-            self.report = self._export(progress, lambda: cancelled() or self.stop.is_set())
+            self.report = self._export(
+                progress, lambda: cancelled() or self.stop.is_set(), raw_folders
+            )
         except LazyPipelineError as error:
             self._fail(str(error))
         except Exception as error:  # noqa: BLE001 - it must not keep others from being written
@@ -156,7 +177,10 @@ class Job:
             self.state = "done"
 
     def _export(
-        self, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+        self,
+        progress: Callable[[int, int], None],
+        cancelled: Callable[[], bool],
+        raw_folders: Iterable[Path],
     ) -> ExportReport:
         view, settings, times = self.view or self._open(), self.settings, self.settings.times
         folder = settings.folder or self.out  # where it was begun
@@ -164,6 +188,8 @@ class Job:
             folder = propose_folder(view, settings.dtype, settings.format, self.position)
         if folder is None:
             raise ExportError("It is not stated where to write", hint="Choose a folder")
+        for raw in raw_folders:
+            refuse_raw(folder, raw)
         self.out = folder
         return export(
             view, folder, t=None if times is None else range(times[0], times[1] + 1),
@@ -176,7 +202,7 @@ class Job:
         """Open the data and apply the recipe; an error says what does not fit."""
         assert self.recipe is not None
         if self.raw is None:
-            return self.recipe.pipeline.apply(self.recipe.open(), self.recipe.engine)
+            return self.recipe.pipeline.apply(open_own(self.recipe), self.recipe.engine)
         raw = open_other(self.recipe, self.raw, self.position)
         view = self.recipe.pipeline.apply(raw, self.recipe.engine)
         assert isinstance(view.source, PipelineSource)

@@ -1,4 +1,4 @@
-"""Other folder: opens data that a recipe was not made with, as the recipe says of its own."""
+"""Other folder: opens the data of a recipe, and others as the recipe says of its own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_lazy_pipeline.compute import Plan
+from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.errors import ExportError, PatternError, VoxelSizeUnknownError
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.session import Recipe
+from napari_lazy_pipeline.session.crop_refit import refitted
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps.crop import Crop
@@ -37,9 +38,8 @@ def open_other(
     options = {**source.opening, "position": position, "trust": trust}
     folder_info = _inspect(folder, source.pattern or None, options)
     use = RecipeUse.of(recipe, folder_info, MetadataOverrides())
-    if source.made_for is not None and use.pipeline != recipe.pipeline:
-        what = "The crop of the recipe was set on volumes of another shape"
-        raise ExportError(what, str(folder), "Give a recipe of its own")
+    if source.made_for is not None:
+        _refuse_crop(use.pipeline, recipe, folder)
     # Steps go by the names of the channels: those that the recipe states hold, but for wavelengths.
     for own, stated in zip(folder_info.channel_names, source.channel_names or (), strict=False):
         if own.isdigit() and stated.isdigit() and own != stated:
@@ -50,6 +50,26 @@ def open_other(
     if not stack.spec.size_known:
         raise ExportError(VoxelSizeUnknownError.of(stack.spec.stated_size).what, str(folder), _GIVE)
     return stack
+
+
+def open_own(recipe: Recipe, trust: bool = False) -> Stack:
+    """Open the data that a recipe names, as `Recipe.open` does; no pixel is read.
+
+    An `ExportError` if they have another shape by now, and a crop was set on the one before.
+    """
+    stack, source = recipe.open(trust), recipe.source
+    before = source.raw(stack.stack_spec) if source is not None else None
+    if source is not None and before is not None and before.shape != stack.spec.shape:
+        fitted, _ = refitted(recipe.pipeline, recipe.pipeline.plan(before), stack.stack_spec)
+        _refuse_crop(fitted, recipe, source.folder)
+    return stack
+
+
+def _refuse_crop(fitted: Pipeline, recipe: Recipe, folder: str | Path) -> None:
+    """Refuse data that a crop of the recipe had to be changed for."""
+    if fitted != recipe.pipeline:
+        what = "The crop of the recipe was set on volumes of another shape"
+        raise ExportError(what, str(folder), "Give a recipe of its own")
 
 
 def check_fit(plan: Plan, channels: int | None = None) -> None:

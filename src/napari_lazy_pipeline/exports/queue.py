@@ -6,15 +6,42 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter
+
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
-from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exports.job import Job, JobSettings
+from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
+from napari_lazy_pipeline.exports.job import Job, JobSettings, State
 from napari_lazy_pipeline.session import Recipe
 
-_SAVED = ("title", "position", "channels", "state", "done", "total", "error")
+
+class _SavedJob(BaseModel):
+    """What a file has of a job."""
+
+    title: str
+    position: str | None
+    channels: int | None
+    state: State
+    done: int
+    total: int
+    error: str
+    raw: Path | None
+    out: Path | None
+    recipe: Recipe
+    settings: JobSettings
+
+    def job(self) -> Job:
+        """The job: it goes on as it was begun, when the person says so."""
+        job = Job(**dict(self), own_recipe=True)
+        if job.state in ("running", "waiting"):
+            job.state = "cancelled"
+        return job
+
+
+_SAVED_JOBS = TypeAdapter(list[_SavedJob])
 
 
 class ExportQueue:
@@ -39,7 +66,7 @@ class ExportQueue:
         changed: Callable[[Job], None] = lambda job: None,
         cancelled: Callable[[], bool] = not_cancelled,
     ) -> None:
-        """Run all jobs that are ready, in their order.
+        """Run all jobs that are ready, in their order; none writes to raw data of another.
 
         Parameters
         ----------
@@ -52,7 +79,13 @@ class ExportQueue:
             job = next((job for job in tuple(self.jobs) if job.ready), None)
             if job is None:
                 return
-            job.run(changed, cancelled)
+            job.run(changed, cancelled, self.raw_folders)
+
+    @property
+    def raw_folders(self) -> list[Path]:
+        """Folders of raw files, of all jobs: nothing may be written there."""
+        folders = (job.raw_folder for job in tuple(self.jobs))
+        return [folder for folder in folders if folder is not None]
 
     @property
     def resumable(self) -> bool:
@@ -78,16 +111,27 @@ class ExportQueue:
     def load(cls, path: Path) -> ExportQueue:
         """Read the jobs that an earlier process did not complete; none if there is no such file.
 
-        What was running or waiting then is cancelled now. An `ExportError` if it cannot be read.
+        What was running or waiting then is cancelled now. A file that cannot be read raises an
+        `ExportError`; it is kept beside, under another name, and not written over.
         """
         if not path.exists():
             return cls()
         try:
-            jobs = [_from_json(entry) for entry in json.loads(path.read_text("utf-8"))]
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            what = "The queue of the last session cannot be read"
-            raise ExportError(what, str(path), "Add its folders again") from error
-        return cls(jobs)
+            saved = _SAVED_JOBS.validate_python(json.loads(path.read_text("utf-8")))
+            return cls(one.job() for one in saved)
+        # A damaged file may also have more brackets than can be followed.
+        except (OSError, ValueError, LazyPipelineError, RecursionError) as error:
+            what, kept = "The queue of the last session cannot be read", _kept(path)
+            hint = f"It is kept as {kept.name}. Add its folders again"
+            raise ExportError(what, str(path), hint) from error
+
+
+def _kept(path: Path) -> Path:
+    """Rename a file that cannot be read, to a name that is free, and return that."""
+    names = (path.with_name(f"{path.name}.broken{n or ''}") for n in count())
+    kept = next(name for name in names if not name.exists())
+    os.replace(path, kept)
+    return kept
 
 
 def _can_be_saved(job: Job) -> bool:
@@ -99,23 +143,5 @@ def _can_be_saved(job: Job) -> bool:
 
 
 def _as_json(job: Job) -> dict[str, Any]:
-    assert job.recipe is not None
-    return {
-        **{name: getattr(job, name) for name in _SAVED},
-        "raw": None if job.raw is None else str(job.raw),
-        "out": None if job.out is None else str(job.out),
-        "recipe": job.recipe.model_dump(mode="json"),
-        "settings": job.settings.model_dump(mode="json"),
-    }
-
-
-def _from_json(entry: dict[str, Any]) -> Job:
-    job = Job(**{name: entry[name] for name in _SAVED})
-    job.recipe = Recipe.model_validate(entry["recipe"])
-    job.settings = JobSettings.model_validate(entry["settings"])
-    job.raw, job.out = (Path(entry[key]) if entry[key] else None for key in ("raw", "out"))
-    # It goes on as it was begun, when the person says so.
-    job.own_recipe = True
-    if job.state in ("running", "waiting"):
-        job.state = "cancelled"
-    return job
+    saved = _SavedJob.model_validate(job, from_attributes=True)
+    return saved.model_dump(mode="json")

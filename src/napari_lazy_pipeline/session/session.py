@@ -220,11 +220,7 @@ class Session:
 
     def set_engine(self, name: str) -> None:
         """Choose where to compute; an engine that failed before is given another chance."""
-        if name != self.engine:
-            retry_engines()
-            self.engine = name
-            self._resolve()
-            self.plan_changed.emit(self.plan)
+        self._apply(Edit(engine=name))
 
     def show_until(self, count: int | None) -> None:
         """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""

@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
     QProgressBar,
 )
 
-from dock_helpers import edit, expected, on_screen
+from dock_helpers import card, edit, expected, on_screen
 from folder_contents import listing
 from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import export_form, export_settings
@@ -193,6 +193,40 @@ def test_a_disk_that_is_too_small_is_told(
     editor(process, "dtype").setCurrentText("float32")
     qtbot.waitUntil(lambda: "not enough room" in process.warning.text(), timeout=TIMEOUT)
     assert not process.start.isEnabled()
+
+
+def test_a_step_that_waits_is_the_reason_why_nothing_starts(
+    opened: Any, process: Any, settle: Settle, qtbot: Any
+) -> None:
+    said = process.estimate.text
+    assert process.start.isEnabled() and "6 volumes" in said()
+    edit(opened, "deconvolve")
+    qtbot.waitUntil(lambda: said() == "Deconvolve waits for a PSF", timeout=TIMEOUT)
+    assert not process.start.isEnabled() and not process.warning.text()
+    card(opened, "deconvolve").switch.setChecked(False)
+    qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: "6 volumes" in said(), timeout=TIMEOUT)
+
+
+def test_what_is_not_stated_of_the_data_is_the_reason_why_nothing_starts(
+    nothing_stated: None, dock: Any, settle: Settle, raw_folder: Path, qtbot: Any
+) -> None:
+    dock.open_folder(raw_folder)
+    settle(dock)
+    click(qtbot, dock.save.process_all)
+    said = dock.save.process.estimate.text
+    start = dock.save.process.start
+    unknown = "The voxel size is unknown: enter it under Data"
+    qtbot.waitUntil(lambda: said() == unknown, timeout=TIMEOUT)
+    edit(dock, "deskew")
+    qtbot.waitUntil(lambda: said() == "Deskew waits for the voxel size", timeout=TIMEOUT)
+    assert not start.isEnabled()
+    dock.session.state(voxel_size=(0.3, 0.1, 0.1))
+    scan = "Deskew waits for the light-sheet angle and what the z step measures"
+    qtbot.waitUntil(lambda: said() == scan, timeout=TIMEOUT)
+    dock.session.state(voxel_size=(0.3, 0.1, 0.1), angle=31.5, step="stage")
+    qtbot.waitUntil(start.isEnabled, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: "6 volumes" in said(), timeout=TIMEOUT)
 
 
 def test_it_is_stopped_and_gone_on_with(

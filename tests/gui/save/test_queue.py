@@ -227,6 +227,72 @@ def test_other_data_come_first_and_what_was_begun_stays(
     assert len(list((tmp_path / "cell_processed").glob("*.tif"))) == 6
 
 
+def test_a_folder_that_was_chosen_is_that_of_the_data_it_was_chosen_for(
+    opened: Any, panel: Any, settle: Settle, raw_folder: Path, tmp_path: Path, qtbot: Any
+) -> None:
+    chosen = panel.form.fields["folder"].editors[0]
+    chosen.setFocus()
+    chosen.selectAll()
+    qtbot.keyClicks(chosen, str(tmp_path / "chosen"))
+    qtbot.keyClick(chosen, Qt.Key.Key_Return)
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert panel.result.isVisibleTo(panel) and not panel.result.where.text(), "it is said above"
+    opened.open_folder(write_raw(tmp_path / "cell6", times=1))
+    qtbot.waitUntil(
+        lambda: panel.form.value.folder == tmp_path / "cell6_processed", timeout=TIMEOUT
+    )
+    settle(opened)
+    assert not panel.result.isVisibleTo(panel), "nothing is written of these data"
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert states(panel) == [("cell6", "Done, 2 written"), ("cell", "Done, 6 written")]
+    assert len(list((tmp_path / "chosen").glob("*.tif"))) == 6
+    assert panel.result.where.text() == f"cell6: {tmp_path / 'cell6_processed'}"
+    click(qtbot, panel.result.show_button)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    assert [layer.name.split(" ")[0] for layer in opened.results.layers] == ["cell6_processed"] * 2
+
+
+def test_of_a_folder_with_two_results_that_of_the_open_data_is_shown(
+    opened: Any, panel: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    for folder in (None, write_raw(tmp_path / "cell6", times=1)):
+        if folder is not None:
+            opened.open_folder(folder)
+            settle(opened)
+        panel.form.fields["folder"].value = tmp_path / "both"
+        qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+        click(qtbot, panel.start)
+        ended(qtbot, panel)
+    click(qtbot, panel.result.show_button)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    (source,) = {layers.session.stack.source for layers in opened.results._layers.values()}
+    assert source.sizes == (1, 2)
+    made = tifffile.imread(tmp_path / "both" / "cell6_ch1_t0000.tif")
+    np.testing.assert_array_equal(source.read(0, 1), made)
+
+
+def test_the_result_is_that_of_what_ran_last(
+    opened: Any, panel: Any, settle: Settle, gate: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: panel.bar.maximum() == 6, timeout=TIMEOUT)
+    click(qtbot, panel.cancel)
+    ended(qtbot, panel)
+    opened.open_folder(write_raw(tmp_path / "cell6", times=1))
+    settle(opened)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+    for _ in range(20):
+        gate.release()
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert panel.result.where.text() == f"cell6: {tmp_path / 'cell6_processed'}"
+    click(qtbot, panel.resume)
+    ended(qtbot, panel)
+    assert panel.result.where.text() == f"cell: {tmp_path / 'cell_processed'}"
+
+
 def test_what_was_not_completed_is_there_again_in_the_next_session(
     opened: Any, panel: Any, choose: Any, gate: Any, tmp_path: Path, qtbot: Any, own_queue: Path
 ) -> None:
@@ -288,6 +354,20 @@ def test_a_folder_has_its_own_recipe_and_place(
     assert len(list((tmp_path / "elsewhere").glob("*.tif"))) == 2
 
 
+def test_the_raw_folder_of_another_job_is_refused_before_anything_is_written(
+    panel: Any, choose: Any, tmp_path: Path, qtbot: Any
+) -> None:
+    other = write_raw(tmp_path / "cell6", times=1)
+    panel.form.fields["folder"].value = other / "inside"
+    qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+    choose(other)
+    click(qtbot, panel.list.add_folder)
+    qtbot.waitUntil(lambda: not panel.start.isEnabled(), timeout=TIMEOUT)
+    assert "raw data would be written to" in panel.warning.text()
+    click(qtbot, panel.list.rows[1].remove)
+    qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
+
+
 def test_a_recipe_that_cannot_be_read_is_said(
     panel: Any, choose: Any, tmp_path: Path, qtbot: Any
 ) -> None:
@@ -307,7 +387,8 @@ def test_a_queue_that_cannot_be_read_or_saved_is_said_and_the_export_runs(
     panel = request.getfixturevalue("panel")
     error = panel.list.error
     assert error.text().startswith("The queue of the last session cannot be read")
-    own_queue.unlink()
+    kept = own_queue.with_name(f"{own_queue.name}.broken")
+    assert kept.read_text() == "[{" and kept.name in error.text()
     own_queue.mkdir()
     click(qtbot, panel.start)
     ended(qtbot, panel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from napari_lazy_pipeline._gui.save.queue_report import problems, summary
 from napari_lazy_pipeline._gui.save.queue_store import queue_file, run_queue
 from napari_lazy_pipeline._gui.save.result_links import ResultLinks
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
+from napari_lazy_pipeline._gui.steps.step_remarks import obstacle
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import unavailable
-from napari_lazy_pipeline.exports.destination import raw_folder
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.outputs import stage_labels
@@ -51,6 +52,7 @@ class ExportPanel(QWidget):
         self._load = BackgroundTask("The queue of the last session cannot be read")
         self._refusal, self._file = "", queue_file()
         self._proposed: Path | None = None  # where to write, unless the person says otherwise
+        self._ran: Job | None = None  # whose result is shown: that of the open data, or the last
         self._timer = QTimer(self, singleShot=True, interval=_REST)
         self._make_controls(settings or ExportSettings())
         self._build()
@@ -135,12 +137,9 @@ class ExportPanel(QWidget):
     def plan(self) -> ExportPlan | None:
         """What would be written of the open data, perhaps to nowhere yet; None if nothing can."""
         stack = self.session.stack
-        if stack is None or not self.settings.complete:
+        if stack is None or not self.settings.complete or obstacle(self.session.plan):
             return None
-        try:
-            view = self.session.pipeline.apply(stack, self.session.engine)
-        except StepError:
-            return None  # the card of the step shows that it does not fit
+        view = self.session.pipeline.apply(stack, self.session.engine)
         if isinstance(view.source, PipelineSource):
             # What it takes is measured, for the estimates.
             source = replace(view.source, compute_log=self.session.compute_log)
@@ -155,8 +154,11 @@ class ExportPanel(QWidget):
         """Propose all of other data, or of more of the same."""
         before = self.list.open_data
         self.list.show_data()
-        if self.list.open_data != before and self.settings.folder is None:
+        if self.list.open_data != before:
+            # Where to write was chosen for the data before, and they made the result.
+            self._disk_check.forget()
             self._show_proposal(None)
+            self.result.show_result(None)
         if self.session.stack is not None:
             self.form.show_stack(self.session.stack)
             self._check_soon()
@@ -168,15 +170,18 @@ class ExportPanel(QWidget):
 
     def _check(self) -> None:
         plan = self.plan
-        self._enable()
         if plan is None:
+            self._disk_check.forget()
+            self._show_estimate(obstacle(self.session.plan))
             return
+        self._enable()
         self.form.show_stages(list(stage_labels(plan.view).values()))
         self.form.show_dtype(plan.view.spec.dtype)
         plan, position = replace(plan, settings=self.settings), self.list.open_data[1]
         self._forget_end(plan)
         place = str(self.settings.folder or self._raw_folder())
-        self._disk_check.start(place, lambda _: _checked(plan, position))
+        raw_folders = self.list.queue.raw_folders
+        self._disk_check.start(place, lambda _: _checked(plan, position, raw_folders))
 
     def _on_checked(self, result: tuple[ExportPlan, DiskCost]) -> None:
         plan, disk = result
@@ -247,6 +252,7 @@ class ExportPanel(QWidget):
     def _run(self) -> None:
         self.failures.show_problems(())
         self.result.show_result(None)
+        self._ran = None
         self.warning.say("")
         self.state.say("Looking at what is there already…")
         self.bar.setRange(0, 0)
@@ -262,6 +268,8 @@ class ExportPanel(QWidget):
 
     def _on_progress(self, job: Job) -> None:
         self.list.show_jobs()
+        if self._ran is None or self._ran is not self.list.current:
+            self._ran = job
         done, total, left = job.done, job.total, job.seconds_left
         if job.state != "running" or not total:
             return
@@ -278,11 +286,12 @@ class ExportPanel(QWidget):
         self.list.show_jobs()
         self.state.say(summary(jobs))
         self.failures.show_problems(problems(jobs))
-        current = self.list.current
-        if current is not None and current.report is not None:
-            report = current.report
-            self.result.show_result(report.place if report.done else None, report.folder)
-        elif current is not None and current.state == "failed":
+        current, ran = self.list.current, self._ran
+        if ran is not None and ran.report is not None:
+            report, title = ran.report, ran.title if len(jobs) > 1 else ""
+            files = (*report.written, *report.kept)
+            self.result.show_result(report.place if files else None, report.folder, title, files)
+        if current is not None and current.report is None and current.state == "failed":
             self.warning.say(current.error)
         self.bar.setVisible(False)
         self._enable()
@@ -311,12 +320,19 @@ class ExportPanel(QWidget):
                     self._prepare(job, plan)
         queue, file = self.list.queue, self._file
         self._store.start("queue", lambda _: queue.save(file))
+        self._check_soon()
         self._enable()
 
 
-def _checked(plan: ExportPlan, position: str | None) -> tuple[ExportPlan, DiskCost]:
+def _checked(
+    plan: ExportPlan, position: str | None, raw_folders: Iterable[Path]
+) -> tuple[ExportPlan, DiskCost]:
     """Look for a place to write to if none is chosen, and at the room there."""
     plan = plan if plan.settings.folder is not None else plan.proposed(position)
+    folder = plan.settings.folder
+    if folder is not None:
+        for raw in raw_folders:
+            refuse_raw(folder, raw)
     return plan, plan.disk_cost()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QUrl, Signal
@@ -15,11 +16,11 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 class ResultLinks(QWidget):
     """Buttons that lead to a result."""
 
-    show_requested = Signal(object)  # Path of what is to be shown in napari
+    show_requested = Signal(object, object)  # what is to be shown in napari: Path, and a file of it
 
     def __init__(self) -> None:
         super().__init__()
-        self._path = Path()
+        self._path, self._file = Path(), Path()
         self.where = Sentence()
         self.where.setToolTip("What to open in other programs")
         tooltip = "Show the files in the file manager"
@@ -28,19 +29,30 @@ class ResultLinks(QWidget):
         self.copy = push_button("Copy path", tooltip, self._on_copy)
         tooltip = "Show what was written as layers of napari"
         self.show_button = push_button(
-            "Show result", tooltip, lambda: self.show_requested.emit(self._path)
+            "Show result", tooltip, lambda: self.show_requested.emit(self._path, self._file)
         )
         for button in (self.folder, self.copy, self.show_button):
             button.setStyleSheet("padding: 3px 4px;")
         column(self.where, row(self.folder, self.copy, self.show_button), parent=self)
         self.setVisible(False)
 
-    def show_result(self, path: Path | None, named: Path | None = None) -> None:
-        """Lead to a result, and say where it is unless that was ``named``; None: there is none."""
+    def show_result(
+        self,
+        path: Path | None,
+        named: Path | None = None,
+        title: str = "",
+        files: Sequence[Path] = (),
+    ) -> None:
+        """Lead to a result, and say where it is unless that was ``named``; None: there is none.
+
+        The ``title`` of its data, where there are several, is said with the place in any case.
+        What lies there besides its ``files`` is of others.
+        """
         self.setVisible(path is not None)
         if path is not None:
-            self._path = path.absolute()
-            self.where.say(str(self._path) if path != named else "")
+            self._path, self._file = path.absolute(), files[0] if files else path
+            place = f"{title}: {self._path}" if title else str(self._path)
+            self.where.say(place if title or path != named else "")
 
     def _on_folder(self) -> None:
         # Of a store, the folder around it: inside it are hundreds of chunks.

@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms.entries import Entry, NumberEntry
 
-_ABREAST = 3  # boxes in a row
+_ABREAST = 3  # boxes in a row, at most
+_ROOM = 200  # px, for a row of them in a narrow dock
 
 
 class RangeEntry(Entry):
@@ -85,9 +86,11 @@ class TicksEntry(Entry):
             self._grid.removeWidget(box)
             box.deleteLater()
         self.boxes = [QCheckBox(name) for name in names]
+        widest = max((box.sizeHint().width() for box in self.boxes), default=1)
+        abreast = max(min(_ROOM // widest, _ABREAST), 1)
         for index, box in enumerate(self.boxes):
             box.setChecked(ticked or box.text() in before)
             box.setToolTip(f"{tooltip} {box.text()}")
             box.setAccessibleName(f"{tooltip} {box.text()}")
             box.toggled.connect(self._on_edited)
-            self._grid.addWidget(box, index // _ABREAST, index % _ABREAST)
+            self._grid.addWidget(box, *divmod(index, abreast))

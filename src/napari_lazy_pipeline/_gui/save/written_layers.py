@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session import Session
+
+_IN_TIFFS = re.compile(r"(.+)_ch\d+_t\d+\.tif")
 
 
 class WrittenLayerOptions(LayerOptions):
@@ -62,10 +65,12 @@ class WrittenLayers(QObject):
         """The napari layers."""
         return [layer for layers in self._layers.values() for layer in layers.layers]
 
-    def show(self, path: Path) -> None:
-        """Show the files of a folder, or a store; returns at once."""
+    def show(self, path: Path, file: Path | None = None) -> None:
+        """Show a store, or of a folder the files that are named like one; returns at once."""
+        pattern = _pattern(file) if file is not None else None
+        one = file if file is not None and pattern is not None else path
         self._opener.start(
-            str(path), lambda _: (str(path), inspect_folder(path), written_origin(path))
+            str(path), lambda _: (str(path), inspect_folder(path, pattern), written_origin(one))
         )
 
     def close(self) -> None:
@@ -99,3 +104,9 @@ class WrittenLayers(QObject):
         options, position = WrittenLayerOptions(session, origin), self._beside.position
         self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)
         session.show(folder_info)
+
+
+def _pattern(file: Path) -> str | None:
+    """Pattern of the TIFF files of one export: others may have been written beside them."""
+    named = _IN_TIFFS.fullmatch(file.name)
+    return re.sub(r"[{}*?\\]", "?", named[1]) + "_ch{c}_t{t}.tif" if named else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.errors import (
     PsfIncompleteError,
     ScanUnknownError,
@@ -39,15 +40,37 @@ def caution(session: Session, index: int) -> str:
     return dict(plan.cautions).get(index, "")
 
 
+def obstacle(plan: Plan | None) -> str:
+    """Why the steps cannot be carried out on everything, in a sentence; empty: they can."""
+    if plan is None:
+        return ""
+    errors = [*plan.waiting, *([plan.misfit] if plan.misfit else [])]
+    if errors:
+        error = min(errors, key=lambda error: error.index)
+        needed, _ = _needed(error)
+        return f"{plan.steps[error.index].label} waits for {needed}" if needed else error.what
+    size = plan.after.volume
+    if not size.size_known:  # no step needs it, but files do
+        return f"{VoxelSizeUnknownError.of(size.stated_size).what}: enter it under Data"
+    return ""
+
+
 def _in_words(error: StepError) -> str:
+    needed, how = _needed(error)
+    if needed:
+        return f"Waits for {needed}: {how}"
+    what = getattr(error.__cause__, "what", error.what)
+    return f"Waits: {what}. {error.hint}".rstrip(". ")
+
+
+def _needed(error: StepError) -> tuple[str, str]:
+    """What a step waits for, and how it is told; both empty if its error says it best."""
     cause = error.__cause__
     if isinstance(cause, VoxelSizeUnknownError):
         what = cause.what.removesuffix(" is unknown").removeprefix("The ")
-        return f"Waits for the {what}: enter it under Data"
+        return f"the {what}", "enter it under Data"
     if isinstance(cause, ScanUnknownError):
-        return "Waits for the light-sheet angle and what the z step measures: enter them under Data"
+        return "the light-sheet angle and what the z step measures", "enter them under Data"
     if isinstance(cause, PsfIncompleteError):
-        chosen = "voxel size" in cause.what
-        return f"Waits for {'the PSF voxel size' if chosen else 'a PSF'}: enter it below"
-    what = getattr(cause, "what", error.what)
-    return f"Waits: {what}. {error.hint}".rstrip(". ")
+        return "the PSF voxel size" if "voxel size" in cause.what else "a PSF", "enter it below"
+    return "", ""

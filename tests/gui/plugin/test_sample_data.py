@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dock_helpers import edit, expected, on_screen
+from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 from napari_lazy_pipeline._gui.plugin import sample_data
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 from stacks import write_raw
@@ -84,6 +85,23 @@ def test_an_edit_before_napari_has_its_layers(dock: Any, settle: Settle) -> None
     settle(dock)
     assert len(dock.viewer.layers) == 2
     assert_right(dock)
+
+
+def test_a_dock_that_is_opened_again_before_napari_has_its_layers(
+    dock: Any, settle: Settle
+) -> None:
+    viewer = dock.viewer
+    open_sample(dock)
+    dock.shut_down()
+    again = LazyPipelineWidget(viewer)
+    viewer.window.add_dock_widget(again)
+    try:
+        settle(again)
+        assert len(viewer.layers) == 2
+        assert_right(again)
+    finally:
+        again.shut_down()
+        again.compute_thread.join()
 
 
 def test_twice_in_a_row(dock: Any, settle: Settle) -> None:

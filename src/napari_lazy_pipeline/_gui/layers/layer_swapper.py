@@ -154,6 +154,8 @@ class LayerSwapper:
 
         So it does at once where the sliders are at a place that is not on screen yet.
         """
+        for layer in self._offered_layers:
+            self.adopt(layer)  # whoever shows the data next finds them
         for channel, entry in self._screen.channels.items():
             if isinstance(entry.layer.data, LazyArray):
                 entry.layer.data.release()
@@ -169,9 +171,14 @@ class LayerSwapper:
     def remove_all(self) -> None:
         """Take all layers out of the viewer, also those that napari was handed just now."""
         self.remove(list(self._screen.channels))
-        for layer in [one for one in self._viewer.layers if id(one.data) in self.offered]:
+        for layer in self._offered_layers:
             self._viewer.layers.remove(layer)
         self.offered.clear()
+
+    @property
+    def _offered_layers(self) -> list[Any]:
+        """Layers that napari has made of what was offered, and that were not adopted yet."""
+        return [one for one in self._viewer.layers if id(one.data) in self.offered]
 
     def _set_data(self, channel: int, source: PipelineSource) -> None:
         entry = self._screen.channels[channel]

@@ -27,7 +27,7 @@ def contrast_limits(pixels: np.ndarray) -> Limits:
     Examples
     --------
     >>> plane = np.zeros((1, 100, 100))
-    >>> plane[0, 40:60, 40:60] = np.linspace(200, 800, 400).reshape(20, 20)
+    >>> plane[0, 40:80, 40:80] = np.linspace(200, 800, 1600).reshape(40, 40)
     >>> low, high = contrast_limits(plane)
     >>> 200 < low < 220 and 780 < high < 801
     True

@@ -74,7 +74,7 @@ def _write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int, voxel_si
 
 
 def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
-    info = f"Channel = {channel_name(stack, c)}\n{_origin_text(stack)}"
+    info = f"Channel = {channel_name(stack, c)}\n{origin_text(stack.spec.translate)}"
     metadata = {"axes": "ZYX", "spacing": voxel_size[0], "unit": "um", "Info": info}
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "finterval": interval}
@@ -83,11 +83,16 @@ def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]
 def _ome_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
     sizes = {f"PhysicalSize{a}": size for a, size in zip("ZYX", voxel_size, strict=True)}
     channel = {"Name": [channel_name(stack, c)]}
-    metadata = {"axes": "ZYX", "Channel": channel, "Description": _origin_text(stack), **sizes}
+    metadata = {
+        "axes": "ZYX",
+        "Channel": channel,
+        "Description": origin_text(stack.spec.translate),
+        **sizes,
+    }
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "TimeIncrement": interval}
 
 
-def _origin_text(stack: Stack) -> str:
-    """Where voxel 0 lies; `written_origin` of the dock reads it."""
-    return f"Origin (z, y, x) [um] = {stack.spec.translate}"
+def origin_text(place: Triple) -> str:
+    """Where voxel 0 lies (z, y, x) [um]; `written_origin` of the dock reads it."""
+    return f"Origin (z, y, x) [um] = {tuple(place)}"

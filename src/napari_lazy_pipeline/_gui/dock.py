@@ -118,7 +118,7 @@ class LazyPipelineWidget(QWidget):
 
     @property
     def idle(self) -> bool:
-        """Whether what is on screen is what the steps make, and nothing is under way."""
+        """Return whether what is on screen is what the steps make, and nothing is under way."""
         busy = self.compute_thread.busy or self.layers.busy or self.data.opener.busy
         return not busy and self.layers.settled and self.comparison.idle
 
@@ -148,7 +148,7 @@ class LazyPipelineWidget(QWidget):
         column((self.pages, 1), self.foot, parent=self)
 
     def _card_tools(self, kind: str) -> list[MakeTool]:
-        """What stands below the form of a kind of step."""
+        """Return what stands below the form of a kind of step."""
         tools: dict[str, MakeTool] = {
             "deconvolve": PsfPanel,
             "deskew": self.angles.make,

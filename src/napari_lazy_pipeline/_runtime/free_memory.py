@@ -38,7 +38,7 @@ def available() -> int:
 
 
 def _groups() -> list[int]:
-    """What is free in the container or cluster job, where there is one with a limit."""
+    """Return what is free in the container or cluster job, where there is one with a limit."""
     free = []
     for limit, used in GROUPS:
         if Path(limit).exists() and (most := Path(limit).read_text().strip()).isdecimal():

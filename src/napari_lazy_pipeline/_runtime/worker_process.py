@@ -208,7 +208,7 @@ class _Process:
         self.popen.stderr.close()
 
     def last_words(self) -> str:
-        """How the process ended, and the last line it wrote."""
+        """Return how the process ended, and the last line it wrote."""
         code = self.popen.wait()
         end = f"exit code {code}"
         if code < 0 and -code in set(signal.Signals):

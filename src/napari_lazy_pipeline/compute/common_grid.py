@@ -63,6 +63,6 @@ class CommonGrid:
 
 
 def _offset(spec: VolumeSpec, first: VolumeSpec) -> list[int]:
-    """How many voxels (z, y, x) a volume begins after the first."""
+    """Return how many voxels (z, y, x) a volume begins after the first."""
     axes = zip(spec.translate, first.translate, spec.spacing, first.spacing, strict=True)
     return [round((a - b) / size) if np.isclose(size, other) else 0 for a, b, size, other in axes]

@@ -26,7 +26,7 @@ def misfit_of(error: Exception, index: int, step: Step) -> StepError:
 
 
 def line_of(error: BaseException) -> str:
-    """Where an error that was raised comes from, if that is a file of a person's own."""
+    """Return where an error that was raised comes from, if that is a file of a person's own."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith(_OF_OTHERS)]
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""

@@ -47,7 +47,7 @@ class Stage:
         return self.steps[wanted.c].inputs(wanted, self.before)
 
     def key(self, t: int, c: int) -> Hashable:
-        """What the pixels of one volume depend on, but for the input."""
+        """Return what the pixels of one volume depend on, but for the input."""
         depends_on = self.step.depends_on
         return self.keys[c], t if "t" in depends_on else None, c if "c" in depends_on else None
 
@@ -62,7 +62,7 @@ class Stage:
 
     @cached_property
     def local(self) -> bool:
-        """Whether a plane, which is exact, is made from a part of its input only."""
+        """Return whether a plane, which is exact, is made from a part of its input only."""
         depth, height, width = self.after.shape
         middle = Block(0, 0, ((depth // 2, depth // 2 + 1), (0, height), (0, width)))
         if not self.step.exact:
@@ -153,15 +153,15 @@ class Plan:
 
     @property
     def after(self) -> StackSpec:
-        """What the processed stack looks like."""
+        """Return what the processed stack looks like."""
         return self.spec(len(self.stages))
 
     def spec(self, count: int) -> StackSpec:
-        """What the stack looks like after the first ``count`` stages."""
+        """Return what the stack looks like after the first ``count`` stages."""
         return self.stages[count - 1].after if count else self.raw
 
     def spec_before(self, index: int) -> StackSpec | None:
-        """What the step at a place of the pipeline meets.
+        """Return what the step at a place of the pipeline meets.
 
         None if one before it does not fit, or if one that moves voxels waits.
         """
@@ -252,7 +252,7 @@ class Plan:
 
     @cached_property
     def gathers(self) -> bool:
-        """Whether a stage puts together several volumes."""
+        """Return whether a stage puts together several volumes."""
         return any(
             len(stage.places(0, c)) > 1
             for stage in self.stages
@@ -280,7 +280,7 @@ class Plan:
 
     @property
     def _how(self) -> Hashable:
-        """Where, and of how much at a time, volumes are made."""
+        """Return where, and of how much at a time, volumes are made."""
         return (self.engine, "whole volumes") if self.whole_volumes else self.engine
 
     def timing_key(self, count: int) -> Hashable:

@@ -85,7 +85,7 @@ class StageRunner:
         return block.box == whole(self.plan.spec(count).shape)
 
     def _block_to_make(self, count: int, wanted: Block) -> Block:
-        """What is made for a block: this, a bit more, or the whole volume."""
+        """Return what is made for a block: this, a bit more, or the whole volume."""
         if not count or self.plan.local[count]:
             return wanted
         stage, shape = self.plan.stages[count - 1], self.plan.spec(count).shape
@@ -169,7 +169,7 @@ class StageRunner:
         return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
 
     def _inputs(self, count: int, wanted: Block) -> tuple[Block, ...]:
-        """What the last of ``count`` stages needs for a block of its result."""
+        """Return what the last of ``count`` stages needs for a block of its result."""
         stage = self.plan.stages[count - 1]
         return self._named(count, wanted, lambda: stage.inputs(wanted))
 

@@ -44,7 +44,7 @@ class Sweep:
 
     @property
     def axis_labels(self) -> tuple[str, ...]:
-        """What each axis of `data` is: a parameter each, and then t, c, z, y, x."""
+        """Return what each axis of `data` is: a parameter each, and then t, c, z, y, x."""
         return (*self.values, *_AXES)
 
     @property
@@ -54,7 +54,7 @@ class Sweep:
 
     @property
     def spec(self) -> VolumeSpec:
-        """What each volume looks like."""
+        """Return what each volume looks like."""
         return self._grid.spec
 
     @cached_property

@@ -94,12 +94,12 @@ class Job:
 
     @property
     def ready(self) -> bool:
-        """Whether it waits for its turn, and it is known what to do."""
+        """Return whether it waits for its turn, and it is known what to do."""
         return self.state == "waiting" and (self.recipe is not None or self.view is not None)
 
     @property
     def resumable(self) -> bool:
-        """Whether it was begun, and not completed."""
+        """Return whether it was begun, and not completed."""
         return self.state in ("cancelled", "failed")
 
     @property

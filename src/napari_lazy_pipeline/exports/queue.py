@@ -89,7 +89,7 @@ class ExportQueue:
 
     @property
     def resumable(self) -> bool:
-        """Whether there is something to resume."""
+        """Return whether there is something to resume."""
         return any(job.resumable for job in self.jobs)
 
     def resume(self) -> None:
@@ -135,7 +135,7 @@ def _kept(path: Path) -> Path:
 
 
 def _can_be_saved(job: Job) -> bool:
-    """Whether a recipe says all there is to say about a job."""
+    """Return whether a recipe says all there is to say about a job."""
     recipe = job.recipe
     if recipe is None or (recipe.source is None and job.raw is None):
         return False

@@ -43,7 +43,7 @@ def shape_of(box: Box) -> Shape:
 
 
 def slices(box: Box, part: Box | None = None) -> tuple[slice, ...]:
-    """Where a box is in the volume, or in a part of it."""
+    """Return where a box is in the volume, or in a part of it."""
     origins = (0, 0, 0) if part is None else tuple(start for start, _ in part)
     return tuple(slice(a - o, b - o) for (a, b), o in zip(box, origins, strict=True))
 

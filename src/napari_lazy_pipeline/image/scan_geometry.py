@@ -150,7 +150,7 @@ class DeskewPlan:
         return cls(shape, scan.skew_axis, shear, width, shift)
 
     def position(self, o: int, plane: int) -> float:
-        """Where along the skew axis of a raw plane output pixel ``o`` of it lies [pixel]."""
+        """Return where along the skew axis of a raw plane output pixel ``o`` of it lies [pixel]."""
         middle = self.shear * (plane - self.shape[0] / 2)
         return (o - self.width / 2 + self.shift) - middle + self.length / 2
 

@@ -84,7 +84,7 @@ class VolumeSpec:
 
     @property
     def size_known(self) -> bool:
-        """Whether the voxel size is known along all axes."""
+        """Return whether the voxel size is known along all axes."""
         return None not in self.stated_size
 
     @property
@@ -127,7 +127,7 @@ class VolumeSpec:
         return VolumeSpec(**values)
 
     def same_grid(self, other: VolumeSpec) -> bool:
-        """Whether voxels lie at the same places."""
+        """Return whether voxels lie at the same places."""
         grids = ((spec.shape, spec.spacing, spec.translate) for spec in (self, other))
         return len(set(grids)) == 1
 

@@ -80,12 +80,12 @@ class Stack:
 
     @property
     def spec(self) -> VolumeSpec:
-        """What each volume looks like."""
+        """Return what each volume looks like."""
         return self.source.spec
 
     @property
     def stack_spec(self) -> StackSpec:
-        """What the whole stack looks like."""
+        """Return what the whole stack looks like."""
         times, channels = self.source.sizes
         labels = channel_labels(self.channel_names, channels)
         return StackSpec(self.spec, times, labels, self.time_interval)

@@ -23,7 +23,7 @@ class VolumeSource(ABC):
 
     @cached_property
     def problems(self) -> ProblemLog:
-        """What went wrong with single volumes."""
+        """Return what went wrong with single volumes."""
         return ProblemLog()
 
     @property
@@ -43,7 +43,7 @@ class VolumeSource(ABC):
 
     @abstractmethod
     def identity(self, t: int, c: int) -> Hashable:
-        """What the volume depends on: path, size and time of change of its file, say."""
+        """Return what the volume depends on: path, size and time of change of its file, say."""
 
     @abstractmethod
     def read(self, t: int, c: int) -> np.ndarray:
@@ -57,7 +57,7 @@ class VolumeSource(ABC):
 
     @property
     def by_planes(self) -> bool:
-        """Whether `read_planes` makes planes without the rest of their volume."""
+        """Return whether `read_planes` makes planes without the rest of their volume."""
         return False
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:

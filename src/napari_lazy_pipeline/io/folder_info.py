@@ -62,7 +62,7 @@ class FolderInfo:
 
     @property
     def position(self) -> str:
-        """Which of several positions this is; empty if there is one."""
+        """Return which of several positions this is; empty if there is one."""
         return self.source.position
 
     @property

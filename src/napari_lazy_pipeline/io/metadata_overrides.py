@@ -45,11 +45,11 @@ class MetadataOverrides:
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is stated, by the names of the parameters of `open_stack`."""
+        """Return what is stated, by the names of the parameters of `open_stack`."""
         return {name: value for name, value in vars(self).items() if value is not None}
 
     def same_but_for_scan(self, other: MetadataOverrides) -> bool:
-        """Whether the two differ in how the planes were scanned at most."""
+        """Return whether the two differ in how the planes were scanned at most."""
         return replace(self, **dict.fromkeys(OF_SCAN)) == replace(other, **dict.fromkeys(OF_SCAN))
 
     def scan(self, folder_info: FolderInfo) -> Scan | None:

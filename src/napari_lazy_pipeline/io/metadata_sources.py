@@ -65,7 +65,7 @@ def _first(claims: Sequence[MetadataClaims], name: str) -> tuple[Any, str]:
 
 
 def _sizes(source: FileSource) -> dict[str, int]:
-    """What the files hold, to compare claims with."""
+    """Return what the files hold, to compare claims with."""
     z, y, x = source.spec.shape
     times, channels = source.sizes
     return {"time points": times, "channels": channels, "planes": z, "rows": y, "columns": x}

@@ -76,7 +76,7 @@ class CropFit:
 
 
 def _cannot_tell_yet(pipeline: Pipeline, made_for: Plan, raw: StackSpec) -> bool:
-    """Whether more has to be stated first about volumes of the same shape."""
+    """Return whether more has to be stated first about volumes of the same shape."""
     plan = pipeline.plan(raw)
     crops = [
         plan.spec_before(index)
@@ -88,7 +88,7 @@ def _cannot_tell_yet(pipeline: Pipeline, made_for: Plan, raw: StackSpec) -> bool
 
 
 def _alike(old: VolumeSpec, new: VolumeSpec) -> bool:
-    """Whether voxels with the same numbers lie at the same places."""
+    """Return whether voxels with the same numbers lie at the same places."""
     return (old.shape, old.stated_size) == (new.shape, new.stated_size)
 
 

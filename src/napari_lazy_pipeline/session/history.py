@@ -26,12 +26,12 @@ class Edit:
     deleted: frozenset[int] | None = None  # channels whose layers are not wanted
 
     def changing(self, now: Edit) -> Edit:
-        """What of it is not so yet."""
+        """Return what of it is not so yet."""
         there = vars(now)
         return Edit(**{name: value for name, value in vars(self).items() if value != there[name]})
 
     def opposite(self, now: Edit) -> Edit:
-        """What is there now of the things that this edit is about."""
+        """Return what is there now of the things that this edit is about."""
         about = [one.name for one in fields(self) if getattr(self, one.name) is not None]
         return Edit(**{name: getattr(now, name) for name in about})
 
@@ -68,7 +68,7 @@ class History:
             self._gesture = None
 
     def undo(self, now: Edit) -> Edit | None:
-        """What to go back to; None if there is nothing to undo."""
+        """Return what to go back to; None if there is nothing to undo."""
         if not self.past:
             return None
         edit, self._gesture = self.past.pop(), None
@@ -76,7 +76,7 @@ class History:
         return edit
 
     def redo(self, now: Edit) -> Edit | None:
-        """What to go on to; None if nothing was undone."""
+        """Return what to go on to; None if nothing was undone."""
         if not self.future:
             return None
         edit = self.future.pop()
@@ -86,7 +86,7 @@ class History:
     def states(
         self, pipeline: Pipeline, overrides: MetadataOverrides
     ) -> Iterator[tuple[str, Pipeline, MetadataOverrides]]:
-        """What each edit of steps or scan changed, and both before it; the latest first."""
+        """Return what each edit of steps or scan changed, and both before it; the latest first."""
         for edit in reversed(self.past):
             steps, stated = edit.pipeline or pipeline, edit.overrides or overrides
             texts = [difference(steps, pipeline)] if steps != pipeline else []

@@ -12,7 +12,7 @@ from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 
 def is_linked(step: Step) -> bool:
-    """Whether a step takes the scan from the data."""
+    """Return whether a step takes the scan from the data."""
     return isinstance(step, ScanStep) and step.angle is None
 
 
@@ -31,7 +31,7 @@ def shown_step(
 def split_edit(
     step: Step, shown: Step, edited: Step, overrides: MetadataOverrides
 ) -> tuple[Step, MetadataOverrides]:
-    """What an edit of a shown step makes of the step, and of what is stated about the data.
+    """Return what an edit of a shown step makes of the step, and of what is stated about the data.
 
     What the step takes from the data is stated of the data; the other values are its own.
     """

@@ -66,7 +66,7 @@ class Source(BaseModel):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What else `open_stack` has to be told."""
+        """Return what else `open_stack` has to be told."""
         values = {name: getattr(self, name) for name in _OPTIONS}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -78,7 +78,7 @@ class Source(BaseModel):
 
     @property
     def opening(self) -> dict[str, Any]:
-        """What the folder has to be opened with: the options that are not stated values."""
+        """Return what the folder has to be opened with: the options that are not stated values."""
         stated = {one.name for one in fields(MetadataOverrides)}
         return {name: value for name, value in self.options.items() if name not in stated}
 
@@ -96,7 +96,7 @@ class Source(BaseModel):
 
     @property
     def overrides(self) -> MetadataOverrides:
-        """What is stated about the data, over what the files say."""
+        """Return what is stated about the data, over what the files say."""
         return MetadataOverrides(
             **{one.name: getattr(self, one.name) for one in fields(MetadataOverrides)}
         )

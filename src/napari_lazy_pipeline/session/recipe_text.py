@@ -63,7 +63,7 @@ def explain(
 
 
 def _is_of_the_schema(part: int | str) -> bool:
-    """Whether a part of a location names a branch of the schema, and nothing in the text."""
+    """Return whether a part of a location names a branch of the schema, and nothing in the text."""
     return isinstance(part, str) and (part in BRANCHES or re.match(r"[a-z-]+\[", part) is not None)
 
 

@@ -204,12 +204,12 @@ class Session:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is an edit to undo."""
+        """Return whether there is an edit to undo."""
         return bool(self._history.past)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is an undo to take back."""
+        """Return whether there is an undo to take back."""
         return bool(self._history.future)
 
     def past(self) -> Iterator[tuple[str, State]]:

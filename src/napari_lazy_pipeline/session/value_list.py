@@ -41,7 +41,7 @@ def parse_values(text: str, words: Mapping[str, Any], numbers: bool = True) -> t
 
 
 def _parts(text: str, words: Mapping[str, Any]) -> list[str]:
-    """What stands between commas; a word may have some of its own."""
+    """Return what stands between commas; a word may have some of its own."""
     parts, rest = [], text.strip()
     while rest:
         known = [word for word in words if re.match(rf"{re.escape(word)}\s*(,|$)", rest, re.I)]

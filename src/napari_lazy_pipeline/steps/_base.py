@@ -82,7 +82,7 @@ class Step(BaseModel):
 
     @property
     def label(self) -> str:
-        """How the step is called in messages."""
+        """Return how the step is called in messages."""
         return self.title
 
     # ---- what a step is -------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Step(BaseModel):
         )
 
     def file_states(self) -> Hashable:
-        """What changes when a file does that its fields name."""
+        """Return what changes when a file does that its fields name."""
         return tuple(file_state(path) for path in self.files())
 
     def visible(self, before: StackSpec) -> StackSpec:
@@ -248,7 +248,7 @@ class FilterStep(VoxelStep):
     """A step that makes each voxel of those around it: `halo` and `apply` have to be written."""
 
     def halo(self, before: StackSpec) -> Shape:
-        """How far (z, y, x) a voxel of the result sees around its place [voxel]."""
+        """Return how far (z, y, x) a voxel of the result sees around its place [voxel]."""
         raise NotImplementedError
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:

@@ -47,7 +47,7 @@ class Context:
 
     @property
     def inner(self) -> tuple[slice, ...]:
-        """Where the wanted box is in the first part given, if voxels keep their places."""
+        """Return where the wanted box is in the first part given, if voxels keep their places."""
         return slices(self.wanted.box, self.given[0].box)
 
     @property

@@ -20,7 +20,7 @@ def parameter_rows(step: type[Step]) -> Iterator[tuple[str, str, str, str, str]]
 
 
 def _range(schema: dict[str, Any]) -> str:
-    """What a parameter may be, in few characters."""
+    """Return what a parameter may be, in few characters."""
     if "oneOf" in schema:  # one value, or one for each channel
         return f"{_range(schema['oneOf'][0])}; or one a channel".lstrip("; ")
     if "enum" in schema:

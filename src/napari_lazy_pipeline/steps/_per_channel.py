@@ -59,7 +59,7 @@ else:
 
 
 def is_per_channel(info: FieldInfo) -> bool:
-    """Whether a field may hold a value per channel."""
+    """Return whether a field may hold a value per channel."""
     return info.discriminator is _BRANCHES or _BRANCHES in info.metadata
 
 

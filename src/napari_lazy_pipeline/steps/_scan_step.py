@@ -80,7 +80,7 @@ class ScanStep(Step):
 
     @property
     def _scan(self) -> Scan:
-        """How the planes were scanned; a `ScanUnknownError` if nobody stated it."""
+        """Return how the planes were scanned; a `ScanUnknownError` if nobody stated it."""
         scan = self.scan()
         if scan is None:
             raise ScanUnknownError.of()

@@ -26,7 +26,7 @@ def allow_code(name: str, allowed: bool = True) -> None:
 
 
 def is_allowed(name: str) -> bool:
-    """Whether the code of a name may run in this process."""
+    """Return whether the code of a name may run in this process."""
     return _absolute(name) in _allowed
 
 

@@ -273,7 +273,7 @@ class Function(Step):
         return result
 
     def _identity(self) -> Hashable:
-        """What tells the function and its arguments from others, in every process."""
+        """Return what tells the function and its arguments from others, in every process."""
         code: Hashable = self.function
         if not isinstance(self.function, str):
             code = code_identity(self.function)

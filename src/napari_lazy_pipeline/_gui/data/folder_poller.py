@@ -63,7 +63,7 @@ class FolderPoller(QObject):
 
     @property
     def active(self) -> bool:
-        """Whether it polls."""
+        """Return whether it polls."""
         return self._watcher is not None
 
     def _on_timeout(self) -> None:

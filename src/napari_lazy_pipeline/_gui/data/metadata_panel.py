@@ -72,7 +72,7 @@ class MetadataPanel(QWidget):
         self._note()
 
     def stated_of(self, folder: str) -> MetadataOverrides | None:
-        """What the person stated about a folder that is to be opened; None: nothing."""
+        """Return what the person stated about a folder that is to be opened; None: nothing."""
         self._note()
         return self.stated.of(folder)
 
@@ -215,7 +215,7 @@ class MetadataPanel(QWidget):
 
 
 def _words(overrides: MetadataOverrides) -> str:
-    """What is stated, in words."""
+    """Return what is stated, in words."""
     z, _, x = overrides.voxel_size or UNKNOWN
     parts = [f"z step {z:g} µm"] if z else []
     parts += [f"pixel {x:g} µm"] if x else []

@@ -63,7 +63,7 @@ class StatedValues:
         return self._statements
 
     def of(self, folder: str) -> MetadataOverrides | None:
-        """What was stated about a folder; None: nothing."""
+        """Return what was stated about a folder; None: nothing."""
         return next((one.overrides for one in self.statements if one.folder == folder), None)
 
     def offer(

@@ -87,7 +87,7 @@ class ComputeThread(QObject):
                 self._begin(request)
 
     def is_making(self, request: RenderRequest) -> bool:
-        """Whether pixels that were requested are under way."""
+        """Return whether pixels that were requested are under way."""
         slot = _slot(request)
         with self._lock:
             run = self._running.get(slot)
@@ -115,7 +115,7 @@ class ComputeThread(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether anything that was requested is under way."""
+        """Return whether anything that was requested is under way."""
         with self._lock:
             return bool(self._requests) or any(not run.ahead for run in self._running.values())
 

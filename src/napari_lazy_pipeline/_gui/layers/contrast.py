@@ -49,7 +49,7 @@ def contrast_limits(pixels: np.ndarray) -> Limits:
 
 
 def has_content(volume: np.ndarray) -> bool:
-    """Whether a volume is more than a stand-in for one that could not be had."""
+    """Return whether a volume is more than a stand-in for one that could not be had."""
     sample = volume[volume.shape[0] // 2]
     return bool(np.nanmax(sample, initial=0) > 0)
 
@@ -78,7 +78,7 @@ def _data(values: np.ndarray, ends: set[float]) -> np.ndarray:
 
 
 def _differ(one: Limits, other: Limits, factor: float) -> bool:
-    """Whether limits for one range show little of the other, or it takes little of them."""
+    """Return whether limits for one range show little of the other, or it takes little of them."""
     both = max(one[1], other[1]) - min(one[0], other[0])
     return both > factor * min(one[1] - one[0], other[1] - other[0])
 
@@ -141,7 +141,7 @@ class Contrast:
         self._set(layer, present, present, stand_in=False)
 
     def fits(self, pixels: np.ndarray) -> bool:
-        """Whether no step changed the range of the values too much for the limits."""
+        """Return whether no step changed the range of the values too much for the limits."""
         return not (has_content(pixels) and _differ(self._range, contrast_limits(pixels), CHANGE))
 
     def note_choice(self, layer: Any) -> None:

@@ -24,11 +24,11 @@ class LayerOptions:
         return self.session.source()
 
     def channels(self, source: PipelineSource) -> list[int]:
-        """Which channels get a layer."""
+        """Return which channels get a layer."""
         return list(range(source.sizes[1]))
 
     def options(self, picture: Picture) -> dict[str, Any]:
-        """What a new layer is made with; later, all of it is the person's."""
+        """Return what a new layer is made with; later, all of it is the person's."""
         request = picture.request
         several = request.source.sizes[1] > 1
         return {

@@ -122,7 +122,7 @@ class Layers(QObject):
 
     @property
     def settled(self) -> bool:
-        """Whether each visible layer shows that at the present time point and plane, too."""
+        """Return whether each visible layer shows that at the present time point and plane, too."""
         t, missed = self.position.time_point, self._slice_server.missed_place
         return self.up_to_date and all(
             entry.picture.request.t == t and missed(c) is None
@@ -132,7 +132,7 @@ class Layers(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a result is still to be requested."""
+        """Return whether a result is still to be requested."""
         return self._policy.busy
 
     @property
@@ -304,7 +304,7 @@ class Layers(QObject):
         self.failed.emit(request, error)
 
     def _outdated(self, request: RenderRequest) -> bool:
-        """Whether nobody wants what was requested any more."""
+        """Return whether nobody wants what was requested any more."""
         made = self._made.get(request.channel)
         return self._closed or self.screen.has_outdated(request, made.request if made else None)
 

@@ -56,7 +56,7 @@ class Position(QObject):
         return int(np.clip(plane, 0, spec.shape[0] - 1))
 
     def is_within(self, layer: Any) -> bool:
-        """Whether the sliders are where a layer has data; else napari asks for none."""
+        """Return whether the sliders are where a layer has data; else napari asks for none."""
         dims = self.viewer.dims
         for axis in dims.not_displayed if dims.ndim >= 4 else ():
             number = axis - dims.ndim
@@ -68,7 +68,7 @@ class Position(QObject):
 
     @property
     def _flat(self) -> bool:
-        """Whether a single plane z is shown, as a slice along the default axes is."""
+        """Return whether a single plane z is shown, as a slice along the default axes is."""
         dims = self.viewer.dims
         if dims.ndisplay != 2 or dims.ndim < 4:
             return bool(dims.ndisplay == 2)
@@ -172,7 +172,7 @@ class Position(QObject):
 
     @property
     def _frame(self) -> Frame | None:
-        """Where the voxels on screen lie; None if there are no layers."""
+        """Return where the voxels on screen lie; None if there are no layers."""
         source = self._screen.instead or self._screen.oldest_source
         return Frame.of(source) if source is not None and self.viewer.dims.ndim >= 4 else None
 
@@ -190,7 +190,7 @@ class Position(QObject):
 
     @property
     def _in_sight(self) -> bool:
-        """Whether all of the first layer is within the canvas."""
+        """Return whether all of the first layer is within the canvas."""
         layer, viewer = self._screen.first, self.viewer
         if layer is None or viewer.dims.ndim < 4:
             return False

@@ -41,7 +41,7 @@ class PreviewPolicy(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a result is still to be requested."""
+        """Return whether a result is still to be requested."""
         return bool(self._postponed)
 
     def forget(self) -> None:

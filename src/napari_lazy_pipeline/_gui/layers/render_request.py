@@ -28,7 +28,7 @@ class RenderRequest:
 
     @property
     def preview(self) -> bool:
-        """Whether it makes a preview, and not the result."""
+        """Return whether it makes a preview, and not the result."""
         return self.draft is not None
 
     @property
@@ -46,11 +46,11 @@ class RenderRequest:
                 raw.refresh(*volume)
 
     def same_picture(self, other: RenderRequest) -> bool:
-        """Whether the other is for the same moment and steps, perhaps of another channel."""
+        """Return whether the other is for the same moment and steps, perhaps of another channel."""
         return self.source is other.source and self.t == other.t
 
     def same_as(self, other: RenderRequest | None) -> bool:
-        """Whether the other request makes the same pixels."""
+        """Return whether the other request makes the same pixels."""
         return (
             other is not None
             and self.same_picture(other)

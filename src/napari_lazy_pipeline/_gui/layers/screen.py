@@ -34,16 +34,16 @@ class Picture:
 
     @classmethod
     def of(cls, request: RenderRequest, pixels: np.ndarray) -> Picture:
-        """What was just made for a request."""
+        """Return what was just made for a request."""
         return cls(request, pixels, request.source.identity(request.t, request.channel))
 
     @property
     def waits(self) -> bool:
-        """Whether it is blank until a folder is back; no file ever made it."""
+        """Return whether it is blank until a folder is back; no file ever made it."""
         return self.identity == FOLDER_MISSING
 
     def shows(self, t: int, plane: int | None) -> bool:
-        """Whether a plane, or the whole volume, of a time point is in it."""
+        """Return whether a plane, or the whole volume, of a time point is in it."""
         return self.request.t == t and self.request.plane in (None, plane)
 
     def is_result(self, source: PipelineSource, t: int, plane: int | None) -> bool:
@@ -84,7 +84,7 @@ class Looks:
 
     @classmethod
     def of(cls, entry: ChannelLayer) -> Looks:
-        """What the person sees of a layer now."""
+        """Return what the person sees of a layer now."""
         entry.contrast.note_choice(entry.layer)
         return cls({name: getattr(entry.layer, name) for name in _LOOKS}, entry.contrast)
 
@@ -141,7 +141,7 @@ class Screen:
 
     @property
     def visible(self) -> dict[int, ChannelLayer]:
-        """What each channel shows whose layer is visible."""
+        """Return what each channel shows whose layer is visible."""
         return {c: entry for c, entry in self.channels.items() if entry.layer.visible}
 
     def layer(self, channel: int) -> Any:
@@ -160,14 +160,14 @@ class Screen:
 
     @property
     def up_to_date(self) -> bool:
-        """Whether each visible layer shows the result of the present steps."""
+        """Return whether each visible layer shows the result of the present steps."""
         return all(
             entry.source is self.source and not entry.picture.request.preview
             for entry in self.visible.values()
         )
 
     def has_outdated(self, request: RenderRequest, made: RenderRequest | None) -> bool:
-        """Whether a request is for other data, a deleted layer, or an older picture.
+        """Return whether a request is for other data, a deleted layer, or an older picture.
 
         ``made`` is what was made last for the channel, and may still wait for other channels.
         """

@@ -112,14 +112,14 @@ class SliceServer:
         return _pixels_of(picture or (entry.picture if entry else None), plane, source)
 
     def _moved(self, channel: int, t: int) -> bool:
-        """Whether the time point is another than at the last call."""
+        """Return whether the time point is another than at the last call."""
         moved = self._last_t.get(channel) != t
         self._last_t[channel] = t
         return moved
 
 
 def _pixels_of(picture: Picture | None, plane: int | None, source: PipelineSource) -> np.ndarray:
-    """What there is of a plane or volume; zeros if nothing fits."""
+    """Return what there is of a plane or volume; zeros if nothing fits."""
     spec = source.spec
     pixels = picture.cut(plane, spec.shape) if picture is not None else None
     if pixels is None:

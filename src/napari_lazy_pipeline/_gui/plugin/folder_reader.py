@@ -42,7 +42,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _holds_ours(folder: str, deeper: bool = True) -> bool:
-    """Whether there are stacks in a folder, or in one of its first folders."""
+    """Return whether there are stacks in a folder, or in one of its first folders."""
     try:
         with os.scandir(folder) as entries:
             first = list(islice(entries, _MOST_NAMES))

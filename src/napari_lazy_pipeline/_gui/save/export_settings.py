@@ -86,7 +86,7 @@ class ExportSettings(BaseModel):
 
     @property
     def complete(self) -> bool:
-        """Whether it is stated who computes."""
+        """Return whether it is stated who computes."""
         return self.workers == "here" or bool(self.scheduler)
 
 

@@ -65,13 +65,13 @@ class QueueRow(QWidget):
         self.menu.popup(self.options.mapToGlobal(self.options.rect().bottomLeft()))
 
     def _waiting(self) -> str:
-        """What it waits with, before it is run; empty afterwards."""
+        """Return what it waits with, before it is run; empty afterwards."""
         if self.job.state != "waiting":
             return ""
         return "Waiting, own recipe" if self.job.own_recipe else "Waiting"
 
     def _places(self) -> str:
-        """Where its data are, and where it is written to."""
+        """Return where its data are, and where it is written to."""
         job = self.job
         source = job.recipe.source if job.recipe else None
         raw = job.raw or (source.folder if source else None)

@@ -16,13 +16,13 @@ class CanvasRoom:
 
     @property
     def middle(self) -> QWidget | None:
-        """What holds the picture and the sliders; None while the dock is in no window."""
+        """Return what holds the picture and the sliders; None while the dock is in no window."""
         window = self._dock.window()
         return window.centralWidget() if isinstance(window, QMainWindow) else None
 
     @property
     def area(self) -> QRect:
-        """Where the picture is in there [px]."""
+        """Return where the picture is in there [px]."""
         middle = self.middle
         if middle is None:
             return QRect(0, 0, 800, 600)

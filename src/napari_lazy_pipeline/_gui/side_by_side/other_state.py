@@ -55,7 +55,7 @@ class OtherState(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether its picture is still to come."""
+        """Return whether its picture is still to come."""
         return self._task.busy or self._timer.isActive()
 
     def choose(self, state: State | None, text: str = "") -> None:

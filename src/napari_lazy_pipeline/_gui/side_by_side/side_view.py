@@ -57,7 +57,7 @@ class SideView(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a picture is still to come."""
+        """Return whether a picture is still to come."""
         return self._task.busy or self._timer.isActive()
 
     def switch(self, on: bool) -> None:

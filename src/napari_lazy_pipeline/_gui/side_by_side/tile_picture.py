@@ -65,7 +65,7 @@ class TileRequest:
 
     @property
     def has_preview(self) -> bool:
-        """Whether there is something quicker than the result, of about the same look."""
+        """Return whether there is something quicker than the result, of about the same look."""
         stages = self.source.plan.stages
         return any(stage.step.draft() != stage.step for stage in stages)
 

@@ -76,7 +76,7 @@ class TileView(QWidget):
     # ---- where things are -----------------------------------------------------------------
 
     def cell(self, index: int) -> QRectF:
-        """Where a tile is [px], with its label."""
+        """Return where a tile is [px], with its label."""
         rows = -(-len(self.tiles) // self._columns)
         width, height = self.width() / self._columns, self.height() / rows
         row, column = divmod(index, self._columns)
@@ -84,7 +84,7 @@ class TileView(QWidget):
         return cell.adjusted(_GAP, _GAP, -_GAP, -_GAP)
 
     def _room(self, index: int) -> QRectF:
-        """Where the picture of a tile is [px]."""
+        """Return where the picture of a tile is [px]."""
         return self.cell(index).adjusted(0, 0, 0, -_STRIP)
 
     def _tile_at(self, place: QPointF) -> int | None:

@@ -63,12 +63,12 @@ class ValueTrial(QObject):
 
     @property
     def is_open(self) -> bool:
-        """Whether values are being tried."""
+        """Return whether values are being tried."""
         return bool(self._fields)
 
     @property
     def busy(self) -> bool:
-        """Whether a tile is still to come."""
+        """Return whether a tile is still to come."""
         return self._task.busy or self._timer.isActive()
 
     def start(self, parameter: Parameter, values: str = "") -> None:
@@ -217,7 +217,7 @@ class ValueTrial(QObject):
         self._task.start("tiles", work)
 
     def _region(self) -> ViewRegion | None:
-        """What of the volumes the pictures show; None if it is not two of z, y and x."""
+        """Return what of the volumes the pictures show; None if it is not two of z, y and x."""
         if self.panel.side.isChecked():
             return ViewRegion.from_side(self._viewer, self.session.scan)
         area = self.canvas.area
@@ -226,7 +226,7 @@ class ValueTrial(QObject):
     def _request(
         self, steps: Steps, region: ViewRegion, looks: Sequence[ChannelLook]
     ) -> TileRequest:
-        """What has to be made for steps; a `StepError` if they do not fit, or still wait."""
+        """Return what has to be made for steps; a `StepError` if they do not fit, or still wait."""
         tried = {field.parameter.index for field in self._fields}
         for error in self.session.plan_of(Pipeline(steps)).waiting:
             if error.index in tried:

@@ -60,7 +60,7 @@ class ListCard(CardFrame):
 
     @property
     def body(self) -> QWidget:
-        """What is below the head, filled."""
+        """Return what is below the head, filled."""
         self.make_body()
         return self._body
 

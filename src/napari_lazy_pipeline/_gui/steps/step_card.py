@@ -191,6 +191,6 @@ class StepCard(ListCard):
 
 
 def _sentence(error: LazyPipelineError) -> str:
-    """What is wrong, and on a line of its own what to do."""
+    """Return what is wrong, and on a line of its own what to do."""
     located = f"{error.what} ({error.where})" if error.where else error.what
     return f"{located}.\n{error.hint}" if error.hint else located

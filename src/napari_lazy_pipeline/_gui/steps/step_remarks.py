@@ -28,7 +28,7 @@ def waits_for(session: Session, index: int) -> str:
 
 
 def caution(session: Session, index: int) -> str:
-    """Why the step cannot be right where it stands, or may not be; empty: it can."""
+    """Return why the step cannot be right where it stands, or may not be; empty: it can."""
     plan, info, angle = session.plan, session.folder_info, session.overrides.angle
     if plan is None or info is None:
         return ""
@@ -41,7 +41,7 @@ def caution(session: Session, index: int) -> str:
 
 
 def obstacle(plan: Plan | None) -> str:
-    """Why the steps cannot be carried out on everything, in a sentence; empty: they can."""
+    """Return why the steps cannot be carried out on everything, in a sentence; empty: they can."""
     if plan is None:
         return ""
     errors = [*plan.waiting, *([plan.misfit] if plan.misfit else [])]
@@ -64,7 +64,7 @@ def _in_words(error: StepError) -> str:
 
 
 def _needed(error: StepError) -> tuple[str, str]:
-    """What a step waits for, and how it is told; both empty if its error says it best."""
+    """Return what a step waits for, and how it is told; both empty if its error says it best."""
     cause = error.__cause__
     if isinstance(cause, VoxelSizeUnknownError):
         what = cause.what.removesuffix(" is unknown").removeprefix("The ")

@@ -77,7 +77,7 @@ class StatusReporter(QObject):
 
     @property
     def _waiting(self) -> str:
-        """Which steps are left out of the picture, because they wait for a value."""
+        """Return which steps are left out of the picture, because they wait for a value."""
         plan = self.session.plan
         waiting = plan.until(self.session.until).waiting if plan is not None else ()
         titles = [self.session.pipeline.steps[error.index].title for error in waiting]

@@ -20,7 +20,7 @@ def chosen(channel: int, several: bool, colours: Sequence[str]) -> str:
 
 
 def is_colour(name: str) -> bool:
-    """Whether napari knows a colormap, by a name that it will know tomorrow."""
+    """Return whether napari knows a colormap, by a name that it will know tomorrow."""
     from napari.utils.colormaps import ensure_colormap
 
     if not name or name == "custom" or name.startswith("["):  # what napari calls those without

@@ -34,7 +34,7 @@ class EscapeKey(QObject):
 
 
 def is_escape(event: Any) -> bool:
-    """Whether an event is a press of the escape key."""
+    """Return whether an event is a press of the escape key."""
     return bool(event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape)
 
 

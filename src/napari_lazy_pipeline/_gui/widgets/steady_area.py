@@ -110,12 +110,12 @@ class SteadyArea(QScrollArea):
 
 
 def _is_seen(widget: QWidget) -> bool:
-    """Whether a widget is there, and not put away."""
+    """Return whether a widget is there, and not put away."""
     return bool(isalive(widget) and widget.isVisible())
 
 
 def _height_of(widget: QWidget) -> int:
-    """Where the top of a widget is on the screen [px]."""
+    """Return where the top of a widget is on the screen [px]."""
     return widget.mapToGlobal(QPoint(0, 0)).y()
 
 

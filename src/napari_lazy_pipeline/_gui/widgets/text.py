@@ -103,7 +103,7 @@ class Elided(QLabel):
 
     @property
     def shortened(self) -> bool:
-        """Whether there is no room for the whole text."""
+        """Return whether there is no room for the whole text."""
         return super().text() != self._text
 
     def setText(self, text: str | None) -> None:

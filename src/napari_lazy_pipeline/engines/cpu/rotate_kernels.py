@@ -62,7 +62,7 @@ def rotate(
 
 @lru_cache(maxsize=1)  # the next time point is turned alike
 def _tables(plan: RotationPlan) -> tuple[np.ndarray, np.ndarray]:
-    """Where the four neighbours of each output position are, and what they weigh.
+    """Return where the four neighbours of each output position are, and what they weigh.
 
     Offsets are int64 (normal, along, 4) into the flat volume, without the third axis; weights are
     float32 (normal, along, 5), the last one that of the fill.

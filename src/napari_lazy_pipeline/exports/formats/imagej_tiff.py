@@ -94,5 +94,5 @@ def _ome_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
 
 
 def origin_text(place: Triple) -> str:
-    """Where voxel 0 lies (z, y, x) [um]; `written_origin` of the dock reads it."""
+    """Return where voxel 0 lies (z, y, x) [um]; `written_origin` of the dock reads it."""
     return f"Origin (z, y, x) [um] = {tuple(place)}"

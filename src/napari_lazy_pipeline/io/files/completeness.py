@@ -75,7 +75,7 @@ class CompletenessCheck:
         self._ended[path] = stamp
 
     def _is_reserved(self, plane: np.ndarray) -> bool:
-        """Whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.
+        """Return whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.
 
         Where the reference never shows a zero, as cameras with an offset do not, a single one
         at the end is enough.

@@ -45,7 +45,7 @@ class FileRead:
             return self
 
     def solves(self, about: Hashable) -> bool:
-        """Whether a read that failed would not fail any more, as this one did not."""
+        """Return whether a read that failed would not fail any more, as this one did not."""
         if not isinstance(about, FileRead) or (about.path, about.part) != (self.path, self.part):
             return False
         (start, stop), (first, last) = about.planes, self.planes

@@ -75,7 +75,7 @@ class FileSource(VolumeSource):
 
     @property
     def position(self) -> str:
-        """Which of several positions this is; empty if there is one."""
+        """Return which of several positions this is; empty if there is one."""
         scenes = self.info.scenes
         return scenes[self.info.scene] if scenes else self.layout.position
 
@@ -89,7 +89,7 @@ class FileSource(VolumeSource):
 
     @property
     def grows(self) -> bool:
-        """Whether more time points may come in the one file there is."""
+        """Return whether more time points may come in the one file there is."""
         alone = self.files == 1 and not self.info.merged
         return alone and isinstance(self.reader, GrowingReader) and self.reader.grows(self.info)
 

@@ -101,7 +101,7 @@ def choose_images(
 
 
 def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
-    """How the names of images end, in lower case."""
+    """Return how the names of images end, in lower case."""
     if reader is None or reader.suffixes:
         return reader.suffixes if reader else suffixes()
     return tuple({os.path.splitext(name)[1].lower() for name in images} - {""})

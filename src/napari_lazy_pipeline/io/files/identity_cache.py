@@ -43,7 +43,7 @@ class IdentityCache(VolumeSource):
         return known if known is not None else self.refresh(t, c)
 
     def known(self, t: int, c: int) -> bool:
-        """Whether the identity of a volume was looked up before."""
+        """Return whether the identity of a volume was looked up before."""
         return (t, c) in self._identities
 
     def refresh(self, t: int, c: int) -> Hashable:

@@ -39,7 +39,7 @@ class GrowingFileWatcher(StackWatcher):
         return self._set_times(max(times, self._source.sizes[0])), False
 
     def _difference(self, state: GrowthState) -> str:
-        """Why what is recorded does not continue what was opened; empty if it does."""
+        """Return why what is recorded does not continue what was opened; empty if it does."""
         info = self._source.info
         self._run = self._run or state.run
         if state.run != self._run:

@@ -44,13 +44,13 @@ class IncomingFile:
 
     @property
     def needs_check(self) -> bool:
-        """Whether it is worth while to read its content."""
+        """Return whether it is worth while to read its content."""
         first = self.visible and self.changes == 1
         return not self.checked and (self.unchanged > 0 or first)
 
     @property
     def complete(self) -> bool:
-        """Whether it is a whole volume that nobody writes to."""
+        """Return whether it is a whole volume that nobody writes to."""
         return self.checked and not self.reason and self.unchanged > 0
 
 
@@ -136,7 +136,7 @@ class TimeAxis:
         self._settled = False
 
     def _keeps_times(self, names: list[str], times: NDArray[np.intp]) -> bool:
-        """Whether the files have the time points that they had."""
+        """Return whether the files have the time points that they had."""
         count = len(self._names)
         if names[:count] == self._names:
             return np.array_equal(times[:count], self._times)
@@ -153,7 +153,7 @@ class TimeAxis:
                 self.dropped[name] = incoming[name].reason
 
     def _is_decided(self, t: int, incoming: Mapping[str, IncomingFile], last: int) -> bool:
-        """Whether nothing more is expected of a time point that is not full."""
+        """Return whether nothing more is expected of a time point that is not full."""
         row = self._table[t].ravel().tolist()
         names = [self._names[index] for index in row if index >= 0]
         if any(name in self._granted for name in names):

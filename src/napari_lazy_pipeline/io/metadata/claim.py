@@ -100,6 +100,6 @@ def contradictions(
 
 
 def _close(first: StatedSize, second: StatedSize) -> bool:
-    """Whether two voxel sizes agree where both are stated."""
+    """Return whether two voxel sizes agree where both are stated."""
     pairs = zip(first, second, strict=True)
     return all(not (a and b) or math.isclose(a, b, rel_tol=0.01) for a, b in pairs)

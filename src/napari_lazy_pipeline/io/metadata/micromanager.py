@@ -55,7 +55,7 @@ def file_summary(path: str) -> dict[str, Any]:
 def summary_claims(
     summary: Mapping[str, object], names: Sequence[str], title: str
 ) -> MetadataClaims:
-    """What a summary states, by its keys."""
+    """Return what a summary states, by its keys."""
     pixel = _size(summary, "PixelSize_um") or _size(summary, "PixelSizeUm")
     interval = _size(summary, "Interval_ms")
     voxel_size = _size(summary, "z-step_um"), pixel, pixel

@@ -138,7 +138,7 @@ def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> lis
 
 
 def _table(places: _Places, channels: int, names: list[str], pattern: Pattern) -> NDArray[np.int32]:
-    """Which file is where; of several in the same place, one."""
+    """Return which file is where; of several in the same place, one."""
     sizes = [int(axis.max()) + 1 for axis in places]
     sizes[1] = channels
     if int(np.prod(sizes, dtype=object)) > max(1000, 4 * field_values.SPARSE * len(names)):

@@ -37,16 +37,16 @@ class NameField:
 
     @property
     def varies(self) -> bool:
-        """Whether there are several values."""
+        """Return whether there are several values."""
         return self.count > 1
 
     @property
     def clock(self) -> bool:
-        """Whether it tells when a file was written, and nothing about its place."""
+        """Return whether it tells when a file was written, and nothing about its place."""
         return self.suffix in ("msec", "msecabs")
 
     def follows(self, *others: NameField | None) -> bool:
-        """Whether the other slots tell its value."""
+        """Return whether the other slots tell its value."""
         columns = [other.values for other in others if other]
         return len(set(zip(*columns, self.values, strict=True))) == count(columns)
 

@@ -201,13 +201,13 @@ def _times(slots: list[NameField]) -> tuple[list[NameField | None], bool]:
 
 
 def _labelled(slot: NameField) -> bool:
-    """Whether a number surely is no time point."""
+    """Return whether a number surely is no time point."""
     known = (*_CHANNEL, *CAMERA, *_PLANE, *_PLACE)
     return slot.label in known or slot.suffix in ("x", "y", "z")
 
 
 def _waves(slot: NameField) -> bool:
-    """Whether the numbers are wavelengths of lasers [nm]."""
+    """Return whether the numbers are wavelengths of lasers [nm]."""
     fits = all(len(value) == 3 and 350 <= int(value) <= 850 for value in slot.values)
     return fits and slot.count <= _FEW
 

@@ -197,12 +197,12 @@ class GrowingReader(PlaneReader):
     """Reads files that grow from within, time point by time point."""
 
     def grows(self, info: FileInfo) -> bool:
-        """Whether this is such a file."""
+        """Return whether this is such a file."""
         return info.indexed
 
     @abstractmethod
     def growth(self, path: str, info: FileInfo) -> GrowthState:
-        """How much there is of the file now; no pixel is read."""
+        """Return how much there is of the file now; no pixel is read."""
 
     @abstractmethod
     def state(self, path: str, info: FileInfo) -> Hashable:

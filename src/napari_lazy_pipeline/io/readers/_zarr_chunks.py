@@ -31,7 +31,7 @@ class Chunks:
         return tuple(file_stamp_or_empty(os.path.join(self._folder, *name)) for name in names)
 
     def growth(self) -> GrowthState:
-        """How much of the array was written, by the names of files; no pixel is read.
+        """Return how much of the array was written, by the names of files; no pixel is read.
 
         A chunk that only holds the fill value may never be written, so it is other time points
         that tell whether one is whole.

@@ -71,7 +71,7 @@ class ChannelRows(Entry):
 
     @property
     def offered(self) -> bool:
-        """Whether one can choose between one value and several."""
+        """Return whether one can choose between one value and several."""
         return self.is_per_channel or len(self._channels) > 1
 
     @property

@@ -17,7 +17,7 @@ _ENDLESS = 1e6
 
 
 def extras(info: FieldInfo) -> dict[str, Any]:
-    """How a field wants to be shown: its ``json_schema_extra``, or options for magicgui."""
+    """Return how a field wants to be shown: its ``json_schema_extra``, or options for magicgui."""
     options = dict(info.json_schema_extra) if isinstance(info.json_schema_extra, dict) else {}
     for mark in _marks(info):
         options.update(mark if isinstance(mark, dict) else {})
@@ -40,7 +40,7 @@ def bare_type(annotation: Any) -> Any:
 
 
 def kind(annotation: Any) -> Any:
-    """What is edited of a union: its first member that is not None."""
+    """Return what is edited of a union: its first member that is not None."""
     if get_origin(annotation) not in (Union, UnionType):
         return annotation
     return next(part for part in get_args(annotation) if part is not NoneType)
@@ -54,12 +54,12 @@ def choices(info: FieldInfo) -> tuple[Any, ...]:
 
 
 def is_advanced(info: FieldInfo) -> bool:
-    """Whether few need a field."""
+    """Return whether few need a field."""
     return bool(extras(info).get("advanced"))
 
 
 def can_be_tried(info: FieldInfo) -> bool:
-    """Whether several values can be tried: of a number, a choice or a switch."""
+    """Return whether several values can be tried: of a number, a choice or a switch."""
     annotation = kind(bare_type(value_type(info)))
     return annotation in (int, float, bool) or bool(choices(info))
 

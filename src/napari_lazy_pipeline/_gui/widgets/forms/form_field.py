@@ -75,7 +75,7 @@ class FormField(ValuedContainerWidget[Any]):
 
     @property
     def editors(self) -> list[Any]:
-        """What is typed into or pressed, one a part of the value."""
+        """Return what is typed into or pressed, one a part of the value."""
         return [getattr(control, "editor", control.native) for control in self.controls]
 
     def get_value(self) -> Any:

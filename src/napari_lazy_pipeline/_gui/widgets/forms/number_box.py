@@ -116,14 +116,14 @@ class NumberBox(QDoubleSpinBox):
             self.set_number(self._low)
 
     def _without_words(self, text: str | None) -> str:
-        """What was typed, perhaps before or after the words that stood there."""
+        """Return what was typed, perhaps before or after the words that stood there."""
         text = text or ""
         for word in self._words.values():
             text = text.replace(word, "") if word else text
         return text.strip()
 
     def _is_allowed(self, number: float | None) -> bool:
-        """Whether it is a number within the bounds, and whole where it has to be."""
+        """Return whether it is a number within the bounds, and whole where it has to be."""
         if number is None or not self._low <= number <= self._high:
             return False
         return self.decimals() > 0 or number == round(number)

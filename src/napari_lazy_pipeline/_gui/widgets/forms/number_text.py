@@ -39,7 +39,7 @@ def read_number(text: str) -> float | None:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Whether others would read a number a thousand times as large.
+    """Return whether others would read a number a thousand times as large.
 
     Examples
     --------

@@ -89,7 +89,7 @@ def _write_tile(tile: Pointer, part: int, rows: Sequence[Lanes]) -> None:
 
 
 def _rows(builder: Any, columns: Pointer, table: Pointer, first: Any) -> list[Pointer]:
-    """Where eight rows of columns are, the numbers of which are in a table from some on."""
+    """Return where eight rows of columns are, the numbers of which are in a table from some on."""
     numbers = [(table + first + i).number() for i in range(LANES)]
     return [columns + builder.mul(number, integer(BLOCK)) for number in numbers]
 

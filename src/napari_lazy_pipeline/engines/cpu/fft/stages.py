@@ -21,7 +21,7 @@ RADICES = (1, 2, 3, 4, 5, 7, 8)
 
 
 def _elements(first: Pointer, radix: int, step: Any) -> list[tuple[Pointer, Pointer]]:
-    """Where the real and imaginary parts are that a butterfly takes and gives."""
+    """Return where the real and imaginary parts are that a butterfly takes and gives."""
     pointers = [first]
     for _ in range(radix - 1):
         pointers.append(pointers[-1] + step)

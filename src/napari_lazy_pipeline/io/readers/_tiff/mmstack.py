@@ -49,7 +49,7 @@ def continuing_files(path: str) -> tuple[str, ...]:
 
 
 def is_mmstack(head: bytes) -> bool:
-    """Whether the first bytes of a TIFF tell that Micro-Manager wrote it."""
+    """Return whether the first bytes of a TIFF tell that Micro-Manager wrote it."""
     order = {b"II": "<", b"MM": ">"}.get(head[:2])
     return bool(order) and len(head) >= 12 and struct.unpack_from(f"{order}I", head, 8)[0] == _INDEX
 
@@ -81,7 +81,7 @@ def plane_index(path: str) -> PlaneIndex:
 
 
 def pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
-    """Where the pixels of a plane lie whose directory is at ``start``."""
+    """Return where the pixels of a plane lie whose directory is at ``start``."""
     with open(file, "rb") as handle:
         directory = directory_at(handle, start, file)
     # Rows, columns and the one strip.

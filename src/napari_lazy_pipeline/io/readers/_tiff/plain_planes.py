@@ -17,7 +17,7 @@ from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, s
 
 
 def plain_starts(file: BinaryIO, size: int, path: str, info: FileInfo, pages: range) -> list[int]:
-    """Where some plain pages start, or all of them; empty if tifffile has to decode them."""
+    """Return where some plain pages start, or all of them; empty if tifffile has to decode them."""
     plain = info.offset >= 0 and size == info.size
     if not (plain or info.page) or not _is_alike(file, info):
         return []
@@ -30,7 +30,7 @@ def plain_starts(file: BinaryIO, size: int, path: str, info: FileInfo, pages: ra
 
 
 def contiguous_starts(info: FileInfo, pages: range) -> list[int]:
-    """Where pages start that lie one after the other; one start if none is left out."""
+    """Return where pages start that lie one after the other; one start if none is left out."""
     plane = int(np.prod(info.shape[1:], dtype=object)) * np.dtype(info.dtype).itemsize
     if pages.step == 1 or len(pages) == 1:
         return [info.offset + plane * pages[0]]
@@ -62,7 +62,7 @@ def native(volume: np.ndarray) -> np.ndarray:
 
 
 def _is_alike(file: BinaryIO, info: FileInfo) -> bool:
-    """Whether the header is that of the first file."""
+    """Return whether the header is that of the first file."""
     for start, expected in info.landmarks:
         file.seek(start)
         if file.read(len(expected)) != expected:
@@ -72,6 +72,6 @@ def _is_alike(file: BinaryIO, info: FileInfo) -> bool:
 
 @lru_cache(maxsize=32)
 def _chain(path: str, size: int, changed: int, page: tuple[int, ...]) -> array[int]:
-    """Where the planes of a file lie; ``changed`` tells one file from the next."""
+    """Return where the planes of a file lie; ``changed`` tells one file from the next."""
     with open(path, "rb") as file:
         return array("Q", strip_starts(walk(file, size, path), page))

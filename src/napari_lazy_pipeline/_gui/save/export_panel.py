@@ -23,7 +23,7 @@ from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
-from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
@@ -139,7 +139,10 @@ class ExportPanel(QWidget):
         stack = self.session.stack
         if stack is None or not self.settings.complete or obstacle(self.session.plan):
             return None
-        view = self.session.pipeline.apply(stack, self.session.engine)
+        try:
+            view = self.session.pipeline.apply(stack, self.session.engine)
+        except StepError:
+            return None  # a file that a step names was changed just now: its card will say so
         if isinstance(view.source, PipelineSource):
             # What it takes is measured, for the estimates.
             source = replace(view.source, compute_log=self.session.compute_log)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from math import ceil, sqrt
+from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -27,6 +28,7 @@ from napari_lazy_pipeline.io.metadata_overrides import OF_SCAN
 from napari_lazy_pipeline.session.linked_steps import is_linked
 from napari_lazy_pipeline.session.value_list import MOST
 
+_QUICK = 0.15  # s: if a preview takes no longer, results are there soon, and take its place
 _PAUSE = 60  # ms without a move of a slider, after which the tiles are made anew
 
 
@@ -205,13 +207,18 @@ class ValueTrial(QObject):
         turns += [(False, *one) for one in wanted]
 
         def work(run: TaskRun) -> None:
+            seconds: float | None = None  # that the first preview took
             for preview, index, request in turns:
+                if preview and seconds is not None and seconds < _QUICK:
+                    continue  # the results are there soon
+                begin = monotonic()
                 try:
                     picture = request.make(Progress(cancelled=run.cancelled), preview)
                 except LazyPipelineError as error:
                     run.report((preview, index, str(error)))
                 else:
                     run.report((preview, index, picture))
+                seconds = monotonic() - begin if seconds is None else seconds
 
         self.requests = [request for _, request in wanted]
         self._task.start("tiles", work)

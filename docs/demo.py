@@ -12,7 +12,7 @@ import napari
 from qtpy.QtWidgets import QApplication
 
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
-from napari_lazy_pipeline._gui.layers.screen import contrast_limits
+from napari_lazy_pipeline._gui.layers.contrast import contrast_limits
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 from napari_lazy_pipeline.exports.export import export
 
@@ -49,7 +49,7 @@ def take_pictures(viewer: Any, dock: LazyPipelineWidget, out: Path) -> None:
     layer = dock.layers.layers[0]
     layer.name = "deconvolved"
     viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
-    dock.layers.reset_contrast()
+    dock.layers.contrast.reset()
     show_in_rows(viewer)
     screenshot = out / "screenshot.png"
     viewer.window.screenshot(str(screenshot), canvas_only=False, flash=False)

@@ -11,7 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.steps import Crop, Deskew
+from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
 from stacks import write_raw
 
 ALL = {"voxel_size": (0.4, 0.1, 0.1), "angle": 31.5, "step": "stage"}
@@ -50,6 +50,23 @@ def test_then_it_keeps_its_place_in_micrometres(session: Session, tmp_path: Path
     session.open(write_raw(tmp_path / "two", shape=SHAPE))
     session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
     assert crop(session).y == (2, 6) and "kept in µm" in sentences[0]
+
+
+def test_it_waits_also_if_other_steps_are_edited(session: Session, tmp_path: Path) -> None:
+    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    session.set_pipeline(Pipeline([SubtractBackground(), *session.pipeline.steps]))
+    session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
+    assert session.pipeline.steps[2].y == (2, 6)
+
+
+def test_without_a_step_that_waits_it_waits_for_the_voxel_size(
+    session: Session, tmp_path: Path
+) -> None:
+    session.set_pipeline(Pipeline([SubtractBackground(), CROP]))
+    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    assert crop(session) == CROP
+    session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
+    assert crop(session).y == (2, 6)
 
 
 def test_a_crop_that_is_set_meanwhile_is_for_these_volumes(

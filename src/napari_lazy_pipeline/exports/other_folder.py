@@ -60,7 +60,7 @@ def open_own(recipe: Recipe, trust: bool = False) -> Stack:
     stack, source = recipe.open(trust), recipe.source
     before = source.raw(stack.stack_spec) if source is not None else None
     if source is not None and before is not None and before.shape != stack.spec.shape:
-        fitted, _ = refitted(recipe.pipeline, recipe.pipeline.plan(before), stack.stack_spec)
+        fitted, _ = refitted(recipe.pipeline, before, stack.stack_spec)
         _refuse_crop(fitted, recipe, source.folder)
     return stack
 

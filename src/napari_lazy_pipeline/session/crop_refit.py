@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_lazy_pipeline.compute import Pipeline, Plan
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import StackSpec, VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Ranges, crop_bounds, extents, ranges_of
@@ -14,7 +14,7 @@ _WHOLE = ((0, 0), (0, 0), (0, 0))
 
 
 def refitted(
-    pipeline: Pipeline, made_for: Plan | None, raw: StackSpec
+    pipeline: Pipeline, made_for: StackSpec | None, raw: StackSpec
 ) -> tuple[Pipeline, tuple[str, ...]]:
     """Fit the crops of a pipeline, which was set on other data, to a raw stack.
 
@@ -26,7 +26,7 @@ def refitted(
     pipeline
         The steps.
     made_for
-        The same steps, resolved against the data they were set on; None if nobody knows these.
+        What the raw stack looks like that they were set on; None if nobody knows.
     raw
         What the raw stack looks like that is to be processed.
 
@@ -36,10 +36,11 @@ def refitted(
         The pipeline, and a sentence for each crop that is not as it was.
     """
     sentences = []
+    plan = pipeline.plan(made_for) if made_for is not None else None
     for index, step in enumerate(pipeline.steps):
         if not isinstance(step, Crop) or ranges_of(step) == _WHOLE:
             continue
-        old = made_for.spec_before(index) if made_for is not None else None
+        old = plan.spec_before(index) if plan is not None else None
         new = pipeline.plan(raw).spec_before(index)
         if old is not None and new is not None and _alike(old.volume, new.volume):
             continue
@@ -63,10 +64,10 @@ class CropFit:
 
     pipeline: Pipeline
     sentences: tuple[str, ...] = ()  # what is not as it was
-    made_for: Plan | None = None  # what crops still have to be fitted from
+    made_for: StackSpec | None = None  # raw stack that crops still have to be fitted from
 
     @classmethod
-    def of(cls, pipeline: Pipeline, made_for: Plan | None, raw: StackSpec) -> CropFit:
+    def of(cls, pipeline: Pipeline, made_for: StackSpec | None, raw: StackSpec) -> CropFit:
         """Fit the crops of a pipeline; None: they were made for these data."""
         if made_for is None:
             return cls(pipeline)
@@ -75,7 +76,12 @@ class CropFit:
         return cls(*refitted(pipeline, made_for, raw))
 
 
-def _cannot_tell_yet(pipeline: Pipeline, made_for: Plan, raw: StackSpec) -> bool:
+def crops_of(pipeline: Pipeline) -> list[Crop]:
+    """The crops of a pipeline, in their order."""
+    return [step for step in pipeline.steps if isinstance(step, Crop)]
+
+
+def _cannot_tell_yet(pipeline: Pipeline, made_for: StackSpec, raw: StackSpec) -> bool:
     """Return whether more has to be stated first about volumes of the same shape."""
     plan = pipeline.plan(raw)
     crops = [
@@ -83,8 +89,10 @@ def _cannot_tell_yet(pipeline: Pipeline, made_for: Plan, raw: StackSpec) -> bool
         for index, step in enumerate(pipeline.steps)
         if isinstance(step, Crop) and ranges_of(step) != _WHOLE
     ]
-    unknown = any(before is None or not before.volume.size_known for before in crops)
-    return unknown and bool(plan.waiting) and made_for.raw.shape == raw.shape
+    waits = any(
+        not before.volume.size_known if before is not None else plan.waiting for before in crops
+    )
+    return waits and made_for.shape == raw.shape and made_for.volume.size_known
 
 
 def _alike(old: VolumeSpec, new: VolumeSpec) -> bool:

@@ -57,8 +57,7 @@ class RecipeUse:
         raw = stated.stack(folder_info).stack_spec
         before = source.raw(raw)
         if before is not None or source.folder != folder_info.folder:
-            made_for = pipeline.plan(before) if before is not None else None
-            pipeline, fitted = refitted(pipeline, made_for, raw)
+            pipeline, fitted = refitted(pipeline, before, raw)
         parts = [f"Taken from the recipe: {', '.join(taken)}"] * bool(taken)
         parts += [f"Left as the data have it, not as the recipe: {', '.join(left)}"] * bool(left)
         return cls(pipeline, stated, colours, ". ".join([*parts, *fitted]))

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.image import Scan, Stack, StackSpec
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
-from napari_lazy_pipeline.session.crop_refit import CropFit
+from napari_lazy_pipeline.session.crop_refit import CropFit, crops_of
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
@@ -84,7 +84,7 @@ class Session:
         self.quality: Quality = "auto"
         self.trials_elsewhere = False
         self._raw: IdentityCache | None = None
-        self._crops_made_for: Plan | None = None  # other data; these are not known well enough yet
+        self._crops_made_for: StackSpec | None = None  # until these data are known
         self._history = History()
 
     def open(self, folder: str | Path, pattern: str | None = None) -> None:
@@ -113,8 +113,9 @@ class Session:
         overrides = overrides.fitting(folder_info)
         stack = overrides.stack(folder_info)
         # Whatever cannot be is refused before anything changes.
-        alike = same and self.stack is not None and self.stack.spec.shape == stack.spec.shape
-        made_for = self._crops_made_for or (None if alike else self.plan)
+        made_for, before = self._crops_made_for, self.stack.stack_spec if self.stack else None
+        if before is not None and not (same and before.shape == stack.spec.shape):
+            made_for = made_for or before
         fit = CropFit.of(self.pipeline, made_for, stack.stack_spec)
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
@@ -331,7 +332,7 @@ class Session:
         self.until = until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.deleted = self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine
-        if edit.pipeline is not None:
+        if crops_of(pipeline) != crops_of(before[0]):
             self._crops_made_for = None  # the person has seen them on these data
         if engine != before[1]:
             retry_engines()

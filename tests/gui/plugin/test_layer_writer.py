@@ -58,5 +58,8 @@ def test_what_has_no_place_is_refused(tmp_path: Path) -> None:
 
 def test_a_picture_lies_where_its_layer_lies(tmp_path: Path) -> None:
     path = str(tmp_path / "x.ome.tif")
-    write_layer(path, np.zeros((4, 5), "uint8"), {"scale": (0.5, 0.25), "translate": (3.0, 4.0)})
+    layer: dict[str, Any] = {"scale": (0.5, 0.25), "translate": (3.0, 4.0)}
+    write_layer(path, np.zeros((4, 5), "uint8"), {**layer, "units": ("micrometer",) * 2})
     assert written_origin(Path(path)) == (0.0, 3.0, 4.0)
+    write_layer(path, np.zeros((4, 5), "uint8"), layer)
+    assert inspect_folder(path).voxel_size == (None, None, None), "no unit is assumed"

@@ -64,9 +64,8 @@ def _metadata(shape: tuple[int, ...], attributes: dict[str, Any]) -> dict[str, A
     """Voxel size and place, as far as they are known, as OME has them."""
     scale, translate = (np.asarray(attributes[name], float) for name in ("scale", "translate"))
     metadata: dict[str, Any] = {"axes": _AXES[-len(shape) :]}
-    units = [str(unit) for unit in attributes.get("units") or ()][-3:]
-    if units and set(units) != {"micrometer"}:
-        return metadata  # the voxel size is unknown
+    if {str(unit) for unit in (attributes.get("units") or ("",))[-3:]} != {"micrometer"}:
+        return metadata  # how large the voxels are is not known in µm
     place = (0.0,) * (3 - len(translate[-3:])) + tuple(translate[-3:].tolist())
     plane: dict[str, Any] = {}
     planes = int(np.prod(shape[:-2]))

@@ -190,24 +190,31 @@ def test_going_back_and_forth_quickly(one: Any, settle: Callable[[Any], None], q
     np.testing.assert_array_equal(on_screen(layer), expected(one, 0, 0, 6))
 
 
+def jobs_of_two_edits(dock: Any, patch: pytest.MonkeyPatch) -> tuple[dict[int, Any], ...]:
+    """What two edits in a row request, by channel; the first is superseded, and none is made."""
+    jobs: list[Any] = []
+    patch.setattr(dock.compute_thread, "request", jobs.append)
+    dock.session.state(voxel_size=(0.2, 0.1, 0.1))
+    edit(dock, "subtract_background", value=90.0)
+    present = dock.layers.screen.source
+    return (
+        {job.channel: job for job in jobs if not job.source.count},
+        {job.channel: job for job in jobs if job.source is present},
+    )
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("late", [(), (0,), (1,), (0, 1)])
 def test_channels_meet_whatever_is_ready_when(
     opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch, order: Any, late: Any
 ) -> None:
     """A superseded picture in another place may come for one channel alone."""
-    jobs: list[Any] = []
     with monkeypatch.context() as patch:
-        patch.setattr(opened.compute_thread, "request", jobs.append)
-        opened.session.state(voxel_size=(0.2, 0.1, 0.1))
-        edit(opened, "subtract_background", value=90.0)
-        superseded = [job for job in jobs if not job.source.count]
-        present = [job for job in jobs if job.source is opened.layers.screen.source]
+        superseded, present = jobs_of_two_edits(opened, patch)
         for due, channels in ((superseded, late), (present, order)):
             for channel in channels:
                 assert not opened.layers.up_to_date
-                job = next(job for job in due if job.channel == channel)
-                opened.compute_thread.delivered.emit(job, job.make(Progress()))
+                opened.compute_thread.delivered.emit(due[channel], due[channel].make(Progress()))
     assert opened.layers.up_to_date
     settle(opened)
     for channel, layer in enumerate(opened.layers.layers):
@@ -220,15 +227,9 @@ def test_a_superseded_picture_that_comes_after_the_present_one_is_not_shown(
     opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While that waits for the other channel, as voxels get another place."""
-    jobs: list[Any] = []
     with monkeypatch.context() as patch:
-        patch.setattr(opened.compute_thread, "request", jobs.append)
-        opened.session.state(voxel_size=(0.2, 0.1, 0.1))
-        edit(opened, "subtract_background", value=90.0)
-        superseded = next(job for job in jobs if not job.source.count and job.channel == 0)
-        present = [job for job in jobs if job.source is opened.layers.screen.source]
-        first, second = (next(job for job in present if job.channel == c) for c in (0, 1))
-        for job in (first, superseded, second):
+        superseded, present = jobs_of_two_edits(opened, patch)
+        for job in (present[0], superseded[0], present[1]):
             opened.compute_thread.delivered.emit(job, job.make(Progress()))
     assert opened.layers.up_to_date
     settle(opened)

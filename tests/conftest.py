@@ -95,3 +95,41 @@ def vendored_psf_path():
 @pytest.fixture(scope="session")
 def vendored_otf_path():
     return VENDORED / "otf.tif"
+
+
+@pytest.fixture
+def own_recent_folders(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Tests leave the list of the person alone."""
+    from napari_lazy_pipeline._gui.data import folder_row
+
+    file = tmp_path_factory.mktemp("config") / "recent.json"
+    monkeypatch.setattr(folder_row, "recent_file", lambda: file)
+    return file
+
+
+@pytest.fixture
+def own_queue(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tests leave the queue of the person alone."""
+    from napari_lazy_pipeline._gui.save import export_panel
+
+    file = tmp_path_factory.mktemp("config") / "queue.json"
+    monkeypatch.setattr(export_panel, "queue_file", lambda: file)
+    return file
+
+
+@pytest.fixture
+def no_file_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dialog that no test answers is as if it were cancelled: nobody is there to close it."""
+    from qtpy.QtWidgets import QFileDialog
+
+    for name in ("getOpenFileName", "getSaveFileName"):
+        monkeypatch.setattr(QFileDialog, name, staticmethod(lambda *_, **__: ("", "")))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", staticmethod(lambda *_, **__: ([], "")))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", staticmethod(lambda *_, **__: ""))
+
+
+@pytest.fixture
+def nobody_there(own_recent_folders: Path, own_queue: Path, no_file_dialogs: None) -> None:
+    """In the dock, no file of a person is read or written, and no dialog waits for one."""

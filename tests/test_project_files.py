@@ -120,6 +120,10 @@ def test_scripts_can_be_run(name: str) -> None:
     assert lines[0] == "#!/usr/bin/env bash" and "set -euo pipefail" in lines
 
 
+def test_a_benchmark_that_is_measured_is_not_tiny() -> None:
+    assert "BENCH_SIZE=full " in (ROOT / "scripts" / "bench").read_text("utf-8")
+
+
 def broken_links(page: Path) -> list[str]:
     """Files that a page links to, but that are not there."""
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))

@@ -1,6 +1,6 @@
 """Deskew as it is while one looks at one volume after the other: into memory used before.
 
-``python -m pytest tests/bench/test_deskew.py --benchmark-only -s``. What is compared takes turns,
+``scripts/bench tests/bench/test_deskew.py``. What is compared takes turns,
 round by round, and each figure is the median of the ratios.
 """
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from bench_size import size
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
@@ -23,9 +24,9 @@ from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 ENGINE = CpuEngine()
 THREADS = Threads()
-FILE = (64, 256, 280)
-MEDIUM = (150, 256, 512)
-LARGE = (200, 512, 1024)
+FILE = size((64, 256, 280), (6, 16, 20))
+MEDIUM = size((150, 256, 512), (8, 16, 32))
+LARGE = size((200, 512, 1024), (8, 32, 64))
 Case = tuple[np.ndarray, DeskewPlan]
 
 
@@ -43,7 +44,7 @@ def case(shape: tuple[int, int, int], dtype: str = "uint16") -> Case:
 def share(own: Callable[[], object], other: Callable[[], object], rounds: int) -> float:
     """Time of the one as a part of that of the other."""
     own(), other()
-    return statistics.median(seconds(own) / seconds(other) for _ in range(rounds))
+    return statistics.median(seconds(own) / seconds(other) for _ in range(size(rounds, 1)))
 
 
 def seconds(function: Callable[[], object]) -> float:

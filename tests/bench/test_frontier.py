@@ -1,6 +1,6 @@
 """How near the CPU engine is to what the machine can do, and how far ahead of other ways.
 
-``python -m pytest tests/bench/test_frontier.py --benchmark-only -s`` prints one table at the end.
+``scripts/bench tests/bench/test_frontier.py`` prints one table at the end.
 What is compared takes turns, round by round, and each figure is the median of the ratios: other
 work on the machine then hits both alike.
 """
@@ -22,7 +22,8 @@ import pytest
 import tifffile
 from scipy import fft, ndimage
 
-from napari_lazy_pipeline import Pipeline, VolumeSpec, open_stack
+from bench_size import MEASURED, size
+from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline._runtime.threads import Threads, cpu_count
 from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.engines import DeconvolutionPlan
@@ -46,9 +47,9 @@ THREADS = Threads()
 VOXEL = (0.5, 0.1, 0.1)
 SCAN = Scan(31.5)
 NORMAL = (SCAN.normal_step(VOXEL[0]), 0.1, 0.1)
-FILE = (64, 256, 280)
-MEDIUM = (150, 256, 512)
-LARGE = (200, 512, 1024)
+FILE = size((64, 256, 280), (6, 16, 32))
+MEDIUM = size((150, 256, 512), (8, 16, 64))
+LARGE = size((200, 512, 1024), (8, 32, 64))
 BACKGROUND = 100.0
 PSF_VOXEL = (0.1, 0.1, 0.1)
 
@@ -99,15 +100,22 @@ def table() -> Iterator[Callable[..., None]]:
     """Collects lines, and prints them when all is done."""
     warm_up()
     rows: list[Row] = []
-    before = os.getloadavg()[0]
+    before = load()
 
     def add(figure: str, found: Figures, at_most=None, at_least=None) -> None:
         rows.append(Row(figure, found, at_most or at_least, at_least is not None))
 
     yield add
-    print(f"\n\n{cpu_count()} CPUs; load {before:.1f} at first, {os.getloadavg()[0]:.1f} at last")
+    if not MEASURED:
+        return
+    print(f"\n\n{cpu_count()} CPUs; load {before} at first, {load()} at last")
     print("\n| figure | own | ratio | of CPU time | | |\n|---|---|---|---|---|---|")
     print("\n".join(map(str, rows)))
+
+
+def load() -> str:
+    """How busy the machine is, where it can be asked."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
 
 
 @pytest.fixture
@@ -116,7 +124,7 @@ def paired(benchmark) -> Callable[..., Figures]:
 
     def measure(own, other, rounds: int) -> Figures:
         own(), other()
-        pairs = [(seconds(own), seconds(other)) for _ in range(rounds)]
+        pairs = [(seconds(own), seconds(other)) for _ in range(size(rounds, 1))]
         ratio, work = (statistics.median(b[i] / a[i] for a, b in pairs) for i in (0, 1))
         benchmark.extra_info["ratio"] = round(ratio, 3)
         benchmark.pedantic(own, rounds=1)
@@ -329,7 +337,7 @@ def test_in_used_memory(benchmark, table, method) -> None:
 
     times = []
     benchmark.pedantic(again, rounds=1)
-    for _ in range(9):
+    for _ in range(size(9, 1)):
         new = seconds(anew)
         again()
         used = seconds(again)
@@ -422,24 +430,6 @@ def test_rotation_against_scipy(paired, table) -> None:
 # --- previews ------------------------------------------------------------------------------------
 
 
-class Memory:
-    """A stack of one volume that is in memory."""
-
-    sizes, token = (1, 1), "memory"
-
-    def __init__(self, volume: np.ndarray) -> None:
-        self.volume = volume
-        self.spec = VolumeSpec(volume.shape, "uint16", VOXEL)
-
-    def identity(self, t: int, c: int) -> str:
-        return self.token
-
-    def read(self, t: int, c: int) -> np.ndarray:
-        return self.volume
-
-    __call__ = read
-
-
 # What the dock shows first of a change, and, if that takes long, of the next ones.
 FIRST = {"plane": 0, "plane, in a hurry": 1, "volume": 0}
 
@@ -457,7 +447,7 @@ def test_first_preview(paired, table, shape, kind) -> None:
         iterations=10,
         background=BACKGROUND,
     )
-    source = source_of(Memory(noise(shape)), step, Deskew(angle=31.5))
+    source = source_of(Stack.from_array(noise(shape), VOXEL).source, step, Deskew(angle=31.5))
     middle = shape[0] // 2
     request = RenderRequest(0, 0, source)
     preview = request.preview_of(None if kind == "volume" else middle, FIRST[kind])

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fuzzing
+from bench_size import size
 
 Figure = Callable[[str, float, str, float], None]
-FILES = int(os.environ.get("FUZZ_FILES", "30000"))
+FILES = int(os.environ.get("FUZZ_FILES", size("30000", "20")))
 
 
 def test_broken_files(figure: Figure, tmp_path: Path) -> None:

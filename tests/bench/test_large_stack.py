@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 import tifffile
 
+from bench_size import size
 from napari_lazy_pipeline import open_stack
 from napari_lazy_pipeline.compute import PipelineSource, StageCache
 from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
@@ -17,8 +18,8 @@ from napari_lazy_pipeline.steps import Deskew, SubtractBackground
 from stacks import source_of
 
 Figure = Callable[[str, float, str, float], None]
-SHAPE = (5000, 1024, 1024)
-PLANES = range(2500, 2530)
+SHAPE = size((5000, 1024, 1024), (50, 16, 16))
+PLANES = size(range(2500, 2530), range(20, 30))
 STEPS = (SubtractBackground(value=90), Deskew(angle=31.5))
 
 

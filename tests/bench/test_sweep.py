@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from bench_size import size
 from dock_helpers import edit
 from heart import Heart
 from napari_lazy_pipeline.compute import Pipeline, PipelineSource
@@ -24,8 +25,9 @@ pytestmark = pytest.mark.gui
 Figure = Callable[[str, float, str, float], None]
 Settle = Callable[[Any], None]
 
-SHAPE, REGION = (64, 256, 280), 128
-VALUES = [0, 10, 20, 30, 40, 50, 60, 70, 80]  # of the background: ten iterations each
+SHAPE, REGION = size(((64, 256, 280), 128), ((8, 64, 72), 32))
+# Of the background: ten iterations each.
+VALUES = size([0, 10, 20, 30, 40, 50, 60, 70, 80], [0, 10])
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def zoomed(dock: Any, settle: Settle, tmp_path: Path) -> Any:
     settle(dock)
     area = dock.trial.canvas.area
     camera = dock.viewer.scene.camera
-    camera.center = (0.0, 12.8, 14.0)
+    camera.center = (0.0, 0.05 * SHAPE[1], 0.05 * SHAPE[2])
     camera.zoom = max(area.width(), area.height()) / (0.1 * REGION)
     settle(dock)
     return dock
@@ -62,8 +64,8 @@ def test_nine_settings(zoomed: Any, figure: Figure, qtbot: Any) -> None:
     index = [card.step.kind for card in zoomed.steps.cards].index("deconvolve")
     heart = Heart()
     run_trial(zoomed, index, heart, qtbot)  # the panel is there, as in any trial but the first
-    still = heart.longest_pause(lambda: qtbot.wait(1000))
-    trials = [run_trial(zoomed, index, heart, qtbot) for _ in range(3)]
+    still = heart.longest_pause(lambda: qtbot.wait(size(1000, 10)))
+    trials = [run_trial(zoomed, index, heart, qtbot) for _ in range(size(3, 1))]
     preview, first, all_of_them, stall = (
         median(getattr(trial, name) for trial in trials)
         for name in ("preview", "first", "last", "stall")
@@ -87,7 +89,7 @@ def run_trial(dock: Any, index: int, heart: Heart, qtbot: Any) -> Trial:
         ready[preview].append(perf_counter() - begin)
 
     def work() -> None:
-        trial.start(Parameter(index, "background"), "0..80 step 10")
+        trial.start(Parameter(index, "background"), f"0..{VALUES[-1]} step 10")
         qtbot.waitUntil(lambda: not trial.busy, timeout=60_000)
 
     trial.tile_ready.connect(note)

@@ -18,36 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_recent_folders(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """Tests leave the list of the person alone."""
-    from napari_lazy_pipeline._gui.data import folder_row
-
-    file = tmp_path_factory.mktemp("config") / "recent.json"
-    monkeypatch.setattr(folder_row, "recent_file", lambda: file)
-    return file
-
-
-@pytest.fixture(autouse=True)
-def own_queue(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Tests leave the queue of the person alone."""
-    from napari_lazy_pipeline._gui.save import export_panel
-
-    file = tmp_path_factory.mktemp("config") / "queue.json"
-    monkeypatch.setattr(export_panel, "queue_file", lambda: file)
-    return file
-
-
-@pytest.fixture(autouse=True)
-def no_file_dialogs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dialog that no test answers is as if it were cancelled: nobody is there to close it."""
-    from qtpy.QtWidgets import QFileDialog
-
-    for name in ("getOpenFileName", "getSaveFileName"):
-        monkeypatch.setattr(QFileDialog, name, staticmethod(lambda *_, **__: ("", "")))
-    monkeypatch.setattr(QFileDialog, "getOpenFileNames", staticmethod(lambda *_, **__: ([], "")))
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", staticmethod(lambda *_, **__: ""))
+def _alone(nobody_there: None) -> None:
+    """Every test is."""
 
 
 @pytest.fixture

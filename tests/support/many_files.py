@@ -1,6 +1,10 @@
-"""A source of many files that do not exist."""
+"""Many files: empty ones, and a source of some that do not exist."""
 
 from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
@@ -9,6 +13,12 @@ from napari_lazy_pipeline.io.readers import FileInfo
 from napari_lazy_pipeline.io.readers.tiff import READER
 
 SHAPE = (6, 4, 5)
+
+
+def touch(folder: Path, names: Iterable[str]) -> None:
+    """Make empty files."""
+    for name in names:
+        os.close(os.open(folder / name, os.O_CREAT | os.O_WRONLY, 0o644))
 
 
 def synthetic(count: int) -> FileSource:

@@ -7,11 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from dock_helpers import edit, on_screen
-from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.image import VolumeSource
+from dock_helpers import edit
+from shown_pixels import check_pixels
 from stacks import write_raw
 
 ONLY_SIZE: dict[str, Any] = {"voxel_size": (0.4, 0.1, 0.1)}
@@ -284,42 +281,7 @@ class Walk:
         self._check()
 
     def _check(self) -> None:
-        dock, session = self.dock, self.dock.session
-        if session.stack is None or session.plan.misfit is not None:
-            return
-        plan = session.pipeline.plan(session.stack.stack_spec).until(session.until)
-        plan = plan.without_waiting()
-        made = PipelineSource(session.stack.source, plan)
-        processed, raw = dock.layers.screen.channels, dock.comparison.layers
-        expected = set(range(made.sizes[1])) - session.deleted
-        assert set(processed) == expected, f"channels {set(processed)}, not {expected}"
-        ours = [*dock.layers.layers, *raw]
-        assert len(self.viewer.layers) == len(ours), [layer.name for layer in self.viewer.layers]
-        for channel, entry in processed.items():
-            self._compare(entry.layer, made, channel)
-        if raw:
-            for channel, entry in dock.comparison._raw.screen.channels.items():
-                self._compare(entry.layer, session.stack.source, channel)
-
-    def _compare(self, layer: Any, source: VolumeSource, channel: int) -> None:
-        """The pixels that napari shows are those of the slider's place."""
-        if not layer.visible:
-            return
-        dims = self.viewer.dims
-        index: list[Any] = [
-            round((point - start) / scale)
-            for point, start, scale in zip(dims.point, layer.translate, layer.scale, strict=True)
-        ]
-        times, shape = source.sizes[0], source.spec.shape
-        assert layer.data.shape == (times, *shape), f"{layer.name}: {layer.data.shape}"
-        for axis in dims.displayed:
-            index[axis] = slice(None)
-        for i, n in zip(index, (times, *shape), strict=True):
-            if not isinstance(i, slice) and not 0 <= i < n:
-                return  # beside another layer, the slider goes beyond this one
-        wanted = source.read(index[0], channel)[tuple(index[1:])]
-        wanted = wanted.transpose(np.argsort(np.argsort(dims.displayed)))
-        seen = on_screen(layer)
-        assert seen.shape == wanted.shape, f"{layer.name}: {seen.shape}, not {wanted.shape}"
-        wrong = (seen != wanted) & ~(np.isnan(seen) & np.isnan(wanted))
-        assert not wrong.any(), f"{layer.name}: {wrong.sum()} of {wrong.size} pixels are wrong"
+        dock = self.dock
+        if check_pixels(dock):
+            ours = [*dock.layers.layers, *dock.comparison.layers]
+            assert len(self.viewer.layers) == len(ours), [one.name for one in self.viewer.layers]

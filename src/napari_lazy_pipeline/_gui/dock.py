@@ -14,6 +14,7 @@ from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.data.welcome import Welcome
 from napari_lazy_pipeline._gui.foot import Foot
+from napari_lazy_pipeline._gui.layers.canvas_context import CanvasContext
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences import dock_state
@@ -75,6 +76,7 @@ class LazyPipelineWidget(QWidget):
         self.session.trials_elsewhere = True
         self.costs = costs.CostMonitor(self.session)
         self.compute_thread = ComputeThread()
+        self.canvas_context = CanvasContext(napari_viewer, self)
         self.layers = Layers(napari_viewer, self.session, self.compute_thread, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
         interval = watch_interval or WATCH_INTERVAL
@@ -299,7 +301,8 @@ class LazyPipelineWidget(QWidget):
                 self.layers, self.angles, self.reporter,
             ):  # fmt: skip
                 part.close()
-            self.region.stop()
+            self.region.close_session()
+            self.canvas_context.close()
             self.compute_thread.stop()
             state = self.session, self.layers.screen, self.save.process.settings
             dock_state.store_dock_state(self.viewer, *state)

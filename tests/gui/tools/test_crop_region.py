@@ -185,6 +185,7 @@ def test_undo_of_the_first_rectangle_lets_draw_again(region: Any, qtbot: Any) ->
     draw(region, qtbot, *CORNERS)
     region.session.undo()
     assert region.session.pipeline is before
+    qtbot.wait(1)
     layer = region.region.drawing.layer
     assert (layer.mode, len(layer.data)) == ("add_rectangle", 0)
 
@@ -312,6 +313,7 @@ def test_the_rectangle_is_carried_along_and_turned(region: Any, qtbot: Any, sett
         layer = region.region.drawing.layer.__wrapped__
         assert layer._data_view._displayed.tolist() == [True]
     region.viewer.dims.order = (0, 1, 2, 3)
+    qtbot.wait(1)
     np.testing.assert_allclose(rectangle(region), outline(region, 1, 2), atol=1e-9)
     assert region.region.across.title.text() == "z"
     assert region.region.across.bounds == crop_of(region).z
@@ -322,9 +324,11 @@ def test_from_3d_it_goes_to_2d_and_in_3d_it_says_why_not(region: Any, qtbot: Any
     press_draw(region, qtbot)
     assert region.viewer.dims.ndisplay == 2
     region.viewer.dims.ndisplay = 3
+    qtbot.wait(1)
     assert "leave 3-D" in region.region.hint.text()
     assert region.region.drawing.layer is None
     region.viewer.dims.ndisplay = 2
+    qtbot.wait(1)
     assert "Draw a rectangle" in region.region.hint.text()
     drag(region.viewer, *CORNERS)
     until_cropped(region, qtbot)
@@ -335,6 +339,7 @@ def test_with_time_on_screen_it_says_why_not(region: Any, qtbot: Any) -> None:
     press_draw(region, qtbot)
     assert "two of z, y and x" in region.region.hint.text()
     region.viewer.dims.order = (0, 1, 2, 3)
+    qtbot.wait(1)
     assert region.region.drawing.layer.mode == "add_rectangle"
 
 
@@ -379,6 +384,7 @@ def test_a_crop_that_moves_in_the_list_keeps_its_rectangle(region: Any, qtbot: A
 def test_removing_the_layer_ends_it(region: Any, qtbot: Any) -> None:
     draw(region, qtbot, *CORNERS)
     region.viewer.layers.remove(region.region.drawing.layer)
+    qtbot.wait(1)
     assert not region.region.draw.isChecked()
     assert not region.region.drawing.is_open
     assert crop_of(region).enabled

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QPoint, QRect
-from qtpy.QtWidgets import QBoxLayout, QMainWindow, QWidget
+from qtpy.QtWidgets import QBoxLayout, QWidget
+
+from napari_lazy_pipeline._gui.layers.canvas_context import main_window
 
 
 class CanvasRoom:
@@ -17,8 +19,8 @@ class CanvasRoom:
     @property
     def middle(self) -> QWidget | None:
         """Return what holds the picture and the sliders; None while the dock is in no window."""
-        window = self._dock.window()
-        return window.centralWidget() if isinstance(window, QMainWindow) else None
+        window = main_window(self._dock)
+        return window.centralWidget() if window is not None else None
 
     @property
     def area(self) -> QRect:

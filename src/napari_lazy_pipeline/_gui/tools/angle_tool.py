@@ -52,6 +52,7 @@ class AngleTool(QObject):
     def close(self) -> None:
         self.task.forget()
         self.cancel_line()
+        self.drawing.update()
         self.preview.close()
 
     def estimate(self, step: StepReference) -> None:
@@ -85,6 +86,7 @@ class AngleTool(QObject):
         dims.order = (*range(first), first + 3 - skew, first, first + skew)
         self.viewer.reset_view()
         self.drawing.open(stack.spec)
+        self.drawing.update()
 
     def cancel_line(self) -> None:
         """Put the line away, and show again what was shown before."""

@@ -81,6 +81,11 @@ class CropRegion(QWidget):
         self._step = self._spec = None
         self._show_state()
 
+    def close_session(self) -> None:
+        """Leave nothing behind."""
+        self.draw.setChecked(False)
+        self.drawing.update()
+
     def keyPressEvent(self, event: Any) -> None:
         if not self._is_end(event):
             super().keyPressEvent(event)
@@ -93,7 +98,7 @@ class CropRegion(QWidget):
         """End drawing, if it is under way and the key says so."""
         ends = event.key() == Qt.Key.Key_Escape and self.drawing.is_open
         if ends:
-            self.stop()
+            self.draw.setChecked(False)
         return ends
 
     def _present(self) -> Crop | None:
@@ -130,6 +135,7 @@ class CropRegion(QWidget):
             self.start()
         elif not on:
             self.stop()
+        self.drawing.update()
 
     def _on_drawn(self, corners: np.ndarray) -> None:
         """Take over a rectangle; whatever else was drawn counts as the box around it."""

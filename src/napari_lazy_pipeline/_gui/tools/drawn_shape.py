@@ -38,6 +38,10 @@ class DrawnShape(QObject):
         self._corners: np.ndarray | None = None
         self._visible = True
         self._before: Any = None
+        # Layers come and go on the event loop only, never while napari is changing its own.
+        self._stale = self._has_turned = False
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self.update)
 
     @property
     def is_open(self) -> bool:
@@ -52,34 +56,47 @@ class DrawnShape(QObject):
         return (axes[0], axes[1]) if len(axes) == 2 and axes[0] >= 0 else None
 
     def open(self, spec: VolumeSpec) -> None:
-        """Let the person draw over a volume, on a new layer with the tool in hand."""
+        """Let the person draw over a volume, soon, on a new layer with the tool in hand."""
         if not self.is_open:
             self._before = self.viewer.layers.selection.active
             self._listen(True)
         self._spec, self._corners, self._visible = spec, None, True
-        self._rebuild()
+        self._stale = True
+        self._later.start()
 
     def show(self, spec: VolumeSpec, box: Sequence[Extent], visible: bool = True) -> None:
         """Show a box in a volume, by its edges along z, y and x [um], ready to be dragged."""
-        if not self.is_open:
+        if self._spec != spec:
             self.open(spec)
-        stale = self._spec != spec
-        self._spec, self._corners, self._visible = spec, np.transpose(box), visible
-        if stale or self.layer is None:
-            self._rebuild()
+        self._corners, self._visible = np.transpose(box), visible
+        if self.layer is None or self._stale:
+            self._later.start()
         else:
             self._show_corners()
 
     def close(self) -> None:
-        """Take the layer away, and select the one that was selected before."""
-        if not self.is_open:
-            return
-        self._spec = self._corners = None
-        self._listen(False)
-        self._remove()
-        if self._before is not None and self._before in self.viewer.layers:
-            self.viewer.layers.selection.active = self._before
-        self._before = None
+        """Take the layer away, soon, and select the one that was selected before."""
+        if self.is_open:
+            self._spec = self._corners = None
+            self._listen(False)
+            self._later.start()
+
+    def update(self) -> None:
+        """Make the layer what it is to be."""
+        self._later.stop()
+        if self._stale or self._spec is None:
+            self._stale = False
+            self._remove()
+        if self._spec is None:
+            if self._before is not None and self._before in self.viewer.layers:
+                self.viewer.layers.selection.active = self._before
+            self._before = None
+        elif self.layer is None:
+            self._make()
+        self._show_corners()
+        if self._has_turned:
+            self._has_turned = False
+            self.turned.emit()
 
     def _listen(self, listening: bool) -> None:
         events = self.viewer.dims.events
@@ -98,9 +115,8 @@ class DrawnShape(QObject):
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
 
-    def _rebuild(self) -> None:
+    def _make(self) -> None:
         """Make the layer for the axes that are shown."""
-        self._remove()
         spec, axes = self._spec, self.axes
         if spec is None or axes is None:
             return
@@ -120,7 +136,6 @@ class DrawnShape(QObject):
         self.layer.events.data.connect(self._on_data)
         self.layer.bind_key("Escape", self._on_escape, overwrite=True)
         self._carry_along()
-        self._show_corners()
 
     def _show_corners(self) -> None:
         """Show the shape, to be dragged; with none, the tool stays in hand."""
@@ -149,7 +164,7 @@ class DrawnShape(QObject):
     def _carry_along(self, _: Any = None) -> None:
         """Keep the shape in the plane that is shown: it lies at 0 of the axis across."""
         axes = self.axes
-        if self.layer is None or axes is None or self._spec is None:
+        if self.layer is None or axes is None or self._spec is None or self._stale:
             return
         (across,) = {0, 1, 2} - set(axes)
         if across >= axes[0]:
@@ -167,7 +182,8 @@ class DrawnShape(QObject):
     def _report(self, layer: Any) -> None:
         """Tell of the shape that was drawn last."""
         axes = self.axes
-        if layer is None or layer is not self.layer or axes is None or not len(layer.data):
+        current = layer is not None and layer is self.layer and not self._stale
+        if not current or axes is None or not len(layer.data):
             return
         points = np.full((len(layer.data[-1]), _SPATIAL), np.nan)
         world = layer.data[-1] * layer.scale + layer.translate
@@ -179,8 +195,9 @@ class DrawnShape(QObject):
 
     def _on_removed(self, event: Any) -> None:
         if self.layer is not None and event.value == self.layer:
+            self.layer.events.data.disconnect(self._on_data)
             self.layer = None
-            self._end()
+            QTimer.singleShot(0, self._end)
 
     def _end(self) -> None:
         if self.is_open:
@@ -188,5 +205,5 @@ class DrawnShape(QObject):
             self.ended.emit()
 
     def _on_turned(self, _: Any) -> None:
-        self._rebuild()
-        self.turned.emit()
+        self._stale = self._has_turned = True
+        self._later.start()

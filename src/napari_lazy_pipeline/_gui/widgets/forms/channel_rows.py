@@ -95,6 +95,9 @@ class ChannelRows(Entry):
 
     def _rebuild(self) -> None:
         grid: Any = self.rows.layout()
+        for control in self.parts.values():
+            if control is not self.single:
+                control.changed.disconnect()  # one that loses the focus by going edits nothing
         while grid.count():
             widget = grid.takeAt(0).widget()
             widget.hide()

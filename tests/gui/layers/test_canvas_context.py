@@ -1,0 +1,39 @@
+"""What drew a layer is deleted in the context of the canvas, not in whichever is current."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtGui import QOpenGLContext
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
+from vispy.gloo.glir import GlirProgram
+
+from napari_lazy_pipeline._gui.layers.canvas_context import main_window
+
+
+@pytest.mark.parametrize("floating", [False, True])
+def test_of_a_layer_that_the_person_removes(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, floating: bool
+) -> None:
+    viewer = opened.viewer
+    main_window(opened).show()
+    opened.parentWidget().setFloating(floating)
+    qtbot.wait(50)
+    (canvas,) = main_window(opened).findChildren(QOpenGLWidget)
+    in_canvas: list[bool] = []
+    delete = GlirProgram.delete
+
+    def note(program: Any) -> None:
+        in_canvas.append(QOpenGLContext.currentContext() is canvas.context())
+        if in_canvas[-1]:
+            delete(program)  # in another context, the next picture would end the process
+
+    monkeypatch.setattr(GlirProgram, "delete", note)
+    for layer in (viewer.add_shapes(ndim=2), viewer.add_labels(np.zeros((12, 16), int))):
+        canvas.grabFramebuffer()
+        viewer.layers.remove(layer)
+        qtbot.wait(50)
+    assert in_canvas
+    assert all(in_canvas)

@@ -1,0 +1,55 @@
+"""What a dock shows, against what the recipe makes of its place without any cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dock_helpers import on_screen
+from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.image import VolumeSource
+
+
+def check_pixels(dock: Any) -> bool:
+    """Compare every layer of a dock that is at rest; False if there is nothing to compare."""
+    session = dock.session
+    if session.stack is None or session.plan.misfit is not None:
+        return False
+    plan = session.pipeline.plan(session.stack.stack_spec).until(session.until)
+    made = PipelineSource(session.stack.source, plan.without_waiting())
+    processed, raw = dock.layers.screen.channels, dock.comparison.layers
+    expected = set(range(made.sizes[1])) - session.deleted
+    assert set(processed) == expected, f"channels {set(processed)}, not {expected}"
+    for channel, entry in processed.items():
+        _compare(entry.layer, made, channel, dock.viewer)
+    if raw:
+        for channel, entry in dock.comparison._raw.screen.channels.items():
+            _compare(entry.layer, session.stack.source, channel, dock.viewer)
+    return True
+
+
+def _compare(layer: Any, source: VolumeSource, channel: int, viewer: Any) -> None:
+    """The pixels that napari shows are those of the slider's place."""
+    if not layer.visible:
+        return
+    dims = viewer.dims
+    first = dims.ndim - 4  # layers of others may have more axes
+    point, displayed = dims.point[first:], [axis - first for axis in dims.displayed]
+    index: list[Any] = [
+        round((place - start) / scale)
+        for place, start, scale in zip(point, layer.translate, layer.scale, strict=True)
+    ]
+    times, shape = source.sizes[0], source.spec.shape
+    assert layer.data.shape == (times, *shape), f"{layer.name}: {layer.data.shape}"
+    for axis in displayed:
+        index[axis] = slice(None)
+    for i, n in zip(index, (times, *shape), strict=True):
+        if not isinstance(i, slice) and not 0 <= i < n:
+            return  # beside another layer, the slider goes beyond this one
+    wanted = source.read(index[0], channel)[tuple(index[1:])]
+    wanted = wanted.transpose(np.argsort(np.argsort(displayed)))
+    seen = on_screen(layer)
+    assert seen.shape == wanted.shape, f"{layer.name}: {seen.shape}, not {wanted.shape}"
+    wrong = (seen != wanted) & ~(np.isnan(seen) & np.isnan(wanted))
+    assert not wrong.any(), f"{layer.name}: {wrong.sum()} of {wrong.size} pixels are wrong"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import BinaryIO, Literal, cast
+from io import BufferedReader, BufferedWriter
+from typing import Literal, overload
 
 # A pipe would be waited for, and a terminal would become that of the process.
 _FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -25,9 +26,17 @@ class NotAFileError(OSError):
         return cls(errno.EINVAL, f"this is a {kind}, not a file", os.fspath(path))
 
 
+@overload
+def open_regular(
+    path: str | os.PathLike[str], mode: Literal["rb"] = "rb", *, follow: bool = True
+) -> BufferedReader: ...
+@overload
+def open_regular(
+    path: str | os.PathLike[str], mode: Literal["ab"], *, follow: bool = True
+) -> BufferedWriter: ...
 def open_regular(
     path: str | os.PathLike[str], mode: Literal["rb", "ab"] = "rb", *, follow: bool = True
-) -> BinaryIO:
+) -> BufferedReader | BufferedWriter:
     """Open a file that is there, to read it or to add to it; a link only if it may be followed.
 
     Raises
@@ -44,7 +53,7 @@ def open_regular(
         flags = (flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0))) & ~os.O_CREAT
         return _opened(name, flags)
 
-    return cast(BinaryIO, open(path, mode, opener=opened))
+    return open(path, mode, opener=opened)  # type: ignore[return-value]
 
 
 def _opened(path: str, flags: int) -> int:

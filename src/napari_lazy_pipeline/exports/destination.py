@@ -248,7 +248,7 @@ def refuse_folder(folder: Path, raw: Path | None) -> None:
         raise ExportError(what, str(folder), "Choose another folder") from error
     if not stat.S_ISDIR(mode):
         raise ExportError("This is not a folder", str(folder), "Choose another one")
-    refuse_raw(folder, raw)
+    _refuse_raw(folder, raw)
 
 
 def refuse_inner_link(folder: Path, within: Path) -> None:
@@ -259,7 +259,7 @@ def refuse_inner_link(folder: Path, within: Path) -> None:
         _refuse(error, folder, "Move it away, or choose another folder")
 
 
-def refuse_raw(folder: Path, raw: Path | None) -> None:
+def _refuse_raw(folder: Path, raw: Path | None) -> None:
     """Refuse to write to raw data: neither to their folder nor to one inside it."""
     if raw is None:
         return

@@ -88,7 +88,7 @@ def _regular_files(path: str) -> Any:
     """Store of the files in a folder, which does not wait for a pipe among them."""
     from zarr.storage import LocalStore
 
-    class RegularFiles(LocalStore):
+    class RegularFiles(LocalStore):  # type: ignore[misc]
         async def get(self, key: str, *arguments: Any, **options: Any) -> Any:
             refuse_special(self.root / key)
             return await super().get(key, *arguments, **options)

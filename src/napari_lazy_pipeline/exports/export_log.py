@@ -55,7 +55,7 @@ class ExportLog:
         """Write the line on the settings, with what a person may ask in a year."""
         if not os.path.lexists(self.path):
             line = json.dumps({"settings": self.settings, **about})
-            write_text(self.path, line, replace=False)
+            write_text(self.path, f"\n{line}", replace=False)
 
     def finish(
         self, name: str, origin: str, empty: bool = False, projections: Sequence[str] = ()

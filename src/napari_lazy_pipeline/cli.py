@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_lazy_pipeline.errors import EngineError, LazyPipelineError, RecipeError
+from napari_lazy_pipeline.errors import EngineError, ExportError, LazyPipelineError, RecipeError
 
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
@@ -223,6 +223,8 @@ def _run(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.recipe_edit import edited
 
+    if options.out is not None and not options.out.strip():
+        raise ExportError("--out is empty", hint="Name a folder, or leave it out")
     recipe = Recipe.load(options.recipe)
     options.engine = options.engine or recipe.engine
     _check_engine(options.engine)

@@ -155,5 +155,9 @@ class ExportError(LazyPipelineError):
     """Processed volumes cannot be written."""
 
 
+class OccupiedError(LazyPipelineError):
+    """Something that is not of an export has the name of a file that would be written."""
+
+
 class BadFileWarning(UserWarning):
     """A file could not be read, and its volume is blank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Hashable
@@ -245,13 +246,17 @@ def test_a_full_disk_is_noticed_before_anything_is_computed(
 def test_a_failing_disk_stops_the_run_and_leaves_no_half_file(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
+    sync, records = os.fsync, iter(range(3))
 
-    monkeypatch.setattr(writing.os, "fsync", fail)
+    def fail(descriptor: int) -> None:
+        if next(records, None) is None:
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(ExportError, match=r"No space left on device .* run the export again"):
         export(stack, tmp_path)
-    assert names(tmp_path) == []
+    assert names(tmp_path) == [] and not list(tmp_path.glob("*.part"))
 
 
 def test_progress_and_cancelling(stack: Stack, tmp_path: Path) -> None:

@@ -133,8 +133,8 @@ def test_a_run_that_was_stopped_is_completed(tmp_path: Path) -> None:
     ("where", "passed", "done"),
     [
         ("layout", 1, 0),  # the store has its metadata and one of three arrays
-        ("replace", 9, 1),  # zarr has written the second volume, but not given it its name
-        ("sync", 4, 1),  # one of three resolutions of the second volume is there
+        ("named", 4, 1),  # the second volume is written, but has not got its name
+        ("named", 5, 1),  # one of three resolutions of the second volume is there
         ("finished", 2, 2),  # the third volume is there, but the journal does not say so
     ],
 )
@@ -145,7 +145,7 @@ def test_a_killed_run_leaves_a_store_that_is_completed(
     code = f"import test_ome_zarr_export\ntest_ome_zarr_export.{run}"
     killed = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, timeout=100)
     assert killed.returncode == DIED
-    assert bool(list(tmp_path.rglob("*.partial"))) == (where == "replace")
+    assert bool(list(tmp_path.glob(".*.part"))) == (where != "finished")
     assert (tmp_path / "volume.ome.zarr").exists() == (where != "layout")
     if where != "layout":
         yaozarrs.validate_zarr_store(str(tmp_path / "volume.ome.zarr"))
@@ -157,7 +157,7 @@ def test_a_killed_run_leaves_a_store_that_is_completed(
         for level, factors in enumerate(level_factors(source.spec.shape)):
             expected = block_mean(source.truth(t, c), factors)
             np.testing.assert_array_equal(written(tmp_path)[str(level)][t, c], expected)
-    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".part", ".partial")]
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".part"]
 
 
 DIED = 77
@@ -169,8 +169,7 @@ def run_and_die(folder: str, where: str, passed: int) -> None:
 
     owner, name = {
         "layout": (ome_zarr, "_create_array"),
-        "replace": (Path, "replace"),
-        "sync": (ome_zarr, "_sync"),
+        "named": (os, "link"),
         "finished": (ome_zarr.OmeZarr, "finish"),
     }[where]
     original, left = getattr(owner, name), iter(range(passed))
@@ -192,18 +191,22 @@ def test_volumes_of_zeros_are_not_made_again(tmp_path: Path) -> None:
     assert len(report.kept) == 4 and not report.written
 
 
-def test_a_half_written_shard_is_written_anew(tmp_path: Path) -> None:
-    """A crash between the file and the journal: the volume is made again."""
+def test_a_file_of_others_in_the_store_is_not_written_over(tmp_path: Path) -> None:
+    """The journal does not know it, and it is not what a crash left before the journal."""
     source = Noise()
     export(stack_of(source), tmp_path, format="ome-zarr")
     journal = tmp_path / "volume_export.jsonl"
     lines = journal.read_text().splitlines()
     journal.write_text("\n".join(lines[:-1]))
     shard = tmp_path / json.loads(lines[-1])["file"]
-    shard.write_bytes(b"rubbish")
+    whole = shard.read_bytes()
+    shard.write_bytes(b"mine")
     report = export(stack_of(source), tmp_path, format="ome-zarr")
-    assert len(report.written) == 1
-    np.testing.assert_array_equal(written(tmp_path)["0"][1, 1], source.truth(1, 1))
+    assert len(report.kept) == 3 and "another file is there already" in report.failed[0].why
+    assert shard.read_bytes() == b"mine"
+    shard.unlink()
+    assert export(stack_of(source), tmp_path, format="ome-zarr").complete
+    assert shard.read_bytes() == whole
 
 
 def test_what_was_made_otherwise_is_not_mixed_in(tmp_path: Path) -> None:

@@ -258,14 +258,14 @@ from pathlib import Path
 from napari_lazy_pipeline.exports import destination
 from napari_lazy_pipeline.exports.queue import ExportQueue
 
-moments, replace = iter(range(1000)), os.replace
+moments, link = iter(range(1000)), os.link
 
 def killed(part, path):
-    if str(part).endswith(".tif.part") and next(moments) == int(sys.argv[2]):
+    if str(path).endswith(".tif") and next(moments) == int(sys.argv[2]):
         os.kill(os.getpid(), signal.SIGKILL)
-    replace(part, path)
+    link(part, path)
 
-os.replace = killed
+os.link = killed
 path = Path(sys.argv[1])
 queue = ExportQueue.load(path)
 queue.resume()
@@ -294,9 +294,11 @@ def test_a_process_that_is_killed_is_gone_on_with_to_the_same_bytes(
     command = [sys.executable, "-c", KILLED, str(tmp_path / "queue.json"), str(moment)]
     assert subprocess.run(command, timeout=100, check=False).returncode == -9
     assert sum(len(files(out)) for out in outs) == moment
+    assert list(tmp_path.rglob(".*.part"))
     queue = ExportQueue.load(tmp_path / "queue.json")
     queue.resume()
     queue.run()
     assert [one.state for one in queue.jobs] == ["done", "done"]
     assert queue.jobs[0].report is not None and len(queue.jobs[0].report.kept) == moment // 3
     assert [files(out) for out in outs] == whole
+    assert not list(tmp_path.rglob(".*.part"))

@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, __version__, export, open_stack
+from napari_lazy_pipeline._runtime.fresh_file import new_part
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.image import Stack
@@ -147,7 +148,7 @@ def test_what_a_crash_interrupts_is_completed_to_the_same_bytes(
     def killed(path: Path, *arguments: Any) -> None:
         if next(moments) == crash:
             path.parent.mkdir(exist_ok=True)
-            path.with_name(path.name + ".part").write_bytes(b"half")
+            new_part(path.parent.parent).write_bytes(b"half")
             raise KeyboardInterrupt
         write(path, *arguments)
 

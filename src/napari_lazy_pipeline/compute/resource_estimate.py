@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,6 @@ def disk_cost(
 
 def _free(folder: Path) -> int | None:
     for place in (folder, *folder.absolute().parents):
-        if place.exists():
+        if os.path.exists(place):
             return shutil.disk_usage(place).free
     return None

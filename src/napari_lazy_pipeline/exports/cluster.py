@@ -131,7 +131,7 @@ def write_on_cluster(
     _check_workers(client, *outputs.result.folders)
     executor = client.get_executor(pure=False)
     # Sent once, not with each volume: it holds the names of all files.
-    remote = client.scatter(outputs.for_worker(), broadcast=True, hash=False)
+    remote = client.scatter(outputs.for_worker(pending), broadcast=True, hash=False)
     limit = _VOLUMES_PER_THREAD * sum(client.nthreads().values())
     waiting = [*pending][::-1]
     running: dict[Future[list[int | str]], Volume] = {}

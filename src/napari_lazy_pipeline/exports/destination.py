@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.fresh_file import (
+    ForeignFileError,
+    refuse_links,
+    remove_leftovers,
+)
+from napari_lazy_pipeline._runtime.regular_file import NotAFileError, refuse_other
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
-from napari_lazy_pipeline.errors import ExportError, VoxelSizeUnknownError
+from napari_lazy_pipeline.errors import ExportError, OccupiedError, VoxelSizeUnknownError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
 from napari_lazy_pipeline.exports.projections import (
@@ -26,6 +35,7 @@ from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 
 _GO_ON = "What was written stays: mend it and run the export again"
+_MOVE = "Move it away, and run the export again"
 
 
 @dataclass(frozen=True)
@@ -55,11 +65,11 @@ class Destination:
         if reason is not None:
             raise ExportError(f"{format_.title} cannot be written", reason)
         raw = raw_folder(stack.source)
-        refuse_raw(folder, raw)
+        refuse_folder(folder, raw)
         refuse_unknown_size(stack.spec)
         dtype = dtype or stack.spec.dtype
         refuse_dtype(format_, dtype)
-        name = raw.resolve().name if raw else "volume"
+        name = Path(os.path.realpath(raw)).name if raw else "volume"
         axes = checked_axes(projections)
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
@@ -68,8 +78,11 @@ class Destination:
         except OSError as error:
             _refuse(error, path, "Choose another folder")
         destination = cls(stack, folder, name, dtype, log, format_, axes)
+        inner = (path.parent for path in destination.projection_paths(0, 0).values())
+        for place in (destination.result, *inner):
+            refuse_inner_link(place, folder)
         existing = destination.existing()
-        if existing and not path.exists():
+        if existing and not os.path.lexists(path):
             raise ExportError(
                 "The file is there already, and no journal says what it was made with",
                 str(existing[0]),
@@ -88,7 +101,7 @@ class Destination:
 
     def existing(self) -> list[Path]:
         """Paths that exist already under the names that would be written."""
-        records = (path for path in record_paths(self.folder, self.name) if path.exists())
+        records = filter(os.path.lexists, record_paths(self.folder, self.name))
         projections = existing_projections(self.folder, self.name, self.projections)
         return [*self.format.existing(self.folder, self.name), *projections, *records]
 
@@ -124,9 +137,11 @@ class Destination:
         """Name of a volume in the log: its file, below the folder."""
         return self.path(t, c).relative_to(self.folder).as_posix()
 
-    def for_worker(self) -> Destination:
-        """Return a copy for another process, which does not know which volumes are finished."""
-        return replace(self, log=replace(self.log, finished={}))
+    def for_worker(self, volumes: Iterable[tuple[int, int]]) -> Destination:
+        """Return a copy for another process, which knows of these volumes only what is logged."""
+        names = (self._log_name(t, c) for t, c in volumes)
+        lines = {name: self.log.finished[name] for name in names if name in self.log.finished}
+        return replace(self, log=replace(self.log, finished=lines))
 
     def cost(self, count: int) -> DiskCost:
         """Estimate what so many volumes take on the disk, and look at what is free."""
@@ -139,21 +154,37 @@ class Destination:
         about = provenance(self.stack, recipe, self.dtype)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.folder)
             self.log.begin(about)
             write_records(self.folder, self.name, recipe, about)
             self.format.create(self.folder, self.name, self.stack, self.dtype, about)
         except OSError as error:
             _refuse(error, self.folder, "Choose another folder")
 
+    def refuse_occupied(self, t: int, c: int) -> None:
+        """Raise an `OccupiedError` if a link, a pipe, ... has a name that would be written."""
+        with _write_errors(self.path(t, c)):
+            for path in (self.path(t, c), *self.projection_paths(t, c).values()):
+                refuse_other(path)
+
     def write(self, t: int, c: int, volume: np.ndarray) -> None:
-        """Write one volume; the file appears when it is complete."""
-        try:
+        """Write one volume; the file appears when it is complete.
+
+        Raises
+        ------
+        OccupiedError
+            If something that is not of this export has its name.
+        ExportError
+            If nothing can be written.
+        """
+        line = self.log.finished.get(self._log_name(t, c))
+        projected = (line or {}).get("projections", ())
+        with _write_errors(self.path(t, c)):
             pixels = convert(volume, self.dtype)
             for axis, path in self.projection_paths(t, c).items():
-                write_projection(path, pixels, self.stack, c, axis)
-            self.format.write(self.folder, self.name, self.stack, t, c, pixels)
-        except OSError as error:
-            _refuse(error, self.path(t, c), _GO_ON)
+                write_projection(path, pixels, self.stack, c, axis, axis in projected)
+            ours = line is not None
+            self.format.write(self.folder, self.name, self.stack, t, c, pixels, ours)
 
     def finish(self, t: int, c: int, origin: str) -> None:
         """Log that a volume is written, and what it was made from."""
@@ -163,6 +194,18 @@ class Destination:
             self.log.finish(self._log_name(t, c), origin, empty, self.projections)
         except OSError as error:
             _refuse(error, self.log.path, _GO_ON)
+
+
+@contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    """Tell what concerns one file from what concerns the whole export."""
+    try:
+        yield
+    except (NotAFileError, ForeignFileError) as error:
+        what = f"Cannot write: {error.strerror}"
+        raise OccupiedError(what, str(error.filename), _MOVE) from error
+    except OSError as error:
+        _refuse(error, path, _GO_ON)
 
 
 def _refuse(error: OSError, path: Path, hint: str) -> NoReturn:
@@ -191,11 +234,37 @@ def _raw_source(source: Any) -> Any:
     return source
 
 
-def refuse_raw(folder: Path, raw: Path | None) -> None:
+def refuse_folder(folder: Path, raw: Path | None) -> None:
+    """Refuse what can be no folder to write to, and raw data."""
+    try:
+        mode = os.stat(folder).st_mode
+    except FileNotFoundError as error:
+        mode = stat.S_IFDIR
+        if folder.is_symlink():
+            what = "This is a link that leads nowhere"
+            raise ExportError(what, str(folder), "Choose another folder") from error
+    except (OSError, ValueError) as error:  # a name with a zero byte is a wrong value
+        what = f"There can be no such folder: {getattr(error, 'strerror', None) or error}"
+        raise ExportError(what, str(folder), "Choose another folder") from error
+    if not stat.S_ISDIR(mode):
+        raise ExportError("This is not a folder", str(folder), "Choose another one")
+    _refuse_raw(folder, raw)
+
+
+def refuse_inner_link(folder: Path, within: Path) -> None:
+    """Refuse a link inside of the folder that is written to: it leads elsewhere."""
+    try:
+        refuse_links(folder, within)
+    except NotAFileError as error:
+        _refuse(error, folder, "Move it away, or choose another folder")
+
+
+def _refuse_raw(folder: Path, raw: Path | None) -> None:
     """Refuse to write to raw data: neither to their folder nor to one inside it."""
     if raw is None:
         return
-    resolved, forbidden = folder.resolve(), raw.resolve()
+    # Unlike `Path.resolve`, it knows no error.
+    resolved, forbidden = Path(os.path.realpath(folder)), Path(os.path.realpath(raw))
     if any(_same(parent, forbidden) for parent in (resolved, *resolved.parents)):
         raise ExportError(
             "The raw data would be written to", str(folder), f"Choose a folder outside {raw}"
@@ -220,4 +289,5 @@ def refuse_dtype(format_: Format, dtype: str) -> None:
 
 def _same(folder: Path, other: Path) -> bool:
     # Names alone do not tell: some file systems ignore case, and folders can be mounted twice.
-    return folder == other or (folder.exists() and other.exists() and folder.samefile(other))
+    exist = os.path.exists(folder) and os.path.exists(other)
+    return folder == other or (exist and folder.samefile(other))

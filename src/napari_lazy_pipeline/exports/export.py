@@ -129,6 +129,8 @@ def export(
         # What a deconvolution makes of a part differs a little from what it makes of everything.
         plan = source.stated_plan.on_whole_volumes()
         stack = replace(stack, source=replace(source, stated_plan=plan))
+    if not os.fspath(folder).strip():
+        raise ExportError("It is not stated where to write", hint="Choose a folder")
     outputs = Outputs.open(stack, Path(folder), dtype, format, projections, stages)
     volumes = outputs.volumes(t, c)
     total = sum(map(len, volumes.values()))

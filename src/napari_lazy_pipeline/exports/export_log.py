@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_lazy_pipeline._runtime.fresh_file import write_text
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import ExportError
 
 
@@ -33,23 +36,26 @@ class ExportLog:
     @classmethod
     def open(cls, path: Path, settings: str) -> ExportLog:
         """Read the log of an earlier run; an `ExportError` if that had other settings."""
-        if not path.exists():
+        if not os.path.lexists(path):
             return cls(path, settings, {})
-        lines = [_entry(line) for line in path.read_text("utf-8").splitlines() if line]
-        if not lines or lines[0].get("settings") != settings:
-            raise ExportError(
-                "The folder holds volumes that were exported from other data or with other "
-                "settings",
-                str(path),
-                "Choose an empty folder",
+        with open_regular(path, follow=False) as file:
+            text = file.read().decode("utf-8", "replace")
+        lines = [_entry(line) for line in text.splitlines() if line]
+        hint = "Choose an empty folder"
+        if not lines or not isinstance(lines[0].get("settings"), str):
+            raise ExportError("The journal of the export cannot be read", str(path), hint)
+        if lines[0]["settings"] != settings:
+            what = (
+                "The folder holds volumes that were exported from other data or with other settings"
             )
-        finished = {line["file"]: line for line in lines if line.keys() >= {"file", "origin"}}
-        return cls(path, settings, finished)
+            raise ExportError(what, str(path), hint)
+        return cls(path, settings, {line["file"]: line for line in lines if _is_finish(line)})
 
     def begin(self, about: dict[str, Any]) -> None:
         """Write the line on the settings, with what a person may ask in a year."""
-        if not self.path.exists():
-            self._add({"settings": self.settings, **about})
+        if not os.path.lexists(self.path):
+            line = json.dumps({"settings": self.settings, **about})
+            write_text(self.path, f"\n{line}", replace=False)
 
     def finish(
         self, name: str, origin: str, empty: bool = False, projections: Sequence[str] = ()
@@ -62,15 +68,22 @@ class ExportLog:
         self.finished[name] = line
 
     def _add(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
+        with open_regular(self.path, "ab", follow=False) as file:
             # The line before may have been cut off by a crash: it must not take this one along.
-            file.write("\n" + json.dumps(line))
+            file.write(f"\n{json.dumps(line)}".encode())
 
 
 def _entry(line: str) -> dict[str, Any]:
     """Parse a line; of one that a crash cut off, there is nothing."""
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def _is_finish(line: dict[str, Any]) -> bool:
+    """Return whether a line is on a finished file."""
+    file, origin = line.get("file"), line.get("origin")
+    named = isinstance(file, str) and isinstance(origin, str)
+    return named and isinstance(line.get("projections", []), list)

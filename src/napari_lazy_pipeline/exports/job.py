@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.other_folder import check_fit, open_other, open_own
@@ -189,7 +189,7 @@ class Job:
         if folder is None:
             raise ExportError("It is not stated where to write", hint="Choose a folder")
         for raw in raw_folders:
-            refuse_raw(folder, raw)
+            refuse_folder(folder, raw)
         self.out = folder
         return export(
             view, folder, t=None if times is None else range(times[0], times[1] + 1),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exports.destination import Destination
+from napari_lazy_pipeline.exports.destination import Destination, refuse_inner_link
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
@@ -35,10 +35,10 @@ class Outputs:
         """Check the folders, and read their logs; nothing is written yet."""
         axes = tuple(projections)
         result = Destination.open(stack, folder, dtype, kind, axes)
-        before = (
-            Destination.open(stage, folder / name, dtype, kind, axes)
-            for name, stage in stage_stacks(stack, stages).items()
-        )
+        before = []
+        for name, stage in stage_stacks(stack, stages).items():
+            refuse_inner_link(folder / name, folder)
+            before.append(Destination.open(stage, folder / name, dtype, kind, axes))
         return cls((*before, result))
 
     @property
@@ -46,9 +46,10 @@ class Outputs:
         """Destination of what all steps make."""
         return self.destinations[-1]
 
-    def for_worker(self) -> Outputs:
-        """Return a copy for another process, which does not know which volumes are finished."""
-        return Outputs(tuple(one.for_worker() for one in self.destinations))
+    def for_worker(self, volumes: Iterable[Volume]) -> Outputs:
+        """Return a copy for another process, which knows of these volumes only what is logged."""
+        volumes = list(volumes)
+        return Outputs(tuple(one.for_worker(volumes) for one in self.destinations))
 
     def volumes(self, t: Iterable[int] | None, c: Iterable[int] | None) -> dict[Volume, list[int]]:
         """Volumes to write, channels of a time point together, and to which destinations each."""
@@ -84,12 +85,14 @@ class Outputs:
     ) -> Iterator[int]:
         """Make and write a volume for some destinations; yield each when it is complete.
 
-        What several stages need is read and computed once. Raises what `PipelineSource.read` does.
+        What several stages need is read and computed once. Raises what `PipelineSource.read` does,
+        and an `OccupiedError`.
         """
         indices = list(indices)
         cache = StageCache(self._memory) if len(indices) > 1 else None
         for index in indices:
             destination = self.destinations[index]
+            destination.refuse_occupied(t, c)
             source = destination.stack.source
             if isinstance(source, PipelineSource):
                 # Unlike for the screen, a bad volume raises.

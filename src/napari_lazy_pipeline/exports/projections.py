@@ -37,14 +37,16 @@ def existing_projections(folder: Path, name: str, axes: Iterable[Axis]) -> list[
     return [path for axis in axes for path in sorted((folder / f"mip_{axis}").glob(pattern))]
 
 
-def write_projection(path: Path, volume: np.ndarray, stack: Stack, c: int, axis: Axis) -> None:
+def write_projection(
+    path: Path, volume: np.ndarray, stack: Stack, c: int, axis: Axis, replace: bool
+) -> None:
     """Write the maximum (1, rows, columns) of a volume along an axis; it appears complete.
 
-    Of floats, voxels that are not a number are left out.
+    Of floats, voxels that are not a number are left out. Another file is only written over if
+    ``replace`` says so.
     """
     number = AXES.index(axis)
     largest = np.fmax.reduce(volume, axis=number)[np.newaxis]
     rows, columns = (size for i, size in enumerate(stack.voxel_size) if i != number)
     voxel_size = stack.voxel_size[number], rows, columns
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, largest, stack, c, voxel_size)
+    write_whole(path, largest, stack, c, voxel_size, path.parent.parent, replace)

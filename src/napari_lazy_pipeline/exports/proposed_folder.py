@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import count
 from pathlib import Path
@@ -37,12 +38,10 @@ def propose_folder(
 
 
 def _is_free(stack: Stack, folder: Path, dtype: str | None, kind: str) -> bool:
-    if not folder.exists():
+    if not os.path.lexists(folder):
         return True
-    if not folder.is_dir():
-        return False
     try:
         destination = Destination.open(stack, folder, dtype, kind)
-    except ExportError:
+        return os.path.lexists(destination.log.path) or not any(folder.iterdir())
+    except (ExportError, OSError):
         return False
-    return destination.log.path.exists() or not any(folder.iterdir())

@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
+from napari_lazy_pipeline._runtime.fresh_file import remove_leftovers, write_text
+from napari_lazy_pipeline._runtime.regular_file import NotAFileError, read_text
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.job import Job, JobSettings, State
 from napari_lazy_pipeline.session import Recipe
@@ -101,11 +103,9 @@ class ExportQueue:
     def save(self, path: Path) -> None:
         """Write the jobs that are not done, for `load`; those in memory only cannot be."""
         jobs = [_as_json(job) for job in self.jobs if job.state != "done" and _can_be_saved(job)]
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         with self._saving:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(jobs, indent=1), "utf-8")
-            os.replace(part, path)
+            write_text(path, json.dumps(jobs, indent=1))
 
     @classmethod
     def load(cls, path: Path) -> ExportQueue:
@@ -116,12 +116,17 @@ class ExportQueue:
         """
         if not path.exists():
             return cls()
+        what = "The queue of the last session cannot be read"
         try:
-            saved = _SAVED_JOBS.validate_python(json.loads(path.read_text("utf-8")))
+            remove_leftovers(path.parent)
+            saved = _SAVED_JOBS.validate_python(json.loads(read_text(path, follow=False)))
             return cls(one.job() for one in saved)
+        except NotAFileError as error:
+            what = f"{what}: {error.strerror}"
+            raise ExportError(what, str(path), "Move it away, and add the folders again") from error
         # A damaged file may also have more brackets than can be followed.
         except (OSError, ValueError, LazyPipelineError, RecursionError) as error:
-            what, kept = "The queue of the last session cannot be read", _kept(path)
+            kept = _kept(path)
             hint = f"It is kept as {kept.name}. Add its folders again"
             raise ExportError(what, str(path), hint) from error
 
@@ -129,7 +134,7 @@ class ExportQueue:
 def _kept(path: Path) -> Path:
     """Rename a file that cannot be read, to a name that is free, and return that."""
     names = (path.with_name(f"{path.name}.broken{n or ''}") for n in count())
-    kept = next(name for name in names if not name.exists())
+    kept = next(name for name in names if not os.path.lexists(name))
     os.replace(path, kept)
     return kept
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from napari_lazy_pipeline._runtime.fresh_file import write_text
 from napari_lazy_pipeline.compute import Pipeline, PipelineSource
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.image import Stack
@@ -85,6 +85,4 @@ def write_records(folder: Path, name: str, recipe: Recipe, about: dict[str, Any]
     if not provenance_path.exists():
         # Nowhere else: all other files of an export are the same whenever it is made.
         date = datetime.now().astimezone().isoformat(timespec="seconds")
-        part = provenance_path.with_name(f"{provenance_path.name}.part")
-        part.write_text(json.dumps({"date": date, **about}, indent=2) + "\n", "utf-8")
-        os.replace(part, provenance_path)
+        write_text(provenance_path, json.dumps({"date": date, **about}, indent=2) + "\n")

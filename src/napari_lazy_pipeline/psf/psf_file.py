@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import PsfError
 
 # Smaller than this, the radial average has too few rings to be repaired at its origin.
@@ -52,10 +53,14 @@ def is_otf(path: str | Path) -> bool:
 
 def read_image(path: str | Path) -> np.ndarray:
     """Read a TIFF file, or raise a `PsfError` that names it."""
-    if not Path(path).is_file():
+    if not os.path.exists(path):
         raise PsfError("There is no PSF or OTF file here", str(path), "Check the path")
     try:
-        return np.asarray(tifffile.imread(path))
+        with open_regular(path) as file:
+            return np.asarray(tifffile.imread(file))
+    except OSError as error:
+        what = f"The PSF cannot be read: {error.strerror or error}"
+        raise PsfError(what, str(path), "Check the path") from error
     except Exception as error:  # whatever a damaged file makes the decoder raise
         raise PsfError(
             f"The PSF cannot be read as TIFF: {error}", str(path), "Save it as a plain TIFF stack"

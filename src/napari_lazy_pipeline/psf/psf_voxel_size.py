@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tifffile
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import PsfIncompleteError
 from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
@@ -59,7 +60,7 @@ def psf_spacing(path: str | Path, stated: Triple = UNKNOWN) -> Triple:
 def _read_spacing(path: str, size: int, mtime_ns: int) -> Spacing:
     """Read the header once per state of the file."""
     try:
-        with tifffile.TiffFile(path) as tif:
+        with open_regular(path) as file, tifffile.TiffFile(file) as tif:
             claims = metadata(tif)
     except Exception:  # noqa: BLE001 - what is wrong with it is an error where pixels are read
         return Spacing(readable=False)

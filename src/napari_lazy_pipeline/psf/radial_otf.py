@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from scipy import fft
 
+from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.image import Shape, Triple
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis
@@ -142,7 +143,8 @@ def load_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
 
 def save_otf(otf: RadialOtf, path: str | Path) -> None:
     """Write an OTF in the format of cudaDecon (see `load_otf`)."""
-    tifffile.imwrite(path, otf.values.view(np.float32), photometric="minisblack")
+    with fresh_file(Path(path)) as file:
+        tifffile.imwrite(file, otf.values.view(np.float32), photometric="minisblack")
 
 
 def read_psf_or_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:

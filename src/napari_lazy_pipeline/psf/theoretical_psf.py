@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Self
@@ -13,6 +12,7 @@ import tifffile
 from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.errors import PsfError
 from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_file import SMALLEST
@@ -208,22 +208,14 @@ def save_psf(psf: np.ndarray, voxel_size: Triple, path: str | Path, about: str =
     path = Path(path)
     path = path if path.suffix.lower() in (".tif", ".tiff") else path.with_name(path.name + ".tif")
     z, y, x = voxel_size
-    part = path.with_name(path.name + ".part")
+    metadata = {"axes": "ZYX", "spacing": z, "unit": "um", "Info": about}
     try:
-        tifffile.imwrite(
-            part,
-            psf,
-            imagej=True,
-            metadata={"axes": "ZYX", "spacing": z, "unit": "um", "Info": about},
-            resolution=(1 / x, 1 / y),
-        )
-        os.replace(part, path)
+        with fresh_file(path) as file:
+            tifffile.imwrite(file, psf, imagej=True, metadata=metadata, resolution=(1 / x, 1 / y))
     except OSError as error:
         raise PsfError(
             f"The PSF cannot be written: {error.strerror or error}",
             str(path),
             "Choose another place",
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
     return path

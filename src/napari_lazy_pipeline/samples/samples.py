@@ -64,7 +64,7 @@ def timelapse_truth(t: int, c: int) -> tuple[Bead, ...]:
 def write_timelapse(folder: str | os.PathLike[str]) -> Path:
     """Write the synthetic time-lapse, all of it or nothing, if it is not there; return the folder.
 
-    A `FolderError` is raised if the folder holds something else.
+    A `FolderError` is raised if the folder holds something else, or cannot be written.
     """
     target = Path(folder)
     if target.is_dir() and any(target.iterdir()):
@@ -73,6 +73,15 @@ def write_timelapse(folder: str | os.PathLike[str]) -> Path:
         raise FolderError(
             "The folder holds something else than the sample", str(target), "Choose a new folder"
         )
+    try:
+        _write_folder(target)
+    except OSError as error:
+        what = f"The sample cannot be written: {error.strerror or error}"
+        raise FolderError(what, str(target), "Choose a new folder") from error
+    return target
+
+
+def _write_folder(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=".sample-", dir=target.parent))
     try:
@@ -82,7 +91,6 @@ def write_timelapse(folder: str | os.PathLike[str]) -> Path:
         _move(part, target)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return target
 
 
 def real_stack_folder() -> Path:

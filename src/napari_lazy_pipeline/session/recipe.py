@@ -19,6 +19,8 @@ from pydantic import (
     field_validator,
 )
 
+from napari_lazy_pipeline._runtime.fresh_file import write_text
+from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.image import Stack
@@ -144,10 +146,8 @@ class Recipe(BaseModel):
         data = content.model_dump(mode="json")
         as_json = path.suffix == ".json"
         text = json.dumps(data, indent=2) if as_json else dump_yaml(data)
-        part = path.with_name(path.name + ".part")
         try:
-            part.write_text(text, "utf-8")
-            os.replace(part, path)
+            write_text(path, text)
         except OSError as error:
             raise RecipeError(
                 f"The recipe cannot be written: {error.strerror}", str(path), "Choose another place"
@@ -165,7 +165,7 @@ class Recipe(BaseModel):
         path = Path(path)
         _check_suffix(path)
         try:
-            text = path.read_text("utf-8")
+            text = read_text(path)
         except OSError as error:
             raise RecipeError(f"Cannot read the recipe: {error.strerror}", str(path)) from error
         except UnicodeDecodeError as error:

@@ -9,6 +9,8 @@ from collections.abc import Hashable
 from functools import lru_cache, partial
 from typing import Any
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
+
 
 def file_state(path: str) -> Hashable:
     """Size and time of change of a file; None if there is none."""
@@ -48,7 +50,7 @@ def _content(path: str, state: Hashable) -> str:
     """A text for what is in a file; empty if there is none."""
     if state is None:
         return ""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "blake2b").hexdigest()[:24]
 
 

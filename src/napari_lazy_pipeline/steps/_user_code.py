@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.steps._identity import file_state, value_identity
 
@@ -92,6 +93,6 @@ def _module_of_file(path: str, state: Hashable) -> Any:
     module = ModuleType(f"_user_code_{value_identity(path)}")
     module.__file__ = path
     sys.modules[module.__name__] = module  # dataclasses and pickle look for it there
-    with open(path, "rb") as file:  # no compiled file is left beside it, and none is trusted
+    with open_regular(path) as file:  # no compiled file is left beside it, and none is trusted
         exec(compile(file.read(), path, "exec"), vars(module))
     return module

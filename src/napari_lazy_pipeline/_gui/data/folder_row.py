@@ -19,6 +19,8 @@ from superqt.utils import qdebounced
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.escape_key import EscapeKey
 from napari_lazy_pipeline._gui.widgets.layout import row, small_button
+from napari_lazy_pipeline._runtime.fresh_file import write_text
+from napari_lazy_pipeline._runtime.regular_file import read_text
 
 _LONGEST = 48  # letters of a path in the menu
 _MOST = 12  # paths in the menu
@@ -146,7 +148,7 @@ def recent_file() -> Path:
 def read_recent(file: Path) -> list[str]:
     """Read the list, the latest first; a file that is broken, or not there, is an empty list."""
     try:
-        data = json.loads(file.read_text("utf-8"))
+        data = json.loads(read_text(file))
     except (OSError, ValueError):
         # It is a convenience: the next folder that is opened writes it anew.
         return []
@@ -164,13 +166,8 @@ def add_recent(file: Path, folder: str) -> list[str]:
 def write_recent(file: Path, folders: Sequence[str]) -> list[str]:
     """Write the list in one go, and return it; where that is not allowed, it is not stored."""
     recent = list(folders[:_MOST])
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
+    # A list of folders is not worth a message: nothing of the data depends on it.
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps({"folders": recent}, indent=2), "utf-8")
-        os.replace(part, file)
-    except OSError:
-        # A list of folders is not worth a message: nothing of the data depends on it.
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        write_text(file, json.dumps({"folders": recent}, indent=2))
     return recent

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari_lazy_pipeline._runtime.fresh_file import write_text
+from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
@@ -90,7 +91,7 @@ class StatedValues:
 def read_statements(file: Path) -> list[Statement]:
     """Read the file; what is broken in it, or not there, was not stated."""
     try:
-        data = json.loads(file.read_text("utf-8"))
+        data = json.loads(read_text(file))
     except (OSError, ValueError):
         return []  # what is entered next writes it anew
     statements = []
@@ -105,14 +106,7 @@ def read_statements(file: Path) -> list[Statement]:
 
 def write_statements(file: Path, statements: Sequence[Statement]) -> None:
     """Write the file in one go; where that is not allowed, it is not stored."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
+    values = {one.folder: one.overrides.values for one in statements}
+    with suppress(OSError):  # it saves typing, and no data depend on it
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(
-            json.dumps({one.folder: one.overrides.values for one in statements}, indent=1), "utf-8"
-        )
-        os.replace(part, file)
-    except OSError:
-        # It saves typing, and no data depend on it.
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        write_text(file, json.dumps(values, indent=1))

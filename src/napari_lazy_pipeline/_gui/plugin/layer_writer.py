@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.formats.imagej_tiff import origin_text
 
@@ -32,21 +32,21 @@ def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Raises
     ------
     ExportError
-        If the layer has more axes, or colours.
+        If the layer has more axes, or colours, or the file cannot be written.
     """
     if data.ndim > len(_AXES) or attributes.get("rgb"):
         what = "Only grey images of t, z, y and x can be written with their place"
         raise ExportError(what, path, "Choose another type of file")
-    part = Path(f"{path}.{os.getpid()}.part")
     try:
-        tifffile.imwrite(
-            part, _planes(data), shape=data.shape, dtype=data.dtype, ome=True,
-            bigtiff=data.nbytes >= _LARGE, photometric="minisblack",
-            metadata=_metadata(data.shape, attributes),
-        )  # fmt: skip
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        with fresh_file(Path(path)) as file:
+            tifffile.imwrite(
+                file, _planes(data), shape=data.shape, dtype=data.dtype, ome=True,
+                bigtiff=data.nbytes >= _LARGE, photometric="minisblack",
+                metadata=_metadata(data.shape, attributes),
+            )  # fmt: skip
+    except OSError as error:
+        what = f"The layer cannot be written: {error.strerror or error}"
+        raise ExportError(what, path, "Choose another place") from error
     return [path]
 
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 
 from napari_lazy_pipeline._gui.data.watch_control import WatchControl
 from napari_lazy_pipeline._runtime.free_memory import budget
+from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline._runtime.threads import cpu_count
 from napari_lazy_pipeline.engines import get_engine, notices
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
@@ -131,7 +132,7 @@ def _report_ignored(settings: Any) -> None:
     if not path or not path.is_file():
         return
     try:
-        written = yaml.safe_load(path.read_text("utf-8")) or {}
+        written = yaml.safe_load(read_text(path)) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         _report(f"{path} cannot be read", "the defaults are used")
         return

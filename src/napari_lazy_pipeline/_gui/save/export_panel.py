@@ -25,7 +25,7 @@ from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError, StepError
 from napari_lazy_pipeline.exports.cluster import unavailable
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_raw
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.outputs import stage_labels
@@ -335,7 +335,7 @@ def _checked(
     folder = plan.settings.folder
     if folder is not None:
         for raw in raw_folders:
-            refuse_raw(folder, raw)
+            refuse_folder(folder, raw)
     return plan, plan.disk_cost()
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEntry
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
-from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_raw
+from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_folder
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job, JobSettings
 from napari_lazy_pipeline.exports.outputs import stage_labels, stage_stacks
@@ -150,7 +150,7 @@ class ExportPlan:
         """Estimate what it takes on the disk; an `ExportError` if it cannot be written there."""
         folder, format_ = self.settings.folder, get_format(self.settings.format)
         if folder is not None:
-            refuse_raw(folder, raw_folder(self.view.source))
+            refuse_folder(folder, raw_folder(self.view.source))
         costs = []
         for stack in (*stage_stacks(self.view, self.stages).values(), self.view):
             dtype = self.settings.dtype or stack.spec.dtype

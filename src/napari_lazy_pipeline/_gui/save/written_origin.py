@@ -10,6 +10,7 @@ from typing import Any
 
 import tifffile
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular, read_text
 from napari_lazy_pipeline.image.scan_geometry import Triple
 
 _NUMBER = r"\s*([-+.\deE]+)\s*"
@@ -19,10 +20,10 @@ _IN_TIFF = re.compile(rf"Origin \(z, y, x\) \[um\] = \({_NUMBER},{_NUMBER},{_NUM
 def written_origin(path: Path) -> Triple:
     """Position (z, y, x) of voxel 0 [um], of a folder of TIFFs or a store; 0 if nothing is said."""
     if (path / "zarr.json").is_file():
-        return _in_zarr(json.loads((path / "zarr.json").read_text()))
+        return _in_zarr(json.loads(read_text(path / "zarr.json")))
     files = sorted(path.glob("*.tif")) if path.is_dir() else [path]
     for file in files[:1]:
-        with tifffile.TiffFile(file) as tiff:
+        with open_regular(file) as opened, tifffile.TiffFile(opened) as tiff:
             texts = (tiff.imagej_metadata or {}).get("Info", ""), tiff.ome_metadata or ""
             found = _IN_TIFF.search("\n".join(texts))
         if found:

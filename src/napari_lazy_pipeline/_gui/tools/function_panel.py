@@ -15,6 +15,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.choice import combo_box
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.steps._identity import file_state
 from napari_lazy_pipeline.steps._user_code import allow_code, is_allowed
@@ -162,6 +163,6 @@ class FunctionPanel(QWidget):
 
 def _functions_in(path: str) -> list[str]:
     """Names of the functions of a Python file, which is not run."""
-    code = ast.parse(Path(path).read_text(encoding="utf-8"))
+    code = ast.parse(read_text(path))
     named = (node.name for node in code.body if isinstance(node, ast.FunctionDef))
     return [name for name in named if not name.startswith("_")]

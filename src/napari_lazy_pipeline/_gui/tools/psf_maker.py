@@ -13,7 +13,7 @@ from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.exports.destination import refuse_raw
+from napari_lazy_pipeline.exports.destination import refuse_folder
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf, unavailable
 
@@ -79,6 +79,6 @@ class PsfMaker(QWidget):
 
 def _make(optics: Optics, path: Path, raw: Path | None) -> tuple[Path, Optics]:
     """Compute and save; the raw folder is never written to."""
-    refuse_raw(path.parent, raw)
+    refuse_folder(path.parent, raw)
     about = "\n".join(f"{name} = {value}" for name, value in optics)
     return save_psf(compute_psf(optics), optics.voxel_size, path, about), optics

@@ -56,9 +56,19 @@ class Format(ABC):
 
     @abstractmethod
     def write(
-        self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
+        self,
+        folder: Path,
+        name: str,
+        stack: Stack,
+        t: int,
+        c: int,
+        volume: np.ndarray,
+        replace: bool,
     ) -> None:
-        """Write one volume (z, y, x), of the right type; it appears when it is complete."""
+        """Write one volume (z, y, x), of the right type; it appears when it is complete.
+
+        What is there is only written over if ``replace`` says that it is of this export.
+        """
 
     def finish(  # noqa: B027 - nor after
         self, folder: Path, name: str, t: int, c: int

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import glob
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.exports.formats import Format, channel_name
 from napari_lazy_pipeline.image import Stack, Triple
 
@@ -34,32 +34,38 @@ class TiffFiles(Format):
         return sorted(folder.glob(f"{glob.escape(name)}_ch*_t*.tif"))
 
     def write(
-        self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
+        self,
+        folder: Path,
+        name: str,
+        stack: Stack,
+        t: int,
+        c: int,
+        volume: np.ndarray,
+        replace: bool,
     ) -> None:
-        write_whole(self.path(folder, name, t, c), volume, stack, c, stack.voxel_size)
+        path = self.path(folder, name, t, c)
+        write_whole(path, volume, stack, c, stack.voxel_size, folder, replace)
 
 
-def write_whole(path: Path, volume: np.ndarray, stack: Stack, c: int, voxel_size: Triple) -> None:
-    """Write a file under another name, and give it its own when it is complete."""
-    part = path.with_name(path.name + ".part")
-    try:
-        _write_volume(part, volume, stack, c, voxel_size)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int, voxel_size: Triple) -> None:
+def write_whole(
+    path: Path,
+    volume: np.ndarray,
+    stack: Stack,
+    c: int,
+    voxel_size: Triple,
+    within: Path,
+    replace: bool,
+) -> None:
     """Write a volume (z, y, x) of channel ``c``; as OME-BigTIFF if ImageJ's TIFF is too small.
 
-    The file is on the disk, not in a buffer, when this returns.
+    It appears when it is complete; ``within`` and ``replace`` are those of `fresh_file`.
     """
     import tifffile
 
     large = volume.nbytes >= IMAGEJ_LIMIT
     _, y, x = voxel_size
     metadata = _ome_metadata if large else _imagej_metadata
-    with path.open("wb") as file:
+    with fresh_file(path, within=within, replace=replace) as file:
         tifffile.imwrite(
             file,
             volume,
@@ -69,8 +75,6 @@ def _write_volume(path: Path, volume: np.ndarray, stack: Stack, c: int, voxel_si
             metadata=metadata(stack, c, voxel_size),
             resolution=(1 / x, 1 / y),
         )
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:

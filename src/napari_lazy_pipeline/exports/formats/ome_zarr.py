@@ -6,9 +6,10 @@ written with zarr. Format: https://ngff.openmicroscopy.org/0.5.
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,15 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.fresh_file import (
+    ForeignFileError,
+    fresh_file,
+    fresh_folder,
+    refuse_links,
+    write_text,
+)
+from napari_lazy_pipeline._runtime.regular_file import open_regular, read_text, refuse_other
+from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.formats import Format, channel_name
 from napari_lazy_pipeline.image import Shape, Stack
 
@@ -47,70 +57,100 @@ class OmeZarr(Format):
 
     def existing(self, folder: Path, name: str) -> list[Path]:
         store = self.result(folder, name)
-        return [store] if store.exists() else []
+        return [store] if os.path.lexists(store) else []
 
     def create(self, folder: Path, name: str, stack: Stack, dtype: str, about: Any) -> None:
         """Lay out the store; one that exists gets room for more time points."""
-        import zarr
         from yaozarrs.write.v05 import prepare_image
 
         store = self.result(folder, name)
         times, channels, *_ = stack.shape
         levels = level_factors(stack.spec.shape)
-        if store.exists():
-            _remove_partial(store)
+        if os.path.lexists(store):
             for level in range(len(levels)):
-                _remove_partial(store / str(level))
-                array: Any = zarr.open_array(str(store / str(level)), mode="r+")
-                if array.shape[0] < times:
-                    array.resize((times, *array.shape[1:]))
+                metadata = _Metadata.read(store / str(level), folder)
+                if metadata.node["shape"][0] < times:
+                    metadata.node["shape"][0] = times
+                    metadata.write()
             return
         shapes = [(times, channels, *_reduced_shape(stack.spec.shape, level)) for level in levels]
         # Under another name until it is complete: a crash may leave it without its arrays.
-        part = store.with_name(f"{store.name}.part")
-        if part.exists():
-            shutil.rmtree(part)
-        prepare_image(
-            part,
-            _ome_metadata(stack, levels, dtype),
-            [(shape, dtype) for shape in shapes],
-            extra_attributes={"napari_lazy_pipeline": about},
-            chunks=(1, 1, *_CHUNK),
-            writer=_create_array,
-        )
-        os.replace(part, store)
+        with fresh_folder(store) as part:
+            prepare_image(
+                part,
+                _ome_metadata(stack, levels, dtype),
+                [(shape, dtype) for shape in shapes],
+                extra_attributes={"napari_lazy_pipeline": about},
+                chunks=(1, 1, *_CHUNK),
+                writer=_create_array,
+            )
 
     def write(
-        self, folder: Path, name: str, stack: Stack, t: int, c: int, volume: np.ndarray
+        self,
+        folder: Path,
+        name: str,
+        stack: Stack,
+        t: int,
+        c: int,
+        volume: np.ndarray,
+        replace: bool,
     ) -> None:
-        """Write the smaller resolutions, then the full one; each file appears complete."""
-        import zarr
-
+        """Write all resolutions, then name them: the smaller ones, then the full one."""
         store = self.result(folder, name)
-        levels = level_factors(stack.spec.shape)
-        for level in reversed(range(len(levels))):
-            array: Any = zarr.open_array(str(store / str(level)), mode="r+")
-            # A damaged one would be read first, to be changed.
-            shard = _shard(store / str(level), t, c)
-            _remove_partial(shard.parent)
-            shard.unlink(missing_ok=True)
-            array[t, c] = block_mean(volume, levels[level])
-            if shard.exists():
-                _sync(shard)
+        with ExitStack() as files:  # which ends with the first
+            for level, factors in enumerate(level_factors(stack.spec.shape)):
+                array = store / str(level)
+                shard, data = (
+                    _shard(array, t, c),
+                    _encoded(array, t, c, block_mean(volume, factors)),
+                )
+                if data:
+                    file = fresh_file(shard, within=folder, replace=replace)
+                    files.enter_context(file).write(data)
+                elif os.path.lexists(shard):
+                    refuse_links(shard.parent, folder)
+                    refuse_other(shard)
+                    if not replace:
+                        raise ForeignFileError.at(shard)
+                    shard.unlink()
 
     def finish(self, folder: Path, name: str, t: int, c: int) -> None:
         """Let viewers begin with the contrast of the first volume of each channel."""
         import zarr
 
-        group: Any = zarr.open_group(str(self.result(folder, name)), mode="r+")
-        metadata = group.attrs["ome"]
-        window = metadata["omero"]["channels"][c]["window"]
+        metadata = _Metadata.read(self.result(folder, name), folder)
+        ome = metadata.node["attributes"]["ome"]
+        window = ome["omero"]["channels"][c]["window"]
         if window["start"] == window["min"] and window["end"] == window["max"]:
-            smallest = group[metadata["multiscales"][0]["datasets"][-1]["path"]][t, c]
+            path = metadata.folder / ome["multiscales"][0]["datasets"][-1]["path"]
+            smallest: Any = zarr.open_array(str(path), mode="r")[t, c]
             low, high = np.percentile(smallest, (1.0, 99.9)).tolist()
             if high > low:
                 window.update(start=low, end=high)
-                group.attrs["ome"] = metadata
+                metadata.write()
+
+
+@dataclass(frozen=True)
+class _Metadata:
+    """What the zarr.json in a folder of the store says."""
+
+    folder: Path
+    within: Path  # the folder that is written to
+    node: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path, within: Path) -> _Metadata:
+        refuse_links(folder, within)
+        path, node = folder / "zarr.json", None
+        with suppress(ValueError):
+            node = json.loads(read_text(path, follow=False))
+        if not isinstance(node, dict) or "node_type" not in node:
+            what = "The metadata of the store are damaged"
+            raise ExportError(what, str(path), "Choose an empty folder")
+        return cls(folder, within, node)
+
+    def write(self) -> None:
+        write_text(self.folder / "zarr.json", json.dumps(self.node, indent=2), within=self.within)
 
 
 def level_factors(shape: Shape) -> list[Shape]:
@@ -165,16 +205,18 @@ def _create_array(
     )  # fmt: skip
 
 
-def _remove_partial(folder: Path) -> None:
-    """Remove what zarr had begun to write when the process was killed."""
-    for part in folder.glob("*.partial"):
-        part.unlink()
+def _encoded(array: Path, t: int, c: int, pixels: np.ndarray) -> bytes:
+    """Make the file of a volume in an array; no bytes if it only has the fill value."""
+    import zarr
+    from zarr.core.buffer import default_buffer_prototype
 
-
-def _sync(path: Path) -> None:
-    """Write a file to the disk from its buffer."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    with open_regular(array / "zarr.json", follow=False) as file:
+        metadata = default_buffer_prototype().buffer.from_bytes(file.read())
+    buffers = {"zarr.json": metadata}
+    in_memory: Any = zarr.open_array(zarr.storage.MemoryStore(buffers), mode="r+")
+    in_memory[t, c] = pixels
+    files = [buffer.to_bytes() for name, buffer in buffers.items() if name != "zarr.json"]
+    return files[0] if files else b""
 
 
 def _ome_metadata(stack: Stack, levels: Sequence[Shape], dtype: str) -> Any:

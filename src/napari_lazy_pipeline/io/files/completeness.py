@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors
 from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
@@ -110,6 +111,6 @@ def _kind(info: FileInfo) -> tuple[object, ...]:
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:
     """Read the last plane (y, x), which lies plain in the file."""
-    with file_errors(path), open(path, "rb") as file:
+    with file_errors(path), open_regular(path) as file:
         plane: np.ndarray = read_plain(file, [info.last_plane], path, info, 1)[0]
     return plane

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
@@ -35,7 +36,7 @@ def find_settings(names: Sequence[str], first: str) -> str | None:
 
 def read_settings(path: str, title: str) -> MetadataClaims:
     """Read a Settings.txt, in whatever encoding it was written."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return parse_settings(_decoded(file.read()), title)
 
 

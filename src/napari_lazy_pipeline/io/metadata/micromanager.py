@@ -9,6 +9,7 @@ from typing import Any
 
 import tifffile
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.units import positive_number
 
@@ -32,8 +33,8 @@ def find_metadata(names: Sequence[str], first: str) -> str | None:
 
 def read_metadata(path: str, title: str) -> MetadataClaims:
     """Read the head of a metadata.txt; one that is still being written will do."""
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return parse_metadata(file.read(_HEAD), title)
+    with open_regular(path) as file:
+        return parse_metadata(file.read(_HEAD).decode("utf-8", "replace"), title)
 
 
 def parse_metadata(text: str, title: str) -> MetadataClaims:
@@ -46,7 +47,7 @@ def parse_metadata(text: str, title: str) -> MetadataClaims:
 
 def file_summary(path: str) -> dict[str, Any]:
     """Read the summary in the head of a TIFF or NDTiff; empty if there is none."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         metadata = tifffile.tifffile.read_micromanager_metadata(file, {"Summary"})
     summary: dict[str, Any] = metadata.get("Summary", {})
     return summary

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary
@@ -138,7 +139,7 @@ def make_index(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) 
 
 def _fill(plane: NDArray[np.generic], file: str, start: int) -> None:
     """Fill a plane with the pixels that lie plain in a file."""
-    with open(file, "rb") as handle:
+    with open_regular(file) as handle:
         handle.seek(start)
         if handle.readinto(plane.data.cast("B")) != plane.nbytes:
             raise FileError("The file ends before its pixels do", file, _HINT)

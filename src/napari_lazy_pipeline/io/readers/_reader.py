@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from napari_lazy_pipeline._runtime.regular_file import NotAFileError
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.scan_geometry import StatedSize
@@ -234,7 +235,9 @@ def os_problem(error: OSError, path: str) -> FileError:
         return FileError("The file may not be read", path, "Ask for permission to read it")
     if isinstance(error, IsADirectoryError):
         return FileError("This is a folder, not a file", path, "Open the folder itself")
-    return FileError(f"The file cannot be read: {error.strerror or error}", os.fspath(path))
+    # What is said of a folder may be about a file in it.
+    where = error.filename if isinstance(error, NotAFileError) else path
+    return FileError(f"The file cannot be read: {error.strerror or error}", os.fspath(where))
 
 
 def file_stamp(path: str) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import NotAFileError, refuse_special
 from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io.readers._reader import FileInfo, Reader, os_problem
 
@@ -84,9 +85,12 @@ class UserReader(Reader):
     def _call(self, function: Callable[..., Any], path: str, *rest: Any) -> Any:
         """Call a function; what it raises is its own, and no fault of the file."""
         try:
+            refuse_special(path)
             return function(path, *rest)
         except FileError:
             raise
+        except NotAFileError as error:
+            raise os_problem(error, path) from error
         except Exception as error:
             if isinstance(error, OSError) and not os.path.exists(path):
                 raise os_problem(error, path) from error

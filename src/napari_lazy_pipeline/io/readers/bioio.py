@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
@@ -56,6 +57,7 @@ def _open(path: str) -> Any:
     except ImportError as error:
         raise FileError("Files of this kind are read by bioio", path, install) from error
     try:
+        refuse_special(path)
         return BioImage(path)
     except OSError:
         raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
@@ -40,6 +41,7 @@ def _frames(path: str) -> da.Array:
     import pims
     from dask_image.imread import imread
 
+    refuse_special(path)
     frames: da.Array
     if glob.escape(path) == path:
         frames = imread(path, nframes=-1)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary, summary_claims
 from napari_lazy_pipeline.io.readers._plane_index import PlaneIndex, make_index
@@ -90,7 +91,7 @@ class _Log:
 
     def update(self) -> _Index:
         """Read what is new; a file that begins otherwise is another index."""
-        with self._lock, open(self._path, "rb") as file:
+        with self._lock, open_regular(self._path) as file:
             head = file.read(_HEAD)
             size = file.seek(0, os.SEEK_END)
             if size < self._stop or not head.startswith(self._head):

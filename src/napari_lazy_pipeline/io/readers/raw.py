@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError, ShapeUnknownError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
@@ -39,7 +40,7 @@ class RawReader(PlaneReader):
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         _, y, x = info.shape
         place = start * y * x * np.dtype(self.dtype).itemsize
-        with file_errors(path), open(path, "rb") as file:
+        with file_errors(path), open_regular(path) as file:
             self._check(path, os.fstat(file.fileno()).st_size)
             return read_plain(file, [place], path, info, stop - start)
 

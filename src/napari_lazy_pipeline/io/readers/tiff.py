@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
@@ -44,7 +45,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
     """Open a file, turning whatever goes wrong with it into a FileError."""
     _thread.quiet = True
     try:
-        with file_errors(path, UNFINISHED), open(path, "rb") as file:
+        with file_errors(path, UNFINISHED), open_regular(path) as file:
             yield file
     finally:
         _thread.quiet = False
@@ -120,7 +121,7 @@ def _decode(file: BinaryIO, info: FileInfo, path: str, start: int, stop: int) ->
 @lru_cache(maxsize=32)
 def _checked(path: str, size: int, changed: int, info: FileInfo) -> FileInfo:
     """Check a file as `check_open` does; ``changed`` tells one file from the next."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return check_open(file, size, path, info)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
@@ -70,7 +71,7 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
     except ImportError as error:
         what = "OME-Zarr cannot be read without zarr"
         raise FileError(what, path, "pip install 'napari-lazy-pipeline[zarr]'") from error
-    node: Any = zarr.open(path, mode="r")
+    node: Any = zarr.open(_regular_files(path), mode="r")
     if not hasattr(node, "attrs") or hasattr(node, "shape"):
         return node, {}, ()
     attributes: dict[str, Any] = dict(node.attrs)
@@ -81,6 +82,22 @@ def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
     channels = (ome.get("omero") or {}).get("channels") or []
     names = tuple(str(channel.get("label", "")) for channel in channels)
     return node[image["datasets"][0]["path"]], image, names if all(names) else ()
+
+
+def _regular_files(path: str) -> Any:
+    """Store of the files in a folder, which does not wait for a pipe among them."""
+    from zarr.storage import LocalStore
+
+    class RegularFiles(LocalStore):  # type: ignore[misc]
+        async def get(self, key: str, *arguments: Any, **options: Any) -> Any:
+            refuse_special(self.root / key)
+            return await super().get(key, *arguments, **options)
+
+        def get_sync(self, key: str, **options: Any) -> Any:
+            refuse_special(self.root / key)
+            return super().get_sync(key, **options)
+
+    return RegularFiles(path, read_only=True)
 
 
 def _chunks(path: str) -> Chunks:

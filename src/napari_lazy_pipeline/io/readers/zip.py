@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import FileInfo, Reader, file_errors, file_stamp
 from napari_lazy_pipeline.io.readers._tiff.tiff_header import probe_open
@@ -51,7 +52,7 @@ class ZipReader(Reader):
 @lru_cache(maxsize=64)
 def _members(path: str, changed: tuple[int, int]) -> tuple[str, ...]:
     """Names of the TIFFs in a zip; ``changed`` tells one file from the next."""
-    with zipfile.ZipFile(path) as archive:
+    with open_regular(path) as file, zipfile.ZipFile(file) as archive:
         names = [name for name in archive.namelist() if name.lower().endswith(_TIFF)]
     # What macOS packs beside each file is no image.
     names = [name for name in names if not name.rpartition("/")[2].startswith("._")]
@@ -67,7 +68,7 @@ def _member(path: str, index: int) -> Iterator[tuple[io.BytesIO, int, str]]:
         names = _members(path, file_stamp(path))
         if index >= len(names):
             raise FileError(f"There are {len(names)} TIFFs in the zip, not {index + 1}", path)
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             data = archive.read(names[index])
         yield io.BytesIO(data), len(data), f"{path}: {names[index]}"
 

@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.claim import believed_size
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary, summary_claims
@@ -57,7 +58,7 @@ def is_mmstack(head: bytes) -> bool:
 def probe(path: str) -> FileInfo:
     """Read the index of a stack, and the directory of its first plane."""
     index = plane_index(path)
-    with tifffile.TiffFile(path, is_ome=False) as tif:
+    with open_regular(path) as file, tifffile.TiffFile(file, is_ome=False) as tif:
         header = metadata(tif, os.path.basename(path))
         page = tif.pages.first
         if page.compression != 1 or page.ndim != 2 or page.dtype is None:
@@ -82,7 +83,7 @@ def plane_index(path: str) -> PlaneIndex:
 
 def pixels_at(file: str, start: int, plane: NDArray[np.generic]) -> int:
     """Return where the pixels of a plane lie whose directory is at ``start``."""
-    with open(file, "rb") as handle:
+    with open_regular(file) as handle:
         directory = directory_at(handle, start, file)
     # Rows, columns and the one strip.
     tags = [directory.tags.get(tag, 0) for tag in (257, 256, 279)] if directory else []
@@ -108,7 +109,7 @@ def _merge_maps(files: tuple[str, ...], maps: tuple[bytes, ...]) -> PlaneIndex:
 
 def _index_map(path: str) -> bytes:
     """The index of one file, in the byte order of this machine; newer versions reserve it."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         entries = tifffile.tifffile.read_micromanager_metadata(file, {"IndexMap"}).get("IndexMap")
     if entries is None or not len(entries):
         raise FileError("The file has no index of its planes yet", path, _WAIT)

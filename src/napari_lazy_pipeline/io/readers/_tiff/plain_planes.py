@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, strip_starts, walk
@@ -73,5 +74,5 @@ def _is_alike(file: BinaryIO, info: FileInfo) -> bool:
 @lru_cache(maxsize=32)
 def _chain(path: str, size: int, changed: int, page: tuple[int, ...]) -> array[int]:
     """Return where the planes of a file lie; ``changed`` tells one file from the next."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return array("Q", strip_starts(walk(file, size, path), page))

@@ -10,6 +10,7 @@ import sys
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -353,3 +354,12 @@ def test_problems_of_files_that_went_go_with_them(folder: Path) -> None:
     used = [name for name in source.names if name != path.name]
     other = source.with_layout(arrange(used, compile_pattern(source.pattern)))
     assert len(other.problems) == 0
+
+
+def test_files_that_are_all_gone_are_missing(folder: Path) -> None:
+    source = source_of(folder)
+    none = replace(source.layout, names=[], table=np.full_like(source.layout.table, -1))
+    gone = source.with_layout(none)
+    assert gone.paths(0, 1) == []
+    assert gone.identity(0, 1) == ("missing", 0, 1)
+    assert not source.same_files(gone)(0, 1)

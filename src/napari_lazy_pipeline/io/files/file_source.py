@@ -210,8 +210,9 @@ class FileSource(VolumeSource):
     def paths(self, t: int, c: int) -> list[str]:
         """Paths of the files of a volume; empty if one is missing."""
         files = [index for index, _ in self._pieces(t, c)]
-        names = [self.names[index] for index in files]
-        return [] if min(files) < 0 else [os.path.join(self.folder, name) for name in names]
+        if min(files) < 0:
+            return []
+        return [os.path.join(self.folder, self.names[index]) for index in files]
 
     def identity(self, t: int, c: int) -> Hashable:
         paths = self.paths(t, c)

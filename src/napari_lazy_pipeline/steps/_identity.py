@@ -11,10 +11,10 @@ from typing import Any
 
 
 def file_state(path: str) -> Hashable:
-    """Size and time of change of a file; None if there is none."""
+    """Size and time of change of a file; None if there is none, or can be none of that name."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     return state.st_size, state.st_mtime_ns
 

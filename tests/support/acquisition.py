@@ -195,6 +195,12 @@ class Watcher:
                 self.session.grow(result.source, result.shifted)
         before, self.times = self.times, self.session.raw.sizes[0]
         recent = range(min(before, self.times), self.times)
+        # What is there when a folder is opened is taken for complete only provisionally.
+        assert self.session.folder_info is not None
+        source = self.session.folder_info.source
+        for t in recent if before else ():
+            if t in self.microscope.half and source.path(t, 0) is not None:
+                self.wrong.append(f"t={t} is shown while it is being written")
         known = self._chance.sample(range(self.times), min(3, self.times))
         for t in dict.fromkeys((*recent, self.times - 1, *known)):
             self.look(t)

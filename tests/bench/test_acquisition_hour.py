@@ -44,7 +44,7 @@ def test_an_hour(folder: Path, figure: Figure) -> None:
     print(microscope.happened, {times: f"{size / 1e6:.2f} MB" for times, size in samples.items()})
     (first, least), *_, (last, most) = samples.items()
     # Names, places and states of files are known; nothing else may grow.
-    figure("memory for a time point more", (most - least) / (last - first), "byte", 2000.0)
+    figure("memory for a time point more", (most - least) / (last - first), "byte", 3000.0)
     gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(500):

@@ -7,7 +7,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from napari_lazy_pipeline.errors import EngineError, ExportError, LazyPipelineError, RecipeError
+from napari_lazy_pipeline._runtime.terminal import plain_output
+from napari_lazy_pipeline.errors import (
+    EngineError,
+    ExportError,
+    LazyPipelineError,
+    RecipeError,
+    printable,
+)
 
 # All else is imported where it is used: --help should not wait for it.
 if TYPE_CHECKING:
@@ -20,6 +27,7 @@ if TYPE_CHECKING:
 _MOST_FAILURES = 20
 
 
+@plain_output()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command: the words after the name of the program, or those it was called with.
 
@@ -200,11 +208,11 @@ def _info(options: argparse.Namespace) -> int:
         "interval": interval,
     }
     for name, value in rows.items():
-        print(f"{name + ':':10}{value}")
+        print(f"{name + ':':10}{printable(value)}")
     for field in folder_info.table:
-        print(f"{'field:':10}{_field(field)}")
+        print(f"{'field:':10}{printable(_field(field))}")
     for note in folder_info.notes:
-        print(f"{'note:':10}{note}")
+        print(f"{'note:':10}{printable(note)}")
     for question in folder_info.questions:
         print(f"{'ask:':10}{question.text}")
     return 0

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+
+# What is obeyed instead of shown: controls, breaks of lines, turns of the direction of writing; and
+# bytes of a name that are no text.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def one_line(error: BaseException | str) -> str:
     """Tell an error by its type and text, or a text as it is, in one line."""
     text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
     return " ".join(text.split())
+
+
+def too_little_memory(purpose: str, error: MemoryError) -> str:
+    """Say that there is not enough memory for a purpose, and how much it would have to be."""
+    return f"There is not enough memory to {purpose}{f': {error}' if str(error) else ''}"
+
+
+def printable(text: str) -> str:
+    r"""Write out what a window or a terminal would obey instead of showing it.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31m.tif"), printable("b\n.tif"), printable("c\udcff.tif")
+    ('a\\x1b[31m.tif', 'b\\n.tif', 'c\\udcff.tif')
+    """
+    return _UNSEEN.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class LazyPipelineError(Exception):
@@ -37,7 +58,8 @@ class LazyPipelineError(Exception):
         super().__init__(what, where, hint)
 
     def __str__(self) -> str:
-        located = f"{self.what} ({self.where})" if self.where else self.what
+        what, where = printable(" ".join(self.what.split())), printable(self.where)
+        located = f"{what} ({where})" if where else what
         return f"{located}. {self.hint}" if self.hint else located
 
 

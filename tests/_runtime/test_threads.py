@@ -46,3 +46,15 @@ def test_a_helper_that_is_late_keeps_no_memory():
     finally:
         over.set()
         helper.result()
+
+
+def test_where_the_system_gives_no_more_threads_one_does_it_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done: list[int] = []
+    Threads(7).for_each(done.append, 20)
+    assert done == list(range(20))

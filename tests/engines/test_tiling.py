@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from napari_lazy_pipeline._runtime import free_memory as _memory
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.cpu import cpu_engine as cpu
@@ -199,18 +198,3 @@ def test_what_does_not_fit_at_all_is_an_error_that_says_what_to_do(beads, monkey
     monkeypatch.setattr(compiled_fft, "aligned_empty", full)
     with pytest.raises(EngineError, match=message):
         CpuEngine(memory_limit=2**40).deconvolve(beads, plan_of())
-
-
-def test_free_memory_is_what_the_system_says(monkeypatch, tmp_path):
-    assert 2**24 < _memory.available() < 2**50
-    assert _memory.budget() <= _memory.available() * 1.5
-    (tmp_path / "meminfo").write_text("MemTotal:  4000 kB\nMemAvailable:    3000 kB\n")
-    (tmp_path / "max").write_text("max\n")
-    (tmp_path / "current").write_text("100000\n")
-    monkeypatch.setattr(_memory.sys, "platform", "linux")
-    monkeypatch.setattr(_memory, "MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(_memory, "GROUPS", ((tmp_path / "max", tmp_path / "current"),))
-    assert _memory.available() == 3000 * 1024
-    (tmp_path / "max").write_text("600000\n")
-    assert _memory.available() == 500_000
-    assert _memory.budget() == 400_000

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import DTypeLike
 
-from napari_lazy_pipeline._runtime.free_memory import budget
+from napari_lazy_pipeline._runtime.free_memory import budget, require
 
 # Bytes that are held while they are not used: the results of some time points.
 LIMIT = 1 << 30
@@ -80,6 +80,7 @@ class BufferPool:
     def _new(self, size: int) -> np.ndarray:
         if size > budget():
             self.clear()
+            require(size)
         try:
             return np.empty(size, np.uint8)
         except MemoryError:

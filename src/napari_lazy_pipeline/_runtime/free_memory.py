@@ -5,17 +5,19 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 # Part of the free memory that one volume may take; the rest is for whatever else goes on.
 SHARE = 0.8
 # Where a system does not say what is free, this part of all its memory counts as such.
 FREE = 0.5
-MEMINFO = Path("/proc/meminfo")
-# Limit and use of a container or a cluster job: version 2 of Linux control groups, then 1.
-GROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+PROC, CGROUP = Path("/proc"), Path("/sys/fs/cgroup")
+# Files of a Linux control group, version 2 and version 1: its limit, its use, and the line of its
+# statistics with what it holds of files only, and gives back as soon as it is short of memory.
+_GROUP_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 
 
@@ -29,21 +31,66 @@ def available() -> int:
     if sys.platform == "win32":
         return _windows()
     else:
-        if MEMINFO.exists():
-            lines = (line.split() for line in MEMINFO.read_text().splitlines())
+        if (PROC / "meminfo").exists():
             # What the kernel would give, its caches of files included.
-            free = next(int(line[1]) * 1024 for line in lines if line[0] == "MemAvailable:")
-            return min([free, *_groups()])
+            return min([_meminfo()["MemAvailable"], *_limits()])
         return int(FREE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
-def _groups() -> list[int]:
-    """Return what is free in the container or cluster job, where there is one with a limit."""
-    free = []
-    for limit, used in GROUPS:
-        if Path(limit).exists() and (most := Path(limit).read_text().strip()).isdecimal():
-            free.append(max(int(most) - int(Path(used).read_text()), 0))
-    return free
+def require(size: int) -> None:
+    """Raise a `MemoryError` if so much memory [byte] cannot be had.
+
+    Linux promises memory it does not have, and ends the process once that is used.
+    """
+    if not (PROC / "meminfo").exists():
+        return
+    memory = _meminfo()
+    free = min([memory["MemAvailable"] + memory.get("SwapFree", 0), *_limits()])
+    if size > free:
+        raise MemoryError(f"it takes {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free")
+
+
+def _meminfo() -> dict[str, int]:
+    """Memory of the machine [byte]."""
+    lines = (line.split() for line in (PROC / "meminfo").read_text().splitlines())
+    return {line[0].removesuffix(":"): int(line[1]) * 1024 for line in lines}
+
+
+def _limits() -> Iterator[int]:
+    """Yield what is free in the container, the cluster job or by the limit of the process."""
+    for folder, names in _groups():
+        limit, used, cache = names
+        most = (folder / limit).read_text().strip()
+        if most.isdecimal():
+            lines = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            held = next((int(line[1]) for line in lines if line[0] == cache), 0)
+            yield max(int(most) - int((folder / used).read_text()) + held, 0)
+    if sys.platform != "win32":
+        import resource
+
+        largest, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if largest != resource.RLIM_INFINITY:
+            pages = int((PROC / "self" / "statm").read_text().split()[0])
+            yield max(largest - pages * os.sysconf("SC_PAGE_SIZE"), 0)
+
+
+def _groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
+    """Yield the control groups of this process, and of which files to read what.
+
+    A limit may be set for any group that it is in, by way of another. Within a container its own
+    group is the outermost, whatever it is called.
+    """
+    table = PROC / "self" / "cgroup"
+    lines = table.read_text().splitlines() if table.exists() else []
+    for number, kinds, name in (line.split(":", 2) for line in lines):
+        if number != "0" and "memory" not in kinds.split(","):
+            continue
+        top = CGROUP if number == "0" else CGROUP / "memory"
+        names = _GROUP_FILES[number != "0"]
+        group = PurePosixPath(name.lstrip("/"))
+        for path in (group, *group.parents):
+            if (top / path / names[0]).exists():
+                yield top / path, names
 
 
 if sys.platform == "win32":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache
 
 
@@ -42,7 +43,11 @@ class Threads:
                     pass
 
         helpers = min(self.count, count) - 1
-        futures = [_pool(self.count, os.getpid()).submit(work) for _ in range(helpers)]
+        futures: list[Future[None]] = []
+        # Where memory is limited, the system may give no more threads: those there are do it all.
+        with suppress(RuntimeError):
+            for _ in range(helpers):
+                futures.append(_pool(self.count, os.getpid()).submit(work))
         try:
             work(check)
         finally:

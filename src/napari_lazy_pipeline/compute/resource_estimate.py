@@ -63,10 +63,14 @@ class StepCost:
         return tuple(warnings)
 
 
-def step_costs(plan: Plan) -> tuple[StepCost, ...]:
-    """Estimate what each step that is on takes for one volume, reading it first."""
+def step_costs(plan: Plan, overhead: int = 0) -> tuple[StepCost, ...]:
+    """Estimate what each step that is on takes for one volume, reading it first.
+
+    That takes an ``overhead`` besides the volume [byte], see `VolumeSource`.
+    """
     plan.check()
-    costs = [StepCost(READ, "Reading", 0, plan.raw.volume.nbytes, Need(), plan.raw.shape)]
+    need = Need(overhead)
+    costs = [StepCost(READ, "Reading", 0, plan.raw.volume.nbytes, need, plan.raw.shape)]
     for stage in plan.stages:
         need = max(
             (step.need(stage.before, plan.engine) for step in dict.fromkeys(stage.steps)),

@@ -17,9 +17,11 @@ from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
     Cancelled,
+    FileError,
     LazyPipelineError,
     StepError,
     StepFileChangedError,
+    too_little_memory,
 )
 from napari_lazy_pipeline.image import Block, VolumeSource
 from napari_lazy_pipeline.image.box import rounded, shape_of, slices, whole
@@ -160,6 +162,13 @@ class StageRunner:
 
     def _read(self, wanted: Block) -> np.ndarray:
         """Read a block; only its planes if the source can."""
+        try:
+            return self._read_block(wanted)
+        except MemoryError as error:
+            what, where = too_little_memory("read the volume", error), self._place(0, wanted)
+            raise FileError(what, where, "Close other programs") from error
+
+    def _read_block(self, wanted: Block) -> np.ndarray:
         t, c, box = wanted.t, wanted.c, wanted.box
         if self._is_whole(0, wanted):
             return self._logged(0, wanted, lambda: self.raw.read(t, c))
@@ -228,6 +237,10 @@ class StageRunner:
         except LazyPipelineError as error:
             what = f"{failed}: {error.what}"
             raise StepError(what, error.where, error.hint, step.kind, stage.index) from error
+        except MemoryError as error:
+            what = f"{failed}: {too_little_memory('run the step', error)}"
+            hint = "Crop first, or close other programs"
+            raise StepError(what, "", hint, step.kind, stage.index) from error
         except (Exception, SystemExit) as error:
             # Whatever a step does, also one from another package, must not end the session.
             what = f"{failed}: {type(error).__name__}: {error}"

@@ -12,10 +12,18 @@ def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
     final: np.dtype[Any] = np.dtype(dtype)
     if volume.dtype == final or final.kind == "f":
         return volume.astype(final, copy=False)
+    converted = np.empty(volume.shape, final)
+    for index, plane in enumerate(volume):  # copies of a plane are small
+        converted[index] = _rounded(plane, final)
+    return converted
+
+
+def _rounded(plane: np.ndarray, final: np.dtype[Any]) -> np.ndarray:
+    """Values that a type of integers can hold."""
     limits = np.iinfo(final)
-    if volume.dtype.kind == "f":
+    if plane.dtype.kind == "f":
         # The largest integers of 32 bit are no float32.
-        exact = volume.astype(np.float64) if final.itemsize > 2 else volume
-        volume = np.nan_to_num(np.rint(exact))
-    clipped: np.ndarray = np.clip(volume, limits.min, limits.max)
-    return clipped.astype(final)
+        exact = plane.astype(np.float64) if final.itemsize > 2 else plane
+        plane = np.nan_to_num(np.rint(exact))
+    clipped: np.ndarray = np.clip(plane, limits.min, limits.max)
+    return clipped

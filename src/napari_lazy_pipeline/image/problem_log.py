@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from weakref import WeakMethod
 
-from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.errors import LazyPipelineError, printable
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Problem:
 
     def __str__(self) -> str:
         hint = f". {self.hint}" if self.hint else ""
-        return f"{self.what} ({self.where}); {self.done}{hint}"
+        return printable(f"{self.what} ({self.where}); {self.done}{hint}")
 
 
 class ProblemLog:

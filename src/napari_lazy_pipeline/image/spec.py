@@ -117,8 +117,9 @@ class VolumeSpec:
 
     def blank(self) -> np.ndarray:
         """Stand-in for a volume that cannot be had: NaN for floats, else 0."""
-        value = np.nan if np.issubdtype(np.dtype(self.dtype), np.floating) else 0
-        return np.full(self.shape, value, self.dtype)
+        if np.issubdtype(np.dtype(self.dtype), np.floating):
+            return np.full(self.shape, np.nan, self.dtype)
+        return np.zeros(self.shape, self.dtype)  # takes no memory until something is written
 
     def replace(self, **changes: object) -> VolumeSpec:
         """Return a copy with some fields changed."""

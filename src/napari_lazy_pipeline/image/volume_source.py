@@ -56,6 +56,11 @@ class VolumeSource(ABC):
         """
 
     @property
+    def overhead(self) -> int:
+        """Memory that reading a volume takes besides its pixels [byte]."""
+        return 0
+
+    @property
     def by_planes(self) -> bool:
         """Return whether `read_planes` makes planes without the rest of their volume."""
         return False

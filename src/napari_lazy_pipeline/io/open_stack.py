@@ -26,6 +26,8 @@ from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import SAMPLE, Proposal, propose_patterns
 from napari_lazy_pipeline.io.readers import FileInfo, ReaderArgument, choose_reader
+from napari_lazy_pipeline.io.readers.zarr import READER as ZARR_READER
+from napari_lazy_pipeline.io.readers.zarr import is_zarr
 
 # So many names have every counter at work; all of many more would take seconds.
 _ENOUGH = 20_000
@@ -134,6 +136,9 @@ def inspect_folder(
     compiled = compile_pattern(pattern) if pattern is not None else None
     chosen_reader = choose_reader(reader, trust, shape, dtype)
     names = list_names(path, compiled)
+    if chosen_reader is None and pattern is not None and is_zarr(os.path.join(path, pattern)):
+        # It need not be called so, as the images in a larger folder of zarr are not.
+        chosen_reader, names = ZARR_READER, [pattern]
     images = choose_images(names, path, compiled, chosen_reader)
     endings = endings_of(images, chosen_reader)
     if compiled is None:

@@ -13,7 +13,8 @@ import tifffile
 from pydantic import ValidatorFunctionWrapHandler, WrapValidator
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
-from napari_lazy_pipeline.errors import PsfError
+from napari_lazy_pipeline.errors import FileError, PsfError
+from napari_lazy_pipeline.io.readers.tiff import check_tiff
 
 # Smaller than this, the radial average has too few rings to be repaired at its origin.
 SMALLEST = (3, 8, 8)
@@ -57,13 +58,15 @@ def read_image(path: str | Path) -> np.ndarray:
         raise PsfError("There is no PSF or OTF file here", str(path), "Check the path")
     try:
         with open_regular(path) as file:
+            check_tiff(str(path))
             return np.asarray(tifffile.imread(file))
     except OSError as error:
         what = f"The PSF cannot be read: {error.strerror or error}"
         raise PsfError(what, str(path), "Check the path") from error
     except Exception as error:  # whatever a damaged file makes the decoder raise
+        reason = error.what if isinstance(error, FileError) else str(error)
         raise PsfError(
-            f"The PSF cannot be read as TIFF: {error}", str(path), "Save it as a plain TIFF stack"
+            f"The PSF cannot be read as TIFF: {reason}", str(path), "Save it as a plain TIFF stack"
         ) from error
 
 

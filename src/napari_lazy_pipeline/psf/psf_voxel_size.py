@@ -30,7 +30,7 @@ def recorded_spacing(path: str | Path) -> Spacing:
     """Read the spacing that a file states; none for a file that is missing or no TIFF."""
     try:
         stat = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return Spacing(readable=False)
     return _read_spacing(str(path), stat.st_size, stat.st_mtime_ns)
 

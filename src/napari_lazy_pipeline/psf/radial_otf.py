@@ -151,7 +151,7 @@ def read_psf_or_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
     """Read an OTF, or read a PSF and make its OTF; remembered until the file changes."""
     try:
         stat = Path(path).stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise PsfError("There is no PSF or OTF file here", str(path), "Check the path") from error
     z, y, x = psf_voxel_size
     return _read(str(path), (float(z), float(y), float(x)), stat.st_size, stat.st_mtime_ns)

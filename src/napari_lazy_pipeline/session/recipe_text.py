@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from napari_lazy_pipeline.compute.parameter import reason
 from napari_lazy_pipeline.steps import Step, step_types
 from napari_lazy_pipeline.steps._per_channel import BRANCHES
 
+_MOST_VALUES = 100_000
 # What would else be ten minutes and twenty seconds, a number to the base of 8, and a text.
 _RULES = [
     ("tag:yaml.org,2002:str", re.compile(r"-?\d*:-?\d*$|0\d+$")),
@@ -22,6 +24,31 @@ _RULES = [
 
 class Loader(yaml.SafeLoader):
     """Reads YAML; ``10:20`` and ``0477`` as they stand there, and ``1e-5`` as a number."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Read a text; refuse one that a few aliases make a thousand times as long."""
+        node = super().get_single_node()
+        if node is not None:
+            _unfolded_size(node, {})
+        return node
+
+
+def _unfolded_size(node: yaml.Node, sizes: dict[int, float]) -> float:
+    """Number of values in a node if each alias is written out; raise `yaml.YAMLError` if many."""
+    if id(node) not in sizes:
+        sizes[id(node)] = math.inf  # an alias of what it stands in
+        inside = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = [part for entry in inside for part in (entry if _is_pair(entry) else (entry,))]
+        sizes[id(node)] = 1 + sum(_unfolded_size(part, sizes) for part in parts)
+    if sizes[id(node)] > _MOST_VALUES:
+        what = f"its aliases (*) stand for more than {_MOST_VALUES} values"
+        raise yaml.composer.ComposerError(None, None, what, node.start_mark)
+    return sizes[id(node)]
+
+
+def _is_pair(entry: object) -> bool:
+    """Return whether a part of a node is a name and its value."""
+    return isinstance(entry, tuple)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -39,8 +66,18 @@ def dump_yaml(data: Any) -> str:
 
 
 def load_yaml(text: str) -> Any:
-    """Read a value of YAML; nothing in it is ever executed."""
-    return yaml.load(text, Loader)
+    """Read a value of YAML; nothing in it is ever executed.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If it cannot be read: also a date in a month that there is not, or a number without end.
+    """
+    try:
+        return yaml.load(text, Loader)
+    except (ValueError, RecursionError) as error:
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise yaml.constructor.ConstructorError(None, None, what) from error
 
 
 def explain(

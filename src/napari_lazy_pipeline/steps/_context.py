@@ -14,6 +14,7 @@ from napari_lazy_pipeline.engines import Engine, get_engine
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import slices
+from napari_lazy_pipeline.io.readers.tiff import check_tiff
 from napari_lazy_pipeline.steps._identity import file_state
 
 
@@ -96,8 +97,12 @@ class Context:
 @lru_cache(maxsize=8)
 def _image(path: str, state: Hashable) -> np.ndarray:
     try:
+        check_tiff(path)
         image = np.squeeze(tifffile.imread(path)).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise FileError(f"The image cannot be read: {error}", path, "Choose a TIFF file") from error
+    except Exception as error:  # whatever a damaged file makes the decoder raise
+        reason = error.what if isinstance(error, FileError) else str(error)
+        raise FileError(
+            f"The image cannot be read: {reason}", path, "Choose a TIFF file"
+        ) from error
     image.flags.writeable = False
     return cast(np.ndarray, image)

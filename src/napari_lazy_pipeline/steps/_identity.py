@@ -13,10 +13,10 @@ from napari_lazy_pipeline._runtime.regular_file import open_regular
 
 
 def file_state(path: str) -> Hashable:
-    """Size and time of change of a file; None if there is none."""
+    """Size and time of change of a file; None if there is none, or can be none of that name."""
     try:
         state = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
     return state.st_size, state.st_mtime_ns
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.errors import ScanUnknownError
 from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
@@ -77,6 +78,11 @@ class ScanStep(Step):
         if recorded is None or recorded == self._scan:
             return ""
         return f"This step has a scan of its own ({self._scan.text}); the data have {recorded.text}"
+
+    def need(self, before: StackSpec, engine: str) -> Need:
+        """The volume in a type that engines move, if it has another."""
+        dtype = movable(before.dtype)
+        return Need(before.volume.replace(dtype=dtype).nbytes if dtype != before.dtype else 0)
 
     @property
     def _scan(self) -> Scan:

@@ -13,6 +13,7 @@ import numpy as np
 from annotated_types import Unit
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_serializer
 
+from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.errors import GeometryError, LazyPipelineError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec
 from napari_lazy_pipeline.image.box import whole, widened
@@ -201,6 +202,10 @@ class Function(Step):
 
     def key(self, before: StackSpec) -> Hashable:
         return self.kind, self._identity(), self.visible(before)
+
+    def need(self, before: StackSpec, engine: str) -> Need:
+        """The copy that it may change; what it takes itself is not known."""
+        return Need(before.volume.nbytes)
 
     def files(self) -> Iterator[str]:
         if isinstance(self.function, str) and ".py:" in self.function:

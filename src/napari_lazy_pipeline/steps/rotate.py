@@ -8,11 +8,15 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.image import Block, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.box import Affine, affine, box_before, shape_of, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 from napari_lazy_pipeline.steps._base import Context, Unit
 from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
+
+# Bytes for a position: where its four neighbours are, and what these and the fill weigh.
+_TABLE = 4 * 8 + 5 * 4
 
 
 class Rotate(ScanStep):
@@ -88,6 +92,11 @@ class Rotate(ScanStep):
                 shape_of(inner),
             )
         return at.engine.rotate(as_movable(parts[0]), plan, fill=self.fill)
+
+    def need(self, before: StackSpec, engine: str) -> Need:
+        """A copy for the engine, and the table that every row is turned by."""
+        table = _TABLE * math.prod(self._plan(before.volume).size)
+        return Need(super().need(before, engine).memory + table)
 
     def _turned(self, spec: VolumeSpec) -> VolumeSpec:
         """Shape, voxel size and place of the turned volume."""

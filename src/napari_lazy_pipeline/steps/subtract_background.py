@@ -45,5 +45,9 @@ class SubtractBackground(VoxelStep):
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
         if np.issubdtype(pixels.dtype, np.integer):
             value = pixels.dtype.type(min(round(self.value), np.iinfo(pixels.dtype).max))
-            return np.asarray(np.maximum(pixels, value) - value)
-        return np.asarray(np.maximum(pixels - pixels.dtype.type(self.value), 0))
+            above: np.ndarray = np.maximum(pixels, value)
+            above -= value
+        else:
+            above = pixels - pixels.dtype.type(self.value)
+            np.maximum(above, 0, out=above)
+        return above

@@ -19,8 +19,10 @@ from superqt.utils import qdebounced
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.escape_key import EscapeKey
 from napari_lazy_pipeline._gui.widgets.layout import row, small_button
+from napari_lazy_pipeline._gui.widgets.text import entry_text, plain
 from napari_lazy_pipeline._runtime.fresh_file import write_text
 from napari_lazy_pipeline._runtime.regular_file import read_text
+from napari_lazy_pipeline.errors import printable
 
 _LONGEST = 48  # letters of a path in the menu
 _MOST = 12  # paths in the menu
@@ -99,7 +101,7 @@ class FolderRow(QWidget):
         for path in paths:
             action = self.menu.addAction(_shorten(path))
             action.setData(path)
-            action.setToolTip(path)
+            action.setToolTip(plain(printable(path)))
             action.triggered.connect(lambda _=False, path=path: self.chosen.emit(path))
         if not paths:
             self.menu.addAction("No folder was opened before").setEnabled(False)
@@ -113,7 +115,8 @@ class FolderRow(QWidget):
         for action in self.recent_actions():
             exists = action.data() not in missing
             action.setEnabled(exists)
-            action.setToolTip(str(action.data()) if exists else f"{action.data()} is not there")
+            path = plain(printable(str(action.data())))
+            action.setToolTip(path if exists else f"{path} is not there")
 
     @qdebounced(timeout=300)
     def _on_edited(self, folder: Path | None) -> None:
@@ -133,7 +136,7 @@ class FolderRow(QWidget):
 def _shorten(path: str) -> str:
     """Cut a long path: its end tells more than its beginning."""
     text = path if len(path) <= _LONGEST else f"…{path[1 - _LONGEST :]}"
-    return text.replace("&", "&&")
+    return entry_text(text)
 
 
 # ---- recent folders: a file of this user, for the next session ----------------------------

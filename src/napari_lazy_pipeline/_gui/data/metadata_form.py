@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QToolButton
 from napari_lazy_pipeline._gui.widgets.forms.form_field import FormField
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import small_button
-from napari_lazy_pipeline._gui.widgets.text import Elided
+from napari_lazy_pipeline._gui.widgets.text import Elided, plain
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io import FolderInfo
@@ -134,5 +134,5 @@ class MetadataForm(ModelForm):
         label.setText(text)
         label.set_tooltip(f"From: {text}")
         if name == "step":
-            self.fields[name].editors[0].setToolTip(f"{_MEANING}. From: {text}")
+            self.fields[name].editors[0].setToolTip(plain(f"{_MEANING}. From: {text}"))
         self.resets[name].setEnabled(stated)

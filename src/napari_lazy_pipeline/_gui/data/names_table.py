@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from napari_lazy_pipeline._gui.widgets.text import plain
+from napari_lazy_pipeline.errors import printable
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow
 
@@ -45,8 +47,8 @@ class NamesTable(QTableWidget):
         self.setRowCount(len(rows))
         for index, row in enumerate(rows):
             for column, (text, tooltip) in enumerate(_cells(row)):
-                item = QTableWidgetItem(text)
-                item.setToolTip(tooltip)
+                item = QTableWidgetItem(printable(text))
+                item.setToolTip(plain(printable(tooltip)))
                 self.setItem(index, column, item)
         self._fit()
 

@@ -18,27 +18,40 @@ def main_window(widget: QWidget) -> QMainWindow | None:
 
 
 class CanvasContext:
-    """Makes the OpenGL context of the canvas current before layers are removed.
+    """Sees to it that napari deletes what drew a layer in the OpenGL context of the canvas.
 
     napari deletes the shaders of a removed layer at once, in whichever context is current. If
-    that is another one, such as that of the window, the next picture may crash the process: seen
-    with Mesa 22.3 for Shapes and Labels layers (docs/upstream.md, 1).
+    that is another one, such as that of the window, the next picture may crash the process
+    (docs/upstream.md, 1).
     """
 
     def __init__(self, viewer: Any, dock: QWidget) -> None:
-        self._viewer, self._dock = viewer, dock
-        # Kept, because a dock that was taken out of its window still removes layers.
-        self._window: Any = lambda: None
-        viewer.layers.events.removing.connect(self.make_current)
+        self._events, self._dock = viewer.layers.events, dock
+        for emitter in (self._events.inserted, self._events.removing):
+            emitter.connect(self._ensure)
 
     def close(self) -> None:
-        self._viewer.layers.events.removing.disconnect(self.make_current)
+        """Let go of the viewer; its canvas stays as it is, for layers are still removed."""
+        for emitter in (self._events.inserted, self._events.removing):
+            emitter.disconnect(self._ensure)
 
-    def make_current(self, _: Any = None) -> None:
-        """Make it current, if there is a canvas yet."""
+    def _ensure(self, _: Any) -> None:
         window = main_window(self._dock)
-        if window is not None:
-            self._window = weakref.ref(window)
-        window = self._window()
         for canvas in window.findChildren(QOpenGLWidget) if window is not None else ():
+            _finish_in_own_context(canvas)
+
+
+def _finish_in_own_context(canvas: Any) -> None:
+    """Let a vispy canvas make its context current before it carries out what is due there."""
+    context = getattr(getattr(canvas, "_vispy_canvas", None), "context", None)
+    if context is None or "finish" in vars(context):
+        return
+    finish, alive = type(context).finish, weakref.ref(canvas)
+
+    def finish_in_own_context() -> None:
+        canvas = alive()
+        if canvas is not None:
             canvas.makeCurrent()
+        finish(context)
+
+    context.finish = finish_in_own_context

@@ -13,6 +13,8 @@ from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtGui import QColor, QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_lazy_pipeline._gui.widgets.text import plain
+
 _TITLE, _ROW, _GAP = 96, 10, 5  # px
 
 
@@ -100,7 +102,7 @@ class ChunkMap(QWidget):
                 name = self.channels[c] if c < len(self.channels) else str(c)
                 word = WORDS[ChunkState(int(row.tiles[c, t]))]
                 text = f"{row.title}, t {t}, channel {name}: {word}"
-                QToolTip.showText(event.globalPosition().toPoint(), text, self)
+                QToolTip.showText(event.globalPosition().toPoint(), plain(text), self)
                 return
         QToolTip.hideText()
 

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QWidget
 
 from napari_lazy_pipeline._gui.widgets.layout import column, row, small_button
-from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
+from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence, plain
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.exports.proposed_folder import first_proposal
 
@@ -45,7 +45,7 @@ class QueueRow(QWidget):
         self.state.set_tooltip(job.description)
         self.error.say(job.error if failed else "")
         word = "Cancel" if running else "Remove"
-        self.remove.setToolTip(f"{word} {job.title}; what is written stays")
+        self.remove.setToolTip(plain(f"{word} {job.title}; what is written stays"))
         self.remove.setAccessibleName(f"{word} {job.title}")
         self.remove.setEnabled(running or not self.is_open)
         self.options.setAccessibleName(f"Options of {job.title}")

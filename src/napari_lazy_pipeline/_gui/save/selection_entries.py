@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms.entries import Entry, NumberEntry
+from napari_lazy_pipeline._gui.widgets.text import entry_text, plain
 
 _ABREAST = 3  # boxes in a row, at most
 _ROOM = 200  # px, for a row of them in a narrow dock
@@ -63,6 +64,7 @@ class TicksEntry(Entry):
 
     def __init__(self, **options: Any) -> None:
         self.boxes: list[QCheckBox] = []
+        self._names: list[str] = []
         super().__init__(QWidget(), **options)
         self._grid = QGridLayout(self.editor)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -79,18 +81,22 @@ class TicksEntry(Entry):
 
     def set_names(self, names: Sequence[str], tooltip: str, ticked: bool = True) -> None:
         """Show other things, all of them ticked, or those that were; raises no signal."""
-        if [box.text() for box in self.boxes] == list(names):
+        if self._names == list(names):
             return
-        before = {box.text() for box in self.boxes if box.isChecked()}
+        before = {name for name, box in self._named() if box.isChecked()}
         for box in self.boxes:
             self._grid.removeWidget(box)
             box.deleteLater()
-        self.boxes = [QCheckBox(name) for name in names]
+        self.boxes, self._names = [QCheckBox(entry_text(name)) for name in names], list(names)
         widest = max((box.sizeHint().width() for box in self.boxes), default=1)
         abreast = max(min(_ROOM // widest, _ABREAST), 1)
-        for index, box in enumerate(self.boxes):
-            box.setChecked(ticked or box.text() in before)
-            box.setToolTip(f"{tooltip} {box.text()}")
-            box.setAccessibleName(f"{tooltip} {box.text()}")
+        for index, (name, box) in enumerate(self._named()):
+            box.setChecked(ticked or name in before)
+            box.setToolTip(plain(f"{tooltip} {name}"))
+            box.setAccessibleName(f"{tooltip} {name}")
             box.toggled.connect(self._on_edited)
             self._grid.addWidget(box, *divmod(index, abreast))
+
+    def _named(self) -> Iterable[tuple[str, QCheckBox]]:
+        """The boxes with what they are for."""
+        return zip(self._names, self.boxes, strict=True)

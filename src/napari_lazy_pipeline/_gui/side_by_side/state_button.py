@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QMenu, QToolButton, QWidget
 
 from napari_lazy_pipeline._gui.side_by_side.other_state import KEY, OtherState
 from napari_lazy_pipeline._gui.widgets.layout import push_button, row, tool_button
+from napari_lazy_pipeline._gui.widgets.text import entry_text, plain
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session.state import State
 
@@ -43,7 +44,7 @@ class StateButton(QWidget):
         for text, past in islice(self._state.session.past(), _MOST):
             states.append((f"Before: {text}", past))
         for text, state in states:
-            action = self.menu.addAction(text)
+            action = self.menu.addAction(entry_text(text))
             action.setCheckable(True)
             action.setChecked(state == self._state.state)
             action.triggered.connect(partial(self._choose, state, text))
@@ -51,5 +52,5 @@ class StateButton(QWidget):
         self.menu.addAction("None", partial(self._state.choose, None))
 
     def _choose(self, state: State, text: str, _: bool = False) -> None:
-        self.choose.setToolTip(f"State B: {text}")
+        self.choose.setToolTip(plain(f"State B: {text}"))
         self._state.choose(state, text)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.side_by_side.tile_picture import TilePicture
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
+from napari_lazy_pipeline._gui.widgets.text import plain
 
 _GAP, _STRIP = 3, 22  # px; between tiles, and below each for its label
 _CLICK = 4  # px; the mouse moves so far without dragging
@@ -149,7 +150,7 @@ class TileView(QWidget):
         if self._pressed is None:
             index = self._tile_at(place)
             self.select(self.selected if index is None else index)
-            self.setToolTip("" if index is None else self.tiles[index].label)
+            self.setToolTip("" if index is None else plain(self.tiles[index].label))
             return
         way = place - self._pressed
         self._dragged = self._dragged or way.manhattanLength() > _CLICK

@@ -12,6 +12,7 @@ from napari_lazy_pipeline._gui.steps.list_card import ListCard
 from napari_lazy_pipeline._gui.widgets.forms.field_options import can_be_tried
 from napari_lazy_pipeline._gui.widgets.forms.form_field import FormField
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.text import entry_text
 from napari_lazy_pipeline.steps._per_channel import ChannelValues
 
 
@@ -56,6 +57,6 @@ def _add_resets(menu: Any, form: ModelForm) -> None:
 
 
 def _add(menu: QMenu, text: str, action: Callable[[], Any], tooltip: str) -> None:
-    entry = menu.addAction(text)
+    entry = menu.addAction(entry_text(text))
     entry.setToolTip(tooltip)
     entry.triggered.connect(lambda _=False: action())

@@ -6,7 +6,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence
+from napari_lazy_pipeline._gui.widgets.text import INDENT, Sentence, plain
 from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline.compute.resource_estimate import StepCost, step_costs, volume_time
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_duration
@@ -63,9 +63,10 @@ class CostMonitor(QObject):
     def _start(self) -> None:
         plan = self.session.plan
         if plan is not None:
+            overhead = self.session.raw.overhead
             # A PSF may be on a share that hangs: with another one, it is another question.
             files = " ".join(path for step in plan.steps for path in step.files())
-            self._task.start(files, lambda _: (step_costs(plan), available()))
+            self._task.start(files, lambda _: (step_costs(plan, overhead), available()))
 
     def _on_done(self, estimate: tuple[tuple[StepCost, ...], int]) -> None:
         self.costs, self.free = estimate
@@ -113,7 +114,7 @@ class CostSummary(_CostSentence):
         time = f", {time} uncached" if time else ""
         free = format_bytes(self._monitor.free)
         self.say(f"Per volume: {_memory(peak)}{time} ({free} free)")
-        self.setToolTip("\n".join(f"{cost.title}: {_memory(cost)}" for cost in costs))
+        self.setToolTip(plain("\n".join(f"{cost.title}: {_memory(cost)}" for cost in costs)))
 
 
 class CostWarning(_CostSentence):

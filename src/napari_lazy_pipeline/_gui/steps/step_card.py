@@ -14,7 +14,7 @@ from napari_lazy_pipeline._gui.steps.list_card import ListCard
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
-from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
+from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence, plain
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.image.quantity_text import format_duration
@@ -169,7 +169,7 @@ class StepCard(ListCard):
         failures = [self._failures[channel] for channel in sorted(self._failures)]
         sentences = [text for text in (self._misfit, *failures[:1]) if text]
         self.error.say("\n".join(sentences))
-        self.error.setToolTip("\n".join(failures))
+        self.error.setToolTip(plain("\n".join(failures)))
         self.head.show_failed(bool(sentences))
 
     def _on_form(self, step: Step) -> None:

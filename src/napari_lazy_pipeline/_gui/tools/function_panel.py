@@ -21,6 +21,8 @@ from napari_lazy_pipeline.steps._identity import file_state
 from napari_lazy_pipeline.steps._user_code import allow_code, is_allowed
 from napari_lazy_pipeline.steps.function import Function, NotTriedError
 
+# What may happen where a Python file is read without being run.
+_UNREADABLE = (OSError, SyntaxError, ValueError, RecursionError, MemoryError)
 _INTERVAL = 500  # ms between two looks at the file
 
 
@@ -91,7 +93,7 @@ class FunctionPanel(QWidget):
             function = None  # the card says why
         self._step.form.fields["arguments"].control.set_function(function)
         # While the file has a fault, which the card names, the names stay.
-        with QSignalBlocker(self.names), suppress(OSError, SyntaxError, ValueError):
+        with QSignalBlocker(self.names), suppress(*_UNREADABLE):
             names = _functions_in(self.path) if self.path else []
             self.names.clear()
             self.names.addItems(names)

@@ -12,7 +12,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
-from napari_lazy_pipeline._gui.widgets.text import Elided
+from napari_lazy_pipeline._gui.widgets.text import Elided, plain
 from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 
@@ -162,7 +162,7 @@ class StatusReporter(QObject):
         kind = getattr(error, "kind", type(error).__name__)
         if kind not in self._notified:
             self._notified.add(kind)
-            show_error(str(error))
+            show_error(plain(str(error)))
         self._show_problems()
 
     def _show_problems(self) -> None:

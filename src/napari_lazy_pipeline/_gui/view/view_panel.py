@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 from napari_lazy_pipeline._gui.widgets.choice import Choice, combo_box
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row, tool_button
 from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
-from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.text import Sentence, plain
 from napari_lazy_pipeline.engines import engine_names
 from napari_lazy_pipeline.engines.auto import best_engine
 from napari_lazy_pipeline.session import Session
@@ -102,7 +102,8 @@ class ViewPanel(QWidget):
             entry = self._entries.item(self.engine.findText(name))
             if entry is not None:
                 entry.setEnabled(reason is None)
-                entry.setToolTip(reason or (f"uses {best_engine()}" if name == "auto" else ""))
+                why = reason or (f"uses {best_engine()}" if name == "auto" else "")
+                entry.setToolTip(plain(why))
         missing = {name: reason for name, reason in reasons.items() if reason}
         usable = [name for name in reasons.keys() - missing.keys() if name not in ("cpu", "auto")]
         what = ", ".join(missing) if usable else "GPU"

@@ -8,7 +8,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QListWidget, QListWidgetItem, QWidget
 
 from napari_lazy_pipeline._gui.widgets.layout import column, row, tool_button
-from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline._gui.widgets.text import Sentence, plain
+from napari_lazy_pipeline.errors import printable
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.quantity_text import format_count
 
@@ -64,7 +65,7 @@ class ProblemsPanel(QWidget):
         for problem in reversed(self.problems[-LISTED:] if unfolded else ()):
             text = "\n".join(filter(None, _columns(problem)))
             item = QListWidgetItem(text)
-            item.setToolTip(text)
+            item.setToolTip(plain(text))
             self.list.addItem(item)
         rest = len(self.problems) - LISTED
         if unfolded and rest > 0:
@@ -77,4 +78,5 @@ class ProblemsPanel(QWidget):
 
 
 def _columns(problem: Problem) -> tuple[str, str, str, str]:
-    return problem.where, problem.what, problem.done, problem.hint
+    where, what = printable(problem.where), printable(problem.what)
+    return where, what, problem.done, problem.hint

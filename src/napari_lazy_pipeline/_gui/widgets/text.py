@@ -9,6 +9,8 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QPalette
 from qtpy.QtWidgets import QLabel, QWidget
 
+from napari_lazy_pipeline.errors import printable
+
 # Readable on the background of napari's dark and of its light theme.
 RED_ON_DARK, RED_ON_LIGHT = "#ff6b6b", "#b3001b"
 AMBER_ON_DARK, AMBER_ON_LIGHT = "#f0b840", "#7a4f00"
@@ -35,6 +37,16 @@ def pale_style(widget: QWidget) -> str:
     return f"color: rgba({text.red()}, {text.green()}, {text.blue()}, 170);"
 
 
+def plain(text: str) -> str:
+    """A text as it stands, for tooltips and notifications, where Qt would take some for HTML."""
+    return text.replace("<", "<\u200b").replace("&lt;", "&\u200blt;")
+
+
+def entry_text(text: str) -> str:
+    """A text as it stands, for menus and buttons: an ampersand would underline what follows it."""
+    return printable(text).replace("&", "&&")
+
+
 class Sentence(QLabel):
     """A label that wraps, and takes the height its text needs, also inside a scroll area."""
 
@@ -43,6 +55,7 @@ class Sentence(QLabel):
         self._text = ""
         self._style = error_style if error else caution_style if caution else None
         self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
         # In line with other labels. Of an indent, Qt would take twice the width for the height.
         self.setIndent(0)
         self.setContentsMargins(INDENT, 0, 0, 0)
@@ -57,7 +70,8 @@ class Sentence(QLabel):
             return
         self._text = text or ""
         # Names of files are long words: they break where a person would.
-        super().setText(_JOINTS.sub("\\1\u200b", self._text))
+        lines = "\n".join(map(printable, self._text.split("\n")))
+        super().setText(_JOINTS.sub("\\1\u200b", lines))
         self._fit()
 
     def say(self, text: str) -> None:
@@ -104,7 +118,7 @@ class Elided(QLabel):
     @property
     def shortened(self) -> bool:
         """Return whether there is no room for the whole text."""
-        return super().text() != self._text
+        return super().text() != printable(self._text)
 
     def setText(self, text: str | None) -> None:
         if text != self._text:
@@ -143,6 +157,6 @@ class Elided(QLabel):
 
     def _fit(self) -> None:
         room, mode = max(self.width() - self._rim(), 0), Qt.TextElideMode.ElideRight
-        super().setText(self.fontMetrics().elidedText(self._text, mode, room))
+        super().setText(self.fontMetrics().elidedText(printable(self._text), mode, room))
         lines = self._text if self.shortened else "", self._tooltip
-        self.setToolTip("\n".join(filter(None, lines)))
+        self.setToolTip(plain("\n".join(filter(None, lines))))

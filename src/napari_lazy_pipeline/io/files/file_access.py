@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 from collections.abc import Hashable
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline.errors import FileError, FolderError, FolderMissingError
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
@@ -18,6 +20,7 @@ from napari_lazy_pipeline.io.readers import (
     GrowingReader,
     PlaneReader,
     Reader,
+    file_errors,
     file_stamp,
     file_stamp_or_empty,
     reader_for,
@@ -156,12 +159,20 @@ class FileAccess:
     def _pixels(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         """Read planes of a file; all of them where the reader knows no better."""
         if isinstance(self._reader, PlaneReader) and (start, stop) != (0, info.shape[0]):
+            _require_memory(stop - start, path, info)
             pixels = self._reader.read_planes(path, info, start, stop)
             self.count.add(nbytes=pixels.nbytes)
             return pixels
+        _require_memory(info.shape[0], path, info)
         pixels = self._reader.read(path, info)
         self.count.add(nbytes=pixels.nbytes)
         return pixels[start:stop]
+
+
+def _require_memory(planes: int, path: str, info: FileInfo) -> None:
+    """Raise FileError if so many planes of a file do not fit into memory."""
+    with file_errors(path):
+        require(planes * math.prod(info.shape[1:]) * np.dtype(info.dtype).itemsize)
 
 
 def probe_first_volume(

@@ -52,7 +52,8 @@ class FileSource(VolumeSource):
         self.folder, self.layout, self.reader = folder, layout, reader
         self._infos, self.info = tuple(infos), infos[0]
         planes = sum(info.shape[0] for info in islice(cycle(infos), layout.pieces))
-        self._spec = spec or VolumeSpec((planes, *self.info.shape[1:]), self.info.dtype)
+        shape = (planes, *self.info.shape[1:])
+        self._spec = spec or VolumeSpec(shape, self.info.dtype, translate=self.info.translate)
         reference = os.path.join(folder, _reference(layout, infos[0]))
         self.judge = CompletenessCheck(reference, reader, infos)
         self._access = FileAccess(folder, reader, self.judge)
@@ -232,6 +233,10 @@ class FileSource(VolumeSource):
             start += info.shape[0]
         self._count(pieces)
         return volume
+
+    @property
+    def overhead(self) -> int:
+        return max(info.overhead for info in self._infos)
 
     @property
     def by_planes(self) -> bool:

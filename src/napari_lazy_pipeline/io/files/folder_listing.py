@@ -12,6 +12,7 @@ from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.io.patterns.pattern import Pattern
 from napari_lazy_pipeline.io.readers import Reader, hidden, reader_for, suffixes
 from napari_lazy_pipeline.io.readers.tiff import READER as TIFF_READER
+from napari_lazy_pipeline.io.readers.zarr import is_zarr
 
 # Depth to which images are searched if there is none in the folder: positions in acquisitions.
 _DEPTH = 2
@@ -53,6 +54,8 @@ def _listing_errors(folder: str) -> Iterator[None]:
     except OSError as error:
         what, hint = _REASONS.get(type(error), (f"The folder cannot be read: {error.strerror}", ""))
         raise FolderError(what, folder, hint) from error
+    except ValueError as error:
+        raise FolderError("There can be no folder of that name", folder, "Check it") from error
 
 
 def _below(folder: str, depth: int, allowed: Sequence[re.Pattern[str]]) -> list[str]:
@@ -144,5 +147,4 @@ def _one_kind(images: list[str]) -> list[str]:
 
 def is_image(path: str) -> bool:
     """Whether a path is a single image, a file or an OME-Zarr folder, and no folder of them."""
-    inside = [os.path.join(path, name) for name in ("zarr.json", ".zattrs")]
-    return any(map(os.path.isfile, (path, *inside))) and bool(_readable([path]))
+    return is_zarr(path) or (os.path.isfile(path) and bool(_readable([path])))

@@ -38,6 +38,10 @@ class IdentityCache(VolumeSource):
     def problems(self) -> ProblemLog:
         return self.source.problems
 
+    @property
+    def overhead(self) -> int:
+        return self.source.overhead
+
     def identity(self, t: int, c: int) -> Hashable:
         known = self._identities.get((t, c))
         return known if known is not None else self.refresh(t, c)

@@ -12,17 +12,19 @@ from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
 # Pixel of the sCMOS cameras of these microscopes [um].
 _CAMERA_PIXEL = 6.5
+_MOST = 2**22  # bytes; real ones have a hundredth of that
 _NUMBER = r"([-+]?[0-9]+(?:[.,][0-9]*)?(?:[eE][-+]?[0-9]+)?)"
+# A text of any size and content is read through once: blanks are given back by no pattern.
 _WAVEFORM = re.compile(
-    r"^\s*(.+?) Offset, Interval \(um\), # of Pixels for Excitation \([0-9]+\)\s*:\s*"
+    r"^[ \t]*+(\S.*?) Offset, Interval \(um\), # of Pixels for Excitation \([0-9]+\)\s*:\s*"
     rf"{_NUMBER}\s+{_NUMBER}\s+([0-9]+)",
     re.MULTILINE,
 )
 _ANGLE = re.compile(rf"Angle between stage and bessel beam \(deg\)\s*[=:]\s*\"?{_NUMBER}", re.I)
-_MAGNIFICATION = re.compile(rf"^\s*Magnification\s*[=:]\s*\"?{_NUMBER}", re.I | re.MULTILINE)
-_MOTION = re.compile(r"^\s*Z motion\s*:\s*(.+?)\s*$", re.I | re.MULTILINE)
-_LASERS = re.compile(r"^\s*Excitation Filter, Laser.*\(([0-9]+)\)\s*:\s*(.*)$", re.MULTILINE)
-_STACKS = re.compile(r"^\s*# of stacks \(0\)\s*:\s*([0-9]+)", re.MULTILINE)
+_MAGNIFICATION = re.compile(rf"^[ \t]*+Magnification\s*[=:]\s*\"?{_NUMBER}", re.I | re.MULTILINE)
+_MOTION = re.compile(r"^[ \t]*+Z motion[ \t]*+:[ \t]*+(.+)$", re.I | re.MULTILINE)
+_LASERS = re.compile(r"^[ \t]*+Excitation Filter, Laser.*\(([0-9]+)\)\s*:\s*(.*)$", re.MULTILINE)
+_STACKS = re.compile(r"^[ \t]*+# of stacks \(0\)\s*:\s*([0-9]+)", re.MULTILINE)
 _ROI = re.compile(r"ROI\s*:\s*Left=(\d+)\s+Top=(\d+)\s+Right=(\d+)\s+Bot(?:tom)?=(\d+)")
 # The MOSAIC names the axis that moved; XZ is along the optical axis of its objective.
 _STAGES, _OBJECTIVES = ("s pzt", "s piezo", "x stage"), ("z pzt", "xz stage")
@@ -37,7 +39,7 @@ def find_settings(names: Sequence[str], first: str) -> str | None:
 def read_settings(path: str, title: str) -> MetadataClaims:
     """Read a Settings.txt, in whatever encoding it was written."""
     with open_regular(path) as file:
-        return parse_settings(_decoded(file.read()), title)
+        return parse_settings(_decoded(file.read(_MOST)), title)
 
 
 def parse_settings(text: str, title: str = "Settings.txt") -> MetadataClaims:
@@ -50,7 +52,7 @@ def parse_settings(text: str, title: str = "Settings.txt") -> MetadataClaims:
     stage = next((name for name in _STAGES if steps.get(name)), "")
     objective = next((name for name in _OBJECTIVES if steps.get(name)), "")
     motion = _MOTION.search(text)
-    moved = motion[1].lower() if motion else ""
+    moved = motion[1].strip().lower() if motion else ""
     sample_scan = "sample piezo" in moved or "x stage" in moved if moved else bool(stage)
     axis = (stage or objective) if sample_scan else (objective or stage)
     step, pixel, angle = steps.get(axis), _pixel(text), _first(_ANGLE, text)

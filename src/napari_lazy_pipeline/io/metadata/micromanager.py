@@ -16,6 +16,7 @@ from napari_lazy_pipeline.io.metadata.units import positive_number
 # The summary stands first; what follows, a paragraph for each plane, can be large.
 _HEAD = 2**18
 _NUMBER = r'"?(-?[0-9.]+(?:[eE][-+]?[0-9]+)?)"?'
+_NAMES = re.compile(r'"ChNames"\s*:\s*"?(\[.*?\])', re.DOTALL)
 _SIZES = {
     "Frames": "time points", "Channels": "channels", "Slices": "planes", "Height": "rows",
     "Width": "columns",
@@ -41,7 +42,8 @@ def parse_metadata(text: str, title: str) -> MetadataClaims:
     """Gather from JSON, whole or not, what it states about the stack."""
     matches = {key: re.search(rf'"{key}"\s*:\s*{_NUMBER}', text) for key in _KEYS}
     summary = {key: match[1] for key, match in matches.items() if match}
-    names = re.search(r'"ChNames"\s*:\s*"?(\[.*?\])', text, re.DOTALL)
+    # There alone: a search would go through the text from every place that begins like it.
+    names = _NAMES.match(text, max(text.find('"ChNames"'), 0))
     return summary_claims(summary, _strings(names[1]) if names else (), title)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from napari_lazy_pipeline.io.readers._reader import FileInfo, GrowthState, file_
 
 _NO_PLACES = np.empty((0, 2), np.int64)
 _JUST_NOW = 10  # s
+# An index that has this many times more places than planes counts something else, or is damaged.
+_SPARSE, _FEW = 100, 100_000
 _HINT = "It is still being recorded, or was interrupted"
 
 
@@ -130,8 +133,12 @@ class PlaneIndex:
 def make_index(files: Sequence[str], scenes: Sequence[str], entries: ArrayLike) -> PlaneIndex:
     """Make an index of entries (position, t, c, z, file, place); of two for a plane, the later."""
     rows = np.asarray(entries, np.int64).reshape(-1, 6)
-    sizes = rows[:, :4].max(0) + 1 if len(rows) else np.zeros(4, np.int64)
-    table = np.full((*sizes.tolist(), 2), -1, np.int64)
+    sizes = (rows[:, :4].max(0) + 1 if len(rows) else np.zeros(4, np.int64)).tolist()
+    if math.prod(sizes) > max(_FEW, _SPARSE * len(rows)):
+        _, t, c, z = sizes
+        what = f"The index has {len(rows)} planes for {t} time points x {c} channels of {z} planes"
+        raise FileError(what, files[0], "It is damaged")
+    table = np.full((*sizes, 2), -1, np.int64)
     table[tuple(rows[:, :4].T)] = rows[:, 4:]
     last = tuple(rows[-1, :4].tolist()) if len(rows) else ()
     return PlaneIndex(tuple(files), tuple(scenes), table, len(rows), last)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_lazy_pipeline._runtime.regular_file import NotAFileError
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, too_little_memory
 from napari_lazy_pipeline.image import Shape
-from napari_lazy_pipeline.image.scan_geometry import StatedSize
+from napari_lazy_pipeline.image.scan_geometry import StatedSize, Triple
 from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 
@@ -53,6 +53,10 @@ class FileInfo:
     # Whether planes are located by an index or by the names of chunks, in this file and in
     # others; more may come.
     indexed: bool = False
+    # Memory that reading a volume takes besides its pixels [byte].
+    overhead: int = 0
+    # Position of the first voxel (z, y, x) [um], if the file states it.
+    translate: Triple = (0.0, 0.0, 0.0)
     # Position of the first pixel of the last plane [byte], if the file holds one volume and
     # its planes lie plain; else -1.
     last_plane: int = -1
@@ -220,7 +224,8 @@ def file_errors(path: str, hint: str = "") -> Iterator[None]:
     except OSError as error:
         raise os_problem(error, path) from error
     except MemoryError as error:
-        raise FileError("There is not enough memory to read the file", path) from error
+        what = too_little_memory("read the file", error)
+        raise FileError(what, path, "Close other programs") from error
     except Exception as error:
         # A damaged file makes decoders raise nearly anything.
         what = f"The file is damaged ({type(error).__name__}: {error})"

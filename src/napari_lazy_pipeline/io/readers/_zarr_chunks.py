@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from itertools import product
 from typing import Any
 
+from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import GrowthState, file_stamp_or_empty
+
+# Files of one volume: to ask for the state of more would take longer than a person waits.
+_MOST = 1_000_000
 
 
 class Chunks:
     """Files of the chunks of an array of zarr; of its shards, if chunks are packed in them."""
 
-    def __init__(self, array: Any, axes: str) -> None:
+    def __init__(self, array: Any, axes: str, path: str) -> None:
+        self._path = path
         self._folder = os.path.join(array.store.root, *array.path.split("/"))
         self._axes, self._shape = axes, array.shape
         self._grid = getattr(array, "shards", None) or array.chunks
@@ -23,10 +29,14 @@ class Chunks:
     def state(self, t: int, c: int) -> Hashable:
         """Size [byte] and time of change [ns] of each file of a volume, as far as they exist."""
         part = {"t": t, "c": c}
-        ranges = [
+        ranges: list[Sequence[int]] = [
             (part[axis] // step,) if axis in part else range(-(-length // step))
             for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
         ]
+        count = math.prod(map(len, ranges))
+        if count > _MOST:
+            what = f"Each volume is cut into {count} files"
+            raise FileError(what, self._path, "Save it again in larger chunks")
         names = (self._name(place).split("/") for place in product(*ranges))
         return tuple(file_stamp_or_empty(os.path.join(self._folder, *name)) for name in names)
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import (
@@ -22,8 +23,8 @@ from napari_lazy_pipeline.io.readers._reader import (
     file_errors,
 )
 from napari_lazy_pipeline.io.readers._tiff import mmstack, plain_planes
-from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
-from napari_lazy_pipeline.io.readers._tiff.tiff_header import check_open, probe_open
+from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, walk
+from napari_lazy_pipeline.io.readers._tiff.tiff_header import check_open, check_promise, probe_open
 
 # Threads that unpack one file: more than a few wait for the disk.
 _DECODERS = min(os.cpu_count() or 1, 4)
@@ -123,6 +124,18 @@ def _checked(path: str, size: int, changed: int, info: FileInfo) -> FileInfo:
     """Check a file as `check_open` does; ``changed`` tells one file from the next."""
     with open_regular(path) as file:
         return check_open(file, size, path, info)
+
+
+def check_tiff(path: str) -> None:
+    """Raise FileError unless a file is a TIFF of which all, whatever it holds, can be read."""
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        walk(file, size, path)
+        file.seek(0)
+        with tifffile.TiffFile(file, is_ome=False) as tif:
+            promised = sum(series.nbytes for series in tif.series)
+        check_promise(promised, size, path)
+        require(promised)
 
 
 READER = TiffReader()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
-from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
+from napari_lazy_pipeline.io.metadata.ome_zarr_place import placement
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
     GrowingReader,
@@ -20,6 +20,10 @@ from napari_lazy_pipeline.io.readers._reader import (
     file_errors,
 )
 from napari_lazy_pipeline.io.readers._zarr_chunks import Chunks
+
+_AT_ONCE = 10  # chunks that zarr unpacks at the same time
+# What a folder of zarr holds, of its versions 2 and 3.
+_MARKS = ("zarr.json", ".zattrs", ".zarray", ".zgroup")
 
 
 class ZarrReader(GrowingReader):
@@ -33,55 +37,103 @@ class ZarrReader(GrowingReader):
     def probe(self, path: str) -> FileInfo:
         with file_errors(path):
             os.stat(path)  # zarr takes a folder that is gone for one without an image
+            images = _images(_root(path), path)
             array, image, channels = _open(path)
             axes = _axes(image, array.ndim)
             sizes = dict(zip(axes, array.shape, strict=True))
             if not set(axes) <= set("tczyx") or axes[-2:] != "yx":
                 raise FileError(f"The axes are {axes}, not t, c, z, y, x", path)
+            claims, translate = placement(image, axes)
             return FileInfo.of(
-                path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype,
-                _claims(image, axes), inner=(sizes.get("t", 1), sizes.get("c", 1)),
+                path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, claims,
+                inner=(sizes.get("t", 1), sizes.get("c", 1)),
                 channel_names=channels if len(channels) == sizes.get("c", 1) else (),
                 indexed=axes.startswith("t"),  # where time points can be added
+                translate=translate,
+                overhead=_unpacked(array, axes),
+                scenes=images if len(images) > 1 else (),
+                firsts=(0,) * len(images),
             )  # fmt: skip
 
     def growth(self, path: str, info: FileInfo) -> GrowthState:
         with file_errors(path):
-            return _chunks(path).growth()
+            return _chunks(path, info).growth()
 
     def state(self, path: str, info: FileInfo) -> Hashable:
         with file_errors(path):
-            return _chunks(path).state(*info.part)
+            return _chunks(path, info).state(*info.part)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
-            array, image, _ = _open(path)
+            array, image, _ = _open(path, info.scene)
             axes = _axes(image, array.ndim)
             sizes = dict(zip(axes, array.shape, strict=True))
             info.check((sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, path)
+            # However little is wanted, a chunk is unpacked as a whole.
+            require(math.prod(array.chunks) * array.dtype.itemsize)
             place = {**dict(zip("tc", info.part, strict=True)), "z": slice(start, stop)}
             planes = np.asarray(array[tuple(place.get(axis, slice(None)) for axis in axes)])
             return np.ascontiguousarray(planes.reshape(-1, *info.shape[1:]), info.dtype)
 
 
-def _open(path: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
-    """Array of the full resolution, metadata of the image, and names of channels."""
+def is_zarr(path: str) -> bool:
+    """Return whether a folder is an image, or a group of images, whatever it is called."""
+    return any(os.path.isfile(os.path.join(path, name)) for name in _MARKS)
+
+
+def _root(path: str) -> Any:
+    """Open a folder, and nothing else: zarr alone takes some names for addresses in a network."""
     try:
         import zarr
     except ImportError as error:
         what = "OME-Zarr cannot be read without zarr"
         raise FileError(what, path, "pip install 'napari-lazy-pipeline[zarr]'") from error
-    node: Any = zarr.open(_regular_files(path), mode="r")
-    if not hasattr(node, "attrs") or hasattr(node, "shape"):
-        return node, {}, ()
+    return zarr.open(_regular_files(path), mode="r")
+
+
+def _is_array(node: Any) -> bool:
+    return not hasattr(node, "attrs") or hasattr(node, "shape")
+
+
+def _ome(node: Any) -> dict[str, Any]:
+    """What a group states, of either version."""
     attributes: dict[str, Any] = dict(node.attrs)
-    ome = attributes.get("ome", attributes)
-    if not ome.get("multiscales"):
+    ome: dict[str, Any] = attributes.get("ome", attributes)
+    return ome
+
+
+def _images(node: Any, path: str) -> tuple[str, ...]:
+    """Places of the images in a folder: it is one, or holds a plate, or those of bioformats2raw."""
+    if _is_array(node):
+        return ("",)
+    ome = _ome(node)
+    images: list[str] = []
+    if ome.get("multiscales"):
+        images = [""]
+    elif "plate" in ome:
+        for well in (well["path"] for well in ome["plate"]["wells"]):
+            images += [f"{well}/{image['path']}" for image in _ome(node[well])["well"]["images"]]
+    elif "bioformats2raw.layout" in ome:
+        series = _ome(node["OME"]).get("series") if "OME" in node else None
+        images = series or sorted(filter(str.isdecimal, node.group_keys()), key=int)
+    if not images:
         raise FileError("The Zarr folder holds no OME image", path, "Open a folder inside it")
+    return tuple(images)
+
+
+def _open(path: str, scene: int = 0) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+    """Array of the full resolution, metadata of an image, and names of channels."""
+    node = _root(path)
+    place = _images(node, path)[scene]
+    node = node[place] if place else node
+    if _is_array(node):
+        return _harmless(node, path), {}, ()
+    ome = _ome(node)
     image = ome["multiscales"][0]
     channels = (ome.get("omero") or {}).get("channels") or []
     names = tuple(str(channel.get("label", "")) for channel in channels)
-    return node[image["datasets"][0]["path"]], image, names if all(names) else ()
+    array = _harmless(node[image["datasets"][0]["path"]], path)
+    return array, image, names if all(names) else ()
 
 
 def _regular_files(path: str) -> Any:
@@ -100,33 +152,36 @@ def _regular_files(path: str) -> Any:
     return RegularFiles(path, read_only=True)
 
 
-def _chunks(path: str) -> Chunks:
-    array, image, _ = _open(path)
-    return Chunks(array, _axes(image, array.ndim))
+def _harmless(array: Any, path: str) -> Any:
+    """The array, unless its pixels are packed in a way that would run code of theirs."""
+    metadata = array.metadata
+    codecs = [*(getattr(metadata, "filters", None) or ()), getattr(metadata, "compressor", None)]
+    codecs += getattr(metadata, "inner_codecs", ())
+    names = [
+        f"{type(codec).__name__} {getattr(codec, 'codec_id', getattr(codec, 'codec_name', ''))}"
+        for codec in codecs
+    ]
+    if any("pickle" in name.lower() for name in names):
+        what = "The pixels are packed as Python objects (pickle), which can run any code"
+        raise FileError(what, path, "Save them again as numbers")
+    return array
+
+
+def _unpacked(array: Any, axes: str) -> int:
+    """Size of the chunks of a volume that are unpacked at the same time [byte]."""
+    grid = zip(axes, array.shape, array.chunks, strict=True)
+    count = math.prod(-(-length // step) for axis, length, step in grid if axis in "zyx")
+    return int(min(count, _AT_ONCE) * math.prod(array.chunks) * array.dtype.itemsize)
+
+
+def _chunks(path: str, info: FileInfo) -> Chunks:
+    array, image, _ = _open(path, info.scene)
+    return Chunks(array, _axes(image, array.ndim), path)
 
 
 def _axes(image: dict[str, Any], count: int) -> str:
     axes = image.get("axes") or list("tczyx"[-count:])
     return "".join(axis if isinstance(axis, str) else axis["name"] for axis in axes).lower()
-
-
-def _claims(image: dict[str, Any], axes: str) -> MetadataClaims:
-    """Voxel size (z, y, x) [um] and time interval [s]."""
-    claims = MetadataClaims("OME-Zarr")
-    if not image or image.get("axes") is None:
-        return claims
-    transforms = image["datasets"][0].get("coordinateTransformations") or []
-    scale = next((each["scale"] for each in transforms if each.get("type") == "scale"), None)
-    if scale is None:
-        return claims
-    named = [axis for axis in image["axes"] if isinstance(axis, dict)]
-    units = {axis["name"].lower(): axis.get("unit") for axis in named}
-    steps = dict(zip(axes, scale, strict=True))
-    # A scale of 1 without a unit is what is written where nothing is known.
-    stated = {a: steps.get(a) for a in "zyx" if units.get(a) or steps.get(a) != 1}
-    z, y, x = (micrometres(stated.get(a), units.get(a) or "um") for a in "zyx")
-    interval = seconds(steps.get("t"), units.get("t") or "")
-    return replace(claims, voxel_size=(z, y, x), time_interval=interval)
 
 
 READER = ZarrReader()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,14 @@ from functools import lru_cache
 import numpy as np
 import tifffile
 
+from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.readers._reader import FileInfo, Reader, file_errors, file_stamp
-from napari_lazy_pipeline.io.readers._tiff.tiff_header import probe_open
+from napari_lazy_pipeline.io.readers._tiff.tiff_header import check_promise, probe_open
 from napari_lazy_pipeline.io.readers.tiff import decode_open
 
+_PIECE = 2**20  # bytes that are unpacked in one go
 _TIFF = (".tif", ".tiff")
 _HINT = "It is still being copied, or was cut off"
 
@@ -38,7 +41,7 @@ class ZipReader(Reader):
         inner = info.inner if count == 1 else (count, 1)
         return replace(
             info, name=os.path.basename(path), size=os.path.getsize(path), inner=inner,
-            offset=-1, page=(), last_plane=-1,
+            offset=-1, page=(), last_plane=-1, overhead=size,
         )  # fmt: skip
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
@@ -69,8 +72,13 @@ def _member(path: str, index: int) -> Iterator[tuple[io.BytesIO, int, str]]:
         if index >= len(names):
             raise FileError(f"There are {len(names)} TIFFs in the zip, not {index + 1}", path)
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            data = archive.read(names[index])
-        yield io.BytesIO(data), len(data), f"{path}: {names[index]}"
+            size = archive.getinfo(names[index]).file_size
+            check_promise(size, os.path.getsize(path), path)
+            require(size)
+            content = io.BytesIO()
+            with archive.open(names[index]) as member:
+                shutil.copyfileobj(member, content, _PIECE)
+        yield content, content.tell(), f"{path}: {names[index]}"
 
 
 READER = ZipReader()

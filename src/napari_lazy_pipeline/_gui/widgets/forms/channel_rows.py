@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms.entries import Entry
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, small_button
-from napari_lazy_pipeline._gui.widgets.text import Elided
+from napari_lazy_pipeline._gui.widgets.text import Elided, plain
 from napari_lazy_pipeline.steps._per_channel import ChannelValues
 
 _NAME = 60  # px; longer names of channels are shortened
@@ -119,7 +119,8 @@ class ChannelRows(Entry):
         """The control of a channel; a button that gives it a value where it has none."""
         if name not in self._value:
             button = QPushButton("Set a value")
-            button.setToolTip(f"Channel {name} has no value yet: begin with that of the first")
+            text = f"Channel {name} has no value yet: begin with that of the first"
+            button.setToolTip(plain(text))
             button.setAccessibleName(f"Set a value for channel {name}")
             button.clicked.connect(lambda: self._set(name, self._first()))
             return button
@@ -141,7 +142,7 @@ class ChannelRows(Entry):
         note = f"\nKept for channels that are not here: {', '.join(absent)}" if absent else ""
         self.switch.setText("-" if per_channel else "≡")
         choice = "One value for all channels" if per_channel else "A value for each channel"
-        self.switch.setToolTip(choice + note)
+        self.switch.setToolTip(plain(choice + note))
         self.summary.set_tooltip(f"One value for each channel{note}")
 
     def _on_single(self, value: Any) -> None:

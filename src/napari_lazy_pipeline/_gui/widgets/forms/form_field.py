@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, row
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
-from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence
+from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence, entry_text
 from napari_lazy_pipeline.steps._per_channel import is_per_channel, value_type
 
 _WIDEST = 150  # px; a longer caption is shortened
@@ -107,7 +107,8 @@ class FormField(ValuedContainerWidget[Any]):
 
     def menu(self) -> QMenu:
         menu = QMenu(self.native)
-        menu.addAction(f"Reset to {options.default_in_words(self.info)}", self.reset)
+        text = entry_text(f"Reset to {options.default_in_words(self.info)}")
+        menu.addAction(text, self.reset)
         control = self.control
         if isinstance(control, ChannelRows) and control.offered:
             per_channel = not control.is_per_channel

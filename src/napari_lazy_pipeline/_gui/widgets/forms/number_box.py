@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QToolTip
 
 from napari_lazy_pipeline._gui.widgets.escape_key import is_escape, leave
 from napari_lazy_pipeline._gui.widgets.forms.number_text import is_ambiguous, read_number
+from napari_lazy_pipeline._gui.widgets.text import plain
 
 DECIMALS = 6
 LARGEST = 1e12
@@ -161,4 +162,4 @@ class NumberBox(QDoubleSpinBox):
 
     def _say(self, sentence: str) -> None:
         """Say something beside the box, where no line is reserved for it."""
-        QToolTip.showText(self.mapToGlobal(QPoint(0, self.height())), sentence, self)
+        QToolTip.showText(self.mapToGlobal(QPoint(0, self.height())), plain(sentence), self)

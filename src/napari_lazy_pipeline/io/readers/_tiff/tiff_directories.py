@@ -17,6 +17,8 @@ _PAGE_TAGS = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
 _SCALARS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 # width, length, samples, depth: tifffile counts planes without end if one of them is negative
 _SIZES = (256, 257, 277, 32997)
+# What decides how much memory a plane is unpacked into: its size, bits, and the size of its tiles.
+_EXTENT = (*_SIZES, 258, 322, 323, 32998)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,21 @@ def strip_starts(directories: list[Directory], page: tuple[int, ...]) -> list[in
     starts = [directory.tags.get(OFFSETS, 0) for directory in directories]
     alike = all(directory.page == page for directory in directories)
     return starts if alike and min(starts) > 0 else []
+
+
+def check_alike(directories: list[Directory], path: str) -> None:
+    """Raise FileError if a plane has another size than the first: each is unpacked by its own."""
+    extents = [[directory.tags.get(tag) for tag in _EXTENT] for directory in directories]
+    for index, extent in enumerate(extents):
+        if extent != extents[0]:
+            what = f"The header of plane {index} is damaged"
+            raise FileError(what, path, "It has another size than the first plane")
+
+
+def tile_voxels(directory: Directory) -> int:
+    """Number of pixels of a tile of a plane; 0 if it has none."""
+    width, length = (directory.tags.get(tag, 0) for tag in (322, 323))
+    return width * length
 
 
 def directory_at(file: BinaryIO, start: int, path: str) -> Directory | None:

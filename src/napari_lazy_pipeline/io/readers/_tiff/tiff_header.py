@@ -15,7 +15,9 @@ from napari_lazy_pipeline.io.readers._tiff.tiff_directories import (
     OFFSETS,
     UNFINISHED,
     Directory,
+    check_alike,
     strip_starts,
+    tile_voxels,
     walk,
 )
 from napari_lazy_pipeline.io.readers._tiff.tiff_hyperstack import hyperstack
@@ -30,8 +32,9 @@ def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
     directories = walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        info = hyperstack(tif, metadata(tif, os.path.basename(path)), path, size)
-        _check_size(tif, info, path)
+        header = metadata(tif, os.path.basename(path), len(directories))
+        info = hyperstack(tif, header, path, size)
+        _check_size(tif, info, directories, path)
         offset, page = _places(tif, directories, np.dtype(info.dtype))
         order = tif.byteorder
     info = replace(info, offset=offset, page=page, byteorder=order)
@@ -45,10 +48,11 @@ def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
 def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo:
     """Check that an open TIFF is whole, as ``info`` states; return where its own pixels lie."""
     # tifffile follows planes that refer to each other in a circle without end.
-    walk(file, size, path)
+    directories = walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        own = hyperstack(tif, metadata(tif, os.path.basename(path)), path, size)
+        header = metadata(tif, os.path.basename(path), len(directories))
+        own = hyperstack(tif, header, path, size)
         if info.merged:
             own = own.as_planes()
         alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype)
@@ -58,12 +62,14 @@ def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo
         if own.inner != info.inner or info.scene >= len(own.firsts):
             one, two = (f"{t} time points x {c} channels" for t, c in (own.inner, info.inner))
             raise FileError(f"The file holds {one}, not {two} as {info.name}", path, UNFINISHED)
-        _check_size(tif, own, path)
+        _check_size(tif, own, directories, path)
         offset = tif.series[0].dataoffset if len(tif.series) == 1 else None
         return replace(info, offset=-1 if offset is None else int(offset), byteorder=tif.byteorder)
 
 
-def _check_size(tif: tifffile.TiffFile, info: FileInfo, path: str) -> None:
+def _check_size(
+    tif: tifffile.TiffFile, info: FileInfo, directories: list[Directory], path: str
+) -> None:
     """Refuse a header that promises more than the file can hold."""
     dtype, size = np.dtype(info.dtype), info.size
     promised = int(np.prod(info.shape, dtype=object)) * dtype.itemsize
@@ -72,11 +78,20 @@ def _check_size(tif: tifffile.TiffFile, info: FileInfo, path: str) -> None:
     if plain and promised > size:
         what = f"The header promises {promised} bytes of pixels, the file has {size}"
         raise FileError(what, path, UNFINISHED)
+    # A tile is unpacked as a whole, however small the plane is that it is for.
+    tile = tile_voxels(directories[0]) * dtype.itemsize
+    check_promise(max(promised, tile), size, path)
+    for series in tif.series:
+        if series.dataoffset is None:
+            check_alike(directories, path)
+        _check_segments(series, size, path)
+
+
+def check_promise(promised: int, size: int, path: str) -> None:
+    """Raise FileError if a file of a size cannot be unpacked to what it promises [byte]."""
     if promised > max(_LARGE, _RATIO * size):
         what = f"The header promises {promised} bytes of pixels in a file of {size}"
         raise FileError(what, path, "The header is damaged")
-    for series in tif.series:
-        _check_segments(series, size, path)
 
 
 def _check_segments(series: tifffile.TiffPageSeries, size: int, path: str) -> None:

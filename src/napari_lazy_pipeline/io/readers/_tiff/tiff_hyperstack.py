@@ -77,9 +77,11 @@ def _by_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, i
     planes = np.array(image.planes)
     first, start = int(planes[:, 0].min()), planes[:, 1:].min(0)
     if int(planes[:, 0].max()) >= pages:
-        raise FileError(f"The file holds {pages} of {len(planes)} planes", path, UNFINISHED)
+        raise FileError(f"The file holds {pages} of {image.promised} planes", path, UNFINISHED)
     places = planes[:, 1:] - start
     t, c, z = (int(size) for size in places.max(0) + 1)
+    if t * c * z > len(planes):
+        raise _no_order(path)
     numbers = np.full((t, c, z), -1)
     numbers[tuple(places.T)] = planes[:, 0] - first
     strides = [
@@ -88,9 +90,13 @@ def _by_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, i
     ]
     regular = np.tensordot(strides, np.indices(numbers.shape), 1)
     if not np.array_equal(numbers, regular):
-        what = "OME-XML gives the planes of the file in no regular order"
-        raise FileError(what, path, "Save it again")
+        raise _no_order(path)
     return (t, c, z), (strides[0], strides[1], strides[2] or 1), first, int(start[1])
+
+
+def _no_order(path: str) -> FileError:
+    what = "OME-XML gives the planes of the file in no regular order"
+    return FileError(what, path, "Save it again")
 
 
 def _no_volumes(shape: Sequence[int], axes: str, path: str) -> FileError:

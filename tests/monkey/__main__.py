@@ -1,0 +1,121 @@
+"""Many monkeys: ``python -m tests.monkey 0:100 --actions 1000``, and ``--bare`` for the control.
+
+Each seed has a process and, with xvfb-run, a screen of its own. What goes wrong is told in a
+table; with ``--shrink``, each failing seed becomes a short script that fails in the same way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1366x768x24"]
+_TIMEOUT = 1800  # s; a process that has not ended by then hangs
+
+
+@dataclass
+class Outcome:
+    """How one play ended."""
+
+    seed: int
+    done: list[str]  # actions, one line each
+    trouble: list[str]
+    stalls: list[tuple[float, str]]
+    grown: float
+
+    @property
+    def kinds(self) -> set[str]:
+        """First lines of what went wrong: by these, two failures are the same."""
+        return {text.splitlines()[0][:100] for text in self.trouble}
+
+
+def play(seed: int, actions: int, bare: bool, script: list[str] | None = None) -> Outcome:
+    """Let one monkey play in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="monkey") as top:
+        folder = Path(top) / "scene"
+        command = [*_SCREEN, sys.executable, "-m", "tests.monkey.play", "--seed", str(seed)]
+        command += ["--actions", str(actions), "--folder", str(folder)]
+        command += ["--bare"] if bare else []
+        if script is not None:
+            (Path(top) / "script").write_text("\n".join(script))
+            command += ["--script", str(Path(top) / "script")]
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT)
+            code, said = ended.returncode, ended.stderr
+        except subprocess.TimeoutExpired:
+            code, said = 124, ""
+        log, death = folder / "log.jsonl", folder / "death.txt"
+        done = log.read_text().splitlines() if log.exists() else []
+        if code or not (folder / "report.json").exists():
+            last = (death.read_text() if death.exists() else "") or said[-3000:]
+            return Outcome(seed, done, [f"died with {code}\n{last}"], [], 0.0)
+        report = json.loads((folder / "report.json").read_text())
+        trouble = [f"{text}\n({n} times)" for text, n in report["trouble"].items()]
+        trouble += [f"thread left: {name}" for name in report["threads"]]
+        return Outcome(seed, done, trouble, report["stalls"], report["grown"])
+
+
+def shrink(outcome: Outcome, bare: bool, patience: int = 60) -> list[str]:
+    """Leave out actions as long as what is left fails in the same way."""
+    script, kinds, tries = outcome.done, outcome.kinds, 0
+    size = len(script) // 2
+    while size and tries < patience:
+        start = 0
+        while start < len(script) and tries < patience:
+            shorter = script[:start] + script[start + size :]
+            tries += 1
+            if play(outcome.seed, 0, bare, shorter).kinds & kinds:
+                script = shorter
+            else:
+                start += size
+        size //= 2
+    return script
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seeds", help="as 100, or 20:40")
+    parser.add_argument("--actions", type=int, default=1000)
+    parser.add_argument("--bare", action="store_true")
+    parser.add_argument("--shrink", action="store_true")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--keep", type=Path, help="folder for logs of what failed")
+    options = parser.parse_args()
+    first, _, last = options.seeds.rpartition(":")
+    seeds = range(int(first or 0), int(last))
+    bad, kinds = 0, Counter[str]()
+    with ThreadPoolExecutor(options.workers) as pool:
+        for outcome in pool.map(lambda s: play(s, options.actions, options.bare), seeds):
+            stall = max((time for time, _ in outcome.stalls), default=0.0)
+            words = "; ".join(sorted(outcome.kinds)) or "well"
+            print(
+                f"seed {outcome.seed}: {len(outcome.done)} actions, {words}; "
+                f"longest stall {stall:.1f} s, {outcome.grown:+.0f} MiB",
+                flush=True,
+            )
+            if options.keep and (outcome.trouble or outcome.stalls):
+                options.keep.mkdir(parents=True, exist_ok=True)
+                stalls = [f"stall of {time:.1f} s\n{where}" for time, where in outcome.stalls]
+                text = "\n\n".join([*outcome.trouble, *stalls])
+                (options.keep / f"{outcome.seed}.txt").write_text(text)
+                (options.keep / f"{outcome.seed}.jsonl").write_text("\n".join(outcome.done))
+            if outcome.trouble:
+                bad += 1
+                kinds.update(outcome.kinds)
+                if options.shrink:
+                    print("  " + "\n  ".join(shrink(outcome, options.bare)), flush=True)
+    print(f"{len(seeds) - bad} of {len(seeds)} seeds well")
+    for kind, count in kinds.most_common():
+        print(f"{count:4} {kind}")
+    return int(bad > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

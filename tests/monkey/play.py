@@ -1,0 +1,91 @@
+"""One monkey before one window: ``python -m tests.monkey.play --seed 3 --folder F``.
+
+Each action is written down before it is done; with ``--script``, those of a file are done again.
+The last line of the report tells what went wrong. If the process dies, the log has what it did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import os
+import random
+import sys
+import threading
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--actions", type=int, default=1000)
+    parser.add_argument("--folder", type=Path, required=True, help="all that is written to")
+    parser.add_argument("--script", type=Path, help="actions to be done again, one a line")
+    parser.add_argument("--bare", action="store_true", help="napari alone, without the dock")
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    script = options.script.read_text().splitlines() if options.script else None
+    (folder / "home").mkdir(parents=True)
+    faulthandler.enable(open(folder / "death.txt", "w"), all_threads=True)  # noqa: SIM115
+
+    from tests.monkey.scene import BareScene, DockScene, own_settings, untouched
+
+    own_settings(folder)
+    from tests.monkey.hands import Hands
+
+    scene = BareScene(folder) if options.bare else DockScene(folder)
+    raw = {} if options.bare else untouched(scene.folders[1:])
+    threads, memory = _threads(), _memory()
+    scene.begin()
+    hands, dice = Hands(scene.viewer), random.Random(options.seed)
+    with open(folder / "log.jsonl", "w") as log:
+        for number in range(len(script) if script is not None else options.actions):
+            if script is not None:
+                action = json.loads(script[number])
+            elif dice.random() < 0.2:
+                action = dice.choice(scene.others(dice))
+            else:
+                action = hands.choose(dice, scene.inside)
+            print(json.dumps(action), file=log, flush=True)
+            if hasattr(scene, f"do_{action[0].replace(' ', '_')}"):
+                scene.do(action)
+            else:
+                scene.try_to(hands.do, action)
+            scene.do_wait(0)
+    grown = _memory() - memory
+    hands.close()
+    scene.try_to(scene.check)
+    if not options.bare and untouched(scene.folders[1:]) != raw:
+        scene.note("the raw folder was written to")
+    scene.try_to(scene.close)
+    left = sorted(_threads() - threads)
+    report = {
+        "trouble": dict(scene.trouble),
+        "stalls": scene.stalls,
+        "threads": left,
+        "grown": round(grown, 1),
+    }
+    (folder / "report.json").write_text(json.dumps(report))
+    sys.stdout.flush()
+    os._exit(0)  # what Python does at its end is not what is tried
+
+
+def _threads() -> set[str]:
+    """Names of the threads there are, but for those of pools, which stay for good."""
+    kept = ("lazy-pipeline-cpu", "ThreadPoolExecutor")
+    return {one.name for one in threading.enumerate() if not one.name.startswith(kept)}
+
+
+def _memory() -> float:
+    """Resident memory of this process [MiB]."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+if __name__ == "__main__":
+    main()

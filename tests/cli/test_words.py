@@ -25,11 +25,12 @@ BEGUN = "It would begin now"
 ODD = [
     "", " ", "0", "-0", "-1", "1", "+1", "1.5", "nan", "-nan", "inf", "-inf", "1e400", "-1e400",
     "0x10", "1_000", "9" * 30, "-" + "9" * 30, "9" * 5000, "1e-400", "\u0663", "\u00bd", "\u221e",
-    "None", "null", "true", "~", "[]", "{}", "[nan, 1]", "[1, 2", "[" * 3000, "{a: 1}", "*a",
+    "None", "null", "true", "~", "[]", "{}", "[nan, 1]", "[1, 2", "[" * 600, "{a: 1}", "*a",
     "&a [*a]", "!!python/name:os.system", "2020-01-01", "<img src=x>", "a\nb", "a\0b", "\x1b[31m",
-    "%s%n{0}", "{t}", "'", '"', "\\", "-", "--", "-t", "--out", ",", ":", "::", "::0", "::00",
-    "::-0", "::+0", "0:0:0", ":::", "1:2:3:4", "::-1", "0,", ",0", "0,0,0", "5:2", "7:",
-    "::" + "9" * 30, "\u00e9" * 300, "x" * 300, "x" * 5000, ".", "..",
+    "!!int x", "!!bool maybe", "2020-02-31", "!!timestamp x", "%s%n{0}", "{t}", "'", '"', "\\",
+    "-", "--", "-t", "--out", ",", ":", "::", "::0", "::00", "::-0", "::+0", "0:0:0", ":::",
+    "1:2:3:4", "::-1", "0,", ",0", "0,0,0", "5:2", "7:", "::" + "9" * 30, "\u00e9" * 300,
+    "x" * 300, "x" * 5000, ".", "..",
 ]  # fmt: skip
 FIELDS = [
     "subtract_background.value", "deskew.angle", "deskew.enabled", "deskew.skew_axis",
@@ -111,7 +112,8 @@ def test_any_odd_value_of_any_option(place: Path, odd: str) -> None:
     firsts = {"run": "recipe.yaml", "info": "cell", "simulate": "sim"}
     for name, options in OPTIONS.items():
         for option in options:
-            given = [f"{field}={odd}" for field in FIELDS] if option == "--set" else [odd]
+            fields = FIELDS if len(odd) < 500 else FIELDS[:1]
+            given = [f"{field}={odd}" for field in fields] if option == "--set" else [odd]
             for one in given:
                 code, said = code_of([name, firsts[name], f"{option}={one}"])
                 assert code in (0, 1, 2) and (code == 0 or said.strip()), (option, one)
@@ -137,7 +139,7 @@ def test_any_odd_value_of_any_option(place: Path, odd: str) -> None:
         (["simulate", "sim", "--shape", "1,2"], "state three whole numbers, such as 32,128,160"),
         (["simulate", "sim", "--shape", "9999,9999,9999"], "that is more than 268435456 voxels"),
         (["run", "recipe.yaml", "--set", "deskew.angle=.nan"], "must be a finite number"),
-        (["run", "recipe.yaml", "--set", f"deskew.angle={'[' * 3000}"], "Cannot read the value"),
+        (["run", "recipe.yaml", "--set", f"deskew.angle={'[' * 600}"], "Cannot read the value"),
         (["info", "x" * 300], "File name too long"),
     ],
 )

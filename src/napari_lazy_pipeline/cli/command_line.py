@@ -21,7 +21,12 @@ from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 
 def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None) -> int:
     """Run a command; return its exit code. Raises `Cancelled` once ``stop`` is set."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    # Python before 3.13 makes an empty list of this.
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if word.startswith("-") and word.endswith("=--"):
+            parser.error(f"argument {word}: there is no value")
     options.stop = stop or threading.Event()
     command: Callable[[argparse.Namespace], int] = options.command
     try:

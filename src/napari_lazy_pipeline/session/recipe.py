@@ -180,7 +180,7 @@ class Recipe(BaseModel):
         try:
             root = yaml.compose(text, Loader=Loader)
             data = json.loads(text) if name.endswith(".json") else load_yaml(text)
-        except (yaml.YAMLError, RecursionError, json.JSONDecodeError) as error:
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f"{name}, line {mark.line + 1}" if mark else name
             problem = getattr(error, "problem", None) or "this is not YAML or JSON"

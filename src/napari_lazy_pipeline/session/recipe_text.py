@@ -39,8 +39,14 @@ def dump_yaml(data: Any) -> str:
 
 
 def load_yaml(text: str) -> Any:
-    """Read a value of YAML; nothing in it is ever executed."""
-    return yaml.load(text, Loader)
+    """Read a value of YAML; nothing in it is ever executed. A `yaml.YAMLError` if it is none."""
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError:
+        raise
+    except Exception as error:
+        # The 31st of February, a number of 5000 digits, a list in a list in a list, !!bool maybe.
+        raise yaml.YAMLError(str(error)) from error
 
 
 def explain(

@@ -59,6 +59,7 @@ def sweep(kind: str, job: Path, every: float) -> None:
         assert volumes(out).items() <= whole.items(), "half-written under a final name"
         ended = outcome.seconds == 0.0
         found[outcome.kind].append((moment, outcome))
+        print(f"{moment:.2f} s: {outcome.kind}, after {outcome.seconds:.1f} s", flush=True)
         moment += every
     print("| exit status, standard error | moments | from, to [s] | longest [s] | for instance |")
     print("|---|---|---|---|---|")

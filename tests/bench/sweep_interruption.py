@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import tempfile
 import time
 from collections import defaultdict
@@ -29,6 +30,8 @@ def main() -> None:
     parser.add_argument("kinds", nargs="*", choices=[*EVERY, []])
     parser.add_argument("--every", type=float)
     options = parser.parse_args()
+    # In the background of a script it would be ignored, by all that is started from here, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for kind in options.kinds or EVERY:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from interrupting import Outcome, at_call, at_exit, at_import, run_interrupted, volumes, write_job
+from interrupting import (
+    Outcome,
+    at_call,
+    at_exit,
+    at_import,
+    command,
+    environment,
+    run_interrupted,
+    volumes,
+    write_job,
+)
 from napari_lazy_pipeline import cli
+from napari_lazy_pipeline.cli.command_line import perform
 from napari_lazy_pipeline.errors import Cancelled
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no process can send a Ctrl-C")
 HANG = "import time; time.sleep(1000)"
-FAIL = (
-    "import time; any(arguments[-1].cancelled() for _ in iter(lambda: time.sleep(0.01), 1)); "
-    "raise OSError('no')"
-)
+# Until the command is asked to stop.
+WAIT = "import time; any(arguments[-1].cancelled() for _ in iter(lambda: time.sleep(0.01), 1)); "
+FAIL = f"{WAIT}raise OSError('no')"
 LINE = re.compile(r"napari-lazy-pipeline: interrupted(: \d of 4 volumes are written, .*)?")
 SOURCE = "napari_lazy_pipeline.compute.pipeline_source"
 TIFF = "napari_lazy_pipeline.exports.formats.imagej_tiff"
@@ -86,8 +98,8 @@ def test_other_signals_end_it_the_same_way(
 def test_a_second_time_it_is_at_once(job: Path, tmp_path: Path) -> None:
     """With a command that hangs, and far more patience than this test has."""
     patience = "import napari_lazy_pipeline.cli.interruption as own\nown.PATIENCE = 1e6\n"
-    twice = "time = __import__('time'); time.sleep(0.5); os.kill(os.getpid(), signal.SIGINT); "
-    event = at_call(SOURCE, "PipelineSource.read", f"{twice}time.sleep(1000)")
+    twice = f"{WAIT}os.kill(os.getpid(), signal.SIGINT); time.sleep(1000)"
+    event = at_call(SOURCE, "PipelineSource.read", twice)
     outcome = run_interrupted(patience + event, "run", job, "--out", tmp_path / "out")
     assert outcome == Outcome(130, ["napari-lazy-pipeline: interrupted"])
 
@@ -121,8 +133,6 @@ def test_inside_another_program_nothing_takes_its_signals(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever calls it with words, or not in the main thread, has its own way to stop."""
-    import signal
-
     before = signal.getsignal(signal.SIGINT)
     assert cli.main(["steps"]) == 0
     codes: list[int] = []
@@ -136,10 +146,6 @@ def test_inside_another_program_nothing_takes_its_signals(
 def test_output_that_nobody_reads_is_no_traceback(job: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    import subprocess
-
-    from interrupting import command, environment
-
     done = subprocess.run(
         command("steps"), stdout=writing, stderr=subprocess.PIPE, text=True, env=environment()
     )
@@ -148,8 +154,6 @@ def test_output_that_nobody_reads_is_no_traceback(job: Path) -> None:
 
 
 def test_what_stops_says_where_it_stands() -> None:
-    from napari_lazy_pipeline.cli.command_line import perform
-
     stop = threading.Event()
     stop.set()
     with pytest.raises(Cancelled):

@@ -59,7 +59,6 @@ sys.meta_path.insert(0, Interrupting())
 """
 _AT_EXIT = """
 import atexit, os, time
-atexit.register(lambda: None)
 import napari_lazy_pipeline.cli.command_line
 
 def last():

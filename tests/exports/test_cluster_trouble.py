@@ -132,6 +132,19 @@ def test_a_worker_that_is_frozen_from_the_beginning(
         assert run(job, own.address).complete
 
 
+def test_the_only_worker_is_frozen(
+    own: Cluster, job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = own.address_of(0)
+    freeze(own.workers[0])
+    monkeypatch.setattr(Connection, "_silent_workers", lambda self, now: [frozen])
+    with pytest.raises(ExportError, match=r"silent for 20 s, the last one .*Start another\."):
+        run(job, own.address)
+    own.add_worker()
+    monkeypatch.undo()
+    assert run(job, own.address).complete
+
+
 def test_who_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose clock is wrong says something new all the same; a worker that is new has its time."""
     connection = Connection(SimpleNamespace(), "tcp://there", bool)

@@ -103,6 +103,8 @@ class Connection:
 
     def refresh(self) -> None:
         """Ask the scheduler for its workers; an `ExportError` if it does not answer."""
+        if self.client.status != "running":  # it would first try to connect again
+            raise self._scheduler_lost()
         answer = _begin(lambda: self.client.scheduler_info(n_workers=-1))
         try:
             info = answer.result(SILENCE)
@@ -142,6 +144,8 @@ class Connection:
             raise ExportError(silent, address, f"End it. {_GO_ON}") from error
         del self.workers[address]
         self._lost += 1
+        if not self.workers:
+            raise ExportError(f"{silent}, the last one", address, f"Start another. {_GO_ON}")
         text = f"{silent}: others do its part ({address})"
         warnings.warn(text, WorkerLostWarning, stacklevel=2)
 

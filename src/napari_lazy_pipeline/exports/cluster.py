@@ -85,7 +85,7 @@ def _write(
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
 ) -> Iterator[tuple[Volume, int | str]]:
-    remote = None
+    remote, holders = None, set[str]()
     executor = connection.client.get_executor(pure=False)
     waiting = [*pending][::-1]
     running: dict[Future[list[int | str]], Volume] = {}
@@ -93,20 +93,23 @@ def _write(
     while (waiting and not cancelled()) or running:
         if remote is None:
             remote = _send(connection, outputs)
+            holders = set(connection.workers)
         limit = max(_VOLUMES_PER_THREAD * connection.threads, 1)
         while waiting and len(running) < limit and not cancelled():
             volume = waiting.pop()
             indices = list(pending[volume])
             running[executor.submit(make_and_write, remote, *volume, indices)] = volume
         done, _ = wait(running, INTERVAL, FIRST_COMPLETED)
-        lost = [running.pop(future) for future in done if future.cancelled()]
         for future in done:
             if not future.cancelled():
                 volume = running.pop(future)
                 for result in _results(future):
                     yield volume, result
+        # With the scheduler; or with all workers that had what was sent: without it, distributed
+        # cancels some volumes, and waits for ever with others.
+        gone = holders.isdisjoint(connection.workers)
+        lost = [running.pop(future) for future in [*running] if gone or future.cancelled()]
         if lost:
-            # With the scheduler, or with the last worker, and what was sent to it.
             connection.refresh()
             losses.update(lost)
             yield from ((volume, _GAVE_UP) for volume in lost if losses[volume] >= _ATTEMPTS)

@@ -107,10 +107,12 @@ def _write(
                     yield volume, result
         # With the scheduler; or with all workers that had what was sent: without it, distributed
         # cancels some volumes, and waits for ever with others.
-        gone = holders.isdisjoint(connection.workers)
-        lost = [running.pop(future) for future in [*running] if gone or future.cancelled()]
-        if lost:
+        cancelled_by_scheduler = any(future.cancelled() for future in running)
+        if cancelled_by_scheduler:
             connection.refresh()
+        if cancelled_by_scheduler or holders.isdisjoint(connection.workers):
+            lost = [*running.values()]
+            running.clear()
             losses.update(lost)
             yield from ((volume, _GAVE_UP) for volume in lost if losses[volume] >= _ATTEMPTS)
             waiting += [volume for volume in lost if losses[volume] < _ATTEMPTS]

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, cli
+from napari_lazy_pipeline.cli import command_line, run_recipe
 from napari_lazy_pipeline.exports.export import ExportReport, Failure
 from napari_lazy_pipeline.session.recipe import Source
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
@@ -235,7 +236,7 @@ def test_missing_volumes_are_exit_code_1(
 
 def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     failures = tuple(Failure(t, 0, "no") for t in range(25))
-    assert cli._summarise(ExportReport(Path("out"), failed=failures)) == 1
+    assert run_recipe._summarise(ExportReport(Path("out"), failed=failures)) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "and 5 more"
 
 
@@ -245,7 +246,7 @@ def test_an_interruption_is_exit_code_130(
     def interrupt(options: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_steps", interrupt)
+    monkeypatch.setattr(command_line, "steps", interrupt)
     assert run("steps") == 130
     assert "interrupted" in capsys.readouterr().err
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# The module typing takes longer than all of this.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from napari_lazy_pipeline.compute import Pipeline
     from napari_lazy_pipeline.exports.export import export
     from napari_lazy_pipeline.image import Stack, VolumeSpec

@@ -63,6 +63,14 @@ class LazyPipelineError(Exception):
         return f"{located}. {self.hint}" if self.hint else located
 
 
+def sentence(error: LazyPipelineError | OSError) -> str:
+    """Tell an error, of this package or of the system, to a person: what, and where."""
+    if isinstance(error, LazyPipelineError):
+        return str(error)
+    where = f" ({error.filename})" if error.filename else ""
+    return f"{error.strerror or error}{where}"
+
+
 class FolderError(LazyPipelineError):
     """A folder cannot be opened as a stack."""
 
@@ -183,3 +191,7 @@ class OccupiedError(LazyPipelineError):
 
 class BadFileWarning(UserWarning):
     """A file could not be read, and its volume is blank."""
+
+
+class WorkerLostWarning(UserWarning):
+    """A worker of a cluster does not answer, and others do its part."""

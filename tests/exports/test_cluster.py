@@ -14,7 +14,7 @@ import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError
-from napari_lazy_pipeline.exports import cluster
+from napari_lazy_pipeline.exports import cluster, cluster_connection
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
@@ -124,8 +124,8 @@ def test_who_computes_is_said_in_words(
     assert text == f"2 workers with 4 threads on 1 computer; {package}"
     with pytest.raises(ExportError, match=r"does not see .*elsewhere"):
         cluster.describe_cluster(scheduler, str(raw_folder / "elsewhere"))
-    with cluster.connect(scheduler) as client:
-        versions = client.get_versions()
+    with cluster.connect(scheduler) as connection:
+        versions = connection.client.get_versions()
     versions["client"]["packages"].update(numpy="1.0")
     monkeypatch.setattr(distributed.Client, "get_versions", lambda self: versions)
     other = f"numpy {np.__version__}, but 1.0 here"
@@ -133,7 +133,7 @@ def test_who_computes_is_said_in_words(
 
 
 def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "_TIMEOUT", 1)
+    monkeypatch.setattr(cluster_connection, "_TIMEOUT", 1)
     with pytest.raises(ExportError, match=r"does not answer.*Check its address"):
         export(processed, tmp_path / "out", scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ExportError, match="does not answer"):
@@ -148,7 +148,7 @@ def test_who_waits_for_an_answer_may_cancel(monkeypatch: pytest.MonkeyPatch) -> 
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Cancelled):
             cluster.describe_cluster(address, cancelled=lambda: True)
-        monkeypatch.setattr(cluster, "_TIMEOUT", 0.1)
+        monkeypatch.setattr(cluster_connection, "_TIMEOUT", 0.1)
         with pytest.raises(ExportError, match=r"does not answer.*within 0\.1 s"):
             cluster.describe_cluster(address)
 

@@ -340,7 +340,11 @@ def test_an_impossible_folder_is_said(
     out = place(tmp_path)
     names = sorted(os.listdir(tmp_path))
     for words in ([], [str(raw)], [str(raw), str(raw)]):
-        assert cli.main(["run", str(recipe), *words, "--out", out]) in (1, 2)
+        try:
+            code = cli.main(["run", str(recipe), *words, "--out", out])
+        except SystemExit as refused:  # as argparse refuses a word
+            code = int(refused.code or 0)
+        assert code in (1, 2)
         said = capsys.readouterr().err
         assert said and "Traceback" not in said
     with pytest.raises(ExportError):

@@ -2,52 +2,48 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-from time import monotonic
 from typing import Any
 
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
+from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError, one_line
+from napari_lazy_pipeline.exports.cluster_connection import (
+    INTERVAL,
+    Connection,
+    connect,
+    unavailable,
+)
 from napari_lazy_pipeline.exports.outputs import Outputs, Volume
 from napari_lazy_pipeline.image.quantity_text import format_count
 
+__all__ = ["connect", "describe_cluster", "make_and_write", "unavailable", "write_on_cluster"]
+
 _PACKAGE = "napari-lazy-pipeline"
-_INSTALL = "pip install 'napari-lazy-pipeline[cluster]'"
 # Where these differ, tasks may not be understood, or give other pixels.
 _COMPARED = ("python", "distributed", "numpy")
 _VOLUMES_PER_THREAD = 2  # one that a thread of a worker makes, and one that waits
-_INTERVAL = 0.2  # s between two checks whether it was cancelled
-_TIMEOUT = 3.0  # s for the scheduler to answer
-_CLIENT_TIMEOUT = 10  # s, once it has answered
-
-
-def unavailable() -> str | None:
-    """Return in one line why no cluster can be used here; None if one can."""
-    if find_spec("distributed") is None:
-        return f"The package distributed is not installed: {_INSTALL}"
-    return None
+_GAVE_UP = "Its workers died again and again"
+_ATTEMPTS = 4  # that end with the last worker, as many as distributed makes with others left
 
 
 def describe_cluster(
     address: str, *folders: str, cancelled: Callable[[], bool] = not_cancelled
 ) -> str:
     """Describe in a line who computes behind a scheduler; raises if workers miss a folder."""
-    with connect(address, cancelled) as client:
-        installed = _check_workers(client, *folders)
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        threads = format_count(sum(worker["nthreads"] for worker in workers), "thread")
+    with connect(address, cancelled) as connection:
+        installed = _check_workers(connection, *folders)
+        workers = connection.workers.values()
+        threads = format_count(connection.threads, "thread")
         computers = format_count(len({worker["host"] for worker in workers}), "computer")
         who = f"{format_count(len(workers), 'worker')} with {threads} on {computers}"
         package = f"{_PACKAGE} {installed} as here"
-        return "; ".join([who, package, *_differences(client.get_versions())])
+        versions = connection.ask_workers(connection.client.get_versions)
+        return "; ".join([who, package, *_differences(versions)])
 
 
 def _differences(versions: dict[str, Any]) -> Iterator[str]:
@@ -64,61 +60,8 @@ def _version(process: dict[str, Any], name: str) -> str:
     return ".".join(str(process["packages"].get(name) or "missing").split(".")[:3])
 
 
-@contextmanager
-def connect(address: str, cancelled: Callable[[], bool] = not_cancelled) -> Iterator[Any]:
-    """Connect to a scheduler; an `ExportError` if it does not answer or has no workers."""
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ExportError("A cluster needs the package distributed", hint=_INSTALL) from error
-    try:
-        _wait_for_answer(address, cancelled)
-        # Not the default: this process goes on computing the pictures on screen by itself.
-        client = Client(address, timeout=_CLIENT_TIMEOUT, set_as_default=False)
-    except (OSError, ValueError, TypeError, MemoryError) as error:
-        # What answers in another language makes distributed ask for any amount of memory.
-        what = f"The dask scheduler does not answer: {error}"
-        raise ExportError(what, address, "Check its address, and that it runs") from error
-    try:
-        if not client.scheduler_info(n_workers=-1)["workers"]:
-            raise ExportError("The dask scheduler has no workers", address, "Start some")
-        yield client
-    finally:
-        client.close()
-
-
-def _wait_for_answer(address: str, cancelled: Callable[[], bool]) -> None:
-    """Wait for a scheduler to answer; a client that waits in vain takes 20 s more to go."""
-    answer, end = Future[None](), monotonic() + _TIMEOUT
-
-    def ask() -> None:
-        try:
-            answer.set_result(asyncio.run(_shake_hands(address)))
-        except Exception as error:  # noqa: BLE001 - who waits for it raises it
-            answer.set_exception(error)
-
-    # A thread has no loop yet, as that of a notebook has; nobody waits for one that hangs.
-    threading.Thread(target=ask, name="lazy-scheduler", daemon=True).start()
-    while not answer.done():
-        if cancelled():
-            raise Cancelled
-        if monotonic() > end:
-            raise TimeoutError(f"no answer within {_TIMEOUT:g} s")
-        wait([answer], _INTERVAL)
-    answer.result()
-
-
-async def _shake_hands(address: str) -> None:
-    from distributed.comm.core import connect as connect_comm
-    from distributed.security import Security
-
-    options = Security().get_connection_args("client")
-    comm = await connect_comm(address, timeout=_TIMEOUT, **options)
-    await comm.close()
-
-
 def write_on_cluster(
-    client: Any,
+    connection: Connection,
     outputs: Outputs,
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
@@ -126,25 +69,66 @@ def write_on_cluster(
     """Make and write volumes (t, c) on the workers; yield each stage, or why it failed.
 
     Once cancelled, what is under way is finished, and nothing begun. An `ExportError` if a worker
-    does not see the raw data or the folder, or has another version of this package.
+    does not see the raw data or the folder, or has another version of this package; or if the
+    scheduler, or all workers, are lost.
     """
-    _check_workers(client, *outputs.result.folders)
-    executor = client.get_executor(pure=False)
-    # Sent once, not with each volume: it holds the names of all files.
-    remote = client.scatter(outputs.for_worker(pending), broadcast=True, hash=False)
-    limit = _VOLUMES_PER_THREAD * sum(client.nthreads().values())
+    try:
+        _check_workers(connection, *outputs.result.folders)
+        yield from _write(connection, outputs, pending, cancelled)
+    except Cancelled:  # while nothing was under way
+        return
+
+
+def _write(
+    connection: Connection,
+    outputs: Outputs,
+    pending: Mapping[Volume, Sequence[int]],
+    cancelled: Callable[[], bool],
+) -> Iterator[tuple[Volume, int | str]]:
+    remote, holders = None, set[str]()
+    executor = connection.client.get_executor(pure=False)
     waiting = [*pending][::-1]
     running: dict[Future[list[int | str]], Volume] = {}
+    losses: Counter[Volume] = Counter()
     while (waiting and not cancelled()) or running:
+        if remote is None:
+            remote = _send(connection, outputs.for_worker(pending))
+            holders = set(connection.workers)
+        limit = max(_VOLUMES_PER_THREAD * connection.threads, 1)
         while waiting and len(running) < limit and not cancelled():
             volume = waiting.pop()
             indices = list(pending[volume])
             running[executor.submit(make_and_write, remote, *volume, indices)] = volume
-        done, _ = wait(running, _INTERVAL, FIRST_COMPLETED)
+        done, _ = wait(running, INTERVAL, FIRST_COMPLETED)
         for future in done:
-            volume = running.pop(future)
-            for result in _results(future):
-                yield volume, result
+            if not future.cancelled():
+                volume = running.pop(future)
+                for result in _results(future):
+                    yield volume, result
+        # With the scheduler; or with all workers that had what was sent: without it, distributed
+        # cancels some volumes, and waits for ever with others.
+        cancelled_by_scheduler = any(future.cancelled() for future in running)
+        if cancelled_by_scheduler:
+            connection.refresh()
+        if cancelled_by_scheduler or holders.isdisjoint(connection.workers):
+            lost = [*running.values()]
+            running.clear()
+            losses.update(lost)
+            yield from ((volume, _GAVE_UP) for volume in lost if losses[volume] >= _ATTEMPTS)
+            waiting += [volume for volume in lost if losses[volume] < _ATTEMPTS]
+            remote = None
+        connection.look()
+
+
+def _send(connection: Connection, outputs: Outputs) -> Any:
+    """Send to all workers what they need for any volume: it holds the names of all files."""
+    scatter = connection.client.scatter
+    try:
+        return connection.ask_workers(lambda: scatter(outputs, broadcast=True, hash=False))
+    except (Cancelled, ExportError):
+        raise
+    except Exception as error:
+        raise ExportError(f"The workers do not answer: {one_line(error)}") from error
 
 
 def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> list[int | str]:
@@ -167,11 +151,14 @@ def _results(future: Future[list[int | str]]) -> list[int | str]:
     return future.result() if error is None else [f"{type(error).__name__}: {error}"]
 
 
-def _check_workers(client: Any, *folders: str) -> str:
+def _check_workers(connection: Connection, *folders: str) -> str:
     """Refuse workers that cannot do it, before each of many volumes fails; return the version."""
     installed, _ = _check_process(*folders)
     try:
-        workers = client.run(_check_process, *folders)
+        run = connection.client.run
+        workers = connection.ask_workers(lambda: run(_check_process, *folders))
+    except (Cancelled, ExportError):
+        raise
     except Exception as error:
         raise ExportError(
             f"The workers cannot run this package ({type(error).__name__}: {error})",

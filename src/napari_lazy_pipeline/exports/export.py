@@ -146,7 +146,7 @@ def export(
     written: list[Path] = []
     failed: dict[Volume, str] = {}
     skipped = 0  # stages of volumes that failed
-    with connect(scheduler, cancelled) if scheduler else nullcontext() as client:
+    with connect(scheduler, cancelled) if scheduler else nullcontext() as connection:
         places = range(len(outputs.destinations))
         outputs.prepare(sum(i in indices for indices in pending.values()) for i in places)
         progress(len(kept), total)
@@ -156,8 +156,8 @@ def export(
             for volume, indices in pending.items()
             for i in indices
         }
-        if client is not None:
-            results = write_on_cluster(client, outputs, pending, cancelled)
+        if connection is not None:
+            results = write_on_cluster(connection, outputs, pending, cancelled)
         else:
             results = _write_here(outputs, pending, cancelled)
         for volume, result in results:

@@ -26,6 +26,7 @@ def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] =
         try:
             value = load_yaml(text) if text else ""
         except yaml.YAMLError as error:
-            raise RecipeError(f"Cannot read the value of --set {change}") from error
+            what = f"Cannot read the value of --set {change[:80]}"
+            raise RecipeError(what) from error
         steps = Parameter.named(name, steps).put(steps, value, channels)
     return Pipeline(steps)

@@ -75,7 +75,9 @@ def load_yaml(text: str) -> Any:
     """
     try:
         return yaml.load(text, Loader)
-    except (ValueError, RecursionError) as error:
+    except yaml.YAMLError:
+        raise
+    except Exception as error:  # a month that there is not, a number without end, !!bool maybe
         what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise yaml.constructor.ConstructorError(None, None, what) from error
 

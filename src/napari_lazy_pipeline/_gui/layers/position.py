@@ -39,8 +39,8 @@ class Position(QObject):
     def time_point(self) -> int:
         """The time point that is on screen."""
         layer = self._screen.first
-        if layer is None:
-            return 0
+        if layer is None or self.viewer.dims.ndim < 4:
+            return self._moment
         index = round((self.viewer.dims.point[T] - layer.translate[0]) / layer.scale[0])
         return int(np.clip(index, 0, layer.data.shape[0] - 1))
 

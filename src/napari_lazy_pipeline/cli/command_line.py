@@ -1,0 +1,186 @@
+"""Command line: its words, what they mean, and how errors are told."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari_lazy_pipeline._runtime.terminal import plain_output
+from napari_lazy_pipeline.cli import option_values as values
+from napari_lazy_pipeline.cli.other_commands import info, simulate, steps
+from napari_lazy_pipeline.cli.run_recipe import run
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
+
+# All else is imported where it is used: --help should not wait for it.
+
+
+@plain_output()
+def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None) -> int:
+    """Run a command; return its exit code. Raises `Cancelled` once ``stop`` is set."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    # Python before 3.13 makes an empty list of this.
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if word.startswith("-") and word.endswith("=--"):
+            parser.error(f"argument {word}: there is no value")
+    options.stop = stop or threading.Event()
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        code = command(options)
+        print(end="", flush=True)
+    except BrokenPipeError:
+        # Whoever reads the output has enough of it. Python would try to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (LazyPipelineError, OSError) as error:
+        if options.stop.is_set():
+            raise Cancelled from error
+        say(sentence(error))
+        return 2
+    except MemoryError:
+        say("There is not enough memory")
+        return 2
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    return code
+
+
+def say(line: str) -> None:
+    """Tell something that is not the result."""
+    print(f"napari-lazy-pipeline: {line}", file=sys.stderr)
+
+
+def tell_warnings() -> None:
+    """Have warnings told like errors."""
+    warnings.showwarning = lambda message, *_, **__: say(str(message))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-lazy-pipeline",
+        description="Process light-sheet time series lazily.",
+        epilog="Ctrl-C ends any command within 5 s, with exit status 130; no file that is not "
+        "complete has its final name.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_info(commands)
+    _add_run(commands)
+    _add_simulate(commands)
+    listing = commands.add_parser("steps", help="list the steps and their parameters")
+    listing.set_defaults(command=steps)
+    return parser
+
+
+def _add_info(commands: Any) -> None:
+    parser = commands.add_parser("info", help="say what is in a folder; no pixel is read")
+    parser.add_argument("folder", metavar="FOLDER", type=values.text)
+    parser.add_argument(
+        "--pattern", metavar="P", type=values.text,
+        help="file pattern, such as '{name}_t{t}.tif' (default: proposed)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--position", metavar="P", type=values.text, help="which of several positions"
+    )
+    parser.set_defaults(command=info)
+
+
+def _add_run(commands: Any) -> None:
+    parser = commands.add_parser(
+        "run",
+        help="run a recipe over everything, and write the result",
+        description="Run a recipe over everything, and write the result as TIFF files or "
+        "OME-Zarr. A run that was stopped goes on when it is started again. Folders are run one "
+        "after the other; one that fails does not stop the others.",
+    )
+    parser.add_argument(
+        "recipe", metavar="RECIPE", type=values.text, help="recipe file (.yaml or .json)"
+    )
+    parser.add_argument(
+        "folders", metavar="FOLDER", nargs="*", type=values.text,
+        help="folders of raw files (default: that of the recipe)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="DIR", type=values.text,
+        help="folder for the files; of several folders, with one for each (default: beside the "
+        "raw folder)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", metavar="STEP.FIELD=VALUE", type=values.text, action="append", default=[],
+        help="change a parameter, such as deskew.angle=30, or deconvolve.psf.488=psf.tif for one "
+        "channel; can be repeated",
+    )  # fmt: skip
+    parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
+    parser.add_argument(
+        "--engine",
+        metavar="NAME",
+        type=values.text,
+        help="where to compute (default: as the recipe)",
+    )
+    for axis, what in (("t", "time points"), ("c", "channels")):
+        parser.add_argument(
+            f"-{axis}", metavar="WHICH", type=values.selection,
+            help=f"{what}, such as 0,5,7 or 10:20 or ::10 (default: all)",
+        )  # fmt: skip
+    parser.add_argument(
+        "--dtype", choices=("uint8", "uint16", "float32"), help="data type (default: as computed)"
+    )
+    parser.add_argument(
+        "--format", choices=("tiff", "ome-zarr"), default="tiff", help="of files (default: tiff)"
+    )
+    parser.add_argument(
+        "--stage", metavar="STEP", action="append", default=[], type=values.stage,
+        help="write also what there is after a step, such as deskew, or 2 for the second, or 0 for "
+        "the raw data; can be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mip", metavar="AXES", default=(), type=values.text,
+        help="write also maximum projections, such as z or zy",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", type=values.text,
+        help="of a dask cluster to compute on (default: here). A scheduler or worker that is "
+        "silent for 20 s is given up: other workers take over, or the run ends",
+    )  # fmt: skip
+    parser.set_defaults(command=run)
+
+
+def _add_simulate(commands: Any) -> None:
+    from napari_lazy_pipeline.samples.microscope import WRITERS
+
+    parser = commands.add_parser(
+        "simulate",
+        help="write a folder as a microscope does, to try things out",
+        description="Write a folder as a microscope does: at a rate, in parts, and not always "
+        "as it should. No file is ever overwritten.",
+    )
+    some, any_number = values.whole_number(1), values.whole_number(0)
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=values.text, help="made if it is not there"
+    )
+    parser.add_argument(
+        "--rate", type=values.rate, default=1.0, help="volumes per second (default: 1)"
+    )
+    parser.add_argument(
+        "--shape", type=values.shape, default=(32, 128, 160), metavar="Z,Y,X", help="of each volume"
+    )
+    parser.add_argument("--times", type=some, default=60, help="time points (default: 60)")
+    parser.add_argument("--channels", type=some, default=1)
+    parser.add_argument("--start", type=any_number, default=0, help="first time point (default: 0)")
+    parser.add_argument(
+        "--writer", choices=tuple(WRITERS), default="labview", help="how files are written"
+    )
+    parser.add_argument("--parts", type=some, default=4, help="pieces of a file (default: 4)")
+    parser.add_argument(
+        "--disorder", type=some, default=1, metavar="N", help="write N time points in reverse order"
+    )
+    parser.add_argument(
+        "--drop", type=any_number, action="append", default=[], metavar="T",
+        help="abandon the file of this time point half-written; can be repeated",
+    )  # fmt: skip
+    parser.set_defaults(command=simulate)

@@ -1,0 +1,92 @@
+"""Option values: the words of a command line become values, or a sentence says why not."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+# More than any microscope writes; what is larger is a slip, and would fill the memory.
+_MOST = 1_000_000
+_MOST_VOXELS = 2**28
+
+Selection = tuple[int | slice, ...]
+
+
+def text(word: str) -> str:
+    """Return a word that is not empty: a path that is would be the present folder."""
+    if not word.strip() or "\0" in word:
+        raise ArgumentTypeError(f"cannot be {word!r}")
+    return word
+
+
+def whole_number(least: int, most: int = _MOST) -> Callable[[str], int]:
+    """Make a reader of whole numbers between two."""
+
+    def read(word: str) -> int:
+        try:
+            number = int(word)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise ArgumentTypeError(
+                f"cannot be {_short(word)}: state a whole number from {least} to {most}"
+            )
+        return number
+
+    return read
+
+
+def rate(word: str) -> float:
+    """Read a number of volumes per second."""
+    try:
+        number = float(word)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"cannot be {_short(word)}: state a number above 0")
+    return number
+
+
+def shape(word: str) -> tuple[int, int, int]:
+    """Read ``z,y,x``."""
+    try:
+        z, y, x = map(whole_number(1), word.split(","))
+    except (ValueError, ArgumentTypeError):
+        raise ArgumentTypeError(
+            f"cannot be {_short(word)}: state three whole numbers, such as 32,128,160"
+        ) from None
+    if z * y * x > _MOST_VOXELS:
+        raise ArgumentTypeError(f"cannot be {word}: that is more than {_MOST_VOXELS} voxels")
+    return z, y, x
+
+
+def selection(word: str) -> Selection:
+    """Read numbers and ranges, such as ``0,5,10:20``."""
+    try:
+        return tuple(map(_number_or_range, word.split(",")))
+    except ValueError:
+        raise ArgumentTypeError(
+            f"cannot be {_short(word)}: state numbers and ranges, such as 0,5,7 or 10:20 or ::10"
+        ) from None
+
+
+def _number_or_range(word: str) -> int | slice:
+    start, *ends = word.split(":")
+    if not ends:
+        return int(start)
+    chosen = slice(*(int(end) if end else None for end in (start, *ends[:2])))
+    if chosen.step == 0 or len(ends) > 2:
+        raise ValueError(word)
+    return chosen
+
+
+def stage(word: str) -> int | str:
+    """Read the number or the kind of a step."""
+    if not word.isdecimal():
+        return text(word)
+    return whole_number(0)(word)
+
+
+def _short(word: str) -> str:
+    return repr(word if len(word) <= 40 else f"{word[:37]}...")

@@ -112,3 +112,10 @@ def test_three_dimensions_turn_about_the_same_place(sample: Any, settle: Settle)
     wanted = sample.session.plan.world() @ (4.0, 0.9, 1.6, 1.0)
     np.testing.assert_allclose(viewer.scene.camera.center, wanted[:3])
     assert viewer.scene.camera.zoom == 2000.0
+
+
+def test_while_napari_shows_no_volume_the_time_point_stays(opened: Any) -> None:
+    """Between two stacks, or as long as only pictures of others are there."""
+    opened.viewer.dims.set_current_step(0, 2)
+    opened.viewer.dims.ndim = 2
+    assert opened.layers.position.time_point == 2

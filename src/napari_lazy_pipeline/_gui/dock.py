@@ -14,7 +14,6 @@ from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.data.welcome import Welcome
 from napari_lazy_pipeline._gui.foot import Foot
-from napari_lazy_pipeline._gui.layers.canvas_context import CanvasContext
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences import dock_state
@@ -39,6 +38,7 @@ from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.canvas_context import CanvasContext
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
 from napari_lazy_pipeline._gui.widgets.layout import column

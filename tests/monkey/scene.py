@@ -23,7 +23,7 @@ from qtpy.QtTest import QTest
 
 from napari_lazy_pipeline.psf import save_psf
 from shown_pixels import check_pixels
-from stacks import gaussian_psf, write_raw
+from stacks import add_time_point, gaussian_psf, write_raw
 
 SETTLE = 60  # s within which the dock comes to rest
 _OPENS, _LAYERS, _STATES = 6, 5, 4
@@ -294,7 +294,7 @@ class DockScene(Scene):
     def do_grow(self) -> None:
         """The microscope writes the next time point."""
         folder = self.folders[0]
-        write_raw(folder, len(list(folder.iterdir())) + 1, channels=1, shape=(12, 16, 20))
+        add_time_point(folder, len(list(folder.iterdir())), channels=1)
 
     def do_reopen(self) -> None:
         """Close the dock as by its cross, and open it again."""

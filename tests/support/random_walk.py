@@ -9,7 +9,7 @@ from typing import Any
 
 from dock_helpers import edit
 from shown_pixels import check_pixels
-from stacks import write_raw
+from stacks import add_time_point, write_raw
 
 ONLY_SIZE: dict[str, Any] = {"voxel_size": (0.4, 0.1, 0.1)}
 ALL_OF_SCAN = {**ONLY_SIZE, "angle": 31.5, "skew_axis": "x", "step": "stage"}
@@ -122,7 +122,7 @@ class Walk:
         if self._growing is None or not self._is_open(self._growing[0]):
             return
         folder, times, channels = self._growing
-        write_raw(folder, times + 1, channels)
+        add_time_point(folder, times, channels)
         self._growing = folder, times + 1, channels
         follow = self.random.random() < 0.5
         self._note(f"to {times + 1}", "following" if follow else "")
@@ -162,7 +162,8 @@ class Walk:
 
     def roll_axes(self) -> None:
         if self.viewer.dims.ndim == 4:
-            self.viewer.dims.order = self.random.choice(((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2)))
+            orders = ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2), (1, 2, 0, 3), (2, 3, 0, 1))
+            self.viewer.dims.order = self.random.choice(orders)
             self._note(self.viewer.dims.order)
 
     def hide_or_show(self) -> None:

@@ -47,9 +47,14 @@ def _compare(layer: Any, source: VolumeSource, channel: int, viewer: Any) -> Non
     for i, n in zip(index, (times, *shape), strict=True):
         if not isinstance(i, slice) and not 0 <= i < n:
             return  # beside another layer, the slider goes beyond this one
-    wanted = source.read(index[0], channel)[tuple(index[1:])]
+    shown = range(times) if 0 in displayed else [index[0]]
+    stack = np.stack([source.read(t, channel) for t in shown])
+    wanted = stack[(slice(None) if 0 in displayed else 0, *index[1:])]
+    time = displayed.index(0) if 0 in displayed else None
     wanted = wanted.transpose(np.argsort(np.argsort(displayed)))
     seen = on_screen(layer)
     assert seen.shape == wanted.shape, f"{layer.name}: {seen.shape}, not {wanted.shape}"
     wrong = (seen != wanted) & ~(np.isnan(seen) & np.isnan(wanted))
+    if 0 in displayed:  # what was never looked at is blank
+        wrong &= seen.any(axis=tuple(i for i in range(seen.ndim) if i != time), keepdims=True)
     assert not wrong.any(), f"{layer.name}: {wrong.sum()} of {wrong.size} pixels are wrong"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
@@ -104,3 +105,11 @@ def write_raw(
             name = f"cell_ch{c}_stack{t:04d}_{wave}nm_{t:07d}msec_{t:010d}msecAbs.tif"
             tifffile.imwrite(folder / name, volume)
     return folder
+
+
+def add_time_point(folder: Path, times: int, channels: int = 2, shape: Any = (12, 16, 20)) -> None:
+    """Write one more time point, each file at once, and touch none that is there."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+        for file in write_raw(Path(aside), times + 1, channels, shape).iterdir():
+            if not (folder / file.name).exists():
+                file.rename(folder / file.name)

@@ -317,3 +317,17 @@ def test_what_is_larger_than_the_cache_is_computed_once(
         dock.viewer.dims.set_current_step(1, z)
         settle(dock)
     assert calls == ({"deskew": planes + 1} if flat else {"rotate": 1})
+
+
+def test_a_view_along_time_reads_nothing(opened: Any, settle: Any) -> None:
+    """It shows what was looked at; the rest is blank, and the status says so."""
+    layer, before = opened.layers.layers[0], reads(opened)
+    opened.viewer.dims.order = (1, 2, 0, 3)
+    settle(opened)
+    seen = on_screen(layer)
+    assert seen.shape == (3, 20)
+    assert seen.any(axis=1).tolist() == [True, False, False]
+    assert reads(opened) == before
+    assert "blank" in opened.status.text()
+    opened.viewer.dims.order = (0, 1, 2, 3)
+    assert "blank" not in opened.status.text()

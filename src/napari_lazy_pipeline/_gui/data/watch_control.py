@@ -76,6 +76,9 @@ class WatchControl(QObject):
         self._interval = interval
         self.poller, self.follower = FolderPoller(interval), FollowLatest(layers)
         self._source: object = None
+        self._request = ("", "")  # what to open again
+        self._later = QTimer(self, singleShot=True)
+        self._later.timeout.connect(self._retry)
         self._last_growth = monotonic()
         self._extra_images = 0
         self._failure = self._note = ""
@@ -93,6 +96,7 @@ class WatchControl(QObject):
     def close(self) -> None:
         """Stop polling, and disconnect from session and layers."""
         self.poller.stop()
+        self._later.stop()
         self._session.stack_changed.disconnect(self._on_stack)
         self._session.stack_grown.disconnect(self.follower.renumber)
         self._layers.rendered.disconnect(self._follow)
@@ -107,15 +111,15 @@ class WatchControl(QObject):
         if self._panel.watch.isChecked():
             self._stop()
             self._panel.watch_state.say("Waiting for the first complete file")
-            request = self._panel.request
-            QTimer.singleShot(round(1000 * self._interval), lambda: self._retry(request))
+            self._request = self._panel.request
+            self._later.start(round(1000 * self._interval))
 
     def _stop(self) -> None:
         self.poller.stop()
         self._source = None
 
-    def _retry(self, request: tuple[str, str]) -> None:
-        panel = self._panel
+    def _retry(self) -> None:
+        panel, request = self._panel, self._request
         # The person may have chosen another folder, or have lost patience.
         if panel.watch.isChecked() and request == panel.request and not self.poller.active:
             panel.reopen(*request)

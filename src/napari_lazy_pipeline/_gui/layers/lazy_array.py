@@ -20,24 +20,30 @@ class LazyArray(da.Array):
 
     ``serve`` is called with the time point that napari wants to show, and with a plane if that is
     all it wants. It must return at once a volume (z, y, x) of the right shape, or the plane
-    (1, y, x): the true one, or a stand-in while that is computed.
+    (1, y, x): the true one, or a stand-in while that is computed. If napari wants to show several
+    time points, ``at_hand`` is called for each: what there is of it, or zeros.
     """
 
-    __slots__ = ("_serve",)
+    __slots__ = ("_at_hand", "_serve")
     _serve: Serve | None
+    _at_hand: Serve
 
-    def __new__(cls, array: da.Array, serve: Serve) -> LazyArray:
+    def __new__(cls, array: da.Array, serve: Serve, at_hand: Serve | None = None) -> LazyArray:
         self = super().__new__(
             cls, array.dask, array.name, array.chunks, dtype=array.dtype, meta=array._meta
         )
-        self._serve = serve
+        self._serve, self._at_hand = serve, at_hand or serve
         return self
 
     def __getitem__(self, key: Any) -> Any:
-        if self._serve is not None and sys._getframe(1).f_globals.get("__name__") == _SLICER:
-            time_point = _single(key[0]) if isinstance(key, tuple) and len(key) == 4 else None
+        slicer = sys._getframe(1).f_globals.get("__name__") == _SLICER
+        if self._serve is not None and slicer and isinstance(key, tuple) and len(key) == 4:
+            time_point, plane = _single(key[0]), _single(key[1])
             if time_point is not None:
-                return _cut(self._serve(time_point, _single(key[1])), key)
+                return _cut(self._serve(time_point, plane), key)
+            times: Any = np.arange(self.shape[0])[key[0]]
+            one = (slice(0, 1), *key[1:])
+            return np.concatenate([_cut(self._at_hand(int(t), plane), one) for t in times])
         return super().__getitem__(key)
 
     def release(self) -> None:

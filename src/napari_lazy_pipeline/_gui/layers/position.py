@@ -55,9 +55,17 @@ class Position(QObject):
         plane = round((z - spec.translate[0]) / spec.spacing[0])
         return int(np.clip(plane, 0, spec.shape[0] - 1))
 
-    def is_within(self, layer: Any) -> bool:
-        """Return whether the sliders are where a layer has data; else napari asks for none."""
+    @property
+    def along_time(self) -> bool:
+        """Return whether time is one of the axes on screen."""
         dims = self.viewer.dims
+        return dims.ndim >= 4 and dims.ndim + T in dims.displayed
+
+    def is_within(self, layer: Any) -> bool:
+        """Return whether the sliders are where a layer has data; else nothing is made for it."""
+        dims = self.viewer.dims
+        if self.along_time:
+            return False
         for axis in dims.not_displayed if dims.ndim >= 4 else ():
             number = axis - dims.ndim
             if number > T:
@@ -164,7 +172,10 @@ class Position(QObject):
             way = frame.matrix @ np.linalg.inv(before.matrix)
             camera.center = tuple(_apply(way, camera.center).tolist())
         else:
-            center = [float(place[axis - dims.ndim]) for axis in dims.displayed]
+            center = [
+                float(place[axis - dims.ndim]) if axis - dims.ndim >= Z else middle
+                for axis, middle in zip(dims.displayed, camera.center[1:], strict=True)
+            ]
             camera.center = (camera.center[0], *center)
         camera.zoom *= before.pixel / frame.pixel
         if in_sight and not self._in_sight:

@@ -45,7 +45,13 @@ class SliceServer:
                 return self._serve(channel, source, t, plane)
             return _pixels_of(picture, plane, source)
 
-        return LazyArray(dask_array(source, channel), serve)
+        def at_hand(t: int, plane: int | None) -> np.ndarray:
+            # All time points may be thousands: nothing is read for them.
+            if picture is not None and picture.shows(t, plane):
+                return _pixels_of(picture, plane, source)
+            return _pixels_of(self.available(channel, source, t, plane), plane, source)
+
+        return LazyArray(dask_array(source, channel), serve, at_hand)
 
     def available(
         self, channel: int, source: PipelineSource, t: int, plane: int | None

@@ -114,7 +114,8 @@ class CardList(QWidget):
         self._session.set_pipeline(Pipeline(steps))
 
     def _on_changed(self, card: StepCard, step: Step) -> None:
-        self._session.edit_step(self.cards.index(card), step, card.gesture)
+        if card in self.cards:  # one that loses the focus because it goes edits nothing
+            self._session.edit_step(self.cards.index(card), step, card.gesture)
 
     def _on_duplicated(self, card: StepCard) -> None:
         index = self.cards.index(card)

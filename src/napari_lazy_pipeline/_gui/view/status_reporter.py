@@ -41,6 +41,7 @@ class StatusReporter(QObject):
         self.session.view_changed.connect(self.show_state)
         layers.rendered.connect(self._on_rendered)
         layers.failed.connect(self._on_failed)
+        layers.viewer.dims.events.order.connect(self._on_view)
         self.compute_thread.started.connect(self._on_started)
         self.compute_thread.progressed.connect(self._on_progressed)
         self.compute_thread.finished.connect(self._on_finished)
@@ -86,6 +87,7 @@ class StatusReporter(QObject):
     def close(self) -> None:
         notices.unlisten(self._report)
         self._listen_to(None)
+        self.layers.viewer.dims.events.order.disconnect(self._on_view)
         thread = self.compute_thread  # what it has to tell may come when the cards are gone
         thread.started.disconnect(self._on_started)
         thread.progressed.disconnect(self._on_progressed)
@@ -97,6 +99,9 @@ class StatusReporter(QObject):
         self._problem_log = problems
         if problems is not None:
             problems.listen(self._report)
+
+    def _on_view(self, _: object) -> None:
+        self.show_state()
 
     def _on_edit(self, *_: object) -> None:
         """Volumes on which a step failed are tried anew."""
@@ -191,6 +196,8 @@ class StatusReporter(QObject):
     def _moment(self) -> str:
         """The time point of the slider, counted from 0 as that does."""
         stack = self.session.stack
+        if self.layers.position.along_time:
+            return "Along time, blank where nothing was looked at yet"
         return f"t {self.layers.position.time_point} of {stack.shape[0]}" if stack else ""
 
     def _channel(self, channel: int) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,14 +116,17 @@ class Position(QObject):
         dims, before = self.viewer.dims, self._frame
         self.note()
         moment, in_sight = dims.point[T] / self._interval if before else 0.0, self._in_sight
+
+        def go_back() -> None:
+            if before is not None and self._frame is not None:
+                # Time points stay what they are if their distance is stated anew.
+                point = moment * self._interval if t is None else self.world(t)
+                self._go({T: point, **self._planes(before)})
+
         self.swapping = True
         try:
-            with hidden(layers), _sliders_at_once(dims):
+            with hidden(layers), _sliders_at_once(dims, go_back):
                 yield
-                if before is not None and self._frame is not None:
-                    # Time points stay what they are if their distance is stated anew.
-                    point = moment * self._interval if t is None else self.world(t)
-                    self._go({T: point, **self._planes(before)})
             if before is not None and self._frame is not None:
                 self._look(before, in_sight)
             if self._voxel is not None:
@@ -233,19 +236,22 @@ class Position(QObject):
 
 
 @contextmanager
-def _sliders_at_once(dims: Any) -> Iterator[None]:
-    """Within, nobody is told of the sliders; afterwards, once of all that became of them."""
-    before = dims.range, dims.point, dims.units, dims.current_step
-    with ExitStack() as quiet:
-        for what in ("range", "point", "current_step"):
-            quiet.enter_context(getattr(dims.events, what).blocker())
-        yield
-    if dims.range != before[0]:
-        dims.events.range(value=dims.range)
+def _sliders_at_once(dims: Any, move: Callable[[], None]) -> Iterator[None]:
+    """Within, nobody is told of the sliders; afterwards, once of all that became of them.
+
+    ``move`` moves them when their ends are known: those on screen stop there by themselves.
+    """
+    ranges, place, step = dims.range, (dims.point, dims.units), dims.current_step
+    with dims.events.point.blocker(), dims.events.current_step.blocker():
+        with dims.events.range.blocker():
+            yield
+        if dims.range != ranges:
+            dims.events.range(value=dims.range)
+        move()
     # Layers learn their units, too, from the point.
-    if (dims.point, dims.units) != before[1:3]:
+    if (dims.point, dims.units) != place:
         dims.events.point(value=dims.point)
-    if dims.current_step != before[3]:
+    if dims.current_step != step:
         dims.events.current_step(value=dims.current_step)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.contrast import Contrast
@@ -65,7 +65,7 @@ class LayerSwapper:
         """Keep a layer that was offered in step with the session; None: it is no longer wanted."""
         picture, _ = self.offered.pop(id(layer.data), (None, None))
         if picture is not None:
-            with self._position.still():
+            with self._position.still([layer]):
                 self._adopt(layer, picture, Contrast())
         return picture
 
@@ -80,28 +80,30 @@ class LayerSwapper:
 
     def swap(self, pictures: Iterable[Picture]) -> None:
         """Show pictures of new steps; hidden layers get the new steps, too."""
-        with self._position.still():
+        made = {picture.request.channel: picture for picture in pictures}
+        keep = made.keys() | self._screen.visible.keys()
+        channels = [*made, *(c for c in self._screen.channels if c not in keep)]
+        with self._still(channels):
             self._screen.instead = None
-            for picture in pictures:
-                channel, source = picture.request.channel, picture.request.source
+            for channel, picture in made.items():
                 self._screen.channels[channel].put(picture)
                 self._slice_server.note(channel, picture.request.t)
-                self._set_data(channel, source)
-            for channel in self._screen.channels.keys() - self._screen.visible.keys():
-                self._set_data(channel, source)
+            for channel in channels:
+                self._set_data(channel, picture.request.source)
 
     def swap_all(self, source: PipelineSource) -> None:
         """Give all layers the present steps though none is visible: nothing is computed."""
-        with self._position.still():
+        with self._still(self._screen.channels):
             self._screen.instead = None
             for channel in self._screen.channels:
                 self._set_data(channel, source)
 
     def show_instead(self, pictures: Iterable[Picture]) -> None:
         """Show pictures of other steps for a moment; nothing else about the layers changes."""
-        with self._position.still():
-            for picture in pictures:
-                channel, source = picture.request.channel, picture.request.source
+        made = {picture.request.channel: picture for picture in pictures}
+        with self._still(made):
+            for channel, picture in made.items():
+                source = picture.request.source
                 array = self._slice_server.array(channel, source, picture)
                 layer = self._screen.channels[channel].layer
                 replace_data(layer, array, self._options.place(source))
@@ -109,7 +111,7 @@ class LayerSwapper:
 
     def show_own(self) -> None:
         """Show again what the layers are there for."""
-        with self._position.still():
+        with self._still(self._screen.channels):
             self._screen.instead = None
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
@@ -130,7 +132,7 @@ class LayerSwapper:
         if not self._screen.channels or self._screen.source is None:
             return
         t = min(t, self._screen.source.sizes[0] - 1)
-        with self._position.still(t):
+        with self._still(self._screen.channels, t):
             self._screen.instead = None
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
@@ -143,7 +145,7 @@ class LayerSwapper:
             if entry.layer not in self._viewer.layers:
                 self._screen.take(channel)
                 self._screen.deleted.add(channel)
-        with self._position.still():
+        with self._still(channels):
             for channel, entry in channels.items():
                 self._slice_server.note(channel, self._position.time_point)
                 entry.layer.data = self._slice_server.array(channel, entry.source)
@@ -179,6 +181,10 @@ class LayerSwapper:
     def _offered_layers(self) -> list[Any]:
         """Layers that napari has made of what was offered, and that were not adopted yet."""
         return [one for one in self._viewer.layers if id(one.data) in self.offered]
+
+    def _still(self, channels: Iterable[int], t: int | None = None) -> AbstractContextManager[None]:
+        """Change the layers of channels, as `Position.still` does."""
+        return self._position.still([self._screen.layer(channel) for channel in channels], t)
 
     def _set_data(self, channel: int, source: PipelineSource) -> None:
         entry = self._screen.channels[channel]

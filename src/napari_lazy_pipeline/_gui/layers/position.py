@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_lazy_pipeline._gui.layers.screen import Screen
+from napari_lazy_pipeline._gui.layers.screen import Screen, hidden
 from napari_lazy_pipeline.compute import PipelineSource
 
 Z, T = -3, -4  # axes counted from the end: another layer may have more
@@ -103,37 +103,39 @@ class Position(QObject):
         Layers that were all deleted, and come back, are shown where they were left.
         """
         if layer is self._screen.first:
-            dims, middle = self.viewer.dims, layer.data.shape[Z] // 2
+            middle = layer.data.shape[Z] // 2
             z = layer.translate[Z] + middle * layer.scale[Z]
-            dims.set_point((dims.ndim + T, dims.ndim + Z), (self.world(self._moment), float(z)))
+            point = {T: self.world(self._moment), Z: float(z)}
             if self._voxel is not None and self._frame is not None:
-                self._look(self._frame)
+                point |= self._planes(self._frame)
+            self._go(point)
 
     def forget(self) -> None:
         """Other data are to be shown: no place is the right one any more."""
         self._voxel, self._view, self._moment = None, None, 0
 
     @contextmanager
-    def still(self, t: int | None = None) -> Iterator[None]:
+    def still(self, layers: Iterable[Any] = (), t: int | None = None) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same place in the sample.
 
-        ``t`` is the time point to show then; None: the same.
+        ``t`` is the time point to show then; None: the same. All that is changed of ``layers``,
+        and their place, makes napari slice them once.
         """
         dims, before = self.viewer.dims, self._frame
         self.note()
         moment, in_sight = dims.point[T] / self._interval if before else 0.0, self._in_sight
-        ranges = tuple(dims.range)
-        self.swapping = True
-        try:
-            # The sliders are laid out anew for each change: once is enough.
-            with dims.events.range.blocker():
-                yield
-            if tuple(dims.range) != ranges:
-                dims.events.range(value=dims.range)
+
+        def go_back() -> None:
             if before is not None and self._frame is not None:
                 # Time points stay what they are if their distance is stated anew.
                 point = moment * self._interval if t is None else self.world(t)
-                dims.set_point(dims.ndim + T, point)
+                self._go({T: point, **self._planes(before)})
+
+        self.swapping = True
+        try:
+            with hidden(layers), _sliders_at_once(dims, go_back):
+                yield
+            if before is not None and self._frame is not None:
                 self._look(before, in_sight)
             if self._voxel is not None:
                 self._view = self._seen
@@ -153,21 +155,31 @@ class Position(QObject):
             seen_by_choice = np.array(seen)
         self._voxel, self._view = _apply(np.linalg.inv(frame.matrix), seen_by_choice), seen
 
-    def _look(self, before: Frame, in_sight: bool = False) -> None:
-        """Look at the voxel that was looked at, wherever the steps put it now."""
+    def _go(self, point: dict[int, float]) -> None:
+        """Move several sliders, given by their axes, in one go."""
+        dims = self.viewer.dims
+        dims.set_point([dims.ndim + axis for axis in point], list(point.values()))
+
+    def _planes(self, before: Frame) -> dict[int, float]:
+        """Where the sliders show the voxel that was looked at, wherever the steps put it now."""
         frame, layer, dims = self._frame, self._screen.first, self.viewer.dims
         assert frame is not None and self._voxel is not None
-        place, same = _apply(frame.matrix, self._voxel), frame == before
+        place, point = _apply(frame.matrix, self._voxel), {}
         for number in (Z, Z + 1, Z + 2):
-            axis = dims.ndim + number
-            if axis not in dims.displayed or number == Z:
+            if dims.ndim + number not in dims.displayed or number == Z:
                 last = layer.data.shape[number] - 1
                 plane = (place[number] - layer.translate[number]) / layer.scale[number]
-                plane = min(max(plane if same else round(plane), 0), last)
-                dims.set_point(axis, float(layer.translate[number] + plane * layer.scale[number]))
-        if same:
+                plane = min(max(plane if frame == before else round(plane), 0), last)
+                point[number] = float(layer.translate[number] + plane * layer.scale[number])
+        return point
+
+    def _look(self, before: Frame, in_sight: bool) -> None:
+        """Let the camera look at the voxel that was looked at, if the steps moved it."""
+        frame, dims, camera = self._frame, self.viewer.dims, self.viewer.scene.camera
+        assert frame is not None and self._voxel is not None
+        if frame == before:
             return
-        camera = self.viewer.scene.camera
+        place = _apply(frame.matrix, self._voxel)
         if dims.ndisplay == 3:
             way = frame.matrix @ np.linalg.inv(before.matrix)
             camera.center = tuple(_apply(way, camera.center).tolist())
@@ -232,6 +244,26 @@ class Position(QObject):
             self.note()
             if before != self._moment and not self._going:
                 self.person_moved.emit(self._moment)
+
+
+@contextmanager
+def _sliders_at_once(dims: Any, move: Callable[[], None]) -> Iterator[None]:
+    """Within, nobody is told of the sliders; afterwards, once of all that became of them.
+
+    ``move`` moves them when their ends are known: those on screen stop there by themselves.
+    """
+    ranges, place, step = dims.range, (dims.point, dims.units), dims.current_step
+    with dims.events.point.blocker(), dims.events.current_step.blocker():
+        with dims.events.range.blocker():
+            yield
+        if dims.range != ranges:
+            dims.events.range(value=dims.range)
+        move()
+    # Layers learn their units, too, from the point.
+    if (dims.point, dims.units) != place:
+        dims.events.point(value=dims.point)
+    if dims.current_step != step:
+        dims.events.current_step(value=dims.current_step)
 
 
 @dataclass(frozen=True, eq=False)

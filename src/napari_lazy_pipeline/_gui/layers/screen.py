@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from contextlib import ExitStack
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -198,22 +198,35 @@ class Screen:
             entry.source, entry.failed = renewed[id(entry.source)], None
 
 
-def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
-    """Give a layer other data in another place, drawing it once instead of for each change.
+@contextmanager
+def hidden(layers: Iterable[Any]) -> Iterator[None]:
+    """Within, napari does not slice layers; afterwards it does once, whatever was changed of them.
 
-    A layer that is hidden is not drawn; nobody needs to know that it was, for a moment.
+    Nobody needs to know that they were hidden, for a moment.
     """
-    events, visible = layer.events, layer.visible
+    visible = [layer for layer in layers if layer.visible]
+    with ExitStack() as quiet:
+        for layer in visible:
+            quiet.enter_context(layer.events.visible.blocker())
+            layer.visible = False
+        try:
+            yield
+        finally:
+            for layer in visible:
+                layer.visible = True
+
+
+def replace_data(layer: Any, data: LazyArray, place: dict[str, Any]) -> None:
+    """Give a hidden layer other data in another place; napari is told when both are there."""
+    events = layer.events
     moved = [what for what, value in place.items() if tuple(getattr(layer, what)) != value]
     with ExitStack() as quiet:
-        for what in ("visible", "data", "scale", "translate"):
+        for what in ("data", "scale", "translate"):
             quiet.enter_context(getattr(events, what).blocker())
-        layer.visible = False
         layer.data = data
         # A hidden layer notices its new size only when it is moved.
         for what in moved or ["scale"]:
             setattr(layer, what, place[what])
-        layer.visible = visible
     events.data(value=data)
     for what in moved:
         getattr(events, what)()

@@ -50,7 +50,7 @@ class Scene:
 
     def _listen(self) -> None:
         def note(kind: Any, value: Any, trace: Any) -> None:
-            self.note(f"{kind.__name__}: {value}", "".join(traceback.format_tb(trace)[-4:]))
+            self.note(f"{kind.__name__}: {value}", "".join(traceback.format_tb(trace)[-9:]))
 
         sys.excepthook = note
         threading.excepthook = lambda a: note(a.exc_type, a.exc_value, a.exc_traceback)
@@ -104,7 +104,7 @@ class Scene:
         try:
             do(*arguments)
         except Exception as error:  # noqa: BLE001
-            where = "".join(traceback.format_tb(error.__traceback__)[-4:])
+            where = "".join(traceback.format_tb(error.__traceback__)[-9:])
             self.note(f"{type(error).__name__}: {error}", where)
 
     def do_wait(self, time: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -438,3 +439,11 @@ def test_steps_can_be_added_moved_and_removed(opened: Any, settle: Callable[[Any
     opened.foot.undo.click()
     settle(opened)
     assert [c.step.kind for c in panel.cards] == kinds
+
+
+def test_a_picture_of_a_time_point_that_went_is_dropped(opened: Any) -> None:
+    """The folder has fewer of them by now than when it was requested."""
+    layers = opened.layers
+    before = layers.screen.channels[0].picture
+    layers._on_delivered(replace(before.request, t=7), before.pixels)
+    assert layers.screen.channels[0].picture is before

@@ -167,13 +167,13 @@ class Screen:
         )
 
     def has_outdated(self, request: RenderRequest, made: RenderRequest | None) -> bool:
-        """Return whether a request is for other data, a deleted layer, or an older picture.
+        """Return whether a request is for data or a layer that went, or an older picture.
 
         ``made`` is what was made last for the channel, and may still wait for other channels.
         """
         if self.source is None or request.source.raw is not self.source.raw:
             return True
-        if request.channel in self.deleted:
+        if request.channel in self.deleted or request.t >= self.source.raw.sizes[0]:
             return True
         entry = self.channels.get(request.channel)
         there = (made, entry.picture.request if entry is not None else None)

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from acquisition import Microscope, run
+from bench_size import size
 
-VOLUMES = int(os.environ.get("ACQUISITION_VOLUMES", "36000"))
+VOLUMES = int(os.environ.get("ACQUISITION_VOLUMES", size(36000, 160)))
 Figure = Callable[[str, float, str, float], None]
 
 

@@ -93,6 +93,10 @@ def _module_of_file(path: str, state: Hashable) -> Any:
     module = ModuleType(f"_user_code_{value_identity(path)}")
     module.__file__ = path
     sys.modules[module.__name__] = module  # dataclasses and pickle look for it there
-    with open_regular(path) as file:  # no compiled file is left beside it, and none is trusted
-        exec(compile(file.read(), path, "exec"), vars(module))
+    try:
+        with open_regular(path) as file:  # no compiled file is left beside it, none is trusted
+            exec(compile(file.read(), path, "exec"), vars(module))
+    except BaseException:
+        del sys.modules[module.__name__]  # nobody may find half of it
+        raise
     return module

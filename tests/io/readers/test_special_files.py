@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,8 +134,10 @@ def test_a_file_of_functions(thing: Put, tmp_path: Path) -> None:
     thing(tmp_path / "steps.py", tmp_path)
     name = f"{tmp_path / 'steps.py'}:smooth"
     allow_code(name)
+    before = set(sys.modules)
     with pytest.raises(LazyPipelineError, match="not a file"):
         load_function(name)
+    assert set(sys.modules) == before, "nobody finds half a module, and opens its file"
 
 
 def test_a_link_to_a_file_is_read(tmp_path: Path) -> None:

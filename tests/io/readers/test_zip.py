@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -66,13 +67,13 @@ def test_only_the_volume_that_is_wanted_is_unpacked(
 ) -> None:
     write_zip(tmp_path / "run.zip", series())
     unpacked: list[str] = []
-    original = zipfile.ZipFile.read
+    original = zipfile.ZipFile.open
 
-    def read(self: zipfile.ZipFile, name: str, pwd: bytes | None = None) -> bytes:
+    def open_member(self: zipfile.ZipFile, name: str) -> IO[bytes]:
         unpacked.append(name)
-        return original(self, name, pwd)
+        return original(self, name)
 
-    monkeypatch.setattr(zipfile.ZipFile, "read", read)
+    monkeypatch.setattr(zipfile.ZipFile, "open", open_member)
     stack = open_stack(tmp_path / "run.zip")
     assert unpacked == ["run/s_0.tif"]
     stack.volume(10)

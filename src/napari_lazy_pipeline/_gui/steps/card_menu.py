@@ -22,15 +22,15 @@ def card_menu(card: ListCard, form: ModelForm) -> QMenu:
     menu.setToolTipsVisible(True)
     menu.aboutToHide.connect(menu.deleteLater)
     up, down = partial(card.moved.emit, -1), partial(card.moved.emit, 1)
-    _add(menu, "Duplicate\tCtrl+D", card.duplicated.emit, "Another one of it, below")
-    _add(menu, "Move up\tAlt+Up", up, "Done before the step above")
-    _add(menu, "Move down\tAlt+Down", down, "Done after the step below")
+    _add(menu, "Duplicate", card.duplicated.emit, "Another one of it, below", "Ctrl+D")
+    _add(menu, "Move up", up, "Done before the step above", "Alt+Up")
+    _add(menu, "Move down", down, "Done after the step below", "Alt+Down")
     trials = menu.addMenu("Try values")
     for name, field in form.fields.items():
         add_trials(trials, field, partial(card.trial_requested.emit, name), f"{field.label}…")
     _add_resets(menu.addMenu("Reset"), form)
     menu.addSeparator()
-    _add(menu, "Remove\tDel", card.removed.emit, "Take the step away; can be undone")
+    _add(menu, "Remove", card.removed.emit, "Take the step away; can be undone", "Del")
     return menu
 
 
@@ -56,7 +56,7 @@ def _add_resets(menu: Any, form: ModelForm) -> None:
         _add(menu, text, field.reset, "As in a new step")
 
 
-def _add(menu: QMenu, text: str, action: Callable[[], Any], tooltip: str) -> None:
-    entry = menu.addAction(entry_text(text))
+def _add(menu: QMenu, text: str, action: Callable[[], Any], tooltip: str, keys: str = "") -> None:
+    entry = menu.addAction(f"{entry_text(text)}\t{keys}" if keys else entry_text(text))
     entry.setToolTip(tooltip)
     entry.triggered.connect(lambda _=False: action())

@@ -33,6 +33,7 @@ def test_of_a_layer_that_the_person_removes(
     monkeypatch.setattr(GlirProgram, "delete", note)
     for layer in (viewer.add_shapes(ndim=2), viewer.add_labels(np.zeros((12, 16), int))):
         canvas.grabFramebuffer()
+        canvas.doneCurrent()
         viewer.layers.remove(layer)
         qtbot.wait(50)
     assert in_canvas

@@ -1,4 +1,4 @@
-"""An edit makes napari slice each layer once, counted, and move its sliders once."""
+"""A swap makes napari slice each layer once, counted, and count and move its sliders once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import LayerList
 
 from dock_helpers import expected, on_screen
+from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
 
 Settle = Callable[[Any], None]
 Edit = Callable[[Any], object]
@@ -33,8 +35,8 @@ EDITS: dict[str, Edit] = {
 
 
 @pytest.fixture
-def counts(opened: Any) -> Counter[str]:
-    """How often each layer was sliced, and what the sliders announced."""
+def counts(opened: Any, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often pictures were swapped, each layer was sliced, and sliders counted and moved."""
     found: Counter[str] = Counter()
 
     def count(emitter: Any, name: str) -> None:
@@ -44,6 +46,18 @@ def counts(opened: Any) -> Counter[str]:
         count(layer.events.set_data, f"slice {channel}")
     for name in ("range", "point"):
         count(getattr(opened.viewer.dims.events, name), name)
+    swap, ranges = LayerSwapper.swap, LayerList._ranges.fget
+
+    def counted_swap(*arguments: Any) -> None:
+        found["swap"] += 1
+        swap(*arguments)
+
+    def counted_ranges(layers: LayerList) -> Any:
+        found["sliders counted"] += 1
+        return ranges(layers)
+
+    monkeypatch.setattr(LayerSwapper, "swap", counted_swap)
+    monkeypatch.setattr(LayerList, "_ranges", property(counted_ranges))
     return found
 
 
@@ -59,6 +73,8 @@ def test_an_edit_slices_each_layer_once(
     EDITS[name](opened)
     settle(opened)
     assert (counts["slice 0"], counts["slice 1"]) == (1, 1)
+    # Channels are swapped one by one where no voxel moves.
+    assert 1 <= counts["sliders counted"] == counts["swap"] <= 2
     assert max(counts["range"], counts["point"]) <= 1
     t, plane = dims.current_step[:2]
     for channel, layer in enumerate(opened.layers.layers):

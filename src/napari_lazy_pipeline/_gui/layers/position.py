@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.layers.screen import Screen, hidden
+from napari_lazy_pipeline._gui.layers.viewer_updates import viewer_updated_once
 from napari_lazy_pipeline.compute import PipelineSource
 
 Z, T = -3, -4  # axes counted from the end: another layer may have more
@@ -115,7 +116,7 @@ class Position(QObject):
         self._voxel, self._view, self._moment = None, None, 0
 
     @contextmanager
-    def still(self, layers: Iterable[Any] = (), t: int | None = None) -> Iterator[None]:
+    def still(self, layers: Sequence[Any] = (), t: int | None = None) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same place in the sample.
 
         ``t`` is the time point to show then; None: the same. All that is changed of ``layers``,
@@ -133,7 +134,7 @@ class Position(QObject):
 
         self.swapping = True
         try:
-            with hidden(layers), _sliders_at_once(dims, go_back):
+            with hidden(layers), _sliders_at_once(dims, go_back), _counted_once(layers):
                 yield
             if before is not None and self._frame is not None:
                 self._look(before, in_sight)
@@ -259,11 +260,19 @@ def _sliders_at_once(dims: Any, move: Callable[[], None]) -> Iterator[None]:
         if dims.range != ranges:
             dims.events.range(value=dims.range)
         move()
+    moved = dims.current_step != step
     # Layers learn their units, too, from the point.
-    if (dims.point, dims.units) != place:
-        dims.events.point(value=dims.point)
-    if dims.current_step != step:
-        dims.events.current_step(value=dims.current_step)
+    if moved or (dims.point, dims.units) != place:
+        with viewer_updated_once([dims.events.point, dims.events.current_step]):
+            dims.events.point(value=dims.point)
+            if moved:
+                dims.events.current_step(value=dims.current_step)
+
+
+def _counted_once(layers: Sequence[Any]) -> AbstractContextManager[None]:
+    """Within, the viewer does not count its sliders; afterwards it does once."""
+    names = ("data", "scale", "translate", "units")
+    return viewer_updated_once([getattr(layer.events, name) for layer in layers for name in names])
 
 
 @dataclass(frozen=True, eq=False)

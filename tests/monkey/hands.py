@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
@@ -181,6 +182,8 @@ class Hands:
             place = _place(target, x0 + (x1 - x0) * part, y0 + (y1 - y0) * part)
             self._send(target, QEvent.Type.MouseMove, place, left)
             QTest.qWait(1)
+            if not isalive(target):
+                return
         self._send(target, QEvent.Type.MouseButtonRelease, _place(target, x1, y1), left)
 
     def _wheel(self, widget: QWidget, x: float, y: float, turn: int) -> None:

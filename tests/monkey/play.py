@@ -54,6 +54,7 @@ def main() -> None:
                 scene.do(action)
             else:
                 scene.try_to(hands.do, action)
+            scene.done += 1
             scene.do_wait(0)
     grown = _memory() - memory
     hands.close()

@@ -39,6 +39,7 @@ class Scene:
         self.folder = folder
         self.trouble: Counter[str] = Counter()
         self.stalls: list[tuple[float, str]] = []
+        self.done = 0  # actions
         self._beat = monotonic(), _cpu_time()
         self._started = self._stopped = False
         self.viewer = napari.Viewer(show=True)
@@ -322,7 +323,21 @@ class DockScene(Scene):
             QTest.qWait(5)
         dock = self.dock
         states = dock.compute_thread.busy, dock.layers.busy, dock.data.opener.busy
-        self.note(f"never at rest: {states}, {dock.layers.settled}, {dock.comparison.idle}")
+        layers = dock.layers
+        shown = {
+            c: (
+                entry.source is layers.screen.source,
+                entry.picture.request.preview,
+                entry.picture.request.t,
+                layers._slice_server.missed_place(c),
+                entry.failed,
+            )
+            for c, entry in layers.screen.visible.items()
+        }
+        self.note(
+            f"never at rest: {states}, {layers.settled}, {dock.comparison.idle}",
+            f"time point {layers.position.time_point}; layers {shown}; after {self.done} actions",
+        )
         return False
 
     def _pipeline(self) -> Any:

@@ -169,6 +169,24 @@ def test_the_last_time_point_is_not_before_the_first(process: Any) -> None:
     ) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [("1e400", "“1e400” is not a number"), ("x", "“x” is not a number"), ("7", "point 7")],
+)
+def test_what_is_no_time_point_is_refused_with_a_sentence(
+    process: Any, qtbot: Any, typed: str, sentence: str
+) -> None:
+    times = process.form.fields["times"]
+    box = times.control.last
+    before = box.value()
+    box.setFocus()
+    box.selectAll()
+    qtbot.keyClicks(box, typed)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert sentence in times.error.text()
+    assert box.value() == before
+
+
 @pytest.mark.parametrize("place", ["", "inside"])
 def test_the_raw_folder_is_refused_before_anything_is_written(
     opened: Any, process: Any, raw_folder: Path, qtbot: Any, place: str

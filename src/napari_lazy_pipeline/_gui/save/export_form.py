@@ -41,7 +41,7 @@ class ExportForm(ModelForm):
 
     def _connect(self) -> None:
         times, scheduler = self.fields["times"], self.fields["scheduler"]
-        times.refused.connect(lambda t, _: times.show_error(f"There is no time point {t:g}"))
+        times.refused.connect(lambda entered, _: times.show_error(_no_time_point(entered)))
         for name in ("folder", "scheduler"):
             # Start and Check can be clicked right after the last letter.
             self.fields[name].editors[0].textEdited.connect(self.fields[name].control.commit)
@@ -144,3 +144,10 @@ def _check(address: str, raw: Path | None, cancelled: Callable[[], bool]) -> str
     if raw is None:
         return f"{describe_cluster(address, cancelled=cancelled)}."
     return f"{describe_cluster(address, str(raw), cancelled=cancelled)}. All see the raw files."
+
+
+def _no_time_point(entered: float | str) -> str:
+    """Say that a number is none of a time point, or that a text is no number."""
+    if isinstance(entered, str):
+        return f"“{entered}” is not a number"
+    return f"There is no time point {entered:g}"

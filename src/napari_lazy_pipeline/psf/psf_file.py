@@ -31,6 +31,12 @@ def load_psf(path: str | Path) -> np.ndarray:
     and fills more than a few voxels) or has values that are not finite.
     """
     psf = read_image(path)
+    if _is_otf_in_three_dimensions(psf):
+        raise PsfError(
+            "This is an OTF in three dimensions, not the image of a bead",
+            str(path),
+            "Give the PSF it was made of, or an OTF that is averaged around the axis",
+        )
     psf = psf.reshape([n for n in psf.shape if n > 1] if psf.ndim > 3 else psf.shape)
     check_psf(psf, str(path))
     return psf.astype(np.float32)
@@ -50,6 +56,16 @@ def is_otf(path: str | Path) -> bool:
         and image.shape[1] % 2 == 0
         and not image[:, 1].any()
     )
+
+
+def _is_otf_in_three_dimensions(image: np.ndarray) -> bool:
+    """Return whether an image is a spectrum: real and imaginary parts in turn, its peak at 0.
+
+    The imaginary parts of the spectrum of a real volume are 0 at the origin.
+    """
+    if image.ndim != 3 or image.dtype.kind != "f" or image.shape[2] % 2 or not image.size:
+        return False
+    return bool(image.argmax() == 0 and image[0, 0, 1] == 0 and image.min() < 0)
 
 
 def read_image(path: str | Path) -> np.ndarray:

@@ -124,6 +124,13 @@ class Step(BaseModel):
         """Say why the step cannot be right where it stands; empty: it can."""
         return ""
 
+    def doubt(self, before: StackSpec) -> str:
+        """Say what speaks against the files of the step, as far as they were read; empty: nothing.
+
+        Asked for often: no file is read for it.
+        """
+        return ""
+
     def draft(self) -> Step:
         """A quicker step that gives about the same, of the same shape: for previews."""
         return self

@@ -37,7 +37,10 @@ def caution(session: Session, index: int) -> str:
     of_scan = [stage.index for stage in plan.stages if "scan" in stage.step.depends_on]
     if unanswered and index in of_scan:
         return _NOT_OBLIQUE
-    return dict(plan.cautions).get(index, "")
+    told = dict(plan.cautions).get(index, "")
+    before = plan.spec_before(index)
+    stage = next((stage for stage in plan.stages if stage.index == index), None)
+    return told if told or stage is None or before is None else stage.step.doubt(before)
 
 
 def obstacle(plan: Plan | None) -> str:

@@ -89,6 +89,9 @@ class StepsPanel(QWidget):
 
     def show_success(self, request: RenderRequest) -> None:
         """Forget what failed in a channel, if another volume of it is on screen now."""
+        for index, card in enumerate(self.cards):
+            # Files that were read for the picture may have shown what speaks against them.
+            card.set_caution(caution(self.session, index))
         failed = self._failed_requests.get(request.channel)
         if failed is not None and not request.same_as(failed):
             del self._failed_requests[request.channel]

@@ -262,7 +262,7 @@ def test_one_deskew_after_the_other_writes_into_the_same_memory():
     assert len(places) == 1
 
 
-METHODS = ["rl", "accelerated", "fast"]
+METHODS = ["rl", "accelerated", "fast", "auto"]
 
 
 def deconvolved(volume, method, iterations=4):
@@ -288,7 +288,7 @@ def test_one_deconvolution_after_the_other_works_in_the_same_memory(method, monk
     monkeypatch.setattr(BufferPool, "_buffer", noted)
     deconvolved(volume, method)
     # Not one more fits beside the result without holding more than the work itself takes.
-    assert sum(made) >= {"rl": 2, "accelerated": 4, "fast": 2}[method]
+    assert sum(made) >= {"rl": 2, "accelerated": 4, "fast": 2, "auto": 4}[method]
     assert made.count(False) <= 2
 
 

@@ -123,7 +123,7 @@ from napari_lazy_pipeline.psf import RadialOtf
 folder, engine = sys.argv[1], get_engine()
 volume, scan = np.load(folder + "/volume.npy"), Scan(31.5)
 otf = RadialOtf(np.linspace(1, 0, 6)[:, None] * np.ones((6, 8)), 1.0, 0.7)
-for method in ("rl", "accelerated", "fast"):
+for method in ("rl", "accelerated", "fast", "auto"):
     plan = DeconvolutionPlan(otf, (0.2, 0.1, 0.1), method, 3, 5.0, shear=1.3)
     np.save(folder + f"/{method}.npy", engine.deconvolve(volume, plan))
 np.save(folder + "/deskew.npy", engine.deskew(volume, DeskewPlan(volume.shape, "x", 1.3, 20), 3))
@@ -150,7 +150,7 @@ def test_without_numba_everything_works_slowly_and_a_notice_says_so(tmp_path):
     results, printed = results_of(tmp_path, NO_NUMBA + ALL_LOOPS)
     for name in ("deskew", "rotate"):
         np.testing.assert_array_equal(results[name], expected[name])
-    for name in ("rl", "accelerated", "fast"):
+    for name in ("rl", "accelerated", "fast", "auto"):
         np.testing.assert_allclose(results[name], expected[name], rtol=1e-4, atol=1e-2)
     assert "cpu: numba cannot be imported: ModuleNotFoundError" in printed
     assert "computed in plain Python, very slowly" in printed

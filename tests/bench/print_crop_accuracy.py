@@ -20,7 +20,7 @@ from napari_lazy_pipeline.image.box import slices
 from napari_lazy_pipeline.steps import Crop
 
 CASES = ("real, then deskewed", "real, deskewed before", "real, deconvolved only", "phantom")
-METHODS = ("rl", "accelerated", "fast")
+METHODS = ("auto", "rl", "accelerated", "fast")
 
 
 def table() -> str:
@@ -50,8 +50,8 @@ def figures(case: str, method: str) -> dict[str, tuple[str, str, str]]:
         difference = np.linalg.norm(part - expected) / np.linalg.norm(expected)
         largest = np.abs(part - expected).max() / full.max()
         found[name] = (
-            f"{100 * difference:.1f} %",
-            f"{100 * largest:.1f} %",
+            f"{100 * difference:.2f} %",
+            f"{100 * largest:.2f} %",
             f"{seconds / once:.2f}",
         )
     return found

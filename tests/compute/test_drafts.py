@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
@@ -94,7 +96,8 @@ def test_a_bead_is_where_it_is_in_the_result(name: str, quicker: int) -> None:
     volume = draft.part(everything(source))
     assert (volume.shape, volume.dtype) == (exact.shape, exact.dtype)
     error = (place(volume, source.spec) - place(exact, source.spec)) / source.spec.voxel_size
-    assert np.abs(error).max() < 0.6, error
+    # One of two planes is made, and shown twice: half a plane, or 0.8 voxels where it is turned.
+    assert np.abs(error).max() < (0.85 if name in ("rotated", "both") else 0.6), error
     z = int(exact.max(axis=(1, 2)).argmax())
     plane = draft.part(plane_of(source, z))
     error = (place(plane, source.spec) - place(exact[z : z + 1], source.spec))[1:]
@@ -147,9 +150,13 @@ def test_a_draft_makes_what_the_step_makes(step_type: type[Step]) -> None:
 
 
 def test_few_iterations_need_no_quicker_method() -> None:
-    assert Deconvolve(iterations=10).draft().method == "accelerated"  # type: ignore[attr-defined]
-    assert Deconvolve(iterations=10).draft().draft().method == "fast"  # type: ignore[attr-defined]
-    assert Deconvolve(iterations=3).draft().draft().method == "accelerated"  # type: ignore[attr-defined]
+    for values, draft, quicker in (
+        ({"method": "accelerated", "iterations": 10}, "accelerated", "fast"),
+        ({"method": "accelerated", "iterations": 3}, "accelerated", "accelerated"),
+        ({"method": "auto"}, "auto", "fast"),
+    ):
+        step: Any = Deconvolve(**values).draft()
+        assert (step.method, step.draft().method) == (draft, quicker)
 
 
 class RealSource(CountingSource):

@@ -345,6 +345,9 @@ def case_of(name: str, method: str) -> tuple[CountingGiven, tuple[Step, ...]]:
 @pytest.mark.parametrize(
     ("case", "method"),
     [
+        ("real, then deskewed", "auto"),
+        ("real, deskewed before", "auto"),
+        ("phantom", "auto"),
         ("real, then deskewed", "rl"),
         ("real, then deskewed", "accelerated"),
         ("real, then deskewed", "fast"),

@@ -32,7 +32,7 @@ CPU = CpuEngine()
 VOXEL = (0.2, 0.1, 0.1)
 OTF = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
 OTHER = make_otf(bead((33, 33, 33), (3.0, 2.0, 2.0)), VOXEL)
-METHODS = ["rl", "accelerated", "fast"]
+METHODS = ["rl", "accelerated", "fast", "auto"]
 
 
 def plan_of(**changes):

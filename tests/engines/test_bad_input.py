@@ -80,7 +80,7 @@ VOLUMES = {
     "two columns": (13, 20, 2),
     "two of all": (2, 2, 2),
 }
-METHODS = ["rl", "accelerated", "fast"]
+METHODS = ["rl", "accelerated", "fast", "auto"]
 
 
 @pytest.fixture(params=["cpu", "numpy"])

@@ -27,7 +27,7 @@ from stacks import bead
 VOXEL = (0.2, 0.1, 0.1)
 OTF = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
 COMPILED, SCIPY = (CpuEngine(2, fft=kind) for kind in (CompiledFft, ScipyFft))
-METHODS = ["rl", "accelerated", "fast"]
+METHODS = ["rl", "accelerated", "fast", "auto"]
 # Of the norm: iterations carry on what float32 rounds.
 TOLERANCE = 1e-5
 

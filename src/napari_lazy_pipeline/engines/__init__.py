@@ -8,6 +8,7 @@ from napari_lazy_pipeline.engines.engine import (
     Method,
     Need,
     Rounding,
+    Start,
     notices,
 )
 from napari_lazy_pipeline.engines.engine_registry import engine_names, get_engine
@@ -19,6 +20,7 @@ __all__ = [
     "Method",
     "Need",
     "Rounding",
+    "Start",
     "best_engine",
     "engine_names",
     "get_engine",

@@ -18,7 +18,8 @@ from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan, S
 from napari_lazy_pipeline.psf import RadialOtf
 
 Rounding = Literal["nearest", "down"]
-Method = Literal["rl", "accelerated", "fast"]
+Method = Literal["auto", "accelerated", "rl", "fast"]
+Start = Literal["image", "flat"]
 Edges = Literal["reflect", "background", "periodic"]
 # The planes [start, stop) of a volume; None for all of them.
 Planes: TypeAlias = tuple[int, int] | None
@@ -36,8 +37,12 @@ class DeconvolutionPlan:
     voxel_size
         (z, y, x) [um]; the distance of the planes is measured perpendicular to them.
     method
-        ``"rl"`` plain Richardson-Lucy, ``"accelerated"`` Biggs-Andrews, ``"fast"`` two
-        Wiener-Butterworth iterations and a plain one, whatever the number of iterations.
+        ``"auto"`` Richardson-Lucy with gradient consensus; ``"rl"`` plain Richardson-Lucy,
+        ``"accelerated"`` Biggs-Andrews; ``"fast"`` two Wiener-Butterworth iterations and a plain
+        one. The first and the last have a number of iterations of their own.
+    start
+        What ``rl`` and ``accelerated`` start from: the image, as cudaDecon, or ``"flat"``, an
+        estimate that is the same everywhere.
     background
         Counts subtracted first; what is below becomes 0.
     edges, apodize
@@ -55,6 +60,7 @@ class DeconvolutionPlan:
     background: float = 0.0
     edges: Edges = "reflect"
     apodize: int = 15
+    start: Start = "image"
     shear: float = 0.0
     skew_axis: SkewAxis = "x"
 

@@ -18,6 +18,7 @@ from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
 from napari_lazy_pipeline.engines.padding import mirrored
 from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.psf.radial_otf import FINENESS
 
 # Guo et al. use 1e-4 to 1e-2 and do not square. A measured PSF and few photons ask for more: with
 # less, two iterations already amplify noise and leave voxels at zero.
@@ -31,8 +32,6 @@ FAST_ITERATIONS = 2
 BLUR = 0.75
 # Standard deviations after which it ends.
 REACH = 3
-# Positions per voxel of the PSF at which its width is measured.
-FINENESS = 20
 
 
 @lru_cache(maxsize=8)
@@ -46,7 +45,7 @@ def back_projector(otf: RadialOtf) -> RadialOtf:
     gain = np.abs(otf.values) ** 2 + WIENER
     wiener = np.conj(otf.values) / gain
     lateral, axial = (1 / width for width in widths(otf))
-    kr, kz = frequencies(otf)
+    kr, kz = otf.frequencies
     # As wide as the filter is at the lateral cutoff, it shall be CUTOFF_GAIN there.
     edge = np.interp(lateral, kr, np.abs(wiener[:, 0]))
     steepness = max((edge / CUTOFF_GAIN) ** 2 - 1, 1.0)
@@ -64,18 +63,11 @@ def blur_weights(otf: RadialOtf, pixel: float) -> np.ndarray:
     return np.asarray(weights / weights.sum(), np.float32)
 
 
-def frequencies(otf: RadialOtf) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies kr and kz of the values of an OTF [1/um]."""
-    rings, planes = otf.values.shape
-    return np.arange(rings) * otf.dkr, np.fft.fftfreq(planes, 1 / planes) * otf.dkz
-
-
 def widths(otf: RadialOtf) -> tuple[float, float]:
     """Full widths at half maximum of the PSF of an OTF, across and along the axis [um]."""
-    kr, kz = frequencies(otf)
+    kr, kz = otf.frequencies
     z_step, r_step = otf.voxel_size
-    z = np.arange(-len(kz) * FINENESS // 2, len(kz) * FINENESS // 2) * z_step / FINENESS
-    axial = (kr @ otf.values @ np.exp(2j * np.pi * np.outer(kz, z))).real
+    z, axial = otf.axial_profile()
     top = int(axial.argmax())
     r = np.arange(len(kr) * FINENESS) * r_step / FINENESS
     plane = (otf.values @ np.exp(2j * np.pi * kz * z[top])).real

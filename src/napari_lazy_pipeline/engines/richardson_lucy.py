@@ -12,12 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method
-from napari_lazy_pipeline.engines.fast_method import FAST_ITERATIONS, back_projector
-from napari_lazy_pipeline.psf import RadialOtf
+from napari_lazy_pipeline.engines.fast_method import FAST_ITERATIONS
 
 # Constants of cudaDecon.
 EPSILON = np.float32(1.1920929e-07)
 LARGEST_RATIO = np.float32(10)
+# A change is followed by half where its square is its variance, and wholly a little above.
+STEEPNESS = np.float32(3)
+LEAST_VARIANCE = np.float32(1e-12)
+ONE, HALF = np.float32(1), np.float32(0.5)
 
 
 def richardson_lucy(
@@ -31,16 +34,23 @@ def richardson_lucy(
     """Deconvolve a periodic volume with the constants and the order of cudaDecon.
 
     What a volume of pixels is, and a factor, is up to ``fft``. The first estimate is the image
-    itself, which is not changed, or another volume, which may be.
+    itself, which is not changed, or another volume, which may be; or a flat one, if the plan has
+    it so.
     """
     otf, backward = factors
     # The fast method ends with a plain iteration: it brings back the light that others lose or add.
     fast = plan.method == "fast"
     iterations = FAST_ITERATIONS + 1 if fast else plan.iterations
     change = before = None
+    flat = plan.start == "flat" and not fast
+    if flat:
+        fft.begin(image)
+        fft.filter(otf, conjugate=True)
+        start = fft.first_estimate()
+    else:
+        fft.begin(start)
     prediction = estimate = start
-    fft.begin(prediction)
-    for done in range(1, iterations + 1):
+    for done in range(2 if flat else 1, iterations + 1):
         last = done == iterations
         squared = fast and not last
         fft.filter(otf)
@@ -51,19 +61,13 @@ def richardson_lucy(
             estimate = prediction = fft.correct(prediction, squared, last, in_place)
         else:
             # Names are bound so that each volume is let go of before the next is made.
-            before, extrapolated = estimate, done >= 2
+            before, extrapolated = estimate, change is not None
             estimate, change, *sums = fft.accelerate(prediction, change, extrapolated)
             prediction = estimate
             if extrapolated:
                 prediction = fft.extrapolate(estimate, before, _step(*sums))
         progress(done / iterations)
     return estimate
-
-
-def factors_of(plan: DeconvolutionPlan, factor: Callable[[RadialOtf], Any]) -> tuple[Any, Any]:
-    """Make the factors that blur and go back, from OTFs; None for the conjugate of the first."""
-    fast = plan.method == "fast"
-    return factor(plan.otf), factor(back_projector(plan.otf)) if fast else None
 
 
 def _step(agreement: float, norm: float) -> float:
@@ -79,7 +83,12 @@ class ArrayFft:
     """
 
     # While a volume is deconvolved: its arrays, the result, and what an FFT takes besides.
-    voxel_bytes: ClassVar[dict[Method, int]] = {"rl": 30, "accelerated": 44, "fast": 36}
+    voxel_bytes: ClassVar[dict[Method, int]] = {
+        "rl": 30,
+        "accelerated": 44,
+        "fast": 36,
+        "auto": 50,
+    }
 
     def __init__(self, xp: Any, fft: Any, check: Callable[[], object]) -> None:
         self.xp, self.fft, self.check = xp, fft, check
@@ -146,6 +155,71 @@ class ArrayFft:
         prediction += estimate
         self.current = self.xp.maximum(prediction, np.float32(0), out=prediction)
         return prediction
+
+    # ---- gradient consensus ----------------------------------------------------------------
+
+    def first_estimate(self) -> Any:
+        """Make an estimate of the current volume: what is below 0 is cut off."""
+        estimate = self.xp.maximum(self.current, np.float32(0), out=self.current)
+        self.current = estimate
+        return estimate
+
+    def compare_and_keep(self, image: Any) -> Any:
+        """Compare, as `compare` does, and return a copy of what was compared."""
+        prediction = self.xp.array(self.current)
+        self.compare(image)
+        return prediction
+
+    def square_change(self, prediction: Any) -> Any:
+        """Return the change that the current volume asks for; make its square current.
+
+        That is multiplied by the prediction.
+        """
+        change = self.current
+        change -= ONE
+        self.current = change * change
+        self.current *= prediction
+        return change
+
+    def square_residual(self, prediction: Any, image: Any) -> Any:
+        """Make the square of what an image differs from its prediction current.
+
+        It is that of the ratio from 1, multiplied by the prediction, which may be written over.
+        What was current before is returned.
+        """
+        before, self.current = self.current, self.xp.array(prediction)
+        self.compare(image)
+        self.current -= ONE
+        self.current *= self.current
+        self.current *= prediction
+        return before
+
+    def weigh(self, estimate: Any, change: Any, asked: Any) -> tuple[Any, Any]:
+        """Follow a change as far as its square is above the variance, which is current.
+
+        Returned are the estimate, which becomes the current volume, and the weights (0 to 1). All
+        that is given may be written over.
+        """
+        variance = self.xp.maximum(self.current, LEAST_VARIANCE, out=self.current)
+        asked /= variance
+        asked -= ONE
+        asked *= STEEPNESS
+        asked += HALF
+        weight = self.xp.clip(asked, np.float32(0), ONE, out=asked)
+        self.current = None
+        return self._follow(estimate, change, weight), weight
+
+    def follow(self, estimate: Any, weight: Any) -> Any:
+        """Correct an estimate by the current volume, each voxel by its weight."""
+        self.current -= ONE
+        return self._follow(estimate, self.current, weight)
+
+    def _follow(self, estimate: Any, change: Any, weight: Any) -> Any:
+        change *= weight
+        change += ONE
+        change *= estimate
+        self.current = self.xp.maximum(change, np.float32(0), out=change)
+        return self.current
 
     def _product(self, a: Any, b: Any) -> float:
         return float((a * b).sum(dtype=self.xp.float64))

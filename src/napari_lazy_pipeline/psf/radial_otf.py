@@ -18,9 +18,11 @@ from napari_lazy_pipeline.image import Shape, Triple
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis
 from napari_lazy_pipeline.psf.psf_file import check_psf, is_otf, load_psf, read_image
 
-# cudaDecon places the peak this many planes of the PSF further on than it finds it; without
-# the same offset, results would lie 0.06 um beside those made with it.
+# cudaDecon places the peak this many planes of the PSF further on than it finds it: what it
+# deconvolves lies so far from where it lay. `RadialOtf.centred` undoes that.
 PEAK_OFFSET = 0.6
+# Positions per plane of the PSF among which its peak is looked for.
+FINENESS = 20
 ORIGIN_RINGS = 10
 FEWEST_RINGS = 4
 # No lens sees more finely along its axis than across it. A depth of field of more than so many
@@ -62,6 +64,34 @@ class RadialOtf:
         """Voxel size (z, lateral) of an even-sized PSF with this frequency grid [um]."""
         rings, planes = self.values.shape
         return 1 / (planes * self.dkz), 1 / (2 * (rings - 1) * self.dkr)
+
+    @property
+    def frequencies(self) -> tuple[np.ndarray, np.ndarray]:
+        """Frequencies kr and kz of the values [1/um]."""
+        rings, planes = self.values.shape
+        return np.arange(rings) * self.dkr, np.fft.fftfreq(planes, 1 / planes) * self.dkz
+
+    def axial_profile(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions along the axis [um], `FINENESS` per plane, and the PSF there (any unit)."""
+        (kr, kz), (step, _) = self.frequencies, self.voxel_size
+        z = np.arange(-len(kz) * FINENESS // 2, len(kz) * FINENESS // 2) * step / FINENESS
+        return z, (kr @ self.values @ np.exp(2j * np.pi * np.outer(kz, z))).real
+
+    def centred(self) -> RadialOtf:
+        """Return the same OTF with the middle of the PSF along z at the origin.
+
+        What is deconvolved with it lies where it lay; with one as cudaDecon makes it, 0.6 planes
+        of the PSF further up. The middle is the centroid of what is above half the peak.
+        """
+        z, profile = self.axial_profile()
+        top = int(profile.argmax())
+        above = np.roll(profile - profile[top] / 2, len(z) // 2 - top)
+        low = np.flatnonzero(above <= 0)
+        first = np.max(low[low < len(z) // 2], initial=-1) + 1
+        stop = np.min(low[low > len(z) // 2], initial=len(z))
+        middle = np.average(z[first:stop], weights=above[first:stop])
+        phases = np.exp(2j * np.pi * self.frequencies[1] * (middle + z[top] - z[len(z) // 2]))
+        return RadialOtf(self.values * phases, self.dkr, self.dkz)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RadialOtf) and self.key == other.key
@@ -148,7 +178,7 @@ def save_otf(otf: RadialOtf, path: str | Path) -> None:
 
 
 def read_psf_or_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
-    """Read an OTF, or read a PSF and make its OTF; remembered until the file changes."""
+    """Read an OTF, or read a PSF and make its OTF, centred; remembered until the file changes."""
     try:
         stat = Path(path).stat()
     except (OSError, ValueError) as error:
@@ -161,10 +191,10 @@ def read_psf_or_otf(path: str | Path, psf_voxel_size: Triple) -> RadialOtf:
 def _read(path: str, psf_voxel_size: Triple, size: int, mtime_ns: int) -> RadialOtf:
     """Read once per state of the file."""
     if is_otf(path):
-        return load_otf(path, psf_voxel_size)
+        return load_otf(path, psf_voxel_size).centred()
     psf = load_psf(path)
     try:
-        return make_otf(psf, psf_voxel_size)
+        return make_otf(psf, psf_voxel_size).centred()
     except PsfError as error:
         raise PsfError(error.what, path, error.hint) from error
 

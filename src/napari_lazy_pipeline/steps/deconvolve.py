@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, cast
 import numpy as np
 from pydantic import Field
 
-from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method, Need, get_engine
+from napari_lazy_pipeline.engines import DeconvolutionPlan, Edges, Method, Need, Start, get_engine
 from napari_lazy_pipeline.engines.binning import binned, repeated
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.engines.padding import halo as surroundings
@@ -18,14 +18,13 @@ from napari_lazy_pipeline.errors import PsfError, PsfIncompleteError
 from napari_lazy_pipeline.image import Block, Shape, StackSpec, Triple, VolumeSpec
 from napari_lazy_pipeline.image.box import Box, rounded, shape_of, whole, widened
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
+from napari_lazy_pipeline.psf.psf_doubts import doubts_about_names, inspect_psf, known_report
 from napari_lazy_pipeline.psf.psf_file import PsfArray, PsfFile, is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing, recorded_spacing
 from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel, channel_value
 
-# Values of that size are damage, as the engines have it.
-LARGEST = 1e18
 # How many times what surrounds a volume has to surround a part of it: iterations carry what they
 # see at its edges further than the PSF reaches. A periodic part is surrounded by nothing else.
 WIDER = {"reflect": 2, "background": 2, "periodic": 3}
@@ -43,9 +42,11 @@ FEW_PLANES = 16
 class Deconvolve(Step):
     """Richardson-Lucy deconvolution with the radially averaged OTF of a measured PSF.
 
+    What is deconvolved lies where it lay: the peak of the PSF is its centre.
     On a volume that is still skewed (the step stands before Deskew) the PSF is sheared like
     the data: the quality is the same, and there are about half as many voxels.
-    The result is float32, in counts above the background, and their sum is kept.
+    The result is float32, in counts above the background. Their sum is kept but for 1 to 2 % where
+    the volume ends in something bright: light is taken to come and go over its edges.
     If a later step leaves only a part of it, only that part and what is about it as far as the
     PSF reaches are worked on.
 
@@ -59,6 +60,7 @@ class Deconvolve(Step):
     ----------
     W. H. Richardson, J. Opt. Soc. Am. 62, 55 (1972); L. B. Lucy, Astron. J. 79, 745 (1974);
     D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997);
+    A. York and J. Manton, Richardson-Lucy gradient consensus;
     M. Guo et al., Nature Biotechnology 38, 1337 (2020).
     """
 
@@ -92,31 +94,42 @@ class Deconvolve(Step):
         Method,
         Field(
             title="Method",
-            description="accelerated: Richardson-Lucy accelerated after Biggs and Andrews "
-            "(1997), as in cudaDecon, two to three times as far per iteration; rl: plain "
-            "Richardson-Lucy; fast: two Wiener-Butterworth iterations (Guo et al. 2020) and a "
-            "plain one, on a par with 10 plain ones in our tests.",
+            description="auto: Richardson-Lucy that ends by itself, voxel by voxel, where it "
+            "would sharpen noise, no number to choose; accelerated: Richardson-Lucy accelerated "
+            "after Biggs and Andrews (1997), as in cudaDecon, two to three times as far per "
+            "iteration; rl: plain Richardson-Lucy; fast: two Wiener-Butterworth iterations (Guo et "
+            "al. 2020) and a plain one, on a par with 10 plain ones in our tests.",
             json_schema_extra={
                 "words": {
+                    "auto": "Automatic (ends where noise begins)",
                     "accelerated": "Richardson-Lucy, accelerated (Biggs-Andrews)",
                     "rl": "Richardson-Lucy",
                     "fast": "Wiener-Butterworth (fast)",
                 }
             },
         ),
-    ] = "accelerated"
+    ] = "auto"
     iterations: Annotated[
         int,
         Field(
             ge=1,
             le=500,
             title="Iterations",
-            description="More are sharper, noisier and slower; the method fast has a number of "
-            "its own.",
+            description="More are sharper, noisier and slower; the methods auto and fast have a "
+            "number of their own.",
             json_schema_extra={"step": 1, "slider": [1, 50]},
         ),
         Unit("1"),
     ] = 10
+    start: Annotated[
+        Start,
+        Field(
+            title="Start",
+            description="What the methods accelerated and rl start from: the image, as cudaDecon, "
+            "which keeps its noise; or an even grey, better wherever photons are few.",
+            json_schema_extra={"words": {"image": "the image", "flat": "an even grey"}},
+        ),
+    ] = "image"
     background: Annotated[
         PerChannel[Counts],
         Field(
@@ -156,6 +169,28 @@ class Deconvolve(Step):
             "Deconvolve before Rotate"
         )
 
+    def doubt(self, before: StackSpec) -> str:
+        """What was found when a PSF was read, and what its name says; one sentence a doubt."""
+        found: dict[str, None] = {}
+        for channel in before.channels or ("",):
+            path = channel_value(self.psf, channel, "")
+            stated = channel_value(self.psf_voxel_size, channel, UNKNOWN)
+            try:
+                size = psf_spacing(path, stated) if path else UNKNOWN
+            except PsfError:  # it is told where it is needed
+                continue
+            report, depth = known_report(path, size), before.shape[0] * before.voxel_size[0]
+            found.update(dict.fromkeys(report.doubts))
+            if before.volume.scan is not None:
+                depth = before.shape[0] * before.volume.scan.normal_step(before.voxel_size[0])
+            if report.length > depth:
+                found[
+                    f"The PSF is {report.length:.2g} µm long, and the volume only {depth:.2g} µm "
+                    "deep: what lies above and below it cannot be told apart"
+                ] = None
+            found.update(dict.fromkeys(doubts_about_names(path, channel, size)))
+        return ". ".join(found)
+
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """The box and its halo; everything, if that is hardly more work."""
         everything = whole(before.shape)
@@ -169,25 +204,19 @@ class Deconvolve(Step):
         return (wanted.replace(box=inner if part <= (1 - SAVING) * full else everything),)
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
-        """Deconvolve the part, and cut the wanted box out; a `PsfError` if there is no PSF to use.
-
-        The light of a whole volume is kept; that of a part does not stay within it.
-        """
+        """Deconvolve the part, and cut the wanted box out; a `PsfError` if no PSF can be used."""
         plan = self._plan(at.before.volume)
+        inspect_psf(self.psf, self._psf_spacing())
         result = at.engine.deconvolve(parts[0], plan, at.cancelled, at.progress)
-        if at.wanted.box != whole(at.after.shape):
-            return result[at.inner]
-        if self.edges == "reflect":
-            # Beyond a mirror there is light too, and one or two per cent of it come inside.
-            _scale_to(_light(parts[0], self.background), result)
-        return result
+        return result[at.inner]
 
     def brief(self) -> str:
         """PSF, and how far."""
         paths = list(self.files())
         if not paths:
             return "no PSF chosen"
-        how = "Wiener-Butterworth" if self.method == "fast" else f"{self.iterations} iterations"
+        named = {"auto": "automatic", "fast": "Wiener-Butterworth"}
+        how = named.get(self.method, f"{self.iterations} iterations")
         return f"{', '.join(PurePath(path).name for path in paths)}, {how}"
 
     def draft(self) -> Step:
@@ -232,6 +261,7 @@ class Deconvolve(Step):
             voxel_size=(scan.normal_step(z) if scan else z, y, x),
             method=self.method,
             iterations=self.iterations,
+            start=self.start,
             background=self.background,
             edges=self.edges,
             shear=scan.shear(spec.voxel_size) if scan else 0.0,
@@ -282,7 +312,8 @@ class _CoarseDeconvolve(Deconvolve):
         return repeated(result, factors, part.shape, at.inner, back)
 
     def draft(self) -> Step:
-        return self.model_copy(update={"method": "fast"}) if self.iterations > 3 else self
+        slow = self.iterations > 3 or self.method == "auto"
+        return self.model_copy(update={"method": "fast"}) if slow else self
 
 
 def _around(box: Box, shape: Shape) -> Box:
@@ -300,23 +331,4 @@ def _otf_of(psf: PsfArray, voxel_size: Triple) -> RadialOtf:
             "The voxel size of the PSF is not known: an array does not say it",
             hint="State psf_voxel_size",
         )
-    return make_otf(psf.array, voxel_size)
-
-
-def _light(volume: np.ndarray, background: float) -> float:
-    """Sum of all counts above the background; what is not finite counts as background."""
-    total = 0.0
-    for plane in volume:
-        if plane.dtype.kind == "f":
-            plane = plane.astype(np.promote_types(plane.dtype, np.float32), copy=False)
-            plane = plane[np.abs(plane) < LARGEST]
-        above = np.maximum(plane, np.asarray(background, np.float32))
-        total += float(above.sum(dtype=np.float64)) - background * above.size
-    return total
-
-
-def _scale_to(light: float, result: np.ndarray) -> None:
-    """Bring the sum of a result to that of its input, in place."""
-    total = float(result.sum(dtype=np.float64))
-    if total > 0 and light > 0:
-        result *= np.float32(light / total)
+    return make_otf(psf.array, voxel_size).centred()

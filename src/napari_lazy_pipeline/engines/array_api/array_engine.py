@@ -14,17 +14,17 @@ from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.array_api import algorithms
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, USE_CPU, DeviceError, GpuEngine
+from napari_lazy_pipeline.engines.iterations import Use, factor_on, factors_of, iterate
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft, factors_of, richardson_lucy
+from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf import RadialOtf
-from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Part of the free memory that one volume may take.
 SHARE = 0.9
-# Factors kept for the next volume: an OTF and its back projector, for two sizes.
-FACTORS = 4
+# Factors kept for the next volume: up to three, for two sizes.
+FACTORS = 6
 # How libraries call it when memory has run out, if they do not raise a MemoryError.
 OUT_OF_MEMORY = ("ALLOC_FAILED", "MemoryAllocation", "out of memory")
 
@@ -134,11 +134,11 @@ class ArrayEngine(GpuEngine):
             factors = factors_of(plan, partial(self._factor, grid))
             image, start = algorithms.prepare(device.xp, device.put, _native(volume), plan, frame)
             fft = ArrayFft(device.xp, device.fft, check)
-            result = richardson_lucy(fft, plan, factors, image, start, finished)
+            result = iterate(fft, plan, factors, image, start, finished)
             return device.get(result[frame.window])
 
-    def _put_factor(self, grid: tuple[Any, ...], otf: RadialOtf) -> Any:
-        return self._device().put(interpolate(otf, *grid))
+    def _put_factor(self, grid: tuple[Any, ...], otf: RadialOtf, use: Use) -> Any:
+        return self._device().put(factor_on(grid, otf, use))
 
     def _forget_factors(self) -> None:
         self._factor.cache_clear()

@@ -27,13 +27,12 @@ from napari_lazy_pipeline.engines.engine import (
     notices,
 )
 from napari_lazy_pipeline.engines.fast_method import Blur
+from napari_lazy_pipeline.engines.iterations import Use, factor_on, factors_of, iterate
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
-from napari_lazy_pipeline.engines.richardson_lucy import factors_of, richardson_lucy
 from napari_lazy_pipeline.image import Scan, Shape
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 from napari_lazy_pipeline.psf import RadialOtf
-from napari_lazy_pipeline.psf.radial_otf import interpolate
 
 # Bytes per voxel of the result, which tiles are joined in.
 RESULT = 4
@@ -112,7 +111,7 @@ class CpuEngine(Engine):
         if plan.method == "fast":
             start = framed(kind, volume, plan, frame, self.threads, Blur(plan))
         fft = kind(frame.shape, self.threads, cancel_check(cancelled))
-        result = richardson_lucy(fft, plan, factors, image, start, progress)
+        result = iterate(fft, plan, factors, image, start, progress)
         del fft  # its spectrum
         return kind.crop(result, frame.window, self.threads)
 
@@ -148,10 +147,12 @@ def framed(
     return image
 
 
-@lru_cache(maxsize=6)
-def _factor(lay_out: Callable[..., Any], grid: tuple[Any, ...], otf: RadialOtf) -> np.ndarray:
-    """Lay out an OTF, or a back projector; kept for the next time points of some channels."""
-    factor: np.ndarray = lay_out(interpolate(otf, *grid), grid[0])
+@lru_cache(maxsize=9)
+def _factor(
+    lay_out: Callable[..., Any], grid: tuple[Any, ...], otf: RadialOtf, use: Use
+) -> np.ndarray:
+    """Lay out a factor; kept for the next time points of some channels."""
+    factor: np.ndarray = lay_out(factor_on(grid, otf, use), grid[0])
     factor.flags.writeable = False
     return factor
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from typing import get_args
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class PycudadeconEngine(GpuEngine):
     """
 
     auto_priority = 10
-    voxel_bytes: dict[Method, int] = {"rl": BYTES, "accelerated": BYTES, "fast": BYTES}  # noqa: RUF012
+    voxel_bytes: dict[Method, int] = dict.fromkeys(get_args(Method), BYTES)
 
     def __init__(self, memory_limit: int | None = None, failures: int = FAILURES) -> None:
         super().__init__("pycudadecon", memory_limit, failures)
@@ -83,6 +84,8 @@ class PycudadeconEngine(GpuEngine):
     def plan_problem(self, shape: Shape, plan: DeconvolutionPlan) -> str:
         if plan.method != "accelerated":
             return f"pycudadecon has no method {plan.method!r}. Choose accelerated for the GPU"
+        if plan.start != "image":
+            return "pycudadecon starts from the image. Choose that start for the GPU"
         if plan.shear:
             return "pycudadecon cannot deconvolve a skewed volume. Deskew first for the GPU"
         if abs(plan.voxel_size[1] / plan.voxel_size[2] - 1) > 1e-6:

@@ -26,11 +26,19 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
-from napari_lazy_pipeline.engines.richardson_lucy import EPSILON, LARGEST_RATIO
+from napari_lazy_pipeline.engines.richardson_lucy import (
+    EPSILON,
+    HALF,
+    LARGEST_RATIO,
+    LEAST_VARIANCE,
+    ONE,
+    STEEPNESS,
+)
 from napari_lazy_pipeline.image import Shape
 
 # What happens to pixels between two transforms.
 TAKE, COMPARE, CORRECT, SQUARE, ACCELERATE, PREDICT = range(6)
+FIRST, COMPARE_AND_KEEP, SQUARE_CHANGE, SQUARE_RESIDUAL, WEIGH, FOLLOW = range(6, 12)
 # Bytes of the planes, and of the columns, that are done between two checks.
 PLANES = 1 << 18
 COLUMNS = 1 << 20
@@ -105,6 +113,35 @@ class CompiledFft(ScipyFft):
         self._planes(PREDICT, estimate, before, prediction, step=np.float32(step))
         return prediction
 
+    def first_estimate(self) -> np.ndarray:
+        return self._new(FIRST)
+
+    def compare_and_keep(self, image: np.ndarray) -> np.ndarray:
+        return self._new(COMPARE_AND_KEEP, image)
+
+    def square_change(self, prediction: np.ndarray) -> np.ndarray:
+        return self._new(SQUARE_CHANGE, prediction)
+
+    def square_residual(self, prediction: np.ndarray, image: np.ndarray) -> np.ndarray:
+        self._planes(SQUARE_RESIDUAL, prediction, image)
+        return prediction
+
+    def weigh(
+        self, estimate: np.ndarray, change: np.ndarray, asked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        self._planes(WEIGH, estimate, change, asked)
+        return estimate, asked
+
+    def follow(self, estimate: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        self._planes(FOLLOW, estimate, weight)
+        return estimate
+
+    def _new(self, operation: int, *volumes: np.ndarray) -> np.ndarray:
+        """Do an operation whose result is a volume of its own."""
+        out = self.empty(self.shape)
+        self._planes(operation, out, *volumes)
+        return out
+
     def _planes(
         self,
         operation: int,
@@ -148,6 +185,8 @@ def planes(  # pragma: no cover
     image, with the pixels; to `CORRECT` the first volume by the pixels, or by their `SQUARE`, the
     second one being the result; to `ACCELERATE`, as to correct, and the third one is how much was
     changed; to `PREDICT` the third volume from the first and the second one before it, by a step.
+    Those of gradient consensus make the `FIRST` estimate, and so on (see `ArrayFft`); what they
+    keep is the first volume.
     The spectrum, float32 (n,), is not transformed along z; it is spoilt unless the pixels are
     transformed again. The volumes are float32 (n,) (see `blocks`), empty where there are fewer. To
     accelerate adds to the sums, float64 (z, 2): the products of the change with the one before, and
@@ -198,6 +237,19 @@ def _operate(  # pragma: no cover
         _correct_and_compare(pixels, first[block], second[block], third[block], sums)
     elif operation == PREDICT:
         _predict(pixels, first[block], second[block], third[block], step)
+    elif operation == FIRST:
+        _first(pixels, first[block])
+    elif operation == COMPARE_AND_KEEP:
+        _copy(pixels, first[block])
+        _compare(pixels, second[block])
+    elif operation == SQUARE_CHANGE:
+        _square_change(pixels, first[block], second[block])
+    elif operation == SQUARE_RESIDUAL:
+        _square_residual(pixels, first[block], second[block])
+    elif operation == WEIGH:
+        _weigh(pixels, first[block], second[block], third[block])
+    elif operation == FOLLOW:
+        _follow(pixels, first[block], second[block])
 
 
 @compiled()
@@ -209,8 +261,13 @@ def _copy(source: np.ndarray, target: np.ndarray) -> None:  # pragma: no cover
 @compiled()
 def _compare(blurred: np.ndarray, image: np.ndarray) -> None:  # pragma: no cover
     for i in range(len(blurred)):
-        below = blurred[i] if blurred[i] != 0 else EPSILON
-        blurred[i] = min(max(image[i] / below + EPSILON, -LARGEST_RATIO), LARGEST_RATIO)
+        blurred[i] = _ratio(image[i], blurred[i])
+
+
+@compiled()
+def _ratio(image: np.float32, blurred: np.float32) -> np.float32:  # pragma: no cover
+    below = blurred if blurred != 0 else EPSILON
+    return min(max(image / below + EPSILON, -LARGEST_RATIO), LARGEST_RATIO)
 
 
 @compiled()
@@ -260,6 +317,55 @@ def _predict(  # pragma: no cover
         value = max(estimate[i] + step * (estimate[i] - before[i]), np.float32(0))
         prediction[i] = value
         pixels[i] = value
+
+
+@compiled()
+def _first(pixels: np.ndarray, estimate: np.ndarray) -> None:  # pragma: no cover
+    for i in range(len(pixels)):
+        estimate[i] = pixels[i] = max(pixels[i], np.float32(0))
+
+
+@compiled()
+def _square_change(  # pragma: no cover
+    pixels: np.ndarray, change: np.ndarray, prediction: np.ndarray
+) -> None:
+    for i in range(len(pixels)):
+        value = pixels[i] - ONE
+        change[i] = value
+        pixels[i] = value * value * prediction[i]
+
+
+@compiled()
+def _square_residual(  # pragma: no cover
+    pixels: np.ndarray, prediction: np.ndarray, image: np.ndarray
+) -> None:
+    """Put what was asked for in the place of the prediction."""
+    for i in range(len(pixels)):
+        predicted = prediction[i]
+        residual = _ratio(image[i], predicted) - ONE
+        prediction[i] = pixels[i]
+        pixels[i] = residual * residual * predicted
+
+
+@compiled()
+def _weigh(  # pragma: no cover
+    variance: np.ndarray, estimate: np.ndarray, change: np.ndarray, asked: np.ndarray
+) -> None:
+    for i in range(len(variance)):
+        excess = asked[i] / max(variance[i], LEAST_VARIANCE) - ONE
+        weight = min(max(excess * STEEPNESS + HALF, np.float32(0)), ONE)
+        value = max((change[i] * weight + ONE) * estimate[i], np.float32(0))
+        asked[i] = weight
+        estimate[i] = variance[i] = value
+
+
+@compiled()
+def _follow(  # pragma: no cover
+    pixels: np.ndarray, estimate: np.ndarray, weight: np.ndarray
+) -> None:
+    for i in range(len(pixels)):
+        value = max(((pixels[i] - ONE) * weight[i] + ONE) * estimate[i], np.float32(0))
+        estimate[i] = pixels[i] = value
 
 
 @compiled()

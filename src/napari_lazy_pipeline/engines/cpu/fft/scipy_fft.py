@@ -14,7 +14,12 @@ from napari_lazy_pipeline.engines.richardson_lucy import ArrayFft
 from napari_lazy_pipeline.image import Shape
 
 # Those of the compiled transforms: they are wanted before anything is compiled.
-COMPILED_VOXEL_BYTES: dict[Method, int] = {"rl": 18, "accelerated": 30, "fast": 22}
+COMPILED_VOXEL_BYTES: dict[Method, int] = {
+    "rl": 18,
+    "accelerated": 30,
+    "fast": 22,
+    "auto": 42,
+}
 
 
 class ScipyFft(ArrayFft):

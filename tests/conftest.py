@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import tifffile
 
 from golden import NotFetched, golden_folder
+from napari_lazy_pipeline.engines.cpu import preparation
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.steps._base import Step
@@ -24,6 +25,14 @@ VENDORED = Path(__file__).parent / "data" / "pycudadecon"
 # pytest-qt has a variable of its own for what the rest of the world calls QT_API.
 if "QT_API" in os.environ:
     os.environ.setdefault("PYTEST_QT_API", os.environ["QT_API"])
+
+
+@pytest.fixture(autouse=True)
+def prepare_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """What lets another process compile: in tests, loops are compiled where they are needed."""
+    function = preparation.prepare_elsewhere
+    monkeypatch.setattr(preparation, "prepare_elsewhere", lambda: False)
+    return function
 
 
 @pytest.fixture

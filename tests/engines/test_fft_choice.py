@@ -17,7 +17,7 @@ from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.cpu import cpu_engine
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
-from napari_lazy_pipeline.engines.cpu.fft import ScipyFft, fastest_fft
+from napari_lazy_pipeline.engines.cpu.fft import ScipyFft, fastest_fft, fft_choice
 from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import CompiledFft
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled
@@ -39,10 +39,10 @@ def plan_of(**changes):
 @pytest.fixture
 def fresh():
     """Nothing is known about the transforms yet."""
-    fastest_fft.cache_clear()
+    fft_choice._checked_fft.cache_clear()
     notices.clear()
     yield
-    fastest_fft.cache_clear()
+    fft_choice._checked_fft.cache_clear()
     notices.clear()
 
 

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.data.welcome import Welcome
+from napari_lazy_pipeline._gui.first_use import FirstUse
 from napari_lazy_pipeline._gui.foot import Foot
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
@@ -101,6 +102,7 @@ class LazyPipelineWidget(QWidget):
         self.reporter = StatusReporter(self.layers, self.steps, self.status, self.problems)
         self._connect()
         self._show_session()
+        self._first_use = FirstUse(lambda: self.compute_thread.run(warm_up), self)
         QTimer.singleShot(0, self._warm_up)
 
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
@@ -209,9 +211,9 @@ class LazyPipelineWidget(QWidget):
         self.pages.setCurrentIndex(int(export))
 
     def _warm_up(self) -> None:
-        """Compile what the first volume would else wait for; tell which engines are there."""
+        """Load what the first volume would else wait for; tell which engines are there."""
         if not self._closed:
-            self.compute_thread.run(warm_up)
+            self._first_use.start()
             self._engine_check.start("engines", lambda _: missing_engines())
 
     def _on_opened(self, folder_info: FolderInfo) -> None:
@@ -289,6 +291,7 @@ class LazyPipelineWidget(QWidget):
         """Stop computing and let go of the viewer; the layers stay. Safe to call twice."""
         if not self._closed:
             self._closed = True
+            self._first_use.stop()
             self.open_docks.discard(self)
             self.trial.shut_down()
             self.side_view.close()
@@ -321,7 +324,7 @@ class LazyPipelineWidget(QWidget):
 
 
 def warm_up() -> None:
-    """Load or compile the kernels of the CPU engine."""
+    """Load the loops of the CPU engine."""
     from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up as warm_up_cpu
 
     warm_up_cpu()

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_lazy_pipeline._runtime.terminal import plain_output
 from napari_lazy_pipeline.cli import option_values as values
-from napari_lazy_pipeline.cli.other_commands import info, simulate, steps
+from napari_lazy_pipeline.cli.other_commands import info, simulate, steps, warm_up
 from napari_lazy_pipeline.cli.run_recipe import run
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 
@@ -74,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     listing = commands.add_parser("steps", help="list the steps and their parameters")
     listing.set_defaults(command=steps)
+    warm = commands.add_parser(
+        "warm-up", help="compile what the first deconvolution would else wait for, once"
+    )
+    warm.set_defaults(command=warm_up)
     return parser
 
 

@@ -75,6 +75,22 @@ def simulate(options: argparse.Namespace) -> int:
     return 0
 
 
+def warm_up(options: argparse.Namespace) -> int:
+    """Compile what the first deconvolution would else wait for."""
+    from time import perf_counter
+
+    from napari_lazy_pipeline.engines.cpu import preparation
+    from napari_lazy_pipeline.engines.cpu.cpu_engine import prepare
+
+    if preparation.is_prepared():
+        print("Everything is compiled already")
+        return 0
+    start = perf_counter()
+    prepare()
+    print(f"Compiled in {perf_counter() - start:.0f} s")
+    return 0
+
+
 def steps(options: argparse.Namespace) -> int:
     """List the steps and their parameters."""
     from napari_lazy_pipeline.steps import step_types

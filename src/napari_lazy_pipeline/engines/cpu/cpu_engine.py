@@ -15,6 +15,7 @@ from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline._runtime.jit import numba_problem
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines import tiling
+from napari_lazy_pipeline.engines.cpu import preparation
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew
 from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, ScipyFft, fastest_fft
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
@@ -66,7 +67,8 @@ class CpuEngine(Engine):
 
     def need(self, shape: Shape, plan: DeconvolutionPlan) -> Need:
         limit = budget() if self.memory_limit is None else self.memory_limit
-        voxel = (self.fft.voxel_bytes if self.fft else COMPILED_VOXEL_BYTES)[plan.method]
+        kind = self.fft or (ScipyFft if preparation.is_under_way() else None)
+        voxel = (kind.voxel_bytes if kind else COMPILED_VOXEL_BYTES)[plan.method]
         return tiling.estimated_need(shape, plan, tiling.Memory(voxel, limit, RESULT))
 
     def deskew(self, *arguments: Any, **options: Any) -> np.ndarray:
@@ -178,3 +180,8 @@ def warm_up() -> None:
             engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "y")))
     for method in get_args(Method):
         engine.deconvolve(volume, DeconvolutionPlan(otf, (1.0, 1.0, 1.0), method, iterations=3))
+
+
+def prepare(lowest: bool = False) -> None:
+    """Compile all loops, and note that it was done; at the lowest priority, if there are any."""
+    preparation.prepare(warm_up, lowest)

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 
 from napari_lazy_pipeline._runtime.threads import Threads
+from napari_lazy_pipeline.engines.cpu import preparation
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, notices
 from napari_lazy_pipeline.engines.richardson_lucy import richardson_lucy
@@ -19,9 +20,16 @@ TRIAL_SHAPE, TOLERANCE = (70, 24, 16), 1e-3
 TRIAL = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0), iterations=3)
 
 
-@cache
 def fastest_fft() -> type[ScipyFft]:
-    """Return the compiled transforms if they compute what scipy does, or else those of scipy."""
+    """Return the compiled transforms if they compute what scipy does, or else those of scipy.
+
+    So it does while another process compiles.
+    """
+    return ScipyFft if preparation.is_under_way() else _checked_fft()
+
+
+@cache
+def _checked_fft() -> type[ScipyFft]:
     try:
         from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import CompiledFft
 
@@ -41,11 +49,15 @@ def _trial(kind: type[ScipyFft]) -> np.ndarray:
     z, y, x = TRIAL_SHAPE
     image = kind.empty(TRIAL_SHAPE)
     planes = 1 + np.sin(np.arange(z * y * x, dtype=np.float32)).reshape(TRIAL_SHAPE)
+    rows, columns = np.arange(y), np.arange(x)
+    for constant in (rows, columns):
+        constant.flags.writeable = False  # as in earnest: loops are compiled for one kind
     for plane, out in zip(planes, image, strict=True):
-        kind.put_plane(plane, np.arange(y), np.arange(x), np.float32(0), out)
+        kind.put_plane(plane, rows, columns, np.float32(0), out)
     grid = np.full((z, y, x // 2 + 1), 0.5 + 0.1j, np.complex64)
     grid[0, 0, 0] = 1
     factor = kind.factor(grid, TRIAL_SHAPE)
+    factor.flags.writeable = False
     fft = kind(TRIAL_SHAPE, Threads(1), bool)
     result = richardson_lucy(fft, TRIAL, (factor, None), image, image, bool)
     return kind.crop(result, [slice(0, n) for n in TRIAL_SHAPE], Threads(1))

@@ -1,0 +1,93 @@
+"""Loops are compiled by another process, once; until it ends, scipy serves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_lazy_pipeline import cli
+from napari_lazy_pipeline.engines import DeconvolutionPlan
+from napari_lazy_pipeline.engines.cpu import preparation
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.cpu.fft import ScipyFft, fastest_fft
+from napari_lazy_pipeline.psf import make_otf
+from stacks import bead
+
+WAIT = "import sys; sys.stdin.read()"
+
+
+@pytest.fixture
+def unprepared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prepare_elsewhere: Callable[[], bool]
+) -> Iterator[Callable[[], bool]]:
+    """A computer on which nothing was compiled; what compiles waits until it may end."""
+    monkeypatch.setattr(preparation, "_stamp", lambda: tmp_path / "prepared-x")
+    monkeypatch.setattr(preparation, "_process", None)
+    monkeypatch.setattr(preparation, "_COMMAND", WAIT)
+    monkeypatch.setattr(subprocess, "DEVNULL", subprocess.PIPE)
+    yield prepare_elsewhere
+    process = preparation._process
+    if process is not None:
+        process.communicate()
+
+
+def end() -> None:
+    """Let what compiles end."""
+    process = preparation._process
+    assert process is not None
+    process.communicate()
+
+
+def test_scipy_serves_until_all_is_compiled(unprepared: Callable[[], bool]) -> None:
+    before = fastest_fft()
+    assert before is not ScipyFft
+    assert unprepared() and unprepared(), "one is enough"
+    assert preparation.is_under_way()
+    assert fastest_fft() is ScipyFft
+    otf = make_otf(bead((33, 32, 32), (2.5, 1.8, 1.8)), (0.1, 0.1, 0.1))
+    plan = DeconvolutionPlan(otf, (0.1, 0.1, 0.1), "auto")
+    volume = np.random.default_rng(0).poisson(50, (8, 24, 24)).astype(np.uint16)
+    meanwhile, need = CpuEngine().deconvolve(volume, plan), CpuEngine().need(volume.shape, plan)
+    end()
+    assert fastest_fft() is before
+    np.testing.assert_allclose(CpuEngine().deconvolve(volume, plan), meanwhile, rtol=1e-3, atol=0.1)
+    assert need.memory > CpuEngine().need(volume.shape, plan).memory
+    assert not unprepared(), "one that failed is not tried again"
+
+
+def test_what_was_compiled_is_known_from_then_on(unprepared: Callable[[], bool]) -> None:
+    compiled: list[int] = []
+    assert not preparation.is_prepared()
+    preparation.prepare(lambda: compiled.append(1), lowest=False)
+    assert compiled and preparation.is_prepared()
+    assert not unprepared()
+    assert preparation._process is None
+
+
+def test_the_stamp_changes_with_what_it_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamp = preparation._stamp()
+    assert stamp is not None and stamp == preparation._stamp()
+    monkeypatch.setattr(preparation, "version", lambda name: "99")
+    assert preparation._stamp() != stamp
+
+
+def test_the_command_that_is_started_is_there() -> None:
+    code = preparation._COMMAND.replace("prepare(lowest=True)", "print(callable(prepare))")
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "True"
+
+
+def test_the_command_line_compiles_once(
+    unprepared: Callable[[], bool], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr("napari_lazy_pipeline.engines.cpu.cpu_engine.warm_up", lambda: None)
+    assert cli.main(["warm-up"]) == 0
+    assert "Compiled in 0 s" in capsys.readouterr().out
+    assert cli.main(["warm-up"]) == 0
+    assert "compiled already" in capsys.readouterr().out

@@ -150,6 +150,31 @@ def test_earlier_numbers_move_the_person_along(
     assert not calls
 
 
+@pytest.mark.parametrize("start", [12, 8], ids=["later numbers", "earlier numbers"])
+def test_what_was_asked_for_just_before_it_grew_is_shown(
+    watched: Any, settle: Settle, until: Until, tmp_path: Path, start: int
+) -> None:
+    folder = tmp_path / "other"
+    write(folder, 2, 10, channels=2)
+    watched.open_folder(folder)
+    settle(watched)
+    grow = watched.session.grow
+
+    def move_and_grow(*arguments: Any) -> None:
+        watched.session.grow = grow
+        watched.viewer.dims.set_current_step(0, 1)
+        grow(*arguments)
+
+    watched.session.grow = move_and_grow
+    write(folder, 1, start, channels=2)
+    until(lambda: times(watched) >= 3)
+    settle(watched)
+    t, z = watched.viewer.dims.current_step[:2]
+    assert t >= 1
+    for channel, layer in enumerate(watched.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), expected(watched, channel, t, z))
+
+
 def test_following_shows_the_newest(watched: Any, settle: Settle, until: Until) -> None:
     z = watched.viewer.dims.current_step[1]
     watched.data.follow.setChecked(True)

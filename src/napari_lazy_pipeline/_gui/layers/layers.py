@@ -220,6 +220,7 @@ class Layers(QObject):
                 self._request(channel)
         if move is not None and not self.up_to_date:
             self._show_source(self.screen.source)
+        self._request_missed()  # what was under way was of the files before
 
     def _request(self, channel: int) -> None:
         """Request what should be on screen of a channel."""
@@ -339,8 +340,7 @@ class Layers(QObject):
     def _adopt_offered(self, layer: Any) -> None:
         if self._closed or layer not in self.viewer.layers:
             return
-        picture = self.swapper.adopt(layer)
-        if picture is not None:
+        if (picture := self.swapper.adopt(layer)) is not None:
             self._complete(picture)
 
     def _on_removed(self, event: Any) -> None:

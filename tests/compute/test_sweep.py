@@ -142,6 +142,14 @@ def test_a_recipe_holds_it(tmp_path: Path, raw_folder: Path) -> None:
     np.testing.assert_array_equal(space["volume"], sweep.data[0, 0, 0, 0].compute())
 
 
+def test_what_changes_nothing_is_refused(stack: Stack, psf_file: Path) -> None:
+    pipeline = Pipeline([Deconvolve(psf=str(psf_file))])
+    with pytest.raises(ParameterError, match="iterations changes nothing"):
+        pipeline.sweep(stack, "deconvolve.iterations", [1, 2])
+    both = {"deconvolve.iterations": [1, 2], "deconvolve.method": ["rl", "fast"]}
+    assert pipeline.sweep(stack, both).shape[:2] == (2, 2)
+
+
 def test_psfs_per_channel(stack: Stack, psf_file: Path) -> None:
     voxel_size = (0.1, 0.1, 0.1)
     pipeline = Pipeline([Deconvolve(psf=str(psf_file), psf_voxel_size=voxel_size, iterations=1)])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from napari_lazy_pipeline import Pipeline
-from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.errors import ParameterError, RecipeError
 from napari_lazy_pipeline.session.recipe_edit import edited
-from napari_lazy_pipeline.steps import Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Deconvolve, Deskew, SubtractBackground
 
 CHANNELS = ("488", "560")
 
@@ -34,6 +34,15 @@ def test_changes_are_made_in_their_order() -> None:
 def test_numbers_have_the_base_of_ten() -> None:
     (step,) = edited(Pipeline([Deskew(angle=31.5)]), ["deskew.width=010"]).steps
     assert step.width == 10  # type: ignore[attr-defined]
+
+
+def test_what_changes_nothing_is_refused_unless_the_rest_is_changed_too() -> None:
+    pipeline, iterations = Pipeline([Deconvolve(psf="psf.tif")]), "deconvolve.iterations=20"
+    with pytest.raises(ParameterError, match="iterations changes nothing"):
+        edited(pipeline, [iterations])
+    for changes in ([iterations, "deconvolve.method=rl"], ["deconvolve.method=rl", iterations]):
+        (step,) = edited(pipeline, changes).steps
+        assert (step.method, step.iterations) == ("rl", 20)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

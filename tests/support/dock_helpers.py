@@ -13,7 +13,12 @@ def card(dock: Any, kind: str) -> Any:
 
 
 def edit(dock: Any, kind: str, **values: Any) -> None:
-    """Edit fields of a step through its form, and switch it on."""
+    """Edit fields of a step through its form, and switch it on.
+
+    With a number of iterations comes a method that has one.
+    """
+    if "iterations" in values and "method" not in values:
+        values = {"method": "accelerated", **values}
     for name, value in values.items():
         controls = card(dock, kind).form.fields[name].controls
         parts = value if isinstance(value, tuple) else (value,)

@@ -210,8 +210,10 @@ class Walk:
 
     def edit_deconvolve(self) -> None:
         sizes = (0.1, 0.1, 0.1)
-        iterations = self.random.randint(1, 2)
-        self._edit("deconvolve", psf=self._psf, psf_voxel_size=sizes, iterations=iterations)
+        how = {"method": "auto"}
+        if self.random.random() < 0.5:
+            how = {"method": "accelerated", "iterations": self.random.randint(1, 2)}
+        self._edit("deconvolve", psf=self._psf, psf_voxel_size=sizes, **how)
 
     def switch_a_step(self) -> None:
         on = [one for one in self.dock.steps.cards if one.step.enabled]

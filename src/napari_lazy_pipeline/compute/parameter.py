@@ -60,6 +60,16 @@ class Parameter:
         value = getattr(steps[self.index], self.field)
         return value[self.channel] if self.channel and isinstance(value, ChannelValues) else value
 
+    def require_effect(self, *variants: Sequence[Step]) -> None:
+        """Raise a `ParameterError` if the parameter changes nothing in any of the pipelines."""
+        steps = [steps[self.index] for steps in variants]
+        if steps and all(self.field in step.idle_fields() for step in steps):
+            name = self.name(variants[0])
+            raise ParameterError(
+                f"{name} changes nothing: other fields of the step leave it out",
+                hint=f"Of {self.field}, see: napari-lazy-pipeline steps",
+            )
+
     def put(self, steps: Sequence[Step], value: Any, channels: Sequence[str] = ()) -> Steps:
         """Give it another value; of one channel, the other ``channels`` keep theirs.
 

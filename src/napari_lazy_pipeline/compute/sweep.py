@@ -136,11 +136,20 @@ def variants(
     steps: Steps,
     values: Mapping[Parameter, Sequence[Any]],
     channels: Sequence[str],
-) -> Iterator[Steps]:
+) -> list[Steps]:
     """The steps with each combination of values, the last parameter first; they are switched on.
 
-    A `ParameterError` if a parameter cannot have a value.
+    A `ParameterError` if a parameter cannot have a value, or changes nothing.
     """
+    found = list(_variants(steps, values, channels))
+    for parameter in values:
+        parameter.require_effect(*found)
+    return found
+
+
+def _variants(
+    steps: Steps, values: Mapping[Parameter, Sequence[Any]], channels: Sequence[str]
+) -> Iterator[Steps]:
     for combination in product(*values.values()):
         varied = steps
         for parameter, value in zip(values, combination, strict=True):

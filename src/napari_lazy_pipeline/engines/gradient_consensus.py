@@ -1,8 +1,8 @@
 """Gradient consensus: Richardson-Lucy iterations that end, voxel by voxel, where noise begins.
 
 What an iteration asks of a voxel is followed as far as it is more than the noise in the image
-would ask by chance. A. York and J. Manton ("Richardson-Lucy gradient consensus") split the counts
-by a coin, and follow what both halves agree on. The mean over all coins can be written down: the
+would ask by chance. J. Manton and A. York (https://zenodo.org/records/10278919) split the counts by
+a coin, and follow what both halves agree on. The mean over all coins can be written down: the
 square of the change that is asked for, less its variance, both blurred twice. The variance is that
 of H. White, Econometrica 48, 817 (1980), from what is left of the image after the prediction: it
 takes no gain and no noise of the camera, and holds for data that were resampled, too. Both are

@@ -16,9 +16,9 @@ def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] =
     """Change parameters as text states them: ``STEP.FIELD=VALUE`` or ``STEP.FIELD.CHANNEL=VALUE``.
 
     A `RecipeError` if it cannot be read; a `ParameterError` if there is no such parameter or
-    channel, or it cannot have the value.
+    channel, it cannot have the value, or changes nothing.
     """
-    steps = pipeline.steps
+    steps, changed = pipeline.steps, []
     for change in changes:
         name, equals, text = change.partition("=")
         if not (equals and "." in name):
@@ -28,5 +28,8 @@ def edited(pipeline: Pipeline, changes: Sequence[str], channels: Sequence[str] =
         except yaml.YAMLError as error:
             what = f"Cannot read the value of --set {change[:80]}"
             raise RecipeError(what) from error
-        steps = Parameter.named(name, steps).put(steps, value, channels)
+        changed.append(Parameter.named(name, steps))
+        steps = changed[-1].put(steps, value, channels)
+    for parameter in changed:
+        parameter.require_effect(steps)
     return Pipeline(steps)

@@ -143,6 +143,10 @@ class Step(BaseModel):
         """The step once a person has changed this field: what depended on its old value goes."""
         return self
 
+    def idle_fields(self) -> frozenset[str]:
+        """Return which fields change nothing while the others are what they are."""
+        return frozenset()
+
     def brief(self) -> str:
         """Tell the main values in a few words, for a line in the list of steps."""
         fields = type(self).model_fields

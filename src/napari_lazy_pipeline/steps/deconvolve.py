@@ -60,7 +60,7 @@ class Deconvolve(Step):
     ----------
     W. H. Richardson, J. Opt. Soc. Am. 62, 55 (1972); L. B. Lucy, Astron. J. 79, 745 (1974);
     D. S. C. Biggs and M. Andrews, Appl. Opt. 36, 1766 (1997);
-    A. York and J. Manton, Richardson-Lucy gradient consensus;
+    J. Manton and A. York, https://zenodo.org/records/10278919;
     M. Guo et al., Nature Biotechnology 38, 1337 (2020).
     """
 
@@ -127,7 +127,10 @@ class Deconvolve(Step):
             title="Start",
             description="What the methods accelerated and rl start from: the image, as cudaDecon, "
             "which keeps its noise; or an even grey, better wherever photons are few.",
-            json_schema_extra={"words": {"image": "the image", "flat": "an even grey"}},
+            json_schema_extra={
+                "words": {"image": "the image", "flat": "an even grey"},
+                "advanced": True,
+            },
         ),
     ] = "image"
     background: Annotated[
@@ -209,6 +212,11 @@ class Deconvolve(Step):
         inspect_psf(self.psf, self._psf_spacing())
         result = at.engine.deconvolve(parts[0], plan, at.cancelled, at.progress)
         return result[at.inner]
+
+    def idle_fields(self) -> frozenset[str]:
+        """Automatic and fast have a start, and a number of iterations, of their own."""
+        own = self.method in ("auto", "fast")
+        return frozenset({"iterations", "start"}) if own else frozenset()
 
     def brief(self) -> str:
         """PSF, and how far."""

@@ -305,6 +305,6 @@ def test_angles_are_seen_from_the_side(three: Any, start: Any, qtbot: Any) -> No
 
 
 def test_a_step_that_waits_says_so_in_each_tile(three: Any, start: Any) -> None:
-    edit(three, "deconvolve")
+    edit(three, "deconvolve", method="rl")
     tiles = start("deconvolve", "iterations", "5, 10")
     assert ["PSF" in tile.error for tile in tiles.tiles] == [True, True]

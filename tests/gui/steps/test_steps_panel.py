@@ -459,7 +459,7 @@ def test_a_number_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, text: str)
 
 
 def test_escape_takes_typing_back_and_then_leaves_the_field(panel: StepsPanel, qtbot: Any) -> None:
-    panel.session.set_pipeline(Pipeline(steps=(Deconvolve(psf="a.tif"),)))
+    panel.session.set_pipeline(Pipeline(steps=(Deconvolve(psf="a.tif", method="rl"),)))
     card = panel.cards[0]
     card.unfold.setChecked(True)
     before = panel.session.pipeline
@@ -553,7 +553,23 @@ def test_a_path_is_typed_as_one_edit(panel: StepsPanel, qtbot: Any, tmp_path: Pa
     panel.session.plan_changed.connect(lambda _: seen.append(panel.session.pipeline))
     type_into(qtbot, line, str(tmp_path / "psf.tif"))
     assert [p.steps[0].psf for p in seen] == [str(tmp_path / "psf.tif")]
-    assert card.head.brief.text() == "psf.tif, 10 iterations"
+    assert card.head.brief.text() == "psf.tif, automatic"
+
+
+def test_what_changes_nothing_is_greyed_out(panel: StepsPanel) -> None:
+    panel.session.set_pipeline(Pipeline(steps=(Deconvolve(),)))
+    card = panel.cards[0]
+    card.unfold.setChecked(True)
+    fields = card.form.fields
+
+    def usable() -> list[bool]:
+        return [fields[name].native.isEnabled() for name in ("iterations", "start", "edges")]
+
+    assert usable() == [False, False, True]
+    fields["method"].value = "rl"
+    assert usable() == [True, True, True]
+    panel.session.undo()
+    assert usable() == [False, False, True]
 
 
 # ---- undo -------------------------------------------------------------------------------------

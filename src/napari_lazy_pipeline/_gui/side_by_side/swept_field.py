@@ -23,7 +23,7 @@ def fields_to_try(steps: Sequence[Step]) -> Iterator[SweptField]:
     """All numbers and choices of the steps that are on, by channel where they have several."""
     for index, step in enumerate(steps):
         for name, info in type(step).model_fields.items() if step.enabled else ():
-            if name == "enabled" or not options.can_be_tried(info):
+            if name in {"enabled", *step.idle_fields()} or not options.can_be_tried(info):
                 continue
             value = getattr(step, name)
             for channel in value if isinstance(value, ChannelValues) else ("",):

@@ -65,6 +65,7 @@ class ModelForm(ValuedContainerWidget[Any]):
         self.margins = (4, 2, 4, 6)
         self.native.setStyleSheet(_STYLE)
         self._fold_advanced()
+        self._show_idle()
         for name, field in self.fields.items():
             field.changed.connect(partial(self._on_edited, name))
             field.refused.connect(partial(self._on_refused, name))
@@ -98,6 +99,13 @@ class ModelForm(ValuedContainerWidget[Any]):
         for name, field in self.fields.items():
             with field.changed.blocked():
                 field.value = getattr(value, name)
+        self._show_idle()
+
+    def _show_idle(self) -> None:
+        """Grey out what changes nothing while other fields are what they are."""
+        idle = self._model.idle_fields() if hasattr(self._model, "idle_fields") else frozenset()
+        for name, field in self.fields.items():
+            field.native.setEnabled(name not in idle)
 
     def reset(self) -> None:
         """Go back to the values of a new model, as one edit."""
@@ -140,6 +148,7 @@ class ModelForm(ValuedContainerWidget[Any]):
     def _change(self, model: Any, gesture: object = None) -> None:
         if model != self._model:
             self._model, self.gesture = model, gesture
+            self._show_idle()
             self.changed.emit(model)
 
 

@@ -76,7 +76,7 @@ def main() -> None:
 
 def _threads() -> set[str]:
     """Names of the threads there are, but for those of pools, which stay for good."""
-    kept = ("lazy-pipeline-cpu", "ThreadPoolExecutor")
+    kept = ("lazy-pipeline-cpu", "ThreadPoolExecutor", "asyncio_", "zarr_io")
     return {one.name for one in threading.enumerate() if not one.name.startswith(kept)}
 
 

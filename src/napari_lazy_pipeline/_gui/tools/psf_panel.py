@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline._gui.tools.psf_from_beads import PsfFromBeads
 from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
 from napari_lazy_pipeline._gui.tools.psf_pictures import PsfPictures
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
@@ -43,18 +44,24 @@ class PsfPanel(QWidget):
         self.show_button = push_button("Show PSF", tooltip, checkable=True)
         tooltip = "Compute a PSF from objective, wavelength and light sheet"
         self.make_button = push_button("Compute PSF", tooltip, checkable=True)
+        tooltip = "Make a PSF of a stack of beads: found, centred, averaged and measured"
+        self.beads_button = push_button("From beads", tooltip, checkable=True)
         self.origin, self.question = Sentence(), Sentence()
         self.error = Sentence(error=True)
         self.pictures, self.maker = PsfPictures(), PsfMaker(self._raw_folder)
-        for part in (self.origin, self.question, self.error, self.maker):
+        self.beads = PsfFromBeads(self._raw_folder)
+        for part in (self.origin, self.question, self.error, self.maker, self.beads):
             part.setVisible(False)
         column(
             self.origin, self.question,
-            row(self.choose_button, self.show_button, self.make_button), self.error, self.pictures,
-            self.maker, parent=self, margins=(4, 0, 4, 4), spacing=6,
+            row(self.choose_button, self.show_button), row(self.make_button, self.beads_button),
+            self.error, self.pictures, self.maker, self.beads, parent=self, margins=(4, 0, 4, 4),
+            spacing=6,
         )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
-        self.maker.saved.connect(self._on_saved)
+        self.beads_button.toggled.connect(self.beads.setVisible)
+        for maker in (self.maker, self.beads):
+            maker.saved.connect(self._on_saved)
         self.show_button.toggled.connect(self._show_pictures)
         self._view_task.finished.connect(self.pictures.show_pictures)
         self._view_task.failed.connect(self._on_show_failed)
@@ -150,6 +157,7 @@ class PsfPanel(QWidget):
     def _on_saved(self, path: str, voxel_size: tuple[float, float, float]) -> None:
         self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
+        self.beads_button.setChecked(False)
 
 
 def _origin(stated: Triple, recorded: Spacing) -> tuple[str, str]:

@@ -1,0 +1,259 @@
+"""Bead average: a PSF from a stack of many beads, and how large the beads are.
+
+Beads are bright maxima, as far from each other and from the edges as the PSF reaches. Each is cut
+out, moved to its centre by a fraction of a voxel, and brought to the same height; the PSF is their
+median, which neither neighbours nor dirt move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Unit
+from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage, optimize
+
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
+from napari_lazy_pipeline.errors import Cancelled, PsfError
+from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.psf.psf_file import read_image
+from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
+
+# Size of the PSF that is made (z, y, x) [um], unless it is stated: some times what lenses of
+# NA 0.5 to 1.1 make of a point.
+SIZE = (6.0, 4.0, 4.0)
+# Bright is so many times the robust spread of the background above it.
+_SIGNIFICANT = 8.0
+_SMOOTH = 0.15  # um; as wide as noise is smoothed before maxima are looked for
+_MOST = 400  # beads; more tell nothing new
+_FEWEST = 3
+# A bead is set aside if its height or a width is so many robust spreads from the median.
+_UNUSUAL = 4.0
+_FWHM = 2.3548
+
+_Length = Annotated[float, Field(ge=0, le=100)]
+_Size = Annotated[float, Field(gt=0, le=100)]
+
+
+class BeadStack(BaseModel):
+    """A stack of beads in a file, and how large the PSF of them shall be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    path: Annotated[
+        str,
+        Field(
+            title="Bead stack",
+            description="TIFF of one volume (z, y, x) with many separate beads, deskewed.",
+            json_schema_extra={"format": "path"},
+        ),
+    ] = ""
+    voxel_size: Annotated[
+        tuple[_Length, _Length, _Length],
+        Field(
+            title="Voxel size",
+            description="Spacing of the bead stack along z, y and x; 0: as its file states.",
+            json_schema_extra={"step": 0.01, "zero": "file"},
+        ),
+        Unit("µm"),
+    ] = (0.0, 0.0, 0.0)
+    size: Annotated[
+        tuple[_Size, _Size, _Size],
+        Field(
+            title="Size of the PSF",
+            description="Extent along z, y and x. Beads nearer to each other are left out.",
+            json_schema_extra={"step": 0.5},
+        ),
+        Unit("µm"),
+    ] = SIZE
+
+    def average(
+        self,
+        cancelled: Callable[[], bool] = not_cancelled,
+        progress: Callable[[float], None] = no_progress,
+    ) -> BeadAverage:
+        """Read the file and make a PSF of its beads (see `average_beads`)."""
+        if not self.path:
+            raise PsfError("No bead stack is chosen", hint="Choose a TIFF file with many beads")
+        size = psf_spacing(self.path, self.voxel_size)
+        volume = read_image(self.path).squeeze()
+        try:
+            return average_beads(volume, size, self.size, cancelled, progress)
+        except PsfError as error:
+            raise PsfError(error.what, str(Path(self.path)), error.hint) from error
+
+
+@dataclass(frozen=True, eq=False)
+class BeadAverage:
+    """What was made of a bead stack.
+
+    Attributes
+    ----------
+    psf
+        float32 (z, y, x), without background, of height 1, its centre in the middle voxel.
+    voxel_size
+        (z, y, x) [um].
+    centres
+        (beads, 3) [voxel], of those that were used.
+    widths
+        (beads, 3) full widths at half maximum of each bead along z, y, x [um], by a Gaussian fit.
+    found
+        How many maxima there were, used or not.
+    """
+
+    psf: np.ndarray
+    voxel_size: Triple
+    centres: np.ndarray
+    widths: np.ndarray
+    found: int
+
+    @property
+    def width(self) -> Triple:
+        """Median width along z, y and x [um]."""
+        z, y, x = (float(w) for w in np.median(self.widths, axis=0))
+        return z, y, x
+
+    @property
+    def spread(self) -> Triple:
+        """Robust standard deviation of the widths along z, y and x [um]."""
+        z, y, x = (1.4826 * float(np.median(np.abs(w - np.median(w)))) for w in self.widths.T)
+        return z, y, x
+
+    def table(self) -> list[tuple[str, str, str]]:
+        """Axis, width and its spread among beads, as text [um]."""
+        rows = zip("zyx", self.width, self.spread, strict=True)
+        return [(axis, f"{width:.3f}", f"{spread:.3f}") for axis, width, spread in rows]
+
+
+def average_beads(
+    stack: np.ndarray,
+    voxel_size: Triple,
+    size: Triple = SIZE,
+    cancelled: Callable[[], bool] = not_cancelled,
+    progress: Callable[[float], None] = no_progress,
+) -> BeadAverage:
+    """Make a PSF from the beads of a stack.
+
+    Parameters
+    ----------
+    stack
+        (z, y, x) of any real type, not skewed.
+    voxel_size
+        (z, y, x) [um].
+    size
+        Extent of the PSF (z, y, x) [um]: beads nearer to each other are not used.
+
+    Raises
+    ------
+    PsfError
+        If there are fewer than three beads that can be used.
+    Cancelled
+        As soon as ``cancelled`` returns true.
+
+    Examples
+    --------
+    >>> stack = np.zeros((40, 60, 60))
+    >>> stack[20, [15, 15, 45], [15, 45, 30]] = 1000
+    >>> stack = ndimage.gaussian_filter(stack, (2, 1.3, 1.3))
+    >>> average_beads(stack, (0.1, 0.1, 0.1), (2.0, 2.0, 2.0)).psf.shape
+    (21, 21, 21)
+    """
+    if stack.ndim != 3 or stack.dtype.kind not in "uif":
+        raise PsfError(f"A bead stack is one volume (z, y, x), not {stack.dtype} {stack.shape}")
+    reach = tuple(max(3, round(s / v / 2)) for s, v in zip(size, voxel_size, strict=True))
+    found = _maxima(stack, voxel_size, reach)
+    chosen = _apart(found, reach, stack.shape)[:_MOST]
+    cuts, centres, widths = [], [], []
+    for number, place in enumerate(chosen):
+        if cancelled():
+            raise Cancelled
+        progress(number / len(chosen))
+        cut = _cut(stack, place, reach)
+        fit = _gaussian_fit(cut, voxel_size)
+        if fit is None:
+            continue
+        offset, width = fit
+        height = cut.max()
+        cuts.append(ndimage.shift(cut, -offset, order=3, mode="nearest") / height)
+        centres.append(place + offset)
+        widths.append(width)
+    if len(cuts) < _FEWEST:
+        raise PsfError(
+            f"Only {len(cuts)} of {len(found)} bright spots can be used as beads",
+            hint="They have to be bright, alone within the size of the PSF, and off the edges",
+        )
+    usual = _usual(np.array(widths))
+    psf = np.median(np.array(cuts)[usual], axis=0).astype(np.float32)
+    psf /= psf.max()
+    progress(1.0)
+    return BeadAverage(
+        psf, voxel_size, np.array(centres)[usual], np.array(widths)[usual], len(found)
+    )
+
+
+def _maxima(stack: np.ndarray, voxel_size: Triple, reach: tuple[int, ...]) -> np.ndarray:
+    """Places (n, 3) of bright local maxima, the brightest first."""
+    sigma = [_SMOOTH / v for v in voxel_size]
+    smooth = ndimage.gaussian_filter(stack.astype(np.float32), sigma)
+    middle = float(np.median(smooth))
+    spread = 1.4826 * float(np.median(np.abs(smooth - middle)))
+    near = tuple(2 * max(1, r // 4) + 1 for r in reach)
+    peaks = (smooth == ndimage.maximum_filter(smooth, size=near)) & (
+        smooth > middle + _SIGNIFICANT * max(spread, 1e-6)
+    )
+    places = np.argwhere(peaks)
+    brightest = np.argsort(-smooth[tuple(places.T)], kind="stable")
+    return places[brightest]
+
+
+def _apart(places: np.ndarray, reach: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """Those whose surroundings are whole and hold no other maximum."""
+    inside = ((places >= reach) & (places < np.subtract(shape, reach))).all(axis=1)
+    alone = np.array(
+        [(np.abs(places - one) <= reach).all(axis=1).sum() == 1 for one in places], bool
+    )
+    return places[inside & alone] if len(places) else places
+
+
+def _cut(stack: np.ndarray, place: np.ndarray, reach: tuple[int, ...]) -> np.ndarray:
+    """Surroundings of a place, without background."""
+    window = tuple(slice(p - r, p + r + 1) for p, r in zip(place, reach, strict=True))
+    cut = stack[window].astype(np.float32)
+    faces = [cut[0].ravel(), cut[-1].ravel(), cut[:, 0].ravel(), cut[:, -1].ravel()]
+    cut -= np.float32(np.median(np.concatenate(faces)))
+    return cut
+
+
+def _gaussian_fit(cut: np.ndarray, voxel_size: Triple) -> tuple[np.ndarray, np.ndarray] | None:
+    """Offset of the bead from the middle [voxel] and widths [um]; None if it is no bead."""
+    offset, widths = np.empty(3), np.empty(3)
+    middle = [n // 2 for n in cut.shape]
+    for axis in range(3):
+        others = tuple(slice(m - 1, m + 2) for i, m in enumerate(middle) if i != axis)
+        line = np.moveaxis(cut, axis, 0)[(slice(None), *others)].mean(axis=(1, 2))
+        x = np.arange(len(line)) - middle[axis]
+        start = (float(line.max()), 0.0, 0.3 / voxel_size[axis], 0.0)
+        try:
+            fit, _ = optimize.curve_fit(_gauss, x, line, start, maxfev=400)
+        except (RuntimeError, optimize.OptimizeWarning):
+            return None
+        height, place, sigma, _ = fit
+        if height <= 0 or abs(place) > 2 or not 0.3 < abs(sigma) < middle[axis]:
+            return None
+        offset[axis], widths[axis] = place, _FWHM * abs(sigma) * voxel_size[axis]
+    return offset, widths
+
+
+def _gauss(x: np.ndarray, height: float, place: float, sigma: float, base: float) -> np.ndarray:
+    return np.asarray(height * np.exp(-((x - place) ** 2) / (2 * sigma**2)) + base)
+
+
+def _usual(widths: np.ndarray) -> np.ndarray:
+    """Beads none of whose widths is unusual: no clusters, no dust."""
+    middle = np.median(widths, axis=0)
+    spread = np.maximum(1.4826 * np.median(np.abs(widths - middle), axis=0), 0.02 * middle)
+    return np.asarray((np.abs(widths - middle) < _UNUSUAL * spread).all(axis=1))

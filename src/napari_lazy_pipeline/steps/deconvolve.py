@@ -101,7 +101,7 @@ class Deconvolve(Step):
             "al. 2020) and a plain one, on a par with 10 plain ones in our tests.",
             json_schema_extra={
                 "words": {
-                    "auto": "Automatic (ends where noise begins)",
+                    "auto": "Automatic",
                     "accelerated": "Richardson-Lucy, accelerated (Biggs-Andrews)",
                     "rl": "Richardson-Lucy",
                     "fast": "Wiener-Butterworth (fast)",
@@ -121,18 +121,6 @@ class Deconvolve(Step):
         ),
         Unit("1"),
     ] = 10
-    start: Annotated[
-        Start,
-        Field(
-            title="Start",
-            description="What the methods accelerated and rl start from: the image, as cudaDecon, "
-            "which keeps its noise; or an even grey, better wherever photons are few.",
-            json_schema_extra={
-                "words": {"image": "the image", "flat": "an even grey"},
-                "advanced": True,
-            },
-        ),
-    ] = "image"
     background: Annotated[
         PerChannel[Counts],
         Field(
@@ -153,6 +141,18 @@ class Deconvolve(Step):
             },
         ),
     ] = "reflect"
+    start: Annotated[
+        Start,
+        Field(
+            title="Start",
+            description="What the methods accelerated and rl start from: the image, as cudaDecon, "
+            "which keeps its noise; or an even grey, better wherever photons are few.",
+            json_schema_extra={
+                "words": {"image": "the image", "flat": "an even grey"},
+                "advanced": True,
+            },
+        ),
+    ] = "image"
 
     def output(self, before: StackSpec) -> StackSpec:
         return before.replace(dtype="float32")

@@ -166,7 +166,7 @@ def test_what_comes_of_a_file(name: str, tmp_path: Path) -> None:
         ("crop", "not enough memory to read the volume: Unable to allocate"),
         ("deskew", "Deskew failed at t=0, channel ch0: There is not enough memory to run the step"),
         ("function", "flip failed at t=0, channel ch0: There is not enough memory"),
-        ("rl", "takes about 272 MB, more than there is .cpu.; computed in tiles"),
+        ("rl", "takes about 254 MB, more than there is .cpu.; computed in tiles"),
     ],
 )
 def test_what_comes_of_half_of_the_memory(name: str, expected: str) -> None:

@@ -36,7 +36,7 @@ from quality import (
 
 PHOTONS = (1000, 200, 50)
 # These took no part in the choice of anything.
-SEEDS = {"lines": (20, 21, 22, 23), "texture": (30, 31, 32, 33)}
+SEEDS = {"lines": (20, 21, 22, 23), "texture": (30, 31, 32, 33), "cells": (40, 41, 42, 43)}
 SHAPE = (40, 96, 112)
 GAMMA = 0.6
 GAP = 6
@@ -137,7 +137,7 @@ def main() -> None:
     draw(part, ratio, out / "deconvolution-real-detail.png", zoom=3)
     sample = phantom(SHAPE, 200, SEEDS["lines"][0])
     known = {"truth": sample.truth, "raw": sample.image - np.float32(OFFSET)}
-    for name in ("rl-10", "rl-20", "fast"):
+    for name in ("auto", "rl-10", "rl-20", "fast"):
         known[name] = restore(sample.image, name)
     draw(known, VOXEL[0] / VOXEL[2], out / "deconvolution-phantom.png", zoom=3)
 

@@ -97,11 +97,12 @@ def test_a_bead_is_where_it_is_in_the_result(name: str, quicker: int) -> None:
     assert (volume.shape, volume.dtype) == (exact.shape, exact.dtype)
     error = (place(volume, source.spec) - place(exact, source.spec)) / source.spec.voxel_size
     # One of two planes is made, and shown twice: half a plane, or 0.8 voxels where it is turned.
-    assert np.abs(error).max() < (0.85 if name in ("rotated", "both") else 0.6), error
+    turned = name in ("rotated", "both")
+    assert np.abs(error).max() < (0.85 if turned else 0.6), error
     z = int(exact.max(axis=(1, 2)).argmax())
     plane = draft.part(plane_of(source, z))
     error = (place(plane, source.spec) - place(exact[z : z + 1], source.spec))[1:]
-    assert np.abs(error / source.spec.voxel_size[1:]).max() < 0.4, error
+    assert np.abs(error / source.spec.voxel_size[1:]).max() < (0.85 if turned else 0.4), error
 
 
 def test_of_a_large_volume_only_the_planes_around_are_read() -> None:

@@ -115,12 +115,10 @@ def run(tmp_path, engine):
 
 
 def assert_sharper_and_in_place(out, volume):
-    z, y, x = np.unravel_index(out.argmax(), out.shape)
-    assert (y, x) == BEAD[1:]
-    # As with cudaDecon, everything moves by six tenths of a plane of the PSF.
-    assert z - BEAD[0] in (0, 1)
+    assert np.unravel_index(out.argmax(), out.shape) == BEAD
     assert out.max() > 1.3 * volume.max()
-    assert out.sum(dtype=float) == pytest.approx(volume.sum(dtype=float), rel=0.01)
+    # What lies at its edges is bright, and beyond them lies its mirror image.
+    assert out.sum(dtype=float) == pytest.approx(volume.sum(dtype=float), rel=0.025)
 
 
 @pytest.mark.parametrize("name", GOOD_PSFS)

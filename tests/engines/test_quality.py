@@ -101,7 +101,11 @@ def by_step(image, voxel, scan, name, **changes):
     return processed(step, image, VolumeSpec(image.shape, image.dtype.name, voxel, scan=scan))
 
 
-@pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
+# Of the light of a volume: beyond its mirror images lies light, too, and what left it comes back.
+LIGHT = {"reflect": 0.025, "background": 0.01}
+
+
+@pytest.mark.parametrize("name", ["auto", "rl-10", "accelerated-10", "fast"])
 @pytest.mark.parametrize("edges", ["reflect", "background"])
 @pytest.mark.parametrize("skewed", [False, True])
 def test_light_of_beads_is_kept(name, edges, skewed):
@@ -114,7 +118,7 @@ def test_light_of_beads_is_kept(name, edges, skewed):
     result = by_step(image, voxel, scan, name, edges=edges)
     assert np.isfinite(result).all() and (result >= 0).all()
     assert result.max() > 2 * image.max()
-    assert result.sum(dtype=float) == pytest.approx(image.sum(dtype=float), rel=0.01)
+    assert result.sum(dtype=float) == pytest.approx(image.sum(dtype=float), rel=LIGHT[edges])
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +129,7 @@ def real():
     return raw, {name: ENGINE.deconvolve(raw, real_plan(name)) for name in names}
 
 
-@pytest.mark.parametrize("name", ["rl-10", "accelerated-10", "fast"])
+@pytest.mark.parametrize("name", ["auto", "rl-10", "accelerated-10", "fast"])
 @pytest.mark.parametrize("edges", ["reflect", "background"])
 def test_light_of_the_real_stack_is_kept(name, edges):
     raw, background = real_volume(), REAL_STACK["background"]
@@ -133,7 +137,7 @@ def test_light_of_the_real_stack_is_kept(name, edges):
     before = np.maximum(raw - np.float32(background), 0).sum(dtype=float)
     print(f"{name}, {edges}: {result.sum(dtype=float) / before:.5f}")
     assert np.isfinite(result).all() and (result >= 0).all()
-    assert result.sum(dtype=float) == pytest.approx(before, rel=0.01)
+    assert result.sum(dtype=float) == pytest.approx(before, rel=LIGHT[edges])
 
 
 def test_fast_is_like_ten_iterations_on_the_real_stack(real):

@@ -14,10 +14,10 @@ from napari_lazy_pipeline.image.scan_geometry import SkewAxis
 from napari_lazy_pipeline.psf.radial_otf import RadialOtf, interpolate
 
 # Largest kernel (z, y, x) [voxel]: what of a PSF is further out is dark.
-LARGEST = (128, 384, 384)
+LARGEST = (96, 256, 256)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=6)  # at most 25 MB each
 def kernel(
     otf: RadialOtf, voxel_size: Triple, shear: float = 0.0, skew_axis: SkewAxis = "x"
 ) -> np.ndarray:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import tifffile
@@ -55,7 +55,7 @@ class Outcome:
         Number of files refused, exact (every pixel as written), and changed (right shape and
         type, other pixels: the file holds other pixels, too).
     slowest
-        Longest time for one file [s].
+        Longest processor time for one file [s].
     wrong
         What must not happen: a volume of another shape, or wrong pixels from a file that was cut.
     """
@@ -157,9 +157,9 @@ def fuzz(folder: Path, count: int, seed: int = 0) -> Outcome:
         share = count // len(FORMATS) + (index < count % len(FORMATS))
         for number, (kind, data) in enumerate(mutations(whole.read_bytes(), share, seed + index)):
             broken.write_bytes(data)
-            start = perf_counter()
+            start = process_time()
             result = _outcome(broken, judge, right, info)
-            outcome.slowest = max(outcome.slowest, perf_counter() - start)
+            outcome.slowest = max(outcome.slowest, process_time() - start)
             outcome.counts[result] += 1
             if result == "wrong" or (kind == "cut" and result == "changed"):
                 outcome.wrong.append(f"{writer} {kind} {number}: {result}")

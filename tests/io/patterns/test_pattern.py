@@ -377,15 +377,15 @@ def test_a_counter_taken_for_the_channel_is_refused() -> None:
 
 def test_hostile_names_take_no_time() -> None:
     pattern = compile_pattern("*_{name}_*_{c}_*{t}.tif")
-    started = time.perf_counter()
+    started = time.process_time()
     assert pattern.match("_1" * 120) is None
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_many_names_are_arranged_quickly() -> None:
     names = [f"cell5_ch{c}_stack{t:05d}_488nm_x.tif" for t in range(20_000) for c in range(2)]
-    started = time.perf_counter()
+    started = time.process_time()
     layout = arrange(names, compile_pattern(propose_patterns(names)[0].pattern))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert layout.table.shape == (20_000, 2)
     assert layout.table.dtype == np.int32

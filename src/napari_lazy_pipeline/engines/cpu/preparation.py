@@ -44,6 +44,7 @@ def prepare_elsewhere() -> bool:
         _process = subprocess.Popen(
             [sys.executable, "-c", _COMMAND],
             stdin=nothing, stdout=nothing, stderr=nothing, creationflags=flags,
+            cwd=Path(__file__).parents[3],  # modules in the folder of the person are none of ours
         )  # fmt: skip
         return True
 

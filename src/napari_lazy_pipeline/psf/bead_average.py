@@ -237,12 +237,9 @@ def _gaussian_fit(cut: np.ndarray, voxel_size: Triple) -> tuple[np.ndarray, np.n
         line = np.moveaxis(cut, axis, 0)[(slice(None), *others)].mean(axis=(1, 2))
         x = np.arange(len(line)) - middle[axis]
         start = (float(line.max()), 0.0, 0.3 / voxel_size[axis], 0.0)
-        try:
-            fit, _ = optimize.curve_fit(_gauss, x, line, start, maxfev=400)
-        except (RuntimeError, optimize.OptimizeWarning):
-            return None
-        height, place, sigma, _ = fit
-        if height <= 0 or abs(place) > 2 or not 0.3 < abs(sigma) < middle[axis]:
+        fit = optimize.least_squares(lambda p: _gauss(x, *p) - line, start, max_nfev=100)  # noqa: B023
+        height, place, sigma, _ = fit.x
+        if not fit.success or height <= 0 or abs(place) > 2 or not 0.3 < abs(sigma) < middle[axis]:
             return None
         offset[axis], widths[axis] = place, _FWHM * abs(sigma) * voxel_size[axis]
     return offset, widths

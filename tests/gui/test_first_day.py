@@ -141,6 +141,7 @@ def test_two_folders_of_a_day(
     person.tick(card(dock, "crop").switch)
     card(dock, "crop").form["x"].controls[1].value = 12
     settle(dock)
+    card(dock, "deconvolve").form["method"].control.value = "rl"
     index = [step.kind for step in session.pipeline.steps].index("deconvolve")
     dock.trial.start(Parameter(index, "iterations"), "1, 3")
     qtbot.waitUntil(lambda: not dock.trial.busy, timeout=TIMEOUT)

@@ -94,6 +94,10 @@ def test_from_a_folder_to_a_deconvolved_picture(
     path = deconvolve.form.fields["psf"].editors[0]
     tab_to(qtbot, lambda widget: widget is path)
     retype(qtbot, str(psf_file))
+    method = deconvolve.form.fields["method"].editors[0]
+    tab_to(qtbot, lambda widget: widget is method)
+    qtbot.keyClick(method, Key.Key_Down)
+    assert deconvolve.step.method == "accelerated"
     iterations = deconvolve.form.fields["iterations"].editors[0]
     tab_to(qtbot, lambda widget: widget is iterations or widget is iterations.lineEdit())
     retype(qtbot, "3")

@@ -90,6 +90,7 @@ def choose_psf(dock: Any, psf: Path, qtbot: Any) -> None:
     type_into(qtbot, fields["psf"].editors[0], str(psf))
     for box, text in zip(fields["psf_voxel_size"].editors, ("0.3", "0.1", "0.1"), strict=True):
         type_into(qtbot, box.lineEdit(), text)
+    qtbot.keyClick(fields["method"].editors[0], Key.Key_Down)  # one that has iterations
     type_into(qtbot, fields["iterations"].editors[0].lineEdit(), "2")
     assert deconvolve.step.psf_voxel_size == (0.3, 0.1, 0.1) and deconvolve.step.iterations == 2
 

@@ -30,7 +30,8 @@ from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, framed, warm_up
 from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of
-from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import TAKE, planes
+from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import planes
+from napari_lazy_pipeline.engines.cpu.fft.pixel_operations import TAKE
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, along_x, merge
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, forward

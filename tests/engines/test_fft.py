@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
-from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import CORRECT, TAKE, columns, planes
+from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import columns, planes
+from napari_lazy_pipeline.engines.cpu.fft.pixel_operations import CORRECT, TAKE
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import ScipyFft
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import SpectrumLayout, aligned_empty, lay_out
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward, line

@@ -15,6 +15,21 @@ from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline._runtime.threads import Threads
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
+from napari_lazy_pipeline.engines.cpu.fft.pixel_operations import (
+    ACCELERATE,
+    COMPARE,
+    COMPARE_AND_KEEP,
+    CORRECT,
+    FIRST,
+    FOLLOW,
+    PREDICT,
+    SQUARE,
+    SQUARE_CHANGE,
+    SQUARE_RESIDUAL,
+    TAKE,
+    WEIGH,
+    operate,
+)
 from napari_lazy_pipeline.engines.cpu.fft.scipy_fft import COMPILED_VOXEL_BYTES, ScipyFft
 from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
     SpectrumLayout,
@@ -26,19 +41,8 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
 from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
-from napari_lazy_pipeline.engines.richardson_lucy import (
-    EPSILON,
-    HALF,
-    LARGEST_RATIO,
-    LEAST_VARIANCE,
-    ONE,
-    STEEPNESS,
-)
 from napari_lazy_pipeline.image import Shape
 
-# What happens to pixels between two transforms.
-TAKE, COMPARE, CORRECT, SQUARE, ACCELERATE, PREDICT = range(6)
-FIRST, COMPARE_AND_KEEP, SQUARE_CHANGE, SQUARE_RESIDUAL, WEIGH, FOLLOW = range(6, 12)
 # Bytes of the planes, and of the columns, that are done between two checks.
 PLANES = 1 << 18
 COLUMNS = 1 << 20
@@ -205,167 +209,12 @@ def planes(  # pragma: no cover
                 merge(spectrum, tile, columns, layout)
                 backward(columns, 0, BLOCK, 1, layout.y, stages)
             start = (z * layout.columns // BLOCK + block) * size
-            _operate(operation, columns[:size], volumes, start, step, sums[z])
+            operate(operation, columns[:size], volumes, start, step, sums[z])
             if to_spectrum:
                 forward(columns, 0, BLOCK, 1, layout.y, stages)
                 split(spectrum, tile, columns, layout)
         if to_spectrum:
             along_x(spectrum, at, layout, True)
-
-
-@compiled()
-def _operate(  # pragma: no cover
-    operation: int,
-    pixels: np.ndarray,
-    volumes: tuple[np.ndarray, ...],
-    start: int,
-    step: np.float32,
-    sums: np.ndarray,
-) -> None:
-    block = slice(start, start + len(pixels))
-    first, second, third = volumes
-    if operation == TAKE:
-        _copy(first[block], pixels)
-    elif operation == COMPARE:
-        _compare(pixels, first[block])
-    elif operation in (CORRECT, SQUARE):
-        if operation == SQUARE:
-            _square(pixels)
-        _correct(pixels, first[block])
-        _copy(pixels, second[block])
-    elif operation == ACCELERATE:
-        _correct_and_compare(pixels, first[block], second[block], third[block], sums)
-    elif operation == PREDICT:
-        _predict(pixels, first[block], second[block], third[block], step)
-    elif operation == FIRST:
-        _first(pixels, first[block])
-    elif operation == COMPARE_AND_KEEP:
-        _copy(pixels, first[block])
-        _compare(pixels, second[block])
-    elif operation == SQUARE_CHANGE:
-        _square_change(pixels, first[block], second[block])
-    elif operation == SQUARE_RESIDUAL:
-        _square_residual(pixels, first[block], second[block])
-    elif operation == WEIGH:
-        _weigh(pixels, first[block], second[block], third[block])
-    elif operation == FOLLOW:
-        _follow(pixels, first[block], second[block])
-
-
-@compiled()
-def _copy(source: np.ndarray, target: np.ndarray) -> None:  # pragma: no cover
-    for i in range(len(target)):
-        target[i] = source[i]
-
-
-@compiled()
-def _compare(blurred: np.ndarray, image: np.ndarray) -> None:  # pragma: no cover
-    for i in range(len(blurred)):
-        blurred[i] = _ratio(image[i], blurred[i])
-
-
-@compiled()
-def _ratio(image: np.float32, blurred: np.float32) -> np.float32:  # pragma: no cover
-    below = blurred if blurred != 0 else EPSILON
-    return min(max(image / below + EPSILON, -LARGEST_RATIO), LARGEST_RATIO)
-
-
-@compiled()
-def _correct(correction: np.ndarray, predicted: np.ndarray) -> None:  # pragma: no cover
-    for i in range(len(correction)):
-        correction[i] = max(predicted[i] * correction[i], np.float32(0))
-
-
-@compiled()
-def _square(correction: np.ndarray) -> None:  # pragma: no cover
-    """Square, and keep the sign: what is below 0 shall be cut off later."""
-    for i in range(len(correction)):
-        correction[i] *= abs(correction[i])
-
-
-@compiled(fastmath={"reassoc", "nsz"})
-def _correct_and_compare(  # pragma: no cover
-    correction: np.ndarray,
-    predicted: np.ndarray,
-    estimate: np.ndarray,
-    change: np.ndarray,
-    sums: np.ndarray,
-) -> None:
-    """Correct, renew the change in place; add up its product with the old one, and that's own."""
-    product, norm = 0.0, 0.0
-    for i in range(len(correction)):
-        value = max(predicted[i] * correction[i], np.float32(0))
-        new, old = value - predicted[i], change[i]
-        product += np.float64(new) * np.float64(old)
-        norm += np.float64(old) * np.float64(old)
-        estimate[i] = value
-        change[i] = new
-        correction[i] = value
-    sums[0] += product
-    sums[1] += norm
-
-
-@compiled()
-def _predict(  # pragma: no cover
-    pixels: np.ndarray,
-    estimate: np.ndarray,
-    before: np.ndarray,
-    prediction: np.ndarray,
-    step: np.float32,
-) -> None:
-    for i in range(len(pixels)):
-        value = max(estimate[i] + step * (estimate[i] - before[i]), np.float32(0))
-        prediction[i] = value
-        pixels[i] = value
-
-
-@compiled()
-def _first(pixels: np.ndarray, estimate: np.ndarray) -> None:  # pragma: no cover
-    for i in range(len(pixels)):
-        estimate[i] = pixels[i] = max(pixels[i], np.float32(0))
-
-
-@compiled()
-def _square_change(  # pragma: no cover
-    pixels: np.ndarray, change: np.ndarray, prediction: np.ndarray
-) -> None:
-    for i in range(len(pixels)):
-        value = pixels[i] - ONE
-        change[i] = value
-        pixels[i] = value * value * prediction[i]
-
-
-@compiled()
-def _square_residual(  # pragma: no cover
-    pixels: np.ndarray, prediction: np.ndarray, image: np.ndarray
-) -> None:
-    """Put what was asked for in the place of the prediction."""
-    for i in range(len(pixels)):
-        predicted = prediction[i]
-        residual = _ratio(image[i], predicted) - ONE
-        prediction[i] = pixels[i]
-        pixels[i] = residual * residual * predicted
-
-
-@compiled()
-def _weigh(  # pragma: no cover
-    variance: np.ndarray, estimate: np.ndarray, change: np.ndarray, asked: np.ndarray
-) -> None:
-    for i in range(len(variance)):
-        excess = asked[i] / max(variance[i], LEAST_VARIANCE) - ONE
-        weight = min(max(excess * STEEPNESS + HALF, np.float32(0)), ONE)
-        value = max((change[i] * weight + ONE) * estimate[i], np.float32(0))
-        asked[i] = weight
-        estimate[i] = variance[i] = value
-
-
-@compiled()
-def _follow(  # pragma: no cover
-    pixels: np.ndarray, estimate: np.ndarray, weight: np.ndarray
-) -> None:
-    for i in range(len(pixels)):
-        value = max(((pixels[i] - ONE) * weight[i] + ONE) * estimate[i], np.float32(0))
-        estimate[i] = pixels[i] = value
 
 
 @compiled()

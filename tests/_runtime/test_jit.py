@@ -102,6 +102,22 @@ def test_a_loop_that_it_calls_has_changed(folder):
     assert run(folder) == (0, 1)
 
 
+def test_constants_of_the_packages_around_count_too(tmp_path):
+    """A loop that was compiled with a constant of yesterday would compute with it for ever."""
+    inner = tmp_path / "outer" / "inner"
+    inner.mkdir(parents=True)
+    for package in (inner.parent, inner):
+        (package / "__init__.py").touch()
+    loops, constants = inner / "loops.py", inner.parent / "constants.py"
+    loops.touch()
+    constants.write_text("LIMIT = 1")
+    jit._folder_stamp.cache_clear()
+    before = jit._folder_stamp(str(loops))
+    constants.write_text("LIMIT = 10")
+    jit._folder_stamp.cache_clear()
+    assert jit._folder_stamp(str(loops)) != before
+
+
 def test_no_room_for_the_cache(folder, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -80,6 +80,11 @@ def _kernel_cache() -> Any:
 
 @cache
 def _folder_stamp(file: str) -> tuple[tuple[str, int, int], ...]:
-    """Another one if any file beside it changes: loops hold the code of those they call."""
-    files = [(path.name, path.stat()) for path in sorted(Path(file).parent.glob("*.py"))]
+    """Another one if any file beside it changes, or in a package that holds its own.
+
+    Loops hold the code of those they call, and the constants that they import.
+    """
+    folder, *above = Path(file).parents
+    folders = [folder, *(one for one in above if (one / "__init__.py").exists())]
+    files = [(path.name, path.stat()) for one in folders for path in sorted(one.glob("*.py"))]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in files)

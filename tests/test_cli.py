@@ -261,6 +261,26 @@ def test_a_wrong_selection_is_exit_code_2(
     assert "argument -t" in capsys.readouterr().err
 
 
+def test_estimates_are_written_into_the_recipe(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of steps that are on, or of one; the raw volumes of t=2 are made of counts from 100 on."""
+    out = tmp_path / "estimated.yaml"
+    before = recipe.read_text("utf-8")
+    assert run("estimate", recipe, "--out", out, "-t", "2") == 0
+    step = Recipe.load(out).pipeline.steps[0]
+    assert isinstance(step, SubtractBackground) and isinstance(step.value, dict)
+    assert sorted(step.value) == ["488", "560"] and min(step.value.values()) >= 100
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("Subtract background: Most voxels have these counts: 488: ")
+    assert printed[1] == f"Written to {out}" and recipe.read_text("utf-8") == before
+    assert run("estimate", recipe, "--step", "1") == 0
+    assert isinstance(Recipe.load(recipe).pipeline.steps[0].value, dict)  # type: ignore[attr-defined]
+    capsys.readouterr()
+    assert "no step rotate" in fails(capsys, "estimate", recipe, "--step", "rotate")
+    assert "Nothing can be estimated for Crop" in fails(capsys, "estimate", recipe, "--step", "3")
+
+
 def test_steps_lists_every_parameter(capsys: pytest.CaptureFixture[str]) -> None:
     from napari_lazy_pipeline.steps._registry import step_types
 

@@ -30,8 +30,8 @@ from napari_lazy_pipeline._gui.steps import cost_monitor as costs
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
-from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
 from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
+from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
@@ -48,6 +48,7 @@ from napari_lazy_pipeline._gui.widgets.tab_order import tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.engines import engine_names, get_engine
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.estimate import estimators_of
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
@@ -156,12 +157,13 @@ class LazyPipelineWidget(QWidget):
         tools: dict[str, MakeTool] = {
             "deconvolve": PsfPanel,
             "deskew": self.angles.make,
-            "subtract_background": lambda step: BackgroundPanel(self.session, self.layers, step),
             "function": FunctionPanel,
         }
         own = [tools[kind]] if kind in tools else []
         if issubclass(step_types()[kind], ScanStep):
             own.append(ScanLink)
+        if estimators_of(kind):
+            own.append(lambda step: EstimatePanel(self.session, self.layers, kind, step))
         return [*own, lambda step: costs.StepCostLine(step, self.costs)]
 
     def _connect(self) -> None:
@@ -293,6 +295,8 @@ class LazyPipelineWidget(QWidget):
             self._closed = True
             self._first_use.stop()
             self.open_docks.discard(self)
+            for panel in self.findChildren(EstimatePanel):
+                panel.task.forget()
             self.trial.shut_down()
             self.side_view.close()
             self.other_state.close()

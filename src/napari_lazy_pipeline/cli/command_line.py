@@ -12,6 +12,7 @@ from typing import Any
 
 from napari_lazy_pipeline._runtime.terminal import plain_output
 from napari_lazy_pipeline.cli import option_values as values
+from napari_lazy_pipeline.cli.estimate_recipe import estimate
 from napari_lazy_pipeline.cli.other_commands import info, simulate, steps, warm_up
 from napari_lazy_pipeline.cli.run_recipe import run
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_info(commands)
     _add_run(commands)
+    _add_estimate(commands)
     _add_simulate(commands)
     listing = commands.add_parser("steps", help="list the steps and their parameters")
     listing.set_defaults(command=steps)
@@ -152,6 +154,37 @@ def _add_run(commands: Any) -> None:
         "silent for 20 s is given up: other workers take over, or the run ends",
     )  # fmt: skip
     parser.set_defaults(command=run)
+
+
+def _add_estimate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "estimate",
+        help="find values of steps in the data, and write them into the recipe",
+        description="Find values of steps in the data, as the buttons in their cards do, and "
+        "write them into the recipe. Without --step, those of all steps that are on.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", type=values.text,
+        help="folder of raw files (default: that of the recipe)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--step", metavar="STEP", type=values.stage, help="such as drift, or 2 for the second"
+    )
+    parser.add_argument(
+        "--by", metavar="WORDS", type=values.text,
+        help="which estimate, where a step has several: a part of what its button says",
+    )  # fmt: skip
+    parser.add_argument(
+        "-t", metavar="T", default=0, type=values.whole_number(0),
+        help="time point to look at, where one will do (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="RECIPE", type=values.text,
+        help="recipe file to write (default: the recipe itself)",
+    )  # fmt: skip
+    parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
+    parser.set_defaults(command=estimate)
 
 
 def _add_simulate(commands: Any) -> None:

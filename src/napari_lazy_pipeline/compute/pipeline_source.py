@@ -91,6 +91,10 @@ class PipelineSource(VolumeSource):
         """Quicker steps that give about the same: for previews."""
         return replace(self, stated_plan=self.stated_plan.draft(), compute_log=None)
 
+    def without_cache(self) -> PipelineSource:
+        """Make the same, and keep nothing of it."""
+        return replace(self, cache=None, compute_log=None)
+
     def __getstate__(self) -> dict[str, Any]:
         state = {**vars(self), "cache": None, "compute_log": None}
         state.pop("_grown", None)

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+
+
+class Background(Estimator):
+    """Estimates the background of each channel at the time point on screen."""
+
+    kind: ClassVar[str] = "subtract_background"
+    title: ClassVar[str] = "Estimate background"
+    tooltip: ClassVar[str] = (
+        "Set the background of each channel to the count that most voxels have; "
+        "reads the time point on screen"
+    )
+
+    def estimate(
+        self,
+        values: Mapping[str, Any],
+        stack: StackSample,
+        cancelled: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Estimate:
+        names, counts = stack.spec.channels, dict[str, float]()
+        for c, name in enumerate(names):
+            check(cancelled)
+            counts[name] = estimate_background(stack.read(stack.t, c))
+            progress((c + 1) / len(names))
+        several = ", ".join(f"{name}: {value:g}" for name, value in counts.items())
+        one = counts[names[0]]
+        words = f"{one:g} counts" if len(names) == 1 else f"these counts: {several}"
+        return Estimate(
+            {"value": counts if len(names) > 1 else one},
+            f"Most voxels have {words}",
+            f"time point {stack.t}, every second pixel of up to 32 planes",
+        )
 
 
 def estimate_background(volume: np.ndarray) -> float:

@@ -17,7 +17,6 @@ from canvas import drag, press_key
 from dock_helpers import card, edit
 from leaning_beads import VOXEL, bead_stack, noise, shear_for
 from napari_lazy_pipeline._gui.tools.angle_tool import AnglePanel
-from napari_lazy_pipeline._gui.tools.background_tool import BackgroundPanel
 from napari_lazy_pipeline.image import Scan
 
 Settle = Callable[[Any], None]
@@ -265,17 +264,3 @@ def test_every_control_has_a_tooltip(dock: Any) -> None:
     for control in (panel(dock).estimate, panel(dock).line, panel(dock).preview):
         assert control.toolTip()
         assert control.text()
-
-
-def test_the_background_is_estimated_and_set(beads: Any, qtbot: Any) -> None:
-    """The beads lie on 100 counts."""
-    before = beads.session.pipeline
-    (found,) = card(beads, "subtract_background").body.findChildren(BackgroundPanel)
-    press(qtbot, found.estimate)
-    qtbot.waitUntil(lambda: beads.session.pipeline is not before, timeout=TIMEOUT)
-    step = card(beads, "subtract_background").step
-    assert step.enabled
-    assert step.value == pytest.approx(100, abs=4)
-    assert found.sentence.text() == f"Most of the raw volume has {step.value:g} counts"
-    beads.session.undo()
-    assert beads.session.pipeline is before

@@ -117,11 +117,15 @@ def main() -> int:
     bad, kinds = 0, Counter[str]()
     with ThreadPoolExecutor(options.workers) as pool:
         for outcome in pool.map(lambda s: play(s, options.actions, options.bare), seeds):
-            stall = max((time for time, _ in outcome.stalls), default=0.0)
+            stalls = [(where.startswith("of the dock"), time) for time, where in outcome.stalls]
+            ours, theirs = (
+                max((t for o, t in stalls if o is w), default=0.0) for w in (True, False)
+            )
             words = "; ".join(sorted(outcome.kinds)) or "well"
             print(
                 f"seed {outcome.seed}: {len(outcome.done)} actions, {words}; "
-                f"longest stall {stall:.1f} s, {outcome.grown:+.0f} MiB",
+                f"longest stall of the dock {ours:.1f} s, of napari alone {theirs:.1f} s; "
+                f"{outcome.grown:+.0f} MiB",
                 flush=True,
             )
             if options.keep and (outcome.trouble or outcome.stalls):

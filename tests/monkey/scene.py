@@ -92,7 +92,7 @@ class Scene:
                 while self._beat[0] == since and not self._stopped:
                     worked = _cpu_time() - cpu
                     threading.Event().wait(0.05)
-                self.stalls.append((worked, "\n".join(where.splitlines()[:12])))
+                self.stalls.append((worked, _in_short(where)))
 
     # ---- what any scene can do --------------------------------------------------------------
 
@@ -168,6 +168,13 @@ class Scene:
         gc.collect()
         self._stopped = True
         self._heart.stop()
+
+
+def _in_short(where: str) -> str:
+    """Where it stalled: the last calls, and the last one of ours if there is any."""
+    lines = where.splitlines()
+    ours = next((line for line in lines if "/src/napari_lazy_pipeline/" in line), "")
+    return "\n".join([f"of the dock:{ours}" if ours else "of napari alone", *lines[:12]])
 
 
 class BareScene(Scene):

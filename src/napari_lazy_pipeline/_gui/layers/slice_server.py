@@ -77,6 +77,7 @@ class SliceServer:
     def note(self, channel: int, t: int) -> None:
         """A time point is on screen, without the slicer having asked for it."""
         self._last_t[channel] = t
+        self._served_places.pop(channel, None)  # it was asked for of an earlier layer or array
 
     def missed_place(self, channel: int) -> _Place | None:
         """Time point and plane that the slicer asked for last, if they are not on screen."""

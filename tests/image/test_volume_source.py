@@ -8,7 +8,7 @@ from collections.abc import Hashable
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline.errors import FileError, MissingFileError
+from napari_lazy_pipeline.errors import BadFileWarning, FileError, MissingFileError
 from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
 
 
@@ -37,8 +37,10 @@ def test_planes_are_those_of_the_volume() -> None:
 
 def test_a_bad_file_is_blank_and_listed_once() -> None:
     source = Ramp()
-    for _ in range(2):
-        assert np.isnan(source(0, 1)).all()
+    with pytest.warns(BadFileWarning, match="damaged") as told:
+        for _ in range(2):
+            assert np.isnan(source(0, 1)).all()
+    assert len(told) == 1 and told[0].filename == __file__
     (problem,) = source.problems
     assert (problem.where, problem.what) == ("ramp.tif", "The file is damaged")
     assert problem.hint == "Copy it again"
@@ -46,12 +48,15 @@ def test_a_bad_file_is_blank_and_listed_once() -> None:
 
 def test_what_was_not_recorded_is_blank_and_no_problem() -> None:
     source = Ramp()
-    assert np.isnan(source(0, 2)).all() and len(source.problems) == 0
+    with pytest.warns(BadFileWarning, match="no file"):
+        assert np.isnan(source(0, 2)).all()
+    assert len(source.problems) == 0
 
 
 def test_problems_stay_in_their_process() -> None:
     source = Ramp()
-    source(0, 1)
+    with pytest.warns(BadFileWarning):
+        source(0, 1)
     assert len(pickle.loads(pickle.dumps(source)).problems) == 0 and len(source.problems) == 1
 
 

@@ -78,6 +78,11 @@ class PipelineSource(VolumeSource):
         return self.raw.problems
 
     @property
+    def strict(self) -> bool:
+        """Return whether a bad or missing file is an error."""
+        return self.raw.strict
+
+    @property
     def title(self) -> str:
         """The steps, as the layer of a graph is called."""
         return self.stated_plan.title

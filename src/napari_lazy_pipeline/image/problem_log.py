@@ -42,6 +42,7 @@ class ProblemLog:
         self._lock = threading.Lock()
         self._problems: dict[Problem, set[Hashable]] = {}
         self._listeners: list[WeakMethod[Callable[[], None]]] = []
+        self._topics: set[Hashable] = set()
 
     def report(self, problem: Problem, about: Hashable = None) -> bool:
         """List a problem; return whether it is new. About None: it stays."""
@@ -79,6 +80,13 @@ class ProblemLog:
         """Call ``listener`` no more."""
         with self._lock:
             self._listeners.remove(WeakMethod(listener))
+
+    def first(self, topic: Hashable) -> bool:
+        """Return whether this is asked about a topic for the first time."""
+        with self._lock:
+            new = topic not in self._topics
+            self._topics.add(topic)
+        return new
 
     def clear(self) -> None:
         """Take back all problems."""

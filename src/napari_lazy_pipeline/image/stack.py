@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
+from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.image.spec import StackSpec, VolumeSpec, channel_labels, size_text
 from napari_lazy_pipeline.image.volume_source import VolumeSource
@@ -99,6 +100,11 @@ class Stack:
     def shape(self) -> tuple[int, int, int, int, int]:
         """(t, c, z, y, x)."""
         return (*self.source.sizes, *self.spec.shape)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Return which files or volumes were found to be bad so far, in this process."""
+        return tuple(self.source.problems)
 
     @cached_property
     def data(self) -> da.Array:

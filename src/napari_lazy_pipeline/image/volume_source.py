@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from functools import cached_property, partial
@@ -9,9 +11,23 @@ from operator import eq
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import FileError, LazyPipelineError, MissingFileError
+from napari_lazy_pipeline.errors import (
+    BadFileWarning,
+    FileError,
+    LazyPipelineError,
+    MissingFileError,
+)
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.spec import VolumeSpec
+
+
+def _calls_of_ours() -> int:
+    """How many calls up whoever asked for a volume is: a warning names his line, not ours."""
+    depth, frame = 1, inspect.currentframe()
+    package = __name__.partition(".")[0]
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(package):
+        depth, frame = depth + 1, frame.f_back
+    return depth - 1
 
 
 class VolumeSource(ABC):
@@ -25,6 +41,11 @@ class VolumeSource(ABC):
     def problems(self) -> ProblemLog:
         """Return what went wrong with single volumes."""
         return ProblemLog()
+
+    @property
+    def strict(self) -> bool:
+        """Return whether a bad or missing file is an error, instead of a blank volume."""
+        return False
 
     @property
     @abstractmethod
@@ -82,11 +103,19 @@ class VolumeSource(ABC):
     def or_blank(
         self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]
     ) -> np.ndarray:
-        """Make pixels; blank ones of ``spec``, and a problem, if the file of (t, c) is bad."""
+        """Make pixels; blank ones of ``spec``, and a problem, if the file of (t, c) is bad.
+
+        A `BadFileWarning` tells of it once. If the source is `strict`, the error is raised.
+        """
         try:
             pixels = make()
         except FileError as error:
-            self.report(error, t, c)
+            if self.strict:
+                raise
+            # A place for which there is no file is no problem, but nor may it pass for a dark one.
+            missing = isinstance(error, MissingFileError) and self.problems.first(MissingFileError)
+            if self.report(error, t, c) or missing:
+                warnings.warn(f"{error}; shown blank", BadFileWarning, _calls_of_ours())
             return spec.blank()
         if len(self.problems):
             self.problems.withdraw(partial(eq, ("volume", t, c)))

@@ -49,6 +49,7 @@ def open_stack(
     dtype: str | None = None,
     reader: ReaderArgument | None = None,
     trust: bool = False,
+    strict: bool = False,
 ) -> Stack:
     """Open a folder of files as a stack; no pixel is read.
 
@@ -87,6 +88,9 @@ def open_stack(
         ``"module:function"``, or a `Reader`; the endings of the names choose if not given.
     trust
         Whether the code that a name in ``reader`` refers to may be run.
+    strict
+        Whether a bad or missing file is an error. Else its volume is blank, a `BadFileWarning`
+        tells so once, and ``stack.problems`` lists it.
 
     Returns
     -------
@@ -114,7 +118,10 @@ def open_stack(
         tuple(channel_names) if channel_names is not None else None,
         angle, step, skew_axis if oblique else None,
     )  # fmt: skip
-    return overrides.stack(folder_info)
+    stack = overrides.stack(folder_info)
+    if strict and isinstance(stack.source, FileSource):
+        return replace(stack, source=stack.source.as_strict())
+    return stack
 
 
 def inspect_folder(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import pickle
 import subprocess
@@ -19,6 +20,7 @@ import pytest
 import tifffile
 
 from many_files import SHAPE, synthetic
+from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.errors import BadFileWarning, FileError, FolderError, FolderMissingError
 from napari_lazy_pipeline.image import VolumeSource
 from napari_lazy_pipeline.io.files.file_access import FileAccess, FileRead
@@ -27,6 +29,7 @@ from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.readers import FileInfo
 from napari_lazy_pipeline.io.readers.tiff import READER, TiffReader
+from napari_lazy_pipeline.steps import SubtractBackground
 
 
 def volume(t: int, c: int) -> np.ndarray:
@@ -80,9 +83,10 @@ def test_probing_opens_the_first_file_only(folder: Path, monkeypatch: pytest.Mon
 
 def test_missing_combinations_are_blank_and_no_problem(folder: Path) -> None:
     source = source_of(folder)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        np.testing.assert_array_equal(source(1, 1), np.zeros(SHAPE, np.uint16))
+    with pytest.warns(BadFileWarning, match="no file for t=1, channel ch1.*; shown blank") as told:
+        for _ in range(2):
+            np.testing.assert_array_equal(source(1, 1), np.zeros(SHAPE, np.uint16))
+    assert len(told) == 1 and told[0].filename == __file__
     assert (source.missing, source.files, source.reads) == (1, 5, 0)
     assert source.path(1, 1) is None
     assert source.identity(1, 1) == ("missing", 1, 1)
@@ -113,6 +117,24 @@ def test_a_bad_file_is_blank_and_listed_once(folder: Path, damage: object, messa
     (problem,) = source.problems
     assert problem.where == str(path)
     np.testing.assert_array_equal(source(2, 1), volume(2, 1))
+
+
+def test_what_was_processed_tells_of_bad_files_too(folder: Path) -> None:
+    """Once, with the line of whoever asked; strict, there is an error instead."""
+    (folder / "s2_c0.tif").write_bytes(b"")
+    view = Pipeline([SubtractBackground(value=0)]).apply(open_stack(folder, "s{t}_c{c}.tif"))
+    with pytest.warns(BadFileWarning, match=r"empty.*s2_c0\.tif") as told:
+        for _ in range(2):
+            assert not view.volume(2, 0).any() and not view.data[2, 0].compute().any()
+    assert len(told) == 1 and told[0].filename == __file__
+    assert [problem.where for problem in view.problems] == [str(folder / "s2_c0.tif")]
+    strict = open_stack(folder, "s{t}_c{c}.tif", strict=True)
+    view = Pipeline([SubtractBackground(value=0)]).apply(strict)
+    again = pickle.loads(pickle.dumps(view.source))
+    for stack, place in itertools.product((strict, view, Stack(again)), [(2, 0), (1, 1)]):
+        with pytest.raises(FileError, match=r"no file for t=1|is empty"):
+            stack.volume(*place)
+        assert stack.volume(2, 1).any()
 
 
 def test_blank_of_floats_is_nan(tmp_path: Path) -> None:

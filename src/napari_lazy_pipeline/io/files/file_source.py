@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from itertools import cycle, islice
@@ -13,12 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline.errors import (
-    BadFileWarning,
-    FileError,
-    LazyPipelineError,
-    MissingFileError,
-)
+from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
@@ -37,7 +31,7 @@ class FileSource(VolumeSource):
 
     ``info`` is the header of one file, or those of the files of one volume; all others must agree.
     As an attribute it is that of the first good file. ``judge`` tells whole files from those that
-    are still being written.
+    are still being written. If it is ``strict``, a bad or missing file is an error.
     """
 
     def __init__(
@@ -47,6 +41,7 @@ class FileSource(VolumeSource):
         reader: Reader,
         info: FileInfo | Sequence[FileInfo],
         spec: VolumeSpec | None = None,
+        strict: bool = False,
     ) -> None:
         infos = [info] if isinstance(info, FileInfo) else info
         self.folder, self.layout, self.reader = folder, layout, reader
@@ -58,6 +53,7 @@ class FileSource(VolumeSource):
         self.judge = CompletenessCheck(reference, reader, infos)
         self._access = FileAccess(folder, reader, self.judge)
         self.problems = ProblemLog()
+        self._strict = strict
 
     @classmethod
     def probe(cls, folder: str, layout: FileTable, reader: Reader | None = None) -> FileSource:
@@ -97,6 +93,14 @@ class FileSource(VolumeSource):
     @property
     def spec(self) -> VolumeSpec:
         return self._spec
+
+    @property
+    def strict(self) -> bool:
+        return self._strict
+
+    def as_strict(self) -> FileSource:
+        """Return the same files, of which a bad or missing one is an error."""
+        return self._with(_strict=True)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -153,7 +157,7 @@ class FileSource(VolumeSource):
     def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
         """Return the same files, understood in another way; problems and count are shared."""
         infos = [change(info) for info in self._infos]
-        other = FileSource(self.folder, self.layout, self.reader, infos)
+        other = FileSource(self.folder, self.layout, self.reader, infos, strict=self._strict)
         other._access.count, other.problems = self._access.count, self.problems
         return other
 
@@ -293,13 +297,6 @@ class FileSource(VolumeSource):
             self.problems.withdraw(about.with_stamp().solves)
         return pixels
 
-    def report(self, error: LazyPipelineError, t: int, c: int) -> bool:
-        new = super().report(error, t, c)
-        if new:
-            # Named is what called the source, three calls up.
-            warnings.warn(str(error), BadFileWarning, stacklevel=4)
-        return new
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FileSource):
             return NotImplemented
@@ -312,7 +309,8 @@ class FileSource(VolumeSource):
         return f"<FileSource {self.folder!r}: {self.files} files, (t, c) = {self.sizes}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return FileSource, (self.folder, self.layout, self.reader, self._infos, self._spec)
+        parts = self.folder, self.layout, self.reader, self._infos, self._spec, self._strict
+        return FileSource, parts
 
 
 def _reference(layout: FileTable, info: FileInfo) -> str:

@@ -50,6 +50,7 @@ def open_stack(
     reader: ReaderArgument | None = None,
     trust: bool = False,
     strict: bool = False,
+    complete: bool = False,
 ) -> Stack:
     """Open a folder of files as a stack; no pixel is read.
 
@@ -91,6 +92,9 @@ def open_stack(
     strict
         Whether a bad or missing file is an error. Else its volume is blank, a `BadFileWarning`
         tells so once, and ``stack.problems`` lists it.
+    complete
+        Whether nothing writes to the files any more. If not, one that was changed within the last
+        minute, and ends with zeros as no other does, counts as half written.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def open_stack(
     """
     folder_info = inspect_folder(
         folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
-        trust=trust,
+        trust=trust, complete=complete,
     )  # fmt: skip
     oblique = angle is not None
     overrides = MetadataOverrides(
@@ -134,6 +138,7 @@ def inspect_folder(
     dtype: str | None = None,
     reader: ReaderArgument | None = None,
     trust: bool = False,
+    complete: bool = False,
 ) -> FolderInfo:
     """Look at a folder: its names, and the header of one file. See `open_stack`."""
     path = os.path.abspath(Path(folder).expanduser())
@@ -153,7 +158,7 @@ def inspect_folder(
     else:
         proposals = propose_patterns(images, endings=endings)
         layout = arrange(images, compiled, position)
-    source = _at_position(FileSource.probe(path, layout, chosen_reader), position)
+    source = _at_position(FileSource.probe(path, layout, chosen_reader, complete), position)
     if axes not in (None, "ZYX"):
         raise FolderError(f"axes may be 'ZYX', not {axes!r}", path)
     if axes:

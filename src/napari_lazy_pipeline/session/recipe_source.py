@@ -15,7 +15,7 @@ from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 
 _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
-    "dtype", "reader",
+    "dtype", "reader", "complete",
 )  # fmt: skip
 _SHOWN = ("channel_colours", "made_for")
 
@@ -31,7 +31,9 @@ class Source(BaseModel):
         File pattern; empty: proposed from the names.
     voxel_size
         Spacing (z, y, x) [um]; None, also for one axis: from the metadata of the files.
-    time_interval, channel_names, angle, skew_axis, step, position, axes, shape, dtype, reader
+    time_interval, channel_names, angle, skew_axis, step, position
+        As `open_stack` takes them; None, and left out of the file, where there is no need.
+    axes, shape, dtype, reader, complete
         As `open_stack` takes them; None, and left out of the file, where there is no need.
     channel_colours
         Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
@@ -54,6 +56,7 @@ class Source(BaseModel):
     shape: Shape | None = None
     dtype: str | None = None
     reader: str | None = None
+    complete: bool | None = None
     channel_colours: tuple[str, ...] | None = None
     made_for: Shape | None = None
 

@@ -788,3 +788,13 @@ def test_it_fits_and_can_be_reached_by_tab(opened: Any, qtbot: Any) -> None:
         metadata.channels.rows[0].colour, metadata.channels.rows[0].name,
     ):  # fmt: skip
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, control.accessibleName()
+
+
+def test_a_person_may_state_that_files_are_complete(opened: Any, qtbot: Any) -> None:
+    data = opened.data
+    assert not data.complete.isChecked()
+    data.complete.click()
+    qtbot.waitUntil(lambda: opened.session.folder_info.source.complete)
+    assert data.complete.isChecked() and data.options["complete"]
+    data.complete.click()
+    qtbot.waitUntil(lambda: not opened.session.folder_info.source.complete)

@@ -46,6 +46,10 @@ class DataPanel(QWidget):
         self.follow = _switch(
             "Follow latest", "Go to the newest complete time point; pauses when you move t"
         )
+        self.complete = _switch(
+            "Files are complete",
+            "Nothing writes to them any more: zeros at their ends are pixels, however new they are",
+        )
         tooltip = "Go to the newest time point, and follow again"
         self.resume = tool_button("Resume", tooltip, "Resume following")
         self.resume.setVisible(False)
@@ -65,6 +69,7 @@ class DataPanel(QWidget):
         form.addRow("Position", self.position)
         form.addRow("Pages are", self.pages)
         form.addRow("Reader", self.reader)
+        form.addRow("", self.complete)
         self._switches = QWidget()
         switches = row(self.watch, self.follow, self.resume, parent=self._switches)
         switches.addStretch(1)
@@ -75,7 +80,7 @@ class DataPanel(QWidget):
         )  # fmt: skip
         # While no folder was chosen, nothing but the folder is asked for.
         self._switches.setVisible(False)
-        for part in (self.files, self.position, self.pages, self.reader):
+        for part in (self.files, self.position, self.pages, self.reader, self.complete):
             form.setRowVisible(part, False)
         for sentence in (self.error, self.notice, self.watch_state):
             sentence.say("")
@@ -87,6 +92,7 @@ class DataPanel(QWidget):
         self.position.activated.connect(self._on_position)
         self.pages.activated.connect(lambda _: self._on_axes(str(self.pages.currentData())))
         self.reader.changed.connect(self._on_reader)
+        self.complete.clicked.connect(self._on_complete)
         self.metadata.answered.connect(self._on_answer)
 
     def close_session(self) -> None:
@@ -126,7 +132,7 @@ class DataPanel(QWidget):
     def _show_rows(self) -> None:
         """Show what there is to say about a folder that was chosen."""
         self._switches.setVisible(True)
-        for part in (self.files, self.reader):
+        for part in (self.files, self.reader, self.complete):
             self._form.setRowVisible(part, True)
 
     def _open(self, options: Options) -> None:
@@ -151,6 +157,11 @@ class DataPanel(QWidget):
     def _on_axes(self, axes: str) -> None:
         rest = {key: value for key, value in self.options.items() if key != "axes"}
         self._open({**rest, "axes": axes} if axes else rest)
+
+    def _on_complete(self, complete: bool) -> None:
+        rest = {key: value for key, value in self.options.items() if key != "complete"}
+        if self._folder:
+            self._open({**rest, "complete": True} if complete else rest)
 
     def _on_reader(self) -> None:
         rest = {key: value for key, value in self.options.items() if key not in _OF_READER}
@@ -183,6 +194,7 @@ class DataPanel(QWidget):
         self.files.set_folder(folder_info.folder, own)
         self.files.show_folder_info(folder_info)
         self.reader.show_options(options)
+        self.complete.setChecked("complete" in options)
         self._show_positions(folder_info)
         self.show_error("")
         self._folder_info = folder_info

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import os
+import time
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +17,8 @@ from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
 _CACHED = 10_000  # files that are known to be written to their end
+_YOUNG = 60.0  # since the last change of a file that may still be written [s]
+ReadPlanes = Callable[[int, int], np.ndarray]  # those from start to just before stop (z, y, x)
 
 
 class CompletenessCheck:
@@ -22,19 +26,26 @@ class CompletenessCheck:
 
     ``reference`` is the path of the first file, the example of what pixels look like; its header
     is the first of ``infos``, which are several if a volume goes on in other files.
+
+    Pixels are judged where something may still write to a file: it was changed within the last
+    minute, or came while the folder was watched. Zeros at the end of any other file are pixels:
+    background was subtracted, or the sample masked. They are if ``complete`` states so, too.
     """
 
-    def __init__(self, reference: str, reader: Reader, infos: Sequence[FileInfo]) -> None:
-        self.reference, self._reader = reference, reader
+    def __init__(
+        self, reference: str, reader: Reader, infos: Sequence[FileInfo], complete: bool = False
+    ) -> None:
+        self.reference, self._reader, self._complete = reference, reader, complete
         self._info, self._kinds = infos[0], {_kind(info) for info in infos}
         self._ended: dict[str, Hashable] = {}
 
-    def why_incomplete(self, path: str) -> str:
-        """Why a file is not a whole volume; empty if it is one. No more than a plane is read.
+    def why_incomplete(self, path: str, came: bool = True) -> str:
+        """Why a file is not a whole volume; empty if it is one. Few of its planes are read.
 
         The chain of its planes has to end inside the file, their number, shape and type have to
         be those of the stack, all pixels have to lie inside the file, and the last plane must
-        not be space that was reserved and never written.
+        not be space that was reserved and never written, if the file is young or ``came`` while
+        the folder was watched.
         """
         try:
             info = self._probe(path)
@@ -42,8 +53,10 @@ class CompletenessCheck:
                 return (
                     f"The file holds {info.content}, not {self._info.content} as {self._info.name}"
                 )
-            if info.last_plane >= 0 and self._is_reserved(_last_plane(path, info)):
-                return _RESERVED
+            judged = info.last_plane >= 0 and not self._complete and (came or _is_young(path))
+            if judged and self._is_reserved(_last_plane(path, info)):
+                planes = self._reader.read(path, info)
+                return "" if _zeros_are_pixels(planes) else _RESERVED
         except FileError as error:
             return error.what
         return ""
@@ -61,19 +74,24 @@ class CompletenessCheck:
         info = self._reader.probe(path)
         return info.as_planes() if self._info.merged else info
 
-    def check(self, volume: np.ndarray, path: str) -> None:
-        """Raise FileError if the end of a volume (z, y, x) was reserved, but not written."""
-        if self._info.last_plane >= 0 and self._is_reserved(volume[-1]):
-            raise FileError(_RESERVED, path, "Wait until it is complete")
+    def check_end(self, path: str, stamp: Hashable, end: np.ndarray, read: ReadPlanes) -> None:
+        """Raise FileError if the end of a file was reserved, but not written.
 
-    def check_end(self, path: str, stamp: Hashable, read_last: Callable[[], np.ndarray]) -> None:
-        """Check the last plane of a file of which others were read, once for each stamp of it."""
-        if self._info.last_plane < 0 or self._ended.get(path) == stamp:
+        ``end`` are its last planes (z, y, x); ``read`` gives others where these are not enough.
+        """
+        if self.knows_end(path, stamp):
             return
-        self.check(read_last(), path)
+        reserved = self._is_reserved(end[-1]) and _is_young(path)
+        if reserved and not _zeros_are_pixels(read(0, self._info.shape[0])):
+            hint = "Wait until it is complete, or state that all files are"
+            raise FileError(_RESERVED, path, hint)
         if len(self._ended) >= _CACHED:
             self._ended.clear()
         self._ended[path] = stamp
+
+    def knows_end(self, path: str, stamp: Hashable) -> bool:
+        """Return whether nothing is to be learned from the last plane of a file."""
+        return self._info.last_plane < 0 or self._complete or self._ended.get(path) == stamp
 
     def _is_reserved(self, plane: np.ndarray) -> bool:
         """Return whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.
@@ -114,3 +132,29 @@ def _last_plane(path: str, info: FileInfo) -> np.ndarray:
     with file_errors(path), open_regular(path) as file:
         plane: np.ndarray = read_plain(file, [info.last_plane], path, info, 1)[0]
     return plane
+
+
+def _is_young(path: str) -> bool:
+    """Whether something may still write to a file, by the clocks of the file and of this computer.
+
+    A file of the future is young: one of the clocks is wrong.
+    """
+    try:
+        changed = os.stat(path).st_mtime
+    except OSError:
+        # Reading it says what is wrong.
+        return True
+    return time.time() - changed < _YOUNG
+
+
+def _zeros_are_pixels(planes: Iterable[np.ndarray]) -> bool:
+    """Whether zeros lie between the pixels of a plane (y, x), in about every second row at least.
+
+    Writing leaves zeros where it has not been yet: a few long runs of them at most.
+    """
+    for plane in planes:
+        pixels = np.asarray(plane).ravel() != 0
+        begins = np.count_nonzero(pixels[1:] > pixels[:-1])
+        if begins >= max(3, plane.shape[0] // 2):
+            return True
+    return False

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -150,10 +151,10 @@ class FileAccess:
         end = info.shape[0]
         start, stop = planes or (0, end)
         pixels = self._pixels(path, info, start, stop)
-        if stop == end:
-            self._judge.check(pixels, path)
-        else:
-            self._judge.check_end(path, state, lambda: self._pixels(path, info, end - 1, end))
+        if not self._judge.knows_end(path, state):
+            read = partial(self._pixels, path, info)
+            last = pixels if stop == end else read(end - 1, end)
+            self._judge.check_end(path, state, last, read)
         return pixels
 
     def _pixels(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:

@@ -31,7 +31,8 @@ class FileSource(VolumeSource):
 
     ``info`` is the header of one file, or those of the files of one volume; all others must agree.
     As an attribute it is that of the first good file. ``judge`` tells whole files from those that
-    are still being written. If it is ``strict``, a bad or missing file is an error.
+    are still being written; where they are ``complete``, pixels do not tell. If it is ``strict``,
+    a bad or missing file is an error.
     """
 
     def __init__(
@@ -42,24 +43,28 @@ class FileSource(VolumeSource):
         info: FileInfo | Sequence[FileInfo],
         spec: VolumeSpec | None = None,
         strict: bool = False,
+        complete: bool = False,
     ) -> None:
         infos = [info] if isinstance(info, FileInfo) else info
         self.folder, self.layout, self.reader = folder, layout, reader
+        self.complete = complete
         self._infos, self.info = tuple(infos), infos[0]
         planes = sum(info.shape[0] for info in islice(cycle(infos), layout.pieces))
         shape = (planes, *self.info.shape[1:])
         self._spec = spec or VolumeSpec(shape, self.info.dtype, translate=self.info.translate)
         reference = os.path.join(folder, _reference(layout, infos[0]))
-        self.judge = CompletenessCheck(reference, reader, infos)
+        self.judge = CompletenessCheck(reference, reader, infos, complete)
         self._access = FileAccess(folder, reader, self.judge)
         self.problems = ProblemLog()
         self._strict = strict
 
     @classmethod
-    def probe(cls, folder: str, layout: FileTable, reader: Reader | None = None) -> FileSource:
+    def probe(
+        cls, folder: str, layout: FileTable, reader: Reader | None = None, complete: bool = False
+    ) -> FileSource:
         """Make a source, reading headers until the first good one; see `probe_first_volume`."""
         infos, reader, errors = probe_first_volume(folder, layout, reader)
-        source = cls(folder, layout, reader, infos)
+        source = cls(folder, layout, reader, infos, complete=complete)
         for error in errors:
             about = FileRead(error.where, (0, 0), (0, 0)).with_stamp()
             source.problems.report(Problem.of(error), about)
@@ -82,7 +87,8 @@ class FileSource(VolumeSource):
         several = len(self.info.scenes) > 1 or self.layout.position
         position = {"position": self.position} if several else {}
         axes = {"axes": "ZYX"} if self.info.merged else {}
-        return {**position, **axes, **self.reader.options}
+        complete = {"complete": True} if self.complete else {}
+        return {**position, **axes, **complete, **self.reader.options}
 
     @property
     def grows(self) -> bool:
@@ -157,7 +163,8 @@ class FileSource(VolumeSource):
     def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
         """Return the same files, understood in another way; problems and count are shared."""
         infos = [change(info) for info in self._infos]
-        other = FileSource(self.folder, self.layout, self.reader, infos, strict=self._strict)
+        parts = self.folder, self.layout, self.reader, infos, None, self._strict, self.complete
+        other = FileSource(*parts)
         other._access.count, other.problems = self._access.count, self.problems
         return other
 
@@ -309,8 +316,8 @@ class FileSource(VolumeSource):
         return f"<FileSource {self.folder!r}: {self.files} files, (t, c) = {self.sizes}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        parts = self.folder, self.layout, self.reader, self._infos, self._spec, self._strict
-        return FileSource, parts
+        parts = self.folder, self.layout, self.reader, self._infos, self._spec
+        return FileSource, (*parts, self._strict, self.complete)
 
 
 def _reference(layout: FileTable, info: FileInfo) -> str:

@@ -104,7 +104,8 @@ class FolderWatcher(StackWatcher):
                 continue
             file.update(stamp)
             if file.needs_check:
-                file.judge(self._source.judge.why_incomplete(path))
+                came = not file.visible or file.changes > 1
+                file.judge(self._source.judge.why_incomplete(path, came))
             if file.visible and file.reason:
                 file.visible = False
                 self._axis.revoke({name})

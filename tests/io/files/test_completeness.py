@@ -1,0 +1,102 @@
+"""Completeness: zeros at the end of a file are pixels where nothing writes to it any more."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io import inspect_folder, open_stack
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
+from napari_lazy_pipeline.session import Recipe
+
+SHAPE = (5, 12, 16)
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def camera(seed: int) -> np.ndarray:
+    """Pixels with an offset, as cameras give them: never zero."""
+    return np.random.default_rng(seed).integers(90, 400, SHAPE).astype("uint16")
+
+
+def last_plane_empty(volume: np.ndarray) -> np.ndarray:
+    volume[-1] = 0
+    return volume
+
+
+def background_subtracted(volume: np.ndarray) -> np.ndarray:
+    return np.where(volume > 250, volume - 250, 0).astype("uint16")
+
+
+def masked(volume: np.ndarray) -> np.ndarray:
+    volume[:, :, :3] = volume[:, :, 12:] = 0
+    volume[[0, -1]] = 0
+    return volume
+
+
+def write(folder: Path, second: np.ndarray, age: float) -> None:
+    """A volume as the camera gave it, and another one; how long ago that was [s]."""
+    for name, volume in (("s_t0.tif", camera(0)), ("s_t1.tif", second)):
+        tifffile.imwrite(folder / name, volume, photometric="minisblack")
+        changed = time.time() - age
+        os.utime(folder / name, (changed, changed))
+
+
+CLIPPED = pytest.mark.parametrize("change", [last_plane_empty, background_subtracted, masked])
+
+
+@CLIPPED
+def test_old_files_are_shown_as_they_are(change: Change, tmp_path: Path) -> None:
+    volume = change(camera(1))
+    write(tmp_path, volume, age=3600)
+    stack = open_stack(tmp_path)
+    np.testing.assert_array_equal(stack.volume(1), volume)
+    np.testing.assert_array_equal(stack.source.read_planes(1, 0, 0, 1), volume[:1])
+    assert not list(stack.source.problems)
+
+
+@pytest.mark.parametrize("change", [background_subtracted, masked])
+def test_zeros_between_pixels_are_pixels_in_new_files(change: Change, tmp_path: Path) -> None:
+    volume = change(camera(1))
+    write(tmp_path, volume, age=0)
+    np.testing.assert_array_equal(open_stack(tmp_path).volume(1), volume)
+
+
+def test_a_young_file_may_be_half_written_unless_it_is_stated_not_to_be(tmp_path: Path) -> None:
+    volume = last_plane_empty(camera(1))
+    write(tmp_path, volume, age=0)
+    with pytest.raises(FileError, match=r"not all of its pixels.*state that all files are"):
+        open_stack(tmp_path).source.read(1, 0)
+    stack = open_stack(tmp_path, complete=True)
+    np.testing.assert_array_equal(stack.volume(1), volume)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(stack)).volume(1), volume)
+    recipe = Recipe(source=stack)
+    assert recipe.source is not None and recipe.source.opening == {"complete": True}
+    np.testing.assert_array_equal(recipe.open().volume(1), volume)
+
+
+def test_a_file_of_the_future_is_young(tmp_path: Path) -> None:
+    """The clock of the microscope is ahead."""
+    write(tmp_path, last_plane_empty(camera(1)), age=-3600)
+    with pytest.raises(FileError, match="not all of its pixels"):
+        open_stack(tmp_path).source.read(1, 0)
+
+
+def test_a_watched_folder_keeps_what_was_old_and_judges_what_comes(tmp_path: Path) -> None:
+    old, empty = time.time() - 3600, last_plane_empty(camera(1))
+    write(tmp_path, empty, age=3600)
+    watcher = FolderWatcher(inspect_folder(tmp_path).source)
+    tifffile.imwrite(tmp_path / "s_t2.tif", empty, photometric="minisblack")
+    os.utime(tmp_path / "s_t2.tif", (old, old))
+    tifffile.imwrite(tmp_path / "s_t3.tif", masked(camera(3)), photometric="minisblack")
+    for _ in range(4):
+        look = watcher.poll()
+    present = (look.source.layout.table >= 0).ravel().tolist()
+    assert (present, look.waiting) == ([True, True, False, True], ("s_t2.tif",))

@@ -45,6 +45,7 @@ from napari_lazy_pipeline.steps import (
     Crop,
     Deskew,
     Function,
+    RegisterChannels,
     Rotate,
     Step,
     SubtractBackground,
@@ -258,6 +259,8 @@ STACK = StackSpec(
 )
 SHAPE = STACK.shape
 DATA = np.random.default_rng(0).integers(100, 1000, (3, 2, *SHAPE)).astype("uint16")
+# A turn, a stretch and a shift, about the first voxel.
+TURNED = ((1.02, 0.05, 0, 0.1), (-0.06, 0.98, 0.03, -0.12), (0.01, -0.02, 1.01, 0.27))
 
 
 class Recorded(ArraySource):
@@ -350,6 +353,8 @@ def some_steps(flat: FlatField) -> list[Any]:
         Median(size=5),
         Ratio(),
         Register(by={"GFP": (0.0, 0.13, -0.27), "RFP": (0.2, 0.0, 0.1), "GFP/RFP": (0, 0, 0.05)}),
+        RegisterChannels(reference="GFP", transform=TURNED),
+        RegisterChannels(reference="RFP", transform=TURNED, interpolation="cubic", fill=20),
         Drift(per_time=(0.1, 0.05, -0.12)),
         Bleach(),
         Change(),

@@ -18,6 +18,7 @@ from napari_lazy_pipeline.engines import tiling
 from napari_lazy_pipeline.engines.cpu import preparation
 from napari_lazy_pipeline.engines.cpu.deskew_kernels import deskew
 from napari_lazy_pipeline.engines.cpu.fft import COMPILED_VOXEL_BYTES, ScipyFft, fastest_fft
+from napari_lazy_pipeline.engines.cpu.resample_kernels import resample
 from napari_lazy_pipeline.engines.cpu.rotate_kernels import rotate
 from napari_lazy_pipeline.engines.engine import (
     DeconvolutionPlan,
@@ -30,8 +31,10 @@ from napari_lazy_pipeline.engines.engine import (
 from napari_lazy_pipeline.engines.fast_method import Blur
 from napari_lazy_pipeline.engines.iterations import Use, factor_on, factors_of, iterate
 from napari_lazy_pipeline.engines.padding import Frame, apodize, clean
-from napari_lazy_pipeline.image import Scan, Shape
+from napari_lazy_pipeline.image import Scan, Shape, VolumeSpec
+from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.image.problem_log import Problem
+from napari_lazy_pipeline.image.resampling import Resampling
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 from napari_lazy_pipeline.psf import RadialOtf
 
@@ -76,6 +79,10 @@ class CpuEngine(Engine):
 
     def rotate(self, *arguments: Any, **options: Any) -> np.ndarray:
         return rotate(self.threads, *arguments, **options)
+
+    def resample(self, *arguments: Any) -> np.ndarray:
+        """Make a box of another grid: see `resample_kernels.resample`."""
+        return resample(self.threads, *arguments)
 
     def deconvolve(
         self,
@@ -169,8 +176,11 @@ def warm_up() -> None:
     """Compile or load all loops, which takes seconds at the very first time."""
     engine = CpuEngine(1)
     otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
+    spec = VolumeSpec((2, 4, 4), voxel_size=(1.0, 1.0, 1.0))
+    larger, box = Resampling(spec, spec, np.diag([1.5, 1.5, 1.5, 1.0])), whole(spec.shape)
     for dtype in (np.uint16, np.float32):
-        volume = np.zeros((2, 4, 4), dtype)
+        volume = np.zeros(spec.shape, dtype)
+        engine.resample(volume, box, box, larger, volume.dtype.name)
         constant = volume.copy()
         constant.flags.writeable = False
         for image in (volume, constant):

@@ -192,8 +192,8 @@ def _hints(info: FieldInfo, kind: Any) -> dict[str, Any]:
         widget = entries.ChoiceButtons if extra.get("buttons") else entries.ChoiceEntry
         choices = extra.get("choices", get_args(kind))
         return {"widget_type": widget, "choices": choices, **stated("words", "empty")}
-    if get_origin(kind) is tuple and options.length(info):
-        part = options.bare_type(get_args(kind)[0])
+    part = options.bare_type(get_args(kind)[0]) if get_origin(kind) is tuple else None
+    if part is not None and get_origin(part) is not tuple and options.length(info):
         entry: Any = {"widget_type": entries.TextEntry} if part is str else number
         member = {"widget_type": entries.NumberEntry, "annotation": part, **entry}
         return {"length": options.length(info), "member": member}

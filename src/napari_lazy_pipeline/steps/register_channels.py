@@ -1,0 +1,152 @@
+"""Register channels: moves each channel onto a reference channel."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.image.box import Affine, box_before, whole
+from napari_lazy_pipeline.image.resampling import Interpolation, Resampling
+from napari_lazy_pipeline.steps._affine_matrix import IDENTITY, Matrix
+from napari_lazy_pipeline.steps._base import Context, Step, Unit
+from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
+
+
+class RegisterChannels(Step):
+    """Move each channel by an affine transform of its own; the reference channel stays.
+
+    A transform maps positions (z, y, x) in a channel to those of the same things in the reference
+    channel, both in um as napari shows them: from the centre of the first voxel recorded. What is
+    cropped before or after makes no difference to it. Without a name, the first channel is the
+    reference.
+
+    Examples
+    --------
+    >>> from napari_lazy_pipeline import VolumeSpec
+    >>> moved = ((1, 0, 0, 0.2), (0, 1, 0, -0.13), (0, 0, 1, 0.05))
+    >>> step = RegisterChannels(reference="488", transform={"560": moved})
+    >>> spec = StackSpec(VolumeSpec((8, 24, 30), voxel_size=(0.2, 0.1, 0.1)), 1, ("488", "560"))
+    >>> step.for_channel("560").world(spec, 1)[:3, 3].tolist()
+    [0.2, -0.13, 0.05]
+    """
+
+    title: ClassVar[str] = "Register channels"
+    summary: ClassVar[str] = "Move channels onto a reference channel"
+    group: ClassVar[str] = "Geometry"
+    order: ClassVar[int] = 30
+    depends_on: ClassVar[frozenset[str]] = frozenset({"c"})
+    keeps_grid: ClassVar[bool] = True
+
+    reference: Annotated[
+        str,
+        Field(
+            title="Reference channel",
+            description="Name of the channel that stays; nothing: the first.",
+            json_schema_extra={"empty": "first"},
+        ),
+    ] = ""
+    transform: Annotated[
+        PerChannel[Matrix],
+        Field(
+            title="Transform",
+            description="Where a channel belongs: rows z, y and x of an affine matrix, the last "
+            "number of each a shift [um]. The reference channel needs none.",
+            json_schema_extra={"default": "no change"},
+        ),
+    ] = IDENTITY
+    interpolation: Annotated[
+        Interpolation,
+        Field(
+            title="Interpolation",
+            description="Linear makes the noise of a moved channel weaker and fine detail dimmer: "
+            "halfway between voxels, noise is down to a third. Cubic keeps more of both and takes "
+            "longer. A shift by whole voxels changes no value.",
+        ),
+    ] = "linear"
+    fill: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=65535,
+            title="Empty voxels",
+            description="Value where there are no data: 0 after the background is subtracted.",
+            json_schema_extra={"advanced": True},
+        ),
+        Unit("counts"),
+    ] = 0.0
+
+    def brief(self) -> str:
+        onto = self.reference or "the first channel"
+        return f"onto {onto}" if self._moves else "nothing is moved yet"
+
+    def output(self, before: StackSpec) -> StackSpec:
+        if self._reference(before) not in before.channels:
+            raise GeometryError(
+                f"There is no channel {self.reference} to register to",
+                hint=f"Choose one of: {', '.join(before.channels)}",
+            )
+        if not self._moves:
+            return before
+        _ = before.voxel_size  # transforms are in um
+        return before.replace(camera=None)
+
+    def caution(self, before: StackSpec) -> str:
+        """A step that changes nothing, or moves a channel out of sight, says so."""
+        if len(before.channels) == 1:
+            return "There is one channel only: nothing can be registered to it"
+        if not self._moves:
+            return "No channel is moved yet: state a transform, read one from a file, or estimate"
+        box = whole(before.shape)
+        for c, name in enumerate(before.channels):
+            world = self.for_channel(name).world(before, c)
+            around = box_before(box, before.volume, before.volume, world)
+            if any(a >= n or b <= 0 for (a, b), n in zip(around, before.shape, strict=True)):
+                return f"The transform moves all of channel {name} out of the volume"
+        return ""
+
+    def for_channel(self, name: str) -> Self:
+        """The step with the transform of one channel; that of the reference changes nothing."""
+        if name == self.reference:
+            return self.model_copy(update={"transform": IDENTITY})
+        return super().for_channel(name)
+
+    def world(self, before: StackSpec, c: int) -> Affine:
+        """Positions in a channel become those in the reference channel."""
+        stays = before.channels[c] == self._reference(before)
+        return np.vstack([IDENTITY if stays else self.transform, (0, 0, 0, 1)])
+
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        how = self._resampling(before, wanted.c)
+        return (wanted if how is None else wanted.replace(box=how.box_before(wanted.box)),)
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        from napari_lazy_pipeline.engines.cpu.cpu_engine import cpu_engine
+
+        how = self._resampling(at.before, at.wanted.c)
+        if how is None:
+            return parts[0]
+        return cpu_engine().resample(parts[0], at.given[0].box, at.wanted.box, how, at.after.dtype)
+
+    def draft(self) -> RegisterChannels:
+        return self.model_copy(update={"interpolation": "linear"})
+
+    @property
+    def _moves(self) -> bool:
+        """Return whether any channel is moved."""
+        values = self.transform
+        several = values.values() if isinstance(values, ChannelValues) else (values,)
+        return any(value != IDENTITY for value in several)
+
+    def _reference(self, before: StackSpec) -> str:
+        return self.reference or before.channels[0]
+
+    def _resampling(self, before: StackSpec, c: int) -> Resampling | None:
+        """How a channel is made; None for one that stays as it is, bit for bit."""
+        world = self.world(before, c)
+        if (world == np.eye(4)).all():
+            return None
+        return Resampling(before.volume, before.volume, world, self.interpolation, self.fill)

@@ -55,7 +55,7 @@ class RegisterChannels(Step):
             title="Transform",
             description="Where a channel belongs: rows z, y and x of an affine matrix, the last "
             "number of each a shift [um]. The reference channel needs none.",
-            json_schema_extra={"default": "no change"},
+            json_schema_extra={"default": "no change", "step": 0.1},
         ),
     ] = IDENTITY
     interpolation: Annotated[
@@ -80,8 +80,7 @@ class RegisterChannels(Step):
     ] = 0.0
 
     def brief(self) -> str:
-        onto = self.reference or "the first channel"
-        return f"onto {onto}" if self._moves else "nothing is moved yet"
+        return f"onto {self.reference or 'the first'}" if self._moves else "not set"
 
     def output(self, before: StackSpec) -> StackSpec:
         if self._reference(before) not in before.channels:

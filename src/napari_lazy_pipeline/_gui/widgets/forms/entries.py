@@ -208,17 +208,19 @@ class ChoiceButtons(Entry):
 class TupleEntry(ValuedContainerWidget[Any]):
     """A few values in one row; None, where that is allowed, as long as one of them is empty.
 
-    Options: ``length``, and ``member``, the options of each of them.
+    Options: ``length``, and ``member``, the options of each of them. Tuples are rows of a matrix.
     """
 
     refused = Signal(object, object)
 
     def __init__(self, length: int, member: dict[str, Any], **options: Any) -> None:
         value = options.pop("value", None)
-        make = member.pop("widget_type")
-        entries = [make(nullable=options.get("nullable", False), **member) for _ in range(length)]
+        make = member["widget_type"]
+        rest = {name: option for name, option in member.items() if name != "widget_type"}
+        entries = [make(nullable=options.get("nullable", False), **rest) for _ in range(length)]
         self.parts = dict(zip(_AXES.get(length, range(length)), entries, strict=True))
-        super().__init__(widgets=entries, layout="horizontal", labels=False, **options)
+        layout = "vertical" if make is TupleEntry else "horizontal"
+        super().__init__(widgets=entries, layout=layout, labels=False, **options)
         self.margins = (0, 0, 0, 0)
         self.native.layout().setSpacing(SPACING)
         self.value = value

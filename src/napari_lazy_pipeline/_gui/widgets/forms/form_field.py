@@ -192,16 +192,24 @@ def _hints(info: FieldInfo, kind: Any) -> dict[str, Any]:
         widget = entries.ChoiceButtons if extra.get("buttons") else entries.ChoiceEntry
         choices = extra.get("choices", get_args(kind))
         return {"widget_type": widget, "choices": choices, **stated("words", "empty")}
-    part = options.bare_type(get_args(kind)[0]) if get_origin(kind) is tuple else None
-    if part is not None and get_origin(part) is not tuple and options.length(info):
-        entry: Any = {"widget_type": entries.TextEntry} if part is str else number
-        member = {"widget_type": entries.NumberEntry, "annotation": part, **entry}
-        return {"length": options.length(info), "member": member}
+    if get_origin(kind) is tuple and options.length(info):
+        return _tuple_hints(kind, options.length(info), number)
     if kind is Any or get_origin(kind) is tuple:
         return {"widget_type": entries.LiteralEntry}
     if kind in (int, float):
         return number
     return {"text": " "} if kind is bool else stated("empty", "mode", "filter")
+
+
+def _tuple_hints(kind: Any, length: int, number: dict[str, Any]) -> dict[str, Any]:
+    """Options of the widget for a tuple; one of tuples is a matrix."""
+    part = options.bare_type(get_args(kind)[0])
+    if get_origin(part) is tuple:
+        member = _tuple_hints(part, len(get_args(part)), number)
+        return {"length": length, "member": {"widget_type": entries.TupleEntry, **member}}
+    entry: Any = {"widget_type": entries.TextEntry} if part is str else number
+    member = {"widget_type": entries.NumberEntry, "annotation": part, **entry}
+    return {"length": length, "member": member}
 
 
 def _leaves(control: Any, name: str = "") -> Iterator[tuple[str, Any]]:

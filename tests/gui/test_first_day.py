@@ -79,9 +79,10 @@ def dock(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[Any]:
 @pytest.fixture
 def psfs(tmp_path: Path) -> list[str]:
     """A PSF for each channel; their files say how large the voxels are."""
-    paths = []
+    paths, folder = [], tmp_path / "calibration"
+    folder.mkdir()
     for wave, sigma in ((488, 1.2), (560, 1.5)):
-        paths.append(str(tmp_path / f"psf_{wave}.tif"))
+        paths.append(str(folder / f"psf_{wave}.tif"))
         tifffile.imwrite(
             paths[-1], gaussian_psf(sigma=sigma), imagej=True, resolution=(10, 10),
             metadata={"axes": "ZYX", "spacing": 0.1, "unit": "um"},

@@ -33,6 +33,7 @@ from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
 from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
 from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
+from napari_lazy_pipeline._gui.tools.psf_finder import PsfFinder
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
 from napari_lazy_pipeline._gui.view.compare import Comparison
@@ -87,6 +88,7 @@ class LazyPipelineWidget(QWidget):
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
+        self.psfs = PsfFinder(self.session)
         self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.add_button(self.region.draw, below=self.region)
@@ -124,7 +126,8 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Return whether what is on screen is what the steps make, and nothing is under way."""
-        busy = self.compute_thread.busy or self.layers.busy or self.data.opener.busy
+        parts = self.compute_thread, self.layers, self.data.opener, self.psfs
+        busy = any(part.busy for part in parts)
         return not busy and self.layers.settled and self.comparison.idle
 
     def _build(self) -> None:
@@ -155,7 +158,7 @@ class LazyPipelineWidget(QWidget):
     def _card_tools(self, kind: str) -> list[MakeTool]:
         """Return what stands below the form of a kind of step."""
         tools: dict[str, MakeTool] = {
-            "deconvolve": PsfPanel,
+            "deconvolve": lambda step: PsfPanel(step, self.psfs),
             "deskew": self.angles.make,
             "function": FunctionPanel,
         }

@@ -6,7 +6,6 @@ Images are looked at where they are read; what was found is known from then on.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -17,6 +16,7 @@ from scipy import ndimage
 from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_file import PsfArray, is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import recorded_spacing
+from napari_lazy_pipeline.psf.wavelength import wavelengths
 
 # A bead ends where it is as dark as that part of its peak.
 _EDGE = 0.1
@@ -26,7 +26,6 @@ _BACKGROUND = 0.03  # of the peak
 _SPACING = 0.05  # relative difference
 # Files are named by the light that excites or that is seen, which is up to so much redder [nm].
 _BLUER, _REDDER = 25, 60
-_WAVE = re.compile(r"(?<![0-9])([4-8][0-9]{2})(?![0-9])")
 
 
 @dataclass(frozen=True)
@@ -129,9 +128,9 @@ def doubts_about_names(path: str, channel: str, voxel_size: Triple) -> Iterator[
     if isinstance(path, PsfArray):
         return
     name = PurePath(path).name
-    of_file, of_channel = (_WAVE.findall(text) for text in (Path(path).stem, channel))
+    of_file, of_channel = (wavelengths(text) for text in (Path(path).stem, channel))
     if len(of_file) == len(of_channel) == 1:
-        difference = int(of_file[0]) - int(of_channel[0])
+        difference = of_file[0] - of_channel[0]
         if not -_BLUER <= difference <= _REDDER:
             yield (
                 f"By their names, the PSF ({name}) and the channel ({channel}) are "

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import shutil
-import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.errors import FolderError
-from napari_lazy_pipeline.image import Scan, Triple
+from napari_lazy_pipeline.image import Scan, Shape, Triple
+from napari_lazy_pipeline.samples.sample_folder import write_once
 
 TIMELAPSE: dict[str, Any] = {
     "pattern": "{name}_ch{c}_stack{t}_{wave}nm_*.tif",
@@ -66,31 +66,7 @@ def write_timelapse(folder: str | os.PathLike[str]) -> Path:
 
     A `FolderError` is raised if the folder holds something else, or cannot be written.
     """
-    target = Path(folder)
-    if target.is_dir() and any(target.iterdir()):
-        if _is_complete(target):
-            return target
-        raise FolderError(
-            "The folder holds something else than the sample", str(target), "Choose a new folder"
-        )
-    try:
-        _write_folder(target)
-    except OSError as error:
-        what = f"The sample cannot be written: {error.strerror or error}"
-        raise FolderError(what, str(target), "Choose a new folder") from error
-    return target
-
-
-def _write_folder(target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".sample-", dir=target.parent))
-    try:
-        for name, (t, c) in _files().items():
-            _write(part / name, _volume(t, c))
-        part.chmod(0o755)
-        _move(part, target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    return write_once(folder, {name: partial(_write, *place) for name, place in _files().items()})
 
 
 def real_stack_folder() -> Path:
@@ -103,25 +79,16 @@ def psf_path() -> Path:
     return _DATA / "psf.tif"
 
 
-def _move(part: Path, target: Path) -> None:
-    """Give the finished folder its name; if somebody else was quicker, theirs is as good."""
-    try:
-        if target.is_dir():
-            target.rmdir()
-        part.rename(target)
-    except OSError:
-        if not (target.is_dir() and _is_complete(target)):
-            raise
+def _write(t: int, c: int, path: Path) -> None:
+    interval = TIMELAPSE["time_interval"]
+    write_volume(path, _volume(t, c), TIMELAPSE["voxel_size"], finterval=interval)
 
 
-def _write(path: Path, volume: np.ndarray) -> None:
-    z, y, x = TIMELAPSE["voxel_size"]
-    metadata = {"axes": "ZYX", "spacing": z, "unit": "um", "finterval": TIMELAPSE["time_interval"]}
+def write_volume(path: Path, volume: np.ndarray, voxel_size: Triple, **stated: float) -> None:
+    """Write one volume (z, y, x) with its voxel size [um], and what else ImageJ states."""
+    z, y, x = voxel_size
+    metadata = {"axes": "ZYX", "spacing": z, "unit": "um", **stated}
     tifffile.imwrite(path, volume, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
-
-
-def _is_complete(folder: Path) -> bool:
-    return _files().keys() <= set(os.listdir(folder))
 
 
 def _files() -> dict[str, tuple[int, int]]:
@@ -136,9 +103,14 @@ def _files() -> dict[str, tuple[int, int]]:
 
 def _volume(t: int, c: int) -> np.ndarray:
     """Make one raw volume (z, y, x), as the camera would have seen it."""
-    random = np.random.default_rng([_SEED, t, c])
-    signal = np.zeros(TIMELAPSE["shape"], np.float32)
-    for spot in timelapse_truth(t, c):
+    return camera_image(timelapse_truth(t, c), TIMELAPSE["shape"], (t, c))
+
+
+def camera_image(spots: Sequence[Bead], shape: Shape, seed: tuple[int, ...]) -> np.ndarray:
+    """Make the raw volume (z, y, x) that a camera would have seen of some spots, with noise."""
+    random = np.random.default_rng([_SEED, *seed])
+    signal = np.zeros(shape, np.float32)
+    for spot in spots:
         _add(signal, spot)
     # Photons are counted in float32 by their normal limit: quick, and true above ten.
     noise = random.standard_normal(signal.shape, np.float32)
@@ -172,9 +144,9 @@ def _plane_step() -> tuple[float, float]:
     return step * scan.sine, step * scan.cosine
 
 
-def _place(z: float, y: float, x: float) -> Triple:
+def place_in(shape: Shape, z: float, y: float, x: float) -> Triple:
     """Position [um] of a place given in parts of the scanned space, which is slanted."""
-    planes, rows, columns = TIMELAPSE["shape"]
+    planes, rows, columns = shape
     _, dy, dx = TIMELAPSE["voxel_size"]
     step, shift = _plane_step()
     return (z * planes * step, y * rows * dy, x * columns * dx + z * planes * shift)
@@ -185,8 +157,8 @@ def _beads(t: int) -> list[Bead]:
     spots = []
     for index in range(6):
         angle = turn + 2 * math.pi * index / 6
-        place = _place(
-            0.5 + 0.28 * math.sin(angle + index), 0.5 + 0.32 * math.sin(angle),
+        place = place_in(
+            TIMELAPSE["shape"], 0.5 + 0.28 * math.sin(angle + index), 0.5 + 0.32 * math.sin(angle),
             0.5 + 0.3 * math.cos(angle),
         )  # fmt: skip
         spots.append(Bead(place, (0.32, 0.16, 0.16), 900.0 + 150 * index))
@@ -196,7 +168,12 @@ def _beads(t: int) -> list[Bead]:
 def _filament(t: int) -> list[Bead]:
     phase = 2 * math.pi * t / TIMELAPSE["times"]
     places = (
-        _place(0.25 + 0.5 * s, 0.15 + 0.7 * s, 0.5 + 0.18 * math.sin(2 * math.pi * s + phase))
+        place_in(
+            TIMELAPSE["shape"],
+            0.25 + 0.5 * s,
+            0.15 + 0.7 * s,
+            0.5 + 0.18 * math.sin(2 * math.pi * s + phase),
+        )
         for s in np.linspace(0, 1, 36).tolist()
     )
     return [Bead(place, (0.32, 0.18, 0.18), 320.0) for place in places]

@@ -14,6 +14,7 @@ from napari_lazy_pipeline.session.pipeline_difference import difference
 from napari_lazy_pipeline.steps import Step
 
 LENGTH = 200  # edits that can be undone
+LAST_GESTURE = object()  # the gesture of an edit that completes the last one
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ class History:
     def note(self, before: Edit, after: Edit, gesture: object = None) -> None:
         """Remember what an edit replaces, and what it brings.
 
-        Edits in a row with an equal ``gesture``, one movement of the hand, are undone together.
+        Edits in a row with an equal ``gesture``, one movement of the hand, are undone together;
+        an edit of the steps with `LAST_GESTURE` together with the one before.
         """
         self.future.clear()
+        if gesture is LAST_GESTURE:
+            if self.past and self.past[-1].pipeline is not None:
+                return
+            gesture = None
         if gesture is None or gesture != self._gesture:
             self.past.append(before)
             self._gesture = gesture

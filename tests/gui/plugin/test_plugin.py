@@ -156,7 +156,7 @@ def test_a_whole_session(
 
 
 @pytest.mark.smoke
-@pytest.mark.parametrize(("key", "channels"), [("timelapse", 2), ("cell", 1)])
+@pytest.mark.parametrize(("key", "channels"), [("timelapse", 2), ("three_colours", 3), ("cell", 1)])
 def test_the_samples_open_deskewed(
     make_napari_viewer: Callable[..., Any],
     settle: Callable[[Any], None],

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
+from napari_lazy_pipeline._gui.tools.psf_finder import PsfFinder
 from napari_lazy_pipeline._gui.tools.psf_from_beads import PsfFromBeads
 from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
 from napari_lazy_pipeline._gui.tools.psf_pictures import PsfPictures
+from napari_lazy_pipeline._gui.tools.psf_questions import PsfQuestions
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.errors import LazyPipelineError, PsfError
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
-from napari_lazy_pipeline.psf.psf_choice import by_channel
 from napari_lazy_pipeline.psf.psf_file import PsfArray
 from napari_lazy_pipeline.psf.psf_view import psf_picture
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
@@ -30,9 +31,9 @@ _FILES = "TIFF (*.tif *.tiff);;All files (*)"
 class PsfPanel(QWidget):
     """Shows the PSF of a deconvolution and who states its voxel size, and computes one."""
 
-    def __init__(self, step: StepReference) -> None:
+    def __init__(self, step: StepReference, finder: PsfFinder) -> None:
         super().__init__()
-        self._reference = step
+        self._reference, self._finder = step, finder
         self._paths: list[str] = []
         self._recorded: dict[str, Spacing] = {}
         self._pictured: tuple[Any, ...] = ()
@@ -40,23 +41,28 @@ class PsfPanel(QWidget):
         self._view_task = BackgroundTask("The PSF cannot be shown")
         tooltip = "Choose one PSF or OTF file for all channels, or one for each, together"
         self.choose_button = push_button("Choose PSFs…", tooltip, self._on_choose)
+        tooltip = "Choose a folder: each channel gets the PSF of its wavelength"
+        self.folder_button = push_button("PSF folder…", tooltip, self._on_choose_folder)
         tooltip = "Show the PSF here, from the front and from the side"
         self.show_button = push_button("Show PSF", tooltip, checkable=True)
         tooltip = "Compute a PSF from objective, wavelength and light sheet"
         self.make_button = push_button("Compute PSF", tooltip, checkable=True)
         tooltip = "Make a PSF of a stack of beads: found, centred, averaged and measured"
         self.beads_button = push_button("From beads", tooltip, checkable=True)
-        self.origin, self.question = Sentence(), Sentence()
+        self.evidence, self.origin, self.question = Sentence(), Sentence(), Sentence()
+        self.questions = PsfQuestions()
         self.error = Sentence(error=True)
         self.pictures, self.maker = PsfPictures(), PsfMaker(self._raw_folder)
         self.beads = PsfFromBeads(self._raw_folder)
-        for part in (self.origin, self.question, self.error, self.maker, self.beads):
+        sentences = self.evidence, self.origin, self.question, self.error
+        for part in (*sentences, self.maker, self.beads):
             part.setVisible(False)
         column(
-            self.origin, self.question,
-            row(self.choose_button, self.show_button), row(self.make_button, self.beads_button),
-            self.error, self.pictures, self.maker, self.beads, parent=self, margins=(4, 0, 4, 4),
-            spacing=6,
+            self.evidence, self.questions, self.origin, self.question,
+            row(self.choose_button, self.folder_button, self.show_button),
+            row(self.make_button, self.beads_button),
+            self.error, self.pictures, self.maker, self.beads,
+            parent=self, margins=(4, 0, 4, 4), spacing=6,
         )  # fmt: skip
         self.make_button.toggled.connect(self.maker.setVisible)
         self.beads_button.toggled.connect(self.beads.setVisible)
@@ -66,28 +72,63 @@ class PsfPanel(QWidget):
         self._view_task.finished.connect(self.pictures.show_pictures)
         self._view_task.failed.connect(self._on_show_failed)
         self._spacing_task.finished.connect(self._on_spacing)
+        self.questions.chosen.connect(self._on_chosen)
+        finder.changed.connect(self._on_found)
         step.follow(self, self._on_edit)
 
     def _on_choose(self) -> None:
         """Let the person choose the files of all channels at once."""
-        session = self._reference.session
         present = next((str(path) for path, _ in self._psfs.values() if path), "")
-        start = present or str(self._raw_folder() or "")
+        start, index = present or str(self._raw_folder() or ""), self._reference.index
         paths, _ = QFileDialog.getOpenFileNames(self, "Choose PSFs", start, _FILES)
-        if not paths or session.stack is None:
-            return
-        try:
-            channels = session.stack.stack_spec.channels
-            psf = paths[0] if len(paths) == 1 else by_channel(paths, channels)
-        except PsfError as error:
-            self.error.say(str(error))
-        else:
-            self.error.say("")
-            self._reference.edit(psf=psf, psf_voxel_size=UNKNOWN)
+        if len(paths) == 1:
+            self._use(paths[0])
+        elif paths and index is not None:
+            self._finder.search(index, paths)
+
+    def _on_choose_folder(self) -> None:
+        """Let the person choose a folder with the PSFs of all channels."""
+        start, index = str(self._raw_folder() or ""), self._reference.index
+        folder = QFileDialog.getExistingDirectory(self, "Choose the folder of the PSFs", start)
+        if folder and index is not None:
+            self._finder.search(index, folder)
+
+    def _on_chosen(self, channel: str, path: str) -> None:
+        """The person chose a file for a channel whose PSF was not certain."""
+        paths = {**self._by_channel, channel: path}
+        self._use(paths if len(paths) > 1 else path)
+
+    def _use(self, psf: object) -> None:
+        """Take other PSFs, as an edit of the form would."""
+        step = self._reference.step
+        if step is not None:
+            edited = step.replace(psf=psf).after_edit("psf", step)
+            self._reference.edit(**dict(edited))
+
+    def _on_found(self) -> None:
+        """Show what was found, and ask about the rest."""
+        present = self._by_channel
+        choices = {name: one for name, one in self._finder.choices.items() if name in present}
+        evidence = (
+            f"{name}: {PurePath(one.path).name} ({one.reason})"
+            for name, one in choices.items()
+            if one.path and present[name] == one.path
+        )
+        self.evidence.say("\n".join(evidence))
+        self.questions.show_choices(choices, present)
+        self.error.say(self._finder.error)
 
     def _raw_folder(self) -> Path | None:
         stack = self._reference.session.stack
         return raw_folder(stack.source) if stack else None
+
+    @property
+    def _by_channel(self) -> dict[str, Any]:
+        """The file of each channel of the data."""
+        step, stack = self._reference.step, self._reference.session.stack
+        if not isinstance(step, Deconvolve) or stack is None:
+            return {}
+        return {name: channel_value(step.psf, name, "") for name in stack.stack_spec.channels}
 
     @property
     def _psfs(self) -> dict[str, tuple[str, Triple]]:
@@ -117,6 +158,7 @@ class PsfPanel(QWidget):
                 " ".join(paths), lambda _: {path: recorded_spacing(path) for path in paths}
             )
         self._show_origins()
+        self._on_found()
 
     def _on_spacing(self, recorded: dict[str, Spacing]) -> None:
         self._recorded = recorded
@@ -124,16 +166,16 @@ class PsfPanel(QWidget):
 
     def _show_origins(self) -> None:
         """Say where the voxel sizes come from, or ask for them."""
-        origins, questions = [], []
+        origins, questions = list[tuple[str, str]](), list[tuple[str, str]]()
         for name, (path, stated) in self._psfs.items():
             recorded = Spacing() if isinstance(path, PsfArray) else self._recorded.get(path)
             # That a file is missing is said by the step: then the voxel size is no question.
             if recorded is not None and recorded.readable:
                 origin, question = _origin(stated, recorded)
-                origins += [f"{name}: {origin}" if name else origin] * bool(origin)
-                questions += [f"{name}: {question}" if name else question] * bool(question)
-        self.origin.say("\n".join(origins))
-        self.question.say("\n".join(questions))
+                origins += [(name, origin)] * bool(origin)
+                questions += [(name, question)] * bool(question)
+        self.origin.say(_in_lines(origins))
+        self.question.say(_in_lines(questions))
 
     def _show_pictures(self, *_: object) -> None:
         """Show the PSFs, if they are to be seen, or others than before."""
@@ -158,6 +200,13 @@ class PsfPanel(QWidget):
         self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
         self.beads_button.setChecked(False)
+
+
+def _in_lines(texts: list[tuple[str, str]]) -> str:
+    """A line for each channel and its text; one for all whose texts are alike."""
+    if len(texts) > 1 and len({text for _, text in texts}) == 1:
+        return f"{', '.join(name for name, _ in texts)}: {texts[0][1]}"
+    return "\n".join(f"{name}: {text}" if name else text for name, text in texts)
 
 
 def _origin(stated: Triple, recorded: Spacing) -> tuple[str, str]:

@@ -71,7 +71,10 @@ def example(step_type: type[Step], psf_file: Path, camera: tuple[int, ...] = (8,
         files[name] = psf_file
         if "psf" not in name:
             files[name] = psf_file.with_name(f"{name}_{camera}.tif")
-            tifffile.imwrite(files[name], np.full(camera, 10 * number, "float32"))
+            image = np.full(camera, 10 * number, "float32")
+            planes = np.stack([image, image / 1000, image])  # of a calibration: a, b, offset
+            image = planes if name == "calibration" else image
+            tifffile.imwrite(files[name], image, photometric="minisblack")
     values = {name: str(path) for name, path in files.items()}
     step = step_type(**{**values, **NEEDED.get(step_type.kind, {})})
     return step.allow() if isinstance(step, Function) else step

@@ -69,10 +69,11 @@ class Context:
         (_, (top, bottom), (left, right)), (_, y, x) = self.given[0].box, grid.start
         return slice(y + top, y + bottom), slice(x + left, x + right)
 
-    def image(self, path: str) -> np.ndarray:
+    def image(self, path: str, planes: int = 0) -> np.ndarray:
         """Read an image (y, x) of the whole camera, float32; once for each state of its file.
 
-        ``image[at.camera]`` is the part of it that the first part given shows.
+        ``image[at.camera]`` is the part of it that the first part given shows. Of a file of several
+        ``planes``, all of them (planes, y, x) are returned.
 
         Raises
         ------
@@ -85,11 +86,13 @@ class Context:
             raise GeometryError("No image is chosen", hint="Choose a TIFF file")
         image, grid = _image(path, file_state(path)), self.before.volume.camera
         recorded = ((grid and grid.shape) or self.before.shape)[1:]
-        if image.shape != recorded:
+        needed = (planes, *recorded) if planes else recorded
+        if image.shape != needed:
+            several = f" for each of {planes} planes" if planes else ""
             raise GeometryError(
-                f"The image has the shape {image.shape}, and the camera recorded {recorded}",
+                f"The image has the shape {image.shape}, and the camera recorded {recorded}{several}",
                 path,
-                "Choose an image (y, x) of the same part of the camera",
+                f"Choose an image ({'plane, ' if planes else ''}y, x) of the same part of the camera",
             )
         return image
 

@@ -81,7 +81,7 @@ def test_what_it_needs_is_told(calibration: str, tmp_path: Path) -> None:
         )
     tifffile.imwrite(tmp_path / "one.tif", A)
     one = FlashResidual(calibration=str(tmp_path / "one.tif"))
-    with pytest.raises(StepError, match=r"recorded \(6, 7\) for each of 3 planes.*\(plane, y, x\)"):
+    with pytest.raises(StepError, match=r"recorded \(6, 7\) in each of 3 planes.*\(plane, y, x\)"):
         Pipeline([one]).apply(DATA).volume()
 
 

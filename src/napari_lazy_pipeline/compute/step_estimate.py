@@ -86,7 +86,7 @@ def sample_of(
             raise Cancelled
         return _part(source, block, Progress(cancelled=cancelled))
 
-    return StackSample(spec, part, t)
+    return StackSample(spec, part, t, source.by_planes)
 
 
 def _part(source: VolumeSource, block: Block, progress: Progress) -> np.ndarray:

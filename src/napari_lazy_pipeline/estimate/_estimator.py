@@ -34,11 +34,14 @@ class StackSample:
         Makes a part (z, y, x) of a volume; may raise a `FileError` where a file is bad.
     t
         The time point that a person looks at.
+    by_planes
+        Whether planes are made without the rest of their volume.
     """
 
     spec: StackSpec
     make_part: Callable[[Block], np.ndarray]
     t: int = 0
+    by_planes: bool = False
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); a `FileError` if its file is bad or missing."""

@@ -60,7 +60,7 @@ def without_outliers(planes: np.ndarray, times: float, least: float) -> np.ndarr
         extreme = ((plane == highest) | (plane == lowest)) & (plane != middle)
         y, x = np.nonzero(extreme)
         windows = sliding_window_view(np.pad(plane, 2, "reflect"), (5, 5))[y, x].reshape(len(y), 25)
-        windows = np.partition(windows, (6, 18), axis=1)
+        windows.sort(axis=1)  # quicker than a partition
         spread = np.maximum(_NORMAL * (windows[:, 18] - windows[:, 6]), least)
         hot = np.abs(plane[y, x] - middle[y, x]) > times * spread
         out[...] = plane

@@ -88,11 +88,14 @@ class Context:
         recorded = ((grid and grid.shape) or self.before.shape)[1:]
         needed = (planes, *recorded) if planes else recorded
         if image.shape != needed:
-            several = f" for each of {planes} planes" if planes else ""
+            several, axes = (
+                (f" in each of {planes} planes", "plane, y, x") if planes else ("", "y, x")
+            )
             raise GeometryError(
-                f"The image has the shape {image.shape}, and the camera recorded {recorded}{several}",
+                f"The image has the shape {image.shape}, and the camera recorded {recorded}"
+                + several,
                 path,
-                f"Choose an image ({'plane, ' if planes else ''}y, x) of the same part of the camera",
+                f"Choose an image ({axes}) of the same part of the camera",
             )
         return image
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -117,7 +117,8 @@ class CameraCorrection(FilterStep):
             )
 
     def brief(self) -> str:
-        dark = "" if isinstance(self.dark, ChannelValues) else f" {self.dark:g}"
+        stated: Any = self.dark
+        dark = "" if isinstance(stated, ChannelValues) else f" {stated:g}"
         words = {
             "dark image": self.dark_image, f"dark{dark}": self.dark and not self.dark_image,
             "flat image": self.flat_image, "hot pixels": self.hot_pixels,
@@ -135,7 +136,7 @@ class CameraCorrection(FilterStep):
         images = CameraImages(
             (*paths, *map(file_state, paths), self.dark), dark, flat, self.flat_image
         )
-        own = dark[at.camera] if self.dark_image else dark
+        own = dark[at.camera] if isinstance(dark, np.ndarray) else dark
         result = np.subtract(pixels, own, dtype=np.float32)
         if self.hot_pixels and self.dark_image:
             hot = np.broadcast_to(hot_pixels(images, self.hot_pixels)[at.camera], result.shape)
@@ -145,4 +146,4 @@ class CameraCorrection(FilterStep):
             result = without_outliers(result, self.hot_pixels, least)
         if self.flat_image:
             result *= flat_gain(images)[at.camera]
-        return result + np.float32(self.offset)
+        return np.asarray(result + np.float32(self.offset))

@@ -97,4 +97,4 @@ class FlashResidual(Step):
             earlier = np.subtract(parts[1], offset, dtype=np.float32)
             # The very first plane of all has none before it.
             result[len(result) - len(earlier) :] -= PART * a * -np.expm1(-b * earlier)
-        return np.maximum(result, 0, out=result)
+        return np.asarray(np.maximum(result, 0, out=result))

@@ -56,28 +56,29 @@ from napari_lazy_pipeline.steps import (
 from stacks import RAW, CountingSource, source_of
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]
-NEEDED: dict[str, dict[str, Any]] = {
-    "deconvolve": {"iterations": 2},
-    "deskew": {"angle": 31.5},
-    "function": {"function": "numpy:negative"},
-    "rotate": {"angle": 31.5},
-}
 
 
 def example(step_type: type[Step], psf_file: Path, camera: tuple[int, ...] = (8, 10)) -> Step:
-    """A step that can run: a file field gets a PSF, or an image of the camera (y, x)."""
+    """A step that can run: each field has the first of its examples, or its default.
+
+    The name of a channel is one of `channel_labels`; a file is a PSF, or an image (y, x).
+    """
+    known = fields(step_type)
+    values = {name: info.examples[0] for name, info in known.items() if info.examples}
+    channels = [name for name, info in known.items() if extras(info).get("format") == "channel"]
+    values |= {name: f"ch{number}" for number, name in enumerate(channels)}
     files = {}
     for number, name in enumerate(step_type.file_fields(), start=1):
         files[name] = psf_file
         if "psf" not in name:
             files[name] = psf_file.with_name(f"{name}_{camera}.tif")
-            image = np.full(camera, 10 * number, "float32")
-            planes = np.stack([image, image / 1000, image])  # of a calibration: a, b, offset
-            image = planes if name == "calibration" else image
-            tifffile.imwrite(files[name], image, photometric="minisblack")
-    values = {name: str(path) for name, path in files.items()}
-    step = step_type(**{**values, **NEEDED.get(step_type.kind, {})})
+            tifffile.imwrite(files[name], np.full(camera, 10 * number, "float32"))
+    step = step_type(**{**values, **{name: str(path) for name, path in files.items()}})
     return step.allow() if isinstance(step, Function) else step
+
+
+def extras(info: FieldInfo) -> dict[str, Any]:
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
 def fields(step_type: type[Step]) -> dict[str, FieldInfo]:
@@ -140,9 +141,8 @@ def test_what_a_form_offers_is_allowed(step_type: type[Step], psf_file: Path) ->
     """Both ends of a slider are; choices are named all or not at all."""
     step = example(step_type, psf_file)
     for name, info in fields(step_type).items():
-        extra = info.json_schema_extra
-        extra = extra if isinstance(extra, dict) else {}
-        for end in extra.get("slider", ()):  # type: ignore[union-attr]
+        extra = extras(info)
+        for end in extra.get("slider", ()):
             assert getattr(step.replace(**{name: end}), name) == end
         words = extra.get("words")
         assert words is None or set(words) == set(get_args(info.annotation)), name
@@ -573,7 +573,7 @@ def test_a_filter_that_makes_too_much_is_refused() -> None:
 
 def test_a_crop_has_no_step() -> None:
     assert Crop(z=slice(2, 6)).z == (2, 6)
-    with pytest.raises(ValidationError, match="every voxel"):
+    with pytest.raises(ValidationError, match="keeps everything between"):
         Crop(z=slice(0, 6, 2))
 
 

@@ -141,7 +141,13 @@ class Pipeline(BaseModel):
         stack = stack if isinstance(stack, Stack) else Stack.from_array(stack)
         plan = self.plan(stack.stack_spec, engine)
         source = PipelineSource(stack.source, plan, cache=cache, blank_failures=blank_failures)
-        return replace(stack, source=source, channel_names=plan.after.channels)
+        after = plan.after
+        return replace(
+            stack,
+            source=source,
+            channel_names=after.channels,
+            time_interval=after.time_interval,
+        )
 
     def sweep(
         self,

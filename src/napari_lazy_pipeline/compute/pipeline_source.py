@@ -61,6 +61,11 @@ class PipelineSource(VolumeSource):
         """Number of time points and channels."""
         return self.plan.after.sizes
 
+    def recorded_channel(self, c: int) -> int | None:
+        """Number of the raw channel that a channel goes by the name of; None: a step made it."""
+        name, recorded = self.plan.after.channels[c], self.plan.raw.channels
+        return recorded.index(name) if name in recorded else None
+
     @property
     def plane_local(self) -> bool:
         """Return whether planes of the result can be made without the rest of the volume."""

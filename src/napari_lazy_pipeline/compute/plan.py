@@ -298,8 +298,9 @@ class Plan:
     def world(self, c: int = 0) -> Affine:
         """Transform (4, 4) from raw positions (z, y, x) to those in the result; in um."""
         transform = np.eye(4)
-        for stage in self.stages:
-            transform = stage.steps[c].world(stage.before, c) @ transform
+        for stage in reversed(self.stages):
+            transform = transform @ stage.steps[c].world(stage.before, c)
+            c = stage.places(0, c)[0][1]
         return transform
 
 

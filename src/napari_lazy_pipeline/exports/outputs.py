@@ -129,7 +129,10 @@ def stage_stacks(stack: Stack, stages: Iterable[StageName]) -> dict[str, Stack]:
                 last = until.stages[-1]
                 name = f"after_{last.index + 1}_{last.step.kind}"
             at = replace(source, stated_plan=until)
-            made[name] = replace(stack, source=at, channel_names=until.after.channels)
+            after = until.after
+            made[name] = replace(
+                stack, source=at, channel_names=after.channels, time_interval=after.time_interval
+            )
     return made
 
 

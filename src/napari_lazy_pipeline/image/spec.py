@@ -155,6 +155,10 @@ class StackSpec:
     recorded
         How the planes were scanned, as the data say, also once the skew was undone; None if
         unknown.
+    colormaps
+        Channels that a step made, each with the name of the colormap that suits it.
+    background_subtracted
+        Whether a step took the offset of the camera away.
 
     Examples
     --------
@@ -168,6 +172,8 @@ class StackSpec:
     channels: tuple[str, ...] = ("ch0",)
     time_interval: float | None = None
     recorded: Scan | None = None
+    colormaps: tuple[tuple[str, str], ...] = ()
+    background_subtracted: bool = False
 
     @property
     def shape(self) -> Shape:

@@ -34,6 +34,7 @@ class ScanStep(Step):
             description="Angle between the light sheet and the direction of the scan. None: angle, "
             "scan axis and meaning of the z step are those of the data.",
             json_schema_extra={"step": 0.1, "slider": [1, 90], "empty": "as data"},
+            examples=[31.5],
         ),
         Unit("°"),
         AfterValidator(_not_flat),

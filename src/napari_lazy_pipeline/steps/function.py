@@ -110,6 +110,7 @@ class Function(Step):
         Field(
             title="Function",
             description="package.module:function, or the path of a Python file and :function.",
+            examples=["numpy:negative"],
         ),
     ] = ""
     arguments: Annotated[

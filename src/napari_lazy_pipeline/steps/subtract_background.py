@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
 from napari_lazy_pipeline.steps._per_channel import PerChannel
 
@@ -41,6 +42,9 @@ class SubtractBackground(VoxelStep):
         ),
         Unit("counts"),
     ] = 100.0
+
+    def output(self, before: StackSpec) -> StackSpec:
+        return before.replace(background_subtracted=True)
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
         if np.issubdtype(pixels.dtype, np.integer):

@@ -30,8 +30,8 @@ def random_specs(seed: int) -> list[VolumeSpec]:
 
 
 def place(spec: VolumeSpec, interval: float | None = None) -> dict[str, Any]:
-    session = SimpleNamespace(stack=SimpleNamespace(time_interval=interval))
-    return LayerOptions(session).place(SimpleNamespace(spec=spec))  # type: ignore[arg-type]
+    plan = SimpleNamespace(after=SimpleNamespace(time_interval=interval))
+    return LayerOptions(SimpleNamespace()).place(SimpleNamespace(spec=spec, plan=plan))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["ours", "unrounded"])

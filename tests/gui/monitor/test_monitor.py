@@ -175,7 +175,7 @@ class TestChunkMap:
         qtbot.addWidget(chunks)
         states = np.zeros((2, 100_000), np.uint8)
         states[1, 31_415] = ChunkState.FAILED
-        chunks.show_rows([MapRow("Deskew", states)], ("488", "560"))
+        chunks.show_rows([MapRow("Deskew", states, ("488", "560"))])
         chunks.resize(400, 60)
         chunks.show()
         image = chunks.grab().toImage()
@@ -196,7 +196,7 @@ class TestChunkMap:
         qtbot.addWidget(chunks)
         states = np.zeros((2, 4), np.uint8)
         states[1, 3] = ChunkState.CACHED
-        chunks.show_rows([MapRow("Deskew", states)], ("488", "560"))
+        chunks.show_rows([MapRow("Deskew", states, ("488", "560"))])
         chunks.resize(496, 60)
         chunks.show()
         qtbot.mouseMove(chunks, QPoint(490, 15))

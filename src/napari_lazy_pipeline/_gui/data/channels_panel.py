@@ -50,7 +50,7 @@ class ChannelsPanel(QWidget):
             row = ChannelRow(len(self.rows))
             row.renamed.connect(self._on_renamed)
             row.recoloured.connect(self._on_recoloured)
-            row.wanted.connect(self._layers.deleted.restore)
+            row.wanted.connect(self._on_wanted)
             self.rows.append(row)
             self._layout.addWidget(row)
         for row, name in zip(self.rows, names, strict=True):
@@ -60,7 +60,7 @@ class ChannelsPanel(QWidget):
     def _find_layers(self, *_: object) -> None:
         """Follow the present layers."""
         for row in self.rows:
-            row.follow(self._layers.screen.layer(row.channel))
+            row.follow(self._layers.screen.layer_of_recorded(row.channel))
 
     def set_colours(self, colours: Sequence[str]) -> None:
         """Give all channels these colours, also layers that come later; ignored if too few."""
@@ -71,10 +71,20 @@ class ChannelsPanel(QWidget):
 
     def _on_recoloured(self, channel: int, colour: str) -> None:
         """Store a colour for recipes and later layers; one without a name is the usual one."""
+        if not self.rows[channel].follows(self._layers.screen.layer_of_recorded(channel)):
+            return  # the layer shows another channel now
         session, several = self._session, len(self.rows) > 1
         colours = [chosen(c, several, session.colours) for c in range(len(self.rows))]
         colours[channel] = colour if is_colour(colour) else chosen(channel, several, ())
         session.colours = tuple(colours)
+
+    def _on_wanted(self, channel: int) -> None:
+        """Bring the layer of a channel back, if the steps leave the channel in."""
+        source = self._layers.screen.source
+        for number in range(source.sizes[1] if source is not None else 0):
+            if source is not None and source.recorded_channel(number) == channel:
+                self._layers.deleted.restore(number)
+        self._find_layers()
 
     def _on_renamed(self, channel: int, name: str) -> None:
         """State a name; an empty one is that of the files again."""
@@ -134,6 +144,10 @@ class ChannelRow(QWidget):
             layer.events.visible.connect(self._on_layer)
         self.colour.setEnabled(layer is not None)
         self._on_layer()
+
+    def follows(self, layer: Any) -> bool:
+        """Return whether it is this layer that it follows."""
+        return self._layer is layer
 
     def _on_colour(self, *_: object) -> None:
         self._on_layer()

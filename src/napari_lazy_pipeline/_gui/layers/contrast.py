@@ -51,7 +51,7 @@ def contrast_limits(pixels: np.ndarray) -> Limits:
 def has_content(volume: np.ndarray) -> bool:
     """Return whether a volume is more than a stand-in for one that could not be had."""
     sample = volume[volume.shape[0] // 2]
-    return bool(np.nanmax(sample, initial=0) > 0)
+    return bool(np.nan_to_num(sample).any())
 
 
 def _sample(pixels: np.ndarray) -> np.ndarray:

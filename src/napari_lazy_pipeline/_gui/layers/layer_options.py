@@ -30,12 +30,11 @@ class LayerOptions:
     def options(self, picture: Picture) -> dict[str, Any]:
         """Return what a new layer is made with; later, all of it is the person's."""
         request = picture.request
-        several = request.source.sizes[1] > 1
         return {
             "name": self.name(request.channel, request.source),
             "contrast_limits": contrast_limits(picture.pixels),
-            "colormap": chosen(request.channel, several, self.session.colours),
-            "blending": "additive" if several else "translucent_no_depth",
+            "colormap": self.colormap(request.channel, request.source),
+            "blending": self.blending(request.channel, request.source),
             "multiscale": False,
             "rgb": False,
             "cache": False,
@@ -45,13 +44,27 @@ class LayerOptions:
             **self.place(request.source),
         }
 
+    def colormap(self, channel: int, source: PipelineSource) -> str:
+        """Return that of a channel: what a step says that made it, or as the session has it."""
+        names = source.plan.after.channels
+        colormap = dict(source.plan.after.colormaps).get(names[channel])
+        recorded = source.recorded_channel(channel)
+        number = channel if recorded is None else recorded
+        return colormap or chosen(number, len(names) > 1, self.session.colours)
+
+    def blending(self, channel: int, source: PipelineSource) -> str:
+        """Channels add up, but for those that a step made: their colours would not be read."""
+        after = source.plan.after
+        alone = len(after.channels) == 1 or after.channels[channel] in dict(after.colormaps)
+        return "translucent_no_depth" if alone else "additive"
+
     def units(self, source: PipelineSource) -> tuple[str, ...]:
         """Units of scale and translate of a layer (t, z, y, x)."""
-        return ("s" if self._interval() else "pixel", *(source.spec.unit,) * 3)
+        return ("s" if self._interval(source) else "pixel", *(source.spec.unit,) * 3)
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
         """Scale and translate of a layer, as `slider_grid` rounds them."""
-        scales = self._interval() or 1.0, *self.voxel_size(source)
+        scales = self._interval(source) or 1.0, *self.voxel_size(source)
         translates = 0.0, *self.translate(source)
         axes = [slider_grid(*axis) for axis in zip(scales, translates, strict=True)]
         scale, translate = zip(*axes, strict=True)
@@ -81,5 +94,5 @@ class LayerOptions:
         """The recipe, so that a saved layer tells how it was made."""
         return {"napari_lazy_pipeline": self.session.recipe().model_dump(mode="json")}
 
-    def _interval(self) -> float | None:
-        return self.session.stack.time_interval if self.session.stack else None
+    def _interval(self, source: PipelineSource) -> float | None:
+        return source.plan.after.time_interval

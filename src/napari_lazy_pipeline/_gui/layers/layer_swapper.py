@@ -16,6 +16,7 @@ from napari_lazy_pipeline._gui.layers.screen import (
     Looks,
     Picture,
     Screen,
+    looks_key,
     replace_data,
 )
 from napari_lazy_pipeline._gui.layers.slice_server import SliceServer
@@ -50,16 +51,22 @@ class LayerSwapper:
         One that was taken away looks as it did.
         """
         channel, layers = picture.request.channel, self._viewer.layers
-        looks = self._screen.looks.pop(channel, Looks({}, Contrast())).for_picture(picture)
+        looks = self._looks(looks_key(channel, picture.request.source), picture)
         with self._position.still():
             array = self._slice_server.array(channel, picture.request.source, picture)
             options = {**self._options.options(picture), **looks.values}
             layer = self._viewer.add_image(array, **options)
+            auto_name, layer.name = layer.name, looks.name or layer.name
             # Channels stand in their order, whichever was ready first.
             later = [entry.layer for c, entry in self._screen.channels.items() if c > channel]
             if later:
                 layers.move(layers.index(layer), min(map(layers.index, later)))
             self._adopt(layer, picture, looks.contrast)
+            self._screen.channels[channel].auto_name = auto_name
+
+    def _looks(self, key: int | str, picture: Picture) -> Looks:
+        """How the layer of a channel looked when it went; nothing is known of a new one."""
+        return self._screen.looks.pop(key, Looks({}, Contrast())).for_picture(picture)
 
     def adopt(self, layer: Any) -> Picture | None:
         """Keep a layer that was offered in step with the session; None: it is no longer wanted."""
@@ -188,16 +195,33 @@ class LayerSwapper:
 
     def _set_data(self, channel: int, source: PipelineSource) -> None:
         entry = self._screen.channels[channel]
-        layer = entry.layer
+        layer, other = entry.layer, entry.key != looks_key(channel, source)
+        if other:
+            self._screen.looks[entry.key] = Looks.of(entry)
         if entry.source.spec.unit != source.spec.unit:
             layer.units = self._options.units(source)
         entry.source = source
+        if other:
+            self._look_anew(entry, channel)
         replace_data(layer, self._slice_server.array(channel, source), self._options.place(source))
         name = self._options.name(channel, source)
         if layer.name == entry.auto_name != name:
             layer.name = name
             entry.auto_name = layer.name
         layer.metadata = {**layer.metadata, **self._options.metadata()}
+
+    def _look_anew(self, entry: ChannelLayer, channel: int) -> None:
+        """Let the layer of a channel that went look like that of the one in its place."""
+        looks = self._looks(entry.key, entry.picture)
+        values = {
+            "colormap": self._options.colormap(channel, entry.source),
+            "blending": self._options.blending(channel, entry.source),
+            **looks.values,
+        }
+        for name, value in values.items():
+            setattr(entry.layer, name, value)
+        entry.layer.name = looks.name or entry.auto_name
+        entry.contrast = looks.contrast
 
     # ---- layers that napari adds ----------------------------------------------------------
 

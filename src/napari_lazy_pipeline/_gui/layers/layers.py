@@ -215,8 +215,7 @@ class Layers(QObject):
         self.swapper.grow(raw, move)
         for channel, entry in self.screen.visible.items():
             request, identity = entry.picture.request, entry.picture.identity
-            known = raw.known(request.t, channel)
-            if not known or identity != request.source.identity(request.t, channel):
+            if not request.files_known or identity != request.source.identity(request.t, channel):
                 self._request(channel)
         if move is not None and not self.up_to_date:
             self._show_source(self.screen.source)

@@ -16,9 +16,9 @@ from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
-# What the person sets of a layer, but for its colour, which the session keeps.
+# What the person sets of a layer. The session keeps the colours of what was recorded.
 _LOOKS = (
-    "opacity", "blending", "gamma", "contrast_limits", "iso_threshold", "attenuation",
+    "colormap", "opacity", "blending", "gamma", "contrast_limits", "iso_threshold", "attenuation",
     "rendering", "projection_mode", "interpolation2d", "interpolation3d",
 )  # fmt: skip
 _OF_VALUES = ("contrast_limits", "iso_threshold")  # and which of it is about values
@@ -75,25 +75,36 @@ class Picture:
         return seen if has_content(seen) else self.pixels
 
 
+def looks_key(channel: int, source: PipelineSource) -> int | str:
+    """Under what the looks of a channel are kept: its name is the person's to change."""
+    recorded = source.recorded_channel(channel)
+    return source.plan.after.channels[channel] if recorded is None else recorded
+
+
 @dataclass
 class Looks:
-    """How a layer looked when it was taken away."""
+    """How a layer looked when it was taken away, or showed another channel from then on."""
 
     values: dict[str, Any]
     contrast: Contrast
+    name: str = ""  # that the person gave it
 
     @classmethod
     def of(cls, entry: ChannelLayer) -> Looks:
         """Return what the person sees of a layer now."""
         entry.contrast.note_choice(entry.layer)
-        return cls({name: getattr(entry.layer, name) for name in _LOOKS}, entry.contrast)
+        values = {name: getattr(entry.layer, name) for name in _LOOKS}
+        if isinstance(entry.key, int):
+            del values["colormap"]
+        layer = entry.layer
+        return cls(values, entry.contrast, "" if layer.name == entry.auto_name else layer.name)
 
     def for_picture(self, picture: Picture) -> Looks:
         """The same for a picture, whose values may be in another range."""
         if self.contrast.fits(picture.pixels):
             return self
         values = {name: value for name, value in self.values.items() if name not in _OF_VALUES}
-        return Looks(values, Contrast())
+        return Looks(values, Contrast(), self.name)
 
 
 @dataclass
@@ -106,6 +117,11 @@ class ChannelLayer:
     failed: RenderRequest | None = None  # the request that is shown blank: it could not be done
     auto_name: str = ""  # the name we gave the layer; another one is the person's
     contrast: Contrast = field(default_factory=Contrast)
+
+    @property
+    def key(self) -> int | str:
+        """Return under what its looks are kept."""
+        return looks_key(self.picture.request.channel, self.source)
 
     def put(self, picture: Picture) -> None:
         """Note what is on screen now."""
@@ -128,7 +144,7 @@ class Screen:
 
     channels: dict[int, ChannelLayer] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)  # channels whose layer the person deleted
-    looks: dict[int, Looks] = field(default_factory=dict)  # of layers that were taken away
+    looks: dict[int | str, Looks] = field(default_factory=dict)  # of layers that went, by `key`
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
     instead: PipelineSource | None = None  # of other steps, that all layers show for a moment
@@ -136,7 +152,7 @@ class Screen:
     def take(self, channel: int) -> Any:
         """Forget the layer of a channel, but not how it looks; the layer."""
         entry = self.channels.pop(channel)
-        self.looks[channel] = Looks.of(entry)
+        self.looks[entry.key] = Looks.of(entry)
         return entry.layer
 
     @property
@@ -147,6 +163,11 @@ class Screen:
     def layer(self, channel: int) -> Any:
         """The layer of a channel; None if it has none."""
         return self.channels[channel].layer if channel in self.channels else None
+
+    def layer_of_recorded(self, number: int) -> Any:
+        """The layer that shows a channel of the raw data; None if there is none."""
+        entries = (entry for entry in self.channels.values() if entry.key == number)
+        return next((entry.layer for entry in entries), None)
 
     @property
     def oldest_source(self) -> PipelineSource | None:
@@ -173,7 +194,7 @@ class Screen:
         """
         if self.source is None or request.source.raw is not self.source.raw:
             return True
-        if request.channel in self.deleted or request.t >= self.source.raw.sizes[0]:
+        if request.channel in self.deleted or request.t >= request.source.sizes[0]:
             return True
         entry = self.channels.get(request.channel)
         there = (made, entry.picture.request if entry is not None else None)

@@ -48,6 +48,7 @@ class MapRow:
 
     title: str  # its name
     tiles: NDArray[np.uint8]  # state of each chunk (c, t), of `ChunkState`
+    channels: tuple[str, ...] = ()
 
 
 class ChunkMap(QWidget):
@@ -56,13 +57,12 @@ class ChunkMap(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.rows: Sequence[MapRow] = ()
-        self.channels: Sequence[str] = ()
         self.setMouseTracking(True)
         self.setAccessibleName("Map of chunks")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_rows(self, rows: Sequence[MapRow], channels: Sequence[str]) -> None:
-        self.rows, self.channels = rows, channels
+    def show_rows(self, rows: Sequence[MapRow]) -> None:
+        self.rows = rows
         self.setMinimumHeight(self.sizeHint().height())
         self.setAccessibleDescription(self.words())
         self.update()
@@ -99,7 +99,7 @@ class ChunkMap(QWidget):
                 channels, times = row.tiles.shape
                 t = min((spot.x() - place.left()) * times // max(place.width(), 1), times - 1)
                 c = min((spot.y() - place.top()) // _ROW, channels - 1)
-                name = self.channels[c] if c < len(self.channels) else str(c)
+                name = row.channels[c] if c < len(row.channels) else str(c)
                 word = WORDS[ChunkState(int(row.tiles[c, t]))]
                 text = f"{row.title}, t {t}, channel {name}: {word}"
                 QToolTip.showText(event.globalPosition().toPoint(), plain(text), self)

@@ -122,7 +122,7 @@ class LazinessMonitor(QWidget):
         self._state = state
         self._show_counts(session, source)
         rows = [row_of(source, count) for count in range(source.count + 1)]
-        self.map.show_rows(rows, session.stack.channel_names)
+        self.map.show_rows(rows)
         self.graph.show_nodes(nodes_of(source, place))
         self._show_graph(source)
         self.eager.setText(eager_text(session, source))
@@ -170,12 +170,13 @@ class LazinessMonitor(QWidget):
 
 def row_of(source: PipelineSource, count: int) -> MapRow:
     """The chunks that the first ``count`` stages compute."""
-    times, channels = source.plan.spec(count).sizes
+    spec = source.plan.spec(count)
+    times, channels = spec.sizes
     tiles = np.zeros((channels, times), np.uint8)
     for (t, c), entry in _entries(source, count).items():
         if t < times and c < channels:
             tiles[c, t] = tile_of(source, (t, c), count, entry)
-    return MapRow(_title(source, count), tiles)
+    return MapRow(_title(source, count), tiles, spec.channels)
 
 
 def _title(source: PipelineSource, count: int) -> str:
@@ -197,12 +198,17 @@ def tile_of(
 
 def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
     """The way from the file to a chunk."""
-    path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)(*place)
-    name = Path(path).name if path else "no file"
+    path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)
+    paths = [path(*volume) for volume in sorted(source.plan.raw_volumes(*place))]
+    name = Path(paths[0]).name if paths[0] else "no file"
+    name += f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     nodes = [Node(name, format_bytes(source.raw.spec.nbytes), ChunkState.UNTOUCHED)]
-    for count in range(source.count + 1):
-        entry = _entries(source, count).get(place)
-        tile = tile_of(source, place, count, entry) if entry else ChunkState.UNTOUCHED
+    places = [place]
+    for stage in reversed(source.plan.stages):
+        places.insert(0, stage.places(*places[0])[0])
+    for count, at in enumerate(places):
+        entry = _entries(source, count).get(at)
+        tile = tile_of(source, at, count, entry) if entry else ChunkState.UNTOUCHED
         seconds = format_duration(entry.seconds) if entry else ""
         nodes.append(Node(_title(source, count), seconds, tile))
     last = nodes[-1].tile

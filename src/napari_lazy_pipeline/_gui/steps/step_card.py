@@ -16,8 +16,8 @@ from napari_lazy_pipeline._gui.widgets.layout import column
 from napari_lazy_pipeline._gui.widgets.tab_order import stops
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence, plain
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.image import VolumeSpec
-from napari_lazy_pipeline.image.quantity_text import format_duration
+from napari_lazy_pipeline.image import StackSpec
+from napari_lazy_pipeline.image.quantity_text import format_count, format_duration
 from napari_lazy_pipeline.image.spec import size_text
 from napari_lazy_pipeline.steps._base import Step
 
@@ -45,7 +45,7 @@ class StepCard(ListCard):
         self.switch, self.unfold, self.time = self.head.switch, self.head.unfold, self.head.time
         self.switch.toggled.connect(self._on_switch)
         self.head.menu_requested.connect(self.show_menu)
-        self.result = Elided(tooltip="Shape (z, y, x) and voxel size after this step")
+        self.result = Elided(tooltip="Shape (z, y, x), voxel size, and what else this step changes")
         self.result.setIndent(18)
         self.waiting, self.caution = Sentence(), Sentence(caution=True)
         self.error = Sentence(error=True)
@@ -132,12 +132,22 @@ class StepCard(ListCard):
         """Show how long the step took; None: its result was in the cache."""
         self.time.setText("cached" if seconds is None else format_duration(seconds))
 
-    def set_result(self, spec: VolumeSpec | None) -> None:
-        """Show shape and voxel size after the step; None: the step is off, or does not fit."""
+    def set_result(self, spec: StackSpec | None, before: StackSpec | None) -> None:
+        """Show shape and voxel size after the step; None: the step is off, or does not fit.
+
+        Number type, channels and time points are told where the step changes them.
+        """
         self.result.setVisible(spec is not None)
         if spec is not None:
             shape = " x ".join(map(str, spec.shape))
-            self.result.setText(f"→ {shape}, {size_text(spec.stated_size, 'µm')}")
+            parts = [f"→ {shape}", size_text(spec.volume.stated_size, "µm")]
+            if before is not None and spec.times != before.times:
+                parts.append(format_count(spec.times, "time point"))
+            if before is not None and spec.channels != before.channels:
+                parts.append(f"channels {', '.join(spec.channels)}")
+            if before is not None and spec.dtype != before.dtype:
+                parts.append(spec.dtype)
+            self.result.setText(", ".join(parts))
         else:
             self.time.setText("")
 

@@ -112,7 +112,7 @@ class StepsPanel(QWidget):
             card.set_misfit(misfit if misfit is not None and misfit.index == index else None)
             card.set_waiting(waits_for(self.session, index))
             card.set_caution(caution(self.session, index))
-            card.set_result(result.volume if result is not None else None)
+            card.set_result(result, before)
 
     def _show_until(self) -> None:
         """Draw the steps paler that are not part of the picture."""

@@ -198,7 +198,11 @@ class StatusReporter(QObject):
         stack = self.session.stack
         if self.layers.position.along_time:
             return "Along time, blank where nothing was looked at yet"
-        return f"t {self.layers.position.time_point} of {stack.shape[0]}" if stack else ""
+        if stack is None:
+            return ""
+        source = self.layers.screen.source
+        times = source.sizes[0] if source is not None else stack.shape[0]
+        return f"t {self.layers.position.time_point} of {times}"
 
     def _channel(self, channel: int) -> str:
         plan = self.session.plan

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QLineEdit, QMenu, QSizePolicy, QSlider, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms import entries
 from napari_lazy_pipeline._gui.widgets.forms import field_options as options
+from napari_lazy_pipeline._gui.widgets.forms.channel_entry import ChannelEntry
 from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, row
@@ -188,6 +189,8 @@ def _hints(info: FieldInfo, kind: Any) -> dict[str, Any]:
         return extra
     if extra.get("format") == "path":
         return {"widget_type": entries.FileEntry, **stated("mode", "filter", "empty")}
+    if extra.get("format") == "channel":
+        return {"widget_type": ChannelEntry, **stated("empty")}
     if get_origin(kind) is Literal or "choices" in extra:
         widget = entries.ChoiceButtons if extra.get("buttons") else entries.ChoiceEntry
         choices = extra.get("choices", get_args(kind))

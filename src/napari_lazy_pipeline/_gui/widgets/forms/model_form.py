@@ -11,7 +11,7 @@
     form["angle"]                        # a `FormField`: value, control, editors, caption, error,
                                          # reset(), add_beside(widget), visible
     form.menu_opening.connect(add)       # add(name, menu): entries in the menu of a caption
-    form.set_channels(("488", "560"))    # for fields that may have a value per channel
+    form.set_channels(("488", "560"))    # for fields that name one, or have a value for each
     form["arguments"].control.set_function(f)  # for a mapping of the arguments of a function
     layout.addWidget(form.native)
 
@@ -19,7 +19,8 @@ What the model says of a field is all there is to say: title, description, bound
 (`annotated_types.Unit`), choices; and by ``json_schema_extra`` how it is shown: ``step``,
 ``slider: [low, high]``, ``words: {value: word}``, ``buttons`` (choices all in sight), words for 0
 (``zero``), for None (``empty``) and for what is reset to (``default``), ``format: path`` with
-``mode: "d"`` for a folder; ``advanced``, if the field is folded away with others like it.
+``mode: "d"`` for a folder; ``format: channel`` for the name of one; ``advanced``, if the field is
+folded away with others like it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from pydantic import BaseModel, ValidationError
 
+from napari_lazy_pipeline._gui.widgets.forms.channel_entry import ChannelEntry
 from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.forms.field_options import is_advanced
@@ -115,7 +117,7 @@ class ModelForm(ValuedContainerWidget[Any]):
 
     def set_channels(self, names: Sequence[str]) -> None:
         for field in self.fields.values():
-            if isinstance(field.control, ChannelRows):
+            if isinstance(field.control, ChannelRows | ChannelEntry):
                 field.control.set_channels(names)
 
     def _with(self, **values: Any) -> Any:

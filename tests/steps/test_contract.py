@@ -17,7 +17,6 @@ from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 from scipy import ndimage
 
 from example_steps import (
@@ -54,43 +53,20 @@ from napari_lazy_pipeline.steps import (
     step_types,
 )
 from stacks import RAW, CountingSource, source_of
+from step_examples import example, extras, fields
 
 ALL = [pytest.param(step_type, id=kind) for kind, step_type in step_types().items()]
-
-
-def example(step_type: type[Step], psf_file: Path, camera: tuple[int, ...] = (8, 10)) -> Step:
-    """A step that can run: each field has the first of its examples, or its default.
-
-    The name of a channel is one of `channel_labels`; a file is a PSF, or an image (y, x).
-    """
-    known = fields(step_type)
-    values = {name: info.examples[0] for name, info in known.items() if info.examples}
-    channels = [name for name, info in known.items() if extras(info).get("format") == "channel"]
-    values |= {name: f"ch{number}" for number, name in enumerate(channels)}
-    files = {}
-    for number, name in enumerate(step_type.file_fields(), start=1):
-        files[name] = psf_file
-        if "psf" not in name:
-            files[name] = psf_file.with_name(f"{name}_{camera}.tif")
-            tifffile.imwrite(files[name], np.full(camera, 10 * number, "float32"))
-    step = step_type(**{**values, **{name: str(path) for name, path in files.items()}})
-    return step.allow() if isinstance(step, Function) else step
-
-
-def extras(info: FieldInfo) -> dict[str, Any]:
-    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-
-
-def fields(step_type: type[Step]) -> dict[str, FieldInfo]:
-    return {n: f for n, f in step_type.model_fields.items() if n != "enabled"}
+CHANNELS = ("ch0", "ch1")
 
 
 @pytest.mark.parametrize("step_type", ALL)
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "int16", "float64", "uint8"])
-def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file: Path) -> None:
+def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, tmp_path: Path) -> None:
     raw = np.random.default_rng(0).integers(0, 100, (2, 2, 7, 12, 9)).astype(dtype)
     before = raw.copy()
-    source = source_of(ArraySource.of(raw, (0.3, 0.1, 0.1)), example(step_type, psf_file, (12, 9)))
+    source = source_of(
+        ArraySource.of(raw, (0.3, 0.1, 0.1)), example(step_type, tmp_path, (12, 9), CHANNELS)
+    )
     result, declared = source.read(1, 0), source.plan.after
     assert (result.shape, result.dtype.name) == (declared.shape, declared.dtype)
     np.testing.assert_array_equal(raw, before)
@@ -98,16 +74,16 @@ def test_the_spec_is_what_comes_out(step_type: type[Step], dtype: str, psf_file:
 
 
 @pytest.mark.parametrize("step_type", ALL)
-def test_lazy_equals_eager(step_type: type[Step], psf_file: Path) -> None:
-    step = example(step_type, psf_file, RAW.shape[1:])
+def test_lazy_equals_eager(step_type: type[Step], tmp_path: Path) -> None:
+    step = example(step_type, tmp_path, RAW.shape[1:], CHANNELS)
     view = Pipeline([step]).apply(Stack(CountingSource((2, 2))))
     eager = source_of(CountingSource((2, 2)), step).read(1, 0)
     np.testing.assert_array_equal(view.data[1, 0].compute(), eager)
 
 
 @pytest.mark.parametrize("step_type", ALL)
-def test_it_survives_json(step_type: type[Step], psf_file: Path) -> None:
-    step = example(step_type, psf_file)
+def test_it_survives_json(step_type: type[Step], tmp_path: Path) -> None:
+    step = example(step_type, tmp_path, RAW.shape[1:], CHANNELS)
     again = step_type.model_validate_json(step.model_dump_json())
     assert again == step and hash(again) == hash(step)
 
@@ -137,9 +113,9 @@ def test_every_number_has_bounds_and_a_unit(step_type: type[Step]) -> None:
 
 
 @pytest.mark.parametrize("step_type", ALL)
-def test_what_a_form_offers_is_allowed(step_type: type[Step], psf_file: Path) -> None:
+def test_what_a_form_offers_is_allowed(step_type: type[Step], tmp_path: Path) -> None:
     """Both ends of a slider are; choices are named all or not at all."""
-    step = example(step_type, psf_file)
+    step = example(step_type, tmp_path, RAW.shape[1:], CHANNELS)
     for name, info in fields(step_type).items():
         extra = extras(info)
         for end in extra.get("slider", ()):
@@ -149,8 +125,11 @@ def test_what_a_form_offers_is_allowed(step_type: type[Step], psf_file: Path) ->
 
 
 @pytest.mark.parametrize("step_type", ALL)
-def test_its_brief_is_one_short_line(step_type: type[Step], psf_file: Path) -> None:
-    for brief in (step_type().brief(), example(step_type, psf_file).brief()):  # type: ignore[call-arg]
+def test_its_brief_is_one_short_line(step_type: type[Step], tmp_path: Path) -> None:
+    for brief in (
+        step_type().brief(),
+        example(step_type, tmp_path, RAW.shape[1:], CHANNELS).brief(),
+    ):  # type: ignore[call-arg]
         assert brief and "\n" not in brief and len(brief) <= 40
 
 

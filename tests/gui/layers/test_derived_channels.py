@@ -101,7 +101,6 @@ def test_two_ratios_from_the_dock(opened: Any, settle: Settle) -> None:
         "the first of two", "488", "560", "488/560",
     ]  # fmt: skip
     box.setCurrentIndex(3)
-    box.activated.emit(3)
     second.form["b"].value = "560"
     settle(opened)
     assert names(opened)[3] == "488/560/560 [ratio]"
@@ -109,9 +108,15 @@ def test_two_ratios_from_the_dock(opened: Any, settle: Settle) -> None:
 
 
 @pytest.mark.parametrize("hidden", [0, 1])
-def test_a_hidden_layer_is_not_computed_for(opened: Any, settle: Settle, hidden: int) -> None:
+def test_a_hidden_layer_is_hidden_when_it_comes_back(
+    opened: Any, settle: Settle, hidden: int
+) -> None:
     opened.layers.layers[hidden].visible = False
     put(opened, settle, RATIO.replace(keep=False))
+    (layer,) = opened.layers.layers
+    t, plane = opened.viewer.dims.current_step[:2]
+    assert layer.visible
+    np.testing.assert_allclose(on_screen(layer), ratio_of(opened, t, plane), rtol=1e-6)
     put(opened, settle, SubtractBackground(value=0))
     layers = opened.layers.layers
     assert colours(opened) == ["green", "magenta"]

@@ -857,6 +857,7 @@ def test_a_form_edits_each_field_and_gives_each_value_back(qtbot: Any, kind: str
 
 def step_form(qtbot: Any, step: Step) -> ModelForm:
     form = ModelForm(step, hidden=("kind", "enabled"))
+    form.set_channels(("488", "560"))
     qtbot.addWidget(form.native)
     return form
 

@@ -27,6 +27,7 @@ class DeletedLayers(QObject):
         for channel, entry in list(self._screen.channels.items()):
             if entry.layer == layer:
                 self._screen.take(channel)
+                del self._screen.looks[entry.key].values["visible"]  # once it is wanted back
                 self._screen.deleted.add(channel)
                 self.note_all()
                 return channel

@@ -90,20 +90,23 @@ class LayerSwapper:
         made = {picture.request.channel: picture for picture in pictures}
         keep = made.keys() | self._screen.visible.keys()
         channels = [*made, *(c for c in self._screen.channels if c not in keep)]
+        source = next(iter(made.values())).request.source
+        self._keep_looks(channels, source)
         with self._still(channels):
             self._screen.instead = None
             for channel, picture in made.items():
                 self._screen.channels[channel].put(picture)
                 self._slice_server.note(channel, picture.request.t)
-            for channel in channels:
-                self._set_data(channel, picture.request.source)
+            others = {c: self._set_data(c, source) for c in channels}
+        self._show(others)
 
     def swap_all(self, source: PipelineSource) -> None:
         """Give all layers the present steps though none is visible: nothing is computed."""
+        self._keep_looks(self._screen.channels, source)
         with self._still(self._screen.channels):
             self._screen.instead = None
-            for channel in self._screen.channels:
-                self._set_data(channel, source)
+            others = {c: self._set_data(c, source) for c in self._screen.channels}
+        self._show(others)
 
     def show_instead(self, pictures: Iterable[Picture]) -> None:
         """Show pictures of other steps for a moment; nothing else about the layers changes."""
@@ -193,35 +196,52 @@ class LayerSwapper:
         """Change the layers of channels, as `Position.still` does."""
         return self._position.still([self._screen.layer(channel) for channel in channels], t)
 
-    def _set_data(self, channel: int, source: PipelineSource) -> None:
+    def _keep_looks(self, channels: Iterable[int], source: PipelineSource) -> None:
+        """Note how layers look that are to show other channels; while they are not hidden yet."""
+        for channel in channels:
+            entry = self._screen.channels[channel]
+            if entry.key != looks_key(channel, source):
+                self._screen.looks[entry.key] = Looks.of(entry)
+
+    def _show(self, visible: dict[int, bool | None]) -> None:
+        """Show or hide layers that show another channel than before, as that one was."""
+        for channel, on in visible.items():
+            if on is not None:
+                self._screen.channels[channel].layer.visible = on
+
+    def _set_data(self, channel: int, source: PipelineSource) -> bool | None:
+        """Give a layer other data; if they are of another channel, whether that is visible."""
         entry = self._screen.channels[channel]
         layer, other = entry.layer, entry.key != looks_key(channel, source)
-        if other:
-            self._screen.looks[entry.key] = Looks.of(entry)
         if entry.source.spec.unit != source.spec.unit:
             layer.units = self._options.units(source)
         entry.source = source
-        if other:
-            self._look_anew(entry, channel)
+        visible = self._look_anew(entry, channel) if other else None
         replace_data(layer, self._slice_server.array(channel, source), self._options.place(source))
         name = self._options.name(channel, source)
         if layer.name == entry.auto_name != name:
             layer.name = name
             entry.auto_name = layer.name
         layer.metadata = {**layer.metadata, **self._options.metadata()}
+        return visible
 
-    def _look_anew(self, entry: ChannelLayer, channel: int) -> None:
-        """Let the layer of a channel that went look like that of the one in its place."""
+    def _look_anew(self, entry: ChannelLayer, channel: int) -> bool:
+        """Let the layer of a channel that went look like that of the one in its place.
+
+        Whether it is visible is returned: that has to wait until it has its data.
+        """
         looks = self._looks(entry.key, entry.picture)
         values = {
             "colormap": self._options.colormap(channel, entry.source),
             "blending": self._options.blending(channel, entry.source),
             **looks.values,
         }
+        visible = bool(values.pop("visible", True))
         for name, value in values.items():
             setattr(entry.layer, name, value)
         entry.layer.name = looks.name or entry.auto_name
         entry.contrast = looks.contrast
+        return visible
 
     # ---- layers that napari adds ----------------------------------------------------------
 

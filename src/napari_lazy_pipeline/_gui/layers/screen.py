@@ -18,8 +18,8 @@ from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 
 # What the person sets of a layer. The session keeps the colours of what was recorded.
 _LOOKS = (
-    "colormap", "opacity", "blending", "gamma", "contrast_limits", "iso_threshold", "attenuation",
-    "rendering", "projection_mode", "interpolation2d", "interpolation3d",
+    "visible", "colormap", "opacity", "blending", "gamma", "contrast_limits", "iso_threshold",
+    "attenuation", "rendering", "projection_mode", "interpolation2d", "interpolation3d",
 )  # fmt: skip
 _OF_VALUES = ("contrast_limits", "iso_threshold")  # and which of it is about values
 

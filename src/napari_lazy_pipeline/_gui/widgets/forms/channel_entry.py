@@ -26,7 +26,7 @@ class ChannelEntry(Entry):
         self._value = ""
         super().__init__(box, **options)
         self._show_names()
-        box.activated.connect(self._on_chosen)
+        box.currentIndexChanged.connect(self._on_chosen)
 
     def get_value(self) -> Any:
         return self._value

@@ -73,7 +73,7 @@ def _made(step_type: type[Step], values: dict[str, Any]) -> Step:
 
 
 def _files(step_type: type[Step], folder: Path, camera: tuple[int, ...]) -> dict[str, str]:
-    paths = {}
+    paths, known = {}, fields(step_type)
     for number, name in enumerate(step_type.file_fields(), start=1):
         psf = "psf" in name
         path = folder / (f"{name}.tif" if psf else f"{name}_{camera}.tif")
@@ -81,7 +81,9 @@ def _files(step_type: type[Step], folder: Path, camera: tuple[int, ...]) -> dict
             if psf:
                 save_psf(gaussian_psf(), (0.1, 0.1, 0.1), path)
             else:
-                tifffile.imwrite(path, np.full(camera, 10 * number, "float32"))
+                image = np.full(camera, 10 * number, "float32")
+                planes = [image, *[image / 1000] * (extras(known[name]).get("planes", 1) - 1)]
+                tifffile.imwrite(path, np.squeeze(planes), photometric="minisblack")
         paths[name] = str(path)
     return paths
 

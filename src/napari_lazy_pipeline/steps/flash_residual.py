@@ -47,7 +47,7 @@ class FlashResidual(Step):
         Field(
             title="Calibration",
             description="TIFF of three planes (a, b, offset) with the pixels that were recorded.",
-            json_schema_extra={"format": "path"},
+            json_schema_extra={"format": "path", "planes": 3},
         ),
     ] = ""
     cycle: Annotated[
@@ -65,7 +65,7 @@ class FlashResidual(Step):
             raise GeometryError(
                 "The pixels are not those of the camera any more", hint="Put Flash residual first"
             )
-        return before.replace(dtype="float32")
+        return before.replace(dtype="float32", background_subtracted=True)
 
     def require(self, before: StackSpec) -> None:
         if not self.calibration:

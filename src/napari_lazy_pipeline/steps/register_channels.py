@@ -46,7 +46,7 @@ class RegisterChannels(Step):
         Field(
             title="Reference channel",
             description="Name of the channel that stays; nothing: the first.",
-            json_schema_extra={"empty": "first"},
+            json_schema_extra={"format": "channel", "empty": "first"},
         ),
     ] = ""
     transform: Annotated[

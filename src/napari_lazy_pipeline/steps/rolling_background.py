@@ -56,7 +56,7 @@ class RollingBackground(FilterStep):
 
     def output(self, before: StackSpec) -> StackSpec:
         _ = before.voxel_size
-        return before
+        return before.replace(background_subtracted=True)
 
     def halo(self, before: StackSpec) -> Shape:
         radii = self._radii(before)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_lazy_pipeline._runtime.jit import compiled
 from napari_lazy_pipeline.engines.cpu.fft.blocks import blocks_of, from_blocks, to_blocks
 from napari_lazy_pipeline.engines.cpu.fft.butterfly import Complex, dft
 from napari_lazy_pipeline.engines.cpu.fft.compiled_fft import columns, planes
@@ -47,6 +48,21 @@ def from_lanes(data, groups, n):
     return parts[:, :, 0] + 1j * parts[:, :, 1]
 
 
+@compiled()
+def there(data, stride, groups, transform, stages):
+    forward(data, 0, stride, groups, transform, stages)
+
+
+@compiled()
+def back(data, stride, groups, transform, stages):
+    backward(data, 0, stride, groups, transform, stages)
+
+
+@compiled()
+def filtered(data, groups, transform, factor, sign):
+    filter_lines(data, 0, 16 * groups, groups, transform, factor, 0, sign)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8])
 def test_butterflies(n):
     numbers = random(n, (n, 6))
@@ -61,10 +77,10 @@ def test_butterflies(n):
 def test_lines_of_any_length(n, groups, seed):
     numbers, transform = random(seed, (groups, n, 8)), line(n)
     data, stride, stages = to_lanes(numbers), 16 * groups, len(transform.radices)
-    forward(data, 0, stride, groups, transform, stages)
+    there(data, stride, groups, transform, stages)
     expected = np.fft.fft(numbers, axis=1)[:, transform.frequencies]
     assert error(from_lanes(data, groups, n), expected) < ACCURACY
-    backward(data, 0, stride, groups, transform, stages)
+    back(data, stride, groups, transform, stages)
     assert error(from_lanes(data, groups, n) / n, numbers) < 2 * ACCURACY
 
 
@@ -74,7 +90,7 @@ def test_lines_are_filtered(n, groups, sign, seed):
     numbers, factor, transform = random(seed, (groups, n, 8)), random(n, (groups, n, 8)), line(n)
     data = to_lanes(numbers)
     ordered = np.concatenate([to_lanes(f[None, transform.frequencies]) for f in factor])
-    filter_lines(data, 0, 16 * groups, groups, transform, ordered, 0, np.float32(sign))
+    filtered(data, groups, transform, ordered, np.float32(sign))
     factor = factor if sign == 1 else factor.conj()
     expected = n * np.fft.ifft(np.fft.fft(numbers, axis=1) * factor, axis=1)
     assert error(from_lanes(data, groups, n), expected) < 2 * ACCURACY
@@ -151,13 +167,18 @@ def test_volumes_are_filtered(shape, sign, seed):
     image, layout = in_blocks(volume), SpectrumLayout.of(shape)
     one, out = in_blocks(np.ones(shape, np.float32)), aligned_empty(image.shape)
     spectrum, filters = layout.empty(), lay_out(factor, shape)
+    work = np.zeros(16 * (layout.y.n + 1), np.float32)
     sums, rest = np.zeros((shape[0], 2)), np.empty(0, np.float32)
-    settings = (np.float32(0), sums)
     first, second = image.ravel(), out.reshape(-1)
-    planes(spectrum, layout, 0, shape[0], TAKE, (first, rest, rest), *settings, True)
+
+    def run(operation, *volumes, to_spectrum):
+        all_planes = spectrum, layout, work, 0, shape[0]
+        planes(*all_planes, operation, volumes, np.float32(0), sums, to_spectrum)
+
+    run(TAKE, first, rest, rest, to_spectrum=True)
     count = layout.blocks * layout.columns
     columns(spectrum, layout, filters, np.float32(sign), 0, count, 3)
-    planes(spectrum, layout, 0, shape[0], CORRECT, (one.ravel(), second, rest), *settings, False)
+    run(CORRECT, one.ravel(), second, rest, to_spectrum=False)
     factor = factor if sign == 1 else factor.conj()
     expected = np.fft.irfftn(np.fft.rfftn(volume.astype(float)) * factor, shape, axes=(0, 1, 2))
     assert expected.min() > 0

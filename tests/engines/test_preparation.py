@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,15 @@ from napari_lazy_pipeline.psf import make_otf
 from stacks import bead
 
 WAIT = "import sys; sys.stdin.read()"
+KINDS = """
+import json, sys
+from numba.core.dispatcher import Dispatcher
+from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up
+warm_up()
+ours = [module for name, module in sys.modules.items() if name.startswith("napari_lazy_pipeline.")]
+loops = {loop for module in ours for loop in vars(module).values() if isinstance(loop, Dispatcher)}
+print(json.dumps({loop.__name__: n for loop in loops if (n := len(loop.signatures))}))
+"""
 
 
 @pytest.fixture
@@ -75,6 +85,14 @@ def test_the_stamp_changes_with_what_it_depends_on(monkeypatch: pytest.MonkeyPat
     assert stamp is not None and stamp == preparation._stamp()
     monkeypatch.setattr(preparation, "version", lambda name: "99")
     assert preparation._stamp() != stamp
+
+
+def test_loops_are_compiled_for_as_few_kinds_as_there_are() -> None:
+    """Each kind costs up to seconds on a new computer: one, or two for counts and for floats."""
+    run = subprocess.run([sys.executable, "-c", KINDS], capture_output=True, text=True, check=True)
+    both = {"_shear_x", "_shear_y", "_turn_x", "_turn_y"}
+    one = {"planes", "columns", "to_blocks", "from_blocks", "_fill", "fill_grid", "_blur"}
+    assert json.loads(run.stdout) == dict.fromkeys(one, 1) | dict.fromkeys(both, 2)
 
 
 def test_the_command_that_is_started_is_there() -> None:

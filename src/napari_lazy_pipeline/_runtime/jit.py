@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from napari_lazy_pipeline.errors import one_line
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+# Nothing is made that is not used: half of what a compiler does for a short loop is around it.
+_SETTINGS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "no_cfunc_wrapper": True,
+    "no_rewrites": True,
+    "_nrt": False,
+}
 
 
 @cache
@@ -29,17 +38,69 @@ def compiled(**options: object) -> Callable[[Function], Function]:
     """Compile a function at its first call, or load its code from disk; it runs without the GIL.
 
     Loops are split over threads by the caller: numba's own threads must not be entered from
-    several Python threads at once. Without numba, functions stay as they are: right, and slow.
+    several Python threads at once. They allocate nothing, which is given to them: then there are
+    no references to count, and less to compile. Without numba, functions stay as they are: right,
+    and slow.
     """
 
     def decorate(function: Function) -> Function:
         if numba_problem():
             return function
-        settings: dict[str, Any] = {"nogil": True, "error_model": "numpy", **options}
-        dispatcher = importlib.import_module("numba").njit(**settings)(function)
+        dispatcher = importlib.import_module("numba").njit(**_SETTINGS, **options)(function)
         with suppress(RuntimeError):  # numba finds no folder it may write to
             dispatcher._cache = _kernel_cache()(function)
         return cast(Function, dispatcher)
+
+    return decorate
+
+
+def inlined(function: Function) -> Function:
+    """Have a short function written into the compiled functions that call it."""
+    if numba_problem():
+        return function
+    return cast(Function, importlib.import_module("numba").njit(inline="always")(function))
+
+
+def compiled_part(
+    constants: Sequence[str] = (), **options: object
+) -> Callable[[Function], Function]:
+    """Make a function without a result a part of the compiled functions that call it.
+
+    It is compiled once for each of them, however often it is called there; anew only where
+    another constant is given for one of the ``constants``. What `compiled` makes for Python to
+    call it is left out.
+    """
+
+    def decorate(function: Function) -> Function:
+        if numba_problem():
+            return function
+        flags, types, extending = (
+            importlib.import_module(f"numba.{name}")
+            for name in ("core.compiler", "types", "extending")
+        )
+
+        signature = inspect.signature(function)
+
+        @wraps(function)
+        def define(_: Any, *kinds: Any) -> tuple[Any, Callable[..., Any]]:
+            def generate(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
+                settings = flags.Flags()
+                for name, value in {"error_model": "numpy", **options}.items():
+                    setattr(settings, name, value)
+                part = context.compile_subroutine(builder, function, kinds, flags=settings)
+                context.call_internal(builder, part.fndesc, kinds, arguments)
+                return context.get_dummy_value()
+
+            named = zip(signature.parameters, kinds, strict=True)
+            known = [kind if name in constants else types.unliteral(kind) for name, kind in named]
+            return types.void(*known), generate
+
+        # Numba reads the signature: it takes no variable arguments, and its own one is the first.
+        own = inspect.Parameter("_", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        define.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[own, *signature.parameters.values()]
+        )
+        return cast(Function, extending.intrinsic(prefer_literal=True)(define))
 
     return decorate
 

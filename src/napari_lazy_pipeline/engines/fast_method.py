@@ -95,7 +95,8 @@ class Blur:
         y, x = (len(weights) // 2 for weights in (self.along_y, self.along_x))
         rows, columns = mirrored(height, -y, height + y), mirrored(width, -x, width + x)
         out = np.empty_like(plane)
-        _blur(plane, rows, columns, self.along_y, self.along_x, out)
+        line, wide = np.empty(width, np.float32), np.empty(len(columns), np.float32)
+        _blur(plane, rows, columns, self.along_y, self.along_x, line, wide, out)
         return out
 
 
@@ -106,10 +107,11 @@ def _blur(  # pragma: no cover
     columns: np.ndarray,
     along_y: np.ndarray,
     along_x: np.ndarray,
+    line: np.ndarray,
+    wide: np.ndarray,
     out: np.ndarray,
 ) -> None:
     height, width = out.shape
-    line, wide = np.empty(width, np.float32), np.empty(len(columns), np.float32)
     for y in range(height):
         line[:] = 0
         for k in range(len(along_y)):

@@ -22,10 +22,11 @@ def fill_grid(  # pragma: no cover
 ) -> None:
     """Fill ``out`` (z, y, x half) by bilinear interpolation of ``values`` (kr, kz).
 
-    Scales turn cycles per voxel into indices of ``values``; shears are in pixels per plane.
+    Both are float32: real and imaginary part of a number lie one behind the other. Scales turn
+    cycles per voxel into indices of ``values``; shears are in pixels per plane.
     """
-    depth, height, half = out.shape
-    rings, planes = values.shape
+    depth, height, half = out.shape[0], out.shape[1], out.shape[2] // 2
+    rings, planes = values.shape[0], values.shape[1] // 2
     skewed = shear_y != 0 or shear_x != 0
     for z in range(depth):
         plane_frequency = (z if z <= depth // 2 else z - depth) / depth
@@ -40,7 +41,7 @@ def fill_grid(  # pragma: no cover
                     fz -= math.ceil(fz - 0.5)
                 position = fz * scale_z
                 if radius >= rings - 1 or abs(position) > planes / 2 + 1e-6:
-                    out[z, y, x] = 0
+                    out[z, y, 2 * x] = out[z, y, 2 * x + 1] = 0
                     continue
                 if position < 0:
                     position += planes
@@ -51,6 +52,8 @@ def fill_grid(  # pragma: no cover
                 plane %= planes
                 following = (plane + 1) % planes
                 one = np.float32(1)
-                inner = (one - p) * values[ring, plane] + p * values[ring, following]
-                outer = (one - p) * values[ring + 1, plane] + p * values[ring + 1, following]
-                out[z, y, x] = (one - r) * inner + r * outer
+                for part in range(2):
+                    a, b = 2 * plane + part, 2 * following + part
+                    inner = (one - p) * values[ring, a] + p * values[ring, b]
+                    outer = (one - p) * values[ring + 1, a] + p * values[ring + 1, b]
+                    out[z, y, 2 * x + part] = (one - r) * inner + r * outer

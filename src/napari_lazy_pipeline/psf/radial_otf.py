@@ -221,7 +221,8 @@ def interpolate(
     z, y, x = voxel_size
     scales = (1 / (z * otf.dkz), 1 / (y * otf.dkr), 1 / (x * otf.dkr))
     shears = (float(shear), 0.0) if skew_axis == "y" else (0.0, float(shear))
-    fill_grid(grid, otf.values, width, *scales, *shears)
+    numbers, values = (array.view(np.float32) for array in (grid, otf.values))
+    fill_grid(numbers, values, width, *scales, *shears)
     return grid
 
 

@@ -34,10 +34,15 @@ def deskew(
     value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
     shear = _shear_x if plan.skew_axis == "x" else _shear_y
     count = max(1, BLOCK * len(out) // out.nbytes)
+    volume = volume.view()
+    volume.flags.writeable = False  # loops are compiled for one kind
+    width = out.shape[2 if plan.skew_axis == "x" else 1]
+    rest = plan.shape[0], plan.shear, plan.shift, value, half
 
     def run(block: int) -> None:
         part, first = slice(block * count, (block + 1) * count), start + block * count
-        shear(volume[part], out[part], first, plan.shape[0], plan.shear, plan.shift, value, half)
+        index, weight = np.empty(width, np.int64), np.empty(width, np.float32)
+        shear(volume[part], out[part], index, weight, first, *rest)
 
     threads.for_each(run, math.ceil(len(out) / count))
     return out
@@ -94,6 +99,8 @@ def _blend(a: Any, b: Any, w: Any, half: Any) -> Any:  # pragma: no cover
 def _shear_x(  # pragma: no cover
     volume: np.ndarray,
     out: np.ndarray,
+    index: np.ndarray,
+    weight: np.ndarray,
     start: int,
     total: int,
     shear: float,
@@ -102,9 +109,6 @@ def _shear_x(  # pragma: no cover
     half: np.float32,
 ) -> None:
     _, height, n = volume.shape
-    width = out.shape[2]
-    index = np.empty(width, np.int64)
-    weight = np.empty(width, np.float32)
     for z in range(len(out)):
         first, stop, run = _table(index, weight, n, start + z, total, shear, shift)
         for y in range(height):
@@ -130,6 +134,8 @@ def _shear_x(  # pragma: no cover
 def _shear_y(  # pragma: no cover
     volume: np.ndarray,
     out: np.ndarray,
+    index: np.ndarray,
+    weight: np.ndarray,
     start: int,
     total: int,
     shear: float,
@@ -138,9 +144,6 @@ def _shear_y(  # pragma: no cover
     half: np.float32,
 ) -> None:
     _, n, length = volume.shape
-    width = out.shape[1]
-    index = np.empty(width, np.int64)
-    weight = np.empty(width, np.float32)
     for z in range(len(out)):
         first, stop, _ = _table(index, weight, n, start + z, total, shear, shift)
         out[z, :first] = fill

@@ -42,6 +42,7 @@ def rotate(
         return out
     value, half = fill_value(fill, out.dtype, rounding), rounding_offset(out.dtype, rounding)
     source, offsets, weights = volume.ravel(), *_tables(plan)
+    source.flags.writeable = False  # loops are compiled for one kind
     if plan.skew_axis == "x":
         row = volume.shape[2]
         blocks = math.ceil(volume.shape[1] / ROWS)

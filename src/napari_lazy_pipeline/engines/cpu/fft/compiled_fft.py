@@ -158,7 +158,8 @@ class CompiledFft(ScipyFft):
         rest = operation, flat, step, self.sums, to_spectrum
 
         def run(part: slice) -> None:
-            planes(self.spectrum, self.layout, part.start, part.stop, *rest)
+            columns = np.zeros((self.layout.y.n + 1) * BLOCK, np.float32)
+            planes(self.spectrum, self.layout, columns, part.start, part.stop, *rest)
 
         self._for_parts(run, self.shape[0], volumes[0][0].nbytes, PLANES)
 
@@ -175,6 +176,7 @@ class CompiledFft(ScipyFft):
 def planes(  # pragma: no cover
     spectrum: np.ndarray,
     layout: SpectrumLayout,
+    columns: np.ndarray,
     first: int,
     last: int,
     operation: int,
@@ -197,7 +199,6 @@ def planes(  # pragma: no cover
     of that with itself.
     """
     size, stages = layout.y.n * BLOCK, len(layout.y.radices)
-    columns = np.zeros(size + BLOCK, np.float32)
     to_pixels = operation not in (TAKE, PREDICT)
     for z in range(first, last):
         at = z * layout.pitch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline._runtime.jit import compiled_part, inlined
 from napari_lazy_pipeline.engines.richardson_lucy import (
     EPSILON,
     HALF,
@@ -19,7 +19,7 @@ TAKE, COMPARE, CORRECT, SQUARE, ACCELERATE, PREDICT = range(6)
 FIRST, COMPARE_AND_KEEP, SQUARE_CHANGE, SQUARE_RESIDUAL, WEIGH, FOLLOW = range(6, 12)
 
 
-@compiled()
+@inlined
 def operate(  # pragma: no cover
     operation: int,
     pixels: np.ndarray,
@@ -29,68 +29,69 @@ def operate(  # pragma: no cover
     sums: np.ndarray,
 ) -> None:
     """Do an operation on a block of pixels, and of up to three volumes from ``start`` on."""
-    block = slice(start, start + len(pixels))
+    end = start + len(pixels)
     first, second, third = volumes
+    first, second, third = first[start:end], second[start:end], third[start:end]
     if operation == TAKE:
-        _copy(first[block], pixels)
+        _copy(first, pixels)
     elif operation == COMPARE:
-        _compare(pixels, first[block])
+        _compare(pixels, first)
     elif operation in (CORRECT, SQUARE):
         if operation == SQUARE:
             _square(pixels)
-        _correct(pixels, first[block])
-        _copy(pixels, second[block])
+        _correct(pixels, first)
+        _copy(pixels, second)
     elif operation == ACCELERATE:
-        _correct_and_compare(pixels, first[block], second[block], third[block], sums)
+        _correct_and_compare(pixels, first, second, third, sums)
     elif operation == PREDICT:
-        _predict(pixels, first[block], second[block], third[block], step)
+        _predict(pixels, first, second, third, step)
     elif operation == FIRST:
-        _first(pixels, first[block])
+        _first(pixels, first)
     elif operation == COMPARE_AND_KEEP:
-        _copy(pixels, first[block])
-        _compare(pixels, second[block])
+        _copy(pixels, first)
+        _compare(pixels, second)
     elif operation == SQUARE_CHANGE:
-        _square_change(pixels, first[block], second[block])
+        _square_change(pixels, first, second)
     elif operation == SQUARE_RESIDUAL:
-        _square_residual(pixels, first[block], second[block])
+        _square_residual(pixels, first, second)
     elif operation == WEIGH:
-        _weigh(pixels, first[block], second[block], third[block])
+        _weigh(pixels, first, second, third)
     elif operation == FOLLOW:
-        _follow(pixels, first[block], second[block])
+        _follow(pixels, first, second)
 
 
-@compiled()
+@inlined
 def _copy(source: np.ndarray, target: np.ndarray) -> None:  # pragma: no cover
     for i in range(len(target)):
         target[i] = source[i]
 
 
-@compiled()
+@inlined
 def _compare(blurred: np.ndarray, image: np.ndarray) -> None:  # pragma: no cover
     for i in range(len(blurred)):
         blurred[i] = _ratio(image[i], blurred[i])
 
 
-@compiled()
+@inlined
 def _ratio(image: np.float32, blurred: np.float32) -> np.float32:  # pragma: no cover
     below = blurred if blurred != 0 else EPSILON
     return min(max(image / below + EPSILON, -LARGEST_RATIO), LARGEST_RATIO)
 
 
-@compiled()
+@inlined
 def _correct(correction: np.ndarray, predicted: np.ndarray) -> None:  # pragma: no cover
     for i in range(len(correction)):
         correction[i] = max(predicted[i] * correction[i], np.float32(0))
 
 
-@compiled()
+@inlined
 def _square(correction: np.ndarray) -> None:  # pragma: no cover
     """Square, and keep the sign: what is below 0 shall be cut off later."""
     for i in range(len(correction)):
         correction[i] *= abs(correction[i])
 
 
-@compiled(fastmath={"reassoc", "nsz"})
+@compiled_part(fastmath={"reassoc", "nsz"})
 def _correct_and_compare(  # pragma: no cover
     correction: np.ndarray,
     predicted: np.ndarray,
@@ -112,7 +113,7 @@ def _correct_and_compare(  # pragma: no cover
     sums[1] += norm
 
 
-@compiled()
+@inlined
 def _predict(  # pragma: no cover
     pixels: np.ndarray,
     estimate: np.ndarray,
@@ -126,13 +127,13 @@ def _predict(  # pragma: no cover
         pixels[i] = value
 
 
-@compiled()
+@inlined
 def _first(pixels: np.ndarray, estimate: np.ndarray) -> None:  # pragma: no cover
     for i in range(len(pixels)):
         estimate[i] = pixels[i] = max(pixels[i], np.float32(0))
 
 
-@compiled()
+@inlined
 def _square_change(  # pragma: no cover
     pixels: np.ndarray, change: np.ndarray, prediction: np.ndarray
 ) -> None:
@@ -142,7 +143,7 @@ def _square_change(  # pragma: no cover
         pixels[i] = value * value * prediction[i]
 
 
-@compiled()
+@inlined
 def _square_residual(  # pragma: no cover
     pixels: np.ndarray, prediction: np.ndarray, image: np.ndarray
 ) -> None:
@@ -154,7 +155,7 @@ def _square_residual(  # pragma: no cover
         pixels[i] = residual * residual * predicted
 
 
-@compiled()
+@inlined
 def _weigh(  # pragma: no cover
     variance: np.ndarray, estimate: np.ndarray, change: np.ndarray, asked: np.ndarray
 ) -> None:
@@ -166,7 +167,7 @@ def _weigh(  # pragma: no cover
         estimate[i] = variance[i] = value
 
 
-@compiled()
+@inlined
 def _follow(  # pragma: no cover
     pixels: np.ndarray, estimate: np.ndarray, weight: np.ndarray
 ) -> None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline._runtime.jit import compiled, compiled_part, inlined
 from napari_lazy_pipeline.engines.cpu.fft.simd import (
     LANES,
     Lanes,
@@ -136,7 +136,7 @@ def _split(
     _write_tile(second, 0, [h + o for h, o in imaginary])
 
 
-@compiled()
+@compiled_part()
 def merge(  # pragma: no cover
     spectrum: np.ndarray, at: int, columns: np.ndarray, layout: SpectrumLayout
 ) -> None:
@@ -146,7 +146,7 @@ def merge(  # pragma: no cover
         _merge(spectrum, start, columns, layout.rows, layout.opposite, block * LANES)
 
 
-@compiled()
+@compiled_part()
 def split(  # pragma: no cover
     spectrum: np.ndarray, at: int, columns: np.ndarray, layout: SpectrumLayout
 ) -> None:
@@ -156,7 +156,7 @@ def split(  # pragma: no cover
         _split(spectrum, start, columns, layout.rows, layout.opposite, block * LANES)
 
 
-@compiled()
+@inlined
 def along_x(  # pragma: no cover
     spectrum: np.ndarray, at: int, layout: SpectrumLayout, to_spectrum: bool
 ) -> None:
@@ -179,25 +179,41 @@ def lay_out(grid: np.ndarray, shape: Shape) -> np.ndarray:
     count = layout.blocks * layout.columns
     out = aligned_empty((count, layout.z.n, 2, LANES))
     out[...] = 0
-    _fill(grid, out, layout)
+    numbers = grid.view(np.float32)
+    numbers.flags.writeable = False
+    _fill(numbers, out, layout.z.frequencies, layout.x.frequencies)
     return out.reshape(-1)
 
 
 @compiled()
-def _fill(grid: np.ndarray, out: np.ndarray, layout: SpectrumLayout) -> None:  # pragma: no cover
-    nz, ny, nx = layout.z.n, layout.y.n, layout.x.n
+def _fill(  # pragma: no cover
+    grid: np.ndarray, out: np.ndarray, along_z: np.ndarray, along_x: np.ndarray
+) -> None:
+    """The grid is float32, its numbers real and imaginary part one behind the other."""
+    nz, ny, nx = len(along_z), grid.shape[1], len(along_x)
+    rows, half = ny // 2 + 1, np.float32(0.5)
     scale = np.float32(0.5 / (float(nz) * float(ny) * float(nx)))
-    for block in range(layout.blocks):
+    blocks = -(-rows // LANES)
+    for block in range(blocks):
         for place in range(nx):
-            x = layout.x.frequencies[place]
-            target = out[block * layout.columns + place]
-            for lane in range(min(LANES, ny // 2 + 1 - block * LANES)):
+            x = along_x[place]
+            mirrored = 2 * x > nx
+            column = 2 * (nx - x if mirrored else x)
+            target = out[block * (len(out) // blocks) + place]
+            for lane in range(min(LANES, rows - block * LANES)):
                 y = block * LANES + lane
+                opposite_y = ny - y if y else 0
                 for i in range(nz):
-                    z = layout.z.frequencies[i]
-                    value = grid[z, y, x] if 2 * x <= nx else np.conj(grid[-z, -y, nx - x])
+                    z = along_z[i]
+                    opposite_z = nz - z if z else 0
+                    if mirrored:
+                        real = grid[opposite_z, opposite_y, column]
+                        imaginary = -grid[opposite_z, opposite_y, column + 1]
+                    else:
+                        real, imaginary = grid[z, y, column], grid[z, y, column + 1]
                     if x == 0 or 2 * x == nx:
                         # The part that is no mirror image of itself has no place in pixels.
-                        value = (value + np.conj(grid[-z, -y, x])) * np.float32(0.5)
-                    target[i, 0, lane] = value.real * scale
-                    target[i, 1, lane] = value.imag * scale
+                        real = (real + grid[opposite_z, opposite_y, column]) * half
+                        imaginary = (imaginary - grid[opposite_z, opposite_y, column + 1]) * half
+                    target[i, 0, lane] = real * scale
+                    target[i, 1, lane] = imaginary * scale

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.jit import compiled
+from napari_lazy_pipeline._runtime.jit import compiled_part, inlined
 from napari_lazy_pipeline.engines.cpu.fft.stages import filter_stage, stage
 
 
@@ -60,7 +60,7 @@ def _radices(n: int) -> list[int]:
     return fours + odd + radices or [1]
 
 
-@compiled()
+@compiled_part(constants=("stride", "groups"))
 def forward(  # pragma: no cover
     data: np.ndarray, at: int, stride: int, groups: int, line: Line, stages: int
 ) -> None:
@@ -77,7 +77,7 @@ def forward(  # pragma: no cover
         length //= r
 
 
-@compiled()
+@compiled_part(constants=("stride", "groups"))
 def backward(  # pragma: no cover
     data: np.ndarray, at: int, stride: int, groups: int, line: Line, stages: int
 ) -> None:
@@ -93,7 +93,7 @@ def backward(  # pragma: no cover
         stage(False, r, data, at, stride, groups, line.n, length, line.factors, first)
 
 
-@compiled()
+@inlined
 def filter_lines(  # pragma: no cover
     data: np.ndarray,
     at: int,

@@ -13,6 +13,7 @@ from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine, Box, affine, shape_of, slices, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.steps._base import Context, Unit
+from napari_lazy_pipeline.steps._resampling_fields import Fill
 from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 
 
@@ -62,17 +63,7 @@ class Deskew(ScanStep):
         ),
         Unit("px"),
     ] = 0
-    fill: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=65535,
-            title="Empty voxels",
-            description="Value where there are no data: 0 after the background is subtracted.",
-            json_schema_extra={"advanced": True},
-        ),
-        Unit("counts"),
-    ] = 0.0
+    fill: Fill = 0.0
     rounding: Annotated[
         Rounding,
         Field(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from collections.abc import Hashable
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -11,18 +12,17 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine, box_before, whole
 from napari_lazy_pipeline.image.resampling import Interpolation, Resampling
-from napari_lazy_pipeline.steps._affine_matrix import IDENTITY, Matrix
-from napari_lazy_pipeline.steps._base import Context, Step, Unit
+from napari_lazy_pipeline.steps._base import Context, Step
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
+from napari_lazy_pipeline.steps._resampling_fields import IDENTITY, Fill, Matrix
 
 
 class RegisterChannels(Step):
     """Move each channel by an affine transform of its own; the reference channel stays.
 
     A transform maps positions (z, y, x) in a channel to those of the same things in the reference
-    channel, both in um as napari shows them: from the centre of the first voxel recorded. What is
-    cropped before or after makes no difference to it. Without a name, the first channel is the
-    reference.
+    channel, both in um as napari shows them: from the centre of the first voxel recorded, whatever
+    is cropped before or after.
 
     Examples
     --------
@@ -58,6 +58,14 @@ class RegisterChannels(Step):
             json_schema_extra={"default": "no change", "step": 0.1},
         ),
     ] = IDENTITY
+    model: Annotated[
+        Literal["translation", "rigid", "similarity", "affine"],
+        Field(
+            title="Kind of transform",
+            description="What an estimate from beads looks for: a shift; a turn, too (rigid); one "
+            "scale, too (similarity); or any affine transform. It changes no voxel.",
+        ),
+    ] = "similarity"
     interpolation: Annotated[
         Interpolation,
         Field(
@@ -67,17 +75,7 @@ class RegisterChannels(Step):
             "longer. A shift by whole voxels changes no value.",
         ),
     ] = "linear"
-    fill: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=65535,
-            title="Empty voxels",
-            description="Value where there are no data: 0 after the background is subtracted.",
-            json_schema_extra={"advanced": True},
-        ),
-        Unit("counts"),
-    ] = 0.0
+    fill: Fill = 0.0
 
     def brief(self) -> str:
         return f"onto {self.reference or 'the first'}" if self._moves else "not set"
@@ -88,10 +86,8 @@ class RegisterChannels(Step):
                 f"There is no channel {self.reference} to register to",
                 hint=f"Choose one of: {', '.join(before.channels)}",
             )
-        if not self._moves:
-            return before
-        _ = before.voxel_size  # transforms are in um
-        return before.replace(camera=None)
+        # Transforms are in um: a voxel size that is unknown is asked for.
+        return before.replace(camera=None) if self._moves and before.voxel_size else before
 
     def caution(self, before: StackSpec) -> str:
         """A step that changes nothing, or moves a channel out of sight, says so."""
@@ -113,6 +109,10 @@ class RegisterChannels(Step):
             return self.model_copy(update={"transform": IDENTITY})
         return super().for_channel(name)
 
+    def key(self, before: StackSpec) -> Hashable:
+        """What is looked for in an estimate changes no voxel."""
+        return Step.key(self.model_copy(update={"model": "similarity"}), before)
+
     def world(self, before: StackSpec, c: int) -> Affine:
         """Positions in a channel become those in the reference channel."""
         stays = before.channels[c] == self._reference(before)
@@ -125,8 +125,7 @@ class RegisterChannels(Step):
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         from napari_lazy_pipeline.engines.cpu.cpu_engine import cpu_engine
 
-        how = self._resampling(at.before, at.wanted.c)
-        if how is None:
+        if (how := self._resampling(at.before, at.wanted.c)) is None:
             return parts[0]
         return cpu_engine().resample(parts[0], at.given[0].box, at.wanted.box, how, at.after.dtype)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.image import Block, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.box import Affine, affine, box_before, shape_of, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
-from napari_lazy_pipeline.steps._base import Context, Unit
+from napari_lazy_pipeline.steps._base import Context
+from napari_lazy_pipeline.steps._resampling_fields import Fill
 from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 
 # Bytes for a position: where its four neighbours are, and what these and the fill weigh.
@@ -48,17 +48,7 @@ class Rotate(ScanStep):
     exact: ClassVar[bool] = False
     depends_on: ClassVar[frozenset[str]] = frozenset({"scan"})
 
-    fill: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=65535,
-            title="Empty voxels",
-            description="Value where there are no data: 0 after the background is subtracted.",
-            json_schema_extra={"advanced": True},
-        ),
-        Unit("counts"),
-    ] = 0.0
+    fill: Fill = 0.0
 
     def output(self, before: StackSpec) -> StackSpec:
         return before.replace(volume=self._turned(before.volume))

@@ -1,10 +1,11 @@
-"""Affine matrix: the type of a field that holds an affine transform of positions."""
+"""Resampling fields: types of fields of steps that put voxels elsewhere."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Unit
 from pydantic import AfterValidator, BeforeValidator, Field
 
 _Number = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -35,4 +36,15 @@ def _invertible(value: tuple[_Row, _Row, _Row]) -> tuple[_Row, _Row, _Row]:
 # Three rows (z, y, x) of an affine matrix, frozen; the last number of each is a shift.
 Matrix = Annotated[
     tuple[_Row, _Row, _Row], BeforeValidator(_three_rows), AfterValidator(_invertible)
+]
+Fill = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=65535,
+        title="Empty voxels",
+        description="Value where there are no data: 0 after the background is subtracted.",
+        json_schema_extra={"advanced": True},
+    ),
+    Unit("counts"),
 ]

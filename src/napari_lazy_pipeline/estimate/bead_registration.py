@@ -1,0 +1,89 @@
+"""Bead registration: transforms between channels, from beads that all of them show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.estimate._bead_finder import find_beads
+from napari_lazy_pipeline.estimate._channel_pairs import channels_to_move, displacement_text
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._point_fit import SAMPLE, Model, PointMatch, match_points
+
+FEWEST = 4
+# Part of the beads of a channel, at least, that must have a counterpart: chance finds some.
+_SHARE = 0.25
+_REACH = 0.2  # um; how far counterparts may be apart once moved, or a voxel if that is longer
+_FLAT = 0.5  # um; beads of less depth than this lie in one plane
+
+
+class BeadRegistration(Estimator):
+    """Estimates the transform of each channel from beads."""
+
+    kind: ClassVar[str] = "register_channels"
+    title: ClassVar[str] = "Estimate from beads"
+    tooltip: ClassVar[str] = (
+        "Find bright spots in every channel, and the transform, of the kind chosen above, that "
+        "lays most of them on those of the reference channel; reads the time point on screen"
+    )
+    order: ClassVar[int] = 20
+
+    def estimate(
+        self,
+        values: Mapping[str, Any],
+        stack: StackSample,
+        cancelled: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Estimate:
+        model: Model = values.get("model", "similarity")
+        reference, others = channels_to_move(values, stack.spec)
+        beads: dict[int, np.ndarray] = {}
+        for number, c in enumerate((reference, *others)):
+            check(cancelled)
+            beads[c] = self._beads(stack, c)
+            progress((number + 1) / (len(others) + 1))
+        matrices, words = {stack.spec.channels[reference]: np.eye(4)[:3].tolist()}, []
+        for c in others:
+            match = self._match(stack, beads, reference, c, model)
+            name = stack.spec.channels[c]
+            matrices[name] = match.matrix[:3].tolist()
+            words.append(
+                f"{name}: {len(match.pairs)} of {len(beads[c])} beads agree to "
+                f"{match.distance:.3f} um rms, {displacement_text(match.matrix, stack.spec)}"
+            )
+        return Estimate(
+            {"transform": matrices}, "; ".join(words), f"time point {stack.t}, whole volumes"
+        )
+
+    def _beads(self, stack: StackSample, c: int) -> np.ndarray:
+        spec = stack.spec
+        found = find_beads(stack.read(stack.t, c), spec.voxel_size) + spec.volume.translate
+        if len(found) < FEWEST:
+            raise GeometryError(
+                f"{len(found) or 'No'} bead{'' if len(found) == 1 else 's'} found at "
+                f"{spec.place(stack.t, c)}",
+                hint=f"At least {FEWEST} are needed: record separate beads, or estimate a shift",
+            )
+        return found
+
+    def _match(
+        self, stack: StackSample, beads: Mapping[int, np.ndarray], to: int, c: int, model: Model
+    ) -> PointMatch:
+        names, reach = stack.spec.channels, max(_REACH, *stack.spec.voxel_size)
+        if model == "affine" and min(np.ptp(beads[k], axis=0).min() for k in (to, c)) < _FLAT:
+            raise GeometryError(
+                "The beads lie in one plane, which leaves an affine transform open",
+                hint="Choose similarity, or record beads at several depths",
+            )
+        match = match_points(beads[c], beads[to], model, reach)
+        fewest = max(FEWEST, SAMPLE[model] + 1, _SHARE * min(len(beads[c]), len(beads[to])))
+        if match is None or len(match.pairs) < fewest:
+            raise GeometryError(
+                f"Too few of the {len(beads[c])} beads of channel {names[c]} have a counterpart "
+                f"among the {len(beads[to])} of {names[to]}",
+                hint="Check that both show the same beads at this time point",
+            )
+        return match

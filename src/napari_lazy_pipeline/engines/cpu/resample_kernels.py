@@ -35,10 +35,15 @@ def resample(
         part, np.uint16 if part.dtype.newbyteorder("=") == np.uint16 else np.float32
     )
 
+    source = source.view()
+    source.flags.writeable = False  # loops are compiled for one kind
+
     def run(k: int) -> None:
         plane = np.empty((1, *shape[1:]), np.float32)
         place = np.array([z + k, y, x])
-        _resample(source, first, whole, plane[0], place, how.matrix, displacement, cubic, fill)
+        weights = np.empty((3, 4), np.float32)
+        settings = how.matrix, displacement, cubic, fill, weights
+        _resample(source, first, whole, plane[0], place, *settings)
         out[k] = convert(plane, dtype)[0]
 
     threads.for_each(run, len(out))
@@ -111,15 +116,16 @@ def _resample(  # pragma: no cover
     displacement: np.ndarray,
     cubic: bool,
     fill: np.float32,
+    weights: np.ndarray,
 ) -> None:
     """Fill a plane (y, x) of the result that begins at a place (z, y, x) of it.
 
     Positions are worked out in the whole volume: a box must not round them otherwise. ``source``
-    begins at the voxel ``first`` of that.
+    begins at the voxel ``first`` of that. The weights of the neighbours along z, y, x are kept in
+    float32 (3, 4).
     """
     taps, deepest = 4 if cubic else 2, len(source) - 1
-    planes, rows = np.empty(4, np.float32), np.empty(4, np.float32)
-    columns = np.empty(4, np.float32)
+    planes, rows, columns = weights[0], weights[1], weights[2]
     z = place[0]
     for i in range(out.shape[0]):
         y = place[1] + i

@@ -17,7 +17,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QScrollArea, QWidget
 
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
-from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder, write_timelapse
+from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder
+from napari_lazy_pipeline.samples.simulated_cell import write_timelapse
 
 PATIENCE = 120.0  # s
 DOCK_WIDTH = 350  # px

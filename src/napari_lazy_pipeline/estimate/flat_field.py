@@ -14,7 +14,9 @@ from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackS
 from napari_lazy_pipeline.image import Block
 
 TIMES, PLANES = 12, 24  # at most so many time points, and planes of each of them
-LARGEST = 256  # pixel; planes are binned to less than twice as many along each axis
+SQUARES = 24  # planes are averaged over squares: so many along each axis, or nearly twice that
+# Part of the planes in which a place shows less: haze, also where a cell is in most of them.
+LOWER = 0.25
 DEGREE = 4  # of the polynomial; what is finer follows by a Gaussian
 USUAL = 0.02  # deviation of a place from the polynomial that is none of the sample's, of 1
 SMOOTHING = 0.1  # standard deviation of that, of the shorter side
@@ -24,13 +26,13 @@ LEVEL = 10_000.0  # counts of the image that is made
 
 
 class FlatField(Estimator):
-    """Estimates a flat image per channel: the median of many planes, smoothed."""
+    """Estimates a flat image per channel: the lower quartile of many planes, smoothed."""
 
     kind: ClassVar[str] = "camera_correction"
     title: ClassVar[str] = "Estimate flat field"
     tooltip: ClassVar[str] = (
-        f"Make a flat image of each channel: the median of up to {PLANES} planes of up to {TIMES} "
-        "time points, smoothed; reads these. Dark counts have to be stated before"
+        f"Make a flat image of each channel: what up to {PLANES} planes of up to {TIMES} "
+        "time points have in common; reads these. Dark counts have to be stated before"
     )
 
     def estimate(
@@ -46,12 +48,12 @@ class FlatField(Estimator):
             dark = _dark(values, name)
             planes = np.array(list(_planes(stack, c, cancelled, progress)))
             try:
-                shape = flat_field(planes - _binned(dark) if dark.ndim else planes - dark)
+                planes -= _averaged(dark) if dark.ndim else dark
+                shade = flat_field(planes, stack.spec.shape[1:])
             except GeometryError as error:
                 raise GeometryError(error.what, f"channel {name}", error.hint) from None
-            full = _enlarged(shape, stack.spec.shape[1:])
-            images[name] = np.asarray(LEVEL * full / full.mean() + dark, np.float32)
-            words.append(f"{name}: {full.min() / full.max():.0%}")
+            images[name] = np.asarray(LEVEL * shade + dark, np.float32)
+            words.append(f"{name}: {shade.min() / shade.max():.0%}")
         several = len(names) > 1
         told = ", ".join(words) if several else words[0].partition(": ")[2]
         return Estimate(
@@ -62,36 +64,41 @@ class FlatField(Estimator):
         )
 
 
-def flat_field(planes: np.ndarray) -> np.ndarray:
-    """Find what planes (n, y, x) have in common, smooth and 1 on average; without dark counts.
+def flat_field(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Find what planes have in common, smooth, for images of a shape; 1 on average.
 
-    The logarithm of their median is fitted by a polynomial, in which places that deviate count
-    less, and what is left is smoothed by a Gaussian.
+    The planes (n, y, x) are averaged over squares, without dark counts. Of each square the lower
+    quartile is taken: with so little noise it shows haze where a cell comes and goes. A polynomial
+    is fitted to its logarithm, in which places that deviate count less; what is left is smoothed by
+    a Gaussian.
 
     Raises
     ------
     GeometryError
         If there is hardly any light in most of the planes.
     """
-    middle = np.median(planes, axis=0).astype(np.float64)
-    level = float(np.median(middle))
+    common = np.quantile(planes, LOWER, axis=0).astype(np.float64)
+    level = float(np.median(common))
     if not level >= LEAST:
         raise GeometryError(
             f"Most pixels have only {level:.3g} counts above the dark",
             hint="State the dark counts, or choose a flat image that was recorded",
         )
     # Brightness falls off as a bell or as powers of a cosine: smoother in logarithms.
-    logs = np.log(np.maximum(middle, 0.02 * level)).ravel()
-    terms, weight = _polynomials(middle.shape), np.ones(middle.size)
+    logs = np.log(np.maximum(common, 0.02 * level)).ravel()
+    middles = [_middles(*sizes) for sizes in zip(shape, common.shape, strict=True)]
+    terms, weight = _polynomials(*middles), np.ones(common.size)
     for _ in range(8):
         factors = np.linalg.lstsq(terms * weight[:, None], logs * weight, rcond=None)[0]
         rest = logs - terms @ factors
         usual = max(float(np.median(np.abs(rest))) / 0.6745, USUAL)
         weight = 1 / np.sqrt(np.maximum(np.abs(rest) / (1.5 * usual), 1))
-    sigma, weights = SMOOTHING * min(middle.shape), (weight**2).reshape(middle.shape)
-    fine = ndimage.gaussian_filter(weights * rest.reshape(middle.shape), sigma, mode="nearest")
+    weights, rest = ((a.reshape(common.shape)) for a in (weight**2, rest))
+    sigma = SMOOTHING * min(common.shape)
+    fine = ndimage.gaussian_filter(weights * rest, sigma, mode="nearest")
     fine /= ndimage.gaussian_filter(weights, sigma, mode="nearest")
-    result = np.exp((terms @ factors).reshape(middle.shape) + fine)
+    coarse = _polynomials(*(_middles(n, n) for n in shape)) @ factors
+    result = np.exp(coarse.reshape(shape) + _enlarged(fine, shape))
     return np.asarray(result / result.mean())
 
 
@@ -111,7 +118,7 @@ def _planes(
     cancelled: Callable[[], bool],
     progress: Callable[[float], None],
 ) -> Iterator[np.ndarray]:
-    """Read planes of a channel, binned; time points whose file is bad are left out."""
+    """Read planes of a channel, averaged over squares; where a file is bad, the others do."""
     depth, *sides = stack.spec.shape
     chosen, bad = _spread(depth, PLANES), None
     times, found = _spread(stack.spec.times, TIMES), False
@@ -127,7 +134,7 @@ def _planes(
             bad = error
             continue
         found = True
-        yield from map(_binned, planes)
+        yield from map(_averaged, planes)
         progress((c + (number + 1) / len(times)) / len(stack.spec.channels))
     if bad is not None and not found:
         raise bad
@@ -152,24 +159,33 @@ def _dark(values: Mapping[str, Any], name: str) -> np.ndarray:
         raise FileError(f"The dark image cannot be read: {error}", path) from error
 
 
-def _binned(plane: np.ndarray) -> np.ndarray:
-    """Mean over squares, so that few pixels are left; what does not fill a square is left out."""
-    y, x = (n // max(n // LARGEST, 1) for n in plane.shape)
-    by, bx = plane.shape[0] // y, plane.shape[1] // x
+def _averaged(plane: np.ndarray) -> np.ndarray:
+    """Mean over squares, so that few of them are left; what does not fill one is left out."""
+    by, bx = (_side(n) for n in plane.shape)
+    y, x = plane.shape[0] // by, plane.shape[1] // bx
     blocks = plane[: y * by, : x * bx].reshape(y, by, x, bx)
     return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
 
 
+def _side(length: int) -> int:
+    return max(length // SQUARES, 1)
+
+
+def _middles(length: int, count: int) -> np.ndarray:
+    """Middles of the squares along an axis, or of its pixels; its ends are at -1 and 1."""
+    side = 1 if count == length else _side(length)
+    return (2 * side * (np.arange(count) + 0.5)) / length - 1
+
+
 def _enlarged(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """An image of another number of pixels, linearly in between."""
-    factors = [max(n // LARGEST, 1) for n in shape]
-    places = [(np.arange(n) + 0.5) / f - 0.5 for n, f in zip(shape, factors, strict=True)]
+    """Values of squares for each pixel, linearly in between."""
+    places = [(np.arange(n) + 0.5) / _side(n) - 0.5 for n in shape]
     grid = np.meshgrid(*places, indexing="ij")
     return np.asarray(ndimage.map_coordinates(image, grid, order=1, mode="nearest"))
 
 
-def _polynomials(shape: tuple[int, ...]) -> np.ndarray:
+def _polynomials(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Polynomials of both axes (pixel, term), up to a degree together."""
-    axes = [np.polynomial.legendre.legvander(np.linspace(-1, 1, n), DEGREE) for n in shape]
+    axes = [np.polynomial.legendre.legvander(places, DEGREE) for places in (y, x)]
     pairs = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
     return np.stack([np.outer(axes[0][:, i], axes[1][:, j]).ravel() for i, j in pairs], axis=1)

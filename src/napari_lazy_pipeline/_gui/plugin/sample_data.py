@@ -17,8 +17,8 @@ from napari_lazy_pipeline.samples.samples import (
     TIMELAPSE,
     psf_path,
     real_stack_folder,
-    write_timelapse,
 )
+from napari_lazy_pipeline.samples.simulated_cell import write_timelapse
 from napari_lazy_pipeline.samples.three_colours import THREE_COLOURS, write_three_colours
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 
@@ -26,8 +26,8 @@ _NAME = "sample"
 
 
 def timelapse() -> list[Any]:
-    """Open a simulated time-lapse: 2 channels, 6 time points."""
-    return _offer(write_timelapse(_cache() / "timelapse"), TIMELAPSE, psf_path())
+    """Open a simulated time-lapse of a cell: 2 channels, 12 time points."""
+    return _offer(write_timelapse(_cache() / "cell_timelapse"), TIMELAPSE, psf_path())
 
 
 def three_colours() -> list[Any]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 
@@ -51,6 +52,23 @@ def test_info_says_what_is_there(raw_folder: Path, capsys: pytest.CaptureFixture
 def test_info_uses_the_pattern(raw_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", raw_folder, "--pattern", "cell_ch1_stack{t}_*.tif") == 0
     assert "3 files -> 1 channel" in capsys.readouterr().out
+
+
+def test_info_of_files_that_need_a_reader_or_a_shape(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.arange(60, dtype="<f4").tofile(tmp_path / "a.raw")
+    assert run("info", tmp_path, "--shape", "3,4,5", "--dtype", "float32") == 0
+    assert "(3, 4, 5) float32" in capsys.readouterr().out
+    assert "Tell its shape" in fails(capsys, "info", tmp_path)
+    assert "trust=True" in fails(capsys, "info", tmp_path, "--reader", "numpy:fromfile")
+    assert run("info", tmp_path, "--reader", f"{__name__}:cube", "--trust") == 0
+    assert "1 time point, (2, 3, 4) uint8" in capsys.readouterr().out
+
+
+def cube(path: str) -> np.ndarray:
+    """A reader of a person's own."""
+    return np.zeros((2, 3, 4), "uint8")
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,16 @@ def test_it_is_valid_and_says_where_it_is(tmp_path: Path) -> None:
     )
 
 
+def test_the_display_window_of_floats_holds_the_data(tmp_path: Path) -> None:
+    """A ratio, a difference: the type has no ends, and NaN stands for nothing."""
+    volume = np.linspace(-3, 5, 3 * 40 * 50, dtype="float32").reshape(3, 40, 50)
+    volume[0, 0] = np.nan
+    export(Stack.from_array(volume, (0.3, 0.1, 0.1)), tmp_path, format="ome-zarr")
+    (channel,) = written(tmp_path).attrs["ome"]["omero"]["channels"]
+    window = channel["window"]
+    assert window["min"] <= window["start"] < -2.7 and 4.9 < window["end"] <= window["max"]
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_the_pixels_of_every_resolution(dtype: Any, tmp_path: Path) -> None:
     source = Noise(shape=(3, 67, 1101), dtype="uint16")

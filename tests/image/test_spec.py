@@ -125,3 +125,13 @@ def test_no_other_size_can_be_stated(given: Any) -> None:
 def test_a_size_is_told_as_far_as_it_is_known(size: Any, text: str) -> None:
     assert size_text(size) == text
     assert f"voxel size {text}" in repr(Stack.from_array(np.zeros(SHAPE), size))
+
+
+def test_complex_numbers_are_refused_in_words() -> None:
+    """Their imaginary part would be lost without a word."""
+    for make in (
+        lambda: VolumeSpec((2, 3, 4), "complex64"),
+        lambda: Stack.from_array(np.ones((2, 3, 4), complex)),
+    ):
+        with pytest.raises(GeometryError, match=r"complex(64|128): only real numbers"):
+            make()

@@ -93,6 +93,15 @@ def _add_info(commands: Any) -> None:
     parser.add_argument(
         "--position", metavar="P", type=values.text, help="which of several positions"
     )
+    parser.add_argument(
+        "--reader", metavar="MODULE:FUNCTION", type=values.text,
+        help="function that takes a path and returns an array; with --trust",
+    )  # fmt: skip
+    parser.add_argument("--trust", action="store_true", help="run the code that --reader names")
+    parser.add_argument(
+        "--shape", type=values.shape, metavar="Z,Y,X", help="of each volume in files without header"
+    )
+    parser.add_argument("--dtype", metavar="TYPE", type=values.text, help="of files without header")
     parser.set_defaults(command=info)
 
 

@@ -19,7 +19,10 @@ def info(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.image.spec import size_text
     from napari_lazy_pipeline.io import inspect_folder
 
-    folder_info = inspect_folder(options.folder, options.pattern, position=options.position)
+    folder_info = inspect_folder(
+        options.folder, options.pattern, position=options.position, reader=options.reader,
+        trust=options.trust, shape=options.shape, dtype=options.dtype,
+    )  # fmt: skip
     stack = folder_info.stack()
     size = size_text(folder_info.voxel_size)
     interval = "unknown" if stack.time_interval is None else f"{stack.time_interval:g} s"

@@ -78,6 +78,9 @@ class VolumeSpec:
         camera: CameraGrid | None = CameraGrid(),
         frame: Frame = "camera",
     ) -> None:
+        if np.dtype(dtype).kind not in "buif":
+            what = f"The values are {dtype}: only real numbers have a picture"
+            raise GeometryError(what, hint="Take their magnitude, or another part, first")
         values = shape, dtype, voxel_size or UNKNOWN, translate, scan, outline, camera, frame
         for field, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, field.name, value)

@@ -93,7 +93,7 @@ def test_a_half_written_file_never_counts_as_complete(writer: str, tmp_path: Pat
     assert refused >= 120
 
 
-@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.io.files.file_source.BadFileWarning")
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
 @EACH_WRITER
 def test_nor_is_it_shown_when_the_folder_is_just_opened(writer: str, tmp_path: Path) -> None:
     """No watcher: reading such a file gives a blank and a problem, or every pixel."""

@@ -189,7 +189,7 @@ class TestZarr:
     def test_no_image(self, tmp_path: Path) -> None:
         library = pytest.importorskip("zarr")
         library.open_group(str(tmp_path / "a.zarr"), mode="w")
-        with pytest.raises(FolderError, match="holds no OME image"):
+        with pytest.raises(FolderError, match="holds no image"):
             open_stack(tmp_path)
 
     def test_without_zarr_it_says_what_to_install(
@@ -303,6 +303,14 @@ class TestFunctions:
         stack = open_stack(folder, "a_t{t}.npy", reader=lambda path: np.load(path)[None, None])
         np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
 
+    def test_five_axes_are_time_points_and_channels_too(self, folder: Path) -> None:
+        stack = open_stack(folder, "a_t0.npy", reader=lambda path: DATA)
+        assert stack.shape == DATA.shape and DATA.shape[0] > 1 < DATA.shape[1]
+        np.testing.assert_array_equal(stack.volume(1, 1), DATA[1, 1])
+        stack = open_stack(folder, "a_t{t}.npy", reader=lambda path: DATA[:1])
+        assert stack.shape == (3, *DATA.shape[1:])
+        np.testing.assert_array_equal(stack.volume(2, 1), DATA[0, 1])
+
     def test_two_functions_are_two_stacks(self, folder: Path) -> None:
         stacks = [
             open_stack(folder, "a_t{t}.npy", reader=lambda path, more=more: np.load(path) + more)
@@ -351,23 +359,25 @@ class TestFunctions:
             open_stack(folder, reader="no_such_module:read", trust=True)
         with pytest.raises(FolderError, match="AttributeError"):
             open_stack(folder, reader=f"{__name__}:nothing", trust=True)
-        np.save(folder / "a_t0.npy", np.zeros((2, 2, 2, 2, 2)))
+        np.save(folder / "a_t0.npy", np.zeros((2, 2, 2, 2)))
         stack = open_stack(folder, reader=self.NAME, trust=True)
-        with pytest.raises(FileError, match="no volume"):
+        with pytest.raises(FileError, match=r"no volume.*axes \(t, c, z, y, x\)"):
             stack.source.read(0, 0)
 
     def test_another_package_may_register_one(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, fresh_readers: None
     ) -> None:
         group = "napari_lazy_pipeline.readers"
-        point = importlib.metadata.EntryPoint("npy", self.NAME, group)
+        for path in folder.glob("*.npy"):
+            path.rename(path.with_suffix(".vol"))
+        point = importlib.metadata.EntryPoint("vol", self.NAME, group)
         monkeypatch.setattr(
             "napari_lazy_pipeline.io.readers._user_function.entry_points",
             lambda group: [point] if group == point.group else [],
         )
-        assert ".npy" in readers.suffixes()
+        assert ".vol" in readers.suffixes()
         found = inspect_folder(folder)
-        assert (found.pattern, found.sizes) == ("a_t{t}.npy", (3, 1))
+        assert (found.pattern, found.sizes) == ("a_t{t}.vol", (3, 1))
         np.testing.assert_array_equal(found.stack().volume(1), DATA[1, 0])
 
 

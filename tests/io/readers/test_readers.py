@@ -41,6 +41,11 @@ def test_what_is_no_volume_is_a_file_error_naming_it(
     assert str(path) in str(caught.value)
 
 
+def test_the_example_is_a_reader_as_it_stands() -> None:
+    folder = Path(readers.__file__).parent
+    assert (folder / "npy.py").read_text() in (folder / "README.md").read_text()
+
+
 def test_other_files_have_no_reader() -> None:
     with pytest.raises(FileError, match=r"Readable are \.tif"):
         readers.reader_for("a.txt")

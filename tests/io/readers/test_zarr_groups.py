@@ -87,7 +87,7 @@ def _made(path: Path) -> Path:
 
 
 def test_a_group_without_an_image_says_so(tmp_path: Path) -> None:
-    with pytest.raises(FolderError, match="holds no OME image"):
+    with pytest.raises(FolderError, match="holds no image: no OME metadata, and no array"):
         open_stack(put_group(tmp_path / "a.zarr"))
 
 
@@ -115,3 +115,25 @@ def test_a_crop_that_was_exported_lies_where_it_was(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.volume(), volume[1:3, 4:12])
     assert again.spec.translate == pytest.approx(cropped.spec.translate)
     assert again.spec.translate == pytest.approx((0.5, 0.4, 0.0))
+
+
+def test_plain_arrays_of_a_group_are_positions(tmp_path: Path) -> None:
+    """Those that are alike, of the largest; axes by the names that xarray and zarr 3 give them."""
+    group = zarr.open_group(tmp_path / "run.zarr", mode="w", zarr_format=3)
+    for day in (1, 2):
+        array = group.create_array(
+            f"day{day}/raw", shape=(3, *SHAPE), dtype="u2", dimension_names=["time", "z", "y", "x"]
+        )
+        array[...] = day
+    group.create_array("day1/mask", shape=(3, *SHAPE), dtype="bool")
+    found = inspect_folder(tmp_path / "run.zarr")
+    assert (found.positions, found.sizes) == (("day1/raw", "day2/raw"), (3, 1))
+    stack = open_stack(tmp_path / "run.zarr", position="day2/raw")
+    assert (stack.shape, stack.volume(2).max()) == ((3, 1, *SHAPE), 2)
+
+
+def test_four_axes_without_names_are_refused(tmp_path: Path) -> None:
+    """They may begin with time points, or with channels: nobody said."""
+    zarr.create_array(tmp_path / "a.zarr", shape=(3, *SHAPE), dtype="u2")
+    with pytest.raises(FolderError, match=r"axes of \(3, 4, 17, 19\) are not named"):
+        inspect_folder(tmp_path / "a.zarr")

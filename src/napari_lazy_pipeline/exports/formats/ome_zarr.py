@@ -124,10 +124,16 @@ class OmeZarr(Format):
         if window["start"] == window["min"] and window["end"] == window["max"]:
             path = metadata.folder / ome["multiscales"][0]["datasets"][-1]["path"]
             smallest: Any = zarr.open_array(str(path), mode="r")[t, c]
-            low, high = np.percentile(smallest, (1.0, 99.9)).tolist()
+            values = smallest[np.isfinite(smallest)]
+            if not values.size:
+                return
+            low, high = np.percentile(values, (1.0, 99.9)).tolist()
             if high > low:
                 window.update(start=low, end=high)
-                metadata.write()
+            if values.dtype.kind == "f":  # a type that has no ends of its own
+                window["min"] = min(window["min"], float(values.min()))
+                window["max"] = max(window["max"], float(values.max()))
+            metadata.write()
 
 
 @dataclass(frozen=True)

@@ -57,21 +57,22 @@ class UserReader(Reader):
         if hasattr(target, "probe"):
             info: FileInfo = self._call(target.probe, path)
             return info
-        volume = self._volume(self._call(target, path), path)
-        return FileInfo.of(path, volume.shape, volume.dtype)
+        volumes = self._volumes(self._call(target, path), path)
+        return FileInfo.of(path, volumes.shape[2:], volumes.dtype, inner=volumes.shape[:2])
 
     def read(self, path: str, info: FileInfo) -> np.ndarray:
         target = self._loaded(path)
         of_reader = hasattr(target, "read")
         result = self._call(target.read, path, info) if of_reader else self._call(target, path)
-        volume = self._volume(result, path)
-        if (volume.shape, volume.dtype.name) != (info.shape, info.dtype):
-            raise FileError(
-                f"{self.name} made {volume.shape} {volume.dtype}, not {info.shape} {info.dtype} "
-                f"as of {info.name}",
-                path,
-            )
-        return volume
+        volumes = self._volumes(result, path)
+        expected = (1, 1) if of_reader else info.inner
+        made = volumes.shape[:2], volumes.shape[2:], volumes.dtype.name
+        if made != (expected, info.shape, info.dtype):
+            shape = volumes.shape if expected != (1, 1) else volumes.shape[2:]
+            what = f"{self.name} made {shape} {volumes.dtype}, not {info.content} as of {info.name}"
+            raise FileError(what, path)
+        volume = volumes[(0, 0) if of_reader else info.part]
+        return np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
 
     def _loaded(self, path: str) -> Any:
         if not isinstance(self.target, str):
@@ -97,16 +98,17 @@ class UserReader(Reader):
             what = f"The reader {self.name} raised {type(error).__name__}{_line(error)}: {error}"
             raise FileError(what, path) from error
 
-    def _volume(self, result: Any, path: str) -> np.ndarray:
-        """Check that a result is a grey volume; axes (t, c) of length 1 are left out."""
+    def _volumes(self, result: Any, path: str) -> np.ndarray:
+        """Check that a result is grey: (t, c, z, y, x), or a volume, or a plane; all axes of it.
+
+        Of four axes the first may be t or c, unless it has a length of 1.
+        """
         array = np.asarray(result)
-        if array.ndim > 3 and set(array.shape[:-3]) == {1}:
-            array = array.reshape(array.shape[-3:])
-        volume = array[np.newaxis] if array.ndim == 2 else array
-        if volume.ndim != 3 or volume.dtype.kind not in "buif":
+        clear = array.ndim in (2, 3, 5) or (array.ndim == 4 and array.shape[0] == 1)
+        if not clear or array.dtype.kind not in "buif" or not array.size:
             what = f"The reader {self.name} made {array.shape} {array.dtype}, no volume (z, y, x)"
-            raise FileError(what, path)
-        return np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
+            raise FileError(what, path, "Several volumes have the axes (t, c, z, y, x)")
+        return array.reshape((1,) * (5 - array.ndim) + array.shape)
 
 
 def reader_by_name(target: str, trust: bool) -> UserReader:

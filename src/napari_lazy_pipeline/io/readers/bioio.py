@@ -13,7 +13,7 @@ from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_
 
 _PLUGINS = {
     ".czi": "bioio-czi", ".lif": "bioio-lif", ".nd2": "bioio-nd2", ".dv": "bioio-dv",
-    ".sldy": "bioio-sldy", ".ims": "bioio-bioformats", ".oir": "bioio-bioformats",
+    ".sldy": "bioio-sldy", ".oir": "bioio-bioformats",
 }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
 class TiffReader(GrowingReader):
     """Reads TIFF and BigTIFF, ImageJ, OME-TIFF and MMStack."""
 
-    suffixes = (".tif", ".tiff")
+    suffixes = (".tif", ".tiff", ".btf", ".tf8")
 
     def hidden(self, names: Sequence[str]) -> set[str]:
         return mmstack.continuations(names)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
     GrowingReader,
     GrowthState,
+    alike,
     file_errors,
 )
 from napari_lazy_pipeline.io.readers._zarr_chunks import Chunks
 
 _AT_ONCE = 10  # chunks that zarr unpacks at the same time
+_MOST_ARRAYS = 1000  # of a plain group, which are positions
 # What a folder of zarr holds, of its versions 2 and 3.
 _MARKS = ("zarr.json", ".zattrs", ".zarray", ".zgroup")
 
@@ -39,10 +42,11 @@ class ZarrReader(GrowingReader):
             os.stat(path)  # zarr takes a folder that is gone for one without an image
             images = _images(_root(path), path)
             array, image, channels = _open(path)
-            axes = _axes(image, array.ndim)
+            axes = _axes(image, array)
+            if not set(axes) <= set("tczyx") or axes[-2:] != "yx" or len(axes) != array.ndim:
+                what = f"The axes of {array.shape} are {axes or 'not named'}, not t, c, z, y, x"
+                raise FileError(what, path, "Save it as OME-Zarr, or with dimension names")
             sizes = dict(zip(axes, array.shape, strict=True))
-            if not set(axes) <= set("tczyx") or axes[-2:] != "yx":
-                raise FileError(f"The axes are {axes}, not t, c, z, y, x", path)
             claims, translate = placement(image, axes)
             return FileInfo.of(
                 path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, claims,
@@ -66,7 +70,7 @@ class ZarrReader(GrowingReader):
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
             array, image, _ = _open(path, info.scene)
-            axes = _axes(image, array.ndim)
+            axes = _axes(image, array)
             sizes = dict(zip(axes, array.shape, strict=True))
             info.check((sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, path)
             # However little is wanted, a chunk is unpacked as a whole.
@@ -107,18 +111,32 @@ def _images(node: Any, path: str) -> tuple[str, ...]:
     if _is_array(node):
         return ("",)
     ome = _ome(node)
-    images: list[str] = []
+    images: Sequence[str] = []
     if ome.get("multiscales"):
         images = [""]
     elif "plate" in ome:
         for well in (well["path"] for well in ome["plate"]["wells"]):
-            images += [f"{well}/{image['path']}" for image in _ome(node[well])["well"]["images"]]
+            images = [
+                *images,
+                *(f"{well}/{image['path']}" for image in _ome(node[well])["well"]["images"]),
+            ]
     elif "bioformats2raw.layout" in ome:
         series = _ome(node["OME"]).get("series") if "OME" in node else None
         images = series or sorted(filter(str.isdecimal, node.group_keys()), key=int)
+    images = images or alike(dict(islice(_plain_arrays(node), _MOST_ARRAYS)))[0]
     if not images:
-        raise FileError("The Zarr folder holds no OME image", path, "Open a folder inside it")
+        what = "The Zarr folder holds no image: no OME metadata, and no array of numbers"
+        raise FileError(what, path, "Open the folder of an array, or another one")
     return tuple(images)
+
+
+def _plain_arrays(group: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
+    """Places of the arrays in a group, and in its groups, that may be volumes."""
+    for name, array in sorted(group.arrays()):
+        if 2 <= array.ndim <= 5 and array.dtype.kind in "buif":
+            yield name, array
+    for name, inner in sorted(group.groups()) if depth else ():
+        yield from ((f"{name}/{place}", a) for place, a in _plain_arrays(inner, depth - 1))
 
 
 def _open(path: str, scene: int = 0) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
@@ -176,12 +194,20 @@ def _unpacked(array: Any, axes: str) -> int:
 
 def _chunks(path: str, info: FileInfo) -> Chunks:
     array, image, _ = _open(path, info.scene)
-    return Chunks(array, _axes(image, array.ndim), path)
+    return Chunks(array, _axes(image, array), path)
 
 
-def _axes(image: dict[str, Any], count: int) -> str:
-    axes = image.get("axes") or list("tczyx"[-count:])
-    return "".join(axis if isinstance(axis, str) else axis["name"] for axis in axes).lower()
+def _axes(image: dict[str, Any], array: Any) -> str:
+    """Axes by their metadata, or the names that zarr 3 and xarray give them; else the usual ones.
+
+    Four axes without names may begin with t or with c: empty.
+    """
+    axes = image.get("axes") or getattr(array.metadata, "dimension_names", None)
+    axes = axes or array.attrs.get("_ARRAY_DIMENSIONS")
+    if not axes or None in axes:
+        axes = "" if array.ndim == 4 else "tczyx"[-array.ndim :]
+    names = (axis if isinstance(axis, str) else axis["name"] for axis in axes)
+    return "".join({"time": "t", "channel": "c"}.get(name.lower(), name.lower()) for name in names)
 
 
 READER = ZarrReader()

@@ -1,0 +1,170 @@
+"""HDF5: files of BigDataViewer with the XML beside them, of Imaris, and plain datasets."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.free_memory import require
+from napari_lazy_pipeline._runtime.regular_file import refuse_special
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io.metadata.bigdataviewer import SetupTable, read_setups
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, alike, file_errors
+
+_MOST = 1000  # datasets that are listed
+_PART = re.compile(r"-\d\d-\d\d\.h5$")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the volumes of a file are: for each position, names of datasets by (t, c)."""
+
+    places: dict[str, list[list[str]]]
+    claims: MetadataClaims | None = None
+    channels: tuple[str, ...] = ()
+    shape: tuple[int, ...] | None = None  # of what is no filling up to a whole chunk
+
+
+class Hdf5Reader(PlaneReader):
+    """Reads the full resolution, chunk by chunk; several datasets, or views, are positions."""
+
+    suffixes = (".h5", ".hdf5", ".ims")
+
+    def hidden(self, names: Sequence[str]) -> set[str]:
+        """Parts of a file of BigDataViewer, which its first file links to."""
+        whole = set(names)
+        parts = {name: _PART.sub(".h5", name) for name in names if _PART.search(name)}
+        return {name for name, first in parts.items() if first in whole}
+
+    def probe(self, path: str) -> FileInfo:
+        with _open(path) as file:
+            layout = _layout(file, path)
+            volumes = next(iter(layout.places.values()))
+            dataset = file[volumes[0][0]]
+            scenes = tuple(layout.places)
+            return FileInfo.of(
+                path, _shape(layout, dataset), dataset.dtype, layout.claims,
+                inner=(len(volumes), len(volumes[0])),
+                channel_names=layout.channels,
+                scenes=scenes if len(scenes) > 1 else (),
+                firsts=(0,) * len(scenes),
+                overhead=_unpacked(dataset),
+            )  # fmt: skip
+
+    def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
+        with _open(path) as file:
+            layout = _layout(file, path)
+            t, c = info.part
+            dataset = file[list(layout.places.values())[info.scene][t][c]]
+            info.check(_shape(layout, dataset), dataset.dtype, path)
+            require(_unpacked(dataset))
+            _, y, x = info.shape
+            planes = dataset[start:stop, :y, :x] if dataset.ndim == 3 else dataset[:y, :x]
+            return np.ascontiguousarray(planes.reshape(-1, y, x), info.dtype)
+
+
+@contextmanager
+def _open(path: str) -> Iterator[Any]:
+    try:
+        import h5py
+    except ImportError as error:
+        what = "HDF5 cannot be read without h5py"
+        raise FileError(what, path, "pip install 'napari-lazy-pipeline[hdf5]'") from error
+    with file_errors(path):
+        refuse_special(path)
+        # It may be written at this moment, by a program that locks it.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+
+
+def _layout(file: Any, path: str) -> _Layout:
+    if "s00" in file and any(re.fullmatch(r"t\d{5}", name) for name in file):
+        return _bigdataviewer(file, path)
+    if "DataSet/ResolutionLevel 0" in file:
+        return _imaris(file)
+    return _datasets(file, path)
+
+
+def _bigdataviewer(file: Any, path: str) -> _Layout:
+    """Groups of the form t00000/s00/0/cells; the XML tells what the setups are."""
+    times = sorted((n for n in file if re.fullmatch(r"t\d+", n)), key=lambda n: int(n[1:]))
+    setups = sorted({int(n[1:]) for n in file[times[0]] if re.fullmatch(r"s\d+", n)})
+    xml = Path(path).with_suffix(".xml")
+    table = read_setups(xml) if xml.is_file() else SetupTable()
+    places: dict[str, list[list[str]]] = {}
+    channels: tuple[str, ...] = ()
+    for view, of_channel in table.views(setups).items():
+        channels = channels or tuple(of_channel)
+        if tuple(of_channel) != channels:
+            what = f"The view {view} has the channels {', '.join(of_channel)}, the first one others"
+            raise FileError(what, path, "Export views of the same channels to a file")
+        numbers = of_channel.values()
+        places[view] = [[f"{time}/s{number:02d}/0/cells" for number in numbers] for time in times]
+    return _Layout(places, table.claims, channels if len(channels) > 1 else ())
+
+
+def _imaris(file: Any) -> _Layout:
+    """Datasets of the form DataSet/ResolutionLevel 0/TimePoint 0/Channel 0/Data."""
+    top, image = file["DataSet/ResolutionLevel 0"], file["DataSetInfo/Image"].attrs
+    places = [
+        [f"{top.name}/TimePoint {t}/Channel {c}/Data" for c in range(len(top["TimePoint 0"]))]
+        for t in range(len(top))
+    ]
+    shape = tuple(int(_text(image[axis])) for axis in "ZYX")
+    ends = {k: float(_text(v)) for k, v in image.items() if re.fullmatch(r"Ext(Min|Max)\d", k)}
+    sizes = ((ends[f"ExtMax{n}"] - ends[f"ExtMin{n}"]) / shape[2 - n] for n in (2, 1, 0))
+    in_um = _text(image["Unit"]).strip().lower() in ("um", "\xb5m", "\u03bcm")
+    z, y, x = (round(size, 9) if in_um and size > 0 else None for size in sizes)
+    return _Layout({"": places}, MetadataClaims("Imaris", (z, y, x)), shape=shape)
+
+
+def _datasets(file: Any, path: str) -> _Layout:
+    """Datasets of numbers with two or three axes that are alike are positions."""
+    import h5py
+
+    found: dict[str, Any] = {}
+    deeper: list[str] = []
+
+    def note(name: str, node: Any) -> bool | None:
+        if isinstance(node, h5py.Dataset) and node.dtype.kind in "buif":
+            if node.ndim in (2, 3) and min(node.shape) > 0:
+                found[name] = node
+            elif node.ndim > 3:
+                deeper.append(f"{name} {node.shape}")
+        return True if len(found) >= _MOST else None
+
+    file.visititems(note)
+    names, notes = alike(found)
+    if not names:
+        what = "The file holds no dataset of volumes (z, y, x)"
+        hint = f"Its axes are not named: {', '.join(deeper[:3])}" if deeper else ""
+        raise FileError(what, path, hint or "Choose another file")
+    return _Layout({name: [[name]] for name in names}, MetadataClaims("HDF5", notes=notes))
+
+
+def _shape(layout: _Layout, dataset: Any) -> tuple[int, ...]:
+    shape = layout.shape or tuple(dataset.shape)
+    return (1, *shape) if len(shape) == 2 else shape
+
+
+def _unpacked(dataset: Any) -> int:
+    """Size of a chunk, which is unpacked as a whole [byte]."""
+    return math.prod(dataset.chunks or (0,)) * int(dataset.dtype.itemsize)
+
+
+def _text(value: Any) -> str:
+    """A text of Imaris, which writes one letter an element."""
+    if isinstance(value, np.ndarray):
+        return b"".join(value.ravel().tolist()).decode("utf-8", "replace")
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+READER = Hdf5Reader()

@@ -1,0 +1,155 @@
+"""HDF5: BigDataViewer, Imaris, plain datasets; written by h5py in the layouts of their makers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from napari_lazy_pipeline import open_stack
+from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.io import inspect_folder
+
+SHAPE = (4, 9, 11)
+DATA = np.random.default_rng(0).integers(0, 4000, (3, 4, *SHAPE)).astype("uint16")
+
+_XML = """<?xml version="1.0" encoding="UTF-8"?>
+<SpimData version="0.2"><SequenceDescription>
+<ImageLoader format="bdv.hdf5"><hdf5 type="relative">cell.h5</hdf5></ImageLoader>
+<ViewSetups>{setups}
+<Attributes name="channel"><Channel><id>0</id><name>488</name></Channel>
+<Channel><id>1</id><name>561</name></Channel></Attributes>
+<Attributes name="angle"><Angle><id>0</id><name>0</name></Angle>
+<Angle><id>1</id><name>90</name></Angle></Attributes>
+</ViewSetups></SequenceDescription></SpimData>"""
+_SETUP = """<ViewSetup><id>{id}</id><size>11 9 4</size><voxelSize><unit>{unit}</unit>
+<size>{size}</size></voxelSize><attributes><channel>{channel}</channel><angle>{angle}</angle>
+</attributes></ViewSetup>"""
+
+
+def bigdataviewer(folder: Path, unit: str = "\u00b5m", size: str = "0.1 0.1 0.4") -> Path:
+    """Two channels from two angles, three time points, as its HDF5 format has them."""
+    folder.mkdir(exist_ok=True)
+    with h5py.File(folder / "cell.h5", "w") as file:
+        for setup in range(4):
+            file[f"s{setup:02d}/resolutions"] = np.array([[1.0, 1, 1], [2, 2, 1]])
+            file[f"s{setup:02d}/subdivisions"] = np.array([[16, 16, 4], [16, 16, 4]])
+            for t in range(3):
+                place = f"t{t:05d}/s{setup:02d}"
+                file.create_dataset(f"{place}/0/cells", data=DATA[t, setup], chunks=True)
+                file[f"{place}/1/cells"] = DATA[t, setup][:, ::2, ::2]
+    setups = "".join(
+        _SETUP.format(id=i, unit=unit, size=size, channel=i % 2, angle=i // 2) for i in range(4)
+    )
+    (folder / "cell.xml").write_text(_XML.format(setups=setups), encoding="utf-8")
+    return folder
+
+
+def test_bigdataviewer_with_its_xml(tmp_path: Path) -> None:
+    folder = bigdataviewer(tmp_path / "bdv")
+    found = inspect_folder(folder)
+    assert found.positions == ("angle 0", "angle 90") and found.channel_names == ("488", "561")
+    assert (found.voxel_size, found.voxel_source) == ((0.4, 0.1, 0.1), "BigDataViewer")
+    for index, view in enumerate(found.positions):
+        stack = open_stack(folder, position=view)
+        assert stack.shape == (3, 2, *SHAPE)
+        for t in range(3):
+            for c in range(2):
+                np.testing.assert_array_equal(stack.volume(t, c), DATA[t, 2 * index + c])
+    planes = stack.source.read_planes(1, 0, 1, 3)
+    np.testing.assert_array_equal(planes, DATA[1, 2, 1:3])
+
+
+def test_without_its_xml_setups_are_positions(tmp_path: Path) -> None:
+    folder = bigdataviewer(tmp_path / "bdv")
+    (folder / "cell.xml").unlink()
+    found = inspect_folder(folder)
+    assert found.positions == ("setup 0", "setup 1", "setup 2", "setup 3")
+    assert found.voxel_source == "unknown" and found.voxel_size == (None, None, None)
+    np.testing.assert_array_equal(open_stack(folder, position="setup 3").volume(2), DATA[2, 3])
+
+
+def test_a_size_in_pixels_is_none_and_a_damaged_xml_is_told(tmp_path: Path) -> None:
+    folder = bigdataviewer(tmp_path / "bdv", unit="pixel", size="1.0 1.0 1.0")
+    assert inspect_folder(folder).voxel_size == (None, None, None)
+    (folder / "cell.xml").write_text("<SpimData>")
+    with pytest.raises(FolderError, match=r"The XML is damaged.*cell\.xml"):
+        inspect_folder(folder)
+    (folder / "cell.xml").write_text("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
+    with pytest.raises(FolderError, match="defines entities"):
+        inspect_folder(folder)
+
+
+def test_parts_of_a_large_file_are_read_by_way_of_the_first(tmp_path: Path) -> None:
+    """BigDataViewer splits files, and links from the first to the others."""
+    with h5py.File(tmp_path / "cell-00-00.h5", "w") as file:
+        file["t00000/s00/0/cells"] = DATA[0, 0]
+    with h5py.File(tmp_path / "cell.h5", "w") as file:
+        file["s00/resolutions"] = np.ones((1, 3))
+        file["t00000/s00"] = h5py.ExternalLink("cell-00-00.h5", "t00000/s00")
+    stack = open_stack(tmp_path)
+    assert stack.shape == (1, 1, *SHAPE)
+    np.testing.assert_array_equal(stack.volume(), DATA[0, 0])
+
+
+def letters(text: str) -> np.ndarray:
+    return np.array([letter.encode() for letter in text], "S1")
+
+
+def test_imaris(tmp_path: Path) -> None:
+    """Its datasets are filled up to whole chunks, its attributes one letter an element."""
+    with h5py.File(tmp_path / "cell.ims", "w") as file:
+        for t in range(3):
+            for c in range(2):
+                whole = np.zeros((8, 16, 16), "uint16")
+                whole[:4, :9, :11] = DATA[t, c]
+                place = f"DataSet/ResolutionLevel 0/TimePoint {t}/Channel {c}/Data"
+                file.create_dataset(place, data=whole, chunks=(4, 8, 8))
+        image = file.create_group("DataSetInfo/Image").attrs
+        ends = {
+            "ExtMin0": 5,
+            "ExtMax0": 6.1,
+            "ExtMin1": 0,
+            "ExtMax1": 0.9,
+            "ExtMin2": 0,
+            "ExtMax2": 1.6,
+        }
+        values = {"X": 11, "Y": 9, "Z": 4, "Unit": "um", **ends}
+        for name, value in values.items():
+            image[name] = letters(str(value))
+    found = inspect_folder(tmp_path)
+    assert (found.voxel_size, found.voxel_source) == ((0.4, 0.1, 0.1), "Imaris")
+    stack = found.stack()
+    assert stack.shape == (3, 2, *SHAPE)
+    np.testing.assert_array_equal(stack.volume(2, 1), DATA[2, 1])
+    np.testing.assert_array_equal(stack.source.read_planes(1, 1, 2, 4), DATA[1, 1, 2:])
+
+
+def test_plain_datasets_that_are_alike_are_positions(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["day 1/volume"], file["day 2/volume"] = DATA[0, 0], DATA[1, 0]
+        file["day 1/mask"], file["day 1/small"] = DATA[0, 1] > 2000, DATA[0, 0][:, ::2, ::2]
+        file["table"] = np.zeros((5,))
+    found = inspect_folder(tmp_path)
+    assert found.positions == ("day 1/volume", "day 2/volume")
+    assert "Left out: day 1/mask (4, 9, 11) bool, day 1/small (4, 5, 6) uint16" in found.notes
+    stack = open_stack(tmp_path / "a.h5", position="day 2/volume")
+    np.testing.assert_array_equal(stack.volume(), DATA[1, 0])
+
+
+def test_files_of_one_dataset_are_time_points(tmp_path: Path) -> None:
+    for t in range(3):
+        with h5py.File(tmp_path / f"a_t{t}.h5", "w") as file:
+            file["data"] = DATA[t, 0]
+    stack = open_stack(tmp_path)
+    assert stack.shape == (3, 1, *SHAPE)
+    np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+
+
+def test_axes_without_names_are_refused_with_their_sizes(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["movie"] = DATA[:, 0]
+    with pytest.raises(FolderError, match=r"no dataset of volumes.*movie \(3, 4, 9, 11\)"):
+        open_stack(tmp_path)

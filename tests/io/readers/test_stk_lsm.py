@@ -1,0 +1,164 @@
+"""MetaMorph and LSM: files put together tag by tag, as tifffile does not write them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import open_stack
+from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.io import inspect_folder
+
+SHAPE = (4, 9, 11)
+DATA = np.random.default_rng(0).integers(0, 4000, (3, 2, *SHAPE)).astype("<u2")
+_SIZES = {3: 2, 4: 4, 5: 8}
+Tag = tuple[int, int, int, bytes]  # code, type, count and value
+
+
+def directory(start: int, tags: Sequence[Tag], last: bool) -> bytes:
+    """An image file directory at a place of the file, with what does not fit into it behind it."""
+    after, entries, far = start + 6 + 12 * len(tags), b"", b""
+    for code, kind, count, value in sorted(tags):
+        # LSM keeps two numbers of bits elsewhere, though they would fit.
+        if len(value) > 4 or (code, count) == (258, 2):
+            entries += struct.pack("<HHII", code, kind, count, after + len(far))
+            far += value + b"\0" * (len(value) % 2)
+        else:
+            entries += struct.pack("<HHI4s", code, kind, count, value)
+    following = 0 if last else after + len(far)
+    return struct.pack("<H", len(tags)) + entries + struct.pack("<I", following) + far
+
+
+def image_tags(shape: Sequence[int], place: int, samples: int = 1) -> list[Tag]:
+    y, x = shape
+    numbers = {
+        254: 0,
+        256: x,
+        257: y,
+        258: 16,
+        259: 1,
+        262: 1,
+        277: samples,
+        278: y,
+        279: 2 * y * x,
+    }
+    tags = [(code, 4, 1, struct.pack("<I", number)) for code, number in numbers.items()]
+    return [*tags, (273, 4, 1, struct.pack("<I", place))]
+
+
+def write_stk(path: Path, volume: np.ndarray, step: float) -> None:
+    """All planes behind one directory, their distances in a tag of MetaMorph."""
+    planes, y, x = volume.shape
+    positions = b"".join(struct.pack("<IIIIII", int(1000 * step), 1000, 1, 0, 1, 0) for _ in volume)
+    calibration = {0: 1, 4: (104, 1000), 5: (104, 1000), 6: b"um\0"}
+    pixels = volume.tobytes()
+    tags = image_tags((y, x), 8)
+    # Values of the first of its tags that are longer than a number lie elsewhere.
+    far, entries = 8 + len(pixels), b""
+    extra = b""
+    for code, value in calibration.items():
+        if isinstance(value, int):
+            entries += struct.pack("<II", code, value)
+            continue
+        text = isinstance(value, bytes)
+        packed = struct.pack("<I", len(value)) + value if text else struct.pack("<II", *value)
+        entries += struct.pack("<II", code, far + len(extra))
+        extra += packed
+    start = far + len(extra) + len(extra) % 2
+    tags += [
+        (33628, 4, len(calibration), entries),
+        (33629, 5, planes, positions),
+    ]
+    head = b"II*\0" + struct.pack("<I", start)
+    blank = b"\0" * (start - far - len(extra))
+    path.write_bytes(head + pixels + extra + blank + directory(start, tags, True))
+
+
+def write_lsm(path: Path, times: int, planes: int) -> None:
+    """A page with both channels a plane, each followed by that of a small picture."""
+    _, y, x = SHAPE
+    info = struct.pack("<IiiiiiiiiiddddddHHI", 0x0400494C, 130, x, y, planes, 2, times, 2, 5, 4,
+                       1.04e-7, 1.04e-7, 4e-7, 0, 0, 0, 6, 0, 0)  # fmt: skip
+    info += struct.pack("<IIIId", 0, 0, 0, 0, 2.5)
+    info += b"\0" * (130 - len(info))
+    count = times * planes
+    pixels = b"".join(
+        DATA[n // planes, c, n % planes].tobytes() for n in range(count) for c in (0, 1)
+    )
+    small = 8 + len(pixels)
+    start = small + 2 * 2 * 4 * 5
+    body = b"II*\0" + struct.pack("<I", start) + pixels + b"\0" * (start - small)
+    for number in range(count):
+        place = 8 + number * 2 * (2 * y * x)
+        tags = [tag for tag in image_tags((y, x), place) if tag[0] not in (258, 273, 277, 279)]
+        tags += [
+            (258, 3, 2, struct.pack("<HH", 16, 16)), (277, 3, 1, struct.pack("<H", 2)),
+            (284, 3, 1, struct.pack("<H", 2)),
+            (273, 4, 2, struct.pack("<II", place, place + 2 * y * x)),
+            (279, 4, 2, struct.pack("<II", 2 * y * x, 2 * y * x)),
+        ]  # fmt: skip
+        tags += [(34412, 1, len(info), info)] if number == 0 else []
+        body += directory(len(body), tags, False)
+        thumbnail = [tag for tag in image_tags((4, 5), small) if tag[0] not in (254,)]
+        thumbnail += [(254, 4, 1, struct.pack("<I", 1))]
+        body += directory(len(body), thumbnail, number == count - 1)
+    path.write_bytes(body)
+
+
+def test_a_stack_of_metamorph(tmp_path: Path) -> None:
+    for t in range(3):
+        write_stk(tmp_path / f"cell_t{t}.stk", DATA[t, 0], 0.4)
+    found = inspect_folder(tmp_path)
+    assert (found.voxel_size, found.voxel_source) == ((0.4, 0.104, 0.104), "MetaMorph")
+    stack = found.stack()
+    assert stack.shape == (3, 1, *SHAPE)
+    np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+    np.testing.assert_array_equal(stack.source.read_planes(1, 0, 1, 3), DATA[1, 0, 1:3])
+
+
+def test_an_lsm_of_two_channels_over_time(tmp_path: Path) -> None:
+    write_lsm(tmp_path / "cell.lsm", 3, 4)
+    found = inspect_folder(tmp_path)
+    assert (found.voxel_size, found.voxel_source) == ((0.4, 0.104, 0.104), "LSM")
+    stack = found.stack()
+    assert (stack.shape, stack.time_interval) == ((3, 2, *SHAPE), 2.5)
+    for t in range(3):
+        for c in range(2):
+            np.testing.assert_array_equal(stack.volume(t, c), DATA[t, c])
+    np.testing.assert_array_equal(stack.source.read_planes(1, 1, 1, 3), DATA[1, 1, 1:3])
+
+
+@pytest.mark.parametrize("ending", [".stk", ".lsm", ".btf", ".tf8"])
+def test_other_tiffs_under_such_names(ending: str, tmp_path: Path) -> None:
+    for t in range(3):
+        path = tmp_path / f"brain_t{t}{ending}"
+        large = ending in (".btf", ".tf8")
+        tifffile.imwrite(path, DATA[t, 0], photometric="minisblack", bigtiff=large)
+    stack = open_stack(tmp_path)
+    assert stack.shape == (3, 1, *SHAPE)
+    np.testing.assert_array_equal(stack.volume(1), DATA[1, 0])
+
+
+def test_numpy_files(tmp_path: Path) -> None:
+    for t in range(3):
+        np.save(tmp_path / f"a_t{t}.npy", DATA[t, 0])
+    stack = open_stack(tmp_path)
+    assert stack.shape == (3, 1, *SHAPE)
+    np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+    np.save(tmp_path / "b.npy", DATA)
+    with pytest.raises(FolderError, match=r"\(3, 2, 4, 9, 11\), and does not say what its axes"):
+        open_stack(tmp_path / "b.npy")
+
+
+def test_a_single_file_of_any_kind_and_its_name(tmp_path: Path) -> None:
+    """The layer and what is written are called like the file."""
+    write_stk(tmp_path / "cell 7.stk", DATA[0, 0], 0.4)
+    np.save(tmp_path / "fish.npy", DATA[1, 0])
+    for name in ("cell 7.stk", "fish.npy"):
+        found = inspect_folder(tmp_path / name)
+        assert found.sizes == (1, 1) and found.pattern == name

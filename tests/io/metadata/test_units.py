@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.io import inspect_folder
+from napari_lazy_pipeline.io.metadata.ome_zarr_place import placement
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 
 VOLUME = np.full((3, 4, 5), 7, np.uint16)
@@ -91,6 +92,40 @@ def test_no_unit_of_length(unit: str) -> None:
     assert micrometres(1, unit) is None
 
 
-@pytest.mark.parametrize("value", [0, -1, "nan", "inf", None, "", "a"])
+@pytest.mark.parametrize("unit", ["Âµm", "Î¼m", "?m", "\ufffdm", "\\u00B5m", "[um]", "micro-meter"])
+def test_a_micro_sign_that_suffered_on_the_way(unit: str) -> None:
+    assert micrometres(0.4, unit) == 0.4
+
+
+def test_the_sign_of_a_step_is_a_direction() -> None:
+    assert micrometres(-0.4, "um") == micrometres("-400", "nm") == 0.4
+    assert seconds(-1, "s") is None
+
+
+@pytest.mark.parametrize("value", [0, "nan", "inf", None, "", "a", "--1"])
 def test_no_length(value: object) -> None:
     assert micrometres(value, "um") is None and seconds(value, "s") is None
+
+
+@pytest.mark.parametrize("scale", [[1, 0.1], ["a", 1, 1], None, [float("nan"), 1, 1]])
+def test_a_scale_of_ome_zarr_that_is_none_is_unknown(scale: object) -> None:
+    image = {"axes": list("zyx"), "datasets": [{"coordinateTransformations": [
+        {"type": "scale", "scale": scale}]}]}  # fmt: skip
+    claims, place = placement(image, "zyx")
+    assert (claims.voxel_size, place) == ((None, None, None), (0, 0, 0))
+    assert "cannot be read" in claims.notes[0]
+
+
+def test_scales_and_translations_of_both_levels_of_ome_zarr() -> None:
+    """0.5 (v + 3) + 7 along z [nm]: first those of the array, then those of all resolutions."""
+    own = [{"type": "scale", "scale": [1, 1, 2]}, {"type": "translation", "translation": [3, 0, 0]}]
+    outer = [
+        {"type": "scale", "scale": [0.5, 1, 1]}, {"type": "translation", "translation": [7, 0, 0]}
+    ]  # fmt: skip
+    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+    image = {
+        "axes": axes, "datasets": [{"coordinateTransformations": own}],
+        "coordinateTransformations": outer,
+    }  # fmt: skip
+    claims, place = placement(image, "zyx")
+    assert claims.voxel_size == (0.0005, 0.001, 0.002) and place == (0.0085, 0, 0)

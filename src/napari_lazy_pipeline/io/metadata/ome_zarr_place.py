@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,15 +33,14 @@ def placement(image: Mapping[str, Any], axes: str) -> tuple[MetadataClaims, Trip
     if not image or image.get("axes") is None:
         return claims, _ORIGIN
     own = image["datasets"][0].get("coordinateTransformations") or []
-    transformations = [*own, *(image.get("coordinateTransformations") or [])]
-    if not any(each.get("type") == "scale" for each in transformations):
+    try:
+        place = _scale_and_start([*own, *(image.get("coordinateTransformations") or [])], len(axes))
+    except (TypeError, ValueError, AttributeError):
+        note = "OME-Zarr states a scale or translation that cannot be read: it is unknown"
+        return replace(claims, notes=(note,)), _ORIGIN
+    if place is None:
         return claims, _ORIGIN
-    scale, start = np.ones(len(axes)), np.zeros(len(axes))
-    for each in transformations:
-        if each.get("type") == "scale":
-            scale, start = scale * each["scale"], start * each["scale"]
-        elif each.get("type") == "translation":
-            start = start + each["translation"]
+    scale, start = place
     named = [axis for axis in image["axes"] if isinstance(axis, dict)]
     units = {axis["name"].lower(): axis.get("unit") for axis in named}
     steps = dict(zip(axes, scale.tolist(), strict=True))
@@ -52,7 +51,34 @@ def placement(image: Mapping[str, Any], axes: str) -> tuple[MetadataClaims, Trip
     claims = replace(claims, voxel_size=(z, y, x), time_interval=interval)
     if None in claims.voxel_size:
         return claims, _ORIGIN  # then a position is in voxels, whatever the unit
-    starts = dict(zip(axes, start.tolist(), strict=True))
+    # Along an axis that runs backwards, voxel 0 is the last one of those who wrote it.
+    starts = dict(zip(axes, np.where(scale < 0, 0, start).tolist(), strict=True))
     factors = {a: micrometres(1, units.get(a) or "um") or 0.0 for a in "zyx"}
     z, y, x = (round(starts[a] * factors[a], 9) for a in "zyx")
     return claims, (z, y, x)
+
+
+def _scale_and_start(
+    transformations: Sequence[Mapping[str, Any]], count: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Scale and translation along so many axes by transformations, in this order; None: none.
+
+    Raise ValueError or TypeError if they are no numbers, one for each axis.
+    """
+    if not any(each.get("type") == "scale" for each in transformations):
+        return None
+    scale, start = np.ones(count), np.zeros(count)
+    for each in transformations:
+        if each.get("type") == "scale":
+            by = _numbers(each.get("scale"), count)
+            scale, start = scale * by, start * by
+        elif each.get("type") == "translation":
+            start = start + _numbers(each.get("translation"), count)
+    return scale, start
+
+
+def _numbers(values: object, count: int) -> np.ndarray:
+    numbers = np.asarray(values, float)
+    if numbers.shape != (count,) or not np.isfinite(numbers).all():
+        raise ValueError(f"{values!r} are not {count} numbers")
+    return numbers

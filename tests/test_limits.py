@@ -84,13 +84,13 @@ FILES: dict[str, tuple[Make, str]] = {
     "a strip that unpacks to a million planes": (hostile.bomb_in_a_strip, "damaged"),
     "OME-XML of 10^27 planes": (
         hostile.described(hostile.ome('SizeZ="1000000000" SizeC="1000000000" SizeT="1000000000"')),
-        "The file holds 6 of 1000000000000000000000000000 planes",
+        EXACT,
     ),
     "OME-XML that lists planes far apart": (
         hostile.described(
             hostile.ome(data='<TiffData IFD="0"/><TiffData IFD="1" FirstT="999999999"/>')
         ),
-        "no regular order",
+        EXACT,
     ),
     "OME-XML that laughs a billion times": (
         hostile.described(hostile.ome(head=hostile.ENTITIES)), EXACT,
@@ -102,11 +102,11 @@ FILES: dict[str, tuple[Make, str]] = {
         hostile.described(hostile.ome(pixels=hostile.SIZES + "a" * 1_000_000)), EXACT,
     ),
     "OME-XML of names without values": (
-        hostile.described(hostile.ome(pixels="<Pixels " * 100_000)), "other pixels",
+        hostile.described(hostile.ome(pixels="<Pixels " * 100_000)), EXACT,
     ),
     "ImageJ that promises a billion frames": (
         hostile.described("ImageJ=1.54\nimages=1000000000\nframes=1000000000\nslices=6\n"),
-        "The file holds 6 of 6000000000 planes",
+        EXACT,
     ),
     "a zip bomb": (hostile.zip_bomb, "not enough memory to read the file: it takes 0.537 GB"),
     "a zip that lies about a size": (hostile.zip_that_lies, "promises 4294967294 bytes"),

@@ -40,7 +40,7 @@ FIELDS = [
 ]  # fmt: skip
 OPTIONS = {
     "run": ["--out", "--set", "--engine", "-t", "-c", "--dtype", "--format", "--stage", "--mip"],
-    "info": ["--pattern", "--position"],
+    "info": ["--pattern", "--position", "--axes", "--planes"],
     "simulate": [
         "--rate", "--shape", "--times", "--channels", "--start", "--writer", "--parts",
         "--disorder", "--drop",

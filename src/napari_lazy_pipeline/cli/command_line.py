@@ -102,6 +102,16 @@ def _add_info(commands: Any) -> None:
         "--shape", type=values.shape, metavar="Z,Y,X", help="of each volume in files without header"
     )
     parser.add_argument("--dtype", metavar="TYPE", type=values.text, help="of files without header")
+    parser.add_argument(
+        "--axes", metavar="A", type=values.text,
+        help="what the pages of a TIFF are, the slowest first, such as TZYX or ZCYX",
+    )  # fmt: skip
+    parser.add_argument(
+        "--planes",
+        metavar="N",
+        type=values.whole_number(1),
+        help="number of planes of a volume in a TIFF of several",
+    )
     parser.set_defaults(command=info)
 
 

@@ -22,6 +22,7 @@ def info(options: argparse.Namespace) -> int:
     folder_info = inspect_folder(
         options.folder, options.pattern, position=options.position, reader=options.reader,
         trust=options.trust, shape=options.shape, dtype=options.dtype,
+        axes=options.axes, planes=options.planes,
     )  # fmt: skip
     stack = folder_info.stack()
     size = size_text(folder_info.voxel_size)
@@ -42,7 +43,8 @@ def info(options: argparse.Namespace) -> int:
     for note in folder_info.notes:
         print(f"{'note:':10}{printable(note)}")
     for question in folder_info.questions:
-        print(f"{'ask:':10}{question.text}")
+        choices = f" --axes {' | '.join(question.choices)}" if question.about == "axes" else ""
+        print(f"{'ask:':10}{question.text}{choices}")
     return 0
 
 

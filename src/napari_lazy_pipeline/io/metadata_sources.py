@@ -21,6 +21,7 @@ from napari_lazy_pipeline.io.metadata.claim import (
 )
 from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.patterns.proposal import Proposal
+from napari_lazy_pipeline.io.readers import axes_in_words, possible_axes
 
 _NAMES = "file names"
 _CLOCK = re.compile(r"_([0-9]+)msec_")
@@ -34,7 +35,10 @@ def describe(
     layout, info = source.layout, source.info
     notes = [*layout.notes, *info.notes]
     header = MetadataClaims(
-        info.voxel_source or "the files", info.voxel_size, info.time_interval, info.channel_names
+        info.voxel_source or "the files",
+        info.voxel_size,
+        info.time_interval,
+        info.set_channels if source.sizes[1] == len(info.set_channels) else info.channel_names,
     )
     claims = [header, *_text_claims(source, beside, notes), _name_claims(source)]
     voxel_size, origin = believed_size(claims)
@@ -132,12 +136,8 @@ def _questions(
     if proposals:
         patterns = tuple(dict.fromkeys(proposal.pattern for proposal in proposals))
         yield Question("pattern", "Which number is the time point?", patterns)
-    times, channels = source.info.inner
-    if source.spec.shape[0] == 1 and (times > 1) != (channels > 1) and source.info.shape[0] == 1:
-        what = f"{times} time points" if times > 1 else f"{channels} channels"
-        yield Question(
-            "axes", f"Each file says it holds {what} of one plane: are these planes?", ("ZYX",)
-        )
+    if source.reader.by_pages and not source.info.indexed and not source.info.restated:
+        yield from _page_questions(source)
     missing = missing_lengths(size)
     if missing:
         yield Question("voxel_size", f"{' and '.join(missing)}?".capitalize(), missing)
@@ -148,3 +148,17 @@ def _questions(
             "step", "z step measured along the stage, or perpendicular to the planes?",
             ("stage", "perpendicular"),
         )  # fmt: skip
+
+
+def _page_questions(source: FileSource) -> Iterator[Question]:
+    """What the pages of a file are, if it leaves that open."""
+    info, (times, channels) = source.info, source.info.inner
+    if len(info.unnamed) in (2, 3):
+        sizes = " x ".join(map(str, info.unnamed))
+        choices = possible_axes(info.unnamed)
+        words = tuple(axes_in_words(axes, info.unnamed) for axes in choices)
+        yield Question("axes", f"Each file holds {sizes} planes: what are they?", choices, words)
+    elif source.spec.shape[0] == 1 and (times > 1) != (channels > 1) and info.shape[0] == 1:
+        what = f"{times} time points" if times > 1 else f"{channels} channels"
+        text = f"Each file says it holds {what} of one plane: are these planes?"
+        yield Question("axes", text, ("ZYX",))

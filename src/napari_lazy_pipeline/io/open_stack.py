@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_lazy_pipeline.errors import FolderError, PatternError
+from napari_lazy_pipeline.errors import FileError, FolderError, PatternError
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.image.spec import checked_size
@@ -22,10 +22,11 @@ from napari_lazy_pipeline.io.files.folder_listing import (
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.metadata_sources import describe
+from napari_lazy_pipeline.io.ome_set import arrange_set
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import SAMPLE, Proposal, propose_patterns
-from napari_lazy_pipeline.io.readers import FileInfo, ReaderArgument, choose_reader
+from napari_lazy_pipeline.io.readers import ReaderArgument, choose_reader, with_axes
 from napari_lazy_pipeline.io.readers.zarr import READER as ZARR_READER
 from napari_lazy_pipeline.io.readers.zarr import is_zarr
 
@@ -45,6 +46,7 @@ def open_stack(
     step: StepKind | None = None,
     skew_axis: SkewAxis = "x",
     axes: str | None = None,
+    planes: int | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
     reader: ReaderArgument | None = None,
@@ -81,7 +83,12 @@ def open_stack(
     skew_axis
         Image axis along which the planes are displaced. Used with ``angle``.
     axes
-        ``"ZYX"``: what files call time points or channels of one plane each are planes.
+        What the pages of a TIFF are, in their order, the slowest first: ``"TZYX"``, ``"ZCYX"`` for
+        channels that alternate, ``"ZYX"`` if all are planes; as the file says, or as it is usual,
+        if not given.
+    planes
+        Number of planes of a volume, where the pages of a TIFF are several; by default they are
+        time points, with ``axes="CZYX"`` channels.
     shape, dtype
         Shape (z, y, x) and type of the volumes in files without a header.
     reader
@@ -113,8 +120,8 @@ def open_stack(
     (1, 1)
     """
     folder_info = inspect_folder(
-        folder, pattern, position=position, axes=axes, shape=shape, dtype=dtype, reader=reader,
-        trust=trust, complete=complete,
+        folder, pattern, position=position, axes=axes, planes=planes, shape=shape, dtype=dtype,
+        reader=reader, trust=trust, complete=complete,
     )  # fmt: skip
     oblique = angle is not None
     overrides = MetadataOverrides(
@@ -134,6 +141,7 @@ def inspect_folder(
     *,
     position: str | None = None,
     axes: str | None = None,
+    planes: int | None = None,
     shape: Sequence[int] | None = None,
     dtype: str | None = None,
     reader: ReaderArgument | None = None,
@@ -158,11 +166,15 @@ def inspect_folder(
     else:
         proposals = propose_patterns(images, endings=endings)
         layout = arrange(images, compiled, position)
-    source = _at_position(FileSource.probe(path, layout, chosen_reader, complete), position)
-    if axes not in (None, "ZYX"):
-        raise FolderError(f"axes may be 'ZYX', not {axes!r}", path)
-    if axes:
-        source = source.with_info(FileInfo.as_planes)
+    source = FileSource.probe(path, layout, chosen_reader, complete)
+    if source.info.places:
+        if compiled is None:
+            layout, proposals = arrange_set(images, source.info, layout, proposals, position)
+        # Every volume would carry the places of all files.
+        source = source.with_layout(layout).with_info(lambda info: replace(info, places=()))
+    source = _at_position(source, position)
+    if axes or planes:
+        source = _with_axes(source, axes or "", planes or 0)
     return describe(source, proposals, names if len(names) > len(images) else [])
 
 
@@ -192,3 +204,14 @@ def _at_position(source: FileSource, position: str | None) -> FileSource:
         raise FolderError(f"There is no position {position!r}", source.folder, hint)
     scene = scenes.index(position)
     return source.with_info(lambda info: replace(info, scene=scene))
+
+
+def _with_axes(source: FileSource, axes: str, planes: int) -> FileSource:
+    """Take pages for what a person says that they are."""
+    if not source.reader.by_pages or source.info.indexed:
+        what = "Only the pages of TIFF files can be given other axes"
+        raise FolderError(what, source.folder, "Leave out axes and planes")
+    try:
+        return source.with_info(lambda info: with_axes(info, axes, planes))
+    except FileError as error:
+        raise FolderError(error.what, source.folder, error.hint) from error

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_serializer
+from pydantic import BaseModel, ConfigDict, PositiveInt, field_validator, model_serializer
 
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import Scan, Shape, Stack, StackSpec
@@ -14,8 +14,8 @@ from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepK
 from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 
 _OPTIONS = (
-    "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "shape",
-    "dtype", "reader", "complete",
+    "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "planes",
+    "shape", "dtype", "reader", "complete",
 )  # fmt: skip
 _SHOWN = ("channel_colours", "made_for")
 
@@ -33,7 +33,7 @@ class Source(BaseModel):
         Spacing (z, y, x) [um]; None, also for one axis: from the metadata of the files.
     time_interval, channel_names, angle, skew_axis, step, position
         As `open_stack` takes them; None, and left out of the file, where there is no need.
-    axes, shape, dtype, reader, complete
+    axes, planes, shape, dtype, reader, complete
         As `open_stack` takes them; None, and left out of the file, where there is no need.
     channel_colours
         Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
@@ -53,6 +53,7 @@ class Source(BaseModel):
     step: StepKind | None = None
     position: str | None = None
     axes: str | None = None
+    planes: PositiveInt | None = None
     shape: Shape | None = None
     dtype: str | None = None
     reader: str | None = None

@@ -271,12 +271,56 @@ def test_pages_are_planes_if_the_person_says_so_and_time_points_again(
     assert dock.session.stack.shape[::2] == (1, 5, 10)
     assert "axes" not in dock.data.metadata.questions.cards
     assert Recipe(**dock.session.recipe().model_dump()).open() == dock.session.stack
-    pages = dock.data.pages
+    pages = dock.data.pages.combo
     assert pages.currentText() == "planes (z)"
     pages.setFocus()
     qtbot.keyClick(pages, Qt.Key.Key_Up)
     settle(dock)
     assert dock.session.stack.shape[::2] == (5, 1, 10)
+
+
+def test_axes_without_names_are_asked_and_remembered(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    data = np.random.default_rng(0).integers(1, 999, (3, 4, 8, 10)).astype("uint16")
+    tifffile.imwrite(tmp_path / "script.tif", data, photometric="minisblack")
+    dock.open_folder(tmp_path / "script.tif")
+    settle(dock)
+    assert dock.session.stack.shape[:3] == (3, 1, 4)
+    question = dock.data.metadata.questions.cards["axes"]
+    assert question.text.text() == "Each file holds 3 x 4 planes: what are they?"
+    words = [question.list.itemText(index) for index in range(question.list.count())]
+    assert words[:2] == ["3 time points x 4 planes", "3 channels x 4 planes"]
+    question.list.setCurrentIndex(1)
+    qtbot.mouseClick(question.buttons[0], LEFT)
+    settle(dock)
+    assert dock.session.stack.shape[:3] == (1, 3, 4)
+    assert "axes" not in dock.data.metadata.questions.cards
+    assert dock.data.pages.combo.currentText() == "3 channels x 4 planes"
+    recipe = Recipe(**dock.session.recipe().model_dump())
+    assert recipe.source is not None and recipe.source.axes == "CZYX"
+    np.testing.assert_array_equal(recipe.open().volume(0, 2), data[2])
+
+
+def test_planes_of_a_volume_are_entered(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    data = np.random.default_rng(0).integers(1, 999, (12, 8, 10)).astype("uint16")
+    tifffile.imwrite(tmp_path / "run.tif", data, photometric="minisblack", metadata=None)
+    dock.open_folder(tmp_path / "run.tif")
+    settle(dock)
+    pages = dock.data.pages
+    assert pages.isVisibleTo(dock) and not pages.count.isVisibleTo(dock)
+    pages.combo.setCurrentIndex(pages.combo.findData("ZCYX"))
+    pages.combo.activated.emit(pages.combo.currentIndex())
+    retype(qtbot, pages.count, "6")
+    qtbot.keyClick(pages.count, Qt.Key.Key_Return)
+    settle(dock)
+    assert dock.session.stack.shape[:3] == (1, 2, 6)
+    assert pages.count.number() == 6 and pages.combo.currentData() == "ZCYX"
+    recipe = Recipe(**dock.session.recipe().model_dump())
+    assert recipe.source is not None and recipe.source.planes == 6
+    np.testing.assert_array_equal(recipe.open().volume(0, 1), data[1::2])
 
 
 @pytest.fixture

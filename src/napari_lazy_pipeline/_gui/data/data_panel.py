@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
 from napari_lazy_pipeline._gui.data.folder_row import FolderRow
 from napari_lazy_pipeline._gui.data.metadata_panel import MetadataPanel
+from napari_lazy_pipeline._gui.data.pages_choice import PagesChoice
 from napari_lazy_pipeline._gui.data.pattern_panel import PatternPanel
 from napari_lazy_pipeline._gui.data.reader_choice import ReaderChoice
 from napari_lazy_pipeline._gui.layers.layers import Layers
@@ -19,7 +20,7 @@ from napari_lazy_pipeline.errors import LazyPipelineError, ShapeUnknownError
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session import Session
 
-_PAGES = (("", "as the files say"), ("ZYX", "planes (z)"))
+_OF_PAGES = ("axes", "planes")
 _OF_READER = ("reader", "trust", "shape", "dtype")
 Options = dict[str, Any]
 
@@ -37,7 +38,7 @@ class DataPanel(QWidget):
         self.folders, self.files = FolderRow(), PatternPanel()
         self.folder, self.pattern = self.folders.field, self.files.combo
         self.position = combo_box("Position", "Which of several positions is open; steps are kept")
-        self.pages = combo_box("Pages", "What the pages of a file are, where files leave it open")
+        self.pages = PagesChoice()
         self.reader, self.metadata = ReaderChoice(), MetadataPanel(session, layers)
         fields = self.metadata.form.fields
         self.z_step, self.pixel = fields["z_step"].editors[0], fields["pixel"].editors[0]
@@ -59,8 +60,6 @@ class DataPanel(QWidget):
         self._connect()
 
     def _build(self) -> None:
-        for value, words in _PAGES:
-            self.pages.addItem(words, value)
         form = self._form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.setVerticalSpacing(3)
@@ -90,7 +89,7 @@ class DataPanel(QWidget):
         self.folders.missing.connect(self._on_missing)
         self.files.entered.connect(self._on_pattern)
         self.position.activated.connect(self._on_position)
-        self.pages.activated.connect(lambda _: self._on_axes(str(self.pages.currentData())))
+        self.pages.changed.connect(self._on_axes)
         self.reader.changed.connect(self._on_reader)
         self.complete.clicked.connect(self._on_complete)
         self.metadata.answered.connect(self._on_answer)
@@ -154,9 +153,9 @@ class DataPanel(QWidget):
     def _on_position(self, *_: object) -> None:
         self._open({**self.options, "position": self.position.currentText()})
 
-    def _on_axes(self, axes: str) -> None:
-        rest = {key: value for key, value in self.options.items() if key != "axes"}
-        self._open({**rest, "axes": axes} if axes else rest)
+    def _on_axes(self, axes: Options) -> None:
+        rest = {key: value for key, value in self.options.items() if key not in _OF_PAGES}
+        self._open({**rest, **axes})
 
     def _on_complete(self, complete: bool) -> None:
         rest = {key: value for key, value in self.options.items() if key != "complete"}
@@ -171,7 +170,7 @@ class DataPanel(QWidget):
 
     def _on_answer(self, about: str, answer: str) -> None:
         if about == "axes":
-            self._on_axes(answer)
+            self._on_axes({"axes": answer})
         else:
             self.files.line.setText(answer)
             self._on_pattern(answer)
@@ -235,10 +234,7 @@ class DataPanel(QWidget):
         self.position.addItems(folder_info.positions)
         self.position.setCurrentText(folder_info.position)
         self._form.setRowVisible(self.position, len(folder_info.positions) > 1)
-        merged = folder_info.source.info.merged
-        asks = any(question.about == "axes" for question in folder_info.questions)
-        self.pages.setCurrentIndex(int(merged))
-        self._form.setRowVisible(self.pages, merged or asks)
+        self._form.setRowVisible(self.pages, self.pages.show_folder_info(folder_info))
 
 
 def _switch(name: str, tooltip: str) -> QCheckBox:

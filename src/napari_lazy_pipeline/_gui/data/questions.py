@@ -98,7 +98,10 @@ class QuestionCard(CardFrame):
     def _add_answers(self) -> None:
         about = self.question.about
         if about == "pattern":
-            self._add_patterns()
+            self._add_list("Patterns that may be meant", "The pattern in use is right")
+            return
+        if about == "axes" and len(self.question.choices) > 1:
+            self._add_list("What the pages of a file may be", "The axes in use are right")
             return
         if about == "voxel_size":
             self._add_numbers(self.question.choices)
@@ -153,14 +156,17 @@ class QuestionCard(CardFrame):
             pixel = values.get("pixel size")
             self.answered.emit((values.get("z step"), pixel, pixel))
 
-    def _add_patterns(self) -> None:
-        """Add the patterns as a list: they are too long for buttons."""
-        self.patterns = combo_box(self.question.text, "Patterns that may be meant")
-        self.patterns.addItems(self.question.choices)
-        self._row.addWidget(self.patterns, 1)
-        text = self.patterns.currentText
-        self._button("Use this", "Open with this pattern", lambda: self.answered.emit(text()))
-        self._button("Correct", "The pattern in use is right", self.dismissed.emit)
+    def _add_list(self, tooltip: str, correct: str) -> None:
+        """Add the answers as a list: they are too long for buttons."""
+        self.list = combo_box(self.question.text, tooltip)
+        words = self.question.words or self.question.choices
+        for text, choice in zip(words, self.question.choices, strict=True):
+            self.list.addItem(text, choice)
+        self._row.addWidget(self.list, 1)
+        self._button(
+            "Use this", "Open with this answer", lambda: self.answered.emit(self.list.currentData())
+        )
+        self._button("Correct", correct, self.dismissed.emit)
 
     def _button(self, words: str, tooltip: str, on_click: Callable[[], object]) -> None:
         button = push_button(words, tooltip, on_click)

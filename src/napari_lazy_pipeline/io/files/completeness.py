@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors
+from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors, with_axes
 from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
@@ -72,7 +72,7 @@ class CompletenessCheck:
 
     def _probe(self, path: str) -> FileInfo:
         info = self._reader.probe(path)
-        return info.as_planes() if self._info.merged else info
+        return with_axes(info, self._info.axes, self._info.depth) if self._info.restated else info
 
     def check_end(self, path: str, stamp: Hashable, end: np.ndarray, read: ReadPlanes) -> None:
         """Raise FileError if the end of a file was reserved, but not written.
@@ -124,7 +124,7 @@ class CompletenessCheck:
 
 def _kind(info: FileInfo) -> tuple[object, ...]:
     """The fields in which files have to agree."""
-    return info.shape, info.dtype, info.inner
+    return info.shape, info.dtype, info.inner, info.missing
 
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:

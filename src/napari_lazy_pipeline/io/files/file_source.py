@@ -86,14 +86,15 @@ class FileSource(VolumeSource):
         """Arguments of `open_stack`, besides folder and pattern, that open this again."""
         several = len(self.info.scenes) > 1 or self.layout.position
         position = {"position": self.position} if several else {}
-        axes = {"axes": "ZYX"} if self.info.merged else {}
+        axes = {"axes": self.info.axes} if self.info.axes else {}
+        planes = {"planes": self.info.depth} if self.info.depth else {}
         complete = {"complete": True} if self.complete else {}
-        return {**position, **axes, **complete, **self.reader.options}
+        return {**position, **axes, **planes, **complete, **self.reader.options}
 
     @property
     def grows(self) -> bool:
         """Return whether more time points may come in the one file there is."""
-        alone = self.files == 1 and not self.info.merged
+        alone = self.files == 1 and not self.info.restated
         return alone and isinstance(self.reader, GrowingReader) and self.reader.grows(self.info)
 
     @property

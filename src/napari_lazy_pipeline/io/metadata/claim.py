@@ -50,6 +50,7 @@ class Question:
     about: str  # the parameter of `open_stack` that takes the answer
     text: str
     choices: tuple[str, ...] = ()  # empty if any value may be
+    words: tuple[str, ...] = ()  # the choices as a person reads them, if these are codes
 
 
 def missing_lengths(size: StatedSize) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_lazy_pipeline.errors import FileError, FolderError
+from napari_lazy_pipeline.io.readers._page_axes import axes_in_words, possible_axes, with_axes
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
     GrowingReader,
@@ -30,8 +31,8 @@ from napari_lazy_pipeline.io.readers.raw import RawReader
 
 __all__ = [
     "FileInfo", "GrowingReader", "GrowthState", "PlaneReader", "Reader", "ReaderArgument",
-    "choose_reader", "file_errors", "file_stamp", "file_stamp_or_empty", "hidden", "reader_for",
-    "readers", "suffixes",
+    "axes_in_words", "choose_reader", "file_errors", "file_stamp", "file_stamp_or_empty", "hidden",
+    "possible_axes", "reader_for", "readers", "suffixes", "with_axes",
 ]  # fmt: skip
 
 # What `open_stack` takes as its reader; the text is "module:function".

@@ -7,15 +7,16 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from napari_lazy_pipeline._runtime.regular_file import NotAFileError
 from napari_lazy_pipeline.errors import FileError, too_little_memory
 from napari_lazy_pipeline.image import Shape
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.image.scan_geometry import StatedSize, Triple
 from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
@@ -50,7 +51,16 @@ class FileInfo:
     scene: int = 0  # which of them is to be read
     firsts: tuple[int, ...] = (0,)  # first page of each position
     channel_names: tuple[str, ...] = ()  # empty if the file does not state them
-    merged: bool = False  # whether `as_planes` made the planes out of time points or channels
+    # Pages (position, t, c, z) as 32-bit numbers, -1 where there is none, if they lie in no regular
+    # order or not all are there; else empty.
+    pages: bytes = field(default=b"", repr=False)
+    unnamed: tuple[int, ...] = ()  # lengths of axes that nobody names, in the order of the pages
+    axes: str = ""  # names of the axes, and number of planes of a volume, if a person stated them
+    depth: int = 0
+    # Names of all channels of a set of files that this one belongs to, as far as it states them.
+    set_channels: tuple[str, ...] = ()
+    # Name, time point, channel and plane at which the files of such a set begin.
+    places: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False, repr=False)
     # Whether planes are located by an index or by the names of chunks, in this file and in
     # others; more may come.
     indexed: bool = False
@@ -95,26 +105,56 @@ class FileInfo:
         """Shape and type, as errors give them."""
         times, channels = self.inner
         several = f"{times} x {channels} times " if self.inner != (1, 1) else ""
-        return f"{several}{self.shape} {self.dtype}"
+        less = f" without {format_count(self.missing, 'plane')}" if self.missing else ""
+        return f"{several}{self.shape} {self.dtype}{less}"
 
     def at(self, t: int, c: int) -> FileInfo:
         """The same for the volume at (t, c) of the file."""
         return self if self.part == (t, c) else replace(self, part=(t, c))
 
-    def as_planes(self) -> FileInfo:
-        """The same with time points, or channels, of one plane each as planes."""
-        times, channels = self.inner
-        if self.shape[0] > 1 or (times > 1) == (channels > 1):
-            return self
-        return replace(
-            self, shape=(times * channels, *self.shape[1:]), inner=(1, 1),
-            strides=(0, 0, self.strides[0] if times > 1 else self.strides[1]), merged=True,
-        )  # fmt: skip
+    @property
+    def restated(self) -> bool:
+        """Whether a person stated what the pages are."""
+        return bool(self.axes or self.depth)
 
     @property
-    def planes(self) -> range:
-        """The pages of the volume that is to be read, by `strides`."""
+    def page_table(self) -> NDArray[np.int32]:
+        """Pages (position, t, c, z), -1 where there is none."""
+        shape = (len(self.firsts), *self.inner, self.shape[0])
+        if self.pages:
+            return np.frombuffer(self.pages, np.int32).reshape(shape)
+        steps = np.tensordot(self.strides, np.indices(shape[1:]), 1)
+        table: NDArray[np.int32] = steps[None] + np.array(self.firsts)[:, None, None, None]
+        return table.astype(np.int32)
+
+    @property
+    def missing(self) -> int:
+        """Number of planes that a text promises, and that are not there."""
+        return int(np.count_nonzero(np.frombuffer(self.pages, np.int32) < 0))
+
+    def with_pages(self, table: NDArray[np.int32]) -> FileInfo:
+        """The same with other pages (position, t, c, z): by strides if their order is regular."""
+        _, t, c, z = table.shape
+        firsts = table[:, 0, 0, 0]
+        steps = [
+            int(np.diff(table, axis=axis).ravel()[0]) if table.shape[axis] > 1 else 0
+            for axis in (1, 2, 3)
+        ]
+        regular = np.tensordot(steps, np.indices((t, c, z)), 1)[None] + firsts[:, None, None, None]
+        values: dict[str, Any] = {"shape": (z, *self.shape[1:]), "inner": (t, c)}
+        if table.min() >= 0 and np.array_equal(table, regular):
+            values |= {"strides": (*steps[:2], steps[2] or 1), "firsts": tuple(firsts.tolist())}
+            return replace(self, pages=b"", **values)
+        packed = np.ascontiguousarray(table, np.int32).tobytes()
+        return replace(self, firsts=(0,) * len(table), pages=packed, **values)
+
+    @property
+    def planes(self) -> Sequence[int]:
+        """The pages of the volume that is to be read, -1 for those that are not there."""
         t, c = self.part
+        if self.pages:
+            pages: list[int] = self.page_table[self.scene, t, c].tolist()
+            return pages
         first = self.firsts[self.scene] + t * self.strides[0] + c * self.strides[1]
         return range(first, first + self.shape[0] * self.strides[2], self.strides[2])
 
@@ -123,6 +163,8 @@ class Reader(ABC):
     """Reads files that hold one volume each, or ``info.inner`` volumes; pickles, holds no state."""
 
     suffixes: tuple[str, ...]  # endings of the names of its files, in lower case
+    # Whether volumes are made of pages that a person may name, by `FileInfo.page_table`.
+    by_pages: bool = False
 
     @property
     def options(self) -> dict[str, object]:

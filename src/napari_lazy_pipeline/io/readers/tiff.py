@@ -16,6 +16,7 @@ import tifffile
 from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
     GrowingReader,
@@ -56,6 +57,7 @@ class TiffReader(GrowingReader):
     """Reads TIFF and BigTIFF, ImageJ, OME-TIFF and MMStack."""
 
     suffixes = (".tif", ".tiff", ".btf", ".tf8")
+    by_pages = True
 
     def hidden(self, names: Sequence[str]) -> set[str]:
         return mmstack.continuations(names)
@@ -92,7 +94,8 @@ class TiffReader(GrowingReader):
             if info.indexed:
                 index = mmstack.plane_index(path)
                 return index.read(path, info, start, stop, mmstack.pixels_at)
-            starts = plain_planes.plain_starts(file, size, path, info, info.planes[start:stop])
+            pages = info.planes[start:stop]
+            starts = plain_planes.plain_starts(file, size, path, info, pages)
             if starts:
                 return plain_planes.read_plain(file, starts, path, info, stop - start)
             if stop - start == info.shape[0]:
@@ -106,8 +109,20 @@ def decode_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> np.ndar
 
 
 def _decode(file: BinaryIO, info: FileInfo, path: str, start: int, stop: int) -> np.ndarray:
-    """Let tifffile read some planes of a file that ``info`` was found to describe."""
+    """Read some planes of a file that ``info`` was found to describe; blank if they are missing."""
     pages = info.planes[start:stop]
+    if info.pages and min(pages) < 0:
+        present = [page for page in pages if page >= 0]
+        spec = VolumeSpec((len(pages), *info.shape[1:]), info.dtype)
+        volume = spec.blank()
+        if present:
+            where = [index for index, page in enumerate(pages) if page >= 0]
+            volume[where] = _decode_pages(file, info, path, present)
+        return volume
+    return _decode_pages(file, info, path, pages)
+
+
+def _decode_pages(file: BinaryIO, info: FileInfo, path: str, pages: Sequence[int]) -> np.ndarray:
     if info.offset >= 0:
         starts = plain_planes.contiguous_starts(info, pages)
         return plain_planes.read_plain(file, starts, path, info, len(pages))

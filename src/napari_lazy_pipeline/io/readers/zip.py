@@ -30,6 +30,7 @@ class ZipReader(Reader):
     """Unpacks, in memory, the one TIFF that is wanted."""
 
     suffixes = (".zip",)
+    by_pages = True
 
     def probe(self, path: str) -> FileInfo:
         with _member(path, 0) as (file, size, title):

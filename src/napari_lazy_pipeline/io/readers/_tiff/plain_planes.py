@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import BinaryIO
 
@@ -17,8 +18,12 @@ from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, strip_starts, walk
 
 
-def plain_starts(file: BinaryIO, size: int, path: str, info: FileInfo, pages: range) -> list[int]:
+def plain_starts(
+    file: BinaryIO, size: int, path: str, info: FileInfo, pages: Sequence[int]
+) -> list[int]:
     """Return where some plain pages start, or all of them; empty if tifffile has to decode them."""
+    if info.pages:
+        return []  # not all are there, or their order is that of this very file
     plain = info.offset >= 0 and size == info.size
     if not (plain or info.page) or not _is_alike(file, info):
         return []
@@ -30,10 +35,10 @@ def plain_starts(file: BinaryIO, size: int, path: str, info: FileInfo, pages: ra
     return [chain[index] for index in pages] if enough else []
 
 
-def contiguous_starts(info: FileInfo, pages: range) -> list[int]:
+def contiguous_starts(info: FileInfo, pages: Sequence[int]) -> list[int]:
     """Return where pages start that lie one after the other; one start if none is left out."""
     plane = int(np.prod(info.shape[1:], dtype=object)) * np.dtype(info.dtype).itemsize
-    if pages.step == 1 or len(pages) == 1:
+    if len(pages) == 1 or (isinstance(pages, range) and pages.step == 1):
         return [info.offset + plane * pages[0]]
     return [info.offset + plane * index for index in pages]
 

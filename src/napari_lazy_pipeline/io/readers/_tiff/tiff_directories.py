@@ -17,8 +17,15 @@ _PAGE_TAGS = (256, 257, 258, 259, 262, 266, 277, 279, 284, 317, 322, 339)
 _SCALARS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 # width, length, samples, depth: tifffile counts planes without end if one of them is negative
 _SIZES = (256, 257, 277, 32997)
-# What decides how much memory a plane is unpacked into: its size, bits, and the size of its tiles.
-_EXTENT = (*_SIZES, 258, 322, 323, 32998)
+# What pixels are unpacked by, and the values that tags have where they are left out: bits,
+# compression, photometric, fill order, samples, rows of a strip, planar, predictor, width and
+# length of a tile, sample format, depth, depth of a tile
+_PACKING = {
+    258: 1, 259: 1, 262: -1, 266: 1, 277: 1, 278: 2**32 - 1, 284: 1, 317: 1, 322: 0, 323: 0, 339: 1,
+    32997: 1, 32998: 1,
+}  # fmt: skip
+_ROWS = 278
+_SUBTYPE, _REDUCED = 254, 1
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,23 @@ class Directory:
     def page(self) -> tuple[int, ...]:
         """The tags that tell how the pixels of a plane of one strip lie; -1 for those it lacks."""
         return tuple(self.tags.get(tag, -1) for tag in _PAGE_TAGS)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.tags.get(257, 0), self.tags.get(256, 0)
+
+    @property
+    def packing(self) -> tuple[int, ...]:
+        """What its pixels are unpacked by, and how much memory that takes."""
+        values = {tag: self.tags.get(tag, usual) for tag, usual in _PACKING.items()}
+        values[_ROWS] = min(values[_ROWS], self.size[0])
+        return tuple(values.values())
+
+    @property
+    def reduced(self) -> bool:
+        """Whether it says that it is a smaller version of another image."""
+        return bool(self.tags.get(_SUBTYPE, 0) & _REDUCED)
 
 
 @dataclass(frozen=True)
@@ -82,15 +106,6 @@ def strip_starts(directories: list[Directory], page: tuple[int, ...]) -> list[in
     starts = [directory.tags.get(OFFSETS, 0) for directory in directories]
     alike = all(directory.page == page for directory in directories)
     return starts if alike and min(starts) > 0 else []
-
-
-def check_alike(directories: list[Directory], path: str) -> None:
-    """Raise FileError if a plane has another size than the first: each is unpacked by its own."""
-    extents = [[directory.tags.get(tag) for tag in _EXTENT] for directory in directories]
-    for index, extent in enumerate(extents):
-        if extent != extents[0]:
-            what = f"The header of plane {index} is damaged"
-            raise FileError(what, path, "It has another size than the first plane")
 
 
 def tile_voxels(directory: Directory) -> int:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import math
+import re
 from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError
+from napari_lazy_pipeline.io.readers._page_axes import with_axes
 from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import (
     OFFSETS,
     UNFINISHED,
     Directory,
-    check_alike,
     strip_starts,
     tile_voxels,
     walk,
@@ -24,6 +25,8 @@ from napari_lazy_pipeline.io.readers._tiff.tiff_hyperstack import hyperstack
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _HEAD = 65536
+_PIXELS = re.compile(rb"<(?:\w+:)?Pixels\b[^<>]*>")
+_LINES = 1024  # bytes of a text that tell the order, where they are no XML
 _LARGE, _RATIO = 2**30, 10_000
 
 
@@ -32,15 +35,17 @@ def probe_open(file: BinaryIO, size: int, path: str) -> FileInfo:
     directories = walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        header = metadata(tif, os.path.basename(path), len(directories))
-        info = hyperstack(tif, header, path, size)
+        header = metadata(tif, path, len(directories))
+        info = hyperstack(tif, header, directories, path, size)
         _check_size(tif, info, directories, path)
         offset, page = _places(tif, directories, np.dtype(info.dtype))
         order = tif.byteorder
+        text = tif.pages.first.tags.get(270)
+        place = (text.valueoffset, text.count) if text else (0, 4)
     info = replace(info, offset=offset, page=page, byteorder=order)
     return replace(
         info,
-        landmarks=_landmarks(file, directories[0], offset),
+        landmarks=_landmarks(file, directories[0], info, place),
         last_plane=_last_plane(directories, info),
     )
 
@@ -51,20 +56,43 @@ def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo
     directories = walk(file, size, path)
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
-        header = metadata(tif, os.path.basename(path), len(directories))
-        own = hyperstack(tif, header, path, size)
-        if info.merged:
-            own = own.as_planes()
+        header = metadata(tif, path, len(directories))
+        own = hyperstack(tif, header, directories, path, size)
+        if info.restated:
+            own = with_axes(own, info.axes, info.depth)
         alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype)
         fewer = alike and own.shape[0] < info.shape[0]
         other = "It belongs to another data set, or the first file does"
         info.check(own.shape, own.dtype, path, UNFINISHED if fewer else other)
-        if own.inner != info.inner or info.scene >= len(own.firsts):
-            one, two = (f"{t} time points x {c} channels" for t, c in (own.inner, info.inner))
-            raise FileError(f"The file holds {one}, not {two} as {info.name}", path, UNFINISHED)
+        _check_part(own, info, path)
         _check_size(tif, own, directories, path)
-        offset = tif.series[0].dataoffset if len(tif.series) == 1 else None
-        return replace(info, offset=-1 if offset is None else int(offset), byteorder=tif.byteorder)
+        offset = _contiguous(tif, directories)
+        return replace(
+            own, offset=offset, byteorder=tif.byteorder, part=info.part, scene=info.scene
+        )
+
+
+def _check_part(own: FileInfo, info: FileInfo, path: str) -> None:
+    """Check that a file has the planes of the wanted volume, save for those nobody has.
+
+    One with fewer time points than the first, as the last of a run that was split, has its own.
+    """
+    fewer = own.inner[1] == info.inner[1] and own.inner[0] < info.inner[0]
+    if own.inner != info.inner or info.scene >= len(own.firsts):
+        one, two = (f"{t} time points x {c} channels" for t, c in (own.inner, info.inner))
+        what = f"The file holds {one}, not {two} as {info.name}"
+        if not fewer or info.scene >= len(own.firsts):
+            raise FileError(what, path, UNFINISHED)
+        if info.part[0] >= own.inner[0]:
+            raise MissingFileError(what, path)
+    if not own.pages:
+        return
+    planes = replace(own, part=info.part, scene=info.scene).planes
+    gone = sum(a < 0 <= b for a, b in zip(planes, info.planes, strict=True))
+    if gone:
+        t, c = info.part
+        what = f"{info.shape[0] - gone} of {info.shape[0]} planes are there for t={t}, c={c}"
+        raise FileError(what, path, UNFINISHED)
 
 
 def _check_size(
@@ -72,19 +100,31 @@ def _check_size(
 ) -> None:
     """Refuse a header that promises more than the file can hold."""
     dtype, size = np.dtype(info.dtype), info.size
-    promised = int(np.prod(info.shape, dtype=object)) * dtype.itemsize
+    plane = math.prod(info.shape[1:]) * dtype.itemsize
     page = tif.pages.first
     plain = page.compression == 1 and page.bitspersample == 8 * dtype.itemsize
-    if plain and promised > size:
-        what = f"The header promises {promised} bytes of pixels, the file has {size}"
+    table = info.page_table
+    held = min(info.shape[0], int(table.max()) + 1) * plane
+    if plain and held > size:
+        what = f"The header promises {held} bytes of pixels, the file has {size}"
         raise FileError(what, path, UNFINISHED)
     # A tile is unpacked as a whole, however small the plane is that it is for.
     tile = tile_voxels(directories[0]) * dtype.itemsize
-    check_promise(max(promised, tile), size, path)
-    for series in tif.series:
-        if series.dataoffset is None:
-            check_alike(directories, path)
-        _check_segments(series, size, path)
+    check_promise(max(info.shape[0] * plane, tile), size, path)
+    offset = _contiguous(tif, directories)
+    if offset >= 0:
+        if offset + plane * (int(table.max()) + 1) > size:
+            raise FileError("The file ends before its pixels do", path, UNFINISHED)
+        return
+    _check_segments(tif, np.unique(table[table >= 0]).tolist(), size, path)
+
+
+def _contiguous(tif: tifffile.TiffFile, directories: list[Directory]) -> int:
+    """Offset of the pixels if all planes lie one after the other, none left out; else -1."""
+    series = tif.series[0]
+    count = math.prod(series.shape[:-2])
+    whole = len(tif.series) == 1 and len(directories) in (1, count)
+    return int(series.dataoffset) if whole and series.dataoffset is not None else -1
 
 
 def check_promise(promised: int, size: int, path: str) -> None:
@@ -94,13 +134,10 @@ def check_promise(promised: int, size: int, path: str) -> None:
         raise FileError(what, path, "The header is damaged")
 
 
-def _check_segments(series: tifffile.TiffPageSeries, size: int, path: str) -> None:
+def _check_segments(tif: tifffile.TiffFile, pages: list[int], size: int, path: str) -> None:
     """Check that every piece of every plane lies inside the file."""
-    if series.dataoffset is not None:
-        if series.dataoffset + series.nbytes > size:
-            raise FileError("The file ends before its pixels do", path, UNFINISHED)
-        return
-    for index, page in enumerate(series.pages):
+    for index in pages:
+        page = tif.pages[index]
         pieces = list(zip(page.dataoffsets, page.databytecounts, strict=True)) if page else []
         if not pieces or any(start <= 0 or count <= 0 for start, count in pieces):
             raise FileError(f"Plane {index} has no pixels", path, UNFINISHED)
@@ -115,9 +152,9 @@ def _places(
     page = tif.pages.first
     if page.compression != 1 or page.bitspersample != 8 * dtype.itemsize or page.fillorder != 1:
         return -1, ()
-    offset = tif.series[0].dataoffset
-    if len(tif.series) == 1 and offset is not None:
-        return int(offset), ()
+    offset = _contiguous(tif, directories)
+    if offset >= 0:
+        return offset, ()
     first = directories[0].page
     if page.is_final and page.databytecounts == (page.nbytes,) and page.nbytes in first:
         return -1, first if strip_starts(directories, first) else ()
@@ -126,7 +163,7 @@ def _places(
 
 def _last_plane(directories: list[Directory], info: FileInfo) -> int:
     """Where the last plane starts, if it is that of the only volume and lies plain; else -1."""
-    if info.inner != (1, 1) or len(info.firsts) > 1:
+    if info.inner != (1, 1) or len(info.firsts) > 1 or info.pages:
         return -1
     if info.offset >= 0:
         depth, height, width = info.shape
@@ -134,11 +171,30 @@ def _last_plane(directories: list[Directory], info: FileInfo) -> int:
     return directories[-1].tags[OFFSETS] if info.page else -1
 
 
-def _landmarks(file: BinaryIO, first: Directory, offset: int) -> tuple[tuple[int, bytes], ...]:
-    """Pieces of the header that make another file of the same size equal to this one."""
+def _landmarks(
+    file: BinaryIO, first: Directory, info: FileInfo, text: tuple[int, int]
+) -> tuple[tuple[int, bytes], ...]:
+    """Pieces of the header that make another file of the same size equal to this one.
+
+    If it holds several volumes, what its text says of their order is one of them.
+    """
+    offset = info.offset
     pieces = [(0, 4)] if offset < 0 else [(0, min(offset, _HEAD)), (first.start, first.stop)]
+    if offset < 0 and (info.inner != (1, 1) or len(info.firsts) > 1):
+        pieces.append(_order_text(file, *text))
     marks = []
     for start, stop in pieces:
         file.seek(start)
         marks.append((start, file.read(stop - start)))
     return tuple(marks)
+
+
+def _order_text(file: BinaryIO, start: int, length: int) -> tuple[int, int]:
+    """Where a text tells the order of the planes: OME-XML by an element, others as a whole."""
+    file.seek(start)
+    match = _PIXELS.search(file.read(min(length, _HEAD)))
+    return (
+        (start + match.start(), start + match.end())
+        if match
+        else (start, start + min(length, _LINES))
+    )

@@ -5,101 +5,215 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.readers._reader import FileInfo
-from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED
-from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import OmeImage, TiffMetadata
+from napari_lazy_pipeline.io.readers._tiff.page_order import PageTable, by_ome, in_order
+from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, Directory
+from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import FileImage, TiffMetadata
+from napari_lazy_pipeline.io.readers._tiff.tiff_pages import image_pages
 
-Strides = tuple[int, int, int]
+_SINGLE = {"T": 1, "C": 1, "Z": 1}
 
 
-def hyperstack(tif: tifffile.TiffFile, header: TiffMetadata, path: str, size: int) -> FileInfo:
+@dataclass(frozen=True)
+class _Order:
+    """Which page of a file is which plane.
+
+    Attributes
+    ----------
+    table
+        Pages (position, t, c, z), -1 where there is none.
+    promised
+        Number of planes that a text says there are; 0 if none does.
+    unnamed
+        Lengths of axes that nobody names, in the order of the pages.
+    """
+
+    table: PageTable
+    promised: int = 0
+    unnamed: tuple[int, ...] = ()
+    scenes: tuple[str, ...] = ()
+    channel_names: tuple[str, ...] = ()
+
+
+def hyperstack(
+    tif: tifffile.TiffFile,
+    header: TiffMetadata,
+    directories: list[Directory],
+    path: str,
+    size: int,
+) -> FileInfo:
     """Tell how the pages of a file of so many bytes make up volumes.
 
-    Raise FileError if they do not: pages of several sizes, colours, or axes of unknown meaning.
+    Raise FileError if they do not: pages of several sizes, colours, or more axes than there are.
     """
-    series = tif.series
-    shape, axes = tuple(series[0].shape), series[0].axes
-    if len(series) > 1:
-        if len({(each.shape, each.dtype) for each in series}) > 1 or len(shape) != 2:
-            raise FileError("The file holds images of several sizes", path, "Split it")
-        shape, axes = (len(series), *shape), "Z" + axes
-    if axes[-2:] != "YX" or "S" in axes or series[0].dtype is None:
-        raise _no_volumes(shape, axes, path)
+    pages, left_out = image_pages(directories, path)
+    pages, shape, dtype = _planes(tif, header, pages, path)
+    order = _order(tif, header, pages, path)
     info = FileInfo(
-        os.path.basename(path), (1, shape[-2], shape[-1]),
-        np.dtype(series[0].dtype).newbyteorder("=").name, size, **header.details,
-    )  # fmt: skip
-    pages = int(np.prod(shape[:-2], dtype=object))
-    images = [image for image in header.images if image.planes]
-    if not images:
-        (t, c, z), strides = _by_axes(shape[:-2], axes[:-2], header, path)
-        return replace(info, shape=(z, *info.shape[1:]), inner=(t, c), strides=strides)
-    places = [_by_ome(image, pages, path) for image in images]
-    (t, c, z), strides, _, channel = places[0]
-    alike = [index for index, place in enumerate(places) if place[:2] == places[0][:2]]
-    names = header.channel_names[channel : channel + c]
+        os.path.basename(path), (order.table.shape[-1], *shape), dtype, size, **header.details
+    )
+    notes = [*header.notes, *filter(None, (left_out, _promise(header, order, len(pages))))]
+    c = order.table.shape[2]
+    names = order.channel_names or header.channel_names
     return replace(
-        info, shape=(z, *info.shape[1:]), inner=(t, c), strides=strides,
-        firsts=tuple(places[index][2] for index in alike),
-        scenes=tuple(images[index].name for index in alike) if len(alike) > 1 else (),
-        channel_names=names if len(names) == c else (),
+        info.with_pages(order.table), scenes=order.scenes, unnamed=order.unnamed,
+        channel_names=names if len(names) == c else (), notes=tuple(notes),
+        set_channels=header.channel_names if header.places else (), places=header.places,
     )  # fmt: skip
 
 
-def _by_axes(
-    shape: Sequence[int], axes: str, header: TiffMetadata, path: str
-) -> tuple[Strides, Strides]:
-    """Sizes and strides (t, c, z) as the axes of the pages are named."""
-    sizes, strides, step = dict.fromkeys("TCZ", 1), {"T": 0, "C": 0, "Z": 1}, 1
-    for length, name in zip(reversed(shape), reversed(axes), strict=True):
-        if length == 1:
-            continue
-        # Pages without a meaning are planes.
-        axis = "Z" if name not in "TCZ" and sizes["Z"] == 1 and "Z" not in axes else name
-        if axis not in sizes or sizes[axis] > 1:
-            raise _no_volumes((*shape, 0, 0), axes + "YX", path)
-        sizes[axis], strides[axis], step = length, step, step * length
-    promised = math.prod(max(count, 1) for count in header.sizes.values())
-    if promised > step:
-        raise FileError(f"The file holds {step} of {promised} planes", path, UNFINISHED)
-    t, c, z = (sizes[axis] for axis in "TCZ")
-    return (t, c, z), (strides["T"], strides["C"], strides["Z"])
+def _planes(
+    tif: tifffile.TiffFile, header: TiffMetadata, pages: list[int], path: str
+) -> tuple[list[int], tuple[int, int], str]:
+    """Pages, shape (y, x) and type of the planes; one directory may stand for many of them."""
+    series = tif.series[0] if len(tif.pages) == 1 else None
+    page = tif.pages[pages[0]] if pages[0] else tif.pages.first
+    shape, axes, dtype = tuple(page.shape), page.axes, page.dtype
+    if series is not None and series.dataoffset is not None:
+        shape, axes, dtype = tuple(series.shape), series.axes, series.dtype
+    if axes[-2:] != "YX" or "S" in axes or dtype is None or not all(shape):
+        raise no_volumes(shape, axes, path)
+    count = math.prod(shape[:-2])
+    if len(tif.pages) == 1:
+        promised = math.prod((header.lengths or _SINGLE).values())
+        if header.shape[-2:] == shape[-2:]:
+            promised = max(promised, math.prod(header.shape[:-2]))
+        if promised > count:
+            raise FileError(f"The file holds {count} of {promised} planes", path, UNFINISHED)
+        pages = list(range(count))
+    elif count > 1:
+        raise no_volumes(shape, axes, path)
+    return pages, (shape[-2], shape[-1]), np.dtype(dtype).newbyteorder("=").name
 
 
-def _by_ome(image: OmeImage, pages: int, path: str) -> tuple[Strides, Strides, int, int]:
-    """Sizes and strides (t, c, z), first page and first channel, as OME-XML places the pages."""
-    planes = np.array(image.planes)
-    first, start = int(planes[:, 0].min()), planes[:, 1:].min(0)
-    if int(planes[:, 0].max()) >= pages:
-        raise FileError(f"The file holds {pages} of {image.promised} planes", path, UNFINISHED)
-    places = planes[:, 1:] - start
-    t, c, z = (int(size) for size in places.max(0) + 1)
-    if t * c * z > len(planes):
-        raise _no_order(path)
-    numbers = np.full((t, c, z), -1)
-    numbers[tuple(places.T)] = planes[:, 0] - first
-    strides = [
-        int(np.diff(numbers, axis=axis).ravel()[0]) if numbers.shape[axis] > 1 else 0
-        for axis in range(3)
+def _order(tif: tifffile.TiffFile, header: TiffMetadata, pages: list[int], path: str) -> _Order:
+    """What the text says of the pages, as far as they are there; else they are planes."""
+    order = None
+    if header.images:
+        order = _of_ome(header.images, pages)
+    elif header.lengths and math.prod(header.lengths.values()) > 1:
+        table = in_order(pages, header.lengths, "CZT")
+        promised = math.prod(header.lengths.values())
+        order = None if table is None else _Order(table[np.newaxis], promised)
+    elif header.shape:
+        order = _of_array(tif, header, pages, path)
+    if order is not None:
+        return order
+    flat = (len(pages),) if len(pages) > 1 else ()
+    promised = sum(image.promised for image in header.images)
+    return _Order(np.array(pages, np.int32).reshape(1, 1, 1, -1), promised, flat)
+
+
+def _of_ome(images: Sequence[FileImage], pages: list[int]) -> _Order | None:
+    """Positions, all of the size of the first: those of another depth are left out."""
+    named = {plane.page for image in images for plane in image.planes}
+    free = [page for page in pages if page not in named] if images[-1].alone else []
+    tables = [by_ome(image, pages, free if image is images[-1] else ()) for image in images]
+    first = tables[0]
+    if first is None:
+        return None
+    alike = [
+        (image, table) for image, table in zip(images, tables, strict=True)
+        if table is not None and table.shape[1:] == first.shape[1:]
+    ]  # fmt: skip
+    times = max(len(table) for _, table in alike)
+    joint = [
+        np.pad(table, ((0, times - len(table)), (0, 0), (0, 0)), constant_values=-1)
+        for _, table in alike
     ]
-    regular = np.tensordot(strides, np.indices(numbers.shape), 1)
-    if not np.array_equal(numbers, regular):
-        raise _no_order(path)
-    return (t, c, z), (strides[0], strides[1], strides[2] or 1), first, int(start[1])
+    names = images[0].image.channels
+    channels = images[0].planes
+    start = 0 if images[0].alone else min(plane.c for plane in channels)
+    own = names[start : start + first.shape[1]]
+    scenes = _distinct([image.image.name for image, _ in alike]) if len(alike) > 1 else ()
+    promised = sum(image.promised for image in images)
+    stated = tuple(own) if all(own) and len(set(own)) == len(own) else ()
+    return _Order(np.stack(joint), promised, (), scenes, stated)
 
 
-def _no_order(path: str) -> FileError:
-    what = "OME-XML gives the planes of the file in no regular order"
-    return FileError(what, path, "Save it again")
+def _distinct(names: list[str]) -> tuple[str, ...]:
+    """Names of positions, none like another."""
+    distinct: list[str] = []
+    for index, name in enumerate(names):
+        name = name or f"position {index}"
+        distinct.append(f"{name} ({index})" if name in distinct else name)
+    return tuple(distinct)
 
 
-def _no_volumes(shape: Sequence[int], axes: str, path: str) -> FileError:
-    what = f"The file holds {tuple(shape)} ({axes}): no grey volumes (z, y, x)"
+def _of_array(
+    tif: tifffile.TiffFile, header: TiffMetadata, pages: list[int], path: str
+) -> _Order | None:
+    """The axes of an array that tifffile wrote, or of several, one after the other."""
+    shape, plane = header.shape, tuple(tif.pages.first.shape)
+    axes = header.axes or "Q" * len(shape)
+    while shape[-2:] != plane and shape and shape[-1] == 1:
+        shape, axes = shape[:-1], axes[:-1]
+    if shape[-2:] != plane:
+        return None
+    outer = [(n, axis) for n, axis in zip(shape[:-2], axes[:-2], strict=True) if n > 1]
+    if not outer:
+        return None  # planes, written one by one
+    named = _named(outer)
+    if named is None:
+        raise no_volumes(shape, axes[:-2] + "YX", path)
+    lengths = {**_SINGLE, **{axis: n for (n, _), axis in zip(outer, named, strict=True)}}
+    order = "".join(axis for axis in "ZCT" if axis not in named) + named[::-1]
+    promised = math.prod(lengths.values())
+    unnamed = tuple(n for n, _ in outer)
+    parts = -(-len(pages) // promised)
+    table = _appended(tif, pages) if parts > 1 else None
+    if table is None:
+        table = in_order(pages, lengths, order)
+    if parts > 1:
+        unnamed = (parts, *unnamed)
+        promised = 0 if len(pages) == parts * promised else promised
+    elif all(axis in "TCZ" for _, axis in outer):
+        unnamed = ()
+    return None if table is None else _Order(table[np.newaxis], promised, unnamed)
+
+
+def _named(outer: Sequence[tuple[int, str]]) -> str | None:
+    """Names among T, C and Z for all axes: those that have none take what is left, usually."""
+    free = [axis for axis in "TCZ" if axis not in {name for _, name in outer}]
+    unknown = sum(name not in "TCZ" for _, name in outer)
+    if unknown > len(free) or len(free) + len(outer) - unknown != 3:
+        return None
+    usual = {1: "ZTC", 2: "TZC"}.get(unknown, "TCZ")
+    taken = iter(sorted([a for a in usual if a in free][:unknown], key="TCZ".index))
+    return "".join(name if name in "TCZ" else next(taken) for _, name in outer)
+
+
+def _appended(tif: tifffile.TiffFile, pages: list[int]) -> PageTable | None:
+    """Volumes of several depths that were appended to one file; None if they are alike."""
+    depths = [math.prod(series.shape[:-2]) for series in tif.series]
+    if len(set(depths)) < 2 or sum(depths) != len(pages):
+        return None
+    table = np.full((len(depths), 1, max(depths)), -1, np.int32)
+    ends = np.cumsum(depths).tolist()
+    for row, depth, end in zip(table, depths, ends, strict=True):
+        row[0, :depth] = pages[end - depth : end]
+    return table
+
+
+def _promise(header: TiffMetadata, order: _Order, count: int) -> str:
+    """A note if the text promises more or fewer planes than there are."""
+    source = {"OME": "OME-XML", "": "Its text"}.get(header.source, header.source)
+    promised = order.promised
+    if not promised or promised == count:
+        return ""
+    said = f"{source} says {format_count(promised, 'plane')}, the file has {count}"
+    return f"{said}: all are shown" if count > promised else f"{said}: what is missing is blank"
+
+
+def no_volumes(shape: Sequence[int], axes: str, path: str) -> FileError:
+    """Say what a file holds that is no volumes, by its axes."""
+    what = f"The file holds {' x '.join(map(str, shape))} ({axes}): no grey volumes (z, y, x)"
     hint = "Save it with axes among T, C and Z before Y and X, without colours"
     return FileError(what, path, hint)

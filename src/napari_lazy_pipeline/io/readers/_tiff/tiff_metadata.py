@@ -1,86 +1,221 @@
-"""Metadata of a TIFF: voxel size, time interval and hyperstack, by OME-XML or ImageJ."""
+"""Metadata of a TIFF: voxel size, time interval and hyperstack, by OME-XML, ImageJ or tifffile."""
 
 from __future__ import annotations
 
-import html
-import re
-from collections.abc import Iterator
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import lru_cache
 
 import tifffile
 
+from napari_lazy_pipeline._runtime.regular_file import open_regular
+from napari_lazy_pipeline.image.spec import channel_labels
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.metadata.ome_xml import (
+    OmeDocument,
+    OmeImage,
+    Plane,
+    TiffData,
+    is_ome,
+    parse_ome,
+)
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 
-_IMAGEJ_SIZES = {"planes": "slices", "channels": "channels", "time points": "frames"}
-# Each of these looks at a character a few times at most, whatever the text is: "<" ends what is in
-# a tag, and what begins in the middle of a word is no name.
-_ATTRIBUTE = re.compile(r'(?<![\w:])([\w:]++)\s*+=\s*+"([^"]*)"')
-_DATA = re.compile(r"<(?:\w+:)?TiffData\b")
-_DATA_END = re.compile(r"/>|</(?:\w+:)?TiffData>")
-# (page, t, c, z)
-Plane = tuple[int, int, int, int]
+_IMAGEJ_SIZES = {"Z": "slices", "C": "channels", "T": "frames"}
+_MOST = 2**28  # bytes of a text; those of a hundred thousand planes have a tenth of that
+_DESCRIPTION = 270
+
+
+FilePlace = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
-class OmeImage:
-    """One image of an OME-XML."""
+class FileImage:
+    """An image of an OME-XML, as far as it is in one file."""
 
-    name: str
-    pixels: dict[str, str]  # the attributes of its Pixels
-    channels: tuple[str, ...]  # names, or wavelengths; empty where neither is stated
-    planes: tuple[Plane, ...] = ()  # the pages of this very file that belong to it
-    promised: int = 0  # number of such planes that are stated, whatever the file holds
-
-    def size(self, axis: str) -> int:
-        """Length along ``"T"``, ``"C"`` or ``"Z"``; at least 1."""
-        return max(_int(self.pixels.get(f"Size{axis}")), 1)
+    image: OmeImage
+    planes: tuple[Plane, ...]
+    promised: int  # number of planes that it should have in this file
+    alone: bool  # whether all of it should be in this file
 
 
 @dataclass(frozen=True)
 class TiffMetadata(MetadataClaims):
-    """What a file states, and those images of its OME-XML that have pages in it."""
+    """What a file states of itself.
 
-    images: tuple[OmeImage, ...] = ()
-
-
-def metadata(tif: tifffile.TiffFile, name: str = "", pages: int = 0) -> TiffMetadata:
-    """Read the metadata in the first page of a file called ``name`` of so many pages.
-
-    Of an image that promises more planes than there are pages, one too many is told.
+    Attributes
+    ----------
+    images
+        Images of its OME-XML that have pages in it.
+    places
+        Name of each file of a set, and time point, channel and plane at which it begins; empty if
+        the file is alone.
+    lengths
+        Of the axes T, C and Z, by ImageJ; 1 where it says nothing.
+    shape, axes
+        Those of the array that tifffile wrote; empty where it says nothing.
     """
+
+    images: tuple[FileImage, ...] = ()
+    places: tuple[FilePlace, ...] = ()
+    lengths: Mapping[str, int] | None = None
+    shape: tuple[int, ...] = ()
+    axes: str = ""
+
+
+def metadata(tif: tifffile.TiffFile, path: str = "", pages: int = 0) -> TiffMetadata:
+    """Read the metadata in the first page of the file at a path, of so many pages."""
     page = tif.pages.first
     text = page.description or ""
-    if text.rstrip("\0 \r\n\t")[-4:] == "OME>":
-        return _of_ome(text, name, pages)
     if text.startswith("ImageJ="):
         return _of_imagej(text, page)
-    return TiffMetadata("")
+    data = _description(tif)
+    if is_ome(data):
+        return _of_ome(data, path, pages)
+    return _of_array(page)
 
 
-def _of_ome(text: str, name: str, pages: int) -> TiffMetadata:
-    images = _ome_images(text, name, pages)
+def _description(tif: tifffile.TiffFile) -> bytes:
+    """The text of the first page, as it is in the file."""
+    tag = tif.pages.first.tags.get(_DESCRIPTION)
+    if tag is None or tag.dtype not in (1, 2, 7):
+        return b""
+    tif.filehandle.seek(tag.valueoffset)
+    data: bytes = tif.filehandle.read(min(tag.count, _MOST))
+    return data
+
+
+def _of_ome(data: bytes, path: str, pages: int) -> TiffMetadata:
+    own = document = parse_ome(data)
+    notes = [f"The OME-XML is read in part: {own.trouble}"] if own.trouble else []
+    if own.elsewhere and not own.images:
+        name = os.path.basename(own.elsewhere.replace("\\", "/"))
+        document = _companion(os.path.join(os.path.dirname(path), name)) or own
+        if document is own:
+            notes.append(f"The OME-XML is in {name}, which is not there, or cannot be read")
+    whole = own is document
+    every = [
+        _in_file(image, path, own.uuid, pages, whole) for image in document.images if image.pixels
+    ]
+    images = [each for each in every if each.planes] or every[:1]
     if not images:
-        return TiffMetadata("OME")
-    pixels = images[0].pixels
+        return TiffMetadata("OME", notes=tuple(notes))
+    image = images[0].image
+    pixels = image.pixels
     z, y, x = (
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "um"))
         for axis in "ZYX"
     )
-    interval = seconds(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    return TiffMetadata("OME", (z, y, x), interval, images[0].channels, images=tuple(images))
+    names = channel_labels(image.channels, len(image.channels)) if any(image.channels) else ()
+    return TiffMetadata(
+        "OME", (z, y, x), image.interval, names, notes=tuple(notes),
+        images=tuple(each for each in images if each.planes), places=_places(image),
+    )  # fmt: skip
+
+
+def _in_file(image: OmeImage, path: str, uuid: str, pages: int, whole: bool) -> FileImage:
+    """What a file of so many pages has of an image; ``whole``: it describes itself."""
+    files, name = image.files, os.path.basename(path)
+    # If all is in one file it is this one, whatever it is called by now.
+    alone = whole and len(files) <= 1
+    own = [
+        data for data in image.data
+        if alone or data.here or data.file == name or (uuid and data.uuid == uuid)
+    ]  # fmt: skip
+    blocks = own if image.data else [TiffData({})]
+    total = image.size("T") * image.size("C") * image.size("Z")
+    stated = sum(
+        data.number("PlaneCount") or (1 if "IFD" in data.attributes else 0) for data in blocks
+    )
+    promised = total if alone or len(files) <= 1 else stated
+    return FileImage(image, tuple(image.planes(blocks, pages)), promised, len(files) <= 1)
+
+
+def _places(image: OmeImage) -> tuple[FilePlace, ...]:
+    """Where the files of a set begin."""
+    starts: dict[str, tuple[int, int, int]] = {}
+    for data in image.data:
+        t, c, z = (data.number(f"First{axis}") for axis in "TCZ")
+        starts[data.file] = min(starts.get(data.file, (t, c, z)), (t, c, z))
+    several = len(starts) > 1 and not {"", "?"} & set(starts)
+    return tuple((name, *start) for name, start in starts.items()) if several else ()
+
+
+def _companion(path: str) -> OmeDocument | None:
+    """Read the text that other files refer to, of its own or in a TIFF; None if there is none."""
+    try:
+        status = os.stat(path)
+        return _read_companion(path, status.st_size, status.st_mtime_ns)
+    except (OSError, tifffile.TiffFileError):
+        return None
+
+
+@lru_cache(maxsize=4)
+def _read_companion(path: str, size: int, changed: int) -> OmeDocument:
+    """Read it once; ``changed`` tells one file from the next."""
+    with open_regular(path) as file:
+        if file.read(2) in (b"II", b"MM"):
+            file.seek(0)
+            with tifffile.TiffFile(file, is_ome=False) as tif:
+                return parse_ome(_description(tif))
+        file.seek(0)
+        return parse_ome(file.read(_MOST))
 
 
 def _of_imagej(text: str, page: tifffile.TiffPage) -> TiffMetadata:
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    claims = _sizes(fields, page, "ImageJ")
+    counts = {axis: fields.get(key, "").strip() for axis, key in _IMAGEJ_SIZES.items()}
+    lengths = {
+        axis: max(int(count), 1) if count.isdecimal() and len(count) < 19 else 1
+        for axis, count in counts.items()
+    }
+    rate = seconds(fields.get("fps"), "s")
+    if claims.time_interval is None and rate and lengths["T"] > 1:
+        note = f"ImageJ states no time interval, but {rate:g} frames per second: {1 / rate:g} s"
+        claims = replace(claims, time_interval=1 / rate, notes=(note,))
+    return replace(claims, lengths=lengths)
+
+
+def _sizes(fields: Mapping[str, str], page: tifffile.TiffPage, source: str) -> TiffMetadata:
+    """Voxel size and time interval as ImageJ states them."""
     unit = fields.get("unit", "")
-    x, y = (micrometres(_pixel(page, f"{axis}Resolution"), unit) for axis in "XY")
+    x, y = (
+        micrometres(_pixel(page, f"{axis.upper()}Resolution"), fields.get(f"{axis}unit", unit))
+        for axis in "xy"
+    )
     z = micrometres(fields.get("spacing"), fields.get("zunit", unit))
     interval = seconds(fields.get("finterval"), fields.get("tunit", "s"))
-    counts = {axis: fields.get(key, "").strip() for axis, key in _IMAGEJ_SIZES.items()}
-    sizes = {axis: int(count) for axis, count in counts.items() if count.isdecimal()}
-    return TiffMetadata("ImageJ", (z, y, x), interval, sizes=sizes)
+    return TiffMetadata(source, (z, y, x), interval)
+
+
+def _of_array(page: tifffile.TiffPage) -> TiffMetadata:
+    """What tifffile writes of an array: its shape, and what it was given beside it."""
+    texts = (page.description or "", getattr(page, "description1", "") or "")
+    text = next((text for text in texts if text[:1] == "{" and '"shape":' in text), "{}")
+    try:
+        stated = json.loads(text)
+        shape = tuple(int(length) for length in stated.get("shape", ()))
+        fields = {name: str(value) for name, value in stated.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return TiffMetadata("")
+    if not shape or min(shape) < 1:
+        return TiffMetadata("")
+    axes = fields.get("axes", "")
+    claims = _sizes(fields, page, "tifffile")
+    size = tuple(
+        micrometres(fields.get(f"PhysicalSize{axis}"), fields.get(f"PhysicalSize{axis}Unit", "um"))
+        or known
+        for axis, known in zip("ZYX", claims.voxel_size, strict=True)
+    )
+    unit = fields.get("TimeIncrementUnit", "s")
+    interval = claims.time_interval or seconds(fields.get("TimeIncrement"), unit)
+    return replace(
+        claims, voxel_size=(size[0], size[1], size[2]), time_interval=interval, shape=shape,
+        axes=axes if len(axes) == len(shape) else "",
+    )  # fmt: skip
 
 
 def _pixel(page: tifffile.TiffPage, tag: str) -> float | None:
@@ -89,88 +224,3 @@ def _pixel(page: tifffile.TiffPage, tag: str) -> float | None:
     if not isinstance(value, tuple) or len(value) != 2 or not value[0]:
         return None
     return float(value[1]) / float(value[0])
-
-
-def _ome_images(text: str, name: str, pages: int) -> list[OmeImage]:
-    """Read the images of an OME-XML that have pages in the file of this name.
-
-    Regular expressions, not an XML parser: the headers of interrupted acquisitions are often
-    not well-formed, and entities must not be expanded.
-    """
-    head, *bodies = re.split(r"<(?:\w+:)?Image\b", text)
-    uuid = _attributes(re.search(r"<(?:\w+:)?OME\b([^<>]*)>", head)).get("UUID", "?own")
-    images = [image for body in bodies if (image := _image(body, name, uuid, pages))]
-    present = [image for image in images if image.planes]
-    return present or images[:1]
-
-
-def _image(body: str, name: str, uuid: str, pages: int) -> OmeImage | None:
-    pixels = re.search(r"<(?:\w+:)?Pixels\b([^<>]*)>", body)
-    if pixels is None:
-        return None
-    title = _attributes(re.match(r"([^<>]*)>", body)).get("Name", "")
-    image = OmeImage(title, _attributes(pixels), _channels(body))
-    data = [_tiff_data(part) for part in _DATA.split(body)[1:]]
-    files = {file for _, file in data}
-    # If all is in one file it is this one, whatever it is called by now.
-    own = [
-        attributes
-        for attributes, file in data
-        if len(files) == 1 or not {name, uuid, ""}.isdisjoint(file)
-    ]
-    blocks = own if data else [{}]
-    planes = (plane for block in blocks for plane in _planes(block, image))
-    promised = sum(_count(block, image) for block in blocks)
-    return replace(image, planes=tuple(islice(planes, pages + 1)), promised=promised)
-
-
-def _tiff_data(part: str) -> tuple[dict[str, str], tuple[str, str]]:
-    """The attributes of a TiffData, and the file that it refers to, in what follows its name."""
-    end = _DATA_END.search(part)
-    content = part[: end.start()] if end else part
-    return _attributes(re.match(r"([^<>]*)", content)), _file(content)
-
-
-def _file(content: str) -> tuple[str, str]:
-    """Name and identifier of the file that a TiffData refers to; empty: this one."""
-    match = re.search(r"<(?:\w+:)?UUID\b([^<>]*)>([^<]*)<", content)
-    if match is None:
-        return "", ""
-    path = _attributes(match).get("FileName", "")
-    return re.split(r"[/\\]", path)[-1] or "?", match[2].strip() or "?"
-
-
-def _count(block: dict[str, str], image: OmeImage) -> int:
-    """Number of planes of a TiffData, by its attributes."""
-    total = image.size("T") * image.size("C") * image.size("Z")
-    return min(_int(block.get("PlaneCount")) or (1 if "IFD" in block else total), total)
-
-
-def _planes(block: dict[str, str], image: OmeImage) -> Iterator[Plane]:
-    """Pages and planes of the attributes of a TiffData, in the order of the dimensions."""
-    order = image.pixels.get("DimensionOrder", "XYZCT")[2:]
-    sizes = {axis: image.size(axis) for axis in "TCZ"}
-    place = {axis: _int(block.get(f"First{axis}")) for axis in "TCZ"}
-    page = _int(block.get("IFD"))
-    for index in range(_count(block, image)):
-        yield (page + index, place["T"], place["C"], place["Z"])
-        for axis in order:
-            place[axis] += 1
-            if place[axis] < sizes[axis]:
-                break
-            place[axis] = 0
-
-
-def _channels(body: str) -> tuple[str, ...]:
-    channels = [_attributes(match) for match in re.finditer(r"<(?:\w+:)?Channel\b([^<>]*)>", body)]
-    names = [channel.get("Name") or channel.get("EmissionWavelength", "") for channel in channels]
-    return tuple(names) if all(names) and len(set(names)) == len(names) else ()
-
-
-def _attributes(match: re.Match[str] | None) -> dict[str, str]:
-    pairs = _ATTRIBUTE.findall(match[1]) if match else ()
-    return {name: html.unescape(value) for name, value in pairs}
-
-
-def _int(text: str | None) -> int:
-    return int(text) if text and text.strip().isdecimal() else 0

@@ -22,3 +22,11 @@ def test_more_than_the_type_holds_leaves_nothing() -> None:
     volume = np.array([[[255, 3]]], "uint8")
     result = processed(SubtractBackground(value=300), volume, VolumeSpec((1, 1, 2), "uint8"))
     assert not result.any()
+
+
+def test_a_mask_stays_one() -> None:
+    """True counts as 1."""
+    mask = np.array([[[True, False]]])
+    for value, expected in ((0.0, [True, False]), (0.4, [True, False]), (1.0, [False, False])):
+        made = Pipeline([SubtractBackground(value=value)]).apply(mask).volume()
+        assert made.dtype == bool and made[0, 0].tolist() == expected

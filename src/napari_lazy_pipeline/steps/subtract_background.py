@@ -47,6 +47,8 @@ class SubtractBackground(VoxelStep):
         return before.replace(background_subtracted=True)
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
+        if pixels.dtype == bool:
+            return pixels & (round(self.value) < 1)
         if np.issubdtype(pixels.dtype, np.integer):
             value = pixels.dtype.type(min(round(self.value), np.iinfo(pixels.dtype).max))
             above: np.ndarray = np.maximum(pixels, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline import VolumeSpec
+from napari_lazy_pipeline import Pipeline, VolumeSpec
 from napari_lazy_pipeline.steps import SubtractBackground
 from stacks import processed
 

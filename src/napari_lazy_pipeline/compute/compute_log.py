@@ -15,6 +15,7 @@ from napari_lazy_pipeline.errors import Cancelled
 
 _STAGES = 64  # that are remembered; those of older edits are forgotten
 _DURATIONS = 1000
+_REMARKS = 1000
 _SAMPLES = 5  # of the latest times of a stage
 _Made = TypeVar("_Made")
 
@@ -81,6 +82,7 @@ class ComputeLog:
         self._seconds: defaultdict[tuple[str, bool], float] = defaultdict(float)
         self._durations: OrderedDict[Hashable, _Samples] = OrderedDict()
         self._latest: dict[str, float] = {}
+        self._remarks: OrderedDict[tuple[Hashable, tuple[int, int]], str] = OrderedDict()
 
     def observe(
         self,
@@ -113,6 +115,19 @@ class ComputeLog:
         self._note_time(name, seconds, share, timing)
         self._note(stage, place, BlockRecord(state, seconds, (before.times if before else 0) + 1))
         return result
+
+    def remark(self, stage: Hashable, place: tuple[int, int], text: str) -> None:
+        """Note what a step says of a volume, or of the part of it that it made last."""
+        with self._lock:
+            self._remarks[stage, place] = text
+            self._remarks.move_to_end((stage, place))
+            if len(self._remarks) > _REMARKS:
+                self._remarks.popitem(last=False)
+
+    def remark_on(self, stage: Hashable, place: tuple[int, int]) -> str:
+        """What the step said of a volume last; empty: nothing."""
+        with self._lock:
+            return self._remarks.get((stage, place), "")
 
     def duration(self, timing: Hashable) -> Duration | None:
         """Time that something takes for a volume; None if it was not made yet.

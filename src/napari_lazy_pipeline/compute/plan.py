@@ -130,7 +130,8 @@ class Plan:
             try:
                 if scan_missing and "scan" in step.depends_on:
                     raise ScanUnknownError.of()
-                stage = _stage(index, step.with_scan(of_data or stated), before)
+                leaning = before.volume.scan if before.volume.scan != raw.volume.scan else None
+                stage = _stage(index, step.with_scan(leaning or of_data or stated), before)
                 caution = stage.step.caution(before)
                 own = step.scan() if of_data is None else None
                 if own and stated and own != stated and not caution:

@@ -144,6 +144,7 @@ class StageRunner:
             engine=get_engine(self.plan.engine),
             cancelled=self.progress.cancelled,
             progress=lambda fraction: self.progress.progress(stage.index, fraction),
+            remark=lambda text: self._remark(count, wanted, text),
         )
 
         def run() -> np.ndarray:
@@ -203,6 +204,10 @@ class StageRunner:
             what = f"A file of {stage.step.label} was changed meanwhile"
             hint = "Apply the steps anew"
             raise StepFileChangedError(what, paths, hint, stage.step.kind, stage.index)
+
+    def _remark(self, count: int, wanted: Block, text: str) -> None:
+        if self.compute_log is not None:
+            self.compute_log.remark(self.plan.work(count), (wanted.t, wanted.c), text)
 
     def _logged(self, count: int, wanted: Block, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Make what a stage makes; progress and log are told."""

@@ -59,6 +59,33 @@ def spec_of(box: Box, spec: VolumeSpec) -> VolumeSpec:
     return spec.replace(shape=shape_of(box), translate=cast(Triple, translate), camera=camera)
 
 
+def respaced(spec: VolumeSpec, shape: Shape, factors: Triple, first: Triple) -> VolumeSpec:
+    """The spec of voxels that are so many times as far apart, without a camera behind them.
+
+    The first of them lies ``first`` (z, y, x) voxels from voxel 0.
+
+    Examples
+    --------
+    >>> spec = VolumeSpec((8, 24, 30), voxel_size=(0.4, 0.1, 0.1))
+    >>> coarse = respaced(spec, (8, 12, 15), (1, 2, 2), (0, 0.5, 0.5))
+    >>> coarse.voxel_size, coarse.translate
+    ((0.4, 0.2, 0.2), (0.0, 0.05, 0.05))
+    """
+    axes = zip(spec.translate, first, spec.spacing, factors, strict=True)
+    # While its size is unknown, a voxel is the unit.
+    translate = (
+        round((origin + n * size) / (1 if spec.size_known else factor), 9)
+        for origin, n, size, factor in axes
+    )
+    sizes = zip(spec.stated_size, factors, strict=True)
+    return spec.replace(
+        shape=shape,
+        voxel_size=tuple(None if n is None else n * factor for n, factor in sizes),
+        translate=tuple(translate),
+        camera=None,
+    )
+
+
 def widened(box: Box, halo: Sequence[int], shape: Shape) -> Box:
     """The box and its neighbours, as far as there are any; of one beside the volume, its edge."""
     grown = []

@@ -18,6 +18,27 @@ def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
     return converted
 
 
+def sum_type(dtype: str, count: int) -> str:
+    """Name of the type that holds the sum of so many pixels: integers are widened.
+
+    Examples
+    --------
+    >>> sum_type("uint16", 4), sum_type("uint16", 100_000), sum_type("float32", 4)
+    ('uint32', 'uint64', 'float32')
+    """
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu":
+        return dtype
+    limits = np.iinfo(kind)
+    for bits in (16, 32, 64):
+        wide = np.dtype(f"{kind.kind}{bits // 8}")
+        bounds = np.iinfo(wide)
+        fits = count * int(limits.max) <= bounds.max and count * int(limits.min) >= bounds.min
+        if wide.itemsize >= kind.itemsize and fits:
+            return wide.name
+    return wide.name
+
+
 def _rounded(plane: np.ndarray, final: np.dtype[Any]) -> np.ndarray:
     """Values that a type of integers can hold."""
     limits = np.iinfo(final)

@@ -36,6 +36,9 @@ class Context:
         True once nobody wants the result: long steps ask it and raise `Cancelled`.
     progress
         Told the finished fraction of the step, 0 to 1.
+    remark
+        Told in a sentence what the person should know of this block; empty: nothing. The card
+        shows it.
     """
 
     wanted: Block
@@ -45,6 +48,7 @@ class Context:
     engine: Engine = field(default_factory=get_engine)
     cancelled: Callable[[], bool] = lambda: False
     progress: Callable[[float], None] = lambda fraction: None
+    remark: Callable[[str], None] = lambda text: None
 
     @property
     def inner(self) -> tuple[slice, ...]:

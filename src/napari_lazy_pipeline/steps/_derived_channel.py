@@ -9,7 +9,7 @@ from pydantic import Field
 
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import StackSpec
-from napari_lazy_pipeline.steps._base import Unit
+from napari_lazy_pipeline.steps._base import Context, Unit
 
 _OF_A_CHANNEL: dict[str, Any] = {"format": "channel"}
 
@@ -99,7 +99,11 @@ def above(pixels: np.ndarray, background: float, dtype: str) -> np.ndarray:
 
 
 def quotient(
-    over: np.ndarray, under: np.ndarray, threshold: float, fill: float | None
+    over: np.ndarray,
+    under: np.ndarray,
+    threshold: float,
+    fill: float | None,
+    at: Context | None = None,
 ) -> np.ndarray:
     """Divide; what has no finite result, or too little under the line, gets the fill.
 
@@ -110,5 +114,9 @@ def quotient(
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         result: np.ndarray = over / under
-    result[~((under > threshold) & np.isfinite(result))] = np.nan if fill is None else fill
+    there = (under > threshold) & np.isfinite(result)
+    result[~there] = np.nan if fill is None else fill
+    if at is not None:
+        none = f"nothing that is divided by is above {threshold:g}: there is no result"
+        at.remark("" if there.any() else none)
     return result

@@ -114,7 +114,7 @@ class Ratio(Step):
         a, b = (above(*pair, dtype) for pair in zip(parts, self.background, strict=True))
         if self.formula == "(a-b)/(a+b)":
             a, b = a - b, a + b
-        return quotient(a, b, self.threshold, self.fill)
+        return quotient(a, b, self.threshold, self.fill, at)
 
     def need(self, before: StackSpec, engine: str) -> Need:
         """The second channel, both as floats, and which voxels have a ratio."""

@@ -128,7 +128,7 @@ class RelativeChange(Step):
             f0 = np.asarray(np.percentile(np.asarray(others), self.f0_percentile, axis=0))
         f0 = above(f0, self.background, dtype)
         change = above(now, self.background, dtype) - f0
-        return quotient(change, f0, self.threshold, self.fill)
+        return quotient(change, f0, self.threshold, self.fill, at)
 
     def need(self, before: StackSpec, engine: str) -> Need:
         """The time points of F0 (twice where they are sorted), F0 in double precision, masks."""

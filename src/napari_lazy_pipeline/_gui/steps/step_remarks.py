@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_lazy_pipeline.compute import Plan
+from napari_lazy_pipeline.compute import PipelineSource, Plan
 from napari_lazy_pipeline.errors import (
     PsfIncompleteError,
     ScanUnknownError,
@@ -41,6 +41,21 @@ def caution(session: Session, index: int) -> str:
     before = plan.spec_before(index)
     stage = next((stage for stage in plan.stages if stage.index == index), None)
     return told if told or stage is None or before is None else stage.step.doubt(before)
+
+
+def told(source: PipelineSource, t: int) -> dict[int, str]:
+    """By the place of a step, what it said of what is on screen of a time point."""
+    log, texts = source.compute_log, dict[int, list[str]]()
+    for c in range(source.sizes[1]):
+        place = t, c
+        for count in range(len(source.plan.stages), 0, -1):
+            stage = source.plan.stages[count - 1]
+            text = log.remark_on(source.plan.work(count), place) if log is not None else ""
+            if text:
+                about = f"{stage.after.place(*place)}: {text}"
+                texts.setdefault(stage.index, []).append(about)
+            place = stage.places(*place)[0]
+    return {index: ". ".join(dict.fromkeys(several)) for index, several in texts.items()}
 
 
 def obstacle(plan: Plan | None) -> str:

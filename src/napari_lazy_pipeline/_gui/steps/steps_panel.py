@@ -12,7 +12,7 @@ from napari_lazy_pipeline._gui.steps.add_step import AddStep, usual_place
 from napari_lazy_pipeline._gui.steps.card_list import CardList
 from napari_lazy_pipeline._gui.steps.card_tools import CardTools, MakeTool, StepReference
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
-from napari_lazy_pipeline._gui.steps.step_remarks import caution, waits_for
+from napari_lazy_pipeline._gui.steps.step_remarks import caution, told, waits_for
 from napari_lazy_pipeline._gui.widgets.layout import column, row
 from napari_lazy_pipeline.compute.parameter import Parameter
 from napari_lazy_pipeline.errors import StepError
@@ -89,9 +89,11 @@ class StepsPanel(QWidget):
 
     def show_success(self, request: RenderRequest) -> None:
         """Forget what failed in a channel, if another volume of it is on screen now."""
+        remarks = told(request.source, request.t)
         for index, card in enumerate(self.cards):
             # Files that were read for the picture may have shown what speaks against them.
-            card.set_caution(caution(self.session, index))
+            texts = caution(self.session, index), remarks.get(index, "")
+            card.set_caution("\n".join(filter(None, texts)))
         failed = self._failed_requests.get(request.channel)
         if failed is not None and not request.same_as(failed):
             del self._failed_requests[request.channel]

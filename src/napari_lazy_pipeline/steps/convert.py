@@ -1,0 +1,101 @@
+"""Convert: brings the values to another number type."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+from annotated_types import Ge, Le
+from pydantic import Field, model_validator
+
+from napari_lazy_pipeline.image import StackSpec
+from napari_lazy_pipeline.image.pixel_type import convert
+from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
+
+Value = Annotated[float, Ge(-1e9), Le(1e9)]
+
+
+class Convert(VoxelStep):
+    """Convert to another number type; values are kept, or a range of them becomes all of the type.
+
+    Whole numbers are rounded to the nearest. Values that the type cannot hold become its smallest
+    or largest (they never wrap), what is not a number becomes 0, and the card says how many voxels
+    of the picture that were. A range of values that is stated becomes 0 to 255 for uint8, 0 to
+    65535 for uint16, and 0 to 1 for float32.
+
+    Examples
+    --------
+    >>> from napari_lazy_pipeline import Pipeline
+    >>> volume = np.array([[[-1.0, 99.6, 70000.0]]], "float32")
+    >>> Pipeline([Convert(dtype="uint16")]).apply(volume).volume().tolist()
+    [[[0, 100, 65535]]]
+    >>> Pipeline([Convert(dtype="uint8", scale=(0, 200))]).apply(volume).volume().tolist()
+    [[[0, 127, 255]]]
+    """
+
+    summary: ClassVar[str] = "Change the number type: rounded, clipped, scaled"
+    group: ClassVar[str] = "Values"
+    order: ClassVar[int] = 80
+
+    dtype: Annotated[
+        Literal["uint8", "uint16", "int16", "float32"],
+        Field(
+            title="Number type",
+            description="uint8 holds 0 to 255, uint16 0 to 65535, int16 -32768 to 32767.",
+        ),
+    ] = "uint16"
+    scale: Annotated[
+        tuple[Value, Value] | None,
+        Field(
+            title="Scale from - to",
+            description="Values that become the smallest and the largest (of float32: 0 and 1); "
+            "empty: values are kept.",
+            json_schema_extra={"empty": "kept"},
+        ),
+        Unit("counts"),
+    ] = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.scale is not None and self.scale[0] >= self.scale[1]:
+            raise ValueError("the second value of the scale must be larger than the first")
+        return self
+
+    def brief(self) -> str:
+        if self.scale is None:
+            return self.dtype
+        return f"{self.dtype}, from {self.scale[0]:g} to {self.scale[1]:g}"
+
+    def output(self, before: StackSpec) -> StackSpec:
+        return before.replace(dtype=self.dtype)
+
+    def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
+        whole = np.dtype(self.dtype).kind != "f"
+        lowest, highest = 0.0, 1.0
+        if whole:
+            limits = np.iinfo(self.dtype)
+            lowest, highest = float(max(limits.min, 0)), float(limits.max)
+        values = pixels
+        if self.scale is not None:
+            low, high = self.scale
+            values = (pixels.astype(np.float64) - low) * (highest - lowest) / (high - low) + lowest
+        if whole:
+            self._tell(values, float(limits.min), float(limits.max), at)
+        return convert(values, self.dtype)
+
+    def _tell(self, values: np.ndarray, lowest: float, highest: float, at: Context) -> None:
+        """Count what is clipped: what would be rounded to a number beyond the type."""
+        below, beyond = np.count_nonzero(values < lowest - 0.5), 0
+        beyond = np.count_nonzero(values >= highest + 0.5)
+        absent = np.count_nonzero(np.isnan(values)) if values.dtype.kind == "f" else 0
+        told = (
+            (below, f"below {lowest:g} became {lowest:g}"),
+            (beyond, f"above {highest:g} became {highest:g}"),
+            (absent, "that were not a number became 0"),
+        )
+        texts = [f"{n} voxels ({_percent(n, values.size)}) {text}" for n, text in told if n]
+        at.remark(", ".join(texts))
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2g} %"

@@ -123,11 +123,15 @@ def test_convert_never_wraps(dtype: Any) -> None:
 
 def test_convert_scales() -> None:
     values = np.array([[[50, 100, 150, 200, 300]]], "uint16")
-    scaled = Pipeline([Convert(dtype="uint8", scale=(100, 200))]).apply(values).volume()
+    scaled = (
+        Pipeline([Convert(dtype="uint8", scaled=True, scale=(100, 200))]).apply(values).volume()
+    )
     np.testing.assert_array_equal(scaled, [[[0, 0, 128, 255, 255]]])
-    fractions = Pipeline([Convert(dtype="float32", scale=(100, 200))]).apply(values).volume()
+    fractions = (
+        Pipeline([Convert(dtype="float32", scaled=True, scale=(100, 200))]).apply(values).volume()
+    )
     np.testing.assert_allclose(fractions, [[[-0.5, 0, 0.5, 1, 2]]])
-    with pytest.raises(ValidationError, match="second value of the scale must be larger"):
+    with pytest.raises(ValidationError, match="second value must be larger"):
         Convert(scale=(5, 5))
 
 
@@ -148,7 +152,7 @@ def test_planes_that_are_still_skewed() -> None:
         [Transpose(order_of_axes="yxz")],
         [SplitChip()],
         [Select(times=(1, 6), every=2, channels="ch1")],
-        [Convert(dtype="uint8", scale=(100, 900))],
+        [Convert(dtype="uint8", scaled=True, scale=(100, 900))],
         [Select(every=2), SplitChip(axis="y"), Transpose(), Flip(x=True), Project(axis="y")],
     ],
     ids=lambda steps: "-".join(step.kind for step in steps),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, Le
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
 
 Value = Annotated[float, Ge(-1e9), Le(1e9)]
+
+
+def _in_order(scale: tuple[float, float]) -> tuple[float, float]:
+    if scale[0] >= scale[1]:
+        raise ValueError("the second value must be larger than the first")
+    return scale
 
 
 class Convert(VoxelStep):
@@ -29,7 +35,8 @@ class Convert(VoxelStep):
     >>> volume = np.array([[[-1.0, 99.6, 70000.0]]], "float32")
     >>> Pipeline([Convert(dtype="uint16")]).apply(volume).volume().tolist()
     [[[0, 100, 65535]]]
-    >>> Pipeline([Convert(dtype="uint8", scale=(0, 200))]).apply(volume).volume().tolist()
+    >>> scaled = Convert(dtype="uint8", scaled=True, scale=(0, 200))
+    >>> Pipeline([scaled]).apply(volume).volume().tolist()
     [[[0, 127, 255]]]
     """
 
@@ -44,27 +51,26 @@ class Convert(VoxelStep):
             description="uint8 holds 0 to 255, uint16 0 to 65535, int16 -32768 to 32767.",
         ),
     ] = "uint16"
+    scaled: Annotated[
+        bool,
+        Field(title="Scale", description="Whether a range becomes all of the type; off: as it is."),
+    ] = False
     scale: Annotated[
-        tuple[Value, Value] | None,
+        tuple[Value, Value],
+        AfterValidator(_in_order),
         Field(
-            title="Scale from - to",
-            description="Values that become the smallest and the largest (of float32: 0 and 1); "
-            "empty: values are kept.",
-            json_schema_extra={"empty": "kept"},
+            title="From - to",
+            description="Values that become the smallest and the largest (of float32: 0 and 1).",
         ),
         Unit("counts"),
-    ] = None
+    ] = (0.0, 65535.0)
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.scale is not None and self.scale[0] >= self.scale[1]:
-            raise ValueError("the second value of the scale must be larger than the first")
-        return self
+    def idle_fields(self) -> frozenset[str]:
+        return frozenset() if self.scaled else frozenset({"scale"})
 
     def brief(self) -> str:
-        if self.scale is None:
-            return self.dtype
-        return f"{self.dtype}, from {self.scale[0]:g} to {self.scale[1]:g}"
+        low, high = self.scale
+        return f"{self.dtype}, {low:g} to {high:g}" if self.scaled else self.dtype
 
     def output(self, before: StackSpec) -> StackSpec:
         return before.replace(dtype=self.dtype)
@@ -76,7 +82,7 @@ class Convert(VoxelStep):
             limits = np.iinfo(self.dtype)
             lowest, highest = float(max(limits.min, 0)), float(limits.max)
         values = pixels
-        if self.scale is not None:
+        if self.scaled:
             low, high = self.scale
             values = (pixels.astype(np.float64) - low) * (highest - lowest) / (high - low) + lowest
         if whole:
@@ -85,9 +91,9 @@ class Convert(VoxelStep):
 
     def _tell(self, values: np.ndarray, lowest: float, highest: float, at: Context) -> None:
         """Count what is clipped: what would be rounded to a number beyond the type."""
-        below, beyond = np.count_nonzero(values < lowest - 0.5), 0
-        beyond = np.count_nonzero(values >= highest + 0.5)
-        absent = np.count_nonzero(np.isnan(values)) if values.dtype.kind == "f" else 0
+        below = int(np.count_nonzero(values < lowest - 0.5))
+        beyond = int(np.count_nonzero(values >= highest + 0.5))
+        absent = int(np.count_nonzero(np.isnan(values))) if values.dtype.kind == "f" else 0
         told = (
             (below, f"below {lowest:g} became {lowest:g}"),
             (beyond, f"above {highest:g} became {highest:g}"),

@@ -11,6 +11,7 @@ from pydantic import Field
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine, Box, affine
+from napari_lazy_pipeline.image.scan_geometry import SkewAxis
 from napari_lazy_pipeline.steps._base import Context, Step
 
 
@@ -64,7 +65,7 @@ class Transpose(Step):
                     "The planes are still skewed: z cannot be exchanged",
                     hint="Put Transpose after Deskew",
                 )
-            other = "y" if scan.skew_axis == "x" else "x"
+            other: SkewAxis = "y" if scan.skew_axis == "x" else "x"
             scan, recorded = (one and replace(one, skew_axis=other) for one in (scan, recorded))
         outline = tuple(tuple(point[axis] for axis in axes) for point in spec.outline)
         volume = spec.replace(

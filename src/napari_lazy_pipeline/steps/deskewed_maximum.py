@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
-from pydantic import Field
 
 from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine, Box, affine, slices
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
-from napari_lazy_pipeline.steps._base import Context, Unit
+from napari_lazy_pipeline.steps._base import Context
+from napari_lazy_pipeline.steps._resampling_fields import Fill
 from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
 
 PLANES = 8  # that are deskewed at a time
@@ -35,17 +35,7 @@ class DeskewedMaximum(ScanStep):
     order: ClassVar[int] = 21
     depends_on: ClassVar[frozenset[str]] = frozenset({"scan"})
 
-    fill: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=65535,
-            title="Empty voxels",
-            description="Value where there are no data: 0 after the background is subtracted.",
-            json_schema_extra={"advanced": True},
-        ),
-        Unit("counts"),
-    ] = 0.0
+    fill: Fill = 0.0
 
     def output(self, before: StackSpec) -> StackSpec:
         spec, plan, scan = before.volume, self._plan(before), self._scan

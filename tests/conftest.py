@@ -31,7 +31,7 @@ if "QT_API" in os.environ:
 def prepare_elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
     """What lets another process compile: in tests, loops are compiled where they are needed."""
     function = preparation.prepare_elsewhere
-    monkeypatch.setattr(preparation, "prepare_elsewhere", lambda: False)
+    monkeypatch.setattr(preparation, "prepare_elsewhere", lambda others=None: False)
     return function
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import cli
+from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.progress import Progress
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu import preparation
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
@@ -34,8 +38,8 @@ print(json.dumps({loop.__name__: n for loop in loops if (n := len(loop.signature
 
 @pytest.fixture
 def unprepared(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prepare_elsewhere: Callable[[], bool]
-) -> Iterator[Callable[[], bool]]:
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, prepare_elsewhere: Callable[..., bool]
+) -> Iterator[Callable[..., bool]]:
     """A computer on which nothing was compiled; what compiles waits until it may end."""
     monkeypatch.setattr(preparation, "_stamp", lambda: tmp_path / "prepared-x")
     monkeypatch.setattr(preparation, "_process", None)
@@ -54,7 +58,7 @@ def end() -> None:
     process.communicate()
 
 
-def test_scipy_serves_until_all_is_compiled(unprepared: Callable[[], bool]) -> None:
+def test_scipy_serves_until_all_is_compiled(unprepared: Callable[..., bool]) -> None:
     before = fastest_fft()
     assert before is not ScipyFft
     assert unprepared() and unprepared(), "one is enough"
@@ -71,7 +75,7 @@ def test_scipy_serves_until_all_is_compiled(unprepared: Callable[[], bool]) -> N
     assert not unprepared(), "one that failed is not tried again"
 
 
-def test_what_was_compiled_is_known_from_then_on(unprepared: Callable[[], bool]) -> None:
+def test_what_was_compiled_is_known_from_then_on(unprepared: Callable[..., bool]) -> None:
     compiled: list[int] = []
     assert not preparation.is_prepared()
     preparation.prepare(lambda: compiled.append(1), lowest=False)
@@ -97,6 +101,39 @@ def test_loops_are_compiled_for_as_few_kinds_as_there_are() -> None:
     assert {name: found[name] for name in expected} == expected
 
 
+def test_loops_of_others_are_compiled_last_and_once(
+    unprepared: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = tmp_path / "made"
+    code = f"def warm_up(): open({str(made)!r}, 'a').write('once')"
+    (tmp_path / "loops_of_others.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(preparation, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(preparation, "_COMMAND", f"{WAIT}; import os; os.environ['X'] = '1'")
+    others = preparation.OtherLoops("loops_of_others", ("scipy",))
+    (tmp_path / "prepared-x").touch()
+    assert unprepared(others) and preparation.is_running()
+    assert not preparation.is_under_way(), "those of the engine are there: scipy need not serve"
+    end()
+    assert made.read_text() == "once"
+
+
+def test_times_while_loops_are_compiled_count_for_nothing(unprepared: Callable[..., bool]) -> None:
+    compute_log, told = ComputeLog(), []
+    progress = Progress(finished=lambda index, seconds: told.append(seconds))
+    for _ in range(2):
+        unprepared()
+        make = partial(progress.time, 0, lambda: np.zeros(1))
+        compute_log.observe("deconvolve", "stage", (0, 0), make, timing="key")
+        if preparation.is_under_way():
+            assert compute_log.duration("key") is None
+            assert compute_log.latest("deconvolve") is not None
+            end()
+    assert math.isnan(told[0]) and told[1] >= 0
+    duration = compute_log.duration("key")
+    assert duration is not None and duration.seconds < compute_log.spent("deconvolve")
+
+
 def test_the_command_that_is_started_is_there() -> None:
     code = preparation._COMMAND.replace("prepare(lowest=True)", "print(callable(prepare))")
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -104,7 +141,7 @@ def test_the_command_that_is_started_is_there() -> None:
 
 
 def test_the_command_line_compiles_once(
-    unprepared: Callable[[], bool], monkeypatch: pytest.MonkeyPatch, capsys: Any
+    unprepared: Callable[..., bool], monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     monkeypatch.setattr("napari_lazy_pipeline.engines.cpu.cpu_engine.warm_up", lambda: None)
     assert cli.main(["warm-up"]) == 0

@@ -1,4 +1,4 @@
-"""On a new computer the dock can be used at once; a notice says what is prepared, and goes."""
+"""On a new computer the dock can be used at once; a line says what is prepared, and goes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from typing import Any
 import pytest
 
 from napari_lazy_pipeline._gui import dock as dock_module
-from napari_lazy_pipeline.engines import notices
 from napari_lazy_pipeline.engines.cpu import preparation
-
-
-def prepared_notices() -> list[str]:
-    return [notice.what for notice in notices if "prepared" in notice.what]
 
 
 def test_loops_are_compiled_elsewhere_and_loaded_then(
@@ -30,22 +25,24 @@ def test_loops_are_compiled_elsewhere_and_loaded_then(
     monkeypatch.setattr(preparation, "prepare_elsewhere", prepare_elsewhere)
     monkeypatch.setattr(preparation, "_stamp", lambda: tmp_path / "prepared-x")
     monkeypatch.setattr(preparation, "_process", None)
-    monkeypatch.setattr(preparation, "_COMMAND", "import sys; sys.stdin.read()")
+    monkeypatch.setattr(preparation, "_COMMAND", "import sys; sys.stdin.read(); sys.exit()")
     monkeypatch.setattr(subprocess, "DEVNULL", subprocess.PIPE)
     viewer = make_napari_viewer()
     _, dock = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
     try:
-        qtbot.waitUntil(lambda: len(prepared_notices()) == 1)
-        assert loaded == []
+        note = dock.foot.note
+        qtbot.waitUntil(lambda: note.text().startswith("Preparing for this computer, once"))
+        assert loaded == [] and not note.isHidden()
+        assert dock.problems.problems == (), "it is no problem"
         process = preparation._process
         assert process is not None
         process.communicate()
-        qtbot.waitUntil(lambda: loaded == [1] and not prepared_notices())
+        qtbot.waitUntil(lambda: loaded == [1] and note.isHidden())
     finally:
         dock.shut_down()
         dock.compute_thread.join()
 
 
 def test_what_is_compiled_already_is_loaded_at_once(dock: Any, qtbot: Any) -> None:
-    assert prepared_notices() == []
+    assert dock.foot.note.text() == ""
     qtbot.waitUntil(lambda: not dock.compute_thread.busy)

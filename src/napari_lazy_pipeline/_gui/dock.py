@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import napari.viewer
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
+from napari_lazy_pipeline._gui import triangulation
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.data.welcome import Welcome
@@ -105,7 +107,8 @@ class LazyPipelineWidget(QWidget):
         self.reporter = StatusReporter(self.layers, self.steps, self.status, self.problems)
         self._connect()
         self._show_session()
-        self._first_use = FirstUse(lambda: self.compute_thread.run(warm_up), self)
+        load = partial(self.compute_thread.run, warm_up)
+        self._first_use = FirstUse(self.foot.say, load, self)
         QTimer.singleShot(0, self._warm_up)
 
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
@@ -331,10 +334,11 @@ class LazyPipelineWidget(QWidget):
 
 
 def warm_up() -> None:
-    """Load the loops of the CPU engine."""
+    """Load the loops of the CPU engine, and those of napari that draw shapes."""
     from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up as warm_up_cpu
 
     warm_up_cpu()
+    triangulation.warm_up()
 
 
 def missing_engines() -> dict[str, str | None]:

@@ -60,8 +60,13 @@ class Foot(QWidget):
         self.undo.clicked.connect(lambda: session.undo())
         self.redo.clicked.connect(lambda: session.redo())
         self.problems = CountedProblems()
-        self.status = Elided()
-        for part in (self.status, self.problems.button):  # either may be empty, and the row stays
+        self.status, self.note = Elided(), Elided()
+        self.say("")
+        for part in (
+            self.status,
+            self.note,
+            self.problems.button,
+        ):  # each may be empty, and the row stays
             part.setFixedHeight(_LINE)
         for button in (self.undo, self.redo):
             button.setStyleSheet("padding: 0px; font-size: 15pt;")
@@ -70,7 +75,7 @@ class Foot(QWidget):
         rim.setFixedHeight(1)
         rim.setStyleSheet("background-color: rgba(128, 128, 128, 110);")
         tools = row(self.undo, self.redo, (save, 1))
-        state = row((self.status, 1), self.problems.button)
+        state = row((self.status, 1), self.note, self.problems.button)
         column(
             rim, self.problems, save.error, tools, state,
             parent=self, margins=(4, 0, 4, 4), spacing=4,
@@ -79,6 +84,12 @@ class Foot(QWidget):
         session.stack_changed.connect(self._show_session)
         session.view_changed.connect(self._show_session)
         self._show_session()
+
+    def say(self, note: str, meaning: str = "") -> None:
+        """Note beside the status what goes on; hide that if there is nothing."""
+        self.note.setText(note)
+        self.note.set_tooltip(meaning)
+        self.note.setVisible(bool(note))
 
     def _show_session(self, *_: object) -> None:
         self.undo.setEnabled(self._session.can_undo)

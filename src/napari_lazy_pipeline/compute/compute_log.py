@@ -11,6 +11,7 @@ from statistics import median_low
 from time import perf_counter
 from typing import TypeVar
 
+from napari_lazy_pipeline.engines.cpu import preparation
 from napari_lazy_pipeline.errors import Cancelled
 
 _STAGES = 64  # that are remembered; those of older edits are forgotten
@@ -100,7 +101,7 @@ class ComputeLog:
         """
         before = self.of(stage).get(place)
         self._note(stage, place, replace(before or BlockRecord(State.RUNNING), state=State.RUNNING))
-        begin = self._clock()
+        begin, compiling = self._clock(), preparation.is_under_way()
         try:
             result = make()
         except Cancelled:
@@ -112,7 +113,9 @@ class ComputeLog:
         seconds, part = self._clock() - begin, share < 1
         whole = before is not None and before.state is State.MADE
         state = State.PART if part and not whole else State.MADE
-        self._note_time(name, seconds, share, timing)
+        self._note_time(name, seconds, share)
+        if not compiling:  # slower transforms serve meanwhile
+            self._note_duration(seconds, share, timing)
         self._note(stage, place, BlockRecord(state, seconds, (before.times if before else 0) + 1))
         return result
 
@@ -133,7 +136,8 @@ class ComputeLog:
         """Time that something takes for a volume; None if it was not made yet.
 
         Each volume that is made counts, the latest ones only: the first of all waits for much
-        that the next ones do not. A whole volume tells more than a part.
+        that the next ones do not. A whole volume tells more than a part. While loops are compiled,
+        nothing counts.
         """
         with self._lock:
             samples = self._durations.get(timing)
@@ -144,13 +148,16 @@ class ComputeLog:
         with self._lock:
             return self._latest.get(name)
 
-    def _note_time(self, name: str, seconds: float, share: float, timing: Hashable) -> None:
+    def _note_time(self, name: str, seconds: float, share: float) -> None:
         part = share < 1
         with self._lock:
             self._counts[name, part] += 1
             self._seconds[name, part] += seconds
             if not part:
                 self._latest[name] = seconds
+
+    def _note_duration(self, seconds: float, share: float, timing: Hashable) -> None:
+        with self._lock:
             self._durations.setdefault(timing, _Samples()).add(seconds, share)
             self._durations.move_to_end(timing)
             if len(self._durations) > _DURATIONS:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
+
+from napari_lazy_pipeline.engines.cpu import preparation
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Progress:
     progress
         Called with the index of a step and its finished fraction.
     finished
-        Called with the index of a step, and the time it took [s]; a stage that comes from the
-        cache is not reported.
+        Called with the index of a step, and the time it took [s], NaN if loops were compiled
+        meanwhile; a stage that comes from the cache is not reported.
     """
 
     cancelled: Callable[[], bool] = lambda: False
@@ -34,7 +37,7 @@ class Progress:
     def time(self, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Make an array, and report when that began and how long it took."""
         self.started(index)
-        start = perf_counter()
+        start, compiling = perf_counter(), preparation.is_under_way()
         result = make()
-        self.finished(index, perf_counter() - start)
+        self.finished(index, math.nan if compiling else perf_counter() - start)
         return result

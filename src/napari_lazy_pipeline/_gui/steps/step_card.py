@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -129,8 +130,11 @@ class StepCard(ListCard):
         self.caution.say(text)
 
     def set_time(self, seconds: float | None) -> None:
-        """Show how long the step took; None: its result was in the cache."""
-        self.time.setText("cached" if seconds is None else format_duration(seconds))
+        """Show how long the step took; None: it was in the cache; NaN: that says nothing."""
+        if seconds is not None and math.isnan(seconds):
+            self.time.setText("")
+        else:
+            self.time.setText("cached" if seconds is None else format_duration(seconds))
 
     def set_result(self, spec: StackSpec | None, before: StackSpec | None) -> None:
         """Show shape and voxel size after the step; None: the step is off, or does not fit.

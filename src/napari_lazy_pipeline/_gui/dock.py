@@ -12,6 +12,7 @@ from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from napari_lazy_pipeline._gui import triangulation
+from napari_lazy_pipeline._gui.data import folder_row
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.data.welcome import Welcome
@@ -35,8 +36,7 @@ from napari_lazy_pipeline._gui.tools.angle_tool import AngleTool
 from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
 from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
-from napari_lazy_pipeline._gui.tools.psf_finder import PsfFinder
-from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
+from napari_lazy_pipeline._gui.tools.psf_workshop import PsfWorkshop
 from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
 from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
@@ -90,7 +90,8 @@ class LazyPipelineWidget(QWidget):
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
-        self.psfs = PsfFinder(self.session)
+        settings = folder_row.recent_file().parent
+        self.psfs = PsfWorkshop(self.session, self.layers, settings)
         self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.add_button(self.region.draw, below=self.region)
@@ -161,7 +162,7 @@ class LazyPipelineWidget(QWidget):
     def _card_tools(self, kind: str) -> list[MakeTool]:
         """Return what stands below the form of a kind of step."""
         tools: dict[str, MakeTool] = {
-            "deconvolve": lambda step: PsfPanel(step, self.psfs),
+            "deconvolve": self.psfs.make,
             "deskew": self.angles.make,
             "function": FunctionPanel,
         }
@@ -311,7 +312,7 @@ class LazyPipelineWidget(QWidget):
             self.data.close_session()
             for part in (
                 self.preferences, self.costs, self.live, self.comparison, self.results,
-                self.layers, self.angles, self.reporter,
+                self.layers, self.angles, self.psfs, self.reporter,
             ):  # fmt: skip
                 part.close()
             self.region.close_session()

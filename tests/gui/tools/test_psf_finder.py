@@ -114,7 +114,7 @@ def test_a_step_that_is_added_and_the_next_folder_find_theirs(
     opened.session.set_pipeline(Pipeline([]))
     opened.steps.add.requested.emit(Deconvolve)
     qtbot.waitUntil(lambda: not opened.psfs.busy, timeout=TIMEOUT)
-    assert psf_of(opened) == "" and opened.psfs.choices == {}
+    assert psf_of(opened) == "" and opened.psfs.finder.choices == {}
     opened.open_folder(write_raw(tmp_path / "day2" / "cell", times=1, channels=1))
     qtbot.waitUntil(lambda: psf_of(opened) == day2, timeout=TIMEOUT)
     opened.session.undo()

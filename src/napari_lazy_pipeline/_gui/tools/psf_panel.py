@@ -11,6 +11,7 @@ from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.psf_finder import PsfFinder
 from napari_lazy_pipeline._gui.tools.psf_from_beads import PsfFromBeads
 from napari_lazy_pipeline._gui.tools.psf_maker import PsfMaker
+from napari_lazy_pipeline._gui.tools.psf_memory import PsfFacts, PsfMemory
 from napari_lazy_pipeline._gui.tools.psf_pictures import PsfPictures
 from napari_lazy_pipeline._gui.tools.psf_questions import PsfQuestions
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
@@ -21,7 +22,6 @@ from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_file import PsfArray
 from napari_lazy_pipeline.psf.psf_view import psf_picture
-from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
 from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
 
@@ -31,13 +31,10 @@ _FILES = "TIFF (*.tif *.tiff);;All files (*)"
 class PsfPanel(QWidget):
     """Shows the PSF of a deconvolution and who states its voxel size, and computes one."""
 
-    def __init__(self, step: StepReference, finder: PsfFinder) -> None:
+    def __init__(self, step: StepReference, finder: PsfFinder, memory: PsfMemory) -> None:
         super().__init__()
-        self._reference, self._finder = step, finder
-        self._paths: list[str] = []
-        self._recorded: dict[str, Spacing] = {}
+        self._reference, self._finder, self._memory = step, finder, memory
         self._pictured: tuple[Any, ...] = ()
-        self._spacing_task = BackgroundTask("The voxel size of the PSF cannot be read")
         self._view_task = BackgroundTask("The PSF cannot be shown")
         tooltip = "Choose one PSF or OTF file for all channels, or one for each, together"
         self.choose_button = push_button("Choose PSFs…", tooltip, self._on_choose)
@@ -71,7 +68,7 @@ class PsfPanel(QWidget):
         self.show_button.toggled.connect(self._show_pictures)
         self._view_task.finished.connect(self.pictures.show_pictures)
         self._view_task.failed.connect(self._on_show_failed)
-        self._spacing_task.finished.connect(self._on_spacing)
+        memory.changed.connect(self._show_origins)
         self.questions.chosen.connect(self._on_chosen)
         finder.changed.connect(self._on_found)
         step.follow(self, self._on_edit)
@@ -148,30 +145,19 @@ class PsfPanel(QWidget):
 
     def _on_edit(self, *_: object) -> None:
         """Another file: ask what it says about itself; another spacing: say whose it is."""
-        psfs = {psf for psf, _ in self._psfs.values() if psf}
-        paths = sorted(psf for psf in psfs if not isinstance(psf, PsfArray))
-        self.show_button.setEnabled(bool(psfs))
+        self.show_button.setEnabled(any(psf for psf, _ in self._psfs.values()))
         self._show_pictures()
-        if paths != self._paths:
-            self._paths, self._recorded = paths, {}
-            self._spacing_task.start(
-                " ".join(paths), lambda _: {path: recorded_spacing(path) for path in paths}
-            )
         self._show_origins()
         self._on_found()
-
-    def _on_spacing(self, recorded: dict[str, Spacing]) -> None:
-        self._recorded = recorded
-        self._show_origins()
 
     def _show_origins(self) -> None:
         """Say where the voxel sizes come from, or ask for them."""
         origins, questions = list[tuple[str, str]](), list[tuple[str, str]]()
         for name, (path, stated) in self._psfs.items():
-            recorded = Spacing() if isinstance(path, PsfArray) else self._recorded.get(path)
+            facts = PsfFacts() if isinstance(path, PsfArray) else self._memory.facts.get(path)
             # That a file is missing is said by the step: then the voxel size is no question.
-            if recorded is not None and recorded.readable:
-                origin, question = _origin(stated, recorded)
+            if facts is not None and facts.recorded.readable:
+                origin, question = _origin(stated, facts)
                 origins += [(name, origin)] * bool(origin)
                 questions += [(name, question)] * bool(question)
         self.origin.say(_in_lines(origins))
@@ -209,17 +195,20 @@ def _in_lines(texts: list[tuple[str, str]]) -> str:
     return "\n".join(f"{name}: {text}" if name else text for name, text in texts)
 
 
-def _origin(stated: Triple, recorded: Spacing) -> tuple[str, str]:
+def _origin(stated: Triple, facts: PsfFacts) -> tuple[str, str]:
     """Return the source of the voxel size of a PSF; and a question, if nobody states it."""
+    recorded, remembered = facts.recorded, facts.remembered
     known = [s or r for s, r in zip(stated, recorded.voxel_size, strict=True)]
     source = f"{recorded.source}: {_lengths(recorded.voxel_size)} µm"
     if not all(known):
         axes = ", ".join(a for a, length in zip("zyx", known, strict=True) if not length)
         return "", f"Enter the PSF voxel size along {axes}: it is not in the file"
     if not any(stated):
-        return f"PSF voxel size (z, y, x) from {source}", ""
+        earlier = f"; entered earlier: {_lengths(remembered)} µm" if remembered else ""
+        return f"PSF voxel size (z, y, x) from {source}{earlier}", ""
     beside = f" ({source})" if recorded.source else ""
-    return f"PSF voxel size (z, y, x) {_lengths(known)} µm, entered by you{beside}", ""
+    how = "remembered for this file" if tuple(known) == remembered else "entered by you"
+    return f"PSF voxel size (z, y, x) {_lengths(known)} µm, {how}{beside}", ""
 
 
 def _lengths(lengths: Any) -> str:

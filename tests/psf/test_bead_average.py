@@ -103,3 +103,24 @@ def test_without_beads_a_sentence_says_so(stack: np.ndarray, words: str) -> None
 def test_it_can_be_cancelled(scene: tuple[np.ndarray, np.ndarray]) -> None:
     with pytest.raises(Cancelled):
         average_beads(scene[0], VOXEL, SIZE, cancelled=lambda: True)
+
+
+def test_progress_never_goes_back_and_ends_at_1(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    steps: list[float] = []
+    average_beads(scene[0][:, :120, :120], VOXEL, SIZE, progress=steps.append)
+    assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == 1
+    assert sum(step < 0.4 for step in steps) >= 4, "the search reports, too"
+
+
+def test_the_profiles_are_those_of_the_average_and_their_fits_measure_it(made: BeadAverage) -> None:
+    curve = made.profiles
+    assert curve.names == ("z", "y", "x") and curve.x_label == "Distance (µm)"
+    for axis, (name, width) in enumerate(zip("zyx", WIDTHS, strict=True)):
+        x, dots = curve.dots[name]
+        np.testing.assert_allclose(np.diff(x), VOXEL[axis])
+        expected = np.exp(-4 * np.log(2) * (x / width) ** 2)
+        np.testing.assert_allclose(dots, expected, atol=0.03)
+        fine, line = curve.lines[name]
+        half = fine[line > 0.5]
+        assert half[-1] - half[0] == pytest.approx(width, rel=0.1)
+        assert made.average_width[axis] == pytest.approx(width, rel=0.05)

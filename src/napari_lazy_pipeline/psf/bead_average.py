@@ -7,19 +7,22 @@ median, which neither neighbours nor dirt move.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Unit
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import ndimage, optimize
+from scipy import ndimage
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.errors import Cancelled, PsfError
 from napari_lazy_pipeline.image import Triple
+from napari_lazy_pipeline.image.curve import Curve
+from napari_lazy_pipeline.psf.bead_profile import axis_profile, fit_gaussian, profile_curve
 from napari_lazy_pipeline.psf.psf_file import read_image
 from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
 
@@ -33,7 +36,9 @@ _MOST = 400  # beads; more tell nothing new
 _FEWEST = 3
 # A bead is set aside if its height or a width is so many robust spreads from the median.
 _UNUSUAL = 4.0
-_FWHM = 2.3548
+_SLAB = 16  # planes that are searched at a time
+_SAMPLE = 1_000_000  # voxels; as many tell what the background is
+_SEARCH = 0.4  # of the work
 
 _Length = Annotated[float, Field(ge=0, le=100)]
 _Size = Annotated[float, Field(gt=0, le=100)]
@@ -128,6 +133,18 @@ class BeadAverage:
         rows = zip("zyx", self.width, self.spread, strict=True)
         return [(axis, f"{width:.3f}", f"{spread:.3f}") for axis, width, spread in rows]
 
+    @cached_property
+    def average_width(self) -> tuple[float | None, ...]:
+        """Widths of the averaged PSF along z, y and x [um]: larger where centring was poor."""
+        steps = enumerate(self.voxel_size)
+        fits = ((fit_gaussian(axis_profile(self.psf, axis), step), step) for axis, step in steps)
+        return tuple(None if fit is None else fit.width(step) for fit, step in fits)
+
+    @cached_property
+    def profiles(self) -> Curve:
+        """The averaged PSF along z, y and x, as dots, and the Gaussians that fit it best."""
+        return profile_curve(self.psf, self.voxel_size, len(self.widths))
+
 
 def average_beads(
     stack: np.ndarray,
@@ -165,13 +182,13 @@ def average_beads(
     if stack.ndim != 3 or stack.dtype.kind not in "uif":
         raise PsfError(f"A bead stack is one volume (z, y, x), not {stack.dtype} {stack.shape}")
     reach = tuple(max(3, round(s / v / 2)) for s, v in zip(size, voxel_size, strict=True))
-    found = _maxima(stack, voxel_size, reach)
+    found = _maxima(stack, voxel_size, reach, cancelled, lambda done: progress(_SEARCH * done))
     chosen = _apart(found, reach, stack.shape)[:_MOST]
     cuts, centres, widths = [], [], []
     for number, place in enumerate(chosen):
         if cancelled():
             raise Cancelled
-        progress(number / len(chosen))
+        progress(_SEARCH + (1 - _SEARCH) * number / len(chosen))
         cut = _cut(stack, place, reach)
         fit = _gaussian_fit(cut, voxel_size)
         if fit is None:
@@ -195,19 +212,54 @@ def average_beads(
     )
 
 
-def _maxima(stack: np.ndarray, voxel_size: Triple, reach: tuple[int, ...]) -> np.ndarray:
+def _maxima(
+    stack: np.ndarray,
+    voxel_size: Triple,
+    reach: tuple[int, ...],
+    cancelled: Callable[[], bool],
+    progress: Callable[[float], None],
+) -> np.ndarray:
     """Places (n, 3) of bright local maxima, the brightest first."""
     sigma = [_SMOOTH / v for v in voxel_size]
-    smooth = ndimage.gaussian_filter(stack.astype(np.float32), sigma)
-    middle = float(np.median(smooth))
-    spread = 1.4826 * float(np.median(np.abs(smooth - middle)))
     near = tuple(2 * max(1, r // 4) + 1 for r in reach)
-    peaks = (smooth == ndimage.maximum_filter(smooth, size=near)) & (
-        smooth > middle + _SIGNIFICANT * max(spread, 1e-6)
-    )
-    places = np.argwhere(peaks)
-    brightest = np.argsort(-smooth[tuple(places.T)], kind="stable")
-    return places[brightest]
+
+    def smoothed(part: np.ndarray) -> np.ndarray:
+        return np.asarray(ndimage.gaussian_filter(part.astype(np.float32), sigma))
+
+    def neighbours(part: np.ndarray) -> np.ndarray:
+        return np.asarray(ndimage.maximum_filter(part, size=near))
+
+    smooth = np.empty(stack.shape, np.float32)
+    for start, slab in _slabs(stack, int(4 * sigma[0] + 1), smoothed, cancelled):
+        progress(start / len(stack) / 2)
+        smooth[start : start + len(slab)] = slab
+    every = max(1, round((smooth.size / _SAMPLE) ** (1 / 3)))
+    sample = smooth[::every, ::every, ::every]
+    middle = float(np.median(sample))
+    spread = 1.4826 * float(np.median(np.abs(sample - middle)))
+    least, places = middle + _SIGNIFICANT * max(spread, 1e-6), []
+    for start, slab in _slabs(smooth, near[0] // 2, neighbours, cancelled):
+        progress((1 + start / len(stack)) / 2)
+        part = smooth[start : start + len(slab)]
+        places.append(np.add(np.argwhere((part == slab) & (part > least)), (start, 0, 0)))
+    found = np.concatenate(places) if places else np.empty((0, 3), int)
+    brightest = np.argsort(-smooth[tuple(found.T)], kind="stable")
+    return np.asarray(found[brightest])
+
+
+def _slabs(
+    volume: np.ndarray,
+    halo: int,
+    work: Callable[[np.ndarray], np.ndarray],
+    cancelled: Callable[[], bool],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the first plane, and what a filter that reaches so far makes of a few planes."""
+    for start in range(0, len(volume), _SLAB):
+        if cancelled():
+            raise Cancelled
+        first = max(start - halo, 0)
+        made = work(volume[first : start + _SLAB + halo])
+        yield start, made[start - first : start - first + min(_SLAB, len(volume) - start)]
 
 
 def _apart(places: np.ndarray, reach: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
@@ -231,22 +283,12 @@ def _cut(stack: np.ndarray, place: np.ndarray, reach: tuple[int, ...]) -> np.nda
 def _gaussian_fit(cut: np.ndarray, voxel_size: Triple) -> tuple[np.ndarray, np.ndarray] | None:
     """Offset of the bead from the middle [voxel] and widths [um]; None if it is no bead."""
     offset, widths = np.empty(3), np.empty(3)
-    middle = [n // 2 for n in cut.shape]
-    for axis in range(3):
-        others = tuple(slice(m - 1, m + 2) for i, m in enumerate(middle) if i != axis)
-        line = np.moveaxis(cut, axis, 0)[(slice(None), *others)].mean(axis=(1, 2))
-        x = np.arange(len(line)) - middle[axis]
-        start = (float(line.max()), 0.0, 0.3 / voxel_size[axis], 0.0)
-        fit = optimize.least_squares(lambda p: _gauss(x, *p) - line, start, max_nfev=100)  # noqa: B023
-        height, place, sigma, _ = fit.x
-        if not fit.success or height <= 0 or abs(place) > 2 or not 0.3 < abs(sigma) < middle[axis]:
+    for axis, step in enumerate(voxel_size):
+        fit = fit_gaussian(axis_profile(cut, axis), step)
+        if fit is None:
             return None
-        offset[axis], widths[axis] = place, _FWHM * abs(sigma) * voxel_size[axis]
+        offset[axis], widths[axis] = fit.centre, fit.width(step)
     return offset, widths
-
-
-def _gauss(x: np.ndarray, height: float, place: float, sigma: float, base: float) -> np.ndarray:
-    return np.asarray(height * np.exp(-((x - place) ** 2) / (2 * sigma**2)) + base)
 
 
 def _usual(widths: np.ndarray) -> np.ndarray:

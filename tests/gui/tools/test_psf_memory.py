@@ -81,9 +81,10 @@ def test_a_new_window_remembers_and_so_does_each_channel(
     again = LazyPipelineWidget(opened.viewer)
     try:
         settle(again)
-        step = again.session.pipeline.steps[1]
+        step = again.session.pipeline.steps[1].replace(psf="", psf_voxel_size=UNKNOWN)
+        again.session.replace_step(1, step)
         psf = {"488": str(psf_file), "560": str(bare)}
-        again.session.replace_step(1, step.replace(psf=psf, psf_voxel_size=UNKNOWN))
+        again.session.replace_step(1, step.replace(psf=psf))
         settle(again)
         sizes = again.session.pipeline.steps[1].psf_voxel_size
         assert sizes == {"488": UNKNOWN, "560": ENTERED}

@@ -130,8 +130,8 @@ class PsfMemory(QObject):
 def _psfs_of(step: Deconvolve) -> Iterator[tuple[str, Triple]]:
     """File and stated voxel size of each PSF of a step, of each channel that has its own."""
     psf, sizes = step.psf, step.psf_voxel_size
-    several = {name for v in (psf, sizes) if isinstance(v, ChannelValues) for name in v} or {""}
-    for name in several:
+    several: set[str] = {str(n) for v in (psf, sizes) if isinstance(v, ChannelValues) for n in v}
+    for name in several or {""}:
         path = channel_value(psf, name, "")
         if path and not isinstance(path, PsfArray):
             yield path, channel_value(sizes, name, UNKNOWN)

@@ -104,7 +104,7 @@ def test_one_undo_takes_switch_and_psfs_back_and_one_redo_makes_both_again(
     step = card(opened, "deconvolve").step
     assert (step.enabled, step.psf) == (True, found)
     empty(opened)
-    assert not opened.psfs.busy  # what a person emptied stays empty
+    assert not opened.psfs.finder.busy  # what a person emptied stays empty
 
 
 def test_a_step_that_is_added_and_the_next_folder_find_theirs(
@@ -118,7 +118,7 @@ def test_a_step_that_is_added_and_the_next_folder_find_theirs(
     opened.open_folder(write_raw(tmp_path / "day2" / "cell", times=1, channels=1))
     qtbot.waitUntil(lambda: psf_of(opened) == day2, timeout=TIMEOUT)
     opened.session.undo()
-    assert psf_of(opened) == "" and not opened.psfs.busy
+    assert psf_of(opened) == "" and not opened.psfs.finder.busy
 
 
 def test_two_files_for_a_channel_are_asked_about(

@@ -76,10 +76,11 @@ class PsfMemory(QObject):
         self._new, self._paths = (self._new & set(paths)) | new, paths
         self.facts = {path: one for path, one in self.facts.items() if path in paths}
         unread = [path for path in paths if path not in self.facts]
-        self._task.start(
-            " ".join(unread),
-            lambda _: {path: (recorded_spacing(path), psf_identity(path)) for path in unread},
-        )
+        if unread:
+            self._task.start(
+                " ".join(unread),
+                lambda _: {path: (recorded_spacing(path), psf_identity(path)) for path in unread},
+            )
 
     def _on_read(self, read: dict[str, tuple[Spacing, str]]) -> None:
         for path, (recorded, identity) in read.items():

@@ -38,6 +38,7 @@ from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline._gui.tools.psf_workshop import PsfWorkshop
 from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
+from napari_lazy_pipeline._gui.tools.step_curve import StepCurve
 from napari_lazy_pipeline._gui.view.compare import Comparison
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
@@ -56,7 +57,7 @@ from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.steps import step_types
+from napari_lazy_pipeline.steps import Step, step_types
 from napari_lazy_pipeline.steps._scan_step import ScanStep
 
 Colours = tuple[str, ...] | None
@@ -169,6 +170,8 @@ class LazyPipelineWidget(QWidget):
         own = [tools[kind]] if kind in tools else []
         if issubclass(step_types()[kind], ScanStep):
             own.append(ScanLink)
+        if step_types()[kind].curve is not Step.curve:
+            own.append(StepCurve)
         if estimators_of(kind):
             own.append(lambda step: EstimatePanel(self.session, self.layers, kind, step))
         return [*own, lambda step: costs.StepCostLine(step, self.costs)]

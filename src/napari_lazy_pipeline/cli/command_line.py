@@ -194,10 +194,11 @@ def _add_estimate(commands: Any) -> None:
         "--by", metavar="WORDS", type=values.text,
         help="which estimate, where a step has several: a part of what its button says",
     )  # fmt: skip
-    parser.add_argument(
-        "-t", metavar="T", default=0, type=values.whole_number(0),
-        help="time point to look at, where one will do (default: 0)",
-    )  # fmt: skip
+    for axis, what in (("t", "time point"), ("c", "channel")):
+        parser.add_argument(
+            f"-{axis}", metavar=axis.upper(), default=0, type=values.whole_number(0),
+            help=f"{what} to look at, where one will do (default: 0)",
+        )  # fmt: skip
     parser.add_argument(
         "--out", metavar="RECIPE", type=values.text,
         help="recipe file to write (default: the recipe itself)",

@@ -68,7 +68,9 @@ def _with_estimate(recipe: Recipe, index: int, raw: Stack, options: argparse.Nam
 
     step = recipe.pipeline.steps[index]
     stack = Pipeline(recipe.pipeline.steps[:index]).apply(raw, engine=recipe.engine)
-    found = estimate_step(step, stack, options.by or "", options.t, options.stop.is_set, show)
+    found = estimate_step(
+        step, stack, options.by or "", options.t, options.c, options.stop.is_set, show
+    )
     show(1.0)
     folder = Path(options.out or options.recipe).absolute().parent
     paths = save_images(found, folder, step.kind, raw_folder(raw.source)) if found.images else {}

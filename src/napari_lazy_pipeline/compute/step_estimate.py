@@ -20,6 +20,7 @@ def estimate(
     stack: Stack | np.ndarray,
     title: str = "",
     t: int = 0,
+    c: int = 0,
     cancelled: Callable[[], bool] = lambda: False,
     progress: Callable[[float], None] = lambda fraction: None,
 ) -> Estimate:
@@ -33,8 +34,8 @@ def estimate(
         What the step is given: raw data, or what the steps before it make of them.
     title
         Which estimate, where a step has several: a part of what its button says. Empty: the first.
-    t
-        The time point to look at, where one will do.
+    t, c
+        The time point and the channel to look at, where one will do.
     cancelled, progress
         Whether the estimate is not wanted any more; told the finished fraction.
 
@@ -62,18 +63,17 @@ def estimate(
         names = ", ".join(one.title for one in estimators_of(step.kind))
         what = f"There is no estimate {title!r} of" if names else "Nothing can be estimated for"
         raise GeometryError(f"{what} {step.label}", hint=f"There is: {names}" if names else "")
-    if not 0 <= t < stack.shape[0]:
-        raise GeometryError(
-            f"There is no time point {t}", hint=f"There are {stack.shape[0]}, from 0"
-        )
-    sample = sample_of(stack.source, stack.stack_spec, t, cancelled)
+    for what, number, count in (("time point", t, stack.shape[0]), ("channel", c, stack.shape[1])):
+        if not 0 <= number < count:
+            raise GeometryError(f"There is no {what} {number}", hint=f"There are {count}, from 0")
+    sample = sample_of(stack.source, stack.stack_spec, (t, c), cancelled)
     return fitting[0].estimate(dict(step), sample, cancelled, progress)
 
 
 def sample_of(
     source: VolumeSource,
     spec: StackSpec,
-    t: int = 0,
+    place: tuple[int, int] = (0, 0),
     cancelled: Callable[[], bool] = lambda: False,
 ) -> StackSample:
     """Let an estimator look at a source; what is in its cache is taken from there, nothing put.
@@ -86,7 +86,7 @@ def sample_of(
             raise Cancelled
         return _part(source, block, Progress(cancelled=cancelled))
 
-    return StackSample(spec, part, t, source.by_planes)
+    return StackSample(spec, part, *place, source.by_planes)
 
 
 def _part(source: VolumeSource, block: Block, progress: Progress) -> np.ndarray:

@@ -32,8 +32,8 @@ class StackSample:
         What that looks like, with channels and number of time points.
     make_part
         Makes a part (z, y, x) of a volume; may raise a `FileError` where a file is bad.
-    t
-        The time point that a person looks at.
+    t, c
+        The time point and the channel that a person looks at.
     by_planes
         Whether planes are made without the rest of their volume.
     """
@@ -41,6 +41,7 @@ class StackSample:
     spec: StackSpec
     make_part: Callable[[Block], np.ndarray]
     t: int = 0
+    c: int = 0
     by_planes: bool = False
 
     def read(self, t: int, c: int) -> np.ndarray:

@@ -160,7 +160,8 @@ def in_frame(plan: Plan, index: int, until: int | None = None) -> bool:
     first, last = min(index, count), max(index, count)
     plan.until(last).check()
     return all(
-        np.array_equal(stage.steps[0].world(stage.before, 0), np.eye(4))
+        np.array_equal(stage.steps[0].world_at(stage.before, t, 0), np.eye(4))
         for stage in plan.stages
         if first <= stage.index < last
+        for t in range(stage.before.times if "t" in stage.step.depends_on else 1)
     )

@@ -10,6 +10,7 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.steps import Step
 
 _MOST = 2  # changes that are named
+_MOST_MEMBERS = 6  # of a tuple that are written out
 
 
 def difference(before: Pipeline, after: Pipeline) -> str:
@@ -50,9 +51,15 @@ def _in_words(value: Any, is_path: bool = False) -> str:
         return ", ".join(f"{key}: {_in_words(one, is_path)}" for key, one in value.items())
     if is_path:
         return PurePath(value).name or "none"
+    if isinstance(value, tuple) and (len(value) > _MOST_MEMBERS or _is_table(value)):
+        return f"{len(value)} rows"
     if isinstance(value, tuple):
         return f"({', '.join(map(_in_words, value))})"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _is_table(value: tuple[Any, ...]) -> bool:
+    return any(isinstance(one, tuple) for one in value)
 
 
 def _listed(changes: list[str]) -> str:

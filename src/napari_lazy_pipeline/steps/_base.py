@@ -23,6 +23,7 @@ from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
 from napari_lazy_pipeline.image.box import Affine, widened
+from napari_lazy_pipeline.image.curve import Curve
 from napari_lazy_pipeline.steps._context import Context
 from napari_lazy_pipeline.steps._identity import code_identity, file_state, value_identity
 from napari_lazy_pipeline.steps._per_channel import (
@@ -109,6 +110,10 @@ class Step(BaseModel):
         """Transform (4, 4) from positions (z, y, x) before the step to those after it; in um."""
         return np.eye(4)
 
+    def world_at(self, before: StackSpec, t: int, c: int) -> Affine:
+        """The same for one time point, where that matters; `world` is that of the first."""
+        return self.world(before, c)
+
     def scan(self) -> Scan | None:
         """The scan geometry that this step states; None: it states none."""
         return None
@@ -130,6 +135,10 @@ class Step(BaseModel):
         Asked for often: no file is read for it.
         """
         return ""
+
+    def curve(self, before: StackSpec) -> Curve | None:
+        """Its values over a range, over time say, for a plot in its card; None: nothing to plot."""
+        return None
 
     def draft(self) -> Step:
         """A quicker step that gives about the same, of the same shape: for previews."""

@@ -30,6 +30,8 @@ def _range(schema: dict[str, Any]) -> str:
     items = schema.get("prefixItems")
     if items:
         return f"each {_range(items[0])}"
+    if isinstance(schema.get("items"), dict):
+        return f"list, {_range(schema['items'])}"
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     if low is None or high is None or max(abs(low), abs(high)) >= 1e6:

@@ -78,12 +78,12 @@ class EstimatePanel(QWidget):
             return
         step, stack = self._step.step, self._session.stack
         assert step is not None and stack is not None
-        t = self._layers.places[0][0] if self._layers.places else 0
-        t = min(t, source.sizes[0] - 1)
+        shown = (self._layers.places or [(0, 0)])[0]
+        place = min(shown[0], source.sizes[0] - 1), min(shown[1], source.sizes[1] - 1)
         self._steps_before = source.stated_plan.token
 
         def work(run: TaskRun) -> Estimate:
-            sample = sample_of(source, source.plan.after, t, run.cancelled)
+            sample = sample_of(source, source.plan.after, place, run.cancelled)
             return estimator.estimate(dict(step), sample, run.cancelled, run.report)
 
         folder_info = self._session.folder_info

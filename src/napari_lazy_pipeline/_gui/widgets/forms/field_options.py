@@ -73,6 +73,22 @@ def length(info: FieldInfo) -> int:
     return max(bounds, default=0)
 
 
+def table_columns(info: FieldInfo) -> tuple[str, ...] | None:
+    """Names of the columns of a field that is a table; none if a row is one number.
+
+    None for a field that is no table: one is a tuple of any length, of tuples of numbers, or of
+    numbers that ``rows`` names.
+    """
+    annotation = kind(bare_type(value_type(info)))
+    if get_origin(annotation) is not tuple or Ellipsis not in get_args(annotation):
+        return None
+    row, extra = bare_type(get_args(annotation)[0]), extras(info)
+    members = get_args(row) if get_origin(row) is tuple else ()
+    if members and Ellipsis not in members and all(bare_type(m) in (int, float) for m in members):
+        return tuple(extra.get("columns") or map(str, range(len(members))))
+    return () if row in (int, float) and "rows" in extra else None
+
+
 def unit(info: FieldInfo) -> str:
     """Unit of a field; empty for text, choices and plain numbers."""
     mark = next((str(mark.unit) for mark in _marks(info) if isinstance(mark, Unit)), "")
@@ -95,7 +111,7 @@ def tooltip(info: FieldInfo) -> str:
 def in_words(info: FieldInfo, value: Any) -> str:
     """A value of a field as a person reads it, with its unit."""
     words, extra = _words(extras(info), value), extras(info)
-    if words == extra.get("empty", "nothing"):
+    if words == extra.get("empty", "nothing") or "rows" in extra:
         return words
     return words + ("°" if unit(info) == "°" else f" {unit(info)}".rstrip())
 
@@ -109,7 +125,9 @@ def default_in_words(info: FieldInfo) -> str:
 def _words(extra: dict[str, Any], value: Any) -> str:
     if isinstance(value, Mapping) and value:
         return ", ".join(f"{key}: {_words(extra, part)}" for key, part in value.items())
-    if isinstance(value, tuple):
+    if "rows" in extra and isinstance(value, tuple) and value:
+        return f"{len(value)} {extra['rows']}"
+    if isinstance(value, tuple) and value:
         return ", ".join(_words(extra, part) for part in value)
     if isinstance(value, float):
         return f"{value:g}"

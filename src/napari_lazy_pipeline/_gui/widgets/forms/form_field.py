@@ -18,6 +18,7 @@ from napari_lazy_pipeline._gui.widgets.forms import field_options as options
 from napari_lazy_pipeline._gui.widgets.forms.channel_entry import ChannelEntry
 from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
+from napari_lazy_pipeline._gui.widgets.forms.table_entry import TableEntry
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, row
 from napari_lazy_pipeline._gui.widgets.tab_order import stops, tab_in_reading_order
 from napari_lazy_pipeline._gui.widgets.text import Elided, Sentence, entry_text
@@ -111,7 +112,7 @@ class FormField(ValuedContainerWidget[Any]):
         text = entry_text(f"Reset to {options.default_in_words(self.info)}")
         menu.addAction(text, self.reset)
         control = self.control
-        if isinstance(control, ChannelRows) and control.offered:
+        if getattr(control, "offered", False):
             per_channel = not control.is_per_channel
             menu.addAction(control.choice, lambda: control.set_per_channel(per_channel))
         self.menu_opening.emit(menu)
@@ -140,7 +141,7 @@ class FormField(ValuedContainerWidget[Any]):
                     stop.setToolTip(f"{part}: {text}" if part else text)
                 slider = ", slider" if isinstance(stop, QSlider) else ""
                 stop.setAccessibleName(f"{name} {part}".rstrip() + slider)
-        if isinstance(self.control, ChannelRows):
+        if hasattr(self.control, "switch"):
             self.control.switch.setAccessibleName(f"{name}: {self.control.choice.lower()}")
         tab_in_reading_order(self.native)
         if self.editors:
@@ -174,7 +175,12 @@ def control_of(name: str, info: FieldInfo, value: Any) -> Any:
             part, kind, name, options={"nullable": nullable, **_hints(info, kind)}
         )
 
-    return ChannelRows(make, value, name=name) if is_per_channel(info) else make(value)
+    per_channel, columns = is_per_channel(info), options.table_columns(info)
+    if columns is not None:
+        low, high = options.bounds(info)
+        hints = {"min": low, "max": high, "first": options.extras(info).get("first", 0)}
+        return TableEntry(columns, value=value, per_channel=per_channel, name=name, **hints)
+    return ChannelRows(make, value, name=name) if per_channel else make(value)
 
 
 def _hints(info: FieldInfo, kind: Any) -> dict[str, Any]:

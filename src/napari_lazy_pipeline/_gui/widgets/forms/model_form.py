@@ -19,7 +19,8 @@ What the model says of a field is all there is to say: title, description, bound
 (`annotated_types.Unit`), choices; and by ``json_schema_extra`` how it is shown: ``step``,
 ``slider: [low, high]``, ``words: {value: word}``, ``buttons`` (choices all in sight), words for 0
 (``zero``), for None (``empty``) and for what is reset to (``default``), ``format: path`` with
-``mode: "d"`` for a folder; ``format: channel`` for the name of one; ``advanced``, if the field is
+``mode: "d"`` for a folder; ``format: channel`` for the name of one; ``rows: "time points"`` of a
+tuple of numbers, and ``columns`` of one of tuples, which are tables; ``advanced``, if the field is
 folded away with others like it.
 """
 
@@ -33,8 +34,6 @@ from magicgui.widgets.bases import ValuedContainerWidget
 from psygnal import Signal
 from pydantic import BaseModel, ValidationError
 
-from napari_lazy_pipeline._gui.widgets.forms.channel_entry import ChannelEntry
-from napari_lazy_pipeline._gui.widgets.forms.channel_rows import ChannelRows
 from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.forms.field_options import is_advanced
 from napari_lazy_pipeline._gui.widgets.forms.form_field import Caption, FormField
@@ -117,7 +116,7 @@ class ModelForm(ValuedContainerWidget[Any]):
 
     def set_channels(self, names: Sequence[str]) -> None:
         for field in self.fields.values():
-            if isinstance(field.control, ChannelRows | ChannelEntry):
+            if hasattr(field.control, "set_channels"):
                 field.control.set_channels(names)
 
     def _with(self, **values: Any) -> Any:

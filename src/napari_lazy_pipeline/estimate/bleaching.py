@@ -1,0 +1,134 @@
+"""Bleaching: how bright the sample is at each time point, against the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from napari_lazy_pipeline.errors import FileError, GeometryError
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+
+_BLOCK = 4  # pixels along y and x that are one value: noise is less, detail still there
+_MOST_PLANES = 64  # of a volume that are looked at
+_FEWEST = 64  # values that say something
+_SPOTS = 1000  # of so many values the brightest is left out: single bright spots come and go
+_SURE = 5.0  # times its own error that a covariance has to be, or there is no sample
+_DARK = 0.05  # of the usual brightness; what is darker was not recorded as it should
+
+
+class Bleaching(Estimator):
+    """Estimates the brightness of the sample in each channel at each time point."""
+
+    kind: ClassVar[str] = "bleach_correction"
+    title: ClassVar[str] = "Measure brightness"
+    tooltip: ClassVar[str] = (
+        "Compare how far the sample stands out from the background at all time points; reads every "
+        "time point and channel, and looks at up to 64 planes of each"
+    )
+
+    def estimate(
+        self,
+        values: Mapping[str, Any],
+        stack: StackSample,
+        cancelled: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda fraction: None,
+    ) -> Estimate:
+        times, names = stack.spec.times, stack.spec.channels
+        if times < 2:
+            raise GeometryError(
+                "There is one time point", hint="Bleaching shows in two or more: open a time series"
+            )
+        brightness, background = dict[str, tuple[float, ...]](), dict[str, float]()
+        sentences, bad = list[str](), set[int]()
+        for c, name in enumerate(names):
+
+            def advance(fraction: float, done: int = c) -> None:
+                progress((done + fraction) / len(names))
+
+            light, background[name] = _contrasts(stack, c, cancelled, advance)
+            dark = ~(light > _DARK * np.nanmedian(light))  # also those that cannot be read
+            t = np.arange(times)
+            light = np.interp(t, t[~dark], light[~dark])
+            brightness[name] = tuple(np.round(light / light[0], 5).tolist())
+            bad |= set(np.flatnonzero(dark).tolist())
+            sentences.append(f"{name}: {brightness[name][-1]:.0%}")
+        one = len(names) == 1
+        return Estimate(
+            {
+                "brightness": brightness[names[0]] if one else brightness,
+                "background": background[names[0]] if one else background,
+            },
+            f"Left at the last time point: {', '.join(sentences)}{_in_words(sorted(bad))}",
+            f"up to {_MOST_PLANES} planes of every time point and channel",
+        )
+
+
+def _contrasts(
+    stack: StackSample,
+    c: int,
+    cancelled: Callable[[], bool],
+    progress: Callable[[float], None],
+) -> tuple[np.ndarray, float]:
+    """Spread of the light (t) in each volume, NaN if it has none; and the background [counts].
+
+    The spread is proportional to the light, wherever the sample has moved to, and the background
+    does not count. Of noise, it is free: that of one half of the pixels is not that of the other,
+    and what both have in common, their covariance, is the sample.
+    """
+    times, background = stack.spec.times, None
+    spread = np.full(times, np.nan)
+    for t in range(times):
+        check(cancelled)
+        progress(t / times)
+        try:
+            halves = _blocks(stack, t, c)
+        except FileError:
+            continue
+        count = halves.shape[1]
+        if count < _FEWEST:
+            continue
+        both = halves.mean(axis=0)
+        background = _level(both) if background is None else background
+        kept = np.argsort(both)[: count - -(-count // _SPOTS)]
+        (_, common), _ = np.cov(halves[:, kept])
+        error = np.prod(halves[:, kept].std(axis=1)) / np.sqrt(len(kept))
+        spread[t] = np.sqrt(common) if common > _SURE * error else np.nan
+    if background is None or np.isnan(spread).all():
+        raise GeometryError(
+            f"Channel {stack.spec.channels[c]} has nothing brighter than its background",
+            hint="Estimate after other steps, or type the brightness",
+        )
+    return spread, background
+
+
+def _blocks(stack: StackSample, t: int, c: int) -> np.ndarray:
+    """Means of the pixels of blocks, of every other pixel and of those between (2, block).
+
+    Blocks where there are no data are left out.
+    """
+    planes = stack.read(t, c)[:: max(-(-stack.spec.shape[0] // _MOST_PLANES), 1)]
+    height, width = (n // _BLOCK * _BLOCK for n in planes.shape[1:])
+    cut = planes[:, :height, :width].astype(np.float64)
+    blocks = cut.reshape(-1, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).swapaxes(2, 3)
+    first = np.indices((_BLOCK, _BLOCK)).sum(axis=0) % 2 == 0
+    halves = np.stack([blocks[..., half].mean(axis=-1).ravel() for half in (first, ~first)])
+    return halves[:, np.isfinite(halves).all(axis=0) & halves.any(axis=0)]
+
+
+def _level(values: np.ndarray) -> float:
+    """The background: the middle of the quarter of the values that lie closest together."""
+    values = np.sort(values)
+    count = max(len(values) // 4, 1)
+    start = int((values[count - 1 :] - values[: len(values) - count + 1]).argmin())
+    return float(np.median(values[start : start + count]))
+
+
+def _in_words(bad: list[int]) -> str:
+    """What is said of bad time points."""
+    if not bad:
+        return ""
+    several = ", ".join(map(str, bad[:6])) + (" and more" if len(bad) > 6 else "")
+    points = f"Time point {several} is" if len(bad) == 1 else f"Time points {several} are"
+    return f". {points} dark or missing, and taken from the neighbours"

@@ -1,0 +1,119 @@
+"""Bleaching: later time points become as bright as the first, and the brightness is measured."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from moving_sample import VOXEL, MovingSample
+from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
+from napari_lazy_pipeline.compute import Plan
+from napari_lazy_pipeline.compute.step_estimate import estimate
+from napari_lazy_pipeline.errors import GeometryError, StepError
+from napari_lazy_pipeline.image import StackSpec
+from napari_lazy_pipeline.image.array_source import ArraySource
+from napari_lazy_pipeline.steps import BleachCorrection
+from stacks import CountingSource
+
+DATA = np.random.default_rng(0).integers(0, 1000, (4, 2, 3, 5, 6)).astype("uint16")
+SPEC = StackSpec(VolumeSpec((3, 5, 6)), times=4, channels=("488", "560"))
+
+
+def test_factors_are_those_of_each_channel() -> None:
+    step = BleachCorrection(
+        brightness={"488": (0.8, 0.6), "560": (1.0, 0.5, 0.25)},
+        background={"488": 100, "560": 7.5},
+    )
+    view = Pipeline([step]).apply(Stack.from_array(DATA, channel_names=("488", "560")))
+    assert view.spec.dtype == "float32"
+    for (t, c), offset, factor in (
+        ((0, 0), 100, 1), ((1, 0), 100, 4 / 3), ((3, 0), 100, 4 / 3), ((2, 1), 7.5, 4),
+    ):  # fmt: skip
+        expected = (DATA[t, c].astype(float) - offset) * factor
+        np.testing.assert_allclose(view.volume(t, c), expected, rtol=1e-6)
+    words = "Time points from 2 on have the brightness of 1: estimate again"
+    assert Plan.of([step], SPEC).cautions == ((0, words),)
+
+
+def test_an_exponential_goes_by_the_slopes_that_agree() -> None:
+    """As scipy's Theil-Sen fit; two of nine time points are wrong."""
+    t = np.arange(9)
+    left = np.exp(-t / 12)
+    left[[3, 6]] = 0.1, 3.0
+    step = BleachCorrection(brightness=tuple(left), curve_type="exponential")
+    ones = np.ones((9, 1, 1, 1, 2), "float32")
+    factors = Pipeline([step]).apply(Stack.from_array(ones)).data[:, 0, 0, 0, 0].compute()
+    np.testing.assert_allclose(factors, np.exp(t / 12), rtol=1e-5)
+    curve = step.curve(SPEC)
+    assert curve is not None
+    slope = stats.theilslopes(np.log(left), t).slope
+    drawn = curve.lines["all channels"][1]
+    np.testing.assert_allclose(np.log(drawn[1:] / drawn[:-1]), slope)
+    np.testing.assert_array_equal(curve.dots["all channels"][1], left)
+
+
+def test_without_rows_it_waits() -> None:
+    (waiting,) = Plan.of([BleachCorrection()], SPEC).waiting
+    assert "No brightness is stated" in str(waiting)
+    assert BleachCorrection().curve(SPEC) is None
+    with pytest.raises(StepError, match="no Brightness for the channel 560"):
+        Pipeline([BleachCorrection(brightness={"488": (1.0,)})]).apply(
+            Stack.from_array(DATA, channel_names=("488", "560"))
+        )
+
+
+# ---- measured in the data -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("photons", [200.0, 60.0])
+def test_the_brightness_is_right_to_two_percent(photons: float) -> None:
+    """Of a sample that stays in view; one time point shows nothing."""
+    sample = MovingSample(seed=4, times=12, step=0.15, photons=photons, bad=(5,))
+    found = estimate(BleachCorrection(), sample.stack())
+    good = [t for t in range(12) if t != 5]
+    got = np.array(found.changes["brightness"])
+    assert np.abs(got / sample.light - 1)[good].max() < 0.02
+    assert got[5] == pytest.approx((got[4] + got[6]) / 2, abs=1e-4)
+    assert found.changes["background"] == pytest.approx(100, abs=0.5)
+    assert "Time point 5 is dark or missing" in found.sentence
+
+
+def test_channels_are_measured_apart_and_files_read_once() -> None:
+    green, red = (MovingSample(seed=5, times=6, step=0.1, lifetime=n) for n in (8.0, 30.0))
+    data = np.concatenate([green.data, red.data], axis=1)
+    reads: Counter[tuple[int, int]] = Counter()
+
+    class Counted(ArraySource):
+        def read(self, t: int, c: int) -> np.ndarray:
+            reads[t, c] += 1
+            return super().read(t, c)
+
+    stack = Stack(Counted(data, VolumeSpec(data.shape[2:], "uint16", VOXEL), "c"), ("488", "560"))
+    found = estimate(BleachCorrection(), stack)
+    assert reads == Counter({(t, c): 1 for t in range(6) for c in (0, 1)})
+    step = BleachCorrection().replace(**found.changes)
+    for name, sample in (("488", green), ("560", red)):
+        np.testing.assert_allclose(step.brightness[name], sample.light, rtol=0.02)  # type: ignore[index, call-overload]
+    assert found.sentence.startswith("Left at the last time point: 488: 5")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (CountingSource((1, 1)), "There is one time point. Bleaching shows in two or more"),
+        (np.zeros((3, 1, 6, 16, 16), "uint16"), "Channel ch0 has nothing brighter"),
+        (np.full((3, 1, 6, 16, 16), np.nan, "f4"), "Channel ch0 has nothing brighter"),
+        (
+            np.random.default_rng(0).poisson(100, (3, 1, 16, 64, 64)).astype("uint16"),
+            "Channel ch0 has nothing brighter than its background",
+        ),
+    ],
+)
+def test_where_there_is_nothing_to_see_it_says_so(source: Any, words: str) -> None:
+    stack = Stack.from_array(source, VOXEL) if isinstance(source, np.ndarray) else Stack(source)
+    with pytest.raises(GeometryError, match=words):
+        estimate(BleachCorrection(), stack)

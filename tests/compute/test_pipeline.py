@@ -15,8 +15,8 @@ import pytest
 from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.compute import Progress, StageCache
 from napari_lazy_pipeline.errors import Cancelled, FileError, StepError
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
-from napari_lazy_pipeline.steps._registry import step_types
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground, step_types
+from napari_lazy_pipeline.steps.ratio import Ratio
 from stacks import RAW, CountingSource, source_of
 
 
@@ -236,3 +236,14 @@ def test_steps_of_a_pipeline_are_validated_by_kind() -> None:
     assert pipeline.steps == (Deskew(angle=30), Crop(z=(1, 2)))
     assert Pipeline.model_validate(pipeline.model_dump(mode="json")) == pipeline
     assert set(step_types()) >= {"subtract_background", "deskew", "deconvolve", "crop"}
+
+
+def test_the_steps_to_run_for_a_channel_that_a_step_makes() -> None:
+    """Before that step there is no such channel: what counts is what it is made from."""
+    steps = [SubtractBackground(value=1), Ratio(background=(1, 1)), SubtractBackground(value=0)]
+    view = Pipeline(steps).apply(Stack(CountingSource((2, 2))), cache=StageCache())
+    source = view.source
+    assert [step.kind for step in source.steps_to_run(0, 2)] == [step.kind for step in steps]
+    source.read(0, 2)
+    assert source.steps_to_run(0, 2) == () and len(source.steps_to_run(1, 2)) == 3
+    assert source.steps_to_run(0, 0) == view.source.plan.steps[1:]

@@ -127,8 +127,16 @@ class PipelineSource(VolumeSource):
 
     def steps_to_run(self, t: int, c: int) -> tuple[Step, ...]:
         """The steps that have to run for a volume, as far as the cache does not help."""
-        counts = (n for n in range(self.count, 0, -1) if self.is_cached(t, c, n))
-        return tuple(stage.step for stage in self.plan.stages[next(counts, 0) :])
+        steps: list[Step] = []
+        needed = {(t, c)}
+        for count in range(self.count, 0, -1):
+            needed = {place for place in needed if not self.is_cached(*place, count)}
+            if not needed:
+                break
+            stage = self.plan.stages[count - 1]
+            steps.append(stage.step)
+            needed = {place for wanted in needed for place in stage.places(*wanted)}
+        return tuple(reversed(steps))
 
     def read(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
         """Make one volume (z, y, x).

@@ -109,7 +109,7 @@ def test_progress_never_goes_back_and_ends_at_1(scene: tuple[np.ndarray, np.ndar
     steps: list[float] = []
     average_beads(scene[0][:, :120, :120], VOXEL, SIZE, progress=steps.append)
     assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == 1
-    assert sum(step < 0.4 for step in steps) >= 4, "the search reports, too"
+    assert sum(step < 0.4 for step in steps) >= 3, "the search reports, too"
 
 
 def test_the_profiles_are_those_of_the_average_and_their_fits_measure_it(made: BeadAverage) -> None:
@@ -124,3 +124,13 @@ def test_the_profiles_are_those_of_the_average_and_their_fits_measure_it(made: B
         half = fine[line > 0.5]
         assert half[-1] - half[0] == pytest.approx(width, rel=0.1)
         assert made.average_width[axis] == pytest.approx(width, rel=0.05)
+
+
+def test_voxels_without_data_are_no_background(scene: tuple[np.ndarray, np.ndarray]) -> None:
+    """A deskewed stack is filled at both sides, by zeros or by the background."""
+    stack = scene[0][:, :120]
+    for fill in (0, 100):
+        filled = np.pad(stack, ((0, 0), (0, 0), (200, 200)), constant_values=fill)
+        made = average_beads(filled, VOXEL, SIZE)
+        assert len(made.centres) > 45 and made.found < 70
+        np.testing.assert_allclose(made.width, WIDTHS, rtol=0.03)

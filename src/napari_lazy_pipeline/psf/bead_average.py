@@ -39,6 +39,7 @@ _UNUSUAL = 4.0
 _SLAB = 16  # planes that are searched at a time
 _SAMPLE = 1_000_000  # voxels; as many tell what the background is
 _SEARCH = 0.4  # of the work
+_FILLED = 0.1, 0.95  # of all voxels have one value: those have no data
 
 _Length = Annotated[float, Field(ge=0, le=100)]
 _Size = Annotated[float, Field(gt=0, le=100)]
@@ -195,7 +196,7 @@ def average_beads(
             continue
         offset, width = fit
         height = cut.max()
-        cuts.append(ndimage.shift(cut, -offset, order=3, mode="nearest") / height)
+        cuts.append(_centred(cut, offset) / height)
         centres.append(place + offset)
         widths.append(width)
     if len(cuts) < _FEWEST:
@@ -226,25 +227,53 @@ def _maxima(
     def smoothed(part: np.ndarray) -> np.ndarray:
         return np.asarray(ndimage.gaussian_filter(part.astype(np.float32), sigma))
 
-    def neighbours(part: np.ndarray) -> np.ndarray:
-        return np.asarray(ndimage.maximum_filter(part, size=near))
-
     smooth = np.empty(stack.shape, np.float32)
     for start, slab in _slabs(stack, int(4 * sigma[0] + 1), smoothed, cancelled):
-        progress(start / len(stack) / 2)
+        progress(start / len(stack))
         smooth[start : start + len(slab)] = slab
-    every = max(1, round((smooth.size / _SAMPLE) ** (1 / 3)))
-    sample = smooth[::every, ::every, ::every]
-    middle = float(np.median(sample))
-    spread = 1.4826 * float(np.median(np.abs(sample - middle)))
-    least, places = middle + _SIGNIFICANT * max(spread, 1e-6), []
-    for start, slab in _slabs(smooth, near[0] // 2, neighbours, cancelled):
-        progress((1 + start / len(stack)) / 2)
-        part = smooth[start : start + len(slab)]
-        places.append(np.add(np.argwhere((part == slab) & (part > least)), (start, 0, 0)))
-    found = np.concatenate(places) if places else np.empty((0, 3), int)
+    middle, spread = _background(smooth)
+    places = np.argwhere(smooth > middle + _SIGNIFICANT * max(spread, 1e-6))
+    found = _largest_around(smooth, places, near)
+    progress(1.0)
     brightest = np.argsort(-smooth[tuple(found.T)], kind="stable")
     return np.asarray(found[brightest])
+
+
+def _background(smooth: np.ndarray) -> tuple[float, float]:
+    """Level and robust spread of the background, of voxels that have data.
+
+    Where a stack was deskewed, many voxels are filled with one value.
+    """
+    every = max(1, round((smooth.size / _SAMPLE) ** (1 / 3)))
+    sample = smooth[::every, ::every, ::every].ravel()
+    values, counts = np.unique(sample.round(3), return_counts=True)
+    most = int(counts.argmax())
+    if _FILLED[0] < counts[most] / sample.size < _FILLED[1]:
+        sample = sample[sample.round(3) != values[most]]
+    middle = float(np.median(sample))
+    return middle, 1.4826 * float(np.median(np.abs(sample - middle)))
+
+
+def _largest_around(volume: np.ndarray, places: np.ndarray, near: tuple[int, ...]) -> np.ndarray:
+    """Those places (n, 3) that are the brightest of a box of this size around them."""
+    reach, last = np.floor_divide(near, 2), np.subtract(volume.shape, 1)
+    steps = np.argwhere(np.ones(near, bool)) - reach
+    # The nearest first: they leave few places to be looked at further.
+    for step in steps[np.argsort((steps**2).sum(axis=1), kind="stable")]:
+        around = np.clip(places + step, 0, last)
+        places = places[volume[tuple(places.T)] >= volume[tuple(around.T)]]
+    return places
+
+
+def _centred(cut: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Move what lies beside the middle by an offset [voxel] there, by cubic splines."""
+    moved = ndimage.spline_filter(cut, 3, output=np.float32)
+    for axis, shift in enumerate(offset.tolist()):
+        distance = np.abs(shift - np.arange(-4, 5))
+        near = 2 / 3 - distance**2 + distance**3 / 2
+        far = (2 - distance).clip(0) ** 3 / 6
+        moved = ndimage.correlate1d(moved, np.where(distance < 1, near, far), axis, mode="mirror")
+    return np.asarray(moved)
 
 
 def _slabs(

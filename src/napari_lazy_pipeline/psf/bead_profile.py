@@ -27,8 +27,7 @@ class GaussianFit:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Values at some places [voxel] from the middle."""
-        square = (x - self.centre) ** 2 / (2 * self.sigma**2)
-        return np.asarray(self.height * np.exp(-square) + self.base)
+        return _gauss(x, self.height, self.centre, self.sigma, self.base)
 
     def width(self, step: float) -> float:
         """Full width at half maximum, where voxels are so far apart."""
@@ -56,12 +55,28 @@ def fit_gaussian(profile: np.ndarray, step: float) -> GaussianFit | None:
     x = np.arange(len(profile)) - middle
     start = (float(profile.max()), 0.0, _SIGMA / step, 0.0)
     fit = optimize.least_squares(
-        lambda p: GaussianFit(*p)(x) - profile, start, method="lm", max_nfev=500
+        lambda p: _gauss(x, *p) - profile,
+        start,
+        lambda p: _slopes(x, *p),
+        method="lm",
+        max_nfev=200,
     )
     height, centre, sigma, base = (float(value) for value in fit.x)
     found = GaussianFit(height, centre, abs(sigma), base)
     good = fit.success and height > 0 and abs(centre) <= _FURTHEST and 0.3 < found.sigma < middle
     return found if good else None
+
+
+def _gauss(x: np.ndarray, height: float, centre: float, sigma: float, base: float) -> np.ndarray:
+    return np.asarray(height * np.exp(-(((x - centre) / sigma) ** 2) / 2) + base)
+
+
+def _slopes(x: np.ndarray, height: float, centre: float, sigma: float, base: float) -> np.ndarray:
+    """Derivatives of `_gauss` by height, centre, sigma and base."""
+    distance = (x - centre) / sigma
+    bell = np.exp(-(distance**2) / 2)
+    along = height * bell * distance / sigma
+    return np.stack([bell, along, along * distance, np.ones_like(bell)], axis=1)
 
 
 def profile_curve(psf: np.ndarray, voxel_size: Triple, beads: int) -> Curve:

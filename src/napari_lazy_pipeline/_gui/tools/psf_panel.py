@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.psf_finder import PsfFinder
 from napari_lazy_pipeline._gui.tools.psf_from_beads import PsfFromBeads
@@ -31,7 +32,9 @@ _FILES = "TIFF (*.tif *.tiff);;All files (*)"
 class PsfPanel(QWidget):
     """Shows the PSF of a deconvolution and who states its voxel size, and computes one."""
 
-    def __init__(self, step: StepReference, finder: PsfFinder, memory: PsfMemory) -> None:
+    def __init__(
+        self, step: StepReference, finder: PsfFinder, memory: PsfMemory, layers: Layers
+    ) -> None:
         super().__init__()
         self._reference, self._finder, self._memory = step, finder, memory
         self._pictured: tuple[Any, ...] = ()
@@ -50,7 +53,7 @@ class PsfPanel(QWidget):
         self.questions = PsfQuestions()
         self.error = Sentence(error=True)
         self.pictures, self.maker = PsfPictures(), PsfMaker(self._raw_folder)
-        self.beads = PsfFromBeads(self._raw_folder)
+        self.beads = PsfFromBeads(self._raw_folder, step.session, layers)
         sentences = self.evidence, self.origin, self.question, self.error
         for part in (*sentences, self.maker, self.beads):
             part.setVisible(False)
@@ -149,6 +152,7 @@ class PsfPanel(QWidget):
         self._show_pictures()
         self._show_origins()
         self._on_found()
+        self.beads.show_channels()
 
     def _show_origins(self) -> None:
         """Say where the voxel sizes come from, or ask for them."""
@@ -182,8 +186,15 @@ class PsfPanel(QWidget):
         self.pictures.show_pictures(())
         self.error.say(str(error))
 
-    def _on_saved(self, path: str, voxel_size: tuple[float, float, float]) -> None:
-        self._reference.edit(psf=path, psf_voxel_size=voxel_size)
+    def _on_saved(self, path: str, voxel_size: Triple, channel: str = "") -> None:
+        """Use a PSF that was made: for all channels, or for the one that it was made of."""
+        step, paths = self._reference.step, self._by_channel
+        if channel in paths and len(paths) > 1 and isinstance(step, Deconvolve):
+            sizes = {name: channel_value(step.psf_voxel_size, name, UNKNOWN) for name in paths}
+            psf: Any = {**paths, channel: path}
+            self._reference.edit(psf=psf, psf_voxel_size={**sizes, channel: voxel_size})
+        else:
+            self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)
         self.beads_button.setChecked(False)
 

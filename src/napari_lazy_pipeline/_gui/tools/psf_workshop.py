@@ -22,7 +22,7 @@ class PsfWorkshop:
 
     def make(self, step: StepReference) -> PsfPanel:
         """Make what stands below the form of a deconvolution."""
-        return PsfPanel(step, self.finder, self.memory)
+        return PsfPanel(step, self.finder, self.memory, self._layers)
 
     @property
     def busy(self) -> bool:

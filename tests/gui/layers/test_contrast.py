@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dock_helpers import edit
-from napari_lazy_pipeline._gui.layers.contrast import Contrast, contrast_limits
+from napari_lazy_pipeline._gui.layers.contrast import Contrast, contrast_limits, without_tails
 
 Settle = Callable[[Any], None]
 
@@ -54,6 +54,16 @@ def test_beads_on_nothing() -> None:
     low, high = contrast_limits(plane)
     assert low < 700 <= high, "not black"
     assert high - low > 100
+
+
+def test_ratios_of_a_dim_rim_do_not_hide_the_others() -> None:
+    """A cell of ratios about 1.5; 6 % of its voxels are divided by nearly nothing."""
+    rng = np.random.default_rng(0)
+    ratios = np.full((4, 60, 60), np.nan, "float32")
+    ratios[:, 10:50, 10:50] = rng.normal(1.5, 0.2, (4, 40, 40))
+    ratios[:, 10, :] = 10.0 ** rng.uniform(2, 12, (4, 60))
+    low, high = contrast_limits(without_tails(ratios))
+    assert 0.5 < low < 1.2 and 1.8 < high < 2.6
 
 
 def test_a_faulty_pixel_is_no_bead() -> None:

@@ -15,6 +15,7 @@ _NOTICEABLE = 1.1  # by less than that, no step changed the range
 _MOST = 300_000  # voxels that are looked at
 _EMPTY = 0.01  # share of the voxels from which on the value of a corner means no data
 _RARE = 0.05  # share of the voxels below which data are a few spots
+_FAR = 3.0  # times the distance of the quartiles, beyond which a ratio is no ratio
 _SPARSE = 0.1  # share of the range below which all but a thousandth is background
 
 
@@ -46,6 +47,24 @@ def contrast_limits(pixels: np.ndarray) -> Limits:
     if sample.size < _RARE * everything.size:
         low = float(everything.min())  # spots on nothing: not their own faintest part
     return (low, high) if high > low else (low, low + 1.0)
+
+
+def without_tails(pixels: np.ndarray) -> np.ndarray:
+    """Ratios without what small divisors make of them: cut far from where most of them lie.
+
+    Examples
+    --------
+    >>> without_tails(np.array([[[1.0, 2.0, 3.0, 1e12]]])).max() < 1000
+    True
+    """
+    sample = _sample(pixels)
+    sample = sample[np.isfinite(sample) & (sample != 0)]
+    if not sample.size:
+        return pixels
+    first, middle, third = np.percentile(sample, (25.0, 50.0, 75.0))
+    # Where a quarter of them is at the far end, the distance to the near one is what counts.
+    reach = _FAR * min(third - first, 2 * (middle - first) or np.inf)
+    return np.clip(pixels, middle - reach, middle + reach) if reach > 0 else pixels
 
 
 def has_content(volume: np.ndarray) -> bool:

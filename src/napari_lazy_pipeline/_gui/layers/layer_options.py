@@ -32,7 +32,7 @@ class LayerOptions:
         request = picture.request
         return {
             "name": self.name(request.channel, request.source),
-            "contrast_limits": contrast_limits(picture.pixels),
+            "contrast_limits": contrast_limits(picture.seen(None)),
             "colormap": self.colormap(request.channel, request.source),
             "blending": self.blending(request.channel, request.source),
             "multiscale": False,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_lazy_pipeline._gui.layers.contrast import Contrast, has_content
+from napari_lazy_pipeline._gui.layers.contrast import Contrast, has_content, without_tails
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.render_request import RenderRequest
 from napari_lazy_pipeline.compute import PipelineSource
@@ -68,11 +68,18 @@ class Picture:
 
     def seen(self, plane: int | None) -> np.ndarray:
         """The pixels (z, y, x) that are looked at: of a plane, if that has any data."""
-        if plane is None or len(self.pixels) == 1:
-            return self.pixels
-        plane = min(plane, len(self.pixels) - 1)
-        seen = self.pixels[plane : plane + 1]
-        return seen if has_content(seen) else self.pixels
+        seen = self.pixels
+        if plane is not None and len(self.pixels) > 1:
+            plane = min(plane, len(self.pixels) - 1)
+            of_plane = self.pixels[plane : plane + 1]
+            seen = of_plane if has_content(of_plane) else self.pixels
+        return without_tails(seen) if self.is_derived else seen
+
+    @property
+    def is_derived(self) -> bool:
+        """Return whether a step made the channel of others, as a ratio."""
+        spec = self.request.source.plan.after
+        return spec.channels[self.request.channel] in dict(spec.colormaps)
 
 
 def looks_key(channel: int, source: PipelineSource) -> int | str:

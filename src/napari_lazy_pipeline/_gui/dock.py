@@ -28,6 +28,7 @@ from napari_lazy_pipeline._gui.side_by_side.canvas_room import CanvasRoom
 from napari_lazy_pipeline._gui.side_by_side.other_state import OtherState
 from napari_lazy_pipeline._gui.side_by_side.side_view import SideView
 from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
+from napari_lazy_pipeline._gui.side_by_side.step_overlay import StepOverlay
 from napari_lazy_pipeline._gui.side_by_side.value_trial import ValueTrial
 from napari_lazy_pipeline._gui.steps import cost_monitor as costs
 from napari_lazy_pipeline._gui.steps.card_tools import MakeTool
@@ -37,6 +38,7 @@ from napari_lazy_pipeline._gui.tools.crop_region import CropRegion
 from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
 from napari_lazy_pipeline._gui.tools.function_panel import FunctionPanel
 from napari_lazy_pipeline._gui.tools.psf_workshop import PsfWorkshop
+from napari_lazy_pipeline._gui.tools.registration_panel import RegistrationPanel
 from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
 from napari_lazy_pipeline._gui.tools.step_curve import StepCurve
 from napari_lazy_pipeline._gui.view.compare import Comparison
@@ -91,15 +93,14 @@ class LazyPipelineWidget(QWidget):
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
-        settings = folder_row.recent_file().parent
-        self.psfs = PsfWorkshop(self.session, self.layers, settings)
+        self.psfs = PsfWorkshop(self.session, self.layers, folder_row.recent_file().parent)
+        self.other_state = OtherState(napari_viewer, self.layers)
         self.steps = StepsPanel(self.session, self._card_tools)
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.add_button(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
         room = CanvasRoom(self)
         self.side_view = SideView(room, napari_viewer, self.layers)
-        self.other_state = OtherState(napari_viewer, self.layers)
         self.trial = ValueTrial(room, napari_viewer, self.layers)
         self._undo_keys = UndoKeys(self, self.session)
         self._engine_check = BackgroundTask("The engines cannot be checked")
@@ -109,8 +110,7 @@ class LazyPipelineWidget(QWidget):
         self.reporter = StatusReporter(self.layers, self.steps, self.status, self.problems)
         self._connect()
         self._show_session()
-        load = partial(self.compute_thread.run, warm_up)
-        self._first_use = FirstUse(self.foot.say, load, self)
+        self._first_use = FirstUse(self.foot.say, partial(self.compute_thread.run, warm_up), self)
         QTimer.singleShot(0, self._warm_up)
 
     def open_folder(self, folder: str | Path, pattern: str = "") -> None:
@@ -155,8 +155,7 @@ class LazyPipelineWidget(QWidget):
         self.pages.addWidget(self.area)
         self.pages.addWidget(SteadyArea(self.save.page))
         # napari puts free room below a dock that does not ask for it.
-        expanding = QSizePolicy.Policy.Expanding
-        self.pages.setSizePolicy(expanding, expanding)
+        self.pages.setSizePolicy(*[QSizePolicy.Policy.Expanding] * 2)
         self.setMinimumWidth(_NARROWEST)
         column((self.pages, 1), self.foot, parent=self)
 
@@ -166,6 +165,7 @@ class LazyPipelineWidget(QWidget):
             "deconvolve": self.psfs.make,
             "deskew": self.angles.make,
             "function": FunctionPanel,
+            "register_channels": partial(RegistrationPanel, partial(StepOverlay, self.other_state)),
         }
         own = [tools[kind]] if kind in tools else []
         if issubclass(step_types()[kind], ScanStep):

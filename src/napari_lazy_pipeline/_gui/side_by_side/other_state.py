@@ -32,7 +32,7 @@ class OtherState(QObject):
 
     def __init__(self, viewer: Any, layers: Layers) -> None:
         super().__init__()
-        self._viewer, self._layers, self.session = viewer, layers, layers.session
+        self._viewer, self.layers, self.session = viewer, layers, layers.session
         self.state: State | None = None  # the other one; None: none was chosen
         self.text = ""  # what that is
         self.held = False  # the person wants to see it
@@ -74,8 +74,8 @@ class OtherState(QObject):
             self._prepare()
         elif self.shown:
             self.shown = False
-            self._layers.swapper.show_own()
-            self._layers.update_placement()  # a slider may have been moved meanwhile
+            self.layers.swapper.show_own()
+            self.layers.update_placement()  # a slider may have been moved meanwhile
             self.reported.emit("A: the present steps")
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class OtherState(QObject):
         self.hold(False)
         self.choose(None)
         self._timer.stop()
-        self._layers.rendered.disconnect(self._on_moved)
+        self.layers.rendered.disconnect(self._on_moved)
         self.session.stack_changed.disconnect(self._on_stack)
         self.session.stack_grown.disconnect(self._on_edit)
         self.session.plan_changed.disconnect(self._on_edit)
@@ -117,10 +117,10 @@ class OtherState(QObject):
 
     def _stay_shown(self) -> None:
         """Take the place of a late result of the present, and follow sliders and camera."""
-        if self._layers.position.swapping:
+        if self.layers.position.swapping:
             return  # it is being put on screen: they move by themselves
-        if self._layers.screen.instead is None and self._ready:
-            self._layers.swapper.show_instead(self._ready)
+        if self.layers.screen.instead is None and self._ready:
+            self.layers.swapper.show_instead(self._ready)
         self._timer.start(0)  # once everybody has heard of it
 
     def _forget(self) -> None:
@@ -129,7 +129,7 @@ class OtherState(QObject):
 
     def _prepare(self) -> None:
         """Make the picture of the other state, if nothing more important is under way."""
-        layers = self._layers
+        layers = self.layers
         if self.state is None or self.session.stack is None:
             return
         if not self.held and not layers.settled:
@@ -165,11 +165,11 @@ class OtherState(QObject):
         return self.session.source_of(state.pipeline, raw=raw)
 
     def _on_made(self, pictures: list[Picture]) -> None:
-        there = self._layers.screen.channels
+        there = self.layers.screen.channels
         self._ready = [one for one in pictures if one.request.channel in there]
         if self.held:
             self.shown = True
-            self._layers.swapper.show_instead(self._ready)
+            self.layers.swapper.show_instead(self._ready)
         self._say()
 
     def _say(self) -> None:

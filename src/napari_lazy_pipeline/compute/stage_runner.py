@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
+from napari_lazy_pipeline.compute.fusion import Fusion, fusion_of
 from napari_lazy_pipeline.compute.misfit import line_of
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress
@@ -48,6 +49,7 @@ class StageRunner:
     compute_log: ComputeLog | None = None
     progress: Progress = field(default_factory=Progress)
     _parts: dict[Hashable, np.ndarray] = field(default_factory=dict, repr=False)
+    _fusions: dict[tuple[int, int, int], Fusion | None] = field(default_factory=dict, repr=False)
 
     def key(self, count: int, t: int, c: int) -> Hashable:
         """Name the result of the first ``count`` stages for one volume."""
@@ -95,7 +97,8 @@ class StageRunner:
             return wanted.replace(box=whole(shape))
         if not (stage.step.exact or self.plan.is_draft):
             wanted = wanted.replace(box=rounded(wanted.box, _GRID, shape))
-        if all(not self._is_whole(count - 1, part) for part in self._inputs(count, wanted)):
+        source, parts = self._inputs(count, wanted)
+        if all(not self._is_whole(source, part) for part in parts):
             return wanted
         return wanted if stage.local else wanted.replace(box=whole(shape))
 
@@ -113,7 +116,8 @@ class StageRunner:
         if self.plan.local[count]:
             return True
         if self.plan.stages[count - 1].step.exact:
-            return all(self._is_as_in_whole(count - 1, b) for b in self._inputs(count, wanted))
+            source, parts = self._inputs(count, wanted)
+            return all(self._is_as_in_whole(source, part) for part in parts)
         return self._is_whole(count, self._block_to_make(count, wanted))
 
     def _cached(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -132,10 +136,10 @@ class StageRunner:
         self._check()
         if not count:
             return self._read(wanted)
-        given = self._inputs(count, wanted)
-        parts = tuple(self._given(count, wanted, block) for block in given)
+        source, given = self._inputs(count, wanted)
+        parts = tuple(self._given(count, source, wanted, block) for block in given)
         self._check()
-        stage = self.plan.stages[count - 1]
+        stage, fusion = self.plan.stages[count - 1], self._fusion(count, wanted)
         at = Context(
             wanted=wanted,
             given=given,
@@ -147,19 +151,24 @@ class StageRunner:
             remark=lambda text: self._remark(count, wanted, text),
         )
 
+        def make() -> np.ndarray:
+            if fusion is not None:
+                return fusion.run(parts[0], given[0], wanted)
+            return stage.steps[wanted.c].run(parts, at)
+
         def run() -> np.ndarray:
-            result = self._named(count, wanted, lambda: stage.steps[wanted.c].run(parts, at))
+            result = self._named(count, wanted, make)
             self._check_files(count, wanted)
             return self._checked(count, wanted, np.ascontiguousarray(result))
 
         return self._logged(count, wanted, run)
 
-    def _given(self, count: int, wanted: Block, given: Block) -> np.ndarray:
+    def _given(self, count: int, source: int, wanted: Block, given: Block) -> np.ndarray:
         """A block of the input: of the whole where that is worth being kept."""
         local = self.plan.stages[count - 1].local
-        if (self._is_whole(count, wanted) or not local) and self.keeps_whole(count - 1):
-            return self.volume(count - 1, given.t, given.c)[slices(given.box)]
-        return self.part(count - 1, given)
+        if (self._is_whole(count, wanted) or not local) and self.keeps_whole(source):
+            return self.volume(source, given.t, given.c)[slices(given.box)]
+        return self.part(source, given)
 
     def _read(self, wanted: Block) -> np.ndarray:
         """Read a block; only its planes if the source can."""
@@ -178,10 +187,19 @@ class StageRunner:
         planes = self._logged(0, wanted, lambda: self.raw.read_planes(t, c, *box[0]))
         return np.ascontiguousarray(planes[(slice(None), *slices(box)[1:])])
 
-    def _inputs(self, count: int, wanted: Block) -> tuple[Block, ...]:
-        """Return what the last of ``count`` stages needs for a block of its result."""
+    def _inputs(self, count: int, wanted: Block) -> tuple[int, tuple[Block, ...]]:
+        """Return of how many stages which blocks are needed for one of the last of ``count``."""
+        fusion = self._fusion(count, wanted)
+        if fusion is not None:
+            return fusion.source, fusion.inputs(wanted)
         stage = self.plan.stages[count - 1]
-        return self._named(count, wanted, lambda: stage.inputs(wanted))
+        return count - 1, self._named(count, wanted, lambda: stage.inputs(wanted))
+
+    def _fusion(self, count: int, wanted: Block) -> Fusion | None:
+        place = count, wanted.t, wanted.c
+        if place not in self._fusions:
+            self._fusions[place] = fusion_of(self.plan, *place)
+        return self._fusions[place]
 
     def _checked(self, count: int, wanted: Block, result: np.ndarray) -> np.ndarray:
         """Refuse what is not of the shape and type that the step announced."""

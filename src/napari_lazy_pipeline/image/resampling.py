@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 import numpy as np
 
-from napari_lazy_pipeline.image.box import Affine, Box, box_before, widened
+from napari_lazy_pipeline.image.box import Affine, Box, box_before, whole, widened
 from napari_lazy_pipeline.image.scan_geometry import Shape
 from napari_lazy_pipeline.image.spec import VolumeSpec
 
@@ -76,6 +76,13 @@ class Resampling:
         if not only_moves or (matrix[:, 3] % 1).any():
             return None
         return cast(Shape, tuple(-int(distance) for distance in matrix[:, 3]))
+
+    @property
+    def is_beside(self) -> bool:
+        """Return whether nothing of the volume lies where the result is."""
+        around = box_before(whole(self.after.shape), self.after, self.before, self.world)
+        ends = zip(around, self.before.shape, strict=True)
+        return any(start >= n or stop <= 0 for (start, stop), n in ends)
 
     def box_before(self, box: Box) -> Box:
         """What of the volume a box of the result is made from; its edge if that lies beside."""

@@ -24,6 +24,7 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
 from napari_lazy_pipeline.image.box import Affine, widened
 from napari_lazy_pipeline.image.curve import Curve
+from napari_lazy_pipeline.image.resampling import Interpolation
 from napari_lazy_pipeline.steps._context import Context
 from napari_lazy_pipeline.steps._identity import code_identity, file_state, value_identity
 from napari_lazy_pipeline.steps._per_channel import (
@@ -113,6 +114,14 @@ class Step(BaseModel):
     def world_at(self, before: StackSpec, t: int, c: int) -> Affine:
         """The same for one time point, where that matters; `world` is that of the first."""
         return self.world(before, c)
+
+    def interpolates(self, before: StackSpec, c: int) -> tuple[Interpolation, float] | None:
+        """How a step that does nothing but what `world` says fills voxels, and those without data.
+
+        Neighbours that put the same where there are no data are made in one interpolation. None:
+        the step does something else, or moves nothing.
+        """
+        return None
 
     def scan(self) -> Scan | None:
         """The scan geometry that this step states; None: it states none."""

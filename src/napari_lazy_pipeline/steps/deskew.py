@@ -11,6 +11,7 @@ from pydantic import Field
 from napari_lazy_pipeline.engines import Rounding
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine, Box, affine, shape_of, slices, whole, widened
+from napari_lazy_pipeline.image.resampling import Interpolation
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.steps._base import Context, Unit
 from napari_lazy_pipeline.steps._resampling_fields import Fill
@@ -107,6 +108,9 @@ class Deskew(ScanStep):
     def world(self, before: StackSpec, c: int) -> Affine:
         """Positions along the stage become positions in the sample."""
         return affine(self._scan.deskewing(before.voxel_size))
+
+    def interpolates(self, before: StackSpec, c: int) -> tuple[Interpolation, float] | None:
+        return ("linear", self.fill) if self.rounding == "nearest" else None
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """Of each plane, the pixels between which is interpolated."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, StackSpec
-from napari_lazy_pipeline.image.box import Affine, box_before, whole
+from napari_lazy_pipeline.image.box import Affine
 from napari_lazy_pipeline.image.resampling import Interpolation, Resampling
 from napari_lazy_pipeline.steps._base import Context, Step
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
@@ -95,11 +95,9 @@ class RegisterChannels(Step):
             return "There is one channel only: nothing can be registered to it"
         if not self._moves:
             return "No channel is moved yet: state a transform, read one from a file, or estimate"
-        box = whole(before.shape)
         for c, name in enumerate(before.channels):
-            world = self.for_channel(name).world(before, c)
-            around = box_before(box, before.volume, before.volume, world)
-            if any(a >= n or b <= 0 for (a, b), n in zip(around, before.shape, strict=True)):
+            how = self.for_channel(name)._resampling(before, c)
+            if how is not None and how.is_beside:
                 return f"The transform moves all of channel {name} out of the volume"
         return ""
 
@@ -117,6 +115,10 @@ class RegisterChannels(Step):
         """Positions in a channel become those in the reference channel."""
         stays = before.channels[c] == self._reference(before)
         return np.vstack([IDENTITY if stays else self.transform, (0, 0, 0, 1)])
+
+    def interpolates(self, before: StackSpec, c: int) -> tuple[Interpolation, float] | None:
+        how = self._resampling(before, c)
+        return None if how is None or how.whole_shift else (self.interpolation, self.fill)
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         how = self._resampling(before, wanted.c)
@@ -144,7 +146,6 @@ class RegisterChannels(Step):
 
     def _resampling(self, before: StackSpec, c: int) -> Resampling | None:
         """How a channel is made; None for one that stays as it is, bit for bit."""
-        world = self.world(before, c)
-        if (world == np.eye(4)).all():
-            return None
-        return Resampling(before.volume, before.volume, world, self.interpolation, self.fill)
+        grid, world = before.volume, self.world(before, c)
+        how = Resampling(grid, grid, world, self.interpolation, self.fill)
+        return None if (world == np.eye(4)).all() else how

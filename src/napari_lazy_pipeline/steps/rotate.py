@@ -10,6 +10,7 @@ import numpy as np
 from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.image import Block, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.box import Affine, affine, box_before, shape_of, whole, widened
+from napari_lazy_pipeline.image.resampling import Interpolation
 from napari_lazy_pipeline.image.scan_geometry import RotationPlan
 from napari_lazy_pipeline.steps._base import Context
 from napari_lazy_pipeline.steps._resampling_fields import Fill
@@ -61,6 +62,9 @@ class Rotate(ScanStep):
     def world(self, before: StackSpec, c: int) -> Affine:
         """Positions are deskewed if they have to be, and turned."""
         return affine(self._frame(before.volume))
+
+    def interpolates(self, before: StackSpec, c: int) -> tuple[Interpolation, float]:
+        return "linear", self.fill
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         """The two planes around a position, and the pixels of both along their normal."""

@@ -136,7 +136,6 @@ class RegisterChannels(Step):
 
     @property
     def _moves(self) -> bool:
-        """Return whether any channel is moved."""
         values = self.transform
         several = values.values() if isinstance(values, ChannelValues) else (values,)
         return any(value != IDENTITY for value in several)

@@ -107,8 +107,9 @@ class CameraCorrection(FilterStep):
                 "The pixels are not those of the camera any more",
                 hint="Put Camera correction before the steps that interpolate",
             )
-        dark = bool(self.dark or self.dark_image) and not self.offset
-        return before.replace(dtype="float32", background_subtracted=dark)
+        dark = bool(self.dark or self.dark_image) or before.background_subtracted
+        subtracted = dark and not self.offset
+        return before.replace(dtype="float32", background_subtracted=subtracted)
 
     def require(self, before: StackSpec) -> None:
         if not any(value for name, value in self if name != "enabled"):

@@ -80,6 +80,7 @@ SCENES: dict[str, Scene] = {
     "bleach_correction": Scene({"brightness": _LEFT}, _EVEN, axis=1, t=11, c=1, same=True),
     "bin": Scene({"factors": (1, 4, 4)}, _DESKEWED),
     "project": Scene({"axis": "y"}, _DESKEWED, axis=1),
+    "resample": Scene(before=_DESKEWED, axis=1),
     "deskewed_maximum": Scene(before=_EVEN),
     "flip": Scene({"x": True}),
     "convert": Scene({"dtype": "uint8", "scaled": True, "scale": (100.0, 800.0)}),

@@ -53,14 +53,13 @@ class FlatField(Estimator):
             except GeometryError as error:
                 raise GeometryError(error.what, f"channel {name}", error.hint) from None
             images[name] = np.asarray(LEVEL * shade + dark, np.float32)
-            words.append(f"{name}: {shade.min() / shade.max():.0%}")
-        several = len(names) > 1
-        told = ", ".join(words) if several else words[0].partition(": ")[2]
+            of_channel = f" ({name})" if len(names) > 1 else ""
+            words.append(f"{100 * shade.min() / shade.max():.0f} %{of_channel}")
         return Estimate(
             {},
-            f"The darkest place has so much of the brightest: {told}",
+            f"Dimmest place: {', '.join(words)} of the brightest",
             f"up to {PLANES} planes of up to {TIMES} time points",
-            {"flat_image": images if several else images[names[0]]},
+            {"flat_image": images if len(names) > 1 else images[names[0]]},
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -59,6 +60,9 @@ class FlashResidual(Step):
             json_schema_extra={"words": {"plane": "after each plane", "stack": "after each stack"}},
         ),
     ] = "plane"
+
+    def brief(self) -> str:
+        return PurePath(self.calibration).name or "no calibration chosen"
 
     def output(self, before: StackSpec) -> StackSpec:
         if before.volume.camera is None:

@@ -82,8 +82,9 @@ SCENES: dict[str, Scene] = {
     "project": Scene({"axis": "y"}, _DESKEWED, axis=1),
     "resample": Scene(before=_DESKEWED, axis=1),
     "deskewed_maximum": Scene(before=_EVEN),
+    "select": Scene({"channels": "560"}),
     "flip": Scene({"x": True}),
-    "convert": Scene({"dtype": "uint8", "scaled": True, "scale": (100.0, 800.0)}),
+    "convert": Scene({"dtype": "uint8", "scaled": True, "scale": (100.0, 1600.0)}),
     "split_chip": Scene({"axis": "y"}),
 }
 
@@ -186,7 +187,8 @@ def picture(kind: type[Step], stack: Stack, folder: Path) -> np.ndarray:
     panels = [_panels(state, scene) for state in states]
     ends = [[_ends(panel) for panel in two] for two in panels]
     if scene.same:
-        ends[1] = ends[0]
+        lows, highs = zip(*(limits for two in ends for limits in two), strict=True)
+        ends = [[(min(lows), max(highs))] * len(two) for two in panels]
     grey = [
         [_grey(panel, *limits) for panel, limits in zip(two, of_two, strict=True)]
         for two, of_two in zip(panels, ends, strict=True)

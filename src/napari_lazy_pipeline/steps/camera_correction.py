@@ -108,8 +108,7 @@ class CameraCorrection(FilterStep):
                 hint="Put Camera correction before the steps that interpolate",
             )
         dark = bool(self.dark or self.dark_image) or before.background_subtracted
-        subtracted = dark and not self.offset
-        return before.replace(dtype="float32", background_subtracted=subtracted)
+        return before.replace(dtype="float32", background_subtracted=dark and not self.offset)
 
     def require(self, before: StackSpec) -> None:
         if not any(value for name, value in self if name != "enabled"):

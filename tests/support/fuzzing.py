@@ -19,10 +19,12 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
+from napari_lazy_pipeline.io.readers import FileInfo
 from napari_lazy_pipeline.io.readers.tiff import READER
 from napari_lazy_pipeline.samples.microscope import WRITERS, put
 
 SHAPE = (5, 24, 32)
+MOST = 50  # planes that are read one by one
 MEMORY = 2 * 1024**3  # byte
 _TAGS = (256, 257, 258, 259, 262, 266, 270, 273, 277, 278, 279, 282, 284, 317, 322, 324, 339)
 _VALUES = (0, 1, 2, 3, 7, 8, 255, 65535, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 50_000, 34712, 33003)
@@ -36,13 +38,32 @@ def _hyperstack(pixels: np.ndarray) -> list[tuple[int, bytes]]:
     return [(0, buffer.getvalue())]
 
 
+def _alternating(pixels: np.ndarray) -> list[tuple[int, bytes]]:
+    """The volume as the second of two channels of OME-XML, packed, with its planes all over."""
+    buffer = io.BytesIO()
+    pair = np.stack([pixels[::-1], pixels], axis=1)
+    tifffile.imwrite(buffer, pair, ome=True, compression="zlib", metadata={"axes": "ZCYX"})
+    return [(0, buffer.getvalue())]
+
+
+def _predicted(pixels: np.ndarray) -> list[tuple[int, bytes]]:
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer, pixels, compression="lzw", predictor=2, rowsperstrip=7, photometric="minisblack"
+    )
+    return [(0, buffer.getvalue())]
+
+
 def _tiles(pixels: np.ndarray) -> list[tuple[int, bytes]]:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, tile=(16, 16), compression="lzw", photometric="minisblack")
     return [(0, buffer.getvalue())]
 
 
-FORMATS = {**WRITERS, "hyperstack": _hyperstack, "tiles": _tiles}
+FORMATS = {
+    **WRITERS, "hyperstack": _hyperstack, "tiles": _tiles, "alternating": _alternating,
+    "predicted": _predicted,
+}  # fmt: skip
 
 
 @dataclass
@@ -57,7 +78,8 @@ class Outcome:
     slowest
         Longest processor time for one file [s].
     wrong
-        What must not happen: a volume of another shape, or wrong pixels from a file that was cut.
+        What must not happen: a volume of another shape, wrong pixels from a file that was cut, or a
+        plane that is another one when it is read alone.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -148,43 +170,71 @@ def fuzz(folder: Path, count: int, seed: int = 0) -> Outcome:
     outcome = Outcome()
     for index, writer in enumerate(FORMATS):
         right = volume(index)
-        whole, broken = folder / f"{writer}.tif", folder / "broken.tif"
+        whole = folder / f"{writer}.tif"
         with open(whole, "wb") as file:
             put(file, FORMATS[writer](right))
         info = READER.probe(str(whole))
-        info = info.at(info.inner[0] - 1, 0)
+        info = info.at(info.inner[0] - 1, info.inner[1] - 1)
         judge = CompletenessCheck(str(whole), READER, [info])
         share = count // len(FORMATS) + (index < count % len(FORMATS))
         for number, (kind, data) in enumerate(mutations(whole.read_bytes(), share, seed + index)):
+            # Under one name, a file could not be told from the one before of the same instant.
+            broken = folder / f"broken_{writer}_{number}.tif"
             broken.write_bytes(data)
             start = process_time()
             result = _outcome(broken, judge, right, info)
             outcome.slowest = max(outcome.slowest, process_time() - start)
+            broken.unlink()
             outcome.counts[result] += 1
-            if result == "wrong" or (kind == "cut" and result == "changed"):
+            if result in _WRONG or (kind == "cut" and result == "changed"):
                 outcome.wrong.append(f"{writer} {kind} {number}: {result}")
     return outcome
 
 
-def _outcome(path: Path, judge: CompletenessCheck, right: np.ndarray, info: object) -> str:
-    _probe(path)
+_WRONG = ("shape", "planes", "planes of its own")
+
+
+def _outcome(path: Path, judge: CompletenessCheck, right: np.ndarray, info: FileInfo) -> str:
     judge.why_incomplete(str(path))
+    if not _alike(path, _own(path)):
+        return "planes of its own"
+    if not _alike(path, info):
+        return "planes"
     try:
-        found = READER.read(str(path), info)  # type: ignore[arg-type]
-        judge.check(found, str(path))
+        found = READER.read(str(path), info)
+        judge.check_end(str(path), path.name, found[-1:], lambda start, stop: found[start:stop])
     except FileError:
         return "refused"
     if found.shape != right.shape or found.dtype != right.dtype:
-        return "wrong"
+        return "shape"
     return "exact" if np.array_equal(found, right) else "changed"
 
 
-def _probe(path: Path) -> None:
-    """Also as the first file of a folder: whatever it says, there is an answer."""
+def _own(path: Path) -> FileInfo | None:
+    """What a file says as the first one of a folder: whatever it is, there is an answer."""
     try:
-        READER.probe(str(path))
+        return READER.probe(str(path))
     except FileError:
-        return
+        return None
+
+
+def _alike(path: Path, info: FileInfo | None) -> bool:
+    """Whether each plane is that of its volume, as far as both can be read."""
+    if info is None or info.shape[0] > MOST:
+        return True
+    whole = _read(path, info, 0, info.shape[0])
+    planes = [_read(path, info, z, z + 1) for z in range(info.shape[0])]
+    return whole is None or all(
+        plane is None or np.array_equal(plane[0], whole[z], equal_nan=plane.dtype.kind == "f")
+        for z, plane in enumerate(planes)
+    )
+
+
+def _read(path: Path, info: FileInfo, start: int, stop: int) -> np.ndarray | None:
+    try:
+        return READER.read_planes(str(path), info, start, stop)
+    except FileError:
+        return None
 
 
 def main(arguments: list[str]) -> int:

@@ -92,6 +92,18 @@ def test_a_file_that_is_gone_leaves_the_others(split: Path) -> None:
         source.read(2, 1)
 
 
+def test_what_lies_behind_a_file_that_was_not_copied_is_shown(split: Path) -> None:
+    (split / "cell_1_MMStack_Pos0_1.ome.tif").unlink()
+    found = inspect_folder(split)
+    assert "cell_1_MMStack_Pos0_1.ome.tif is not there: blank" in found.notes
+    assert found.sizes == (3, 2)
+    source = found.stack().source
+    np.testing.assert_array_equal(source.read(0, 1), expected(0, 1))
+    np.testing.assert_array_equal(source.read(2, 1), expected(2, 1))
+    with pytest.raises(FileError, match=r"2 of 4 planes are there for t=1, c=0"):
+        source.read(1, 0)
+
+
 def test_positions_are_files_or_inside_one(tmp_path: Path) -> None:
     sizes = (2, 2, 1, 3)
     both, apart = tmp_path / "both", tmp_path / "apart"

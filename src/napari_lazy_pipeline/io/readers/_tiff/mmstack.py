@@ -23,6 +23,7 @@ from napari_lazy_pipeline.io.readers._tiff.tiff_directories import OFFSETS, dire
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
 _CONTINUED = re.compile(r"(.*_MMStack(?:_[^/]*?)?)_([0-9]+)((?:\.ome)?\.tiff?)", re.DOTALL)
+_NAME = re.compile(r"(.*?)((?:\.ome)?\.tiff?)", re.IGNORECASE | re.DOTALL)
 _INDEX = 54773648
 _WAIT = (
     "An old Micro-Manager writes the index when it is done; after a crash, open the data there "
@@ -41,12 +42,40 @@ def continuations(names: Sequence[str]) -> set[str]:
 
 
 def continuing_files(path: str) -> tuple[str, ...]:
-    """Paths of the files that continue a file: ``_1``, ``_2``, ..."""
-    match = re.fullmatch(r"(.*?)((?:\.ome)?\.tiff?)", path, re.IGNORECASE | re.DOTALL)
+    """Paths of the files that continue a file: ``_1``, ``_2``, ...; one of them may be gone."""
+    match = _NAME.fullmatch(path)
     files: list[str] = []
     while match and os.path.exists(file := f"{match[1]}_{len(files) + 1}{match[2]}"):
         files.append(file)
-    return tuple(files)
+    if not match or "_MMStack" not in path:
+        return tuple(files)
+    folder = os.path.dirname(path)
+    known = {os.path.basename(file) for file in files}
+    later = sorted(_numbered(folder, os.stat(folder or ".").st_mtime_ns, path))
+    return (*files, *(os.path.join(folder, name) for _, name in later if name not in known))
+
+
+@lru_cache(maxsize=16)
+def _numbered(folder: str, changed: int, path: str) -> tuple[tuple[int, str], ...]:
+    """Numbers and names of the files that continue one; ``changed`` tells of others that came."""
+    match = _NAME.fullmatch(os.path.basename(path))
+    stem, ending = match.groups() if match else ("", "")
+    form = re.compile(rf"{re.escape(stem)}_([0-9]+){re.escape(ending)}", re.DOTALL)
+    matches = filter(None, map(form.fullmatch, os.listdir(folder or ".")))
+    return tuple((int(match[1]), match[0]) for match in matches)
+
+
+def _gaps(path: str) -> tuple[str, ...]:
+    """A note on the files that were not copied with the others; none if all are there."""
+    match = _NAME.fullmatch(os.path.basename(path))
+    folder = os.path.dirname(path)
+    numbers = {number for number, _ in _numbered(folder, os.stat(folder or ".").st_mtime_ns, path)}
+    gone = sorted(set(range(1, max(numbers, default=0))) - numbers)
+    if not match or not gone:
+        return ()
+    names = ", ".join(f"{match[1]}_{number}{match[2]}" for number in gone[:3])
+    more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
+    return (f"{names}{more} {'is' if len(gone) == 1 else 'are'} not there: blank",)
 
 
 def is_mmstack(head: bytes) -> bool:
@@ -68,7 +97,10 @@ def probe(path: str) -> FileInfo:
     claims = summary_claims(summary, tuple(map(str, summary.get("ChNames") or ())), "Micro-Manager")
     size, source = believed_size((header, claims))
     claims = replace(claims, source=source, voxel_size=size)
-    claims = replace(claims, time_interval=header.time_interval or claims.time_interval)
+    claims = replace(
+        claims, time_interval=header.time_interval or claims.time_interval,
+        notes=(*claims.notes, *_gaps(path)),
+    )  # fmt: skip
     return index.info(path, shape, dtype, order, claims)
 
 

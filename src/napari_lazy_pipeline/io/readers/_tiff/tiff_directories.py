@@ -25,6 +25,9 @@ _PACKING = {
     32997: 1, 32998: 1,
 }  # fmt: skip
 _ROWS = 278
+_OTHER = -2  # a tag that holds no single integer
+_PLACES = {273, 279, 324, 325}  # offsets and lengths of strips and tiles
+_MATTER = {*_PACKING, 256, 257}
 _SUBTYPE, _REDUCED = 254, 1
 
 
@@ -35,6 +38,8 @@ class Directory:
     start: int
     stop: int
     tags: dict[int, int]  # those that hold a single integer
+    # Tags that say where pixels lie, and others that stand there twice: readers take either.
+    places: tuple[int, ...] = ()
 
     @property
     def page(self) -> tuple[int, ...]:
@@ -51,7 +56,7 @@ class Directory:
         """What its pixels are unpacked by, and how much memory that takes."""
         values = {tag: self.tags.get(tag, usual) for tag, usual in _PACKING.items()}
         values[_ROWS] = min(values[_ROWS], self.size[0])
-        return tuple(values.values())
+        return *values.values(), *self.places
 
     @property
     def reduced(self) -> bool:
@@ -149,17 +154,30 @@ def _directory(
     body = _bytes(file, start + width, length)
     if len(body) < length:
         return None, 0
-    tags = _scalars(body[: entries * layout.entry], layout)
-    return Directory(start, stop, tags), layout.number(body, layout.pointer, entries * layout.entry)
+    tags, places = _scalars(body[: entries * layout.entry], layout)
+    link = layout.number(body, layout.pointer, entries * layout.entry)
+    return Directory(start, stop, tags, places), link
 
 
-def _scalars(body: bytes, layout: _Layout) -> dict[int, int]:
-    tags = {}
+def _scalars(body: bytes, layout: _Layout) -> tuple[dict[int, int], tuple[int, ...]]:
+    """Tags that hold a single integer, and those that say where pixels lie, or stand there twice.
+
+    Those that sizes or packing depend on, and that hold something else, are told by what no
+    number of theirs can be.
+    """
+    tags: dict[int, int] = {}
+    seen: set[int] = set()
+    places: list[int] = []
     form = f"{layout.order}HH{layout.pointer}{layout.inline}s"
     for tag, kind, count, value in struct.iter_unpack(form, body):
+        if tag in _PLACES or (tag in seen and tag in _MATTER):
+            places.append(tag)
+        seen.add(tag)
         code = _SCALARS.get(kind)
         if code and count == 1 and struct.calcsize("<" + code) <= layout.inline:
             tags[tag] = layout.number(value, code)
         elif tag in _SIZES:
             tags[tag] = 0
-    return tags
+        elif tag in _PACKING:
+            tags[tag] = _OTHER
+    return tags, tuple(places)

@@ -14,6 +14,7 @@ _OURS = {
     "cpu": "cpu.cpu_engine:cpu_engine",
     "auto": "auto:AutoEngine",
     "cupy": "array_api.cupy:CupyEngine",
+    "mlx": "array_api.mlx:MlxEngine",
     "pycudadecon": "cudadecon.cudadecon_engine:PycudadeconEngine",
 }
 

@@ -26,7 +26,14 @@ SHARE = 0.9
 # Factors kept for the next volume: up to three, for two sizes.
 FACTORS = 6
 # How libraries call it when memory has run out, if they do not raise a MemoryError.
-OUT_OF_MEMORY = ("ALLOC_FAILED", "MemoryAllocation", "out of memory")
+OUT_OF_MEMORY = (
+    "ALLOC_FAILED",
+    "MemoryAllocation",
+    "out of memory",
+    "OutOfMemory",
+    "malloc",
+    "Insufficient Memory",
+)
 
 
 class Device(Protocol):
@@ -59,6 +66,9 @@ class ArrayEngine(GpuEngine):
     """
 
     voxel_bytes = ArrayFft.voxel_bytes
+    transforms: type[ArrayFft] = ArrayFft
+    # A library that cannot change arrays gets what the CPU has put into the frame.
+    frames_on_device = True
 
     def __init__(
         self,
@@ -132,10 +142,21 @@ class ArrayEngine(GpuEngine):
         grid = frame.shape, plan.voxel_size, plan.shear, plan.skew_axis
         with self._memory_errors():
             factors = factors_of(plan, partial(self._factor, grid))
-            image, start = algorithms.prepare(device.xp, device.put, _native(volume), plan, frame)
-            fft = ArrayFft(device.xp, device.fft, check)
+            image, start = self._prepare(_native(volume), plan, frame)
+            fft = self.transforms(device.xp, device.fft, check)
             result = iterate(fft, plan, factors, image, start, finished)
             return device.get(result[frame.window])
+
+    def _prepare(
+        self, volume: np.ndarray, plan: DeconvolutionPlan, frame: Frame
+    ) -> tuple[Any, Any]:
+        """Image and first estimate on the device."""
+        device = self._device()
+        if self.frames_on_device:
+            return algorithms.prepare(device.xp, device.put, volume, plan, frame)
+        image, start = algorithms.prepare(np, np.asarray, volume, plan, frame)
+        on_device = device.put(image)
+        return on_device, on_device if start is image else device.put(start)
 
     def _put_factor(self, grid: tuple[Any, ...], otf: RadialOtf, use: Use) -> Any:
         return self._device().put(factor_on(grid, otf, use))

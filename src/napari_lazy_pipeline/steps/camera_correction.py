@@ -124,7 +124,7 @@ class CameraCorrection(FilterStep):
             "dark image": self.dark_image, f"dark{dark}": self.dark and not self.dark_image,
             "flat image": self.flat_image, "hot pixels": self.hot_pixels,
         }  # fmt: skip
-        return ", ".join(word for word, chosen in words.items() if chosen) or "nothing chosen"
+        return ", ".join(word for word, chosen in words.items() if chosen) or "not set"
 
     def halo(self, before: StackSpec) -> Shape:
         reach = 0 if not self.hot_pixels else 1 if self.dark_image else 2

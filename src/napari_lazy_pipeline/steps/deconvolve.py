@@ -87,6 +87,7 @@ class Deconvolve(Step):
             description="Spacing of the PSF along z, y and x; 0: as its file states. "
             "Without it, the PSF cannot be used.",
             json_schema_extra={"step": 0.01, "zero": "file"},
+            examples=[(0, 0, 0), (0.1, 0.1, 0.1)],
         ),
         Unit("µm"),
     ] = UNKNOWN

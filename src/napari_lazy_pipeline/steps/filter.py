@@ -105,7 +105,8 @@ class Filter(FilterStep):
 
     def brief(self) -> str:
         if self.method in GAUSSIAN:
-            size = " x ".join(f"{sigma:g}" for sigma in self.sigma)
+            sigmas = self.sigma if len(set(self.sigma)) > 1 else self.sigma[:1]
+            size = " x ".join(f"{sigma:g}" for sigma in sigmas)
             return f"{self.method} {size} µm"
         return f"{self.method.replace('_', '-')} {' x '.join(str(2 * r + 1) for r in self.radius)}"
 

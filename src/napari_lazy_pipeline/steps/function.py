@@ -129,6 +129,7 @@ class Function(Step):
             title="Neighbours",
             description="How far (z, y, x) a voxel of the result sees; without it, the function is "
             "given whole volumes.",
+            examples=[None, (0, 0, 0)],
         ),
         Unit("voxels"),
     ] = None
@@ -139,6 +140,7 @@ class Function(Step):
             max_length=3,
             title="Result shape",
             description="Shape (z, y, x) of what comes out; found out by a trial if not stated.",
+            examples=[None],
         ),
         Unit("voxels"),
     ] = None
@@ -148,6 +150,7 @@ class Function(Step):
         Field(
             title="Result type",
             description="Type of the voxels that come out; found out by a trial if not stated.",
+            examples=["", "float32"],
             json_schema_extra={
                 "words": {"": "as it comes", **{name: name for name in get_args(GreyType)[1:]}}
             },

@@ -105,8 +105,7 @@ class Filter(FilterStep):
 
     def brief(self) -> str:
         if self.method in GAUSSIAN:
-            sigmas = self.sigma if len(set(self.sigma)) > 1 else self.sigma[:1]
-            size = " x ".join(f"{sigma:g}" for sigma in sigmas)
+            size = " x ".join(f"{s:g}" for s in self.sigma[: 3 if len(set(self.sigma)) > 1 else 1])
             return f"{self.method} {size} µm"
         return f"{self.method.replace('_', '-')} {' x '.join(str(2 * r + 1) for r in self.radius)}"
 

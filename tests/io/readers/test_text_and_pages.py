@@ -148,6 +148,14 @@ def test_another_file_with_a_plane_less_is_refused(tmp_path: Path) -> None:
     assert "without 2 planes" in source.judge.why_incomplete(str(short))  # type: ignore[attr-defined]
 
 
+def test_the_others_are_whole_where_the_first_one_was_half_written(tmp_path: Path) -> None:
+    put(tmp_path / "a_t0.ome.tif", range(3), ome())
+    whole = put(tmp_path / "a_t1.ome.tif", range(5), ome())
+    info = inspect_folder(tmp_path)
+    assert planes_of(info) == [[[0, 1, 2, 0, 0]], [[0, 1, 2, 3, 4]]]
+    assert info.source.judge.why_incomplete(str(whole)) == ""
+
+
 def test_other_files_may_have_their_own_order(tmp_path: Path) -> None:
     put(tmp_path / "a_0.ome.tif", range(1, 5), ome(t=2, z=2, order="XYZCT"))
     put(tmp_path / "a_1.ome.tif", range(1, 5), ome(t=2, z=2, order="XYTCZ"))
@@ -262,6 +270,21 @@ def test_thumbnails_and_lower_resolutions_are_no_planes(tmp_path: Path) -> None:
         info = inspect_folder(tmp_path / f"{name}.tif")
         assert planes_of(info) == [[[0, 1, 2, 3]]], name
         assert sum("thumbnails" in note for note in info.notes) == 1
+
+
+def test_an_image_of_ome_that_is_a_label_is_no_position(tmp_path: Path) -> None:
+    label = (
+        '<Image Name="label"><Pixels DimensionOrder="XYZCT" SizeX="4" SizeY="3" SizeZ="1" '
+        'SizeC="1" SizeT="1"><TiffData IFD="0"/></Pixels></Image>'
+    )
+    text = ome('<TiffData IFD="1" PlaneCount="5"/>').replace("<Image", label + "<Image", 1)
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=False) as tif:
+        tif.write(np.full((3, 4), 9, "u2"), description=text.encode(), metadata=None)
+        for index in range(5):
+            tif.write(np.full(SHAPE, index, "u2"), contiguous=False, metadata=None)
+    info = inspect_folder(tmp_path)
+    assert planes_of(info) == [[[0, 1, 2, 3, 4]]] and info.positions == ()
+    assert len(info.notes) == 1 and "thumbnails" in info.notes[0]
 
 
 def test_images_of_several_sizes_are_named(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class CompletenessCheck:
     ) -> None:
         self.reference, self._reader, self._complete = reference, reader, complete
         self._info, self._kinds = infos[0], {_kind(info) for info in infos}
+        self._missing = max(info.missing for info in infos)
         self._ended: dict[str, Hashable] = {}
 
     def why_incomplete(self, path: str, came: bool = True) -> str:
@@ -49,7 +50,8 @@ class CompletenessCheck:
         """
         try:
             info = self._probe(path)
-            if _kind(info) not in self._kinds:
+            # One that lacks planes which the first files have is half written.
+            if _kind(info) not in self._kinds or info.missing > self._missing:
                 return (
                     f"The file holds {info.content}, not {self._info.content} as {self._info.name}"
                 )
@@ -124,7 +126,7 @@ class CompletenessCheck:
 
 def _kind(info: FileInfo) -> tuple[object, ...]:
     """The fields in which files have to agree."""
-    return info.shape, info.dtype, info.inner, info.missing
+    return info.shape, info.dtype, info.inner
 
 
 def _last_plane(path: str, info: FileInfo) -> np.ndarray:

@@ -116,13 +116,12 @@ def _of_ome(images: Sequence[FileImage], pages: list[int]) -> _Order | None:
     named = {plane.page for image in images for plane in image.planes}
     free = [page for page in pages if page not in named] if images[-1].alone else []
     tables = [by_ome(image, pages, free if image is images[-1] else ()) for image in images]
-    first = tables[0]
-    if first is None:
+    # Images of thumbnails and the like have no planes among these.
+    known = [(i, table) for i, table in zip(images, tables, strict=True) if table is not None]
+    if not known:
         return None
-    alike = [
-        (image, table) for image, table in zip(images, tables, strict=True)
-        if table is not None and table.shape[1:] == first.shape[1:]
-    ]  # fmt: skip
+    images, first = [image for image, _ in known], known[0][1]
+    alike = [(image, table) for image, table in known if table.shape[1:] == first.shape[1:]]
     times = max(len(table) for _, table in alike)
     joint = [
         np.pad(table, ((0, times - len(table)), (0, 0), (0, 0)), constant_values=-1)

@@ -16,7 +16,7 @@ from napari_lazy_pipeline.compute.step_estimate import estimate
 from napari_lazy_pipeline.errors import GeometryError, StepError
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
-from napari_lazy_pipeline.steps import BleachCorrection
+from napari_lazy_pipeline.steps import BleachCorrection, Drift, SubtractBackground
 from stacks import CountingSource
 
 DATA = np.random.default_rng(0).integers(0, 1000, (4, 2, 3, 5, 6)).astype("uint16")
@@ -80,6 +80,18 @@ def test_the_brightness_is_right_to_two_percent(photons: float) -> None:
     assert got[5] == pytest.approx((got[4] + got[6]) / 2, abs=1e-4)
     assert found.changes["background"] == pytest.approx(100, abs=0.5)
     assert "Time point 5 is dark or missing" in found.sentence
+
+
+@pytest.mark.parametrize("offset", [0.0, 100.0])
+def test_empty_voxels_at_the_edges_are_no_light(offset: float) -> None:
+    """Those that a correction of the drift leaves; also once the background is 0 everywhere."""
+    sample = MovingSample(seed=4, times=8, step=0.15)
+    rows = tuple((0.0, 0.3 * t % 0.7, 0.2 * t % 0.5) for t in range(8))
+    drift = Drift(drift=rows, interpolation="none")
+    steps = [SubtractBackground(value=100 - offset), drift]
+    found = estimate(BleachCorrection(), Pipeline(steps).apply(sample.stack()))
+    np.testing.assert_allclose(found.changes["brightness"], sample.light, rtol=0.04)
+    assert found.changes["background"] == pytest.approx(offset, abs=1.5)
 
 
 def test_channels_are_measured_apart_and_files_read_once() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import ndimage
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
@@ -14,7 +15,7 @@ _BLOCK = 4  # pixels along y and x that are one value: noise is less, detail sti
 _MOST_PLANES = 64  # of a volume that are looked at
 _FEWEST = 64  # values that say something
 _SPOTS = 1000  # of so many values the brightest is left out: single bright spots come and go
-_SURE = 5.0  # times its own error that a covariance has to be, or there is no sample
+_SURE = 4.0  # times its own error that the light has to be, or there is no sample
 _DARK = 0.05  # of the usual brightness; what is darker was not recorded as it should
 
 
@@ -47,7 +48,7 @@ class Bleaching(Estimator):
             def advance(fraction: float, done: int = c) -> None:
                 progress((done + fraction) / len(names))
 
-            light, background[name] = _contrasts(stack, c, cancelled, advance)
+            light, background[name] = _strengths(stack, c, cancelled, advance)
             dark = ~(light > _DARK * np.nanmedian(light))  # also those that cannot be read
             t = np.arange(times)
             light = np.interp(t, t[~dark], light[~dark])
@@ -65,20 +66,20 @@ class Bleaching(Estimator):
         )
 
 
-def _contrasts(
+def _strengths(
     stack: StackSample,
     c: int,
     cancelled: Callable[[], bool],
     progress: Callable[[float], None],
 ) -> tuple[np.ndarray, float]:
-    """Spread of the light (t) in each volume, NaN if it has none; and the background [counts].
+    """Strength of the light (t) in each volume, NaN if it has none; and the background [counts].
 
-    The spread is proportional to the light, wherever the sample has moved to, and the background
-    does not count. Of noise, it is free: that of one half of the pixels is not that of the other,
-    and what both have in common, their covariance, is the sample.
+    It is the root of the sum of the squares of all that is above the background: proportional to
+    the light, wherever the sample has moved to. Squares of noise are not in it, since the two
+    factors of each are measured with different pixels.
     """
     times, background = stack.spec.times, None
-    spread = np.full(times, np.nan)
+    strength = np.full(times, np.nan)
     for t in range(times):
         check(cancelled)
         progress(t / times)
@@ -92,29 +93,39 @@ def _contrasts(
         both = halves.mean(axis=0)
         background = _level(both) if background is None else background
         kept = np.argsort(both)[: count - -(-count // _SPOTS)]
-        (_, common), _ = np.cov(halves[:, kept])
-        error = np.prod(halves[:, kept].std(axis=1)) / np.sqrt(len(kept))
-        spread[t] = np.sqrt(common) if common > _SURE * error else np.nan
-    if background is None or np.isnan(spread).all():
+        products = np.prod(halves[:, kept] - background, axis=0)
+        total, error = products.sum(), products.std() * np.sqrt(len(kept))
+        strength[t] = np.sqrt(total) if total > _SURE * error else np.nan
+    if background is None or np.isnan(strength).all():
         raise GeometryError(
             f"Channel {stack.spec.channels[c]} has nothing brighter than its background",
             hint="Estimate after other steps, or type the brightness",
         )
-    return spread, background
+    return strength, background
 
 
 def _blocks(stack: StackSample, t: int, c: int) -> np.ndarray:
     """Means of the pixels of blocks, of every other pixel and of those between (2, block).
 
-    Blocks where there are no data are left out.
+    Blocks where there are no data are left out, and those at their edge: steps that move voxels
+    leave 0 there. Where there are zeros everywhere, they are values.
     """
     planes = stack.read(t, c)[:: max(-(-stack.spec.shape[0] // _MOST_PLANES), 1)]
-    height, width = (n // _BLOCK * _BLOCK for n in planes.shape[1:])
-    cut = planes[:, :height, :width].astype(np.float64)
-    blocks = cut.reshape(-1, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).swapaxes(2, 3)
+    near_edge = ndimage.maximum_filter(planes == 0, (1, 3, 3))
     first = np.indices((_BLOCK, _BLOCK)).sum(axis=0) % 2 == 0
-    halves = np.stack([blocks[..., half].mean(axis=-1).ravel() for half in (first, ~first)])
-    return halves[:, np.isfinite(halves).all(axis=0) & halves.any(axis=0)]
+    blocks = _in_blocks(planes.astype(np.float64))
+    halves = np.stack([blocks[:, half].mean(axis=1) for half in (first, ~first)])
+    known = np.isfinite(halves).all(axis=0) & halves.any(axis=0)
+    inner = known & ~_in_blocks(near_edge).any(axis=(1, 2))
+    return halves[:, inner if inner.sum() > known.sum() / 2 else known]
+
+
+def _in_blocks(planes: np.ndarray) -> np.ndarray:
+    """Parts of planes (z, y, x) as blocks (block, y, x)."""
+    height, width = (n // _BLOCK * _BLOCK for n in planes.shape[1:])
+    cut = planes[:, :height, :width]
+    rows = cut.reshape(-1, height // _BLOCK, _BLOCK, width // _BLOCK, _BLOCK).swapaxes(2, 3)
+    return rows.reshape(-1, _BLOCK, _BLOCK)
 
 
 def _level(values: np.ndarray) -> float:

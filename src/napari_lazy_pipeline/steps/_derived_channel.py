@@ -38,7 +38,7 @@ Fill = Annotated[
         le=1e6,
         title="Where there is none",
         description="Value of voxels without a result; empty: not a number, which is transparent.",
-        json_schema_extra={"empty": "not a number"},
+        json_schema_extra={"empty": "NaN"},
     ),
     Unit("1"),
 ]

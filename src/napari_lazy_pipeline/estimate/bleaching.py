@@ -16,7 +16,7 @@ _MOST_PLANES = 64  # of a volume that are looked at
 _FEWEST = 64  # values that say something
 _SPOTS = 1000  # of so many values the brightest is left out: single bright spots come and go
 _SURE = 4.0  # times its own error that the light has to be, or there is no sample
-_DARK = 0.05  # of the usual brightness; what is darker was not recorded as it should
+_DARK = 0.3  # of the brightness around; what is darker was not recorded as it should
 
 
 class Bleaching(Estimator):
@@ -49,7 +49,8 @@ class Bleaching(Estimator):
                 progress((done + fraction) / len(names))
 
             light, background[name] = _strengths(stack, c, cancelled, advance)
-            dark = ~(light > _DARK * np.nanmedian(light))  # also those that cannot be read
+            usual = ndimage.median_filter(np.nan_to_num(light), 5, mode="nearest")
+            dark = ~(light > _DARK * usual)  # also those that cannot be read
             t = np.arange(times)
             light = np.interp(t, t[~dark], light[~dark])
             brightness[name] = tuple(np.round(light / light[0], 5).tolist())

@@ -277,7 +277,8 @@ KNOWN: dict[str, Known] = {
     ),
     "zen, tiles": Known(
         "A1-Image Export-01_s1m001_ORG.tif", "A1-Image Export-01_s{s}m{m}_ORG.tif",
-        {"s": (1, 2), "m": digits(1, 3, 3)}, "*.tif", (6, 1), sure=False,
+        {"s": (1, 2), "m": digits(1, 3, 3)}, "A1-Image Export-01_s{p}m{tile}_ORG.tif", (1, 1),
+        sure=False, positions=("1 001", "1 002", "1 003", "2 001", "2 002", "2 003"),
     ),
     # Leica LAS X, export: rgerum/saenopy, examples
     "leica, time": Known(

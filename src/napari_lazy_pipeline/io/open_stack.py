@@ -25,17 +25,23 @@ from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.ome_set import arrange_set
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
-from napari_lazy_pipeline.io.patterns.proposal import SAMPLE, Proposal, propose_patterns
-from napari_lazy_pipeline.io.readers import ReaderArgument, choose_reader, with_axes
+from napari_lazy_pipeline.io.patterns.proposal import (
+    SAMPLE,
+    Proposal,
+    pattern_of_files,
+    propose_patterns,
+)
+from napari_lazy_pipeline.io.readers import ReaderArgument, choose_reader, suffixes, with_axes
 from napari_lazy_pipeline.io.readers.zarr import READER as ZARR_READER
 from napari_lazy_pipeline.io.readers.zarr import is_zarr
 
 # So many names have every counter at work; all of many more would take seconds.
 _ENOUGH = 20_000
+Location = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def open_stack(
-    folder: str | os.PathLike[str],
+    folder: Location,
     pattern: str | None = None,
     voxel_size: Sequence[float | None] | None = None,
     *,
@@ -59,7 +65,8 @@ def open_stack(
     Parameters
     ----------
     folder
-        Or one file, or OME-Zarr folder, that holds everything.
+        Or one file, or OME-Zarr folder, that holds everything; several files of one folder; or a
+        path that ends with a pattern, ``"/data/run_1/*.tif"``.
     pattern
         Which files belong to the stack, for instance ``"{name}_ch{c}_stack{t}_*.tif"``, see
         `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
@@ -136,7 +143,7 @@ def open_stack(
 
 
 def inspect_folder(
-    folder: str | os.PathLike[str],
+    folder: Location,
     pattern: str | None = None,
     *,
     position: str | None = None,
@@ -149,10 +156,7 @@ def inspect_folder(
     complete: bool = False,
 ) -> FolderInfo:
     """Look at a folder: its names, and the header of one file. See `open_stack`."""
-    path = os.path.abspath(Path(folder).expanduser())
-    if pattern is None and is_image(path):
-        path, name = os.path.split(path)
-        pattern = re.sub(r"[{}*?\\]", "?", name)
+    path, pattern = _located(folder, pattern)
     compiled = compile_pattern(pattern) if pattern is not None else None
     chosen_reader = choose_reader(reader, trust, shape, dtype)
     names = list_names(path, compiled)
@@ -167,6 +171,9 @@ def inspect_folder(
         proposals = propose_patterns(images, endings=endings)
         layout = arrange(images, compiled, position)
     source = FileSource.probe(path, layout, chosen_reader, complete)
+    if compiled is None and _is_flat(source) and not _is_sure(layout, proposals):
+        layout, proposals = _propose_layout(images, position, endings, flat=True)
+        source = FileSource.probe(path, layout, source.reader, complete)
     if source.info.places:
         if compiled is None:
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)
@@ -178,12 +185,46 @@ def inspect_folder(
     return describe(source, proposals, names if len(names) > len(images) else [])
 
 
+def _located(folder: Location, pattern: str | None) -> tuple[str, str | None]:
+    """Folder and pattern of what a person gave: a folder, files, or a path with a pattern."""
+    if not isinstance(folder, str | os.PathLike):
+        files = [os.path.abspath(Path(one).expanduser()) for one in folder]
+        folders = sorted({os.path.dirname(file) for file in files})
+        if len(folders) != 1:
+            where = ", ".join(folders) or "nothing"
+            raise FolderError("The files are not in one folder", where, "Open one folder at a time")
+        names = [os.path.basename(file) for file in files]
+        folder = folders[0]
+        pattern = pattern or pattern_of_files(names, suffixes())
+    path = os.path.abspath(Path(folder).expanduser())
+    if pattern is None and is_image(path):
+        path, name = os.path.split(path)
+        return path, re.sub(r"[{}*?\\]", "?", name)
+    parts = Path(path).parts
+    start = next((at for at, part in enumerate(parts) if re.search("[*?{]", part)), None)
+    if pattern is None and start is not None and not os.path.exists(path):
+        return str(Path(*parts[:start])), "/".join(parts[start:])
+    return path, pattern
+
+
+def _is_sure(layout: FileTable, proposals: Sequence[Proposal]) -> bool:
+    """Return whether the names leave no doubt where the files belong."""
+    return any(one.sure for one in proposals if one.pattern == layout.pattern)
+
+
+def _is_flat(source: FileSource) -> bool:
+    """Return whether there are several files, of a single plane each as far as the first tells."""
+    info = source.info
+    single = info.shape[0] == 1 and info.inner == (1, 1) and source.layout.pieces == 1
+    return single and source.files > 1 and not info.places
+
+
 def _propose_layout(
-    names: list[str], position: str | None, endings: tuple[str, ...]
+    names: list[str], position: str | None, endings: tuple[str, ...], flat: bool | None = None
 ) -> tuple[FileTable, list[Proposal]]:
     """Use the first proposal; if it does not fit, read more names, and use the first that does."""
     for most, tries in ((SAMPLE, 1), (_ENOUGH, None)):
-        proposals = propose_patterns(names, most, endings)
+        proposals = propose_patterns(names, most, endings, flat)
         for proposal in proposals[:tries]:
             try:
                 layout = arrange(names, compile_pattern(proposal.pattern), position)

@@ -154,7 +154,7 @@ def test_positions_are_opened_one_at_a_time() -> None:
 def test_a_series_whose_name_is_empty_has_a_pattern_of_its_own() -> None:
     names = [f"{series}_t{t}.tif" for series in ("", "a") for t in range(2)]
     patterns = [proposal.pattern for proposal in propose_patterns(names)]
-    assert patterns == ["{c}_t{t}.tif", "_t{t}.tif", "a_t{t}.tif", "*.tif"]
+    assert patterns == ["{c}_t{t}.tif", "{p}_t{t}.tif", "_t{t}.tif", "a_t{t}.tif", "*.tif"]
 
 
 def test_a_missing_plane_is_a_hole_in_its_volume() -> None:

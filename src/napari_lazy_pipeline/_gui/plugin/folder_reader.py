@@ -8,14 +8,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
+from napari_lazy_pipeline.io.patterns.proposal import pattern_of_files
 from napari_lazy_pipeline.io.readers import suffixes
 
 Reader = Callable[[Any], list[Any]]
 # Pictures are napari's own, and .raw may be anything; the manifest lists the others.
 _NOT_OURS = (".png", ".jpg", ".jpeg", ".bmp", ".raw")
 _MOST_NAMES = 1000  # names, before a folder is taken for one that holds no stacks
+_dropped: list[str] = []  # together, one after the other
 _FOLDERS = 3  # that are looked into, where there is nothing beside them
 
 
@@ -29,11 +32,11 @@ def folder_reader(path: str | list[str] | None = None) -> Reader | None:
         if folder:
             _open_in_dock(folder)
         return None
-    if isinstance(path, list):
-        path = path[0] if len(path) == 1 else ""
-    if not path or not (_is_ours(path) or _holds_ours(path)):
-        return None
-    return _open_in_dock
+    paths = path if isinstance(path, list) else [path]
+    if len(paths) > 1:
+        return _open_in_dock if _is_one_stack(paths) else None
+    ours = paths and paths[0] and (_is_ours(paths[0]) or _holds_ours(paths[0]))
+    return _open_in_dock if ours else None
 
 
 def _is_ours(name: str) -> bool:
@@ -57,8 +60,35 @@ def _holds_ours(folder: str, deeper: bool = True) -> bool:
 
 
 def _open_in_dock(path: str | list[str]) -> list[Any]:
-    """Open the folder in the dock, which makes the layers when the first pixels are there."""
+    """Open the folder in the dock, which makes the layers when the first pixels are there.
+
+    Files that are dropped together come one by one; they are opened as one stack.
+    """
+    paths = path if isinstance(path, list) else [path]
+    if not _dropped:
+        _show(paths)
+        QTimer.singleShot(0, _show_together)
+    _dropped.extend(paths)
+    return [(None,)]
+
+
+def _show_together() -> None:
+    """Open all files that were dropped together, if there are several."""
+    paths = list(dict.fromkeys(_dropped))
+    _dropped.clear()
+    if len(paths) > 1 and _is_one_stack(paths):
+        _show(paths)
+
+
+def _is_one_stack(paths: list[str]) -> bool:
+    return len({os.path.dirname(one) for one in paths}) == 1 and all(map(_is_ours, paths))
+
+
+def _show(paths: list[str]) -> None:
     from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 
-    dock_of().open_folder(Path(path[0] if isinstance(path, list) else path))
-    return [(None,)]
+    if len(paths) == 1:
+        dock_of().open_folder(Path(paths[0]))
+    else:
+        folder, names = os.path.dirname(paths[0]), [os.path.basename(one) for one in paths]
+        dock_of().open_folder(folder, pattern_of_files(names, suffixes()))

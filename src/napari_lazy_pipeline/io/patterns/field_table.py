@@ -13,7 +13,9 @@ from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 
 _ROLES = {
     "t": "time point", "c": "channel", "z": "plane", "p": "position", "tile": "position",
-    "wave": "wavelength", "cam": "camera", "part": "continuation",
+    "wave": "wavelength", "cam": "camera", "part": "continuation", "c2": "channel",
+    **{f"t{number}": "time point" for number in range(2, 10)},
+    **{f"p{number}": "position" for number in range(2, 10)},
 }  # fmt: skip
 _MOST = 6
 

@@ -19,6 +19,8 @@ Columns = dict[str, list[str]]
 # numbers are dates or the like, not time points.
 SPARSE = 10
 _DIGITS = re.compile(r"([0-9]+)")
+_FRACTION = re.compile(r"-?[0-9]+\.[0-9]+")
+_POSITION = ("p", "tile", *(f"p{number}" for number in range(2, 10)))
 
 
 def select(names: Sequence[str], pattern: Pattern) -> tuple[list[str], Columns]:
@@ -68,7 +70,7 @@ def at_position(
 
     Also return all positions, and which one it is: the first in natural order if not given.
     """
-    columns = [values[key] for key in ("p", "tile") if key in values]
+    columns = [values[key] for key in _POSITION if key in values]
     if not columns:
         return names, values, (), ""
     keys = join_columns(columns)
@@ -84,27 +86,86 @@ def at_position(
     return [names[index] for index in rows], fewer, positions, wanted
 
 
+def times(values: Columns, count: int, text: str) -> tuple[Steps, str]:
+    """Place of each file in time, and what a person should know; see `steps`."""
+    columns = [values[key] for key in values if re.fullmatch("t[2-9]?", key)]
+    if len(columns) < 2:
+        return steps(values.get("t"), count, text, "t")
+    # A text with all numbers, as a regular expression would find it.
+    joined = list(map(" ".join, zip(*columns, strict=True)))
+    return _of_several_numbers(joined, text, "t")
+
+
 def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[Steps, str]:
     """Place of each file along an axis that a field counts, and what a person should know."""
     if values is None:
         return np.zeros(count, np.intp), ""
-    axis = "time" if field == "t" else field
-    ranked = (
-        f"{{{field}}} counts in uneven, large steps (from {min(values)}): "
-        f"the files are taken as they follow, gaps in {axis} do not show"
-    )
+    ranked = _ranked(f"counts in uneven, large steps (from {min(values)})", field)
     try:
         if max(map(len, values)) > 18:
             return ranks(sorted(set(values), key=int), values), ranked
         numbers = np.fromiter(map(int, values), np.int64, len(values))
-    except ValueError as error:
-        what = f"{{{field}}} is not a number in each name"
-        raise PatternError(what, text, "Let it match digits only") from error
+    except ValueError:
+        if not any(map(_FRACTION.fullmatch, values)):
+            return _of_several_numbers(values, text, field)
+        numbers = np.asarray(_whole(values, text, field), np.int64)
     numbers -= numbers.min()
     step = int(np.gcd.reduce(numbers)) or 1
     if int(numbers.max()) // step >= SPARSE * len(values):
         return np.unique(numbers, return_inverse=True)[1], ranked
     return (numbers // step).astype(np.intp), ""
+
+
+def _ranked(what: str, field: str) -> str:
+    axis = "time" if field == "t" else field
+    return f"{{{field}}} {what}: the files are taken as they follow, gaps in {axis} do not show"
+
+
+def _whole(values: Sequence[str], text: str, field: str) -> list[int]:
+    """Numbers with a fraction, in units of their last digit."""
+    digits = max(len(value.partition(".")[2]) for value in values)
+    try:
+        return [int(w + f.ljust(digits, "0")) for w, _, f in (v.partition(".") for v in values)]
+    except ValueError as error:
+        raise _no_number(text, field) from error
+
+
+def _of_several_numbers(values: Sequence[str], text: str, field: str) -> tuple[Steps, str]:
+    """Places of dates and times of day: of values with as many numbers each, in their order."""
+    cut = [_DIGITS.split(value) for value in values]
+    if not all(cut[0][1::2]) or len({tuple(parts[::2]) for parts in cut}) > 1:
+        raise _no_number(text, field)
+    rows = [tuple(map(int, parts[1::2])) for parts in cut]
+    if not rows[0]:
+        raise _no_number(text, field)
+    rank = {row: index for index, row in enumerate(sorted(set(rows)))}
+    return np.fromiter(map(rank.__getitem__, rows), np.intp, len(rows)), _ranked(
+        "is made of several numbers", field
+    )
+
+
+def _no_number(text: str, field: str) -> PatternError:
+    what = f"{{{field}}} is not a number in each name"
+    return PatternError(what, text, "Let it match digits only")
+
+
+def own_clocks(times: Steps, channels: Steps) -> Steps | None:
+    """Places in time of files of which each channel has its own times; None if they share them.
+
+    They take turns: between two files of a channel there is one of each other channel.
+    """
+    count = int(channels.max()) + 1 if channels.size else 0
+    order = np.lexsort((channels, times))
+    if count < 2 or len(np.unique(times)) < len(times) or len(times) < 2 * count:
+        return None
+    turns = channels[order]
+    whole = turns[: len(turns) // count * count].reshape(-1, count)
+    rest = turns[whole.size :]
+    if (np.sort(whole, axis=1) != np.arange(count)).any() or len(set(rest)) < len(rest):
+        return None
+    places = np.empty(len(times), np.intp)
+    places[order] = np.arange(len(times)) // count
+    return places
 
 
 def format_names(names: Sequence[str], most: int = 6) -> str:

@@ -100,13 +100,14 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     chosen, values, positions, position = field_values.at_position(
         chosen, values, position, pattern
     )
-    times, note = field_values.steps(values.get("t"), len(chosen), pattern.text, "t")
+    times, note = field_values.times(values, len(chosen), pattern.text)
     pieces = _pieces(values, pattern)
     for columns in _channel_columns(chosen, values, pattern):
         keys = field_values.join_columns(columns) if columns else [""] * len(chosen)
         channels = field_values.levels_of(keys)
         channel_of = field_values.ranks(channels, keys)
-        places = (times, channel_of, *pieces)
+        turns = field_values.own_clocks(times, channel_of) if note and not pieces else None
+        places = (times if turns is None else turns, channel_of, *pieces)
         table = _table(places, len(channels), chosen, pattern)
         if np.count_nonzero(table >= 0) == len(chosen):
             break
@@ -130,6 +131,7 @@ def _pieces(values: Columns, pattern: Pattern) -> _Places:
 def _channel_columns(names: list[str], values: Columns, pattern: Pattern) -> list[list[list[str]]]:
     """Columns that may tell the channels apart, the likeliest first."""
     first = [values[key] for key in ("c", "wave") if key in values][:1]
+    first += [values["c2"]] if "c2" in values else []
     if "cam" not in pattern.fields:
         return [first]
     # Two cameras may number their channels alike.

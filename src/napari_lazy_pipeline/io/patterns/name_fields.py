@@ -7,15 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-CAMERA = ("cam", "cm", "camera")
+from napari_lazy_pipeline.io.patterns.labels import CAMERA, SAMPLE, label_of
+from napari_lazy_pipeline.io.patterns.merged_builds import Row, merged_rows
+from napari_lazy_pipeline.io.patterns.naming_schemes import known_roles
+from napari_lazy_pipeline.io.patterns.whole_words import BREAK, EDGE, kind_of, protected, readable
+
 TIFF = (".tif", ".tiff")
-_BREAK = re.compile(r"([_ ./]+|--+)")
 _RUN = re.compile(r"([0-9]+)")
-# Positions of several words: the tile of a Janelia scan, and whatever Micro-Manager appends to
-# the name of a stack.
-_TILE = re.compile(r"(?<=_)-?[0-9]+x_-?[0-9]+y_-?[0-9]+z(?=_|$)")
-_MMSTACK = re.compile(r"(?<=_MMStack_).+$")
-_MARK = "\x1f"
 # What the Janelia software appends where a volume goes on in another file.
 _PART = re.compile(r"_part([0-9]+)(?=(?:\.ome)?\.tiff?$)", re.IGNORECASE)
 
@@ -29,6 +27,10 @@ class NameField:
     suffix: str = ""  # those after it
     numeric: bool = False
     alone: bool = True  # whether label and number are all that stands between two breaks
+    kind: str = ""  # of a whole word: "date", "tile", ...
+    joined: bool = True  # whether nothing stands between label and number
+    role: str = ""  # what a known naming scheme says that it is: t, c, z, p; x for nothing
+    first: bool = False  # whether nothing but its label stands before it
 
     @property
     def count(self) -> int:
@@ -43,7 +45,7 @@ class NameField:
     @property
     def clock(self) -> bool:
         """Return whether it tells when a file was written, and nothing about its place."""
-        return self.suffix in ("msec", "msecabs")
+        return self.suffix in ("msec", "msecabs") or self.kind == "id" or self.role == "x"
 
     def follows(self, *others: NameField | None) -> bool:
         """Return whether the other slots tell its value."""
@@ -61,12 +63,19 @@ class Group:
     """Names of the same build: literal text and slots, in order."""
 
     names: int
+    merged: bool = False  # whether it has the names of all other groups
     parts: list[str | NameField] = field(default_factory=list)
 
     @property
     def slots(self) -> list[NameField]:
         """The slots, in order."""
         return [part for part in self.parts if isinstance(part, NameField)]
+
+    @property
+    def is_a_word(self) -> bool:
+        """Return whether the names have nothing in common."""
+        slot, *rest = self.parts
+        return isinstance(slot, NameField) and not slot.numeric and not any(rest[:-1])
 
 
 def without_parts(names: Sequence[str]) -> tuple[Sequence[str], dict[str, list[str]]]:
@@ -92,80 +101,110 @@ def part_number(name: str) -> str:
 
 def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Group], list[str]]:
     """Sort names of images by their build, and list their endings; the most frequent first."""
-    known = "|".join(map(re.escape, endings))
+    known = "|".join(map(re.escape, sorted(endings, key=len, reverse=True)))
     image = re.compile(rf"(.+?)((?:\.ome)?(?:{known}))", re.IGNORECASE | re.DOTALL)
-    builds: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
-    counts: Counter[str] = Counter()
-    for name in without_parts(names)[0]:
-        match = image.fullmatch(name)
-        if match and not name.startswith("."):
-            pieces = _BREAK.split(_without_breaks(match[1]))
-            builds[(*pieces[1::2], match[2])].append(pieces[::2])
-            counts[match[2]] += 1
+    kept = [name for name in without_parts(names)[0] if not name.startswith(".")]
+    matches = [match for match in map(image.fullmatch, kept) if match]
+    counts = Counter(match[2] for match in matches)
+    ends = _one_ending([match[2] for match in matches], counts)
+    builds: dict[Row, list[list[str]]] = defaultdict(list)
+    for stem, ending in zip(protected([match[1] for match in matches]), ends, strict=True):
+        pieces = BREAK.split(stem)
+        builds[(*pieces[1::2], ending)].append(pieces[::2])
     # Of equally frequent builds the shorter is the raw one: processing adds to names.
     frequent = sorted(builds.items(), key=lambda item: (-len(item[1]), len(item[0])))
-    return [_group(*item) for item in frequent[:8]], [end for end, _ in counts.most_common()]
+    merged = merged_rows(frequent)
+    found = [_group(*item) for item in frequent[:8]]
+    if merged:
+        found.insert(0, _group(*merged))
+        found[0].merged = True
+    return found, [end for end, _ in counts.most_common()]
 
 
-def _without_breaks(stem: str) -> str:
-    """Escape the breaks in a position of several words, so that it stays together."""
-    for expression in (_TILE, _MMSTACK):
-        stem = expression.sub(lambda match: re.sub("[_ ./]", _escaped, match[0]) + _MARK, stem)
-    return stem
+def _one_ending(ends: list[str], counts: Counter[str]) -> list[str]:
+    """Endings of names; ``.*`` where several kinds of them are the ends of one set."""
+    several = len({end.lower().replace("tiff", "tif") for end in counts}) == 1 < len(counts)
+    return [".*"] * len(ends) if several else ends
 
 
-def _escaped(match: re.Match[str]) -> str:
-    return _MARK + str(ord(match[0])) + _MARK
-
-
-def _with_breaks(text: str) -> str:
-    """Undo `_without_breaks`."""
-    return re.sub(f"{_MARK}([0-9]+){_MARK}", lambda match: chr(int(match[1])), text)[:-1]
-
-
-def _group(build: tuple[str, ...], rows: list[list[str]]) -> Group:
-    group, before = Group(len(rows)), ""
+def _group(build: Row, rows: list[list[str]]) -> Group:
+    group, before, gap = Group(len(rows)), "", ""
     *breaks, ending = build
     for column, after in zip(zip(*rows, strict=True), [*breaks, ""], strict=True):
-        group.parts += [*_segment(column, before), after]
-        before = column[0] if column[0].isalpha() and len(set(column)) == 1 else ""
+        group.parts += [*_segment(column, before, not gap.strip(EDGE)), after.replace(EDGE, "")]
+        still = len(set(column)) == 1
+        letters = re.findall(r"[A-Za-z]*$", column[0])[0] if still else ""
+        before = letters if letters == column[0] or after.startswith(EDGE) else ""
+        gap = after
     group.parts.append(ending)
-    _micromanager(group)
+    _recognise(group)
     return group
 
 
-def _segment(column: tuple[str, ...], before: str) -> list[str | NameField]:
+def _recognise(group: Group) -> None:
+    """Write into the slots what they are, if the build of the names is known."""
+    spans: dict[tuple[int, int], NameField] = {}
+    stem = ""
+    for part in group.parts[:-1]:
+        text = part if isinstance(part, str) else part.values[0]
+        if not isinstance(part, str):
+            spans[len(stem), len(stem) + len(text)] = part
+        stem += text
+    front = re.match("[A-Za-z]*[_ .=-]*", stem)
+    for (start, _), slot in spans.items():
+        slot.first = front is not None and start <= front.end()
+    for span, role in known_roles(stem, spans).items():
+        spans[span].role = role
+
+
+def _segment(column: tuple[str, ...], before: str, joined: bool) -> list[str | NameField]:
     """Cut what stands between two breaks, in all names; ``before`` stands in front."""
-    if column[0].endswith(_MARK):
-        label = "pos" if before == "MMStack" else "tile"
-        return [NameField(tuple(map(_with_breaks, column)), label)]
-    cut = [_RUN.split(value) for value in column]
+    kind = kind_of(column[0])
+    if kind and all(kind_of(value) == kind for value in column):
+        values = tuple(map(readable, column))
+        number = kind == "number"
+        label = kind if kind in ("pos", "tile") else label_of(before) if number else ""
+        return [NameField(values, label, numeric=number, kind=kind, joined=joined)]
+    cut = [_RUN.split(value) for value in map(readable, column)]
     if len({tuple(runs[::2]) for runs in cut}) > 1:
         return _words(column)
     parts: list[str | NameField] = []
     texts, numbers = cut[0][::2], list(zip(*(runs[1::2] for runs in cut), strict=True))
     alone = len(numbers) == 1 and not texts[-1] and (texts[0].isalpha() or not texts[0])
+    # In s01t02z03 each letter belongs to the number after it, in 488nm to the one before.
+    labelled = not texts[-1] or bool(re.search("[A-Za-z]$", texts[0])) or (joined and before != "")
     for index, values in enumerate(numbers):
-        letters = re.findall(r"[A-Za-z]*$", texts[index])[0]
-        label = before if index == 0 and not texts[0] else letters
-        suffix = re.findall(r"^[A-Za-z]*", texts[index + 1])[0]
-        parts += [texts[index], NameField(values, label.lower(), suffix.lower(), True, alone)]
+        own = re.findall(r"[A-Za-z]*$", texts[index])[0]
+        first = index == 0 and not texts[0]
+        last = index == len(numbers) - 1
+        suffix = re.findall(r"^[A-Za-z]*", texts[index + 1])[0] if last or not labelled else ""
+        label = label_of(before if first else own if labelled or index == 0 else "")
+        slot = NameField(values, label, suffix.lower(), True, alone, joined=joined or not first)
+        parts += [texts[index], slot]
     return [*parts, texts[-1]]
 
 
 def _words(column: tuple[str, ...]) -> list[str | NameField]:
     """Cut text that varies: the letter of a camera, the name of a dye, anything."""
+    column = tuple(map(readable, column))
     match = re.match(r"[A-Za-z]+(?=[A-Z0-9])", column[0])
     start = match[0] if match else ""
-    if start.lower() in CAMERA and all(value.startswith(start) for value in column):
+    if start.lower() in (*CAMERA, *SAMPLE, "chan") and all(
+        value.startswith(start) for value in column
+    ):
         return [start, NameField(tuple(value[len(start) :] for value in column), start.lower())]
-    return [NameField(column)]
+    return _word_and_number(column) or [NameField(column)]
 
 
-def _micromanager(group: Group) -> None:
-    """Label what Micro-Manager 1.4 counts, ``img_000000000_GFP_000``: time, channel, plane."""
-    slots = [slot for slot in group.slots if slot.label not in ("pos", "position")]
-    if len(slots) > 1 and slots[0].label == "img" and len(slots[0].values[0]) == 9:
-        slots[0].label, slots[-1].label = "time", "z" if slots[-1].numeric else ""
-        if len(slots) == 3:
-            slots[1].label = "channel"
+def _word_and_number(column: tuple[str, ...]) -> list[str | NameField]:
+    """Cut ``GFPt001`` into the name of a dye and a labelled number; empty if it cannot be."""
+    cut = [re.fullmatch("([A-Za-z]+)([0-9]+)", value) for value in column]
+    if not all(cut):
+        return []
+    words = [match[1] for match in cut if match]
+    for label in ("time", "pos", "ch", "t", "T", "z", "Z", "c", "C", "s", "p"):
+        if all(word.endswith(label) and len(word) > len(label) for word in words):
+            front = NameField(tuple(word[: -len(label)] for word in words))
+            numbers = tuple(match[2] for match in cut if match)
+            return [front, label, NameField(numbers, label.lower(), "", True, False)]
+    return []

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from napari_lazy_pipeline.errors import PatternError
 
 _PIECE = re.compile(r"\{([^{}]*)\}|([*?])|([^{}*?]+)|(.)", re.DOTALL)
+_NUMBER = "[0-9]+"
+_WORD = r"[^_/\n]+?"
+_WORDS = r"[A-Za-z][^/\n]*?"  # of a channel whose name has several
 _FIELD = {
-    "t": "[0-9]+", "z": "[0-9]+", "n": "[0-9]+", "c": r"[^_/\n]+?", "wave": r"[^_/\n]+?",
+    "t": _NUMBER, "z": _NUMBER, "n": _NUMBER, "c": _WORD, "wave": _WORD,
     # The tiles of a Janelia scan, else any text.
     "tile": r"(?:-?[0-9]+x_-?[0-9]+y_-?[0-9]+z|[^/\n]+?)",
 }  # fmt: skip
+_SIGNED = r"-?[0-9]+(?:\.[0-9]+)?"
 _TEXT = r"[^/\n]+?"
-# Fields that decide the place of a file; the others are read only to explain.
-_PLACE = ("t", "c", "wave", "z", "p", "tile")
+# Fields that decide the place of a file; the others are read only to explain. Several numbers
+# make one time, several words one channel or position.
+_PLACE = re.compile("t[2-9]?|c2?|wave|z|p[2-9]?|tile")
 _EXPRESSION = "re:"
+
+
+_Match = re.Match[str] | None
 
 
 @dataclass(frozen=True)
@@ -33,30 +42,68 @@ class Pattern:
         """The regular expression that a whole name has to match, with all fields named."""
         return re.compile(self._source(self.fields))
 
+    @cached_property
+    def _channel_of_words(self) -> str:
+        """The field whose values may have underscores, as nothing else may take them; or none."""
+        numbers = all(re.fullmatch("c|wave|tile|[tzpn][0-9]*", field) for field in self.fields)
+        plain = numbers and not re.search(r"[*?]|^re:", self.text)
+        field = "c" if "c" in self.fields else "wave"
+        return field if plain and re.search(rf"[_ .=/-]\{{{field}\}}", self.text) else ""
+
     def match(self, name: str) -> dict[str, str] | None:
         """Return the values of the fields in a name; None if it does not fit."""
-        match = self.regex.fullmatch(name)
+        plain = _composed(name)
+        match = self.regex.fullmatch(plain)
+        if self._channel_of_words:
+            match = self._of_words([plain], [match], self.fields)[0]
         return match.groupdict() if match else None
 
     def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
         """Return the names that fit, and their values of the fields that place them."""
-        place = [field for field in self.fields if field in _PLACE]
+        place = [field for field in self.fields if _PLACE.fullmatch(field)]
+        plain = names
+        if not "\0".join(names).isascii():
+            plain = list(map(_composed, names))
         fits = re.compile(self._source(place)).fullmatch
         if not place:
-            return [name for name in names if fits(name)], {}
-        matches = filter(None, map(fits, names))
+            return [name for name, own in zip(names, plain, strict=True) if fits(own)], {}
+        matches = list(map(fits, plain))
+        if self._channel_of_words:
+            matches = self._of_words(plain, matches, place)
+        found = filter(None, matches)
         # One flat list: many small tuples would keep the garbage collector busy.
         if self.text.startswith(_EXPRESSION):
             # It may have groups of other names, too.
-            flat = [match[field] or "" for match in matches for field in place]
+            flat = [match[field] or "" for match in found for field in place]
         else:
-            flat = [value for match in matches for value in match.groups()]
+            flat = [value for match in found for value in match.groups()]
         width = len(place)
         if len(flat) == width * len(names):
             chosen = list(names)
         else:
-            chosen = [name for name in names if fits(name)] if flat else []
+            chosen = [name for name, match in zip(names, matches, strict=True) if match]
         return chosen, {field: flat[index::width] for index, field in enumerate(place)}
+
+    def _of_words(
+        self, names: Sequence[str], matches: list[_Match], place: Sequence[str]
+    ) -> list[_Match]:
+        """Match names whose channel has underscores in it, if channels are words."""
+        channel = self._channel_of_words
+        if any(match and match[channel].isdecimal() for match in matches):
+            return matches
+        positions = [field for field in place if field[0] == "p"]
+        bodies = {channel: _WORDS, **dict.fromkeys(positions, _NUMBER)}
+        words = re.compile(_regex(self.text, place, bodies)).fullmatch
+        plain = re.compile(_regex(self.text, place, {channel: _WORDS})).fullmatch
+
+        def best(name: str, match: _Match) -> _Match:
+            if match is None:
+                return words(name) or plain(name)
+            # A position that is a number took a part of the channel.
+            took = any("_" in match[field] and match[field][0].isdecimal() for field in positions)
+            return (words(name) or match) if took else match
+
+        return [best(name, match) for name, match in zip(names, matches, strict=True)]
 
     @cached_property
     def folders(self) -> tuple[re.Pattern[str], ...]:
@@ -74,11 +121,13 @@ class Pattern:
 def compile_pattern(text: str) -> Pattern:
     r"""Read a file pattern.
 
-    ``{t}`` is a number: the time point; ``{z}`` is one: the plane, for files of one plane
-    each. ``{c}`` is the channel, or ``{wave}`` where there is no ``{c}``: a number, or text
-    without underscore. ``{p}`` and ``{tile}`` are the position: one of them is opened at a
-    time. ``{n}`` is a number that means nothing. Any other ``{field}`` is text; ``*`` is any
-    text, ``?`` any character, ``/`` goes into a folder, and everything else means itself.
+    ``{t}`` is a number: the time point; with ``{t2}``, ``{t3}``, ... several numbers are one, the
+    first counts most: ``{t}h{t2}m``. ``{z}`` is a number: the plane, for files of one plane each.
+    After letters, numbers may have a sign and a fraction: ``z{z}`` reads z-0.5. ``{c}`` is the
+    channel, or ``{wave}`` where there is no ``{c}``: a number, or text; ``{c2}`` is another part
+    of its name. ``{p}``, ``{p2}``, ... and ``{tile}`` are the position: one is opened at a time.
+    ``{n}`` is a number that means nothing. Any other ``{field}`` is text; ``*`` is any text,
+    ``?`` any character, ``/`` goes into a folder, and everything else means itself.
 
     What follows ``re:`` is a regular expression with named groups instead. Raise PatternError if
     the pattern cannot be read.
@@ -101,7 +150,13 @@ def compile_pattern(text: str) -> Pattern:
     if text.startswith("/") or any(part in ("", ".", "..") for part in text.split("/")):
         what = "A pattern begins in the folder that is opened"
         raise PatternError(what, text, "Give the folder separately")
+    text = _composed(text)
     return Pattern(text, tuple(_fields(text)))
+
+
+def _composed(text: str) -> str:
+    """Text with each accent in its letter: some systems write names with them apart."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _groups(text: str) -> tuple[str, ...]:
@@ -144,7 +199,7 @@ def _check_field(field: str, last: str, fields: list[str], text: str) -> None:
         raise PatternError(what, text, hint)
 
 
-def _regex(text: str, captured: Sequence[str]) -> str:
+def _regex(text: str, captured: Sequence[str], bodies: Mapping[str, str] | None = None) -> str:
     """Regular expression of a pattern, with groups for some of its fields."""
     pieces, parts = _PIECE.findall(text), []
     for index, (field, wild, literal, _) in enumerate(pieces):
@@ -158,6 +213,14 @@ def _regex(text: str, captured: Sequence[str]) -> str:
             last = all(other[2] for other in pieces[index + 1 :])
             parts.append(r"[^/\n]*" if last else r"[^/\n]*?")
         else:
-            body = _FIELD.get("n" if re.fullmatch("n[0-9]*", field) else field, _TEXT)
+            own = (bodies or {}).get(field)
+            body = own or _body(field, pieces[index - 1][2] if index else "")
             parts.append(f"(?P<{field}>{body})" if field in captured else f"(?:{body})")
     return "".join(parts)
+
+
+def _body(field: str, before: str) -> str:
+    """What a field takes, after some fixed text."""
+    if field in ("t", "z"):
+        return _SIGNED if re.search("[A-Za-z=][_=]?$", before) else _NUMBER
+    return _FIELD.get("n" if re.fullmatch("n[0-9]*|t[2-9]", field) else field, _TEXT)

@@ -9,13 +9,14 @@ import os
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import time
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.regular_file import open_regular
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary
 from napari_lazy_pipeline.io.readers._reader import FileInfo, GrowthState, file_stamp
@@ -68,7 +69,11 @@ class PlaneIndex:
         """
         stored = np.dtype(info.dtype).newbyteorder(info.byteorder)  # type: ignore[arg-type]
         volume = pool().empty((stop - start, *info.shape[1:]), stored)
-        for plane, (file, place) in zip(volume, self._places(path, info)[start:stop], strict=True):
+        for plane, at in zip(volume, self._places(path, info)[start:stop], strict=True):
+            if at is None:
+                plane[...] = 0
+                continue
+            file, place = at
             _fill(plane, file, pixels_at(file, place, plane) if pixels_at else place)
         self._check_last(path, info, volume, start)
         return np.ascontiguousarray(volume.astype(info.dtype, copy=False))
@@ -86,12 +91,25 @@ class PlaneIndex:
 
     def growth(self, scene: int) -> GrowthState:
         """How much of a position there is; the index may know a plane before it is written."""
-        whole = np.flatnonzero((self.table[scene, ..., 0] >= 0).all(axis=(1, 2)))
+        table = self.table[scene, ..., 0] >= 0
+        recorded = table.any(axis=2)
+        # A channel that was left out before is not waited for.
+        expected = recorded[:-1].all(axis=0) | (len(recorded) == 1)
+        done = (table == self._planned(scene)).all(axis=2) | ~(recorded | expected)
+        whole = np.flatnonzero(done.all(axis=1) & recorded.any(axis=1))
         present = int(whole[-1]) + 1 if whole.size else 0
         complete = present - (self.last[:2] == (scene, present - 1))
         mark = self.count, file_stamp(self.files[-1])
         _, _, channels, planes, _ = self.table.shape
         return GrowthState(complete, present, planes, channels, self._run(), mark)
+
+    def _planned(self, scene: int) -> NDArray[np.bool_]:
+        """Which planes of each channel are recorded at any time point (c, z).
+
+        A channel may have a single plane, or every second one.
+        """
+        planned: NDArray[np.bool_] = (self.table[scene, ..., 0] >= 0).any(axis=0)
+        return planned
 
     def _table(self, info: FileInfo) -> NDArray[np.int64]:
         """File and place of each plane of a volume (z, 2); nothing if it is beyond the index."""
@@ -100,15 +118,35 @@ class PlaneIndex:
         places: NDArray[np.int64] = self.table[info.scene, t, c] if inside else _NO_PLACES
         return places
 
-    def _places(self, path: str, info: FileInfo) -> list[tuple[str, int]]:
-        """File and place of each plane of a volume, all of which have to be there."""
+    def _places(self, path: str, info: FileInfo) -> list[tuple[str, int] | None]:
+        """File and place of each plane of a volume; None for one that its channel never has.
+
+        All others have to be there.
+        """
         table = self._table(info)
-        count = int(np.count_nonzero(table[:, 0] >= 0))
-        if count < info.shape[0] or len(table) != info.shape[0]:
-            t, c = info.part
-            what = f"{count} of {info.shape[0]} planes are there for t={t}, c={c}"
-            raise FileError(what, path, _HINT)
-        return [(self.files[file], int(start)) for file, start in table.tolist()]
+        (t, c), there = info.part, table[:, 0] >= 0
+        if len(table) != info.shape[0] or not there.any():
+            self._raise_missing(path, info, int(there.sum()), info.shape[0])
+        planned = self._planned(info.scene)[c]
+        if (there != planned).any() or self._may_get_more(info, there):
+            self._raise_missing(path, info, int(there.sum()), int(planned.sum()))
+        return [(self.files[f], int(start)) if f >= 0 else None for f, start in table.tolist()]
+
+    def _raise_missing(self, path: str, info: FileInfo, count: int, planned: int) -> NoReturn:
+        """Say how much there is of a volume; nothing, at a time that is over, is no problem."""
+        t, c = info.part
+        if not count and self.last and t < self.last[1] and t < self.inner[0]:
+            raise MissingFileError(f"Nothing was recorded for t={t}, c={c}", path)
+        raise FileError(f"{count} of {planned} planes are there for t={t}, c={c}", path, _HINT)
+
+    def _may_get_more(self, info: FileInfo, there: NDArray[np.bool_]) -> bool:
+        """Whether a channel that has few planes so far is being recorded for the first time."""
+        part = (info.scene, *info.part)
+        if there.all() or self.last[:3] != part:
+            return False
+        others = (self.table[info.scene, :, info.part[1], :, 0] >= 0).any(axis=1).sum() > 1
+        file = self.files[self.table[(*self.last, 0)]]
+        return not others and time() - os.stat(file).st_mtime < _JUST_NOW
 
     def _check_last(
         self, path: str, info: FileInfo, planes: NDArray[np.generic], start: int

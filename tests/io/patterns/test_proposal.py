@@ -12,6 +12,7 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cited_names import CITED, Cited
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.patterns.file_table import arrange
@@ -224,3 +225,20 @@ def test_many_names_of_many_counters_are_understood_from_a_few(tmp_path: Path) -
     found = inspect_folder(tmp_path)
     assert (found.sizes, len(found.positions), found.unmatched) == ((100, 2), 20, 0)
     assert found.positions[0] == found.position == "-01x_003y_000z"
+
+
+@pytest.mark.parametrize("cited", CITED, ids=[cited.source for cited in CITED])
+def test_proposals_for_further_cited_names(cited: Cited) -> None:
+    names = cited.names
+    random.Random(2).shuffle(names)
+    first = propose_patterns(names)[0]
+    assert first.sure == cited.sure
+    assert first.pattern == (cited.pattern or first.pattern)
+    layout = arrange(names, compile_pattern(first.pattern))
+    table = layout.table if layout.table.ndim == 3 else layout.table[..., np.newaxis]
+    assert (table.shape, len(layout.positions) or 1) == (cited.sizes, cited.positions)
+    assert (layout.unmatched, table.min()) == (0, 0)
+
+
+def test_there_are_sixty_further_ones() -> None:
+    assert len({cited.source for cited in CITED}) >= 60

@@ -18,7 +18,7 @@ SAMPLE = (
 )  # fmt: skip
 PLACE = (
     "pos", "position", "xy", "tile", "scene", "site", "series", "fov", "field", "fld", "well",
-    "region", "roi", "spc", "spm", "mosaic",
+    "region", "reg", "roi", "spc", "spm", "mosaic",
 )  # fmt: skip
 # They mostly tell where, but not always: a side, an angle, or a letter.
 VAGUE_PLACE = (

@@ -37,6 +37,9 @@ _SCHEMES = tuple(
         rf".*ZSeries.*_Cycle(?P<t>{_N})_(?:CurrentSettings_)?Ch(?P<c>{_N})_(?P<z>{_N})",
         # Luxendo: stacks are positions, and the numbers of the files time points
         rf"(?:.*/)?stack_(?P<p>{_N})(?:-.*?)?_channel_(?P<c>{_N}).*/Cam_.+_(?P<t>[0-9]{{5}})(?:\.lux)?",
+        # mesoSPIM: Tile0_Ch488_Sh0_Rot0, and Cellomics: A01f00d0
+        rf".*_Tile(?P<p>{_N})_Ch(?P<c>{_N})_Sh(?P<p1>{_N})_Rot(?P<p2>{_N}).*",
+        r".*_[A-P](?P<x>[0-9]{2})f(?P<p>[0-9]{2})d(?P<c>[0-9])",
         # MetaMorph: 6_w1CFP_s1_t1, and ImageXpress: A01_s1_w1
         rf".*_s(?P<p>{_N})_t(?P<t>{_N})",
         rf"(?:.*/)?.*[A-P](?P<x>[0-9]{{2}})_s(?P<p>{_N})_w(?P<c>{_N}).*",
@@ -47,8 +50,10 @@ _SCHEMES = tuple(
 def known_roles(stem: str, spans: Iterable[tuple[int, int]]) -> dict[tuple[int, int], str]:
     """Tell what the slots of a name are, by where they stand, if its build is known."""
     match = next(filter(None, (scheme.fullmatch(stem) for scheme in _SCHEMES)), None)
-    roles = {}
-    for group in match.groupdict() if match else ():
+    roles: dict[tuple[int, int], str] = {}
+    if match is None:
+        return roles
+    for group in match.groupdict():
         start, stop = match.span(group)
         inside = [span for span in spans if start <= span[0] and span[1] <= stop]
         if len(inside) == 1:

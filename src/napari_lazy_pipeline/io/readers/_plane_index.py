@@ -91,11 +91,13 @@ class PlaneIndex:
 
     def growth(self, scene: int) -> GrowthState:
         """How much of a position there is; the index may know a plane before it is written."""
-        table = self.table[scene, ..., 0] >= 0
-        recorded = table.any(axis=2)
+        table = np.asarray(self.table[scene, ..., 0] >= 0)
+        recorded = np.asarray(table.any(axis=2))
         # A channel that was left out before is not waited for.
-        expected = recorded[:-1].all(axis=0) | (len(recorded) == 1)
-        done = (table == self._planned(scene)).all(axis=2) | ~(recorded | expected)
+        expected = np.logical_or(recorded[:-1].all(axis=0), len(recorded) == 1)
+        left_out = np.logical_not(np.logical_or(recorded, expected))
+        full = np.asarray(table == self._planned(scene)).all(axis=2)
+        done = np.logical_or(full, left_out)
         whole = np.flatnonzero(done.all(axis=1) & recorded.any(axis=1))
         present = int(whole[-1]) + 1 if whole.size else 0
         complete = present - (self.last[:2] == (scene, present - 1))
@@ -108,8 +110,8 @@ class PlaneIndex:
 
         A channel may have a single plane, or every second one.
         """
-        planned: NDArray[np.bool_] = (self.table[scene, ..., 0] >= 0).any(axis=0)
-        return planned
+        recorded = np.asarray(self.table[scene, ..., 0] >= 0)
+        return np.asarray(recorded.any(axis=0))
 
     def _table(self, info: FileInfo) -> NDArray[np.int64]:
         """File and place of each plane of a volume (z, 2); nothing if it is beyond the index."""
@@ -124,10 +126,10 @@ class PlaneIndex:
         All others have to be there.
         """
         table = self._table(info)
-        (t, c), there = info.part, table[:, 0] >= 0
+        there = table[:, 0] >= 0
         if len(table) != info.shape[0] or not there.any():
             self._raise_missing(path, info, int(there.sum()), info.shape[0])
-        planned = self._planned(info.scene)[c]
+        planned = self._planned(info.scene)[info.part[1]]
         if (there != planned).any() or self._may_get_more(info, there):
             self._raise_missing(path, info, int(there.sum()), int(planned.sum()))
         return [(self.files[f], int(start)) if f >= 0 else None for f, start in table.tolist()]

@@ -1,0 +1,103 @@
+"""Names as people give them: paths with a pattern, lists of files, dates, signs, accents."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.io import inspect_folder, open_stack
+from napari_lazy_pipeline.io.patterns.file_table import arrange
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+
+
+def write(folder: Path, *names: str, shape: tuple[int, ...] = (3, 4, 5)) -> None:
+    """A volume of 1, one of 2, and so on."""
+    for number, name in enumerate(names, 1):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.full(shape, number, np.uint16)
+        tifffile.imwrite(folder / name, pixels, photometric="minisblack")
+
+
+def values(*args: object, **options: object) -> list[list[int]]:
+    """First voxel of each volume (t, c)."""
+    source = open_stack(*args, **options).source  # type: ignore[arg-type]
+    times, channels = source.sizes
+    return [[int(source(t, c).flat[0]) for c in range(channels)] for t in range(times)]
+
+
+def test_a_path_may_end_with_a_pattern(tmp_path: Path) -> None:
+    write(tmp_path, "a_t0_c0.tif", "a_t1_c0.tif", "b_t0.tif")
+    assert values(tmp_path / "*.tif") == [[1], [2], [3]]
+    assert values(f"{tmp_path}/a_t{{t}}_c0.tif") == [[1], [2]]
+    with pytest.raises(FolderError, match="no such folder"):
+        open_stack(tmp_path / "none" / "*.tif")
+
+
+def test_several_files_are_one_stack(tmp_path: Path) -> None:
+    write(tmp_path, "a_t0.tif", "a_t1.tif", "a_t2.tif", "other/a_t3.tif")
+    chosen = [tmp_path / "a_t2.tif", tmp_path / "a_t0.tif"]
+    folder_info = inspect_folder(chosen)
+    assert values(chosen) == values(folder_info.folder, folder_info.pattern) == [[1], [3]]
+    assert values([tmp_path / "a_t1.tif"]) == [[2]]
+    with pytest.raises(FolderError, match="not in one folder"):
+        open_stack([*chosen, tmp_path / "other" / "a_t3.tif"])
+
+
+def test_dates_and_times_of_day_are_one_time(tmp_path: Path) -> None:
+    stamps = ("20240305T235930", "20240305T235945", "20240306T000000")
+    write(tmp_path, *(f"cell_{w}nm_{stamp}.tif" for stamp in stamps for w in (488, 561)))
+    folder_info = inspect_folder(tmp_path)
+    assert folder_info.pattern == "cell_{c}nm_{t}T{t2}.tif"
+    assert values(tmp_path) == [[1, 2], [3, 4], [5, 6]]
+    assert values(tmp_path, r"re:cell_(?P<c>\d+)nm_(?P<t>\d{8}T\d{6})\.tif") == values(tmp_path)
+    assert "gaps in time do not show" in folder_info.notes[0]
+
+
+def test_channels_with_times_of_their_own_share_time_points(tmp_path: Path) -> None:
+    clocks = (("120001", "120002"), ("120101", "120102"), ("120201", "120203"))
+    names = [f"cell_{w}_{s}.tif" for pair in clocks for w, s in zip((488, 561), pair, strict=True)]
+    write(tmp_path, *names)
+    assert values(tmp_path) == [[1, 2], [3, 4], [5, 6]]
+    # One that is missing leaves its own place open, and the others where they are.
+    layout = arrange(names[:5], compile_pattern("cell_{c}_{t}.tif"))
+    assert layout.table.tolist() == [[0, 1], [2, 3], [4, -1]]
+
+
+def test_numbers_have_signs_and_fractions() -> None:
+    names = ["a_z-1.tif", "a_z-0.5.tif", "a_z0.tif", "a_z1.5.tif"]
+    layout = arrange(names, compile_pattern("a_z{z}.tif"))
+    assert layout.table.tolist() == [[[0, 1, 2, -1, -1, 3]]]
+    assert arrange(["a-3.tif", "a-4.tif"], compile_pattern("a-{t}.tif")).table.tolist() == [
+        [0],
+        [1],
+    ]
+
+
+def test_a_channel_of_several_words(tmp_path: Path) -> None:
+    write(tmp_path, *(f"x_t{t}_{c}.tif" for t in range(2) for c in ("Cy3_Long", "DAPI")))
+    assert values(tmp_path) == [[1, 2], [3, 4]]
+    assert open_stack(tmp_path).channel_names == ("Cy3_Long", "DAPI")
+
+
+def test_endings_of_one_set_may_differ(tmp_path: Path) -> None:
+    write(tmp_path, "s_t0.tif", "s_t1.TIF", "s_t2.tiff")
+    assert values(tmp_path) == [[1], [2], [3]]
+
+
+def test_accents_fit_however_they_are_written(tmp_path: Path) -> None:
+    apart, whole = (unicodedata.normalize(form, "zélé_t{}.tif") for form in ("NFD", "NFC"))
+    write(tmp_path, apart.format(0), apart.format(1))
+    assert values(tmp_path, whole.format("{t}")) == values(tmp_path) == [[1], [2]]
+
+
+def test_a_plain_counter_of_single_planes_is_asked_about(tmp_path: Path) -> None:
+    write(tmp_path, *(f"image_{z:04d}.tif" for z in range(6)), shape=(4, 5))
+    folder_info = inspect_folder(tmp_path)
+    assert folder_info.shape == (6, 4, 5)
+    (question,) = [one for one in folder_info.questions if one.about == "pattern"]
+    assert {"image_{z}.tif", "image_{t}.tif"} <= set(question.choices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import tifffile
 from micromanager_files import pixels, places, write_mmstack, write_ndtiff
 from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io import inspect_folder, open_stack
+from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
 from napari_lazy_pipeline.io.readers._tiff import mmstack
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import TiffMetadata
 
@@ -225,3 +227,45 @@ class TestSeparateFiles:
             tifffile.imwrite(tmp_path / f"img_{t:09d}_Default_{z:03d}.tif", pixels((0, t, 0, z)))
         shutil.copytree(tmp_path, tmp_path.parent / "copy")
         assert open_stack(tmp_path).shape == (4, 1, 3, 6, 8)
+
+
+KEPT = {
+    "a channel of one plane": lambda t, c, z: c == 0 or z == 2,
+    "a channel at every third time point": lambda t, c, z: c == 0 or t % 3 == 0,
+}
+
+
+@pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT.keys())
+@pytest.mark.parametrize("kind", ["MMStack", "NDTiff"])
+def test_what_a_channel_never_records_is_empty_and_no_problem(
+    kind: str, kept: Callable[[int, int, int], bool], tmp_path: Path
+) -> None:
+    """The time axis grows, what was recorded is in its place, and nothing is a problem."""
+
+    def write(times: int) -> None:
+        here = [place for place in places((1, times, 2, 4)) if kept(*place[1:])]
+        if kind == "MMStack":
+            write_mmstack(tmp_path / "run_MMStack_Pos0.ome.tif", here, SIZES)
+        else:
+            write_ndtiff(tmp_path, here)
+
+    write(4)
+    watcher = stack_watcher(inspect_folder(tmp_path).source)
+    for times in (5, 6, 7):
+        write(times)
+        for _ in range(3):
+            source = watcher.poll().source
+        assert source.sizes == (times, 2)
+    for t, c in itertools.product(range(7), range(2)):
+        planes = [pixels((0, t, c, z)) * kept(t, c, z) for z in range(4)]
+        np.testing.assert_array_equal(source(t, c), np.stack(planes))
+    assert not list(source.problems)
+
+
+def test_a_file_of_a_stack_that_was_not_copied_is_told(split: Path) -> None:
+    (split / "cell_1_MMStack_Pos0_1.ome.tif").unlink()
+    folder_info = inspect_folder(split)
+    assert folder_info.sizes == (3, 2)
+    assert any("cell_1_MMStack_Pos0_1.ome.tif of this stack is missing" in note
+               for note in folder_info.notes)  # fmt: skip
+    np.testing.assert_array_equal(folder_info.source.read(2, 1), expected(2, 1))

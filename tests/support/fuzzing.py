@@ -201,13 +201,8 @@ def _outcome(path: Path, judge: CompletenessCheck, right: np.ndarray, info: File
     if not _alike(path, info):
         return "planes"
     try:
-<<<<<<< HEAD
         found = READER.read(str(path), info)
         judge.check_end(str(path), path.name, found[-1:], lambda start, stop: found[start:stop])
-=======
-        found = READER.read(str(path), info)  # type: ignore[arg-type]
-        judge.check_end(str(path), object(), found, lambda start, stop: found[start:stop])
->>>>>>> 906cdd7 (Channels without a z-stack, or at every n-th time point, are shown and watched; names as people give them)
     except FileError:
         return "refused"
     if found.shape != right.shape or found.dtype != right.dtype:

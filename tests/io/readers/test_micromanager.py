@@ -266,6 +266,6 @@ def test_a_file_of_a_stack_that_was_not_copied_is_told(split: Path) -> None:
     (split / "cell_1_MMStack_Pos0_1.ome.tif").unlink()
     folder_info = inspect_folder(split)
     assert folder_info.sizes == (3, 2)
-    assert any("cell_1_MMStack_Pos0_1.ome.tif of this stack is missing" in note
+    assert any("cell_1_MMStack_Pos0_1.ome.tif is not there" in note
                for note in folder_info.notes)  # fmt: skip
     np.testing.assert_array_equal(folder_info.source.read(2, 1), expected(2, 1))

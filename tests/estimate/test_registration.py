@@ -157,6 +157,14 @@ def test_a_shift_is_found_to_a_tenth_of_a_voxel(shift: Any) -> None:
     np.testing.assert_array_equal(np.array(found)[:, :3], np.eye(3))
 
 
+def test_hot_pixels_are_no_structure() -> None:
+    """They are at the same place in all channels of a camera, and brighter than the cell."""
+    hot = np.random.default_rng(0).random(SHAPE[1:]) < 0.003
+    volumes = [np.where(hot, 3000, cell(shift)) for shift in ((0, 0, 0), (0.0, 3.4, -5.3))]
+    found = estimate(RegisterChannels(), stack_of(*volumes), "shift").changes["transform"]["560"]
+    np.testing.assert_allclose(-np.array(found)[:, 3] / VOXEL, (0.0, 3.4, -5.3), atol=0.1)
+
+
 def test_empty_corners_of_a_deskewed_volume_have_no_say() -> None:
     """They are at the same place in all channels, whatever the shift."""
     shift = (0.0, 3.4, -5.3)

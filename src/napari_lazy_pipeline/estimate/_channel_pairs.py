@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import StackSpec
@@ -31,6 +32,15 @@ def channels_to_move(values: Mapping[str, Any], spec: StackSpec) -> tuple[int, t
         )
     at = names.index(reference)
     return at, tuple(c for c in range(len(names)) if c != at)
+
+
+def without_hot_pixels(volume: np.ndarray) -> np.ndarray:
+    """The volume (z, y, x) by the median of 3 x 3 pixels, float32; what is not finite is 0.
+
+    Hot pixels are at the same place in channels of one camera, however these are shifted.
+    """
+    known = np.nan_to_num(volume.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    return np.asarray(ndimage.median_filter(known, (1, 3, 3), mode="nearest"))
 
 
 def displacement_text(matrix: np.ndarray, spec: StackSpec) -> str:

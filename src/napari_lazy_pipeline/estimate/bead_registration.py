@@ -9,7 +9,11 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate._bead_finder import find_beads
-from napari_lazy_pipeline.estimate._channel_pairs import channels_to_move, displacement_text
+from napari_lazy_pipeline.estimate._channel_pairs import (
+    channels_to_move,
+    displacement_text,
+    without_hot_pixels,
+)
 from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
 from napari_lazy_pipeline.estimate._point_fit import SAMPLE, Model, PointMatch, match_points
 
@@ -60,7 +64,8 @@ class BeadRegistration(Estimator):
 
     def _beads(self, stack: StackSample, c: int) -> np.ndarray:
         spec = stack.spec
-        found = find_beads(stack.read(stack.t, c), spec.voxel_size) + spec.volume.translate
+        volume = without_hot_pixels(stack.read(stack.t, c))
+        found = find_beads(volume, spec.voxel_size) + spec.volume.translate
         if len(found) < FEWEST:
             raise GeometryError(
                 f"{len(found) or 'No'} bead{'' if len(found) == 1 else 's'} found at "

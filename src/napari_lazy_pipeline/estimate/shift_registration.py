@@ -8,7 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.estimate._channel_pairs import channels_to_move, displacement_text
+from napari_lazy_pipeline.estimate._channel_pairs import (
+    channels_to_move,
+    displacement_text,
+    without_hot_pixels,
+)
 from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
 from napari_lazy_pipeline.estimate._phase_correlation import ImageShift, find_shift
 
@@ -60,8 +64,8 @@ class ShiftRegistration(Estimator):
 
 
 def projections(volume: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Brightest values (y, x), (z, x) and (z, y) of a volume; NaN counts as nothing."""
-    known = np.where(np.isfinite(volume), volume, 0)
+    """Brightest values (y, x), (z, x) and (z, y) of a volume, single pixels left out."""
+    known = without_hot_pixels(volume)
     return tuple(known.max(axis=axis) for axis in range(3))
 
 

@@ -24,12 +24,13 @@ from napari_lazy_pipeline.engines.cudadecon import device_session as _cudadecon_
 from napari_lazy_pipeline.engines.cudadecon import worker
 from napari_lazy_pipeline.engines.cudadecon.counts import equivalent_scan
 from napari_lazy_pipeline.engines.cudadecon.cudadecon_engine import BYTES, PycudadeconEngine
-from napari_lazy_pipeline.engines.cudadecon.device_session import DeviceSession
+from napari_lazy_pipeline.engines.cudadecon.device_session import DeviceSession, fitted
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan, RotationPlan
 from napari_lazy_pipeline.psf import make_otf
+from napari_lazy_pipeline.psf.radial_otf import interpolate
 from napari_lazy_pipeline.steps import Deconvolve, Deskew
 from pycudadecon_stand_in import write
 from stacks import bead
@@ -390,8 +391,22 @@ def test_if_not_even_a_tile_fits_the_cpu_does_it(library):
     assert [notice.done for notice in notices] == ["computed in tiles", "computed on the CPU"]
 
 
-def test_memory_of_the_gpu_is_known(library):
-    assert session().memory == 2**33
+def test_what_is_free_on_the_gpu_is_known(library):
+    """Not what it has: others take three quarters of it."""
+    assert session().memory == session().free_memory() == 2**31
+
+
+def test_a_large_otf_is_that_of_a_cropped_psf():
+    """Older libraries keep it in 60 kB; what is cut off lies beside the PSF."""
+    psf = bead((301, 128, 128), (2.5, 1.8, 1.8))
+    otf, small = make_otf(psf, VOXEL), make_otf(psf[94:-94], VOXEL)
+    capped = fitted(otf)
+    assert otf.values.nbytes > 60_000 >= capped.values.nbytes
+    assert fitted(small) is small
+    shape = (24, 40, 40)
+    grids = [interpolate(each, shape, VOXEL) for each in (otf, capped)]
+    np.testing.assert_allclose(grids[1], grids[0], atol=5e-3)
+    assert capped.dkr == otf.dkr and capped.dkz > otf.dkz
 
 
 def test_without_the_package(monkeypatch, fresh):

@@ -20,7 +20,7 @@ from napari_lazy_pipeline.engines.cudadecon.counts import (
     equivalent_scan,
     whole,
 )
-from napari_lazy_pipeline.engines.cudadecon.device_session import session
+from napari_lazy_pipeline.engines.cudadecon.device_session import LARGEST_OTF, fitted, session
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method, Planes, Rounding
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES, GpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
@@ -30,7 +30,7 @@ from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 LARGEST_VOLUME = 2**31 - 1
 # Bytes per voxel that the library takes: nine float volumes, and the work areas of two FFTs.
 BYTES = 52
-# Part of the memory of the GPU that one volume may take.
+# Part of the free memory of the GPU that one volume may take.
 SHARE = 0.8
 
 
@@ -40,7 +40,7 @@ class PycudadeconEngine(GpuEngine):
     The library works on uint16: whole numbers are passed as they are and limited to what fits,
     others are first stretched to the full range. It cannot be interrupted: a volume that is
     cancelled is abandoned, and the next one waits for its end. Beyond ``memory_limit`` [byte], by
-    default most of what the GPU has, it would go on in main memory, many times slower.
+    default most of what is free on the GPU, it would go on in main memory, many times slower.
     """
 
     auto_priority = 10
@@ -90,6 +90,8 @@ class PycudadeconEngine(GpuEngine):
             return "pycudadecon cannot deconvolve a skewed volume. Deskew first for the GPU"
         if abs(plan.voxel_size[1] / plan.voxel_size[2] - 1) > 1e-6:
             return "pycudadecon needs pixels of the same size in y and x"
+        if fitted(plan.otf).values.nbytes > LARGEST_OTF:
+            return "The PSF is too wide for pycudadecon. Crop it for the GPU"
         if math.prod(Frame.of(shape, plan).shape) > LARGEST_VOLUME:
             return f"A volume of {shape} is too large for pycudadecon"
         return ""
@@ -112,7 +114,7 @@ class PycudadeconEngine(GpuEngine):
                 frame.shape,
                 cancelled,
                 otf=str(worker.otf_file(plan.otf)),
-                otf_voxel_size=plan.otf.voxel_size,
+                otf_voxel_size=fitted(plan.otf).voxel_size,
                 voxel_size=plan.voxel_size,
                 background=counts.background,
                 iterations=int(plan.iterations),
@@ -122,5 +124,5 @@ class PycudadeconEngine(GpuEngine):
             cropped: np.ndarray = result[frame.window] / np.float32(counts.scale)
             return cropped
 
-        memory = self.memory(plan, self.memory_limit or SHARE * worker.memory or math.inf)
+        memory = self.memory(plan, self.memory_limit or SHARE * worker.free_memory() or math.inf)
         return tiling.deconvolve(volume.shape, plan, solve, memory, self.name, progress)

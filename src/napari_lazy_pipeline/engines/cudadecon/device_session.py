@@ -19,9 +19,26 @@ from napari_lazy_pipeline.psf import RadialOtf
 from napari_lazy_pipeline.psf.radial_otf import save_otf
 
 TRIAL_SECONDS = 60
+# Bytes of an OTF, and planes of a PSF that are left in any case: as pycudadecon has them.
+LARGEST_OTF, FEWEST_PLANES = 60_000, 20
 NOT_INSTALLED = (
     "The package pycudadecon is not installed: conda install -c conda-forge pycudadecon cudadecon"
 )
+
+
+def fitted(otf: RadialOtf) -> RadialOtf:
+    """Crop the PSF of an OTF along z as far as the library has to have it.
+
+    Its versions before 0.6 keep the OTF in the constant memory of the GPU.
+    """
+    rings, planes = otf.values.shape
+    most = max(LARGEST_OTF // (rings * otf.values.itemsize), FEWEST_PLANES)
+    if planes <= most:
+        return otf
+    below = most // 2  # of the peak, which is at index 0
+    lines = np.fft.ifft(otf.values, axis=1)
+    kept = np.concatenate([lines[:, : most - below], lines[:, planes - below :]], axis=1)
+    return RadialOtf(np.fft.fft(kept, axis=1), otf.dkr, otf.dkz * planes / most)
 
 
 class DeviceSession:
@@ -30,7 +47,7 @@ class DeviceSession:
     def __init__(self) -> None:
         self.worker = Worker(f"{__package__}.worker")
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self.memory = 0  # of the GPU [byte], as far as it is known
+        self.memory = 0  # of the GPU that was free at first [byte], as far as it is known
         self._problem: str | None = None
         self._tried = False
         self._lock = threading.Lock()
@@ -57,8 +74,16 @@ class DeviceSession:
         except WorkerError as error:
             raise DeviceError(f"pycudadecon failed: {error.what}", hint=USE_CPU) from error
 
+    def free_memory(self) -> int:
+        """Memory of the GPU that a volume can have now [byte]; 0 if that is not known."""
+        try:
+            return int(self.worker.call("free_memory", seconds=TRIAL_SECONDS)) or self.memory
+        except WorkerError:
+            return self.memory  # whatever ails the worker, the volume will tell
+
     def otf_file(self, otf: RadialOtf) -> Path:
-        """Write the OTF to where the library can read it."""
+        """Write the OTF to where the library can read it, as large as it may be."""
+        otf = fitted(otf)
         with self._lock:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="lazy-pipeline-otf-")

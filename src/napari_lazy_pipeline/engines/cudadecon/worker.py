@@ -25,6 +25,8 @@ DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 # What the one deconvolution context of the process is for; it is renewed only if it does not fit.
 _context: list[Hashable] = []
+# Memory that was free before it was made [byte].
+_free_before: list[int] = []
 
 
 def deskew(image: np.ndarray, out: np.ndarray, **options: Any) -> None:
@@ -54,6 +56,8 @@ def _enter(
     if _context == [key]:
         return
     leave()
+    library()
+    _free_before[:] = [_free_memory()]
     library().rl_init(
         shape,
         otf,
@@ -82,9 +86,18 @@ def library() -> Any:
 
 
 def probe(*_: object) -> tuple[str | None, int]:
-    """Say in one line what is wrong, None if nothing is, and how much memory the GPU has."""
+    """Say in one line what is wrong, None if nothing is, and how much memory can be had."""
     problem = _library_problem() or _gpu_problem() or _trial_problem()
-    return (one_line(problem), 0) if problem else (None, _gpu_memory())
+    return (one_line(problem), 0) if problem else (None, _free_memory())
+
+
+def free_memory(*_: object) -> int:
+    """What can be had for the next volume [byte]: that of the context, too, which makes room.
+
+    It is 0 as long as nothing was computed in this process.
+    """
+    library()
+    return _free_before[-1] if _context else _free_memory()
 
 
 def _library_problem() -> str | None:
@@ -124,9 +137,15 @@ def _trial_problem() -> str | None:
     return "cudaDecon computes wrong values in a small trial: check the driver and nvidia-smi"
 
 
-def _gpu_memory() -> int:
-    """Memory of the first GPU, the one the library uses [byte]; 0 if the driver does not say."""
+def _free_memory() -> int:
+    """Free memory of the GPU that the library uses [byte]; all there is if the driver hides it.
+
+    The driver tells it to a thread that the library has made its own: one that has computed.
+    """
     driver, device, size = ctypes.CDLL(DRIVER), ctypes.c_int(0), ctypes.c_size_t(0)
+    free = ctypes.c_size_t(0)
+    if driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(size)) == 0:
+        return free.value
     if driver.cuDeviceGet(ctypes.byref(device), 0) == 0:
         driver.cuDeviceTotalMem_v2(ctypes.byref(size), device)
     return size.value

@@ -57,7 +57,7 @@ def installed(monkeypatch):
 
 
 def test_ours_come_first():
-    assert engine_names()[:5] == ("cpu", "auto", "cupy", "mlx", "pycudadecon")
+    assert engine_names()[:6] == ("cpu", "auto", "cupy", "mlx", "torch", "pycudadecon")
 
 
 def test_an_engine_of_another_package(installed):
@@ -108,7 +108,7 @@ def test_one_that_cannot_be_loaded_says_why_and_the_others_work(installed, value
         Pipeline(steps=[Deskew(angle=31.5)]).run_volume(
             VOLUME, VolumeSpec(VOLUME.shape, "uint16", (0.3, 0.1, 0.1)), "broken"
         )
-    assert best_engine() in ("cpu", "cupy", "mlx", "pycudadecon")
+    assert best_engine() in ("cpu", "cupy", "mlx", "torch", "pycudadecon")
 
 
 def test_no_such_engine():

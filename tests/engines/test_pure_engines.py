@@ -1,4 +1,4 @@
-"""The mlx engine against the CPU engine: on its GPU, or on the device that mlx has instead."""
+"""The engines mlx and torch against the CPU engine: on their GPUs, or on the CPU."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 
 from devices import NumpyDevice
 from napari_lazy_pipeline.engines import DeconvolutionPlan, auto, notices
-from napari_lazy_pipeline.engines.array_api import mlx
+from napari_lazy_pipeline.engines.array_api import mlx, torch
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine
 from napari_lazy_pipeline.engines.array_api.mlx import MlxEngine
-from napari_lazy_pipeline.engines.array_api.pure_fft import PureFft
+from napari_lazy_pipeline.engines.array_api.pure_fft import PureFft, trial
+from napari_lazy_pipeline.engines.array_api.torch import TorchEngine
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.errors import EngineError
@@ -42,13 +43,19 @@ class PureEngine(ArrayEngine):
         super().__init__("pure", NumpyDevice)
 
 
-@pytest.fixture(params=["numpy", "mlx"])
+def gpu_or_cpu():
+    return torch.kind_of_gpu(importlib.import_module("torch")) or "cpu"
+
+
+@pytest.fixture(params=["numpy", "mlx", "torch"])
 def engine(request, monkeypatch):
     if request.param == "numpy":
         return PureEngine()
-    if importlib.util.find_spec("mlx") is None:
-        pytest.skip(mlx._problem())
-    engine = MlxEngine()
+    module = {"mlx": mlx, "torch": torch}[request.param]
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(module._problem())
+    limit = 2**30
+    engine = MlxEngine() if module is mlx else TorchEngine(limit, kind=gpu_or_cpu())
     monkeypatch.setattr(engine, "gpu_problem", lambda: None)
     return engine
 
@@ -84,10 +91,16 @@ def test_what_does_not_fit_is_done_in_tiles(engine):
 
 
 def test_trial():
-    assert mlx.trial(PureEngine().deconvolve_on_gpu) is None
-    assert "wrong values" in mlx.trial(lambda volume, *_: volume + np.float32(1))
+    assert trial(PureEngine().deconvolve_on_gpu) is None
+    assert "wrong values" in trial(lambda volume, *_: volume + np.float32(1))
 
 
+NO_GPU = "class cuda: is_available = lambda: False"
+TORCH_PROBES = [
+    ("raise ImportError('libtorch.so')", "cannot be imported: ImportError.*libtorch.*pytorch.org"),
+    ("import os; os._exit(127)", "failed a small trial: The GPU worker died .exit code 127"),
+    (NO_GPU, "finds no GPU that it was built for.*pytorch.org"),
+]
 PROBES = [
     ("raise ImportError('libmlx.so')", "cannot be imported: ImportError.*libmlx.*M chip"),
     ("import os; os._exit(127)", "failed a small trial: The GPU worker died .exit code 127"),
@@ -100,9 +113,11 @@ PROBES = [
 
 @pytest.fixture
 def fresh():
-    mlx._problem.cache_clear()
+    for module in (mlx, torch):
+        module._problem.cache_clear()
     yield
-    mlx._problem.cache_clear()
+    for module in (mlx, torch):
+        module._problem.cache_clear()
 
 
 @pytest.mark.parametrize(("package", "message"), PROBES)
@@ -116,6 +131,15 @@ def test_reason_comes_from_another_process(tmp_path, monkeypatch, fresh, package
     with pytest.raises(EngineError, match="mlx cannot be used here"):
         MlxEngine().deconvolve(np.ones((4, 4, 4)), plan_of())
     assert "mlx" not in list(auto._usable_engines())
+
+
+@pytest.mark.parametrize(("package", "message"), TORCH_PROBES)
+def test_reason_of_torch(tmp_path, monkeypatch, fresh, package, message):
+    (tmp_path / "torch.py").write_text(package)
+    monkeypatch.syspath_prepend(tmp_path)
+    reason = TorchEngine().unavailable()
+    assert reason is not None and re.search(message, reason) and "\n" not in reason
+    assert "torch" not in list(auto._usable_engines())
 
 
 def test_without_the_package(monkeypatch, fresh):

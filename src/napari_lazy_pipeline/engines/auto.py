@@ -27,7 +27,7 @@ from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 
 
 def best_engine() -> str:
-    """Name the engine that comes first: cupy, then mlx, then pycudadecon, then the CPU.
+    """Name the engine that comes first: cupy, mlx, torch, pycudadecon, then the CPU.
 
     Engines of other packages take the place that their ``auto_priority`` gives them. A GPU is
     tried out in another process, once per process: the first call may take some seconds.

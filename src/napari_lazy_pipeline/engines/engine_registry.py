@@ -15,6 +15,7 @@ _OURS = {
     "auto": "auto:AutoEngine",
     "cupy": "array_api.cupy:CupyEngine",
     "mlx": "array_api.mlx:MlxEngine",
+    "torch": "array_api.torch:TorchEngine",
     "pycudadecon": "cudadecon.cudadecon_engine:PycudadeconEngine",
 }
 

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
 from contextlib import closing
 from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.free_memory import available
 from napari_lazy_pipeline._runtime.worker_process import Worker, WorkerError
 from napari_lazy_pipeline.engines.array_api.array_engine import ArrayEngine, Device
-from napari_lazy_pipeline.engines.array_api.pure_fft import PureFft
-from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
-from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
-from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Planes
+from napari_lazy_pipeline.engines.array_api.pure_fft import PureFft, trial
+from napari_lazy_pipeline.engines.engine import Planes
 from napari_lazy_pipeline.engines.gpu_engine import FAILURES
 from napari_lazy_pipeline.errors import one_line
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
-from napari_lazy_pipeline.psf import RadialOtf
 
 PACKAGE = 'pip install "napari-lazy-pipeline[mlx]", on an Apple computer with an M chip'
 TRIAL_SECONDS = 120
@@ -105,14 +100,3 @@ def probe(*_: object) -> str | None:
     if mlx.default_device().type != mlx.gpu:
         return f"mlx finds no GPU: {PACKAGE}"
     return trial(MlxEngine().deconvolve_on_gpu)
-
-
-def trial(deconvolve: Callable[..., np.ndarray]) -> str | None:
-    """Compare a small deconvolution on a device with that of scipy."""
-    volume = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8) % 50
-    plan = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0), iterations=3)
-    out = deconvolve(volume, plan, not_cancelled, no_progress)
-    expected = CpuEngine(1, fft=ScipyFft).deconvolve(volume, plan)
-    if np.allclose(out, expected, rtol=1e-4, atol=1e-3):
-        return None
-    return "The GPU computes wrong values in a small trial: use the engine cpu"

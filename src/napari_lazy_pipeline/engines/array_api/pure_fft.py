@@ -6,11 +6,15 @@ result is asked for: whatever outlives an operation goes through `settle`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from napari_lazy_pipeline.engines.engine import Method
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
+from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
+from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
+from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Method
 from napari_lazy_pipeline.engines.richardson_lucy import (
     EPSILON,
     LARGEST_RATIO,
@@ -18,6 +22,7 @@ from napari_lazy_pipeline.engines.richardson_lucy import (
     STEEPNESS,
     ArrayFft,
 )
+from napari_lazy_pipeline.psf import RadialOtf
 
 # Plain numbers: of those of numpy, some libraries make arrays of numpy.
 _EPSILON, _LARGEST, _LEAST = float(EPSILON), float(LARGEST_RATIO), float(LEAST_VARIANCE)
@@ -111,3 +116,14 @@ class PureFft(ArrayFft):
     def _product(self, a: Any, b: Any) -> float:
         """Rows are added up on the device, their sums in double precision, which few GPUs have."""
         return float(np.asarray((a * b).sum(2)).sum(dtype=np.float64))
+
+
+def trial(deconvolve: Callable[..., np.ndarray]) -> str | None:
+    """Compare a small deconvolution on a device with that of scipy."""
+    volume = np.arange(4 * 6 * 8, dtype=np.uint16).reshape(4, 6, 8) % 50
+    plan = DeconvolutionPlan(RadialOtf(np.ones((5, 8)), 1.0, 1.0), (1.0, 1.0, 1.0), iterations=3)
+    out = deconvolve(volume, plan, not_cancelled, no_progress)
+    expected = CpuEngine(1, fft=ScipyFft).deconvolve(volume, plan)
+    if np.allclose(out, expected, rtol=1e-4, atol=1e-3):
+        return None
+    return "The GPU computes wrong values in a small trial: use the engine cpu"

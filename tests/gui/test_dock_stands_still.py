@@ -364,11 +364,11 @@ def test_an_empty_dock_asks_for_data_and_for_nothing_else(small: Any, qtbot: Any
 
 def test_a_sample_is_opened_by_its_button(small: Any, qtbot: Any, settle: Settle) -> None:
     names = [action.text() for action in small.welcome.menu.actions()]
-    assert names[0].startswith("Light-sheet time-lapse") and len(names) == 2
+    assert names[0].startswith("Simulated cell") and len(names) == 3
     small.welcome.menu.actions()[0].trigger()
     settle(small)
     laid_out(qtbot)
-    assert small.session.stack.shape[:2] == (6, 2) and len(small.viewer.layers) == 2
+    assert small.session.stack.shape[:2] == (12, 2) and len(small.viewer.layers) == 2
     assert not small.welcome.isVisible() and small.steps.isVisible() and small.view.isVisible()
     assert small.save.process_all.isEnabled() and small.save.copy.isEnabled()
     assert small.width() == WIDTH

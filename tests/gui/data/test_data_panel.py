@@ -711,7 +711,8 @@ def test_code_runs_only_after_the_person_has_confirmed_it(
     folder = tmp_path / "arrays"
     folder.mkdir()
     for t, volume in enumerate(volumes):
-        np.save(folder / f"a_t{t}.npy", volume)
+        with (folder / f"a_t{t}.vol").open("wb") as file:
+            np.save(file, volume)
     dock.open_folder(folder)
     until(lambda: "ends with" in dock.data.error.text())
     reader = dock.data.reader

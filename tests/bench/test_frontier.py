@@ -222,7 +222,12 @@ class Ffts:
         volumes = (self.pixels.reshape(-1), nothing, nothing)
         rest = TAKE, volumes, np.float32(0), self.sums, True
         each, count = THREADS.for_each, self.layout.blocks * self.layout.columns // BLOCK
-        each(lambda z: planes(self.spectrum, self.layout, z, z + 1, *rest), self.depth)
+
+        def put(z: int) -> None:
+            columns = np.zeros((self.layout.y.n + 1) * BLOCK, np.float32)
+            planes(self.spectrum, self.layout, columns, z, z + 1, *rest)
+
+        each(put, self.depth)
         each(lambda i: along_z(self.spectrum, self.layout, i * BLOCK, True), count)
         each(lambda i: along_z(self.spectrum, self.layout, i * BLOCK, False), count)
         each(lambda z: to_pixels(self.spectrum, self.layout, z, self.pixels[z]), self.depth)

@@ -38,7 +38,7 @@ def with_axes(info: FileInfo, axes: str = "", depth: int = 0) -> FileInfo:
     --------
     >>> info = FileInfo("a.tif", (30, 8, 8), "uint16", 4000)
     >>> with_axes(info, depth=10).inner, with_axes(info, "ZCYX", 10).strides
-    ((3, 1), (30, 1, 3))
+    ((3, 1), (0, 1, 3))
     """
     names = _names(axes or ("T" if depth else "") + "ZYX", info)
     pages = _pages(info)

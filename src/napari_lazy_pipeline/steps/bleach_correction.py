@@ -104,7 +104,7 @@ class BleachCorrection(VoxelStep):
 
     def brief(self) -> str:
         least = min((min(one) for one in _several(self.brightness).values() if one), default=None)
-        return "no brightness stated" if least is None else f"{self.curve_type}, to {least:.3g}"
+        return "not stated" if least is None else f"{self.curve_type}, to {least:.3g}"
 
 
 def _several(value: Any) -> dict[str, Any]:

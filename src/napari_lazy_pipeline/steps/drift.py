@@ -129,7 +129,7 @@ class Drift(Step):
 
     def brief(self) -> str:
         if not self.drift:
-            return "no drift stated"
+            return "not stated"
         return f"up to {np.linalg.norm(self.drift, axis=1).max():.3g} um"
 
     def _voxels(self, before: StackSpec, t: int) -> tuple[float, ...]:

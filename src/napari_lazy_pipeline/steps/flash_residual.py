@@ -62,7 +62,7 @@ class FlashResidual(Step):
     ] = "plane"
 
     def brief(self) -> str:
-        return PurePath(self.calibration).name or "no calibration chosen"
+        return PurePath(self.calibration).name or "no calibration"
 
     def output(self, before: StackSpec) -> StackSpec:
         if before.volume.camera is None:

@@ -31,6 +31,7 @@ from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.forms.table_entry import TableEntry
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import StepError
@@ -833,7 +834,9 @@ def test_a_form_edits_each_field_and_gives_each_value_back(qtbot: Any, kind: str
         if not field.editors:
             continue  # nothing to be set, as long as no function is chosen
         editor = field.editors[-1]
-        if name == "angle":
+        if isinstance(field.control, TableEntry):
+            field.control.add.click()
+        elif name == "angle":
             editor.set_number(30.0)  # from "as data", no arrow leads to an angle that can be
         elif isinstance(editor, QAbstractSpinBox):
             for box in field.editors if field.value is None else [editor]:

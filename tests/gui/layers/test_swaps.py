@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import LayerList
 
 from dock_helpers import expected, on_screen
 from napari_lazy_pipeline._gui.layers.layer_swapper import LayerSwapper
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.steps import SubtractBackground
 
 Settle = Callable[[Any], None]
 Edit = Callable[[Any], object]
@@ -119,3 +123,24 @@ def test_a_unit_that_becomes_known_moves_nothing(
         assert str(layer.units[1]) == "micrometer"
         np.testing.assert_array_equal(on_screen(layer), expected(opened, channel, 0, plane))
     assert (counts["slice 0"], counts["slice 1"]) == (1, 1)
+
+
+def test_a_folder_whose_channels_a_step_does_not_know_is_shown_up_to_it(
+    opened: Any, settle: Settle, tmp_path: Path
+) -> None:
+    """Other data, and values of channels that they do not have: the card says so."""
+    steps = [SubtractBackground(value=50), SubtractBackground(value={"488": 1, "560": 2})]
+    opened.session.set_pipeline(Pipeline(steps))
+    settle(opened)
+    other = tmp_path / "other"
+    other.mkdir()
+    volume = np.full((3, 8, 9), 70, "uint16")
+    tifffile.imwrite(other / "fish_t0.tif", volume, photometric="minisblack")
+    opened.open_folder(other)
+    settle(opened)
+    (layer,) = opened.layers.layers
+    assert (on_screen(layer) == 20).all()
+    assert "no Background for the channel" in opened.steps.cards[1].error.text()
+    opened.session.edit_step(1, SubtractBackground(value=5))
+    settle(opened)
+    assert (on_screen(layer) == 15).all()

@@ -242,3 +242,11 @@ def test_proposals_for_further_cited_names(cited: Cited) -> None:
 
 def test_there_are_sixty_further_ones() -> None:
     assert len({cited.source for cited in CITED}) >= 60
+
+
+@pytest.mark.parametrize("other", ["_psf.tif", " other.tif", "=dark.tif"])
+@pytest.mark.parametrize("stem", ["cell", "ce=ll", "pos=3 cell"])
+def test_another_file_beside_many_is_no_channel_of_theirs(stem: str, other: str) -> None:
+    names = [f"{stem}_ch{c}_t{t}.tif" for c in range(2) for t in range(3)]
+    first = propose_patterns([*names, stem + other])[0]
+    assert first.pattern == stem + "_ch{c}_t{t}.tif"

@@ -10,6 +10,7 @@ from napari_lazy_pipeline._gui.layers.screen import Picture
 from napari_lazy_pipeline._gui.layers.slider_grid import slider_grid
 from napari_lazy_pipeline._gui.widgets.colours import chosen
 from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.session import Session
 
 
@@ -19,9 +20,17 @@ class LayerOptions:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def source(self) -> PipelineSource:
-        """What makes the volumes that should be shown; a `StepError` if a step does not fit."""
-        return self.session.source()
+    def source(self, at_least: bool = False) -> PipelineSource:
+        """What makes the volumes that should be shown; a `StepError` if a step does not fit.
+
+        With ``at_least``, what the steps before that one make: there is no old picture to stay.
+        """
+        try:
+            return self.session.source()
+        except StepError as error:
+            if not at_least:
+                raise
+            return self.session.source_of(self.session.pipeline, error.index)
 
     def channels(self, source: PipelineSource) -> list[int]:
         """Return which channels get a layer."""

@@ -169,7 +169,7 @@ class Layers(QObject):
         if self.session.stack is None or self._closed:
             return
         try:
-            source = self._options.source()
+            source = self._options.source(at_least=self.screen.source is None)
         except errors.StepError:
             return  # the card of the step says why it does not fit; the old picture stays
         if source != self.screen.source:

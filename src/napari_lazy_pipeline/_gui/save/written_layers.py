@@ -28,7 +28,7 @@ class WrittenLayerOptions(LayerOptions):
         super().__init__(session)
         self._origin = origin
 
-    def source(self) -> PipelineSource:
+    def source(self, at_least: bool = False) -> PipelineSource:
         """Source that reads the written volumes."""
         return self.session.raw_source()
 

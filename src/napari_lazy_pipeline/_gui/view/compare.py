@@ -26,7 +26,7 @@ class RawLayerOptions(LayerOptions):
         self._screen = screen
         self._channels = sorted(screen.visible)
 
-    def source(self) -> PipelineSource:
+    def source(self, at_least: bool = False) -> PipelineSource:
         return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:

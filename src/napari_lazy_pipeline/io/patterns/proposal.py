@@ -90,11 +90,13 @@ def _proposals(
     single = [group for group in builds if not group.merged]
     total = sum(group.names for group in single)
     alone = len(single) < 2 or single[1].names <= total / 10 or builds[0].merged
+    # A few other files beside many that are called alike, a mask say, are no channels of theirs.
+    one_build = any(group.names > total / 2 for group in single)
     late: list[Proposal] = []
     for group in builds:
         if group.names > total / 50:
             for proposal in _of_group(group, len(builds) == 1, flat):
-                if group.is_a_word and not proposal.sure:
+                if (group.is_a_word or (group.merged and one_build)) and not proposal.sure:
                     late.append(proposal)
                     continue
                 yield replace(proposal, sure=proposal.sure and alone)

@@ -11,12 +11,11 @@ import napari.viewer
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
-from napari_lazy_pipeline._gui import triangulation
 from napari_lazy_pipeline._gui.data import folder_row
 from napari_lazy_pipeline._gui.data.data_panel import DataPanel
 from napari_lazy_pipeline._gui.data.watch_control import WATCH_INTERVAL, WatchControl
 from napari_lazy_pipeline._gui.data.welcome import Welcome
-from napari_lazy_pipeline._gui.first_use import FirstUse
+from napari_lazy_pipeline._gui.first_use import FirstUse, warm_up
 from napari_lazy_pipeline._gui.foot import Foot
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
@@ -42,6 +41,7 @@ from napari_lazy_pipeline._gui.tools.registration_panel import RegistrationPanel
 from napari_lazy_pipeline._gui.tools.scan_link import ScanLink
 from napari_lazy_pipeline._gui.tools.step_curve import StepCurve
 from napari_lazy_pipeline._gui.view.compare import Comparison
+from napari_lazy_pipeline._gui.view.depth_view import DepthView
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
@@ -91,6 +91,7 @@ class LazyPipelineWidget(QWidget):
         self.live = WatchControl(self.session, self.layers, self.data, interval)
         self.preferences = PreferencesControl(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
+        self.depth = DepthView(napari_viewer, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
         self.psfs = PsfWorkshop(self.session, self.layers, folder_row.recent_file().parent)
@@ -131,7 +132,7 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Return whether what is on screen is what the steps make, and nothing is under way."""
-        parts = self.compute_thread, self.layers, self.data.opener, self.psfs
+        parts = self.compute_thread, self.layers, self.data.opener, self.psfs, self.depth
         busy = any(part.busy for part in parts)
         return not busy and self.layers.settled and self.comparison.idle
 
@@ -185,6 +186,7 @@ class LazyPipelineWidget(QWidget):
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.side_view_toggled.connect(self.side_view.switch)
         self.view.add_button(StateButton(self.other_state))
+        self.view.add_button(self.depth.button)
         self.other_state.reported.connect(self.status.setText)
         self.side_view.changed.connect(self.view.show_side_view)
         self.welcome.folder.clicked.connect(self.data.folders.choose_folder)
@@ -314,7 +316,7 @@ class LazyPipelineWidget(QWidget):
             self.save.process.close_session()
             self.data.close_session()
             for part in (
-                self.preferences, self.costs, self.live, self.comparison, self.results,
+                self.preferences, self.costs, self.live, self.comparison, self.depth, self.results,
                 self.layers, self.angles, self.psfs, self.reporter,
             ):  # fmt: skip
                 part.close()
@@ -335,14 +337,6 @@ class LazyPipelineWidget(QWidget):
     def closeEvent(self, event: Any) -> None:
         self.shut_down()
         super().closeEvent(event)
-
-
-def warm_up() -> None:
-    """Load the loops of the CPU engine, and those of napari that draw shapes."""
-    from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up as warm_up_cpu
-
-    warm_up_cpu()
-    triangulation.warm_up()
 
 
 def missing_engines() -> dict[str, str | None]:

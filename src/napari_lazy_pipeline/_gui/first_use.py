@@ -14,6 +14,14 @@ MEANING = "Until then it computes more slowly, and times that are measured do no
 _INTERVAL = 500  # ms
 
 
+def warm_up() -> None:
+    """Load the loops of the CPU engine, and those of napari that draw shapes."""
+    from napari_lazy_pipeline.engines.cpu.cpu_engine import warm_up as warm_up_cpu
+
+    warm_up_cpu()
+    triangulation.warm_up()
+
+
 class FirstUse(QObject):
     """Calls a function when all loops are compiled; until then it says what goes on."""
 

@@ -1,0 +1,67 @@
+"""Depth colours: the layer is what argmax says, follows the slider, and goes without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import ensure_colormap
+
+from dock_helpers import edit, view_state
+from napari_lazy_pipeline._gui.view.depth_view import COLOURS
+
+Settle = Callable[[Any], None]
+
+
+def expected_colours(dock: Any, t: int, channel: int) -> np.ndarray:
+    """By numpy alone, of all planes at once."""
+    session, layer = dock.session, dock.layers.layers[channel]
+    raw = session.stack.source.read(t, channel)
+    volume = session.pipeline.run_volume(raw, session.stack.spec).astype(float)
+    low, high = layer.contrast_limits
+    brightness = np.clip((volume.max(axis=0) - low) / (high - low), 0, 1)
+    table = ensure_colormap(COLOURS).map(np.linspace(0, 1, len(volume)))[:, :3]
+    return 255 * brightness[..., None] * table[volume.argmax(axis=0)]
+
+
+def test_depth_colours_follow_slider_and_steps(opened: Any, settle: Settle) -> None:
+    before = view_state(opened.viewer)
+    opened.depth.button.click()
+    settle(opened)
+    layer = opened.depth.layer
+    assert layer.name.endswith("[depth]") and not any(one.visible for one in opened.layers.layers)
+    assert np.abs(layer.data - expected_colours(opened, 0, 1)).max() <= 1
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    assert np.abs(layer.data - expected_colours(opened, 2, 1)).max() <= 1
+    edit(opened, "crop", y=(2, 12))
+    settle(opened)
+    assert layer.data.shape == (10, 20, 3)
+    assert np.abs(layer.data - expected_colours(opened, 2, 1)).max() <= 1
+    opened.session.undo()
+    opened.viewer.dims.set_current_step(0, 0)
+    settle(opened)
+    opened.depth.button.click()
+    settle(opened)
+    assert layer not in opened.viewer.layers and opened.depth.layer is None
+    assert view_state(opened.viewer)[2] == before[2]
+
+
+def test_who_deletes_the_layer_has_the_others_back(opened: Any, settle: Settle) -> None:
+    opened.depth.button.click()
+    settle(opened)
+    opened.viewer.layers.remove(opened.depth.layer)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    assert not opened.depth.button.isChecked() and all(one.visible for one in opened.layers.layers)
+
+
+def test_other_data_end_it(opened: Any, settle: Settle, raw_folder: Any) -> None:
+    opened.depth.button.click()
+    settle(opened)
+    opened.open_folder(raw_folder.parent / "psf")
+    opened.open_folder(raw_folder)
+    settle(opened)
+    assert opened.depth.layer is None
+    assert not any(layer.name.endswith("[depth]") for layer in opened.viewer.layers)

@@ -91,7 +91,7 @@ class LazyPipelineWidget(QWidget):
         self.live = WatchControl(self.session, self.layers, self.data, interval)
         self.preferences = PreferencesControl(self.session, self.live, watch_interval)
         self.comparison = Comparison(napari_viewer, self.session, self.layers)
-        self.depth = DepthView(napari_viewer, self.layers)
+        self.depth_view = DepthView(napari_viewer, self.layers)
         self.results = WrittenLayers(napari_viewer, self.layers)
         self.angles = AngleTool(napari_viewer, self.session, self.layers)
         self.psfs = PsfWorkshop(self.session, self.layers, folder_row.recent_file().parent)
@@ -132,7 +132,7 @@ class LazyPipelineWidget(QWidget):
     @property
     def idle(self) -> bool:
         """Return whether what is on screen is what the steps make, and nothing is under way."""
-        parts = self.compute_thread, self.layers, self.data.opener, self.psfs, self.depth
+        parts = self.compute_thread, self.layers, self.data.opener, self.psfs, self.depth_view
         busy = any(part.busy for part in parts)
         return not busy and self.layers.settled and self.comparison.idle
 
@@ -186,7 +186,7 @@ class LazyPipelineWidget(QWidget):
         self.comparison.changed.connect(self.view.show_comparing)
         self.view.side_view_toggled.connect(self.side_view.switch)
         self.view.add_button(StateButton(self.other_state))
-        self.view.add_button(self.depth.button)
+        self.view.add_button(self.depth_view.button)
         self.other_state.reported.connect(self.status.setText)
         self.side_view.changed.connect(self.view.show_side_view)
         self.welcome.folder.clicked.connect(self.data.folders.choose_folder)
@@ -316,7 +316,7 @@ class LazyPipelineWidget(QWidget):
             self.save.process.close_session()
             self.data.close_session()
             for part in (
-                self.preferences, self.costs, self.live, self.comparison, self.depth, self.results,
+                self.preferences, self.costs, self.live, self.comparison, self.depth_view, self.results,
                 self.layers, self.angles, self.psfs, self.reporter,
             ):  # fmt: skip
                 part.close()

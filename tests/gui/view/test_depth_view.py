@@ -27,9 +27,9 @@ def expected_colours(dock: Any, t: int, channel: int) -> np.ndarray:
 
 def test_depth_colours_follow_slider_and_steps(opened: Any, settle: Settle) -> None:
     before = view_state(opened.viewer)
-    opened.depth.button.click()
+    opened.depth_view.button.click()
     settle(opened)
-    layer = opened.depth.layer
+    layer = opened.depth_view.layer
     assert layer.name.endswith("[depth]") and not any(one.visible for one in opened.layers.layers)
     assert np.abs(layer.data - expected_colours(opened, 0, 1)).max() <= 1
     opened.viewer.dims.set_current_step(0, 2)
@@ -42,26 +42,28 @@ def test_depth_colours_follow_slider_and_steps(opened: Any, settle: Settle) -> N
     opened.session.undo()
     opened.viewer.dims.set_current_step(0, 0)
     settle(opened)
-    opened.depth.button.click()
+    opened.depth_view.button.click()
     settle(opened)
-    assert layer not in opened.viewer.layers and opened.depth.layer is None
+    assert layer not in opened.viewer.layers and opened.depth_view.layer is None
     assert view_state(opened.viewer)[2] == before[2]
 
 
 def test_who_deletes_the_layer_has_the_others_back(opened: Any, settle: Settle) -> None:
-    opened.depth.button.click()
+    opened.depth_view.button.click()
     settle(opened)
-    opened.viewer.layers.remove(opened.depth.layer)
+    opened.viewer.layers.remove(opened.depth_view.layer)
     opened.viewer.dims.set_current_step(0, 1)
     settle(opened)
-    assert not opened.depth.button.isChecked() and all(one.visible for one in opened.layers.layers)
+    assert not opened.depth_view.button.isChecked() and all(
+        one.visible for one in opened.layers.layers
+    )
 
 
 def test_other_data_end_it(opened: Any, settle: Settle, raw_folder: Any) -> None:
-    opened.depth.button.click()
+    opened.depth_view.button.click()
     settle(opened)
     opened.open_folder(raw_folder.parent / "psf")
     opened.open_folder(raw_folder)
     settle(opened)
-    assert opened.depth.layer is None
+    assert opened.depth_view.layer is None
     assert not any(layer.name.endswith("[depth]") for layer in opened.viewer.layers)

@@ -96,13 +96,13 @@ class DepthView(QObject):
             self.switch(False)
             return
         channel, t = entry.picture.request.channel, self._layers.position.time_point
-        limits = tuple(float(value) for value in entry.layer.contrast_limits)
+        low, high = entry.layer.contrast_limits
         planes = np.linspace(0, 1, source.spec.shape[0])
         colours = ensure_colormap(COLOURS).map(planes)[:, :3]
 
         def work(run: TaskRun) -> tuple[np.ndarray, VolumeSpec]:
             volume = source.read(t, channel, Progress(cancelled=run.cancelled))
-            return depth_colours(volume, limits, colours), source.spec
+            return depth_colours(volume, (low, high), colours), source.spec
 
         self._task.start("depth", work)
 

@@ -19,7 +19,7 @@ from napari_lazy_pipeline.estimate._point_fit import SAMPLE, Model, PointMatch, 
 
 FEWEST = 4
 # Part of the beads of a channel, at least, that must have a counterpart: chance finds some.
-_SHARE = 0.25
+_SHARE = 0.5
 _REACH = 0.2  # um; how far counterparts may be apart once moved, or a voxel if that is longer
 _FLAT = 0.5  # um; beads of less depth than this lie in one plane
 

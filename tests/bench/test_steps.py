@@ -97,10 +97,10 @@ def test_step(figure: Any, what: str, step: Any, library: Library) -> None:
     plan = Plan.of((step,), stack.stack_spec)
     plan.check()
     c = len(plan.after.channels) - 1
-    runner = StageRunner(stack.source, plan)
 
     def own() -> np.ndarray:
-        return runner.volume(1, 1, c)
+        # A runner keeps volumes that steps put together: each time, there is a new one.
+        return StageRunner(stack.source, plan).volume(1, 1, c)
 
     def other() -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):

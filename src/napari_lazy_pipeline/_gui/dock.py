@@ -316,8 +316,8 @@ class LazyPipelineWidget(QWidget):
             self.save.process.close_session()
             self.data.close_session()
             for part in (
-                self.preferences, self.costs, self.live, self.comparison, self.depth_view, self.results,
-                self.layers, self.angles, self.psfs, self.reporter,
+                self.preferences, self.costs, self.live, self.comparison, self.depth_view,
+                self.results, self.layers, self.angles, self.psfs, self.reporter,
             ):  # fmt: skip
                 part.close()
             self.region.close_session()

@@ -67,3 +67,30 @@ def test_other_data_end_it(opened: Any, settle: Settle, raw_folder: Any) -> None
     settle(opened)
     assert opened.depth_view.layer is None
     assert not any(layer.name.endswith("[depth]") for layer in opened.viewer.layers)
+
+
+def test_a_closed_dock_hears_of_nothing(opened: Any, settle: Settle) -> None:
+    """The session outlives it, and its button is gone."""
+    session = opened.session
+    opened.depth_view.button.click()
+    settle(opened)
+    view = opened.depth_view
+    heard = [
+        (session.plan_changed, view._on_changed),
+        (session.stack_grown, view._on_changed),
+        (session.stack_changed, view._on_stack),
+    ]
+    assert all(slot in signal for signal, slot in heard)
+    opened.shut_down()
+    assert view.layer is None and not any(slot in signal for signal, slot in heard)
+
+
+def test_the_layer_follows_a_folder_that_grows(opened: Any, settle: Settle) -> None:
+    """What a time point is may be another one then."""
+    opened.depth_view.button.click()
+    settle(opened)
+    made: list[Any] = []
+    opened.depth_view._task.finished.connect(made.append)
+    opened.session.stack_grown.emit(None)
+    settle(opened)
+    assert len(made) == 1

@@ -44,7 +44,8 @@ class DepthView(QObject):
         self._timer.timeout.connect(self._make)
         layers.position.person_moved.connect(self._on_changed)
         layers.session.plan_changed.connect(self._on_changed)
-        layers.session.stack_changed.connect(lambda _: self.switch(False))
+        layers.session.stack_grown.connect(self._on_changed)
+        layers.session.stack_changed.connect(self._on_stack)
 
     @property
     def busy(self) -> bool:
@@ -74,7 +75,14 @@ class DepthView(QObject):
     def close(self) -> None:
         """The dock is closed: the layers are as they were."""
         self.switch(False)
-        self._layers.session.plan_changed.disconnect(self._on_changed)
+        session = self._layers.session  # it outlives the dock
+        session.plan_changed.disconnect(self._on_changed)
+        session.stack_grown.disconnect(self._on_changed)
+        session.stack_changed.disconnect(self._on_stack)
+
+    def _on_stack(self, *_: object) -> None:
+        """Of other data, nothing is there yet to be coloured."""
+        self.switch(False)
 
     def _on_changed(self, *_: object) -> None:
         if self._entry is None:
@@ -96,6 +104,9 @@ class DepthView(QObject):
             self.switch(False)
             return
         channel, t = entry.picture.request.channel, self._layers.position.time_point
+        if channel >= source.sizes[1]:
+            self.switch(False)  # the steps make no such channel any more
+            return
         low, high = entry.layer.contrast_limits
         planes = np.linspace(0, 1, source.spec.shape[0])
         colours = ensure_colormap(COLOURS).map(planes)[:, :3]

@@ -75,10 +75,6 @@ class DepthView(QObject):
     def close(self) -> None:
         """The dock is closed: the layers are as they were."""
         self.switch(False)
-        session = self._layers.session  # it outlives the dock
-        session.plan_changed.disconnect(self._on_changed)
-        session.stack_grown.disconnect(self._on_changed)
-        session.stack_changed.disconnect(self._on_stack)
 
     def _on_stack(self, *_: object) -> None:
         """Of other data, nothing is there yet to be coloured."""

@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import threading
+import time
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
@@ -35,6 +36,8 @@ def main() -> None:
 
     own_settings(folder)
     from tests.monkey.hands import Hands
+
+    from napari_lazy_pipeline.engines.cpu import preparation
 
     scene = BareScene(folder) if options.bare else DockScene(folder)
     raw = {} if options.bare else untouched(scene.folders[1:])
@@ -62,6 +65,8 @@ def main() -> None:
     if not options.bare and untouched(scene.folders[1:]) != raw:
         scene.note("the raw folder was written to")
     scene.try_to(scene.close)
+    while preparation.is_running():  # it writes into the folder, which is about to be removed
+        time.sleep(0.1)
     left = sorted(_threads() - threads)
     report = {
         "trouble": dict(scene.trouble),

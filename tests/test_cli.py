@@ -320,6 +320,28 @@ def test_help_waits_for_nothing() -> None:
     assert {"numpy", "dask", "pydantic", "yaml", "numba"}.isdisjoint(loaded)
 
 
+def test_new_files_are_written_as_they_are_if_they_are_stated_to_be_complete(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, clipped = np.full((3, 6, 8), 200, "uint16"), np.full((3, 6, 8), 300, "uint16")
+    clipped[-1] = 0
+    (tmp_path / "cell").mkdir()
+    for t, volume in enumerate((whole, clipped)):
+        tifffile.imwrite(tmp_path / f"cell/s_t{t}.tif", volume, photometric="minisblack")
+    own, other = tmp_path / "own.yaml", tmp_path / "other.yaml"
+    cell = Source(folder=str(tmp_path / "cell"), voxel_size=(1, 1, 1))
+    Recipe(source=cell).save(own)
+    Recipe(source=cell.model_copy(update={"folder": str(tmp_path)})).save(other)
+    assert run("info", tmp_path / "cell", "--complete") == 0
+    for name, words in (("a", (own,)), ("b", (other, tmp_path / "cell"))):
+        words = ("run", *words, "--out", tmp_path / name)
+        assert run(*words) == 1
+        assert "not all of its pixels are written" in capsys.readouterr().err
+        assert run(*words, "--complete") == 0, "it goes on"
+        (written,) = (tmp_path / name).glob("*0001*.tif")
+        np.testing.assert_array_equal(tifffile.imread(written), clipped)
+
+
 def test_info_does_without_dask(raw_folder: Path) -> None:
     code = f"from napari_lazy_pipeline.cli import main\nmain(['info', {str(raw_folder)!r}])"
     done = subprocess.run(

@@ -40,7 +40,7 @@ FIELDS = [
 ]  # fmt: skip
 OPTIONS = {
     "run": ["--out", "--set", "--engine", "-t", "-c", "--dtype", "--format", "--stage", "--mip"],
-    "info": ["--pattern", "--position", "--axes", "--planes"],
+    "info": ["--pattern", "--position", "--axes", "--planes", "--complete"],
     "simulate": [
         "--rate", "--shape", "--times", "--channels", "--start", "--writer", "--parts",
         "--disorder", "--drop",

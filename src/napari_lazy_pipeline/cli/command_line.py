@@ -112,7 +112,15 @@ def _add_info(commands: Any) -> None:
         type=values.whole_number(1),
         help="number of planes of a volume in a TIFF of several",
     )
+    _add_complete(parser)
     parser.set_defaults(command=info)
+
+
+def _add_complete(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--complete", action="store_true",
+        help="nothing writes to the files any more: zeros at the end of a new one are pixels",
+    )  # fmt: skip
 
 
 def _add_run(commands: Any) -> None:
@@ -141,6 +149,7 @@ def _add_run(commands: Any) -> None:
         "channel; can be repeated",
     )  # fmt: skip
     parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
+    _add_complete(parser)
     parser.add_argument(
         "--engine",
         metavar="NAME",

@@ -22,7 +22,7 @@ def info(options: argparse.Namespace) -> int:
     folder_info = inspect_folder(
         options.folder, options.pattern, position=options.position, reader=options.reader,
         trust=options.trust, shape=options.shape, dtype=options.dtype,
-        axes=options.axes, planes=options.planes,
+        axes=options.axes, planes=options.planes, complete=options.complete,
     )  # fmt: skip
     stack = folder_info.stack()
     size = size_text(folder_info.voxel_size)

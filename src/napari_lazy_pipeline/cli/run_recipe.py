@@ -37,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
     if recipe.sweep:
         said = f"The recipe holds values to try of {', '.join(recipe.sweep)}"
         print(f"{said}: the present values are used", file=sys.stderr)
+    if options.complete:
+        recipe = _of_complete_files(recipe, options.folders)
     if not options.folders:
         return _write(recipe, open_own(recipe, options.trust), options)
     code = 0
@@ -49,6 +51,16 @@ def run(options: argparse.Namespace) -> int:
             print(f"{folder}: {sentence(error)}", file=sys.stderr)
             code = 1
     return code
+
+
+def _of_complete_files(recipe: Recipe, folders: list[str]) -> Recipe:
+    """The recipe, for files that nothing writes to any more."""
+    from napari_lazy_pipeline.session.recipe_source import Source
+
+    source = recipe.source or (Source(folder=folders[0]) if folders else None)
+    if source is None:
+        return recipe
+    return recipe.model_copy(update={"source": source.model_copy(update={"complete": True})})
 
 
 def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> int:

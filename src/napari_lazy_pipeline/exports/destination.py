@@ -217,7 +217,8 @@ def _settings(source: VolumeSource) -> tuple[object, ...]:
     """Settings that all volumes are made with; a folder that has grown since is the same."""
     raw = _raw_source(source)
     data = source.token if raw is None else (str(raw.folder), getattr(raw, "pattern", ""))
-    options = sorted(getattr(raw, "options", {}).items())
+    # What is written is the same, whether the files were stated to be complete or not.
+    options = sorted(item for item in getattr(raw, "options", {}).items() if item[0] != "complete")
     return data, options, source.stated_plan.token if isinstance(source, PipelineSource) else ""
 
 

@@ -193,5 +193,9 @@ class BadFileWarning(UserWarning):
     """A file could not be read, and its volume is blank."""
 
 
+class RemarkWarning(UserWarning):
+    """What a step has to say of a volume: that values were clipped, say."""
+
+
 class WorkerLostWarning(UserWarning):
     """A worker of a cluster does not answer, and others do its part."""

@@ -18,7 +18,7 @@ from napari_lazy_pipeline.exports import cluster, cluster_connection
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
-from napari_lazy_pipeline.steps import Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Convert, Deskew, SubtractBackground
 
 distributed = pytest.importorskip("distributed")
 
@@ -76,6 +76,15 @@ def test_stages_and_projections_are_those_of_here(
     for name in files:
         there = tifffile.imread(tmp_path / "there" / name)
         np.testing.assert_array_equal(there, tifffile.imread(tmp_path / "here" / name))
+
+
+def test_remarks_come_back(scheduler: str, raw_folder: Path, tmp_path: Path) -> None:
+    stack = Pipeline([Convert(dtype="uint8")]).apply(
+        open_stack(raw_folder, voxel_size=(0.3, 0.1, 0.1))
+    )
+    here = export(stack, tmp_path / "here", t=[0])
+    there = export(stack, tmp_path / "there", t=[0], scheduler=scheduler)
+    assert len(here.remarks) == 2 and sorted(there.remarks) == sorted(here.remarks)
 
 
 @pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")

@@ -17,7 +17,7 @@ from napari_lazy_pipeline._runtime.fresh_file import new_part
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Convert, Crop, Deconvolve, Deskew, Ratio, SubtractBackground
 from stacks import CountingSource
 
 STEPS = (SubtractBackground(value=100), Deskew(angle=31.5), Crop(z=(0, 4)))
@@ -27,6 +27,45 @@ SIZE = (0.3, 0.1, 0.1)
 @pytest.fixture
 def view(raw_folder: Path) -> Stack:
     return Pipeline(STEPS).apply(open_stack(raw_folder, voxel_size=SIZE))
+
+
+def test_what_is_clipped_is_told_at_the_end_and_logged(tmp_path: Path) -> None:
+    values = np.zeros((3, 2, 2, 5, 5), "float32")
+    values[1, 0, 0, 0, :2], values[2, 0, 0, 0, 0], values[2, 1, 1, 0, 0] = 300, 300, -5
+    raw = Stack.from_array(values, SIZE, channel_names=("GFP", "RFP"))
+    view = Pipeline([Convert(dtype="int16"), Ratio(a="GFP", b="RFP")]).apply(raw)
+    options: Any = {"dtype": "uint8", "stages": [1], "c": [0, 1]}
+    first = export(view, tmp_path, t=[0, 1], **options)
+    text = "2 voxels (4 %) above 255 became 255"
+    assert first.remarks == (("Export as uint8", "t=1, channel GFP", text),)
+    assert str(first).endswith(
+        f"written to {tmp_path}. Export as uint8 at t=1, channel GFP: {text}"
+    )
+    whole = export(view, tmp_path, **options)
+    assert len(whole.kept) == 8 and [remark.place for remark in whole.remarks] == [
+        "t=1, channel GFP", "t=2, channel GFP", "t=2, channel RFP",
+    ]  # fmt: skip
+    assert str(whole).endswith(f"channel GFP: {text}; 3 volumes in all")
+    for journal in (tmp_path, tmp_path / "after_1_convert"):
+        lines = (journal / "volume_export.jsonl").read_text().splitlines()
+        logged = {line["file"]: line.get("remarks") for line in map(json.loads, lines[2:])}
+        assert len(logged) == 6
+        assert logged["volume_ch0_t0000.tif"] is None
+        assert logged["volume_ch0_t0001.tif"] == [list(first.remarks[0])]
+
+
+def test_remarks_of_steps_are_those_of_each_volume_that_is_read(tmp_path: Path) -> None:
+    """Also of a volume that the last step does not show, and that a stage before has made."""
+    values = np.full((1, 2, 2, 5, 5), 300, "uint16")
+    raw = Stack.from_array(values, SIZE, channel_names=("GFP", "RFP"))
+    steps = Convert(dtype="uint8"), Ratio(a="GFP", b="RFP", threshold=400)
+    view = Pipeline(steps).apply(raw)
+    report = export(view, tmp_path, c=[2])
+    assert [str(remark).partition(":")[0] for remark in report.remarks] == [
+        "Convert at t=0, channel GFP", "Convert at t=0, channel RFP",
+        "Ratio at t=0, channel GFP/RFP",
+    ]  # fmt: skip
+    assert "nothing that is divided by is above 400" in report.remarks[2].text
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,18 @@ from pydantic import ValidationError
 from any_box import assert_any_box_is_the_whole
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.compute import ComputeLog, PipelineSource, Plan
+from napari_lazy_pipeline.errors import RemarkWarning
 from napari_lazy_pipeline.image import Scan, StackSpec
-from napari_lazy_pipeline.steps import Convert, Deskew, Flip, Project, Select, SplitChip, Transpose
+from napari_lazy_pipeline.steps import (
+    Convert,
+    Deskew,
+    Flip,
+    Project,
+    Ratio,
+    Select,
+    SplitChip,
+    Transpose,
+)
 
 SIZE = (0.4, 0.1, 0.12)
 DATA = np.random.default_rng(0).integers(0, 1000, (7, 2, 5, 8, 12)).astype("uint16")
@@ -108,11 +119,30 @@ def test_convert_rounds_clips_and_counts() -> None:
     source = PipelineSource(raw.source, plan, compute_log=log)
     np.testing.assert_array_equal(source.read(0, 0), [[[0, 0, 2, 254, 255, 255, 0, 255]]])
     assert log.remark_on(plan.work(1), (0, 0)) == (
-        "1 voxels (12 %) below 0 became 0, 3 voxels (38 %) above 255 became 255, "
-        "1 voxels (12 %) that were not a number became 0"
+        "1 voxel (12 %) below 0 became 0, 3 voxels (38 %) above 255 became 255, "
+        "1 voxel (12 %) that was not a number became 0"
     )
 
 
+def test_in_python_a_warning_tells_of_each_volume_once() -> None:
+    made = Pipeline([Convert(dtype="uint8"), Ratio(a="GFP", b="RFP")]).apply(
+        Stack.from_array(DATA[:1] // 2, SIZE, channel_names=("GFP", "RFP"))
+    )
+    clipped = [int((DATA[0, c] // 2 > 255).sum()) for c in range(2)]
+    with pytest.warns(RemarkWarning) as told:
+        made.volume(0, 2)
+    assert [str(one.message).partition(" (")[0] for one in told] == [
+        f"Convert at t=0, channel {name}: {n} voxels"
+        for name, n in zip(("GFP", "RFP"), clipped, strict=True)
+    ]
+    assert {one.filename for one in told} == {__file__}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.volume(0, 2)
+        made.volume(0, 0)
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.RemarkWarning")
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
 def test_convert_never_wraps(dtype: Any) -> None:
     wide = np.array([[[-70000, -1, 0, 40000, 70000]]], "int32")

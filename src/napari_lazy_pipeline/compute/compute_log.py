@@ -122,8 +122,9 @@ class ComputeLog:
     def remark(self, stage: Hashable, place: tuple[int, int], text: str) -> None:
         """Note what a step says of a volume, or of the part of it that it made last."""
         with self._lock:
-            self._remarks[stage, place] = text
-            self._remarks.move_to_end((stage, place))
+            self._remarks.pop((stage, place), None)
+            if text:
+                self._remarks[stage, place] = text
             if len(self._remarks) > _REMARKS:
                 self._remarks.popitem(last=False)
 

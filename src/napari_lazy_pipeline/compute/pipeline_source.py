@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,13 +11,14 @@ import numpy as np
 
 from napari_lazy_pipeline.compute.compute_log import ComputeLog
 from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.compute.progress import Progress
+from napari_lazy_pipeline.compute.progress import Progress, Remark
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.compute.stage_runner import StageRunner
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError, StepFailure
+from napari_lazy_pipeline.errors import LazyPipelineError, RemarkWarning, StepError, StepFailure
 from napari_lazy_pipeline.image import Block, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.box import spec_of, whole
 from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.volume_source import calls_of_ours
 from napari_lazy_pipeline.steps._base import Step
 
 
@@ -141,6 +143,8 @@ class PipelineSource(VolumeSource):
     def read(self, t: int, c: int, progress: Progress | None = None) -> np.ndarray:
         """Make one volume (z, y, x).
 
+        What steps say of it is told to ``progress``; without one, in a `RemarkWarning` each, once.
+
         Raises
         ------
         FileError, StepError, Cancelled
@@ -214,8 +218,16 @@ class PipelineSource(VolumeSource):
 
     def _runner(self, progress: Progress | None = None) -> StageRunner:
         return StageRunner(
-            self.raw, self.plan, self.cache, self.compute_log, progress or Progress()
+            self.raw,
+            self.plan,
+            self.cache,
+            self.compute_log,
+            progress or Progress(remarked=self._warn),
         )
+
+    def _warn(self, remark: Remark) -> None:
+        if self.problems.first((self.stated_plan.token, remark.step, remark.place)):
+            warnings.warn(str(remark), RemarkWarning, calls_of_ours())
 
     def _planes(self, t: int, c: int, start: int, stop: int) -> Block:
         """Check a range of planes; the block they are."""

@@ -6,10 +6,22 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 
 from napari_lazy_pipeline.engines.cpu import preparation
+
+
+class Remark(NamedTuple):
+    """What a step, by its label, says of a volume, by its place among those that it makes."""
+
+    step: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.step} at {self.place}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -27,12 +39,15 @@ class Progress:
     finished
         Called with the index of a step, and the time it took [s], NaN if loops were compiled
         meanwhile; a stage that comes from the cache is not reported.
+    remarked
+        Called with what a step says of what it makes.
     """
 
     cancelled: Callable[[], bool] = lambda: False
     started: Callable[[int | None], None] = lambda index: None
     progress: Callable[[int, float], None] = lambda index, fraction: None
     finished: Callable[[int | None, float], None] = lambda index, seconds: None
+    remarked: Callable[[Remark], None] = lambda remark: None
 
     def time(self, index: int | None, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Make an array, and report when that began and how long it took."""

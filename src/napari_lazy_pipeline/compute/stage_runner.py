@@ -13,7 +13,7 @@ from napari_lazy_pipeline.compute.compute_log import ComputeLog
 from napari_lazy_pipeline.compute.fusion import Fusion, fusion_of
 from napari_lazy_pipeline.compute.misfit import line_of
 from napari_lazy_pipeline.compute.plan import Plan
-from napari_lazy_pipeline.compute.progress import Progress
+from napari_lazy_pipeline.compute.progress import Progress, Remark
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
@@ -226,6 +226,9 @@ class StageRunner:
     def _remark(self, count: int, wanted: Block, text: str) -> None:
         if self.compute_log is not None:
             self.compute_log.remark(self.plan.work(count), (wanted.t, wanted.c), text)
+        if text:
+            label = self.plan.stages[count - 1].step.label
+            self.progress.remarked(Remark(label, self._place(count, wanted), text))
 
     def _logged(self, count: int, wanted: Block, make: Callable[[], np.ndarray]) -> np.ndarray:
         """Make what a stage makes; progress and log are told."""

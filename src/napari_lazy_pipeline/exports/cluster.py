@@ -18,7 +18,7 @@ from napari_lazy_pipeline.exports.cluster_connection import (
     connect,
     unavailable,
 )
-from napari_lazy_pipeline.exports.outputs import Outputs, Volume
+from napari_lazy_pipeline.exports.outputs import Outputs, Volume, Written
 from napari_lazy_pipeline.image.quantity_text import format_count
 
 __all__ = ["connect", "describe_cluster", "make_and_write", "unavailable", "write_on_cluster"]
@@ -65,7 +65,7 @@ def write_on_cluster(
     outputs: Outputs,
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
-) -> Iterator[tuple[Volume, int | str]]:
+) -> Iterator[tuple[Volume, Written | str]]:
     """Make and write volumes (t, c) on the workers; yield each stage, or why it failed.
 
     Once cancelled, what is under way is finished, and nothing begun. An `ExportError` if a worker
@@ -84,11 +84,11 @@ def _write(
     outputs: Outputs,
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
-) -> Iterator[tuple[Volume, int | str]]:
+) -> Iterator[tuple[Volume, Written | str]]:
     remote, holders = None, set[str]()
     executor = connection.client.get_executor(pure=False)
     waiting = [*pending][::-1]
-    running: dict[Future[list[int | str]], Volume] = {}
+    running: dict[Future[list[Written | str]], Volume] = {}
     losses: Counter[Volume] = Counter()
     while (waiting and not cancelled()) or running:
         if remote is None:
@@ -131,22 +131,21 @@ def _send(connection: Connection, outputs: Outputs) -> Any:
         raise ExportError(f"The workers do not answer: {one_line(error)}") from error
 
 
-def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> list[int | str]:
+def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> list[Written | str]:
     """Make and write a volume on a worker; return the stages, and why there are no more."""
     from distributed import get_worker
 
     # Several workers share a machine: each takes its part of the CPUs, not all of them.
     get_engine("cpu").use_threads(get_worker().state.nthreads)  # type: ignore[attr-defined]
-    results: list[int | str] = []
+    results: list[Written | str] = []
     try:
-        for index in outputs.write(t, c, indices):
-            results.append(index)
+        results.extend(outputs.write(t, c, indices))
     except LazyPipelineError as error:
         results.append(str(error))
     return results
 
 
-def _results(future: Future[list[int | str]]) -> list[int | str]:
+def _results(future: Future[list[Written | str]]) -> list[Written | str]:
     error = future.exception()
     return future.result() if error is None else [f"{type(error).__name__}: {error}"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from napari_lazy_pipeline._runtime.fresh_file import (
 )
 from napari_lazy_pipeline._runtime.regular_file import NotAFileError, refuse_other
 from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.errors import ExportError, OccupiedError, VoxelSizeUnknownError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
@@ -32,7 +33,7 @@ from napari_lazy_pipeline.exports.projections import (
 )
 from napari_lazy_pipeline.exports.records import provenance, recipe_of, record_paths, write_records
 from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
-from napari_lazy_pipeline.image.pixel_type import convert
+from napari_lazy_pipeline.image.pixel_type import clipping, convert
 
 _GO_ON = "What was written stays: mend it and run the export again"
 _MOVE = "Move it away, and run the export again"
@@ -133,6 +134,11 @@ class Destination:
         """Digest of what a volume is made from."""
         return digest(self.stack.source.identity(t, c))
 
+    def remarks(self, t: int, c: int) -> list[Remark]:
+        """What was said of a volume when it was written, by this run or an earlier one."""
+        line = self.log.finished.get(self._log_name(t, c), {})
+        return [Remark(*remark) for remark in line.get("remarks", ())]
+
     def _log_name(self, t: int, c: int) -> str:
         """Name of a volume in the log: its file, below the folder."""
         return self.path(t, c).relative_to(self.folder).as_posix()
@@ -167,8 +173,8 @@ class Destination:
             for path in (self.path(t, c), *self.projection_paths(t, c).values()):
                 refuse_other(path)
 
-    def write(self, t: int, c: int, volume: np.ndarray) -> None:
-        """Write one volume; the file appears when it is complete.
+    def write(self, t: int, c: int, volume: np.ndarray) -> tuple[Remark, ...]:
+        """Write one volume; the file appears when it is complete. Return what it cannot hold.
 
         Raises
         ------
@@ -185,13 +191,16 @@ class Destination:
                 write_projection(path, pixels, self.stack, c, axis, axis in projected)
             ours = line is not None
             self.format.write(self.folder, self.name, self.stack, t, c, pixels, ours)
+        clipped = clipping(volume, self.dtype)
+        place = self.stack.stack_spec.place(t, c)
+        return (Remark(f"Export as {self.dtype}", place, clipped),) if clipped else ()
 
-    def finish(self, t: int, c: int, origin: str) -> None:
-        """Log that a volume is written, and what it was made from."""
+    def finish(self, t: int, c: int, origin: str, remarks: Sequence[Remark] = ()) -> None:
+        """Log that a volume is written, what it was made from, and what was said of it."""
         try:
             self.format.finish(self.folder, self.name, t, c)
             empty = not self.path(t, c).is_file()
-            self.log.finish(self._log_name(t, c), origin, empty, self.projections)
+            self.log.finish(self._log_name(t, c), origin, empty, self.projections, remarks)
         except OSError as error:
             _refuse(error, self.log.path, _GO_ON)
 

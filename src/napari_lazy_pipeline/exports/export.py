@@ -10,10 +10,11 @@ from pathlib import Path
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.compute import PipelineSource, Progress
+from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume
+from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume, Written
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.image import Stack
 
@@ -40,6 +41,7 @@ class ExportReport:
     cancelled: bool = False  # whether it was stopped before the end
     place: Path | None = None  # what a person opens: the folder, or the one store in it
     total: int = 0  # number of volumes that were asked for, of each stage
+    remarks: tuple[Remark, ...] = ()  # what was said of the volumes that are there
 
     @property
     def complete(self) -> bool:
@@ -54,7 +56,18 @@ class ExportReport:
             parts.append(f"{len(self.kept)} were there already")
         if self.failed:
             parts.append(f"{len(self.failed)} failed")
-        return ", ".join(parts)
+        return ". ".join([", ".join(parts), *self.remark_lines])
+
+    @property
+    def remark_lines(self) -> list[str]:
+        """Return the first remark of each step, and of how many volumes there are such."""
+        by_step: dict[str, list[Remark]] = {}
+        for remark in self.remarks:
+            by_step.setdefault(remark.step, []).append(remark)
+        return [
+            f"{of_step[0]}" + (f"; {len(of_step)} volumes in all" if len(of_step) > 1 else "")
+            for of_step in by_step.values()
+        ]
 
     @property
     def done(self) -> int:
@@ -135,12 +148,14 @@ def export(
     volumes = outputs.volumes(t, c)
     total = sum(map(len, volumes.values()))
     kept: list[Path] = []
+    remarks: list[Remark] = []
     pending: dict[Volume, list[int]] = {}
     for volume, indices in volumes.items():
         if cancelled():
             return _report(outputs, (), kept, (), total, stopped=True)
         finished = [i for i in indices if outputs.destinations[i].is_finished(*volume)]
         kept += [outputs.destinations[i].path(*volume) for i in finished]
+        remarks += [said for i in finished for said in outputs.destinations[i].remarks(*volume)]
         if len(finished) < len(indices):
             pending[volume] = [i for i in indices if i not in finished]
     written: list[Path] = []
@@ -166,12 +181,15 @@ def export(
                 paths = {outputs.destinations[i].path(*volume) for i in pending[volume]}
                 skipped += len(paths.difference(written))
             else:
-                outputs.destinations[result].finish(*volume, origins[volume, result])
-                written.append(outputs.destinations[result].path(*volume))
+                destination = outputs.destinations[result.index]
+                origin = origins[volume, result.index]
+                destination.finish(*volume, origin, result.remarks)
+                remarks += result.remarks
+                written.append(destination.path(*volume))
             progress(len(kept) + len(written) + skipped, total)
     failures = [Failure(*volume, why) for volume, why in failed.items()]
     stopped = len(kept) + len(written) + skipped < total
-    return _report(outputs, written, kept, failures, total, stopped)
+    return _report(outputs, written, kept, failures, total, stopped, remarks)
 
 
 def _report(
@@ -181,23 +199,25 @@ def _report(
     failed: Iterable[Failure],
     total: int,
     stopped: bool,
+    remarks: Iterable[Remark] = (),
 ) -> ExportReport:
     lists = tuple(written), tuple(kept), tuple(failed)
     result = outputs.result
-    return ExportReport(result.folder, *lists, stopped, result.result, total)
+    said = tuple(dict.fromkeys(remarks))  # of what several stages share, once
+    return ExportReport(result.folder, *lists, stopped, result.result, total, said)
 
 
 def _write_here(
     outputs: Outputs, pending: dict[Volume, list[int]], cancelled: Callable[[], bool]
-) -> Iterator[tuple[Volume, int | str]]:
+) -> Iterator[tuple[Volume, Written | str]]:
     """Make and write one volume after the other; yield each stage of it, or why it failed."""
     progress = Progress(cancelled=cancelled)
     for volume, indices in pending.items():
         if cancelled():
             return
         try:
-            for index in outputs.write(*volume, indices, progress):
-                yield volume, index
+            for written in outputs.write(*volume, indices, progress):
+                yield volume, written
         except Cancelled:
             return
         except ExportError:

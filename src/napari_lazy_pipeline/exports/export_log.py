@@ -30,7 +30,8 @@ class ExportLog:
     path: Path
     settings: str  # digest of what all files were made with
     # What each finished file was made from, "origin", along which axes there are "projections" of
-    # it, and whether it is "empty": some formats leave out what holds nothing.
+    # it, what was said of it, "remarks", and whether it is "empty": some formats leave out what
+    # holds nothing.
     finished: dict[str, dict[str, Any]]
 
     @classmethod
@@ -58,12 +59,18 @@ class ExportLog:
             write_text(self.path, f"\n{line}", replace=False)
 
     def finish(
-        self, name: str, origin: str, empty: bool = False, projections: Sequence[str] = ()
+        self,
+        name: str,
+        origin: str,
+        empty: bool = False,
+        projections: Sequence[str] = (),
+        remarks: Sequence[Sequence[str]] = (),
     ) -> None:
         """Log a finished file, or that there is none because it would be empty."""
         line: dict[str, Any] = {"file": name, "origin": origin}
         line |= {"empty": True} if empty else {}
         line |= {"projections": list(projections)} if projections else {}
+        line |= {"remarks": list(remarks)} if remarks else {}
         self._add(line)
         self.finished[name] = line
 
@@ -86,4 +93,10 @@ def _is_finish(line: dict[str, Any]) -> bool:
     """Return whether a line is on a finished file."""
     file, origin = line.get("file"), line.get("origin")
     named = isinstance(file, str) and isinstance(origin, str)
-    return named and isinstance(line.get("projections", []), list)
+    remarks = line.get("remarks", [])
+    of_texts = isinstance(remarks, list) and all(map(_is_remark, remarks))
+    return named and of_texts and isinstance(line.get("projections", []), list)
+
+
+def _is_remark(entry: object) -> bool:
+    return isinstance(entry, list | tuple) and [str, str, str] == [type(text) for text in entry]

@@ -116,13 +116,14 @@ class Job:
     def description(self) -> str:
         """Its state in a few words."""
         count = f"{self.done} of {self.total}"
+        remarks = self.report.remark_lines if self.report is not None else []
         if self.state == "running":
             left = self.seconds_left if self.done < self.total else None
             time = "" if left is None else f", {format_duration(left, 2)} left"
             return f"{count}{time}" if self.total else "Opening…"
         return {
             "waiting": "Waiting",
-            "done": f"Done, {self.total} written",
+            "done": ". ".join([f"Done, {self.total} written", *remarks]),
             "failed": self.error,
             "cancelled": f"Cancelled, {count} written" if self.total else "Cancelled",
         }[self.state]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
+from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.destination import Destination, refuse_inner_link
 from napari_lazy_pipeline.image import Stack
@@ -14,6 +15,14 @@ from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
 Volume = tuple[int, int]
 StageName = int | str  # number of steps, or the kind of the last of them
+
+
+@dataclass(frozen=True)
+class Written:
+    """A volume of one of the destinations that is complete, and what was said of it."""
+
+    index: int
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,7 @@ class Outputs:
 
     def write(
         self, t: int, c: int, indices: Iterable[int], progress: Progress | None = None
-    ) -> Iterator[int]:
+    ) -> Iterator[Written]:
         """Make and write a volume for some destinations; yield each when it is complete.
 
         What several stages need is read and computed once. Raises what `PipelineSource.read` does,
@@ -90,6 +99,8 @@ class Outputs:
         """
         indices = list(indices)
         cache = StageCache(self._memory) if len(indices) > 1 else None
+        said: list[Remark] = []  # also of what a later stage finds in the cache
+        progress = replace(progress or Progress(), remarked=said.append)
         for index in indices:
             destination = self.destinations[index]
             destination.refuse_occupied(t, c)
@@ -99,8 +110,8 @@ class Outputs:
                 pixels = replace(source, cache=cache).read(t, c, progress)
             else:
                 pixels = source.read(t, c)
-            destination.write(t, c, pixels)
-            yield index
+            clipped = destination.write(t, c, pixels)
+            yield Written(index, (*dict.fromkeys(said), *clipped))
 
     @property
     def _memory(self) -> int:

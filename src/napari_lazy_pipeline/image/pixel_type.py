@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline.image.quantity_text import format_count
+
 
 def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
     """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0."""
@@ -16,6 +18,38 @@ def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
     for index, plane in enumerate(volume):  # copies of a plane are small
         converted[index] = _rounded(plane, final)
     return converted
+
+
+def clipping(volume: np.ndarray, dtype: str) -> str:
+    """Tell how many voxels `convert` changes by more than it rounds them; empty: none.
+
+    Examples
+    --------
+    >>> clipping(np.array([[-1.0, 3.2, 300.0, np.nan]]), "uint8")
+    '1 voxel (25 %) below 0 became 0, 1 voxel (25 %) above 255 became 255, 1 voxel (25 %) that \
+was not a number became 0'
+    """
+    final: np.dtype[Any] = np.dtype(dtype)
+    if final.kind == "f" or np.can_cast(volume.dtype, final):
+        return ""
+    limits, counts = np.iinfo(final), np.zeros(3, int)
+    for plane in volume:
+        counts += (
+            np.count_nonzero(plane < limits.min - 0.5),
+            np.count_nonzero(plane >= limits.max + 0.5),
+            np.count_nonzero(plane != plane),
+        )
+    texts = (
+        f"below {limits.min} became {limits.min}",
+        f"above {limits.max} became {limits.max}",
+        "that {} not a number became 0",
+    )
+    return ", ".join(
+        f"{format_count(n, 'voxel')} ({100 * n / volume.size:.2g} %) "
+        + text.format("was" if n == 1 else "were")
+        for n, text in zip(counts.tolist(), texts, strict=True)
+        if n
+    )
 
 
 def sum_type(dtype: str, count: int) -> str:

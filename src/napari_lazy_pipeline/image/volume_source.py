@@ -21,7 +21,7 @@ from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.spec import VolumeSpec
 
 
-def _calls_of_ours() -> int:
+def calls_of_ours() -> int:
     """How many calls up whoever asked for a volume is: a warning names his line, not ours."""
     depth, frame = 1, inspect.currentframe()
     package = __name__.partition(".")[0]
@@ -115,7 +115,7 @@ class VolumeSource(ABC):
             # A place for which there is no file is no problem, but nor may it pass for a dark one.
             missing = isinstance(error, MissingFileError) and self.problems.first(MissingFileError)
             if self.report(error, t, c) or missing:
-                warnings.warn(f"{error}; shown blank", BadFileWarning, _calls_of_ours())
+                warnings.warn(f"{error}; shown blank", BadFileWarning, calls_of_ours())
             return spec.blank()
         if len(self.problems):
             self.problems.withdraw(partial(eq, ("volume", t, c)))

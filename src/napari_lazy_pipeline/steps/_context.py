@@ -38,7 +38,7 @@ class Context:
         Told the finished fraction of the step, 0 to 1.
     remark
         Told in a sentence what the person should know of this block; empty: nothing. The card
-        shows it.
+        shows it, an export lists it, and in Python it is a `RemarkWarning`.
     """
 
     wanted: Block

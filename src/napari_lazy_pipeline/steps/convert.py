@@ -9,7 +9,7 @@ from annotated_types import Ge, Le
 from pydantic import AfterValidator, Field
 
 from napari_lazy_pipeline.image import StackSpec
-from napari_lazy_pipeline.image.pixel_type import convert
+from napari_lazy_pipeline.image.pixel_type import clipping, convert
 from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
 
 Value = Annotated[float, Ge(-1e9), Le(1e9)]
@@ -25,9 +25,9 @@ class Convert(VoxelStep):
     """Convert to another number type; values are kept, or a range of them becomes all of the type.
 
     Whole numbers are rounded to the nearest. Values that the type cannot hold become its smallest
-    or largest (they never wrap), what is not a number becomes 0, and the card says how many voxels
-    of the picture that were. A range of values that is stated becomes 0 to 255 for uint8, 0 to
-    65535 for uint16, and 0 to 1 for float32.
+    or largest (they never wrap), what is not a number becomes 0, and it is told how many voxels
+    that were. A range of values that is stated becomes 0 to 255 for uint8, 0 to 65535 for uint16,
+    and 0 to 1 for float32.
 
     Examples
     --------
@@ -76,32 +76,11 @@ class Convert(VoxelStep):
         return before.replace(dtype=self.dtype)
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
-        whole = np.dtype(self.dtype).kind != "f"
-        lowest, highest = 0.0, 1.0
-        if whole:
-            limits = np.iinfo(self.dtype)
-            lowest, highest = float(max(limits.min, 0)), float(limits.max)
         values = pixels
         if self.scaled:
+            whole = np.dtype(self.dtype).kind != "f"
             low, high = self.scale
-            values = (pixels.astype(np.float64) - low) * (highest - lowest) / (high - low) + lowest
-        if whole:
-            self._tell(values, float(limits.min), float(limits.max), at)
+            highest = float(np.iinfo(self.dtype).max) if whole else 1.0
+            values = (pixels.astype(np.float64) - low) * highest / (high - low)
+        at.remark(clipping(values, self.dtype))
         return convert(values, self.dtype)
-
-    def _tell(self, values: np.ndarray, lowest: float, highest: float, at: Context) -> None:
-        """Count what is clipped: what would be rounded to a number beyond the type."""
-        below = int(np.count_nonzero(values < lowest - 0.5))
-        beyond = int(np.count_nonzero(values >= highest + 0.5))
-        absent = int(np.count_nonzero(np.isnan(values))) if values.dtype.kind == "f" else 0
-        told = (
-            (below, f"below {lowest:g} became {lowest:g}"),
-            (beyond, f"above {highest:g} became {highest:g}"),
-            (absent, "that were not a number became 0"),
-        )
-        texts = [f"{n} voxels ({_percent(n, values.size)}) {text}" for n, text in told if n]
-        at.remark(", ".join(texts))
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2g} %"

@@ -11,6 +11,7 @@ from napari_lazy_pipeline.errors import (
 )
 from napari_lazy_pipeline.session import Session
 
+_MOST = 3  # remarks that a card shows of a step
 _NOT_OBLIQUE = "Computed as if the planes were not oblique: nobody has answered that under Data"
 
 
@@ -47,15 +48,23 @@ def told(source: PipelineSource, t: int) -> dict[int, str]:
     """By the place of a step, what it said of what is on screen of a time point."""
     log, texts = source.compute_log, dict[int, list[str]]()
     for c in range(source.sizes[1]):
-        place = t, c
+        places = [(t, c)]
         for count in range(len(source.plan.stages), 0, -1):
             stage = source.plan.stages[count - 1]
-            text = log.remark_on(source.plan.work(count), place) if log is not None else ""
-            if text:
-                about = f"{stage.after.place(*place)}: {text}"
-                texts.setdefault(stage.index, []).append(about)
-            place = stage.places(*place)[0]
-    return {index: ". ".join(dict.fromkeys(several)) for index, several in texts.items()}
+            for place in places:
+                text = log.remark_on(source.plan.work(count), place) if log is not None else ""
+                if text:
+                    about = f"{stage.after.place(*place)}: {text}"
+                    texts.setdefault(stage.index, []).append(about)
+            needed = (before for place in places for before in stage.places(*place))
+            places = list(dict.fromkeys(needed))
+    return {index: _first(list(dict.fromkeys(several))) for index, several in texts.items()}
+
+
+def _first(texts: list[str]) -> str:
+    """The first few; a step that puts many time points together has something to say of each."""
+    more = [f"And of {len(texts) - _MOST} more volumes"] if len(texts) > _MOST else []
+    return ". ".join([*texts[:_MOST], *more])
 
 
 def obstacle(plan: Plan | None) -> str:

@@ -130,12 +130,14 @@ def _values(axis: str, chance: random.Random, gap: str) -> list[str]:
     """Values of an axis as they stand in names."""
     count = chance.randint(2, _MOST[axis])
     share = {"c": 0.5, "p": 0.2, "t": 0.1, "z": 0.08}[axis]
-    # Without anything between them, a word and a number cannot be told apart by any pattern.
-    if gap and chance.random() < share:
+    if chance.random() < share:
         words = chance.choice(_WORDS[axis])
         if axis == "z":
             return ["z" + word for word in words]
-        return list(words[:count])
+        if not gap and axis in "cp":
+            words = tuple(word for word in words if word.isalpha()) or ("GFP", "RFP")
+        if gap or axis != "t":
+            return list(words[:count])
     label = chance.choice(_LABELS[axis] if gap else [x for x in _LABELS[axis] if x])
     start, step = chance.choice((0, 0, 1)), chance.choice((1, 1, 1, 1, 5))
     width = chance.choice((0, 0, 2, 3, 4)) if label else chance.choice((3, 4))

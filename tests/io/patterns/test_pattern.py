@@ -229,7 +229,7 @@ def test_no_image_no_proposal() -> None:
         ("{a b}.tif", "no name for a field"),
         ("{é}.tif", "no name for a field"),
         ("{t:04d}.tif", r"Write \{t\}"),
-        ("{t}{c}.tif", r"between \{t\} and \{c\}"),
+        ("{t}{z}.tif", r"between \{t\} and \{z\}"),
         ("a\nb", "single line"),
     ],
 )

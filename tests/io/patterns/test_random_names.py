@@ -13,10 +13,10 @@ from random_names import count, scheme
 @pytest.mark.parametrize("timed", [True, False], ids=["with a time", "without a time"])
 def test_proposals_are_right_or_asked_about(timed: bool) -> None:
     """More of them are counted in tests/bench/test_names.py."""
-    result = count(range(150), timed)
-    assert result.wrong == 0
+    result = count(range(4000, 4300), timed)
+    assert result.share("wrong") <= 0.005
     assert result.share("first") >= 0.8
-    assert result.share("listed") >= 0.95
+    assert result.share("listed") >= 0.97
 
 
 def test_they_do_not_depend_on_the_order_of_names() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 CAMERA = ("cam", "cm", "camera")
 TIME = (
@@ -39,6 +40,7 @@ DYE = re.compile(
     re.IGNORECASE,
 )
 SIDE = re.compile(r"l|r|left|right|top|bottom|front|back|upper|lower|dorsal|ventral", re.IGNORECASE)
+FEW = 12  # names of channels
 WELL = re.compile(r"[A-P](0?[1-9]|1[0-9]|2[0-4])")
 _KNOWN = {
     *CAMERA, *TIME, *CHANNEL, *PLANE, *SAMPLE, *PLACE, *VAGUE_PLACE, *VAGUE_TIME, *VAGUE_PLANE,
@@ -61,3 +63,26 @@ def label_of(letters: str) -> str:
     match = _LAST_WORD.search(letters)
     last = match[0].lower() if match else ""
     return last if last in _KNOWN and len(last) < len(whole) else whole
+
+
+def label_behind(words: Sequence[str]) -> str:
+    """Label that all of these words have at their end; empty if they are words without it.
+
+    Examples
+    --------
+    >>> label_behind(["GFPt", "RFPt"]), label_behind(["nucleiTime", "membraneTime"])
+    ('t', 'Time')
+    >>> label_behind(["left", "right"]), label_behind(["leftt", "rightt"])
+    ('', 't')
+    """
+    if _are_known(words):
+        return ""
+    ends = [words[0][at:] for at in range(1, len(words[0])) if words[0][at:].lower() in _KNOWN]
+    ends = [end for end in ends if all(w.endswith(end) and len(w) > len(end) for w in words)]
+    known = (end for end in ends if _are_known([word[: -len(end)] for word in words]))
+    return next(known, (*ends, "")[0])
+
+
+def _are_known(words: Sequence[str]) -> bool:
+    """Return whether these are names of channels or sides."""
+    return all(DYE.fullmatch(word) or SIDE.fullmatch(word) for word in words)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from napari_lazy_pipeline.io.patterns.labels import CAMERA, SAMPLE, label_of
 from napari_lazy_pipeline.io.patterns.merged_builds import Row, merged_rows
 from napari_lazy_pipeline.io.patterns.naming_schemes import known_roles
+from napari_lazy_pipeline.io.patterns.text_runs import cut_runs
 from napari_lazy_pipeline.io.patterns.whole_words import BREAK, EDGE, kind_of, protected, readable
 
 TIFF = (".tif", ".tiff")
-_RUN = re.compile(r"([0-9]+)")
 # What the Janelia software appends where a volume goes on in another file.
 _PART = re.compile(r"_part([0-9]+)(?=(?:\.ome)?\.tiff?$)", re.IGNORECASE)
 
@@ -70,6 +70,10 @@ class Group:
     def slots(self) -> list[NameField]:
         """The slots, in order."""
         return [part for part in self.parts if isinstance(part, NameField)]
+
+    def name(self, row: int) -> str:
+        """One of the names, again."""
+        return "".join(one if isinstance(one, str) else one.values[row] for one in self.parts)
 
     @property
     def is_a_word(self) -> bool:
@@ -165,46 +169,35 @@ def _segment(column: tuple[str, ...], before: str, joined: bool) -> list[str | N
         number = kind == "number"
         label = kind if kind in ("pos", "tile") else label_of(before) if number else ""
         return [NameField(values, label, numeric=number, kind=kind, joined=joined)]
-    cut = [_RUN.split(value) for value in map(readable, column)]
-    if len({tuple(runs[::2]) for runs in cut}) > 1:
-        return _words(column)
+    texts, numbers = cut_runs(list(map(readable, column)))
+    still = ["" if text.word else text.still for text in texts]
     parts: list[str | NameField] = []
-    texts, numbers = cut[0][::2], list(zip(*(runs[1::2] for runs in cut), strict=True))
-    alone = len(numbers) == 1 and not texts[-1] and (texts[0].isalpha() or not texts[0])
+    alone = len(numbers) == 1 and not (texts[0].word or texts[1].word)
+    alone = alone and not still[-1] and (still[0].isalpha() or not still[0])
     # In s01t02z03 each letter belongs to the number after it, in 488nm to the one before.
-    labelled = not texts[-1] or bool(re.search("[A-Za-z]$", texts[0])) or (joined and before != "")
-    for index, values in enumerate(numbers):
-        own = re.findall(r"[A-Za-z]*$", texts[index])[0]
-        first = index == 0 and not texts[0]
+    labelled = not still[-1] or bool(re.search("[A-Za-z]$", still[0])) or (joined and before != "")
+    for index, text in enumerate(texts):
+        parts += [*(_word(text.word) if text.word else ()), text.still]
+        if index == len(numbers):
+            break
+        own = re.findall(r"[A-Za-z]*$", text.still)[0]
+        first = index == 0 and not (text.word or text.still)
         last = index == len(numbers) - 1
-        suffix = re.findall(r"^[A-Za-z]*", texts[index + 1])[0] if last or not labelled else ""
+        suffix = re.findall(r"^[A-Za-z]*", still[index + 1])[0] if last or not labelled else ""
         label = label_of(before if first else own if labelled or index == 0 else "")
-        slot = NameField(values, label, suffix.lower(), True, alone, joined=joined or not first)
-        parts += [texts[index], slot]
-    return [*parts, texts[-1]]
+        slot = NameField(
+            numbers[index], label, suffix.lower(), True, alone, joined=joined or not first
+        )
+        parts.append(slot)
+    return parts
 
 
-def _words(column: tuple[str, ...]) -> list[str | NameField]:
+def _word(column: tuple[str, ...]) -> list[str | NameField]:
     """Cut text that varies: the letter of a camera, the name of a dye, anything."""
-    column = tuple(map(readable, column))
     match = re.match(r"[A-Za-z]+(?=[A-Z0-9])", column[0])
     start = match[0] if match else ""
     if start.lower() in (*CAMERA, *SAMPLE, "chan") and all(
-        value.startswith(start) for value in column
+        value.startswith(start) and value != start for value in column
     ):
         return [start, NameField(tuple(value[len(start) :] for value in column), start.lower())]
-    return _word_and_number(column) or [NameField(column)]
-
-
-def _word_and_number(column: tuple[str, ...]) -> list[str | NameField]:
-    """Cut ``GFPt001`` into the name of a dye and a labelled number; empty if it cannot be."""
-    cut = [re.fullmatch("([A-Za-z]+)([0-9]+)", value) for value in column]
-    if not all(cut):
-        return []
-    words = [match[1] for match in cut if match]
-    for label in ("time", "pos", "ch", "t", "T", "z", "Z", "c", "C", "s", "p"):
-        if all(word.endswith(label) and len(word) > len(label) for word in words):
-            front = NameField(tuple(word[: -len(label)] for word in words))
-            numbers = tuple(match[2] for match in cut if match)
-            return [front, label, NameField(numbers, label.lower(), "", True, False)]
-    return []
+    return [NameField(column)]

@@ -21,6 +21,8 @@ _FIELD = {
 }  # fmt: skip
 _SIGNED = r"-?[0-9]+(?:\.[0-9]+)?"
 _TEXT = r"[^/\n]+?"
+# Between two fields that touch, digits meet letters.
+_MEETING = r"(?:(?<=[0-9])(?=[^\W\d_])|(?<=[^\W\d_])(?=[0-9]))"
 # Fields that decide the place of a file; the others are read only to explain. Several numbers
 # make one time, several words one channel or position.
 _PLACE = re.compile("t[2-9]?|c2?|wave|z|p[2-9]?|tile")
@@ -126,7 +128,8 @@ def compile_pattern(text: str) -> Pattern:
     After letters, numbers may have a sign and a fraction: ``z{z}`` reads z-0.5. ``{c}`` is the
     channel, or ``{wave}`` where there is no ``{c}``: a number, or text; ``{c2}`` is another part
     of its name. ``{p}``, ``{p2}``, ... and ``{tile}`` are the position: one is opened at a time.
-    ``{n}`` is a number that means nothing. Any other ``{field}`` is text; ``*`` is any text,
+    ``{n}`` is a number that means nothing. Two fields may touch where digits meet letters:
+    ``TM{t}{c}`` reads TM1GFP. Any other ``{field}`` is text; ``*`` is any text,
     ``?`` any character, ``/`` goes into a folder, and everything else means itself.
 
     What follows ``re:`` is a regular expression with named groups instead. Raise PatternError if
@@ -192,11 +195,15 @@ def _check_field(field: str, last: str, fields: list[str], text: str) -> None:
         what, hint = f"{{{field}}} is no name for a field", "Use letters: {t}, {c}, {wave}, {name}"
     elif field in fields:
         what, hint = f"{{{field}}} occurs twice", "Write * or another name for one of them"
-    elif last:
+    elif last and _is_number(last) and _is_number(field):
         what = f"Nothing stands between {{{last}}} and {{{field}}}"
         hint = "Write what separates them"
     if what:
         raise PatternError(what, text, hint)
+
+
+def _is_number(field: str) -> bool:
+    return re.fullmatch("[tzn][0-9]*", field) is not None
 
 
 def _regex(text: str, captured: Sequence[str], bodies: Mapping[str, str] | None = None) -> str:
@@ -213,6 +220,8 @@ def _regex(text: str, captured: Sequence[str], bodies: Mapping[str, str] | None 
             last = all(other[2] for other in pieces[index + 1 :])
             parts.append(r"[^/\n]*" if last else r"[^/\n]*?")
         else:
+            if index and not any(pieces[index - 1][1:]):
+                parts.append(_MEETING)
             own = (bodies or {}).get(field)
             body = own or _body(field, pieces[index - 1][2] if index else "")
             parts.append(f"(?P<{field}>{body})" if field in captured else f"(?:{body})")

@@ -20,6 +20,7 @@ from napari_lazy_pipeline.io.patterns.slot_roles import Roles, assignments
 _FIELDS = {"c": ("c", "c2"), "z": ("z",), "p": ("p", "tile", "p2", "p3")}
 _WORDS = {"t": "time", "c": "channel", "z": "plane", "p": "position"}
 _MOST = 24  # proposals for names of one build
+_CHECKED = 50  # names, of a proposal
 SAMPLE = 400  # names
 
 
@@ -151,7 +152,7 @@ class _Reading:
     def proposals(self, sure: bool) -> Iterator[Proposal]:
         """Yield its pattern, if there is one."""
         pattern = self.write({})
-        if self.fields and "}{" not in pattern:
+        if self.fields and self._is_read(pattern):
             yield Proposal(pattern, self.summary, sure)
 
     def parts(self) -> Iterator[Proposal]:
@@ -162,8 +163,28 @@ class _Reading:
             for value in islice(dict.fromkeys(slot.values), 3):
                 title = f"{slot.label}{value}"
                 pattern = less.write({slot: value})
-                if less.fields and "}{" not in pattern:
+                if less.fields and less._is_read(pattern, slot, value):
                     yield Proposal(pattern, f"{less.summary}; only {title}", False)
+
+    def _is_read(self, pattern: str, slot: NameField | None = None, value: str = "") -> bool:
+        """Return whether the pattern reads in the names what is meant, as far as a few show.
+
+        ``slot`` and ``value``: of only those names.
+        """
+        try:
+            compiled = compile_pattern(pattern)
+        except PatternError:
+            return False
+        rows = [row for row in range(self.group.names) if not slot or slot.values[row] == value]
+        for row in rows[:: len(rows) // _CHECKED + 1]:
+            found = compiled.match(self.group.name(row))
+            if found is None or any(
+                found.get(field, slot.values[row]) != slot.values[row]
+                for slot, field in self.fields.items()
+                if not (field == "t" and slot.kind)
+            ):
+                return False
+        return True
 
     def write(self, fixed: dict[NameField, str]) -> str:
         """Write the pattern, with some slots as text."""

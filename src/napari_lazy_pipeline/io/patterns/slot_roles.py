@@ -11,6 +11,7 @@ from napari_lazy_pipeline.io.patterns.labels import (
     CAMERA,
     CHANNEL,
     DYE,
+    FEW,
     PLACE,
     PLANE,
     SAMPLE,
@@ -24,7 +25,6 @@ from napari_lazy_pipeline.io.patterns.labels import (
 )
 from napari_lazy_pipeline.io.patterns.name_fields import NameField, count
 
-FEW = 12  # names of channels
 _MOST = {"t": 1, "z": 1, "c": 2, "p": 4}  # slots of each role
 Roles = dict[NameField, str]
 _Costs = dict[str, float]  # the less, the likelier

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
+from itertools import pairwise
 
-from napari_lazy_pipeline.io.patterns.labels import PLANE, TIME
+from napari_lazy_pipeline.io.patterns.labels import FEW, PLANE, TIME
 
 # Stands where a word begins or ends, though no character does.
 EDGE = "\x1d"
@@ -16,16 +18,14 @@ _CODE, _KIND = 0xE000, 0xF000  # private characters that stand for those of a wo
 _YEAR, _MONTH, _DAY = "(?:19|20)[0-9]{2}", "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
 _HOUR, _MINUTE = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _DATE = f"{_YEAR}[-_.]?{_MONTH}[-_.]?{_DAY}"
-_CLOCK = f"{_HOUR}[-_.:h]?{_MINUTE}[-_.:m]?{_MINUTE}(?:[._,][0-9]{{3}}(?![0-9]))?s?"
+_CLOCK = f"{_HOUR}[-_.:h]?{_MINUTE}[-_.:m]?{_MINUTE}"
+_FRACTION = "[._,][0-9]{3}(?![0-9])"
 _FOURTEEN = f"{_YEAR}{_MONTH}{_DAY}{_HOUR}{_MINUTE * 2}"
 _ALONE = r"(?<![0-9A-Za-z])(?:{})(?![0-9A-Za-z])"
+_OF_MILLISECONDS = re.compile(_ALONE.format(f"{_DATE}[T_ -]+{_CLOCK}{_FRACTION}s?"))
 _DATES = (
-    (
-        "date",
-        re.compile(
-            _ALONE.format(f"{_DATE}[T_ -]+{_CLOCK}|{_YEAR}{_MONTH}{_DAY}{_HOUR}{_MINUTE * 2}")
-        ),
-    ),
+    ("date", _OF_MILLISECONDS),
+    ("date", re.compile(_ALONE.format(f"{_DATE}[T_ -]+{_CLOCK}s?|{_FOURTEEN}"))),
     ("date", re.compile(_ALONE.format("(?:[0-9]+(?:d|h|min|m|sec|s)){2,}"))),
     ("day", re.compile(_ALONE.format(f"{_YEAR}-{_MONTH}-{_DAY}|{_YEAR}_{_MONTH}_{_DAY}"))),
 )
@@ -41,7 +41,9 @@ _PLACES = (
     ("id", re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")),
 )  # fmt: skip
 _SIGNED = re.compile(r"(?<![A-Za-z])([A-Za-z]+)([=_]?)(-?)(?=[0-9])")
-_DECIMAL = re.compile(r"(?<![A-Za-z])([A-Za-z]+)([=_]?)-?(?:0|[1-9][0-9]*)\.[0-9]{1,3}(?![0-9.])")
+_DECIMAL = re.compile(
+    r"(?<![A-Za-z])([A-Za-z]+)([=_]?)(-?(?:0|[1-9][0-9]*)\.[0-9]{1,3})(?![0-9]|\.[0-9])(\.?)"
+)
 _COUNTED = {*PLANE, *TIME}
 
 
@@ -82,11 +84,26 @@ def _with_dates(stems: list[str]) -> list[str]:
         found = [expression.findall(stem) for stem in stems]
         if not found or not found[0] or len({len(dates) for dates in found}) > 1:
             continue
+        if expression is _OF_MILLISECONDS and not _are_milliseconds([dates[-1] for dates in found]):
+            continue
         # A counter after a date looks like the first minute of the day.
         if all(_MIDNIGHT.search(dates[-1]) for dates in found):
             continue
         return [expression.sub(lambda match: as_word(match[0], kind), stem) for stem in stems]  # noqa: B023
     return stems
+
+
+def _are_milliseconds(dates: Sequence[str]) -> bool:
+    """Return whether what follows the seconds of dates is a part of them, not a wavelength."""
+    fractions = {date.rstrip("s")[-3:] for date in dates}
+    waves = len(fractions) <= FEW and all(350 <= int(digits) <= 850 for digits in fractions)
+    return len(fractions) > len(set(dates)) / 2 and not waves
+
+
+def _are_even(decimals: set[str]) -> bool:
+    """Return whether decimals are as far from each other; where two counters meet they are not."""
+    numbers = sorted(map(Fraction, decimals))
+    return len({after - before for before, after in pairwise(numbers)}) == 1
 
 
 def _with_numbers(stems: list[str]) -> list[str]:
@@ -96,7 +113,15 @@ def _with_numbers(stems: list[str]) -> list[str]:
     for letters, gap, sign in _SIGNED.findall(joined) if "-" in joined else ():
         signs.setdefault((letters, gap), set()).add(sign)
     odd = {key for key, found in signs.items() if len(found) > 1}
-    odd |= {key for key in _DECIMAL.findall(joined) if key[0].lower() in _COUNTED}
+    decimals: dict[tuple[str, str], set[str]] = {}
+    points: set[str] = set()
+    for letters, gap, number, point in _DECIMAL.findall(joined):
+        decimals.setdefault((letters, gap), set()).add(number)
+        points.add(point)
+    odd |= {
+        key for key, found in decimals.items()
+        if key[0].lower() in _COUNTED and ("." not in points or _are_even(found))
+    }  # fmt: skip
     for letters, gap in sorted(odd):
         number = re.compile(rf"(?<![A-Za-z])({letters}{gap})(-?[0-9]+(?:\.[0-9]+)?)")
         stems = [number.sub(lambda match: match[1] + as_word(match[2], "number"), s) for s in stems]

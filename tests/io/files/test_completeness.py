@@ -56,10 +56,36 @@ CLIPPED = pytest.mark.parametrize("change", [last_plane_empty, background_subtra
 def test_old_files_are_shown_as_they_are(change: Change, tmp_path: Path) -> None:
     volume = change(camera(1))
     write(tmp_path, volume, age=3600)
-    stack = open_stack(tmp_path)
+    stack = open_stack(tmp_path, strict=True)
     np.testing.assert_array_equal(stack.volume(1), volume)
     np.testing.assert_array_equal(stack.source.read_planes(1, 0, 0, 1), volume[:1])
-    assert not list(stack.source.problems)
+
+
+def test_an_old_file_that_ends_with_an_empty_plane_as_no_other_is_noted(tmp_path: Path) -> None:
+    """A copy that was broken off can have the date of its original."""
+    write(tmp_path, last_plane_empty(camera(1)), age=3600)
+    stack = open_stack(tmp_path)
+    stack.volume(0)
+    assert not stack.problems
+    for _ in range(2):
+        stack.source.read_planes(1, 0, 0, 1)
+        stack.volume(1)
+        (problem,) = stack.problems
+        assert (problem.where, problem.done) == (str(tmp_path / "s_t1.tif"), "shown as it is")
+        assert "The last plane is empty, that of s_t0.tif is not" in problem.what
+    write(tmp_path, camera(1), age=3600)
+    stack.volume(1)
+    assert not stack.problems, "it was copied once more"
+
+
+def test_what_ends_with_some_pixels_or_is_stated_to_be_complete_is_not_noted(
+    tmp_path: Path,
+) -> None:
+    for change, complete in ((background_subtracted, False), (last_plane_empty, True)):
+        write(tmp_path, change(camera(1)), age=3600)
+        stack = open_stack(tmp_path, complete=complete)
+        stack.volume(1)
+        assert not stack.problems
 
 
 @pytest.mark.parametrize("change", [background_subtracted, masked])

@@ -30,6 +30,7 @@ class CompletenessCheck:
     Pixels are judged where something may still write to a file: it was changed within the last
     minute, or came while the folder was watched. Zeros at the end of any other file are pixels:
     background was subtracted, or the sample masked. They are if ``complete`` states so, too.
+    One whose last plane is empty all the same may be a copy that was broken off: it is doubtful.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class CompletenessCheck:
         self._info, self._kinds = infos[0], {_kind(info) for info in infos}
         self._missing = max(info.missing for info in infos)
         self._ended: dict[str, Hashable] = {}
+        self._doubtful: set[str] = set()
 
     def why_incomplete(self, path: str, came: bool = True) -> str:
         """Why a file is not a whole volume; empty if it is one. Few of its planes are read.
@@ -83,10 +85,14 @@ class CompletenessCheck:
         """
         if self.knows_end(path, stamp):
             return
-        reserved = self._is_reserved(end[-1]) and _is_young(path)
-        if reserved and not _zeros_are_pixels(read(0, self._info.shape[0])):
+        reserved = self._is_reserved(end[-1])
+        if reserved and _is_young(path) and not _zeros_are_pixels(read(0, self._info.shape[0])):
             hint = "Wait until it is complete, or state that all files are"
             raise FileError(_RESERVED, path, hint)
+        if reserved and not end[-1].any():
+            self._doubtful.add(path)
+        else:
+            self._doubtful.discard(path)
         if len(self._ended) >= _CACHED:
             self._ended.clear()
         self._ended[path] = stamp
@@ -94,6 +100,12 @@ class CompletenessCheck:
     def knows_end(self, path: str, stamp: Hashable) -> bool:
         """Return whether nothing is to be learned from the last plane of a file."""
         return self._info.last_plane < 0 or self._complete or self._ended.get(path) == stamp
+
+    def doubt(self, path: str) -> str:
+        """What speaks against a file that was read; empty if nothing does."""
+        if path not in self._doubtful:
+            return ""
+        return f"The last plane is empty, that of {self._info.name} is not: it may be half written"
 
     def _is_reserved(self, plane: np.ndarray) -> bool:
         """Return whether the last plane (y, x) of a volume ends with zeros that cannot be pixels.

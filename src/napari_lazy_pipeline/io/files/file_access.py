@@ -29,6 +29,7 @@ from napari_lazy_pipeline.io.readers import (
 
 FOLDER_MISSING = "folder missing"
 Planes = tuple[int, int] | None
+END = (-1, -1)  # the part of a file that shows whether it is complete
 _TRIES = 5  # volumes
 
 
@@ -50,7 +51,9 @@ class FileRead:
 
     def solves(self, about: Hashable) -> bool:
         """Return whether a read that failed would not fail any more, as this one did not."""
-        if not isinstance(about, FileRead) or (about.path, about.part) != (self.path, self.part):
+        if not isinstance(about, FileRead) or about.path != self.path:
+            return False
+        if about.part not in (self.part, END):
             return False
         (start, stop), (first, last) = about.planes, self.planes
         return about.stamp != self.stamp or (first <= start and stop <= last)

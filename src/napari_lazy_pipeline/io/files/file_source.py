@@ -17,6 +17,7 @@ from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
 from napari_lazy_pipeline.io.files.file_access import (
+    END,
     FileAccess,
     FileRead,
     Planes,
@@ -24,6 +25,8 @@ from napari_lazy_pipeline.io.files.file_access import (
 )
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
+
+_COPY = "Copy it once more, or state that all files are complete"
 
 
 class FileSource(VolumeSource):
@@ -303,6 +306,10 @@ class FileSource(VolumeSource):
             raise
         if len(self.problems):
             self.problems.withdraw(about.with_stamp().solves)
+        doubt = self.judge.doubt(path)
+        if doubt:
+            problem = Problem(path, doubt, "shown as it is", _COPY)
+            self.problems.report(problem, FileRead(path, END, END).with_stamp())
         return pixels
 
     def __eq__(self, other: object) -> bool:

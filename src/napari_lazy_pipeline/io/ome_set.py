@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -53,7 +52,7 @@ def arrange_set(
             rest = [proposal for proposal in proposals if proposal.pattern != pattern]
             return table, [Proposal(pattern, summary, True), *rest]
     note = "OME-XML gives the files other places than their names: check which number is what"
-    return replace(layout, notes=(*layout.notes, note)), list(proposals)
+    return layout.noting(note), list(proposals)
 
 
 def _numbered(names: Sequence[str]) -> str:

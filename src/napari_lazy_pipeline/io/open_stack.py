@@ -17,6 +17,7 @@ from napari_lazy_pipeline.io.files.folder_listing import (
     choose_images,
     endings_of,
     is_image,
+    left_out,
     list_names,
 )
 from napari_lazy_pipeline.io.folder_info import FolderInfo
@@ -179,6 +180,8 @@ def inspect_folder(
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)
         # Every volume would carry the places of all files.
         source = source.with_layout(layout).with_info(lambda info: replace(info, places=()))
+    if compiled is None and len(names) > len(images):
+        source = source.with_layout(source.layout.noting(left_out(names, images)))
     source = _at_position(source, position)
     if axes or planes:
         source = _with_axes(source, axes or "", planes or 0)

@@ -13,6 +13,7 @@ import tifffile
 from napari_lazy_pipeline import open_stack
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.io import inspect_folder
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
 
 SHAPE = (4, 9, 11)
 DATA = np.random.default_rng(0).integers(0, 4000, (3, 2, *SHAPE)).astype("<u2")
@@ -162,3 +163,57 @@ def test_a_single_file_of_any_kind_and_its_name(tmp_path: Path) -> None:
     for name in ("cell 7.stk", "fish.npy"):
         found = inspect_folder(tmp_path / name)
         assert found.sizes == (1, 1) and found.pattern == name
+
+
+def write_metamorph(folder: Path, ending: str) -> np.ndarray:
+    """A folder as MetaMorph writes it: two wavelengths, three times, and a thumbnail of each."""
+    (folder / "exp.nd").write_text('"NDInfoFile", Version 1.0\n')
+    for c, wave in enumerate(("w1GFP", "w2Cy3")):
+        for t in range(3):
+            write_stk(folder / f"exp_{wave}_t{t + 1}{ending}", DATA[t, c], 0.25)
+            thumbnail = folder / f"exp_thumb_{wave}_t{t + 1}.TIF"
+            tifffile.imwrite(thumbnail, DATA[t, c, 0, ::2, ::2], photometric="minisblack")
+    return DATA
+
+
+@pytest.mark.parametrize("ending", [".stk", ".STK", ".TIF"])
+def test_thumbnails_beside_stacks_are_no_data(ending: str, tmp_path: Path) -> None:
+    data = write_metamorph(tmp_path, ending)
+    found = inspect_folder(tmp_path)
+    assert (found.channel_names, found.sizes, found.unmatched) == (("w1GFP", "w2Cy3"), (3, 2), 0)
+    assert not any("Left out" in note for note in found.notes)
+    assert inspect_folder(tmp_path, found.pattern).channel_names == ("w1GFP", "w2Cy3")
+    thumbnails = inspect_folder(tmp_path, "exp_thumb_{c}_t{t}.TIF")
+    assert (thumbnails.sizes, thumbnails.shape) == ((3, 2), (1, 5, 6))
+    stack = open_stack(tmp_path)
+    for t in range(3):
+        for c in range(2):
+            np.testing.assert_array_equal(stack.volume(t, c), data[t, c])
+
+
+def test_a_thumbnail_that_comes_while_the_folder_is_watched_is_no_channel(tmp_path: Path) -> None:
+    write_metamorph(tmp_path, ".TIF")
+    watcher = FolderWatcher(inspect_folder(tmp_path).source)
+    for wave in ("thumb_w1GFP", "thumb_w2Cy3", "w1GFP", "w2Cy3"):
+        write_stk(tmp_path / f"exp_{wave}_t4.TIF", DATA[0, 0], 0.25)
+        for _ in range(3):
+            look = watcher.poll()
+    assert (look.source.sizes, look.outdated) == ((4, 2), "")
+
+
+def test_images_are_data_if_all_are_called_thumbnails(tmp_path: Path) -> None:
+    for t in range(2):
+        tifffile.imwrite(tmp_path / f"thumb_t{t}.tif", DATA[t, 0], photometric="minisblack")
+    assert inspect_folder(tmp_path).sizes == (2, 1)
+
+
+def test_stacks_of_another_kind_beside_tiffs_are_told(tmp_path: Path) -> None:
+    """A wavelength without a stack is a TIFF beside them."""
+    write_stk(tmp_path / "exp_w1GFP_t1.stk", DATA[0, 0], 0.25)
+    for t in range(2):
+        tifffile.imwrite(tmp_path / f"exp_w2DIC_t{t + 1}.TIF", DATA[t, 1, 0])
+    found = inspect_folder(tmp_path)
+    assert "Left out: 1 .stk file; a pattern can name them" in found.notes
+    assert found.stack().spec.shape == (1, 9, 11)
+    stacks = open_stack(tmp_path, "exp_w1GFP_t{t}.stk")
+    np.testing.assert_array_equal(stacks.volume(0), DATA[0, 0])

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.patterns.pattern import Pattern
 from napari_lazy_pipeline.io.readers import Reader, hidden, reader_for, suffixes
+from napari_lazy_pipeline.io.readers.image import READER as PICTURE_READER
 from napari_lazy_pipeline.io.readers.tiff import READER as TIFF_READER
 from napari_lazy_pipeline.io.readers.zarr import is_zarr
 
@@ -25,6 +27,7 @@ _REASONS: dict[type[OSError], tuple[str, str]] = {
     ),
     PermissionError: ("The folder may not be read", "Ask for permission"),
 }
+_THUMBNAIL = re.compile(r"(?:^|[^a-z])thumb(?:nail)?s?(?:[^a-z]|$)", re.IGNORECASE)
 _HINT = "choose the folder that holds the images"
 
 
@@ -100,7 +103,25 @@ def choose_images(
     continued = hidden(images)
     if continued:
         images = [name for name in images if name not in continued]
+    images = without_thumbnails(images, pattern) or images
     return images if pattern is not None or reader is not None else _one_kind(images)
+
+
+def left_out(names: Sequence[str], images: Sequence[str]) -> str:
+    """A note on files that could be opened, too, but are no part of the stack; empty if none are.
+
+    Pictures and thumbnails are no data.
+    """
+    others = [
+        name for name in _readable(list(set(names).difference(images)))
+        if not PICTURE_READER.accepts(name) and not _THUMBNAIL.search(name)
+    ]  # fmt: skip
+    others = sorted(set(others).difference(hidden(names))) if others else []
+    if not others:
+        return ""
+    kinds = Counter(os.path.splitext(name)[1] for name in others)
+    listed = ", ".join(format_count(count, f"{end} file") for end, count in kinds.most_common(4))
+    return f"Left out: {listed}; a pattern can name them"
 
 
 def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
@@ -132,6 +153,14 @@ def _ending(names: Sequence[str], endings: Sequence[str]) -> list[str]:
     # Each case is listed because to lower each of many names takes longer.
     either = (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
     return [name for name in names if name.endswith(either)]
+
+
+def without_thumbnails(images: list[str], pattern: Pattern | None) -> list[str]:
+    """The images that are not called thumbnails; all of them for a pattern that says the word."""
+    meant = pattern is not None and "thumb" in pattern.text.lower()
+    if meant or "thumb" not in "\n".join(images).lower():
+        return images
+    return [name for name in images if not _THUMBNAIL.search(name)]
 
 
 def _one_kind(images: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.io.files.folder_listing import list_names
+from napari_lazy_pipeline.io.files.folder_listing import list_names, without_thumbnails
 from napari_lazy_pipeline.io.live.growing_file import GrowingFileWatcher
 from napari_lazy_pipeline.io.live.incoming_files import IncomingFile, TimeAxis
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult, StackWatcher
@@ -87,7 +87,8 @@ class FolderWatcher(StackWatcher):
         """Wait for new files that belong to the stack."""
         images = {name for name in names if self._source.reader.accepts(name)}
         images -= hidden(list(images))
-        fitting = set(select(list(images), self._pattern)[0])
+        wanted = without_thumbnails(list(images), self._pattern)
+        fitting = set(select(wanted, self._pattern)[0])
         refused = self._axis.add(fitting)
         self._ignored.update(refused, images - fitting)
         self._incoming.update((name, IncomingFile()) for name in fitting - refused.keys())

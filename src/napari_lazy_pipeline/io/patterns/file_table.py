@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -47,6 +47,10 @@ class FileTable:
     def cells(self) -> NDArray[np.int32]:
         """Files of each volume (volume, piece)."""
         return self.table.reshape(-1, self.pieces)
+
+    def noting(self, note: str) -> FileTable:
+        """The same with another sentence that a person should read."""
+        return replace(self, notes=(*self.notes, note)) if note else self
 
     def names_in_order(self) -> list[str]:
         """Names in the order of their places: the system lists them in any."""

@@ -316,3 +316,7 @@ def test_fractions_may_stand_before_a_point() -> None:
     assert propose_patterns(names)[0].pattern == "s.z{z}.t{t}.tif"
     names = [f"s.t{t}.{z:03d}.ch0.tif" for t in range(3) for z in range(4)]
     assert propose_patterns(names)[0].pattern == "s.t{t}.{z}.ch{c}.tif"
+    names = [f"s.z{z}.{t}min.tif" for t in (10, 20) for z in (-2, -1, 0, 1)]
+    assert propose_patterns(names)[0].pattern == "s.z{z}.{t}min.tif"
+    names = [f"s.slice_{z}.{t:03d}_x.tif" for t in range(3) for z in range(4)]
+    assert propose_patterns(names)[0].pattern == "s.slice_{z}.{t}_x.tif"

@@ -42,7 +42,7 @@ _PLACES = (
 )  # fmt: skip
 _SIGNED = re.compile(r"(?<![A-Za-z])([A-Za-z]+)([=_]?)(-?)(?=[0-9])")
 _DECIMAL = re.compile(
-    r"(?<![A-Za-z])([A-Za-z]+)([=_]?)(-?(?:0|[1-9][0-9]*)\.[0-9]{1,3})(?![0-9]|\.[0-9])(\.?)"
+    r"(?<![A-Za-z])([A-Za-z]+)([=_]?)(-?(?:0|[1-9][0-9]*)\.[0-9]{1,3})(?![0-9]|\.[0-9])"
 )
 _COUNTED = {*PLANE, *TIME}
 
@@ -103,7 +103,10 @@ def _are_milliseconds(dates: Sequence[str]) -> bool:
 def _are_even(decimals: set[str]) -> bool:
     """Return whether decimals are as far from each other; where two counters meet they are not."""
     numbers = sorted(map(Fraction, decimals))
-    return len({after - before for before, after in pairwise(numbers)}) == 1
+    gaps = [after - before for before, after in pairwise(numbers)] or [Fraction(1)]
+    # 0.33, 0.67 and 1.00 were rounded.
+    rounded = Fraction(1, 100) if all(len(one.partition(".")[2]) > 1 for one in decimals) else 0
+    return max(gaps) - min(gaps) <= rounded
 
 
 def _with_numbers(stems: list[str]) -> list[str]:
@@ -114,15 +117,12 @@ def _with_numbers(stems: list[str]) -> list[str]:
         signs.setdefault((letters, gap), set()).add(sign)
     odd = {key for key, found in signs.items() if len(found) > 1}
     decimals: dict[tuple[str, str], set[str]] = {}
-    points: set[str] = set()
-    for letters, gap, number, point in _DECIMAL.findall(joined):
-        decimals.setdefault((letters, gap), set()).add(number)
-        points.add(point)
-    odd |= {
-        key for key, found in decimals.items()
-        if key[0].lower() in _COUNTED and ("." not in points or _are_even(found))
-    }  # fmt: skip
-    for letters, gap in sorted(odd):
-        number = re.compile(rf"(?<![A-Za-z])({letters}{gap})(-?[0-9]+(?:\.[0-9]+)?)")
+    for letters, gap, number in _DECIMAL.findall(joined):
+        if letters.lower() in _COUNTED:
+            decimals.setdefault((letters, gap), set()).add(number)
+    broken = {key for key, found in decimals.items() if _are_even(found)}
+    for letters, gap in sorted(odd | broken):
+        form = r"-?[0-9]+(?:\.[0-9]+)?" if (letters, gap) in broken else "-?[0-9]+"
+        number = re.compile(rf"(?<![A-Za-z])({letters}{gap})({form})")
         stems = [number.sub(lambda match: match[1] + as_word(match[2], "number"), s) for s in stems]
     return stems

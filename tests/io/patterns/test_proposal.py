@@ -244,12 +244,52 @@ def test_there_are_sixty_further_ones() -> None:
     assert len({cited.source for cited in CITED}) >= 60
 
 
-@pytest.mark.parametrize("other", ["_psf.tif", " other.tif", "=dark.tif"])
-@pytest.mark.parametrize("stem", ["cell", "ce=ll", "pos=3 cell"])
-def test_another_file_beside_many_is_no_channel_of_theirs(stem: str, other: str) -> None:
-    names = [f"{stem}_ch{c}_t{t}.tif" for c in range(2) for t in range(3)]
-    first = propose_patterns([*names, stem + other])[0]
-    assert first.pattern == stem + "_ch{c}_t{t}.tif"
+ALIKE = {
+    "channels and times": ([f"cell_ch{c}_t{t}.tif" for c in range(2) for t in range(3)], True),
+    "an equals sign": ([f"pos=3 ce=ll_ch{c}_t{t}.tif" for c in range(2) for t in range(3)], True),
+    "times": ([f"cell_t{t}.tif" for t in range(8)], True),
+    "planes": ([f"cell_t{t}_z{z}.tif" for t in range(3) for z in range(4)], True),
+    "words": ([f"cell_t{t}_{c}.tif" for t in range(3) for c in ("GFP", "RFP")], True),
+    "words first": ([f"{c}_t{t}.tif" for t in range(3) for c in ("GFP", "RFP")], True),
+    "wavelengths": ([f"a_ch{c}_stack{t:04d}_{w}nm.tif" for c, w in enumerate((488, 560))
+                     for t in range(4)], True),
+    "no breaks": ([f"cellTM{t}C{c}.tif" for c in range(2) for t in range(5)], True),
+    "bare numbers": ([f"{t:04d}.tif" for t in range(9)], False),
+    "three": ([f"cell_t{t}.tif" for t in range(3)], True),
+}  # fmt: skip
+OTHERS = (
+    "cell_psf.tif", "cell_psf.tiff", "cell other.tif", "cell=dark.tif", "mask.tif",
+    "cell_mask_1.tif", "cell_mask_t0.tif", "cell_1.tif", "cell_ch0_mask.tif", "psf_488nm.tif",
+    "cell_ch0_t0_mask.tif", "MAX_cell_ch0_t0.tif", "dark_01.tif", "my-mask-1.tif", "flat.field.tif",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize(("names", "sure"), ALIKE.values(), ids=ALIKE.keys())
+def test_another_file_beside_many_changes_no_proposal(
+    names: list[str], sure: bool, other: str
+) -> None:
+    alone = propose_patterns(names)[0]
+    first = propose_patterns([*names, other])[0]
+    assert (first.pattern, alone.sure, first.sure) == (alone.pattern, sure, sure)
+    layout = arrange([*names, other], compile_pattern(first.pattern))
+    assert (layout.unmatched, layout.others) == (1, (other,))
+
+
+FEWER = {
+    "a dye": ([f"GFP_t{t}.tif" for t in range(9)] + ["BF_t0.tif"], "{c}_t{t}.tif"),
+    "a camera": ([f"CamA_t{t}.tif" for t in range(9)] + ["CamB_t0.tif"], "Cam{c}_t{t}.tif"),
+    "any word": ([f"one_t{t}.tif" for t in range(9)] + ["three_t0.tif"], "{c}_t{t}.tif"),
+    "a well": ([f"A{n}_s0.tif" for n in range(1, 9)] + ["B1_s0.tif"], "{p}_s0.tif"),
+}
+
+
+@pytest.mark.parametrize(("names", "pattern"), FEWER.values(), ids=FEWER.keys())
+def test_what_may_be_a_short_channel_is_listed_or_asked(names: list[str], pattern: str) -> None:
+    proposals = propose_patterns(names)
+    assert proposals[0].pattern == pattern or not proposals[0].sure
+    whole = next(proposal for proposal in proposals if proposal.pattern == pattern)
+    assert arrange(names, compile_pattern(whole.pattern)).unmatched == 0
 
 
 TOUCHING = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -103,16 +103,19 @@ def part_number(name: str) -> str:
     return match[1] if match else "0"
 
 
-def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Group], list[str]]:
-    """Sort names of images by their build, and list their endings; the most frequent first."""
+def image_names(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[str], list[str]]:
+    """Names of images, and the ending of each; without those that continue another file."""
     known = "|".join(map(re.escape, sorted(endings, key=len, reverse=True)))
     image = re.compile(rf"(.+?)((?:\.ome)?(?:{known}))", re.IGNORECASE | re.DOTALL)
     kept = [name for name in without_parts(names)[0] if not name.startswith(".")]
     matches = [match for match in map(image.fullmatch, kept) if match]
-    counts = Counter(match[2] for match in matches)
-    ends = _one_ending([match[2] for match in matches], counts)
+    return [match[1] for match in matches], [match[2] for match in matches]
+
+
+def groups(stems: Sequence[str], endings: Sequence[str]) -> list[Group]:
+    """Sort names of images by their build, the most frequent first; see `image_names`."""
     builds: dict[Row, list[list[str]]] = defaultdict(list)
-    for stem, ending in zip(protected([match[1] for match in matches]), ends, strict=True):
+    for stem, ending in zip(protected(stems), _one_ending(endings), strict=True):
         pieces = BREAK.split(stem)
         builds[(*pieces[1::2], ending)].append(pieces[::2])
     # Of equally frequent builds the shorter is the raw one: processing adds to names.
@@ -122,12 +125,13 @@ def groups(names: Sequence[str], endings: Iterable[str] = TIFF) -> tuple[list[Gr
     if merged:
         found.insert(0, _group(*merged))
         found[0].merged = True
-    return found, [end for end, _ in counts.most_common()]
+    return found
 
 
-def _one_ending(ends: list[str], counts: Counter[str]) -> list[str]:
+def _one_ending(ends: Sequence[str]) -> Sequence[str]:
     """Endings of names; ``.*`` where several kinds of them are the ends of one set."""
-    several = len({end.lower().replace("tiff", "tif") for end in counts}) == 1 < len(counts)
+    kinds = set(ends)
+    several = len({end.lower().replace("tiff", "tif") for end in kinds}) == 1 < len(kinds)
     return [".*"] * len(ends) if several else ends
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,7 +14,8 @@ from itertools import islice
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.labels import CAMERA, CERTAIN, CHANNEL, TIME, VAGUE_PLACE
-from napari_lazy_pipeline.io.patterns.name_fields import TIFF, Group, NameField, groups
+from napari_lazy_pipeline.io.patterns.name_fields import TIFF, Group, NameField, groups, image_names
+from napari_lazy_pipeline.io.patterns.odd_names import without_odd
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.slot_roles import Roles, assignments
 
@@ -87,26 +89,38 @@ def _proposals(
     names: Sequence[str], endings: Iterable[str], flat: bool | None
 ) -> Iterator[Proposal]:
     """Yield patterns for names, the best first; the last ones take every file."""
-    builds, present = groups(names, endings)
+    stems, ends = image_names(names, endings)
+    rows, plain = without_odd(stems)
+    usual = [stems[row] for row in rows], [ends[row] for row in rows]
+    late: list[Proposal] = []
+    for proposal, is_late in _of_images(*usual, flat):
+        if is_late:
+            late.append(proposal)
+        else:
+            yield replace(proposal, sure=proposal.sure and plain)
+    if len(rows) < len(stems):
+        late += [replace(other, sure=False) for other, _ in _of_images(stems, ends, flat)]
+    below = "*/" * max((name.count("/") for name in names), default=0)
+    summary = "every file, in natural order, is a time point"
+    for ending, _ in Counter(ends).most_common():
+        yield Proposal(f"{below}*{ending}", summary, len(stems) == 1)
+    yield from late
+
+
+def _of_images(
+    stems: Sequence[str], ends: Sequence[str], flat: bool | None
+) -> Iterator[tuple[Proposal, bool]]:
+    """Yield patterns for names of images, and whether ``*`` is the better one."""
+    builds = groups(stems, ends)
     single = [group for group in builds if not group.merged]
     total = sum(group.names for group in single)
     alone = len(single) < 2 or single[1].names <= total / 10 or builds[0].merged
-    # A few other files beside many that are called alike, a mask say, are no channels of theirs.
-    one_build = any(group.names > total / 2 for group in single)
-    late: list[Proposal] = []
     for group in builds:
         if group.names > total / 50:
             for proposal in _of_group(group, len(builds) == 1, flat):
-                if (group.is_a_word or (group.merged and one_build)) and not proposal.sure:
-                    late.append(proposal)
-                    continue
-                yield replace(proposal, sure=proposal.sure and alone)
+                is_late = group.is_a_word and not proposal.sure
+                yield replace(proposal, sure=proposal.sure and alone), is_late
             alone = alone and not group.merged
-    below = "*/" * max((name.count("/") for name in names), default=0)
-    summary = "every file, in natural order, is a time point"
-    for ending in present:
-        yield Proposal(f"{below}*{ending}", summary, total == 1)
-    yield from late
 
 
 @dataclass(frozen=True)

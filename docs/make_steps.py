@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +29,7 @@ START, END = (
     "<!-- made by docs/make_steps.py: end -->",
 )
 PIXEL, HEIGHT, WIDTH = 0.1, 120, 230  # um, and pixels of one of the two pictures at most
+DETAIL, NEAR = np.array([3.0, 5.7]), 4  # um, and how many times nearer it is seen
 LEVELS = 48  # of grey: noise takes less room
 
 
@@ -43,6 +44,11 @@ class Scene:
     c: int = 0
     pair: Literal["", "t", "c"] = ""  # two time points or channels, in green and magenta
     same: bool = False  # grey means the same before and after
+    white: float = 99.7  # percentile of the brightness that is white
+    of_type: bool = False  # white is the largest number of the type
+    plane: bool = False  # before it, one plane is shown
+    detail: bool = False  # the middle alone, each voxel as it is
+    halves: bool = False  # after it, two channels are shown, one below the other
 
 
 _EVEN, _DESKEWED = ("camera_correction",), ("camera_correction", "deskew")
@@ -54,12 +60,12 @@ _WAY = tuple(simulated_cell.drift(t) for t in range(TIMELAPSE["times"]))
 _LEFT = tuple(simulated_cell.bleaching(t, 1) for t in range(TIMELAPSE["times"]))
 _LAST = 99
 SCENES: dict[str, Scene] = {
-    "flash_residual": Scene({"calibration": "calibration.tif"}, same=True),
+    "flash_residual": Scene({"calibration": "calibration.tif"}, same=True, white=95),
     "camera_correction": Scene(
         {"dark": 100.0, "hot_pixels": 6.0, "flat_image": "flat.tif"}, c=1, t=5
     ),
-    "subtract_background": Scene({"value": 140.0}, same=True),
-    "rolling_background": Scene({"radius": 1.0}, same=True),
+    "subtract_background": Scene({"value": 100.0}, same=True, white=95),
+    "rolling_background": Scene({"radius": 0.8}, _EVEN, same=True, white=98),
     "deconvolve": Scene(
         {"psf": str(psf_path()), "psf_voxel_size": REAL_STACK["psf_voxel_size"], "method": "rl"},
         _DESKEWED,
@@ -68,7 +74,10 @@ SCENES: dict[str, Scene] = {
     "rotate": Scene(before=_DESKEWED, axis=1),
     "filter": Scene({"method": "top_hat", "radius": (0, 4, 4)}, _DESKEWED),
     "crop": Scene({"y": (20, 70), "x": (60, 200)}, _DESKEWED),
-    "function": Scene({"function": "scipy.ndimage:grey_closing", "arguments": {"size": 7}}),
+    "function": Scene(
+        {"function": "scipy.ndimage:gaussian_gradient_magnitude", "arguments": {"sigma": 1}},
+        _DESKEWED,
+    ),
     "register_channels": Scene(
         {"reference": "488", "transform": {"560": _BACK}}, _DESKEWED, pair="c"
     ),
@@ -78,14 +87,14 @@ SCENES: dict[str, Scene] = {
     ),
     "drift": Scene({"drift": _WAY}, _DESKEWED, pair="t"),
     "bleach_correction": Scene({"brightness": _LEFT}, _EVEN, axis=1, t=11, c=1, same=True),
-    "bin": Scene({"factors": (1, 4, 4)}, _DESKEWED),
-    "project": Scene({"axis": "y"}, _DESKEWED, axis=1),
-    "resample": Scene(before=_DESKEWED, axis=1),
+    "bin": Scene({"factors": (1, 3, 3)}, _DESKEWED, detail=True),
+    "project": Scene({"axis": "z"}, _DESKEWED, plane=True),
+    "resample": Scene(before=_DESKEWED, axis=1, detail=True),
     "deskewed_maximum": Scene(before=_EVEN),
     "select": Scene({"channels": "560"}),
     "flip": Scene({"x": True}),
-    "convert": Scene({"dtype": "uint8", "scaled": True, "scale": (100.0, 1600.0)}),
-    "split_chip": Scene({"axis": "y"}),
+    "convert": Scene({"dtype": "uint8", "scaled": True, "scale": (100.0, 1600.0)}, of_type=True),
+    "split_chip": Scene({"axis": "y"}, halves=True),
 }
 
 
@@ -184,8 +193,11 @@ def picture(kind: type[Step], stack: Stack, folder: Path) -> np.ndarray:
     scene = SCENES.get(kind.kind, Scene())
     steps = [_made(step_types()[before], SCENES[before], folder) for before in scene.before]
     states = [Pipeline(some).apply(stack) for some in (steps, [*steps, _made(kind, scene, folder)])]
-    panels = [_panels(state, scene) for state in states]
-    ends = [[_ends(panel) for panel in two] for two in panels]
+    after = replace(scene, plane=False, pair="c" if scene.halves else scene.pair)
+    panels = [_panels(states[0], scene), _panels(states[1], after)]
+    ends = [[_ends(panel, scene.white) for panel in two] for two in panels]
+    if scene.of_type:
+        ends = [[(0.0, float(np.iinfo(state.stack_spec.dtype).max))] for state in states]
     if scene.same:
         lows, highs = zip(*(limits for two in ends for limits in two), strict=True)
         ends = [[(min(lows), max(highs))] * len(two) for two in panels]
@@ -193,9 +205,7 @@ def picture(kind: type[Step], stack: Stack, folder: Path) -> np.ndarray:
         [_grey(panel, *limits) for panel, limits in zip(two, of_two, strict=True)]
         for two, of_two in zip(panels, ends, strict=True)
     ]
-    left, right = (
-        two[0] if len(two) == 1 else np.stack([two[1], two[0], two[1]], -1) for two in grey
-    )
+    left, right = (_laid_out(two, scene) for two in grey)
     height = max(left.shape[0], right.shape[0])
     gap = np.full((height, 6, *left.shape[2:]), 255, np.uint8)
     return np.concatenate([_padded(left, height), gap, _padded(right, height)], axis=1)
@@ -218,19 +228,38 @@ def _panels(stack: Stack, scene: Scene) -> list[np.ndarray]:
     if scene.pair == "t":
         places = [(0, scene.c), (stack.shape[0] - 1, scene.c)]
     elif scene.pair == "c":
-        places = [(scene.t, 0), (scene.t, stack.shape[1] - 1)]
+        places = [(scene.t, 0), (scene.t, 1)]
     size = np.delete(stack.stack_spec.volume.spacing, scene.axis)
     panels = []
     for t, c in places:
         volume = stack.volume(t, min(c, stack.shape[1] - 1)).astype(np.float32)
-        brightest = np.nan_to_num(volume).max(axis=scene.axis)
-        scale = min(*(HEIGHT, WIDTH) / (brightest.shape * size / PIXEL), 1) * size / PIXEL
-        panels.append(ndimage.zoom(brightest, scale, order=1))
+        flat = np.nan_to_num(volume).max(axis=scene.axis)
+        if scene.plane:
+            flat = volume.take(volume.shape[scene.axis] // 2, axis=scene.axis)
+        if scene.detail:
+            near = np.rint(DETAIL / size).astype(int)
+            middle = ndimage.center_of_mass(flat > np.percentile(flat, 98))
+            start = np.maximum(np.rint(middle).astype(int) - near // 2, 0)
+            flat = flat[tuple(slice(a, a + n) for a, n in zip(start, near, strict=True))]
+            scale = NEAR * size / PIXEL
+            panels.append(ndimage.zoom(flat, scale, order=0, mode="nearest", grid_mode=True))
+            continue
+        scale = min(*(HEIGHT, WIDTH) / (flat.shape * size / PIXEL), 1) * size / PIXEL
+        panels.append(ndimage.zoom(flat, scale, order=1))
     return panels
 
 
-def _ends(panel: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(panel[panel != 0] if panel.any() else panel, (2, 99.7))
+def _laid_out(two: list[np.ndarray], scene: Scene) -> np.ndarray:
+    """One picture as it is; two in two colours, or one below the other."""
+    if len(two) == 1:
+        return two[0]
+    if scene.halves:
+        return np.concatenate([two[0], np.full((6, two[0].shape[1]), 255, np.uint8), two[1]])
+    return np.stack([two[1], two[0], two[1]], -1)
+
+
+def _ends(panel: np.ndarray, white: float) -> tuple[float, float]:
+    low, high = np.percentile(panel[panel != 0] if panel.any() else panel, (2, white))
     return float(low), float(high)
 
 

@@ -45,6 +45,11 @@ def test_every_step_has_a_small_picture(make_steps: Any) -> None:
     pictures = {path.stem: path.stat().st_size for path in make_steps.PICTURES.glob("*.png")}
     assert set(pictures) == {kind.kind for kind in make_steps.kinds()}, HOW
     assert max(pictures.values()) < 25_000
+    for path in make_steps.PICTURES.glob("*.png"):
+        picture = iio.imread(path).astype(float)
+        width = (picture.shape[1] - 6) // 2
+        difference = np.abs(picture[:, :width] - picture[:, -width:])
+        assert difference.mean() > 1, f"{path.stem}: one sees nothing of it"
 
 
 def test_pictures_show_what_the_steps_make(make_steps: Any, tmp_path: Path) -> None:

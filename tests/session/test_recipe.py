@@ -17,7 +17,7 @@ from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Function, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Drift, Function, SubtractBackground
 from stacks import gaussian_psf, write_raw
 
 FIRST_VERSION = Path(__file__).parents[1] / "data" / "recipes" / "first_version.yaml"
@@ -271,6 +271,18 @@ def test_arguments_come_back_as_they_were(tmp_path: Path, suffix: str) -> None:
     step = Function(function="numpy:clip", arguments=arguments)
     Recipe(pipeline=Pipeline([step])).save(tmp_path / f"recipe{suffix}")
     assert Recipe.load(tmp_path / f"recipe{suffix}").pipeline.steps == (step,)
+
+
+@pytest.mark.parametrize("suffix", [".json", ".yaml"])
+def test_a_row_of_a_table_is_one_line(tmp_path: Path, suffix: str) -> None:
+    rows = tuple((0.1 * t, -1 / 3 - t, 2e-3 * t) for t in range(30))
+    arguments = {"of texts": ["a, b", "[\n1,\n2\n]"], "empty": [], "deep": [[1, [2]], 3]}
+    steps = Drift(drift=rows), Function(function="numpy:clip", arguments=arguments)
+    path = tmp_path / f"recipe{suffix}"
+    Recipe(pipeline=Pipeline(steps)).save(path)
+    assert Recipe.load(path).pipeline.steps == steps
+    lines = [line.strip(" -,") for line in path.read_text().splitlines()]
+    assert {str(list(row)) for row in rows} <= set(lines)
 
 
 def test_numbers_are_read_as_they_are_written(tmp_path: Path) -> None:

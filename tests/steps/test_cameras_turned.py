@@ -124,6 +124,23 @@ def test_convert_rounds_clips_and_counts() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("dtype", "told"),
+    [
+        ("uint8", "2 voxels (25 %) below 0.5 became 0, 1 voxel (12 %) above 254.5 became 255"),
+        ("int16", "1 voxel (12 %) above 254.5 became 32767"),
+    ],
+)
+def test_what_is_clipped_is_told_as_it_was_before_it_was_scaled(dtype: str, told: str) -> None:
+    log = ComputeLog()
+    pixels = np.array([[[-3.4, -1.5, 0.5, 1.5, 250, 253, 254.5, 300]]], "float32")
+    raw = Stack.from_array(pixels)
+    step = Convert(dtype=dtype, scaled=True, scale=(0.5, 254.5))
+    plan = Plan.of([step], raw.stack_spec)
+    PipelineSource(raw.source, plan, compute_log=log).read(0, 0)
+    assert log.remark_on(plan.work(1), (0, 0)) == told
+
+
 def test_in_python_a_warning_tells_of_each_volume_once() -> None:
     made = Pipeline([Convert(dtype="uint8"), Ratio(a="GFP", b="RFP")]).apply(
         Stack.from_array(DATA[:1] // 2, SIZE, channel_names=("GFP", "RFP"))

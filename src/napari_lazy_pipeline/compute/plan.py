@@ -217,18 +217,19 @@ class Plan:
 
     @property
     def remarks(self) -> dict[int, str]:
-        """By the place of a step, what of its result on screen is not exact."""
-        remarks, inexact = dict[int, str](), ""
+        """By the place of a step, what on screen is not exact; the last that cuts says it."""
+        remarks, inexact = dict[str, tuple[int, str]](), ""
         for stage in self.stages:
             parts = stage.inputs(Block(0, 0, whole(stage.after.shape)))
             if inexact and any(part.box != whole(stage.before.shape) for part in parts):
-                remarks[stage.index] = (
+                text = (
                     f"On screen, {inexact} works on this part and its surroundings only, which "
                     "differs by up to 2.5 % of the brightest voxel. Exports are exact"
                 )
+                remarks[inexact] = stage.index, text
             if not stage.step.exact and not isinstance(stage.step, ScanStep):
                 inexact = stage.step.label
-        return remarks
+        return dict(remarks.values())
 
     def check(self) -> None:
         """Raise what keeps the steps from being carried out: `StepError`."""

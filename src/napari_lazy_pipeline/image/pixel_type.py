@@ -20,8 +20,10 @@ def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
     return converted
 
 
-def clipping(volume: np.ndarray, dtype: str) -> str:
+def clipping(volume: np.ndarray, dtype: str, scale: tuple[float, float] = (0.0, 1.0)) -> str:
     """Tell how many voxels `convert` changes by more than it rounds them; empty: none.
+
+    ``scale`` is what 0 and 1 were before the volume was scaled: limits are told in these values.
 
     Examples
     --------
@@ -33,6 +35,7 @@ was not a number became 0'
     if final.kind == "f" or np.can_cast(volume.dtype, final):
         return ""
     limits, counts = np.iinfo(final), np.zeros(3, int)
+    least, most = (scale[0] + n * (scale[1] - scale[0]) for n in (limits.min, limits.max))
     for plane in volume:
         counts += (
             np.count_nonzero(plane < limits.min - 0.5),
@@ -40,8 +43,8 @@ was not a number became 0'
             np.count_nonzero(plane != plane),
         )
     texts = (
-        f"below {limits.min} became {limits.min}",
-        f"above {limits.max} became {limits.max}",
+        f"below {least:.10g} became {limits.min}",
+        f"above {most:.10g} became {limits.max}",
         "that {} not a number became 0",
     )
     return ", ".join(

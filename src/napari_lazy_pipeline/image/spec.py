@@ -246,8 +246,8 @@ def checked_size(voxel_size: Sequence[float | None] | None) -> StatedSize:
     return size
 
 
-def size_text(size: StatedSize, unit: str = "um") -> str:
-    """A voxel size as a person reads it.
+def size_text(size: StatedSize, unit: str = "um", axes: str = " (z, y, x)") -> str:
+    """A voxel size as a person reads it, and what the axes of a whole one are.
 
     Examples
     --------
@@ -255,7 +255,7 @@ def size_text(size: StatedSize, unit: str = "um") -> str:
     'z step unknown, pixel 0.1 x 0.1 um'
     """
     if None not in size:
-        return f"{format_lengths(cast(Triple, size))} {unit} (z, y, x)"
+        return f"{format_lengths(cast(Triple, size))} {unit}{axes}"
     z, y, x = size
     if y is None or x is None:
         return "unknown" if z is None else f"z step {z:g} {unit}, pixel unknown"

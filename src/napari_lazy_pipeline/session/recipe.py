@@ -28,7 +28,13 @@ from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.session.recipe_script import script
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.session.recipe_text import Loader, dump_yaml, explain, load_yaml
+from napari_lazy_pipeline.session.recipe_text import (
+    Loader,
+    dump_json,
+    dump_yaml,
+    explain,
+    load_yaml,
+)
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
@@ -145,7 +151,7 @@ class Recipe(BaseModel):
         content = self._moved(lambda name: _relative(name, path.absolute().parent))
         data = content.model_dump(mode="json")
         as_json = path.suffix == ".json"
-        text = json.dumps(data, indent=2) if as_json else dump_yaml(data)
+        text = dump_json(data) if as_json else dump_yaml(data)
         try:
             write_text(path, text)
         except OSError as error:

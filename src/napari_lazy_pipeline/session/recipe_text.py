@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from napari_lazy_pipeline.steps import Step, step_types
 from napari_lazy_pipeline.steps._per_channel import BRANCHES
 
 _MOST_VALUES = 100_000
+_WIDTH = 120  # letters a line, where it can be broken: a row of four numbers fits
+# A list of numbers over several lines. No text can look like it: there, a line break is \\n.
+_NUMBERS = re.compile(r"\[\n([^\[\]{}\"]+)\n *\]")
 # What would else be ten minutes and twenty seconds, a number to the base of 8, and a text.
 _RULES = [
     ("tag:yaml.org,2002:str", re.compile(r"-?\d*:-?\d*$|0\d+$")),
@@ -52,8 +56,16 @@ def _is_pair(entry: object) -> bool:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes what `Loader` reads as it was."""
+    """Writes what `Loader` reads as it was; a row of a table, or a few values, on one line."""
 
+
+def _in_brackets(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
+    """Write a list of plain values on one line, and others with a line for each."""
+    plain = not any(isinstance(part, (list, dict)) for part in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
+
+
+_Dumper.add_representer(list, _in_brackets)
 
 Loader.yaml_implicit_resolvers = _Dumper.yaml_implicit_resolvers = {
     first: [*_RULES, *rules] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -62,7 +74,13 @@ Loader.yaml_implicit_resolvers = _Dumper.yaml_implicit_resolvers = {
 
 def dump_yaml(data: Any) -> str:
     """Write data as YAML, in their order."""
-    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False))
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=_WIDTH))
+
+
+def dump_json(data: Any) -> str:
+    """Write data as JSON, in their order; rows of numbers on one line, as in YAML."""
+    text = json.dumps(data, indent=2)
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
 def load_yaml(text: str) -> Any:

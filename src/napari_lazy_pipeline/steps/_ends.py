@@ -39,7 +39,12 @@ def _in_order(value: tuple[int, int]) -> tuple[int, int]:
 
 # Start and stop, counted from the end if negative; a stop of 0 means to the end. The unit is stated
 # where it is used: ``Annotated[Ends, Unit("voxels")]``.
-Ends = Annotated[tuple[_Bound, _Bound], BeforeValidator(_open_ends), AfterValidator(_in_order)]
+Ends = Annotated[
+    tuple[_Bound, _Bound],
+    BeforeValidator(_open_ends),
+    AfterValidator(_in_order),
+    Field(json_schema_extra={"zero": ["", "end"]}),
+]
 
 
 def resolved(

@@ -76,11 +76,12 @@ class Convert(VoxelStep):
         return before.replace(dtype=self.dtype)
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
-        values = pixels
+        values, scale = pixels, (0.0, 1.0)
         if self.scaled:
             whole = np.dtype(self.dtype).kind != "f"
             low, high = self.scale
             highest = float(np.iinfo(self.dtype).max) if whole else 1.0
             values = (pixels.astype(np.float64) - low) * highest / (high - low)
-        at.remark(clipping(values, self.dtype))
+            scale = low, low + (high - low) / highest
+        at.remark(clipping(values, self.dtype, scale))
         return convert(values, self.dtype)

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._ends import Ends, resolved
 
 _PART = (
-    "; 0: to the end. On screen, a deconvolution before it then works on this part and what is "
+    " On screen, a deconvolution before it then works on this part and what is "
     "about it only: quicker, and within 5 % (mostly 1 to 2 %) of the result for everything, which "
     "exports make."
 )

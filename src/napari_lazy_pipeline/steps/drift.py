@@ -52,14 +52,14 @@ class Drift(Step):
             json_schema_extra={"columns": ["z", "y", "x"], "rows": "time points"},
             examples=[((0.0, 0.0, 0.0), (0.3, 0.05, -0.12))],
         ),
-        Unit("um"),
+        Unit("µm"),
     ] = ()
     smoothing: Annotated[
         float,
         Field(
             ge=0,
             le=100,
-            title="Smoothing",
+            title="Smooth",
             description="Width of the Gaussian that smooths the drift over time; 0: none.",
             json_schema_extra={"step": 0.5},
         ),
@@ -130,7 +130,7 @@ class Drift(Step):
     def brief(self) -> str:
         if not self.drift:
             return "not stated"
-        return f"up to {np.linalg.norm(self.drift, axis=1).max():.3g} um"
+        return f"up to {np.linalg.norm(self.drift, axis=1).max():.3g} µm"
 
     def _voxels(self, before: StackSpec, t: int) -> tuple[float, ...]:
         """Drift (z, y, x) at a time point, as it is corrected [voxel]."""

@@ -106,7 +106,7 @@ class Filter(FilterStep):
     def brief(self) -> str:
         if self.method in GAUSSIAN:
             size = " x ".join(f"{s:g}" for s in self.sigma[: 3 if len(set(self.sigma)) > 1 else 1])
-            return f"{self.method} {size} µm"
+            return f"{self.method.replace('gaussian', 'Gaussian')} {size} µm"
         return f"{self.method.replace('_', '-')} {' x '.join(str(2 * r + 1) for r in self.radius)}"
 
     def halo(self, before: StackSpec) -> Shape:

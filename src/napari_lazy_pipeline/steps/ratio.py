@@ -69,8 +69,8 @@ class Ratio(Step):
     background: Annotated[
         tuple[Counts, Counts],
         Field(
-            title="Background of a, b",
-            description="Subtracted from a and from b first, unless a step before does that.",
+            title="Backgrounds",
+            description="Of a and b; subtracted first, unless a step before does that.",
         ),
         Unit("counts"),
     ] = (0.0, 0.0)

@@ -63,10 +63,10 @@ class RelativeChange(Step):
     f0_times: Annotated[
         Ends,
         Field(
-            title="F0 from - to",
+            title="F0 time points",
             description="First time point of F0, and the one after the last; 0: to the end.",
         ),
-        Unit("time points"),
+        Unit("1"),
     ] = (0, 0)
     f0_percentile: Annotated[
         float | None,

@@ -48,7 +48,7 @@ class Resample(Step):
             description="Along all axes; empty: the smallest of the three there are.",
             json_schema_extra={"step": 0.01, "empty": "the smallest"},
         ),
-        Unit("um"),
+        Unit("µm"),
     ] = None
     interpolation: Annotated[
         Interpolation,

@@ -13,6 +13,12 @@ from napari_lazy_pipeline.steps._derived_channel import channel_number
 from napari_lazy_pipeline.steps._ends import Ends, resolved
 
 
+def _ordinal(number: int) -> str:
+    """1st, 2nd, 3rd, 4th."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{ends.get(number % 10, 'th') if number % 100 // 10 != 1 else 'th'}"
+
+
 def _listed(value: object) -> object:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
@@ -40,10 +46,10 @@ class Select(Step):
     times: Annotated[
         Ends,
         Field(
-            title="t from - to",
+            title="Time points from - to",
             description="First time point, and the one after the last; 0: to the end.",
         ),
-        Unit("time points"),
+        Unit("1"),
     ] = (0, 0)
     every: Annotated[
         int,
@@ -63,7 +69,7 @@ class Select(Step):
     def brief(self) -> str:
         start, stop = self.times
         texts = [f"t {start}\u2013{stop or 'end'}"] if start or stop else []
-        texts += [f"every {self.every}."] if self.every > 1 else []
+        texts += [f"every {_ordinal(self.every)}"] if self.every > 1 else []
         texts += [self.channels] if self.channels else []
         text = ", ".join(texts) or "keeps everything"
         return text if len(text) <= 40 else f"{text[:39]}…"

@@ -48,7 +48,7 @@ class SplitChip(Step):
         Field(
             ge=0,
             le=1_000_000,
-            title="Second half from",
+            title="Second from",
             description="First column, or row, of the second half; 0: the middle.",
             json_schema_extra={"zero": "middle"},
         ),

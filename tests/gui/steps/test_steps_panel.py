@@ -30,6 +30,7 @@ from napari_lazy_pipeline._gui.steps.card_list import matched
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
+from napari_lazy_pipeline._gui.widgets.forms.form_field import Caption
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
 from napari_lazy_pipeline._gui.widgets.forms.table_entry import TableEntry
 from napari_lazy_pipeline._gui.widgets.undo_keys import UndoKeys
@@ -815,6 +816,8 @@ def test_nothing_is_cut_and_everything_has_a_name(panel: StepsPanel, qtbot: Any)
     assert brief.shortened and long.brief() in brief.toolTip()
     for card in panel.cards[:-1]:
         assert not card.head.brief.shortened, card.head.brief.text()
+    for caption in panel.findChildren(Caption):
+        assert not caption.shortened, caption.text()
     for label in panel.findChildren(QLabel):
         if label.isVisible() and not label.wordWrap() and not hasattr(label, "shortened"):
             assert label.width() >= label.sizeHint().width(), label.text()

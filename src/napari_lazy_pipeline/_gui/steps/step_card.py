@@ -144,7 +144,7 @@ class StepCard(ListCard):
         self.result.setVisible(spec is not None)
         if spec is not None:
             shape = " x ".join(map(str, spec.shape))
-            parts = [f"→ {shape}", size_text(spec.volume.stated_size, "µm")]
+            parts = [f"→ {shape}", size_text(spec.volume.stated_size, "µm", axes="")]
             if before is not None and spec.times != before.times:
                 parts.append(format_count(spec.times, "time point"))
             if before is not None and spec.channels != before.channels:

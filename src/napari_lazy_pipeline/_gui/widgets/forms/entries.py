@@ -208,7 +208,8 @@ class ChoiceButtons(Entry):
 class TupleEntry(ValuedContainerWidget[Any]):
     """A few values in one row; None, where that is allowed, as long as one of them is empty.
 
-    Options: ``length``, and ``member``, the options of each of them. Tuples are rows of a matrix.
+    Options: ``length``, and ``member``, the options of each of them; its ``zero`` may be a list of
+    words, one for each. Tuples are rows of a matrix.
     """
 
     refused = Signal(object, object)
@@ -217,7 +218,10 @@ class TupleEntry(ValuedContainerWidget[Any]):
         value = options.pop("value", None)
         make = member["widget_type"]
         rest = {name: option for name, option in member.items() if name != "widget_type"}
-        entries = [make(nullable=options.get("nullable", False), **rest) for _ in range(length)]
+        rest["nullable"] = options.get("nullable", False)
+        zeros = rest.pop("zero", "")
+        words = zeros if isinstance(zeros, list) else [zeros] * length
+        entries = [make(**rest, **({"zero": word} if word else {})) for word in words]
         self.parts = dict(zip(_AXES.get(length, range(length)), entries, strict=True))
         layout = "vertical" if make is TupleEntry else "horizontal"
         super().__init__(widgets=entries, layout=layout, labels=False, **options)

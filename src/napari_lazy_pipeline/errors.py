@@ -87,6 +87,10 @@ class MissingFileError(FileError):
     """Nothing was recorded at this time point and channel; no fault of any file."""
 
 
+class NotRecordedError(MissingFileError):
+    """Nothing was meant to be recorded there: of a channel at every n-th time point, say."""
+
+
 class FolderMissingError(FileError):
     """The whole folder is not there at the moment, as a share that is not mounted."""
 

@@ -16,6 +16,7 @@ from napari_lazy_pipeline.errors import (
     FileError,
     LazyPipelineError,
     MissingFileError,
+    NotRecordedError,
 )
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
 from napari_lazy_pipeline.image.spec import VolumeSpec
@@ -109,6 +110,8 @@ class VolumeSource(ABC):
         """
         try:
             pixels = make()
+        except NotRecordedError:
+            return spec.blank()
         except FileError as error:
             if self.strict:
                 raise

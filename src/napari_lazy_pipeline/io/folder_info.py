@@ -103,7 +103,7 @@ class FolderInfo:
 
     @property
     def missing(self) -> int:
-        """Number of combinations (t, c) without a file."""
+        """Number of combinations (t, c) that should have a file, and have none."""
         return self.source.missing
 
     @property
@@ -119,13 +119,17 @@ class FolderInfo:
     @property
     def dtype(self) -> str:
         """Type of the pixels."""
-        return self.source.info.dtype
+        return self.source.spec.dtype
 
     @property
     def total_bytes(self) -> int:
         """Size of the pixels in all files [byte]."""
-        times, channels = self.sizes
-        return (times * channels - self.missing) * self.source.spec.nbytes
+        source, plan = self.source, self.source.plan
+        sizes = (
+            count * source.files_of(column).nbytes(plan.pieces[column])
+            for column, count in enumerate(plan.recorded)
+        )
+        return sum(sizes) * math.prod(source.info.inner)
 
     @property
     def summary(self) -> str:

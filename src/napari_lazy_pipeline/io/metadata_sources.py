@@ -9,6 +9,7 @@ from typing import Any
 
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import StatedSize
+from napari_lazy_pipeline.io.channel_differences import channel_differences
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata import janelia_settings, micromanager
@@ -47,6 +48,7 @@ def describe(
     scan, _ = _first(claims, "scan")
     names, names_source = _channel_names(source, claims)
     notes += contradictions(claims, voxel_size, origin, _sizes(source))
+    notes += filter(None, channel_differences(source, names))
     positions = layout.positions if len(layout.positions) > 1 else info.scenes
     if len(positions) > 1:
         listed = f"{len(positions)} positions ({format_names(positions)})"

@@ -185,6 +185,7 @@ def inspect_folder(
     source = _at_position(source, position)
     if axes or planes:
         source = _with_axes(source, axes or "", planes or 0)
+    source = source.with_other_channels()
     return describe(source, proposals, names if len(names) > len(images) else [])
 
 
@@ -216,10 +217,11 @@ def _is_sure(layout: FileTable, proposals: Sequence[Proposal]) -> bool:
 
 
 def _is_flat(source: FileSource) -> bool:
-    """Return whether there are several files, of a single plane each as far as the first tells."""
+    """Return whether there are several files, of a single plane each as far as a few tell."""
     info = source.info
     single = info.shape[0] == 1 and info.inner == (1, 1) and source.layout.pieces == 1
-    return single and source.files > 1 and not info.places
+    first = single and source.files > 1 and not info.places
+    return first and source.with_other_channels().spec.shape[0] == 1
 
 
 def _propose_layout(

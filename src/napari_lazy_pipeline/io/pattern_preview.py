@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 
+import numpy as np
+
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 from napari_lazy_pipeline.io.files.folder_listing import choose_images, list_names
 from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
@@ -32,7 +34,7 @@ class PatternPreview:
         times, channels = layout.table.shape[:2]
         pieces = f" x {layout.pieces} planes" if layout.table.ndim > 2 else ""
         places = f" x {len(layout.positions)} positions" if len(layout.positions) > 1 else ""
-        missing = layout.table.size - len(layout.names)
+        missing = np.count_nonzero(layout.plan.cells & ~layout.plan.present)
         return (
             f"{format_count(len(layout.names), 'file')} -> {format_count(channels, 'channel')} x "
             f"{format_count(times, 'time point')}{pieces}{places}. {missing} missing"

@@ -57,7 +57,7 @@ class CompletenessCheck:
                 return (
                     f"The file holds {info.content}, not {self._info.content} as {self._info.name}"
                 )
-            judged = info.last_plane >= 0 and not self._complete and (came or _is_young(path))
+            judged = info.last_plane >= 0 and not self._complete and (came or is_young(path))
             if judged and self._is_reserved(_last_plane(path, info)):
                 planes = self._reader.read(path, info)
                 return "" if _zeros_are_pixels(planes) else _RESERVED
@@ -86,7 +86,7 @@ class CompletenessCheck:
         if self.knows_end(path, stamp):
             return
         reserved = self._is_reserved(end[-1])
-        if reserved and _is_young(path) and not _zeros_are_pixels(read(0, self._info.shape[0])):
+        if reserved and is_young(path) and not _zeros_are_pixels(read(0, self._info.shape[0])):
             hint = "Wait until it is complete, or state that all files are"
             raise FileError(_RESERVED, path, hint)
         if reserved and not end[-1].any():
@@ -148,7 +148,7 @@ def _last_plane(path: str, info: FileInfo) -> np.ndarray:
     return plane
 
 
-def _is_young(path: str) -> bool:
+def is_young(path: str) -> bool:
     """Whether something may still write to a file, by the clocks of the file and of this computer.
 
     A file of the future is young: one of the clocks is wrong.

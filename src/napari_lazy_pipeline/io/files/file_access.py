@@ -79,15 +79,46 @@ class ReadCount:
             self.volumes.add(volume)
 
 
+class ReadStatistics:
+    """What a source has read so far, by its ``_count``."""
+
+    _count: ReadCount
+
+    @property
+    def reads(self) -> int:
+        """How often a file was read so far, by this source and what `with_spec` made of it."""
+        return self._count.reads
+
+    @property
+    def volumes_read(self) -> int:
+        """Number of distinct volumes of which something was read, since the count was reset."""
+        return len(self._count.volumes)
+
+    def reset_volumes_read(self) -> None:
+        """Count the volumes that are read from 0 on."""
+        self._count.volumes = set()
+
+    @property
+    def bytes_read(self) -> int:
+        """Size of the pixels that were read so far [byte]."""
+        return self._count.nbytes
+
+
 class FileAccess:
     """Reads files of a folder, where ``judge`` tells whole files from half-written ones.
 
     ``growing`` files are those that grow from within, of a `GrowingReader`.
     """
 
-    def __init__(self, folder: str, reader: Reader, judge: CompletenessCheck) -> None:
+    def __init__(
+        self,
+        folder: str,
+        reader: Reader,
+        judge: CompletenessCheck,
+        count: ReadCount | None = None,
+    ) -> None:
         self._folder, self._reader, self._judge = folder, reader, judge
-        self.count = ReadCount()
+        self.count = count or ReadCount()
 
     def identity(self, paths: list[str], info: FileInfo, growing: bool = False) -> Hashable:
         """Path and state of the file of a volume, a digest of several, or that they are gone."""
@@ -189,9 +220,12 @@ def probe_first_volume(
     """
     errors: list[FileError] = []
     complete = layout.cells[(layout.cells >= 0).all(1)]
+    if not len(complete):
+        # No channel has all planes: those that it should have are enough.
+        complete = layout.cells[layout.plan.whole.ravel() & (layout.cells >= 0).any(1)]
     for files in complete[:_TRIES].tolist():
         try:
-            paths = [os.path.join(folder, layout.names[index]) for index in files]
+            paths = [os.path.join(folder, layout.names[index]) for index in files if index >= 0]
             chosen = reader or reader_for(paths[0])
             infos = [chosen.probe(paths[0])]
             # Single planes are alike; where a volume goes on, the last file is shorter.

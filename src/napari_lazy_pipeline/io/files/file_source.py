@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from itertools import cycle, islice
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 
-from napari_lazy_pipeline._runtime.buffer_pool import pool
-from napari_lazy_pipeline.errors import FileError, MissingFileError
-from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
+from napari_lazy_pipeline.errors import FileError, MissingFileError, NotRecordedError
+from napari_lazy_pipeline.image import Shape, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
-from napari_lazy_pipeline.io.files.completeness import CompletenessCheck
+from napari_lazy_pipeline.io.files.channel_files import (
+    ChannelFiles,
+    assembled,
+    common_volume,
+    other_channels,
+)
+from napari_lazy_pipeline.io.files.completeness import CompletenessCheck, is_young
 from napari_lazy_pipeline.io.files.file_access import (
     END,
     FileAccess,
     FileRead,
-    Planes,
+    ReadCount,
+    ReadStatistics,
     probe_first_volume,
 )
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
+from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
 
 _COPY = "Copy it once more, or state that all files are complete"
 
 
-class FileSource(VolumeSource):
+class FileSource(ReadStatistics, VolumeSource):
     """Reads the volumes of a stack from files.
 
     ``info`` is the header of one file, or those of the files of one volume; all others must agree.
-    As an attribute it is that of the first good file. ``judge`` tells whole files from those that
-    are still being written; where they are ``complete``, pixels do not tell. If it is ``strict``,
-    a bad or missing file is an error.
+    As an attribute it is that of the first good file. Where files are ``complete``, pixels do not
+    tell that they are still being written. If it is ``strict``, a bad or missing file is an error.
+
+    Channels (of files) may have ``others``: their volumes begin at voxel 0 of the common shape, the
+    rest is blank.
     """
 
     def __init__(
@@ -47,17 +57,20 @@ class FileSource(VolumeSource):
         spec: VolumeSpec | None = None,
         strict: bool = False,
         complete: bool = False,
+        others: Mapping[int, Sequence[FileInfo]] = MappingProxyType({}),
+        count: ReadCount | None = None,
     ) -> None:
         infos = [info] if isinstance(info, FileInfo) else info
         self.folder, self.layout, self.reader = folder, layout, reader
         self.complete = complete
-        self._infos, self.info = tuple(infos), infos[0]
+        self._count = count or ReadCount()
+        make = partial(ChannelFiles.of, folder, layout, reader, complete, self._count)
+        self._files, self.info = make(infos), infos[0]
+        self._others = {c: make(each) for c, each in others.items()}
         planes = sum(info.shape[0] for info in islice(cycle(infos), layout.pieces))
-        shape = (planes, *self.info.shape[1:])
-        self._spec = spec or VolumeSpec(shape, self.info.dtype, translate=self.info.translate)
-        reference = os.path.join(folder, _reference(layout, infos[0]))
-        self.judge = CompletenessCheck(reference, reader, infos, complete)
-        self._access = FileAccess(folder, reader, self.judge)
+        own = (planes, *self.info.shape[1:]), self.info.dtype
+        shape, dtype = common_volume([own, *self.kinds.values()], folder)
+        self._spec = spec or VolumeSpec(shape, dtype, translate=self.info.translate)
         self.problems = ProblemLog()
         self._strict = strict
 
@@ -127,49 +140,64 @@ class FileSource(VolumeSource):
         """Names of the files, in the order in which the system lists them."""
         return self.layout.names
 
+    @cached_property
+    def plan(self) -> RecordingPlan:
+        """Which volumes, and files of them, were meant to be recorded."""
+        return self.layout.plan
+
+    @property
+    def judge(self) -> CompletenessCheck:
+        """What tells whole files from those that are being written."""
+        return self._files.judge
+
+    def files_of(self, column: int) -> ChannelFiles:
+        """What the files in a column of the table are like."""
+        return self._others.get(column, self._files)
+
+    @property
+    def kinds(self) -> dict[int, tuple[Shape, str]]:
+        """Shape and type of the volumes of channels (of files) unlike the first."""
+        return {column: files.content for column, files in self._others.items()}
+
     @property
     def missing(self) -> int:
-        """Number of volumes without a file."""
-        incomplete = np.count_nonzero((self.layout.cells < 0).any(1))
-        return int(incomplete) * self.info.inner[0] * self.info.inner[1]
+        """Number of volumes that were meant to be recorded, and have no file."""
+        return self.plan.missing * math.prod(self.info.inner)
 
     @property
-    def reads(self) -> int:
-        """How often a file was read so far, by this source and what `with_spec` made of it."""
-        return self._access.count.reads
-
-    @property
-    def volumes_read(self) -> int:
-        """Number of distinct volumes of which something was read, since the count was reset."""
-        return len(self._access.count.volumes)
-
-    def reset_volumes_read(self) -> None:
-        """Count the volumes that are read from 0 on."""
-        self._access.count.volumes = set()
-
-    @property
-    def bytes_read(self) -> int:
-        """Size of the pixels that were read so far [byte]."""
-        return self._access.count.nbytes
+    def recorded(self) -> int:
+        """Number of volumes that there are."""
+        return sum(self.plan.recorded) * math.prod(self.info.inner)
 
     @cached_property
     def token(self) -> str:
         """Name of folder, files and shape; equal for equal sources, in any process."""
-        table, info = self.layout.table, self.info
-        shape = f"{self._spec.shape} {info.dtype} {table.shape}"
+        info = self.info
+        shape = f"{self._spec.shape} {info.dtype} {self.layout.table.shape}"
         if info.inner != (1, 1) or info.scene:
             shape += f" {info.inner} {info.scene} {info.strides}"
-        names = "\0".join((self.folder, shape + self.reader.token, *self.layout.names_in_order()))
-        digest = hashlib.blake2b(names.encode(errors="surrogateescape"), digest_size=16)
-        digest.update(np.packbits(table >= 0).tobytes())
-        return digest.hexdigest()
+        shape += "".join(f" {column} {kind}" for column, kind in self.kinds.items())
+        return self.layout.token(self.folder, shape + self.reader.token)
 
     def with_info(self, change: Callable[[FileInfo], FileInfo]) -> FileSource:
         """Return the same files, understood in another way; problems and count are shared."""
-        infos = [change(info) for info in self._infos]
+        infos = [change(info) for info in self._files.infos]
+        others = {c: [*map(change, files.infos)] for c, files in self._others.items()}
+        return self._remade(infos, others)
+
+    def with_other_channels(self) -> FileSource:
+        """Return the same, once the channels of another size or type were found."""
+        parts = self.folder, self.layout, self.reader, self._files.infos, self.complete
+        infos, others = other_channels(*parts)
+        same = infos is self._files.infos and not others
+        return self if same else self._remade(infos, others)
+
+    def _remade(
+        self, infos: Sequence[FileInfo], others: Mapping[int, Sequence[FileInfo]]
+    ) -> FileSource:
         parts = self.folder, self.layout, self.reader, infos, None, self._strict, self.complete
-        other = FileSource(*parts)
-        other._access.count, other.problems = self._access.count, self.problems
+        other = FileSource(*parts, others, self._count)
+        other.problems = self.problems
         return other
 
     def with_layout(self, layout: FileTable) -> FileSource:
@@ -178,7 +206,8 @@ class FileSource(VolumeSource):
         Problems of files that are not among them any more are taken back.
         """
         other = self._with(layout=layout)
-        other.__dict__.pop("token", None)
+        for name in ("token", "plan"):
+            other.__dict__.pop(name, None)
         if len(self.problems):
             names = set(self.names).difference(layout.names)
             gone = {os.path.join(self.folder, name) for name in names}
@@ -197,17 +226,8 @@ class FileSource(VolumeSource):
 
     def moved_to(self, now: FileSource) -> Callable[[int], int]:
         """Tell the number of a time point among other files of the folder, by its files."""
-        rows, length = now.layout.rows(), self.info.inner[0]
-        last = now.layout.table.shape[0] - 1
-
-        def move(t: int) -> int:
-            row, rest = divmod(t, length)
-            indices = self.layout.table[row].ravel().tolist()
-            names = (self.names[index] for index in indices if index >= 0)
-            moved = (rows[name] for name in names if name in rows)
-            return next(moved, min(row, last)) * length + rest
-
-        return move
+        move, length = self.layout.moved_to(now.layout), self.info.inner[0]
+        return lambda t: move(t // length) * length + t % length
 
     def same_files(self, now: FileSource) -> Callable[[int, int], bool]:
         """Tell whether place (t, c) holds the same files among those that are there now."""
@@ -225,8 +245,8 @@ class FileSource(VolumeSource):
 
     def paths(self, t: int, c: int) -> list[str]:
         """Paths of the files of a volume; empty if one is missing."""
-        files = [index for index, _ in self._pieces(t, c)]
-        if min(files) < 0:
+        files = [index for index, *_ in self._pieces(t, c)]
+        if not files or min(files) < 0:
             return []
         return [os.path.join(self.folder, self.names[index]) for index in files]
 
@@ -234,24 +254,16 @@ class FileSource(VolumeSource):
         paths = self.paths(t, c)
         if not paths:
             return ("missing", int(t), int(c))
-        return self._access.identity(paths, next(self._pieces(t, c))[1], self.grows)
+        _, info, _ = next(self._pieces(t, c))
+        return self._files_at(c).access.identity(paths, info, self.grows)
 
     def read(self, t: int, c: int) -> np.ndarray:
-        pieces = self._complete(t, c)
-        if len(pieces) == 1:
-            volume = self._read(*pieces[0])
-            self._count(pieces)
-            return volume
-        volume, start = pool().empty(self._spec.shape, self._spec.dtype), 0
-        for index, info in pieces:
-            volume[start : start + info.shape[0]] = self._read(index, info)
-            start += info.shape[0]
-        self._count(pieces)
-        return volume
+        return self.read_planes(t, c, 0, self._spec.shape[0])
 
     @property
     def overhead(self) -> int:
-        return max(info.overhead for info in self._infos)
+        every = (self._files, *self._others.values())
+        return max(info.overhead for files in every for info in files.infos)
 
     @property
     def by_planes(self) -> bool:
@@ -259,48 +271,63 @@ class FileSource(VolumeSource):
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         # Of each file the last plane is read, too, once: one that is being written shows there.
-        pieces = self._complete(t, c)
-        parts, first = [], 0
-        for index, info in pieces:
-            low, high = max(start - first, 0), min(stop - first, info.shape[0])
-            if low < high:
-                parts.append(self._read(index, info, (low, high)))
-            first += info.shape[0]
-        self._count(pieces)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        pieces, access = self._complete(t, c), self._files_at(c).access
+        parts = (
+            (first + low - start, self._read(access, index, info, (low, high)))
+            for index, info, first in pieces
+            for low, high in [(max(start - first, 0), min(stop - first, info.shape[0]))]
+            if low < high
+        )
+        planes = assembled(parts, (stop - start, *self._spec.shape[1:]), self._spec.dtype)
+        # Counted by the name of the first file: the place of a volume may change.
+        self._count.add_volume((self.names[pieces[0][0]], pieces[0][1].part))
+        return planes
 
-    def _pieces(self, t: int, c: int) -> Iterator[tuple[int, FileInfo]]:
-        """Yield index, -1 if there is none, and header of each file of a volume."""
-        inner = self.info.inner
-        cell = self.layout.table[t // inner[0], c // inner[1]]
-        for index, info in zip(cell.ravel().tolist(), cycle(self._infos), strict=False):
-            yield index, info if inner == (1, 1) else info.at(t % inner[0], c % inner[1])
+    def _files_at(self, c: int) -> ChannelFiles:
+        """The files of a channel of the stack: a file may hold several."""
+        return self.files_of(c // self.info.inner[1])
 
-    def _complete(self, t: int, c: int) -> list[tuple[int, FileInfo]]:
+    def _pieces(self, t: int, c: int) -> Iterator[tuple[int, FileInfo, int]]:
+        """Yield index, -1 if there is none, header and first plane of each file of a volume.
+
+        Where a channel was never meant to have a file there is none.
+        """
+        (row, inner_t), (column, inner_c) = map(divmod, (t, c), self.info.inner)
+        cell = self.layout.table[row, column].ravel().tolist()
+        files = self._files_at(c).pieces(inner_t, inner_c, len(cell))
+        for index, planned, (info, first) in zip(
+            cell, self.plan.pieces[column].tolist(), files, strict=True
+        ):
+            if planned or index >= 0:
+                yield index, info, first
+
+    def _complete(self, t: int, c: int) -> list[tuple[int, FileInfo, int]]:
         """The files of a volume, all of which have to be there."""
         pieces = list(self._pieces(t, c))
-        count = sum(index >= 0 for index, _ in pieces)
+        count = sum(index >= 0 for index, *_ in pieces)
+        (row, _), (column, _) = map(divmod, (t, c), self.info.inner)
         if not count:
-            raise MissingFileError(f"There is no file for {self.place(t, c)}", self.folder)
-        if count < len(pieces):
-            what = f"{count} of the {len(pieces)} files for {self.place(t, c)} are there"
+            planned = self.plan.times[row, column]
+            kind = MissingFileError if planned else NotRecordedError
+            raise kind(f"There is no file for {self.place(t, c)}", self.folder)
+        begun = not self.complete and self.plan.has_begun_only(column)
+        if count < len(pieces) or (begun and any(map(is_young, self.paths(t, c)))):
+            count_of = f"{count} of the {self.layout.pieces if begun else len(pieces)} files"
+            what = f"{count_of} for {self.place(t, c)} are there"
             raise FileError(what, self.folder, "It is still being recorded, or was interrupted")
         return pieces
-
-    def _count(self, pieces: list[tuple[int, FileInfo]]) -> None:
-        """Count a volume once, by the name of its first file: its place may change."""
-        index, info = pieces[0]
-        self._access.count.add_volume((self.names[index], info.part))
 
     def place(self, t: int, c: int) -> str:
         names = self.layout.channels if self.info.inner[1] == 1 else self.info.channel_names
         return f"t={t}, channel {names[c] if c < len(names) else c}"
 
-    def _read(self, index: int, info: FileInfo, planes: Planes = None) -> np.ndarray:
+    def _read(
+        self, access: FileAccess, index: int, info: FileInfo, planes: tuple[int, int]
+    ) -> np.ndarray:
         path = os.path.join(self.folder, self.names[index])
-        about = FileRead(path, info.part, planes or (0, info.shape[0]))
+        about = FileRead(path, info.part, planes)
         try:
-            pixels = self._access.read(path, info, planes, self.grows)
+            pixels = access.read(path, info, planes, self.grows)
         except FileError as error:
             error.about = about.with_stamp()
             raise
@@ -324,13 +351,6 @@ class FileSource(VolumeSource):
         return f"<FileSource {self.folder!r}: {self.files} files, (t, c) = {self.sizes}>"
 
     def __reduce__(self) -> tuple[object, ...]:
-        parts = self.folder, self.layout, self.reader, self._infos, self._spec
-        return FileSource, (*parts, self._strict, self.complete)
-
-
-def _reference(layout: FileTable, info: FileInfo) -> str:
-    """Name of the file whose header ``info`` is; that does not know its folder."""
-    if not layout.names or "/" not in layout.names[0]:
-        return info.name
-    ends = (name for name in layout.names if name.endswith(f"/{info.name}"))
-    return next(ends, info.name)
+        parts = self.folder, self.layout, self.reader, self._files.infos, self._spec
+        others = {c: files.infos for c, files in self._others.items()}
+        return FileSource, (*parts, self._strict, self.complete, others)

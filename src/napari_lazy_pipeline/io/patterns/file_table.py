@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.patterns import field_values
 from napari_lazy_pipeline.io.patterns.field_values import Columns, Steps, format_names
 from napari_lazy_pipeline.io.patterns.pattern import Pattern
+from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 
 _OTHERS = 20  # names that do not fit, of which a person sees a few
 _Places = tuple[Steps, ...]
@@ -52,16 +54,39 @@ class FileTable:
         """The same with another sentence that a person should read."""
         return replace(self, notes=(*self.notes, note)) if note else self
 
+    @property
+    def plan(self) -> RecordingPlan:
+        """Which volumes, and pieces of them, were meant to be recorded."""
+        return RecordingPlan.of(self.table >= 0)
+
     def names_in_order(self) -> list[str]:
         """Names in the order of their places: the system lists them in any."""
         names = self.names
         return [names[index] for index in self.table.ravel().tolist() if index >= 0]
+
+    def token(self, *texts: str) -> str:
+        """Name of the files in their places, and of what else texts say."""
+        names = "\0".join((*texts, *self.names_in_order()))
+        digest = hashlib.blake2b(names.encode(errors="surrogateescape"), digest_size=16)
+        digest.update(np.packbits(self.table >= 0).tobytes())
+        return digest.hexdigest()
 
     def rows(self) -> dict[str, int]:
         """Row of the table in which each file is, by its name."""
         where = np.nonzero(self.table >= 0)
         names = (self.names[index] for index in self.table[where].tolist())
         return dict(zip(names, where[0].tolist(), strict=True))
+
+    def moved_to(self, now: FileTable) -> Callable[[int], int]:
+        """Tell the row that one of this table has in another table, by its files."""
+        rows, last = now.rows(), len(now.table) - 1
+
+        def move(row: int) -> int:
+            indices = self.table[row].ravel().tolist()
+            names = (self.names[index] for index in indices if index >= 0)
+            return next((rows[name] for name in names if name in rows), min(row, last))
+
+        return move
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pack names and places: of 100 000 files, a worker on a cluster gets one."""

@@ -71,6 +71,8 @@ class FileInfo:
     # Position of the first pixel of the last plane [byte], if the file holds one volume and
     # its planes lie plain; else -1.
     last_plane: int = -1
+    # Rows, columns and type of the planes of each channel, if they differ; else empty.
+    kinds: tuple[tuple[int, int, str], ...] = ()
 
     @classmethod
     def of(
@@ -109,7 +111,11 @@ class FileInfo:
         return f"{several}{self.shape} {self.dtype}{less}"
 
     def at(self, t: int, c: int) -> FileInfo:
-        """The same for the volume at (t, c) of the file."""
+        """The same for the volume at (t, c) of the file, in its own size and type."""
+        if self.kinds:
+            y, x, dtype = self.kinds[c]
+            own = replace(self, shape=(self.shape[0], y, x), dtype=dtype, kinds=())
+            return replace(own, part=(t, c))
         return self if self.part == (t, c) else replace(self, part=(t, c))
 
     @property

@@ -1,0 +1,187 @@
+"""Channel files: those of channels that are alike; another camera writes another size or type."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import accumulate, cycle, islice
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.buffer_pool import pool
+from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.image import Shape, VolumeSpec
+from napari_lazy_pipeline.io.files.completeness import CompletenessCheck, is_young
+from napari_lazy_pipeline.io.files.file_access import FileAccess, ReadCount
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
+from napari_lazy_pipeline.io.patterns.recording_plan import Flags
+from napari_lazy_pipeline.io.readers import FileInfo, Reader, with_axes
+
+_TRIES = 5  # files of a channel
+
+
+@dataclass(frozen=True)
+class ChannelFiles:
+    """The headers of the files of one volume, what tells whole files, and what reads them."""
+
+    infos: tuple[FileInfo, ...]
+    judge: CompletenessCheck
+    access: FileAccess
+
+    @classmethod
+    def of(
+        cls,
+        folder: str,
+        layout: FileTable,
+        reader: Reader,
+        complete: bool,
+        count: ReadCount,
+        infos: Sequence[FileInfo],
+    ) -> ChannelFiles:
+        """Make them for files like those with these headers; ``count`` counts what is read."""
+        reference = os.path.join(folder, _reference(layout, infos[0]))
+        judge = CompletenessCheck(reference, reader, infos, complete)
+        return cls(tuple(infos), judge, FileAccess(folder, reader, judge, count))
+
+    def pieces(self, t: int, c: int, count: int) -> Iterator[tuple[FileInfo, int]]:
+        """Yield the header of each piece of volume (t, c) of a file, and its first plane."""
+        infos = [info.at(t, c) for info in islice(cycle(self.infos), count)]
+        depths = (info.shape[0] for info in infos)
+        yield from zip(infos, accumulate(depths, initial=0), strict=False)
+
+    def nbytes(self, planned: Flags) -> int:
+        """Size of the pixels of a volume that has these of its pieces [byte]."""
+        infos = zip(cycle(self.infos), planned.tolist(), strict=False)
+        return sum(VolumeSpec(info.shape, info.dtype).nbytes for info, there in infos if there)
+
+    @property
+    def content(self) -> tuple[Shape, str]:
+        """Shape (z, y, x) and type of what the headers are of."""
+        depth = sum(info.shape[0] for info in self.infos)
+        return (depth, *self.infos[0].shape[1:]), self.infos[0].dtype
+
+
+def assembled(parts: Iterator[tuple[int, np.ndarray]], shape: Shape, dtype: str) -> np.ndarray:
+    """Put parts of a volume (z, y, x) in place, each with its first plane; the rest is blank."""
+    volume: np.ndarray | None = None
+    for first, part in parts:
+        if part.shape == shape and part.dtype == dtype:
+            return part
+        volume = _blank(shape, dtype) if volume is None else volume
+        volume[first : first + len(part), : part.shape[1], : part.shape[2]] = part
+    return _blank(shape, dtype) if volume is None else volume
+
+
+def _blank(shape: Shape, dtype: str) -> np.ndarray:
+    """Zeros, also for floats: steps that look around would spread a NaN over the real pixels."""
+    volume = pool().empty(shape, dtype)
+    volume[...] = 0
+    return volume
+
+
+def common_volume(every: Sequence[tuple[Shape, str]], path: str) -> tuple[Shape, str]:
+    """Shape and type that hold the volumes of all channels.
+
+    Raises
+    ------
+    FileError
+        If no type holds the numbers of all exactly.
+    """
+    shapes, names = zip(*every, strict=True)
+    z, y, x = (max(lengths) for lengths in zip(*shapes, strict=True))
+    types = [np.dtype(name) for name in names]
+    common = reduce(np.promote_types, types)
+    # numpy turns 64-bit integers into floats that hold 53 bits.
+    if common.kind == "f" and any(one.kind in "iu" and one.itemsize == 8 for one in types):
+        what = f"No type of numbers holds those of {' and '.join(sorted(set(names)))}"
+        raise FileError(what, path, "Open one channel at a time: write its name instead of {c}")
+    return (z, y, x), common.name
+
+
+def other_channels(
+    folder: str, layout: FileTable, reader: Reader, infos: Sequence[FileInfo], complete: bool
+) -> tuple[Sequence[FileInfo], dict[int, Sequence[FileInfo]]]:
+    """Headers of the channels whose files are of another shape or type than ``infos`` say.
+
+    Those of the largest volumes come first: they state the voxel size. Files are opened only where
+    the first of a channel has another size [byte] than that of ``infos``; two have to agree.
+    """
+    table = layout.table.reshape(*layout.table.shape[:2], -1)
+    channels = []
+    for column in table.transpose(1, 0, 2):
+        rows = column[(column >= 0).any(axis=1)][:_TRIES].tolist()
+        names = ([layout.names[index] for index in row if index >= 0] for row in rows)
+        channels.append([[os.path.join(folder, name) for name in row] for row in names])
+    if all(_same_size(volumes, infos[0]) for volumes in channels):
+        return infos, {}
+    agreed = [_agreed(volumes, reader, infos[0]) or infos for volumes in channels]
+    largest = max(agreed, key=_voxels)
+    others = {}
+    for column, (own, volumes) in enumerate(zip(agreed, channels, strict=True)):
+        # A single one may be half written, which shows in its depth alone.
+        begun = len(volumes) == 1 and _may_grow(own[0], largest[0], volumes[0][0])
+        if _kind(own[0]) != _kind(largest[0]) and (complete or not begun):
+            others[column] = own
+    return largest, others
+
+
+def _same_size(volumes: Sequence[Sequence[str]], info: FileInfo) -> bool:
+    try:
+        return os.path.getsize(volumes[0][0]) == info.size
+    except OSError:
+        return True  # reading it says what is wrong
+
+
+def _agreed(
+    volumes: Sequence[Sequence[str]], reader: Reader, info: FileInfo
+) -> tuple[FileInfo, ...]:
+    """Headers of the first volume of a channel that is like another one of it, or is the only one.
+
+    Understood as ``info`` is; none if there is no such volume.
+    """
+    found: list[tuple[FileInfo, ...]] = []
+    for paths in volumes:
+        try:
+            infos = _headers(paths, reader, info)
+        except FileError:
+            continue  # reading it says what is wrong
+        if infos[0].inner != info.inner:
+            return ()
+        if any(list(map(_kind, infos)) == list(map(_kind, other)) for other in found):
+            return infos
+        found.append(infos)
+    return found[0] if len(found) == 1 == len(volumes) else ()
+
+
+def _headers(paths: Sequence[str], reader: Reader, info: FileInfo) -> tuple[FileInfo, ...]:
+    """Headers of the files of a volume, understood as ``info`` is: of one where it has a plane."""
+    first = reader.probe(paths[0])
+    infos = [first, *map(reader.probe, paths[1:] if first.shape[0] > 1 else ())]
+    if info.restated:
+        infos = [with_axes(one, info.axes, info.depth) for one in infos]
+    return tuple(replace(one, places=(), scene=info.scene) for one in infos)
+
+
+def _may_grow(own: FileInfo, info: FileInfo, path: str) -> bool:
+    """Whether a file may just be too short yet."""
+    alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype)
+    return alike and own.shape[0] < info.shape[0] and is_young(path)
+
+
+def _voxels(infos: Sequence[FileInfo]) -> int:
+    return sum(math.prod(info.shape) for info in infos)
+
+
+def _kind(info: FileInfo) -> tuple[Shape, str]:
+    return info.shape, info.dtype
+
+
+def _reference(layout: FileTable, info: FileInfo) -> str:
+    """Name of the file whose header ``info`` is; that does not know its folder."""
+    if not layout.names or "/" not in layout.names[0]:
+        return info.name
+    ends = (name for name in layout.names if name.endswith(f"/{info.name}"))
+    return next(ends, info.name)

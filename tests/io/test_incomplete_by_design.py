@@ -15,6 +15,9 @@ import tifffile
 from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.errors import FileError, NotRecordedError
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
+from napari_lazy_pipeline.io.live.stack_watcher import StackWatcher
 from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 from napari_lazy_pipeline.steps import Deskew
 
@@ -274,3 +277,107 @@ def test_steps_are_right_on_the_part_that_was_recorded(tmp_path: Path) -> None:
     part = whole[:, : own.shape[1], : own.shape[2]]
     np.testing.assert_array_equal(part[own > 0], own[own > 0])
     assert (whole > 0).sum() <= 5 * 8 * 11, "the rest is empty"
+
+
+# ---- while it is recorded -----------------------------------------------------------------------
+
+
+def grown(watcher: StackWatcher, polls: int = 3) -> FileSource:
+    """Look a few times; each volume that is shown can be read."""
+    for _ in range(polls):
+        source = watcher.poll().source
+    for t in range(source.sizes[0]):
+        for c in range(source.sizes[1]):
+            source(t, c)
+    assert not len(source.problems)
+    return source
+
+
+@pytest.mark.parametrize("every", [2, 3, 100])
+def test_the_axis_grows_with_a_channel_at_every_nth_time_point(every: int, tmp_path: Path) -> None:
+    def record(t: int) -> None:
+        write(tmp_path / f"a_t{t:03d}_GFP.tif", pixels(t, 0))
+        if t % every == 0:
+            write(tmp_path / f"a_t{t:03d}_BF.tif", pixels(t, 1))
+
+    for t in range(2):
+        record(t)
+    watcher = stack_watcher(inspect_folder(tmp_path).source)
+    for t in range(2, 9):
+        record(t)
+        source = grown(watcher)
+    assert source.sizes == (9, 2)
+    for t in range(9, 12):
+        record(t)
+        assert grown(watcher, 2).sizes == (t + 1, 2), "by now it is known"
+    late = grown(watcher)
+    expected = pixels(9, 1) if every == 3 else np.zeros(SHAPE, np.uint16)
+    np.testing.assert_array_equal(late(9, 0), expected)
+    np.testing.assert_array_equal(late(9, 1), pixels(9, 0))
+
+
+def test_an_opened_folder_keeps_its_end(tmp_path: Path) -> None:
+    """The last time points without the channel do not go when the folder is watched."""
+    for t in range(9):
+        write(tmp_path / f"a_t{t:03d}_GFP.tif", pixels(t, 0))
+        if t % 4 == 0 and t < 8:
+            write(tmp_path / f"a_t{t:03d}_BF.tif", pixels(t, 1))
+    watcher = stack_watcher(inspect_folder(tmp_path).source)
+    assert watcher.poll().source.sizes == (8, 2), "the file of time point 8 is still to come"
+    write(tmp_path / "a_t008_BF.tif", pixels(8, 1))
+    source = grown(watcher)
+    assert source.sizes == (9, 2)
+    np.testing.assert_array_equal(source(8, 0), pixels(8, 1))
+
+
+def test_a_channel_that_comes_at_other_times_after_all(tmp_path: Path) -> None:
+    """What is visible stays, and what comes is shown."""
+    for t in range(7):
+        write(tmp_path / f"a_t{t:03d}_GFP.tif", pixels(t, 0))
+        if t in (0, 3, 6):
+            write(tmp_path / f"a_t{t:03d}_BF.tif", pixels(t, 1))
+    watcher = stack_watcher(inspect_folder(tmp_path).source)
+    assert grown(watcher).sizes == (7, 2)
+    for t in (1, 2, 4, 5):
+        write(tmp_path / f"a_t{t:03d}_BF.tif", pixels(t, 1))
+        source = grown(watcher, 1)
+        assert source.sizes == (7, 2)
+        source = grown(watcher, 2)
+        np.testing.assert_array_equal(source(t, 0), pixels(t, 1))
+    write(tmp_path / "a_t007_GFP.tif", pixels(7, 0))
+    assert grown(watcher).sizes == (7, 2), "now the channel is waited for"
+    write(tmp_path / "a_t007_BF.tif", pixels(7, 1))
+    assert grown(watcher).sizes == (8, 2)
+
+
+def test_the_other_camera_is_watched(tmp_path: Path) -> None:
+    """Each file is judged by those of its channel."""
+    small = (1, 8, 10)
+    for t in range(6):
+        write(tmp_path / f"a_t{t:03d}_GFP.tif", pixels(t, 0))
+        write(tmp_path / f"a_t{t:03d}_BF.tif", pixels(t, 1, small, "uint8"))
+        if t == 1:
+            watcher = stack_watcher(inspect_folder(tmp_path).source)
+    source = grown(watcher)
+    assert source.sizes == (6, 2)
+    np.testing.assert_array_equal(source(5, 0), placed(pixels(5, 1, small, "uint8")))
+    write(tmp_path / "a_t006_GFP.tif", pixels(6, 1, small, "uint8"))
+    write(tmp_path / "a_t006_BF.tif", pixels(6, 1, small, "uint8"))
+    look = [watcher.poll() for _ in range(3)][-1]
+    assert look.source.sizes == (6, 2) and look.waiting == ("a_t006_GFP.tif",)
+
+
+def test_single_planes_of_a_channel_are_watched(tmp_path: Path) -> None:
+    def record(t: int) -> None:
+        for z in range(5):
+            write(tmp_path / f"img_{t:09d}_GFP_{z:03d}.tif", pixels(t, 0)[z])
+        write(tmp_path / f"img_{t:09d}_BF_002.tif", pixels(t, 1)[2])
+
+    for t in range(6):
+        record(t)
+        if t == 1:
+            watcher = stack_watcher(inspect_folder(tmp_path).source)
+        elif t > 1:
+            source = grown(watcher)
+            assert source.sizes == (t + 1, 2)
+            np.testing.assert_array_equal(source(t, 0)[2], pixels(t, 1)[2])

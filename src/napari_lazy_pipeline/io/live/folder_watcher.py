@@ -106,7 +106,8 @@ class FolderWatcher(StackWatcher):
             file.update(stamp)
             if file.needs_check:
                 came = not file.visible or file.changes > 1
-                file.judge(self._source.judge.why_incomplete(path, came))
+                judge = self._source.files_of(self._axis.column(name)).judge
+                file.judge(judge.why_incomplete(path, came))
             if file.visible and file.reason:
                 file.visible = False
                 self._axis.revoke({name})

@@ -12,6 +12,7 @@ from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.patterns.file_table import arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 
 _CHECK_AGAIN = 4  # polls; some shares do not tell that a file has changed
 
@@ -58,7 +59,8 @@ class TimeAxis:
     """Time axis of a folder that is being written: all channels of a time point, or a blank.
 
     The last ``recent`` time points are taken for complete only provisionally. After ``patience``
-    polls nothing more is expected of a time point that others have overtaken.
+    polls nothing more is expected of a time point that others have overtaken, nor of a channel that
+    seems to be recorded at every n-th time point: from then on it is waited for at these only.
     """
 
     def __init__(self, source: FileSource, recent: int, patience: int) -> None:
@@ -73,6 +75,8 @@ class TimeAxis:
         self._granted = self.complete.difference(self.recent)
         self.dropped: dict[str, str] = {}  # names of the files that were given up, and why
         self._overtaken: dict[str, int] = {}
+        self._plan = layout.plan
+        self._sparse = self._plan.sparse  # channels not waited for at each time point
         self._settled = False
         # Whether time points have new numbers; to be reset once that is taken care of.
         self.shifted = False
@@ -112,13 +116,18 @@ class TimeAxis:
         mask = np.fromiter((name in self.complete for name in self._names), bool, len(self._names))
         done = present & mask[self._table]
         inner = tuple(range(1, done.ndim))
-        rows = done.all(axis=inner)
+        due = present.reshape(self._plan.present.shape) | self._plan.cells
+        by_design = (done | ~due.reshape(done.shape)).all(axis=inner)
+        waited = self._plan.pieces & ~self._sparse[:, np.newaxis]
+        rows = (done | ~(due | waited).reshape(done.shape)).all(axis=inner)
         full = np.flatnonzero(rows)
         last = int(full[-1]) if full.size else -1
         self._give_up(incoming, last)
         partial = np.flatnonzero(present.any(axis=inner) & ~rows)
         for t in partial.tolist():
-            rows[t] = self._is_decided(t, incoming, last)
+            rows[t] = self._is_decided(t, incoming, last, by_design[t])
+            if rows[t] and by_design[t]:
+                self._sparse = self._sparse | self._plan.sparse & ~self._plan.times[t]
         self._set_visible(done & np.expand_dims(rows, inner))
         self._settled = bool(rows[partial].all())
         return self.source
@@ -130,10 +139,24 @@ class TimeAxis:
             what = "channel" if layout.table.shape[1] != self._table.shape[1] else "plane"
             self.outdated = f"There is another {what}: {fresh[0]}"
             return
+        self._set_plan(layout.plan)
         times = _times(layout.table, len(layout.names))
         self.shifted |= not self._keeps_times(layout.names, times)
         self._names, self._table, self._times = layout.names, layout.table, times
         self._settled = False
+
+    def _set_plan(self, plan: RecordingPlan) -> None:
+        """Take what is planned now; what is visible stays, though more may be expected of it."""
+        count = min(len(plan.times), len(self._plan.times))
+        changed = (plan.times[:count] != self._plan.times[:count]).any(axis=0)
+        if (changed & self._sparse).any():
+            self._granted.update(self.source.layout.names)
+        self._plan, self._sparse = plan, self._sparse & plan.sparse
+
+    def column(self, name: str) -> int:
+        """In which column of the table a file is."""
+        place = np.argwhere(self._table == self._names.index(name))[0]
+        return int(place[1])
 
     def _keeps_times(self, names: list[str], times: NDArray[np.intp]) -> bool:
         """Return whether the files have the time points that they had."""
@@ -152,14 +175,16 @@ class TimeAxis:
             if name not in self.dropped and self._times[self._names.index(name)] < last:
                 self.dropped[name] = incoming[name].reason
 
-    def _is_decided(self, t: int, incoming: Mapping[str, IncomingFile], last: int) -> bool:
+    def _is_decided(
+        self, t: int, incoming: Mapping[str, IncomingFile], last: int, by_design: bool
+    ) -> bool:
         """Return whether nothing more is expected of a time point that is not full."""
         row = self._table[t].ravel().tolist()
         names = [self._names[index] for index in row if index >= 0]
         if any(name in self._granted for name in names):
             return True
         expected = any(name in incoming and name not in self.dropped for name in names)
-        if t >= last or expected:
+        if (t >= last and not by_design) or expected:
             return False
         polls = self._overtaken[names[0]] = self._overtaken.get(names[0], 0) + 1
         if polls < self._patience and len(names) < len(row):

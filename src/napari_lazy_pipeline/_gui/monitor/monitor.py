@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ class LazinessMonitor(QWidget):
     def _show_counts(self, session: Session, source: PipelineSource) -> None:
         folder_info, raw = session.folder_info, session.raw.source
         assert folder_info is not None and isinstance(raw, FileSource)
-        volumes = raw.recorded
+        volumes = sum(raw.plan.recorded) * math.prod(raw.info.inner)
         read, size = raw.volumes_read, raw.bytes_read - self._bytes
         self._show_value("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
         total = format_bytes(folder_info.total_bytes)

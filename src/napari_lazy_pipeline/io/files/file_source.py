@@ -24,7 +24,6 @@ from napari_lazy_pipeline.io.files.channel_files import (
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck, is_young
 from napari_lazy_pipeline.io.files.file_access import (
     END,
-    FileAccess,
     FileRead,
     ReadCount,
     ReadStatistics,
@@ -164,11 +163,6 @@ class FileSource(ReadStatistics, VolumeSource):
         """Number of volumes that were meant to be recorded, and have no file."""
         return self.plan.missing * math.prod(self.info.inner)
 
-    @property
-    def recorded(self) -> int:
-        """Number of volumes that there are."""
-        return sum(self.plan.recorded) * math.prod(self.info.inner)
-
     @cached_property
     def token(self) -> str:
         """Name of folder, files and shape; equal for equal sources, in any process."""
@@ -271,9 +265,9 @@ class FileSource(ReadStatistics, VolumeSource):
 
     def read_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray:
         # Of each file the last plane is read, too, once: one that is being written shows there.
-        pieces, access = self._complete(t, c), self._files_at(c).access
+        pieces, files = self._complete(t, c), self._files_at(c)
         parts = (
-            (first + low - start, self._read(access, index, info, (low, high)))
+            (first + low - start, self._read(files, index, info, (low, high)))
             for index, info, first in pieces
             for low, high in [(max(start - first, 0), min(stop - first, info.shape[0]))]
             if low < high
@@ -312,8 +306,8 @@ class FileSource(ReadStatistics, VolumeSource):
             raise kind(f"There is no file for {self.place(t, c)}", self.folder)
         begun = not self.complete and self.plan.has_begun_only(column)
         if count < len(pieces) or (begun and any(map(is_young, self.paths(t, c)))):
-            count_of = f"{count} of the {self.layout.pieces if begun else len(pieces)} files"
-            what = f"{count_of} for {self.place(t, c)} are there"
+            of = self.layout.pieces if begun else len(pieces)
+            what = f"{count} of the {of} files for {self.place(t, c)} are there"
             raise FileError(what, self.folder, "It is still being recorded, or was interrupted")
         return pieces
 
@@ -322,18 +316,18 @@ class FileSource(ReadStatistics, VolumeSource):
         return f"t={t}, channel {names[c] if c < len(names) else c}"
 
     def _read(
-        self, access: FileAccess, index: int, info: FileInfo, planes: tuple[int, int]
+        self, files: ChannelFiles, index: int, info: FileInfo, planes: tuple[int, int]
     ) -> np.ndarray:
         path = os.path.join(self.folder, self.names[index])
         about = FileRead(path, info.part, planes)
         try:
-            pixels = access.read(path, info, planes, self.grows)
+            pixels = files.access.read(path, info, planes, self.grows)
         except FileError as error:
             error.about = about.with_stamp()
             raise
         if len(self.problems):
             self.problems.withdraw(about.with_stamp().solves)
-        doubt = self.judge.doubt(path)
+        doubt = files.judge.doubt(path)
         if doubt:
             problem = Problem(path, doubt, "shown as it is", _COPY)
             self.problems.report(problem, FileRead(path, END, END).with_stamp())

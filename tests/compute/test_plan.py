@@ -135,15 +135,15 @@ def test_of_some_steps_only_theirs_is_waited_for() -> None:
 def test_what_waits_still_waits_when_there_is_more() -> None:
     for steps in ([Deskew(), Crop()], [SubtractBackground(), Deskew()], [Deconvolve(), Crop()]):
         plan = Plan.of(steps, KNOWN)
-        grown = plan.grown(7)
+        grown = plan.grown(7, plan.steps)
         assert waits(grown) == waits(plan) != []
         assert kinds(grown) == kinds(plan) and grown.raw.times == grown.after.times == 7
-    assert Plan.of([Deskew()], SKEWED).grown(3).raw.volume.scan == Scan(31.5)
+    assert Plan.of([Deskew()], SKEWED).grown(3, (Deskew(),)).raw.volume.scan == Scan(31.5)
 
 
 def test_a_misfit_stays_one_when_there_is_more() -> None:
     plan = Plan.of([SubtractBackground(), Crop(z=(7, 9))], KNOWN)
-    grown = plan.grown(7)
+    grown = plan.grown(7, plan.steps)
     assert grown.misfit is not None and grown.misfit.index == 1
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.engines import get_engine
@@ -18,7 +20,15 @@ from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.samples.microscope import Simulation
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
-from napari_lazy_pipeline.steps import Crop, Deskew, Rotate, SubtractBackground
+from napari_lazy_pipeline.steps import (
+    BleachCorrection,
+    Crop,
+    Deskew,
+    Drift,
+    Rotate,
+    Select,
+    SubtractBackground,
+)
 from napari_lazy_pipeline.steps._registry import step_types
 
 DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
@@ -212,6 +222,127 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
     assert [move(t) for t in range(3)] == [1, 3, 5] and session.stack.shape[0] == 6
     assert session.source().read(1, 0) is first and session.source().read(3, 0) is second
     assert calls == {"deskew": 2} and session.stack.source.reads == 2
+
+
+class Growing:
+    """A session on a folder in which files come with any numbers; each volume holds its number."""
+
+    def __init__(self, folder: Path, *numbers: int) -> None:
+        self.folder, self.session = folder, Session()
+        self.write(*numbers)
+        self.session.open(folder)
+
+    def write(self, *numbers: int) -> None:
+        for number in numbers:
+            for c in range(2):
+                pixels = np.full((2, 8, 9), 100 * number + c, "uint16")
+                path = self.folder / f"cell_ch{c}_t{number:03d}.tif"
+                tifffile.imwrite(path, pixels, photometric="minisblack")
+
+    def grow(self, *numbers: int, shifted: bool = False) -> None:
+        self.write(*numbers)
+        assert self.session.folder_info is not None
+        layout = inspect_folder(self.folder).source.layout
+        self.session.grow(self.session.folder_info.source.with_layout(layout), shifted)
+
+    def shown(self) -> list[float]:
+        """What each time point shows: its number, times its factor."""
+        source = self.session.source()
+        return [float(source(t, 0).max()) / 100 for t in range(source.sizes[0])]
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
+def test_numbers_of_time_points_go_with_them(tmp_path: Path) -> None:
+    """Files with lower numbers come, and such in between: nothing is another one's."""
+    live = Growing(tmp_path, 4, 6, 8)
+    session, heard, adapted = live.session, Mock(), Mock()
+    session.plan_changed.connect(heard, check_nargs=False)
+    session.adapted.connect(adapted)
+    session.state(voxel_size=(0.4, 0.1, 0.1))
+    session.set_pipeline(Pipeline([BleachCorrection(brightness=(1, 0.5, 0.25))]))
+    drift = Drift(drift=((0, 0, 0), (0, 0.1, 0), (0, 0.2, 0)), interpolation="none")
+    session.set_pipeline(Pipeline([BleachCorrection(brightness=(1, 0.5, 0.25)), drift]))
+    assert live.shown() == [4, 12, 32]
+    heard.reset_mock()
+    live.grow(2, shifted=True)
+    assert live.shown() == [2, 4, 12, 32]
+    assert session.pipeline.steps[0].brightness == (1, 1, 0.5, 0.25)  # type: ignore[attr-defined]
+    y = [row[1] for row in session.pipeline.steps[1].drift]  # type: ignore[attr-defined]
+    assert y == [0, 0, 0.1, 0.2] and heard.call_count == 1
+    said = adapted.call_args[0][0]
+    assert said.endswith("values of Correct bleaching and Correct drift went with them")
+    live.grow(5, shifted=True)  # the step of the numbers is another: 2, -, 4, 5, 6, -, 8
+    assert live.shown() == pytest.approx([2, np.nan, 4, 5 / 0.75, 12, np.nan, 32], nan_ok=True)
+    session.undo()
+    assert session.pipeline == Pipeline(
+        [BleachCorrection(brightness=(1, 1, 1, 0.75, 0.5, 0.375, 0.25))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "after"),
+    [
+        (Select(times=(1, 3)), [4, 5], [4, 5]),
+        (Select(times=(0, 2)), [3, 4], [3, 4]),
+        (Select(times=(2, 0)), [5, 6], [5, 6]),
+        (Select(every=2), [3, 5], [1, 3, 5]),
+        (Select(times=(1, 0), every=2), [4, 6], [4, 6]),
+        (Select(times=(-2, 0)), [5, 6], [5, 6]),
+        (Select(), [3, 4, 5, 6], [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_a_selection_holds_the_same_time_points(
+    tmp_path: Path, step: Select, before: list[int], after: list[int]
+) -> None:
+    """What follows it, too: numbers of steps behind, and of what is on screen."""
+    live, heard = Growing(tmp_path, 3, 4, 5, 6), Mock()
+    brightness = tuple(2.0**-t for t in range(len(before)))
+    session = live.session
+    session.set_pipeline(Pipeline([step, BleachCorrection(brightness=brightness)]))
+    factors = {number: 2.0**t for t, number in enumerate(before)}
+    assert live.shown() == [number * factors[number] for number in before]
+    session.stack_grown.connect(heard)
+    live.grow(1, 2, shifted=True)
+    assert live.shown() == [number * factors.get(number, 1) for number in after]
+    move = heard.call_args[0][0]
+    assert [after[move(t)] for t in range(len(before))] == before
+
+
+def test_an_odd_number_of_earlier_time_points_keeps_every_second(tmp_path: Path) -> None:
+    live = Growing(tmp_path, 3, 4, 5, 6)
+    live.session.set_pipeline(Pipeline([Select(every=2)]))
+    live.grow(2, shifted=True)
+    assert live.shown() == [3, 5]
+
+
+def test_the_last_time_points_move_while_a_folder_grows(tmp_path: Path) -> None:
+    live, heard = Growing(tmp_path, 0, 1, 2), Mock()
+    session = live.session
+    steps = Select(times=(-2, 0)), BleachCorrection(brightness=(1, 0.5))
+    session.set_pipeline(Pipeline(steps))
+    assert live.shown() == [1, 4]
+    session.stack_grown.connect(heard)
+    live.grow(3)
+    assert live.shown() == [2, 3], "0.5 was the brightness of 2, which is the reference now"
+    assert session.pipeline.steps[1].brightness == (0.5,)  # type: ignore[attr-defined]
+    assert (
+        session.plan is not None and "from 1 on have the brightness" in session.plan.cautions[0][1]
+    )
+    assert [heard.call_args[0][0](t) for t in range(2)] == [0, 0]
+    live.grow(4, 5, 6)
+    assert [str(error) for error in session.plan.waiting] == [
+        "Correct bleaching waits: No brightness is stated. Estimate it, or type it below"
+    ]
+
+
+def test_a_selection_that_a_folder_grows_into_is_told(tmp_path: Path) -> None:
+    live, heard = Growing(tmp_path, 0, 1), Mock()
+    live.session.set_pipeline(Pipeline([Select(times=(2, 4))]))
+    assert live.session.plan is not None and live.session.plan.misfit is not None
+    live.session.plan_changed.connect(heard)
+    live.grow(2)
+    assert heard.call_count == 1 and live.session.plan.misfit is None
+    assert live.shown() == [2]
 
 
 def test_the_edits_of_one_gesture_are_undone_together() -> None:

@@ -102,7 +102,9 @@ def test_after_the_last_row_its_drift_stays_and_a_caution_says_so() -> None:
     assert step.caution(spec.replace(times=4)) == (
         "Time points from 2 on have the drift of 1: estimate again"
     )
-    assert Plan.of([step], spec).grown(4).cautions == ((0, step.caution(spec.replace(times=4))),)
+    assert Plan.of([step], spec).grown(4, (step,)).cautions == (
+        (0, step.caution(spec.replace(times=4))),
+    )
 
 
 def test_without_rows_it_waits_and_what_comes_later_does_not() -> None:

@@ -45,7 +45,7 @@ class PipelineSource(VolumeSource):
         times = self.raw.sizes[0]
         grown: Plan = self.__dict__.get("_grown", self.stated_plan)
         if grown.raw.times != times:
-            grown = self.__dict__["_grown"] = grown.grown(times)
+            grown = self.__dict__["_grown"] = grown.grown(times, grown.steps)
         return grown
 
     @property

@@ -200,15 +200,15 @@ class Plan:
             return self
         return replace(self, whole_volumes=True)
 
-    def grown(self, times: int) -> Plan:
-        """The plan for another number of time points."""
-        if times == self.raw.times:
+    def grown(self, times: int, steps: tuple[Step, ...]) -> Plan:
+        """The plan of these steps for another number of time points."""
+        if times == self.raw.times and steps == self.steps:
             return self
         raw = self.raw.replace(times=times, scan=self.raw.recorded)
-        grown = Plan.of(self.steps, raw, self.engine).until(self.count)
-        if self.is_draft:
-            grown = grown.draft()
-        return replace(grown, waiting=self.waiting, whole_volumes=self.whole_volumes)
+        grown = Plan.of(steps, raw, self.engine).until(self.count)
+        grown = grown.draft() if self.is_draft else grown
+        waiting = self.waiting if steps == self.steps else grown.waiting
+        return replace(grown, waiting=waiting, whole_volumes=self.whole_volumes)
 
     def draft(self) -> Plan:
         """The plan of quicker steps, which give about the same: for previews."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import zip_longest
 
@@ -104,6 +104,17 @@ class History:
             pipeline, overrides = steps, stated
             if texts:
                 yield ", ".join(texts), pipeline, overrides
+
+    def replace_pipelines(self, change: Callable[[Pipeline], Pipeline]) -> None:
+        """Change the steps of all edits: something happened that no undo takes back."""
+        for edits in (self.past, self.future):
+            changed = [
+                replace(edit, pipeline=change(edit.pipeline)) if edit.pipeline is not None else edit
+                for edit in edits
+            ]
+            edits.clear()
+            edits.extend(changed)
+        self._gesture = None
 
     def forget_overrides(self) -> None:
         """Forget what was stated about the raw data, and their layers: others are open now."""

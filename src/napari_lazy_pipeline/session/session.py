@@ -22,6 +22,7 @@ from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
 from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
+from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps, told
 from napari_lazy_pipeline.session.state import State
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps.function import trials
@@ -130,30 +131,31 @@ class Session:
             self.pipeline = fit.pipeline
         if fit.sentences:
             self.adapted.emit(". ".join(fit.sentences))
-        self._resolve()
+        self.plan = self.plan_of(self.pipeline)
         self.stack_changed.emit(self.stack)
         self.plan_changed.emit(self.plan)
 
     def grow(self, source: FileSource, shifted: bool = False) -> None:
-        """Take over what is there now of the same files; nothing that was made is made again.
-
-        The files have the folder, shape and channels of those that are open; ``shifted`` says
-        whether time points have other numbers than before.
-        """
-        if self.stack is None or self.folder_info is None:
+        """Take over the same files and more, ``shifted`` if time points have other numbers now."""
+        if self.stack is None or self.folder_info is None or self.plan is None:
             raise RuntimeError("no stack is open")
-        before, raw = self.folder_info.source, self.raw
+        before, raw, spec = self.folder_info.source, self.raw, self.stack.stack_spec
         self.folder_info = replace(self.folder_info, source=source)
         self.stack = replace(self.stack, source=source.with_spec(self.stack.spec))
-        move = before.moved_to(source) if shifted else None
-        if move is not None:
-            self._raw = raw.moved(self.stack.source, move)
+        now = before.moved_to(source) if shifted else {t: t for t in range(spec.times)}
+        if shifted:
+            self._raw = raw.moved(self.stack.source, now)
             self.compute_log.clear()
         else:
             raw.grow(self.stack.source, before.same_files(source))
-        if self.plan is not None:
-            self.plan = self.plan.grown(self.stack.source.sizes[0])
-        self.stack_grown.emit(move)
+        old, moved = self.plan, RenumberedSteps.of(self.plan, self.stack.shape[0], now)
+        self.pipeline, self.plan = moved.pipeline, old.grown(moved.times, moved.steps)
+        if moved.sentence:
+            self._history.replace_pipelines(lambda one: moved.follow(self.plan_of(one, spec)))
+            self.adapted.emit(moved.sentence)
+        self.stack_grown.emit(moved.move(self.until, self.plan, shifted))
+        if told(self.plan) != told(old):
+            self.plan_changed.emit(self.plan)
 
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
@@ -269,12 +271,9 @@ class Session:
 
     def refresh(self) -> None:
         """Resolve the steps anew: a file that they name was changed, or code was allowed."""
-        self._resolve()
-        self.plan_changed.emit(self.plan)
-
-    def _resolve(self) -> None:
         if self.stack is not None:
             self.plan = self.plan_of(self.pipeline)
+        self.plan_changed.emit(self.plan)
 
     def plan_of(self, pipeline: Pipeline, raw: StackSpec | None = None) -> Plan:
         """Resolve steps against the stack that is open, or as it were with other values stated."""

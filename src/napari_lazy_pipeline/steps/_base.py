@@ -24,6 +24,7 @@ from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
 from napari_lazy_pipeline.image.box import Affine, widened
 from napari_lazy_pipeline.image.curve import Curve
+from napari_lazy_pipeline.image.renumbering import Numbers
 from napari_lazy_pipeline.image.resampling import Interpolation
 from napari_lazy_pipeline.steps._context import Context
 from napari_lazy_pipeline.steps._identity import code_identity, file_state, value_identity
@@ -159,6 +160,13 @@ class Step(BaseModel):
 
     def after_edit(self, name: str, old: Step) -> Step:
         """The step once a person has changed this field: what depended on its old value goes."""
+        return self
+
+    def renumbered(self, now: Numbers) -> Step:
+        """The step once the time points of its input have other numbers: a folder has grown.
+
+        What it holds of a time point has to stay with it.
+        """
         return self
 
     def idle_fields(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from scipy import stats
 from napari_lazy_pipeline.errors import IncompleteError
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.curve import Curve, Series
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_rows
 from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
 
@@ -101,6 +102,14 @@ class BleachCorrection(VoxelStep):
                 lines[name] = t, _used(brightness, self.curve_type)
                 dots[name] = t, np.array(brightness)
         return Curve("Brightness", "Time point", "Part that is left", lines, dots) if dots else None
+
+    def renumbered(self, now: Numbers) -> BleachCorrection:
+        several = isinstance(self.brightness, ChannelValues)
+        moved = {
+            name: tuple(value for (value,) in moved_rows(brightness, now))
+            for name, brightness in _several(self.brightness).items()
+        }
+        return self.replace(brightness=moved if several else next(iter(moved.values())))
 
     def brief(self) -> str:
         least = min((min(one) for one in _several(self.brightness).values() if one), default=None)

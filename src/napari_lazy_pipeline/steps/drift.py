@@ -14,6 +14,7 @@ from napari_lazy_pipeline.errors import GeometryError, IncompleteError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine
 from napari_lazy_pipeline.image.curve import Curve
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_rows
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 Length = Annotated[float, Field(ge=-10_000, le=10_000)]
@@ -126,6 +127,9 @@ class Drift(Step):
             for rows in (used, np.array(self.drift))
         )
         return Curve("Drift of the sample", "Time point", "Drift (µm)", lines, dots)
+
+    def renumbered(self, now: Numbers) -> Drift:
+        return self.replace(drift=moved_rows(self.drift, now))
 
     def brief(self) -> str:
         if not self.drift:

@@ -10,6 +10,7 @@ from pydantic import Field
 from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.errors import GeometryError, IncompleteError
 from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_ends
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._derived_channel import (
     Counts,
@@ -91,6 +92,9 @@ class RelativeChange(Step):
     fill: Fill = None
     keep: Keep = True
     name: Name = ""
+
+    def renumbered(self, now: Numbers) -> RelativeChange:
+        return self.replace(f0_times=moved_ends(self.f0_times, now))
 
     def brief(self) -> str:
         start, stop = self.f0_times

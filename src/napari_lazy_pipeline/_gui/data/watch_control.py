@@ -51,10 +51,10 @@ class FollowLatest(QObject):
 
     def advance(self) -> None:
         """Go to the newest time point, if the present one is on screen."""
-        stack = self._layers.session.stack
-        if not (self.on and stack is not None and self._layers.settled):
+        source = self._layers.screen.source
+        if not (self.on and source is not None and self._layers.settled):
             return
-        newest = stack.shape[0] - 1
+        newest = source.sizes[0] - 1
         if newest != self._layers.position.time_point:
             if self._last is not None:
                 self.skipped += max(newest - self._last - 1, 0)

@@ -218,10 +218,10 @@ class FileSource(ReadStatistics, VolumeSource):
         other.__dict__.update(self.__dict__, **changes)
         return other
 
-    def moved_to(self, now: FileSource) -> Callable[[int], int]:
-        """Tell the number of a time point among other files of the folder, by its files."""
-        move, length = self.layout.moved_to(now.layout), self.info.inner[0]
-        return lambda t: move(t // length) * length + t % length
+    def moved_to(self, now: FileSource) -> dict[int, int]:
+        """Tell the numbers of time points among other files of the folder, by their files."""
+        rows, length = self.layout.moved_to(now.layout), self.info.inner[0]
+        return {a * length + i: b * length + i for a, b in rows.items() for i in range(length)}
 
     def same_files(self, now: FileSource) -> Callable[[int, int], bool]:
         """Tell whether place (t, c) holds the same files among those that are there now."""

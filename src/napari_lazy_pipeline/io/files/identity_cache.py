@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import ProblemLog
+from napari_lazy_pipeline.image.renumbering import Numbers
 from napari_lazy_pipeline.io.files.file_access import FOLDER_MISSING
 
 
@@ -65,11 +66,12 @@ class IdentityCache(VolumeSource):
             if not same(*place):
                 self._identities.pop(place, None)
 
-    def moved(self, source: VolumeSource, move: Callable[[int], int]) -> IdentityCache:
+    def moved(self, source: VolumeSource, now: Numbers) -> IdentityCache:
         """Make another with the same identities, for time points that have other numbers now."""
         other = IdentityCache(source)
         for (t, c), identity in list(self._identities.items()):
-            other._identities[move(t), c] = identity
+            if t in now:
+                other._identities[now[t], c] = identity
         return other
 
     def read(self, t: int, c: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -77,16 +77,11 @@ class FileTable:
         names = (self.names[index] for index in self.table[where].tolist())
         return dict(zip(names, where[0].tolist(), strict=True))
 
-    def moved_to(self, now: FileTable) -> Callable[[int], int]:
-        """Tell the row that one of this table has in another table, by its files."""
-        rows, last = now.rows(), len(now.table) - 1
-
-        def move(row: int) -> int:
-            indices = self.table[row].ravel().tolist()
-            names = (self.names[index] for index in indices if index >= 0)
-            return next((rows[name] for name in names if name in rows), min(row, last))
-
-        return move
+    def moved_to(self, now: FileTable) -> dict[int, int]:
+        """Tell the rows that those of this table have in another table, by their files."""
+        rows = now.rows()
+        moved = {row: rows[name] for name, row in self.rows().items() if name in rows}
+        return dict(sorted(moved.items()))
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pack names and places: of 100 000 files, a worker on a cluster gets one."""

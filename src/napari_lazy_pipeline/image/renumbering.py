@@ -1,0 +1,75 @@
+"""Renumbering: what is stated of time points once these have other numbers."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+Numbers = Mapping[int, int]  # of time points that are still there: their old and new numbers
+
+
+def is_same(now: Numbers) -> bool:
+    """Return whether all time points have the numbers that they had."""
+    return bool(now) and all(old == new for old, new in now.items())
+
+
+def number_now(t: int, now: Numbers) -> int:
+    """New number of a time point; one that is not there lies between those that are.
+
+    Examples
+    --------
+    >>> [number_now(t, {0: 2, 2: 6}) for t in range(5)]
+    [2, 4, 6, 7, 8]
+    """
+    if t in now or not now:
+        return now.get(t, t)
+    known = sorted(now)
+    after = bisect(known, t)
+    if after == 0:
+        return max(now[known[0]] - (known[0] - t), 0)
+    if after == len(known):
+        return now[known[-1]] + t - known[-1]
+    pair = known[after - 1 : after + 1]
+    return round(float(np.interp(t, pair, [now[one] for one in pair])))
+
+
+def moved_rows(rows: Sequence[float | Sequence[float]], now: Numbers) -> list[list[float]]:
+    """Rows (number, ...) of a table, one for each time point, at the new numbers of these.
+
+    Between them lie straight lines, and before the first there is the same as in that.
+
+    Examples
+    --------
+    >>> moved_rows([1.0, 0.5], {0: 1, 1: 3})
+    [[1.0], [1.0], [0.75], [0.5]]
+    """
+    last = max(now, default=len(rows))
+    kept = [t for t in range(len(rows)) if t in now or t > last]
+    if not kept:
+        return []
+    places = [number_now(t, now) for t in kept]
+    columns = np.array([rows[t] for t in kept], float).reshape(len(kept), -1).T
+    axis = np.arange(places[-1] + 1)
+    moved: list[list[float]] = np.stack(
+        [np.interp(axis, places, column) for column in columns], axis=1
+    ).tolist()
+    return moved
+
+
+def moved_ends(ends: tuple[int, int], now: Numbers) -> tuple[int, int]:
+    """Start and stop of a range of time points, so that it holds those that it held.
+
+    Ends that are open, or counted from the end of the recording, stay as they are.
+
+    Examples
+    --------
+    >>> now = {t: t + 2 for t in range(10)}
+    >>> moved_ends((0, 4), now), moved_ends((3, 0), now), moved_ends((0, -2), now)
+    ((2, 6), (5, 0), (0, -2))
+    """
+    start, stop = ends
+    if start > 0 or (start == 0 and stop > 0):
+        start = number_now(start, now)
+    return start, number_now(stop - 1, now) + 1 if stop > 0 else stop

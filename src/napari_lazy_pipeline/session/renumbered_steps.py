@@ -1,0 +1,98 @@
+"""Renumbered steps: what they hold of single time points, once these have other numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from napari_lazy_pipeline.compute import Pipeline, Plan
+from napari_lazy_pipeline.compute.plan import Stage
+from napari_lazy_pipeline.image import Block
+from napari_lazy_pipeline.image.box import whole
+from napari_lazy_pipeline.image.renumbering import Numbers, is_same, number_now
+from napari_lazy_pipeline.steps import Step
+
+
+@dataclass(frozen=True)
+class RenumberedSteps:
+    """Steps once time points have other numbers.
+
+    Attributes
+    ----------
+    steps
+        The steps; what they hold of a time point stays with it.
+    numbers
+        Old and new numbers of the time points that each step meets; the last, of those that all
+        steps make.
+    times
+        Number of raw time points.
+    sentence
+        Which steps are not as they were; empty: all are.
+    """
+
+    steps: tuple[Step, ...]
+    numbers: tuple[Numbers, ...]
+    times: int
+    sentence: str = ""
+
+    @classmethod
+    def of(cls, plan: Plan, times: int, now: Numbers) -> RenumberedSteps:
+        """Renumber the steps of a plan of raw time points; of these there are ``times`` now."""
+        steps, numbers = list(plan.steps), [now]
+        grown = plan.grown(times, plan.steps)
+        for index, step in enumerate(steps):
+            if not is_same(now):
+                steps[index] = step.renumbered(now)
+            before, after = _stage(plan, index), _stage(grown, index)
+            if before and after and not (_keeps_times(before) and _keeps_times(after)):
+                made = _stage(plan.grown(times, tuple(steps[: index + 1])), index)
+                now = _through(before, made, now) if made is not None else now
+            numbers.append(now)
+        moved = [new.label for old, new in zip(plan.steps, steps, strict=True) if new != old]
+        what = "The time points have other numbers now, and the values of"
+        sentence = f"{what} {' and '.join(moved)} went with them" if moved else ""
+        return cls(tuple(steps), tuple(numbers), times, sentence)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The steps as a pipeline."""
+        return Pipeline(self.steps)
+
+    def follow(self, plan: Plan) -> Pipeline:
+        """Other steps for the same raw time points, renumbered in the same way."""
+        return RenumberedSteps.of(plan, self.times, self.numbers[0]).pipeline
+
+    def move(self, until: int | None, plan: Plan, shifted: bool) -> Callable[[int], int] | None:
+        """Function of an old time point after ``until`` steps to its new number; None: the same."""
+        now = self.numbers[-1 if until is None else until]
+        if is_same(now) and not shifted:
+            return None
+        last = plan.until(until).after.times - 1
+        return lambda t: min(number_now(t, now), last)
+
+
+def told(plan: Plan) -> tuple[object, ...]:
+    """The steps, and all that a person is told of them."""
+    return plan.steps, plan.cautions, [str(error) for error in (*plan.waiting, plan.misfit)]
+
+
+def _stage(plan: Plan, index: int) -> Stage | None:
+    return next((stage for stage in plan.stages if stage.index == index), None)
+
+
+def _origin(stage: Stage, t: int) -> int:
+    """The time point of its input that a time point of its result shows."""
+    return stage.inputs(Block(t, 0, whole(stage.after.shape)))[0].t
+
+
+def _keeps_times(stage: Stage) -> bool:
+    times = stage.after.times
+    return times == stage.before.times and all(_origin(stage, t) == t for t in {0, times - 1})
+
+
+def _through(before: Stage, after: Stage, now: Numbers) -> Numbers:
+    """Old and new numbers behind a stage, of those before it."""
+    places = {_origin(after, t): t for t in range(after.after.times)}
+    origins = (_origin(before, t) for t in range(before.after.times))
+    moved = {t: places.get(now.get(origin, -1)) for t, origin in enumerate(origins)}
+    return {t: place for t, place in moved.items() if place is not None}

@@ -44,6 +44,10 @@ def test_several_files_are_one_stack(tmp_path: Path) -> None:
     folder_info = inspect_folder(chosen)
     assert values(chosen) == values(folder_info.folder, folder_info.pattern) == [[1], [3]]
     assert values([tmp_path / "a_t1.tif"]) == [[2]]
+    write(tmp_path, "b_GFP.tif", "b_RFP.tif", "t0_Cy3_Long.tif", "t0_GFP.tif", "t0_GFP_mask.tif")
+    assert values([tmp_path / "b_GFP.tif", tmp_path / "b_RFP.tif"]) == [[1, 2]]
+    words = inspect_folder([tmp_path / "t0_Cy3_Long.tif", tmp_path / "t0_GFP.tif"])
+    assert (words.sizes, words.channel_names) == ((1, 2), ("Cy3_Long", "GFP"))
     with pytest.raises(FolderError, match="not in one folder"):
         open_stack([*chosen, tmp_path / "other" / "a_t3.tif"])
 

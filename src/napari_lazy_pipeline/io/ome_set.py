@@ -5,21 +5,90 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import PatternError
+from napari_lazy_pipeline._runtime.regular_file import open_regular
+from napari_lazy_pipeline.errors import FolderError, PatternError
+from napari_lazy_pipeline.image.quantity_text import format_count
+from napari_lazy_pipeline.io.metadata.ome_xml import FilePlace, OmeDocument, parse_ome
+from napari_lazy_pipeline.io.patterns.field_values import select
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
-from napari_lazy_pipeline.io.patterns.proposal import Proposal
+from napari_lazy_pipeline.io.patterns.proposal import Proposal, restricted
 from napari_lazy_pipeline.io.readers import FileInfo
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _DIGITS = re.compile(r"([0-9]+)")
 _SPECIAL = re.compile(r"[{}*?\\]")  # what means something in a pattern
+COMPANION = ".companion.ome"  # how the name of a file ends that describes others
+_LARGEST = 2**28  # bytes that are read of one
 _MOST = 4  # fields of which all roles are tried
-_Places = dict[str, tuple[int, ...]]  # (t, c, z) by the names of files
+
+
+def is_companion(path: str) -> bool:
+    """Whether a path is a file that describes others."""
+    return path.lower().endswith(COMPANION) and os.path.isfile(path)
+
+
+@dataclass(frozen=True)
+class DescribedSet:
+    """The files that a companion.ome describes, as far as they are beside it."""
+
+    document: OmeDocument
+    names: list[str]
+    missing: int
+
+    @classmethod
+    def read(cls, path: str) -> DescribedSet:
+        """Read a companion.ome; raise FolderError if it is none, or none of its files is there."""
+        try:
+            with open_regular(path) as file:
+                document = parse_ome(file.read(_LARGEST))
+        except OSError as error:
+            raise FolderError(
+                f"The file cannot be read: {error.strerror or error}", path
+            ) from error
+        described = {data.file for image in document.images for data in image.data} - {"", "?"}
+        there = sorted(described.intersection(os.listdir(os.path.dirname(path))))
+        if there:
+            return cls(document, there, len(described) - len(there))
+        if not described:
+            trouble = document.trouble and f" ({document.trouble})"
+            what = f"The file describes no files beside it{trouble}"
+            raise FolderError(what, path, "Open the folder, or one of the images")
+        what = f"None of the {format_count(len(described), 'file')} that it describes is beside it"
+        raise FolderError(what, path, f"Put {min(described)} and the others into its folder")
+
+    def alone(
+        self, folder: str, layout: FileTable, proposals: list[Proposal], position: str | None
+    ) -> tuple[FileTable, list[Proposal]]:
+        """The same places by a pattern that takes no other files of the folder."""
+        if self.missing:
+            count = format_count(self.missing, "file")
+            layout = layout.noting(f"Not there: {count} that the companion.ome describes")
+        others = sorted(set(os.listdir(folder)).difference(self.names))
+        if not select(others, compile_pattern(layout.pattern))[0]:
+            return layout, proposals
+        pattern = restricted(layout.pattern, self.names)
+        alone = arrange(self.names, compile_pattern(pattern), position)
+        proposed = Proposal(pattern, "the files that the companion.ome describes", True)
+        return replace(alone, notes=layout.notes), [proposed, *proposals]
+
+
+def with_document(info: FileInfo, document: OmeDocument) -> FileInfo:
+    """What a file is in a set whose description it does not refer to itself."""
+    if info.places or info.voxel_source == "OME":
+        return info
+    image = next((i for i in document.images if info.name in {data.file for data in i.data}), None)
+    if image is None:
+        return info
+    return replace(
+        info, voxel_size=image.voxel_size, voxel_source="OME", time_interval=image.interval,
+        set_channels=image.channel_names, places=document.places,
+    )  # fmt: skip
 
 
 def arrange_set(
@@ -35,12 +104,13 @@ def arrange_set(
     suggest stays, and a note says so.
     """
     folder = os.path.dirname(next(n for n in layout.names if os.path.basename(n) == info.name))
-    places: _Places = {os.path.join(folder, name): place for name, *place in info.places}  # type: ignore[misc]
-    stated = {name: tuple(places[name]) for name in names if name in places}
+    places = {os.path.join(folder, place.name): place for place in info.places}
+    stated = {name: places[name] for name in names if name in places}
     if len(stated) < 2:
         return layout, list(proposals)
+    several = len({place.image for place in stated.values()}) > 1
     proposed = [layout.pattern, *(proposal.pattern for proposal in proposals)]
-    for pattern in _patterns([*proposed, _numbered(list(stated))]):
+    for pattern in _patterns([*proposed, _numbered(list(stated))], "p" if several else ""):
         try:
             table = arrange(names, compile_pattern(pattern), position)
         except PatternError:
@@ -67,7 +137,7 @@ def _numbered(names: Sequence[str]) -> str:
     return "".join(fields)
 
 
-def _patterns(patterns: Sequence[str]) -> Iterator[str]:
+def _patterns(patterns: Sequence[str], position: str) -> Iterator[str]:
     """Patterns that may be meant: those proposed, then their fields in other roles."""
     proposed = list(dict.fromkeys(filter(None, patterns)))
     yield from proposed
@@ -76,20 +146,23 @@ def _patterns(patterns: Sequence[str]) -> Iterator[str]:
         fields = pieces[1::2]
         if not fields or len(fields) > _MOST:
             continue
-        for roles in dict.fromkeys(permutations((*"tcz", *"nnnn"), len(fields))):
+        for roles in dict.fromkeys(permutations((*position, *"tcz", *"nnnn"), len(fields))):
             numbered = [role + str(i) if role == "n" else role for i, role in enumerate(roles)]
             texts = zip(pieces[::2], [f"{{{role}}}" for role in numbered] + [""], strict=True)
             yield "".join(text + field for text, field in texts)
 
 
-def _agrees(table: FileTable, stated: _Places) -> bool:
+def _agrees(table: FileTable, stated: dict[str, FilePlace]) -> bool:
     """Return whether files lie along t, c and z in the order that is stated, and all do."""
     cells = table.table.reshape(*table.table.shape[:2], table.pieces)
     where = np.argwhere(cells >= 0)
     names = [table.names[index] for index in cells[tuple(where.T)].tolist()]
-    if set(names) != set(stated):
+    images = {stated[name].image for name in names if name in stated}
+    of_image = {name for name, place in stated.items() if place.image in images}
+    count = len({place.image for place in stated.values()})
+    if len(images) != 1 or set(names) != of_image or max(len(table.positions), 1) != count:
         return False
-    wanted = np.array([stated[name] for name in names])
+    wanted = np.array([stated[name][2:] for name in names])
     return all(_same_order(where[:, axis], wanted[:, axis]) for axis in range(3))
 
 

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from napari_lazy_pipeline.errors import FileError, FolderError, PatternError
@@ -23,7 +24,12 @@ from napari_lazy_pipeline.io.files.folder_listing import (
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata_overrides import MetadataOverrides
 from napari_lazy_pipeline.io.metadata_sources import describe
-from napari_lazy_pipeline.io.ome_set import arrange_set
+from napari_lazy_pipeline.io.ome_set import (
+    DescribedSet,
+    arrange_set,
+    is_companion,
+    with_document,
+)
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import (
@@ -66,8 +72,9 @@ def open_stack(
     Parameters
     ----------
     folder
-        Or one file, or OME-Zarr folder, that holds everything; several files of one folder; or a
-        path that ends with a pattern, ``"/data/run_1/*.tif"``.
+        Or one file, or OME-Zarr folder, that holds everything; a ``.companion.ome`` that describes
+        the files beside it; several files of one folder; or a path that ends with a pattern,
+        ``"/data/run_1/*.tif"``.
     pattern
         Which files belong to the stack, for instance ``"{name}_ch{c}_stack{t}_*.tif"``, see
         `compile_pattern`; ``"*.tif"`` takes the files as time points, in natural order.
@@ -160,7 +167,9 @@ def inspect_folder(
     path, pattern = _located(folder, pattern)
     compiled = compile_pattern(pattern) if pattern is not None else None
     chosen_reader = choose_reader(reader, trust, shape, dtype)
-    names = list_names(path, compiled)
+    described = DescribedSet.read(path) if is_companion(path) else None
+    path = os.path.dirname(path) if described else path
+    names = described.names if described else list_names(path, compiled)
     if chosen_reader is None and pattern is not None and is_zarr(os.path.join(path, pattern)):
         # It need not be called so, as the images in a larger folder of zarr are not.
         chosen_reader, names = ZARR_READER, [pattern]
@@ -175,9 +184,13 @@ def inspect_folder(
     if compiled is None and _is_flat(source) and not _is_sure(layout, proposals):
         layout, proposals = _propose_layout(images, position, endings, flat=True)
         source = FileSource.probe(path, layout, source.reader, complete)
-    if source.info.places:
+    if described:
+        source = source.with_info(partial(with_document, document=described.document))
+    if source.info.places or described:
         if compiled is None:
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)
+        if compiled is None and described:
+            layout, proposals = described.alone(path, layout, proposals, position)
         # Every volume would carry the places of all files.
         source = source.with_layout(layout).with_info(lambda info: replace(info, places=()))
     if compiled is None and len(names) > len(images):

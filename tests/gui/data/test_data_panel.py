@@ -791,10 +791,34 @@ def test_a_single_file_is_dropped(
     dock.compute_thread.join()
 
 
+def test_a_companion_of_other_files_is_dropped(
+    make_napari_viewer: Callable[..., Any], settle: Settle, tmp_path: Path
+) -> None:
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
+    volumes = np.random.default_rng(0).integers(1, 999, (2, 1, 8, 10)).astype("uint16")
+    data = ""
+    for c, volume in enumerate(volumes):
+        tifffile.imwrite(tmp_path / f"s_{c}.tif", volume, photometric="minisblack")
+        data += f'<TiffData FirstC="{c}"><UUID FileName="s_{c}.tif">urn:uuid:{c}</UUID></TiffData>'
+    tifffile.imwrite(tmp_path / "other.tif", volumes[0], photometric="minisblack")
+    path = tmp_path / "run.companion.ome"
+    path.write_text(f'<OME><Image><Pixels SizeC="2" SizeZ="1">{data}</Pixels></Image></OME>')
+    viewer = make_napari_viewer()
+    viewer.open(str(path), plugin=None)  # napari chooses by the name
+    dock = dock_of(viewer)
+    settle(dock)
+    assert dock.session.stack.shape == (1, 2, 1, 8, 10)
+    for layer, volume in zip(dock.layers.layers, volumes, strict=True):
+        np.testing.assert_array_equal(on_screen(layer), volume[0])
+    dock.shut_down()
+    dock.compute_thread.join()
+
+
 @pytest.mark.parametrize(
     ("name", "ours"),
     [("a.tif", True), ("a.OME.TIF", True), ("a.czi", True), ("a.zarr", True), ("a.png", False),
-     ("a.txt", False), ("a.raw", False)],
+     ("a.txt", False), ("a.raw", False), ("a.companion.ome", True)],
 )  # fmt: skip
 def test_what_is_dropped_is_ours_by_its_name(tmp_path: Path, name: str, ours: bool) -> None:
     from napari_lazy_pipeline._gui.plugin.folder_reader import folder_reader

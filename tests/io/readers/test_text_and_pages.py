@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.errors import FileError, MissingFileError
+from napari_lazy_pipeline.errors import FileError, FolderError, MissingFileError
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder, open_stack
 from napari_lazy_pipeline.io.readers.tiff import READER
 
@@ -248,6 +248,88 @@ def test_a_set_is_put_together_as_its_xml_says(kind: str, master: str, tmp_path:
         assert info.channel_names == ("dye 0", "dye 1")
     again = inspect_folder(tmp_path, info.pattern, **info.source.options)
     assert planes_of(again) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "stub"),
+    # Plain files of several volumes have pages whose order only a person knows.
+    [("channels", True), ("planes", True), ("times", True), ("planes", False), ("times", False)],
+)
+def test_a_companion_is_opened_as_the_set_that_it_describes(
+    kind: str, stub: bool, tmp_path: Path
+) -> None:
+    count = len(SET[kind][1])
+    names = [f"s_{number}.ome.tif" for number in range(count)]
+    put_set(tmp_path, kind, names, "run.companion.ome")
+    expected = planes_of(inspect_folder(tmp_path))
+    if not stub:
+        for number, name in enumerate(names):
+            put(tmp_path / name, range(100 * number + 1, 100 * number + SET[kind][2] + 1), "")
+    put(tmp_path / f"s_{count}.ome.tif", range(5), "")  # of another run
+    put(tmp_path / "other_0.ome.tif", range(5), "")
+    info = inspect_folder(tmp_path / "run.companion.ome")
+    assert planes_of(info) == expected
+    assert info.voxel_size == (0.3, 0.1, 0.1)
+    assert not [question for question in info.questions if question.about == "pattern"]
+    again = inspect_folder(info.folder, info.pattern, **info.source.options)
+    assert planes_of(again) == expected
+    assert planes_of(inspect_folder(str(tmp_path / "run.companion.ome"))) == expected
+
+
+def test_a_companion_of_one_file_beside_others(tmp_path: Path) -> None:
+    put(tmp_path / "s_1.ome.tif", range(10, 15), "")
+    put(tmp_path / "s_2.ome.tif", range(5), "")
+    data = '<TiffData><UUID FileName="s_1.ome.tif">urn:uuid:a</UUID></TiffData>'
+    (tmp_path / "s.companion.ome").write_text(ome(data))
+    info = inspect_folder(tmp_path / "s.companion.ome")
+    assert planes_of(info) == [[[10, 11, 12, 13, 14]]]
+    assert planes_of(inspect_folder(info.folder, info.pattern)) == [[[10, 11, 12, 13, 14]]]
+
+
+def test_files_that_a_companion_describes_and_that_are_not_there(tmp_path: Path) -> None:
+    names = [f"s_{number}.ome.tif" for number in range(3)]
+    put_set(tmp_path, "times", names, "run.companion.ome")
+    (tmp_path / names[2]).unlink()
+    info = inspect_folder(tmp_path / "run.companion.ome")
+    assert "Not there: 1 file that the companion.ome describes" in info.notes
+    assert planes_of(info) == [[[1, 2, 3, 4, 5]], [[101, 102, 103, 104, 105]]]
+    for name in names[:2]:
+        (tmp_path / name).unlink()
+    with pytest.raises(FolderError, match="None of the 3 files that it describes is beside it"):
+        open_stack(tmp_path / "run.companion.ome")
+    (tmp_path / "none.companion.ome").write_text(ome())
+    with pytest.raises(FolderError, match=r"describes no files beside it.*none\.companion"):
+        open_stack(tmp_path / "none.companion.ome")
+    (tmp_path / "bad.companion.ome").write_bytes(b"\x00\xff" * 50)
+    with pytest.raises(FolderError, match="describes no files beside it"):
+        open_stack(tmp_path / "bad.companion.ome")
+
+
+@pytest.mark.parametrize("master", ["", "plate.companion.ome"])
+def test_images_in_files_of_their_own_are_positions(master: str, tmp_path: Path) -> None:
+    """Wells or stage positions, of which the names say no word."""
+    names = [f"s_{number}.ome.tif" for number in range(3)]
+    images = "".join(
+        f'<Image ID="Image:{n}" Name="well {n}"><Pixels DimensionOrder="XYZCT" SizeX="8" SizeY="6" '
+        f'SizeZ="5" SizeC="1" SizeT="2"><TiffData IFD="0" PlaneCount="10">'
+        f'<UUID FileName="{name}">urn:uuid:{name}</UUID></TiffData></Pixels></Image>'
+        for n, name in enumerate(names)
+    )
+    for n, name in enumerate(names):
+        own = f'<OME UUID="urn:uuid:{name}">{images}</OME>'
+        stub = f'<OME UUID="urn:uuid:{name}"><BinaryOnly MetadataFile="{master}"/></OME>'
+        put(tmp_path / name, range(100 * n, 100 * n + 10), stub if master else own)
+    if master:
+        (tmp_path / master).write_text(f"<OME>{images}</OME>")
+    for where in [tmp_path, *([tmp_path / master] if master else [])]:
+        info = inspect_folder(where)
+        assert info.positions == ("0", "1", "2")
+        for n, position in enumerate(info.positions):
+            shown = inspect_folder(where, position=position)
+            first = 100 * n
+            assert planes_of(shown) == [
+                [list(range(first, first + 5))], [list(range(first + 5, first + 10))]
+            ]  # fmt: skip
 
 
 # ---- smaller images -----------------------------------------------------------------------

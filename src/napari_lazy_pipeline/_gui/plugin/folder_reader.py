@@ -11,6 +11,7 @@ from typing import Any
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
+from napari_lazy_pipeline.io.ome_set import COMPANION
 from napari_lazy_pipeline.io.patterns.proposal import pattern_of_files
 from napari_lazy_pipeline.io.readers import suffixes
 
@@ -40,7 +41,7 @@ def folder_reader(path: str | list[str] | None = None) -> Reader | None:
 
 
 def _is_ours(name: str) -> bool:
-    endings = tuple(end for end in suffixes() if end not in _NOT_OURS)
+    endings = (*(end for end in suffixes() if end not in _NOT_OURS), COMPANION)
     return name.rstrip("/\\").lower().endswith(endings)
 
 

@@ -37,7 +37,7 @@ def list_names(folder: str, pattern: Pattern | None) -> list[str]:
     One pass over the folder, and one over each folder that the pattern goes into. Without
     a pattern, folders are listed only where there is no image beside them.
     """
-    depth = pattern.text.count("/") if pattern is not None else 0
+    depth = pattern.depth if pattern is not None else 0
     if pattern is not None and depth:
         return _below(folder, depth, pattern.folders)
     names = _names_in(folder)

@@ -9,7 +9,9 @@ from itertools import islice
 from typing import NamedTuple
 from xml.parsers import expat
 
-from napari_lazy_pipeline.io.metadata.units import seconds
+from napari_lazy_pipeline.image.scan_geometry import StatedSize
+from napari_lazy_pipeline.image.spec import channel_labels
+from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 
 _OME = re.compile(r"<(?:\w+:)?OME\b")
 _HEAD = 8192  # bytes in which the first element begins, after a comment
@@ -70,6 +72,21 @@ class OmeImage:
         return {(data.file, data.uuid) for data in self.data}
 
     @property
+    def voxel_size(self) -> StatedSize:
+        """Size (z, y, x) [um]; None where it is not stated."""
+        names = [f"PhysicalSize{axis}" for axis in "ZYX"]
+        z, y, x = (
+            micrometres(self.pixels.get(name), self.pixels.get(f"{name}Unit", "um"))
+            for name in names
+        )
+        return z, y, x
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of all channels, none like another; empty if none is stated."""
+        return channel_labels(self.channels, len(self.channels)) if any(self.channels) else ()
+
+    @property
     def interval(self) -> float | None:
         """Time between two time points [s], by what is stated, or by the planes."""
         unit = self.pixels.get("TimeIncrementUnit", "s")
@@ -101,6 +118,16 @@ class OmeImage:
                 return
 
 
+class FilePlace(NamedTuple):
+    """A file of a set, its image, and the plane at which it begins."""
+
+    name: str
+    image: int
+    t: int
+    c: int
+    z: int
+
+
 @dataclass
 class OmeDocument:
     """What an OME-XML describes.
@@ -119,6 +146,20 @@ class OmeDocument:
     images: list[OmeImage] = field(default_factory=list)
     elsewhere: str = ""
     trouble: str = ""
+
+    @property
+    def places(self) -> tuple[FilePlace, ...]:
+        """Where the files of a set begin; empty if all is in one, or images share files."""
+        starts: dict[tuple[str, int], tuple[int, int, int]] = {}
+        for number, image in enumerate(self.images):
+            for data in image.data:
+                t, c, z = (data.number(f"First{axis}") for axis in "TCZ")
+                key = data.file, number
+                starts[key] = min(starts.get(key, (t, c, z)), (t, c, z))
+        names = {name for name, _ in starts}
+        if len(names) < 2 or len(starts) > len(names) or {"", "?"} & names:
+            return ()
+        return tuple(FilePlace(*key, *start) for key, start in starts.items())
 
 
 def is_ome(data: bytes) -> bool:

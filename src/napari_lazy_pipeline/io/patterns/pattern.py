@@ -27,8 +27,7 @@ _MEETING = r"(?:(?<=[0-9])(?=[^\W\d_])|(?<=[^\W\d_])(?=[0-9]))"
 # make one time, several words one channel or position.
 _PLACE = re.compile("t[2-9]?|c2?|wave|z|p[2-9]?|tile")
 _EXPRESSION = "re:"
-
-
+_CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")  # what is no / of an expression
 _Match = re.Match[str] | None
 
 
@@ -106,6 +105,21 @@ class Pattern:
             return (words(name) or match) if took else match
 
         return [best(name, match) for name, match in zip(names, matches, strict=True)]
+
+    @property
+    def spelled_out(self) -> tuple[str, ...]:
+        """Regular expressions of the fields; more than one if channels may have underscores."""
+        channel, source = self._channel_of_words, self.regex.pattern
+        if not channel:
+            return (source,)
+        return source, _regex(self.text, self.fields, {channel: _WORDS})
+
+    @property
+    def depth(self) -> int:
+        """Number of folders that it goes into."""
+        if self.text.startswith(_EXPRESSION):
+            return _CLASS.sub("", self.text).count("/")
+        return self.text.count("/")
 
     @cached_property
     def folders(self) -> tuple[re.Pattern[str], ...]:

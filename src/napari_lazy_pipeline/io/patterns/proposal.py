@@ -70,11 +70,18 @@ def pattern_of_files(names: Sequence[str], endings: Iterable[str] = TIFF) -> str
     >>> some.match("a_t2.tif"), some.match("a_t1.tif")
     ({'t': '2'}, None)
     """
+    whole = [one for one in propose_patterns(names, endings=endings) if _takes(one.pattern, names)]
+    return restricted(whole[0].pattern if whole else "*", names)
+
+
+def restricted(pattern: str, names: Sequence[str]) -> str:
+    """A pattern that gives these files the same places, and takes no others."""
     if len(names) == 1:
         return _literal(names[0])
-    whole = [one for one in propose_patterns(names, endings=endings) if _takes(one.pattern, names)]
-    form = compile_pattern(whole[0].pattern if whole else "*").regex.pattern
-    return f"re:(?=(?:{'|'.join(map(re.escape, sorted(names)))})\\Z){form}"
+    composed = sorted(unicodedata.normalize("NFC", name) for name in names)
+    only = f"re:(?=(?:{'|'.join(map(re.escape, composed))})\\Z)"
+    forms = [only + form for form in compile_pattern(pattern).spelled_out]
+    return next((form for form in forms if _takes(form, names)), only + ".*")
 
 
 def _takes(pattern: str, names: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.image.scan_geometry import StatedSize, Triple
 from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.metadata.ome_xml import FilePlace
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ class FileInfo:
     depth: int = 0
     # Names of all channels of a set of files that this one belongs to, as far as it states them.
     set_channels: tuple[str, ...] = ()
-    # Name, time point, channel and plane at which the files of such a set begin.
-    places: tuple[tuple[str, int, int, int], ...] = field(default=(), compare=False, repr=False)
+    # Where the files of such a set begin.
+    places: tuple[FilePlace, ...] = field(default=(), compare=False, repr=False)
     # Whether planes are located by an index or by the names of chunks, in this file and in
     # others; more may come.
     indexed: bool = False

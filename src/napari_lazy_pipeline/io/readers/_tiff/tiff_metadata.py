@@ -11,9 +11,9 @@ from functools import lru_cache
 import tifffile
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
-from napari_lazy_pipeline.image.spec import channel_labels
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.ome_xml import (
+    FilePlace,
     OmeDocument,
     OmeImage,
     Plane,
@@ -26,9 +26,6 @@ from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
 _IMAGEJ_SIZES = {"Z": "slices", "C": "channels", "T": "frames"}
 _MOST = 2**28  # bytes of a text; those of a hundred thousand planes have a tenth of that
 _DESCRIPTION = 270
-
-
-FilePlace = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,7 @@ class TiffMetadata(MetadataClaims):
     images
         Images of its OME-XML that have pages in it.
     places
-        Name of each file of a set, and time point, channel and plane at which it begins; empty if
-        the file is alone.
+        Where each file of a set begins; empty if the file is alone.
     lengths
         Of the axes T, C and Z, by ImageJ; 1 where it says nothing.
     shape, axes
@@ -95,31 +91,25 @@ def _of_ome(data: bytes, path: str, pages: int) -> TiffMetadata:
         document = _companion(os.path.join(os.path.dirname(path), name)) or own
         if document is own:
             notes.append(f"The OME-XML is in {name}, which is not there, or cannot be read")
-    whole = own is document
+    # If all is in one file it is this one, whatever it is called by now.
+    files = set[tuple[str, str]]().union(*(image.files for image in document.images))
+    alone = own is document and len(files) <= 1
     every = [
-        _in_file(image, path, own.uuid, pages, whole) for image in document.images if image.pixels
+        _in_file(image, path, own.uuid, pages, alone) for image in document.images if image.pixels
     ]
     images = [each for each in every if each.planes] or every[:1]
     if not images:
         return TiffMetadata("OME", notes=tuple(notes))
     image = images[0].image
-    pixels = image.pixels
-    z, y, x = (
-        micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "um"))
-        for axis in "ZYX"
-    )
-    names = channel_labels(image.channels, len(image.channels)) if any(image.channels) else ()
     return TiffMetadata(
-        "OME", (z, y, x), image.interval, names, notes=tuple(notes),
-        images=tuple(each for each in images if each.planes), places=_places(image),
+        "OME", image.voxel_size, image.interval, image.channel_names, notes=tuple(notes),
+        images=tuple(each for each in images if each.planes), places=document.places,
     )  # fmt: skip
 
 
-def _in_file(image: OmeImage, path: str, uuid: str, pages: int, whole: bool) -> FileImage:
-    """What a file of so many pages has of an image; ``whole``: it describes itself."""
+def _in_file(image: OmeImage, path: str, uuid: str, pages: int, alone: bool) -> FileImage:
+    """What a file of so many pages has of an image; ``alone``: no other file is described."""
     files, name = image.files, os.path.basename(path)
-    # If all is in one file it is this one, whatever it is called by now.
-    alone = whole and len(files) <= 1
     own = [
         data for data in image.data
         if alone or data.here or data.file == name or (uuid and data.uuid == uuid)
@@ -131,16 +121,6 @@ def _in_file(image: OmeImage, path: str, uuid: str, pages: int, whole: bool) -> 
     )
     promised = total if alone or len(files) <= 1 else stated
     return FileImage(image, tuple(image.planes(blocks, pages)), promised, len(files) <= 1)
-
-
-def _places(image: OmeImage) -> tuple[FilePlace, ...]:
-    """Where the files of a set begin."""
-    starts: dict[str, tuple[int, int, int]] = {}
-    for data in image.data:
-        t, c, z = (data.number(f"First{axis}") for axis in "TCZ")
-        starts[data.file] = min(starts.get(data.file, (t, c, z)), (t, c, z))
-    several = len(starts) > 1 and not {"", "?"} & set(starts)
-    return tuple((name, *start) for name, start in starts.items()) if several else ()
 
 
 def _companion(path: str) -> OmeDocument | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in Path(item.fspath).parents:
             item.add_marker(pytest.mark.gui)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_windows() -> Iterator[None]:
+    """What each new viewer does again and again, made cheap: it is most of the time of these tests.
+
+    Manifests of plugins are read by the compiled loader of YAML, and what was imported is not
+    searched for garbage.
+    """
+    import napari.viewer  # noqa: F401
+    import yaml
+
+    import napari_lazy_pipeline._gui.dock  # noqa: F401
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "SafeLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        gc.collect()
+        gc.freeze()
+        yield
+        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

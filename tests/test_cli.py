@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -370,3 +371,9 @@ def test_a_scheduler_that_is_none(
     pytest.importorskip("distributed")
     assert run("run", recipe, "--out", tmp_path / "out", "--scheduler", "nowhere") == 2
     assert "dask scheduler does not answer" in capsys.readouterr().err
+
+
+def test_the_version_is_told_as_a_module_too() -> None:
+    command = [sys.executable, "-m", "napari_lazy_pipeline", "--version"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert told == f"napari-lazy-pipeline {version('napari-lazy-pipeline')}\n"

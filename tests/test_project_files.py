@@ -112,7 +112,7 @@ def _lines(path: Path) -> list[str]:
     return [] if b"\0" in content else content.decode("utf-8", "replace").splitlines()
 
 
-@pytest.mark.parametrize("name", ["demo", "test", "bench", "setup"])
+@pytest.mark.parametrize("name", ["demo", "test", "bench", "docs", "gallery", "setup"])
 def test_scripts_can_be_run(name: str) -> None:
     script = ROOT / "scripts" / name
     assert script.stat().st_mode & 0o111

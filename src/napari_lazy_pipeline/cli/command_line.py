@@ -23,7 +23,7 @@ from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 @plain_output()
 def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None) -> int:
     """Run a command; return its exit code. Raises `Cancelled` once ``stop`` is set."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(arguments)
     # Python before 3.13 makes an empty list of this.
     for word in sys.argv[1:] if arguments is None else arguments:
@@ -62,13 +62,29 @@ def tell_warnings() -> None:
     warnings.showwarning = lambda message, *_, **__: say(str(message))
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Version(argparse.Action):
+    """Tells the version; it is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it."""
+        from napari_lazy_pipeline import __version__
+
+        print(f"{parser.prog} {__version__}")
+        parser.exit()
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return what understands the words of all commands."""
     parser = argparse.ArgumentParser(
         prog="napari-lazy-pipeline",
         description="Process light-sheet time series lazily.",
         epilog="Ctrl-C ends any command within 5 s, with exit status 130; no file that is not "
         "complete has its final name.",
     )
+    parser.add_argument("--version", action=_Version, help="tell the version, and end")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_info(commands)
     _add_run(commands)

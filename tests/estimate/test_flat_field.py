@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import Pipeline, Stack
+from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.compute.step_estimate import estimate
 from napari_lazy_pipeline.errors import ExportError, GeometryError
 from napari_lazy_pipeline.exports.estimated_images import save_images
 from napari_lazy_pipeline.image import VolumeSpec
-from napari_lazy_pipeline.steps import CameraCorrection, Crop, Deskew
+from napari_lazy_pipeline.steps import CameraCorrection, Crop, Deskew, SubtractBackground
 from stacks import CountingSource, PlaneSource
 
 DARK = 100.0
@@ -79,6 +80,50 @@ def test_a_large_camera_is_binned_and_has_its_size_again() -> None:
     data = (DARK + 400 * shade * np.ones((1, 1, 2, 1, 1))).astype("uint16")
     flat: Any = estimate(CameraCorrection(dark=DARK), data).images["flat_image"]
     assert flat.shape == (530, 700) and error(flat, shade) < 0.005
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_stands_there_all_the_time_is_told_from_the_vignette(seed: int) -> None:
+    """A cell over a third of the picture, in little haze; of three in four planes, it is there."""
+    random = np.random.default_rng(seed)
+    y, x = (np.linspace(-1, 1, n) for n in SIDES)
+    strength, middle = random.uniform(0.15, 0.6, 2), random.uniform(-0.3, 0.3, 2)
+    fall = strength[0] * (y[:, None] - middle[0]) ** 2 + strength[1] * (x - middle[1]) ** 2
+    shade = np.exp(-fall) if seed % 2 else 1 / (1 + fall) ** 2  # cos^4
+    place = random.uniform(-0.3, 0.3, 2)
+    across = ((y[:, None] - place[0]) / 0.6) ** 2 + ((x - place[1]) / 0.6) ** 2
+    height = np.linspace(0, 1.3, 16)[:, None, None]
+    cell = 150 / (1 + np.exp((across + height**2 - 1) / 0.1))
+    counts = random.poisson((40 + cell) * shade, (6, *cell.shape)) + DARK
+    flat: Any = estimate(CameraCorrection(dark=DARK), counts.astype("uint16")).images["flat_image"]
+    assert error(flat, shade / shade.mean()) < 0.02
+
+
+def test_dark_counts_that_nobody_stated_are_told() -> None:
+    shades = np.stack([DARK + 500 * vignette()] * 2)[None, :, None].astype("uint16")
+    stack = Stack.from_array(shades, channel_names=("488", "560"))
+    step = CameraCorrection(dark={"488": DARK, "560": 0})
+    sentence = estimate(step, stack).sentence
+    assert "No dark counts of 560 are stated: what the camera shows without light" in sentence
+    for known in (CameraCorrection(dark=DARK), SubtractBackground(value=1)):
+        assert (
+            "dark counts"
+            not in estimate(CameraCorrection(dark=DARK), Pipeline([known]).apply(stack)).sentence
+        )
+
+
+def test_a_flat_image_without_dark_counts_is_told_of() -> None:
+    spec = Stack.from_array(np.zeros((4, 20, 20), "uint16")).stack_spec
+    said = Plan.of([CameraCorrection(flat_image="flat.tif")], spec).cautions
+    assert said[0][1].startswith("Divided by the flat image without dark counts")
+    for step in (
+        CameraCorrection(flat_image="flat.tif", dark=100),
+        CameraCorrection(flat_image="flat.tif", dark_image="dark.tif"),
+        CameraCorrection(hot_pixels=6),
+    ):
+        assert not Plan.of([step], spec).cautions
+    before = SubtractBackground(value=100)
+    assert not Plan.of([before, CameraCorrection(flat_image="flat.tif")], spec).cautions
 
 
 def test_each_channel_has_its_own() -> None:

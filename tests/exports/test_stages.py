@@ -14,10 +14,18 @@ import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, __version__, export, open_stack
 from napari_lazy_pipeline._runtime.fresh_file import new_part
-from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.errors import ExportError, RemarkWarning
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.steps import Convert, Crop, Deconvolve, Deskew, Ratio, SubtractBackground
+from napari_lazy_pipeline.steps import (
+    BleachCorrection,
+    Convert,
+    Crop,
+    Deconvolve,
+    Deskew,
+    Ratio,
+    SubtractBackground,
+)
 from stacks import CountingSource
 
 STEPS = (SubtractBackground(value=100), Deskew(angle=31.5), Crop(z=(0, 4)))
@@ -33,7 +41,7 @@ def test_what_is_clipped_is_told_at_the_end_and_logged(tmp_path: Path) -> None:
     values = np.zeros((3, 2, 2, 5, 5), "float32")
     values[1, 0, 0, 0, :2], values[2, 0, 0, 0, 0], values[2, 1, 1, 0, 0] = 300, 300, -5
     raw = Stack.from_array(values, SIZE, channel_names=("GFP", "RFP"))
-    view = Pipeline([Convert(dtype="int16"), Ratio(a="GFP", b="RFP")]).apply(raw)
+    view = Pipeline([Convert(dtype="int16"), Ratio(background=(1, 1))]).apply(raw)
     options: Any = {"dtype": "uint8", "stages": [1], "c": [0, 1]}
     first = export(view, tmp_path, t=[0, 1], **options)
     text = "2 voxels (4 %) above 255 became 255"
@@ -54,11 +62,22 @@ def test_what_is_clipped_is_told_at_the_end_and_logged(tmp_path: Path) -> None:
         assert logged["volume_ch0_t0001.tif"] == [list(first.remarks[0])]
 
 
+def test_what_may_not_be_right_is_told_at_the_end(tmp_path: Path) -> None:
+    raw = Stack.from_array(np.ones((2, 1, 2, 5, 5), "uint16"), SIZE)
+    view = Pipeline([BleachCorrection(brightness=(1.0,))]).apply(raw)
+    report = export(view, tmp_path, t=[0])
+    text = "Correct bleaching: Time points from 1 on have the brightness of 0: estimate again"
+    assert str(report) == f"1 volumes written to {tmp_path}. {text}"
+    assert json.loads((tmp_path / "volume_provenance.json").read_text())["cautions"] == [text]
+    with pytest.warns(RemarkWarning, match=text):
+        view.volume(0)
+
+
 def test_remarks_of_steps_are_those_of_each_volume_that_is_read(tmp_path: Path) -> None:
     """Also of a volume that the last step does not show, and that a stage before has made."""
     values = np.full((1, 2, 2, 5, 5), 300, "uint16")
     raw = Stack.from_array(values, SIZE, channel_names=("GFP", "RFP"))
-    steps = Convert(dtype="uint8"), Ratio(a="GFP", b="RFP", threshold=400)
+    steps = Convert(dtype="uint8"), Ratio(background=(1, 1), threshold=400)
     view = Pipeline(steps).apply(raw)
     report = export(view, tmp_path, c=[2])
     assert [str(remark).partition(":")[0] for remark in report.remarks] == [

@@ -142,7 +142,7 @@ def test_what_is_clipped_is_told_as_it_was_before_it_was_scaled(dtype: str, told
 
 
 def test_in_python_a_warning_tells_of_each_volume_once() -> None:
-    made = Pipeline([Convert(dtype="uint8"), Ratio(a="GFP", b="RFP")]).apply(
+    made = Pipeline([Convert(dtype="uint8"), Ratio(background=(1, 1))]).apply(
         Stack.from_array(DATA[:1] // 2, SIZE, channel_names=("GFP", "RFP"))
     )
     clipped = [int((DATA[0, c] // 2 > 255).sum()) for c in range(2)]

@@ -22,6 +22,11 @@ from napari_lazy_pipeline.image.volume_source import calls_of_ours
 from napari_lazy_pipeline.steps._base import Step
 
 
+def cautions_of(plan: Plan) -> list[Remark]:
+    """What is to be said of steps whatever they make: why they may not be right where they are."""
+    return [Remark(plan.steps[index].label, "", text) for index, text in plan.cautions]
+
+
 @dataclass(frozen=True)
 class PipelineSource(VolumeSource):
     """Makes processed volumes, one stage after the other, through a cache.
@@ -150,11 +155,11 @@ class PipelineSource(VolumeSource):
         FileError, StepError, Cancelled
             If its file is bad, a step fails, or it is not wanted any more.
         """
-        return self._runner(progress).volume(self.count, t, c)
+        return self._runner(self._heard(progress)).volume(self.count, t, c)
 
     def part(self, wanted: Block, progress: Progress | None = None) -> np.ndarray:
         """Make a part (z, y, x) of a volume, from what it needs only; raises what `read` does."""
-        return self._runner(progress).part(self.count, wanted)
+        return self._runner(self._heard(progress)).part(self.count, wanted)
 
     def cached_planes(self, t: int, c: int, start: int, stop: int) -> np.ndarray | None:
         """Some planes (z, y, x) if they are at hand; never reads or computes."""
@@ -218,12 +223,16 @@ class PipelineSource(VolumeSource):
 
     def _runner(self, progress: Progress | None = None) -> StageRunner:
         return StageRunner(
-            self.raw,
-            self.plan,
-            self.cache,
-            self.compute_log,
-            progress or Progress(remarked=self._warn),
+            self.raw, self.plan, self.cache, self.compute_log, progress or Progress()
         )
+
+    def _heard(self, progress: Progress | None) -> Progress:
+        """Who hears what is said of a volume that is made: whoever waits for it, or a warning."""
+        if progress is not None:
+            return progress
+        for remark in cautions_of(self.plan):
+            self._warn(remark)
+        return Progress(remarked=self._warn)
 
     def _warn(self, remark: Remark) -> None:
         if self.problems.first((self.stated_plan.token, remark.step, remark.place)):

@@ -14,14 +14,14 @@ from napari_lazy_pipeline.engines.cpu import preparation
 
 
 class Remark(NamedTuple):
-    """What a step, by its label, says of a volume, by its place among those that it makes."""
+    """What a step, by its label, says of a volume, by its place, or of all (no place)."""
 
     step: str
     place: str
     text: str
 
     def __str__(self) -> str:
-        return f"{self.step} at {self.place}: {self.text}"
+        return f"{self.step}{' at ' if self.place else ''}{self.place}: {self.text}"
 
 
 @dataclass(frozen=True)

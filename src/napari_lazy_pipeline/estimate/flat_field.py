@@ -16,7 +16,7 @@ from napari_lazy_pipeline.image import Block
 TIMES, PLANES = 12, 24  # at most so many time points, and planes of each of them
 SQUARES = 24  # planes are averaged over squares: so many along each axis, or nearly twice that
 # Part of the planes in which a place shows less: haze, also where a cell is in most of them.
-LOWER = 0.25
+LOWER, LOWEST = 0.25, 0.1  # for a first guess, and for the result
 DEGREE = 4  # of the polynomial; what is finer follows by a Gaussian
 USUAL = 0.02  # deviation of a place from the polynomial that is none of the sample's, of 1
 SMOOTHING = 0.1  # standard deviation of that, of the shorter side
@@ -26,13 +26,13 @@ LEVEL = 10_000.0  # counts of the image that is made
 
 
 class FlatField(Estimator):
-    """Estimates a flat image per channel: the lower quartile of many planes, smoothed."""
+    """Estimates a flat image per channel: what is darkest in many planes, smoothed."""
 
     kind: ClassVar[str] = "camera_correction"
     title: ClassVar[str] = "Estimate flat field"
     tooltip: ClassVar[str] = (
         f"Make a flat image of each channel: what up to {PLANES} planes of up to {TIMES} "
-        "time points have in common; reads these. Dark counts have to be stated before"
+        "time points have in common; reads these. State the dark counts before"
     )
 
     def estimate(
@@ -44,6 +44,7 @@ class FlatField(Estimator):
     ) -> Estimate:
         _require_whole_camera(stack)
         names, images, words = stack.spec.channels, {}, []
+        without: list[str] = []  # channels of which nobody stated dark counts
         for c, name in enumerate(names):
             dark = _dark(values, name)
             planes = np.array(list(_planes(stack, c, cancelled, progress)))
@@ -53,11 +54,18 @@ class FlatField(Estimator):
             except GeometryError as error:
                 raise GeometryError(error.what, f"channel {name}", error.hint) from None
             images[name] = np.asarray(LEVEL * shade + dark, np.float32)
+            if not (dark.any() or stack.spec.background_subtracted):
+                without.append(name)
             of_channel = f" ({name})" if len(names) > 1 else ""
             words.append(f"{100 * shade.min() / shade.max():.0f} %{of_channel}")
+        sentence = f"Dimmest place: {', '.join(words)} of the brightest"
+        if without:
+            which = f" of {', '.join(without)}" if len(names) > 1 else ""
+            sentence += f". No dark counts{which} are stated: what the camera shows without light "
+            sentence += "was taken for light, and the image is too even. State them, estimate again"
         return Estimate(
             {},
-            f"Dimmest place: {', '.join(words)} of the brightest",
+            sentence,
             f"up to {PLANES} planes of up to {TIMES} time points",
             {"flat_image": images if len(names) > 1 else images[names[0]]},
         )
@@ -66,10 +74,10 @@ class FlatField(Estimator):
 def flat_field(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Find what planes have in common, smooth, for images of a shape; 1 on average.
 
-    The planes (n, y, x) are averaged over squares, without dark counts. Of each square the lower
-    quartile is taken: with so little noise it shows haze where a cell comes and goes. A polynomial
-    is fitted to its logarithm, in which places that deviate count less; what is left is smoothed by
-    a Gaussian.
+    The planes (n, y, x) are averaged over squares, without dark counts. What is darkest of each
+    square shows haze, also where a cell mostly is; but of single squares it shows noise, too.
+    So a first guess, from the lower quartile, makes the planes even; then the median of 3 x 3
+    squares has little noise, and few of the darkest planes will do.
 
     Raises
     ------
@@ -83,8 +91,19 @@ def flat_field(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
             f"Most pixels have only {level:.3g} counts above the dark",
             hint="State the dark counts, or choose a flat image that was recorded",
         )
+    guess = _averaged(_smooth(common, shape))
+    even = ndimage.median_filter(planes / guess, (1, 3, 3), mode="nearest")
+    return _smooth(np.quantile(even, LOWEST, axis=0) * guess, shape)
+
+
+def _smooth(common: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Smooth image of a shape through the values of squares; 1 on average.
+
+    A polynomial is fitted to their logarithm, in which places that deviate count less; what is left
+    is smoothed by a Gaussian.
+    """
     # Brightness falls off as a bell or as powers of a cosine: smoother in logarithms.
-    logs = np.log(np.maximum(common, 0.02 * level)).ravel()
+    logs = np.log(np.maximum(common, 0.02 * np.median(common))).ravel()
     middles = [_middles(*sizes) for sizes in zip(shape, common.shape, strict=True)]
     terms, weight = _polynomials(*middles), np.ones(common.size)
     for _ in range(8):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline.compute import PipelineSource, Progress
+from napari_lazy_pipeline.compute.pipeline_source import cautions_of
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
@@ -61,9 +62,9 @@ class ExportReport:
     @property
     def remark_lines(self) -> list[str]:
         """Return the first remark of each step, and of how many volumes there are such."""
-        by_step: dict[str, list[Remark]] = {}
+        by_step: dict[tuple[str, bool], list[Remark]] = {}
         for remark in self.remarks:
-            by_step.setdefault(remark.step, []).append(remark)
+            by_step.setdefault((remark.step, bool(remark.place)), []).append(remark)
         return [
             f"{of_step[0]}" + (f"; {len(of_step)} volumes in all" if len(of_step) > 1 else "")
             for of_step in by_step.values()
@@ -148,11 +149,11 @@ def export(
     volumes = outputs.volumes(t, c)
     total = sum(map(len, volumes.values()))
     kept: list[Path] = []
-    remarks: list[Remark] = []
+    remarks = cautions_of(outputs.plan) if outputs.plan is not None else []
     pending: dict[Volume, list[int]] = {}
     for volume, indices in volumes.items():
         if cancelled():
-            return _report(outputs, (), kept, (), total, stopped=True)
+            return _report(outputs, (), kept, (), total, True, remarks)
         finished = [i for i in indices if outputs.destinations[i].is_finished(*volume)]
         kept += [outputs.destinations[i].path(*volume) for i in finished]
         remarks += [said for i in finished for said in outputs.destinations[i].remarks(*volume)]
@@ -199,7 +200,7 @@ def _report(
     failed: Iterable[Failure],
     total: int,
     stopped: bool,
-    remarks: Iterable[Remark] = (),
+    remarks: Iterable[Remark],
 ) -> ExportReport:
     lists = tuple(written), tuple(kept), tuple(failed)
     result = outputs.result

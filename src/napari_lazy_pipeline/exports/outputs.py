@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
+from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCache
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.destination import Destination, refuse_inner_link
@@ -54,6 +54,12 @@ class Outputs:
     def result(self) -> Destination:
         """Destination of what all steps make."""
         return self.destinations[-1]
+
+    @property
+    def plan(self) -> Plan | None:
+        """What is done to all; None if nothing is."""
+        source = self.result.stack.source
+        return source.stated_plan if isinstance(source, PipelineSource) else None
 
     def for_worker(self, volumes: Iterable[Volume]) -> Outputs:
         """Return a copy for another process, which knows of these volumes only what is logged."""

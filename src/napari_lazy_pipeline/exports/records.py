@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_lazy_pipeline._runtime.fresh_file import write_text
 from napari_lazy_pipeline.compute import Pipeline, PipelineSource
+from napari_lazy_pipeline.compute.pipeline_source import cautions_of
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
@@ -54,12 +55,15 @@ def _states_scan(pipeline: Pipeline) -> bool:
 def provenance(stack: Stack, recipe: Recipe, dtype: str) -> dict[str, Any]:
     """Tell in JSON what an export is made from, and with which programs."""
     source = recipe.source
+    steps = stack.source
+    cautions = cautions_of(steps.stated_plan) if isinstance(steps, PipelineSource) else []
     return {
         "raw": source.folder if source else None,
         "pattern": source.pattern if source else None,
         "versions": recipe.versions,
         "engine": recipe.engine,
         "steps": [step.model_dump(mode="json") for step in recipe.pipeline.steps],
+        "cautions": [str(remark) for remark in cautions],
         "raw_voxel_size": source.voxel_size if source else None,
         "voxel_size": stack.voxel_size,
         "voxel_size_unit": "um, (z, y, x)",

@@ -17,22 +17,21 @@ from napari_lazy_pipeline.image.camera_pixels import (
     without_outliers,
 )
 from napari_lazy_pipeline.steps._base import Context, FilterStep, Unit
-from napari_lazy_pipeline.steps._identity import file_state
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
 
 Counts = Annotated[float, Field(ge=0, le=65535)]
 Times = Annotated[float, Field(ge=0, le=1000)]
 IMAGE = {"format": "path"}
+_NO_DARK = "Divided by the flat image without dark counts, which evens out too little: state them"
 
 
 class CameraCorrection(FilterStep):
     """Correct by dark and flat image: ``(raw - dark) mean(flat - dark) / (flat - dark)``.
 
     Hot and dead pixels become the median of the 3 x 3 around, before the division. With a dark
-    image they are those that stand out in it. Without one, in each plane, those above or below all
-    eight around, and further from their median than so many times the spread of the 5 x 5 around: a
-    spot of light wider than a pixel has a wide spread, and stays. The result is float32; noise
-    below the dark counts is negative.
+    image they are those that stand out in it; without one, in each plane, those above or below all
+    eight around, and further from their median than so many times the spread of the 5 x 5 around:
+    a spot of light has a wide spread, and stays. Float32: noise below the dark is negative.
 
     Examples
     --------
@@ -117,13 +116,16 @@ class CameraCorrection(FilterStep):
                 hint="State the dark counts, choose a dark or a flat image, or replace hot pixels",
             )
 
+    def caution(self, before: StackSpec) -> str:
+        several = map(self.for_channel, before.channels)
+        lacking = any(one.flat_image and not (one.dark or one.dark_image) for one in several)
+        return _NO_DARK if lacking and not before.background_subtracted else ""
+
     def brief(self) -> str:
         stated: Any = self.dark
         dark = "" if isinstance(stated, ChannelValues) else f" {stated:g}"
-        words = {
-            "dark image": self.dark_image, f"dark{dark}": self.dark and not self.dark_image,
-            "flat image": self.flat_image, "hot pixels": self.hot_pixels,
-        }  # fmt: skip
+        words = {"dark image": self.dark_image, f"dark{dark}": self.dark and not self.dark_image}
+        words |= {"flat image": self.flat_image, "hot pixels": self.hot_pixels}
         return ", ".join(word for word, chosen in words.items() if chosen) or "not set"
 
     def halo(self, before: StackSpec) -> Shape:
@@ -131,12 +133,10 @@ class CameraCorrection(FilterStep):
         return 0, reach, reach
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
-        paths = self.dark_image, self.flat_image
         dark = at.image(self.dark_image) if self.dark_image else np.float32(self.dark)
         flat = at.image(self.flat_image) if self.flat_image else None
-        images = CameraImages(
-            (*paths, *map(file_state, paths), self.dark), dark, flat, self.flat_image
-        )
+        key = self.dark, self.dark_image, self.flat_image, self.file_states()
+        images = CameraImages(key, dark, flat, self.flat_image)
         own = dark[at.camera] if isinstance(dark, np.ndarray) else dark
         result = np.subtract(pixels, own, dtype=np.float32)
         if self.hot_pixels and self.dark_image:

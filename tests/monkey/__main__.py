@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 _SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1366x768x24"]
 _TIMEOUT = 1800  # s; a process that has not ended by then hangs
+_ENVIRONMENT = {**os.environ, "LP_NUM_THREADS": "1"}  # Mesa's threads wait for each other
 
 
 # What napari does on its own: seen with --bare, too, and told in docs/upstream.md.
@@ -27,6 +29,7 @@ _OF_NAPARI = (
     r"_labels_mouse_bindings",
     r"in _add_rectangle_ellipse_line\n",
     r"QBackingStore::endPaint|QPainter::",
+    r"in _reset_sliders\n",
     r"QtDimSliderWidget has been deleted|'fps_changed' and 'set_fps'",
 )
 
@@ -67,7 +70,9 @@ def play(
             (Path(top) / "script").write_text("\n".join(script))
             command += ["--script", str(Path(top) / "script")]
         try:
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT)
+            ended = subprocess.run(
+                command, capture_output=True, text=True, timeout=_TIMEOUT, env=_ENVIRONMENT
+            )
             code, said = ended.returncode, ended.stderr
         except subprocess.TimeoutExpired:
             code, said = 124, ""

@@ -59,6 +59,7 @@ class Hands:
         self._guard.timeout.connect(self._answer_popup)
         self._guard.start()
         self._answered = 0
+        self._found: dict[str, QWidget] | None = None  # controls, until something is done
 
     @property
     def window(self) -> Any:
@@ -75,12 +76,15 @@ class Hands:
 
     def controls(self) -> dict[str, QWidget]:
         """Every control that can be seen and used now, by its name and its number among them."""
+        if self._found is not None:
+            return self._found
         seen: dict[str, int] = {}
         found = {}
         for widget in self._widgets():
             name = name_of(widget)
             seen[name] = seen.get(name, -1) + 1
             found[f"{name} #{seen[name]}" if seen[name] else name] = widget
+        self._found = found
         return found
 
     def _widgets(self) -> Iterator[QWidget]:
@@ -91,10 +95,9 @@ class Hands:
         for top in QApplication.topLevelWidgets():
             if not top.isVisible() or isinstance(top, QMenu):
                 continue
-            for widget in top.findChildren(QWidget):
-                known = isinstance(widget, kinds) or hasattr(widget, "reaches_hands")
+            for widget in (one for kind in kinds for one in top.findChildren(kind)):
                 inner = isinstance(widget.parent(), (QAbstractSpinBox, QComboBox))
-                if known and not inner and widget.isVisible() and widget.isEnabled():
+                if not inner and widget.isVisible() and widget.isEnabled():
                     name = name_of(widget)
                     if not any(word in name for word in _LEFT_ALONE):
                         yield widget
@@ -105,6 +108,7 @@ class Hands:
         """Something that can be done now; with ``inside``, mostly to the controls in there."""
         if dice.random() < 0.15:
             return self._choose_on_canvas(dice)
+        self._found = None
         controls = self.controls()
         ours = [n for n, w in controls.items() if inside is not None and inside.isAncestorOf(w)]
         names = ours if ours and dice.random() < 0.75 else sorted(controls)
@@ -144,6 +148,7 @@ class Hands:
         """Do an action with real Qt events; False if its control is not there now."""
         kind, name, *rest = action
         widget = self.canvas if name == CANVAS else self.controls().get(name)
+        self._found = None
         if widget is None:
             return False
         getattr(self, f"_{kind}")(widget, *rest)

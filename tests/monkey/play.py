@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import json
 import os
 import random
@@ -42,6 +43,8 @@ def main() -> None:
     scene = BareScene(folder) if options.bare else DockScene(folder)
     raw = {} if options.bare else untouched(scene.folders[1:])
     threads, memory = _threads(), _memory()
+    gc.collect()
+    gc.freeze()  # napari collects all at each layer that goes, which took a third of the time
     scene.begin()
     hands, dice = Hands(scene.viewer), random.Random(options.seed)
     with open(folder / "log.jsonl", "w") as log:
@@ -59,6 +62,7 @@ def main() -> None:
                 scene.try_to(hands.do, action)
             scene.done += 1
             scene.do_wait(0)
+            scene.check_list()
     grown = _memory() - memory
     hands.close()
     scene.try_to(scene.check)

@@ -41,7 +41,7 @@ class Scene:
         self.stalls: list[tuple[float, str]] = []
         self.done = 0  # actions
         self._beat = monotonic(), _cpu_time()
-        self._started = self._stopped = False
+        self._started = self._stopped = self._list_broken = False
         self.viewer = napari.Viewer(show=True)
         self.viewer.window._qt_window.resize(1150, 760)
         self._listen()
@@ -51,7 +51,12 @@ class Scene:
 
     def _listen(self) -> None:
         def note(kind: Any, value: Any, trace: Any) -> None:
-            self.note(f"{kind.__name__}: {value}", "".join(traceback.format_tb(trace)[-9:]))
+            where = "".join(traceback.format_tb(trace)[-9:])
+            hidden = value.__context__  # of what was raised while another was told
+            if hidden is not None and not value.__suppress_context__:
+                where += f"while telling {type(hidden).__name__}: {hidden}\n"
+                where += "".join(traceback.format_tb(hidden.__traceback__)[-9:])
+            self.note(f"{kind.__name__}: {value}", where)
 
         sys.excepthook = note
         threading.excepthook = lambda a: note(a.exc_type, a.exc_value, a.exc_traceback)
@@ -154,6 +159,14 @@ class Scene:
         ]
 
     inside: Any = None
+
+    def check_list(self) -> None:
+        """Note if napari's list shows other rows than there are layers: each paint fails then."""
+        rows = self.viewer.window._qt_viewer.layers.model()
+        numbers = sorted(rows.mapToSource(rows.index(k, 0)).row() for k in range(rows.rowCount()))
+        if not self._list_broken and numbers != list(range(len(self.viewer.layers))):
+            self._list_broken = True
+            self.note(f"list of {len(self.viewer.layers)} layers shows {numbers}, {self.done} done")
 
     def begin(self) -> None:
         """From now on, stalls count."""

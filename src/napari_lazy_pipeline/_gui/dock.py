@@ -18,6 +18,7 @@ from napari_lazy_pipeline._gui.data.welcome import Welcome
 from napari_lazy_pipeline._gui.first_use import FirstUse, warm_up
 from napari_lazy_pipeline._gui.foot import Foot
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.layer_list import end_changes_first
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.preferences import dock_state
 from napari_lazy_pipeline._gui.preferences.preferences import PreferencesControl
@@ -85,6 +86,7 @@ class LazyPipelineWidget(QWidget):
         self.costs = costs.CostMonitor(self.session)
         self.compute_thread = ComputeThread()
         self.canvas_context = CanvasContext(napari_viewer, self)
+        end_changes_first(napari_viewer.layers)
         self.layers = Layers(napari_viewer, self.session, self.compute_thread, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
         interval = watch_interval or WATCH_INTERVAL

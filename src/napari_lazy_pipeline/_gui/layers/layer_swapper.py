@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.contrast import Contrast
+from napari_lazy_pipeline._gui.layers.layer_list import take_out
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position
@@ -177,14 +178,13 @@ class LayerSwapper:
     def remove(self, channels: Iterable[int]) -> None:
         """Take the layers of some channels out of the viewer."""
         for layer in [self._screen.take(channel) for channel in channels]:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
+            take_out(layer, self._viewer.layers)
 
     def remove_all(self) -> None:
         """Take all layers out of the viewer, also those that napari was handed just now."""
         self.remove(list(self._screen.channels))
         for layer in self._offered_layers:
-            self._viewer.layers.remove(layer)
+            take_out(layer, self._viewer.layers)
         self.offered.clear()
 
     @property

@@ -18,7 +18,7 @@ def viewer_updated_once(emitters: Iterable[Any]) -> Iterator[None]:
     updates: list[Callable[[], None]] = []
     with ExitStack() as quiet:
         for emitter in emitters:
-            for update in _of_viewers(emitter):
+            for update in callbacks_of(ViewerModel, emitter):
                 quiet.enter_context(emitter.blocker(update))
                 if update not in updates:
                     updates.append(update)
@@ -27,9 +27,9 @@ def viewer_updated_once(emitters: Iterable[Any]) -> Iterator[None]:
         update()
 
 
-def _of_viewers(emitter: Any) -> Iterator[Callable[[], None]]:
-    """Return what viewers do when an event is emitted."""
+def callbacks_of(kind: type, emitter: Any) -> Iterator[Callable[[], None]]:
+    """Return what objects of a kind do when an event is emitted."""
     for callback in emitter.callbacks:
         owner = callback[0]() if isinstance(callback, tuple) else None
-        if isinstance(owner, ViewerModel):
+        if isinstance(owner, kind):
             yield getattr(owner, callback[1])

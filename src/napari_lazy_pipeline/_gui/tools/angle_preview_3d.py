@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_lazy_pipeline._gui.layers.contrast import contrast_limits
+from napari_lazy_pipeline._gui.layers.layer_list import take_out
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
@@ -71,8 +72,8 @@ class AnglePreview3D(QObject):
         self._step = None
         self._hide()
         layer, self.layer = self.layer, None
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
+        if layer is not None:
+            take_out(layer, self.viewer.layers)
 
     def _matrix(self, step: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""

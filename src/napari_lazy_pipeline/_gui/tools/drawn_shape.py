@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lazy_pipeline._gui.layers.layer_list import take_out
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Extent
 
@@ -112,8 +113,7 @@ class DrawnShape(QObject):
         layer, self.layer = self.layer, None
         if layer is not None:
             layer.events.data.disconnect(self._on_data)
-            if layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+            take_out(layer, self.viewer.layers)
 
     def _make(self) -> None:
         """Make the layer for the axes that are shown."""

@@ -8,6 +8,7 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QObject, QTimer
 
+from napari_lazy_pipeline._gui.layers.layer_list import take_out
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
@@ -65,8 +66,7 @@ class DepthView(QObject):
             self._task.forget()
             for layer in self._hidden:
                 layer.visible = True
-            if self.layer in self._viewer.layers:
-                self._viewer.layers.remove(self.layer)
+            take_out(self.layer, self._viewer.layers)
             if self._active in self._viewer.layers:
                 self._viewer.layers.selection.active = self._active
             self._entry, self.layer, self._hidden = None, None, []

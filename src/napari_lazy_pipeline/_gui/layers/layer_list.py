@@ -1,0 +1,40 @@
+"""Layer list: napari's list of layers stays whole, whatever those who listen to it raise."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from qtpy.QtCore import QAbstractItemModel
+
+from napari_lazy_pipeline._gui.layers.viewer_updates import callbacks_of
+
+
+def end_changes_first(layers: Any) -> None:
+    """Let what shows the list hear of the end of a change before all others.
+
+    They may raise, and whoever comes after them is not told: the rows of the list would never be
+    those of the layers again (docs/upstream.md, 2).
+    """
+    for emitter in (layers.events.inserted, layers.events.removed, layers.events.moved):
+        for ending in list(callbacks_of(QAbstractItemModel, emitter)):
+            emitter.disconnect(ending)
+            emitter.connect(ending, position="first")
+
+
+def take_out(layer: Any, layers: Any) -> None:
+    """Remove a layer if it is there; what others raise once it is gone is told, and ends nothing.
+
+    Raises
+    ------
+    Exception
+        Whatever kept the layer in the list.
+    """
+    if layer not in layers:
+        return
+    try:
+        layers.remove(layer)
+    except Exception as error:
+        if layer in layers:
+            raise
+        sys.excepthook(type(error), error, error.__traceback__)

@@ -1,0 +1,60 @@
+"""Another folder is shown, and napari's list stays whole, though somebody who listens fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QListView
+
+from dock_helpers import expected, on_screen
+from napari_lazy_pipeline._gui.widgets.canvas_context import main_window
+from stacks import write_raw
+
+
+def _rows(dock: Any) -> list[int]:
+    """The layers, by their numbers, that napari's list shows."""
+    views = main_window(dock).findChildren(QListView)
+    (rows,) = (view.model() for view in views if hasattr(view.model(), "sourceModel"))
+    return sorted(rows.mapToSource(rows.index(k, 0)).row() for k in range(rows.rowCount()))
+
+
+def test_listener_that_fails_when_the_last_layer_goes(
+    opened: Any, qtbot: Any, settle: Callable[[Any], None], tmp_path: Path
+) -> None:
+    dims = opened.viewer.dims
+    opened.viewer.add_image(np.zeros((4, 4)), name="mine")
+
+    def fail() -> None:
+        if dims.ndim == 2:
+            raise IndexError("no such slider")
+
+    dims.events.ndim.connect(fail)
+    other = write_raw(tmp_path / "other", times=2, channels=1, shape=(5, 12, 9))
+    with qtbot.capture_exceptions() as told:
+        opened.open_folder(other)
+        settle(opened)
+    dims.events.ndim.disconnect(fail)
+    assert [str(error) for _, error, _ in told] == ["no such slider"]
+    assert _rows(opened) == [0, 1]
+    mine, layer = opened.viewer.layers
+    assert mine.name == "mine"
+    assert (on_screen(layer) == expected(opened, 0, 0, 2)).all()
+
+
+def test_listener_that_fails_when_the_person_removes_layers(opened: Any) -> None:
+    layers = opened.viewer.layers
+
+    def fail() -> None:
+        raise IndexError("no such slider")
+
+    opened.viewer.add_image(np.zeros((4, 4)))
+    opened.viewer.dims.events.ndim.connect(fail)
+    with pytest.raises(IndexError, match="no such slider"):
+        while len(layers) > 1:
+            layers.pop(0)
+    opened.viewer.dims.events.ndim.disconnect(fail)
+    assert _rows(opened) == [0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 QT_BINDINGS = re.compile(r"(pyqt|pyside|qtpy|superqt|magicgui|napari)", re.IGNORECASE)
@@ -64,6 +65,28 @@ def test_tox_and_classifiers_name_the_same_pythons(pyproject: dict[str, Any]) ->
     assert rows == {version: f"py{version.replace('.', '')}" for version in in_tox}
 
 
+def test_workflows_run_what_is_run_here_too() -> None:
+    """What they do is a script, or an environment of tox that there is."""
+    tox = ini("tox.ini")["tox"]["envlist"]
+    commands = [
+        str(step["run"])
+        for path in (ROOT / ".github/workflows").glob("*.yml")
+        for job in yaml.safe_load(path.read_text("utf-8"))["jobs"].values()
+        for step in job["steps"]
+        if "run" in step
+    ]
+    allowed = re.compile(
+        r"(?:PYTHON=python )?\./scripts/(\w+)(?: --check)?|python -m tox(?: -e (\w+))?|"
+        r'python -m pip install "tox>=4\.24"( tox-\w+(-\w+)?)?'
+    )
+    assert len(commands) > 8
+    for command in commands:
+        match = allowed.fullmatch(command)
+        assert match, command
+        assert not match[1] or (ROOT / "scripts" / match[1]).exists()
+        assert not match[2] or match[2] in tox.split()
+
+
 def test_tox_restates_no_dependency() -> None:
     tox = ini("tox.ini")
     assert not any("deps" in tox[section] for section in tox.sections())
@@ -112,7 +135,7 @@ def _lines(path: Path) -> list[str]:
     return [] if b"\0" in content else content.decode("utf-8", "replace").splitlines()
 
 
-@pytest.mark.parametrize("name", ["demo", "test", "bench", "docs", "gallery", "setup"])
+@pytest.mark.parametrize("name", ["demo", "test", "bench", "docs", "gallery", "release", "setup"])
 def test_scripts_can_be_run(name: str) -> None:
     script = ROOT / "scripts" / name
     assert script.stat().st_mode & 0o111
@@ -124,9 +147,22 @@ def test_a_benchmark_that_is_measured_is_not_tiny() -> None:
     assert "BENCH_SIZE=full " in (ROOT / "scripts" / "bench").read_text("utf-8")
 
 
+# README.md is read on PyPI, too, where links have to be whole.
+OURS = (
+    r"https://(?:github\.com/napari-lazy-pipeline/napari-lazy-pipeline/blob|"
+    r"raw\.githubusercontent\.com/napari-lazy-pipeline/napari-lazy-pipeline)/main/"
+)
+
+
+def test_the_readme_links_to_whole_addresses() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert len(links) > 5 and all(link.startswith("https://") for link in links)
+
+
 def broken_links(page: Path) -> list[str]:
     """Files that a page links to, but that are not there."""
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+    text = re.sub(OURS, str(ROOT) + "/", page.read_text("utf-8"))
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     return [link for link in links if not (page.parent / link).exists()]
 
 

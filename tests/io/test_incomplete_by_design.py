@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from micromanager_files import write_mmstack, write_ndtiff
 from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.errors import FileError, NotRecordedError
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
@@ -277,6 +278,57 @@ def test_steps_are_right_on_the_part_that_was_recorded(tmp_path: Path) -> None:
     part = whole[:, : own.shape[1], : own.shape[2]]
     np.testing.assert_array_equal(part[own > 0], own[own > 0])
     assert (whole > 0).sum() <= 5 * 8 * 11, "the rest is empty"
+
+
+# ---- planes that an index places ---------------------------------------------------------------
+
+
+def write_indexed(kind: str, folder: Path, times: int) -> None:
+    """GFP as volumes of 16 bit; RFP at every third time point, one smaller plane of 8 bit."""
+    gfp = [(0, t, 0, z) for t in range(times) for z in range(5)]
+    here = sorted([*gfp, *((0, t, 1, 2) for t in range(0, times, 3))])
+    if kind == "NDTiff":
+        write_ndtiff(folder, here, plane_at=plane_at)
+    else:
+        write_mmstack(folder / "a_MMStack_Pos0.ome.tif", here, (1, 7, 2, 5), plane_at=plane_at)
+
+
+def plane_at(place: tuple[int, int, int, int]) -> np.ndarray:
+    _, t, c, z = place
+    return pixels(t, c)[z] if c == 0 else pixels(t, 1, (1, 8, 10), "uint8")[0]
+
+
+@pytest.mark.parametrize("kind", ["NDTiff", "MMStack"])
+def test_the_channels_of_an_index_have_their_own_size_and_type(kind: str, tmp_path: Path) -> None:
+    write_indexed(kind, tmp_path, 7)
+    info = inspect_folder(tmp_path)
+    stack = info.stack()
+    assert (stack.shape, info.dtype) == ((7, 2, *SHAPE), "uint16")
+
+    def expected(t: int, c: int) -> np.ndarray:
+        volume = np.zeros(SHAPE, np.uint16)
+        if t % 3 == 0:
+            volume[2, :8, :10] = plane_at((0, t, 1, 2))
+        return volume if c else pixels(t, 0)
+
+    assert_shown(stack, expected)
+    assert {
+        "RFP is recorded at every 3rd time point, in 1 of 5 planes: the rest is empty",
+        "RFP holds 5 x 8 x 10 voxels of uint8, placed at the first voxel: the rest is empty",
+        "One voxel size is stated for all channels: check that it is that of RFP",
+    } <= set(info.notes)
+    assert not open_stack(tmp_path, strict=True).volume(1, 1).any()
+
+
+@pytest.mark.parametrize("kind", ["NDTiff", "MMStack"])
+def test_an_index_of_several_sizes_is_watched(kind: str, tmp_path: Path) -> None:
+    write_indexed(kind, tmp_path, 2)
+    watcher = stack_watcher(inspect_folder(tmp_path).source)
+    for times in range(3, 8):
+        write_indexed(kind, tmp_path, times)
+        source = grown(watcher)
+        assert source.sizes == (times, 2)
+    np.testing.assert_array_equal(source(6, 1)[2, :8, :10], plane_at((0, 6, 1, 2)))
 
 
 # ---- while it is recorded -----------------------------------------------------------------------

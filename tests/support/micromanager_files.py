@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,21 @@ def pixels(place: Place, shape: tuple[int, int] = (6, 8)) -> np.ndarray:
     return (np.arange(shape[0] * shape[1]).reshape(shape) * 7 + start).astype(np.uint16)
 
 
+PlaneAt = Callable[[Place], np.ndarray]
+
+
 def places(sizes: Place) -> list[Place]:
     """All places, in the order they are recorded in."""
     return list(itertools.product(*map(range, sizes)))  # type: ignore[arg-type]
 
 
-def write_mmstack(path: Path, here: Iterable[Place], sizes: Place, index: bool = True) -> None:
+def write_mmstack(
+    path: Path,
+    here: Iterable[Place],
+    sizes: Place,
+    index: bool = True,
+    plane_at: PlaneAt = pixels,
+) -> None:
     """Write one file of an MMStack."""
     summary = {**SUMMARY, "Positions": sizes[0], "Frames": sizes[1], "Channels": sizes[2],
                "Slices": sizes[3]}  # fmt: skip
@@ -41,12 +50,13 @@ def write_mmstack(path: Path, here: Iterable[Place], sizes: Place, index: bool =
     for position, t, c, z in here:
         start = len(data)
         struct.pack_into("<I", data, link, start)
-        plane = pixels((position, t, c, z))
+        plane = plane_at((position, t, c, z))
         said = json.dumps({"FrameIndex": t, "ChannelIndex": c, "SliceIndex": z}).encode() + b"\0"
         after = start + 162 + plane.nbytes
         tags = [
-            (256, 4, 1, plane.shape[1]), (257, 4, 1, plane.shape[0]), (258, 3, 1, 16),
-            (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, start + 162), (277, 3, 1, 1),
+            (256, 4, 1, plane.shape[1]), (257, 4, 1, plane.shape[0]),
+            (258, 3, 1, 8 * plane.itemsize), (259, 3, 1, 1), (262, 3, 1, 1),
+            (273, 4, 1, start + 162), (277, 3, 1, 1),
             (278, 3, 1, plane.shape[0]), (279, 4, 1, plane.nbytes), (282, 5, 1, after),
             (283, 5, 1, after + 8), (296, 3, 1, 3), (51123, 2, len(said), after + 16),
         ]  # fmt: skip
@@ -120,7 +130,9 @@ def grow_ndtiff(folder: Path, here: Iterable[Place]) -> Iterator[int]:
         yield number + 1
 
 
-def write_ndtiff(folder: Path, here: Iterable[Place], per_file: int = 5) -> None:
+def write_ndtiff(
+    folder: Path, here: Iterable[Place], per_file: int = 5, plane_at: PlaneAt = pixels
+) -> None:
     """Write an NDTiff: files of so many planes each, and their index."""
     index, data, name = b"", bytearray(), ""
     text = json.dumps(SUMMARY).encode()
@@ -132,12 +144,13 @@ def write_ndtiff(folder: Path, here: Iterable[Place], per_file: int = 5) -> None
             name = "cell_NDTiffStack" + (f"_{part}" if part else "") + ".tif"
             data = bytearray(b"II*\0\0\0\0\0" + struct.pack("<2I", 483729, 3))
             data += struct.pack("<3I", 1, 2355492, len(text)) + text
-        plane, start = pixels(place), len(data)
+        plane, start = plane_at(place), len(data)
         data += plane.tobytes()
         position, t, c, z = place
         axes = {"position": position, "time": t, "channel": SUMMARY["ChNames"][c], "z": z - 1}
         said, file = json.dumps(axes).encode(), name.encode()
         index += struct.pack("<I", len(said)) + said + struct.pack("<I", len(file)) + file
-        index += struct.pack("<IiiiiIii", start, plane.shape[1], plane.shape[0], 1, 0, 0, 0, 0)
+        numbers = start, *plane.shape[::-1], plane.itemsize - 1
+        index += struct.pack("<IiiiiIii", *numbers, 0, 0, 0, 0)
     (folder / name).write_bytes(data)
     (folder / "NDTiff.index").write_bytes(index)

@@ -19,9 +19,7 @@ def channel_differences(source: FileSource, names: Sequence[str]) -> Iterator[st
     for c, name in enumerate(names):
         column, part = divmod(c, inner)
         files = source.files_of(column)
-        planned = source.plan.words(column)
-        if planned:
-            yield f"{name} is recorded {planned}: the rest is empty"
+        yield source.plan.note(column, name)
         own = next(files.pieces(0, part, 1))[0]
         depth = own.shape[0] if source.layout.pieces == 1 else source.spec.shape[0]
         shape = depth, *own.shape[1:]
@@ -34,11 +32,14 @@ def channel_differences(source: FileSource, names: Sequence[str]) -> Iterator[st
 def _spacing(name: str, own: StatedSize, shape: Shape, source: FileSource) -> Iterator[str]:
     """What to know of the voxel size of a channel: one size holds for all."""
     first = 0 if shape[0] > 1 else 1  # of one plane, the z step means nothing
-    if None not in own[first:]:
+    other = shape[first:] != source.spec.shape[first:]
+    if source.info.kinds and other and None not in own[first:]:
+        yield f"One voxel size is stated for all channels: check that it is that of {name}"
+    elif None not in own[first:]:
         if own[first:] != source.info.voxel_size[first:]:
             yield (
                 f"The files of {name} state another voxel size, {size_text(own)}: it is shown "
                 "with that of the others, and Register channels can scale it"
             )
-    elif shape[first:] != source.spec.shape[first:]:
+    elif other:
         yield f"Nothing states the voxel size of {name}: it is taken to be that of the others"

@@ -6,7 +6,6 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from itertools import accumulate, cycle, islice
 
 import numpy as np
@@ -80,25 +79,6 @@ def _blank(shape: Shape, dtype: str) -> np.ndarray:
     volume = pool().empty(shape, dtype)
     volume[...] = 0
     return volume
-
-
-def common_volume(every: Sequence[tuple[Shape, str]], path: str) -> tuple[Shape, str]:
-    """Shape and type that hold the volumes of all channels.
-
-    Raises
-    ------
-    FileError
-        If no type holds the numbers of all exactly.
-    """
-    shapes, names = zip(*every, strict=True)
-    z, y, x = (max(lengths) for lengths in zip(*shapes, strict=True))
-    types = [np.dtype(name) for name in names]
-    common = reduce(np.promote_types, types)
-    # numpy turns 64-bit integers into floats that hold 53 bits.
-    if common.kind == "f" and any(one.kind in "iu" and one.itemsize == 8 for one in types):
-        what = f"No type of numbers holds those of {' and '.join(sorted(set(names)))}"
-        raise FileError(what, path, "Open one channel at a time: write its name instead of {c}")
-    return (z, y, x), common.name
 
 
 def other_channels(

@@ -15,12 +15,7 @@ import numpy as np
 from napari_lazy_pipeline.errors import FileError, MissingFileError, NotRecordedError
 from napari_lazy_pipeline.image import Shape, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import Problem, ProblemLog
-from napari_lazy_pipeline.io.files.channel_files import (
-    ChannelFiles,
-    assembled,
-    common_volume,
-    other_channels,
-)
+from napari_lazy_pipeline.io.files.channel_files import ChannelFiles, assembled, other_channels
 from napari_lazy_pipeline.io.files.completeness import CompletenessCheck, is_young
 from napari_lazy_pipeline.io.files.file_access import (
     END,
@@ -32,6 +27,7 @@ from napari_lazy_pipeline.io.files.file_access import (
 from napari_lazy_pipeline.io.patterns.file_table import FileTable
 from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 from napari_lazy_pipeline.io.readers import FileInfo, GrowingReader, PlaneReader, Reader
+from napari_lazy_pipeline.io.readers._common_volume import common_volume
 
 _COPY = "Copy it once more, or state that all files are complete"
 

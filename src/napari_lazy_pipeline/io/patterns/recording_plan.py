@@ -74,13 +74,13 @@ class RecordingPlan:
         fewer = not self.pieces[c].all()
         return fewer and int(np.count_nonzero(self.present[:, c].any(axis=1))) < 2
 
-    def words(self, c: int) -> str:
-        """How a channel is recorded, after "is recorded"; empty if there is nothing special.
+    def note(self, c: int, name: str) -> str:
+        """What a person should know of a channel of a name; empty if there is nothing special.
 
         Examples
         --------
-        >>> RecordingPlan.of([[True, t % 3 == 0] for t in range(7)]).words(1)
-        'at every 3rd time point'
+        >>> RecordingPlan.of([[True, t % 3 == 0] for t in range(7)]).note(1, "BF")
+        'BF is recorded at every 3rd time point: the rest is empty'
         """
         times, planes = np.flatnonzero(self.times[:, c]), np.flatnonzero(self.pieces[c])
         texts = []
@@ -90,7 +90,7 @@ class RecordingPlan:
             texts.append(f"at every {_ordinal(int(times[1] - times[0]))} time point")
         if len(planes) < self.pieces.shape[1]:
             texts.append(f"in {len(planes)} of {self.pieces.shape[1]} planes")
-        return ", ".join(texts)
+        return f"{name} is recorded {', '.join(texts)}: the rest is empty" if texts else ""
 
 
 def _planned_times(recorded: Flags) -> Flags:

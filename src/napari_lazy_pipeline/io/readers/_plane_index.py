@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import time
 from typing import NoReturn
 
@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline._runtime.regular_file import open_regular
-from napari_lazy_pipeline.errors import FileError, MissingFileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError, NotRecordedError
+from napari_lazy_pipeline.image.spec import channel_labels
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary
+from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 from napari_lazy_pipeline.io.readers._reader import FileInfo, GrowthState, file_stamp
 
 _NO_PLACES = np.empty((0, 2), np.int64)
@@ -49,6 +51,10 @@ class PlaneIndex:
         """Describe the file at a path, with planes of a shape (y, x) in a byte order."""
         scenes = self.scenes if len(self.scenes) > 1 else ()
         names = claims.channel_names if len(claims.channel_names) == self.inner[1] else ()
+        plan = RecordingPlan.of(self.table[0, ..., 0] >= 0)
+        labels = enumerate(channel_labels(names, self.inner[1]))
+        notes = filter(None, (plan.note(c, label) for c, label in labels))
+        claims = replace(claims, notes=(*claims.notes, *notes))
         return FileInfo.of(
             path, (self.table.shape[3], *shape), dtype, claims, byteorder=order, inner=self.inner,
             scenes=scenes, firsts=(0,) * len(self.scenes), channel_names=names, indexed=True,
@@ -137,8 +143,12 @@ class PlaneIndex:
     def _raise_missing(self, path: str, info: FileInfo, count: int, planned: int) -> NoReturn:
         """Say how much there is of a volume; nothing, at a time that is over, is no problem."""
         t, c = info.part
-        if not count and self.last and t < self.last[1] and t < self.inner[0]:
-            raise MissingFileError(f"Nothing was recorded for t={t}, c={c}", path)
+        if not count and t < self.inner[0]:
+            nothing = f"Nothing was recorded for t={t}, c={c}"
+            if not RecordingPlan.of(self.table[info.scene, ..., 0] >= 0).times[t, c]:
+                raise NotRecordedError(nothing, path)
+            if self.last and t < self.last[1]:
+                raise MissingFileError(nothing, path)
         raise FileError(f"{count} of {planned} planes are there for t={t}, c={c}", path, _HINT)
 
     def _may_get_more(self, info: FileInfo, there: NDArray[np.bool_]) -> bool:

@@ -7,6 +7,7 @@ import os
 import struct
 import threading
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary, summary_claims
+from napari_lazy_pipeline.io.readers._common_volume import common_volume
 from napari_lazy_pipeline.io.readers._plane_index import PlaneIndex, make_index
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
@@ -56,21 +58,24 @@ class NdTiffReader(GrowingReader):
             index = _log(path).update()
             summary = file_summary(index.planes.files[0])
             claims = summary_claims(summary, index.channels, "Micro-Manager")
-            return index.planes.info(path, index.shape, index.dtype, "<", claims)
+            shapes = [((1, y, x), dtype) for y, x, dtype in index.kinds]
+            (_, *plane), dtype = common_volume(shapes, path)
+            info = index.planes.info(path, plane, dtype, "<", claims)
+            return replace(info, kinds=index.kinds if len(set(index.kinds)) > 1 else ())
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
             index = _log(path).update()
-            info.check((info.shape[0], *index.shape), index.dtype, path)
+            y, x, dtype = index.kinds[info.part[1]]
+            info.check((info.shape[0], y, x), dtype, path)
             return index.planes.read(path, info, start, stop)
 
 
 class _Index(NamedTuple):
-    """Where the planes are, what each is like, and names of the channels if they have any."""
+    """Where the planes are, what they are like, and names of the channels if they have any."""
 
     planes: PlaneIndex
-    shape: tuple[int, int]
-    dtype: str
+    kinds: tuple[tuple[int, int, str], ...]  # rows, columns and type of each channel
     channels: tuple[str, ...]
 
 
@@ -86,7 +91,7 @@ class _Log:
         self._head, self._stop = head, 0
         self._index: _Index | None = None
         self._rows: list[tuple[int, ...]] = []
-        self._kinds: set[tuple[int, ...]] = set()
+        self._kinds: dict[str, set[tuple[int, ...]]] = {}
         self._names: tuple[dict[str, int], ...] = ({}, {}, {})
 
     def update(self) -> _Index:
@@ -112,7 +117,7 @@ class _Log:
         t, z = (int(axes.pop(axis, 0)) for axis in ("time", "z"))
         scene = " ".join(str(axes[axis]) for axis in sorted(axes))
         files, channels, scenes = self._names
-        self._kinds.add(entry.kind)
+        self._kinds.setdefault(channel, set()).add(entry.kind)
         self._rows.append((
             scenes.setdefault(scene, len(scenes)), t, channels.setdefault(channel, len(channels)),
             z, files.setdefault(entry.file, len(files)), entry.start,
@@ -122,10 +127,10 @@ class _Log:
         if not self._rows:
             what = "The index names no plane yet"
             raise FileError(what, self._path, "Wait until some are recorded")
-        if len(self._kinds) > 1:
-            raise FileError("The planes are of several sizes or types", self._path)
-        ((width, height, kind, packed),) = self._kinds
-        if kind not in _TYPES or packed:
+        if any(len(kinds) > 1 for kinds in self._kinds.values()):
+            raise FileError("The planes of a channel are of several sizes or types", self._path)
+        own = [kind for (kind,) in self._kinds.values()]
+        if any(number not in _TYPES or packed for _, _, number, packed in own):
             raise FileError("The planes are compressed or in colour", self._path)
         files, channels, scenes = self._names
         rows = np.array(self._rows, np.int64)
@@ -134,7 +139,8 @@ class _Log:
         folder = os.path.dirname(self._path)
         planes = make_index([os.path.join(folder, name) for name in files], list(scenes), rows)
         names = tuple(channels) if all(channels) else ()
-        return _Index(planes, (height, width), _TYPES[kind], names)
+        kinds = tuple((height, width, _TYPES[kind]) for width, height, kind, _ in own)
+        return _Index(planes, kinds, names)
 
 
 class _Entry(NamedTuple):

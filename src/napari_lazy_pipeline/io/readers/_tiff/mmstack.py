@@ -17,6 +17,7 @@ from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.claim import believed_size
 from napari_lazy_pipeline.io.metadata.micromanager import file_summary, summary_claims
+from napari_lazy_pipeline.io.readers._common_volume import common_volume
 from napari_lazy_pipeline.io.readers._plane_index import PlaneIndex, make_index
 from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import OFFSETS, directory_at
@@ -101,7 +102,24 @@ def probe(path: str) -> FileInfo:
         claims, time_interval=header.time_interval or claims.time_interval,
         notes=(*claims.notes, *_gaps(path)),
     )  # fmt: skip
-    return index.info(path, shape, dtype, order, claims)
+    kinds = _channel_kinds(index)
+    if len(set(kinds)) == 1:
+        return index.info(path, shape, dtype, order, claims)
+    (_, *common), name = common_volume([((1, y, x), name) for y, x, name in kinds], path)
+    return replace(index.info(path, common, name, order, claims), kinds=kinds)
+
+
+def _channel_kinds(index: PlaneIndex) -> tuple[tuple[int, int, str], ...]:
+    """Rows, columns and type of the first plane of each channel."""
+    kinds = []
+    for c in range(index.inner[1]):
+        places = index.table[:, :, c].reshape(-1, 2)
+        number, start = places[places[:, 0] >= 0][0].tolist()
+        with open_regular(index.files[number]) as file:
+            directory = directory_at(file, start, index.files[number])
+        y, x, bits = (directory.tags.get(tag, 0) if directory else 0 for tag in (257, 256, 258))
+        kinds.append((y, x, f"uint{bits}"))
+    return tuple(kinds)
 
 
 def plane_index(path: str) -> PlaneIndex:

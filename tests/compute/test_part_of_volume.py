@@ -26,6 +26,7 @@ from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._deconvolution import reach as reach_of
 from quality import VOXEL, phantom, real_volume
 from stacks import CountingSource, source_of
 
@@ -113,10 +114,10 @@ def test_the_engine_is_given_the_crop_and_its_surroundings(
 def test_the_surroundings_are_those_of_the_psf(
     engine: CountingEngine, deconvolve: Deconvolve
 ) -> None:
-    plan = deconvolve._plan(SPEC)
+    plan = deconvolve.plan(SPEC)
     reach = halo(plan.otf, plan.voxel_size)
     source_of(CountingSource((1, 1), SPEC), deconvolve, middle(SPEC, 16)).read(0, 0)
-    assert deconvolve._halo(plan) == tuple(2 * n for n in reach)
+    assert reach_of(plan) == tuple(2 * n for n in reach)
     expected = np.prod([min(16 + 4 * m, n) for m, n in zip(reach, SPEC.shape, strict=True)])
     assert engine.voxels["deconvolve"] == pytest.approx(expected, rel=0.5)
 

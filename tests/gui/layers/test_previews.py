@@ -18,7 +18,7 @@ from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image import Block
 from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.steps import Context, Deconvolve
-from napari_lazy_pipeline.steps.deconvolve import _CoarseDeconvolve
+from napari_lazy_pipeline.steps._coarse_deconvolve import CoarseDeconvolve
 from stacks import write_raw
 
 TIMEOUT = 20_000
@@ -45,18 +45,18 @@ class Slow:
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Slow]:
-    slow, run, run_coarse = Slow(), Deconvolve.run, _CoarseDeconvolve.run
+    slow, run, run_coarse = Slow(), Deconvolve.run, CoarseDeconvolve.run
 
     def wait(self: Deconvolve, parts: Any, at: Context) -> np.ndarray:
         slow.wait(at)
         return run(self, parts, at)
 
-    def count(self: _CoarseDeconvolve, parts: Any, at: Context) -> np.ndarray:
+    def count(self: CoarseDeconvolve, parts: Any, at: Context) -> np.ndarray:
         slow.previews += 1
         return run_coarse(self, parts, at)
 
     monkeypatch.setattr(Deconvolve, "run", wait)
-    monkeypatch.setattr(_CoarseDeconvolve, "run", count)
+    monkeypatch.setattr(CoarseDeconvolve, "run", count)
     yield slow
     slow.open.set()
 

@@ -17,8 +17,9 @@ from napari_lazy_pipeline.psf.psf_identity import psf_identity
 from napari_lazy_pipeline.psf.psf_voxel_size import Spacing, recorded_spacing
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.history import LAST_GESTURE
+from napari_lazy_pipeline.steps._deconvolution_fields import UNKNOWN
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
-from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
+from napari_lazy_pipeline.steps.deconvolve import Deconvolve
 
 _WRITE_AFTER = 300  # ms; while a value is turned, the file is not written for each
 

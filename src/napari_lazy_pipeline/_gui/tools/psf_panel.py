@@ -23,8 +23,9 @@ from napari_lazy_pipeline.exports.destination import raw_folder
 from napari_lazy_pipeline.image import Triple
 from napari_lazy_pipeline.psf.psf_file import PsfArray
 from napari_lazy_pipeline.psf.psf_view import psf_picture
+from napari_lazy_pipeline.steps._deconvolution_fields import UNKNOWN
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
-from napari_lazy_pipeline.steps.deconvolve import UNKNOWN, Deconvolve
+from napari_lazy_pipeline.steps.deconvolve import Deconvolve
 
 _FILES = "TIFF (*.tif *.tiff);;All files (*)"
 

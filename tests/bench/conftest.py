@@ -18,9 +18,8 @@ import pytest
 from bench_size import MEASURED
 
 # Those of the window; where there is no Qt, the others run.
-collect_ignore = [
-    f"test_{name}.py" for name in ("docks", "live", "sweep", "watch") if not find_spec("qtpy")
-]
+_OF_THE_WINDOW = ("docks", "live", "sweep", "ten_steps", "watch")
+collect_ignore = [f"test_{name}.py" for name in _OF_THE_WINDOW if not find_spec("qtpy")]
 _LINES: list[str] = []
 
 

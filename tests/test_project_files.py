@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from napari_lazy_pipeline.steps import step_types
+
 ROOT = Path(__file__).parent.parent
 QT_BINDINGS = re.compile(r"(pyqt|pyside|qtpy|superqt|magicgui|napari)", re.IGNORECASE)
 
@@ -41,6 +43,19 @@ def tracked_files() -> list[Path]:
 
 def test_pyproject_leaves_other_questions_to_other_files(pyproject: dict[str, Any]) -> None:
     assert {"coverage", "importlinter", "tox"}.isdisjoint(pyproject["tool"])
+
+
+def test_no_file_is_longer_than_it_may_be() -> None:
+    """A step is one small file; what is not the step itself has a room beside it."""
+    source = ROOT / "src" / "napari_lazy_pipeline"
+    lengths = {
+        path.relative_to(source).as_posix(): path.read_text("utf-8").count("\n")
+        for path in source.rglob("*.py")
+    }
+    steps = {name for name in lengths if re.match(r"steps/[a-z]", name)}
+    assert len(steps) >= len(step_types()) and "steps/deconvolve.py" in steps
+    too_long = [name for name, n in lengths.items() if n > (150 if name in steps else 350)]
+    assert not too_long
 
 
 def test_setup_cfg_holds_contracts_and_coverage_only() -> None:

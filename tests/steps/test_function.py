@@ -26,7 +26,7 @@ from napari_lazy_pipeline.errors import (
 )
 from napari_lazy_pipeline.steps import Context, Deskew, Function, VoxelStep
 from napari_lazy_pipeline.steps import _user_code as user_code
-from napari_lazy_pipeline.steps.function import NotTriedError, trials
+from napari_lazy_pipeline.steps._function_trial import NotTriedError, trials
 
 VOLUME = np.random.default_rng(0).integers(0, 1000, (6, 10, 12)).astype("uint16")
 CODE = """

@@ -25,7 +25,7 @@ from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps, told
 from napari_lazy_pipeline.session.state import State
 from napari_lazy_pipeline.steps._base import Step
-from napari_lazy_pipeline.steps.function import trials
+from napari_lazy_pipeline.steps._function_trial import trials
 
 Quality = Literal["auto", "full"]
 

@@ -55,6 +55,11 @@ Name = Annotated[
 ]
 
 
+def no_background(harm: str) -> str:
+    """Say what the offset of the camera does to a quotient."""
+    return f"No background was subtracted: {harm}. Subtract it before, or enter it below"
+
+
 def channel_number(name: str, before: StackSpec) -> int:
     """Number of a channel.
 

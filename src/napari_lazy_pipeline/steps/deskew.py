@@ -144,8 +144,7 @@ def _lengthened(part: np.ndarray, inner: Box, axis: int, length: int) -> np.ndar
     start, stop = inner[axis]
     if stop - start == length:
         return part
-    shape = list(part.shape)
-    shape[axis] = length
+    shape = (*part.shape[:axis], length, *part.shape[axis + 1 :])
     lines = np.zeros(shape, part.dtype)
     lines[(slice(None),) * axis + (slice(start, stop),)] = part
     return lines

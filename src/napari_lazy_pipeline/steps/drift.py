@@ -114,18 +114,14 @@ class Drift(Step):
         return (wanted.replace(box=shifting.needed_box(wanted.box, shift, how, before.shape)),)
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
-        shift = self._voxels(at.before, at.wanted.t)
-        boxes = at.given[0].box, at.wanted.box
+        boxes, shift = (at.given[0].box, at.wanted.box), self._voxels(at.before, at.wanted.t)
         return shifting.shifted(parts[0], *boxes, shift, self.interpolation, at.before.shape)
 
     def curve(self, before: StackSpec) -> Curve | None:
         if not self.drift:
             return None
-        t, used = np.arange(len(self.drift)), _smooth(self.drift, self.smoothing)
-        lines, dots = (
-            {axis: (t, rows[:, i]) for i, axis in enumerate("zyx")}
-            for rows in (used, np.array(self.drift))
-        )
+        t, both = np.arange(len(self.drift)), (_smooth(self.drift, self.smoothing), self.drift)
+        lines, dots = ({x: (t, np.array(one)[:, i]) for i, x in enumerate("zyx")} for one in both)
         return Curve("Drift of the sample", "Time point", "Drift (µm)", lines, dots)
 
     def renumbered(self, now: Numbers) -> Drift:

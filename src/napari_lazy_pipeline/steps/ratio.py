@@ -20,6 +20,7 @@ from napari_lazy_pipeline.steps._derived_channel import (
     above,
     channel_field,
     channel_number,
+    no_background,
     quotient,
     with_channel,
 )
@@ -97,10 +98,7 @@ class Ratio(Step):
             or all(c in derived for c in counts)
         ):
             return ""
-        return (
-            "No background was subtracted: the offset of the camera draws ratios towards 1. "
-            "Subtract it before, or enter it below"
-        )
+        return no_background("the offset of the camera draws ratios towards 1")
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         if self._is_kept(wanted.c, before):

@@ -21,6 +21,7 @@ from napari_lazy_pipeline.steps._derived_channel import (
     above,
     channel_field,
     channel_number,
+    no_background,
     quotient,
     with_channel,
 )
@@ -82,10 +83,7 @@ class RelativeChange(Step):
     ] = None
     background: Annotated[
         Counts,
-        Field(
-            title="Background",
-            description="Subtracted first, unless a step before does that.",
-        ),
+        Field(title="Background", description="Subtracted first, unless a step before does that."),
         Unit("counts"),
     ] = 0.0
     threshold: Threshold = 0.0
@@ -111,10 +109,7 @@ class RelativeChange(Step):
     def caution(self, before: StackSpec) -> str:
         if self.background or before.background_subtracted:
             return ""
-        return (
-            "No background was subtracted: with the offset of the camera in F0, changes are too "
-            "small. Subtract it before, or enter it below"
-        )
+        return no_background("with the offset of the camera in F0, changes are too small")
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         if self.keep and wanted.c < len(before.channels):

@@ -17,9 +17,10 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.steps._function_trial import NotTriedError
 from napari_lazy_pipeline.steps._identity import file_state
 from napari_lazy_pipeline.steps._user_code import allow_code, is_allowed
-from napari_lazy_pipeline.steps.function import Function, NotTriedError
+from napari_lazy_pipeline.steps.function import Function
 
 # What may happen where a Python file is read without being run.
 _UNREADABLE = (OSError, SyntaxError, ValueError, RecursionError, MemoryError)

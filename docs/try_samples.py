@@ -15,7 +15,9 @@ PATIENCE = 300.0  # s
 
 def main() -> None:
     """Open them one after the other; end with an error if one stays black."""
-    samples = dict(PluginManager.instance().iter_sample_data())[PLUGIN]
+    plugins = PluginManager.instance()
+    plugins.discover()
+    samples = dict(plugins.iter_sample_data())[PLUGIN]
     for sample in samples:
         viewer = napari.Viewer(show=True)
         viewer.open_sample(PLUGIN, sample.key)

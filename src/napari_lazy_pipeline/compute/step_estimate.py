@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_lazy_pipeline.compute.pipeline_source import PipelineSource
 from napari_lazy_pipeline.compute.progress import Progress
-from napari_lazy_pipeline.errors import Cancelled, GeometryError
+from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate import Estimate, StackSample, estimators_of
 from napari_lazy_pipeline.image import Block, Stack, StackSpec, VolumeSource
 from napari_lazy_pipeline.image.box import slices, whole
@@ -66,8 +66,8 @@ def estimate(
     for what, number, count in (("time point", t, stack.shape[0]), ("channel", c, stack.shape[1])):
         if not 0 <= number < count:
             raise GeometryError(f"There is no {what} {number}", hint=f"There are {count}, from 0")
-    sample = sample_of(stack.source, stack.stack_spec, (t, c), cancelled)
-    return fitting[0].estimate(dict(step), sample, cancelled, progress)
+    sample = sample_of(stack.source, stack.stack_spec, (t, c), cancelled, progress)
+    return fitting[0].estimate(dict(step), sample)
 
 
 def sample_of(
@@ -75,6 +75,7 @@ def sample_of(
     spec: StackSpec,
     place: tuple[int, int] = (0, 0),
     cancelled: Callable[[], bool] = lambda: False,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> StackSample:
     """Let an estimator look at a source; what is in its cache is taken from there, nothing put.
 
@@ -82,11 +83,9 @@ def sample_of(
     """
 
     def part(block: Block) -> np.ndarray:
-        if cancelled():
-            raise Cancelled
         return _part(source, block, Progress(cancelled=cancelled))
 
-    return StackSample(spec, part, *place, source.by_planes)
+    return StackSample(spec, part, *place, source.by_planes, cancelled, progress)
 
 
 def _part(source: VolumeSource, block: Block, progress: Progress) -> np.ndarray:

@@ -9,17 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import whole
-
-
-def _never() -> bool:
-    return False
-
-
-def _silent(fraction: float) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +29,10 @@ class StackSample:
         The time point and the channel that a person looks at.
     by_planes
         Whether planes are made without the rest of their volume.
+    cancelled
+        True once nobody wants the estimate any more; then nothing is made.
+    progress
+        Told the finished fraction, 0 to 1.
     """
 
     spec: StackSpec
@@ -43,13 +40,23 @@ class StackSample:
     t: int = 0
     c: int = 0
     by_planes: bool = False
+    cancelled: Callable[[], bool] = not_cancelled
+    progress: Callable[[float], None] = lambda fraction: None
+
+    def advance(self, fraction: float) -> None:
+        """Tell the finished fraction, 0 to 1; raise `Cancelled` if nobody wants it any more."""
+        if self.cancelled():
+            raise Cancelled
+        self.progress(fraction)
 
     def read(self, t: int, c: int) -> np.ndarray:
         """Make one volume (z, y, x); a `FileError` if its file is bad or missing."""
-        return self.make_part(Block(t, c, whole(self.spec.shape)))
+        return self.read_part(Block(t, c, whole(self.spec.shape)))
 
     def read_part(self, block: Block) -> np.ndarray:
         """Make a part (z, y, x) of a volume, from what it needs only; raises what `read` does."""
+        if self.cancelled():
+            raise Cancelled
         return self.make_part(block)
 
 
@@ -98,13 +105,7 @@ class Estimator(ABC):
     order: ClassVar[int] = 10
 
     @abstractmethod
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = _never,
-        progress: Callable[[float], None] = _silent,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         """Find values, from as little of the data as will do.
 
         Parameters
@@ -112,20 +113,10 @@ class Estimator(ABC):
         values
             The present values of the step by the names of its fields.
         stack
-            The input of the step.
-        cancelled
-            True once nobody wants them any more: ask it between volumes, and raise `Cancelled`.
-        progress
-            Told the finished fraction, 0 to 1.
+            The input of the step; told between volumes how far it is, by `StackSample.advance`.
 
         Raises
         ------
         LazyPipelineError
             If the data do not tell: what, where, and what to do.
         """
-
-
-def check(cancelled: Callable[[], bool]) -> None:
-    """Raise `Cancelled` if nobody wants the result any more."""
-    if cancelled():
-        raise Cancelled

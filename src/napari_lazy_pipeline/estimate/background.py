@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
 
 
 class Background(Estimator):
@@ -21,18 +21,11 @@ class Background(Estimator):
         "reads the time point on screen"
     )
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         names, counts = stack.spec.channels, dict[str, float]()
         for c, name in enumerate(names):
-            check(cancelled)
             counts[name] = estimate_background(stack.read(stack.t, c))
-            progress((c + 1) / len(names))
+            stack.advance((c + 1) / len(names))
         several = ", ".join(f"{name}: {value:g}" for name, value in counts.items())
         one = counts[names[0]]
         words = f"{one:g} counts" if len(names) == 1 else f"these counts: {several}"

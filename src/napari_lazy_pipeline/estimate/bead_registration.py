@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from napari_lazy_pipeline.estimate._channel_pairs import (
     displacement_text,
     without_hot_pixels,
 )
-from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
 from napari_lazy_pipeline.estimate._point_fit import SAMPLE, Model, PointMatch, match_points
 
 FEWEST = 4
@@ -35,20 +35,13 @@ class BeadRegistration(Estimator):
     )
     order: ClassVar[int] = 20
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         model: Model = values.get("model", "similarity")
         reference, others = channels_to_move(values, stack.spec)
         beads: dict[int, np.ndarray] = {}
         for number, c in enumerate((reference, *others)):
-            check(cancelled)
             beads[c] = self._beads(stack, c)
-            progress((number + 1) / (len(others) + 1))
+            stack.advance((number + 1) / (len(others) + 1))
         matrices, words = {stack.spec.channels[reference]: np.eye(4)[:3].tolist()}, []
         for c in others:
             match = self._match(stack, beads, reference, c, model)

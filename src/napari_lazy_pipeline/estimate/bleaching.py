@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import ndimage
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
-from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
 
 _BLOCK = 4  # pixels along y and x that are one value: noise is less, detail still there
 _MOST_PLANES = 64  # of a volume that are looked at
@@ -29,13 +29,7 @@ class Bleaching(Estimator):
         "time point and channel, and looks at up to 64 planes of each"
     )
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         times, names = stack.spec.times, stack.spec.channels
         if times < 2:
             raise GeometryError(
@@ -44,11 +38,7 @@ class Bleaching(Estimator):
         brightness, background = dict[str, tuple[float, ...]](), dict[str, float]()
         sentences, bad = list[str](), set[int]()
         for c, name in enumerate(names):
-
-            def advance(fraction: float, done: int = c) -> None:
-                progress((done + fraction) / len(names))
-
-            light, background[name] = _strengths(stack, c, cancelled, advance)
+            light, background[name] = _strengths(stack, c)
             usual = ndimage.median_filter(np.nan_to_num(light), 5, mode="nearest")
             dark = ~(light > _DARK * usual)  # also those that cannot be read
             t = np.arange(times)
@@ -67,12 +57,7 @@ class Bleaching(Estimator):
         )
 
 
-def _strengths(
-    stack: StackSample,
-    c: int,
-    cancelled: Callable[[], bool],
-    progress: Callable[[float], None],
-) -> tuple[np.ndarray, float]:
+def _strengths(stack: StackSample, c: int) -> tuple[np.ndarray, float]:
     """Strength of the light (t) in each volume, NaN if it has none; and the background [counts].
 
     It is the root of the sum of the squares of all that is above the background: proportional to
@@ -82,8 +67,7 @@ def _strengths(
     times, background = stack.spec.times, None
     strength = np.full(times, np.nan)
     for t in range(times):
-        check(cancelled)
-        progress(t / times)
+        stack.advance((c + t / times) / len(stack.spec.channels))
         try:
             halves = _blocks(stack, t, c)
         except FileError:

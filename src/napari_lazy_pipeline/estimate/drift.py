@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from scipy import fft, ndimage, signal, sparse
 from scipy.sparse import linalg
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
-from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
 from napari_lazy_pipeline.image import Shape
 
 _BAND = (1.0, 8.0)  # sigmas of the Gaussians whose difference is detail [voxel]
@@ -37,19 +37,13 @@ class Drift(Estimator):
         "reads the channel on screen at all time points"
     )
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         if stack.spec.times < 2:
             raise GeometryError(
                 "There is one time point", hint="Drift needs two or more: open a time series"
             )
         voxel = stack.spec.voxel_size  # refused here, before anything is read, while it is unknown
-        links, bad = _links(stack, cancelled, progress)
+        links, bad = _links(stack)
         way, bad = _positions(stack.spec.times, links, bad)
         way *= np.multiply(_bins(stack.spec.shape), voxel)
         drift = np.round(way, 4) + 0.0
@@ -72,14 +66,11 @@ class _Link:
     likeness: float
 
 
-def _links(
-    stack: StackSample, cancelled: Callable[[], bool], progress: Callable[[float], None]
-) -> tuple[list[_Link], list[int]]:
+def _links(stack: StackSample) -> tuple[list[_Link], list[int]]:
     """Compare each time point with others; also those that cannot be read, or are blank."""
     kept: dict[int, list[np.ndarray]] = {}
     links, bad, reference = list[_Link](), list[int](), None
     for t in range(stack.spec.times):
-        check(cancelled)
         views = _views(stack, t)
         if views is None:
             bad.append(t)
@@ -88,7 +79,7 @@ def _links(
             links += [_Link(k, t, *_movement(one, views)) for k, one in kept.items()]
             kept[t] = views
             reference = t if reference is None else reference
-        progress((t + 1) / stack.spec.times)
+        stack.advance((t + 1) / stack.spec.times)
     if reference is None:
         raise GeometryError(
             f"Channel {stack.spec.channels[stack.c]} shows nothing at any time point",

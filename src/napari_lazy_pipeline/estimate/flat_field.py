@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +10,7 @@ import tifffile
 from scipy import ndimage
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
-from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
 from napari_lazy_pipeline.image import Block
 
 TIMES, PLANES = 12, 24  # at most so many time points, and planes of each of them
@@ -35,19 +35,13 @@ class FlatField(Estimator):
         "time points have in common; reads these. State the dark counts before"
     )
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         _require_whole_camera(stack)
         names, images, words = stack.spec.channels, {}, []
         without: list[str] = []  # channels of which nobody stated dark counts
         for c, name in enumerate(names):
             dark = _dark(values, name)
-            planes = np.array(list(_planes(stack, c, cancelled, progress)))
+            planes = np.array(list(_planes(stack, c)))
             try:
                 planes -= _averaged(dark) if dark.ndim else dark
                 shade = flat_field(planes, stack.spec.shape[1:])
@@ -130,18 +124,12 @@ def _require_whole_camera(stack: StackSample) -> None:
         )
 
 
-def _planes(
-    stack: StackSample,
-    c: int,
-    cancelled: Callable[[], bool],
-    progress: Callable[[float], None],
-) -> Iterator[np.ndarray]:
+def _planes(stack: StackSample, c: int) -> Iterator[np.ndarray]:
     """Read planes of a channel, averaged over squares; where a file is bad, the others do."""
     depth, *sides = stack.spec.shape
     chosen, bad = _spread(depth, PLANES), None
     times, found = _spread(stack.spec.times, TIMES), False
     for number, t in enumerate(times):
-        check(cancelled)
         try:
             if stack.by_planes:
                 boxes = (((z, z + 1), *((0, n) for n in sides)) for z in chosen)
@@ -153,7 +141,7 @@ def _planes(
             continue
         found = True
         yield from map(_averaged, planes)
-        progress((c + (number + 1) / len(times)) / len(stack.spec.channels))
+        stack.advance((c + (number + 1) / len(times)) / len(stack.spec.channels))
     if bad is not None and not found:
         raise bad
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from napari_lazy_pipeline.estimate._channel_pairs import (
     displacement_text,
     without_hot_pixels,
 )
-from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample, check
+from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
 from napari_lazy_pipeline.estimate._phase_correlation import ImageShift, find_shift
 
 # Noise reaches 6 robust spreads.
@@ -31,23 +31,15 @@ class ShiftRegistration(Estimator):
     )
     order: ClassVar[int] = 10
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
         names, size = stack.spec.channels, stack.spec.voxel_size
         reference, others = channels_to_move(values, stack.spec)
         views: dict[int, tuple[np.ndarray, ...]] = {}
         for number, c in enumerate((reference, *others)):
-            check(cancelled)
             views[c] = projections(stack.read(stack.t, c))
-            progress((number + 1) / (len(others) + 1))
+            stack.advance((number + 1) / (len(others) + 1))
         matrices, words = {names[reference]: np.eye(4)[:3].tolist()}, []
         for c in others:
-            check(cancelled)
             shift = volume_shift(views[c], views[reference])
             if shift.deviations < _CLEAR:
                 raise GeometryError(

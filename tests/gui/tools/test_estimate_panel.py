@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -48,17 +48,11 @@ class Waiting(Estimator):
     def __init__(self) -> None:
         self.began, self.go, self.given_up = (threading.Event() for _ in range(3))
 
-    def estimate(
-        self,
-        values: Mapping[str, Any],
-        stack: StackSample,
-        cancelled: Callable[[], bool] = lambda: False,
-        progress: Callable[[float], None] = lambda fraction: None,
-    ) -> Estimate:
-        progress(0.25)
+    def estimate(self, values: Mapping[str, Any], stack: StackSample) -> Estimate:
+        stack.advance(0.25)
         self.began.set()
         while not self.go.wait(0.01):
-            if cancelled():
+            if stack.cancelled():
                 self.given_up.set()
                 raise Cancelled
         return Estimate({"value": 77.0}, "Waited", images={"flat": np.ones((4, 5))})

@@ -83,8 +83,8 @@ class EstimatePanel(QWidget):
         self._steps_before = source.stated_plan.token
 
         def work(run: TaskRun) -> Estimate:
-            sample = sample_of(source, source.plan.after, place, run.cancelled)
-            return estimator.estimate(dict(step), sample, run.cancelled, run.report)
+            sample = sample_of(source, source.plan.after, place, run.cancelled, run.report)
+            return estimator.estimate(dict(step), sample)
 
         folder_info = self._session.folder_info
         self.bar.setValue(0)

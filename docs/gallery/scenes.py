@@ -30,6 +30,20 @@ def data(stage: Stage) -> None:
     stage.window_picture("opened")
 
 
+def names(stage: Stage) -> None:
+    """What is proposed for names that are known, and for some that leave doubt."""
+    files = stage.dock.data.files
+    known = [f"exp_{wave}_s{p}_t{t}.TIF" for wave in ("w1GFP", "w2Cy3") for p in (1, 2, 3)
+             for t in (1, 2, 3, 5, 6)]  # fmt: skip
+    doubtful = [f"cell5_{wave}_{number:03}.tif" for wave in (488, 561) for number in range(8)]
+    for title, listed in (("names_known", known), ("names_doubt", doubtful)):
+        stage.open(stage.named(title, listed))
+        files.fold.unfold()
+        stage.shown()
+        cards = stage.dock.data.metadata.questions.cards
+        stage.picture_of(files, title, until=cards.get("pattern", files.fold))
+
+
 def steps(stage: Stage) -> None:
     """The list of steps: forms, menus, dragging, and a part of them shown."""
     _open_timelapse(stage)
@@ -213,6 +227,7 @@ def _button(widget: QPushButton, text: str) -> QPushButton:
 
 SCENES: dict[str, Callable[[Stage], None]] = {
     "data": data,
+    "names": names,
     "steps": steps,
     "view": view,
     "side_by_side": side_by_side,

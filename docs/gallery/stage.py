@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import napari
+import numpy as np
+import tifffile
 from napari.settings import get_settings
 from PIL import Image
 from qtpy.QtCore import QPoint, QRect, Qt
@@ -82,6 +84,15 @@ class Stage:
         folder = self.data / "lls_cell"
         if not folder.is_dir():
             shutil.copytree(real_stack_folder(), folder)
+        return folder
+
+    def named(self, title: str, names: Iterable[str]) -> Path:
+        """Folder of small volumes with these names."""
+        folder = self.data / title
+        folder.mkdir(exist_ok=True)
+        pixels = np.random.default_rng(0).integers(90, 400, (6, 64, 80)).astype("uint16")
+        for name in names:
+            tifffile.imwrite(folder / name, pixels, photometric="minisblack")
         return folder
 
     def psf(self) -> Path:
@@ -178,10 +189,13 @@ class Stage:
         area.verticalScrollBar().setValue(max(top - above, 0))
         self.settle()
 
-    def picture_of(self, widget: QWidget, name: str) -> None:
-        """Keep a picture of a part of the window, or of a dialog."""
-        corner = self.window.mapFromGlobal(widget.mapToGlobal(QPoint(0, 0)))
-        self._keep(name, QRect(corner, widget.size()))
+    def picture_of(self, widget: QWidget, name: str, until: QWidget | None = None) -> None:
+        """Keep a picture of a part of the window, or of a dialog; or of all ``until`` another."""
+        first, last = (
+            QRect(self.window.mapFromGlobal(one.mapToGlobal(QPoint(0, 0))), one.size())
+            for one in (widget, until or widget)
+        )
+        self._keep(name, first.united(last))
 
     def window_picture(self, name: str) -> None:
         """Keep a picture of the whole window."""

@@ -12,6 +12,7 @@ import pytest
 from napari_lazy_pipeline import Pipeline, Recipe, Stack, export, open_stack
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.io import inspect_folder
+from napari_lazy_pipeline.io.readers import zarr as reader
 from napari_lazy_pipeline.steps import Crop
 
 zarr = pytest.importorskip("zarr")
@@ -60,11 +61,29 @@ def test_wells_of_a_plate_are_positions(tmp_path: Path) -> None:
     wells = [{"path": "A/1"}, {"path": "B/2"}]
     path = put_group(tmp_path / "plate.zarr", plate={"wells": wells})
     for value, well in enumerate(wells):
-        put_group(path / well["path"], well={"images": [{"path": "0"}, {"path": "1"}]})
+        put_group(path / well["path"], well={"images": [{"path": "1"}, {"path": "0"}]})
         for field in range(2):
             put_image(path / well["path"] / str(field), 10 * value + field)
-    assert inspect_folder(path).positions == ("A/1/0", "A/1/1", "B/2/0", "B/2/1")
+    assert inspect_folder(path).positions == ("A/1/1", "A/1/0", "B/2/1", "B/2/0")
     assert (open_stack(path, position="B/2/1").volume() == 11).all()
+    # So are the fields of a well, and of a row, which states nothing itself.
+    (path / "B" / ".zgroup").write_text('{"zarr_format": 2}')
+    for place, positions in (("B/2", ("1", "0")), ("B", ("2/0", "2/1"))):
+        info = inspect_folder(path / place)
+        assert (info.positions, info.voxel_size) == (positions, (0.5, 0.1, 0.1))
+        last = open_stack(path / place, position=positions[-1])
+        assert (last.volume() == 10 + (place == "B")).all()
+
+
+def test_a_position_is_read_without_a_look_at_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = put_group(tmp_path / "run.zarr", **{"bioformats2raw.layout": 3})
+    for number in range(3):
+        put_image(path / str(number), number)
+    stack = open_stack(path, position="2")
+    monkeypatch.setattr(reader, "_images", lambda *_: pytest.fail("all were looked at"))
+    assert (stack.volume() == 2).all()
 
 
 @pytest.mark.parametrize("name", ["noending", "run.zarr/0", "a::b.zarr", "https:b.zarr"])

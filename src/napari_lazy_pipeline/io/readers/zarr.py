@@ -41,7 +41,7 @@ class ZarrReader(GrowingReader):
         with file_errors(path):
             os.stat(path)  # zarr takes a folder that is gone for one without an image
             images = _images(_root(path), path)
-            array, image, channels = _open(path)
+            array, image, channels = _open(path, images[0])
             axes = _axes(image, array)
             if not set(axes) <= set("tczyx") or axes[-2:] != "yx" or len(axes) != array.ndim:
                 what = f"The axes of {array.shape} are {axes or 'not named'}, not t, c, z, y, x"
@@ -69,7 +69,7 @@ class ZarrReader(GrowingReader):
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
-            array, image, _ = _open(path, info.scene)
+            array, image, _ = _open(path, _place(path, info))
             axes = _axes(image, array)
             sizes = dict(zip(axes, array.shape, strict=True))
             info.check((sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, path)
@@ -107,7 +107,7 @@ def _ome(node: Any) -> dict[str, Any]:
 
 
 def _images(node: Any, path: str) -> tuple[str, ...]:
-    """Places of the images in a folder: it is one, or holds a plate, or those of bioformats2raw."""
+    """Places of the images in a folder: it is one, or holds a plate, a well, or several."""
     if _is_array(node):
         return ("",)
     ome = _ome(node)
@@ -120,14 +120,27 @@ def _images(node: Any, path: str) -> tuple[str, ...]:
                 *images,
                 *(f"{well}/{image['path']}" for image in _ome(node[well])["well"]["images"]),
             ]
+    elif "well" in ome:
+        images = [image["path"] for image in ome["well"]["images"]]
     elif "bioformats2raw.layout" in ome:
         series = _ome(node["OME"]).get("series") if "OME" in node else None
         images = series or sorted(filter(str.isdecimal, node.group_keys()), key=int)
+    # A row of a plate, say, is a plain group of images.
+    images = images or list(islice(_inner_images(node), _MOST_ARRAYS))
     images = images or alike(dict(islice(_plain_arrays(node), _MOST_ARRAYS)))[0]
     if not images:
         what = "The Zarr folder holds no image: no OME metadata, and no array of numbers"
         raise FileError(what, path, "Open the folder of an array, or another one")
     return tuple(images)
+
+
+def _inner_images(group: Any, depth: int = 3) -> Iterator[str]:
+    """Places of the images of OME-Zarr in the groups of a group."""
+    for name, inner in sorted(group.groups()) if depth else ():
+        if _ome(inner).get("multiscales"):
+            yield name
+        else:
+            yield from (f"{name}/{place}" for place in _inner_images(inner, depth - 1))
 
 
 def _plain_arrays(group: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
@@ -139,10 +152,14 @@ def _plain_arrays(group: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
         yield from ((f"{name}/{place}", a) for place, a in _plain_arrays(inner, depth - 1))
 
 
-def _open(path: str, scene: int = 0) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+def _place(path: str, info: FileInfo) -> str:
+    """Place of the image that is to be read; of several, no other is looked at."""
+    return info.scenes[info.scene] if info.scenes else _images(_root(path), path)[0]
+
+
+def _open(path: str, place: str) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
     """Array of the full resolution, metadata of an image, and names of channels."""
     node = _root(path)
-    place = _images(node, path)[scene]
     node = node[place] if place else node
     if _is_array(node):
         return _harmless(node, path), {}, ()
@@ -193,7 +210,7 @@ def _unpacked(array: Any, axes: str) -> int:
 
 
 def _chunks(path: str, info: FileInfo) -> Chunks:
-    array, image, _ = _open(path, info.scene)
+    array, image, _ = _open(path, _place(path, info))
     return Chunks(array, _axes(image, array), path)
 
 

@@ -102,7 +102,12 @@ class Stage:
     def open(self, folder: Path) -> None:
         """Type the path of a folder, and wait for its first picture."""
         self.type_into(self.dock.data.folder.line_edit.native, str(folder))
-        self.wait(lambda: self.dock.session.folder_info is not None, "the folder")
+
+        def is_open() -> bool:
+            folder_info = self.dock.session.folder_info
+            return folder_info is not None and folder_info.folder == str(folder)
+
+        self.wait(is_open, "the folder")
         self.shown()
 
     def say(self, z: float, pixel: float, angle: float) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io import readers
+from napari_lazy_pipeline.errors import FileError, FolderError
+from napari_lazy_pipeline.io import open_stack, readers
 
 ALL = pytest.mark.parametrize("reader", readers.readers(), ids=lambda reader: reader.suffixes[0])
 
@@ -39,6 +40,14 @@ def test_what_is_no_volume_is_a_file_error_naming_it(
     with pytest.raises(FileError) as caught:
         reader.probe(str(path))
     assert str(path) in str(caught.value)
+
+
+def test_complex_numbers_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.ones((2, 3, 4), "complex64"))
+    with pytest.raises(FolderError, match=r"complex64: only real.*a\.npy\)\. Save their magnitude"):
+        open_stack(tmp_path)
+    with pytest.raises(FolderError, match=r"complex64.*Only real numbers have a picture: return"):
+        open_stack(tmp_path, reader=np.load)
 
 
 def test_the_example_is_a_reader_as_it_stands() -> None:

@@ -90,7 +90,10 @@ class FileInfo:
         if len(shape) != 3 or not all(shape):
             raise FileError(f"The file holds {content}: no volume (z, y, x)", path)
         if native.kind not in "buif":
-            raise FileError(f"The file holds {content}: no grey values", path)
+            complex_ = native.kind == "c"
+            what = "only real numbers have a picture" if complex_ else "no grey values"
+            hint = "Save their magnitude, or another part" if complex_ else ""
+            raise FileError(f"The file holds {content}: {what}", path, hint)
         z, y, x = shape
         if claims:
             details |= claims.details

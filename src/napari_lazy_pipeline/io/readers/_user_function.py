@@ -107,7 +107,10 @@ class UserReader(Reader):
         clear = array.ndim in (2, 3, 5) or (array.ndim == 4 and array.shape[0] == 1)
         if not clear or array.dtype.kind not in "buif" or not array.size:
             what = f"The reader {self.name} made {array.shape} {array.dtype}, no volume (z, y, x)"
-            raise FileError(what, path, "Several volumes have the axes (t, c, z, y, x)")
+            hint = "Several volumes have the axes (t, c, z, y, x)"
+            if array.dtype.kind == "c":
+                hint = "Only real numbers have a picture: return their magnitude, or another part"
+            raise FileError(what, path, hint)
         return array.reshape((1,) * (5 - array.ndim) + array.shape)
 
 

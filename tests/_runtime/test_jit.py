@@ -127,6 +127,27 @@ def test_no_room_for_the_cache(folder, monkeypatch):
     assert run(folder) == (0, 1)
 
 
+def test_a_part_is_compiled_once_and_nowhere_but_in_its_caller():
+    @jit.compiled_part()
+    def increase(numbers, i):
+        numbers[i] += 1
+
+    @jit.compiled()
+    def increase_two(numbers):
+        increase(numbers, 0)
+        increase(numbers, 1)
+
+    numbers = np.zeros(3)
+    increase_two(numbers)
+    assert numbers.tolist() == [1, 1, 0]
+    (result,) = increase_two.overloads.values()
+    linked = {library.name for library in result.library._linking_libraries}
+    assert linked <= {"nrt"}, "code of its own, which nobody calls"
+    (code,) = increase_two.inspect_llvm().values()
+    names = [line.split("(")[0] for line in code.splitlines() if line.startswith("define")]
+    assert sum("increase" in name.replace("increase_two", "") for name in names) == 1
+
+
 NO_NUMBA = "import sys; sys.modules['numba'] = None"
 ALL_LOOPS = """
 import sys

@@ -177,7 +177,7 @@ def test_volumes_are_filtered(shape, sign, seed):
 
     run(TAKE, first, rest, rest, to_spectrum=True)
     count = layout.blocks * layout.columns
-    columns(spectrum, layout, filters, np.float32(sign), 0, count, 3)
+    columns(spectrum, layout.z, layout.pitch, filters, np.float32(sign), 0, count, 3)
     run(CORRECT, one.ravel(), second, rest, to_spectrum=False)
     factor = factor if sign == 1 else factor.conj()
     expected = np.fft.irfftn(np.fft.rfftn(volume.astype(float)) * factor, shape, axes=(0, 1, 2))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from napari_lazy_pipeline.errors import one_line
 
@@ -22,6 +23,9 @@ _SETTINGS: dict[str, Any] = {
     "no_rewrites": True,
     "_nrt": False,
 }
+_LEFT_OUT = ("no_compile", "no_cpython_wrapper", "no_cfunc_wrapper", "no_rewrites")
+# The parts that a caller has already, by function and types.
+_parts: WeakKeyDictionary[Any, dict[Any, Any]] = WeakKeyDictionary()
 
 
 @cache
@@ -66,29 +70,22 @@ def compiled_part(
 ) -> Callable[[Function], Function]:
     """Make a function without a result a part of the compiled functions that call it.
 
-    It is compiled once for each of them, however often it is called there; anew only where
+    It is compiled once into each of them, however often it is called there; anew only where
     another constant is given for one of the ``constants``. What `compiled` makes for Python to
-    call it is left out.
+    call it is left out, and so is code of its own that nobody calls.
     """
 
     def decorate(function: Function) -> Function:
         if numba_problem():
             return function
-        flags, types, extending = (
-            importlib.import_module(f"numba.{name}")
-            for name in ("core.compiler", "types", "extending")
-        )
-
+        types, extending = map(importlib.import_module, ("numba.types", "numba.extending"))
         signature = inspect.signature(function)
 
         @wraps(function)
         def define(_: Any, *kinds: Any) -> tuple[Any, Callable[..., Any]]:
             def generate(context: Any, builder: Any, kinds: Any, arguments: Any) -> Any:
-                settings = flags.Flags()
-                for name, value in {"error_model": "numpy", **options}.items():
-                    setattr(settings, name, value)
-                part = context.compile_subroutine(builder, function, kinds, flags=settings)
-                context.call_internal(builder, part.fndesc, kinds, arguments)
+                part = _part(context, function, kinds, options)
+                context.call_internal(builder, part, kinds, arguments)
                 return context.get_dummy_value()
 
             named = zip(signature.parameters, kinds, strict=True)
@@ -103,6 +100,24 @@ def compiled_part(
         return cast(Function, extending.intrinsic(prefer_literal=True)(define))
 
     return decorate
+
+
+def _part(context: Any, function: Function, kinds: Any, options: dict[str, object]) -> Any:
+    """Compile a part into the code of its caller, unless it is there already."""
+    compiler = importlib.import_module("numba.core.compiler")
+    library = context.active_code_library  # that of the caller
+    parts = _parts.setdefault(library, {})
+    if (function, kinds) not in parts:
+        flags = compiler.Flags()
+        fixed = dict.fromkeys(_LEFT_OUT, True) | {"error_model": _SETTINGS["error_model"]}
+        for name, value in {**fixed, **options}.items():
+            setattr(flags, name, value)
+        where = context.typing_context, context, library
+        part = compiler.compile_internal(
+            *where, function, kinds.args, kinds.return_type, flags, locals={}
+        )
+        parts[function, kinds] = part.fndesc
+    return parts[function, kinds]
 
 
 @cache

@@ -7,6 +7,7 @@ file beside it: where that is, nothing is left to compile.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import os
@@ -95,7 +96,13 @@ def prepare(compile_all: Callable[[], object], lowest: bool) -> None:
     """Compile, and note that it was done; at the lowest priority, if there are any."""
     if lowest and hasattr(os, "nice"):
         os.nice(19)
-    compile_all()
+    collecting = gc.isenabled()
+    gc.disable()  # nearly all that a compiler makes is kept: to look for garbage is a fifth more
+    try:
+        compile_all()
+    finally:
+        if collecting:
+            gc.enable()
     stamp = _stamp()
     if stamp is not None:
         for old in stamp.parent.glob("prepared-*"):

@@ -149,8 +149,8 @@ def _turn_y(  # pragma: no cover
         if weights[y, 4] == 1:
             target[:] = fill
             continue
-        a, b, c, d, rest = weights[y]
-        rest = rest * background + half
+        w = weights[y]
+        a, b, c, d, rest = w[0], w[1], w[2], w[3], w[4] * background + half
         first = source[offsets[y, 0] : offsets[y, 0] + length]
         second = source[offsets[y, 1] : offsets[y, 1] + length]
         third = source[offsets[y, 2] : offsets[y, 2] + length]

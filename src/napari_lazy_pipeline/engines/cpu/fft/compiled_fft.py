@@ -40,7 +40,7 @@ from napari_lazy_pipeline.engines.cpu.fft.spectrum import (
     split,
 )
 from napari_lazy_pipeline.engines.cpu.fft.stages import BLOCK
-from napari_lazy_pipeline.engines.cpu.fft.transforms import backward, filter_lines, forward
+from napari_lazy_pipeline.engines.cpu.fft.transforms import Line, backward, filter_lines, forward
 from napari_lazy_pipeline.image import Shape
 
 # Bytes of the planes, and of the columns, that are done between two checks.
@@ -81,10 +81,11 @@ class CompiledFft(ScipyFft):
 
     def filter(self, factor: np.ndarray, conjugate: bool = False) -> None:
         sign = np.float32(-1 if conjugate else 1)
-        column_bytes = self.layout.z.n * BLOCK * factor.itemsize
+        line, pitch = self.layout.z, self.layout.pitch
+        column_bytes = line.n * BLOCK * factor.itemsize
 
         def run(part: slice) -> None:
-            columns(self.spectrum, self.layout, factor, sign, part.start, part.stop, GROUPS)
+            columns(self.spectrum, line, pitch, factor, sign, part.start, part.stop, GROUPS)
 
         self._for_parts(run, self.layout.blocks * self.layout.columns, column_bytes, COLUMNS)
 
@@ -221,7 +222,8 @@ def planes(  # pragma: no cover
 @compiled()
 def columns(  # pragma: no cover
     spectrum: np.ndarray,
-    layout: SpectrumLayout,
+    line: Line,
+    pitch: int,
     factor: np.ndarray,
     sign: np.float32,
     first: int,
@@ -233,9 +235,7 @@ def columns(  # pragma: no cover
     ``groups`` of them are transformed along z beside each other; the sign is -1 for the conjugate
     of the factor, or else 1.
     """
-    size = layout.z.n * BLOCK
+    size = line.n * BLOCK
     for column in range(first, last, groups):
         count = min(groups, last - column)
-        filter_lines(
-            spectrum, column * BLOCK, layout.pitch, count, layout.z, factor, column * size, sign
-        )
+        filter_lines(spectrum, column * BLOCK, pitch, count, line, factor, column * size, sign)

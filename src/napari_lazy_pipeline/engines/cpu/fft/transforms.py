@@ -26,23 +26,29 @@ class Line(NamedTuple):
     radices: np.ndarray  # those of the stages, going forward; their product is the length
     # float32: cosine and sine for each stage, position in it, and output but the first
     factors: np.ndarray
-    frequencies: np.ndarray  # which frequency is where after going forward
+
+    @property
+    def frequencies(self) -> np.ndarray:
+        """Which frequency is where after going forward."""
+        frequencies, before = np.zeros(1, np.int64), 1
+        for radix in self.radices:
+            frequencies = np.add.outer(frequencies, before * np.arange(radix)).ravel()
+            before *= radix
+        return frequencies
 
 
 @lru_cache(maxsize=64)
 def line(n: int) -> Line:
     """Prepare the transforms of a length, whose prime factors may be 2, 3, 5 and 7 only."""
     radices = _radices(n)
-    frequencies, before = np.zeros(1, np.int64), 1
-    factors = [np.empty(0)]
+    factors, before = [np.empty(0)], 1
     for radix in radices:
         length = n // before
         turns = np.outer(np.arange(length // radix), np.arange(1, radix)) / length
         factors.append(np.stack([np.cos(2 * np.pi * turns), -np.sin(2 * np.pi * turns)], -1))
-        frequencies = np.add.outer(frequencies, before * np.arange(radix)).ravel()
         before *= radix
     flat = np.concatenate([part.ravel() for part in factors]).astype(np.float32)
-    return Line(n, np.array(radices, np.int64), flat, frequencies)
+    return Line(n, np.array(radices, np.int64), flat)
 
 
 def _radices(n: int) -> list[int]:

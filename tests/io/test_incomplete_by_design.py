@@ -331,6 +331,94 @@ def test_an_index_of_several_sizes_is_watched(kind: str, tmp_path: Path) -> None
     np.testing.assert_array_equal(source(6, 1)[2, :8, :10], plane_at((0, 6, 1, 2)))
 
 
+# ---- planes that a text places ------------------------------------------------------------------
+
+KEPT = {
+    "no z-stack": lambda t, z: z == 0,
+    "every 3rd time point": lambda t, z: t % 3 == 0,
+}
+
+
+def write_ome(folder: Path, kept: Callable[[int, int], bool], name: str) -> None:
+    """Write an OME-TIFF, or a set of them; channel BF has the planes that are kept."""
+    here = [(t, c, z) for c in range(2) for t in range(5) for z in range(5) if not c or kept(t, z)]
+    files: dict[str, list[np.ndarray]] = {}
+    blocks = ""
+    for t, c, z in here:
+        planes = files.setdefault(name.format(t=t, c=c), [])
+        uuid = f"<UUID FileName='{name.format(t=t, c=c)}'>urn:uuid:{c}{t}</UUID>"
+        place = f"FirstT='{t}' FirstC='{c}' FirstZ='{z}' IFD='{len(planes)}' PlaneCount='1'"
+        blocks += f"<TiffData {place}>{uuid if '{' in name else ''}</TiffData>"
+        planes.append(pixels(t, c)[z])
+    sizes = "SizeX='20' SizeY='16' SizeZ='5' SizeC='2' SizeT='5' DimensionOrder='XYZTC'"
+    names = "<Channel Name='GFP'/><Channel Name='BF'/>"
+    text = (
+        f"<OME><Image ID='Image:0'><Pixels {sizes} Type='uint16'>{names}{blocks}</Pixels></Image>"
+    )
+    for file, planes in files.items():
+        with tifffile.TiffWriter(folder / file) as tif:
+            for n, plane in enumerate(planes):
+                description = f"{text}</OME>".encode() if n == 0 else None
+                options = {"photometric": "minisblack", "contiguous": False, "metadata": None}
+                tif.write(plane, description=description, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kept", KEPT.values(), ids=KEPT.keys())
+@pytest.mark.parametrize("name", ["a.ome.tif", "a_C{c}.ome.tif", "a_C{c}_T{t}.ome.tif"])
+def test_planes_that_ome_xml_leaves_out(
+    name: str, kept: Callable[[int, int], bool], tmp_path: Path
+) -> None:
+    write_ome(tmp_path, kept, name)
+    info, stack, gfp, _ = opened(tmp_path)
+    assert stack.shape == (5, 2, *SHAPE)
+
+    def expected(t: int, c: int) -> np.ndarray:
+        there = np.array([c == gfp or kept(t, z) for z in range(5)])
+        return pixels(t, 0 if c == gfp else 1) * there[:, np.newaxis, np.newaxis]
+
+    assert_shown(stack, expected)
+    assert any(note.startswith(("BF is recorded", "BF holds 1 x")) for note in info.notes)
+
+
+def test_a_file_whose_text_says_more_is_cut_off(tmp_path: Path) -> None:
+    """Only what the text leaves out is empty by design."""
+    write_ome(tmp_path, lambda t, z: True, "a_C{c}.ome.tif")
+    path = tmp_path / "a_C1.ome.tif"
+    with tifffile.TiffFile(path) as tif:
+        planes, text = [page.asarray() for page in tif.pages][:20], tif.pages.first.description
+    with tifffile.TiffWriter(path) as tif:
+        for n, plane in enumerate(planes):
+            description = text.encode() if n == 0 else None
+            options = {"photometric": "minisblack", "contiguous": False, "metadata": None}
+            tif.write(plane, description=description, **options)  # type: ignore[arg-type]
+    _, stack, _, bf = opened(tmp_path)
+    np.testing.assert_array_equal(stack.volume(3, bf), pixels(3, 1))
+    with pytest.raises(FileError, match="holds 4 time points x 1 channels, not 5"):
+        stack.source.read(4, bf)
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_imagej_files_of_a_channel_each(depth: int, tmp_path: Path) -> None:
+    """One has no z-stack, or fewer time points: nothing says which, and that is told."""
+    times = {"GFP": range(4), "BF": range(4) if depth == 1 else (0, 3)}
+    for name, depth_of in (("GFP", 5), ("BF", depth)):
+        volumes = [pixels(t, name == "BF")[:depth_of] for t in times[name]]
+        options = {"imagej": True, "metadata": {"axes": "TZYX"}}
+        tifffile.imwrite(tmp_path / f"a_{name}.tif", np.stack(volumes), **options)
+    info, stack, gfp, bf = opened(tmp_path)
+    assert stack.shape == (4, 2, *SHAPE)
+    for t in range(4):
+        np.testing.assert_array_equal(stack.volume(t, gfp), pixels(t, 0))
+    if depth == 1:
+        np.testing.assert_array_equal(stack.volume(3, bf), placed(pixels(3, 1)[:1]))
+    else:
+        np.testing.assert_array_equal(stack.volume(1, bf), pixels(3, 1))
+        note = "a_BF.tif holds 2 of 4 time points: they are taken to be the first"
+        assert note in info.notes
+        with pytest.raises(NotRecordedError):
+            stack.source.read(2, bf)
+
+
 # ---- while it is recorded -----------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.scan_geometry import StatedSize
 from napari_lazy_pipeline.image.spec import size_text
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 
 
 def channel_differences(source: FileSource, names: Sequence[str]) -> Iterator[str]:
@@ -21,6 +22,10 @@ def channel_differences(source: FileSource, names: Sequence[str]) -> Iterator[st
         files = source.files_of(column)
         yield source.plan.note(column, name)
         own = next(files.pieces(0, part, 1))[0]
+        if column in source.kinds and part == 0:
+            yield from own.notes
+        if own.pages:
+            yield RecordingPlan.of(own.page_table[own.scene] >= 0).note(part, name)
         depth = own.shape[0] if source.layout.pieces == 1 else source.spec.shape[0]
         shape = depth, *own.shape[1:]
         if (shape, own.dtype) != (source.spec.shape, source.spec.dtype):

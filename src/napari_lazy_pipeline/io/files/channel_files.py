@@ -98,12 +98,17 @@ def other_channels(
     if all(_same_size(volumes, infos[0]) for volumes in channels):
         return infos, {}
     agreed = [_agreed(volumes, reader, infos[0]) or infos for volumes in channels]
-    largest = max(agreed, key=_voxels)
+    largest = max(agreed, key=_pixels)
     others = {}
     for column, (own, volumes) in enumerate(zip(agreed, channels, strict=True)):
-        # A single one may be half written, which shows in its depth alone.
-        begun = len(volumes) == 1 and _may_grow(own[0], largest[0], volumes[0][0])
-        if _kind(own[0]) != _kind(largest[0]) and (complete or not begun):
+        # A single one may be half written, which shows in its number of planes alone.
+        alone = len(volumes) == 1
+        if alone and len(own) == 1:
+            own = (_lengthened(own[0], largest[0].inner),)
+        begun = alone and _may_grow(own[0], largest[0], volumes[0][0]) and not complete
+        fewer = alone and own[0].whole and own[0].pages != largest[0].pages
+        unlike = _kind(own[0]) != _kind(largest[0]) or fewer
+        if unlike and own[0].inner == largest[0].inner and not begun:
             others[column] = own
     return largest, others
 
@@ -128,8 +133,6 @@ def _agreed(
             infos = _headers(paths, reader, info)
         except FileError:
             continue  # reading it says what is wrong
-        if infos[0].inner != info.inner:
-            return ()
         if any(list(map(_kind, infos)) == list(map(_kind, other)) for other in found):
             return infos
         found.append(infos)
@@ -145,14 +148,29 @@ def _headers(paths: Sequence[str], reader: Reader, info: FileInfo) -> tuple[File
     return tuple(replace(one, places=(), scene=info.scene) for one in infos)
 
 
+def _lengthened(own: FileInfo, inner: tuple[int, int]) -> FileInfo:
+    """A file of fewer time points than others, as far as its own text says that these are all."""
+    times, channels = own.inner
+    if not own.whole or channels != inner[1] or times >= inner[0]:
+        return own
+    table = own.page_table
+    lacking = np.full((len(table), inner[0] - times, *table.shape[2:]), -1, np.int32)
+    longer = own.with_pages(np.concatenate([table, lacking], axis=1))
+    if own.set_channels:
+        return longer  # its text says which
+    note = f"{own.name} holds {times} of {inner[0]} time points: they are taken to be the first"
+    return replace(longer, notes=(*own.notes, note))
+
+
 def _may_grow(own: FileInfo, info: FileInfo, path: str) -> bool:
     """Whether a file may just be too short yet."""
-    alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype)
+    alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype) and not own.whole
     return alike and own.shape[0] < info.shape[0] and is_young(path)
 
 
-def _voxels(infos: Sequence[FileInfo]) -> int:
-    return sum(math.prod(info.shape) for info in infos)
+def _pixels(infos: Sequence[FileInfo]) -> int:
+    planes = sum(math.prod(info.inner) * info.shape[0] - info.missing for info in infos)
+    return planes * math.prod(infos[0].shape[1:])
 
 
 def _kind(info: FileInfo) -> tuple[Shape, str]:

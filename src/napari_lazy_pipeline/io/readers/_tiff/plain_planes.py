@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from array import array
@@ -31,7 +32,9 @@ def plain_starts(
         return contiguous_starts(info, pages)
     chain = _chain(path, size, os.fstat(file.fileno()).st_mtime_ns, info.page)
     alone = info.inner == (1, 1) and len(info.firsts) == 1
-    enough = len(chain) == info.shape[0] if alone else max(info.planes) < len(chain)
+    # A file of fewer planes may lack any of them: its own text tells which.
+    count = info.shape[0] * math.prod(info.inner) * len(info.firsts)
+    enough = len(chain) == count if alone else len(chain) >= count
     return [chain[index] for index in pages] if enough else []
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 import tifffile
 
-from napari_lazy_pipeline.errors import FileError, MissingFileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError, NotRecordedError
 from napari_lazy_pipeline.io.readers._page_axes import with_axes
 from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import (
@@ -84,7 +84,8 @@ def _check_part(own: FileInfo, info: FileInfo, path: str) -> None:
         if not fewer or info.scene >= len(own.firsts):
             raise FileError(what, path, UNFINISHED)
         if info.part[0] >= own.inner[0]:
-            raise MissingFileError(what, path)
+            never = info.pages and max(info.planes) < 0
+            raise (NotRecordedError if never else MissingFileError)(what, path)
     if not own.pages:
         return
     planes = replace(own, part=info.part, scene=info.scene).planes

@@ -61,11 +61,13 @@ def hyperstack(
     )
     notes = [*header.notes, *filter(None, (left_out, _promise(header, order, len(pages))))]
     c = order.table.shape[2]
+    promised = order.promised or math.prod(header.shape[:-2]) * (header.shape[-2:] == shape)
     names = order.channel_names or header.channel_names
     return replace(
         info.with_pages(order.table), scenes=order.scenes, unnamed=order.unnamed,
         channel_names=names if len(names) == c else (), notes=tuple(notes),
         set_channels=header.channel_names if header.places else (), places=header.places,
+        whole=0 < promised <= len(pages),
     )  # fmt: skip
 
 

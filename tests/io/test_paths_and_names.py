@@ -52,6 +52,15 @@ def test_several_files_are_one_stack(tmp_path: Path) -> None:
         open_stack([*chosen, tmp_path / "other" / "a_t3.tif"])
 
 
+def test_files_whose_names_have_words_are_one_stack(tmp_path: Path) -> None:
+    """Their pattern is an expression, in which [^/] is no folder."""
+    names = [f"cell_{c}_stack{t:04d}_488nm_x.tif" for t in range(3) for c in ("one", "two")]
+    write(tmp_path, *names)
+    assert values([tmp_path / name for name in names[:4]]) == [[1, 2], [3, 4]]
+    write(tmp_path, "a/x_t0.tif", "a/x_t1.tif")
+    assert values(tmp_path, r"re:a/(?P<c>[^]/_]+)_t(?P<t>[0-9])\.tif") == [[1], [2]]
+
+
 def test_dates_and_times_of_day_are_one_time(tmp_path: Path) -> None:
     stamps = ("20240305T235930", "20240305T235945", "20240306T000000")
     write(tmp_path, *(f"cell_{w}nm_{stamp}.tif" for stamp in stamps for w in (488, 561)))

@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qtpy.QtWidgets import QFileDialog, QWidget
+import tifffile
+from napari.settings import get_settings
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication
+from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline import Recipe
@@ -430,3 +434,57 @@ def test_nobody_is_asked_about_the_slicer_in_vain() -> None:
 
     module = importlib.import_module(_SLICER)
     assert hasattr(module, "_ScalarFieldSliceRequest")
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["plainly", "with Shift held"])
+def test_files_that_are_dropped_together_are_one_stack(
+    make_napari_viewer: Callable[..., Any],
+    settle: Callable[[Any], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+    held: bool,
+) -> None:
+    """A file between them that was not dropped does not come along."""
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
+    folder = write_raw(tmp_path / "dropped", times=4, channels=1)
+    names = sorted(path.name for path in folder.glob("*.tif"))
+    del names[2]
+    readers = {"*.tif": "napari-lazy-pipeline"}
+    monkeypatch.setattr(get_settings().plugins, "extension2reader", readers)
+    viewer = make_napari_viewer()
+    if held:
+        shift = Qt.KeyboardModifier.ShiftModifier
+        monkeypatch.setattr(QGuiApplication, "keyboardModifiers", lambda *_: shift)
+    drop_on(viewer.window._qt_viewer, [folder / name for name in reversed(names)])
+    dock = dock_of(viewer)
+
+    def all_are_open() -> bool:
+        info = dock.session.folder_info
+        return info is not None and info.source.files == len(names)
+
+    qtbot.waitUntil(all_are_open, timeout=TIMEOUT)
+    settle(dock)
+    assert sorted(dock.session.folder_info.source.layout.names) == names
+    assert [layer.data.shape for layer in viewer.layers] == [(4, 12, 16, 20)]
+    for t in (0, 1, 3):
+        np.testing.assert_array_equal(
+            np.asarray(viewer.layers[0].data[t]), tifffile.imread(folder / names[min(t, 2)])
+        )
+    dock.shut_down()
+    dock.compute_thread.join()
+
+
+def drop_on(widget: QWidget, paths: list[Path]) -> None:
+    """Drag files over a widget and let them go, as a file manager does."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    at = widget.rect().center()
+    how = (
+        Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+    )  # fmt: skip
+    entered = QDragEnterEvent(at, *how)
+    QApplication.sendEvent(widget, entered)
+    assert entered.isAccepted()
+    QApplication.sendEvent(widget, QDropEvent(QPointF(at), *how))

@@ -6,8 +6,10 @@ import os
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
@@ -15,11 +17,15 @@ from napari_lazy_pipeline.io.ome_set import COMPANION
 from napari_lazy_pipeline.io.patterns.proposal import pattern_of_files
 from napari_lazy_pipeline.io.readers import suffixes
 
+if TYPE_CHECKING:
+    from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+
 Reader = Callable[[Any], list[Any]]
 # Pictures are napari's own, and .raw may be anything; the manifest lists the others.
 _NOT_OURS = (".png", ".jpg", ".jpeg", ".bmp", ".raw")
 _MOST_NAMES = 1000  # names, before a folder is taken for one that holds no stacks
-_dropped: list[str] = []  # together, one after the other
+_WAIT = 100  # ms, for another file that was dropped together with one
+_dropped: WeakKeyDictionary[LazyPipelineWidget, _DroppedFiles] = WeakKeyDictionary()
 _FOLDERS = 3  # that are looked into, where there is nothing beside them
 
 
@@ -65,31 +71,48 @@ def _open_in_dock(path: str | list[str]) -> list[Any]:
 
     Files that are dropped together come one by one; they are opened as one stack.
     """
+    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+
     paths = path if isinstance(path, list) else [path]
-    if not _dropped:
-        _show(paths)
-        QTimer.singleShot(0, _show_together)
-    _dropped.extend(paths)
+    dock = dock_of()
+    if len(paths) > 1 or not _is_ours(paths[0]):
+        _show(dock, paths)
+    else:
+        if dock not in _dropped:
+            _dropped[dock] = _DroppedFiles(dock)
+        _dropped[dock].add(paths[0])
     return [(None,)]
 
 
-def _show_together() -> None:
-    """Open all files that were dropped together, if there are several."""
-    paths = list(dict.fromkeys(_dropped))
-    _dropped.clear()
-    if len(paths) > 1 and _is_one_stack(paths):
-        _show(paths)
+class _DroppedFiles(QTimer):
+    """Gathers files until no other one came for a while: between them napari handles events."""
+
+    def __init__(self, dock: LazyPipelineWidget) -> None:
+        super().__init__(dock, singleShot=True, interval=_WAIT)
+        self._paths: dict[str, None] = {}
+        self.timeout.connect(self._open)
+
+    def add(self, path: str) -> None:
+        self._paths[path] = None
+        self.start()
+
+    def _open(self) -> None:
+        paths = list(self._paths)
+        self._paths.clear()
+        if len(paths) > 1 and not _is_one_stack(paths):
+            show_warning(f"Files of several folders were dropped; {paths[0]} is opened")
+            paths = paths[:1]
+        dock: Any = self.parent()
+        _show(dock, paths)
 
 
 def _is_one_stack(paths: list[str]) -> bool:
     return len({os.path.dirname(one) for one in paths}) == 1 and all(map(_is_ours, paths))
 
 
-def _show(paths: list[str]) -> None:
-    from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
-
+def _show(dock: LazyPipelineWidget, paths: list[str]) -> None:
     if len(paths) == 1:
-        dock_of().open_folder(Path(paths[0]))
+        dock.open_folder(Path(paths[0]))
     else:
         folder, names = os.path.dirname(paths[0]), [os.path.basename(one) for one in paths]
-        dock_of().open_folder(folder, pattern_of_files(names, suffixes()))
+        dock.open_folder(folder, pattern_of_files(names, suffixes()))

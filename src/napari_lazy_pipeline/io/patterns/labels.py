@@ -75,6 +75,7 @@ def label_behind(words: Sequence[str]) -> str:
     >>> label_behind(["left", "right"]), label_behind(["leftt", "rightt"])
     ('', 't')
     """
+    words = list(dict.fromkeys(words))
     if _are_known(words):
         return ""
     ends = [words[0][at:] for at in range(1, len(words[0])) if words[0][at:].lower() in _KNOWN]

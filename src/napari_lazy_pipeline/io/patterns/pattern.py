@@ -27,7 +27,7 @@ _MEETING = r"(?:(?<=[0-9])(?=[^\W\d_])|(?<=[^\W\d_])(?=[0-9]))"
 # make one time, several words one channel or position.
 _PLACE = re.compile("t[2-9]?|c2?|wave|z|p[2-9]?|tile")
 _EXPRESSION = "re:"
-_CLASS = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")  # what is no / of an expression
+_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]")  # what is no / of an expression
 _Match = re.Match[str] | None
 
 

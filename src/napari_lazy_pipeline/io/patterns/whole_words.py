@@ -70,6 +70,8 @@ def kind_of(text: str) -> str:
 
 def readable(text: str) -> str:
     """Show the characters of hidden words again."""
+    if text.isascii() and EDGE not in text:
+        return text
     shown = (
         chr(ord(char) - _CODE) if _CODE <= ord(char) < _CODE + 128 else char
         for char in text

@@ -41,6 +41,7 @@ def main() -> None:
     from napari_lazy_pipeline.engines.cpu import preparation
 
     scene = BareScene(folder) if options.bare else DockScene(folder)
+    scene.warm_up()
     raw = {} if options.bare else untouched(scene.folders[1:])
     threads, memory = _threads(), _memory()
     gc.collect()

@@ -122,3 +122,15 @@ def test_a_hidden_layer_is_hidden_when_it_comes_back(
     assert colours(opened) == ["green", "magenta"]
     assert [layer.visible for layer in layers] == [hidden != 0, hidden != 1]
     assert all(layer.contrast_limits[1] > 500 for layer in layers if layer.visible)
+
+
+def test_a_channel_that_went_while_it_was_made_is_not_shown(opened: Any, settle: Settle) -> None:
+    opened.session.set_pipeline(Pipeline((RATIO,)))
+    opened.session.set_pipeline(Pipeline((SubtractBackground(value=0),)))
+    settle(opened)
+    assert names(opened) == ["488 [subtract background]", "560 [subtract background]"]
+    put(opened, settle, SubtractBackground(value=0), RATIO.replace(keep=False))
+    opened.session.set_pipeline(Pipeline((SubtractBackground(value=0),)))
+    opened.session.set_pipeline(Pipeline((SubtractBackground(value=0), RATIO.replace(keep=False))))
+    settle(opened)
+    assert names(opened) == ["488/560 [ratio]"]

@@ -203,6 +203,8 @@ class Screen:
             return True
         if request.channel in self.deleted or request.t >= request.source.sizes[0]:
             return True
+        if request.channel >= self.source.sizes[1]:
+            return True  # no step makes it any more
         entry = self.channels.get(request.channel)
         there = (made, entry.picture.request if entry is not None else None)
         results = (one for one in there if one is not None and not one.preview)

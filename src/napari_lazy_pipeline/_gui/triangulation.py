@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_lazy_pipeline.engines.cpu.preparation import OtherLoops
+from napari_lazy_pipeline.engines.cpu import preparation
 
 # Shapes that are drawn here, in corners (4, 2).
 _CORNERS = np.array([[0.0, 0.0], [0.0, 9.0], [9.0, 9.0], [9.0, 0.0]])
@@ -20,4 +20,9 @@ def warm_up() -> None:
         Shapes([corners], shape_type=kind)
 
 
-LOOPS = OtherLoops(__name__, ("napari",))
+LOOPS = preparation.OtherLoops(__name__, ("napari",))
+
+
+def is_under_way() -> bool:
+    """Return whether another process compiles them: a layer of shapes would do so once more."""
+    return preparation.is_running() and not LOOPS.is_prepared()

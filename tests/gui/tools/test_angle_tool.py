@@ -16,6 +16,7 @@ from qtpy.QtCore import QPoint, Qt
 from canvas import drag, press_key
 from dock_helpers import card, edit
 from leaning_beads import VOXEL, bead_stack, noise, shear_for
+from napari_lazy_pipeline._gui import triangulation
 from napari_lazy_pipeline._gui.tools.angle_tool import AnglePanel
 from napari_lazy_pipeline.image import Scan
 
@@ -153,6 +154,19 @@ def test_a_line_along_a_streak_gives_the_angle(beads: Any, qtbot: Any, settle: S
     assert (viewer.dims.order, beads.session.until) == (order, until)
     press(qtbot, panel(beads).proposals[0])
     assert deskew(beads).angle == pytest.approx(ANGLE, abs=0.5)
+
+
+def test_the_line_waits_for_what_napari_would_compile(
+    beads: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way = [True]
+    monkeypatch.setattr(triangulation, "is_under_way", lambda: under_way[0])
+    press(qtbot, panel(beads).line)
+    said = panel(beads).sentence
+    assert said.text().startswith("Preparing for this computer, once")
+    under_way[0] = False
+    qtbot.waitUntil(lambda: said.text().startswith("Draw a line"), timeout=TIMEOUT)
+    assert beads.viewer.layers[-1].mode == "add_line"
 
 
 def test_escape_drops_the_line_and_turns_back(beads: Any, qtbot: Any, settle: Settle) -> None:

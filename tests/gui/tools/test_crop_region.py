@@ -12,6 +12,7 @@ from qtpy.QtTest import QTest
 
 from canvas import Place, drag, native, press_key
 from dock_helpers import card, edit, expected, on_screen
+from napari_lazy_pipeline._gui import triangulation
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import extents
@@ -430,3 +431,33 @@ def test_everything_has_a_name_and_a_tooltip(region: Any, qtbot: Any) -> None:
         assert widget.toolTip()
     assert region.region.draw.toolTip()
     assert native(region.viewer) is not None
+
+
+def test_drawing_waits_for_what_napari_would_compile(
+    region: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer of shapes would compile in the thread of the window, which stops it for long."""
+    under_way = [True]
+    monkeypatch.setattr(triangulation, "is_under_way", lambda: under_way[0])
+    press_draw(region, qtbot)
+    said = region.region.hint
+    assert said.text().startswith("Preparing for this computer, once")
+    QTest.qWait(700)
+    assert region.region.drawing.layer is None and region.region.draw.isChecked()
+    under_way[0] = False
+    qtbot.waitUntil(lambda: region.region.drawing.layer is not None, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: said.text().startswith("Draw a rectangle"), timeout=TIMEOUT)
+    drag(region.viewer, *CORNERS)
+    until_cropped(region, qtbot)
+
+
+def test_drawing_that_waits_can_be_given_up(
+    region: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under_way = [True]
+    monkeypatch.setattr(triangulation, "is_under_way", lambda: under_way[0])
+    press_draw(region, qtbot)
+    press_draw(region, qtbot)
+    under_way[0] = False
+    QTest.qWait(700)
+    assert region.region.drawing.layer is None and not region.region.isVisible()

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.tools.angle_preview_3d import AnglePreview3D
-from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
+from napari_lazy_pipeline._gui.tools.drawn_shape import PREPARING, DrawnShape
 from napari_lazy_pipeline._gui.tools.raw_volume_task import RawVolumeTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
@@ -26,6 +26,7 @@ _MEANINGS = {
     "stage": "along the stage",
     "perpendicular": "perpendicular to the planes",
 }
+_DRAW_LINE = "Draw a line along something upright; Esc cancels"
 
 
 class AngleTool(QObject):
@@ -45,6 +46,7 @@ class AngleTool(QObject):
         self.task.failed.connect(lambda error: self._propose((), str(error)))
         self.drawing.drawn.connect(self._on_line)
         self.drawing.ended.connect(self._on_drawing_ended)
+        self.drawing.ready.connect(partial(self._propose, (), _DRAW_LINE))
 
     def make(self, step: StepReference) -> QWidget:
         return AnglePanel(self, step)
@@ -87,6 +89,8 @@ class AngleTool(QObject):
         self.viewer.reset_view()
         self.drawing.open(stack.spec)
         self.drawing.update()
+        if self.drawing.is_waiting:
+            self._propose((), PREPARING)
 
     def cancel_line(self) -> None:
         """Put the line away, and show again what was shown before."""
@@ -165,7 +169,7 @@ class AnglePanel(QWidget):
         self._tool.estimate(self._step)
 
     def _on_line(self) -> None:
-        self._say("Draw a line along something upright; Esc cancels")
+        self._say(_DRAW_LINE)
         self._tool.ask_for_line(self._step)
 
     def _on_preview(self, on: bool) -> None:

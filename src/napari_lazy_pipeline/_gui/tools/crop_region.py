@@ -9,7 +9,7 @@ from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.tools.axis_range import AxisRange
-from napari_lazy_pipeline._gui.tools.drawn_shape import DrawnShape
+from napari_lazy_pipeline._gui.tools.drawn_shape import PREPARING, DrawnShape
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError, StepError
@@ -58,6 +58,7 @@ class CropRegion(QWidget):
         self.drawing.drawn.connect(self._on_drawn)
         self.drawing.ended.connect(self.stop)
         self.drawing.turned.connect(self._on_turned)
+        self.drawing.ready.connect(self._follow)
         session.plan_changed.connect(self._follow)
         session.view_changed.connect(self._follow)
 
@@ -207,6 +208,7 @@ class CropRegion(QWidget):
         drawing = self.drawing.is_open
         self._check(drawing)
         possible = self.drawing.axes is not None
+        hint = PREPARING if hint and self.drawing.is_waiting else hint
         self.hint.say(hint if possible or not drawing else _NO_VIEW)
         self.across.setVisible(drawing and possible)
         self._show_error("")

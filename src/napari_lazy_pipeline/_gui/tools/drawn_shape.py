@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_lazy_pipeline._gui import triangulation
 from napari_lazy_pipeline._gui.layers.layer_list import take_out
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import Extent
@@ -15,6 +16,8 @@ from napari_lazy_pipeline.session.crop_box import Extent
 Tool = Literal["rectangle", "line"]
 
 COLOUR = "#ffd33d"
+PREPARING = "Preparing for this computer, once; the tool comes by itself"
+_INTERVAL = 300  # ms between two looks whether that is done
 _SPATIAL = 3  # z, y and x are the last axes, whatever stands before them
 
 
@@ -30,6 +33,7 @@ class DrawnShape(QObject):
     drawn = Signal(object)
     ended = Signal()  # the person pressed Escape, or removed the layer
     turned = Signal()  # other axes are shown now
+    ready = Signal()  # it waits no more
 
     def __init__(self, viewer: Any, name: str, tool: Tool = "rectangle") -> None:
         super().__init__()
@@ -43,11 +47,18 @@ class DrawnShape(QObject):
         self._stale = self._has_turned = False
         self._later = QTimer(self, singleShot=True, interval=0)
         self._later.timeout.connect(self.update)
+        self._wait = QTimer(self, singleShot=True, interval=_INTERVAL)
+        self._wait.timeout.connect(self._make_at_last)
 
     @property
     def is_open(self) -> bool:
         """Return whether there is something to draw on, or would be if the view allowed it."""
         return self._spec is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the tool is not there yet: napari would compile, and all would stop."""
+        return self.is_open and self.layer is None and triangulation.is_under_way()
 
     @property
     def axes(self) -> tuple[int, int] | None:
@@ -79,6 +90,7 @@ class DrawnShape(QObject):
         """Take the layer away, soon, and select the one that was selected before."""
         if self.is_open:
             self._spec = self._corners = None
+            self._wait.stop()
             self._listen(False)
             self._later.start()
 
@@ -115,10 +127,18 @@ class DrawnShape(QObject):
             layer.events.data.disconnect(self._on_data)
             take_out(layer, self.viewer.layers)
 
+    def _make_at_last(self) -> None:
+        self.update()
+        if self.layer is not None:
+            self.ready.emit()
+
     def _make(self) -> None:
-        """Make the layer for the axes that are shown."""
+        """Make the layer for the axes that are shown, as soon as that stops nothing."""
         spec, axes = self._spec, self.axes
         if spec is None or axes is None:
+            return
+        if self.is_waiting:
+            self._wait.start()
             return
         first = axes[0]
         self.layer = self.viewer.add_shapes(

@@ -206,6 +206,9 @@ def _located(folder: Location, pattern: str | None) -> tuple[str, str | None]:
     """Folder and pattern of what a person gave: a folder, files, or a path with a pattern."""
     if not isinstance(folder, str | os.PathLike):
         files = [os.path.abspath(Path(one).expanduser()) for one in folder]
+        companion = next(filter(is_companion, files), None)
+        if companion is not None:
+            return companion, pattern
         folders = sorted({os.path.dirname(file) for file in files})
         if len(folders) != 1:
             where = ", ".join(folders) or "nothing"

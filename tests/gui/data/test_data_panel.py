@@ -809,6 +809,9 @@ def test_a_companion_of_other_files_is_dropped(
     dock = dock_of(viewer)
     settle(dock)
     assert dock.session.stack.shape == (1, 2, 1, 8, 10)
+    viewer.open([str(tmp_path / "s_1.tif"), str(path)], plugin="napari-lazy-pipeline")
+    settle(dock)
+    assert dock.session.stack.shape == (1, 2, 1, 8, 10), "together with one of them"
     for layer, volume in zip(dock.layers.layers, volumes, strict=True):
         np.testing.assert_array_equal(on_screen(layer), volume[0])
     dock.shut_down()

@@ -273,7 +273,8 @@ def test_a_companion_is_opened_as_the_set_that_it_describes(
     assert not [question for question in info.questions if question.about == "pattern"]
     again = inspect_folder(info.folder, info.pattern, **info.source.options)
     assert planes_of(again) == expected
-    assert planes_of(inspect_folder(str(tmp_path / "run.companion.ome"))) == expected
+    together = [tmp_path / "s_0.ome.tif", tmp_path / "run.companion.ome"]
+    assert planes_of(inspect_folder(together)) == expected
 
 
 def test_a_companion_of_one_file_beside_others(tmp_path: Path) -> None:

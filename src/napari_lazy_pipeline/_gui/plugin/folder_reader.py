@@ -13,7 +13,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
-from napari_lazy_pipeline.io.ome_set import COMPANION
+from napari_lazy_pipeline.io.ome_set import COMPANION, is_companion
 from napari_lazy_pipeline.io.patterns.proposal import pattern_of_files
 from napari_lazy_pipeline.io.readers import suffixes
 
@@ -111,8 +111,10 @@ def _is_one_stack(paths: list[str]) -> bool:
 
 
 def _show(dock: LazyPipelineWidget, paths: list[str]) -> None:
-    if len(paths) == 1:
-        dock.open_folder(Path(paths[0]))
+    # One that describes the others is enough.
+    whole = paths if len(paths) == 1 else list(filter(is_companion, paths))
+    if whole:
+        dock.open_folder(Path(whole[0]))
     else:
         folder, names = os.path.dirname(paths[0]), [os.path.basename(one) for one in paths]
         dock.open_folder(folder, pattern_of_files(names, suffixes()))

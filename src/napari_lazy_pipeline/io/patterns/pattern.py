@@ -68,21 +68,24 @@ class Pattern:
         fits = re.compile(self._source(place)).fullmatch
         if not place:
             return [name for name, own in zip(names, plain, strict=True) if fits(own)], {}
-        matches = list(map(fits, plain))
-        if self._channel_of_words:
-            matches = self._of_words(plain, matches, place)
-        found = filter(None, matches)
-        # One flat list: many small tuples would keep the garbage collector busy.
+        width = len(place)
+        # One flat list, and no match is kept: many small objects would keep the garbage collector
+        # busy.
+        found = filter(None, map(fits, plain))
         if self.text.startswith(_EXPRESSION):
             # It may have groups of other names, too.
             flat = [match[field] or "" for match in found for field in place]
         else:
             flat = [value for match in found for value in match.groups()]
-        width = len(place)
-        if len(flat) == width * len(names):
+        words = self._channel_of_words
+        if words and not any(map(str.isdecimal, flat[place.index(words) :: width])):
+            matches = self._of_words(plain, list(map(fits, plain)), place)
+            flat = [value for match in matches if match for value in match.groups()]
+            chosen = [name for name, match in zip(names, matches, strict=True) if match]
+        elif len(flat) == width * len(names):
             chosen = list(names)
         else:
-            chosen = [name for name, match in zip(names, matches, strict=True) if match]
+            chosen = [name for name, own in zip(names, plain, strict=True) if fits(own)]
         return chosen, {field: flat[index::width] for index, field in enumerate(place)}
 
     def _of_words(

@@ -162,6 +162,43 @@ def test_a_time_point_that_was_not_recorded(
     assert not notifications and not dock.problems.button.isVisibleTo(dock)
 
 
+def recorded(t: int, shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(t).integers(1, 200, shape).astype(np.uint8)
+
+
+def test_another_camera_at_every_third_time_point(
+    dock: Any, settle: Callable[[Any], None], notifications: list[str], tmp_path: Path
+) -> None:
+    """What was recorded is on screen, and nothing is red."""
+    folder = tmp_path / "two cameras"
+    folder.mkdir()
+    for t in range(7):
+        gfp = recorded(t, (5, 16, 20)).astype(np.uint16) + 100
+        tifffile.imwrite(folder / f"a_t{t:03d}_GFP.tif", gfp)
+        if t % 3 == 0:
+            tifffile.imwrite(folder / f"a_t{t:03d}_BF.tif", recorded(t, (5, 8, 10)))
+    dock.open_folder(folder)
+    settle(dock)
+    assert "7 time points, (5, 16, 20) uint16" in dock.data.summary.text()
+    assert "0 missing" in dock.data.summary.text()
+    bf, gfp = dock.layers.layers
+    z = int(dock.viewer.dims.current_step[1])
+    for t in (3, 4, 6):
+        dock.viewer.dims.set_current_step(0, t)
+        settle(dock)
+        plane = np.zeros((16, 20))
+        if t % 3 == 0:
+            plane[:8, :10] = recorded(t, (5, 8, 10))[z]
+        np.testing.assert_array_equal(on_screen(bf), plane)
+        np.testing.assert_array_equal(on_screen(gfp), recorded(t, (5, 16, 20))[z] + 100.0)
+        said = "BF not recorded" if t % 3 else "up to date"
+        assert dock.status.text() == f"t {t} of 7: {said}"
+    assert not notifications and not dock.problems.button.isVisibleTo(dock)
+    text = "\n".join(dock.session.folder_info.notes)
+    assert "BF is recorded at every 3rd time point" in text
+    assert "BF holds 5 x 8 x 10 voxels of uint8" in text
+
+
 def test_contrast_waits_for_the_first_volume_that_can_be_read(
     dock: Any, settle: Callable[[Any], None], tmp_path: Path
 ) -> None:

@@ -25,6 +25,15 @@ def test_the_background_of_the_real_cell() -> None:
     assert estimate_background(tifffile.imread(path)) == pytest.approx(98, abs=2)
 
 
+def test_what_was_not_recorded_has_no_background() -> None:
+    """The frame of a smaller camera, or planes without a z-stack, beside blank ones."""
+    own = np.random.default_rng(1).poisson(100, (6, 20, 30)).astype(np.uint16)
+    whole = np.zeros((24, 64, 64), np.uint16)
+    whole[2:8, :20, :30] = own
+    assert estimate_background(whole) == pytest.approx(estimate_background(own), abs=4)
+    assert estimate_background(np.zeros((4, 8, 8))) == 0.0
+
+
 def test_a_background_of_nothing_is_refused() -> None:
     assert estimate_background(np.full((4, 8, 8), -5.0)) == 0.0
     with pytest.raises(GeometryError, match="no finite values"):

@@ -39,11 +39,16 @@ class Background(Estimator):
 def estimate_background(volume: np.ndarray) -> float:
     """Find the counts that most voxels (z, y, x) without a sample have: the top of the histogram.
 
-    It is taken among the darker three quarters, to a whole count. A `GeometryError` is raised if
-    there is not a single finite voxel.
+    It is taken among the darker three quarters, to a whole count. Planes, rows and columns of
+    nothing but zeros, as beside the smaller frame of another camera, were not recorded. A
+    `GeometryError` is raised if there is not a single finite voxel.
     """
     step = max(volume.shape[0] // 32, 1)
-    sample = volume[::step, ::2, ::2].astype(np.float64).ravel()
+    part = volume[::step, ::2, ::2]
+    for axis in range(3 if part.any() else 0):
+        others = tuple({0, 1, 2} - {axis})
+        part = part.compress(part.any(axis=others), axis=axis)
+    sample = part.astype(np.float64).ravel()
     sample = np.sort(sample[np.isfinite(sample)])
     if not sample.size:
         raise GeometryError("The volume has no finite values", hint="Choose another time point")

@@ -77,6 +77,15 @@ def test_lazy_equals_eager(step_type: type[Step], tmp_path: Path) -> None:
     np.testing.assert_array_equal(view.data[1, 0].compute(), eager)
 
 
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.RemarkWarning")
+@pytest.mark.parametrize("step_type", ALL)
+def test_a_cache_gives_no_pixels_of_another_volume(step_type: type[Step], tmp_path: Path) -> None:
+    step, raw = example(step_type, tmp_path, RAW.shape[1:], CHANNELS), CountingSource((3, 2))
+    plain, cached = source_of(raw, step), source_of(raw, step, cache=StageCache())
+    for t, c in np.ndindex(*plain.sizes):
+        np.testing.assert_array_equal(cached.read(t, c), plain.read(t, c))
+
+
 @pytest.mark.parametrize("step_type", ALL)
 def test_it_survives_json(step_type: type[Step], tmp_path: Path) -> None:
     step = example(step_type, tmp_path, RAW.shape[1:], CHANNELS)

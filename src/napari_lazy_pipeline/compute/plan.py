@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from napari_lazy_pipeline.compute.misfit import misfit_of
+from napari_lazy_pipeline.compute.stage import Stage
 from napari_lazy_pipeline.errors import (
     GeometryError,
     IncompleteError,
@@ -20,55 +21,6 @@ from napari_lazy_pipeline.image import Block, Scan, StackSpec
 from napari_lazy_pipeline.image.box import Affine, whole
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._scan_step import ScanStep
-
-Place = tuple[int, int]  # time point and channel
-MOST_PLACES = 4096
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step that is on, in its place among the steps of the pipeline.
-
-    For each channel of the result, `steps` has the step with its values, `file_states` the state
-    of its files, and `keys` what its pixels depend on, but for input, time point and channel.
-    """
-
-    index: int
-    step: Step
-    before: StackSpec
-    after: StackSpec
-    steps: tuple[Step, ...]
-    keys: tuple[Hashable, ...]
-    file_states: tuple[Hashable, ...]
-    _places: dict[Place, tuple[Place, ...]] = field(default_factory=dict, compare=False, repr=False)
-
-    def inputs(self, wanted: Block) -> tuple[Block, ...]:
-        """Tell which parts of its input a part of its result needs."""
-        return self.steps[wanted.c].inputs(wanted, self.before)
-
-    def key(self, t: int, c: int) -> Hashable:
-        """Return what the pixels of one volume depend on, but for the input."""
-        depends_on = self.step.depends_on
-        return self.keys[c], t if "t" in depends_on else None, c if "c" in depends_on else None
-
-    def places(self, t: int, c: int) -> tuple[Place, ...]:
-        """Time point and channel of each volume that a volume of the result is made from."""
-        if (t, c) not in self._places:
-            if len(self._places) >= MOST_PLACES:
-                self._places.clear()
-            blocks = self.inputs(Block(t, c, whole(self.after.shape)))
-            self._places[t, c] = tuple(dict.fromkeys((b.t, b.c) for b in blocks))
-        return self._places[t, c]
-
-    @cached_property
-    def local(self) -> bool:
-        """Return whether a plane, which is exact, is made from a part of its input only."""
-        depth, height, width = self.after.shape
-        middle = Block(0, 0, ((depth // 2, depth // 2 + 1), (0, height), (0, width)))
-        if not self.step.exact:
-            return False
-        everything = whole(self.before.shape)
-        return depth == 1 or all(part.box != everything for part in self.inputs(middle))
 
 
 @dataclass(frozen=True)

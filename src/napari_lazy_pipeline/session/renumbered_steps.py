@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_lazy_pipeline.compute import Pipeline, Plan
-from napari_lazy_pipeline.compute.plan import Stage
+from napari_lazy_pipeline.compute.stage import Stage
 from napari_lazy_pipeline.image import Block
 from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.image.renumbering import Numbers, is_same, number_now

@@ -59,7 +59,8 @@ class LayerOptions:
         colormap = dict(source.plan.after.colormaps).get(names[channel])
         recorded = source.recorded_channel(channel)
         number = channel if recorded is None else recorded
-        return colormap or chosen(number, len(names) > 1, self.session.colours)
+        several = max(len(names), source.raw.sizes[1]) > 1
+        return colormap or chosen(number, several, self.session.colours)
 
     def blending(self, channel: int, source: PipelineSource) -> str:
         """Channels add up, but for those that a step made: their colours would not be read."""

@@ -19,10 +19,10 @@ from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec, export, open_stack
 from napari_lazy_pipeline.compute import PipelineSource, Progress, StageCache
 from napari_lazy_pipeline.compute import stage_runner as running
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.engines.padding import halo
 from napari_lazy_pipeline.errors import Cancelled, StepError
 from napari_lazy_pipeline.image.box import Box, shape_of, slices
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.psf.kernel import halo
 from napari_lazy_pipeline.samples.samples import REAL_STACK, psf_path
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from napari_lazy_pipeline.steps._base import Step
@@ -33,10 +33,9 @@ from stacks import CountingSource, source_of
 SPEC = VolumeSpec((40, 96, 112), "uint16", (0.3, 0.1, 0.1))
 # As documented, in docs/deconvolution.md and in the tooltip of Crop: the difference as part of what
 # is in the crop, where it holds more than background, and its largest as part of the brightest
-# voxel of the volume.
-TOLERANCE, LARGEST = 0.05, 0.025
-# Of a stack whose geometry is known.
-USUAL = 0.03
+# voxel of the volume. The steps of accelerated iterations depend on all that is worked on.
+TOLERANCE, LARGEST = {"accelerated": 0.01}, {"accelerated": 0.005}
+USUAL = 0.001
 # One iteration on noise: of that, a part sees the frequencies of another grid.
 OF_NOISE = 0.05
 
@@ -348,8 +347,10 @@ def case_of(name: str, method: str) -> tuple[CountingGiven, tuple[Step, ...]]:
     [
         ("real, then deskewed", "auto"),
         ("real, deskewed before", "auto"),
+        ("real, deconvolved only", "auto"),
         ("phantom", "auto"),
         ("real, then deskewed", "rl"),
+        ("real, deconvolved only", "rl"),
         ("real, then deskewed", "accelerated"),
         ("real, then deskewed", "fast"),
         ("real, deskewed before", "fast"),
@@ -368,9 +369,9 @@ def test_errors_are_as_documented(case: str, method: str) -> None:
         part, expected = source_of(raw, *steps, crop).read(0, 0), full[slices(box)]
         assert part.shape == shape_of(box)
         error = float(np.linalg.norm(part - expected) / np.linalg.norm(expected))
-        limit = TOLERANCE if "only" in case else USUAL
-        assert error < limit or name not in ("16 x 64 x 64", "20 x 80 x 80"), f"{name}: {error}"
-        assert np.abs(part - expected).max() < LARGEST * full.max(), name
+        if name in ("16 x 64 x 64", "20 x 80 x 80"):
+            assert error < TOLERANCE.get(method, USUAL), f"{name}: {error}"
+        assert np.abs(part - expected).max() < LARGEST.get(method, USUAL) * full.max(), name
 
 
 # ---- parts of whole volumes -----------------------------------------------------------------

@@ -118,7 +118,7 @@ def assert_sharper_and_in_place(out, volume):
     assert np.unravel_index(out.argmax(), out.shape) == BEAD
     assert out.max() > 1.3 * volume.max()
     # What lies at its edges is bright, and beyond them lies its mirror image.
-    assert out.sum(dtype=float) == pytest.approx(volume.sum(dtype=float), rel=0.025)
+    assert out.sum(dtype=float) == pytest.approx(volume.sum(dtype=float), rel=0.01)
 
 
 @pytest.mark.parametrize("name", GOOD_PSFS)

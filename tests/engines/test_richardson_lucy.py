@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from engine_references import plain_richardson_lucy
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine, warm_up
-from napari_lazy_pipeline.engines.padding import PSF_GRID, Frame, apodize, halo, smooth
+from napari_lazy_pipeline.engines.padding import Frame, apodize, smooth
 from napari_lazy_pipeline.errors import Cancelled, EngineError
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
+from napari_lazy_pipeline.psf.kernel import WIDEST, halo
 from napari_lazy_pipeline.psf.radial_otf import interpolate, load_otf
 from stacks import bead
 
@@ -288,9 +289,7 @@ def test_halo_is_about_half_the_psf():
     assert all(3 <= n <= 12 for n in halo(OTF, VOXEL))
     wide = RadialOtf(np.ones((65, 64)) * (np.arange(65) == 0)[:, None], 0.01, 0.01)
     for shear in (0.0, 50.0):
-        assert all(
-            n <= limit // 2 for n, limit in zip(halo(wide, VOXEL, shear), PSF_GRID, strict=True)
-        )
+        assert all(n <= most for n, most in zip(halo(wide, VOXEL, shear), WIDEST, strict=True))
 
 
 def test_reflect_keeps_what_lies_at_the_edge():

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
-from scipy import fft
 
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan
-from napari_lazy_pipeline.image import Shape, Triple
-from napari_lazy_pipeline.image.scan_geometry import SkewAxis
-from napari_lazy_pipeline.psf import RadialOtf
-from napari_lazy_pipeline.psf.radial_otf import interpolate
+from napari_lazy_pipeline.image import Shape
+from napari_lazy_pipeline.psf.kernel import halo
 
-# Largest grid on which the extent of a PSF is measured; twice the widest halo.
-PSF_GRID = (64, 128, 128)
-# The PSF ends where no more than this part of its energy lies further out.
-TAIL = 1e-3
-# Iterations carry an edge further than the PSF reaches at once; wider still changes nothing.
-REACH = 1.5
 # Values of that size are damage, and their sums would not fit into float32.
 LARGEST = 1e18
 
@@ -86,34 +76,6 @@ def smooth(n: int, even: bool = False) -> int:
     # What divides a power of 2 x 3 x 5 x 7 that is high enough has no other prime factor.
     sizes = (m for m in itertools.count(max(n, 1)) if pow(210, m.bit_length(), m) == 0)
     return next(m for m in sizes if not (even and m % 2))
-
-
-@lru_cache(maxsize=64)
-def halo(
-    otf: RadialOtf, voxel_size: Triple, shear: float = 0.0, skew_axis: SkewAxis = "x"
-) -> Shape:
-    """Width (z, y, x) of what has to surround a volume [voxel]: about half its PSF."""
-    z, r = otf.voxel_size
-    rings, planes = otf.values.shape
-    sizes = (planes * z, 2 * rings * r, 2 * rings * r)
-    shape = [
-        min(limit, smooth(min(limit, max(2, math.ceil(size / step)))))
-        for size, step, limit in zip(sizes, voxel_size, PSF_GRID, strict=True)
-    ]
-    if shear:
-        shape["zyx".index(skew_axis)] = PSF_GRID["zyx".index(skew_axis)]
-    grid = interpolate(otf, cast(Shape, tuple(shape)), voxel_size, shear, skew_axis)
-    energy = fft.irfftn(grid, shape) ** 2
-    return cast(Shape, tuple(_extent(energy, axis) for axis in range(3)))
-
-
-def _extent(energy: np.ndarray, axis: int) -> int:
-    """Radius around index 0, periodic, outside of which lies no more than the tail."""
-    line = energy.sum(axis=tuple(i for i in range(3) if i != axis), dtype=np.float64)
-    distance = np.minimum(np.arange(len(line)), len(line) - np.arange(len(line)))
-    inside = np.cumsum(np.bincount(distance, line))
-    radius = int(np.searchsorted(inside, (1 - TAIL) * inside[-1]))
-    return min(math.ceil(REACH * radius) + 1, len(line) // 2)
 
 
 def clean(xp: Any, image: Any, background: np.float32) -> Any:

@@ -19,11 +19,12 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.buffer_pool import pool
 from napari_lazy_pipeline.engines.engine import DeconvolutionPlan, Need, notices
-from napari_lazy_pipeline.engines.padding import Frame, halo, smooth
+from napari_lazy_pipeline.engines.padding import Frame, smooth
 from napari_lazy_pipeline.errors import EngineError
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.problem_log import Problem
 from napari_lazy_pipeline.image.quantity_text import format_bytes
+from napari_lazy_pipeline.psf.kernel import halo
 
 # Less of a volume in one tile than that, beside its halo, is not worth the work.
 SMALLEST = 8

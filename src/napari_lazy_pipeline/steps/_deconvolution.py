@@ -8,11 +8,11 @@ from typing import ClassVar, cast
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.padding import Frame
-from napari_lazy_pipeline.engines.padding import halo as surroundings
 from napari_lazy_pipeline.errors import PsfError, PsfIncompleteError
 from napari_lazy_pipeline.image import Shape, StackSpec, Triple, VolumeSpec
 from napari_lazy_pipeline.image.box import Box, shape_of, whole, widened
 from napari_lazy_pipeline.psf import RadialOtf, make_otf
+from napari_lazy_pipeline.psf.kernel import halo as surroundings
 from napari_lazy_pipeline.psf.psf_file import PsfArray, is_otf, load_psf
 from napari_lazy_pipeline.psf.psf_voxel_size import psf_spacing
 from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
@@ -30,6 +30,7 @@ from napari_lazy_pipeline.steps._deconvolution_fields import (
 
 # How many times what surrounds a volume has to surround a part of it: iterations carry what they
 # see at its edges further than the PSF reaches. A periodic part is surrounded by nothing else.
+# Nearer to an edge than what surrounds a volume, light of the opposite one comes in as well.
 WIDER = {"reflect": 2, "background": 2, "periodic": 3}
 # Less is not saved by working on a part.
 SAVING = 0.2
@@ -94,16 +95,17 @@ def reach(plan: DeconvolutionPlan) -> Shape:
 def part_to_make(wanted: Box, shape: Shape, plan: DeconvolutionPlan) -> Box:
     """The box and what surrounds it; everything, if that is hardly more work."""
     inner, everything = widened(wanted, reach(plan), shape), whole(shape)
-    if plan.edges == "periodic":
-        inner = _around(inner, shape)
+    margin = surroundings(plan.otf, plan.voxel_size, plan.shear, plan.skew_axis)
+    near = inner if plan.edges == "periodic" else widened(wanted, margin, shape)
+    inner = _around(inner, near, shape)
     part, full = (math.prod(Frame.of(shape_of(b), plan).shape) for b in (inner, everything))
     return inner if part <= (1 - SAVING) * full else everything
 
 
-def _around(box: Box, shape: Shape) -> Box:
-    """The box, with all of each axis where it reaches the edge: beyond lies the other one."""
-    ends = ((0, n) if start == 0 or stop == n else (start, stop)
-            for (start, stop), n in zip(box, shape, strict=True))  # fmt: skip
+def _around(box: Box, near: Box, shape: Shape) -> Box:
+    """The box, with all of each axis of which an edge is near: beyond it comes the other one."""
+    ends = ((0, n) if first == 0 or last == n else side
+            for side, (first, last), n in zip(box, near, shape, strict=True))  # fmt: skip
     return cast(Box, tuple(ends))
 
 

@@ -27,8 +27,8 @@ class Deconvolve(Deconvolution):
     What is deconvolved lies where it lay: the peak of the PSF is its centre.
     On a volume that is still skewed (the step stands before Deskew) the PSF is sheared like
     the data: the quality is the same, and there are about half as many voxels.
-    The result is float32, in counts above the background. Their sum is kept but for 1 to 2 % where
-    the volume ends in something bright: light is taken to come and go over its edges.
+    The result is float32, in counts above the background. Their sum is kept within 1 %: where
+    the volume ends in something bright, light is taken to come and go over its edges.
     If a later step leaves only a part of it, only that part and what is about it as far as the
     PSF reaches are worked on.
 

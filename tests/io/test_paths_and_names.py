@@ -114,3 +114,24 @@ def test_a_plain_counter_of_single_planes_is_asked_about(tmp_path: Path) -> None
     assert folder_info.shape == (6, 4, 5)
     (question,) = [one for one in folder_info.questions if one.about == "pattern"]
     assert {"image_{z}.tif", "image_{t}.tif"} <= set(question.choices)
+
+
+@pytest.mark.parametrize("axes", ["TC2Z5YX", "TZ5C2YX", "C2TZ5YX", "Z5TC2YX", "T3C2ZYX"])
+def test_one_flat_list_of_pages_has_times_channels_and_planes(tmp_path: Path, axes: str) -> None:
+    order = [letter for letter in axes if letter in "TCZ"]
+    sizes = {"T": 3, "C": 2, "Z": 5}
+    pages = np.arange(30, dtype=np.uint16).reshape([sizes[letter] for letter in order])
+    for number in range(2):
+        with tifffile.TiffWriter(tmp_path / f"a_t{number}.tif") as file:
+            for value in pages.ravel() + 100 * number:
+                plane = np.full((4, 6), value, np.uint16)
+                file.write(plane, contiguous=False, metadata=None, photometric="minisblack")
+    source = open_stack(tmp_path, axes=axes).source
+    assert (source.sizes, source.spec.shape) == ((6, 2), (5, 4, 6))
+    right = pages.transpose([order.index(letter) for letter in "TCZ"])
+    for t, c in np.ndindex(6, 2):
+        np.testing.assert_array_equal(source(t, c)[:, 0, 0], right[t % 3, c] + 100 * (t // 3))
+    with pytest.raises(FolderError, match="all axes but one"):
+        open_stack(tmp_path, axes="TC2ZYX")
+    with pytest.raises(FolderError, match="no whole number of 8"):
+        open_stack(tmp_path, axes="Z4TC2YX")

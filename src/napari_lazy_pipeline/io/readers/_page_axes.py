@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
@@ -25,7 +26,8 @@ def with_axes(info: FileInfo, axes: str = "", depth: int = 0) -> FileInfo:
     ----------
     axes
         Names among T, C and Z of the axes of the pages, the slowest first, before Y and X. One
-        name is that of all pages.
+        name is that of all pages. Numbers are their lengths, of all axes but one: ``TC2Z5YX`` is
+        one flat list of pages, in which time points have 2 channels of 5 planes each.
     depth
         Number of planes of a volume; 0: by the axes, each of which has a length then.
 
@@ -40,10 +42,15 @@ def with_axes(info: FileInfo, axes: str = "", depth: int = 0) -> FileInfo:
     >>> with_axes(info, depth=10).inner, with_axes(info, "ZCYX", 10).strides
     ((3, 1), (0, 1, 3))
     """
-    names = _names(axes or ("T" if depth else "") + "ZYX", info)
+    stated = {name: int(size) for name, size in re.findall("([TCZ])([0-9]+)", axes.upper())}
+    plain = re.sub("[0-9]", "", axes)
+    names = _names(plain or ("T" if depth else "") + "ZYX", info)
     pages = _pages(info)
     count = pages.shape[1]
-    if depth:
+    if stated:
+        lengths, count = _by_sizes(names, stated | ({"Z": depth} if depth else {}), count, info)
+        pages = np.pad(pages, ((0, 0), (0, count - pages.shape[1])), constant_values=-1)
+    elif depth:
         lengths, count = _by_depth(names, depth, count, info)
         pages = np.pad(pages, ((0, 0), (0, count - pages.shape[1])), constant_values=-1)
     elif len(names) == 1:
@@ -150,6 +157,23 @@ def _by_depth(names: str, depth: int, count: int, info: FileInfo) -> tuple[tuple
         )
     lengths = {"Z": depth, others: parts}
     return tuple(lengths[name] for name in names), parts * depth
+
+
+def _by_sizes(
+    names: str, sizes: dict[str, int], count: int, info: FileInfo
+) -> tuple[tuple[int, ...], int]:
+    """Lengths of the axes of which all but one are stated, and how many pages these have."""
+    (rest, *others) = [name for name in names if name not in sizes] or [""]
+    known = math.prod(sizes.values())
+    if not rest or others or known < 1:
+        what = f"The lengths of all axes but one are needed of {names}{_PLANE}"
+        raise FileError(what, info.name, "Write them behind the names, as in TC2Z5YX")
+    if count % known and names[0] != rest:
+        raise FileError(
+            f"{count} planes are no whole number of {known}", info.name, "Count the planes again"
+        )
+    lengths = tuple(sizes.get(name, -(-count // known)) for name in names)
+    return lengths, math.prod(lengths)
 
 
 def _other_axes(lengths: tuple[int, ...], info: FileInfo) -> FileError:

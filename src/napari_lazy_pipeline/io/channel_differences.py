@@ -30,7 +30,8 @@ def channel_differences(source: FileSource, names: Sequence[str]) -> Iterator[st
         shape = depth, *own.shape[1:]
         if (shape, own.dtype) != (source.spec.shape, source.spec.dtype):
             content = f"{' x '.join(map(str, shape))} voxels of {own.dtype}"
-            yield f"{name} holds {content}, placed at the first voxel: the rest is empty"
+            place = f"from plane {files.start} on" if files.start else "at the first voxel"
+            yield f"{name} holds {content}, placed {place}: the rest is empty"
         yield from _spacing(name, own.voxel_size, shape, source)
 
 

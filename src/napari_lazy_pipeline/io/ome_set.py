@@ -163,7 +163,9 @@ def _agrees(table: FileTable, stated: dict[str, FilePlace]) -> bool:
     if len(images) != 1 or set(names) != of_image or max(len(table.positions), 1) != count:
         return False
     wanted = np.array([stated[name][2:] for name in names])
-    return all(_same_order(where[:, axis], wanted[:, axis]) for axis in range(3))
+    # Where each file is a volume, one without a z-stack may begin at any plane.
+    axes = range(3 if table.pieces > 1 else 2)
+    return all(_same_order(where[:, axis], wanted[:, axis]) for axis in axes)
 
 
 def _same_order(first: np.ndarray, second: np.ndarray) -> bool:

@@ -29,6 +29,7 @@ class ChannelFiles:
     infos: tuple[FileInfo, ...]
     judge: CompletenessCheck
     access: FileAccess
+    start: int = 0  # plane of the stack at which volumes begin
 
     @classmethod
     def of(
@@ -49,7 +50,14 @@ class ChannelFiles:
         """Yield the header of each piece of volume (t, c) of a file, and its first plane."""
         infos = [info.at(t, c) for info in islice(cycle(self.infos), count)]
         depths = (info.shape[0] for info in infos)
-        yield from zip(infos, accumulate(depths, initial=0), strict=False)
+        yield from zip(infos, accumulate(depths, initial=self.start), strict=False)
+
+    def after(self, first: FileInfo) -> ChannelFiles:
+        """The same, where a text tells at which plane of the first channel they begin."""
+        own = self.infos[0]
+        start = own.first_plane - first.first_plane
+        inside = 0 < start <= first.shape[0] - own.shape[0]
+        return replace(self, start=start) if inside and len(self.infos) == 1 else self
 
     def nbytes(self, planned: Flags) -> int:
         """Size of the pixels of a volume that has these of its pieces [byte]."""

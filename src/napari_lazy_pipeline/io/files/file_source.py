@@ -61,7 +61,7 @@ class FileSource(ReadStatistics, VolumeSource):
         self._count = count or ReadCount()
         make = partial(ChannelFiles.of, folder, layout, reader, complete, self._count)
         self._files, self.info = make(infos), infos[0]
-        self._others = {c: make(each) for c, each in others.items()}
+        self._others = {c: make(each).after(infos[0]) for c, each in others.items()}
         planes = sum(info.shape[0] for info in islice(cycle(infos), layout.pieces))
         own = (planes, *self.info.shape[1:]), self.info.dtype
         shape, dtype = common_volume([own, *self.kinds.values()], folder)

@@ -72,6 +72,8 @@ class FileInfo:
     # Position of the first pixel of the last plane [byte], if the file holds one volume and
     # its planes lie plain; else -1.
     last_plane: int = -1
+    # The plane at which it begins, in a set of files.
+    first_plane: int = 0
     # Whether the file has all planes that its text says.
     whole: bool = False
     # Rows, columns and type of the planes of each channel, if they differ; else empty.

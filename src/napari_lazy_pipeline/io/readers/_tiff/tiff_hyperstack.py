@@ -68,6 +68,7 @@ def hyperstack(
         channel_names=names if len(names) == c else (), notes=tuple(notes),
         set_channels=header.channel_names if header.places else (), places=header.places,
         whole=0 < promised <= len(pages),
+        first_plane=next((place.z for place in header.places if place.name == info.name), 0),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from bench_size import size
 from napari_lazy_pipeline.engines import DeconvolutionPlan
 from napari_lazy_pipeline.engines.cpu.cpu_engine import CpuEngine
 from napari_lazy_pipeline.engines.cpu.fft import ScipyFft
+from napari_lazy_pipeline.engines.padding import Frame
 from napari_lazy_pipeline.psf import make_otf
 from napari_lazy_pipeline.samples.samples import psf_path
 
@@ -65,6 +66,16 @@ def redlionfish(volume: np.ndarray, psf: np.ndarray, folder: Path, iterations: i
     return lionfish.doRLDeconvolutionFromNpArrays(volume, psf, niter=iterations, method="cpu")
 
 
+def redlionfish_padded(
+    volume: np.ndarray, psf: np.ndarray, folder: Path, iterations: int
+) -> object:
+    """The same on the grid that this program works on."""
+    plan = DeconvolutionPlan(make_otf(psf, VOXEL), VOXEL, "rl", iterations)
+    grid = Frame.of(volume.shape, plan).shape
+    beyond = [(0, most - n) for most, n in zip(grid, volume.shape, strict=True)]
+    return redlionfish(np.pad(volume, beyond, "symmetric"), psf, folder, iterations)
+
+
 def deconwolf(volume: np.ndarray, psf: np.ndarray, folder: Path, iterations: int) -> object:
     program = shutil.which("dw")
     if program is None:
@@ -77,7 +88,9 @@ def deconwolf(volume: np.ndarray, psf: np.ndarray, folder: Path, iterations: int
     )
 
 
-@pytest.mark.parametrize("run", [ours, ours_by_scipy, scikit_image, redlionfish, deconwolf])
+@pytest.mark.parametrize(
+    "run", [ours, ours_by_scipy, scikit_image, redlionfish, redlionfish_padded, deconwolf]
+)
 def test_time_of_an_iteration(
     run: Callable[..., object], volume: np.ndarray, psf: np.ndarray, tmp_path: Path
 ) -> None:

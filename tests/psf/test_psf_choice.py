@@ -52,13 +52,19 @@ def test_the_nearest_within_25_nm_is_taken_and_none_beyond() -> None:
     assert near["587"].candidates == ("psf_561.tif", "psf_488.tif")
 
 
+def test_an_exact_wavelength_is_asked_about_if_another_file_fits() -> None:
+    choice = choose_psfs(["psf_505.tif", "psf_488.tif"], ["488"])["488"]
+    assert choice.path == "" and choice.reason == "psf_488.tif or psf_505.tif?"
+    both = chosen(["psf_505.tif", "psf_488.tif"], "488", "505")
+    assert both == {"488": "psf_488.tif", "505": "psf_505.tif"}
+
+
 def test_two_files_within_reach_are_asked_about() -> None:
     two = ["a_488_psf.tif", "b_488_psf.tif", "psf_560.tif"]
     choice = choose_psfs(two, ["488", "560"])
     assert choice["488"].path == "" and choice["488"].reason == "a_488_psf.tif or b_488_psf.tif?"
     assert choice["560"].path == "psf_560.tif"
     assert chosen(["psf_555.tif", "psf_570.tif"], "561") == {"561": ""}
-    assert chosen(["psf_561.tif", "psf_570.tif"], "561") == {"561": "psf_561.tif"}
 
 
 def test_names_and_metadata_are_evidence_and_nothing_else_is() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -42,8 +42,8 @@ def choose_psfs(
 ) -> dict[str, PsfChoice]:
     """Choose a file for each channel, by the wavelengths or the words in their names.
 
-    Certain is the only file that has all words of the channel's name, or its wavelength, or one
-    within 25 nm.
+    Certain is the only file that has all words of the channel's name, or a wavelength within 25 nm
+    of its own. Beside a file of just its wavelength, those of other channels do not count.
 
     Parameters
     ----------
@@ -64,9 +64,11 @@ def choose_psfs(
     ('', 'no wavelength is known for this channel')
     """
     stated = stated or {}
+    waves = {name: wavelengths(name) or tuple(stated.get(name, ())) for name in channels}
+    exact = {name: {path for path in paths if not _distance(waves[name], path)} for name in waves}
     return {
-        channel: _choice(channel, wavelengths(channel) or tuple(stated.get(channel, ())), paths)
-        for channel in channels
+        name: _choice(name, waves[name], paths, set[str]().union(*exact.values()) - exact[name])
+        for name in channels
     }
 
 
@@ -93,16 +95,20 @@ def find_psfs(where: str | Path | Iterable[str | Path], channels: Sequence[str])
     return {channel: one.path for channel, one in chosen.items()}
 
 
-def _choice(channel: str, waves: tuple[int, ...], paths: Sequence[str]) -> PsfChoice:
+def _choice(
+    channel: str, waves: tuple[int, ...], paths: Sequence[str], of_others: Collection[str]
+) -> PsfChoice:
+    """Choose for one channel; a file of the wavelength of another one is no rival of its own."""
     distance = {path: _distance(waves, path) for path in paths}
     ordered = tuple(sorted(paths, key=lambda path: (distance[path], path)))
     named = [path for path in ordered if _has_words(channel, path)]
     near = [path for path in ordered if distance[path] <= REACH]
-    same = [path for path in near if not distance[path]]
+    exact = bool(near) and not distance[near[0]]
+    if exact:
+        near = [path for path in near if path not in of_others]
     for found, evidence in (
         (named, "the channel's name is in that of the file"),
-        (same, f"{_text(waves)} nm in both names"),
-        (near, f"nearest to {_text(waves)} nm"),
+        (near, f"{_text(waves)} nm in both names" if exact else f"nearest to {_text(waves)} nm"),
     ):
         if len(found) == 1:
             return PsfChoice(found[0], evidence, ordered)

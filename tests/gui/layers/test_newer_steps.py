@@ -48,6 +48,9 @@ CASES = {
         made("select", channels="560"), names=("560",), colours=("magenta",)
     ),
     "select time points": Case(made("select", times=(1, 3), every=2), (1, *RAW[1:]), (2, 1, 1, 1)),
+    "select, other order": Case(
+        made("select", channels="560, 488"), names=BOTH[::-1], colours=COLOURS[::-1]
+    ),
     "resample": Case(
         made("resample", voxel_size=2.0), (3, 3, 8, 15), (1, 2 / 0.5225, 2, 2),
         after=(Deskew(angle=31.5),),
@@ -97,6 +100,8 @@ def test_layers_are_what_the_step_makes_and_go_back(opened: Any, settle: Settle,
         f"{channel} [{case.step.title.lower()}]" for channel in case.names
     ]
     assert tuple(one.colormap.name for one in layers) == case.colours
+    if "560" in case.names:
+        assert layers[case.names.index("560")].opacity == 0.7
     for one in layers:
         assert one.data.shape == case.shape
         assert one.scale == pytest.approx(scale * case.scale, rel=1e-3)

@@ -92,7 +92,7 @@ class LayerSwapper:
         keep = made.keys() | self._screen.visible.keys()
         channels = [*made, *(c for c in self._screen.channels if c not in keep)]
         source = next(iter(made.values())).request.source
-        self._keep_looks(channels, source)
+        self._keep_looks(source)
         with self._still(channels):
             self._screen.instead = None
             for channel, picture in made.items():
@@ -103,7 +103,7 @@ class LayerSwapper:
 
     def swap_all(self, source: PipelineSource) -> None:
         """Give all layers the present steps though none is visible: nothing is computed."""
-        self._keep_looks(self._screen.channels, source)
+        self._keep_looks(source)
         with self._still(self._screen.channels):
             self._screen.instead = None
             others = {c: self._set_data(c, source) for c in self._screen.channels}
@@ -196,11 +196,13 @@ class LayerSwapper:
         """Change the layers of channels, as `Position.still` does."""
         return self._position.still([self._screen.layer(channel) for channel in channels], t)
 
-    def _keep_looks(self, channels: Iterable[int], source: PipelineSource) -> None:
-        """Note how layers look that are to show other channels; while they are not hidden yet."""
-        for channel in channels:
-            entry = self._screen.channels[channel]
-            if entry.key != looks_key(channel, source):
+    def _keep_looks(self, source: PipelineSource) -> None:
+        """Note how layers look that are to show other channels; while they are not hidden yet.
+
+        All of them: channels may be swapped one by one, and the first take those of the others.
+        """
+        for channel, entry in self._screen.channels.items():
+            if channel >= source.sizes[1] or entry.key != looks_key(channel, source):
                 self._screen.looks[entry.key] = Looks.of(entry)
 
     def _show(self, visible: dict[int, bool | None]) -> None:

@@ -42,13 +42,14 @@ class StepOverlay(QWidget):
         source, step = self._layers.screen.source, self._step.step
         if not on or source is None or step is None:
             return
-        names = source.plan.after.channels
+        names, derived = source.plan.after.channels, dict(source.plan.after.colormaps)
         reference = getattr(step, "reference", "") or names[0]
         for channel, entry in self._layers.screen.channels.items():
             layer = entry.layer
             self._before.append((layer, {name: getattr(layer, name) for name in _LOOKS}))
             layer.colormap = _REFERENCE if names[channel] == reference else _MOVED
-            layer.blending, layer.opacity, layer.visible = "additive", 1.0, True
+            layer.blending, layer.opacity = "additive", 1.0
+            layer.visible = names[channel] not in derived  # a ratio would lie over both
 
     def _on_edit(self, *_: object) -> None:
         """Without the step there is no button to have the colours back."""

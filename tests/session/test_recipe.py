@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
-from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.errors import ParameterError, RecipeError
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Drift, Function, SubtractBackground
@@ -255,7 +254,7 @@ def test_names_and_times_that_were_stated_are_kept(raw_folder: Path, tmp_path: P
         np.testing.assert_array_equal(
             again.pipeline.apply(opened).volume(0, c), expected.volume(0, c)
         )
-    with pytest.raises(ValidationError, match="not the raw one of a folder"):
+    with pytest.raises(ParameterError, match="not the raw one of a folder"):
         Recipe(source=expected)
 
 

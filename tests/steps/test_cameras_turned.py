@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from any_box import assert_any_box_is_the_whole
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.compute import ComputeLog, PipelineSource, Plan
-from napari_lazy_pipeline.errors import RemarkWarning
+from napari_lazy_pipeline.errors import ParameterError, RemarkWarning
 from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.steps import (
     Convert,
@@ -178,7 +177,7 @@ def test_convert_scales() -> None:
         Pipeline([Convert(dtype="float32", scaled=True, scale=(100, 200))]).apply(values).volume()
     )
     np.testing.assert_allclose(fractions, [[[-0.5, 0, 0.5, 1, 2]]])
-    with pytest.raises(ValidationError, match="second value must be larger"):
+    with pytest.raises(ParameterError, match="second value must be larger"):
         Convert(scale=(5, 5))
 
 

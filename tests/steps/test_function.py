@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from scipy import ndimage
 
 from napari_lazy_pipeline import Pipeline, Recipe, Stack
 from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import (
     LazyPipelineError,
+    ParameterError,
     RecipeError,
     StepError,
     StepFileChangedError,
@@ -293,7 +293,7 @@ def test_a_type_that_is_stated_is_rounded_and_clipped() -> None:
         made(step), np.clip(np.rint(VOLUME * 1.5 - 300), 0, 255).astype("uint8")
     )
     for name in ("banana", "complex64", "object"):
-        with pytest.raises(ValidationError, match="is no type of grey values"):
+        with pytest.raises(ParameterError, match="is no type of grey values"):
             Function(function=np.negative, dtype=name)
 
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 from skimage.transform import AffineTransform, warp
 
 from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.compute import Plan
-from napari_lazy_pipeline.errors import StepError, VoxelSizeUnknownError
+from napari_lazy_pipeline.errors import ParameterError, StepError, VoxelSizeUnknownError
 from napari_lazy_pipeline.image import StackSpec, VolumeSpec
 from napari_lazy_pipeline.steps import Crop, RegisterChannels
 from stacks import CountingSource, source_of
@@ -195,5 +194,5 @@ def test_what_changes_nothing_is_said(step: Any, channels: tuple[str, ...], word
     ],
 )
 def test_what_is_no_transform_is_refused(matrix: np.ndarray, words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ParameterError, match=words):
         RegisterChannels(transform=matrix)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from scipy.ndimage import center_of_mass
 
 from napari_lazy_pipeline import Pipeline, VolumeSpec
+from napari_lazy_pipeline.errors import ParameterError
 from napari_lazy_pipeline.steps import Crop, Deskew, Rotate
 from napari_lazy_pipeline.steps._base import Step
 
@@ -146,5 +146,5 @@ def test_any_scan_keeps_its_word(
 
 @pytest.mark.parametrize("angle", [0.0, 0.5])
 def test_a_scan_without_depth_is_refused(angle: float) -> None:
-    with pytest.raises(ValidationError, match="at least 1 degree"):
+    with pytest.raises(ParameterError, match="at least 1 degree"):
         Rotate(angle=angle)

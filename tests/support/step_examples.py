@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 import tifffile
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from napari_lazy_pipeline.errors import ParameterError
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.steps import Function, Step
 from napari_lazy_pipeline.steps._per_channel import value_type
@@ -60,7 +60,7 @@ def steps_of(
         for name, value in drawn.items():
             try:
                 base = base.replace(**{name: value})
-            except ValidationError:
+            except ParameterError:
                 continue  # it does not go with the others
         return base
 

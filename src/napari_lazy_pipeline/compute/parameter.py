@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
-from napari_lazy_pipeline.errors import LazyPipelineError, ParameterError
+from napari_lazy_pipeline.errors import ParameterError
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, is_per_channel
 
@@ -81,12 +79,7 @@ class Parameter:
         step = steps[self.index]
         if self.channel:
             value = {**self._values(step, channels), self.channel: value}
-        try:
-            changed = step.replace(**{self.field: value})
-        except ValidationError as error:
-            why = "; ".join(map(reason, error.errors()))
-            name = f"{step.kind}.{self.field}"
-            raise ParameterError(f"{name} cannot be {value!r}: {why}") from error
+        changed = step.replace(**{self.field: value})
         return (*steps[: self.index], changed, *steps[self.index + 1 :])
 
     def _values(self, step: Step, channels: Sequence[str]) -> dict[str, Any]:
@@ -99,41 +92,6 @@ class Parameter:
             raise ParameterError(f"There is no channel {self.channel!r}", hint=f"Of: {known}")
         value = getattr(step, self.field)
         return dict(value if isinstance(value, ChannelValues) else dict.fromkeys(channels, value))
-
-
-# By the names that pydantic has for what is wrong.
-_REASONS = {
-    "greater_than_equal": "must be at least {ge:g}",
-    "greater_than": "must be above {gt:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "less_than": "must be below {lt:g}",
-    "finite_number": "must be a finite number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_type": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
-    "bool_parsing": "must be true or false",
-    "bool_type": "must be true or false",
-    "string_type": "must be a text",
-    "literal_error": "must be {expected}",
-    "enum": "must be {expected}",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must be names with values",
-    "too_short": "must have {min_length} values or more",
-    "too_long": "must have {max_length} values or fewer",
-    "missing": "a value is missing",
-}
-
-
-def reason(problem: Any) -> str:
-    """Say why a value is refused, in the words of whoever refuses it."""
-    context = problem.get("ctx", {})
-    error = context.get("error")
-    if isinstance(error, LazyPipelineError | ValueError):
-        return str(error)
-    return str(_REASONS.get(problem["type"], problem["msg"])).format_map(context)
 
 
 def _index_of(kind: str, steps: Sequence[Step]) -> int:

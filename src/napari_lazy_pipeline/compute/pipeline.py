@@ -17,6 +17,7 @@ from pydantic import (
     Tag,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
 )
 
 from napari_lazy_pipeline.compute.parameter import Parameter
@@ -29,6 +30,7 @@ from napari_lazy_pipeline.image import Stack, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.steps._base import Step
+from napari_lazy_pipeline.steps._refusal import PlainModel
 from napari_lazy_pipeline.steps._registry import step_types
 from napari_lazy_pipeline.steps.function import Function
 
@@ -57,7 +59,14 @@ else:
     ]
 
 
-class Pipeline(BaseModel):
+class _StepsFirst(PlainModel):
+    """Lets the steps be given without their name."""
+
+    def __call__(cls, steps: Iterable[Any] = (), **data: Any) -> Any:
+        return super().__call__(steps=steps, **data)
+
+
+class Pipeline(BaseModel, metaclass=_StepsFirst):
     """An ordered list of steps.
 
     Besides steps, it takes any function of a volume (z, y, x), for instance
@@ -76,9 +85,15 @@ class Pipeline(BaseModel):
 
     steps: tuple[SerializeAsAny[AnyStep], ...] = ()
 
-    def __init__(self, steps: Iterable[Any] = (), **data: Any) -> None:
+    if TYPE_CHECKING:
+
+        def __init__(self, steps: Iterable[Any] = ()) -> None: ...
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _listed(cls, steps: Any) -> Any:
         listed = isinstance(steps, Iterable) and not isinstance(steps, str | Mapping)
-        super().__init__(steps=tuple(steps) if listed else steps or (), **data)
+        return tuple(steps) if listed else steps or ()
 
     def plan(self, spec: StackSpec, engine: str = "cpu") -> Plan:
         """Resolve the steps against a raw stack; what does not fit is in the plan."""

@@ -35,6 +35,7 @@ from napari_lazy_pipeline.session.recipe_text import (
     explain,
     load_yaml,
 )
+from napari_lazy_pipeline.steps._refusal import PlainModel
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
@@ -44,7 +45,7 @@ SCHEMA_VERSION = 2
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
-class Recipe(BaseModel):
+class Recipe(BaseModel, metaclass=PlainModel):
     """All that is needed to process a folder again.
 
     Attributes

@@ -31,11 +31,12 @@ from napari_lazy_pipeline.steps._identity import code_identity, file_state, valu
 from napari_lazy_pipeline.steps._per_channel import (
     ChannelValues,
 )
+from napari_lazy_pipeline.steps._refusal import PlainModel
 
 __all__ = ["Context", "FilterStep", "Step", "Unit", "VoxelStep"]
 
 
-class Step(BaseModel):
+class Step(BaseModel, metaclass=PlainModel):
     """One operation on a stack.
 
     A step is immutable and hashable: it can be compared, handed to a thread, and serve as
@@ -254,7 +255,7 @@ class Step(BaseModel):
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked like a new one."""
-        return type(self).model_validate({**dict(self), **changes})
+        return type(self)(**{**dict(self), **changes})
 
     @model_validator(mode="before")
     @classmethod

@@ -34,6 +34,7 @@ class Deconvolve(Deconvolution):
 
     Examples
     --------
+    >>> from napari_lazy_pipeline.image import StackSpec, VolumeSpec
     >>> spec = StackSpec(VolumeSpec((88, 320, 481), voxel_size=(0.157, 0.1, 0.1)))
     >>> Deconvolve(psf="psf.tif", psf_voxel_size=(0.1, 0.1, 0.1)).output(spec).dtype
     'float32'

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 from qtpy.QtWidgets import QPushButton
 
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.steps.steps_panel import StepsPanel
 from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.errors import ParameterError
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew
 
@@ -54,7 +54,7 @@ def test_an_action_edits_its_own_step_and_undo_takes_it_back(
 def test_a_value_that_is_not_allowed_changes_nothing(
     panel: StepsPanel, places: list[StepReference]
 ) -> None:
-    with pytest.raises(ValidationError, match="less than or equal to 179"):
+    with pytest.raises(ParameterError, match="at most 179"):
         places[0].edit(angle=400.0)
     assert panel.session.pipeline.steps[0] == Deskew(angle=30)
 

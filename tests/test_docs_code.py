@@ -71,6 +71,14 @@ def _data() -> dict[str, Any]:
             path.parent.mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(path, volume, imagej=True, metadata={"axes": "ZYX"})
     tifffile.imwrite("movie.ome.tif", volume, metadata={"axes": "ZYX"})
+    tifffile.imwrite("plate_1.ome.tif", volume, metadata=None)
+    Path("plate.companion.ome").write_text(
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="8" SizeY="8" '
+        'SizeZ="4" SizeC="1" SizeT="1"><Channel ID="Channel:0:0"/>'
+        '<TiffData><UUID FileName="plate_1.ome.tif">urn:uuid:a</UUID></TiffData>'
+        "</Pixels></Image></OME>"
+    )
     Path("folder").mkdir()
     np.save("folder/scan_1.npy", volume)
     Path("folder/scan_1.vol").write_bytes(volume.tobytes())

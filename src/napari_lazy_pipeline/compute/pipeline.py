@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from napari_lazy_pipeline._runtime.refusal import PlainModel
 from napari_lazy_pipeline.compute.parameter import Parameter
 from napari_lazy_pipeline.compute.pipeline_source import PipelineSource
 from napari_lazy_pipeline.compute.plan import Plan
@@ -30,7 +31,6 @@ from napari_lazy_pipeline.image import Stack, StackSpec, VolumeSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.steps._base import Step
-from napari_lazy_pipeline.steps._refusal import PlainModel
 from napari_lazy_pipeline.steps._registry import step_types
 from napari_lazy_pipeline.steps.function import Function
 

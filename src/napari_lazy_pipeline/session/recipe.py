@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from napari_lazy_pipeline._runtime.fresh_file import write_text
+from napari_lazy_pipeline._runtime.refusal import PlainModel
 from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
@@ -35,7 +36,6 @@ from napari_lazy_pipeline.session.recipe_text import (
     explain,
     load_yaml,
 )
-from napari_lazy_pipeline.steps._refusal import PlainModel
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 

@@ -11,9 +11,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from napari_lazy_pipeline._runtime.refusal import reason
 from napari_lazy_pipeline.steps import Step, step_types
 from napari_lazy_pipeline.steps._per_channel import BRANCHES
-from napari_lazy_pipeline.steps._refusal import reason
 
 _MOST_VALUES = 100_000
 _WIDTH = 120  # letters a line, where it can be broken: a row of four numbers fits

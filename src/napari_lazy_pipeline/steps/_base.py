@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
+from napari_lazy_pipeline._runtime.refusal import PlainModel
 from napari_lazy_pipeline.engines import Need
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, Scan, Shape, StackSpec
@@ -31,7 +32,6 @@ from napari_lazy_pipeline.steps._identity import code_identity, file_state, valu
 from napari_lazy_pipeline.steps._per_channel import (
     ChannelValues,
 )
-from napari_lazy_pipeline.steps._refusal import PlainModel
 
 __all__ = ["Context", "FilterStep", "Step", "Unit", "VoxelStep"]
 

@@ -38,7 +38,7 @@ from napari_lazy_pipeline._gui.widgets.forms.edit_gesture import EditGesture
 from napari_lazy_pipeline._gui.widgets.forms.field_options import is_advanced
 from napari_lazy_pipeline._gui.widgets.forms.form_field import Caption, FormField
 from napari_lazy_pipeline._gui.widgets.layout import small_button
-from napari_lazy_pipeline.steps._refusal import reason
+from napari_lazy_pipeline._runtime.refusal import reason
 
 # The rooms of magicgui would else hide what a card paints.
 _STYLE = 'QWidget[objectName="magicgui.QWidget"] { background: transparent; }'

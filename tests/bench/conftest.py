@@ -18,7 +18,7 @@ import pytest
 from bench_size import MEASURED
 
 # Those of the window; where there is no Qt, the others run.
-_OF_THE_WINDOW = ("docks", "live", "sweep", "ten_steps", "watch")
+_OF_THE_WINDOW = ("docks", "first_minute", "live", "sweep", "ten_steps", "watch")
 collect_ignore = [f"test_{name}.py" for name in _OF_THE_WINDOW if not find_spec("qtpy")]
 _LINES: list[str] = []
 

@@ -173,23 +173,26 @@ def cpu_engine() -> CpuEngine:
 
 
 def warm_up() -> None:
-    """Compile or load all loops, which takes seconds at the very first time."""
-    engine = CpuEngine(1)
-    otf = RadialOtf(np.ones((5, 8)), 1.0, 1.0)
-    spec = VolumeSpec((2, 4, 4), voxel_size=(1.0, 1.0, 1.0))
-    larger, box = Resampling(spec, spec, np.diag([1.5, 1.5, 1.5, 1.0])), whole(spec.shape)
-    for dtype in (np.uint16, np.float32):
-        volume = np.zeros(spec.shape, dtype)
-        engine.resample(volume, box, box, larger, volume.dtype.name)
-        constant = volume.copy()
-        constant.flags.writeable = False
-        for image in (volume, constant):
-            engine.deskew(image, DeskewPlan(volume.shape, "x", 0.5, 5))
-            engine.deskew(image, DeskewPlan(volume.shape, "y", 0.5, 5))
-            engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "x")))
-            engine.rotate(image, RotationPlan.of(volume.shape, (1.0, 1.0, 1.0), Scan(45, "y")))
+    """Compile or load all loops, which takes seconds at the very first time.
+
+    Those come first that no twin serves for while another process compiles: until they are on
+    disk, the process that shows the pictures compiles them, too.
+    """
+    engine, shape, size = CpuEngine(1), (2, 4, 4), (1.0, 1.0, 1.0)
+    volumes = [np.zeros(shape, dtype) for dtype in (np.uint16, np.float32)]
+    plan = partial(DeconvolutionPlan, RadialOtf(np.ones((5, 8)), 1.0, 1.0), size)
+    for volume in volumes:
+        engine.deskew(volume, DeskewPlan(shape, "x", 0.5, 5))
+    CpuEngine(1, fft=ScipyFft).deconvolve(volumes[1], plan("fast"))
     for method in get_args(Method):
-        engine.deconvolve(volume, DeconvolutionPlan(otf, (1.0, 1.0, 1.0), method, iterations=3))
+        engine.deconvolve(volumes[1], plan(method, iterations=3))
+    spec = VolumeSpec(shape, voxel_size=size)
+    larger, box = Resampling(spec, spec, np.diag([1.5, 1.5, 1.5, 1.0])), whole(shape)
+    for volume in volumes:
+        engine.resample(volume, box, box, larger, volume.dtype.name)
+        engine.deskew(volume, DeskewPlan(shape, "y", 0.5, 5))
+        engine.rotate(volume, RotationPlan.of(shape, size, Scan(45, "x")))
+        engine.rotate(volume, RotationPlan.of(shape, size, Scan(45, "y")))
 
 
 def prepare(lowest: bool = False) -> None:

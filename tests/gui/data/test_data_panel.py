@@ -693,7 +693,7 @@ def test_a_colour_that_nobody_knows_is_said(
     pick_colour(opened.data.metadata.channels.rows[0], "red")
     opened.session.recipe().save(tmp_path / "r.yaml")
     text = (tmp_path / "r.yaml").read_text("utf-8")
-    (tmp_path / "r.yaml").write_text(text.replace("- red", "- reddish"), "utf-8")
+    (tmp_path / "r.yaml").write_text(text.replace("[red,", "[reddish,"), "utf-8")
     pick_colour(opened.data.metadata.channels.rows[0], "cyan")
     opened.save.load(tmp_path / "r.yaml")
     settle(opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from qtpy.QtCore import QAbstractItemModel
@@ -22,19 +23,22 @@ def end_changes_first(layers: Any) -> None:
             emitter.connect(ending, position="first")
 
 
-def take_out(layer: Any, layers: Any) -> None:
-    """Remove a layer if it is there; what others raise once it is gone is told, and ends nothing.
+def take_out(layers: Any, *gone: Any) -> None:
+    """Remove those layers that are there; napari arranges what it draws once, after all are gone.
+
+    What others raise once a layer is gone is told, and ends nothing.
 
     Raises
     ------
     Exception
-        Whatever kept the layer in the list.
+        Whatever kept a layer in the list.
     """
-    if layer not in layers:
-        return
-    try:
-        layers.remove(layer)
-    except Exception as error:
-        if layer in layers:
-            raise
-        sys.excepthook(type(error), error, error.__traceback__)
+    there = [layer for layer in gone if layer in layers]
+    with layers.batched_update() if len(there) > 1 else nullcontext():
+        for layer in there:
+            try:
+                layers.remove(layer)
+            except Exception as error:
+                if layer in layers:
+                    raise
+                sys.excepthook(type(error), error, error.__traceback__)

@@ -177,14 +177,12 @@ class LayerSwapper:
 
     def remove(self, channels: Iterable[int]) -> None:
         """Take the layers of some channels out of the viewer."""
-        for layer in [self._screen.take(channel) for channel in channels]:
-            take_out(layer, self._viewer.layers)
+        take_out(self._viewer.layers, *[self._screen.take(channel) for channel in channels])
 
     def remove_all(self) -> None:
         """Take all layers out of the viewer, also those that napari was handed just now."""
-        self.remove(list(self._screen.channels))
-        for layer in self._offered_layers:
-            take_out(layer, self._viewer.layers)
+        layers = [self._screen.take(channel) for channel in list(self._screen.channels)]
+        take_out(self._viewer.layers, *layers, *self._offered_layers)
         self.offered.clear()
 
     @property

@@ -72,8 +72,7 @@ class AnglePreview3D(QObject):
         self._step = None
         self._hide()
         layer, self.layer = self.layer, None
-        if layer is not None:
-            take_out(layer, self.viewer.layers)
+        take_out(self.viewer.layers, layer)
 
     def _matrix(self, step: StepReference) -> np.ndarray:
         """From raw positions (z, y, x) to those the step puts them at."""

@@ -125,7 +125,7 @@ class DrawnShape(QObject):
         layer, self.layer = self.layer, None
         if layer is not None:
             layer.events.data.disconnect(self._on_data)
-            take_out(layer, self.viewer.layers)
+            take_out(self.viewer.layers, layer)
 
     def _make_at_last(self) -> None:
         self.update()

@@ -66,7 +66,7 @@ class DepthView(QObject):
             self._task.forget()
             for layer in self._hidden:
                 layer.visible = True
-            take_out(self.layer, self._viewer.layers)
+            take_out(self._viewer.layers, self.layer)
             if self._active in self._viewer.layers:
                 self._viewer.layers.selection.active = self._active
             self._entry, self.layer, self._hidden = None, None, []

@@ -197,6 +197,12 @@ def _add_run(commands: Any) -> None:
         help="of a dask cluster to compute on (default: here). A scheduler or worker that is "
         "silent for 20 s is given up: other workers take over, or the run ends",
     )  # fmt: skip
+    parser.add_argument(
+        "--units", metavar="I/N", type=values.unit, dest="unit",
+        help="write only the I-th of N shares, such as 3/8: for N processes that need no "
+        "scheduler, such as an array of SLURM. The same command without it then completes and "
+        "joins what they wrote",
+    )  # fmt: skip
     parser.set_defaults(command=run)
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_lazy_pipeline.exports.unit import Unit
 
 # More than any microscope writes; what is larger is a slip, and would fill the memory.
 _MOST = 1_000_000
@@ -86,6 +90,19 @@ def stage(word: str) -> int | str:
     if not word.isdecimal():
         return text(word)
     return whole_number(0)(word)
+
+
+def unit(word: str) -> Unit:
+    """Read ``i/n``."""
+    from napari_lazy_pipeline.exports.unit import Unit
+
+    try:
+        number, count = map(whole_number(1), word.split("/"))
+        return Unit(number, count)
+    except (ValueError, ArgumentTypeError):
+        raise ArgumentTypeError(
+            f"cannot be {_short(word)}: state which of how many, from 1, such as 3/8"
+        ) from None
 
 
 def _short(word: str) -> str:

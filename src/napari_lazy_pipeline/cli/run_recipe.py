@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_lazy_pipeline.errors import (
     Cancelled,
     EngineError,
+    ExportError,
     LazyPipelineError,
     RecipeError,
     sentence,
@@ -29,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
     from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.recipe_edit import edited
 
+    if options.unit is not None and options.out is None:
+        raise ExportError("Units have to write to one folder", hint="State it by --out")
     recipe = Recipe.load(options.recipe)
     options.engine = options.engine or recipe.engine
     _check_engine(options.engine)
@@ -42,9 +45,10 @@ def run(options: argparse.Namespace) -> int:
     if not options.folders:
         return _write(recipe, open_own(recipe, options.trust), options)
     code = 0
-    for folder in options.folders:
+    for number, folder in enumerate(options.folders):
         try:
-            code |= _write(recipe, open_other(recipe, folder, trust=options.trust), options)
+            raw = open_other(recipe, folder, trust=options.trust)
+            code |= _write(recipe, raw, options, number)
         except (LazyPipelineError, OSError) as error:
             if options.stop.is_set():
                 raise Cancelled from error
@@ -63,8 +67,8 @@ def _of_complete_files(recipe: Recipe, folders: list[str]) -> Recipe:
     return recipe.model_copy(update={"source": source.model_copy(update={"complete": True})})
 
 
-def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> int:
-    """Run a recipe over data that are open."""
+def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int = 0) -> int:
+    """Run a recipe over data that are open, of the folder of that number."""
     from pathlib import Path
 
     from napari_lazy_pipeline.exports.destination import raw_folder
@@ -95,6 +99,7 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> int:
         stages=options.stage,
         projections=options.mip,
         scheduler=options.scheduler,
+        unit=options.unit and options.unit.turned(number),
         progress=show_progress,
         cancelled=options.stop.is_set,
     )

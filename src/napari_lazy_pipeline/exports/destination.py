@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +33,7 @@ from napari_lazy_pipeline.exports.projections import (
     write_projection,
 )
 from napari_lazy_pipeline.exports.records import provenance, recipe_of, record_paths, write_records
+from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack, VolumeSource, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import clipping, convert
 
@@ -50,6 +52,7 @@ class Destination:
     log: ExportLog
     format: Format
     projections: tuple[Axis, ...] = ()  # axes along which the brightest voxels are written, too
+    unit: Unit | None = None  # that writes here, if it is one of several
 
     @classmethod
     def open(
@@ -59,6 +62,7 @@ class Destination:
         dtype: str | None,
         kind: str = "tiff",
         projections: Iterable[str] = (),
+        unit: Unit | None = None,
     ) -> Destination:
         """Check the folder, and read its log; nothing is written yet."""
         format_ = get_format(kind)
@@ -74,16 +78,18 @@ class Destination:
         axes = checked_axes(projections)
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
-        try:
-            log = ExportLog.open(path, settings)
-        except OSError as error:
-            _refuse(error, path, "Choose another folder")
-        destination = cls(stack, folder, name, dtype, log, format_, axes)
+        log = ExportLog(path, settings, {})
+        destination = cls(stack, folder, name, dtype, log, format_, axes, unit)
         inner = (path.parent for path in destination.projection_paths(0, 0).values())
         for place in (destination.result, *inner):
             refuse_inner_link(place, folder)
+        # Before the log is read: another unit writes that first.
         existing = destination.existing()
-        if existing and not os.path.lexists(path):
+        try:
+            destination = replace(destination, log=ExportLog.open(path, settings, unit))
+        except OSError as error:
+            _refuse(error, path, "Choose another folder")
+        if existing and not destination.log.begun:
             raise ExportError(
                 "The file is there already, and no journal says what it was made with",
                 str(existing[0]),
@@ -160,12 +166,27 @@ class Destination:
         about = provenance(self.stack, recipe, self.dtype)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            remove_leftovers(self.folder)
+            if self.unit is None:  # where others write, what is not complete is theirs
+                remove_leftovers(self.folder)
             self.log.begin(about)
-            write_records(self.folder, self.name, recipe, about)
-            self.format.create(self.folder, self.name, self.stack, self.dtype, about)
+            if self.unit is None or self.unit.first:
+                write_records(self.folder, self.name, recipe, about)
+            if self.unit is None or not self.format.existing(self.folder, self.name):
+                self._create(about)
         except OSError as error:
             _refuse(error, self.folder, "Choose another folder")
+        if self.unit is not None and not self.format.has_room(self.folder, self.name, self.stack):
+            what = "There are more time points than when the first unit began"
+            hint = "Run it once without units, and with -t 0: it makes room for all"
+            raise ExportError(what, str(self.result), hint)
+
+    def _create(self, about: dict[str, Any]) -> None:
+        try:
+            self.format.create(self.folder, self.name, self.stack, self.dtype, about)
+        except OSError:
+            # Another unit was faster: what it made is the same.
+            if self.unit is None or not self.format.existing(self.folder, self.name):
+                raise
 
     def refuse_occupied(self, t: int, c: int) -> None:
         """Raise an `OccupiedError` if a link, a pipe, ... has a name that would be written."""
@@ -198,9 +219,24 @@ class Destination:
     def finish(self, t: int, c: int, origin: str, remarks: Sequence[Remark] = ()) -> None:
         """Log that a volume is written, what it was made from, and what was said of it."""
         try:
-            self.format.finish(self.folder, self.name, t, c)
+            if self.unit is None and not self.log.of_units:
+                self.format.finish(self.folder, self.name, t, c)
             empty = not self.path(t, c).is_file()
             self.log.finish(self._log_name(t, c), origin, empty, self.projections, remarks)
+        except OSError as error:
+            _refuse(error, self.log.path, _GO_ON)
+
+    def join_units(self) -> None:
+        """Do once what units left undone, so that all is as one run would have written it."""
+        if self.unit is not None or not self.log.of_units:
+            return
+        times, channels = self.stack.source.sizes
+        volumes = {self._log_name(*at): at for at in product(range(times), range(channels))}
+        try:
+            for name, volume in volumes.items():
+                if name in self.log.finished:
+                    self.format.finish(self.folder, self.name, *volume)
+            self.log.join(volumes)
         except OSError as error:
             _refuse(error, self.log.path, _GO_ON)
 

@@ -17,6 +17,7 @@ from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume, Written
 from napari_lazy_pipeline.exports.projections import Axis
+from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
 
 __all__ = ["ExportReport", "Failure", "export"]
@@ -87,6 +88,7 @@ def export(
     stages: Iterable[StageName] = (),
     projections: Iterable[Axis] = (),
     scheduler: str | None = None,
+    unit: Unit | None = None,
     progress: Callable[[int, int], None] = no_progress,
     cancelled: Callable[[], bool] = not_cancelled,
 ) -> ExportReport:
@@ -121,6 +123,10 @@ def export(
     scheduler
         Address of a dask.distributed scheduler whose workers see the same folders; None: here,
         one volume at a time.
+    unit
+        Write only the share of one of several processes that run at the same time, and write to no
+        file that another one writes to. When all have ended, an export without a unit completes
+        what is missing, and joins their journals: then all is as if it had been alone.
     progress
         Called with the number of finished volumes, and of all.
     cancelled
@@ -145,8 +151,14 @@ def export(
         stack = replace(stack, source=replace(source, stated_plan=plan))
     if not os.fspath(folder).strip():
         raise ExportError("It is not stated where to write", hint="Choose a folder")
-    outputs = Outputs.open(stack, Path(folder), dtype, format, projections, stages)
+    if unit is not None and scheduler is not None:
+        raise ExportError("Units need no scheduler", hint="Give one of the two")
+    outputs = Outputs.open(stack, Path(folder), dtype, format, projections, stages, unit)
     volumes = outputs.volumes(t, c)
+    if unit is not None:
+        volumes = unit.share(volumes)
+        if not volumes:
+            return _report(outputs, (), (), (), 0, False, ())
     total = sum(map(len, volumes.values()))
     kept: list[Path] = []
     remarks = cautions_of(outputs.plan) if outputs.plan is not None else []
@@ -190,6 +202,8 @@ def export(
             progress(len(kept) + len(written) + skipped, total)
     failures = [Failure(*volume, why) for volume, why in failed.items()]
     stopped = len(kept) + len(written) + skipped < total
+    if not stopped:
+        outputs.join_units()
     return _report(outputs, written, kept, failures, total, stopped, remarks)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from napari_lazy_pipeline._runtime.fresh_file import write_text
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.exports.unit import Unit
 
 
 def digest(*parts: object) -> str:
@@ -24,7 +26,8 @@ def digest(*parts: object) -> str:
 class ExportLog:
     """A text file with one line (JSON) on the settings, then one for each finished file.
 
-    A file without a line was finished in the moment before a crash: it is made again.
+    A file without a line was finished in the moment before a crash: it is made again. A unit has
+    a log of its own, and reads those of the others; a run without units joins them.
     """
 
     path: Path
@@ -33,24 +36,28 @@ class ExportLog:
     # it, what was said of it, "remarks", and whether it is "empty": some formats leave out what
     # holds nothing.
     finished: dict[str, dict[str, Any]]
+    of_units: tuple[Path, ...] = ()  # logs of units that were there when it was opened
+    begun: bool = False  # whether any run had begun then
 
     @classmethod
-    def open(cls, path: Path, settings: str) -> ExportLog:
-        """Read the log of an earlier run; an `ExportError` if that had other settings."""
-        if not os.path.lexists(path):
-            return cls(path, settings, {})
-        with open_regular(path, follow=False) as file:
-            text = file.read().decode("utf-8", "replace")
-        lines = [_entry(line) for line in text.splitlines() if line]
-        hint = "Choose an empty folder"
-        if not lines or not isinstance(lines[0].get("settings"), str):
-            raise ExportError("The journal of the export cannot be read", str(path), hint)
-        if lines[0]["settings"] != settings:
-            what = (
-                "The folder holds volumes that were exported from other data or with other settings"
-            )
-            raise ExportError(what, str(path), hint)
-        return cls(path, settings, {line["file"]: line for line in lines if _is_finish(line)})
+    def open(cls, path: Path, settings: str, unit: Unit | None = None) -> ExportLog:
+        """Read the logs of earlier runs; an `ExportError` if one had other settings."""
+        of_units = tuple(sorted(path.parent.glob(f"{glob.escape(path.stem)}.*of*{path.suffix}")))
+        finished: dict[str, dict[str, Any]] = {}
+        begun = [log for log in (path, *of_units) if os.path.lexists(log)]
+        for log in begun:
+            finished |= _read(log, settings)
+        own = path if unit is None else path.with_suffix(f".{unit}{path.suffix}")
+        return cls(own, settings, finished, of_units, bool(begun))
+
+    def join(self, order: Iterable[str]) -> None:
+        """Take in the logs of units: the finished files in this order, as one run writes them."""
+        about = next(line for line in _text(self.path).splitlines() if line)
+        names = dict.fromkeys((*order, *self.finished))
+        lines = [json.dumps(self.finished[name]) for name in names if name in self.finished]
+        write_text(self.path, "".join(f"\n{line}" for line in (about, *lines)))
+        for log in self.of_units:
+            log.unlink(missing_ok=True)
 
     def begin(self, about: dict[str, Any]) -> None:
         """Write the line on the settings, with what a person may ask in a year."""
@@ -78,6 +85,23 @@ class ExportLog:
         with open_regular(self.path, "ab", follow=False) as file:
             # The line before may have been cut off by a crash: it must not take this one along.
             file.write(f"\n{json.dumps(line)}".encode())
+
+
+def _read(path: Path, settings: str) -> dict[str, dict[str, Any]]:
+    """Read the finished files of one log."""
+    lines = [_entry(line) for line in _text(path).splitlines() if line]
+    hint = "Choose an empty folder"
+    if not lines or not isinstance(lines[0].get("settings"), str):
+        raise ExportError("The journal of the export cannot be read", str(path), hint)
+    if lines[0]["settings"] != settings:
+        what = "The folder holds volumes that were exported from other data or with other settings"
+        raise ExportError(what, str(path), hint)
+    return {line["file"]: line for line in lines if _is_finish(line)}
+
+
+def _text(path: Path) -> str:
+    with open_regular(path, follow=False) as file:
+        return file.read().decode("utf-8", "replace")
 
 
 def _entry(line: str) -> dict[str, Any]:

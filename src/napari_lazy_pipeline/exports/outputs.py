@@ -10,6 +10,7 @@ from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCa
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.destination import Destination, refuse_inner_link
+from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
@@ -40,14 +41,15 @@ class Outputs:
         kind: str = "tiff",
         projections: Iterable[str] = (),
         stages: Iterable[StageName] = (),
+        unit: Unit | None = None,
     ) -> Outputs:
         """Check the folders, and read their logs; nothing is written yet."""
         axes = tuple(projections)
-        result = Destination.open(stack, folder, dtype, kind, axes)
+        result = Destination.open(stack, folder, dtype, kind, axes, unit)
         before = []
         for name, stage in stage_stacks(stack, stages).items():
             refuse_inner_link(folder / name, folder)
-            before.append(Destination.open(stage, folder / name, dtype, kind, axes))
+            before.append(Destination.open(stage, folder / name, dtype, kind, axes, unit))
         return cls((*before, result))
 
     @property
@@ -94,6 +96,11 @@ class Outputs:
             )
         for destination in reversed(self.destinations):
             destination.prepare()
+
+    def join_units(self) -> None:
+        """Do once what units left undone."""
+        for destination in self.destinations:
+            destination.join_units()
 
     def write(
         self, t: int, c: int, indices: Iterable[int], progress: Progress | None = None

@@ -42,6 +42,6 @@ def _is_free(stack: Stack, folder: Path, dtype: str | None, kind: str) -> bool:
         return True
     try:
         destination = Destination.open(stack, folder, dtype, kind)
-        return os.path.lexists(destination.log.path) or not any(folder.iterdir())
+        return destination.log.begun or not any(folder.iterdir())
     except (ExportError, OSError):
         return False

@@ -54,6 +54,10 @@ class Format(ABC):
         ``about`` tells, in JSON, what the volumes are made from.
         """
 
+    def has_room(self, folder: Path, name: str, stack: Stack) -> bool:
+        """Return whether what `create` made holds all volumes of a stack that may have grown."""
+        return True
+
     @abstractmethod
     def write(
         self,

@@ -85,6 +85,10 @@ class OmeZarr(Format):
                 writer=_create_array,
             )
 
+    def has_room(self, folder: Path, name: str, stack: Stack) -> bool:
+        metadata = _Metadata.read(self.result(folder, name) / "0", folder)
+        return bool(metadata.node["shape"][0] >= stack.shape[0])
+
     def write(
         self,
         folder: Path,

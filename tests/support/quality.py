@@ -15,6 +15,7 @@ import tifffile
 from scipy import fft, ndimage
 
 from napari_lazy_pipeline.engines import DeconvolutionPlan, Engine, get_engine
+from napari_lazy_pipeline.lesson import measures
 from napari_lazy_pipeline.psf import RadialOtf
 from napari_lazy_pipeline.psf.radial_otf import read_psf_or_otf
 from napari_lazy_pipeline.samples.samples import psf_path, real_stack_folder
@@ -221,13 +222,6 @@ def skew(image: np.ndarray, outside: float) -> tuple[np.ndarray, Callable[..., n
     return raw, back
 
 
-def nrmse(estimate: np.ndarray, truth: np.ndarray) -> float:
-    """Root mean square difference over that of the truth, after the best common scale."""
-    a, b = estimate.astype(float), truth.astype(float)
-    scale = (a * b).sum() / (a * a).sum()
-    return float(np.linalg.norm(scale * a - b) / np.linalg.norm(b))
-
-
 def photometry(estimate: np.ndarray, truth: np.ndarray) -> float:
     """Coefficient of variation of local sums over true ones, where a tenth of the light is."""
     a, b = (ndimage.gaussian_filter(v, (3, 5, 5)) for v in (estimate, truth))
@@ -237,30 +231,5 @@ def photometry(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 
 def resolution(estimate: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
-    """Where the Fourier shell correlation falls below 0.5, axial and lateral [1/um].
-
-    Each is taken over the frequencies within 30 degrees of its direction.
-    """
-    a, b = (fft.fftn(v.astype(np.float32)) for v in (estimate, truth))
-    frequencies = [fft.fftfreq(n, d) for n, d in zip(truth.shape, VOXEL, strict=True)]
-    kz, ky, kx = np.meshgrid(*frequencies, indexing="ij", sparse=True)
-    kr = np.hypot(ky, kx)
-    radius = np.hypot(kz, kr)
-    near_axis = np.abs(kz) > radius * np.cos(np.pi / 6)
-    near_plane = kr > radius * np.cos(np.pi / 6)
-    return _crossing(a, b, radius, near_axis), _crossing(a, b, radius, near_plane)
-
-
-def _crossing(a: np.ndarray, b: np.ndarray, radius: np.ndarray, where: np.ndarray) -> float:
-    width = 0.2
-    shell = (radius[where] / width).astype(int)
-    cross = np.bincount(shell, (a[where] * b[where].conj()).real)
-    norm = np.bincount(shell, np.abs(a[where]) ** 2) * np.bincount(shell, np.abs(b[where]) ** 2)
-    correlation = cross / np.sqrt(np.maximum(norm, 1e-30))
-    below = np.flatnonzero((correlation < 0.5) & (np.arange(len(correlation)) > 1))
-    if not len(below):
-        return width * len(correlation)
-    k = int(below[0])
-    drop = correlation[k - 1] - correlation[k]
-    part = (correlation[k - 1] - 0.5) / drop if drop > 0 else 0.0
-    return float(width * (k - 0.5 + part))
+    """Where the Fourier shell correlation falls below 0.5, axial and lateral [1/um]."""
+    return measures.resolution(estimate, truth, VOXEL)

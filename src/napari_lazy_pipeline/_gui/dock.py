@@ -123,7 +123,7 @@ class LazyPipelineWidget(QWidget):
     def offer(self, folder_info: FolderInfo, overrides: MetadataOverrides) -> list[Any]:
         """Open a small folder at once, and return the layers to be added by napari."""
         with self.layers.swapper.handing_over() as offered:
-            self._show(folder_info, overrides)
+            self.show_folder(folder_info, overrides)
         return offered
 
     def _open_source(self, source: Source) -> None:
@@ -193,6 +193,7 @@ class LazyPipelineWidget(QWidget):
         self.side_view.changed.connect(self.view.show_side_view)
         self.welcome.folder.clicked.connect(self.data.folders.choose_folder)
         self.welcome.sample_requested.connect(self._open_sample)
+        self.welcome.lesson.clicked.connect(self._open_lesson)
         self.session.plan_changed.connect(self._show_extent)
         self.session.stack_changed.connect(self._show_extent)
         self.session.adapted.connect(self.data.notice.say)
@@ -223,6 +224,9 @@ class LazyPipelineWidget(QWidget):
     def _open_sample(self, plugin: str, key: str) -> None:
         self.viewer.open_sample(plugin, key)
 
+    def _open_lesson(self) -> None:
+        self.viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lesson")
+
     def _show_page(self, export: bool) -> None:
         self.pages.setCurrentIndex(int(export))
 
@@ -241,9 +245,9 @@ class LazyPipelineWidget(QWidget):
             self.session.set_pipeline(default_pipeline(folder_info.angle is not None))
         source = recipe.source if recipe is not None else None
         overrides, colours = (source.overrides, source.channel_colours) if source else (None, None)
-        self._show(folder_info, overrides, colours)
+        self.show_folder(folder_info, overrides, colours)
 
-    def _show(
+    def show_folder(
         self, folder_info: FolderInfo, overrides: MetadataOverrides | None, colours: Colours = None
     ) -> None:
         """Make a folder the data of the session."""

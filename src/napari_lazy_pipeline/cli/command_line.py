@@ -13,6 +13,7 @@ from typing import Any
 from napari_lazy_pipeline._runtime.terminal import plain_output
 from napari_lazy_pipeline.cli import option_values as values
 from napari_lazy_pipeline.cli.estimate_recipe import estimate
+from napari_lazy_pipeline.cli.lesson import lesson
 from napari_lazy_pipeline.cli.other_commands import info, simulate, steps, warm_up
 from napari_lazy_pipeline.cli.run_recipe import run
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
@@ -90,6 +91,11 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_estimate(commands)
     _add_simulate(commands)
+    exercises = commands.add_parser(
+        "lesson", help="open napari with six exercises on what lazy means; 45 minutes, offline"
+    )
+    exercises.add_argument("--text", action="store_true", help="print them, with the answers")
+    exercises.set_defaults(command=lesson)
     listing = commands.add_parser("steps", help="list the steps and their parameters")
     listing.set_defaults(command=steps)
     warm = commands.add_parser(

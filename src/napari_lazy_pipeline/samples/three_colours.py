@@ -67,12 +67,17 @@ def _write_stack(c: int, path: Path) -> None:
     write_volume(path, volume, THREE_COLOURS["voxel_size"])
 
 
-def _write_psf(wave: int, path: Path) -> None:
-    size = THREE_COLOURS["psf_voxel_size"]
+def gaussian_psf(sigma: Triple, voxel_size: Triple) -> np.ndarray:
+    """Counts (z, y, x) of a bead that a Gaussian blurs, without noise; both in um."""
     squares = (
         ((np.arange(n) - n // 2) * step / width) ** 2
-        for n, step, width in zip(_PSF_SHAPE, size, blur(wave), strict=True)
+        for n, step, width in zip(_PSF_SHAPE, voxel_size, sigma, strict=True)
     )
     z, y, x = np.ix_(*squares)
     psf = np.exp(-(z + y + x) / 2)
-    write_volume(path, np.asarray(np.rint(100 + 10_000 * psf), np.uint16), size)
+    return np.asarray(np.rint(100 + 10_000 * psf), np.uint16)
+
+
+def _write_psf(wave: int, path: Path) -> None:
+    size = THREE_COLOURS["psf_voxel_size"]
+    write_volume(path, gaussian_psf(blur(wave), size), size)

@@ -1,4 +1,4 @@
-"""Welcome: the two buttons of an empty dock: open a folder, open sample data."""
+"""Welcome: the buttons of an empty dock: open a folder, open sample data, take the lesson."""
 
 from __future__ import annotations
 
@@ -30,8 +30,11 @@ class Welcome(QWidget):
                 lambda _=False, key=key: self.sample_requested.emit(_PLUGIN, key)
             )
         self.sample.setMenu(self.menu)
+        tooltip = "Six exercises on what lazy means, in 45 minutes, on data that come along"
+        self.lesson = _large(push_button("Lesson", tooltip))
         hint = Sentence("Or drop a folder on napari, or open a recipe below.")
-        column(self.folder, self.sample, hint, parent=self, margins=(8, 8, 8, 8), spacing=10)
+        buttons = self.folder, self.sample, self.lesson
+        column(*buttons, hint, parent=self, margins=(8, 8, 8, 8), spacing=10)
 
 
 def samples() -> dict[str, str]:

@@ -127,9 +127,11 @@ def test_a_volume_is_one_file_a_resolution(tmp_path: Path) -> None:
 
 def test_a_run_that_was_stopped_is_completed(tmp_path: Path) -> None:
     source = Noise(times=3)
+    seen: list[int] = []
     first = export(
-        stack_of(source), tmp_path, format="ome-zarr", cancelled=lambda: len(source.made) == 3
-    )
+        stack_of(source), tmp_path, format="ome-zarr",
+        progress=lambda done, total: seen.append(done), cancelled=lambda: seen[-1:] == [3],
+    )  # fmt: skip
     assert first.cancelled and len(first.written) == 3
     source.made.clear()
     second = export(stack_of(source), tmp_path, format="ome-zarr")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -65,7 +65,7 @@ def write_on_cluster(
     outputs: Outputs,
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
-) -> Iterator[tuple[Volume, Written | str]]:
+) -> Generator[tuple[Volume, Written | str], None, None]:
     """Make and write volumes (t, c) on the workers; yield each stage, or why it failed.
 
     Once cancelled, what is under way is finished, and nothing begun. An `ExportError` if a worker
@@ -139,7 +139,8 @@ def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> 
     get_engine("cpu").use_threads(get_worker().state.nthreads)  # type: ignore[attr-defined]
     results: list[Written | str] = []
     try:
-        results.extend(outputs.write(t, c, indices))
+        made = outputs.make((t, c), indices)
+        results.extend(outputs.write((t, c), one) for one in made)
     except LazyPipelineError as error:
         results.append(str(error))
     return results

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
-from napari_lazy_pipeline.compute import PipelineSource, Progress
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.pipeline_source import cautions_of
 from napari_lazy_pipeline.compute.progress import Remark
-from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
+from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume, Written
+from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume
 from napari_lazy_pipeline.exports.projections import Axis
+from napari_lazy_pipeline.exports.this_computer import write_here
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
 
@@ -122,7 +123,7 @@ def export(
         TIFF files in folders ``mip_{axis}``.
     scheduler
         Address of a dask.distributed scheduler whose workers see the same folders; None: here,
-        one volume at a time.
+        where one volume is written while the next is made, and the one after that read.
     unit
         Write only the share of one of several processes that run at the same time, and write to no
         file that another one writes to. When all have ended, an export without a unit completes
@@ -187,19 +188,20 @@ def export(
         if connection is not None:
             results = write_on_cluster(connection, outputs, pending, cancelled)
         else:
-            results = _write_here(outputs, pending, cancelled)
-        for volume, result in results:
-            if isinstance(result, str):
-                failed[volume] = result
-                paths = {outputs.destinations[i].path(*volume) for i in pending[volume]}
-                skipped += len(paths.difference(written))
-            else:
-                destination = outputs.destinations[result.index]
-                origin = origins[volume, result.index]
-                destination.finish(*volume, origin, result.remarks)
-                remarks += result.remarks
-                written.append(destination.path(*volume))
-            progress(len(kept) + len(written) + skipped, total)
+            results = write_here(outputs, pending, cancelled)
+        with closing(results):
+            for volume, result in results:
+                if isinstance(result, str):
+                    failed[volume] = result
+                    paths = {outputs.destinations[i].path(*volume) for i in pending[volume]}
+                    skipped += len(paths.difference(written))
+                else:
+                    destination = outputs.destinations[result.index]
+                    origin = origins[volume, result.index]
+                    destination.finish(*volume, origin, result.remarks)
+                    remarks += result.remarks
+                    written.append(destination.path(*volume))
+                progress(len(kept) + len(written) + skipped, total)
     failures = [Failure(*volume, why) for volume, why in failed.items()]
     stopped = len(kept) + len(written) + skipped < total
     if not stopped:
@@ -220,22 +222,3 @@ def _report(
     result = outputs.result
     said = tuple(dict.fromkeys(remarks))  # of what several stages share, once
     return ExportReport(result.folder, *lists, stopped, result.result, total, said)
-
-
-def _write_here(
-    outputs: Outputs, pending: dict[Volume, list[int]], cancelled: Callable[[], bool]
-) -> Iterator[tuple[Volume, Written | str]]:
-    """Make and write one volume after the other; yield each stage of it, or why it failed."""
-    progress = Progress(cancelled=cancelled)
-    for volume, indices in pending.items():
-        if cancelled():
-            return
-        try:
-            for written in outputs.write(*volume, indices, progress):
-                yield volume, written
-        except Cancelled:
-            return
-        except ExportError:
-            raise
-        except LazyPipelineError as error:
-            yield volume, str(error)

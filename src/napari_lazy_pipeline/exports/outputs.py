@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCache
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError
@@ -16,6 +18,15 @@ from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
 Volume = tuple[int, int]
 StageName = int | str  # number of steps, or the kind of the last of them
+
+
+@dataclass(frozen=True)
+class Made:
+    """A volume for one of the destinations, and what was said of it."""
+
+    index: int
+    pixels: np.ndarray
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,14 +113,15 @@ class Outputs:
         for destination in self.destinations:
             destination.join_units()
 
-    def write(
-        self, t: int, c: int, indices: Iterable[int], progress: Progress | None = None
-    ) -> Iterator[Written]:
-        """Make and write a volume for some destinations; yield each when it is complete.
+    def make(
+        self, volume: Volume, indices: Iterable[int], progress: Progress | None = None
+    ) -> Iterator[Made]:
+        """Make a volume (t, c) for some destinations, one after the other.
 
         What several stages need is read and computed once. Raises what `PipelineSource.read` does,
         and an `OccupiedError`.
         """
+        t, c = volume
         indices = list(indices)
         cache = StageCache(self._memory) if len(indices) > 1 else None
         said: list[Remark] = []  # also of what a later stage finds in the cache
@@ -123,8 +135,12 @@ class Outputs:
                 pixels = replace(source, cache=cache).read(t, c, progress)
             else:
                 pixels = source.read(t, c)
-            clipped = destination.write(t, c, pixels)
-            yield Written(index, (*dict.fromkeys(said), *clipped))
+            yield Made(index, pixels, tuple(dict.fromkeys(said)))
+
+    def write(self, volume: Volume, made: Made) -> Written:
+        """Write a volume (t, c) for its destination; raises what `Destination.write` does."""
+        clipped = self.destinations[made.index].write(*volume, made.pixels)
+        return Written(made.index, (*made.remarks, *clipped))
 
     @property
     def _memory(self) -> int:

@@ -1,0 +1,110 @@
+"""On this computer: while one volume is written, the next is made, and the one after that read."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+
+from napari_lazy_pipeline._runtime.free_memory import budget
+from napari_lazy_pipeline.compute import Progress
+from napari_lazy_pipeline.compute.resource_estimate import step_costs
+from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
+from napari_lazy_pipeline.exports.outputs import Made, Outputs, Volume, Written
+
+_AHEAD = 2  # volumes: one that is made, and one that is read
+
+
+def write_here(
+    outputs: Outputs, pending: Mapping[Volume, Sequence[int]], cancelled: Callable[[], bool]
+) -> Generator[tuple[Volume, Written | str], None, None]:
+    """Make and write volumes (t, c) in order; yield each stage, or why it failed.
+
+    Steps run on one volume at a time, which has all CPUs. Where memory is short, a volume is
+    written before the next is read. Once cancelled, nothing more is written.
+    """
+    with closing(_made(outputs, pending, cancelled)) as volumes:
+        try:
+            for volume, results in volumes:
+                if cancelled():
+                    return
+                try:
+                    for made in results:
+                        yield volume, made if isinstance(made, str) else outputs.write(volume, made)
+                except ExportError:
+                    raise
+                except LazyPipelineError as error:
+                    yield volume, str(error)
+        except Cancelled:
+            return
+
+
+def _made(
+    outputs: Outputs, pending: Mapping[Volume, Sequence[int]], cancelled: Callable[[], bool]
+) -> Generator[tuple[Volume, list[Made | str]], None, None]:
+    """Yield what is made of each volume, or why it is not, while others make those behind it."""
+    stop, need = threading.Event(), _memory(outputs)
+    waiting, begun = deque(pending.items()), deque[tuple[Volume, Future[list[Made | str]]]]()
+    before = threading.Event()
+    before.set()
+    with ThreadPoolExecutor(_AHEAD, "lazy-export-make") as pool:
+
+        def begin() -> None:
+            nonlocal before
+            volume, indices = waiting.popleft()
+            turn, before = before, threading.Event()
+
+            def started(step: int | None) -> None:
+                if step is not None:
+                    turn.wait()
+
+            progress = Progress(lambda: stop.is_set() or cancelled(), started)
+            making = pool.submit(_make, outputs, volume, indices, progress, before)
+            begun.append((volume, making))
+
+        try:
+            while waiting or begun:
+                if not begun:
+                    begin()
+                volume, making = begun.popleft()
+                results = making.result()
+                while waiting and len(begun) < _AHEAD and need <= budget():
+                    begin()
+                yield volume, results
+        finally:
+            stop.set()
+
+
+def _make(
+    outputs: Outputs,
+    volume: Volume,
+    indices: Sequence[int],
+    progress: Progress,
+    over: threading.Event,
+) -> list[Made | str]:
+    results: list[Made | str] = []
+    try:
+        results.extend(outputs.make(volume, indices, progress))
+    except (Cancelled, ExportError):
+        raise
+    except LazyPipelineError as error:
+        results.append(str(error))
+    finally:
+        over.set()
+    return results
+
+
+def _memory(outputs: Outputs) -> float:
+    """Memory that is taken while a volume is written, another made, and one read [byte]."""
+    plan = outputs.plan
+    results = sum(one.stack.spec.nbytes for one in outputs.destinations)
+    if plan is None:
+        return (_AHEAD + 2) * results  # what is written is of another type for a while
+    try:
+        costs = step_costs(plan, outputs.result.stack.source.overhead)
+    except Exception:  # noqa: BLE001 - the step itself will say of each volume what is wrong
+        return math.inf
+    return plan.raw.volume.nbytes + max(cost.memory for cost in costs) + 3 * results

@@ -95,7 +95,8 @@ def other_channels(
     """Headers of the channels whose files are of another shape or type than ``infos`` say.
 
     Those of the largest volumes come first: they state the voxel size. Files are opened only where
-    the first of a channel has another size [byte] than that of ``infos``; two have to agree.
+    the first of a channel that is not empty has another size [byte] than that of ``infos``; two
+    have to agree.
     """
     table = layout.table.reshape(*layout.table.shape[:2], -1)
     channels = []
@@ -122,8 +123,10 @@ def other_channels(
 
 
 def _same_size(volumes: Sequence[Sequence[str]], info: FileInfo) -> bool:
+    """Whether the first file that is not empty has the size of another; reading tells of none."""
     try:
-        return os.path.getsize(volumes[0][0]) == info.size
+        sizes = (os.path.getsize(paths[0]) for paths in volumes)
+        return next(filter(None, sizes), info.size) == info.size
     except OSError:
         return True  # reading it says what is wrong
 

@@ -41,10 +41,10 @@ def list_names(folder: str, pattern: Pattern | None) -> list[str]:
     if pattern is not None and depth:
         return _below(folder, depth, pattern.folders)
     names = _names_in(folder)
-    if pattern is None and names and not _readable(names):
+    if pattern is None and names and not _any_readable(names):
         for depth in range(1, _DEPTH + 1):
             deeper = _below(folder, depth, ())
-            if _readable(deeper):
+            if _any_readable(deeper):
                 return [*names, *deeper]
     return names
 
@@ -131,6 +131,11 @@ def endings_of(images: Sequence[str], reader: Reader | None) -> tuple[str, ...]:
     return tuple({os.path.splitext(name)[1].lower() for name in images} - {""})
 
 
+def _any_readable(names: Sequence[str]) -> bool:
+    endings = _in_each_case(suffixes())
+    return any(name.endswith(endings) for name in names)
+
+
 def _readable(names: Sequence[str], reader: Reader | None = None) -> list[str]:
     if reader is not None:
         return _ending(names, reader.suffixes) if reader.suffixes else _most_frequent(names)
@@ -150,15 +155,24 @@ def _most_frequent(names: Sequence[str]) -> list[str]:
 
 def _ending(names: Sequence[str], endings: Sequence[str]) -> list[str]:
     """The names that end so."""
-    # Each case is listed because to lower each of many names takes longer.
-    either = (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
+    either = _in_each_case(endings)
+    end = os.path.splitext(names[0])[1] if names else ""
+    # Most often all end alike: one search in all at once costs a fifth of one in each.
+    if end in either and "\0".join((*names, "")).count(f"{end}\0") == len(names):
+        return list(names)
     return [name for name in names if name.endswith(either)]
+
+
+def _in_each_case(endings: Sequence[str]) -> tuple[str, ...]:
+    """Endings as they are written, because to lower each of many names takes longer."""
+    return (*endings, *map(str.upper, endings), *(f".{e[1:].title()}" for e in endings))
 
 
 def without_thumbnails(images: list[str], pattern: Pattern | None) -> list[str]:
     """The images that are not called thumbnails; all of them for a pattern that says the word."""
     meant = pattern is not None and "thumb" in pattern.text.lower()
-    if meant or "thumb" not in "\n".join(images).lower():
+    text = "\0".join(images)
+    if meant or not any(part in text for part in ("humb", "HUMB")):
         return images
     return [name for name in images if not _THUMBNAIL.search(name)]
 

@@ -100,10 +100,9 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
     """Place of each file along an axis that a field counts, and what a person should know."""
     if values is None:
         return np.zeros(count, np.intp), ""
-    ranked = _ranked(f"counts in uneven, large steps (from {min(values)})", field)
     try:
         if max(map(len, values)) > 18:
-            return ranks(sorted(set(values), key=int), values), ranked
+            return ranks(sorted(set(values), key=int), values), _uneven(values, field)
         numbers = np.fromiter(map(int, values), np.int64, len(values))
     except ValueError:
         if not any(map(_FRACTION.fullmatch, values)):
@@ -112,8 +111,12 @@ def steps(values: list[str] | None, count: int, text: str, field: str) -> tuple[
     numbers -= numbers.min()
     step = int(np.gcd.reduce(numbers)) or 1
     if int(numbers.max()) // step >= SPARSE * len(values):
-        return np.unique(numbers, return_inverse=True)[1], ranked
+        return np.unique(numbers, return_inverse=True)[1], _uneven(values, field)
     return (numbers // step).astype(np.intp), ""
+
+
+def _uneven(values: Sequence[str], field: str) -> str:
+    return _ranked(f"counts in uneven, large steps (from {min(values)})", field)
 
 
 def _ranked(what: str, field: str) -> str:

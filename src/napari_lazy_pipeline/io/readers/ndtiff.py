@@ -37,11 +37,9 @@ class NdTiffReader(GrowingReader):
     """Reads the acquisition that is named by its index."""
 
     suffixes = (".index",)
+    mark = _INDEX
 
     def hidden(self, names: Sequence[str]) -> set[str]:
-        # One search in all names at once costs a tenth of one in each.
-        if _INDEX not in "\0".join(names):
-            return set()
         beside = {name.removesuffix(_INDEX) for name in names if name.endswith(_INDEX)}
         return {name for name in names if _STACK in name and name[: name.rfind("/") + 1] in beside}
 

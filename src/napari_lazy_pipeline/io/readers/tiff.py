@@ -58,6 +58,7 @@ class TiffReader(GrowingReader):
 
     suffixes = (".tif", ".tiff", ".btf", ".tf8")
     by_pages = True
+    mark = mmstack.MARK
 
     def hidden(self, names: Sequence[str]) -> set[str]:
         return mmstack.continuations(names)

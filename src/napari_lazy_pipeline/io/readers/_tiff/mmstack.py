@@ -23,6 +23,7 @@ from napari_lazy_pipeline.io.readers._reader import FileInfo
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import OFFSETS, directory_at
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import metadata
 
+MARK = "_MMStack"
 _CONTINUED = re.compile(r"(.*_MMStack(?:_[^/]*?)?)_([0-9]+)((?:\.ome)?\.tiff?)", re.DOTALL)
 _NAME = re.compile(r"(.*?)((?:\.ome)?\.tiff?)", re.IGNORECASE | re.DOTALL)
 _INDEX = 54773648
@@ -34,10 +35,7 @@ _WAIT = (
 
 def continuations(names: Sequence[str]) -> set[str]:
     """Names of the files that continue another one that is there, too."""
-    # One search in all names at once costs a tenth of one in each.
-    if "_MMStack" not in "\0".join(names):
-        return set()
-    stacks = {name for name in names if "_MMStack" in name}
+    stacks = {name for name in names if MARK in name}
     matches = filter(None, map(_CONTINUED.fullmatch, stacks))
     return {match[0] for match in matches if match[1] + match[3] in stacks}
 
@@ -48,7 +46,7 @@ def continuing_files(path: str) -> tuple[str, ...]:
     files: list[str] = []
     while match and os.path.exists(file := f"{match[1]}_{len(files) + 1}{match[2]}"):
         files.append(file)
-    if not match or "_MMStack" not in path:
+    if not match or MARK not in path:
         return tuple(files)
     folder = os.path.dirname(path)
     known = {os.path.basename(file) for file in files}

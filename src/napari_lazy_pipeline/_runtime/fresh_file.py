@@ -9,10 +9,10 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import time
+from time import monotonic, sleep, time
 from typing import BinaryIO
 
 from napari_lazy_pipeline._runtime.regular_file import NotAFileError, refuse_other
@@ -20,6 +20,8 @@ from napari_lazy_pipeline._runtime.regular_file import NotAFileError, refuse_oth
 # Hidden: nobody takes it for an image.
 _PART = re.compile(r"\.napari-lazy-pipeline-[0-9a-f]{16}\.part")
 _DAY = 86400  # s
+_PATIENCE = 2.0  # s
+_JUNCTION = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT, which only Python for Windows has
 
 
 class ForeignFileError(FileExistsError):
@@ -92,7 +94,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         yield holder / path.name
         if os.path.lexists(path):
             raise ForeignFileError.at(path)
-        os.rename(holder / path.name, path)
+        _rename(os.rename, holder / path.name, path)
     finally:
         if descriptor is not None:
             os.close(descriptor)
@@ -116,8 +118,11 @@ def refuse_links(folder: Path, within: Path) -> None:
 
 
 def _is_junction(folder: Path) -> bool:
-    """Whether it is what Windows has for a link of a folder; Python 3.12 and later tell."""
-    return sys.version_info >= (3, 12) and os.path.isjunction(folder)
+    """Whether it is what Windows has for a link of a folder."""
+    try:
+        return getattr(os.lstat(folder), "st_reparse_tag", 0) == _JUNCTION
+    except FileNotFoundError:
+        return False
 
 
 def new_part(folder: Path) -> Path:
@@ -140,7 +145,7 @@ def remove_leftovers(folder: Path) -> None:
 def _give_name(part: Path, path: Path, replace: bool) -> None:
     if replace:
         refuse_other(path)
-        os.replace(part, path)
+        _rename(os.replace, part, path)
         return
     try:
         _rename_new(part, path)
@@ -153,7 +158,7 @@ def _give_name(part: Path, path: Path, replace: bool) -> None:
 def _rename_new(part: Path, path: Path) -> None:
     """Rename a file, but never over another one."""
     if sys.platform == "win32":
-        os.rename(part, path)
+        _rename(os.rename, part, path)
         return
     try:
         os.link(part, path)  # the other name goes in the end
@@ -165,13 +170,27 @@ def _rename_new(part: Path, path: Path) -> None:
         os.rename(part, path)
 
 
+def _rename(rename: Callable[[Path, Path], object], part: Path, path: Path) -> None:
+    """Rename; Windows refuses while a virus scanner, say, has a new file open for a moment."""
+    end = monotonic() + (_PATIENCE if sys.platform == "win32" else 0)
+    while True:
+        try:
+            rename(part, path)
+            return
+        except PermissionError:
+            if monotonic() >= end:
+                raise
+        sleep(0.02)
+
+
 if sys.platform == "win32":
 
     def _lock(descriptor: int) -> None:
         """Nothing to do: what is open cannot be removed."""
 
     def _is_abandoned(path: str, is_folder: bool) -> bool:
-        return True
+        """Return whether nobody writes to it; a file that is open cannot be removed anyway."""
+        return not is_folder or time() - os.stat(path).st_mtime > _DAY
 else:
     import fcntl
 

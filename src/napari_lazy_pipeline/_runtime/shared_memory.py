@@ -92,8 +92,9 @@ def _create(size: int) -> SharedMemory:
         if block is not None:
             block.close()
             block.unlink()
+        more = f"Enlarge {FOLDER}" if sys.platform == "linux" else "End other programs"
         raise EngineError(
             f"There are no {size / 2**20:.0f} MB of shared memory: {error}",
-            hint=f"Enlarge {FOLDER}, crop the volume, or use the cpu engine",
+            hint=f"{more}, crop the volume, or use the cpu engine",
         ) from error
     return block

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 import threading
@@ -35,11 +36,11 @@ def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None
     try:
         code = command(options)
         print(end="", flush=True)
-    except BrokenPipeError:
-        # Whoever reads the output has enough of it. Python would try to write the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except (LazyPipelineError, OSError) as error:
+        if nobody_reads(error):
+            # Whoever reads the output has enough of it. Python would try to write the rest.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         if options.stop.is_set():
             raise Cancelled from error
         say(sentence(error))
@@ -51,6 +52,12 @@ def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None
         say("interrupted")
         return 130
     return code
+
+
+def nobody_reads(error: BaseException) -> bool:
+    """Return whether the output was closed; Windows calls that an invalid argument, of no file."""
+    closed = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and closed)
 
 
 def say(line: str) -> None:

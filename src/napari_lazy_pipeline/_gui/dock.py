@@ -60,6 +60,7 @@ from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.session.recipe_use import for_folder
 from napari_lazy_pipeline.steps import Step, step_types
 from napari_lazy_pipeline.steps._scan_step import ScanStep
 
@@ -102,13 +103,11 @@ class LazyPipelineWidget(QWidget):
         self.region = CropRegion(napari_viewer, self.session)
         self.steps.add_button(self.region.draw, below=self.region)
         self.view = ViewPanel(self.session)
-        room = CanvasRoom(self)
-        self.side_view = SideView(room, napari_viewer, self.layers)
-        self.trial = ValueTrial(room, napari_viewer, self.layers)
-        self._undo_keys = UndoKeys(self, self.session)
+        parts = CanvasRoom(self), napari_viewer, self.layers
+        self.side_view, self.trial = SideView(*parts), ValueTrial(*parts)
+        self._undo_keys, self._closed = UndoKeys(self, self.session), False
         self._engine_check = BackgroundTask("The engines cannot be checked")
         self._next_recipe: Recipe | None = None
-        self._closed = False
         self._build()
         self.reporter = StatusReporter(self.layers, self.steps, self.status, self.problems)
         self._connect()
@@ -237,8 +236,9 @@ class LazyPipelineWidget(QWidget):
             self._engine_check.start("engines", lambda _: missing_engines())
 
     def _on_opened(self, folder_info: FolderInfo) -> None:
-        recipe, self._next_recipe = self._next_recipe, None
-        self.data.notice.say("")
+        recipe, said = for_folder(self._next_recipe, folder_info)
+        self._next_recipe = None
+        self.data.notice.say(said)
         if recipe is not None:
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():

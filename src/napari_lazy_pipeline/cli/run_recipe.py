@@ -73,10 +73,11 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int 
 
     from napari_lazy_pipeline.exports.destination import raw_folder
     from napari_lazy_pipeline.exports.export import export
-    from napari_lazy_pipeline.exports.other_folder import check_fit
+    from napari_lazy_pipeline.exports.other_folder import check_fit, numbered_now
     from napari_lazy_pipeline.exports.proposed_folder import propose_folder
     from napari_lazy_pipeline.session.recipe_edit import edited
 
+    recipe = numbered_now(recipe, raw)
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()

@@ -15,7 +15,12 @@ from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.other_folder import check_fit, open_other, open_own
+from napari_lazy_pipeline.exports.other_folder import (
+    check_fit,
+    numbered_now,
+    open_other,
+    open_own,
+)
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.time_left import TimeLeft
@@ -203,9 +208,10 @@ class Job:
         """Open the data and apply the recipe; an error says what does not fit."""
         assert self.recipe is not None
         if self.raw is None:
-            return self.recipe.pipeline.apply(open_own(self.recipe), self.recipe.engine)
+            raw = open_own(self.recipe)
+            return numbered_now(self.recipe, raw).pipeline.apply(raw, self.recipe.engine)
         raw = open_other(self.recipe, self.raw, self.position)
-        view = self.recipe.pipeline.apply(raw, self.recipe.engine)
+        view = numbered_now(self.recipe, raw).pipeline.apply(raw, self.recipe.engine)
         assert isinstance(view.source, PipelineSource)
         check_fit(view.source.stated_plan, self.channels)
         return view

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari_lazy_pipeline.compute import Pipeline, Plan
-from napari_lazy_pipeline.errors import ExportError, PatternError, VoxelSizeUnknownError
+from napari_lazy_pipeline.errors import (
+    ExportError,
+    PatternError,
+    RemarkWarning,
+    VoxelSizeUnknownError,
+)
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.session import Recipe
-from napari_lazy_pipeline.session.crop_refit import refitted
+from napari_lazy_pipeline.session.crop_refit import crops_of, refitted
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps.crop import Crop
@@ -53,11 +59,11 @@ def open_other(
 
 
 def open_own(recipe: Recipe, trust: bool = False) -> Stack:
-    """Open the data that a recipe names, as `Recipe.open` does; no pixel is read.
+    """Open the data that a recipe names; no pixel is read. `numbered_now` has the steps for them.
 
     An `ExportError` if they have another shape by now, and a crop was set on the one before.
     """
-    stack, source = recipe.open(trust), recipe.source
+    stack, source = recipe.open_raw(trust), recipe.source
     before = source.raw(stack.stack_spec) if source is not None else None
     if source is not None and before is not None and before.shape != stack.spec.shape:
         fitted, _ = refitted(recipe.pipeline, before, stack.stack_spec)
@@ -65,9 +71,20 @@ def open_own(recipe: Recipe, trust: bool = False) -> Stack:
     return stack
 
 
+def numbered_now(recipe: Recipe, raw: Stack) -> Recipe:
+    """The recipe for time points of its folder as they are numbered now; a `RemarkWarning` if not.
+
+    A `RecipeError` if the names do not tell which of them its steps hold values of.
+    """
+    recipe, sentence = recipe.renumbered(raw)
+    if sentence:
+        warnings.warn(sentence, RemarkWarning, stacklevel=2)
+    return recipe
+
+
 def _refuse_crop(fitted: Pipeline, recipe: Recipe, folder: str | Path) -> None:
     """Refuse data that a crop of the recipe had to be changed for."""
-    if fitted != recipe.pipeline:
+    if crops_of(fitted) != crops_of(recipe.pipeline):
         what = "The crop of the recipe was set on volumes of another shape"
         raise ExportError(what, str(folder), "Give a recipe of its own")
 

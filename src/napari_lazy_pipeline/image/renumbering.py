@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+_NOWHERE = 999_999, 1_000_000
 Numbers = Mapping[int, int]  # of time points that are still there: their old and new numbers
 
 
@@ -61,7 +62,8 @@ def moved_rows(rows: Sequence[float | Sequence[float]], now: Numbers) -> list[li
 def moved_ends(ends: tuple[int, int], now: Numbers) -> tuple[int, int]:
     """Start and stop of a range of time points, so that it holds those that it held.
 
-    Ends that are open, or counted from the end of the recording, stay as they are.
+    Ends that are open, or counted from the end of the recording, stay as they are. A range that all
+    time points are gone from, before the first that is there, becomes one that no recording has.
 
     Examples
     --------
@@ -70,6 +72,9 @@ def moved_ends(ends: tuple[int, int], now: Numbers) -> tuple[int, int]:
     ((2, 6), (5, 0), (0, -2))
     """
     start, stop = ends
+    first = min(now, default=0)
+    if start >= 0 and 0 < stop <= first - now.get(first, 0):
+        return _NOWHERE
     if start > 0 or (start == 0 and stop > 0):
         start = number_now(start, now)
     return start, number_now(stop - 1, now) + 1 if stop > 0 else stop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import operator
 import os
+import warnings
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,10 +24,12 @@ from napari_lazy_pipeline._runtime.fresh_file import write_text
 from napari_lazy_pipeline._runtime.refusal import PlainModel
 from napari_lazy_pipeline._runtime.regular_file import read_text
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.errors import RecipeError, RemarkWarning
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.io import open_stack
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.session.recipe_numbers import of_today
 from napari_lazy_pipeline.session.recipe_script import script
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_text import (
@@ -36,6 +39,7 @@ from napari_lazy_pipeline.session.recipe_text import (
     explain,
     load_yaml,
 )
+from napari_lazy_pipeline.session.time_points import TimePoints
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
@@ -97,7 +101,56 @@ class Recipe(BaseModel, metaclass=PlainModel):
             If the recipe names no data.
         FolderError, PatternError
             If they cannot be opened.
+
+        Warns
+        -----
+        RemarkWarning
+            If the time points have other numbers than when the steps were set: see `renumbered`.
         """
+        raw = self.open_raw(trust)
+        try:
+            moved, sentence = self.renumbered(raw)
+        except RecipeError as error:
+            sentence = str(error)
+        else:
+            sentence = f"{sentence}: take recipe.renumbered(stack)" if moved != self else ""
+        if sentence:
+            warnings.warn(sentence, RemarkWarning, stacklevel=2)
+        return raw
+
+    def renumbered(self, raw: Stack) -> tuple[Recipe, str]:
+        """The recipe for the time points of its folder as they are numbered now.
+
+        Files with lower numbers may have come, or the first may be gone: what steps hold of a time
+        point stays with it. A recipe that does not say which time points it is for stays as it is,
+        and so does one that is used for another folder.
+
+        Parameters
+        ----------
+        raw
+            The raw data, as `open` returns them.
+
+        Returns
+        -------
+        tuple
+            The recipe, and a sentence on steps that are not as they were; empty: all are.
+
+        Raises
+        ------
+        RecipeError
+            If steps hold values of time points, and the names of the files do not tell of which.
+        """
+        if self.source is None:
+            return self, ""
+        pipeline, sentence = of_today(self.pipeline, self.source, raw)
+        if pipeline == self.pipeline:
+            return self, ""
+        points = TimePoints.of(raw.source) if isinstance(raw.source, FileSource) else None
+        source = self.source.model_copy(update={"time_points": points})
+        return self.model_copy(update={"pipeline": pipeline, "source": source}), sentence
+
+    def open_raw(self, trust: bool = False) -> Stack:
+        """Open the raw data as `open` does, for steps that `renumbered` has seen to."""
         if self.source is None:
             raise RecipeError("The recipe names no source", hint="Add source: {folder: ...}")
         if trust:
@@ -199,7 +252,9 @@ class Recipe(BaseModel, metaclass=PlainModel):
         _check_version(data.get("schema_version", SCHEMA_VERSION), name)
         if data.get("schema_version") == 1:
             _state_angles(data)
-        models: dict[str, type[BaseModel]] = {"": cls, "source": Source, "pipeline": Pipeline}
+        models: dict[str, type[BaseModel]] = {
+            "": cls, "source": Source, "pipeline": Pipeline, "time_points": TimePoints,
+        }  # fmt: skip
         try:
             return cls.model_validate({**data, "schema_version": SCHEMA_VERSION})
         except ValidationError as error:

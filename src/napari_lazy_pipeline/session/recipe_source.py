@@ -12,12 +12,14 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import Scan, Shape, Stack, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
 from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.session.time_points import TimePoints
 
 _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "planes",
     "shape", "dtype", "reader", "complete",
 )  # fmt: skip
-_SHOWN = ("channel_colours", "made_for")
+_SHOWN = ("channel_colours", "made_for", "time_points")
 
 
 class Source(BaseModel):
@@ -39,6 +41,9 @@ class Source(BaseModel):
         Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
     made_for
         Shape (z, y, x) of the volumes that the steps were set on: a crop is fitted to others.
+    time_points
+        Which time points they were set on: what they hold of these goes with them, where files
+        with lower numbers came, or the first are gone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +65,7 @@ class Source(BaseModel):
     complete: bool | None = None
     channel_colours: tuple[str, ...] | None = None
     made_for: Shape | None = None
+    time_points: TimePoints | None = None
 
     @field_validator("angle")
     @classmethod
@@ -124,7 +130,9 @@ class Source(BaseModel):
         values = {**overrides.values, **scan, "voxel_size": size if any(size) else None}
         return cls(
             folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
-            made_for=stack.spec.shape, **values, **getattr(files, "options", {}),
+            made_for=stack.spec.shape,
+            time_points=TimePoints.of(files) if isinstance(files, FileSource) else None,
+            **values, **getattr(files, "options", {}),
         )  # fmt: skip
 
 

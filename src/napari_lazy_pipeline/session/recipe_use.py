@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session.crop_refit import refitted
@@ -53,14 +55,32 @@ class RecipeUse:
         if own and len(own) == folder_info.sizes[1] and own != colours:
             (left if colours else taken).append(f"colours {', '.join(own)}")
             colours = colours or own
-        pipeline, fitted = recipe.pipeline, tuple[str, ...]()
-        raw = stated.stack(folder_info).stack_spec
+        stack = stated.stack(folder_info)
+        renumbered, numbers = _renumbered(recipe, stack)
+        pipeline = renumbered.pipeline
+        raw, fitted = stack.stack_spec, (numbers,) if numbers else tuple[str, ...]()
         before = source.raw(raw)
         if before is not None or source.folder != folder_info.folder:
-            pipeline, fitted = refitted(pipeline, before, raw)
+            pipeline, crops = refitted(pipeline, before, raw)
+            fitted += crops
         parts = [f"Taken from the recipe: {', '.join(taken)}"] * bool(taken)
         parts += [f"Left as the data have it, not as the recipe: {', '.join(left)}"] * bool(left)
         return cls(pipeline, stated, colours, ". ".join([*parts, *fitted]))
+
+
+def for_folder(recipe: Recipe | None, folder_info: FolderInfo) -> tuple[Recipe | None, str]:
+    """A recipe for its folder, which is about to be shown, and what is to be said of it."""
+    if recipe is None:
+        return None, ""
+    return _renumbered(recipe, MetadataOverrides().stack(folder_info))
+
+
+def _renumbered(recipe: Recipe, raw: Stack) -> tuple[Recipe, str]:
+    """The recipe for time points as they are numbered now; as it was where that cannot be told."""
+    try:
+        return recipe.renumbered(raw)
+    except RecipeError as error:
+        return recipe, str(error)
 
 
 def _filled(

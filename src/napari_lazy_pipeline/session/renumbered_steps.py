@@ -10,6 +10,7 @@ from napari_lazy_pipeline.compute.stage import Stage
 from napari_lazy_pipeline.image import Block
 from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.image.renumbering import Numbers, is_same, number_now
+from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.steps import Step
 
 
@@ -28,12 +29,15 @@ class RenumberedSteps:
         Number of raw time points.
     sentence
         Which steps are not as they were; empty: all are.
+    moved
+        Their names.
     """
 
     steps: tuple[Step, ...]
     numbers: tuple[Numbers, ...]
     times: int
     sentence: str = ""
+    moved: str = ""
 
     @classmethod
     def of(cls, plan: Plan, times: int, now: Numbers) -> RenumberedSteps:
@@ -48,10 +52,23 @@ class RenumberedSteps:
                 made = _stage(plan.grown(times, tuple(steps[: index + 1])), index)
                 now = _through(before, made, now) if made is not None else now
             numbers.append(now)
-        moved = [new.label for old, new in zip(plan.steps, steps, strict=True) if new != old]
+        moved = " and ".join(
+            new.label for old, new in zip(plan.steps, steps, strict=True) if new != old
+        )
         what = "The time points have other numbers now, and the values of"
-        sentence = f"{what} {' and '.join(moved)} went with them" if moved else ""
-        return cls(tuple(steps), tuple(numbers), times, sentence)
+        sentence = f"{what} {moved} went with them" if moved else ""
+        return cls(tuple(steps), tuple(numbers), times, sentence, moved)
+
+    @classmethod
+    def reopened(
+        cls, plan: Plan | None, before: FolderInfo | None, now: FolderInfo
+    ) -> RenumberedSteps | None:
+        """Renumber the steps of a plan of a folder that is opened anew; None: no need to."""
+        if plan is None or before is None or before.source is now.source:
+            return None
+        counted = [(one.folder, one.pattern, one.source.info.inner) for one in (before, now)]
+        numbers = before.source.moved_to(now.source) if counted[0] == counted[1] else {}
+        return cls.of(plan, now.sizes[0], numbers) if numbers and not is_same(numbers) else None
 
     @property
     def pipeline(self) -> Pipeline:

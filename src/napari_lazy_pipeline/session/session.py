@@ -73,14 +73,11 @@ class Session:
     def __init__(self, cache: StageCache | None = None) -> None:
         self.stack: Stack | None = None
         self.folder_info: FolderInfo | None = None
-        self.overrides = MetadataOverrides()
-        self.colours: tuple[str, ...] = ()
-        self.pipeline = default_pipeline()
-        self.engine = "cpu"
+        self.overrides, self.colours = MetadataOverrides(), tuple[str, ...]()
+        self.pipeline, self.engine = default_pipeline(), "cpu"
         self.plan: Plan | None = None
         self.cache = cache or StageCache()
-        self.compute_log = ComputeLog()
-        self.deleted: frozenset[int] = frozenset()
+        self.compute_log, self.deleted = ComputeLog(), frozenset[int]()
         self.until: int | None = None
         self.quality: Quality = "auto"
         self.trials_elsewhere = False
@@ -117,7 +114,8 @@ class Session:
         made_for, before = self._crops_made_for, self.stack.stack_spec if self.stack else None
         if before is not None and not (same and before.shape == stack.spec.shape):
             made_for = made_for or before
-        fit = CropFit.of(self.pipeline, made_for, stack.stack_spec)
+        moved = RenumberedSteps.reopened(self.plan, self.folder_info, folder_info)
+        fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
         if not same:
@@ -126,6 +124,8 @@ class Session:
             self.colours = colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
+        if moved is not None:
+            self._renumber(moved, before)
         if fit.pipeline != self.pipeline:
             self._history.note(Edit(self.pipeline), Edit(fit.pipeline))
             self.pipeline = fit.pipeline
@@ -149,13 +149,18 @@ class Session:
         else:
             raw.grow(self.stack.source, before.same_files(source))
         old, moved = self.plan, RenumberedSteps.of(self.plan, self.stack.shape[0], now)
-        self.pipeline, self.plan = moved.pipeline, old.grown(moved.times, moved.steps)
-        if moved.sentence:
-            self._history.replace_pipelines(lambda one: moved.follow(self.plan_of(one, spec)))
-            self.adapted.emit(moved.sentence)
+        self.plan = old.grown(moved.times, moved.steps)
+        self._renumber(moved, spec)
         self.stack_grown.emit(moved.move(self.until, self.plan, shifted))
         if told(self.plan) != told(old):
             self.plan_changed.emit(self.plan)
+
+    def _renumber(self, moved: RenumberedSteps, raw: StackSpec | None) -> None:
+        """Take over steps that no undo takes back, and renumber those that were set on ``raw``."""
+        self.pipeline = moved.pipeline
+        if moved.sentence:
+            self._history.replace_pipelines(lambda one: moved.follow(self.plan_of(one, raw)))
+            self.adapted.emit(moved.sentence)
 
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
@@ -176,8 +181,7 @@ class Session:
 
     def shown_step(self, index: int) -> Step:
         """A step with what it takes from the data, as far as that is known."""
-        step = self.pipeline.steps[index]
-        return shown_step(step, self.scan, self.overrides, self.folder_info)
+        return shown_step(self.pipeline.steps[index], self.scan, self.overrides, self.folder_info)
 
     def edit_step(self, index: int, edited: Step, gesture: object = None) -> None:
         """Take over what a person made of `shown_step`, as an edit; see `split_edit`."""
@@ -227,8 +231,7 @@ class Session:
 
     def show_until(self, count: int | None) -> None:
         """Show the result of the first ``count`` steps; None: of all, 0: the raw data."""
-        if count is not None:
-            count = min(max(count, 0), len(self.pipeline.steps))
+        count = None if count is None else min(max(count, 0), len(self.pipeline.steps))
         if count != self.until:
             self.until = count
             self.view_changed.emit()
@@ -292,16 +295,15 @@ class Session:
         What is unknown about the data that are open is taken from it, too, and crops that were set
         on other data are fitted; ``adapted`` tells.
         """
-        edit, sentences = Edit(recipe.pipeline, recipe.engine), list[str]()
+        edit, said = Edit(recipe.pipeline, recipe.engine), ""
         if recipe.source is not None and self.folder_info is not None:
             use = RecipeUse.of(recipe, self.folder_info, self.overrides, self.colours)
             edit, self.colours = Edit(use.pipeline, recipe.engine, use.overrides), use.colours
-            sentences += [use.sentence] if use.sentence else []
-        if recipe.sweep:
-            sentences.append(f"Left out are values to try of {', '.join(recipe.sweep)}")
+            said = use.sentence
+        left = f"Left out are values to try of {', '.join(recipe.sweep)}" if recipe.sweep else ""
         self._make(edit)
-        if sentences:
-            self.adapted.emit(". ".join(sentences))
+        if said or left:
+            self.adapted.emit(". ".join(filter(None, (said, left))))
 
     def release(self) -> None:
         """Let go of everybody who listens; the session itself stays as it is."""

@@ -18,6 +18,7 @@ Columns = dict[str, list[str]]
 # A time axis this many times longer than the files are many means that the
 # numbers are dates or the like, not time points.
 SPARSE = 10
+TIME = re.compile("t[2-9]?")  # names of the fields that make up a time
 _DIGITS = re.compile(r"([0-9]+)")
 _FRACTION = re.compile(r"-?[0-9]+\.[0-9]+")
 _POSITION = ("p", "tile", *(f"p{number}" for number in range(2, 10)))
@@ -88,7 +89,7 @@ def at_position(
 
 def times(values: Columns, count: int, text: str) -> tuple[Steps, str]:
     """Place of each file in time, and what a person should know; see `steps`."""
-    columns = [values[key] for key in values if re.fullmatch("t[2-9]?", key)]
+    columns = [values[key] for key in values if TIME.fullmatch(key)]
     if len(columns) < 2:
         return steps(values.get("t"), count, text, "t")
     # A text with all numbers, as a regular expression would find it.

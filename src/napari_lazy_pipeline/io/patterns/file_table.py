@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from napari_lazy_pipeline.errors import PatternError
 from napari_lazy_pipeline.io.patterns import field_values
 from napari_lazy_pipeline.io.patterns.field_values import Columns, Steps, format_names
-from napari_lazy_pipeline.io.patterns.pattern import Pattern
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 
 _OTHERS = 20  # names that do not fit, of which a person sees a few
 _Places = tuple[Steps, ...]
+_compiled = lru_cache(maxsize=8)(compile_pattern)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +41,7 @@ class FileTable:
     pattern: str = ""
     positions: tuple[str, ...] = ()  # all that the names tell apart
     position: str = ""  # the one in the table
+    even_times: bool = False  # whether a number in the names counts the time points evenly
 
     @property
     def pieces(self) -> int:
@@ -76,6 +79,19 @@ class FileTable:
         where = np.nonzero(self.table >= 0)
         names = (self.names[index] for index in self.table[where].tolist())
         return dict(zip(names, where[0].tolist(), strict=True))
+
+    def time_label(self, row: int) -> str:
+        """What the name of the first file in a row says of its time; empty: nothing.
+
+        That is the whole name where a pattern without fields puts files in natural order.
+        """
+        pattern = _compiled(self.pattern) if self.pattern else None
+        for index in self.table[row].ravel().tolist():
+            values = pattern.match(self.names[index]) if pattern and index >= 0 else None
+            if pattern is not None and values is not None:
+                times = (values[key] for key in values if field_values.TIME.fullmatch(key))
+                return " ".join(times) if pattern.fields else self.names[index]
+        return ""
 
     def moved_to(self, now: FileTable) -> dict[int, int]:
         """Tell the rows that those of this table have in another table, by their files."""
@@ -140,7 +156,7 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     titles = _titles(channels, channel_of, values, pattern)
     return FileTable(
         chosen, table, titles, unmatched, tuple(sorted(others)), (note,) if note else (),
-        pattern.text, positions, position,
+        pattern.text, positions, position, not note and "t" in values and "t" in pattern.fields,
     )  # fmt: skip
 
 

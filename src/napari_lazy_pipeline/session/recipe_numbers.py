@@ -1,0 +1,49 @@
+"""Recipe numbers: the steps of a recipe for time points as they are numbered today."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image.quantity_text import format_count
+from napari_lazy_pipeline.image.renumbering import is_same
+from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps
+
+
+def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, str]:
+    """Renumber steps that were set on a source, and say so; another folder leaves them as they are.
+
+    A `RecipeError` if they hold values of time points, and names do not tell which these are now.
+    """
+    files, points = raw.source, source.time_points
+    if points is None or not isinstance(files, FileSource) or not _is_in(files, source.folder):
+        return pipeline, ""
+    before = (source.raw(raw.stack_spec) or raw.stack_spec).replace(
+        times=points.count * files.info.inner[0]
+    )
+    now = points.moved_to(files) if source.pattern in ("", files.pattern) else None
+    if now and is_same(now):
+        return pipeline, ""
+    plan = pipeline.plan(before)
+    if not now:
+        later = {t: t + 1 for t in range(before.times)}
+        held = RenumberedSteps.of(plan, before.times + 1, later).moved
+        if held:
+            what = f"The values of {held} were set on time points that the folder does not have"
+            if now is None:
+                what = f"It cannot be told which time points the values of {held} are of now"
+            raise RecipeError(what, files.folder, "Set them anew, and save the recipe")
+        return pipeline, ""
+    moved = RenumberedSteps.of(plan, raw.shape[0], now)
+    gone = before.times - len(now)
+    left = f". Not there any more: {format_count(gone, 'time point')}" if gone else ""
+    return moved.pipeline, f"{moved.sentence}{left}" if moved.sentence else ""
+
+
+def _is_in(files: FileSource, folder: str) -> bool:
+    return os.path.realpath(files.folder) == os.path.realpath(Path(folder).expanduser())

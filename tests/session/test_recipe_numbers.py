@@ -1,0 +1,195 @@
+"""What a recipe holds of time points stays with them, whatever their numbers are by now."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import Pipeline, Recipe, Stack, open_stack
+from napari_lazy_pipeline.cli import main
+from napari_lazy_pipeline.errors import RecipeError, RemarkWarning
+from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.steps import BleachCorrection, Drift, RelativeChange, Select
+
+DRIFT = Drift(drift=((0, 0, 0), (0, 0.1, 0), (0, 0.2, 0)), interpolation="none")
+BRIGHTNESS = BleachCorrection(brightness=(1, 0.5, 0.25))
+
+
+class Folder:
+    """A folder of files with any numbers, each of which holds its number."""
+
+    def __init__(self, folder: Path, *names: object) -> None:
+        folder.mkdir()
+        self.path = folder
+        self.write(*names)
+
+    def file(self, name: object) -> Path:
+        return self.path / f"cell_ch0_t{name if isinstance(name, str) else f'{name:03d}'}.tif"
+
+    def write(self, *names: object) -> None:
+        for name in names:
+            pixels = np.full((2, 8, 9), 10 * int(str(name)[-3:]), "uint16")
+            tifffile.imwrite(self.file(name), pixels, photometric="minisblack")
+
+    def remove(self, *names: object) -> None:
+        for name in names:
+            self.file(name).unlink()
+
+    def open(self) -> Stack:
+        return open_stack(self.path, voxel_size=(0.4, 0.1, 0.1))
+
+    def save(self, *steps: object) -> Path:
+        path = self.path.parent / "recipe.yaml"
+        Recipe(source=self.open(), pipeline=Pipeline(steps)).save(path)  # type: ignore[arg-type]
+        return path
+
+
+def values(stack: Stack) -> list[float]:
+    """Brightest voxel of each time point, in the numbers that the files hold."""
+    return [float(stack.volume(t).max()) / 10 for t in range(stack.shape[0])]
+
+
+def opened(path: Path) -> tuple[list[float], str]:
+    """What a saved recipe makes of its folder today, and what it says of it."""
+    recipe = Recipe.load(path)
+    raw = recipe.open_raw()
+    now, said = recipe.renumbered(raw)
+    return values(now.pipeline.apply(raw)), said
+
+
+def test_files_with_lower_numbers_came(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    path = folder.save(BRIGHTNESS, DRIFT)
+    assert opened(path) == ([4, 12, 32], "")
+    folder.write(2)
+    made, said = opened(path)
+    assert made == [2, 4, 12, 32]
+    assert said.endswith("values of Correct bleaching and Correct drift went with them")
+    recipe = Recipe.load(path)
+    now, _ = recipe.renumbered(recipe.open_raw())
+    drift = now.pipeline.steps[1]
+    assert isinstance(drift, Drift) and [row[1] for row in drift.drift] == [0, 0, 0.1, 0.2]
+
+
+def test_a_file_in_between_makes_the_steps_of_the_numbers_smaller(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    path = folder.save(BRIGHTNESS)
+    folder.write(3, 5, 7)
+    made, _ = opened(path)
+    assert [made[t] for t in (1, 3, 5)] == [4, 12, 32]
+
+
+def test_the_first_files_are_gone(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 1, 2, 3, 4)
+    path = folder.save(Select(times=(0, 3)), BRIGHTNESS)
+    assert opened(path)[0] == [1, 4, 12]
+    folder.remove(1)
+    made, said = opened(path)
+    assert made == [2, 6], "the first that is there is what others are as bright as"
+    assert said.endswith("Not there any more: 1 time point")
+
+
+@pytest.mark.parametrize("step", [Select(times=(0, 2)), RelativeChange(f0_times=(0, 2))])
+def test_a_range_of_which_nothing_is_left_is_refused(tmp_path: Path, step: Select) -> None:
+    folder = Folder(tmp_path / "raw", 1, 2, 3, 4)
+    path = folder.save(step)
+    folder.remove(1, 2)
+    recipe = Recipe.load(path)
+    raw = recipe.open_raw()
+    now, said = recipe.renumbered(raw)
+    assert "Not there any more: 2 time points" in said
+    with pytest.raises(Exception, match="starts at t = 999999, but the recording ends at 2"):
+        now.pipeline.apply(raw)
+
+
+def test_uneven_numbers_are_known_by_their_ends(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", "100001", "300007", "900002")
+    path = folder.save(BRIGHTNESS)
+    folder.write("000009")
+    assert opened(path)[0] == [9, 1, 14, 8]
+    folder.write("500004")
+    with pytest.raises(RecipeError, match=r"cannot be told which time points .* bleaching are of"):
+        opened(path)
+    assert folder.save(DRIFT) and opened(path)[1] == ""
+
+
+def test_opening_warns_of_steps_that_are_for_other_numbers(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    path = folder.save(BRIGHTNESS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Recipe.load(path).open()
+        folder.write(10)  # behind the last: no number is another
+        Recipe.load(path).open()
+    folder.write(2)
+    with pytest.warns(RemarkWarning, match=r"bleaching went with them: take recipe\.renumbered"):
+        Recipe.load(path).open()
+
+
+def test_recipes_that_do_not_say_it_and_other_folders_stay_as_they_are(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    recipe = Recipe.load(folder.save(BRIGHTNESS))
+    assert recipe.source is not None and recipe.source.time_points is not None
+    folder.write(2)
+    old = recipe.source.model_copy(update={"time_points": None})
+    old_recipe = recipe.model_copy(update={"source": old})
+    assert old_recipe.renumbered(folder.open()) == (old_recipe, "")
+    other = Folder(tmp_path / "other", 2, 4, 6, 8)
+    assert recipe.renumbered(other.open()) == (recipe, "")
+
+
+def test_a_run_takes_the_numbers_of_today(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    path = folder.save(BRIGHTNESS)
+    folder.write(2)
+    out = tmp_path / "out"
+    with pytest.warns(RemarkWarning, match="values of Correct bleaching went with them"):
+        assert main(["run", str(path), "--out", str(out)]) == 0
+    assert values(open_stack(out, "{name}_ch{c}_t{t}.tif")) == [2, 4, 12, 32]
+    written = next(out.glob("*_recipe.yaml"))
+    assert opened(written) == ([2, 4, 12, 32], "")
+
+
+def test_a_run_is_refused_where_names_leave_doubt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder(tmp_path / "raw", "100001", "300007", "900002")
+    path = folder.save(BRIGHTNESS)
+    folder.write("500004")
+    assert main(["run", str(path), "--out", str(tmp_path / "out")]) != 0
+    assert "cannot be told which time points" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_session_takes_over_a_recipe_for_todays_numbers(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    recipe = Recipe.load(folder.save(BRIGHTNESS))
+    folder.write(2)
+    session, said = Session(), list[str]()
+    session.adapted.connect(said.append)
+    session.open(folder.path)
+    session.load(recipe)
+    assert session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.5, 0.25))])
+    assert "values of Correct bleaching went with them" in said[0]
+    assert session.recipe().source.time_points.first == "002"  # type: ignore[union-attr]
+
+
+def test_a_folder_that_is_opened_anew_in_a_session(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    session, said = Session(), list[str]()
+    session.adapted.connect(said.append)
+    session.open(folder.path)
+    session.set_pipeline(Pipeline([BRIGHTNESS]))
+    session.set_pipeline(Pipeline([BleachCorrection(brightness=(1, 0.25, 0.125))]))
+    folder.write(2)
+    session.open(folder.path)
+    assert session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.25, 0.125))])
+    assert said == [
+        "The time points have other numbers now, and the values of Correct bleaching went with them"
+    ]
+    session.undo()
+    assert session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.5, 0.25))])

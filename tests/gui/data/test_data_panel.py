@@ -323,6 +323,35 @@ def test_planes_of_a_volume_are_entered(
     np.testing.assert_array_equal(recipe.open().volume(0, 1), data[1::2])
 
 
+def test_pages_of_many_files_are_time_points_of_channels(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    """A list of pages without text looks like one volume: here one says that it is more."""
+    data = np.random.default_rng(0).integers(1, 999, (2, 12, 8, 10)).astype("uint16")
+    for number, pages in enumerate(data):
+        path = tmp_path / f"cell_p{number}.tif"
+        tifffile.imwrite(path, pages, photometric="minisblack", metadata=None)
+    dock.open_folder(tmp_path)
+    settle(dock)
+    choice = dock.data.pages
+    assert choice.isVisibleTo(dock) and not choice.channels.isVisibleTo(dock)
+    choice.combo.setCurrentIndex(choice.combo.findData("TZCYX"))
+    choice.combo.activated.emit(choice.combo.currentIndex())
+    assert choice.channels.isVisibleTo(dock)
+    for box, text in ((choice.channels, "2"), (choice.count, "3")):
+        retype(qtbot, box, text)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    settle(dock)
+    assert dock.session.stack.shape[:3] == (2, 2, 3)
+    assert (choice.combo.currentData(), choice.count.number(), choice.channels.number()) == (
+        "TZCYX", 3, 2
+    )  # fmt: skip
+    stack = Recipe(**dock.session.recipe().model_dump()).open()
+    expected = data[0].reshape(2, 3, 2, 8, 10)
+    np.testing.assert_array_equal(stack.volume(1, 0), expected[1, :, 0])
+    np.testing.assert_array_equal(dock.session.stack.volume(0, 1), expected[0, :, 1])
+
+
 @pytest.fixture
 def unstated(nothing_stated: None, dock: Any, settle: Settle, tmp_path: Path) -> Any:
     """The dock with a folder open about which nothing is known."""

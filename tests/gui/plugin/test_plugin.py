@@ -390,7 +390,7 @@ def test_the_script_in_the_clipboard_runs(
 
     edit(opened, "deskew", angle=36.0)
     settle(opened)
-    opened.save.copy.click()
+    opened.save.copy_script.trigger()
     script = tmp_path / "script.py"
     text = QApplication.clipboard().text()
     script.write_text(text + "import numpy\nnumpy.save('out.npy', volume)\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.steady_area import bring_into_sight
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.errors import LazyPipelineError, RecipeError
 from napari_lazy_pipeline.exports.job import Job
 from napari_lazy_pipeline.session import Recipe, Session
+from napari_lazy_pipeline.session.plain_script import plain_script
 
 _PROCESS_ALL = "Process all…"
 _RECIPES = "Recipe (*.yaml *.yml *.json)"
@@ -42,8 +44,14 @@ class SaveBar(QWidget):
         self.save_recipe = menu.addAction("Save recipe…", self._on_save)
         self.save_recipe.setToolTip("Write source and steps to a file")
         self.recipe.setMenu(menu)
-        tooltip = "Copy a script that gives the same pixels"
-        self.copy = push_button("Copy as Python", tooltip, self._on_copy)
+        self.copy = push_button("Copy as Python", "Copy a script that gives the same pixels")
+        scripts = QMenu(self.copy)
+        scripts.setToolTipsVisible(True)
+        self.copy_script = scripts.addAction("With this package", self._on_copy)
+        self.copy_script.setToolTip("A few lines: steps as they are called here")
+        self.copy_plain = scripts.addAction("In plain dask", self._on_copy_plain)
+        self.copy_plain.setToolTip("map_blocks, numpy, scipy and tifffile: all of it is in sight")
+        self.copy.setMenu(scripts)
         tooltip = "Write all volumes, as the present steps make them"
         self.process_all = push_button(_PROCESS_ALL, tooltip, checkable=True)
         for button in (self.recipe, self.copy, self.process_all):
@@ -111,7 +119,22 @@ class SaveBar(QWidget):
             self.save(path)
 
     def _on_copy(self) -> None:
+        self._put(lambda: self.session.recipe().to_script())
+
+    def _on_copy_plain(self) -> None:
+        stack = self.session.stack
+        assert stack is not None, "the button is greyed out without data"
+        self._put(lambda: plain_script(stack, self.session.pipeline))
+
+    def _put(self, write: Callable[[], str]) -> None:
+        """Put a script in the clipboard; where there is none, why is shown here."""
+        try:
+            script = write()
+        except LazyPipelineError as error:
+            self.error.say(str(error))
+            return
+        self.error.say("")
         clipboard = QApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText(self.session.recipe().to_script())
+            clipboard.setText(script)
             show_info("The script is in the clipboard")

@@ -18,9 +18,10 @@ from bench_size import size
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import FormatName
+from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io import open_stack
-from napari_lazy_pipeline.steps import Deconvolve, Deskew, DeskewedMaximum
+from napari_lazy_pipeline.steps import Deconvolve, Deskew
 from stacks import gaussian_psf
 
 Figure = Callable[[str, float, str, float], None]
@@ -93,7 +94,7 @@ def test_everything_takes_hardly_longer_than_its_slowest_part(
 
 
 def test_maxima_of_a_folder(raw: Stack, tmp_path: Path, figure: Figure) -> None:
-    view = Pipeline(steps=[DeskewedMaximum()]).apply(raw)
+    view = maxima(Pipeline(steps=[Deskew()])).apply(raw)
     view.source.read(0, 0)
     took = [seconds(lambda n=n: export(view, tmp_path / str(n))) for n in range(ROUNDS)]
     figure("a maximum straight from raw, each", 1000 * min(took) / FILES, "ms", 1000 / RATE)

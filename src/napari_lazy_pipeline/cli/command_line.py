@@ -15,6 +15,7 @@ from napari_lazy_pipeline._runtime.terminal import plain_output
 from napari_lazy_pipeline.cli import option_values as values
 from napari_lazy_pipeline.cli.estimate_recipe import estimate
 from napari_lazy_pipeline.cli.lesson import lesson
+from napari_lazy_pipeline.cli.movie import movie
 from napari_lazy_pipeline.cli.other_commands import info, simulate, steps, warm_up
 from napari_lazy_pipeline.cli.run_recipe import run
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
@@ -96,6 +97,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_info(commands)
     _add_run(commands)
+    _add_movie(commands)
     _add_estimate(commands)
     _add_simulate(commands)
     exercises = commands.add_parser(
@@ -206,6 +208,11 @@ def _add_run(commands: Any) -> None:
         help="write also maximum projections, such as z or zy",
     )  # fmt: skip
     parser.add_argument(
+        "--only-maxima", action="store_true",
+        help="write the maximum along z of each volume instead of the volume; behind Deskew, "
+        "straight from the raw planes",
+    )  # fmt: skip
+    parser.add_argument(
         "--scheduler", metavar="ADDRESS", type=values.text,
         help="of a dask cluster to compute on (default: here). A scheduler or worker that is "
         "silent for 20 s is given up: other workers take over, or the run ends",
@@ -217,6 +224,32 @@ def _add_run(commands: Any) -> None:
         "joins what they wrote",
     )  # fmt: skip
     parser.set_defaults(command=run)
+
+
+def _add_movie(commands: Any) -> None:
+    parser = commands.add_parser(
+        "movie",
+        help="write a movie of the maxima along z, with time stamp and scale bar",
+        description="Write a movie of what is brightest along z of what a recipe makes, with time "
+        "stamp and scale bar. Contrast: percentiles 1 and 99.9 of the first picture.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", type=values.text,
+        help="folder of raw files (default: that of the recipe)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FILE", type=values.text, required=True, help="new file, .mp4 or .gif"
+    )
+    parser.add_argument(
+        "-t", metavar="WHICH", type=values.selection,
+        help="time points, such as 0,5,7 or 10:20 or ::10 (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rate", type=values.rate, default=10.0, help="pictures per second (default: 10)"
+    )
+    parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
+    parser.set_defaults(command=movie)
 
 
 def _add_estimate(commands: Any) -> None:

@@ -73,6 +73,7 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int 
 
     from napari_lazy_pipeline.exports.destination import raw_folder
     from napari_lazy_pipeline.exports.export import export
+    from napari_lazy_pipeline.exports.maxima import maxima
     from napari_lazy_pipeline.exports.other_folder import check_fit, numbered_now
     from napari_lazy_pipeline.exports.proposed_folder import propose_folder
     from napari_lazy_pipeline.session.recipe_edit import edited
@@ -81,6 +82,8 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int 
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()
+    if options.only_maxima:
+        pipeline = maxima(pipeline)
     stack = pipeline.apply(raw, engine=options.engine)
     if options.folders:
         check_fit(pipeline.plan(raw.stack_spec, options.engine))
@@ -93,8 +96,8 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int 
     report = export(
         stack,
         folder,
-        t=_numbers(options.t, times),
-        c=_numbers(options.c, channels),
+        t=numbers(options.t, times),
+        c=numbers(options.c, channels),
         dtype=options.dtype,
         format=options.format,
         stages=options.stage,
@@ -110,13 +113,14 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int 
     return _summarise(report)
 
 
-def _numbers(chosen: Selection | None, size: int) -> list[int]:
-    numbers: list[int] = []
+def numbers(chosen: Selection | None, size: int) -> list[int]:
+    """Numbers that are chosen of so many, all if nothing is stated."""
+    found: list[int] = []
     for part in (slice(None),) if chosen is None else chosen:
-        numbers += range(size)[part] if isinstance(part, slice) else [part]
-    if not numbers:
+        found += range(size)[part] if isinstance(part, slice) else [part]
+    if not found:
         raise RecipeError("What -t or -c state chooses nothing", hint=f"There are {size}, from 0")
-    return numbers
+    return found
 
 
 def _check_engine(name: str) -> None:

@@ -1,0 +1,221 @@
+"""Movie: the maxima of a time series as MP4 or GIF, with time stamp and scale bar."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
+from napari_lazy_pipeline._runtime.fresh_file import fresh_folder
+from napari_lazy_pipeline.errors import Cancelled, ExportError
+from napari_lazy_pipeline.exports.destination import (
+    raw_folder,
+    refuse_folder,
+    refuse_unknown_size,
+)
+from napari_lazy_pipeline.exports.formats import channel_name
+from napari_lazy_pipeline.image import Stack
+
+Limits = tuple[float, float]
+Colour = tuple[float, float, float]  # red, green and blue, from 0 to 1
+KINDS = {".mp4": ("imageio_ffmpeg", "PIL"), ".gif": ("PIL",)}
+_INSTALL = "pip install 'napari-lazy-pipeline[movie]'"
+_WHITE = (1.0, 1.0, 1.0)
+_COLOURS: tuple[Colour, ...] = (
+    (0, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0), (0, 0, 1),
+)  # fmt: skip
+_PERCENTILES = 1.0, 99.9
+_BAR = 0.25  # part of the width that the scale bar takes at most
+
+
+def write_movie(
+    stack: Stack,
+    path: str | os.PathLike[str],
+    *,
+    t: Sequence[int] | None = None,
+    contrast: Sequence[Limits] | None = None,
+    colours: Sequence[Colour] | None = None,
+    rate: float = 10.0,
+    progress: Callable[[int, int], None] = no_progress,
+    cancelled: Callable[[], bool] = not_cancelled,
+) -> str:
+    """Write a movie of what is brightest along z; it appears when it is complete.
+
+    Parameters
+    ----------
+    stack
+        Usually what `maxima` of a pipeline makes; of several planes, the maximum is shown.
+    path
+        A file that is not there yet, ``.mp4`` or ``.gif``.
+    t
+        Time points; None for all.
+    contrast
+        Values that are black and full for each channel; None: percentiles 1 and 99.9 of the first
+        picture.
+    colours
+        Of each channel; None: grey for one, green, magenta, ... for several.
+    rate
+        Pictures a second; GIF knows hundredths of a second only.
+    progress, cancelled
+        As those of `export`.
+
+    Returns
+    -------
+    str
+        What it shows, in a sentence.
+
+    Raises
+    ------
+    ExportError
+        If it cannot be written, or the voxel size is unknown.
+    Cancelled
+        Once ``cancelled`` returns true; nothing is left.
+    """
+    path = Path(path)
+    _check(path, stack)
+    times = range(stack.shape[0]) if t is None else list(t)
+    channels = range(stack.shape[1])
+    limits = contrast or [_limits(_picture(stack, times[0], c)) for c in channels]
+    several = len(channels) > 1
+    colours = colours or [_COLOURS[c % len(_COLOURS)] if several else _WHITE for c in channels]
+
+    def frames() -> Iterator[np.ndarray]:
+        for done, time in enumerate(times):
+            if cancelled():
+                raise Cancelled
+            pictures = [_picture(stack, time, c) for c in channels]
+            yield _labelled(_mixed(pictures, limits, colours), stack, time)
+            progress(done + 1, len(times))
+
+    progress(0, len(times))
+    try:
+        with fresh_folder(path) as part:
+            (_write_gif if path.suffix.lower() == ".gif" else _write_mp4)(part, frames(), rate)
+    except OSError as error:
+        what = f"Cannot write: {error.strerror or error}"
+        raise ExportError(what, str(path), "Choose another name or folder") from error
+    of = ", ".join(
+        f"{channel_name(stack, c)} from {low:g} to {high:g}"
+        for c, (low, high) in zip(channels, limits, strict=True)
+    )
+    return f"{len(times)} pictures written to {path}. Contrast: {of}"
+
+
+def _check(path: Path, stack: Stack) -> None:
+    needed = KINDS.get(path.suffix.lower())
+    if needed is None:
+        raise ExportError("A movie is .mp4 or .gif", str(path), "Choose another name")
+    if any(find_spec(name) is None for name in needed):
+        raise ExportError(f"What writes {path.suffix} is not installed", str(path), _INSTALL)
+    refuse_unknown_size(stack.spec)
+    refuse_folder(path.parent, raw_folder(stack.source))
+    if os.path.lexists(path):
+        raise ExportError("The file is there already", str(path), "Choose another name")
+    if not path.parent.is_dir():
+        raise ExportError("There is no such folder", str(path.parent), "Make it first")
+
+
+def _picture(stack: Stack, t: int, c: int) -> np.ndarray:
+    """What is brightest along z (y, x); blank, with a warning, if the file is bad."""
+    picture: np.ndarray = np.fmax.reduce(stack.source(t, c), axis=0)
+    return picture
+
+
+def _limits(picture: np.ndarray) -> Limits:
+    values = picture[np.isfinite(picture) & (picture != 0)]  # 0 is outside of what was recorded
+    if not values.size:
+        return 0.0, 1.0
+    low, high = np.percentile(values, _PERCENTILES).tolist()
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _mixed(
+    pictures: Sequence[np.ndarray], limits: Sequence[Limits], colours: Sequence[Colour]
+) -> np.ndarray:
+    """Add up the channels in their colours: 8-bit RGB (y, x, 3), of even width and height."""
+    height, width = pictures[0].shape
+    mixed = np.zeros((height + height % 2, width + width % 2, 3), np.float32)  # as MP4 needs it
+    for picture, (low, high), colour in zip(pictures, limits, colours, strict=True):
+        grey = np.clip((np.nan_to_num(picture.astype(np.float32)) - low) / (high - low), 0, 1)
+        mixed[:height, :width] += grey[..., np.newaxis] * np.asarray(colour, np.float32)
+    return (255 * np.minimum(mixed, 1) + 0.5).astype(np.uint8)
+
+
+def _labelled(image: np.ndarray, stack: Stack, t: int) -> np.ndarray:
+    """Draw the time, at the top left, and a scale bar, at the bottom right."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.fromarray(image)
+    draw, (width, height) = ImageDraw.Draw(picture), picture.size
+    size = max(min(width, height) // 16, 10)
+    font, margin = ImageFont.load_default(size), size // 2
+    ink: dict[str, Any] = {"font": font, "fill": "white", "stroke_width": 1, "stroke_fill": "black"}
+    draw.text((margin, margin), time_stamp(t, stack.time_interval), anchor="la", **ink)
+    length = bar_length(width * stack.voxel_size[2] * _BAR)
+    right, bottom = width - margin, height - margin
+    left = right - round(length / stack.voxel_size[2])
+    top = bottom - max(size // 4, 4)
+    draw.rectangle((left - 1, top - 1, right, bottom), fill="black")
+    draw.rectangle((left, top, right - 1, bottom - 1), fill="white")
+    draw.text((right, top - 2), f"{length:g} \u00b5m", anchor="rd", **ink)
+    return np.asarray(picture)
+
+
+def time_stamp(t: int, interval: float | None) -> str:
+    """Return the time of a time point.
+
+    Examples
+    --------
+    >>> time_stamp(130, 30.0), time_stamp(3, 0.5), time_stamp(3, None)
+    ('1:05:00', '0:00:01.50', 't = 3')
+    """
+    if interval is None:
+        return f"t = {t}"
+    hundredths = round(100 * t * interval)
+    seconds, rest = divmod(hundredths, 100)
+    fraction = "" if math.isclose(interval, round(interval)) else f".{rest:02d}"
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
+
+
+def bar_length(most: float) -> float:
+    """Return the longest round length [um] that is no longer.
+
+    Examples
+    --------
+    >>> bar_length(12.3), bar_length(0.9), bar_length(99)
+    (10.0, 0.5, 50.0)
+    """
+    power = 10.0 ** math.floor(math.log10(most))
+    return next(factor * power for factor in (5, 2, 1) if factor * power <= most)
+
+
+def _write_mp4(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
+    from imageio_ffmpeg import write_frames
+
+    first = next(frames)
+    height, width, _ = first.shape
+    writer = write_frames(
+        str(path), (width, height), fps=rate, quality=8, macro_block_size=2,
+        ffmpeg_log_level="error",
+    )  # fmt: skip
+    writer.send(None)
+    try:
+        writer.send(np.ascontiguousarray(first))
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
+    finally:
+        writer.close()
+
+
+def _write_gif(path: Path, frames: Iterator[np.ndarray], rate: float) -> None:
+    from PIL import Image
+
+    images = map(Image.fromarray, frames)
+    duration = max(round(100 / rate), 2) * 10  # ms
+    next(images).save(path, "GIF", save_all=True, append_images=images, duration=duration, loop=0)

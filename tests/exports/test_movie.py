@@ -1,0 +1,114 @@
+"""Movies and maxima: what is in each picture, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
+from napari_lazy_pipeline.errors import Cancelled, ExportError
+from napari_lazy_pipeline.exports.maxima import maxima
+from napari_lazy_pipeline.exports.movie import write_movie
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.steps import Deskew, Project, SubtractBackground
+
+VOXEL = (0.3, 0.1, 0.1)
+pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
+
+
+@pytest.fixture
+def stack() -> Stack:
+    """A square that moves by 20 pixels each time, two channels, an odd size."""
+    pixels = np.full((4, 2, 3, 91, 131), 100, np.uint16)
+    for t in range(4):
+        pixels[t, 0, 1, 40:50, 20 + 20 * t : 30 + 20 * t] = 1100
+        pixels[t, 1, 2, 60:70, 20 + 20 * t : 30 + 20 * t] = 600
+    return Stack.from_array(pixels, VOXEL, channel_names=("488", "560"))
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_each_picture_is_what_was_there_at_its_time(
+    stack: Stack, tmp_path: Path, kind: str
+) -> None:
+    imageio = pytest.importorskip("imageio", reason="reads the movie back")
+    if kind == "mp4":
+        pytest.importorskip("imageio_ffmpeg", reason="MP4 needs imageio-ffmpeg")
+    path = tmp_path / f"cell.{kind}"
+    seen: list[tuple[int, int]] = []
+    said = write_movie(
+        stack, path, contrast=[(100, 1100), (100, 600)],
+        progress=lambda *done: seen.append(done),
+    )  # fmt: skip
+    contrast = "488 from 100 to 1100, 560 from 100 to 600"
+    assert said == f"4 pictures written to {path}. Contrast: {contrast}"
+    assert seen == [(done, 4) for done in range(5)]
+    frames = [np.asarray(frame)[..., :3].astype(int) for frame in imageio.get_reader(path)]
+    assert len(frames) == 4 and {frame.shape for frame in frames} == {(92, 132, 3)}
+    for t, frame in enumerate(frames):
+        first, second = frame[45, 25 + 20 * t], frame[65, 25 + 20 * t]
+        assert first[1] > 200 > 60 > max(first[0], first[2]), "green"
+        assert min(second[0], second[2]) > 200 > 60 > second[1], "magenta"
+        others = [frame[45, 25 + 20 * other] for other in range(4) if other != t]
+        assert np.max(others) < 60, "only there"
+        assert frame[:16, :40].max() > 200, "time stamp"
+        assert frame[-8:-6, -24:-7].min() > 180, "scale bar"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+def test_what_is_there_or_unknown_is_refused(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_text("mine")
+    with pytest.raises(ExportError, match=r"there already .*a.gif"):
+        write_movie(stack, tmp_path / "a.gif")
+    assert (tmp_path / "a.gif").read_text() == "mine"
+    with pytest.raises(ExportError, match=r"A movie is .mp4 or .gif"):
+        write_movie(stack, tmp_path / "a.avi")
+    with pytest.raises(ExportError, match="voxel size"):
+        write_movie(Stack.from_array(np.zeros((1, 1, 2, 8, 8), np.uint8)), tmp_path / "b.gif")
+
+
+def test_a_movie_that_is_cancelled_leaves_nothing(stack: Stack, tmp_path: Path) -> None:
+    seen: list[int] = []
+    with pytest.raises(Cancelled):
+        write_movie(
+            stack, tmp_path / "a.gif", progress=lambda done, _: seen.append(done),
+            cancelled=lambda: seen[-1:] == [2],
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Deskew(angle=31.5, fill=7.0),),
+        (SubtractBackground(value=50), Deskew(angle=31.5, skew_axis="y")),
+        (Deskew(angle=31.5), SubtractBackground(value=50)),
+        (),
+    ],
+)
+def test_maxima_are_those_of_the_volumes(steps: tuple[object, ...]) -> None:
+    volume = np.random.default_rng(2).integers(0, 900, (1, 1, 12, 30, 40), dtype=np.uint16)
+    raw = Stack.from_array(volume, VOXEL)
+    pipeline = Pipeline(steps)
+    whole = Pipeline((*pipeline.steps, Project())).apply(raw).source.read(0, 0)
+    np.testing.assert_array_equal(maxima(pipeline).apply(raw).source.read(0, 0), whole)
+
+
+def test_the_command_line_writes_maxima_and_a_movie_of_them(
+    raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = open_stack(raw_folder, voxel_size=VOXEL)
+    recipe = Recipe(source=raw, pipeline=Pipeline([Deskew(angle=31.5)]))
+    recipe.save(tmp_path / "r.yaml")
+    out = tmp_path / "out"
+    assert cli.main(["run", str(tmp_path / "r.yaml"), "--out", str(out), "--only-maxima"]) == 0
+    volume = recipe.pipeline.apply(raw).source.read(1, 0)
+    written = tifffile.imread(out / f"{raw_folder.name}_ch0_t0001.tif")
+    np.testing.assert_array_equal(written, volume.max(axis=0))
+    movie = tmp_path / "cell.gif"
+    assert cli.main(["movie", str(tmp_path / "r.yaml"), "--out", str(movie), "-t", "0:2"]) == 0
+    assert "2 pictures written to" in capsys.readouterr().out and movie.is_file()
+    assert cli.main(["movie", str(tmp_path / "r.yaml"), "--out", str(movie)]) == 2
+    assert "The file is there already" in capsys.readouterr().err

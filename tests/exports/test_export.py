@@ -20,7 +20,7 @@ from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.io import open_stack
-from napari_lazy_pipeline.steps import Deconvolve, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, SubtractBackground
 from stacks import write_raw
 
 
@@ -316,3 +316,39 @@ def test_volumes_of_unknown_voxel_size_are_refused(
     with pytest.raises(ExportError, match=f"{missing} is unknown.*in the files"):
         export(stack, tmp_path)
     assert not source.reads and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("limit", [2**32, 0], ids=["ImageJ", "OME-BigTIFF"])
+def test_what_was_written_is_opened_with_its_channels_and_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr("napari_lazy_pipeline.exports.formats.imagej_tiff.IMAGEJ_LIMIT", limit)
+    pixels = np.arange(2 * 3 * 4 * 6 * 8, dtype="uint16").reshape(2, 3, 4, 6, 8)
+    names = ("GFP", 'R&D "\u00b5" [1]', "far, red")
+    raw = Stack.from_array(pixels, (0.4, 0.1, 0.2), channel_names=names)
+    cropped = Pipeline([Crop(z=(1, 3), y=(2, 6), x=(3, 8))]).apply(raw)
+    export(cropped, tmp_path / "all", dtype="uint16")
+    again = open_stack(tmp_path / "all")
+    assert tuple(again.channel_names) == names
+    assert again.spec.translate == cropped.spec.translate == pytest.approx((0.4, 0.2, 0.6))
+    assert again.spec.voxel_size == (0.4, 0.1, 0.2)
+    np.testing.assert_array_equal(again.volume(1, 2), pixels[1, 2, 1:3, 2:6, 3:8])
+    export(cropped, tmp_path / "two", c=[0, 2], dtype="uint16")
+    assert tuple(open_stack(tmp_path / "two").channel_names) == (names[0], names[2])
+    export(cropped, tmp_path / "one", c=[1], dtype="uint16")
+    assert tuple(open_stack(tmp_path / "one").channel_names) == (names[1],)
+
+
+def test_what_was_cut_since_has_no_place(tmp_path: Path) -> None:
+    """Other programs keep the text of a file that they cut."""
+    raw = Stack.from_array(np.ones((4, 6, 8), "uint16"), (0.4, 0.1, 0.2))
+    export(Pipeline([Crop(z=(1, 0))]).apply(raw), tmp_path / "out", dtype="uint16")
+    with tifffile.TiffFile(tmp_path / "out" / "volume_ch0_t0000.tif") as file:
+        volume, said = file.asarray(), file.imagej_metadata
+    assert said is not None and "Origin (z, y, x) [um] = (0.4, 0.0, 0.0)" in said["Info"]
+    cut = tmp_path / "cut.tif"
+    metadata = {"axes": "ZYX", "Info": said["Info"]}
+    tifffile.imwrite(cut, volume[:2], imagej=True, metadata=metadata)
+    assert open_stack(cut).spec.translate == (0, 0, 0)
+    tifffile.imwrite(cut, volume, imagej=True, metadata=metadata)
+    assert open_stack(cut).spec.translate == (0.4, 0, 0)

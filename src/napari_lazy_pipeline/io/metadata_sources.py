@@ -39,7 +39,7 @@ def describe(
         info.voxel_source or "the files",
         info.voxel_size,
         info.time_interval,
-        info.set_channels if source.sizes[1] == len(info.set_channels) else info.channel_names,
+        _names_in_set(source) or info.channel_names,
     )
     claims = [header, *_text_claims(source, beside, notes), _name_claims(source)]
     voxel_size, origin = believed_size(claims)
@@ -62,6 +62,16 @@ def describe(
         tuple(_questions(source, proposals if doubt else (), voxel_size, scan, angle)),
         layout.others,
     )  # fmt: skip
+
+
+def _names_in_set(source: FileSource) -> tuple[str, ...]:
+    """Names of the channels that files state of their set, of which some may be left out."""
+    names, columns = source.info.set_channels, source.layout.channels
+    if len(names) == source.sizes[1]:
+        return names
+    numbers = [int(column[2:]) for column in columns if _NUMBERED.fullmatch(column) and column[2:]]
+    known = len(numbers) == len(columns) == source.sizes[1] and max(numbers) < len(names)
+    return tuple(names[number] for number in numbers) if known else ()
 
 
 def _first(claims: Sequence[MetadataClaims], name: str) -> tuple[Any, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular, read_text
 from napari_lazy_pipeline.image.scan_geometry import Triple
-
-_NUMBER = r"\s*([-+.\deE]+)\s*"
-_IN_TIFF = re.compile(rf"Origin \(z, y, x\) \[um\] = \({_NUMBER},{_NUMBER},{_NUMBER}\)")
+from napari_lazy_pipeline.io.metadata.written_text import WrittenText
 
 
 def written_origin(path: Path) -> Triple:
@@ -25,10 +22,9 @@ def written_origin(path: Path) -> Triple:
     for file in files[:1]:
         with open_regular(file) as opened, tifffile.TiffFile(opened) as tiff:
             texts = (tiff.imagej_metadata or {}).get("Info", ""), tiff.ome_metadata or ""
-            found = _IN_TIFF.search("\n".join(texts))
-        if found:
-            z, y, x = (float(number) for number in found.groups())
-            return z, y, x
+            origin = next(filter(None, (WrittenText.of(text).origin for text in texts)), None)
+        if origin is not None:
+            return origin
     return 0.0, 0.0, 0.0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,29 +74,36 @@ def write_whole(
             imagej=not large,
             ome=large,
             bigtiff=large,
-            metadata=metadata(stack, c, voxel_size),
+            metadata=metadata(stack, c, voxel_size, about(stack, volume.shape)),
             resolution=(1 / x, 1 / y),
         )
 
 
-def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
-    info = f"Channel = {channel_name(stack, c)}\n{origin_text(stack.spec.translate)}"
+def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple, text: str) -> dict[str, Any]:
+    info = f"Channel = {channel_name(stack, c)}\n{text}"
     metadata = {"axes": "ZYX", "spacing": voxel_size[0], "unit": "um", "Info": info}
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "finterval": interval}
 
 
-def _ome_metadata(stack: Stack, c: int, voxel_size: Triple) -> dict[str, Any]:
+def _ome_metadata(stack: Stack, c: int, voxel_size: Triple, text: str) -> dict[str, Any]:
     sizes = {f"PhysicalSize{a}": size for a, size in zip("ZYX", voxel_size, strict=True)}
     channel = {"Name": [channel_name(stack, c)]}
     metadata = {
         "axes": "ZYX",
         "Channel": channel,
-        "Description": origin_text(stack.spec.translate),
+        "Description": text,
         **sizes,
     }
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "TimeIncrement": interval}
+
+
+def about(stack: Stack, shape: Sequence[int]) -> str:
+    """Return what `WrittenText` reads again: channels of the stack, shape, place of voxel 0."""
+    names = [channel_name(stack, c) for c in range(stack.shape[1])]
+    lines = f"Channels = {json.dumps(names)}", f"Shape (z, y, x) = {json.dumps([*shape])}"
+    return "\n".join((*lines, origin_text(stack.spec.translate)))
 
 
 def origin_text(place: Triple) -> str:

@@ -66,7 +66,8 @@ def hyperstack(
     return replace(
         info.with_pages(order.table), scenes=order.scenes, unnamed=order.unnamed,
         channel_names=names if len(names) == c else (), notes=tuple(notes),
-        set_channels=header.channel_names if header.places else (), places=header.places,
+        set_channels=header.channel_names if header.places else header.written.channels,
+        places=header.places, translate=header.written.origin_of(info.shape),
         whole=0 < promised <= len(pages),
         first_plane=next((place.z for place in header.places if place.name == info.name), 0),
     )  # fmt: skip

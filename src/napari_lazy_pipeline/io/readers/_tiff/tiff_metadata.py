@@ -22,10 +22,13 @@ from napari_lazy_pipeline.io.metadata.ome_xml import (
     parse_ome,
 )
 from napari_lazy_pipeline.io.metadata.units import micrometres, seconds
+from napari_lazy_pipeline.io.metadata.written_text import WrittenText
 
 _IMAGEJ_SIZES = {"Z": "slices", "C": "channels", "T": "frames"}
 _MOST = 2**28  # bytes of a text; those of a hundred thousand planes have a tenth of that
+_HEAD = 65536  # characters of a text that say what an export is
 _DESCRIPTION = 270
+_NOTHING = WrittenText()
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class TiffMetadata(MetadataClaims):
         Of the axes T, C and Z, by ImageJ; 1 where it says nothing.
     shape, axes
         Those of the array that tifffile wrote; empty where it says nothing.
+    written
+        What an export of this package says.
     """
 
     images: tuple[FileImage, ...] = ()
@@ -59,6 +64,7 @@ class TiffMetadata(MetadataClaims):
     lengths: Mapping[str, int] | None = None
     shape: tuple[int, ...] = ()
     axes: str = ""
+    written: WrittenText = _NOTHING
 
 
 def metadata(tif: tifffile.TiffFile, path: str = "", pages: int = 0) -> TiffMetadata:
@@ -66,10 +72,11 @@ def metadata(tif: tifffile.TiffFile, path: str = "", pages: int = 0) -> TiffMeta
     page = tif.pages.first
     text = page.description or ""
     if text.startswith("ImageJ="):
-        return _of_imagej(text, page)
+        beside = (tif.imagej_metadata or {}).get("Info", "")
+        return replace(_of_imagej(text, page), written=WrittenText.of(str(beside)))
     data = _description(tif)
     if is_ome(data):
-        return _of_ome(data, path, pages)
+        return replace(_of_ome(data, path, pages), written=WrittenText.of(text[:_HEAD]))
     return _of_array(page)
 
 

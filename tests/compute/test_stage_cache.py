@@ -8,8 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.steps import Context, Step
 
 
 def make(value: float = 0.0) -> np.ndarray:
@@ -112,3 +115,22 @@ def test_a_waiting_thread_may_give_up() -> None:
             cache.get_or_make("a", make, cancelled=lambda: True)
         leave.set()
         first.result(5)
+
+
+class Weighted(Step):
+    """Twice one volume and one of the next, or the other way round, by the time point."""
+
+    def output(self, before: StackSpec) -> StackSpec:
+        return before.replace(times=2)
+
+    def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
+        return tuple(wanted.replace(t=t) for t in ((0, 0, 1), (0, 1, 1))[wanted.t])
+
+    def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
+        return parts[0] + parts[1] + parts[2]
+
+
+def test_how_often_each_part_of_the_input_is_taken_counts() -> None:
+    pixels = np.array([1, 10], "uint16").reshape(2, 1, 1, 1, 1)
+    view = Pipeline([Weighted()]).apply(Stack.from_array(pixels), cache=StageCache())
+    assert [view.volume(t).item() for t in (0, 1)] == [12, 21]

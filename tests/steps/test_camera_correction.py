@@ -155,3 +155,14 @@ def test_after_other_images_it_is_computed_anew(images: dict[str, str]) -> None:
     second = Pipeline([step]).apply(raw).volume()
     np.testing.assert_allclose(second, raw - 100.0)
     assert np.abs(first - second).max() > 20
+
+
+@pytest.mark.parametrize("field", ["dark_image", "flat_image"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_images_with_pixels_that_are_no_numbers(field: str, wrong: float, tmp_path: Path) -> None:
+    image = FLAT.astype("float32")
+    image[2, 3] = image[5, 5] = wrong
+    tifffile.imwrite(tmp_path / "wrong.tif", image)
+    step = CameraCorrection(dark=90).replace(**{field: str(tmp_path / "wrong.tif")})
+    with pytest.raises(StepError, match=r"not a finite number in 2 pixels \(.*wrong"):
+        Pipeline([step]).apply(recorded(np.full(SHAPE, 300.0))).volume()

@@ -210,3 +210,14 @@ def test_one_channel_at_one_time_point_reads_one_file() -> None:
     step: Step = Drift(drift=((0, 0, 0), (0.1, 0.1, 0.1)))
     source_of(raw, step).read(2, 1)
     assert raw.reads == Counter({(2, 1): 1})
+
+
+@pytest.mark.parametrize("dtype", ["bool", "float16"])
+def test_masks_and_half_floats_stay_what_they_are(dtype: str) -> None:
+    data = (DATA > 500).astype(dtype)
+    expected = moved("linear", (DATA > 500).astype("float64"))
+    result = moved("linear", data)
+    assert result.dtype == dtype
+    if dtype == "bool":
+        expected = expected > 0.5
+    np.testing.assert_allclose(result.astype(float), expected.astype(float), atol=1e-3)

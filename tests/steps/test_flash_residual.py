@@ -14,7 +14,15 @@ from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image import StackSpec
-from napari_lazy_pipeline.steps import Crop, Deskew, FlashResidual
+from napari_lazy_pipeline.steps import (
+    Crop,
+    Deskew,
+    FlashResidual,
+    Ratio,
+    Select,
+    Step,
+    SubtractBackground,
+)
 
 SHAPE = (4, 6, 7)
 RANDOM = np.random.default_rng(8)
@@ -89,3 +97,33 @@ def test_a_crop_that_takes_the_plane_before_is_told(calibration: str) -> None:
     pipeline = Pipeline([Crop(z=(1, 4)), FlashResidual(calibration=calibration)])
     plan = Plan.of(pipeline.steps, StackSpec(VolumeSpec(SHAPE), 2, ("a", "b", "c")))
     assert plan.cautions[0][0] == 1 and "before Crop" in plan.cautions[0][1]
+
+
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        (Select(channels="ch1"), "what was exposed before"),
+        (Select(channels="ch1,ch0,ch2"), "what was exposed before"),
+        (Ratio(a="ch0", b="ch1", background=(90, 90)), "what was exposed before"),
+        (SubtractBackground(), "subtracted the offset"),
+    ],
+)
+def test_what_is_no_exposure_any_more_is_refused(before: Step, word: str, calibration: str) -> None:
+    with pytest.raises(StepError, match=rf"{word}.*Put Flash residual first"):
+        Pipeline([before, FlashResidual(calibration=calibration)]).apply(DATA)
+
+
+def test_channels_may_be_chosen_where_each_has_its_own_stack(calibration: str) -> None:
+    step = FlashResidual(calibration=calibration, cycle="stack")
+    chosen = Pipeline([Select(channels="ch1"), Crop(x=(1, 6)), step]).apply(DATA).volume(1, 0)
+    whole = Pipeline([step]).apply(DATA).volume(1, 1)
+    np.testing.assert_array_equal(chosen, whole[..., 1:6])
+
+
+def test_a_calibration_with_pixels_that_are_no_numbers_is_refused(tmp_path: Path) -> None:
+    planes = np.stack([A, B, OFFSET]).astype("float32")
+    planes[1, 2, 3] = np.nan
+    tifffile.imwrite(tmp_path / "nan.tif", planes, photometric="minisblack")
+    step = FlashResidual(calibration=str(tmp_path / "nan.tif"))
+    with pytest.raises(StepError, match=r"cannot be read: not a finite number in 1 pixel"):
+        Pipeline([step]).apply(DATA).volume()

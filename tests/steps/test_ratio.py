@@ -10,7 +10,14 @@ import pytest
 from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.image import StackSpec
-from napari_lazy_pipeline.steps import Crop, Ratio, RelativeChange, SubtractBackground
+from napari_lazy_pipeline.steps import (
+    CameraCorrection,
+    Crop,
+    Ratio,
+    RelativeChange,
+    Step,
+    SubtractBackground,
+)
 from stacks import CountingSource, source_of
 
 A = np.array([[[130, 300, 104, 100]]], "uint16")
@@ -169,3 +176,25 @@ def test_more_time_points_change_f0_and_what_is_cached() -> None:
     assert first.identity(0, 1) != later.identity(0, 1)
     fixed = [source_of(CountingSource((n, 1)), RelativeChange(f0_times=(0, 2))) for n in (3, 4)]
     assert len({view.stated_plan.stages[0].keys for view in fixed}) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        SubtractBackground(value={"GFP": 0, "RFP": 5}),
+        CameraCorrection(dark=100),
+        Ratio(background=(0, 100)),
+        RelativeChange(channel="GFP", background=100),
+    ],
+)
+def test_a_background_that_is_subtracted_twice_is_said(step: Step) -> None:
+    assert not any("twice" in text for _, text in Plan.of([step], TWO).cautions)
+    cautions = dict(Plan.of([SubtractBackground(), step], TWO).cautions)
+    assert "subtracted twice" in cautions[1]
+
+
+def test_no_background_is_subtracted_by_zeros_per_channel() -> None:
+    zeros = CameraCorrection(dark={"GFP": 0, "RFP": 0}, hot_pixels=6)
+    assert "No background" in dict(Plan.of([zeros, Ratio()], TWO).cautions)[1]
+    lifted = CameraCorrection(dark=100, offset={"GFP": 0, "RFP": 0}, hot_pixels=6)
+    assert not Plan.of([lifted, Ratio()], TWO).cautions

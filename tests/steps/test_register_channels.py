@@ -196,3 +196,15 @@ def test_what_changes_nothing_is_said(step: Any, channels: tuple[str, ...], word
 def test_what_is_no_transform_is_refused(matrix: np.ndarray, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         RegisterChannels(transform=matrix)
+
+
+def test_the_first_channel_needs_no_transform_if_it_is_the_reference() -> None:
+    stack = Stack.from_array(
+        np.arange(120, dtype="uint16").reshape(1, 2, 3, 4, 5), VOXEL, channel_names=("488", "560")
+    )
+    by_whole_planes = ((1, 0, 0, VOXEL[0]), (0, 1, 0, 0), (0, 0, 1, 0))
+    view = Pipeline([RegisterChannels(transform={"560": by_whole_planes})]).apply(stack)
+    np.testing.assert_array_equal(view.volume(0, 0), stack.volume(0, 0))
+    np.testing.assert_array_equal(view.volume(0, 1)[1:], stack.volume(0, 1)[:-1])
+    with pytest.raises(StepError, match="no Transform for the channel 560"):
+        Plan.of([RegisterChannels(transform={"488": MOVED})], SPEC).check()

@@ -180,3 +180,24 @@ def test_the_deskewed_volume_is_not_made(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_any_box_is_the_whole(step: Any, dtype: str) -> None:
     data = (VOLUME / 65.5).astype(dtype)[np.newaxis, np.newaxis]
     assert_any_box_is_the_whole(data, step, boxes=6)
+
+
+def test_masks_are_counted() -> None:
+    """True counts as 1: three of four are a sum of 3, and a mean that is nearer to True."""
+    mask = np.array([[[1, 1, 0, 0], [1, 0, 0, 0]]], bool)
+    three = made(Bin(factors=(1, 2, 2), method="sum"), volume=mask)
+    assert three.dtype == np.uint16 and three.tolist() == [[[3, 0]]]
+    mean = made(Bin(factors=(1, 2, 2)), volume=mask)
+    assert mean.dtype == bool and mean.tolist() == [[[True, False]]]
+    along = made(Project(axis="x", method="sum"), volume=mask)
+    assert along.ravel().tolist() == [2, 1]
+    fine = made(Resample(voxel_size=0.05), volume=mask)
+    assert fine.dtype == bool and fine[0, 0].tolist() == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]

@@ -38,11 +38,13 @@ class Stage:
     def key(self, t: int, c: int) -> Hashable:
         """Return what the pixels of one volume depend on, but for the pixels of the input.
 
-        Which parts of these it takes counts: two channels may be made of parts of one.
+        Which parts of these it takes, in which order, counts: two channels may be made of parts
+        of one.
         """
-        depends_on = self.step.depends_on
+        depends_on, places = self.step.depends_on, self.places(t, c)
         place = t if "t" in depends_on else None, c if "c" in depends_on else None
-        return self.keys[c], place, tuple(part.box for part in self.parts(t, c))
+        taken = tuple((places.index((part.t, part.c)), part.box) for part in self.parts(t, c))
+        return self.keys[c], place, taken
 
     def parts(self, t: int, c: int) -> tuple[Block, ...]:
         """Tell which parts of its input a volume of the result is made from."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.box import Box, widened
+from napari_lazy_pipeline.image.pixel_type import convert
 
 Interpolation = Literal["none", "linear", "cubic"]
 _WHOLE = 1e-4  # voxel; a shift this close to whole voxels is one
@@ -63,9 +64,7 @@ def shifted(
         pixels = total
         outside = (places + way < -_WHOLE) | (places + way > n - 1 + _WHOLE)
         blank = blank | np.moveaxis(outside.reshape(-1, 1, 1), 0, axis)
-    if pixels.dtype != dtype and dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        pixels = np.clip(np.rint(pixels, out=pixels), limits.min, limits.max).astype(dtype)
+    pixels = convert(pixels, dtype.name)
     pixels[blank] = 0
     return pixels
 

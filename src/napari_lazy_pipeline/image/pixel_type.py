@@ -12,6 +12,8 @@ from napari_lazy_pipeline.image.quantity_text import format_count
 def convert(volume: np.ndarray, dtype: str) -> np.ndarray:
     """Convert pixels to another type: integers are rounded and clipped, NaN becomes 0."""
     final: np.dtype[Any] = np.dtype(dtype)
+    if final.kind == "b":
+        return np.asarray(volume > 0.5)
     if volume.dtype == final or final.kind == "f":
         return volume.astype(final, copy=False)
     converted = np.empty(volume.shape, final)
@@ -56,14 +58,14 @@ was not a number became 0'
 
 
 def sum_type(dtype: str, count: int) -> str:
-    """Name of the type that holds the sum of so many pixels: integers are widened.
+    """Name of the type that holds the sum of so many pixels: integers and masks are widened.
 
     Examples
     --------
     >>> sum_type("uint16", 4), sum_type("uint16", 100_000), sum_type("float32", 4)
     ('uint32', 'uint64', 'float32')
     """
-    kind = np.dtype(dtype)
+    kind = np.dtype("uint8" if dtype == "bool" else dtype)
     if kind.kind not in "iu":
         return dtype
     limits = np.iinfo(kind)

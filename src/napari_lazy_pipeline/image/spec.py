@@ -24,11 +24,12 @@ class CameraGrid:
 
     start: Shape = (0, 0, 0)
     shape: Shape | None = None  # of the volume as it was recorded; None: of the volume itself
+    exposures: bool = True  # whether all channels are there, in the order they were exposed
 
     def moved(self, by: Sequence[int], shape: Shape) -> CameraGrid:
         """The grid of a part that starts so many voxels (z, y, x) into a volume of a shape."""
         z, y, x = (start + n for start, n in zip(self.start, by, strict=True))
-        return CameraGrid((z, y, x), self.shape or shape)
+        return replace(self, start=(z, y, x), shape=self.shape or shape)
 
 
 @dataclass(frozen=True, init=False)
@@ -207,6 +208,13 @@ class StackSpec:
         't=2, channel 560'
         """
         return f"t={t}, channel {self.channels[c]}"
+
+    def with_channels(self, channels: tuple[str, ...], **changes: object) -> StackSpec:
+        """Return a copy with other channels: what was exposed before a plane may not be there."""
+        camera = self.volume.camera
+        if camera is not None and channels != self.channels:
+            changes["camera"] = replace(camera, exposures=False)
+        return self.replace(channels=channels, **changes)
 
     def replace(self, **changes: object) -> StackSpec:
         """Return a copy with some fields changed, those of its volumes too."""

@@ -14,6 +14,7 @@ from napari_lazy_pipeline.engines import Engine, get_engine
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import slices
+from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.readers.tiff import check_tiff
 from napari_lazy_pipeline.steps._identity import file_state
 
@@ -109,6 +110,8 @@ def _image(path: str, state: Hashable) -> np.ndarray:
     try:
         check_tiff(path)
         image = np.squeeze(tifffile.imread(path)).astype(np.float32)
+        if wrong := int(np.count_nonzero(~np.isfinite(image))):
+            raise FileError(f"not a finite number in {format_count(wrong, 'pixel')}", path)
     except Exception as error:  # whatever a damaged file makes the decoder raise
         reason = error.what if isinstance(error, FileError) else str(error)
         raise FileError(

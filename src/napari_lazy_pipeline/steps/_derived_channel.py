@@ -55,8 +55,17 @@ Name = Annotated[
 ]
 
 
-def no_background(harm: str) -> str:
-    """Say what the offset of the camera does to a quotient."""
+def twice(before: StackSpec) -> str:
+    """Say that a background is subtracted once more; empty: it is not."""
+    if not before.background_subtracted:
+        return ""
+    return "A step before has subtracted the background already: it is subtracted twice"
+
+
+def background_caution(before: StackSpec, own: bool, harm: str) -> str:
+    """Say that a background is subtracted twice, or which harm an offset that is left does."""
+    if own or before.background_subtracted:
+        return twice(before) if own else ""
     return f"No background was subtracted: {harm}. Subtract it before, or enter it below"
 
 
@@ -89,8 +98,8 @@ def with_channel(before: StackSpec, name: str, colormap: str, keep: bool) -> Sta
             f"There is a channel {name} already", hint="Enter another name for the one to be made"
         )
     colormaps = {channel: one for channel, one in before.colormaps if channel in kept}
-    return before.replace(
-        channels=(*kept, name),
+    return before.with_channels(
+        (*kept, name),
         dtype=np.result_type(before.dtype if keep else "float32", "float32").name,
         colormaps=(*colormaps.items(), (name, colormap)),
     )

@@ -8,15 +8,9 @@ import numpy as np
 from pydantic import Field
 
 from napari_lazy_pipeline.errors import GeometryError, IncompleteError
-from napari_lazy_pipeline.image import Shape, StackSpec
-from napari_lazy_pipeline.image.camera_pixels import (
-    CameraImages,
-    flat_gain,
-    hot_pixels,
-    median_around,
-    without_outliers,
-)
+from napari_lazy_pipeline.image import Shape, StackSpec, camera_pixels
 from napari_lazy_pipeline.steps._base import Context, FilterStep, Unit
+from napari_lazy_pipeline.steps._derived_channel import twice
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
 
 Counts = Annotated[float, Field(ge=0, le=65535)]
@@ -106,8 +100,10 @@ class CameraCorrection(FilterStep):
                 "The pixels are not those of the camera any more",
                 hint="Put Camera correction before the steps that interpolate",
             )
-        dark = bool(self.dark or self.dark_image) or before.background_subtracted
-        return before.replace(dtype="float32", background_subtracted=dark and not self.offset)
+        several = [self.for_channel(name) for name in before.channels]
+        done = before.background_subtracted or any(s.dark or s.dark_image for s in several)
+        done = done and not any(one.offset for one in several)
+        return before.replace(dtype="float32", background_subtracted=done)
 
     def require(self, before: StackSpec) -> None:
         if not any(value for name, value in self if name != "enabled"):
@@ -117,9 +113,11 @@ class CameraCorrection(FilterStep):
             )
 
     def caution(self, before: StackSpec) -> str:
-        several = map(self.for_channel, before.channels)
-        lacking = any(one.flat_image and not (one.dark or one.dark_image) for one in several)
-        return _NO_DARK if lacking and not before.background_subtracted else ""
+        several = [self.for_channel(name) for name in before.channels]
+        if before.background_subtracted:
+            return twice(before) if any(s.dark or s.dark_image for s in several) else ""
+        lacking = any(s.flat_image and not (s.dark or s.dark_image) for s in several)
+        return _NO_DARK if lacking else ""
 
     def brief(self) -> str:
         stated: Any = self.dark
@@ -136,15 +134,15 @@ class CameraCorrection(FilterStep):
         dark = at.image(self.dark_image) if self.dark_image else np.float32(self.dark)
         flat = at.image(self.flat_image) if self.flat_image else None
         key = self.dark, self.dark_image, self.flat_image, self.file_states()
-        images = CameraImages(key, dark, flat, self.flat_image)
+        images = camera_pixels.CameraImages(key, dark, flat, self.flat_image)
         own = dark[at.camera] if isinstance(dark, np.ndarray) else dark
         result = np.subtract(pixels, own, dtype=np.float32)
         if self.hot_pixels and self.dark_image:
-            hot = np.broadcast_to(hot_pixels(images, self.hot_pixels)[at.camera], result.shape)
-            result[hot] = median_around(result)[hot]
+            hot = camera_pixels.hot_pixels(images, self.hot_pixels)[at.camera]
+            result = np.where(hot, camera_pixels.median_around(result), result)
         elif self.hot_pixels:
             least = 1.0 if np.issubdtype(pixels.dtype, np.integer) else 0.0
-            result = without_outliers(result, self.hot_pixels, least)
+            result = camera_pixels.without_outliers(result, self.hot_pixels, least)
         if self.flat_image:
-            result *= flat_gain(images)[at.camera]
+            result *= camera_pixels.flat_gain(images)[at.camera]
         return np.asarray(result + np.float32(self.offset))

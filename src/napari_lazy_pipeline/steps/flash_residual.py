@@ -69,6 +69,17 @@ class FlashResidual(Step):
             raise GeometryError(
                 "The pixels are not those of the camera any more", hint="Put Flash residual first"
             )
+        if before.background_subtracted:
+            raise GeometryError(
+                "A step before has subtracted the offset, which Flash residual does itself",
+                hint="Put Flash residual first",
+            )
+        if self.cycle == "plane" and not before.volume.camera.exposures:
+            raise GeometryError(
+                "Channels were chosen, exchanged or made before: what was exposed before each "
+                "plane is not there",
+                hint="Put Flash residual first",
+            )
         return before.replace(dtype="float32", background_subtracted=True)
 
     def require(self, before: StackSpec) -> None:

@@ -18,9 +18,9 @@ from napari_lazy_pipeline.steps._derived_channel import (
     Name,
     Threshold,
     above,
+    background_caution,
     channel_field,
     channel_number,
-    no_background,
     quotient,
     with_channel,
 )
@@ -92,13 +92,9 @@ class Ratio(Step):
     def caution(self, before: StackSpec) -> str:
         derived = dict(before.colormaps)
         counts = [before.channels[c] for c in self._pair(before)]
-        if (
-            any(self.background)
-            or before.background_subtracted
-            or all(c in derived for c in counts)
-        ):
-            return ""
-        return no_background("the offset of the camera draws ratios towards 1")
+        own, harm = any(self.background), "the offset of the camera draws ratios towards 1"
+        pure = not own and all(c in derived for c in counts)
+        return "" if pure else background_caution(before, own, harm)
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         if self._is_kept(wanted.c, before):

@@ -13,7 +13,7 @@ from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine
 from napari_lazy_pipeline.image.resampling import Interpolation, Resampling
 from napari_lazy_pipeline.steps._base import Context, Step
-from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
+from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel, channel_value
 from napari_lazy_pipeline.steps._resampling_fields import IDENTITY, Fill, Matrix
 
 
@@ -82,15 +82,14 @@ class RegisterChannels(Step):
 
     def output(self, before: StackSpec) -> StackSpec:
         if self._reference(before) not in before.channels:
-            raise GeometryError(
-                f"There is no channel {self.reference} to register to",
-                hint=f"Choose one of: {', '.join(before.channels)}",
-            )
+            what = f"There is no channel {self.reference} to register to"
+            raise GeometryError(what, hint=f"Choose one of: {', '.join(before.channels)}")
+        for name in () if self.reference else before.channels[1:]:
+            super().for_channel(name)  # refuses one without a transform
         # Transforms are in um: a voxel size that is unknown is asked for.
         return before.replace(camera=None) if self._moves and before.voxel_size else before
 
     def caution(self, before: StackSpec) -> str:
-        """A step that changes nothing, or moves a channel out of sight, says so."""
         if len(before.channels) == 1:
             return "There is one channel only: nothing can be registered to it"
         if not self._moves:
@@ -103,7 +102,8 @@ class RegisterChannels(Step):
 
     def for_channel(self, name: str) -> Self:
         """The step with the transform of one channel; that of the reference changes nothing."""
-        if name == self.reference:
+        first = not self.reference and channel_value(self.transform, name) is None
+        if name == self.reference or first:
             return self.model_copy(update={"transform": IDENTITY})
         return super().for_channel(name)
 

@@ -19,9 +19,9 @@ from napari_lazy_pipeline.steps._derived_channel import (
     Name,
     Threshold,
     above,
+    background_caution,
     channel_field,
     channel_number,
-    no_background,
     quotient,
     with_channel,
 )
@@ -107,9 +107,8 @@ class RelativeChange(Step):
         return with_channel(before, name, "inferno", self.keep)
 
     def caution(self, before: StackSpec) -> str:
-        if self.background or before.background_subtracted:
-            return ""
-        return no_background("with the offset of the camera in F0, changes are too small")
+        harm = "with the offset of the camera in F0, changes are too small"
+        return background_caution(before, bool(self.background), harm)
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         if self.keep and wanted.c < len(before.channels):

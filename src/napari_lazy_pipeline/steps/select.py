@@ -88,9 +88,9 @@ class Select(Step):
     def output(self, before: StackSpec) -> StackSpec:
         names = tuple(before.channels[c] for c in self._channels(before))
         interval = before.time_interval
-        return before.replace(
+        return before.with_channels(
+            names,
             times=len(self._times(before)),
-            channels=names,
             time_interval=None if interval is None else interval * self.every,
             colormaps=tuple(pair for pair in before.colormaps if pair[0] in names),
         )

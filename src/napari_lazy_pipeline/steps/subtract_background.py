@@ -9,6 +9,7 @@ from pydantic import Field
 
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
+from napari_lazy_pipeline.steps._derived_channel import twice
 from napari_lazy_pipeline.steps._per_channel import PerChannel
 
 Counts = Annotated[float, Field(ge=0, le=65535)]
@@ -45,6 +46,9 @@ class SubtractBackground(VoxelStep):
 
     def output(self, before: StackSpec) -> StackSpec:
         return before.replace(background_subtracted=True)
+
+    def caution(self, before: StackSpec) -> str:
+        return twice(before) if any(self.for_channel(c).value for c in before.channels) else ""
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
         if pixels.dtype == bool:

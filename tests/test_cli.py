@@ -255,7 +255,7 @@ def test_missing_volumes_are_exit_code_1(
 
 def test_a_long_list_of_failures_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     failures = tuple(Failure(t, 0, "no") for t in range(25))
-    assert run_recipe._summarise(ExportReport(Path("out"), failed=failures)) == 1
+    assert run_recipe.summarise(ExportReport(Path("out"), failed=failures)) == 1
     assert capsys.readouterr().err.splitlines()[-1] == "and 5 more"
 
 

@@ -51,7 +51,7 @@ EVENTS = {
     "before a file has its name": at_call(FRESH, "_give_name"),
     "the journal": at_call(LOG, "ExportLog.finish"),
     "an error of what is stopped": at_call(SOURCE, "PipelineSource.read", FAIL),
-    "the summary": at_call("napari_lazy_pipeline.cli.run_recipe", "_summarise"),
+    "the summary": at_call("napari_lazy_pipeline.cli.run_recipe", "summarise"),
     "the end of the process": at_exit(),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from napari_lazy_pipeline.steps._base import Step
 from stacks import gaussian_psf, write_raw
 
 # The program as it is started, but for a signal that a background job would ignore.
+COUNT = re.compile(r"\d+/\d+ volumes")  # what the line of the progress begins with
 _PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -175,7 +177,7 @@ def run_until(
 
 def lines(said: str) -> list[str]:
     """Lines of the standard error that do not count volumes."""
-    return [line for line in said.splitlines() if line and not line.endswith(" volumes")]
+    return [line for line in said.splitlines() if line and not COUNT.match(line)]
 
 
 def volumes(folder: Path) -> dict[str, bytes]:

@@ -16,8 +16,15 @@ from napari_lazy_pipeline.cli import option_values as values
 from napari_lazy_pipeline.cli.estimate_recipe import estimate
 from napari_lazy_pipeline.cli.lesson import lesson
 from napari_lazy_pipeline.cli.movie import movie
-from napari_lazy_pipeline.cli.other_commands import info, simulate, steps, warm_up
-from napari_lazy_pipeline.cli.run_recipe import run
+from napari_lazy_pipeline.cli.other_commands import (
+    completion,
+    info,
+    new_recipe,
+    simulate,
+    steps,
+    warm_up,
+)
+from napari_lazy_pipeline.cli.run_options import add_complete, add_run, add_watch
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 
 # All else is imported where it is used: --help should not wait for it.
@@ -27,6 +34,10 @@ from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None) -> int:
     """Run a command; return its exit code. Raises `Cancelled` once ``stop`` is set."""
     parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may come next
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     options = parser.parse_args(arguments)
     # Python before 3.13 makes an empty list of this.
     for word in sys.argv[1:] if arguments is None else arguments:
@@ -96,7 +107,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, help="tell the version, and end")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_info(commands)
-    _add_run(commands)
+    add_run(commands)
+    add_watch(commands)
+    _add_recipe(commands)
     _add_movie(commands)
     _add_estimate(commands)
     _add_simulate(commands)
@@ -107,6 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
     exercises.set_defaults(command=lesson)
     listing = commands.add_parser("steps", help="list the steps and their parameters")
     listing.set_defaults(command=steps)
+    _add_completion(commands)
     warm = commands.add_parser(
         "warm-up", help="compile what the first deconvolution would else wait for, once"
     )
@@ -143,87 +157,8 @@ def _add_info(commands: Any) -> None:
         type=values.whole_number(1),
         help="number of planes of a volume in a TIFF of several",
     )
-    _add_complete(parser)
+    add_complete(parser)
     parser.set_defaults(command=info)
-
-
-def _add_complete(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--complete", action="store_true",
-        help="nothing writes to the files any more: zeros at the end of a new one are pixels",
-    )  # fmt: skip
-
-
-def _add_run(commands: Any) -> None:
-    parser = commands.add_parser(
-        "run",
-        help="run a recipe over everything, and write the result",
-        description="Run a recipe over everything, and write the result as TIFF files or "
-        "OME-Zarr. A run that was stopped goes on when it is started again. Folders are run one "
-        "after the other; one that fails does not stop the others.",
-    )
-    parser.add_argument(
-        "recipe", metavar="RECIPE", type=values.text, help="recipe file (.yaml or .json)"
-    )
-    parser.add_argument(
-        "folders", metavar="FOLDER", nargs="*", type=values.text,
-        help="folders of raw files (default: that of the recipe)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--out", metavar="DIR", type=values.text,
-        help="folder for the files; of several folders, with one for each (default: beside the "
-        "raw folder)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--set", metavar="STEP.FIELD=VALUE", type=values.text, action="append", default=[],
-        help="change a parameter, such as deskew.angle=30, or deconvolve.psf.488=psf.tif for one "
-        "channel; can be repeated",
-    )  # fmt: skip
-    parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
-    _add_complete(parser)
-    parser.add_argument(
-        "--engine",
-        metavar="NAME",
-        type=values.text,
-        help="where to compute (default: as the recipe)",
-    )
-    for axis, what in (("t", "time points"), ("c", "channels")):
-        parser.add_argument(
-            f"-{axis}", metavar="WHICH", type=values.selection,
-            help=f"{what}, such as 0,5,7 or 10:20 or ::10 (default: all)",
-        )  # fmt: skip
-    parser.add_argument(
-        "--dtype", choices=("uint8", "uint16", "float32"), help="data type (default: as computed)"
-    )
-    parser.add_argument(
-        "--format", choices=("tiff", "ome-zarr"), default="tiff", help="of files (default: tiff)"
-    )
-    parser.add_argument(
-        "--stage", metavar="STEP", action="append", default=[], type=values.stage,
-        help="write also what there is after a step, such as deskew, or 2 for the second, or 0 for "
-        "the raw data; can be repeated",
-    )  # fmt: skip
-    parser.add_argument(
-        "--mip", metavar="AXES", default=(), type=values.text,
-        help="write also maximum projections, such as z or zy",
-    )  # fmt: skip
-    parser.add_argument(
-        "--only-maxima", action="store_true",
-        help="write the maximum along z of each volume instead of the volume; behind Deskew, "
-        "straight from the raw planes",
-    )  # fmt: skip
-    parser.add_argument(
-        "--scheduler", metavar="ADDRESS", type=values.text,
-        help="of a dask cluster to compute on (default: here). A scheduler or worker that is "
-        "silent for 20 s is given up: other workers take over, or the run ends",
-    )  # fmt: skip
-    parser.add_argument(
-        "--units", metavar="I/N", type=values.unit, dest="unit",
-        help="write only the I-th of N shares, such as 3/8: for N processes that need no "
-        "scheduler, such as an array of SLURM. The same command without it then completes and "
-        "joins what they wrote",
-    )  # fmt: skip
-    parser.set_defaults(command=run)
 
 
 def _add_movie(commands: Any) -> None:
@@ -246,7 +181,7 @@ def _add_movie(commands: Any) -> None:
         help="time points, such as 0,5,7 or 10:20 or ::10 (default: all)",
     )  # fmt: skip
     parser.add_argument(
-        "--rate", type=values.rate, default=10.0, help="pictures per second (default: 10)"
+        "--rate", type=values.above_zero, default=10.0, help="pictures per second (default: 10)"
     )
     parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
     parser.set_defaults(command=movie)
@@ -284,6 +219,40 @@ def _add_estimate(commands: Any) -> None:
     parser.set_defaults(command=estimate)
 
 
+def _add_recipe(commands: Any) -> None:
+    parser = commands.add_parser("recipe", help="make a recipe")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    new = verbs.add_parser(
+        "new",
+        help="write a recipe with the usual steps for a folder",
+        description="Write a recipe with the steps that a new dock begins with: all are off, but "
+        "for deskewing of data that are skewed.",
+    )
+    new.add_argument("folder", metavar="FOLDER", type=values.text)
+    new.add_argument(
+        "--out", metavar="RECIPE", type=values.text,
+        help="recipe file to write, .yaml or .json (default: <folder>.yaml, here)",
+    )  # fmt: skip
+    new.add_argument("--pattern", metavar="P", type=values.text, help="of the names of the files")
+    new.add_argument("--position", metavar="P", type=values.text, help="which of several")
+    new.add_argument(
+        "--voxel-size", metavar="Z,Y,X", type=values.voxel_size,
+        help="[um], if the files do not tell it",
+    )  # fmt: skip
+    new.set_defaults(command=new_recipe)
+
+
+def _add_completion(commands: Any) -> None:
+    parser = commands.add_parser(
+        "completion",
+        help="print what a shell needs to complete these words by the tab key",
+        description="Print what a shell needs to complete these words by the tab key, with the "
+        'package argcomplete. For instance: eval "$(napari-lazy-pipeline completion bash)"',
+    )
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"))
+    parser.set_defaults(command=completion)
+
+
 def _add_simulate(commands: Any) -> None:
     from napari_lazy_pipeline.samples.microscope import WRITERS
 
@@ -298,7 +267,7 @@ def _add_simulate(commands: Any) -> None:
         "folder", metavar="FOLDER", type=values.text, help="made if it is not there"
     )
     parser.add_argument(
-        "--rate", type=values.rate, default=1.0, help="volumes per second (default: 1)"
+        "--rate", type=values.above_zero, default=1.0, help="volumes per second (default: 1)"
     )
     parser.add_argument(
         "--shape", type=values.shape, default=(32, 128, 160), metavar="Z,Y,X", help="of each volume"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from napari_lazy_pipeline.cli.run_recipe import numbers, show_progress
+from napari_lazy_pipeline.cli.run_recipe import ProgressLine, numbers
 
 
 def movie(options: argparse.Namespace) -> int:
@@ -24,7 +24,7 @@ def movie(options: argparse.Namespace) -> int:
     stack = maxima(recipe.pipeline).apply(raw, engine=recipe.engine)
     said = write_movie(
         stack, options.out, t=numbers(options.t, stack.shape[0]), rate=options.rate,
-        progress=show_progress, cancelled=options.stop.is_set,
+        progress=ProgressLine(), cancelled=options.stop.is_set,
     )  # fmt: skip
     print(said)
     return 0

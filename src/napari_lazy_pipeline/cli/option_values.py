@@ -41,8 +41,8 @@ def whole_number(least: int, most: int = _MOST) -> Callable[[str], int]:
     return read
 
 
-def rate(word: str) -> float:
-    """Read a number of volumes per second."""
+def above_zero(word: str) -> float:
+    """Read a number above 0, such as a rate or a time."""
     try:
         number = float(word)
     except ValueError:
@@ -50,6 +50,17 @@ def rate(word: str) -> float:
     if not 0 < number < math.inf:
         raise ArgumentTypeError(f"cannot be {_short(word)}: state a number above 0")
     return number
+
+
+def voxel_size(word: str) -> tuple[float, float, float]:
+    """Read ``z,y,x`` [um]."""
+    try:
+        z, y, x = map(above_zero, word.split(","))
+    except (ValueError, ArgumentTypeError):
+        raise ArgumentTypeError(
+            f"cannot be {_short(word)}: state three numbers above 0, such as 0.4,0.1,0.1"
+        ) from None
+    return z, y, x
 
 
 def shape(word: str) -> tuple[int, int, int]:

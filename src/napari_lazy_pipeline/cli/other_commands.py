@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_lazy_pipeline.cli.run_recipe import show_progress
-from napari_lazy_pipeline.errors import Cancelled, printable
+from napari_lazy_pipeline.cli.run_recipe import ProgressLine
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, RecipeError, printable
 
 if TYPE_CHECKING:
     from napari_lazy_pipeline.io.patterns.field_table import FieldRow
@@ -65,7 +67,7 @@ def simulate(options: argparse.Namespace) -> int:
         options.parts, options.disorder, tuple(options.drop), options.start,
     )  # fmt: skip
     total = options.times * options.channels
-    done = 0
+    done, progress = 0, ProgressLine()
 
     def report(written: WrittenFile) -> None:
         nonlocal done
@@ -73,7 +75,7 @@ def simulate(options: argparse.Namespace) -> int:
             raise Cancelled
         done += written.complete
         if written.complete:
-            show_progress(done, total)
+            progress(done, total)
 
     run(simulation, options.rate, report, sleep=options.stop.wait)
     print(f"{done} volumes in {simulation.folder}")
@@ -109,4 +111,34 @@ def steps(options: argparse.Namespace) -> int:
             padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             print("  " + "  ".join((*padded, meaning)))
         print()
+    return 0
+
+
+def new_recipe(options: argparse.Namespace) -> int:
+    """Write a recipe with the usual steps for a folder."""
+    from napari_lazy_pipeline.io import inspect_folder
+    from napari_lazy_pipeline.session import Recipe
+    from napari_lazy_pipeline.session.default_pipeline import default_pipeline
+
+    folder_info = inspect_folder(options.folder, options.pattern, position=options.position)
+    stack = folder_info.stack(options.voxel_size)
+    path = Path(options.out or f"{Path(folder_info.folder).name}.yaml")
+    if os.path.lexists(path):
+        raise RecipeError("The file is there already", str(path), "State another one by --out")
+    pipeline = default_pipeline(folder_info.angle is not None)
+    Recipe(source=stack, pipeline=pipeline).save(path)
+    print(f"Written to {path}")
+    for question in folder_info.questions:
+        print(f"ask: {question.text}", file=sys.stderr)
+    return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    """Print what a shell needs to complete words."""
+    try:
+        import argcomplete
+    except ImportError as error:
+        hint = "pip install 'napari-lazy-pipeline[completion]'"
+        raise LazyPipelineError("The package argcomplete is not installed", hint=hint) from error
+    print(argcomplete.shellcode(["napari-lazy-pipeline"], shell=options.shell))
     return 0

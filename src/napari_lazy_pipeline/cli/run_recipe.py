@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from napari_lazy_pipeline.errors import (
     Cancelled,
@@ -26,12 +30,97 @@ _MOST_FAILURES = 20
 
 def run(options: argparse.Namespace) -> int:
     """Run a recipe over its own folder, or over others."""
-    from napari_lazy_pipeline.exports.other_folder import open_other, open_own
+    if options.unit is not None and options.out is None:
+        raise ExportError("Units have to write to one folder", hint="State it by --out")
+    recipe = load_recipe(options)
+    if options.complete:
+        recipe = _of_complete_files(recipe, options.folders)
+    folders = options.folders or [None]
+    code = 0
+    for number, folder in enumerate(folders):
+        with _told(folder, options) as outcome:
+            for index, position in enumerate(_positions(recipe, folder, options)):
+                with _told(folder, options, position) as outcome_here:
+                    # Units agree on this number, whatever went wrong in one of them before.
+                    place = Place(folder, position, len(folders) > 1, number + index)
+                    outcome_here.code = _write(recipe, place, options)
+                code |= outcome_here.code
+        code |= outcome.code
+    return code
+
+
+@contextmanager
+def _told(
+    folder: str | None, options: argparse.Namespace, position: str | None = None
+) -> Iterator[argparse.Namespace]:
+    """Tell what is wrong with one of several folders or positions; of the only one, raise it."""
+    outcome = argparse.Namespace(code=0)
+    try:
+        yield outcome
+    except (LazyPipelineError, OSError) as error:
+        if options.stop.is_set():
+            raise Cancelled from error
+        where = position if options.position == "all" and position else folder
+        if where is None:
+            raise
+        print(f"{where}: {sentence(error)}", file=sys.stderr)
+        outcome.code = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the stacks that are run over."""
+
+    folder: str | None = None  # None: that of the recipe
+    position: str | None = None
+    several: bool = False  # whether there are other folders
+    number: int = 0  # of those before it
+
+    def open(self, recipe: Recipe, trust: bool) -> Stack:
+        """Open the raw data."""
+        from napari_lazy_pipeline.exports.other_folder import open_other, open_own
+
+        if self.folder is None and self.position is None:
+            return open_own(recipe, trust)
+        folder = self.folder or (recipe.source.folder if recipe.source else "")
+        return open_other(recipe, folder, self.position, trust)
+
+    def output(self, stack: Stack, options: argparse.Namespace) -> Path | None:
+        """Folder to write to."""
+        from napari_lazy_pipeline.exports.destination import raw_folder
+        from napari_lazy_pipeline.exports.proposed_folder import position_folder, propose_folder
+
+        if options.out is None:
+            return propose_folder(stack, options.dtype, options.format, self.position)
+        out, raw = Path(options.out), raw_folder(stack.source)
+        if self.several and raw is not None:
+            out /= raw.name
+        return out / position_folder(self.position) if self.position else out
+
+
+def _positions(recipe: Recipe, folder: str | None, options: argparse.Namespace) -> list[str | None]:
+    """Positions to run over; None for the one that is there, or that the recipe states."""
+    from napari_lazy_pipeline.exports.other_folder import positions_of
+    from napari_lazy_pipeline.exports.proposed_folder import position_folder
+
+    if options.position != "all":
+        return [options.position]
+    own = recipe.source.folder if recipe.source else None
+    where = folder or own
+    if where is None:
+        raise RecipeError("The recipe names no data", hint="State a folder")
+    positions = positions_of(recipe, where, options.trust)
+    if len({*map(position_folder, positions)}) < len(positions):
+        what = "Two positions would be written to one folder"
+        raise ExportError(what, str(where), "Run one after the other, by --position and --out")
+    return [*positions] or [None]
+
+
+def load_recipe(options: argparse.Namespace) -> Recipe:
+    """Load the recipe; what is wrong with it is said before any folder is opened."""
     from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.recipe_edit import edited
 
-    if options.unit is not None and options.out is None:
-        raise ExportError("Units have to write to one folder", hint="State it by --out")
     recipe = Recipe.load(options.recipe)
     options.engine = options.engine or recipe.engine
     _check_engine(options.engine)
@@ -40,21 +129,7 @@ def run(options: argparse.Namespace) -> int:
     if recipe.sweep:
         said = f"The recipe holds values to try of {', '.join(recipe.sweep)}"
         print(f"{said}: the present values are used", file=sys.stderr)
-    if options.complete:
-        recipe = _of_complete_files(recipe, options.folders)
-    if not options.folders:
-        return _write(recipe, open_own(recipe, options.trust), options)
-    code = 0
-    for number, folder in enumerate(options.folders):
-        try:
-            raw = open_other(recipe, folder, trust=options.trust)
-            code |= _write(recipe, raw, options, number)
-        except (LazyPipelineError, OSError) as error:
-            if options.stop.is_set():
-                raise Cancelled from error
-            print(f"{folder}: {sentence(error)}", file=sys.stderr)
-            code = 1
-    return code
+    return recipe
 
 
 def _of_complete_files(recipe: Recipe, folders: list[str]) -> Recipe:
@@ -67,15 +142,29 @@ def _of_complete_files(recipe: Recipe, folders: list[str]) -> Recipe:
     return recipe.model_copy(update={"source": source.model_copy(update={"complete": True})})
 
 
-def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int = 0) -> int:
-    """Run a recipe over data that are open, of the folder of that number."""
-    from pathlib import Path
+def _write(recipe: Recipe, place: Place, options: argparse.Namespace) -> int:
+    """Run a recipe over one place, or say what that would write."""
+    from napari_lazy_pipeline.exports.forecast import forecast
 
-    from napari_lazy_pipeline.exports.destination import raw_folder
-    from napari_lazy_pipeline.exports.export import export
+    raw = place.open(recipe, options.trust)
+    stack = applied(recipe, raw, options, place.folder is not None)
+    folder = place.output(stack, options)
+    times, channels = stack.source.sizes
+    chosen: dict[str, Any] = {"t": numbers(options.t, times), "c": numbers(options.c, channels)}
+    unit = options.unit and options.unit.turned(place.number)
+    if options.dry_run:
+        if folder is None:
+            raise ExportError("It is not stated where to write", hint="State it by --out")
+        expected = forecast(stack, folder, unit=unit, **chosen, **format_of(options))
+        print(f"{place.folder or 'from':7}  {raw!r}", *expected.lines(), sep="\n")
+        return 0
+    return summarise(written(stack, folder, options, unit=unit, **chosen))
+
+
+def applied(recipe: Recipe, raw: Stack, options: argparse.Namespace, other: bool) -> Stack:
+    """Apply a recipe, as the options change it, to its own data or to others."""
     from napari_lazy_pipeline.exports.maxima import maxima
     from napari_lazy_pipeline.exports.other_folder import check_fit, numbered_now
-    from napari_lazy_pipeline.exports.proposed_folder import propose_folder
     from napari_lazy_pipeline.session.recipe_edit import edited
 
     recipe = numbered_now(recipe, raw)
@@ -85,32 +174,38 @@ def _write(recipe: Recipe, raw: Stack, options: argparse.Namespace, number: int 
     if options.only_maxima:
         pipeline = maxima(pipeline)
     stack = pipeline.apply(raw, engine=options.engine)
-    if options.folders:
+    if other:
         check_fit(pipeline.plan(raw.stack_spec, options.engine))
-    folder, source = options.out, raw_folder(raw.source)
-    if folder is None:
-        folder = propose_folder(stack, options.dtype, options.format)
-    elif len(options.folders) > 1 and source is not None:
-        folder = Path(folder) / source.name
-    times, channels = stack.source.sizes
+    return stack
+
+
+def format_of(options: argparse.Namespace) -> dict[str, Any]:
+    """How files are written, as `export` takes it."""
+    return {
+        "dtype": options.dtype, "format": options.format, "stages": options.stage,
+        "projections": options.mip,
+    }  # fmt: skip
+
+
+def written(
+    stack: Stack, folder: Path | None, options: argparse.Namespace, **more: Any
+) -> ExportReport:
+    """Export a stack; raises `Cancelled`, with what is written by then."""
+    from napari_lazy_pipeline.exports.export import export
+
     report = export(
         stack,
-        folder,
-        t=numbers(options.t, times),
-        c=numbers(options.c, channels),
-        dtype=options.dtype,
-        format=options.format,
-        stages=options.stage,
-        projections=options.mip,
+        folder or "",
         scheduler=options.scheduler,
-        unit=options.unit and options.unit.turned(number),
-        progress=show_progress,
+        progress=ProgressLine(),
         cancelled=options.stop.is_set,
+        **format_of(options),
+        **more,
     )
     if report.cancelled:
         done = f"{report.done} of {report.total} volumes are written"
         raise Cancelled(f"{done}, the same command goes on")
-    return _summarise(report)
+    return report
 
 
 def numbers(chosen: Selection | None, size: int) -> list[int]:
@@ -131,14 +226,30 @@ def _check_engine(name: str) -> None:
         raise EngineError(f"The engine {name!r} cannot be used here: {reason}")
 
 
-def show_progress(done: int, total: int) -> None:
-    """Show how many volumes there are."""
-    # A line for each volume in a log file, one line that changes on a screen.
-    start, end = ("\r", "" if done < total else "\n") if sys.stderr.isatty() else ("", "\n")
-    print(f"{start}{done}/{total} volumes", end=end, file=sys.stderr, flush=True)
+class ProgressLine:
+    """Shows how many volumes there are, and the time left."""
+
+    def __init__(self) -> None:
+        from napari_lazy_pipeline.exports.time_left import TimeLeft
+
+        self._left = TimeLeft()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show it: a line for each volume in a log file, one that changes on a screen."""
+        from napari_lazy_pipeline.image.quantity_text import format_duration
+
+        seconds = self._left.update(done, total) if done < total else None
+        left = "" if seconds is None else f", {format_duration(seconds, 2)} left"
+        line = f"{done}/{total} volumes{left}"
+        if sys.stderr.isatty():
+            end = "" if done < total else "\n"
+            print(f"\r{line:40}", end=end, file=sys.stderr, flush=True)
+        else:
+            print(line, file=sys.stderr, flush=True)
 
 
-def _summarise(report: ExportReport) -> int:
+def summarise(report: ExportReport) -> int:
+    """Say what is written and what is missing; return the exit code."""
     for failure in report.failed[:_MOST_FAILURES]:
         print(f"t={failure.t}, c={failure.c}: {failure.why}", file=sys.stderr)
     if len(report.failed) > _MOST_FAILURES:

@@ -58,6 +58,13 @@ def open_other(
     return stack
 
 
+def positions_of(recipe: Recipe, folder: str | Path, trust: bool = False) -> tuple[str, ...]:
+    """Return the positions of a folder, looked at as `open_other` does; empty if it has one."""
+    source = recipe.source or Source(folder=str(folder))
+    options = {**source.opening, "position": None, "trust": trust}
+    return _inspect(folder, source.pattern or None, options).positions
+
+
 def open_own(recipe: Recipe, trust: bool = False) -> Stack:
     """Open the data that a recipe names; no pixel is read. `numbered_now` has the steps for them.
 

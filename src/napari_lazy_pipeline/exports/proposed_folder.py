@@ -18,8 +18,13 @@ def first_proposal(raw: Path, position: str | None = None) -> Path:
     """Name of the folder beside raw data; of several positions, each has its own."""
     name = raw.name + _SUFFIX
     if position:
-        name += "_" + re.sub(r"[^\w.-]+", "_", position)
+        name += "_" + position_folder(position)
     return raw.parent / name
+
+
+def position_folder(position: str) -> str:
+    """Name of the folder of a position, without what names of files cannot have."""
+    return re.sub(r"[^\w.-]+", "_", position)
 
 
 def propose_folder(

@@ -1,0 +1,97 @@
+"""Watch of a folder: volumes are processed as they are completed, while a microscope writes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from napari_lazy_pipeline.cli.run_recipe import (
+    applied,
+    load_recipe,
+    summarise,
+    written,
+)
+from napari_lazy_pipeline.errors import Cancelled, FileError, FolderError, PatternError, sentence
+from napari_lazy_pipeline.image.quantity_text import format_count
+from napari_lazy_pipeline.io.live.complete_volumes import ALONE, complete_volumes
+
+if TYPE_CHECKING:
+    from napari_lazy_pipeline.image import Stack
+    from napari_lazy_pipeline.session import Recipe
+
+_INTERVAL = 0.5  # s between two polls, every other of which looks for new files
+
+
+def watch(options: argparse.Namespace) -> int:
+    """Process what is complete, and go on until Ctrl-C, or until nothing new came for so long."""
+    recipe = load_recipe(options)
+    live = _Watch(recipe, options)
+    for volumes in complete_volumes(live.open, live.pause):
+        live.tell(volumes.result.unreachable and f"The folder {volumes.result.unreachable}")
+        if volumes.new:
+            live.write(volumes.stack, volumes.new)
+    return live.finish()
+
+
+class _Watch:
+    """What is known of a folder that is watched."""
+
+    def __init__(self, recipe: Recipe, options: argparse.Namespace) -> None:
+        self.recipe, self.options = recipe, options
+        self._stack: Stack | None = None  # what was complete last
+        self._error: Exception | None = None  # why there is nothing yet
+        self._last = monotonic()
+        self._told = ""
+        self._polls = 0  # since the folder was opened
+
+    def open(self) -> Stack | None:
+        """Open the folder; None as long as it has no images that make a stack."""
+        from napari_lazy_pipeline.exports.other_folder import open_other
+
+        folder, self._polls = self.options.folder, 0
+        try:
+            return open_other(self.recipe, folder, self.options.position, self.options.trust)
+        except (FolderError, PatternError, FileError) as error:
+            if not os.path.isdir(folder):
+                raise
+            self._error = error
+            self._polls = ALONE  # there is nothing to judge
+            self.tell(f"Waiting: {sentence(error)}")
+            return None
+
+    def pause(self) -> bool:
+        """Wait until the next poll; return whether there is none."""
+        if self.options.stop.wait(_INTERVAL):
+            raise Cancelled(f"what is complete is in {self.options.out}, the same command goes on")
+        self._polls += 1
+        idle = self.options.until_idle
+        # What is there at the beginning has to be judged first.
+        return idle is not None and self._polls > ALONE and monotonic() - self._last >= idle
+
+    def tell(self, line: str) -> None:
+        """Say something, once."""
+        if line and line != self._told:
+            print(line, file=sys.stderr, flush=True)
+        self._told = line or self._told
+
+    def write(self, stack: Stack, times: range) -> None:
+        """Write time points that are complete; those that fail are told of at the end."""
+        self._stack = applied(self.recipe, stack, self.options, True)
+        count = format_count(self._stack.shape[0], "time point")
+        self.tell(f"{count} complete")
+        # A step may select time points: which of the result are new is known by the journal then.
+        same = self._stack.shape[0] == stack.shape[0]
+        written(self._stack, self.options.out, self.options, t=times if same else None)
+        self._last = monotonic()
+
+    def finish(self) -> int:
+        """Write once more what is missing, also of files that were replaced meanwhile."""
+        if self._stack is None:
+            if self._error is not None:
+                raise self._error
+            what = "There was no complete volume"
+            raise FolderError(what, self.options.folder, "Wait longer, by --until-idle")
+        return summarise(written(self._stack, self.options.out, self.options))

@@ -1,0 +1,250 @@
+"""Run over everything: units, positions, what would be written, and a folder that grows."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from interrupting import command, environment, volumes, write_job
+from napari_lazy_pipeline import Recipe, cli
+from napari_lazy_pipeline.cli.run_recipe import ProgressLine
+from napari_lazy_pipeline.errors import MissingFileError
+from napari_lazy_pipeline.io.live.complete_volumes import complete_volumes
+from napari_lazy_pipeline.samples.microscope import Simulation
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    """A recipe for three time points of two channels."""
+    return write_job(tmp_path)
+
+
+def run(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def test_units_of_several_folders_share_out_small_ones(job: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        shutil.copytree(tmp_path / "cell", folder)
+    words = "run", job, *folders, "-t", 0, "-c", 0, "--out", tmp_path / "out"
+    for number in (1, 2, 3):
+        assert run(*words, "--units", f"{number}/3") == 0
+        assert len(volumes(tmp_path / "out")) == number
+    assert run(*words) == 0
+    assert not list((tmp_path / "out").rglob("*of3.jsonl"))
+
+
+def test_a_folder_that_fails_in_one_unit_does_not_shift_its_share(
+    job: Path, tmp_path: Path
+) -> None:
+    words = "run", job, tmp_path / "nowhere", tmp_path / "cell", "--out", tmp_path / "out"
+    assert run(*words, "--units", "1/2") == 1
+    shutil.copytree(tmp_path / "cell", tmp_path / "nowhere")
+    assert run(*words, "--units", "2/2") == 0
+    assert len(volumes(tmp_path / "out" / "cell")) == 6
+
+
+def test_units_need_one_folder(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("run", job, "--units", "1/2") == 2
+    assert "State it by --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["0/2", "3/2", "1", "a/b", "1/2/3"])
+def test_units_that_there_cannot_be(
+    word: str, job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run("run", job, "--units", word)
+    assert "state which of how many" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_would_be_written_and_writes_nothing(
+    job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "run", job, "--out", tmp_path / "out", "--stage", "1", "-t", "0:2"
+    before = sorted(tmp_path.rglob("*"))
+    assert run(*words, "--dry-run") == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    said = capsys.readouterr().out
+    assert f"to:      {tmp_path / 'out'}" in said
+    assert "3 time points x 2 channels" in said and "(12, 16, 50) uint16" in said
+    assert "8 to write, 0 there already" in said  # 2 stages
+    assert re.search(r"disk:    \d+(\.\d+)? kB \(.* free\)", said)
+    assert re.search(r"memory:  .* for one volume, at Deskew", said)
+    assert run(*words) == 0
+    capsys.readouterr()
+    assert run(*words, "--dry-run") == 0
+    assert "0 to write, 8 there already" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_what_is_missing(
+    job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    next((tmp_path / "cell").glob("*ch0_stack0001*")).unlink()
+    assert run("run", job, "--out", tmp_path / "out", "--dry-run") == 0
+    assert "missing: 1 raw file\n" in capsys.readouterr().out
+
+
+def test_all_positions_of_a_folder(
+    job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for position in (1, 3):
+        shutil.copytree(tmp_path / "cell", tmp_path / "run" / f"Pos{position}")
+    recipe = tmp_path / "any.yaml"
+    loaded = Recipe.load(job)
+    assert loaded.source is not None
+    source = loaded.source.model_copy(update={"folder": str(tmp_path / "run"), "pattern": ""})
+    loaded.model_copy(update={"source": source}).save(recipe)
+    words = "run", recipe, tmp_path / "run", "--out", tmp_path / "out"
+    assert run(*words, "--position", "all") == 0
+    folders = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert len(folders) == 2 and len(volumes(tmp_path / "out")) == 12
+    assert run(*words[:-1], tmp_path / "one", "--position", folders[1]) == 0
+    assert volumes(tmp_path / "one" / folders[1]) == volumes(tmp_path / "out" / folders[1])
+    assert run(*words, "--position", "nowhere") == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = ProgressLine()
+    for done in range(3):
+        progress(done, 2)
+        time.sleep(0.01)
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert (first, last) == ("0/2 volumes", "2/2 volumes")
+    assert re.fullmatch(r"1/2 volumes, \d+ ms left", second)
+
+
+def test_a_new_recipe_runs(job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "new.yaml"
+    words = "recipe", "new", tmp_path / "cell", "--out", path, "--voxel-size", "0.3,0.1,0.1"
+    assert run(*words) == 0
+    recipe = Recipe.load(path)
+    assert [step.kind for step in recipe.pipeline.steps][:3] == [
+        "subtract_background", "deconvolve", "deskew",
+    ]  # fmt: skip
+    assert run(*words) == 2  # it is there already
+    assert "State another one by --out" in capsys.readouterr().err
+    assert run("run", path, "--out", tmp_path / "out", "-t", 0, "-c", 0) == 0
+    (pixels,) = (tifffile.imread(file) for file in (tmp_path / "out").glob("*.tif"))
+    (raw,) = (tmp_path / "cell").glob("*ch0_stack0000*")
+    assert np.array_equal(pixels, tifffile.imread(raw))
+
+
+def test_a_shell_completes_words(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("argcomplete")
+    assert run("completion", "bash") == 0
+    assert "napari-lazy-pipeline" in capsys.readouterr().out
+    line = "napari-lazy-pipeline run r.yaml --dry"
+    asked = {
+        "_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "IFS": "\n",
+        "_ARGCOMPLETE_STDOUT_FILENAME": "/dev/stdout",
+    }  # fmt: skip
+    done = subprocess.run(command(), env=environment(**asked), capture_output=True, text=True)
+    assert done.stdout.strip() == "--dry-run"
+
+
+def test_completion_without_its_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "argcomplete", None)
+    assert run("completion", "zsh") == 2
+    assert "pip install 'napari-lazy-pipeline[completion]'" in capsys.readouterr().err
+
+
+def test_a_folder_is_processed_while_it_is_written(job: Path, tmp_path: Path) -> None:
+    (tmp_path / "live").mkdir()
+    simulation = Simulation(tmp_path / "live", (12, 16, 20), times=4, channels=2)
+    watching = subprocess.Popen(
+        command(
+            "watch", tmp_path / "live", "--recipe", job, "--out", tmp_path / "out",
+            "--until-idle", "6",
+        ),
+        env=environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert watching.stderr is not None
+    assert watching.stderr.readline().startswith("Waiting: ")
+    for written in simulation.steps():
+        time.sleep(0.05)
+        if written.complete and written.t == 1:  # the volumes before are written meanwhile
+            deadline = time.monotonic() + 60
+            while written.c == 1 and not volumes(tmp_path / "out"):
+                assert time.monotonic() < deadline and watching.poll() is None
+                time.sleep(0.1)
+    _, said = watching.communicate(timeout=120)
+    assert watching.returncode == 0, said
+    assert run("run", job, tmp_path / "live", "--out", tmp_path / "whole") == 0
+    assert volumes(tmp_path / "out") == volumes(tmp_path / "whole")
+    assert len(volumes(tmp_path / "whole")) == 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send a Ctrl-C")
+def test_a_watch_that_is_interrupted_goes_on(job: Path, tmp_path: Path) -> None:
+    words = "watch", tmp_path / "cell", "--recipe", job, "--out", tmp_path / "out"
+    watching = subprocess.Popen(
+        command(*words), env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stderr is not None
+    for line in watching.stderr:
+        if line.startswith("6/6"):
+            break
+    watching.send_signal(signal.SIGINT)
+    said = watching.communicate(timeout=30)[1]
+    assert watching.returncode == 130 and "the same command goes on" in said
+    assert run(*words, "--until-idle", "0.1") == 0
+    assert len(volumes(tmp_path / "out")) == 6
+
+
+def test_a_watch_of_what_is_not_there(
+    job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "--recipe", job, "--out", tmp_path / "out", "--until-idle", "0.1"
+    assert run("watch", tmp_path / "nowhere", *words) == 2
+    assert "There is no such folder" in capsys.readouterr().err
+    (tmp_path / "empty").mkdir()
+    assert run("watch", tmp_path / "empty", *words) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_complete_volumes_are_told(job: Path, tmp_path: Path) -> None:
+    simulation = Simulation(tmp_path / "live", (12, 16, 20), times=4, disorder=2)
+    recipe, polls = Recipe.load(job), threading.Event()
+    steps = simulation.steps()
+    whole = 0
+
+    def open_raw():  # type: ignore[no-untyped-def]
+        from napari_lazy_pipeline.exports.other_folder import open_other
+
+        return open_other(recipe, tmp_path / "live")
+
+    def pause() -> bool:
+        nonlocal whole
+        written = next(steps, None)
+        whole += bool(written and written.complete)
+        return written is None and polls.is_set()
+
+    while whole < 2:
+        whole += next(steps).complete
+    good: set[int] = set()
+    for now in complete_volumes(open_raw, pause):
+        for t in now.new:
+            try:
+                pixels = now.stack.source.read(t, 0)
+            except MissingFileError:  # later ones have overtaken it
+                continue
+            assert pixels.all()  # there is no zero in a volume
+            good.add(t)
+        if len(good) == 4:
+            polls.set()
+    assert good == {0, 1, 2, 3}

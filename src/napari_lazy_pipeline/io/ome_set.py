@@ -14,9 +14,9 @@ from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FolderError, PatternError
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.metadata.ome_xml import FilePlace, OmeDocument, parse_ome
-from napari_lazy_pipeline.io.patterns.field_values import select
+from napari_lazy_pipeline.io.patterns.field_values import SPARSE, select
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
-from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
+from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import Proposal, restricted
 from napari_lazy_pipeline.io.readers import FileInfo
 
@@ -25,6 +25,7 @@ _DIGITS = re.compile(r"([0-9]+)")
 _SPECIAL = re.compile(r"[{}*?\\]")  # what means something in a pattern
 COMPANION = ".companion.ome"  # how the name of a file ends that describes others
 _LARGEST = 2**28  # bytes that are read of one
+_FEW = 20  # names that are not described, of which a person sees some
 _MOST = 4  # fields of which all roles are tried
 
 
@@ -103,9 +104,7 @@ def arrange_set(
     The proposals come first, then other meanings of their numbers; if none fits, what the names
     suggest stays, and a note says so.
     """
-    folder = os.path.dirname(next(n for n in layout.names if os.path.basename(n) == info.name))
-    places = {os.path.join(folder, place.name): place for place in info.places}
-    stated = {name: places[name] for name in names if name in places}
+    stated = _stated(names, info)
     if len(stated) < 2:
         return layout, list(proposals)
     several = len({place.image for place in stated.values()}) > 1
@@ -121,8 +120,44 @@ def arrange_set(
             )
             rest = [proposal for proposal in proposals if proposal.pattern != pattern]
             return table, [Proposal(pattern, summary, True), *rest]
+    unplaced = _numbered(list(stated))
+    apart = as_stated(names, info, compile_pattern(unplaced)) if unplaced else None
+    if apart is not None and len(apart.names) == len(stated):
+        return apart, [Proposal(unplaced, "the places that OME-XML states", True), *proposals]
     note = "OME-XML gives the files other places than their names: check which number is what"
     return layout.noting(note), list(proposals)
+
+
+def as_stated(names: Sequence[str], info: FileInfo, pattern: Pattern) -> FileTable | None:
+    """Give the files that fit a pattern the places that OME-XML states, as if it had no fields.
+
+    None if it states none, or the same for two of them, or describes several images.
+    """
+    stated = _stated([name for name in names if pattern.match(name)], info)
+    chosen = list(stated)
+    if len(chosen) < 2 or len({place.image for place in stated.values()}) > 1:
+        return None
+    firsts = np.array([place[2:] for place in stated.values()])
+    firsts -= firsts.min(axis=0)
+    steps = np.maximum(np.gcd.reduce(firsts, axis=0), 1)  # of files of several time points
+    where = tuple((firsts // steps).T)[: 3 if firsts[:, 2].any() else 2]
+    sizes = [int(axis.max()) + 1 for axis in where]
+    if int(np.prod(sizes, dtype=object)) > max(1000, 4 * SPARSE * len(chosen)):
+        return None
+    table = np.full(sizes, -1, np.int32)
+    table[where] = np.arange(len(chosen), dtype=np.int32)
+    if np.count_nonzero(table >= 0) < len(chosen):
+        return None
+    others = tuple(sorted(set(names).difference(chosen)))
+    titles = tuple(f"ch{c}" for c in range(sizes[1]))
+    return FileTable(chosen, table, titles, len(others), others[:_FEW], pattern=pattern.text)
+
+
+def _stated(names: Sequence[str], info: FileInfo) -> dict[str, FilePlace]:
+    """Places of the files that OME-XML describes, of those that lie beside the one it is of."""
+    folder = os.path.dirname(next((n for n in names if os.path.basename(n) == info.name), ""))
+    places = {os.path.join(folder, place.name): place for place in info.places}
+    return {name: places[name] for name in names if name in places}
 
 
 def _numbered(names: Sequence[str]) -> str:

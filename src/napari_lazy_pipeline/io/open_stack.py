@@ -27,10 +27,11 @@ from napari_lazy_pipeline.io.metadata_sources import describe
 from napari_lazy_pipeline.io.ome_set import (
     DescribedSet,
     arrange_set,
+    as_stated,
     is_companion,
     with_document,
 )
-from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange
+from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange, in_natural_order
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.patterns.proposal import (
     SAMPLE,
@@ -175,17 +176,25 @@ def inspect_folder(
         chosen_reader, names = ZARR_READER, [pattern]
     images = choose_images(names, path, compiled, chosen_reader)
     endings = endings_of(images, chosen_reader)
+    unplaced = False
     if compiled is None:
         layout, proposals = _propose_layout(images, position, endings)
     else:
         proposals = propose_patterns(images, endings=endings)
-        layout = arrange(images, compiled, position)
+        # If nothing in the names tells places, a text in the files may; until then, in any.
+        fitting = [] if compiled.places_files else list(filter(compiled.match, images))
+        unplaced = len(fitting) > 1
+        layout = in_natural_order(fitting) if unplaced else arrange(images, compiled, position)
     source = FileSource.probe(path, layout, chosen_reader, complete)
     if compiled is None and _is_flat(source) and not _is_sure(layout, proposals):
         layout, proposals = _propose_layout(images, position, endings, flat=True)
         source = FileSource.probe(path, layout, source.reader, complete)
     if described:
         source = source.with_info(partial(with_document, document=described.document))
+    if unplaced and compiled is not None:
+        stated = as_stated(images, source.info, compiled)
+        source = source.with_layout(stated or arrange(images, compiled, position))
+        layout = source.layout
     if source.info.places or described:
         if compiled is None:
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)

@@ -160,6 +160,12 @@ def arrange(names: Sequence[str], pattern: Pattern, position: str | None = None)
     )  # fmt: skip
 
 
+def in_natural_order(names: list[str]) -> FileTable:
+    """Files of which nothing tells the places: one after the other in time."""
+    order = np.array(field_values.natural_order(names), np.int32)
+    return FileTable(names, order[:, np.newaxis], ("ch0",))
+
+
 def _pieces(values: Columns, pattern: Pattern) -> _Places:
     """Place of each file within its volume, if a volume has several."""
     field = "z" if "z" in values else "part"

@@ -51,6 +51,11 @@ class Pattern:
         field = "c" if "c" in self.fields else "wave"
         return field if plain and re.search(rf"[_ .=/-]\{{{field}\}}", self.text) else ""
 
+    @property
+    def places_files(self) -> bool:
+        """Whether its fields give files their places, or it has none: then they are time points."""
+        return not self.fields or any(map(_PLACE.fullmatch, self.fields))
+
     def match(self, name: str) -> dict[str, str] | None:
         """Return the values of the fields in a name; None if it does not fit."""
         plain = _composed(name)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkState
 
-_HEIGHT, _ARROW, _MARK = 24, 12, 6  # px
+_HEIGHT, _ARROW, _MARK = 22, 7, 6  # px; six boxes fit below a picture of 768 lines
 
 
 @dataclass(frozen=True)

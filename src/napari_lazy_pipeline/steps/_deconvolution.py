@@ -56,6 +56,7 @@ class Deconvolution(Step):
         return before.replace(dtype="float32")
 
     def plan(self, spec: VolumeSpec) -> DeconvolutionPlan:
+        """Return what an engine needs to deconvolve a volume of a spec."""
         z, y, x = spec.voxel_size
         scan = spec.scan
         return DeconvolutionPlan(

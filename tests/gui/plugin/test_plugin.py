@@ -358,6 +358,33 @@ def test_a_recipe_brings_its_data_into_an_empty_dock(
     np.testing.assert_array_equal(on_screen(dock.layers.layers[0]), expected(dock, 0, 0, 3))
 
 
+def test_a_recipe_opens_its_folder_with_the_numbers_of_today(
+    dock: Any, settle: Callable[[Any], None], tmp_path: Path
+) -> None:
+    """Files with lower numbers came since it was saved, and the dock says so."""
+    from napari_lazy_pipeline import Pipeline, open_stack
+    from napari_lazy_pipeline.steps import BleachCorrection
+
+    (tmp_path / "raw").mkdir()
+
+    def write(*numbers: int) -> None:
+        for number in numbers:
+            pixels = np.full((2, 8, 9), 10 * number, "uint16")
+            path = tmp_path / "raw" / f"cell_ch0_t{number:03d}.tif"
+            tifffile.imwrite(path, pixels, photometric="minisblack")
+
+    write(4, 6)
+    stack = open_stack(tmp_path / "raw", voxel_size=(0.4, 0.1, 0.1))
+    pipeline = Pipeline(steps=(BleachCorrection(brightness=(1, 0.5)),))
+    Recipe(source=stack, pipeline=pipeline).save(tmp_path / "r.yaml")  # type: ignore[arg-type]
+    write(2)
+    dock.save.load(tmp_path / "r.yaml")
+    settle(dock)
+    assert dock.session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.5))])
+    assert "values of Correct bleaching went with them" in dock.data.notice.text()
+    assert [dock.session.source()(t, 0).max() for t in range(3)] == [20, 40, 120]
+
+
 def test_a_recipe_for_an_engine_that_is_not_here_runs_on_the_cpu(
     opened: Any, settle: Callable[[Any], None], tmp_path: Path, qtbot: Any
 ) -> None:

@@ -352,6 +352,30 @@ def test_pages_of_many_files_are_time_points_of_channels(
     np.testing.assert_array_equal(dock.session.stack.volume(0, 1), expected[0, :, 1])
 
 
+def test_names_that_place_nothing_have_a_table_where_a_text_tells_the_places(
+    dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    places = [(t, c) for t in range(3) for c in range(2)]
+    volumes = np.random.default_rng(0).integers(1, 999, (6, 8, 10)).astype("uint16")
+    data = "".join(
+        f'<TiffData FirstT="{t}" FirstC="{c}"><UUID FileName="s_{i}.tif">urn:{i}</UUID></TiffData>'
+        for i, (t, c) in enumerate(places)
+    )
+    for i, volume in enumerate(volumes):
+        tifffile.imwrite(tmp_path / f"s_{i}.tif", volume, photometric="minisblack")
+    sizes = 'SizeT="3" SizeC="2" SizeZ="1"'
+    text = f"<OME><Image><Pixels {sizes}>{data}</Pixels></Image></OME>"
+    (tmp_path / "run.companion.ome").write_text(text)
+    dock.open_folder(tmp_path / "run.companion.ome")
+    settle(dock)
+    assert dock.session.stack.shape[:3] == (3, 2, 1)
+    np.testing.assert_array_equal(dock.session.stack.volume(1, 0)[0], volumes[2])
+    files = dock.data.files
+    files.fold.unfold()
+    qtbot.waitUntil(lambda: files.table.rowCount() > 0)
+    assert not files.refused
+
+
 @pytest.fixture
 def unstated(nothing_stated: None, dock: Any, settle: Settle, tmp_path: Path) -> Any:
     """The dock with a folder open about which nothing is known."""

@@ -20,7 +20,9 @@ from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.io.pattern_preview import PatternPreview, PatternPreviews
-from napari_lazy_pipeline.io.patterns.field_table import FieldRow
+from napari_lazy_pipeline.io.patterns.field_table import FieldRow, field_rows
+from napari_lazy_pipeline.io.patterns.file_table import FileTable
+from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.readers import Reader
 
 _MARGIN, _WIDEST = 30, 700  # px
@@ -41,6 +43,7 @@ class PatternPanel(QWidget):
         self.current = ""
         self.refused = ""
         self._position: str | None = None
+        self._stated: FileTable | None = None  # what is open, if a text and no name tells places
         self._previews: PatternPreviews | None = None
         self._summary = self._preview_pattern = ""
         self._rows: Sequence[FieldRow] = ()
@@ -76,6 +79,8 @@ class PatternPanel(QWidget):
     def show_folder_info(self, folder_info: FolderInfo) -> None:
         """Show which pattern is in use, and those that are proposed."""
         self.current, self._position = folder_info.pattern, folder_info.position or None
+        told = compile_pattern(self.current).places_files
+        self._stated = None if told else folder_info.source.layout
         proposals = [proposal.pattern for proposal in folder_info.proposals]
         self._show_patterns(list(dict.fromkeys([folder_info.pattern, *proposals])))
         self._summary = _summary_of(folder_info)
@@ -155,7 +160,15 @@ class PatternPanel(QWidget):
         previews, position = self._previews, self._position
         if previews is not None:
             self._preview_pattern = pattern
-            self._preview_task.start(previews.folder, lambda _: previews.attempt(pattern, position))
+            stated = self._stated if pattern == self.current else None
+            self._preview_task.start(
+                previews.folder,
+                lambda _: (
+                    PatternPreview(pattern, stated, field_rows(stated))
+                    if stated
+                    else previews.attempt(pattern, position)
+                ),
+            )
 
     def _on_preview(self, preview: PatternPreview) -> None:
         self.refused = ""

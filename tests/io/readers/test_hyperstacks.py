@@ -252,3 +252,11 @@ def test_positions_of_another_depth_are_left_out_by_name(tmp_path: Path) -> None
     folder_info = inspect_folder(tmp_path)
     assert folder_info.positions == ("A", "C")
     assert open_stack(tmp_path, position="C").volume()[:, 0, 0].tolist() == [8, 9, 10, 11, 12]
+
+
+def test_complex_pages_are_refused_by_their_path(tmp_path: Path) -> None:
+    volume = np.ones((Z, *SHAPE), "complex64")
+    tifffile.imwrite(tmp_path / "a.tif", volume, photometric="minisblack")
+    with pytest.raises(FolderError, match="complex64: only real numbers have a picture") as caught:
+        open_stack(tmp_path)
+    assert caught.value.where == str(tmp_path / "a.tif")

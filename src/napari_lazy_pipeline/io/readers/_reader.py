@@ -93,11 +93,7 @@ class FileInfo:
         content = f"{tuple(shape)} {native.name}"
         if len(shape) != 3 or not all(shape):
             raise FileError(f"The file holds {content}: no volume (z, y, x)", path)
-        if native.kind not in "buif":
-            complex_ = native.kind == "c"
-            what = "only real numbers have a picture" if complex_ else "no grey values"
-            hint = "Save their magnitude, or another part" if complex_ else ""
-            raise FileError(f"The file holds {content}: {what}", path, hint)
+        check_grey(native, content, path)
         z, y, x = shape
         if claims:
             details |= claims.details
@@ -339,3 +335,12 @@ def file_stamp_or_empty(path: str) -> tuple[int, ...]:
     except FileNotFoundError:
         return ()
     return status.st_size, status.st_mtime_ns
+
+
+def check_grey(dtype: np.dtype, content: str, path: str) -> None:
+    """Raise FileError unless values are real numbers; ``content`` is what the file holds."""
+    if dtype.kind not in "buif":
+        complex_ = dtype.kind == "c"
+        what = "only real numbers have a picture" if complex_ else "no grey values"
+        hint = "Save their magnitude, or another part" if complex_ else ""
+        raise FileError(f"The file holds {content}: {what}", path, hint)

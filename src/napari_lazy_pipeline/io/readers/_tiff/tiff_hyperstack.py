@@ -12,7 +12,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.quantity_text import format_count
-from napari_lazy_pipeline.io.readers._reader import FileInfo
+from napari_lazy_pipeline.io.readers._reader import FileInfo, check_grey
 from napari_lazy_pipeline.io.readers._tiff.page_order import PageTable, by_ome, in_order
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, Directory
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import FileImage, TiffMetadata
@@ -55,6 +55,7 @@ def hyperstack(
     """
     pages, left_out = image_pages(directories, path)
     pages, shape, dtype = _planes(tif, header, pages, path)
+    check_grey(np.dtype(dtype), f"{' x '.join(map(str, shape))} {dtype}", path)
     order = _order(tif, header, pages, path)
     info = FileInfo(
         os.path.basename(path), (order.table.shape[-1], *shape), dtype, size, **header.details

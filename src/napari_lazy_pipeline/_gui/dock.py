@@ -138,7 +138,7 @@ class LazyPipelineWidget(QWidget):
         return not busy and self.layers.settled and self.comparison.idle
 
     def _build(self) -> None:
-        self.save = SaveBar(self.session, self.costs, self._export_settings)
+        self.save = SaveBar(self.session, self.costs, self._export_settings, self.layers)
         self.foot = Foot(self.session, self.save)
         self.status, self.problems = self.foot.status, self.foot.problems
         self.status.setText("Choose a folder of raw stacks")

@@ -23,7 +23,8 @@ from napari_lazy_pipeline.exports.formats import channel_name
 from napari_lazy_pipeline.image import Stack
 
 Limits = tuple[float, float]
-Colour = tuple[float, float, float]  # red, green and blue, from 0 to 1
+# Red, green and blue, from 0 to 1, of full; or of all grey levels (n, 3), from black to full.
+Colour = tuple[float, float, float] | np.ndarray
 KINDS = {".mp4": ("imageio_ffmpeg", "PIL"), ".gif": ("PIL",)}
 _INSTALL = "pip install 'napari-lazy-pipeline[movie]'"
 _WHITE = (1.0, 1.0, 1.0)
@@ -31,6 +32,7 @@ _COLOURS: tuple[Colour, ...] = (
     (0, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 0), (1, 0, 0), (0, 0, 1),
 )  # fmt: skip
 _PERCENTILES = 1.0, 99.9
+_READABLE = 128  # pixels: what is smaller is enlarged, so that there is room for words
 _BAR = 0.25  # part of the width that the scale bar takes at most
 
 
@@ -59,7 +61,8 @@ def write_movie(
         Values that are black and full for each channel; None: percentiles 1 and 99.9 of the first
         picture.
     colours
-        Of each channel; None: grey for one, green, magenta, ... for several.
+        Of each channel, or tables (n, 3) of grey levels; None: grey for one, green, magenta, ...
+        for several.
     rate
         Pictures a second; GIF knows hundredths of a second only.
     progress, cancelled
@@ -143,7 +146,10 @@ def _mixed(
     mixed = np.zeros((height + height % 2, width + width % 2, 3), np.float32)  # as MP4 needs it
     for picture, (low, high), colour in zip(pictures, limits, colours, strict=True):
         grey = np.clip((np.nan_to_num(picture.astype(np.float32)) - low) / (high - low), 0, 1)
-        mixed[:height, :width] += grey[..., np.newaxis] * np.asarray(colour, np.float32)
+        table = np.asarray(colour) if np.ndim(colour) == 2 else np.array([(0, 0, 0), colour])
+        levels = np.linspace(0, 1, len(table))
+        for part in range(3):
+            mixed[:height, :width, part] += np.interp(grey, levels, table[:, part])
     return (255 * np.minimum(mixed, 1) + 0.5).astype(np.uint8)
 
 
@@ -151,19 +157,21 @@ def _labelled(image: np.ndarray, stack: Stack, t: int) -> np.ndarray:
     """Draw the time, at the top left, and a scale bar, at the bottom right."""
     from PIL import Image, ImageDraw, ImageFont
 
-    picture = Image.fromarray(image)
+    factor = max(_READABLE // min(image.shape[:2]), 1)
+    pixel = stack.voxel_size[2] / factor
+    picture = Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
     draw, (width, height) = ImageDraw.Draw(picture), picture.size
     size = max(min(width, height) // 16, 10)
     font, margin = ImageFont.load_default(size), size // 2
     ink: dict[str, Any] = {"font": font, "fill": "white", "stroke_width": 1, "stroke_fill": "black"}
     draw.text((margin, margin), time_stamp(t, stack.time_interval), anchor="la", **ink)
-    length = bar_length(width * stack.voxel_size[2] * _BAR)
+    length = bar_length(width * pixel * _BAR)
     right, bottom = width - margin, height - margin
-    left = right - round(length / stack.voxel_size[2])
+    left = right - round(length / pixel)
     top = bottom - max(size // 4, 4)
     draw.rectangle((left - 1, top - 1, right, bottom), fill="black")
     draw.rectangle((left, top, right - 1, bottom - 1), fill="white")
-    draw.text((right, top - 2), f"{length:g} \u00b5m", anchor="rd", **ink)
+    draw.text((right, top - 2), f"{length:g} um", anchor="rd", **ink)
     return np.asarray(picture)
 
 
@@ -172,14 +180,16 @@ def time_stamp(t: int, interval: float | None) -> str:
 
     Examples
     --------
-    >>> time_stamp(130, 30.0), time_stamp(3, 0.5), time_stamp(3, None)
-    ('1:05:00', '0:00:01.50', 't = 3')
+    >>> time_stamp(130, 30.0), time_stamp(3, 0.5), time_stamp(3, 0.004), time_stamp(3, None)
+    ('1:05:00', '0:00:01.50', '0:00:00.0120', 't = 3')
     """
-    if interval is None:
+    if not interval:
         return f"t = {t}"
-    hundredths = round(100 * t * interval)
-    seconds, rest = divmod(hundredths, 100)
-    fraction = "" if math.isclose(interval, round(interval)) else f".{rest:02d}"
+    # So many that no two pictures have the same.
+    digits = 0 if math.isclose(interval, round(interval)) else 2
+    digits = max(digits, 1 - math.floor(math.log10(interval)) if interval < 1 else 0)
+    seconds, rest = divmod(round(10**digits * t * interval), 10**digits)
+    fraction = f".{rest:0{digits}d}" if digits else ""
     return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}"
 
 

@@ -10,8 +10,10 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 
+from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline._gui.save.export_settings import ExportSettings
+from napari_lazy_pipeline._gui.save.movie_maker import MovieMaker
 from napari_lazy_pipeline._gui.steps.cost_monitor import CostMonitor
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.steady_area import bring_into_sight
@@ -32,7 +34,11 @@ class SaveBar(QWidget):
     reported = Signal(str)  # what was done, in words
 
     def __init__(
-        self, session: Session, costs: CostMonitor, settings: ExportSettings | None = None
+        self,
+        session: Session,
+        costs: CostMonitor,
+        settings: ExportSettings | None,
+        layers: Layers,
     ) -> None:
         super().__init__()
         self.session = session
@@ -69,7 +75,10 @@ class SaveBar(QWidget):
         self.back = push_button("◂ Back to the steps", tooltip, close)
         # Has the place of the sections while it is open: the dock gives it that.
         self.page = QWidget()
-        column(self.back, self.process, parent=self.page, margins=(6, 6, 6, 6)).addStretch(1)
+        self.movie = MovieMaker(session, layers)
+        column(
+            self.back, self.process, self.movie, parent=self.page, margins=(6, 6, 6, 6)
+        ).addStretch(1)
         row((self.recipe, 2), (self.copy, 3), (self.process_all, 3), parent=self, spacing=3)
 
     def show_data(self, exist: bool) -> None:

@@ -1,0 +1,80 @@
+"""Movie maker: a movie of the maxima of what is on screen, in its colours and contrast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
+from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
+from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.errors import LazyPipelineError
+from napari_lazy_pipeline.exports.maxima import maxima
+from napari_lazy_pipeline.exports.movie import Limits, write_movie
+from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.session import Session
+
+
+class MovieMaker(QWidget):
+    """Asks for a file, and writes the movie in the background."""
+
+    def __init__(self, session: Session, layers: Layers) -> None:
+        super().__init__()
+        self.session, self._layers = session, layers
+        self.task = BackgroundTask("The movie cannot be written", name="lazy-movie")
+        tooltip = "Write the maxima along z of all time points as MP4 or GIF, as they look now"
+        self.button = push_button("Movie\u2026", tooltip, self._on_click)
+        self.said = Sentence()
+        self.said.say("")
+        column(row(self.button, (QWidget(), 1)), self.said, parent=self)
+        self.task.progressed.connect(self._show_progress)
+        self.task.finished.connect(self._show_end)
+        self.task.failed.connect(self._show_end)
+        self.destroyed.connect(self.task.cancel)
+
+    def _on_click(self) -> None:
+        if self.task.busy:
+            self.task.forget()
+            self._show_end("Cancelled, nothing is written")
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Movie", "movie.mp4", "Movie (*.mp4 *.gif)",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )  # fmt: skip
+        if path and self.session.stack is not None:
+            self._start(Path(path), self.session.stack)
+
+    def _start(self, path: Path, raw: Stack) -> None:
+        session = self.session
+        pipeline = maxima(Pipeline(session.pipeline.steps[: session.until]))
+        engine, (contrast, colours) = session.engine, self._look()
+
+        def work(run: TaskRun) -> str:
+            stack = pipeline.apply(raw, engine=engine)
+            return write_movie(
+                stack, path, contrast=contrast, colours=colours,
+                progress=lambda *done: run.report(done), cancelled=run.cancelled,
+            )  # fmt: skip
+
+        self.button.setText("Cancel movie")
+        self.said.say("")
+        self.task.start(str(path.parent), work)
+
+    def _look(self) -> tuple[list[Limits], list[np.ndarray]]:
+        """Contrast and colours of all channels; a hidden one stays black."""
+        layers = [entry.layer for _, entry in sorted(self._layers.screen.channels.items())]
+        levels = np.linspace(0, 1, 256)
+        tables = [layer.visible * layer.colormap.map(levels)[:, :3] for layer in layers]
+        limits = (layer.contrast_limits for layer in layers)
+        return [(float(low), float(high)) for low, high in limits], tables
+
+    def _show_progress(self, progress: tuple[int, int]) -> None:
+        self.said.say("{} of {} pictures".format(*progress))
+
+    def _show_end(self, result: str | LazyPipelineError) -> None:
+        self.button.setText("Movie\u2026")
+        self.said.say(str(result))

@@ -1,0 +1,41 @@
+"""Movie from the dock: as it looks on screen, in the background, and never over a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+pytestmark = pytest.mark.gui
+pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
+
+
+def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imageio = pytest.importorskip("imageio", reason="reads the movie back")
+    path, maker = tmp_path / "cell.gif", opened.save.movie
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    first, second = (entry.layer for _, entry in sorted(opened.layers.screen.channels.items()))
+    first.colormap, second.visible = "red", False
+    low, high = first.contrast_limits = (0.0, 2000.0)
+    maker.button.click()
+    qtbot.waitUntil(lambda: "pictures written" in maker.said.text(), timeout=20_000)
+    assert maker.button.text() == "Movie\u2026"
+    frames = [np.asarray(frame)[..., :3].astype(int) for frame in imageio.get_reader(path)]
+    session = opened.session
+    shown = session.pipeline.apply(session.stack).source
+    assert len(frames) == session.stack.shape[0]
+    # Small pictures are enlarged.
+    factor = frames[0].shape[0] // session.stack.shape[3]
+    row, column = (n // 2 for n in session.stack.shape[3:])
+    for t, frame in enumerate(frames):
+        brightest = float(shown.read(t, 0).max(axis=0)[row, column])
+        assert 20 < brightest < 2000
+        expected = 255 * (brightest - low) / (high - low)
+        assert frame[factor * row, factor * column] == pytest.approx([expected, 0, 0], abs=12)
+    maker.button.click()
+    qtbot.waitUntil(lambda: "there already" in maker.said.text(), timeout=20_000)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
-from napari_lazy_pipeline import Pipeline, Stack
+from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import Cancelled
 from napari_lazy_pipeline.image import Block, StackSpec
-from napari_lazy_pipeline.steps import Context, Step
+from napari_lazy_pipeline.steps import Context, Flip, Step
 
 
 def make(value: float = 0.0) -> np.ndarray:
@@ -134,3 +136,22 @@ def test_how_often_each_part_of_the_input_is_taken_counts() -> None:
     pixels = np.array([1, 10], "uint16").reshape(2, 1, 1, 1, 1)
     view = Pipeline([Weighted()]).apply(Stack.from_array(pixels), cache=StageCache())
     assert [view.volume(t).item() for t in (0, 1)] == [12, 21]
+
+
+def test_files_of_other_axes_or_of_another_shape_are_other_volumes(tmp_path: Path) -> None:
+    """One cache serves all that is opened, one after the other: pages may be stated anew."""
+    pages = np.arange(8 * 3 * 4, dtype="uint16").reshape(8, 3, 4)
+    for t in range(2):
+        tifffile.imwrite(tmp_path / f"x_t{t}.tif", pages, photometric="minisblack")
+    cache, step = StageCache(), Flip(x=True)
+    for axes, expected in (
+        ("C2ZYX", pages[4:]),
+        ("ZC2YX", pages[1::2]),
+        ("C4ZYX", pages[2:4]),
+        ("C2ZYX", pages[4:]),
+    ):
+        stack = open_stack(tmp_path, voxel_size=(1, 1, 1), axes=axes)
+        view = Pipeline([step]).apply(stack, cache=cache)
+        np.testing.assert_array_equal(view.volume(0, 1), expected[..., ::-1])
+        raw = Pipeline([]).apply(stack, cache=cache)
+        np.testing.assert_array_equal(raw.volume(0, 1), expected)

@@ -216,7 +216,7 @@ class Plan:
     def key(self, count: int, t: int, c: int, identity: Callable[[int, int], Hashable]) -> Hashable:
         """Name a volume after ``count`` stages; ``identity`` names raw ones by their files."""
         if not count:
-            return (identity(t, c),)
+            return identity(t, c), self.raw.shape, self.raw.dtype
         stage = self.stages[count - 1]
         inputs = tuple(self.key(count - 1, *place, identity) for place in stage.places(t, c))
         return stage.key(t, c), self._how, inputs

@@ -82,7 +82,9 @@ def flat_field(planes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     level = float(np.median(common))
     if not level >= LEAST:
         raise GeometryError(
-            f"Most pixels have only {level:.3g} counts above the dark",
+            f"Most pixels have only {level:.3g} counts above the dark"
+            if np.isfinite(level)
+            else "Most pixels are not a number",
             hint="State the dark counts, or choose a flat image that was recorded",
         )
     guess = _averaged(_smooth(common, shape))

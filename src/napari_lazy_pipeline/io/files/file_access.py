@@ -125,7 +125,7 @@ class FileAccess:
         path, token = paths[0], self._reader.token
         try:
             if growing:
-                return (path, self._state(path, info, growing))
+                return (path, self._state(path, info, growing), *_place_in_file(info))
             stamps = []
             for first in paths:
                 for path in (first, *self._reader.companions(first, info)):
@@ -133,8 +133,7 @@ class FileAccess:
         except FileError:
             # One file that is gone was deleted; if all are, the share is missing and comes back.
             return ("vanished" if os.path.isdir(self._folder) else FOLDER_MISSING, path)
-        part = () if info.inner == (1, 1) else info.part
-        return (*_joint_stamp(stamps), *part, *([token] if token else []))
+        return (*_joint_stamp(stamps), *_place_in_file(info), *([token] if token else []))
 
     def _state(self, path: str, info: FileInfo, growing: bool) -> Hashable:
         """What changes when the volume in a file does; raise FileError if the file is gone."""
@@ -240,6 +239,13 @@ def probe_first_volume(
     first = errors[0]
     what = f"None of the first {len(errors)} files can be read: {first.what}"
     raise FolderError(what, first.where, first.hint) from first
+
+
+def _place_in_file(info: FileInfo) -> tuple[Hashable, ...]:
+    """Which of the volumes of a file it is: of a position, and of pages of these axes."""
+    if info.inner == (1, 1) and not info.scenes and not info.restated:
+        return ()
+    return info.scene, info.axes, info.depth, *info.part
 
 
 def _joint_stamp(stamps: list[tuple[str, int, int]]) -> tuple[Hashable, ...]:

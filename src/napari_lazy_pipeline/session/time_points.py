@@ -33,11 +33,11 @@ class TimePoints(BaseModel):
 
     @classmethod
     def of(cls, files: FileSource) -> TimePoints | None:
-        """Those of files; None if their names do not tell."""
+        """Those of files; None if names do not tell, or of one that no number counts."""
         table = files.layout
         count = len(table.table)
         first, last = table.time_label(0), table.time_label(count - 1)
-        if not first or not last:
+        if not first or not last or (count == 1 and not table.even_times):
             return None
         return cls(first=first, last=last, count=count, even=table.even_times)
 

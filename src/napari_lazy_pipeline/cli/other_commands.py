@@ -136,9 +136,9 @@ def new_recipe(options: argparse.Namespace) -> int:
 def completion(options: argparse.Namespace) -> int:
     """Print what a shell needs to complete words."""
     try:
-        import argcomplete
+        from argcomplete.shell_integration import shellcode
     except ImportError as error:
         hint = "pip install 'napari-lazy-pipeline[completion]'"
         raise LazyPipelineError("The package argcomplete is not installed", hint=hint) from error
-    print(argcomplete.shellcode(["napari-lazy-pipeline"], shell=options.shell))
+    print(shellcode(["napari-lazy-pipeline"], shell=options.shell))
     return 0

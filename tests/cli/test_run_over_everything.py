@@ -158,7 +158,7 @@ def test_a_shell_completes_words(capsys: pytest.CaptureFixture[str]) -> None:
 def test_completion_without_its_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(sys.modules, "argcomplete", None)
+    monkeypatch.setitem(sys.modules, "argcomplete.shell_integration", None)
     assert run("completion", "zsh") == 2
     assert "pip install 'napari-lazy-pipeline[completion]'" in capsys.readouterr().err
 

@@ -168,7 +168,8 @@ def test_a_part_of_the_voxel_size_can_be_stated(session: Session, tmp_path: Path
 def test_a_recipe_says_nothing_of_what_nobody_stated(session: Session) -> None:
     source = session.recipe().source
     assert source is not None
-    assert set(source.model_dump()) == {"folder", "made_for", "pattern", "voxel_size"}
+    known = {"folder", "made_for", "pattern", "time_points", "voxel_size"}
+    assert set(source.model_dump()) == known
     assert (source.voxel_size, source.made_for) == (None, (12, 16, 20))
 
 

@@ -222,6 +222,9 @@ def skew(image: np.ndarray, outside: float) -> tuple[np.ndarray, Callable[..., n
     return raw, back
 
 
+nrmse = measures.error
+
+
 def photometry(estimate: np.ndarray, truth: np.ndarray) -> float:
     """Coefficient of variation of local sums over true ones, where a tenth of the light is."""
     a, b = (ndimage.gaussian_filter(v, (3, 5, 5)) for v in (estimate, truth))

@@ -274,7 +274,7 @@ def _at_position(source: FileSource, position: str | None) -> FileSource:
         hint = f"There are {', '.join(scenes[:8])}" if scenes else "There is one only"
         raise FolderError(f"There is no position {position!r}", source.folder, hint)
     scene = scenes.index(position)
-    return source.with_info(lambda info: replace(info, scene=scene))
+    return source.with_info(lambda info: info.at_scene(scene))
 
 
 def _with_axes(source: FileSource, axes: str, planes: int) -> FileSource:

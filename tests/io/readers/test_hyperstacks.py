@@ -234,8 +234,8 @@ def test_a_longer_file_in_place_of_another_is_noticed(tmp_path: Path) -> None:
         READER.read(str(path), replace(info, page=(), offset=-1))
 
 
-def test_positions_of_another_depth_are_left_out_by_name(tmp_path: Path) -> None:
-    """Between two positions of five planes, one of three: it is not offered, and shifts no name."""
+def test_positions_of_another_depth_come_last(tmp_path: Path) -> None:
+    """Between two positions of five planes, one of three: it has its own shape."""
     images, first = "", 0
     for name, depth in (("A", 5), ("B", 3), ("C", 5)):
         images += (
@@ -250,7 +250,8 @@ def test_positions_of_another_depth_are_left_out_by_name(tmp_path: Path) -> None
             plane = np.full((6, 8), page, np.uint16)
             tif.write(plane, description=text, metadata=None, contiguous=False)
     folder_info = inspect_folder(tmp_path)
-    assert folder_info.positions == ("A", "C")
+    assert folder_info.positions == ("A", "C", "B")
+    assert open_stack(tmp_path, position="B").volume()[:, 0, 0].tolist() == [5, 6, 7]
     assert open_stack(tmp_path, position="C").volume()[:, 0, 0].tolist() == [8, 9, 10, 11, 12]
 
 

@@ -484,3 +484,31 @@ def test_more_axes_than_there_are_names_for_are_told_truly(tmp_path: Path) -> No
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 3, 4, 5, *SHAPE), "u2"))
     with pytest.raises(FileError, match=r"holds 2 x 3 x 4 x 5 x 6 x 8 \(QQQQYX\)"):
         READER.probe(str(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+@pytest.mark.parametrize(
+    ("shape", "dtype"), [((2, 4, 3, 4), "u2"), ((2, 5, 6, 8), "u1"), ((2, 1, 6, 8), "u2")]
+)
+def test_a_second_camera_in_one_file_is_a_position(
+    tmp_path: Path, order: tuple[int, int], shape: tuple[int, ...], dtype: str
+) -> None:
+    """Another size, another type, another number of planes: each has its own."""
+    first = np.arange(2 * 5 * 6 * 8, dtype="u2").reshape(2, 5, 6, 8)
+    volumes = [first, (np.arange(np.prod(shape)) % 251).reshape(shape).astype(dtype)]
+    with tifffile.TiffWriter(tmp_path / "run.ome.tif", ome=True) as file:
+        for camera in order:
+            sizes = {f"PhysicalSize{axis}": 0.1 + camera for axis in "XYZ"}
+            text = {"axes": "TZYX", "Name": f"camera {camera}", **sizes}
+            file.write(volumes[camera], photometric="minisblack", metadata=text)
+    for camera, volume in enumerate(volumes):
+        stack = open_stack(tmp_path / "run.ome.tif", position=f"camera {camera}", strict=True)
+        assert stack.stack_spec.volume.stated_size[2] == pytest.approx(0.1 + camera)
+        for t in range(2):
+            np.testing.assert_array_equal(stack.volume(t, 0), volume[t])
+            last = len(volume[t]) - 1
+            np.testing.assert_array_equal(
+                stack.source.read_planes(t, 0, last, last + 1), volume[t, last:]
+            )
+    notes = inspect_folder(tmp_path / "run.ome.tif").notes
+    assert any(note.startswith("There are 2 positions (camera ") for note in notes)

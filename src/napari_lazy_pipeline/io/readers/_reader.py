@@ -78,6 +78,8 @@ class FileInfo:
     whole: bool = False
     # Rows, columns and type of the planes of each channel, if they differ; else empty.
     kinds: tuple[tuple[int, int, str], ...] = ()
+    # Positions of another shape or type, which are the last of all.
+    others: tuple[FileInfo, ...] = ()
 
     @classmethod
     def of(
@@ -121,6 +123,13 @@ class FileInfo:
             own = replace(self, shape=(self.shape[0], y, x), dtype=dtype, kinds=())
             return replace(own, part=(t, c))
         return self if self.part == (t, c) else replace(self, part=(t, c))
+
+    def at_scene(self, scene: int) -> FileInfo:
+        """The same for another of its positions, in its own shape and type."""
+        first = len(self.scenes) - len(self.others)
+        if self.others and scene >= first:
+            return replace(self.others[scene - first], part=self.part)
+        return replace(self, scene=scene)
 
     @property
     def restated(self) -> bool:

@@ -57,7 +57,7 @@ def check_open(file: BinaryIO, size: int, path: str, info: FileInfo) -> FileInfo
     file.seek(0)
     with tifffile.TiffFile(file, is_ome=False) as tif:
         header = metadata(tif, path, len(directories))
-        own = hyperstack(tif, header, directories, path, size)
+        own = hyperstack(tif, header, directories, path, size).at_scene(info.scene)
         if info.restated:
             own = with_axes(own, info.axes, info.depth)
         alike = (own.shape[1:], own.dtype) == (info.shape[1:], info.dtype)

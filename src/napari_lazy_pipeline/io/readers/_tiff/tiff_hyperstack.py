@@ -13,6 +13,11 @@ import tifffile
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.readers._reader import FileInfo, check_grey
+from napari_lazy_pipeline.io.readers._tiff.other_images import (
+    claims_of,
+    pages_apart,
+    with_other_images,
+)
 from napari_lazy_pipeline.io.readers._tiff.page_order import PageTable, by_ome, in_order
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import UNFINISHED, Directory
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import FileImage, TiffMetadata
@@ -40,6 +45,8 @@ class _Order:
     unnamed: tuple[int, ...] = ()
     scenes: tuple[str, ...] = ()
     channel_names: tuple[str, ...] = ()
+    image: FileImage | None = None  # the first of those that OME-XML describes
+    others: tuple[FileImage, ...] = ()  # images of another shape or type, the last of the scenes
 
 
 def hyperstack(
@@ -53,18 +60,19 @@ def hyperstack(
 
     Raise FileError if they do not: pages of several sizes, colours, or more axes than there are.
     """
-    pages, left_out = image_pages(directories, path)
+    pages, left_out = image_pages(directories, path, pages_apart(header.images, directories))
     pages, shape, dtype = _planes(tif, header, pages, path)
     check_grey(np.dtype(dtype), f"{' x '.join(map(str, shape))} {dtype}", path)
     order = _order(tif, header, pages, path)
+    claims = claims_of(order.image.image) if order.image else header
     info = FileInfo(
-        os.path.basename(path), (order.table.shape[-1], *shape), dtype, size, **header.details
+        os.path.basename(path), (order.table.shape[-1], *shape), dtype, size, **claims.details
     )
     notes = [*header.notes, *filter(None, (left_out, _promise(header, order, len(pages))))]
     c = order.table.shape[2]
     promised = order.promised or math.prod(header.shape[:-2]) * (header.shape[-2:] == shape)
-    names = order.channel_names or header.channel_names
-    return replace(
+    names = order.channel_names or claims.channel_names
+    info = replace(
         info.with_pages(order.table), scenes=order.scenes, unnamed=order.unnamed,
         channel_names=names if len(names) == c else (), notes=tuple(notes),
         set_channels=header.channel_names if header.places else header.written.channels,
@@ -72,6 +80,7 @@ def hyperstack(
         whole=0 < promised <= len(pages),
         first_plane=next((place.z for place in header.places if place.name == info.name), 0),
     )  # fmt: skip
+    return with_other_images(info, order.scenes, order.others, tif) if order.others else info
 
 
 def _planes(
@@ -117,8 +126,8 @@ def _order(tif: tifffile.TiffFile, header: TiffMetadata, pages: list[int], path:
 
 
 def _of_ome(images: Sequence[FileImage], pages: list[int]) -> _Order | None:
-    """Positions, all of the size of the first: those of another depth are left out."""
-    named = {plane.page for image in images for plane in image.planes}
+    """Positions; those of another size, type or depth than the first are others."""
+    whole, named = images, {plane.page for image in images for plane in image.planes}
     free = [page for page in pages if page not in named] if images[-1].alone else []
     tables = [by_ome(image, pages, free if image is images[-1] else ()) for image in images]
     # Images of thumbnails and the like have no planes among these.
@@ -136,10 +145,14 @@ def _of_ome(images: Sequence[FileImage], pages: list[int]) -> _Order | None:
     channels = images[0].planes
     start = 0 if images[0].alone else min(plane.c for plane in channels)
     own = names[start : start + first.shape[1]]
-    scenes = _distinct([image.image.name for image, _ in alike]) if len(alike) > 1 else ()
+    same = [image for image, _ in alike]
+    kept = [image for image in whole if len(image.planes) > 1 or image in images]
+    others = [image for image in kept if image not in same] if images[0].alone else []
+    all_names = [image.image.name for image in (*same, *others)]
+    scenes = _distinct(all_names) if len(all_names) > 1 else ()
     promised = sum(image.promised for image in images)
     stated = tuple(own) if all(own) and len(set(own)) == len(own) else ()
-    return _Order(np.stack(joint), promised, (), scenes, stated)
+    return _Order(np.stack(joint), promised, (), scenes, stated, images[0], tuple(others))
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.quantity_text import format_count
@@ -11,8 +12,12 @@ from napari_lazy_pipeline.io.readers._tiff.tiff_directories import Directory
 _Size = tuple[int, int]
 
 
-def image_pages(directories: list[Directory], path: str) -> tuple[list[int], str]:
+def image_pages(
+    directories: list[Directory], path: str, apart: Collection[int] = ()
+) -> tuple[list[int], str]:
     """Return which pages are planes, and a note on those that are left out; empty if none is.
+
+    Those that are said to be another image are ``apart``.
 
     Planes are of one size, and packed alike: each page is unpacked by its own header. What is
     smaller both ways is a thumbnail or a lower resolution; one wrong number makes none.
@@ -22,11 +27,12 @@ def image_pages(directories: list[Directory], path: str) -> tuple[list[int], str
     FileError
         If pages of several sizes are left, or one of them is packed in another way.
     """
-    sizes = [directory.size for directory in directories]
-    candidates = [each.size for each in directories if not each.reduced] or sizes
-    largest = max(candidates, key=lambda size: (size[0] * size[1], size))
-    pages = [index for index, size in enumerate(sizes) if size == largest]
-    others = (each for each in directories if each.size != largest)
+    there = [index for index in range(len(directories)) if index not in apart]
+    sizes = [directories[index].size for index in there]
+    whole = [directories[index].size for index in there if not directories[index].reduced]
+    largest = max(whole or sizes, key=lambda size: (size[0] * size[1], size))
+    pages = [index for index in there if directories[index].size == largest]
+    others = (each for each in map(directories.__getitem__, there) if each.size != largest)
     if not all(_is_smaller(each, largest) for each in others):
         raise _several_sizes(sizes, path)
     first = directories[pages[0]].packing
@@ -34,7 +40,7 @@ def image_pages(directories: list[Directory], path: str) -> tuple[list[int], str
         if directories[index].packing != first:
             what = f"The header of plane {index} is damaged"
             raise FileError(what, path, f"It is packed in another way than plane {pages[0]}")
-    rest = len(directories) - len(pages)
+    rest = len(there) - len(pages)
     smaller = format_count(rest, "smaller image")
     return pages, f"{smaller} in the file, thumbnails or the like, left out" if rest else ""
 

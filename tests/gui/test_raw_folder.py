@@ -30,7 +30,7 @@ def test_every_button_and_switch(
     out = tmp_path / "out"
     out.mkdir()
     target = str(out / "recipe.yaml")
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (target, ""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (target, ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (target, ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(psf_file)], ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 else:
     ModelMetaclass = type(BaseModel)
 
+# Branches that have a name in brackets, and those that pydantic names itself.
+_SCHEMA = re.compile(r"\(.*\)|[a-z-]+\[.*")
 # By the names that pydantic has for what is wrong.
 _REASONS = {
     "greater_than_equal": "must be at least {ge:g}",
@@ -50,6 +53,11 @@ def reason(problem: Any) -> str:
     return str(_REASONS.get(problem["type"], problem["msg"])).format_map(context)
 
 
+def of_schema(part: int | str) -> bool:
+    """Return whether a part of a location names a branch of the schema, and nothing of a person."""
+    return isinstance(part, str) and _SCHEMA.fullmatch(part) is not None
+
+
 class PlainModel(ModelMetaclass):
     """Type of the models that people make in Python: what is wrong is a `ParameterError`.
 
@@ -70,7 +78,7 @@ def refusal(model: Any, error: ValidationError) -> ParameterError:
     problems = error.errors()
     sentences = []
     for problem in problems:
-        place = [name, *(part for part in problem["loc"] if isinstance(part, str))]
+        place = [name, *(p for p in problem["loc"] if isinstance(p, str) and not of_schema(p))]
         field = ".".join(place[-2:])
         if problem["type"] == "extra_forbidden":
             sentences.append(f"There is no {field}")

@@ -11,9 +11,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from napari_lazy_pipeline._runtime.refusal import reason
+from napari_lazy_pipeline._runtime.refusal import of_schema, reason
 from napari_lazy_pipeline.steps import Step, step_types
-from napari_lazy_pipeline.steps._per_channel import BRANCHES
 
 _MOST_VALUES = 100_000
 _WIDTH = 120  # letters a line, where it can be broken: a row of four numbers fits
@@ -113,15 +112,10 @@ def explain(
     """
     sentences = []
     for problem in error.errors():
-        location = tuple(part for part in problem["loc"] if not _is_of_the_schema(part))
+        location = tuple(part for part in problem["loc"] if not of_schema(part))
         sentence = _sentence(problem, location, models)
         sentences.append(f"{name}, line {_line(root, location)}: {sentence}")
     return "; ".join(sentences)
-
-
-def _is_of_the_schema(part: int | str) -> bool:
-    """Return whether a part of a location names a branch of the schema, and nothing in the text."""
-    return isinstance(part, str) and (part in BRANCHES or re.match(r"[a-z-]+\[", part) is not None)
 
 
 def _sentence(

@@ -40,7 +40,7 @@ class ChannelValues(FrozenDict[T]):
 
 
 # In the place of an error, they are no names of fields.
-BRANCHES = _ONE, _SEVERAL = "(one value)", "(per channel)"
+_ONE, _SEVERAL = "(one value)", "(per channel)"
 
 
 def _branch(value: Any) -> str:

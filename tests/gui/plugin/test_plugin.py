@@ -115,7 +115,8 @@ def test_the_reader_lists_the_endings_of_raw_data() -> None:
 
     (reader,) = PluginManifest.from_distribution("napari-lazy-pipeline").contributions.readers
     patterns = set(reader.filename_patterns)
-    assert patterns <= {f"*{end}" for end in suffixes() if folder_reader(f"stack{end}")}
+    endings = (*suffixes(), ".companion.ome")
+    assert patterns <= {f"*{end}" for end in endings if folder_reader(f"stack{end}")}
     assert patterns >= {"*.tif", "*.tiff", "*.zip", "*.zarr", "*.czi", "*.lif", "*.nd2", "*.ims"}
     assert not patterns & {"*", "*.png", "*.jpg", "*.csv", "*.raw"}
     assert reader.accepts_directories

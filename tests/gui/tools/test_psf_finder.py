@@ -59,7 +59,7 @@ def test_the_sample_of_three_colours_is_right_without_a_click(
     make_napari_viewer: Callable[..., Any], settle: Settle, tmp_path: Path, qtbot: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(sample_data, "_cache", lambda: tmp_path)
+    monkeypatch.setattr(sample_data, "sample_cache", lambda: tmp_path)
     dock = dock_of(make_napari_viewer())
     try:
         dock.viewer.open_sample("napari-lazy-pipeline", "three_colours")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
@@ -276,25 +275,6 @@ class GrowingReader(PlaneReader):
     @abstractmethod
     def state(self, path: str, info: FileInfo) -> Hashable:
         """What volume ``info.part`` is made from; stays the same while other volumes come."""
-
-
-def alike(arrays: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the largest arrays that are of one shape and type; notes on those left out.
-
-    What an array is, nothing says where files hold several: masks and small copies are no data.
-
-    Examples
-    --------
-    >>> alike({"mask": np.zeros((2, 4, 4), bool), "raw": np.zeros((2, 4, 4), "uint16")})
-    (('raw',), ('Left out: mask (2, 4, 4) bool',))
-    """
-    kinds: dict[tuple[tuple[int, ...], Any], list[str]] = {}
-    for name, array in arrays.items():
-        kinds.setdefault((tuple(array.shape), array.dtype), []).append(name)
-    best = max(kinds, key=lambda kind: (math.prod(kind[0]), kind[1].kind != "b"), default=None)
-    others = [f"{name} {k[0]} {k[1]}" for k, names in kinds.items() if k != best for name in names]
-    notes = (f"Left out: {', '.join(others[:5])}{', ...' if others[5:] else ''}",) if others else ()
-    return tuple(kinds[best]) if best else (), notes
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.bigdataviewer import SetupTable, read_setups
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
-from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, alike, file_errors
+from napari_lazy_pipeline.io.readers._common_volume import alike
+from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
 _MOST = 1000  # datasets that are listed
 _PART = re.compile(r"-\d\d-\d\d\.h5$")

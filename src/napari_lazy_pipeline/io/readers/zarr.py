@@ -14,11 +14,11 @@ from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.ome_zarr_place import placement
+from napari_lazy_pipeline.io.readers._common_volume import alike
 from napari_lazy_pipeline.io.readers._reader import (
     FileInfo,
     GrowingReader,
     GrowthState,
-    alike,
     file_errors,
 )
 from napari_lazy_pipeline.io.readers._zarr_chunks import Chunks

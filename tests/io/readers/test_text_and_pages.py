@@ -512,3 +512,21 @@ def test_a_second_camera_in_one_file_is_a_position(
             )
     notes = inspect_folder(tmp_path / "run.ome.tif").notes
     assert any(note.startswith("There are 2 positions (camera ") for note in notes)
+
+
+def test_a_second_image_that_was_cut_off_is_not_said_to_be_whole(tmp_path: Path) -> None:
+    """OME-XML says five planes of each image; of the second one there are three."""
+    images = "".join(
+        f'<Image Name="{name}"><Pixels DimensionOrder="XYZCT" SizeX="{x}" SizeY="6" SizeZ="5" '
+        f'SizeC="1" SizeT="1"><TiffData IFD="{first}" PlaneCount="5"/></Pixels></Image>'
+        for name, x, first in (("A", 8, 0), ("B", 4, 5))
+    )
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tif:
+        for page in range(8):
+            text = f"<OME>{images}</OME>".encode() if page == 0 else None
+            plane = np.full((6, 8 if page < 5 else 4), page + 1, np.uint16)
+            tif.write(plane, description=text, metadata=None, contiguous=False)
+    info = READER.probe(str(tmp_path / "a.ome.tif"))
+    assert not info.at_scene(1).whole
+    volume = open_stack(tmp_path, position="B").volume(0, 0)
+    assert volume[:, 0, 0].tolist() == [6, 7, 8, 0, 0]

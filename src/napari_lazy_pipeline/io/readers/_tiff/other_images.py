@@ -61,7 +61,8 @@ def with_other_images(
         # Only its own row is looked at.
         other = other.with_pages(np.repeat(table[np.newaxis], len(names), axis=0))
         channels = claims.channel_names if len(claims.channel_names) == table.shape[1] else ()
-        others.append(replace(other, scene=index, channel_names=channels, whole=True))
+        whole = 0 < image.promised <= len(pages)
+        others.append(replace(other, scene=index, channel_names=channels, whole=whole))
     others = [replace(other, scenes=tuple(names)) for other in others]
     return replace(info, scenes=tuple(names), others=tuple(others))
 

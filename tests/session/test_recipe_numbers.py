@@ -11,7 +11,7 @@ import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, Stack, open_stack
 from napari_lazy_pipeline.cli import main
-from napari_lazy_pipeline.errors import RecipeError, RemarkWarning
+from napari_lazy_pipeline.errors import EngineError, RecipeError, RemarkWarning
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps import BleachCorrection, Drift, RelativeChange, Select
 
@@ -55,10 +55,10 @@ def values(stack: Stack) -> list[float]:
 
 def opened(path: Path) -> tuple[list[float], str]:
     """What a saved recipe makes of its folder today, and what it says of it."""
-    recipe = Recipe.load(path)
-    raw = recipe.open_raw()
-    now, said = recipe.renumbered(raw)
-    return values(now.pipeline.apply(raw)), said
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        view = Recipe.load(path).apply()
+    return values(view), ". ".join(str(one.message) for one in said)
 
 
 def test_files_with_lower_numbers_came(tmp_path: Path) -> None:
@@ -126,8 +126,34 @@ def test_opening_warns_of_steps_that_are_for_other_numbers(tmp_path: Path) -> No
         folder.write(10)  # behind the last: no number is another
         Recipe.load(path).open()
     folder.write(2)
-    with pytest.warns(RemarkWarning, match=r"bleaching went with them: take recipe\.renumbered"):
+    with pytest.warns(RemarkWarning, match=r"bleaching went with them: take recipe\.apply"):
         Recipe.load(path).open()
+
+
+def test_it_is_applied_to_data_that_are_open_with_its_engine(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    recipe = Recipe.load(folder.save(BRIGHTNESS))
+    with pytest.raises(EngineError, match="no engine 'abacus'"):
+        recipe.model_copy(update={"engine": "abacus"}).apply().volume()
+    folder.write(2)
+    with pytest.warns(RemarkWarning, match="bleaching went with them"):
+        assert values(recipe.apply(folder.open())) == [2, 4, 12, 32]
+
+
+def test_a_movie_takes_the_numbers_of_today(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    path = folder.save(BRIGHTNESS)
+    folder.write(2)
+    made = list[float]()
+    monkeypatch.setattr(
+        "napari_lazy_pipeline.exports.movie.write_movie",
+        lambda stack, *_, **__: made.extend(values(stack)) or "written",
+    )
+    with pytest.warns(RemarkWarning, match="bleaching went with them"):
+        assert main(["movie", str(path), "--out", str(tmp_path / "movie.gif")]) == 0
+    assert made == [2, 4, 12, 32]
 
 
 def test_recipes_that_do_not_say_it_and_other_folders_stay_as_they_are(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def estimate(options: argparse.Namespace) -> int:
     """Find values of steps one after the other, each in what the steps before it make."""
-    from napari_lazy_pipeline.exports.other_folder import numbered_now, open_other, open_own
+    from napari_lazy_pipeline.exports.other_folder import open_other, open_own
     from napari_lazy_pipeline.session import Recipe
 
     recipe = Recipe.load(options.recipe)
@@ -26,7 +26,7 @@ def estimate(options: argparse.Namespace) -> int:
         raw = open_own(recipe, options.trust)
     else:
         raw = open_other(recipe, options.folder, trust=options.trust)
-    recipe = numbered_now(recipe, raw)
+    recipe = recipe.numbered_now(raw)
     if options.trust:
         recipe.allow_code()
     for index in places:

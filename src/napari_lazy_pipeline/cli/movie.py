@@ -21,7 +21,7 @@ def movie(options: argparse.Namespace) -> int:
         raw = open_other(recipe, options.folder, trust=options.trust)
     if options.trust:
         recipe.allow_code()
-    stack = maxima(recipe.pipeline).apply(raw, engine=recipe.engine)
+    stack = maxima(recipe.numbered_now(raw).pipeline).apply(raw, engine=recipe.engine)
     said = write_movie(
         stack, options.out, t=numbers(options.t, stack.shape[0]), rate=options.rate,
         progress=ProgressLine(), cancelled=options.stop.is_set,

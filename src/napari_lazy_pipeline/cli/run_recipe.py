@@ -164,10 +164,10 @@ def _write(recipe: Recipe, place: Place, options: argparse.Namespace) -> int:
 def applied(recipe: Recipe, raw: Stack, options: argparse.Namespace, other: bool) -> Stack:
     """Apply a recipe, as the options change it, to its own data or to others."""
     from napari_lazy_pipeline.exports.maxima import maxima
-    from napari_lazy_pipeline.exports.other_folder import check_fit, numbered_now
+    from napari_lazy_pipeline.exports.other_folder import check_fit
     from napari_lazy_pipeline.session.recipe_edit import edited
 
-    recipe = numbered_now(recipe, raw)
+    recipe = recipe.numbered_now(raw)
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()

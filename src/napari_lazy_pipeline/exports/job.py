@@ -17,7 +17,6 @@ from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.other_folder import (
     check_fit,
-    numbered_now,
     open_other,
     open_own,
 )
@@ -208,10 +207,9 @@ class Job:
         """Open the data and apply the recipe; an error says what does not fit."""
         assert self.recipe is not None
         if self.raw is None:
-            raw = open_own(self.recipe)
-            return numbered_now(self.recipe, raw).pipeline.apply(raw, self.recipe.engine)
+            return self.recipe.apply(open_own(self.recipe))
         raw = open_other(self.recipe, self.raw, self.position)
-        view = numbered_now(self.recipe, raw).pipeline.apply(raw, self.recipe.engine)
+        view = self.recipe.apply(raw)
         assert isinstance(view.source, PipelineSource)
         check_fit(view.source.stated_plan, self.channels)
         return view

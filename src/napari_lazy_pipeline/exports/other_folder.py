@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.errors import (
     ExportError,
     PatternError,
-    RemarkWarning,
     VoxelSizeUnknownError,
 )
 from napari_lazy_pipeline.image import Stack
@@ -66,7 +64,7 @@ def positions_of(recipe: Recipe, folder: str | Path, trust: bool = False) -> tup
 
 
 def open_own(recipe: Recipe, trust: bool = False) -> Stack:
-    """Open the data that a recipe names; no pixel is read. `numbered_now` has the steps for them.
+    """Open the data that a recipe names; no pixel is read. `Recipe.apply` sees to the steps.
 
     An `ExportError` if they have another shape by now, and a crop was set on the one before.
     """
@@ -76,17 +74,6 @@ def open_own(recipe: Recipe, trust: bool = False) -> Stack:
         fitted, _ = refitted(recipe.pipeline, before, stack.stack_spec)
         _refuse_crop(fitted, recipe, source.folder)
     return stack
-
-
-def numbered_now(recipe: Recipe, raw: Stack) -> Recipe:
-    """The recipe for time points of its folder as they are numbered now; a `RemarkWarning` if not.
-
-    A `RecipeError` if the names do not tell which of them its steps hold values of.
-    """
-    recipe, sentence = recipe.renumbered(raw)
-    if sentence:
-        warnings.warn(sentence, RemarkWarning, stacklevel=2)
-    return recipe
 
 
 def _refuse_crop(fitted: Pipeline, recipe: Recipe, folder: str | Path) -> None:

@@ -6,8 +6,6 @@ import json
 import operator
 import os
 import warnings
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +37,16 @@ from napari_lazy_pipeline.session.recipe_text import (
     explain,
     load_yaml,
 )
+from napari_lazy_pipeline.session.recipe_version import (
+    SCHEMA_VERSION,
+    check_version,
+    state_angles,
+    versions,
+)
 from napari_lazy_pipeline.session.time_points import TimePoints
 from napari_lazy_pipeline.steps._user_code import allow_code
 from napari_lazy_pipeline.steps.function import Function
 
-# Version 2 adds values per channel, functions, ends of a crop counted from behind, and steps that
-# take the scan from the data; what version 1 says, it says as well.
-SCHEMA_VERSION = 2
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 
@@ -75,7 +76,7 @@ class Recipe(BaseModel, metaclass=PlainModel):
     pipeline: Pipeline = Pipeline()
     engine: str = "cpu"
     sweep: dict[str, tuple[Any, ...]] = Field(default={}, exclude_if=operator.not_)
-    versions: dict[str, str] = Field(default_factory=lambda: _versions())
+    versions: dict[str, str] = Field(default_factory=versions)
 
     @field_validator("source", mode="before")
     @classmethod
@@ -105,7 +106,7 @@ class Recipe(BaseModel, metaclass=PlainModel):
         Warns
         -----
         RemarkWarning
-            If the time points have other numbers than when the steps were set: see `renumbered`.
+            If the time points have other numbers than when the steps were set: `apply` sees to it.
         """
         raw = self.open_raw(trust)
         try:
@@ -113,10 +114,46 @@ class Recipe(BaseModel, metaclass=PlainModel):
         except RecipeError as error:
             sentence = str(error)
         else:
-            sentence = f"{sentence}: take recipe.renumbered(stack)" if moved != self else ""
+            sentence = f"{sentence}: take recipe.apply()" if moved != self else ""
         if sentence:
             warnings.warn(sentence, RemarkWarning, stacklevel=2)
         return raw
+
+    def apply(self, raw: Stack | None = None, trust: bool = False) -> Stack:
+        """Make the lazily processed stack; nothing is read.
+
+        What steps hold of a time point stays with it, whatever its number is by now.
+
+        Parameters
+        ----------
+        raw
+            The raw data, of the recipe's folder or another. None: they are opened.
+        trust
+            Whether the code that the recipe names, as reader or as steps, may be run.
+
+        Raises
+        ------
+        RecipeError
+            If no data are named, or names of files do not tell which time points values are of.
+        FolderError, PatternError, StepError
+            If the data cannot be opened, or a step does not fit them.
+
+        Warns
+        -----
+        RemarkWarning
+            If time points have other numbers than when the steps were set.
+        """
+        if trust:
+            self.allow_code()
+        raw = self.open_raw(trust) if raw is None else raw
+        return self.numbered_now(raw).pipeline.apply(raw, self.engine)
+
+    def numbered_now(self, raw: Stack) -> Recipe:
+        """The recipe that `renumbered` returns; its sentence is a `RemarkWarning`."""
+        recipe, sentence = self.renumbered(raw)
+        if sentence:
+            warnings.warn(sentence, RemarkWarning, stacklevel=2)
+        return recipe
 
     def renumbered(self, raw: Stack) -> tuple[Recipe, str]:
         """The recipe for the time points of its folder as they are numbered now.
@@ -249,9 +286,9 @@ class Recipe(BaseModel, metaclass=PlainModel):
             raise RecipeError(
                 "This is not a recipe", name, "It should start with 'schema_version:'"
             )
-        _check_version(data.get("schema_version", SCHEMA_VERSION), name)
+        check_version(data.get("schema_version", SCHEMA_VERSION), name)
         if data.get("schema_version") == 1:
-            _state_angles(data)
+            state_angles(data)
         models: dict[str, type[BaseModel]] = {
             "": cls, "source": Source, "pipeline": Pipeline, "time_points": TimePoints,
         }  # fmt: skip
@@ -288,49 +325,9 @@ def _relative(path: str, base: Path) -> str:
         return path
 
 
-def _versions() -> dict[str, str]:
-    """Versions of the packages that decide about the pixels."""
-    return dict(_installed())
-
-
-@cache
-def _installed() -> dict[str, str]:
-    versions = {}
-    for name in ("napari-lazy-pipeline", "numpy", "scipy", "numba", "tifffile"):
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            versions[name] = "unknown"
-    return versions
-
-
-def _state_angles(data: dict[str, Any]) -> None:
-    """Write the angle out that steps of version 1 had unless they stated another, in place."""
-    pipeline = data.get("pipeline")
-    steps = pipeline.get("steps") if isinstance(pipeline, dict) else None
-    for step in steps if isinstance(steps, list) else ():
-        if isinstance(step, dict) and step.get("kind") in ("deskew", "rotate"):
-            step.setdefault("angle", 31.5)
-
-
 def _check_suffix(path: Path) -> None:
     if path.suffix not in _SUFFIXES:
         raise RecipeError(
             f"A recipe cannot be called {path.name!r}",
             hint="Use a name that ends in .yaml or .json",
-        )
-
-
-def _check_version(number: Any, name: str) -> None:
-    if not isinstance(number, int) or number < 1:
-        raise RecipeError(
-            f"schema_version {number!r} is not a version",
-            name,
-            f"It should be 1 to {SCHEMA_VERSION}",
-        )
-    if number > SCHEMA_VERSION:
-        raise RecipeError(
-            f"The recipe has version {number}, this program knows up to {SCHEMA_VERSION}",
-            name,
-            "Update napari-lazy-pipeline",
         )

@@ -14,7 +14,7 @@ import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError
-from napari_lazy_pipeline.exports import cluster, cluster_connection
+from napari_lazy_pipeline.exports import cluster, scheduler_address
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
@@ -142,7 +142,7 @@ def test_who_computes_is_said_in_words(
 
 
 def test_nobody_answers(processed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_connection, "_TIMEOUT", 1)
+    monkeypatch.setattr(scheduler_address, "TIMEOUT", 1)
     with pytest.raises(ExportError, match=r"does not answer.*Check its address"):
         export(processed, tmp_path / "out", scheduler="tcp://127.0.0.1:1")
     with pytest.raises(ExportError, match="does not answer"):
@@ -157,7 +157,7 @@ def test_who_waits_for_an_answer_may_cancel(monkeypatch: pytest.MonkeyPatch) -> 
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Cancelled):
             cluster.describe_cluster(address, cancelled=lambda: True)
-        monkeypatch.setattr(cluster_connection, "_TIMEOUT", 0.1)
+        monkeypatch.setattr(scheduler_address, "TIMEOUT", 0.1)
         with pytest.raises(ExportError, match=r"does not answer.*within 0\.1 s"):
             cluster.describe_cluster(address)
 

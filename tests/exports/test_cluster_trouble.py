@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from interrupting import at_call, run_interrupted, volumes, write_job
+from interrupting import at_call, environment, run_interrupted, volumes, write_job
 from napari_lazy_pipeline import Recipe, cli
 from napari_lazy_pipeline.errors import ExportError, WorkerLostWarning
-from napari_lazy_pipeline.exports import cluster, cluster_connection
+from napari_lazy_pipeline.exports import cluster, cluster_connection, scheduler_address
 from napari_lazy_pipeline.exports.cluster_connection import SILENCE, Connection
 from napari_lazy_pipeline.exports.export import export
 
@@ -170,9 +174,42 @@ def test_who_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_cannot_be(
     address: str, job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_connection, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(scheduler_address, "TIMEOUT", 0.5)
     with pytest.raises(ExportError, match=r"(?s)does not answer.*Check its address"):
         run(job, address)
+    assert not (job.parent / "out").exists()
+
+
+def test_nobody_listens_is_told_before_anything_is_loaded(job: Path) -> None:
+    """What takes seconds to load is not: no numpy, no distributed."""
+    words = "run", job, "--out", job.parent / "out", "--scheduler", "tcp://127.0.0.1:1"
+    code = f"""
+import sys
+from napari_lazy_pipeline.cli import main
+print(main({[*map(str, words)]}), {{"numpy", "distributed"}} & {{*sys.modules}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment()
+    )
+    assert done.stdout == "2 set()\n"
+    (line,) = done.stderr.splitlines()
+    assert "The dask scheduler does not answer: Connection refused" in line
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+)
+def test_somebody_else_listens(greeting: bytes, job: Path) -> None:
+    def greet() -> None:
+        with suppress(OSError):  # once it is closed
+            while True:
+                caller, _ = server.accept()
+                caller.sendall(greeting)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, daemon=True).start()
+        with pytest.raises(ExportError, match=r"what answers there is no scheduler .*Check its"):
+            run(job, f"tcp://127.0.0.1:{server.getsockname()[1]}")
     assert not (job.parent / "out").exists()
 
 

@@ -18,6 +18,7 @@ from napari_lazy_pipeline.errors import (
     RecipeError,
     sentence,
 )
+from napari_lazy_pipeline.exports.scheduler_address import check_address
 
 if TYPE_CHECKING:
     from napari_lazy_pipeline.cli.option_values import Selection
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     """Run a recipe over its own folder, or over others."""
     if options.unit is not None and options.out is None:
         raise ExportError("Units have to write to one folder", hint="State it by --out")
+    if options.scheduler is not None and not options.dry_run:
+        check_address(options.scheduler, options.stop.is_set)
     recipe = load_recipe(options)
     if options.complete:
         recipe = _of_complete_files(recipe, options.folders)

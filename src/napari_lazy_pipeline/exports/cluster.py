@@ -12,13 +12,9 @@ from typing import Any
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError, one_line
-from napari_lazy_pipeline.exports.cluster_connection import (
-    INTERVAL,
-    Connection,
-    connect,
-    unavailable,
-)
+from napari_lazy_pipeline.exports.cluster_connection import Connection, connect, unavailable
 from napari_lazy_pipeline.exports.outputs import Outputs, Volume, Written
+from napari_lazy_pipeline.exports.scheduler_address import INTERVAL
 from napari_lazy_pipeline.image.quantity_text import format_count
 
 __all__ = ["connect", "describe_cluster", "make_and_write", "unavailable", "write_on_cluster"]

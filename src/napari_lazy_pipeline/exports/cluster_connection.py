@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -20,15 +19,20 @@ from typing import Any, TypeVar
 
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline.errors import Cancelled, ExportError, WorkerLostWarning, one_line
+from napari_lazy_pipeline.exports.scheduler_address import (
+    INTERVAL,
+    TIMEOUT,
+    begin,
+    require_listener,
+    wait_for_answer,
+)
 
 T = TypeVar("T")
 
 _INSTALL = "pip install 'napari-lazy-pipeline[cluster]'"
-INTERVAL = 0.2  # s between two checks whether it was cancelled
 # Without a sign of life of a worker, or an answer of the scheduler [s]; --help and docs state it.
 SILENCE = 20.0
 _LOOK = 2.0  # s between two looks at the workers
-_TIMEOUT = 3.0  # s for a scheduler to answer the first time, and to be left
 _CLIENT_TIMEOUT = 10  # s, once it has answered
 _GO_ON = "What is written stays: the same command goes on, with this or another scheduler"
 # Their tracebacks say nothing that is not said in words.
@@ -66,7 +70,7 @@ class Connection:
         while True:
             while not self.workers:  # a new one may come
                 self._pause()
-            lost, answer = self._lost, _begin(call)
+            lost, answer = self._lost, begin(call)
             while self._lost == lost:
                 self._pause(answer)
                 if answer.done():
@@ -105,7 +109,7 @@ class Connection:
         """Ask the scheduler for its workers; an `ExportError` if it does not answer."""
         if self.client.status != "running":  # it would first try to connect again
             raise self._scheduler_lost()
-        answer = _begin(lambda: self.client.scheduler_info(n_workers=-1))
+        answer = begin(lambda: self.client.scheduler_info(n_workers=-1))
         try:
             info = answer.result(SILENCE)
         except Exception as error:
@@ -139,7 +143,7 @@ class Connection:
 
         silent = f"A worker has been silent for {SILENCE:g} s"
         try:
-            _begin(lambda: self.client.run_on_scheduler(remove)).result(_TIMEOUT)
+            begin(lambda: self.client.run_on_scheduler(remove)).result(TIMEOUT)
         except Exception as error:
             raise ExportError(silent, address, f"End it. {_GO_ON}") from error
         del self.workers[address]
@@ -158,16 +162,14 @@ def connect(address: str, cancelled: Callable[[], bool] = not_cancelled) -> Iter
     except ImportError as error:
         raise ExportError("A cluster needs the package distributed", hint=_INSTALL) from error
     with _without_tracebacks():
+        # First without a client: one that waits in vain takes 20 s more to go.
+        wait_for_answer(lambda: _require_scheduler(address), address, cancelled)
         try:
-            _wait_for_answer(address, cancelled)
             # Not the default: this process goes on computing the pictures on screen by itself.
             client = Client(address, timeout=_CLIENT_TIMEOUT, set_as_default=False)
-        except Cancelled:
-            raise
         except Exception as error:
-            # What is no address, or answers in another language, makes distributed raise anything.
             what = f"The dask scheduler does not answer: {one_line(str(error) or error)}"
-            raise ExportError(what, address, "Check its address, and that it runs") from error
+            raise ExportError(what, address) from error
         try:
             connection = Connection(client, address, cancelled)
             connection.refresh()
@@ -176,24 +178,16 @@ def connect(address: str, cancelled: Callable[[], bool] = not_cancelled) -> Iter
             yield connection
         finally:
             try:
-                client.close(timeout=_TIMEOUT)
+                client.close(timeout=TIMEOUT)
             except TimeoutError:
                 # It is frozen: the garbage collector would wait, too, and longer.
                 client.status = "closed"
 
 
-def _wait_for_answer(address: str, cancelled: Callable[[], bool]) -> None:
-    """Wait for a scheduler to answer; a client that waits in vain takes 20 s more to go."""
+def _require_scheduler(address: str) -> None:
+    require_listener(address)
     # A thread has no loop yet, as that of a notebook has.
-    answer = _begin(lambda: asyncio.run(_shake_hands(address)))
-    end = monotonic() + _TIMEOUT
-    while not answer.done():
-        if cancelled():
-            raise Cancelled
-        if monotonic() > end:
-            raise TimeoutError(f"no answer within {_TIMEOUT:g} s")
-        wait([answer], INTERVAL)
-    answer.result()
+    asyncio.run(_shake_hands(address))
 
 
 async def _shake_hands(address: str) -> None:
@@ -201,22 +195,8 @@ async def _shake_hands(address: str) -> None:
     from distributed.security import Security
 
     options = Security().get_connection_args("client")
-    comm = await connect_comm(address, timeout=_TIMEOUT, **options)
+    comm = await connect_comm(address, timeout=TIMEOUT, **options)
     await comm.close()
-
-
-def _begin(call: Callable[[], T]) -> Future[T]:
-    """Begin a call in a thread, which nobody waits for if it hangs."""
-    answer = Future[T]()
-
-    def ask() -> None:
-        try:
-            answer.set_result(call())
-        except Exception as error:  # noqa: BLE001 - who waits for it raises it
-            answer.set_exception(error)
-
-    threading.Thread(target=ask, name="lazy-cluster", daemon=True).start()
-    return answer
 
 
 @contextmanager

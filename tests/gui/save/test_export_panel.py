@@ -33,7 +33,7 @@ from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exports import cluster, cluster_connection
+from napari_lazy_pipeline.exports import cluster, scheduler_address
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
 from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
@@ -551,7 +551,7 @@ def test_who_computes_is_said(on_cluster: Any, qtbot: Any) -> None:
 def test_a_scheduler_that_does_not_answer_is_said(
     on_cluster: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster_connection, "_TIMEOUT", 1)
+    monkeypatch.setattr(scheduler_address, "TIMEOUT", 1)
     form, address = on_cluster.form, editor(on_cluster, "scheduler")
     address.selectAll()
     qtbot.keyClicks(address, "tcp://127.0.0.1:1")

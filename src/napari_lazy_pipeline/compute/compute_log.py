@@ -32,11 +32,15 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class BlockRecord:
-    """Record of a block: its state, how long it took the last time [s], how often it was made."""
+    """Record of a block: its state, how long it took the last time [s], how often it was made.
+
+    ``from_cache``: when it was needed last, it came from the cache.
+    """
 
     state: State
     seconds: float = 0.0
     times: int = 0
+    from_cache: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ class ComputeLog:
         how much of the volume is made, 1 for all; ``timing`` names what its time depends on.
         """
         before = self.of(stage).get(place)
-        self._note(stage, place, replace(before or BlockRecord(State.RUNNING), state=State.RUNNING))
+        running = replace(before or BlockRecord(State.RUNNING), state=State.RUNNING)
+        self._note(stage, place, replace(running, from_cache=False))
         begin, compiling = self._clock(), preparation.is_under_way()
         try:
             result = make()
@@ -118,6 +123,14 @@ class ComputeLog:
             self._note_duration(seconds, share, timing)
         self._note(stage, place, BlockRecord(state, seconds, (before.times if before else 0) + 1))
         return result
+
+    def note_cached(self, stage: Hashable, place: tuple[int, int]) -> None:
+        """Note that the volume at a place, or the part that was needed, came from the cache."""
+        with self._lock:
+            record = self._stages.get(stage, {}).get(place)
+            if record is not None and not record.from_cache:
+                self._version += 1
+                self._stages[stage][place] = replace(record, from_cache=True)
 
     def remark(self, stage: Hashable, place: tuple[int, int], text: str) -> None:
         """Note what a step says of a volume, or of the part of it that it made last."""

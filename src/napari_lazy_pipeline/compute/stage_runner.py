@@ -14,6 +14,7 @@ from napari_lazy_pipeline.compute.fusion import Fusion, fusion_of
 from napari_lazy_pipeline.compute.misfit import line_of
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.compute.progress import Progress, Remark
+from napari_lazy_pipeline.compute.stage import Place
 from napari_lazy_pipeline.compute.stage_cache import StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import (
@@ -64,8 +65,13 @@ class StageRunner:
 
     def volume(self, count: int, t: int, c: int) -> np.ndarray:
         """Result (z, y, x) of the first ``count`` stages, from the cache if it is there."""
-        block = Block(t, c, whole(self.plan.spec(count).shape))
-        return self._cached(self.key(count, t, c), lambda: self._make(count, block))
+        block = self._whole(count, t, c)
+        return self._cached(self.key(count, t, c), count, block)
+
+    def needs(self, count: int, t: int, c: int) -> tuple[int, tuple[Place, ...]]:
+        """Of which volumes a result of ``count`` stages is made: of how many stages, and where."""
+        source, parts = self._inputs(count, self._whole(count, t, c))
+        return source, tuple(dict.fromkeys((part.t, part.c) for part in parts))
 
     def part(self, count: int, wanted: Block) -> np.ndarray:
         """Block (z, y, x) of the result of the first ``count`` stages.
@@ -80,10 +86,13 @@ class StageRunner:
         if volume is not None:
             return volume[slices(wanted.box)]
         key = self.key(count, wanted.t, wanted.c), outer.box
-        part = self._cached(key, lambda: self._make(count, outer))
+        part = self._cached(key, count, outer)
         return part[slices(wanted.box, outer.box)]
 
     # ---- what is made for it --------------------------------------------------------------
+
+    def _whole(self, count: int, t: int, c: int) -> Block:
+        return Block(t, c, whole(self.plan.spec(count).shape))
 
     def _is_whole(self, count: int, block: Block) -> bool:
         return block.box == whole(self.plan.spec(count).shape)
@@ -109,7 +118,10 @@ class StageRunner:
         size, shape = math.prod(shape_of(wanted.box)), self.plan.spec(count).shape
         if not self.plan.local[count] and size >= _MOST * math.prod(shape):
             return self.volume(count, wanted.t, wanted.c)
-        return self.cache.get(self.key(count, wanted.t, wanted.c))
+        found = self.cache.get(self.key(count, wanted.t, wanted.c))
+        if found is not None:
+            self._note_cached(count, wanted)
+        return found
 
     def _is_as_in_whole(self, count: int, wanted: Block) -> bool:
         """Return whether a block is made to be, to the last bit, what it is in the whole."""
@@ -120,14 +132,28 @@ class StageRunner:
             return all(self._is_as_in_whole(source, part) for part in parts)
         return self._is_whole(count, self._block_to_make(count, wanted))
 
-    def _cached(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
+    def _cached(self, key: Hashable, count: int, wanted: Block) -> np.ndarray:
+        made = False
+
+        def make() -> np.ndarray:
+            nonlocal made
+            made = True
+            return self._make(count, wanted)
+
         if self.cache is not None:
-            return self.cache.get_or_make(key, make, self.progress.cancelled)
+            result = self.cache.get_or_make(key, make, self.progress.cancelled)
+            if not made:
+                self._note_cached(count, wanted)
+            return result
         if not self.plan.gathers:
             return make()
         if key not in self._parts:
             self._parts[key] = make()
         return self._parts[key]
+
+    def _note_cached(self, count: int, wanted: Block) -> None:
+        if self.compute_log is not None:
+            self.compute_log.note_cached(self.plan.work(count), (wanted.t, wanted.c))
 
     # ---- making ---------------------------------------------------------------------------
 

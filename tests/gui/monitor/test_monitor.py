@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,15 @@ import pytest
 from qtpy.QtCore import QPoint, QTimer
 from qtpy.QtWidgets import QToolTip
 
-from dock_helpers import edit
+from dock_helpers import card, edit
+from napari_lazy_pipeline._gui.monitor import chunk_nodes
+from napari_lazy_pipeline._gui.monitor import monitor as monitor_module
 from napari_lazy_pipeline._gui.monitor.chunk_map import ChunkMap, ChunkState, MapRow
 from napari_lazy_pipeline._gui.plugin.dock_registry import open_dock_of
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.compute.chunk_graph import chunk_graph, dask_key
 from napari_lazy_pipeline.image.quantity_text import format_duration
+from napari_lazy_pipeline.steps import Ratio
 
 Settle = Callable[[Any], None]
 
@@ -106,17 +112,102 @@ def test_an_edit_makes_its_stage_grey_and_leaves_those_before(
     assert [tile != grey for tile in shown["Deskew"][0]] == [False, True, False]
 
 
-def test_the_block_on_screen(opened: Any, monitor: Any, settle: Settle) -> None:
+def boxes(monitor: Any) -> dict[str, list[str]]:
+    """The boxes of each row, as they are named."""
+    rows: dict[int, list[str]] = {}
+    for node in monitor.graph.graph.nodes:
+        rows.setdefault(node.row, []).append(node.text)
+    return {str(row): rows[row] for row in sorted(rows)}
+
+
+def details(monitor: Any, text: str) -> list[str]:
+    return [node.detail for node in monitor.graph.graph.nodes if node.text == text]
+
+
+def test_the_graph_of_the_chunks_on_screen(opened: Any, monitor: Any, settle: Settle) -> None:
+    """Its boxes and arrows are the volumes that are made, and the tasks of dask."""
+    edit(opened, "subtract_background", value=100.0)
     edit(opened, "deskew")
     settle(opened)
     opened.viewer.dims.set_current_step(0, 1)
     settle(opened)
     monitor.refresh()
-    first, *_, last = monitor.graph.nodes
-    assert first.text == Path(opened.session.stack.source.path(1, 0)).name
-    assert [node.text for node in monitor.graph.nodes[1:-1]] == ["Read", "Deskew"]
-    assert last.text == "t 1, on screen"
-    assert "Deskew" in monitor.graph.accessibleDescription()
+    source, chunks = opened.session.source(), [(1, 0), (1, 1)]
+    files = [Path(opened.session.stack.source.path(*place)).name for place in chunks]
+    assert [*boxes(monitor).values()] == [
+        files, ["Read"] * 2, ["Subtract background"] * 2, ["Deskew"] * 2,
+        ["t 1, 488, on screen", "t 1, 560, on screen"],
+    ]  # fmt: skip
+    nodes, arrows = monitor.graph.graph.nodes, monitor.graph.graph.arrows
+    of_stages = {
+        (nodes[a.start].row - 1, nodes[a.end].row - 1, nodes[a.end].middle)
+        for a in arrows
+        if nodes[a.start].row > 0 and nodes[a.end].row < 4
+    }
+    assert of_stages == {
+        (other.stages, volume.stages, 0.25 + 0.5 * volume.c)
+        for volume, others in chunk_graph(source, chunks).items()
+        for other in others
+    }
+    assert len(arrows) == 8 and all(nodes[a.start].middle == nodes[a.end].middle for a in arrows)
+    tips = [node.tip for node in nodes if node.row == 4]
+    assert tips == [f"Task of dask: {dask_key(source, place)}" for place in chunks]
+    assert "has 4 tasks: a number for each chunk, and read-subtract" in monitor.dask.text()
+    assert "Fused by dask, 2 tasks" in monitor.dask.text()
+    assert "Deskew, " in monitor.graph.accessibleDescription()
+    assert "from Subtract background" in monitor.graph.accessibleDescription()
+
+
+def test_what_came_from_the_cache_is_told(opened: Any, monitor: Any, settle: Settle) -> None:
+    edit(opened, "subtract_background", value=100.0)
+    edit(opened, "deskew")
+    opened.viewer.dims.ndisplay = 3
+    settle(opened)
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    monitor.refresh()
+    assert details(monitor, "Subtract background") == ["cached"] * 2
+    assert "cached" not in details(monitor, "Deskew") + details(monitor, "Read")
+    nodes = monitor.graph.graph.nodes
+    followed = {(nodes[a.end].text, a.followed) for a in monitor.graph.graph.arrows}
+    assert {("Read", False), ("Subtract background", False), ("Deskew", True)} < followed
+
+
+def test_channels_that_meet_and_more_than_there_is_room_for(
+    opened: Any, monitor: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened.session.set_pipeline(Pipeline([Ratio(a="488", b="560")]))
+    settle(opened)
+    monitor.refresh()
+    last = opened.session.source().sizes[1] - 1
+    nodes, graph = monitor.graph.graph.nodes, monitor.graph.graph
+    (ratio,) = (n for n in nodes if n.row == 2 and n.middle == (last + 0.5) / (last + 1))
+    into = [nodes[a.start] for a in graph.arrows if nodes[a.end] is ratio]
+    assert [node.text for node in into] == ["Read", "Read"]
+    places = monitor.graph.boxes()
+    for (one, box), (other, beside) in combinations(zip(nodes, places, strict=True), 2):
+        assert one.row != other.row or not box.intersects(beside), (one.text, other.text)
+    assert monitor.more.isHidden()
+    for module in (chunk_nodes, monitor_module):
+        monkeypatch.setattr(module, "MOST_CHANNELS", 1)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    monitor.refresh()
+    assert [len(row) for row in boxes(monitor).values()] == [1] * 4
+    assert monitor.more.text() == f"Not drawn: {last} more channels"
+
+
+def test_a_step_that_went_is_not_counted_any_more(
+    opened: Any, monitor: Any, settle: Settle
+) -> None:
+    edit(opened, "deskew")
+    settle(opened)
+    monitor.refresh()
+    assert "Deskew" in texts(monitor)
+    card(opened, "deskew").switch.setChecked(False)
+    settle(opened)
+    monitor.refresh()
+    assert [*texts(monitor)] == ["Read", "Bytes", "Cache"]
 
 
 def test_a_bad_file_is_red(opened: Any, monitor: Any, settle: Settle) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import napari.viewer
@@ -19,14 +18,22 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_lazy_pipeline._gui.monitor.block_graph import BlockGraph, Node
+from napari_lazy_pipeline._gui.monitor.block_graph import BlockGraph
 from napari_lazy_pipeline._gui.monitor.chunk_map import COLOURS, WORDS, ChunkMap, ChunkState, MapRow
+from napari_lazy_pipeline._gui.monitor.chunk_nodes import (
+    MOST_CHANNELS,
+    dask_text,
+    entries,
+    graph_of,
+    stage_title,
+    state_of,
+)
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of, open_dock_of
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row, scroll_area
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.compute.compute_log import BlockRecord, State
 from napari_lazy_pipeline.compute.resource_estimate import volume_time
+from napari_lazy_pipeline.compute.stage import Place
 from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_duration
 from napari_lazy_pipeline.io.files.file_source import FileSource
@@ -35,7 +42,8 @@ from napari_lazy_pipeline.session import Session
 _BEAT = 200  # ms
 _WIDE = 760  # px
 _ALL_BLOCKS = "All chunks: time to the right, one row per channel"
-_ONE_BLOCK = "The chunk on screen, and what it is computed from"
+_ONE_BLOCK = "What the chunks on screen are made of"
+_DOTTED = "Dotted arrows: not needed, as what they lead to came from the cache"
 
 
 class LazinessMonitor(QWidget):
@@ -48,7 +56,8 @@ class LazinessMonitor(QWidget):
         self.headline = Sentence()
         self.map, self.graph = ChunkMap(), BlockGraph()
         self.values: dict[str, Sentence] = {}
-        self.eager, self.dask = Sentence(), Sentence()
+        self.eager, self.dask, self.more = Sentence(), Sentence(), Sentence()
+        self._told: object = None  # which chunks the text on dask is about
         tooltip = "Reset the counters and the map; what is cached stays so"
         self.reset = push_button("Reset counters", tooltip, self._on_reset)
         self._bytes = 0  # that were read before the counters were reset
@@ -67,7 +76,7 @@ class LazinessMonitor(QWidget):
         for parts, stretch in (
             ((row((self.headline, 1), self.reset), self._form, self.eager), 3),
             ((_heading(_ALL_BLOCKS), _legend(), self.map), 4),
-            ((_heading(_ONE_BLOCK), self.graph, self.dask), 3),
+            ((_heading(_ONE_BLOCK), self.graph, self.more, Sentence(_DOTTED), self.dask), 3),
         ):
             part = column(*parts, spacing=6)
             part.addStretch(1)
@@ -108,9 +117,9 @@ class LazinessMonitor(QWidget):
         if dock is None or session is None or session.stack is None:
             self.headline.setText("Open a folder in the Lazy Pipeline dock: nothing will be read")
             return
-        place = min(dock.layers.places, default=(0, 0))
+        chunks = dock.layers.places or [(0, 0)]
         state = (
-            session.compute_log.version, session.cache.used, place, session.stack.shape,
+            session.compute_log.version, session.cache.used, chunks, session.stack.shape,
             id(session.pipeline), session.engine,
         )  # fmt: skip
         if state == self._state:
@@ -124,8 +133,7 @@ class LazinessMonitor(QWidget):
         self._show_counts(session, source)
         rows = [row_of(source, count) for count in range(source.count + 1)]
         self.map.show_rows(rows)
-        self.graph.show_nodes(nodes_of(source, place))
-        self._show_graph(source)
+        self._show_graph(source, chunks)
         self.eager.setText(eager_text(session, source))
 
     def _show_counts(self, session: Session, source: PipelineSource) -> None:
@@ -136,8 +144,12 @@ class LazinessMonitor(QWidget):
         self._show_value("Read", f"{read} of {volumes} volumes ({_percent(read, volumes)})")
         total = format_bytes(folder_info.total_bytes)
         self._show_value("Bytes", f"{format_bytes(size)} (folder: {total})")
-        for count, stage in enumerate(source.plan.stages, 1):
-            self._show_value(stage.step.label, counted(source, count))
+        labels = [stage.step.label for stage in source.plan.stages]
+        for name in [*self.values]:
+            if name not in ("Read", "Bytes", "Cache", *labels):
+                self._form.removeRow(self.values.pop(name))
+        for count, label in enumerate(labels, 1):
+            self._show_value(label, counted(source, count))
         cache = session.cache
         self._show_value("Cache", f"{format_bytes(cache.used)} of {format_bytes(cache.limit)}")
         shown = "Only what was on screen was read and computed"
@@ -150,13 +162,13 @@ class LazinessMonitor(QWidget):
             self._form.addRow(name, self.values[name])
         self.values[name].setText(text)
 
-    def _show_graph(self, source: PipelineSource) -> None:
-        times, channels = source.sizes
-        self.dask.setText(
-            f"dask sees {format_count(times * channels, 'chunk')} of "
-            f"{_shape(source.spec.shape)}, one per time point and channel. Building this graph "
-            "costs the same for 6 or 6000 files."
-        )
+    def _show_graph(self, source: PipelineSource, chunks: list[Place]) -> None:
+        self.graph.show_graph(graph_of(source, chunks))
+        more = len(chunks) - MOST_CHANNELS
+        self.more.say(f"Not drawn: {format_count(more, 'more channel')}" if more > 0 else "")
+        if (source.token, chunks) != self._told:
+            self._told = source.token, chunks
+            self.dask.setText(dask_text(source, chunks))
 
     def _on_reset(self) -> None:
         dock = open_dock_of(self._viewer)
@@ -174,47 +186,10 @@ def row_of(source: PipelineSource, count: int) -> MapRow:
     spec = source.plan.spec(count)
     times, channels = spec.sizes
     tiles = np.zeros((channels, times), np.uint8)
-    for (t, c), entry in _entries(source, count).items():
+    for (t, c), entry in entries(source, count).items():
         if t < times and c < channels:
-            tiles[c, t] = tile_of(source, (t, c), count, entry)
-    return MapRow(_title(source, count), tiles, spec.channels)
-
-
-def _title(source: PipelineSource, count: int) -> str:
-    return source.plan.stages[count - 1].step.label if count else "Read"
-
-
-def tile_of(
-    source: PipelineSource, place: tuple[int, int], count: int, entry: BlockRecord
-) -> ChunkState:
-    """State as which a chunk is painted."""
-    if entry.state is State.RUNNING:
-        return ChunkState.RUNNING
-    if entry.state is State.FAILED:
-        return ChunkState.FAILED
-    if source.is_cached(*place, count):
-        return ChunkState.CACHED
-    return ChunkState.PART if entry.state is State.PART else ChunkState.MADE
-
-
-def nodes_of(source: PipelineSource, place: tuple[int, int]) -> list[Node]:
-    """The way from the file to a chunk."""
-    path = getattr(getattr(source.raw, "source", source.raw), "path", lambda *_: None)
-    paths = [path(*volume) for volume in sorted(source.plan.raw_volumes(*place))]
-    name = Path(paths[0]).name if paths[0] else "no file"
-    name += f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    nodes = [Node(name, format_bytes(source.raw.spec.nbytes), ChunkState.UNTOUCHED)]
-    places = [place]
-    for stage in reversed(source.plan.stages):
-        places.insert(0, stage.places(*places[0])[0])
-    for count, at in enumerate(places):
-        entry = _entries(source, count).get(at)
-        tile = tile_of(source, at, count, entry) if entry else ChunkState.UNTOUCHED
-        seconds = format_duration(entry.seconds) if entry else ""
-        nodes.append(Node(_title(source, count), seconds, tile))
-    last = nodes[-1].tile
-    nodes.append(Node(f"t {place[0]}, on screen", _shape(source.spec.shape), last))
-    return nodes
+            tiles[c, t] = state_of(source, (t, c), count, entry)
+    return MapRow(stage_title(source, count), tiles, spec.channels)
 
 
 def counted(source: PipelineSource, count: int) -> str:
@@ -247,10 +222,6 @@ def eager_text(session: Session, source: PipelineSource) -> str:
     )
 
 
-def _entries(source: PipelineSource, count: int) -> dict[tuple[int, int], BlockRecord]:
-    return source.compute_log.of(source.plan.work(count)) if source.compute_log else {}
-
-
 def _heading(text: str) -> Sentence:
     heading = Sentence(text)
     heading.setStyleSheet("font-weight: bold;")
@@ -268,7 +239,3 @@ def _legend() -> QGridLayout:
 def _percent(part: float, whole: float) -> str:
     share = 100 * part / whole if whole else 0.0
     return f"{share:.0f} %" if share >= 10 or share == 0 else f"{share:.2g} %"
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -1,7 +1,6 @@
 """OME-Zarr (0.5): one store for everything, with a file a volume and resolution.
 
-The store is laid out with yaozarrs (https://github.com/imaging-formats/yaozarrs), the pixels are
-written with zarr. Format: https://ngff.openmicroscopy.org/0.5.
+The store is laid out with yaozarrs (https://github.com/imaging-formats/yaozarrs) and zarr. Format: https://ngff.openmicroscopy.org/0.5.
 """
 
 from __future__ import annotations
@@ -24,15 +23,19 @@ from napari_lazy_pipeline._runtime.fresh_file import (
     refuse_links,
     write_text,
 )
-from napari_lazy_pipeline._runtime.regular_file import open_regular, read_text, refuse_other
+from napari_lazy_pipeline._runtime.regular_file import read_text, refuse_other
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.formats import Format, channel_name
+from napari_lazy_pipeline.exports.formats.zarr_shard import ShardLayout
 from napari_lazy_pipeline.image import Shape, Stack
 
 _CHUNK = (32, 256, 256)
 # The smallest resolution is no larger than this along y and x.
 _SMALL = 512
+_SAMPLE = 2**20  # voxels: enough for the contrast that viewers begin with
 _COLOURS = ("00FF00", "FF00FF", "00FFFF", "FFFF00", "FF0000", "0000FF")
+_PACKAGES = ("zarr", "yaozarrs", "google_crc32c")
+_EMPTY = "Choose an empty folder"
 _INSTALL = "pip install 'napari-lazy-pipeline[zarr]'"
 
 
@@ -45,7 +48,7 @@ class OmeZarr(Format):
     overhead: float = 1.4
 
     def unavailable(self) -> str | None:
-        missing = [name for name in ("zarr", "yaozarrs") if find_spec(name) is None]
+        missing = [name for name in _PACKAGES if find_spec(name) is None]
         return f"The package {missing[0]} is not installed: {_INSTALL}" if missing else None
 
     def result(self, folder: Path, name: str) -> Path:
@@ -104,13 +107,11 @@ class OmeZarr(Format):
         with ExitStack() as files:  # which ends with the first
             for level, factors in enumerate(level_factors(stack.spec.shape)):
                 array = store / str(level)
-                shard, data = (
-                    _shard(array, t, c),
-                    _encoded(array, t, c, block_mean(volume, factors)),
-                )
-                if data:
+                shard = _shard(array, t, c)
+                pieces = _Metadata.read(array, folder).layout.encode(block_mean(volume, factors))
+                if pieces:
                     file = fresh_file(shard, within=folder, replace=replace)
-                    files.enter_context(file).write(data)
+                    files.enter_context(file).writelines(pieces)
                 elif os.path.lexists(shard):
                     refuse_links(shard.parent, folder)
                     refuse_other(shard)
@@ -131,7 +132,8 @@ class OmeZarr(Format):
             values = smallest[np.isfinite(smallest)]
             if not values.size:
                 return
-            low, high = np.percentile(values, (1.0, 99.9)).tolist()
+            some = values[:: -(-values.size // _SAMPLE)]
+            low, high = np.percentile(some, (1.0, 99.9)).tolist()
             if high > low:
                 window.update(start=low, end=high)
             if values.dtype.kind == "f":  # a type that has no ends of its own
@@ -156,8 +158,17 @@ class _Metadata:
             node = json.loads(read_text(path, follow=False))
         if not isinstance(node, dict) or "node_type" not in node:
             what = "The metadata of the store are damaged"
-            raise ExportError(what, str(path), "Choose an empty folder")
+            raise ExportError(what, str(path), _EMPTY)
         return cls(folder, within, node)
+
+    @property
+    def layout(self) -> ShardLayout:
+        """How volumes are stored in this array."""
+        try:
+            return ShardLayout.of(self.node)
+        except ValueError as error:
+            path = str(self.folder / "zarr.json")
+            raise ExportError(f"The store was not made here. {error}", path, _EMPTY) from error
 
     def write(self) -> None:
         write_text(self.folder / "zarr.json", json.dumps(self.node, indent=2), within=self.within)
@@ -214,20 +225,6 @@ def _create_array(
         # Of camera and of deconvolved pixels as small as zstd makes them, in a sixth of the time.
         compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),),
     )  # fmt: skip
-
-
-def _encoded(array: Path, t: int, c: int, pixels: np.ndarray) -> bytes:
-    """Make the file of a volume in an array; no bytes if it only has the fill value."""
-    import zarr
-    from zarr.core.buffer import default_buffer_prototype
-
-    with open_regular(array / "zarr.json", follow=False) as file:
-        metadata = default_buffer_prototype().buffer.from_bytes(file.read())
-    buffers = {"zarr.json": metadata}
-    in_memory: Any = zarr.open_array(zarr.storage.MemoryStore(buffers), mode="r+")
-    in_memory[t, c] = pixels
-    files = [buffer.to_bytes() for name, buffer in buffers.items() if name != "zarr.json"]
-    return files[0] if files else b""
 
 
 def _ome_metadata(stack: Stack, levels: Sequence[Shape], dtype: str) -> Any:

@@ -25,9 +25,14 @@ def ini(name: str) -> configparser.ConfigParser:
     return parser
 
 
+def read(name: str) -> str:
+    """Text of a file of the project."""
+    return (ROOT / name).read_text("utf-8")
+
+
 @pytest.fixture(scope="module")
 def pyproject() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    return tomllib.loads(read("pyproject.toml"))
 
 
 def tracked_files() -> list[Path]:
@@ -118,6 +123,23 @@ def test_every_dependency_has_a_lower_bound(pyproject: dict[str, Any]) -> None:
     assert [name for name in named if ">=" not in name] == []
 
 
+def test_all_is_what_reads_and_writes(pyproject: dict[str, Any]) -> None:
+    """All but engines of GPUs, and bioio, which reads nothing without the plugin of a vendor."""
+    extras = pyproject["project"]["optional-dependencies"]
+    ours, napari = extras["all"]
+    listed = re.fullmatch(r"napari-lazy-pipeline\[(.*)\]", ours)
+    assert listed is not None and napari == "napari[all]"
+    others = {"all", "bioio", "cuda12", "cuda13", "mlx", "pycudadecon"}
+    assert set(listed[1].split(",")) == set(extras) - others
+
+
+def test_the_readme_names_libraries_that_setup_installs() -> None:
+    named = re.search(r"^sudo apt install python3-venv (.*)$", read("README.md"), re.M)
+    assert named is not None
+    known = re.findall(r"^lib\S+ +(lib\S+)$", read("scripts/setup"), re.M)
+    assert len(named[1].split()) == 10 and set(named[1].split()) <= set(known)
+
+
 def test_napari_finds_the_plugin(pyproject: dict[str, Any]) -> None:
     assert "Framework :: napari" in pyproject["project"]["classifiers"]
     points = pyproject["project"]["entry-points"]["napari.manifest"]
@@ -170,7 +192,7 @@ OURS = (
 
 
 def test_the_readme_links_to_whole_addresses() -> None:
-    links = re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    links = re.findall(r"\]\(([^)]+)\)", read("README.md"))
     assert len(links) > 5 and all(link.startswith("https://") for link in links)
 
 

@@ -269,6 +269,17 @@ def test_reserved_space_without_pixels_is_refused(tmp_path: Path) -> None:
         READER.read(str(path), info)
 
 
+def test_a_compression_that_is_not_known_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, VOLUME, compression="zlib", photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for page in file.pages:
+            page.tags["Compression"].overwrite(32809)
+    info = READER.probe(str(path))
+    with pytest.raises(FileError, match=r"compressed by a method .*\(THUNDERSCAN\).*a\.tif"):
+        READER.read(str(path), info)
+
+
 @pytest.mark.parametrize("compression", [None, "zlib"])
 def test_claims_of_terabytes_are_not_believed(compression: str | None, tmp_path: Path) -> None:
     path = tmp_path / "a.tif"

@@ -131,8 +131,17 @@ def _decode_pages(file: BinaryIO, info: FileInfo, path: str, pages: Sequence[int
     with tifffile.TiffFile(file, is_ome=False) as tif:
         # Planes that are not packed are read one by one: there, threads only cost time.
         packed = tif.pages.first.compression != 1
+        _check_compression(tif.pages.first.compression, path)
         volume = tif.asarray(key=pages, maxworkers=_DECODERS if packed else 1)
     return plain_planes.native(np.asarray(volume).reshape(len(pages), *info.shape[1:]))
+
+
+def _check_compression(compression: int, path: str) -> None:
+    """Raise FileError for a file that is whole, but that nothing here can unpack."""
+    if compression not in tifffile.TIFF.DECOMPRESSORS:
+        name = getattr(compression, "name", compression)
+        what = f"The file is compressed by a method that cannot be read ({name})"
+        raise FileError(what, path, "Save it without compression, or with LZW, Deflate or ZSTD")
 
 
 @lru_cache(maxsize=32)

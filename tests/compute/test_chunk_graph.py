@@ -13,6 +13,7 @@ from dask.local import get_sync
 from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.compute import ComputeLog, PipelineSource, Plan, StageCache
 from napari_lazy_pipeline.compute.chunk_graph import Volume, chunk_graph, dask_graph, dask_key
+from napari_lazy_pipeline.compute.compute_log import State
 from napari_lazy_pipeline.session.plain_script import plain_script
 from napari_lazy_pipeline.steps import (
     Crop,
@@ -137,3 +138,19 @@ def test_what_came_from_the_cache_is_noted(stack: Stack) -> None:
     assert cached(other) == [False, True, False, False], "the background; the file was not needed"
     other.read(1, 0)
     assert cached(other) == [False, True, False, True]
+
+
+def test_what_a_preview_left_in_the_cache_counts_as_made(stack: Stack) -> None:
+    """Nobody notes what a preview makes: the volumes would be shown as never computed."""
+    log = ComputeLog()
+    source = source_of(stack, USUAL, cache=StageCache(), compute_log=log)
+    source.draft().read(0, 1)
+    assert not log.of(source.plan.work(0))
+    source.read(0, 1)
+    record = log.of(source.plan.work(3)).get((0, 1))
+    assert record is not None and record.state is State.MADE and record.from_cache
+    part = source.plan.work(1)
+    log.note_cached(part, (2, 0), 0.5)
+    assert log.of(part)[2, 0].state is State.PART
+    log.note_cached(part, (2, 0), 1.0)
+    assert log.of(part)[2, 0].state is State.MADE

@@ -124,13 +124,18 @@ class ComputeLog:
         self._note(stage, place, BlockRecord(state, seconds, (before.times if before else 0) + 1))
         return result
 
-    def note_cached(self, stage: Hashable, place: tuple[int, int]) -> None:
-        """Note that the volume at a place, or the part that was needed, came from the cache."""
-        with self._lock:
-            record = self._stages.get(stage, {}).get(place)
-            if record is not None and not record.from_cache:
-                self._version += 1
-                self._stages[stage][place] = replace(record, from_cache=True)
+    def note_cached(self, stage: Hashable, place: tuple[int, int], share: float) -> None:
+        """Note that the volume at a place, or this share of it, came from the cache.
+
+        Perhaps a preview made it, which nobody notes.
+        """
+        record = self.of(stage).get(place)
+        if record is None or record.state is not State.RUNNING:
+            whole = share >= 1 or (record is not None and record.state is State.MADE)
+            state = State.MADE if whole else State.PART
+            noted = replace(record or BlockRecord(state), state=state, from_cache=True)
+            if noted != record:
+                self._note(stage, place, noted)
 
     def remark(self, stage: Hashable, place: tuple[int, int], text: str) -> None:
         """Note what a step says of a volume, or of the part of it that it made last."""

@@ -120,7 +120,7 @@ class StageRunner:
             return self.volume(count, wanted.t, wanted.c)
         found = self.cache.get(self.key(count, wanted.t, wanted.c))
         if found is not None:
-            self._note_cached(count, wanted)
+            self._note_cached(count, self._whole(count, wanted.t, wanted.c))
         return found
 
     def _is_as_in_whole(self, count: int, wanted: Block) -> bool:
@@ -153,7 +153,13 @@ class StageRunner:
 
     def _note_cached(self, count: int, wanted: Block) -> None:
         if self.compute_log is not None:
-            self.compute_log.note_cached(self.plan.work(count), (wanted.t, wanted.c))
+            place, share = (wanted.t, wanted.c), self._share(count, wanted)
+            self.compute_log.note_cached(self.plan.work(count), place, share)
+
+    def _share(self, count: int, block: Block) -> float:
+        """Which part of its volume a block is."""
+        size = math.prod(self.plan.spec(count).shape)
+        return math.prod(shape_of(block.box)) / size if size else 1.0
 
     # ---- making ---------------------------------------------------------------------------
 
@@ -264,13 +270,12 @@ class StageRunner:
             index, name = stage.index, stage.step.kind
         if self.compute_log is None:
             return self.progress.time(index, make)
-        size = math.prod(self.plan.spec(count).shape)
         return self.compute_log.observe(
             name,
             self.plan.work(count),
             (wanted.t, wanted.c),
             lambda: self.progress.time(index, make),
-            math.prod(shape_of(wanted.box)) / size if size else 1.0,
+            self._share(count, wanted),
             self.plan.timing_key(count),
         )
 

@@ -41,6 +41,9 @@ def lesson_text(answers: bool = True) -> str:
             f"Question: {exercise.question}",
         ]
         if answers:
-            lines += [f"Answer: {exercise.answer}", *(f"  {one}" for one in exercise.figures)]
+            lines += [
+                f"Answer: {exercise.answer}",
+                *(f"  {line}" for line in exercise.figure_lines()),
+            ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

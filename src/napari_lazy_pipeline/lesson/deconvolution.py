@@ -82,7 +82,7 @@ EXERCISE = Exercise(
     question="When do more iterations help, and when do they do harm?",
     answer=f"With {_MANY} photons, each iteration brings the image nearer to the truth. With "
     f"{_FEW} photons the error falls until about 30 iterations and rises again: the picture looks "
-    "sharper, and what is sharper is noise. Resolution does not tell, it hardly changes. "
+    "sharper, and what is sharper is noise. Resolution does not tell: from 30 to 100 it stays. "
     "Automatic ends voxel by voxel where noise begins: the best of all for few photons; for many, "
     "it ends sooner than the truth would allow.",
     figures=_expected(),

@@ -19,8 +19,13 @@ class Figure:
     within: float = 0.0  # how far a measurement may be from it
 
     def __str__(self) -> str:
+        return f"{self.name}: {self.amount}"
+
+    @property
+    def amount(self) -> str:
+        """Return the number as text."""
         about = "about " if self.within else ""
-        return f"{self.name}: {about}{self.value:.4g}{' ' * bool(self.unit)}{self.unit}"
+        return f"{about}{self.value:.4g}{' ' * bool(self.unit)}{self.unit}"
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,12 @@ class Exercise:
     answer: str
     figures: tuple[Figure, ...]
     measure: Callable[[Path], Mapping[str, float]]
+
+    def figure_lines(self) -> list[str]:
+        """The numbers as text: those that differ in the last words of their names share a line."""
+        lines = dict[str, list[str]]()
+        for figure in self.figures:
+            about, comma, last = figure.name.rpartition(", ")
+            parts = lines.setdefault(about if comma else figure.name, [])
+            parts.append(f"{last} {figure.amount}" if comma else figure.amount)
+        return [f"{about}: {', '.join(parts)}" for about, parts in lines.items()]

@@ -91,8 +91,8 @@ EXERCISE = Exercise(
     minutes=10,
     scene=_SCENE,
     task="Press Set the scene, and Reset counters. Turn the angle of Deskew to "
-    f"{_OTHER_ANGLE:g}°, and look which rows of the monitor grow. Then think of the same steps as "
-    "a chain of dask's map_blocks.",
+    f"{_OTHER_ANGLE:g}°, and look which rows of the monitor grow, and which boxes of its "
+    "graph say cached. Then think of the same steps as a chain of dask's map_blocks.",
     question="Which steps are done again for the time point on screen, and which would be with "
     "map_blocks alone?",
     answer="Only the deskew, once for each channel: what is before it stays in the cache, of the "

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QPoint
+from qtpy.QtWidgets import QDockWidget
 
 from dock_helpers import card, edit
 from napari_lazy_pipeline._gui.lesson import lesson_panel
@@ -109,3 +111,31 @@ def test_a_scene_that_cannot_be_written_is_told(
     lesson.set_scene.click()
     assert "something else" in lesson.error.text()
     assert dock.session.stack is None
+
+
+@pytest.mark.filterwarnings("ignore:Private attribute access")
+def test_there_is_room_for_it_on_a_small_screen(
+    lesson: LessonPanel, dock: Any, settle: Settle, qtbot: Any
+) -> None:
+    """Tasks and question fit, and napari's docks are below each other again afterwards."""
+    window = dock.viewer.window._qt_window
+    window.show()
+    window.resize(1366, 740)
+    controls, layers = (
+        window.findChild(QDockWidget, name) for name in ("layer controls", "layer list")
+    )
+    begin(lesson, dock, settle)
+    qtbot.waitUntil(lambda: lesson.area.viewport().height() > 350)
+    assert (window.width(), window.height()) == (1366, 740)
+    assert controls in window.tabifiedDockWidgets(layers)
+    for _ in EXERCISES:
+        assert lesson.question.geometry().bottom() < lesson.area.viewport().height()
+        lesson.answer.heading.click()
+        qtbot.wait(50)
+        top = lesson.answer.heading.mapTo(lesson.area.viewport(), QPoint(0, 0)).y()
+        assert 0 <= top < lesson.area.viewport().height() - 100, "the answer is in sight"
+        lesson.next.click()
+    dock.viewer.window.remove_dock_widget(lesson)
+    qtbot.waitUntil(lambda: not window.tabifiedDockWidgets(layers))
+    assert controls.isVisible() and layers.isVisible()
+    qtbot.waitUntil(lambda: 0 < controls.geometry().bottom() < layers.geometry().top())

@@ -157,8 +157,9 @@ def _made(
     elif known:
         detail = "cached" if cached else format_duration(known[0].seconds)
     tip = f"Channel {source.plan.spec(stages).channels[c]}"
-    if known:
+    if any(entry.seconds for entry in known):
         tip += f"\n{format_duration(sum(entry.seconds for entry in known))} when made last"
+    if known:
         tip += f"\nWhen needed last, {cached} of {len(made)} came from the cache"
     states = [state_of(source, (v.t, v.c), stages, entry) for v, entry in made]
     urgent = [state for state in (ChunkState.FAILED, ChunkState.RUNNING) if state in states]
@@ -170,4 +171,4 @@ def _chunk(source: PipelineSource, place: Place, tile: ChunkState, row: int, mid
     t, c = place
     name, size = source.plan.after.channels[c], " x ".join(map(str, source.spec.shape))
     tip = f"Task of dask: {dask_key(source, place)}"
-    return Node(f"t {t}, {name}, on screen", size, tile, row, middle, tip)
+    return Node(f"t {t}, {name}", size, tile, row, middle, tip)

@@ -41,6 +41,7 @@ from napari_lazy_pipeline.session import Session
 
 _BEAT = 200  # ms
 _WIDE = 760  # px
+_SHARE = 0.28  # of the height of the window
 _ALL_BLOCKS = "All chunks: time to the right, one row per channel"
 _ONE_BLOCK = "What the chunks on screen are made of"
 _DOTTED = "Dotted arrows: not needed, as what they lead to came from the cache"
@@ -109,6 +110,8 @@ class LazinessMonitor(QWidget):
         window = dock.parent() if isinstance(dock, QDockWidget) else None
         if isinstance(dock, QDockWidget) and isinstance(window, QMainWindow):
             window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+            height = round(_SHARE * window.height())
+            window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
     def refresh(self) -> None:
         """Show how things stand now, if they stand otherwise than before."""

@@ -64,4 +64,7 @@ def test_it_tells_what_the_package_is(recipe: dict[str, Any], project: dict[str,
     assert about["license_file"] == known["license-files"]
     assert all((ROOT / path).is_file() for path in about["license_file"])
     urls = known["urls"]
-    assert (about["documentation"], about["repository"]) == (urls["Documentation"], urls["Source"])
+    assert (about["documentation"], about["repository"]) == (
+        urls["Documentation"],
+        urls["Source Code"],
+    )

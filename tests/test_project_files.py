@@ -146,6 +146,20 @@ def test_napari_finds_the_plugin(pyproject: dict[str, Any]) -> None:
     assert points == {"napari-lazy-pipeline": "napari_lazy_pipeline:napari.yaml"}
 
 
+def test_the_hub_of_napari_has_what_it_shows(pyproject: dict[str, Any]) -> None:
+    project = pyproject["project"]
+    assert {"Homepage", "Documentation", "Source Code", "Bug Tracker", "User Support"} < set(
+        project["urls"]
+    )
+    assert all(project[key] for key in ("description", "readme", "license", "authors"))
+    manifest = yaml.safe_load(read("src/napari_lazy_pipeline/napari.yaml"))
+    assert manifest["display_name"] and manifest["categories"]
+    assert manifest["visibility"] == "public"
+    readme = read("README.md")
+    assert len(re.findall("^# ", re.sub("(?s)```.*?```", "", readme), re.M)) == 1
+    assert len(re.findall("^## ", readme, re.M)) > 3
+
+
 def test_the_manifest_is_valid(pyproject: dict[str, Any]) -> None:
     npe2 = pytest.importorskip("npe2")
     manifest = npe2.PluginManifest.from_file(ROOT / "src/napari_lazy_pipeline/napari.yaml")

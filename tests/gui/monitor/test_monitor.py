@@ -230,6 +230,24 @@ def test_counting_anew_keeps_what_is_in_memory(
     assert opened.session.stack.source.reads == reads and opened.session.cache.used > 0
 
 
+@pytest.mark.parametrize(("ndisplay", "cached"), [(2, ""), (3, " (2 cached")])
+def test_what_comes_from_the_cache_is_not_counted_anew(
+    opened: Any, monitor: Any, settle: Settle, ndisplay: int, cached: str
+) -> None:
+    opened.viewer.dims.ndisplay = ndisplay
+    edit(opened, "subtract_background", value=100.0)
+    edit(opened, "deskew")
+    settle(opened)
+    monitor.reset.click()
+    edit(opened, "deskew", angle=33.0)
+    settle(opened)
+    monitor.refresh()
+    said = texts(monitor)
+    assert said["Deskew"].startswith("2 of 6 chunks computed")
+    assert said["Subtract background"].startswith(f"0 of 6 chunks computed{cached}")
+    assert details(monitor, "Subtract background") == ["cached"] * 2
+
+
 def test_all_at_once_is_estimated_from_what_was_measured(
     opened: Any, monitor: Any, settle: Settle
 ) -> None:

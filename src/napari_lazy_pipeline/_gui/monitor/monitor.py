@@ -190,8 +190,11 @@ def row_of(source: PipelineSource, count: int) -> MapRow:
     times, channels = spec.sizes
     tiles = np.zeros((channels, times), np.uint8)
     for (t, c), entry in entries(source, count).items():
-        if t < times and c < channels:
-            tiles[c, t] = state_of(source, (t, c), count, entry)
+        state = state_of(source, (t, c), count, entry)
+        # What was computed before the counters were reset is shown as long as it is cached.
+        forgotten = not entry.times and state in (ChunkState.PART, ChunkState.MADE)
+        if t < times and c < channels and not forgotten:
+            tiles[c, t] = state
     return MapRow(stage_title(source, count), tiles, spec.channels)
 
 
@@ -200,7 +203,13 @@ def counted(source: PipelineSource, count: int) -> str:
     tiles = row_of(source, count).tiles
     numbers = np.bincount(tiles.ravel(), minlength=len(ChunkState))
     part, cached = numbers[ChunkState.PART], numbers[ChunkState.CACHED]
-    computed = part + cached + numbers[ChunkState.MADE]
+    done = (ChunkState.PART, ChunkState.CACHED, ChunkState.MADE)
+    channels, times = tiles.shape
+    computed = sum(
+        entry.times > 0 and tiles[c, t] in done
+        for (t, c), entry in entries(source, count).items()
+        if t < times and c < channels
+    )
     details = [f"{part} partly"] * bool(part) + [f"{cached} cached"] * bool(cached)
     assert source.compute_log is not None
     time = source.compute_log.duration(source.plan.timing_key(count))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.compute import Plan
@@ -112,7 +113,12 @@ def test_dark_counts_that_nobody_stated_are_told() -> None:
         )
 
 
-def test_a_flat_image_without_dark_counts_is_told_of() -> None:
+def test_a_flat_image_without_dark_counts_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("flat.tif", "dark.tif"):
+        tifffile.imwrite(name, np.ones((20, 20), "float32"))
     spec = Stack.from_array(np.zeros((4, 20, 20), "uint16")).stack_spec
     said = Plan.of([CameraCorrection(flat_image="flat.tif")], spec).cautions
     assert said[0][1].startswith("Divided by the flat image without dark counts")

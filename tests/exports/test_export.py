@@ -20,6 +20,7 @@ from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.io import open_stack
+from napari_lazy_pipeline.io.files.completeness import END_MARK
 from napari_lazy_pipeline.steps import Crop, Deconvolve, SubtractBackground
 from stacks import write_raw
 
@@ -337,6 +338,25 @@ def test_what_was_written_is_opened_with_its_channels_and_place(
     assert tuple(open_stack(tmp_path / "two").channel_names) == (names[0], names[2])
     export(cropped, tmp_path / "one", c=[1], dtype="uint16")
     assert tuple(open_stack(tmp_path / "one").channel_names) == (names[1],)
+
+
+@pytest.mark.parametrize("limit", [2**32, 0], ids=["ImageJ", "OME-BigTIFF"])
+def test_empty_volumes_that_were_just_written_are_empty_and_not_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr("napari_lazy_pipeline.exports.formats.imagej_tiff.IMAGEJ_LIMIT", limit)
+    pixels = np.full((3, 1, 4, 6, 8), 100, "uint16")
+    pixels[1], pixels[2, 0, -1] = 0, 0
+    export(Stack.from_array(pixels, (0.4, 0.1, 0.2)), tmp_path / "out", dtype="uint16")
+    again = open_stack(tmp_path / "out", strict=True)
+    for t in range(3):
+        np.testing.assert_array_equal(again.volume(t), pixels[t, 0])
+    assert not again.problems
+    path = max((tmp_path / "out").glob("*_t0002*.tif*"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: -len(END_MARK)] + bytes(len(END_MARK)))  # a copy that is under way
+    with pytest.raises(FileError, match="not all of its pixels are written"):
+        open_stack(tmp_path / "out", strict=True).volume(2)
 
 
 def test_what_was_cut_since_has_no_place(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -203,6 +204,36 @@ def test_where_there_is_nothing_to_see_it_says_so(source: Any, words: str) -> No
     stack = Stack.from_array(source, VOXEL) if isinstance(source, np.ndarray) else Stack(source)
     with pytest.raises(GeometryError, match=words):
         estimate(Drift(), stack)
+
+
+@pytest.mark.parametrize("times", [2, 3, 8])
+@pytest.mark.parametrize("shape", [(40, 64, 64), (4, 32, 32), (1, 64, 64), (2, 16, 16)])
+def test_noise_is_never_surely_a_drift(times: int, shape: tuple[int, int, int]) -> None:
+    """Small pictures of noise are alike by chance, but no two of them in the same way."""
+    rng = np.random.default_rng(times)
+    for light in (100, 0.05):
+        noise = Stack.from_array(rng.poisson(light, (times, 1, *shape)).astype("uint16"), VOXEL)
+        try:
+            found = estimated(noise)[1].sentence
+        except GeometryError as error:
+            found = str(error)
+        assert re.search("Unsure: too few|too little in common|shows nothing", found)
+
+
+def test_a_walk_is_sure_from_four_time_points_on() -> None:
+    sample = MovingSample(seed=4, times=4, photons=8)
+    way, found = estimated(sample.stack())
+    assert "Unsure" not in found.sentence
+    assert np.abs(way - sample.walk).max() < 0.5
+    assert "Unsure" in estimated(Stack.from_array(sample.data[:3], VOXEL))[1].sentence
+
+
+def test_groups_that_nothing_links_are_not_one_way() -> None:
+    """Two bad time points in a row, the first one bad: the larger group counts, no NaN."""
+    sample = MovingSample(seed=3, times=9, bad=(0, 3, 4))
+    way, found = estimated(sample.stack())
+    assert np.isfinite(way).all() and "0, 1, 2, 3, 4 are unlike the others" in found.sentence
+    np.testing.assert_allclose(way[5:] - way[5], sample.walk[5:] - sample.walk[5], atol=0.5)
 
 
 def test_one_channel_at_one_time_point_reads_one_file() -> None:

@@ -83,3 +83,14 @@ def test_a_blur_along_a_skewed_z_is_told() -> None:
 def test_values_of_other_methods_are_greyed_out() -> None:
     assert Filter().idle_fields() == {"ratio", "radius"}
     assert Filter(method="top_hat").idle_fields() == {"sigma", "ratio"}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bool"])
+def test_half_floats_and_masks_are_filtered_as_the_numbers_that_they_are(dtype: str) -> None:
+    volume = np.random.default_rng(2).integers(0, 2, (4, 9, 8)).astype(dtype)
+    for method in ("median", "top_hat"):
+        step = Pipeline([Filter(method=method)])
+        made = step.apply(Stack.from_array(volume)).volume()
+        assert made.dtype == dtype and 0 < made.sum() < volume.sum() * 2
+        expected = step.apply(Stack.from_array(volume.astype("float32"))).volume()
+        np.testing.assert_array_equal(made, expected)

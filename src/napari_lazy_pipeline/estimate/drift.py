@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import fft, ndimage, signal, sparse
-from scipy.sparse import linalg
+from scipy.sparse import csgraph, linalg
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
 from napari_lazy_pipeline.estimate._estimator import Estimate, Estimator, StackSample
@@ -20,6 +20,8 @@ _LARGEST = 512  # pixels along an axis of a projection: larger ones are binned
 _BEFORE = (1, 2)  # time points back that each is compared with, besides the first
 _ALIKE = 0.65  # of the usual likeness; a time point that is less like all others is bad
 _LEAST = 0.45  # likeness that two pictures of noise do not reach
+_CONFIRMED = 1.0  # voxel; so near to the rest are comparisons that agree with them
+_SURE, _FEWEST = 0.7, 2  # part and number of the comparisons that confirm a way that is sure
 _ROUNDS = 20  # of the robust fit
 _TOLERANCE = 0.25  # voxel; differences beyond it count less and less
 
@@ -44,14 +46,14 @@ class Drift(Estimator):
             )
         voxel = stack.spec.voxel_size  # refused here, before anything is read, while it is unknown
         links, bad = _links(stack)
-        way, bad = _positions(stack.spec.times, links, bad)
+        way, bad, doubt = _positions(stack.spec.times, links, bad)
         way *= np.multiply(_bins(stack.spec.shape), voxel)
         drift = np.round(way, 4) + 0.0
         largest = float(np.linalg.norm(drift, axis=1).max())
         channel = stack.spec.channels[stack.c]
         return Estimate(
             {"drift": tuple(map(tuple, drift.tolist()))},
-            f"Channel {channel} drifts by up to {largest:.3g} µm{_in_words(bad)}",
+            f"Channel {channel} drifts by up to {largest:.3g} µm{_in_words(bad)}{doubt}",
             f"projections of channel {channel}, all {stack.spec.times} time points",
         )
 
@@ -197,11 +199,11 @@ def _parabola(values: np.ndarray, top: np.ndarray, axis: int) -> float:
     return 0.5 * (left - right) / bend if bend < 0 else 0.0
 
 
-def _positions(times: int, links: list[_Link], bad: list[int]) -> tuple[np.ndarray, list[int]]:
+def _positions(times: int, links: list[_Link], bad: list[int]) -> tuple[np.ndarray, list[int], str]:
     """Positions (t, 3) [voxel] that agree with the links best, from the first one on; bad ones.
 
     Links that disagree with the others count less and less. Bad time points are those that are like
-    no other one: they get what lies between their neighbours.
+    no other one: they get what lies between their neighbours. Also says if it is not sure.
     """
     best = np.zeros(times)
     for link in links:
@@ -210,20 +212,40 @@ def _positions(times: int, links: list[_Link], bad: list[int]) -> tuple[np.ndarr
     good = [t for t in range(times) if t not in bad]
     usual = float(np.median(best[good])) if good else 0.0
     known = np.array([t for t in good if best[t] >= max(_ALIKE * usual, _LEAST)], int)
-    if len(known) < 2:
+    known, links = _connected(known, links)
+    found, off = _robust_fit(known, links) if len(known) > 1 else (np.zeros((0, 3)), np.zeros(0))
+    # So many comparisons make a way, whatever they show: the others tell whether it is one.
+    spare = len(links) - (len(known) - 1)
+    confirmed = np.count_nonzero(off < _CONFIRMED) - (len(known) - 1)
+    if len(known) < 2 or confirmed < spare / 2:
         raise GeometryError(
             "The time points have too little in common to tell how the sample moves",
             hint="Show another channel, or estimate after other steps",
         )
-    links = [one for one in links if {one.first, one.second} <= {*known.tolist()}]
-    found = _robust_fit(known, links)
+    sure = confirmed >= max(_SURE * spare, _FEWEST)
+    doubt = "" if sure else ". Unsure: too few time points confirm each other"
     every = np.arange(times)
     way = np.stack([np.interp(every, known, found[:, axis]) for axis in range(3)], axis=1)
-    return way - way[0], sorted({*range(times)} - {*known.tolist()})
+    return way - way[0], sorted({*range(times)} - {*known.tolist()}), doubt
 
 
-def _robust_fit(known: np.ndarray, links: list[_Link]) -> np.ndarray:
-    """Positions (t, 3) of the known time points: least squares, weighted anew each round."""
+def _connected(known: np.ndarray, links: list[_Link]) -> tuple[np.ndarray, list[_Link]]:
+    """The most time points that links lead from one to the other, and the links of these."""
+    links = [one for one in links if {one.first, one.second} <= {*known.tolist()}]
+    ends = [one.first for one in links], [one.second for one in links]
+    size = int(known.max(initial=-1)) + 1
+    _, group = csgraph.connected_components(
+        sparse.csr_array((np.ones(len(links)), ends), (size, size))
+    )
+    known = known[group[known] == np.bincount(group[known]).argmax()] if known.size else known
+    return known, [one for one in links if one.first in known]
+
+
+def _robust_fit(known: np.ndarray, links: list[_Link]) -> tuple[np.ndarray, np.ndarray]:
+    """Positions (t, 3) of the known time points, and how far off each link is [voxel].
+
+    Least squares, weighted anew each round.
+    """
     place = {int(t): i for i, t in enumerate(known)}
     rows = np.arange(len(links)).repeat(2)
     columns = np.array([place[t] for link in links for t in (link.second, link.first)])
@@ -239,7 +261,7 @@ def _robust_fit(known: np.ndarray, links: list[_Link]) -> np.ndarray:
         found = np.asarray(linalg.spsolve((weighted @ design).tocsc(), weighted @ ways))
         off = np.linalg.norm(design @ found - ways, axis=1)
         weights = sure / (1 + (off / _TOLERANCE) ** 2)
-    return found
+    return found, off[:-1]
 
 
 def _in_words(bad: list[int]) -> str:

@@ -38,7 +38,9 @@ was not a number became 0'
         return ""
     limits, counts = np.iinfo(final), np.zeros(3, int)
     least, most = (scale[0] + n * (scale[1] - scale[0]) for n in (limits.min, limits.max))
-    for plane in volume:
+    # Half floats do not hold the limits of 16 bits.
+    wide = np.float32 if volume.dtype == np.float16 else volume.dtype
+    for plane in (plane.astype(wide, copy=False) for plane in volume):
         counts += (
             np.count_nonzero(plane < limits.min - 0.5),
             np.count_nonzero(plane >= limits.max + 0.5),

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import cast
 
 import numpy as np
-import tifffile
 
 from napari_lazy_pipeline.engines import Engine, get_engine
-from napari_lazy_pipeline.errors import FileError, GeometryError
+from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import slices
-from napari_lazy_pipeline.image.quantity_text import format_count
-from napari_lazy_pipeline.io.readers.tiff import check_tiff
-from napari_lazy_pipeline.steps._identity import file_state
+from napari_lazy_pipeline.steps._camera_image import camera_image
 
 
 @dataclass(frozen=True)
@@ -87,35 +82,4 @@ class Context:
         GeometryError
             If none is chosen, or the volume was recorded with other rows or columns.
         """
-        if not path:
-            raise GeometryError("No image is chosen", hint="Choose a TIFF file")
-        image, grid = _image(path, file_state(path)), self.before.volume.camera
-        recorded = ((grid and grid.shape) or self.before.shape)[1:]
-        needed = (planes, *recorded) if planes else recorded
-        if image.shape != needed:
-            several, axes = (
-                (f" in each of {planes} planes", "plane, y, x") if planes else ("", "y, x")
-            )
-            raise GeometryError(
-                f"The image has the shape {image.shape}, and the camera recorded {recorded}"
-                + several,
-                path,
-                f"Choose an image ({axes}) of the same part of the camera",
-            )
-        return image
-
-
-@lru_cache(maxsize=8)
-def _image(path: str, state: Hashable) -> np.ndarray:
-    try:
-        check_tiff(path)
-        image = np.squeeze(tifffile.imread(path)).astype(np.float32)
-        if wrong := int(np.count_nonzero(~np.isfinite(image))):
-            raise FileError(f"not a finite number in {format_count(wrong, 'pixel')}", path)
-    except Exception as error:  # whatever a damaged file makes the decoder raise
-        reason = error.what if isinstance(error, FileError) else str(error)
-        raise FileError(
-            f"The image cannot be read: {reason}", path, "Choose a TIFF file"
-        ) from error
-    image.flags.writeable = False
-    return cast(np.ndarray, image)
+        return camera_image(path, self.before, planes)

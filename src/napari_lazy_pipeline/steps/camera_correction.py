@@ -10,6 +10,7 @@ from pydantic import Field
 from napari_lazy_pipeline.errors import GeometryError, IncompleteError
 from napari_lazy_pipeline.image import Shape, StackSpec, camera_pixels
 from napari_lazy_pipeline.steps._base import Context, FilterStep, Unit
+from napari_lazy_pipeline.steps._camera_image import check_size
 from napari_lazy_pipeline.steps._derived_channel import twice
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
 
@@ -32,8 +33,7 @@ class CameraCorrection(FilterStep):
     >>> from napari_lazy_pipeline import Pipeline
     >>> volume = np.full((1, 5, 5), 110, "uint16")
     >>> volume[0, 2, 2] = 4000
-    >>> step = CameraCorrection(dark=100, hot_pixels=6)
-    >>> Pipeline([step]).apply(volume).volume()[0, 2].tolist()
+    >>> Pipeline([CameraCorrection(dark=100, hot_pixels=6)]).apply(volume).volume()[0, 2].tolist()
     [10.0, 10.0, 10.0, 10.0, 10.0]
 
     References
@@ -101,9 +101,11 @@ class CameraCorrection(FilterStep):
                 hint="Put Camera correction before the steps that interpolate",
             )
         several = [self.for_channel(name) for name in before.channels]
+        for path in {path for one in several for path in one.files()}:
+            check_size(path, before)
         done = before.background_subtracted or any(s.dark or s.dark_image for s in several)
-        done = done and not any(one.offset for one in several)
-        return before.replace(dtype="float32", background_subtracted=done)
+        left = any(one.offset for one in several)
+        return before.replace(dtype="float32", background_subtracted=done and not left)
 
     def require(self, before: StackSpec) -> None:
         if not any(value for name, value in self if name != "enabled"):

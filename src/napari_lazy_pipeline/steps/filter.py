@@ -117,12 +117,12 @@ class Filter(FilterStep):
         return cast(Shape, tuple(openings * r for r in self.radius))
 
     def apply(self, pixels: np.ndarray, at: Context) -> np.ndarray:
-        size = tuple(2 * radius + 1 for radius in self.radius)
-        if self.method == "median":
-            return np.asarray(ndimage.median_filter(pixels, size, mode="nearest"))
-        if self.method == "top_hat":
-            opened = ndimage.minimum_filter(pixels, size, mode="nearest")
-            return np.asarray(pixels - ndimage.maximum_filter(opened, size, mode="nearest"))
+        if self.method not in GAUSSIAN:
+            size = tuple(2 * radius + 1 for radius in self.radius)
+            # SciPy does not know half floats, and NumPy subtracts no masks.
+            known = {"float16": np.float32, "bool": np.uint8}.get(pixels.dtype.name)
+            values = pixels if known is None else pixels.astype(known)
+            return _ranked(values, size, self.method).astype(pixels.dtype, copy=False)
         sigmas = self._sigmas(at.before)
         result = _gaussian(pixels, sigmas)
         if self.method == "difference":
@@ -139,6 +139,13 @@ class Filter(FilterStep):
                 hint=f"At most {LARGEST} voxels are possible",
             )
         return sigmas
+
+
+def _ranked(pixels: np.ndarray, size: tuple[int, ...], method: str) -> np.ndarray:
+    if method == "median":
+        return np.asarray(ndimage.median_filter(pixels, size, mode="nearest"))
+    opened = ndimage.minimum_filter(pixels, size, mode="nearest")
+    return np.asarray(pixels - ndimage.maximum_filter(opened, size, mode="nearest"))
 
 
 def _reach(sigma: float) -> int:

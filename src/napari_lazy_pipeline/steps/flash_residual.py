@@ -11,6 +11,7 @@ from pydantic import Field
 from napari_lazy_pipeline.errors import GeometryError, IncompleteError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.steps._base import Context, Step
+from napari_lazy_pipeline.steps._camera_image import check_size
 
 PART = np.float32(0.88)  # of the residual that was calibrated, as LLSpy subtracts it
 
@@ -80,6 +81,8 @@ class FlashResidual(Step):
                 "plane is not there",
                 hint="Put Flash residual first",
             )
+        if self.calibration:
+            check_size(self.calibration, before, planes=3)
         return before.replace(dtype="float32", background_subtracted=True)
 
     def require(self, before: StackSpec) -> None:

@@ -124,7 +124,7 @@ def _sum(
     """
     whole = planes.dtype.kind in "iub" and power == 1
     total = np.zeros(planes.shape[1:], np.int64 if whole else np.float64)
-    if planes.dtype == np.uint64:
+    if whole and planes.dtype == np.uint64:
         total = total.astype(np.uint64)
     count = np.zeros(planes.shape[1:])
     for plane in planes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.exports.formats import Format, channel_name
 from napari_lazy_pipeline.image import Stack, Triple
+from napari_lazy_pipeline.io.files.completeness import END_MARK
 
 # ImageJ counts bytes with 32 bits; some of them are needed for what is not pixels.
 IMAGEJ_LIMIT = 2**32 - 2**25
@@ -77,6 +79,8 @@ def write_whole(
             metadata=metadata(stack, c, voxel_size, about(stack, volume.shape)),
             resolution=(1 / x, 1 / y),
         )
+        file.seek(0, os.SEEK_END)
+        file.write(END_MARK)
 
 
 def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple, text: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
 _CACHED = 10_000  # files that are known to be written to their end
+# Ends TIFFs that are written by this program: whatever their pixels are, they are all there.
+END_MARK = b"\nnapari-lazy-pipeline: all pixels are written\n"
 _YOUNG = 60.0  # since the last change of a file that may still be written [s]
 ReadPlanes = Callable[[int, int], np.ndarray]  # those from start to just before stop (z, y, x)
 
@@ -29,7 +31,8 @@ class CompletenessCheck:
 
     Pixels are judged where something may still write to a file: it was changed within the last
     minute, or came while the folder was watched. Zeros at the end of any other file are pixels:
-    background was subtracted, or the sample masked. They are if ``complete`` states so, too.
+    background was subtracted, or the sample masked. They are if ``complete`` states so, too, and
+    in files that end with the mark of this program's exports.
     One whose last plane is empty all the same may be a copy that was broken off: it is doubtful.
     """
 
@@ -58,7 +61,7 @@ class CompletenessCheck:
                     f"The file holds {info.content}, not {self._info.content} as {self._info.name}"
                 )
             judged = info.last_plane >= 0 and not self._complete and (came or is_young(path))
-            if judged and self._is_reserved(_last_plane(path, info)):
+            if judged and self._is_reserved(_last_plane(path, info)) and not _is_marked(path):
                 planes = self._reader.read(path, info)
                 return "" if _zeros_are_pixels(planes) else _RESERVED
         except FileError as error:
@@ -85,7 +88,7 @@ class CompletenessCheck:
         """
         if self.knows_end(path, stamp):
             return
-        reserved = self._is_reserved(end[-1])
+        reserved = self._is_reserved(end[-1]) and not _is_marked(path)
         if reserved and is_young(path) and not _zeros_are_pixels(read(0, self._info.shape[0])):
             hint = "Wait until it is complete, or state that all files are"
             raise FileError(_RESERVED, path, hint)
@@ -146,6 +149,12 @@ def _last_plane(path: str, info: FileInfo) -> np.ndarray:
     with file_errors(path), open_regular(path) as file:
         plane: np.ndarray = read_plain(file, [info.last_plane], path, info, 1)[0]
     return plane
+
+
+def _is_marked(path: str) -> bool:
+    with file_errors(path), open_regular(path) as file:
+        file.seek(-min(len(END_MARK), os.path.getsize(path)), os.SEEK_END)
+        return bool(file.read() == END_MARK)
 
 
 def is_young(path: str) -> bool:

@@ -79,6 +79,15 @@ def test_a_movie_that_is_cancelled_leaves_nothing(stack: Stack, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_stops_within_a_picture(raw_folder: Path, tmp_path: Path) -> None:
+    raw = open_stack(raw_folder, voxel_size=VOXEL)
+    view = Pipeline([SubtractBackground(value=50)]).apply(raw)
+    with pytest.raises(Cancelled):
+        write_movie(view, tmp_path / "a.gif", cancelled=lambda: raw.source.reads > 0)  # type: ignore[attr-defined]
+    assert raw.source.reads == 1, "of two channels"  # type: ignore[attr-defined]
+    assert not (tmp_path / "a.gif").exists()
+
+
 @pytest.mark.parametrize(
     "steps",
     [
@@ -112,3 +121,39 @@ def test_the_command_line_writes_maxima_and_a_movie_of_them(
     assert "2 pictures written to" in capsys.readouterr().out and movie.is_file()
     assert cli.main(["movie", str(tmp_path / "r.yaml"), "--out", str(movie)]) == 2
     assert "The file is there already" in capsys.readouterr().err
+
+
+def test_a_movie_is_changed_by_the_command_line_as_a_run_is(
+    raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = open_stack(raw_folder, voxel_size=VOXEL, angle=31.5, step="stage")
+    Recipe(source=raw, pipeline=Pipeline([Deskew()])).save(tmp_path / "r.yaml")
+
+    def movie(*words: str) -> int | str | None:
+        try:
+            return cli.main(["movie", str(tmp_path / "r.yaml"), *words, "-t", "0"])
+        except SystemExit as end:
+            return end.code
+
+    out = tmp_path / "cell.gif"
+    words = "--set", "deskew.angle=45", "--engine", "cpu", "--contrast", "0,900"
+    assert movie(*words, "--contrast", "560=10,70", "--out", str(out)) == 0
+    assert "Contrast: 488 from 0 to 900, 560 from 10 to 70" in capsys.readouterr().out
+    # It is as wide as volumes that are deskewed by that angle; small pictures are enlarged.
+    imageio = pytest.importorskip("imageio", reason="reads the movie back")
+    height, width = np.asarray(imageio.mimread(out)[0]).shape[:2]
+    sizes = [Pipeline([step]).apply(raw).spec.shape[1:] for step in (Deskew(angle=45), Deskew())]
+    wanted, other = ((n + n % 2, m + m % 2) for n, m in sizes)
+    factor = height // wanted[0]
+    assert (height, width) == (factor * wanted[0], factor * wanted[1]) and wanted != other
+    refused = {
+        ("--set", "deskew.angel=3"): "has no 'angel'",
+        ("--engine", "abacus"): "abacus",
+        ("--contrast", "9,3"): "the lower one first",
+        ("--contrast", "nan,3"): "the lower one first",
+        ("--contrast", "640=1,3"): "There are 488, 560",
+    }
+    for words, said in refused.items():
+        assert movie(*words, "--out", str(tmp_path / "no.gif")) == 2, words
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "no.gif").exists()

@@ -319,7 +319,7 @@ class LazyPipelineWidget(QWidget):
             self.side_view.close()
             self.other_state.close()
             self.session.release()  # so that nothing listens while all is closed
-            self.save.process.close_session()
+            self.save.close_session()
             self.data.close_session()
             for part in (
                 self.preferences, self.costs, self.live, self.comparison, self.depth_view,

@@ -15,7 +15,6 @@ from napari_lazy_pipeline._runtime.terminal import plain_output
 from napari_lazy_pipeline.cli import option_values as values
 from napari_lazy_pipeline.cli.estimate_recipe import estimate
 from napari_lazy_pipeline.cli.lesson import lesson
-from napari_lazy_pipeline.cli.movie import movie
 from napari_lazy_pipeline.cli.other_commands import (
     completion,
     info,
@@ -24,7 +23,7 @@ from napari_lazy_pipeline.cli.other_commands import (
     steps,
     warm_up,
 )
-from napari_lazy_pipeline.cli.run_options import add_complete, add_run, add_watch
+from napari_lazy_pipeline.cli.run_options import add_complete, add_movie, add_run, add_watch
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 
 # All else is imported where it is used: --help should not wait for it.
@@ -110,7 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_run(commands)
     add_watch(commands)
     _add_recipe(commands)
-    _add_movie(commands)
+    add_movie(commands)
     _add_estimate(commands)
     _add_simulate(commands)
     exercises = commands.add_parser(
@@ -159,32 +158,6 @@ def _add_info(commands: Any) -> None:
     )
     add_complete(parser)
     parser.set_defaults(command=info)
-
-
-def _add_movie(commands: Any) -> None:
-    parser = commands.add_parser(
-        "movie",
-        help="write a movie of the maxima along z, with time stamp and scale bar",
-        description="Write a movie of what is brightest along z of what a recipe makes, with time "
-        "stamp and scale bar. Contrast: percentiles 1 and 99.9 of the first picture.",
-    )
-    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
-    parser.add_argument(
-        "folder", metavar="FOLDER", nargs="?", type=values.text,
-        help="folder of raw files (default: that of the recipe)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--out", metavar="FILE", type=values.text, required=True, help="new file, .mp4 or .gif"
-    )
-    parser.add_argument(
-        "-t", metavar="WHICH", type=values.selection,
-        help="time points, such as 0,5,7 or 10:20 or ::10 (default: all)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--rate", type=values.above_zero, default=10.0, help="pictures per second (default: 10)"
-    )
-    parser.add_argument("--trust", action="store_true", help="run the code that the recipe names")
-    parser.set_defaults(command=movie)
 
 
 def _add_estimate(commands: Any) -> None:

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
-from napari_lazy_pipeline.cli.run_recipe import ProgressLine, numbers
+from napari_lazy_pipeline.cli.run_recipe import Place, ProgressLine, applied, load_recipe, numbers
+from napari_lazy_pipeline.errors import RecipeError
+
+_Limits = tuple[float, float]
 
 
 def movie(options: argparse.Namespace) -> int:
     """Write a movie of a folder."""
-    from napari_lazy_pipeline.exports.maxima import maxima
+    from napari_lazy_pipeline.exports.formats import channel_name
     from napari_lazy_pipeline.exports.movie import write_movie
-    from napari_lazy_pipeline.exports.other_folder import open_other, open_own
-    from napari_lazy_pipeline.session import Recipe
 
-    recipe = Recipe.load(options.recipe)
-    if options.folder is None:
-        raw = open_own(recipe, options.trust)
-    else:
-        raw = open_other(recipe, options.folder, trust=options.trust)
-    if options.trust:
-        recipe.allow_code()
-    stack = maxima(recipe.numbered_now(raw).pipeline).apply(raw, engine=recipe.engine)
+    recipe = load_recipe(options)
+    raw = Place(options.folder).open(recipe, options.trust)
+    stack = applied(recipe, raw, options, options.folder is not None)
+    names = [channel_name(stack, c) for c in range(stack.shape[1])]
     said = write_movie(
         stack, options.out, t=numbers(options.t, stack.shape[0]), rate=options.rate,
-        progress=ProgressLine(), cancelled=options.stop.is_set,
+        contrast=_contrast(options.contrast, names), progress=ProgressLine("pictures"),
+        cancelled=options.stop.is_set,
     )  # fmt: skip
     print(said)
     return 0
+
+
+def _contrast(stated: Sequence[tuple[str, _Limits]], names: Sequence[str]) -> list[_Limits | None]:
+    """The contrast of each channel; what is stated of one goes before what is stated of all."""
+    limits = dict(stated)
+    unknown = limits.keys() - {"", *names}
+    if unknown:
+        what = f"--contrast states the channel {min(unknown)}, which there is not"
+        raise RecipeError(what, hint=f"There are {', '.join(names)}")
+    return [limits.get(name, limits.get("")) for name in names]

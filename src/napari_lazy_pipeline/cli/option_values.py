@@ -86,6 +86,21 @@ def selection(word: str) -> Selection:
         ) from None
 
 
+def contrast(word: str) -> tuple[str, tuple[float, float]]:
+    """Read ``LOW,HIGH`` or ``CHANNEL=LOW,HIGH``; without a channel, its name is empty."""
+    channel, _, limits = word.rpartition("=")
+    try:
+        low, high = map(float, limits.split(","))
+    except ValueError:
+        low = high = math.nan
+    if not (math.isfinite(high - low) and low < high):
+        raise ArgumentTypeError(
+            f"cannot be {_short(word)}: state two values, the lower one first, such as 100,2000 "
+            "or 488=100,2000"
+        )
+    return channel, (low, high)
+
+
 def _number_or_range(word: str) -> int | slice:
     start, *ends = word.split(":")
     if not ends:

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from napari_lazy_pipeline.cli import option_values as values
+from napari_lazy_pipeline.cli.movie import movie
 from napari_lazy_pipeline.cli.run_recipe import run
 
 
@@ -67,8 +68,8 @@ def add_run(commands: Any) -> None:
     parser.set_defaults(command=run)
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add how volumes are made, and how they are written."""
+def _add_steps(parser: argparse.ArgumentParser) -> None:
+    """Add what is changed of the steps, and who computes them."""
     parser.add_argument(
         "--set", metavar="STEP.FIELD=VALUE", type=values.text, action="append", default=[],
         help="change a parameter, such as deskew.angle=30, or deconvolve.psf.488=psf.tif for one "
@@ -81,6 +82,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         type=values.text,
         help="where to compute (default: as the recipe)",
     )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add how volumes are made, and how they are written."""
+    _add_steps(parser)
     parser.add_argument(
         "--dtype", choices=("uint8", "uint16", "float32"), help="data type (default: as computed)"
     )
@@ -136,3 +142,36 @@ def add_watch(commands: Any) -> None:
     )  # fmt: skip
     _add_settings(parser)
     parser.set_defaults(command=watch, scheduler=None)
+
+
+def add_movie(commands: Any) -> None:
+    """Add the command movie."""
+    parser = commands.add_parser(
+        "movie",
+        help="write a movie of the maxima along z, with time stamp and scale bar",
+        description="Write a movie of what is brightest along z of what a recipe makes, with time "
+        "stamp and scale bar.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", type=values.text,
+        help="folder of raw files (default: that of the recipe)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", metavar="FILE", type=values.text, required=True, help="new file, .mp4 or .gif"
+    )
+    parser.add_argument(
+        "-t", metavar="WHICH", type=values.selection,
+        help="time points, such as 0,5,7 or 10:20 or ::10 (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rate", type=values.above_zero, default=10.0, help="pictures per second (default: 10)"
+    )
+    parser.add_argument(
+        "--contrast", metavar="[CHANNEL=]LOW,HIGH", type=values.contrast, action="append",
+        default=[],
+        help="values that are black and full, of all channels or of one; can be repeated "
+        "(default: percentiles 1 and 99.9 of the first picture)",
+    )  # fmt: skip
+    _add_steps(parser)
+    parser.set_defaults(command=movie, only_maxima=True)

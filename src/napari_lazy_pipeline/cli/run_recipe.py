@@ -230,12 +230,12 @@ def _check_engine(name: str) -> None:
 
 
 class ProgressLine:
-    """Shows how many volumes there are, and the time left."""
+    """Shows how many volumes there are, or other things, and the time left."""
 
-    def __init__(self) -> None:
+    def __init__(self, nouns: str = "volumes") -> None:
         from napari_lazy_pipeline.exports.time_left import TimeLeft
 
-        self._left = TimeLeft()
+        self._nouns, self._left = nouns, TimeLeft()
 
     def __call__(self, done: int, total: int) -> None:
         """Show it: a line for each volume in a log file, one that changes on a screen."""
@@ -243,7 +243,7 @@ class ProgressLine:
 
         seconds = self._left.update(done, total) if done < total else None
         left = "" if seconds is None else f", {format_duration(seconds, 2)} left"
-        line = f"{done}/{total} volumes{left}"
+        line = f"{done}/{total} {self._nouns}{left}"
         if sys.stderr.isatty():
             end = "" if done < total else "\n"
             print(f"\r{line:40}", end=end, file=sys.stderr, flush=True)

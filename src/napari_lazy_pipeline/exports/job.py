@@ -15,6 +15,7 @@ from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.export import ExportReport, export
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
+from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.exports.other_folder import (
     check_fit,
     open_other,
@@ -41,6 +42,8 @@ class JobSettings(BaseModel):
         First and last time point; None for all.
     channels, dtype, format, stages, projections, scheduler
         As `export` takes them.
+    maxima
+        Whether the maximum along z is written instead of each volume.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,6 +56,7 @@ class JobSettings(BaseModel):
     stages: tuple[int | str, ...] = ()
     projections: tuple[Axis, ...] = ()
     scheduler: str | None = None
+    maxima: bool = False
 
 
 @dataclass(eq=False)
@@ -206,10 +210,12 @@ class Job:
     def _open(self) -> Stack:
         """Open the data and apply the recipe; an error says what does not fit."""
         assert self.recipe is not None
+        recipe = self.recipe
+        if self.settings.maxima:
+            recipe = recipe.model_copy(update={"pipeline": maxima(recipe.pipeline)})
         if self.raw is None:
-            return self.recipe.apply(open_own(self.recipe))
-        raw = open_other(self.recipe, self.raw, self.position)
-        view = self.recipe.apply(raw)
+            return recipe.apply(open_own(recipe))
+        view = recipe.apply(open_other(recipe, self.raw, self.position))
         assert isinstance(view.source, PipelineSource)
         check_fit(view.source.stated_plan, self.channels)
         return view

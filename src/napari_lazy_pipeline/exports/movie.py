@@ -41,7 +41,7 @@ def write_movie(
     path: str | os.PathLike[str],
     *,
     t: Sequence[int] | None = None,
-    contrast: Sequence[Limits] | None = None,
+    contrast: Sequence[Limits | None] | None = None,
     colours: Sequence[Colour] | None = None,
     rate: float = 10.0,
     progress: Callable[[int, int], None] = no_progress,
@@ -58,8 +58,8 @@ def write_movie(
     t
         Time points; None for all.
     contrast
-        Values that are black and full for each channel; None: percentiles 1 and 99.9 of the first
-        picture.
+        Values that are black and full for each channel; None, of all or of one: percentiles 1 and
+        99.9 of the first picture.
     colours
         Of each channel, or tables (n, 3) of grey levels; None: grey for one, green, magenta, ...
         for several.
@@ -84,7 +84,10 @@ def write_movie(
     _check(path, stack)
     times = range(stack.shape[0]) if t is None else list(t)
     channels = range(stack.shape[1])
-    limits = contrast or [_limits(_picture(stack, times[0], c)) for c in channels]
+    limits = [
+        stated or _limits(_picture(stack, times[0], c, cancelled))
+        for c, stated in zip(channels, contrast or [None] * len(channels), strict=True)
+    ]
     several = len(channels) > 1
     colours = colours or [_COLOURS[c % len(_COLOURS)] if several else _WHITE for c in channels]
 
@@ -92,7 +95,7 @@ def write_movie(
         for done, time in enumerate(times):
             if cancelled():
                 raise Cancelled
-            pictures = [_picture(stack, time, c) for c in channels]
+            pictures = [_picture(stack, time, c, cancelled) for c in channels]
             yield _labelled(_mixed(pictures, limits, colours), stack, time)
             progress(done + 1, len(times))
 
@@ -124,9 +127,9 @@ def _check(path: Path, stack: Stack) -> None:
         raise ExportError("There is no such folder", str(path.parent), "Make it first")
 
 
-def _picture(stack: Stack, t: int, c: int) -> np.ndarray:
+def _picture(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.ndarray:
     """What is brightest along z (y, x); blank, with a warning, if the file is bad."""
-    picture: np.ndarray = np.fmax.reduce(stack.source(t, c), axis=0)
+    picture: np.ndarray = np.fmax.reduce(stack.source.unless(cancelled, t, c), axis=0)
     return picture
 
 

@@ -31,6 +31,7 @@ from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import export_form, export_settings
 from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
+from napari_lazy_pipeline.compute.resource_estimate import disk_cost
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster, scheduler_address
@@ -278,6 +279,30 @@ def test_it_is_stopped_and_gone_on_with(
     click(qtbot, process.start)
     done(qtbot, process)
     assert f"{6 - count} volumes written" in process.state.text()
+
+
+def test_only_maxima(opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any) -> None:
+    """Of the present steps, straight from raw; the size on the disk is that of one plane each."""
+    edit(opened, "deskew")
+    settle(opened)
+    tick = process.form.fields["maxima"]
+    assert tick.label == "Only maxima" and not tick.value
+    spec = opened.session.source().spec
+    plane = spec.replace(shape=(1, *spec.shape[1:]))
+    tick.value = True
+    needed = disk_cost(plane, 6, None, None, get_format("tiff").overhead).needed
+    said = f"6 volumes, {format_bytes(needed)}"
+    qtbot.waitUntil(lambda: process.estimate.text().startswith(said), timeout=TIMEOUT)
+    click(qtbot, process.start)
+    done(qtbot, process)
+    assert "6 volumes written" in process.state.text()
+    for c, t in ((0, 1), (1, 2)):
+        (path,) = (tmp_path / "out").glob(f"*_ch{c}_t000{t}.tif")
+        volume = opened.session.source().read(t, c)
+        np.testing.assert_array_equal(tifffile.imread(path), volume.max(axis=0))
+    tick.value = False
+    # Volumes are something else, and still to be written.
+    qtbot.waitUntil(lambda: process.list.current.state == "waiting", timeout=TIMEOUT)
 
 
 def test_what_cannot_be_made_is_listed_at_the_end(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
+
+from napari_lazy_pipeline.exports import movie
 
 pytestmark = pytest.mark.gui
 pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
@@ -39,3 +42,31 @@ def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
         assert frame[factor * row, factor * column] == pytest.approx([expected, 0, 0], abs=12)
     maker.button.click()
     qtbot.waitUntil(lambda: "there already" in maker.said.text(), timeout=20_000)
+
+
+@pytest.mark.parametrize("name", ["cell.gif", "cell.mp4"])
+def test_a_dock_that_is_closed_leaves_nothing_of_a_movie(
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """No file, no part of one, no thread, and no ffmpeg: half of the pictures were made."""
+    if name.endswith("mp4"):
+        pytest.importorskip("imageio_ffmpeg", reason="MP4 needs imageio-ffmpeg")
+    go_on, mixed, calls = threading.Event(), movie._mixed, list[int]()
+
+    def wait(*args: Any) -> Any:
+        calls.append(1)
+        assert len(calls) < 2 or go_on.wait(30)
+        return mixed(*args)
+
+    folder, maker = tmp_path / "movies", opened.save.movie
+    folder.mkdir()
+    monkeypatch.setattr(movie, "_mixed", wait)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(folder / name), ""))
+    maker.button.click()
+    qtbot.waitUntil(lambda: len(calls) == 2, timeout=20_000)
+    assert list(folder.iterdir()), "it is under way"
+    (thread,) = (one for one in threading.enumerate() if one.name == "lazy-movie")
+    opened.shut_down()
+    go_on.set()
+    thread.join(20)
+    assert not thread.is_alive() and list(folder.iterdir()) == []

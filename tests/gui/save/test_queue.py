@@ -459,3 +459,28 @@ def test_a_long_name_gives_way(make_napari_viewer: Any, qtbot: Any) -> None:
     assert row.width() == 300
     assert row.title.shortened and row.state.text() == "Waiting" and not row.state.shortened
     assert row.title.text() in row.title.toolTip()
+
+
+def test_only_maxima_of_all_folders_also_after_a_restart(
+    opened: Any, panel: Any, choose: Callable[[Path], None], tmp_path: Path, qtbot: Any
+) -> None:
+    other = write_raw(tmp_path / "other")
+    panel.form.fields["maxima"].value = True
+    choose(other)
+    panel.list.add_folder.click()
+    qtbot.waitUntil(lambda: panel.start.isEnabled(), timeout=TIMEOUT)
+    click(qtbot, panel.start)
+    ended(qtbot, panel)
+    assert [job.state for job in panel.list.queue.jobs] == ["done", "done"]
+    for job in panel.list.queue.jobs:
+        assert job.settings.maxima and job.report is not None
+        assert {tifffile.imread(path).ndim for path in job.report.written} == {2}
+    job = panel.list.queue.jobs[0]
+    again = Job(job.title, job.recipe, job.settings, out=tmp_path / "again")
+    again.run(lambda job: None, lambda: False)
+    assert again.report is not None and again.state == "done", "as the next session opens it"
+    first, second = (
+        sorted(path.read_bytes() for path in (one.report.written if one.report else ()))
+        for one in (job, again)
+    )
+    assert first == second

@@ -21,9 +21,8 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
-from napari_lazy_pipeline.errors import LazyPipelineError, StepError
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import unavailable
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.formats import FormatName, format_names, get_format
@@ -136,18 +135,8 @@ class ExportPanel(QWidget):
     @property
     def plan(self) -> ExportPlan | None:
         """What would be written of the open data, perhaps to nowhere yet; None if nothing can."""
-        stack = self.session.stack
-        if stack is None or not self.settings.complete or obstacle(self.session.plan):
-            return None
-        try:
-            view = self.session.pipeline.apply(stack, self.session.engine)
-        except StepError:
-            return None  # a file that a step names was changed just now: its card will say so
-        if isinstance(view.source, PipelineSource):
-            # What it takes is measured, for the estimates.
-            source = replace(view.source, compute_log=self.session.compute_log)
-            view = replace(view, source=source)
-        return ExportPlan(view, self.form.value)
+        possible = self.settings.complete and not obstacle(self.session.plan)
+        return ExportPlan.of(self.session, self.form.value) if possible else None
 
     def _raw_folder(self) -> Path | None:
         stack = self.session.stack
@@ -194,7 +183,7 @@ class ExportPanel(QWidget):
         parts = [f"{format_count(plan.count, 'volume')}, {format_bytes(disk.needed)}"]
         if disk.free is not None:
             parts.append(f"{format_bytes(disk.free)} free")
-        if time and self.settings.workers == "here":
+        if time and self.settings.workers == "here" and not self.settings.maxima:
             parts.append(time)
         full = "There is not enough room on that disk"
         self._show_estimate("; ".join(parts), "" if disk.fits else full)

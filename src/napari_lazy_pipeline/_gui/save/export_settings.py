@@ -9,15 +9,18 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_lazy_pipeline._gui.save.selection_entries import RangeEntry, TicksEntry
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
+from napari_lazy_pipeline.errors import StepError
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, refuse_folder
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job, JobSettings
+from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.exports.outputs import stage_labels, stage_stacks
 from napari_lazy_pipeline.exports.projections import AXES
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.session import Recipe
+from napari_lazy_pipeline.session import Recipe, Session
 
 _FORMATS = {name: (get_format(name).title, get_format(name).summary) for name in format_names()}
 WORKERS = {
@@ -69,6 +72,12 @@ class ExportSettings(BaseModel):
         "Axes along which maximum projections are written, too, as TIFF files",
         widget_type=TicksEntry,
     )
+    maxima: bool = _field(
+        False,
+        "Only maxima",
+        "Write the maximum along z of each volume instead of the volume; after Deskew, straight "
+        "from the raw planes",
+    )
     workers: Literal["here", "cluster"] = _field(
         "here", "Compute on", "Who makes the volumes", buttons=True, words=WORKERS
     )
@@ -97,6 +106,21 @@ class ExportPlan:
     view: Stack
     settings: ExportSettings
 
+    @classmethod
+    def of(cls, session: Session, settings: ExportSettings) -> ExportPlan | None:
+        """Plan of the steps of a session; None if there are no data, or the steps do not fit."""
+        pipeline = maxima(session.pipeline) if settings.maxima else session.pipeline
+        if session.stack is None:
+            return None
+        try:
+            view = pipeline.apply(session.stack, session.engine)
+        except StepError:
+            return None  # a file that a step names was changed just now: its card will say so
+        if isinstance(view.source, PipelineSource):
+            # What it takes is measured, for the estimates.
+            view = replace(view, source=replace(view.source, compute_log=session.compute_log))
+        return cls(view, settings)
+
     @property
     def count(self) -> int:
         """Number of volumes of each stage."""
@@ -116,7 +140,7 @@ class ExportPlan:
         return JobSettings(
             folder=settings.folder, times=settings.times, channels=settings.channels,
             dtype=settings.dtype, format=settings.format, stages=self.stages,
-            projections=tuple(AXES[i] for i in settings.projections),
+            projections=tuple(AXES[i] for i in settings.projections), maxima=settings.maxima,
             scheduler=settings.scheduler if settings.workers == "cluster" else None,
         )  # fmt: skip
 

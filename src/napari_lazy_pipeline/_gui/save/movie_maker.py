@@ -25,7 +25,9 @@ class MovieMaker(QWidget):
     def __init__(self, session: Session, layers: Layers) -> None:
         super().__init__()
         self.session, self._layers = session, layers
-        self.task = BackgroundTask("The movie cannot be written", name="lazy-movie")
+        # It is waited for when the program ends: what is begun has to be taken away.
+        failure = "The movie cannot be written"
+        self.task = BackgroundTask(failure, name="lazy-movie", daemon=False)
         tooltip = "Write the maxima along z of all time points as MP4 or GIF, as they look now"
         self.button = push_button("Movie\u2026", tooltip, self._on_click)
         self.said = Sentence()

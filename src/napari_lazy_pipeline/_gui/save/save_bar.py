@@ -81,6 +81,11 @@ class SaveBar(QWidget):
         ).addStretch(1)
         row((self.recipe, 2), (self.copy, 3), (self.process_all, 3), parent=self, spacing=3)
 
+    def close_session(self) -> None:
+        """Stop what is being written; finished volumes stay, half a movie does not."""
+        self.process.close_session()
+        self.movie.task.forget()
+
     def show_data(self, exist: bool) -> None:
         """Offer what needs data only while there are some."""
         for control in (self.save_recipe, self.copy, self.process_all):

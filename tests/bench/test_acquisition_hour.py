@@ -1,7 +1,8 @@
 """An hour of acquisition at ten volumes per second, by a clock of its own: memory, what is seen.
 
-Restarts, files that are renamed, late or written anew, clocks that are set, a share that is gone
-for a while; ACQUISITION_VOLUMES makes it shorter.
+Restarts, also with numbers from 0 on and under another name; files that are renamed, late, deleted,
+half written or written anew; clocks that are set, also that of the computer that watches; a share
+that is gone for a while. ACQUISITION_VOLUMES makes it shorter.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +21,8 @@ from acquisition import Microscope, run
 from bench_size import size
 
 VOLUMES = int(os.environ.get("ACQUISITION_VOLUMES", size(36000, 160)))
+CHANNELS = 2
+TIMES = VOLUMES // CHANNELS
 Figure = Callable[[str, float, str, float], None]
 
 
@@ -29,20 +33,35 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path / "live")
 
 
+def memory() -> int:
+    """Memory of this process that is in use [byte]."""
+    if sys.platform != "linux":
+        return 0
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def test_an_hour(folder: Path, figure: Figure) -> None:
     samples: dict[int, int] = {}
-    marks = [VOLUMES * share // 8 for share in range(2, 9)]
+    resident: dict[int, int] = {}
+    marks = [TIMES * share // 8 for share in range(2, 9)]
 
     def sample(times: int) -> None:
         if marks and times >= marks[0]:
             gc.collect()
+            resident[marks[0]] = memory()
             samples[marks.pop(0)] = tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
-    microscope = Microscope(folder, VOLUMES)
+    microscope = Microscope(folder, TIMES, CHANNELS)
     watcher = run(microscope, sample)
-    assert watcher.wrong == [] and watcher.missing() == [] and watcher.times == VOLUMES
-    print(microscope.happened, {times: f"{size / 1e6:.2f} MB" for times, size in samples.items()})
+    assert watcher.wrong == [] and watcher.missing() == [] and watcher.times == TIMES
+    assert watcher.complaints() == []
+    for times, nbytes in samples.items():
+        print(
+            f"{times} time points: {nbytes / 1e6:.1f} MB, resident {resident[times] / 1e6:.0f} MB"
+        )
+    print(microscope.happened, f"{watcher.looks} looks at volumes, {len(microscope.volumes)} there")
+    figure("half written, and shown with that remark", watcher.doubted, "", 0.0)
     (first, least), *_, (last, most) = samples.items()
     # Names, places and states of files are known; nothing else may grow.
     figure("memory for a time point more", (most - least) / (last - first), "byte", 3000.0)

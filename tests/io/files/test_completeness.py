@@ -14,6 +14,7 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io import inspect_folder, open_stack
+from napari_lazy_pipeline.io.files import completeness
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
 from napari_lazy_pipeline.session import Recipe
 
@@ -126,3 +127,53 @@ def test_a_watched_folder_keeps_what_was_old_and_judges_what_comes(tmp_path: Pat
         look = watcher.poll()
     present = (look.source.layout.table >= 0).ravel().tolist()
     assert (present, look.waiting) == ([True, True, False, True], ("s_t2.tif",))
+
+
+def test_what_changes_after_it_was_whole_is_young_whatever_clocks_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the share is behind by an hour; for a minute by the clock that nobody sets."""
+    clock = Clock()
+    monkeypatch.setattr(completeness, "time", clock)
+    write(tmp_path, camera(1), age=3600)
+    stack = open_stack(tmp_path, strict=True)
+    stack.volume(1)
+    half = last_plane_empty(camera(2))
+    write(tmp_path, half, age=3599)
+    clock.now += 59
+    for _ in range(2):
+        with pytest.raises(FileError, match="not all of its pixels"):
+            stack.volume(1)
+    clock.now += 61
+    np.testing.assert_array_equal(stack.volume(1), half)
+    assert "may be half written" in next(iter(stack.problems)).what
+    write(tmp_path, camera(3), age=3598)
+    np.testing.assert_array_equal(stack.volume(1), camera(3))
+
+
+class Clock:
+    """Stands for the module time."""
+
+    now = 0.0
+    time = staticmethod(time.time)
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "written anew"])
+def test_without_the_first_file_others_tell_what_pixels_look_like(
+    gone: bool, tmp_path: Path
+) -> None:
+    write(tmp_path, camera(1), age=0)
+    tifffile.imwrite(tmp_path / "s_t2.tif", camera(2), photometric="minisblack")
+    stack = open_stack(tmp_path, strict=True)
+    stack.volume(1)
+    (tmp_path / "s_t0.tif").unlink()
+    if not gone:
+        tifffile.imwrite(tmp_path / "s_t0.tif", np.zeros(SHAPE, "uint16"))
+    path = tmp_path / "s_t2.tif"
+    tifffile.imwrite(path, last_plane_empty(camera(2)), photometric="minisblack")
+    with pytest.raises(FileError, match="not all of its pixels"):
+        stack.volume(2)
+    assert "not all of its pixels" in stack.source.judge.why_incomplete(str(path))

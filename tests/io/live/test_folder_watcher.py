@@ -400,6 +400,28 @@ def test_names_that_do_not_belong_are_left_alone(tmp_path: Path) -> None:
     assert all(problem.where.endswith(twin) for problem in look.source.problems)
 
 
+def test_another_series_takes_no_place_of_this_one(tmp_path: Path) -> None:
+    """Where a file is gone, or will be, one of the same number would fit."""
+    simulation = write_all(tmp_path, times=4)
+    watcher = watcher_of(tmp_path)
+    for t in (1, 4, 5):
+        other = simulation.path(t, 0).name.replace("cell", "test")
+        shutil.copy(simulation.path(2, 0), tmp_path / other)
+    simulation.path(1, 0).unlink()
+    for _ in range(10):
+        look = watcher.poll()
+    assert look.source.sizes == (4, 1) and not look.waiting
+    assert Path(str(look.source.path(1, 0))) == simulation.path(1, 0)
+    (problem,) = look.source.problems
+    assert problem.what == "It is called 'test', not 'cell' as the others"
+    assert problem.done == "left out"
+    write_all(tmp_path, times=2, start=4)
+    for _ in range(3):
+        look = watcher.poll()
+    assert look.source.sizes == (6, 1)
+    assert {number(look.source, t, 0) for t in range(6)} == {*range(6)}
+
+
 def test_other_shapes_are_given_up(tmp_path: Path) -> None:
     simulation = write_all(tmp_path, times=2)
     watcher = watcher_of(tmp_path, patience=3)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import cached_property
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import FileError
-from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors, with_axes
+from napari_lazy_pipeline.io.readers import FileInfo, Reader, file_errors, file_stamp, with_axes
 from napari_lazy_pipeline.io.readers._tiff.plain_planes import read_plain
 
 _RESERVED = "Space is reserved in the file, but not all of its pixels are written"
 _MARGIN = 4  # a volume may end with this many times more zeros than the reference has in a row
+_TRIES = 3  # files that the end of another is compared with
 _CACHED = 10_000  # files that are known to be written to their end
 # Ends TIFFs that are written by this program: whatever their pixels are, they are all there.
 END_MARK = b"\nnapari-lazy-pipeline: all pixels are written\n"
@@ -30,9 +30,9 @@ class CompletenessCheck:
     is the first of ``infos``, which are several if a volume goes on in other files.
 
     Pixels are judged where something may still write to a file: it was changed within the last
-    minute, or came while the folder was watched. Zeros at the end of any other file are pixels:
-    background was subtracted, or the sample masked. They are if ``complete`` states so, too, and
-    in files that end with the mark of this program's exports.
+    minute, by its date or after it was read, or came while the folder was watched. Zeros at the end
+    of any other file are pixels: background was subtracted, or the sample masked. They are if
+    ``complete`` states so, too, and in files that end with the mark of this program's exports.
     One whose last plane is empty all the same may be a copy that was broken off: it is doubtful.
     """
 
@@ -42,7 +42,10 @@ class CompletenessCheck:
         self.reference, self._reader, self._complete = reference, reader, complete
         self._info, self._kinds = infos[0], {_kind(info) for info in infos}
         self._missing = max(info.missing for info in infos)
+        self._opened = _stamp(reference)
+        self._zeros: int | None = None
         self._ended: dict[str, Hashable] = {}
+        self._changed: dict[str, tuple[Hashable, float]] = {}
         self._doubtful: set[str] = set()
 
     def why_incomplete(self, path: str, came: bool = True) -> str:
@@ -89,7 +92,8 @@ class CompletenessCheck:
         if self.knows_end(path, stamp):
             return
         reserved = self._is_reserved(end[-1]) and not _is_marked(path)
-        if reserved and is_young(path) and not _zeros_are_pixels(read(0, self._info.shape[0])):
+        young = reserved and (self._changed_lately(path, stamp) or is_young(path))
+        if young and not _zeros_are_pixels(read(0, self._info.shape[0])):
             hint = "Wait until it is complete, or state that all files are"
             raise FileError(_RESERVED, path, hint)
         if reserved and not end[-1].any():
@@ -99,6 +103,17 @@ class CompletenessCheck:
         if len(self._ended) >= _CACHED:
             self._ended.clear()
         self._ended[path] = stamp
+        self._changed.pop(path, None)
+
+    def _changed_lately(self, path: str, stamp: Hashable) -> bool:
+        """Whether a file changed within the last minute after it was whole, whatever clocks say."""
+        if self._ended.get(path, stamp) == stamp and path not in self._changed:
+            return False
+        known, since = self._changed.get(path, (None, 0.0))
+        if known != stamp:
+            since = time.monotonic()
+            self._changed[path] = stamp, since
+        return time.monotonic() - since < _YOUNG
 
     def knows_end(self, path: str, stamp: Hashable) -> bool:
         """Return whether nothing is to be learned from the last plane of a file."""
@@ -124,19 +139,43 @@ class CompletenessCheck:
         trailing = pixels.size - 1 - int(written[-1]) if written.size else pixels.size
         return trailing > (max(_MARGIN * usual, plane.shape[-1]) if usual else 0)
 
-    @cached_property
+    @property
     def _usual_zeros(self) -> int:
-        """Longest run of zeros in the last plane of the reference; threads may count it twice."""
-        try:
-            info = self._reader.probe(self.reference)
-            plane = _last_plane(self.reference, info) if info.last_plane >= 0 else None
-        except FileError:
-            plane = None
-        if plane is None:
-            # Nothing to compare with: zeros are then as good as any pixel.
-            return int(np.prod(self._info.shape))
-        bounds = np.concatenate(([-1], np.flatnonzero(plane), [plane.size]))
-        return int(np.diff(bounds).max()) - 1
+        """Longest run of zeros in the last plane of the reference; threads may count it twice.
+
+        Of files that were whole, once that one is gone or changed, and may be half written.
+        """
+        if self._zeros is not None:
+            return self._zeros
+        whole = [(self.reference, self._opened), *list(self._ended.items())[-_TRIES:]]
+        for path in (path for path, stamp in whole if stamp and _stamp(path) == stamp):
+            self._zeros = _zeros_at_the_end(self._reader, path)
+            if self._zeros is not None:
+                return self._zeros
+        now = _zeros_at_the_end(self._reader, self.reference)
+        # Nothing to compare with: zeros are then as good as any pixel.
+        return int(np.prod(self._info.shape)) if now is None else now
+
+
+def _zeros_at_the_end(reader: Reader, path: str) -> int | None:
+    """Longest run of zeros in the last plane of a file; None if that cannot be told."""
+    try:
+        info = reader.probe(path)
+        if info.last_plane < 0:
+            return None
+        plane = _last_plane(path, info)
+    except FileError:
+        return None
+    bounds = np.concatenate(([-1], np.flatnonzero(plane), [plane.size]))
+    return int(np.diff(bounds).max()) - 1
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    """State of a file; empty if it cannot be told."""
+    try:
+        return file_stamp(path)
+    except FileError:
+        return ()
 
 
 def _kind(info: FileInfo) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from napari_lazy_pipeline.io.patterns.field_values import select
 from napari_lazy_pipeline.io.patterns.pattern import compile_pattern
 from napari_lazy_pipeline.io.readers import file_stamp_or_empty, hidden
 
+_SEEN = 1000  # names that tell whether all have the same {name}
 _RECENT = 4  # time points at the end of a folder that is opened, which may still be written
 
 
@@ -31,6 +32,9 @@ class FolderWatcher(StackWatcher):
     channels are complete. One that stays incomplete while later ones are completed is given up
     after ``patience`` polls: its bad files are listed as problems, and the rest of it is visible.
     Should they be completed after all, they are visible too.
+
+    Where all files have the same {name}, those of another are another recording, whose numbers may
+    be any: its first file is listed as a problem.
     """
 
     def __init__(self, source: FileSource, patience: int = 8) -> None:
@@ -42,6 +46,7 @@ class FolderWatcher(StackWatcher):
         self._gone: set[str] = set()
         self._reported: set[str] = set()
         self._reference = IncomingFile(stamp=(source.info.size,))
+        self._series = self._series_of(source.names[:_SEEN])
 
     def _update(self, listing: bool) -> tuple[bool, bool]:
         if listing:
@@ -89,12 +94,25 @@ class FolderWatcher(StackWatcher):
         images -= hidden(list(images))
         wanted = without_thumbnails(list(images), self._pattern)
         fitting = set(select(wanted, self._pattern)[0])
+        if len(self._series) == 1:
+            others = {name for name in fitting if self._series_of([name]) != self._series}
+            fitting -= others
+            for name in sorted(others):
+                (other,), (own,) = self._series_of([name]), self._series
+                self._report(name, f"It is called {other!r}, not {own!r} as the others", other)
         refused = self._axis.add(fitting)
         self._ignored.update(refused, images - fitting)
         self._incoming.update((name, IncomingFile()) for name in fitting - refused.keys())
         for name, reason in refused.items():
             if reason:
                 self._report(name, reason)
+
+    def _series_of(self, names: list[str]) -> set[str]:
+        """The different {name} of files; empty if the pattern has none."""
+        return {
+            values["name"] for values in map(self._pattern.match, names)
+            if values is not None and "name" in values
+        }  # fmt: skip
 
     def _check_files(self) -> None:
         """See whether files that are not complete have changed, and judge those that have not."""
@@ -129,10 +147,11 @@ class FolderWatcher(StackWatcher):
             if self._source.judge.differs(path):
                 self._outdated = f"{info.name} was not complete when the folder was opened"
 
-    def _report(self, name: str, what: str) -> None:
-        """List a file as a problem, once."""
-        if name not in self._reported:
-            self._reported.add(name)
+    def _report(self, name: str, what: str, series: str = "") -> None:
+        """List a file as a problem, once; of another series, its first file."""
+        key = series or name
+        if key not in self._reported:
+            self._reported.add(key)
             path = os.path.join(self._folder, name)
             self._source.problems.report(Problem(path, what, "left out"), ("left out", path))
 

@@ -221,10 +221,13 @@ class FileSource(ReadStatistics, VolumeSource):
 
     def same_files(self, now: FileSource) -> Callable[[int, int], bool]:
         """Tell whether place (t, c) holds the same files among those that are there now."""
+        alike, times = self.layout.alike(now.layout).tolist(), min(self.sizes[0], now.sizes[0])
+        (rows, columns), inner = self.info.inner, now.info.inner
 
         def same(t: int, c: int) -> bool:
-            in_both = t < min(self.sizes[0], now.sizes[0])
-            return in_both and self.paths(t, c) == now.paths(t, c)
+            row, column = t // rows, c // columns
+            kept = t < times and (row, column) == (t // inner[0], c // inner[1])
+            return kept and alike[row][column]
 
         return same
 

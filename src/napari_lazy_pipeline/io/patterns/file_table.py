@@ -99,6 +99,23 @@ class FileTable:
         moved = {row: rows[name] for name, row in self.rows().items() if name in rows}
         return dict(sorted(moved.items()))
 
+    def alike(self, now: FileTable) -> NDArray[np.bool_]:
+        """Which volumes (t, c) are the same files in another table of the folder."""
+        times = min(len(self.table), len(now.table))
+        before, after = self.table[:times], now.table[:times]
+        if before.shape != after.shape:
+            return np.zeros(before.shape[:2], bool)
+        if now.names[: len(self.names)] == self.names:
+            same = before == after
+        else:
+            index = {name: number for number, name in enumerate(now.names)}
+            # The last one is where there is no file.
+            numbers = np.array([*(index.get(name, -2) for name in self.names), -1], np.int32)
+            same = numbers[before] == after
+        planned = (self.plan.pieces == now.plan.pieces).all(axis=1)
+        whole: NDArray[np.bool_] = same.reshape(*same.shape[:2], -1).all(axis=2) & planned
+        return whole
+
     def __reduce__(self) -> tuple[object, ...]:
         """Pack names and places: of 100 000 files, a worker on a cluster gets one."""
         names = "\0".join(self.names_in_order()).encode(errors="surrogateescape")

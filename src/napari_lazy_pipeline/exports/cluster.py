@@ -136,7 +136,7 @@ def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> 
     results: list[Written | str] = []
     try:
         made = outputs.make((t, c), indices)
-        results.extend(outputs.write((t, c), one) for one in made)
+        results.extend(outputs.write((t, c), outputs.encode((t, c), one)) for one in made)
     except LazyPipelineError as error:
         results.append(str(error))
     return results

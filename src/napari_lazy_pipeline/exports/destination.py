@@ -29,6 +29,7 @@ from napari_lazy_pipeline.exports.projections import (
     Axis,
     checked_axes,
     existing_projections,
+    projection,
     projection_path,
     write_projection,
 )
@@ -39,6 +40,15 @@ from napari_lazy_pipeline.image.pixel_type import clipping, convert
 
 _GO_ON = "What was written stays: mend it and run the export again"
 _MOVE = "Move it away, and run the export again"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the files of one volume hold, and what was left out of them."""
+
+    encoded: Any  # the volume, by its format
+    projections: dict[Axis, np.ndarray]
+    remarks: tuple[Remark, ...]
 
 
 @dataclass(frozen=True)
@@ -194,27 +204,28 @@ class Destination:
             for path in (self.path(t, c), *self.projection_paths(t, c).values()):
                 refuse_other(path)
 
-    def write(self, t: int, c: int, volume: np.ndarray) -> tuple[Remark, ...]:
-        """Write one volume; the file appears when it is complete. Return what it cannot hold.
-
-        Raises
-        ------
-        OccupiedError
-            If something that is not of this export has its name.
-        ExportError
-            If nothing can be written.
-        """
-        line = self.log.finished.get(self._log_name(t, c))
-        projected = (line or {}).get("projections", ())
+    def content(self, t: int, c: int, volume: np.ndarray) -> Content:
+        """Make what the files of a volume hold, while others are written."""
         with _write_errors(self.path(t, c)):
             pixels = convert(volume, self.dtype)
+            encoded = self.format.encode(self.folder, self.name, self.stack, pixels)
+        projections = {axis: projection(pixels, axis) for axis in self.projections}
+        clipped, place = clipping(volume, self.dtype), self.stack.stack_spec.place(t, c)
+        remarks = (Remark(f"Export as {self.dtype}", place, clipped),) if clipped else ()
+        return Content(encoded, projections, remarks)
+
+    def write(self, t: int, c: int, content: Content) -> None:
+        """Write one volume; the file appears when it is complete.
+
+        An `OccupiedError` if something not of this export has its name, else an `ExportError`.
+        """
+        line = self.log.finished.get(self._log_name(t, c), {})
+        ours, projected = bool(line), line.get("projections", ())
+        with _write_errors(self.path(t, c)):
             for axis, path in self.projection_paths(t, c).items():
-                write_projection(path, pixels, self.stack, c, axis, axis in projected)
-            ours = line is not None
-            self.format.write(self.folder, self.name, self.stack, t, c, pixels, ours)
-        clipped = clipping(volume, self.dtype)
-        place = self.stack.stack_spec.place(t, c)
-        return (Remark(f"Export as {self.dtype}", place, clipped),) if clipped else ()
+                largest = content.projections[axis]
+                write_projection(path, largest, self.stack, c, axis, axis in projected)
+            self.format.write(self.folder, self.name, self.stack, t, c, content.encoded, ours)
 
     def finish(self, t: int, c: int, origin: str, remarks: Sequence[Remark] = ()) -> None:
         """Log that a volume is written, what it was made from, and what was said of it."""

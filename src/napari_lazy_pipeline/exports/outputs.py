@@ -11,7 +11,7 @@ import numpy as np
 from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCache
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError
-from napari_lazy_pipeline.exports.destination import Destination, refuse_inner_link
+from napari_lazy_pipeline.exports.destination import Content, Destination, refuse_inner_link
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
@@ -27,6 +27,15 @@ class Made:
     index: int
     pixels: np.ndarray
     remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the files of a volume for one of the destinations hold, and what was said of it."""
+
+    index: int
+    content: Content
+    remarks: tuple[Remark, ...]
 
 
 @dataclass(frozen=True)
@@ -137,10 +146,15 @@ class Outputs:
                 pixels = source.read(t, c)
             yield Made(index, pixels, tuple(dict.fromkeys(said)))
 
-    def write(self, volume: Volume, made: Made) -> Written:
+    def encode(self, volume: Volume, made: Made) -> Encoded:
+        """Make what the files of a volume (t, c) hold; raises what `Destination.content` does."""
+        content = self.destinations[made.index].content(*volume, made.pixels)
+        return Encoded(made.index, content, (*made.remarks, *content.remarks))
+
+    def write(self, volume: Volume, encoded: Encoded) -> Written:
         """Write a volume (t, c) for its destination; raises what `Destination.write` does."""
-        clipped = self.destinations[made.index].write(*volume, made.pixels)
-        return Written(made.index, (*made.remarks, *clipped))
+        self.destinations[encoded.index].write(*volume, encoded.content)
+        return Written(encoded.index, encoded.remarks)
 
     @property
     def _memory(self) -> int:

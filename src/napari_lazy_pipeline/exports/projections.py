@@ -37,16 +37,17 @@ def existing_projections(folder: Path, name: str, axes: Iterable[Axis]) -> list[
     return [path for axis in axes for path in sorted((folder / f"mip_{axis}").glob(pattern))]
 
 
-def write_projection(
-    path: Path, volume: np.ndarray, stack: Stack, c: int, axis: Axis, replace: bool
-) -> None:
-    """Write the maximum (1, rows, columns) of a volume along an axis; it appears complete.
+def projection(volume: np.ndarray, axis: Axis) -> np.ndarray:
+    """Maximum (1, rows, columns) of a volume; voxels that are not a number are left out."""
+    largest: np.ndarray = np.fmax.reduce(volume, axis=AXES.index(axis))
+    return largest[np.newaxis]
 
-    Of floats, voxels that are not a number are left out. Another file is only written over if
-    ``replace`` says so.
-    """
+
+def write_projection(
+    path: Path, largest: np.ndarray, stack: Stack, c: int, axis: Axis, replace: bool
+) -> None:
+    """Write a `projection`; it appears complete, over another file only if ``replace`` says so."""
     number = AXES.index(axis)
-    largest = np.fmax.reduce(volume, axis=number)[np.newaxis]
     rows, columns = (size for i, size in enumerate(stack.voxel_size) if i != number)
     voxel_size = stack.voxel_size[number], rows, columns
     write_whole(path, largest, stack, c, voxel_size, path.parent.parent, replace)

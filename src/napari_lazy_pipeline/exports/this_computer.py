@@ -1,4 +1,4 @@
-"""On this computer: while one volume is written, the next is made, and the one after that read."""
+"""On this computer: while one volume is written, the next are encoded, made and read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.compute.resource_estimate import step_costs
 from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.outputs import Made, Outputs, Volume, Written
+from napari_lazy_pipeline.exports.outputs import Encoded, Made, Outputs, Volume, Written
 
-_AHEAD = 2  # volumes: one that is made, and one that is read
+_AHEAD = 2  # volumes: one that is made, or encoded, and one that is read
 
 
 def write_here(
@@ -23,8 +23,9 @@ def write_here(
 ) -> Generator[tuple[Volume, Written | str], None, None]:
     """Make and write volumes (t, c) in order; yield each stage, or why it failed.
 
-    Steps run on one volume at a time, which has all CPUs. Where memory is short, a volume is
-    written before the next is read. Once cancelled, nothing more is written.
+    Steps run on one volume at a time, which has all CPUs; what its files hold is encoded while
+    those of the next run. Where memory is short, a volume is written before the next is read. Once
+    cancelled, nothing more is written.
     """
     with closing(_made(outputs, pending, cancelled)) as volumes:
         try:
@@ -32,8 +33,8 @@ def write_here(
                 if cancelled():
                     return
                 try:
-                    for made in results:
-                        yield volume, made if isinstance(made, str) else outputs.write(volume, made)
+                    for one in results:
+                        yield volume, one if isinstance(one, str) else outputs.write(volume, one)
                 except ExportError:
                     raise
                 except LazyPipelineError as error:
@@ -44,10 +45,10 @@ def write_here(
 
 def _made(
     outputs: Outputs, pending: Mapping[Volume, Sequence[int]], cancelled: Callable[[], bool]
-) -> Generator[tuple[Volume, list[Made | str]], None, None]:
+) -> Generator[tuple[Volume, list[Encoded | str]], None, None]:
     """Yield what is made of each volume, or why it is not, while others make those behind it."""
     stop, need = threading.Event(), _memory(outputs)
-    waiting, begun = deque(pending.items()), deque[tuple[Volume, Future[list[Made | str]]]]()
+    waiting, begun = deque(pending.items()), deque[tuple[Volume, Future[list[Encoded | str]]]]()
     before = threading.Event()
     before.set()
     with ThreadPoolExecutor(_AHEAD, "lazy-export-make") as pool:
@@ -84,27 +85,30 @@ def _make(
     indices: Sequence[int],
     progress: Progress,
     over: threading.Event,
-) -> list[Made | str]:
-    results: list[Made | str] = []
+) -> list[Encoded | str]:
+    made, results = list[Made](), list[Encoded | str]()
     try:
-        results.extend(outputs.make(volume, indices, progress))
+        try:
+            made.extend(outputs.make(volume, indices, progress))
+        finally:
+            over.set()
+            while made:  # none is held longer than that
+                results.append(outputs.encode(volume, made.pop(0)))
     except (Cancelled, ExportError):
         raise
     except LazyPipelineError as error:
         results.append(str(error))
-    finally:
-        over.set()
     return results
 
 
 def _memory(outputs: Outputs) -> float:
-    """Memory that is taken while a volume is written, another made, and one read [byte]."""
+    """Memory that is taken while a volume is written, another encoded, and one made [byte]."""
     plan = outputs.plan
     results = sum(one.stack.spec.nbytes for one in outputs.destinations)
     if plan is None:
-        return (_AHEAD + 2) * results  # what is written is of another type for a while
+        return (_AHEAD + 3) * results  # of what is encoded there are three, in two types
     try:
         costs = step_costs(plan, outputs.result.stack.source.overhead)
     except Exception:  # noqa: BLE001 - the step itself will say of each volume what is wrong
         return math.inf
-    return plan.raw.volume.nbytes + max(cost.memory for cost in costs) + 3 * results
+    return plan.raw.volume.nbytes + max(cost.memory for cost in costs) + 4 * results

@@ -620,7 +620,7 @@ def test_workers_in_other_processes_get_what_is_open(
     destination = target.Destination.open(process.plan.view, tmp_path / "sent", None)
     destination.prepare()
     sent = pickle.loads(pickle.dumps(destination.for_worker([(2, 1)])))
-    sent.write(2, 1, sent.stack.source.read(2, 1))
+    sent.write(2, 1, sent.content(2, 1, sent.stack.source.read(2, 1)))
     written = tifffile.imread(sent.path(2, 1))
     np.testing.assert_array_equal(written[3], expected(opened, 1, 2, 3))
 

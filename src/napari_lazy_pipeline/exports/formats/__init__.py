@@ -58,6 +58,13 @@ class Format(ABC):
         """Return whether what `create` made holds all volumes of a stack that may have grown."""
         return True
 
+    def encode(self, folder: Path, name: str, stack: Stack, volume: np.ndarray) -> Any:
+        """Make what `write` needs of a volume (z, y, x) of the right type, while it writes others.
+
+        It may share the memory of the volume.
+        """
+        return volume
+
     @abstractmethod
     def write(
         self,
@@ -66,10 +73,10 @@ class Format(ABC):
         stack: Stack,
         t: int,
         c: int,
-        volume: np.ndarray,
+        encoded: Any,
         replace: bool,
     ) -> None:
-        """Write one volume (z, y, x), of the right type; it appears when it is complete.
+        """Write one volume, as `encode` made it; it appears when it is complete.
 
         What is there is only written over if ``replace`` says that it is of this export.
         """

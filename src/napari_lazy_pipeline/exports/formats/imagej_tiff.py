@@ -44,11 +44,11 @@ class TiffFiles(Format):
         stack: Stack,
         t: int,
         c: int,
-        volume: np.ndarray,
+        encoded: np.ndarray,
         replace: bool,
     ) -> None:
         path = self.path(folder, name, t, c)
-        write_whole(path, volume, stack, c, stack.voxel_size, folder, replace)
+        write_whole(path, encoded, stack, c, stack.voxel_size, folder, replace)
 
 
 def write_whole(

@@ -92,6 +92,16 @@ class OmeZarr(Format):
         metadata = _Metadata.read(self.result(folder, name) / "0", folder)
         return bool(metadata.node["shape"][0] >= stack.shape[0])
 
+    def encode(
+        self, folder: Path, name: str, stack: Stack, volume: np.ndarray
+    ) -> list[list[bytes]]:
+        """Make the file of each resolution, in pieces."""
+        store = self.result(folder, name)
+        return [
+            _Metadata.read(store / str(level), folder).layout.encode(block_mean(volume, factors))
+            for level, factors in enumerate(level_factors(stack.spec.shape))
+        ]
+
     def write(
         self,
         folder: Path,
@@ -99,16 +109,14 @@ class OmeZarr(Format):
         stack: Stack,
         t: int,
         c: int,
-        volume: np.ndarray,
+        encoded: list[list[bytes]],
         replace: bool,
     ) -> None:
         """Write all resolutions, then name them: the smaller ones, then the full one."""
         store = self.result(folder, name)
         with ExitStack() as files:  # which ends with the first
-            for level, factors in enumerate(level_factors(stack.spec.shape)):
-                array = store / str(level)
-                shard = _shard(array, t, c)
-                pieces = _Metadata.read(array, folder).layout.encode(block_mean(volume, factors))
+            for level, pieces in enumerate(encoded):
+                shard = _shard(store / str(level), t, c)
                 if pieces:
                     file = fresh_file(shard, within=folder, replace=replace)
                     files.enter_context(file).writelines(pieces)

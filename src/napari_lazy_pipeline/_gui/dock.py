@@ -46,7 +46,7 @@ from napari_lazy_pipeline._gui.view.depth_view import DepthView
 from napari_lazy_pipeline._gui.view.status_reporter import StatusReporter
 from napari_lazy_pipeline._gui.view.view_panel import ViewPanel
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
-from napari_lazy_pipeline._gui.widgets.canvas_context import CanvasContext
+from napari_lazy_pipeline._gui.widgets.canvas_repairs import CanvasRepairs
 from napari_lazy_pipeline._gui.widgets.collapsible import CollapsibleSection
 from napari_lazy_pipeline._gui.widgets.colours import with_known_colours
 from napari_lazy_pipeline._gui.widgets.layout import column
@@ -86,7 +86,7 @@ class LazyPipelineWidget(QWidget):
         self.session.trials_elsewhere = True
         self.costs = costs.CostMonitor(self.session)
         self.compute_thread = ComputeThread()
-        self.canvas_context = CanvasContext(napari_viewer, self)
+        self.canvas_repairs = CanvasRepairs(napari_viewer, self)
         end_changes_first(napari_viewer.layers)
         self.layers = Layers(napari_viewer, self.session, self.compute_thread, screen=state.screen)
         self.data = DataPanel(self.session, self.layers)
@@ -327,7 +327,7 @@ class LazyPipelineWidget(QWidget):
             ):  # fmt: skip
                 part.close()
             self.region.close_session()
-            self.canvas_context.close()
+            self.canvas_repairs.close()
             self.compute_thread.stop()
             state = self.session, self.layers.screen, self.save.process.settings
             dock_state.store_dock_state(self.viewer, *state)

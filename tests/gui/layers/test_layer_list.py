@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtWidgets import QListView
 
 from dock_helpers import expected, on_screen
-from napari_lazy_pipeline._gui.widgets.canvas_context import main_window
+from napari_lazy_pipeline._gui.widgets.canvas_repairs import main_window
 from stacks import write_raw
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject, QPoint, QRect
 from qtpy.QtWidgets import QBoxLayout, QWidget
 
-from napari_lazy_pipeline._gui.widgets.canvas_context import main_window
+from napari_lazy_pipeline._gui.widgets.canvas_repairs import main_window
 
 
 class CanvasRoom:

@@ -10,7 +10,7 @@ from qtpy.QtGui import QOpenGLContext
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from vispy.gloo.glir import GlirProgram
 
-from napari_lazy_pipeline._gui.widgets.canvas_context import main_window
+from napari_lazy_pipeline._gui.widgets.canvas_repairs import main_window
 
 
 @pytest.mark.parametrize("floating", [False, True])

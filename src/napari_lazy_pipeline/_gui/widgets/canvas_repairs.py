@@ -17,7 +17,7 @@ def main_window(widget: QWidget) -> QMainWindow | None:
     return parent
 
 
-class CanvasContext:
+class CanvasRepairs:
     """Sees to it that napari deletes what drew a layer in the OpenGL context of the canvas.
 
     napari deletes the shaders of a removed layer at once, in whichever context is current. If

@@ -1,7 +1,9 @@
-"""What drew a layer is deleted in the context of the canvas, not in whichever is current."""
+"""What napari draws with is deleted in the context of the canvas, and when it is replaced."""
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy as np
@@ -38,3 +40,18 @@ def test_of_a_layer_that_the_person_removes(
         qtbot.wait(50)
     assert in_canvas
     assert all(in_canvas)
+
+
+def test_a_grid_of_another_shape_leaves_nothing_of_the_one_before(opened: Any, qtbot: Any) -> None:
+    viewer = opened.viewer
+    main_window(opened).show()
+    shapes, grids = ((1, 2), (2, 2), (3, 1), (1, 2), (2, 2)), []
+    for shape in shapes:
+        viewer.canvas.grid.shape, viewer.canvas.grid.enabled = shape, True
+        qtbot.wait(20)
+        grids.append(weakref.ref(viewer.window._qt_viewer.canvas.grid))
+        viewer.canvas.grid.enabled = False
+    qtbot.wait(20)
+    gc.collect()
+    assert grids[-1]().grid_size == shapes[-1]
+    assert not any(grid() for grid in grids[:-1])

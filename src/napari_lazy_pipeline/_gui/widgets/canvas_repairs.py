@@ -1,4 +1,4 @@
-"""Canvas context: what drew a layer is deleted where it was made."""
+"""Canvas repairs: what napari draws with is deleted where it was made, and when it is replaced."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def main_window(widget: QWidget) -> QMainWindow | None:
 
 
 class CanvasRepairs:
-    """Sees to it that napari deletes what drew a layer in the OpenGL context of the canvas.
+    """Mends what napari's canvas does wrong when layers come and go (docs/upstream.md, 1 and 8).
 
-    napari deletes the shaders of a removed layer at once, in whichever context is current. If
-    that is another one, such as that of the window, the next picture may crash the process
-    (docs/upstream.md, 1).
+    The shaders of a removed layer are deleted in whichever OpenGL context is current. If that is
+    another one than that of the canvas, the next picture may crash the process. A grid of
+    pictures that was replaced by one of another shape is kept, and arranged with all others.
     """
 
     def __init__(self, viewer: Any, dock: QWidget) -> None:
@@ -39,6 +39,7 @@ class CanvasRepairs:
         window = main_window(self._dock)
         for canvas in window.findChildren(QOpenGLWidget) if window is not None else ():
             _finish_in_own_context(canvas)
+            _let_replaced_grids_go(canvas)
 
 
 def _finish_in_own_context(canvas: Any) -> None:
@@ -55,3 +56,17 @@ def _finish_in_own_context(canvas: Any) -> None:
         finish(context)
 
     context.finish = finish_in_own_context
+
+
+def _let_replaced_grids_go(canvas: Any) -> None:
+    """Let a vispy canvas give up the grids it has, once napari asks it for a new one."""
+    central = getattr(getattr(canvas, "_vispy_canvas", None), "_central_widget", None)
+    if central is None or "add_grid" in vars(central):
+        return
+
+    def add_the_only_grid(*arguments: Any, **options: Any) -> Any:
+        for grid in [one for one in central._widgets if hasattr(one, "grid_size")]:
+            central.remove_widget(grid)
+        return type(central).add_grid(central, *arguments, **options)
+
+    central.add_grid = add_the_only_grid

@@ -42,7 +42,8 @@ class Outcome:
     done: list[str]  # actions, one line each
     trouble: list[str]
     stalls: list[tuple[float, str]]
-    grown: float
+    grown: float  # MiB
+    more: list[tuple[str, int]]  # types of which there are more objects than at the start
 
     @property
     def kinds(self) -> set[str]:
@@ -80,7 +81,7 @@ def play(
         done = log.read_text().splitlines() if log.exists() else []
         if code or not (folder / "report.json").exists():
             last = (death.read_text() if death.exists() else "") or said[-3000:]
-            return Outcome(seed, done, [f"died with {code}\n{last}"], [], 0.0)
+            return Outcome(seed, done, [f"died with {code}\n{last}"], [], 0.0, [])
         report = json.loads((folder / "report.json").read_text())
         trouble = [
             f"{text}\n({n} times)"
@@ -88,7 +89,7 @@ def play(
             if bare or not any(re.search(known, text) for known in _OF_NAPARI)
         ]
         trouble += [f"thread left: {name}" for name in report["threads"]]
-        return Outcome(seed, done, trouble, report["stalls"], report["grown"])
+        return Outcome(seed, done, trouble, report["stalls"], report["grown"], report["more"])
 
 
 def shrink(outcome: Outcome, bare: bool, patience: int = 60) -> list[str]:
@@ -136,7 +137,8 @@ def main() -> int:
             if options.keep and (outcome.trouble or outcome.stalls):
                 options.keep.mkdir(parents=True, exist_ok=True)
                 stalls = [f"stall of {time:.1f} s\n{where}" for time, where in outcome.stalls]
-                text = "\n\n".join([*outcome.trouble, *stalls])
+                more = "\n".join(f"{number:+8} {kind}" for kind, number in outcome.more)
+                text = "\n\n".join([*outcome.trouble, *stalls, more])
                 (options.keep / f"{outcome.seed}.txt").write_text(text)
                 (options.keep / f"{outcome.seed}.jsonl").write_text("\n".join(outcome.done))
             if outcome.trouble:

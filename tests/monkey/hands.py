@@ -12,7 +12,7 @@ from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
-from qtpy.QtGui import QMouseEvent, QWheelEvent
+from qtpy.QtGui import QDrag, QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -59,6 +59,7 @@ class Hands:
         self._guard.timeout.connect(self._answer_popup)
         self._guard.start()
         self._answered = 0
+        self._held = 0  # ticks of the guard since the mouse was pressed
         self._found: dict[str, QWidget] | None = None  # controls, until something is done
 
     @property
@@ -171,7 +172,9 @@ class Hands:
     def _key(self, widget: QWidget, key: str, times: int) -> None:
         widget.setFocus()
         for _ in range(times):
-            QTest.keyClick(widget, getattr(Qt.Key, f"Key_{key}"))
+            if isalive(widget):  # what a key does may end it
+                QTest.keyClick(widget, getattr(Qt.Key, f"Key_{key}"))
+                QTest.qWait(1)  # no hand is faster
 
     def _spot(self, widget: QWidget, x: float, y: float, button: str, chance: float) -> None:
         self.chance = chance
@@ -182,6 +185,7 @@ class Hands:
 
     def _drag(self, widget: QWidget, x0: float, y0: float, x1: float, y1: float) -> None:
         target, left = _inner(widget), Qt.MouseButton.LeftButton
+        self._held = 0
         self._send(target, QEvent.Type.MouseButtonPress, _place(target, x0, y0), left)
         for part in (0.3, 0.6, 1.0):
             place = _place(target, x0 + (x1 - x0) * part, y0 + (y1 - y0) * part)
@@ -215,6 +219,9 @@ class Hands:
 
     def _answer_popup(self) -> None:
         """Answer what waits for the person, as the action that opened it says."""
+        self._held += 1
+        if self._held == 25:  # a row of a list hangs on the mouse until a real one lets it go
+            QDrag.cancel()
         popup, modal = QApplication.activePopupWidget(), QApplication.activeModalWidget()
         if popup is None and modal is None:
             self._answered = 0

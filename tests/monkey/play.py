@@ -7,6 +7,7 @@ The last line of the report tells what went wrong. If the process dies, the log 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import faulthandler
 import gc
 import json
@@ -15,6 +16,7 @@ import random
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
@@ -43,8 +45,7 @@ def main() -> None:
     scene = BareScene(folder) if options.bare else DockScene(folder)
     scene.warm_up()
     raw = {} if options.bare else untouched(scene.folders[1:])
-    threads, memory = _threads(), _memory()
-    gc.collect()
+    threads, memory, alive = _threads(), _memory(), _alive()
     gc.freeze()  # napari collects all at each layer that goes, which took a third of the time
     scene.begin()
     hands, dice = Hands(scene.viewer), random.Random(options.seed)
@@ -64,9 +65,11 @@ def main() -> None:
             scene.done += 1
             scene.do_wait(0)
             scene.check_list()
-    grown = _memory() - memory
     hands.close()
+    gc.unfreeze()
     scene.try_to(scene.check)
+    scene.try_to(scene.as_at_the_start)
+    grown, more = _memory() - memory, (_alive() - alive).most_common(30)
     if not options.bare and untouched(scene.folders[1:]) != raw:
         scene.note("the raw folder was written to")
     scene.try_to(scene.close)
@@ -78,6 +81,7 @@ def main() -> None:
         "stalls": scene.stalls,
         "threads": left,
         "grown": round(grown, 1),
+        "more": more,
     }
     (folder / "report.json").write_text(json.dumps(report))
     sys.stdout.flush()
@@ -90,8 +94,17 @@ def _threads() -> set[str]:
     return {one.name for one in threading.enumerate() if not one.name.startswith(kept)}
 
 
+def _alive() -> Counter[str]:
+    """How many objects there are, by their type."""
+    gc.collect()
+    kinds = (type(one) for one in gc.get_objects())
+    return Counter(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)
+
+
 def _memory() -> float:
-    """Resident memory of this process [MiB]."""
+    """Resident memory of this process, without what only waits to be used again [MiB]."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024

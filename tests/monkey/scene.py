@@ -10,6 +10,7 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from time import clock_gettime, monotonic, pthread_getcpuclockid
 from typing import Any
@@ -25,7 +26,7 @@ from napari_lazy_pipeline.psf import save_psf
 from shown_pixels import check_pixels
 from stacks import add_time_point, gaussian_psf, write_raw
 
-SETTLE = 60  # s within which the dock comes to rest
+SETTLE, AGAIN = 240, 10  # s within which the dock comes to rest, also beside busy processes
 _OPENS, _LAYERS, _STATES = 6, 5, 4
 # What Qt says through its message handler when a model was changed behind its back, and so on.
 _QT_TROUBLE = ("Error", "QSortFilter", "QObject::", "QPainter", "already", "recursive")
@@ -41,7 +42,7 @@ class Scene:
         self.stalls: list[tuple[float, str]] = []
         self.done = 0  # actions
         self._beat = monotonic(), _cpu_time()
-        self._started = self._stopped = self._list_broken = False
+        self._started = self._stopped = self._list_broken = self._restless = False
         self.viewer = napari.Viewer(show=True)
         self.viewer.window._qt_window.resize(1150, 760)
         self._listen()
@@ -97,7 +98,12 @@ class Scene:
                 while self._beat[0] == since and not self._stopped:
                     worked = _cpu_time() - cpu
                     threading.Event().wait(0.05)
-                self.stalls.append((worked, _in_short(where)))
+                self.stalls.append((worked, f"{_in_short(where)}\n{self._what_is_shown()}"))
+
+    def _what_is_shown(self) -> str:
+        layers, grid = self.viewer.layers, self.viewer.grid
+        cells = grid.actual_shape(layers) if grid.enabled else ()
+        return f"{self.done} actions done, {len(layers)} layers, grid {cells}"
 
     # ---- what any scene can do --------------------------------------------------------------
 
@@ -187,6 +193,15 @@ class Scene:
 
     def check(self) -> None:
         """Note what does not hold at rest."""
+
+    def as_at_the_start(self) -> None:
+        """Remove all that the hands added, so that memory can be compared."""
+        layers = self.viewer.layers
+        layers.selection.update(layers)
+        layers.remove_selected()
+        self.viewer.dims.ndisplay = 2
+        self.viewer.canvas.grid.enabled = False
+        QTest.qWait(100)
 
     def close(self) -> None:
         self.viewer.close()
@@ -347,15 +362,23 @@ class DockScene(Scene):
 
     def settle(self) -> bool:
         """Wait until the dock is at rest; note it if it does not come to that."""
-        end = monotonic() + SETTLE
+        end = monotonic() + (AGAIN if self._restless else SETTLE)
         while monotonic() < end:
             if self.dock.idle:
                 QTest.qWait(1)
                 if self.dock.idle:
                     return True
             QTest.qWait(5)
-        dock = self.dock
-        states = dock.compute_thread.busy, dock.layers.busy, dock.data.opener.busy
+        dock, self._restless = self.dock, True
+        parts = (
+            "compute_thread",
+            "layers",
+            "data.opener",
+            "psfs.finder",
+            "psfs.memory",
+            "depth_view",
+        )
+        states = [name for name in parts if attrgetter(name)(dock).busy]
         layers = dock.layers
         shown = {
             c: (
@@ -392,6 +415,12 @@ class DockScene(Scene):
             self.note(f"{undone} undone and redone give\n{self._pipeline()}\nnot\n{before}")
         if self.settle():
             self._check_pixels("after undo and redo")
+
+    def as_at_the_start(self) -> None:
+        super().as_at_the_start()
+        self.do_reopen()
+        self.do_open(0)
+        self.settle()
 
     def _check_pixels(self, when: str) -> None:
         if self.viewer.dims.ndim < 4 or any(self.viewer.dims.thickness):

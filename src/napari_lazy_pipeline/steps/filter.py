@@ -112,7 +112,7 @@ class Filter(FilterStep):
     def halo(self, before: StackSpec) -> Shape:
         if self.method in GAUSSIAN:
             widest = self.ratio if self.method == "difference" else 1.0
-            return cast(Shape, tuple(_reach(widest * s) for s in self._sigmas(before)))
+            return cast(Shape, tuple(int(END * widest * s + 0.5) for s in self._sigmas(before)))
         openings = 2 if self.method == "top_hat" else 1
         return cast(Shape, tuple(openings * r for r in self.radius))
 
@@ -120,9 +120,14 @@ class Filter(FilterStep):
         if self.method not in GAUSSIAN:
             size = tuple(2 * radius + 1 for radius in self.radius)
             # SciPy does not know half floats, and NumPy subtracts no masks.
-            known = {"float16": np.float32, "bool": np.uint8}.get(pixels.dtype.name)
-            values = pixels if known is None else pixels.astype(known)
-            return _ranked(values, size, self.method).astype(pixels.dtype, copy=False)
+            known = {"float16": np.float32, "bool": np.uint8}.get(pixels.dtype.name, pixels.dtype)
+            values = pixels.astype(known, copy=False)
+            if self.method == "median":
+                made = ndimage.median_filter(values, size, mode="nearest")
+            else:
+                opened = ndimage.minimum_filter(values, size, mode="nearest")
+                made = values - ndimage.maximum_filter(opened, size, mode="nearest")
+            return np.asarray(made, pixels.dtype)
         sigmas = self._sigmas(at.before)
         result = _gaussian(pixels, sigmas)
         if self.method == "difference":
@@ -131,25 +136,13 @@ class Filter(FilterStep):
 
     def _sigmas(self, before: StackSpec) -> list[float]:
         """Standard deviation along z, y and x [voxel]."""
-        pairs = zip(self.sigma, before.voxel_size, strict=True)
-        sigmas = [sigma / size for sigma, size in pairs]
+        sigmas = [sigma / n for sigma, n in zip(self.sigma, before.voxel_size, strict=True)]
         if max(sigmas) > LARGEST:
             raise GeometryError(
                 f"A sigma of {max(sigmas):.0f} voxels is too large",
                 hint=f"At most {LARGEST} voxels are possible",
             )
         return sigmas
-
-
-def _ranked(pixels: np.ndarray, size: tuple[int, ...], method: str) -> np.ndarray:
-    if method == "median":
-        return np.asarray(ndimage.median_filter(pixels, size, mode="nearest"))
-    opened = ndimage.minimum_filter(pixels, size, mode="nearest")
-    return np.asarray(pixels - ndimage.maximum_filter(opened, size, mode="nearest"))
-
-
-def _reach(sigma: float) -> int:
-    return int(END * sigma + 0.5)
 
 
 def _gaussian(pixels: np.ndarray, sigmas: Sequence[float]) -> np.ndarray:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.ndimage import uniform_filter as filtered
 
 from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.samples.samples import psf_path
 from napari_lazy_pipeline.session.plain_script import plain_script
-from napari_lazy_pipeline.steps import step_types
+from napari_lazy_pipeline.steps import Function, step_types
+from step_examples import example
 
 KINDS = step_types()
 
@@ -21,6 +26,30 @@ def make(kind: str, **values: Any) -> Any:
     return KINDS[kind](**values)
 
 
+FACTOR = 1.5
+
+
+def shift(volume: NDArray[Any], by: int) -> np.ndarray:
+    """A function that another one needs."""
+    return np.roll(volume, by, axis=0)
+
+
+def brightest(volume: np.ndarray, size: int = 3) -> np.ndarray:
+    """What a person wrote:
+    in lines with
+        an indent."""
+    return ndimage.maximum_filter(shift(volume, 1), [size for _ in volume.shape])
+
+
+def smooth(volume: np.ndarray) -> np.ndarray:
+    return filtered(volume, 3)
+
+
+def outsider(volume: np.ndarray) -> np.ndarray:
+    return volume * TABLE
+
+
+TABLE = np.ones(3)
 PIPELINES: dict[str, list[Any]] = {
     "raw": [],
     "usual": [make("subtract_background", value=120), make("deskew"), make("crop", z=(1, 5))],
@@ -40,6 +69,16 @@ PIPELINES: dict[str, list[Any]] = {
     "turned": [make("flip", x=True, z=True), make("deskew"), make("transpose")],
     "scaled": [make("convert", dtype="uint8", scaled=True, scale=(100, 180))],
     "clipped": [make("convert", dtype="uint8")],
+    "ratio": [make("subtract_background", value=90), make("ratio", threshold=5.0)],
+    "ratio alone": [
+        make("ratio", formula="(a-b)/(a+b)", background=(90, 95.5), keep=False, fill=0)
+    ],
+    "ratio of a ratio": [make("ratio", name="r"), make("ratio", a="r", b="488")],
+    "numpy": [np.flip, Function(function="numpy:fliplr").allow()],
+    "own": [make("deskew"), brightest, Function(function=partial(brightest, size=5))],
+    "lambda": [lambda volume: volume[::-1] * np.float32(FACTOR)],
+    "of a type": [Function(function=brightest, arguments={"size": 3}, dtype="uint8")],
+    "with neighbours": [Function(function=smooth, halo=(1, 1, 1))],
     "off": [make("subtract_background", enabled=False)],
 }
 
@@ -54,14 +93,72 @@ def stack(raw_folder: Path) -> Stack:
 def test_the_same_pixels(name: str, stack: Stack) -> None:
     pipeline = Pipeline(PIPELINES[name])
     script, names = plain_script(stack, pipeline), dict[str, Any]()
+    assert __name__ not in script, "its functions are written down, and not imported"
     assert "napari" not in script.replace(str(stack.source.path(0, 0)), "")  # type: ignore[attr-defined]
     exec(compile(script, "script", "exec"), names)
     view = pipeline.apply(stack)
     assert (names["stack"].shape, names["stack"].dtype) == (view.shape, view.data.dtype)
-    for t, c in ((0, 0), (2, 1)):
+    for t, c in ((0, 0), (2, view.shape[1] - 1)):
         made = names["stack"][t, c].compute(scheduler="synchronous")
         np.testing.assert_array_equal(made, view.volume(t, c))
     np.testing.assert_array_equal(names["volume"], view.volume(0, 0))
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.RemarkWarning")
+def test_a_function_of_a_file_is_written_into_the_script(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "my_steps.py"
+    path.write_text(
+        "import numpy as np\nfrom math import tau as turn\nWIDE = 3\n\n\n"
+        "def half(volume):\n    # my own words\n    return volume // 2 + WIDE * int(turn)\n"
+    )
+    pipeline = Pipeline([Function(function=f"{path}:half").allow()])
+    script, names = plain_script(stack, pipeline), dict[str, Any]()
+    path.unlink()
+    assert "# my own words" in script and "WIDE = 3" in script
+    exec(compile(script, "script", "exec"), names)
+    expected = stack.volume(0) // 2 + 18
+    np.testing.assert_array_equal(names["volume"], expected)
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.RemarkWarning")
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_step_has_plain_code_or_says_that_it_has_none(
+    kind: str, stack: Stack, tmp_path: Path
+) -> None:
+    step = example(KINDS[kind], tmp_path, stack.spec.shape[1:], tuple(stack.channel_names))
+    before = [make("deskew")] if kind == "resample" else []
+    pipeline, names = Pipeline([*before, step]), dict[str, Any]()
+    try:
+        script = plain_script(stack, pipeline)
+    except RecipeError as error:
+        assert "more than a few lines" in str(error)
+        return
+    exec(compile(script, "script", "exec"), names)
+    np.testing.assert_array_equal(names["volume"], pipeline.apply(stack).volume(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (outsider, "is given"),
+        (partial(shift, np.zeros((2, 2, 2))), "arguments without names"),
+        (np.vectorize(abs), "has no source"),
+    ],
+)
+def test_a_function_that_needs_more_than_a_script_holds_is_refused(
+    function: Any, said: str, stack: Stack
+) -> None:
+    step = Function(function=function, shape=stack.spec.shape, dtype="uint16")
+    with pytest.raises(RecipeError, match=said):
+        plain_script(stack, Pipeline([step]))
+
+
+def test_names_that_the_script_has_already_are_refused(stack: Stack) -> None:
+    def read(volume: np.ndarray) -> np.ndarray:
+        return volume
+
+    with pytest.raises(RecipeError, match="uses the name read, which is another thing"):
+        plain_script(stack, Pipeline([read]))
 
 
 @pytest.mark.parametrize(

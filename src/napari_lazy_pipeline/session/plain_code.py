@@ -16,6 +16,7 @@ from napari_lazy_pipeline.steps.crop import Crop
 from napari_lazy_pipeline.steps.deskew import Deskew
 from napari_lazy_pipeline.steps.filter import END, Filter
 from napari_lazy_pipeline.steps.flip import Flip
+from napari_lazy_pipeline.steps.function import Function
 from napari_lazy_pipeline.steps.project import Project
 from napari_lazy_pipeline.steps.subtract_background import SubtractBackground
 from napari_lazy_pipeline.steps.transpose import Transpose
@@ -49,6 +50,12 @@ def plain_code(step: Step, before: StackSpec) -> str:
     """
     write = _WRITERS.get(type(step))
     return write(step, before) if write is not None else ""
+
+
+def function_code(step: Function, call: str, after: StackSpec) -> str:
+    """Lines that make ``volume`` what a person's function returns."""
+    line = f"volume = np.array({call})"
+    return f"{line}\n{_typed(after.dtype)}" if step.dtype else line
 
 
 def _subtract_background(step: SubtractBackground, before: StackSpec) -> str:
@@ -147,14 +154,21 @@ def _convert(step: Convert, before: StackSpec) -> str:
         low, high = step.scale
         highest = 1.0 if final.kind == "f" else float(np.iinfo(final).max)
         lines.append(f"volume = (volume.astype(float) - {low!r}) * {highest!r} / {high - low!r}")
+    return "\n".join([*lines, _typed(step.dtype)])
+
+
+def _typed(dtype: str) -> str:
+    """Lines that change the type of numbers as `convert` does."""
+    final = np.dtype(dtype)
+    if final.kind == "b":
+        return "volume = volume > 0.5"
     if final.kind == "f":
-        return "\n".join([*lines, f"volume = volume.astype(np.{final.name})"])
+        return f"volume = volume.astype(np.{final.name})"
     limits = np.iinfo(final)
-    lines += [
-        "volume = np.where(np.isnan(volume), 0, volume)",
-        f"volume = np.clip(np.rint(volume), {limits.min}, {limits.max}).astype(np.{final.name})",
-    ]
-    return "\n".join(lines)
+    return (
+        "volume = np.where(np.isnan(volume), 0, volume)\n"
+        f"volume = np.clip(np.rint(volume), {limits.min}, {limits.max}).astype(np.{final.name})"
+    )
 
 
 _WRITERS: dict[type[Step], Callable[..., str]] = {

@@ -10,17 +10,22 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.image import Stack, StackSpec
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.session.plain_code import plain_code
+from napari_lazy_pipeline.session.plain_code import function_code, plain_code
+from napari_lazy_pipeline.session.plain_function import PlainFunctions
 from napari_lazy_pipeline.steps import Step
+from napari_lazy_pipeline.steps.function import Function
+from napari_lazy_pipeline.steps.ratio import Ratio
 
 _HEAD = """\
+from __future__ import annotations
+
 from pathlib import Path
 
 import dask.array as da
 import numpy as np
 import tifffile
 from scipy import ndimage
-
+{functions}
 folder = Path({folder!r})
 names = [  # one list for each channel, in the order of time
 {names}]
@@ -40,6 +45,16 @@ stack = da.map_blocks(
 )  # no pixel is read
 """
 
+# Names that the script has already, and the lines that make them.
+_NAMES = {
+    "Path": "from pathlib import Path",
+    "da": "import dask.array as da",
+    "np": "import numpy as np",
+    "tifffile": "import tifffile",
+    "ndimage": "from scipy import ndimage",
+    **dict.fromkeys(("folder", "names", "files", "read", "stack", "ratio", "volume"), ""),
+}
+
 _STEP = """
 
 def {name}(block):
@@ -54,6 +69,21 @@ stack = stack.map_blocks(
     dtype={dtype!r},
     meta=np.empty((0,) * 5, {dtype!r}),
 )
+"""
+
+_RATIO = """
+
+def {name}(a, b):
+    a = a.astype(np.{dtype}) - np.{dtype}({of_a!r})
+    b = b.astype(np.{dtype}) - np.{dtype}({of_b!r}){mixed}
+    with np.errstate(all="ignore"):
+        result = a / b
+    result[~((b > {threshold!r}) & np.isfinite(result))] = {fill}
+    return result
+
+
+ratio = da.map_blocks({name}, stack[:, [{a}]], stack[:, [{b}]], dtype={dtype!r})
+stack = {kept}
 """
 
 _END = """
@@ -73,17 +103,21 @@ def plain_script(stack: Stack, pipeline: Pipeline) -> str:
     plan = pipeline.plan(stack.stack_spec)
     plan.check()
     specs = [plan.raw, *(stage.after for stage in plan.stages)]
-    parts = [_reading(stack)]
-    for number, (stage, (before, after)) in enumerate(
-        zip(plan.stages, pairwise(specs), strict=True), 1
-    ):
-        body = _body(stage.step, before)
-        name = f"{stage.step.kind}_{number}"
+    names = [f"{stage.step.kind}_{number}" for number, stage in enumerate(plan.stages, 1)]
+    functions, parts = PlainFunctions({**_NAMES, **dict.fromkeys(names, "")}), list[str]()
+    for name, stage, (before, after) in zip(names, plan.stages, pairwise(specs), strict=True):
+        if isinstance(stage.step, Ratio):
+            parts.append(_ratio(stage.step, name, before, after))
+            continue
+        if isinstance(stage.step, Function):
+            body = function_code(stage.step, functions.call(stage.step), after)
+        else:
+            body = _body(stage.step, before)
         lines = "\n".join(f"    {line}" for line in body.splitlines())
         parts.append(
             _STEP.format(name=name, body=lines, shape=after.shape, dtype=after.volume.dtype)
         )
-    return "".join([*parts, _END])
+    return "".join([_reading(stack, functions.text), *parts, _END])
 
 
 def _body(step: Step, before: StackSpec) -> str:
@@ -99,7 +133,19 @@ def _body(step: Step, before: StackSpec) -> str:
     return body
 
 
-def _reading(stack: Stack) -> str:
+def _ratio(step: Ratio, name: str, before: StackSpec, after: StackSpec) -> str:
+    a, b = step.pair(before)
+    of_a, of_b = step.background
+    dtype = after.volume.dtype
+    kept = f"da.concatenate([stack.astype({dtype!r}), ratio], axis=1)" if step.keep else "ratio"
+    return _RATIO.format(
+        name=name, a=a, b=b, of_a=of_a, of_b=of_b, dtype=dtype, threshold=step.threshold,
+        fill="np.nan" if step.fill is None else repr(step.fill), kept=kept,
+        mixed="\n    a, b = a - b, a + b" if "+" in step.formula else "",
+    )  # fmt: skip
+
+
+def _reading(stack: Stack, functions: str) -> str:
     source, spec = stack.source, stack.stack_spec
     if not isinstance(source, FileSource):
         raise RecipeError("The data are not in files", hint="Open a folder")
@@ -119,7 +165,7 @@ def _reading(stack: Stack) -> str:
     listed = "".join(f"    {[os.path.relpath(p, folder) for p in one]!r},\n" for one in names)
     return _HEAD.format(
         folder=folder, names=listed, shape=spec.shape, dtype=spec.volume.dtype,
-        times=times, channels=channels,
+        times=times, channels=channels, functions=functions,
     )  # fmt: skip
 
 

@@ -105,10 +105,10 @@ class CodeStep(Step):
 
     @field_serializer("function")
     def _function_name(self, function: Any) -> str:
-        return function if isinstance(function, str) else _full_name(function) or self.label
+        return function if isinstance(function, str) else full_name(function) or self.label
 
     def only_in_memory(self) -> str:
-        if isinstance(self.function, str) or _full_name(self.function):
+        if isinstance(self.function, str) or full_name(self.function):
             return ""
         return (
             f"The function {self.label} has no name by which it could be found: put it into a file"
@@ -131,7 +131,7 @@ def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", type(function).__name__).replace("<lambda>", "lambda")
 
 
-def _full_name(function: Callable[..., Any]) -> str:
+def full_name(function: Callable[..., Any]) -> str:
     """``module:function``, if it is found by that; else empty."""
     module, name = getattr(function, "__module__", None), getattr(function, "__name__", "")
     is_there = module != "__main__" and getattr(sys.modules.get(module or ""), name, None)

@@ -85,13 +85,13 @@ class Ratio(Step):
         return named if len(named) <= 40 else f"{named[:39]}…"
 
     def output(self, before: StackSpec) -> StackSpec:
-        a, b = (before.channels[c] for c in self._pair(before))
+        a, b = (before.channels[c] for c in self.pair(before))
         colormap = "turbo" if self.formula == "a/b" else "PiYG"
         return with_channel(before, self.name or self._named(a, b), colormap, self.keep)
 
     def caution(self, before: StackSpec) -> str:
         derived = dict(before.colormaps)
-        counts = [before.channels[c] for c in self._pair(before)]
+        counts = [before.channels[c] for c in self.pair(before)]
         own, harm = any(self.background), "the offset of the camera draws ratios towards 1"
         pure = not own and all(c in derived for c in counts)
         return "" if pure else background_caution(before, own, harm)
@@ -99,7 +99,7 @@ class Ratio(Step):
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         if self._is_kept(wanted.c, before):
             return (wanted,)
-        return tuple(wanted.replace(c=c) for c in self._pair(before))
+        return tuple(wanted.replace(c=c) for c in self.pair(before))
 
     def run(self, parts: tuple[np.ndarray, ...], at: Context) -> np.ndarray:
         dtype = at.after.dtype
@@ -123,7 +123,7 @@ class Ratio(Step):
         """Return whether a channel of the result is one of those that stay."""
         return self.keep and c < len(before.channels)
 
-    def _pair(self, before: StackSpec) -> tuple[int, int]:
+    def pair(self, before: StackSpec) -> tuple[int, int]:
         """Numbers of both channels; an error if they are not there, or not stated."""
         names = before.channels
         if len(names) == 1:

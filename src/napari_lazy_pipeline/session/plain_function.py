@@ -1,0 +1,177 @@
+"""Plain function: a person's function with all that it needs, as lines of a script."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import sysconfig
+import textwrap
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+from napari_lazy_pipeline.errors import RecipeError
+from napari_lazy_pipeline.steps._code_step import CodeStep, full_name
+
+_NO_SOURCE = "has no source that could be written down"
+_HINT = "Copy the script that uses this package"
+
+
+class PlainFunctions:
+    """Functions of steps, as definitions at the top of a script.
+
+    ``taken`` are the names that the script has for itself, with the lines that make them.
+    """
+
+    def __init__(self, taken: Mapping[str, str]) -> None:
+        self._lines = dict(taken)
+        self._own = set(taken)
+
+    @property
+    def text(self) -> str:
+        """The definitions, each before what uses it."""
+        lines = [text for name, text in self._lines.items() if name not in self._own]
+        return "".join(f"\n\n{text}\n" if "\n" in text else f"{text}\n" for text in lines)
+
+    def call(self, step: CodeStep) -> str:
+        """Call the function of a step on a copy of ``volume``; what it needs is defined.
+
+        Raises
+        ------
+        RecipeError
+            If the source is not to be had, or needs what cannot be written down.
+        """
+        function: Any = step.function
+        arguments: dict[str, Any] = {}
+        if isinstance(function, partial):
+            if function.args:
+                raise _refusal(step.label, "has arguments without names")
+            function, arguments = function.func, dict(function.keywords)
+        values = {**arguments, **step.arguments}
+        given = "".join(f", {name}={_literal(value, step.label)}" for name, value in values.items())
+        return f"{self._named(function, step)}(volume.copy(){given})"
+
+    def _named(self, function: Any, step: CodeStep) -> str:
+        """Define a function, or import it; its name, or the expression of a lambda."""
+        if isinstance(function, str):
+            module, _, name = function.rpartition(":")
+            if not module.endswith(".py") and _is_installed(module):
+                return self._define(name, f"from {module} import {name}", step.label)
+            function = step.loaded()
+        if isinstance(function, FunctionType):
+            return self._written(function, step.label)
+        module, _, name = full_name(function).rpartition(":")
+        if not name:
+            raise _refusal(step.label, _NO_SOURCE)
+        return self._define(name, f"from {module} import {name}", step.label)
+
+    def _written(self, function: FunctionType, label: str) -> str:
+        module, _, name = full_name(function).rpartition(":")
+        if _is_installed(module):
+            return self._define(name, f"from {module} import {name}", label)
+        tree, source = _source(function, label)
+        for name, value in _needed(function, tree):
+            self._provide(name, value, label)
+        if isinstance(tree, ast.Lambda):
+            return f"({ast.unparse(tree)})"
+        return self._define(function.__name__, source, label)
+
+    def _provide(self, name: str, value: Any, label: str) -> None:
+        """Make a name that a function uses: a module, another function, or a number."""
+        if isinstance(value, ModuleType):
+            package, _, own = value.__name__.rpartition(".")
+            short = "" if value.__name__ == name else f" as {name}"
+            line = f"import {value.__name__}{short}"
+            self._define(
+                name, f"from {package} import {own}" if package and own == name else line, label
+            )
+        elif isinstance(value, FunctionType) and not _is_installed(value.__module__):
+            if self._written(value, label) != name:
+                raise _refusal(label, f"needs {name}, which has another name")
+        elif callable(value) and full_name(value):
+            module, _, own = full_name(value).rpartition(":")
+            short = "" if own == name else f" as {name}"
+            self._define(name, f"from {module} import {own}{short}", label)
+        else:
+            self._define(name, f"{name} = {_literal(value, label)}", label)
+
+    def _define(self, name: str, line: str, label: str) -> str:
+        if self._lines.setdefault(name, line) != line:
+            raise _refusal(label, f"uses the name {name}, which is another thing in the script")
+        return name
+
+
+def _source(function: FunctionType, label: str) -> tuple[ast.AST, str]:
+    """A function as a tree, and its text."""
+    try:
+        source = textwrap.dedent(inspect.getsource(function)).strip()
+        if function.__name__ == "<lambda>":
+            return _lambda(source, label), source
+        (tree,) = ast.parse(source).body
+    except (OSError, TypeError, SyntaxError) as error:
+        raise _refusal(label, _NO_SOURCE) from error
+    if not isinstance(tree, ast.FunctionDef) or tree.decorator_list:
+        raise _refusal(label, _NO_SOURCE)
+    return tree, source
+
+
+def _lambda(source: str, label: str) -> ast.Lambda:
+    """The one lambda of some lines, which begin and end anywhere around it."""
+    found = []
+    for start in (match.start() for match in re.finditer("lambda", source)):
+        for stop in range(len(source), start, -1):
+            try:
+                tree = ast.parse(source[start:stop], mode="eval").body
+            except SyntaxError:
+                continue
+            found += [tree] if isinstance(tree, ast.Lambda) else []
+            break
+    if len(found) != 1:
+        raise _refusal(label, _NO_SOURCE)
+    return found[0]
+
+
+def _needed(function: FunctionType, tree: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Names that a function takes from around it, and what they are; not those of annotations."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        elif isinstance(node, ast.FunctionDef):
+            node.returns = None
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    code = function.__code__
+    cells = (cell.cell_contents for cell in function.__closure__ or ())
+    around = {**function.__globals__, **dict(zip(code.co_freevars, cells, strict=True))}
+    for name in sorted(used & around.keys() - {*code.co_varnames}):
+        if around[name] is not function:
+            yield name, around[name]
+
+
+def _is_installed(module: str) -> bool:
+    """Return whether a module is part of Python or of a package, and not a person's own."""
+    if not module or module == "__main__":
+        return False
+    path = getattr(importlib.import_module(module), "__file__", None)
+    places = sysconfig.get_paths()
+    return path is None or any(
+        Path(path).is_relative_to(places[name]) for name in ("stdlib", "purelib", "platlib")
+    )
+
+
+def _literal(value: Any, label: str) -> str:
+    text = repr(value)
+    try:
+        same = bool(ast.literal_eval(text) == value)
+    except (ValueError, SyntaxError):
+        same = False
+    if not same:
+        raise _refusal(label, f"is given {text[:40]}, which cannot be written down")
+    return text
+
+
+def _refusal(label: str, what: str) -> RecipeError:
+    return RecipeError(f"{label} {what}", hint=_HINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -26,15 +27,21 @@ TIMES = {
 }  # fmt: skip
 
 
+def pixels_per_unit(size: float) -> tuple[int, int]:
+    """What TIFF stores, two numbers of 32 bits; tifffile of 2024 makes worse ones of fractions."""
+    return Fraction(1 / size).limit_denominator(int(2**31 * min(1, size))).as_integer_ratio()
+
+
 def in_imagej(path: Path, unit: str, sizes: tuple[float, ...]) -> None:
     z, y, x = sizes
+    resolution = pixels_per_unit(x), pixels_per_unit(y)
     said = {"axes": "ZYX", "spacing": z, "unit": unit.replace("µ", "\\u00B5").replace("μ", "u")}
     if "Å" not in unit:
-        tifffile.imwrite(path, VOLUME, imagej=True, resolution=(1 / x, 1 / y), metadata=said)
+        tifffile.imwrite(path, VOLUME, imagej=True, resolution=resolution, metadata=said)
         return
     text = f"ImageJ=1.11a\nimages=3\nslices=3\nunit={unit}\nspacing={z}\n".encode("latin-1")
     tifffile.imwrite(
-        path, VOLUME, resolution=(1 / x, 1 / y), description=text, metadata=None,
+        path, VOLUME, resolution=resolution, description=text, metadata=None,
         photometric="minisblack",
     )  # fmt: skip
 

@@ -34,4 +34,5 @@ def test_a_function_of_a_file(tmp_path: Path) -> None:
         "def stretched(volume, power=0.5):\n    return np.power(volume, power)\n"
     )
     step = Function(function=f"{file}:stretched", arguments={"power": 2.0}).allow()
-    np.testing.assert_array_equal(Pipeline([step]).apply(VOLUME).volume(), VOLUME**2)
+    expected = np.power(VOLUME, 2.0)
+    np.testing.assert_array_equal(Pipeline([step]).apply(VOLUME).volume(), expected)

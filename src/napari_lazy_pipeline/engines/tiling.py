@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import eq
@@ -31,6 +32,9 @@ SMALLEST = 8
 # A tile is surrounded by so many times what surrounds a volume: there it has to continue what
 # others computed. Less shows as seams, more is of no use.
 WIDER = 2
+
+# In how many tiles this thread deconvolved; who wants to know sets it to 1 before.
+tile_count: ContextVar[int] = ContextVar("tile_count", default=1)
 
 Progress = Callable[[float], object]
 Solve = Callable[[Frame, Progress], np.ndarray]
@@ -122,7 +126,9 @@ def deconvolve(
     while True:
         parts = tiles(whole, plan, memory)
         try:
-            return _tiled(shape, parts, solve, progress)
+            result = _tiled(shape, parts, solve, progress)
+            tile_count.set(len(parts))
+            return result
         except MemoryError:
             memory = replace(memory, limit=memory.needed(parts[0].shape) / 2, result=0.0)
 

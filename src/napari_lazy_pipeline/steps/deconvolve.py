@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from napari_lazy_pipeline.engines import Need, get_engine
+from napari_lazy_pipeline.engines.tiling import tile_count
 from napari_lazy_pipeline.errors import PsfError, PsfIncompleteError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import whole
@@ -98,7 +99,10 @@ class Deconvolve(Deconvolution):
         """Deconvolve the part, and cut the wanted box out; a `PsfError` if no PSF can be used."""
         plan = self.plan(at.before.volume)
         inspect_psf(self.psf, self.psf_spacing())
+        tile_count.set(1)
         result = at.engine.deconvolve(parts[0], plan, at.cancelled, at.progress)
+        tiles = tile_count.get()
+        at.remark(f"Computed in {tiles} tiles, since memory was short" if tiles > 1 else "")
         return result[at.inner]
 
     def idle_fields(self) -> frozenset[str]:

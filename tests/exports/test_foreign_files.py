@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from foreign_things import SPECIAL, THINGS, Put, content_of, state
 from napari_lazy_pipeline import Pipeline, Recipe, cli, export, open_stack
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.job import Job, JobSettings
+from napari_lazy_pipeline.exports.output_name import shortened
 from napari_lazy_pipeline.exports.queue import ExportQueue
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.psf import make_otf, save_psf
@@ -356,11 +358,36 @@ def test_an_impossible_folder_is_said(
     assert sorted(os.listdir(tmp_path)) == names and not list(work.iterdir())
 
 
-def test_a_raw_folder_with_the_longest_name(tmp_path: Path) -> None:
-    """There is no room for the endings: it is said, and nothing is begun."""
-    raw = write_raw(tmp_path / ("x" * 255), times=1, channels=1)
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\u6f22"], ids=["1", "2", "3"])
+def test_a_raw_folder_with_the_longest_name(letter: str, tmp_path: Path) -> None:
+    """There is no room for endings: the name is cut, and begins all names of the export."""
+    raw = write_raw(tmp_path / (letter * (255 // len(letter.encode()))), times=1, channels=1)
     view = Pipeline([SubtractBackground(value=1)]).apply(open_stack(raw, voxel_size=SIZE))
     job = Job("cell", Recipe(pipeline=Pipeline()), view=view)
     ExportQueue([job]).run()
-    assert job.state == "failed" and "too long" in job.error
-    assert os.listdir(tmp_path) == [raw.name]
+    assert job.state == "done", job.error
+    (made,) = set(os.listdir(tmp_path)) - {raw.name}
+    assert made.startswith(letter * 70)
+    recipe = tmp_path / "recipe.yaml"
+    Recipe(source=open_stack(raw, voxel_size=SIZE), pipeline=Pipeline()).save(recipe)
+    words = "run", str(recipe), "--out", str(tmp_path / "out"), "--mip", "z", "--stage", "0"
+    for kind in ("tiff", "ome-zarr"):
+        for unit in (["--units", "1/1"], []):
+            assert cli.main([*words, *unit, "--format", kind]) == 0
+        (projections,) = (tmp_path / "out" / "mip_z").iterdir()
+        assert projections.name.startswith(letter * 70)
+        shutil.rmtree(tmp_path / "out")
+
+
+def test_names_that_are_cut_are_told_apart() -> None:
+    cut = {shortened("x" * 240 + end) for end in "abc"}
+    assert len(cut) == 3 and {len(name) for name in cut} == {235}
+
+
+def test_raw_files_with_the_longest_names(tmp_path: Path) -> None:
+    raw = write_raw(tmp_path / "cell", times=2, channels=1)
+    for path in raw.iterdir():
+        path.rename(raw / ("\u00e9" * 60 + "x" * (135 - len(path.name)) + path.name))
+    assert {len(os.fsencode(name)) for name in os.listdir(raw)} == {255}
+    stack = open_stack(raw, voxel_size=SIZE)
+    assert export(stack, tmp_path / ("o" * 255)).complete

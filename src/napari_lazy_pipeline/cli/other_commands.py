@@ -116,13 +116,14 @@ def steps(options: argparse.Namespace) -> int:
 
 def new_recipe(options: argparse.Namespace) -> int:
     """Write a recipe with the usual steps for a folder."""
+    from napari_lazy_pipeline.exports.output_name import shortened
     from napari_lazy_pipeline.io import inspect_folder
     from napari_lazy_pipeline.session import Recipe
     from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 
     folder_info = inspect_folder(options.folder, options.pattern, position=options.position)
     stack = folder_info.stack(options.voxel_size)
-    path = Path(options.out or f"{Path(folder_info.folder).name}.yaml")
+    path = Path(options.out or f"{shortened(Path(folder_info.folder).name)}.yaml")
     if os.path.lexists(path):
         raise RecipeError("The file is there already", str(path), "State another one by --out")
     pipeline = default_pipeline(folder_info.angle is not None)

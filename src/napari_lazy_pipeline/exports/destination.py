@@ -25,6 +25,7 @@ from napari_lazy_pipeline.compute.resource_estimate import DiskCost, disk_cost
 from napari_lazy_pipeline.errors import ExportError, OccupiedError, VoxelSizeUnknownError
 from napari_lazy_pipeline.exports.export_log import ExportLog, digest
 from napari_lazy_pipeline.exports.formats import Format, get_format
+from napari_lazy_pipeline.exports.output_name import output_name
 from napari_lazy_pipeline.exports.projections import (
     Axis,
     checked_axes,
@@ -84,7 +85,7 @@ class Destination:
         refuse_unknown_size(stack.spec)
         dtype = dtype or stack.spec.dtype
         refuse_dtype(format_, dtype)
-        name = Path(os.path.realpath(raw)).name if raw else "volume"
+        name = output_name(raw)
         axes = checked_axes(projections)
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)

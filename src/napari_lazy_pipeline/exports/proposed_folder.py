@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.destination import Destination, raw_folder
+from napari_lazy_pipeline.exports.output_name import shortened
 from napari_lazy_pipeline.image import Stack
 
 _SUFFIX = "_processed"
@@ -19,7 +20,7 @@ def first_proposal(raw: Path, position: str | None = None) -> Path:
     name = raw.name + _SUFFIX
     if position:
         name += "_" + position_folder(position)
-    return raw.parent / name
+    return raw.parent / shortened(name)
 
 
 def position_folder(position: str) -> str:

@@ -100,6 +100,10 @@ class CompletenessCheck:
             self._doubtful.add(path)
         else:
             self._doubtful.discard(path)
+        self.note_whole(path, stamp)
+
+    def note_whole(self, path: str, stamp: Hashable) -> None:
+        """Note that a file in that state is written to its end: one that it has later is young."""
         if len(self._ended) >= _CACHED:
             self._ended.clear()
         self._ended[path] = stamp

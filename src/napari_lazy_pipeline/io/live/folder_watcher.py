@@ -126,6 +126,8 @@ class FolderWatcher(StackWatcher):
                 came = not file.visible or file.changes > 1
                 judge = self._source.files_of(self._axis.column(name)).judge
                 file.judge(judge.why_incomplete(path, came))
+                if came and file.complete:
+                    judge.note_whole(path, stamp)
             if file.visible and file.reason:
                 file.visible = False
                 self._axis.revoke({name})

@@ -86,10 +86,10 @@ class Destination:
         dtype = dtype or stack.spec.dtype
         refuse_dtype(format_, dtype)
         name = output_name(raw)
-        axes = checked_axes(projections)
         path = folder / f"{name}_export.jsonl"
         settings = digest(*_settings(stack.source), stack.spec, stack.channel_names, dtype)
         log = ExportLog(path, settings, {})
+        axes = checked_axes(projections)
         destination = cls(stack, folder, name, dtype, log, format_, axes, unit)
         inner = (path.parent for path in destination.projection_paths(0, 0).values())
         for place in (destination.result, *inner):
@@ -101,11 +101,8 @@ class Destination:
         except OSError as error:
             _refuse(error, path, "Choose another folder")
         if existing and not destination.log.begun:
-            raise ExportError(
-                "The file is there already, and no journal says what it was made with",
-                str(existing[0]),
-                "Choose an empty folder",
-            )
+            what = "The file is there already, and no journal says what it was made with"
+            raise ExportError(what, str(existing[0]), "Choose an empty folder")
         return destination
 
     def path(self, t: int, c: int) -> Path:

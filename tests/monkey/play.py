@@ -68,6 +68,7 @@ def main() -> None:
     hands.close()
     gc.unfreeze()
     scene.try_to(scene.check)
+    scene.end()
     scene.try_to(scene.as_at_the_start)
     grown, more = _memory() - memory, (_alive() - alive).most_common(30)
     if not options.bare and untouched(scene.folders[1:]) != raw:

@@ -191,6 +191,10 @@ class Scene:
         """From now on, stalls count."""
         self._started = True
 
+    def end(self) -> None:
+        """From now on, they do not: memory is compared."""
+        self._started = False
+
     def check(self) -> None:
         """Note what does not hold at rest."""
 

@@ -80,7 +80,7 @@ def play(
         log, death = folder / "log.jsonl", folder / "death.txt"
         done = log.read_text().splitlines() if log.exists() else []
         if code or not (folder / "report.json").exists():
-            last = (death.read_text() if death.exists() else "") or said[-3000:]
+            last = f"{said[-1500:]}\n{death.read_text() if death.exists() else ''}"
             return Outcome(seed, done, [f"died with {code}\n{last}"], [], 0.0, [])
         report = json.loads((folder / "report.json").read_text())
         trouble = [

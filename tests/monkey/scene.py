@@ -366,6 +366,7 @@ class DockScene(Scene):
 
     def settle(self) -> bool:
         """Wait until the dock is at rest; note it if it does not come to that."""
+        self.viewer.window._qt_viewer.dims.stop()  # while a slider plays, nothing rests
         end = monotonic() + (AGAIN if self._restless else SETTLE)
         while monotonic() < end:
             if self.dock.idle:

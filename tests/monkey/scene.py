@@ -414,8 +414,10 @@ class DockScene(Scene):
         while session.can_undo:
             session.undo()
             undone += 1
+            QTest.qWait(0)
         for _ in range(undone):
             session.redo()
+            QTest.qWait(0)
         if self._pipeline() != before:
             self.note(f"{undone} undone and redone give\n{self._pipeline()}\nnot\n{before}")
         if self.settle():

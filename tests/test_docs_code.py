@@ -99,6 +99,26 @@ def _export() -> dict[str, Any]:
     return {}
 
 
+# As much of dask-jobqueue as the page uses: jobs are processes of this computer.
+JOBQUEUE = """
+from dask.distributed import LocalCluster
+
+class SLURMCluster(LocalCluster):
+    def __init__(self, *, cores, processes, memory, walltime):
+        assert memory and walltime and not cores % processes
+        super().__init__(n_workers=0, threads_per_worker=cores // processes, dashboard_address=None)
+
+    def scale(self, n=0, *, jobs=0):
+        super().scale(n or min(jobs, 2))
+"""
+
+
+def _cluster() -> dict[str, Any]:
+    Path("dask_jobqueue.py").write_text(JOBQUEUE)
+    Recipe(source=_stack(), pipeline=Pipeline([SubtractBackground()])).save("cell5.yaml")
+    return {}
+
+
 def _psf_page() -> dict[str, Any]:
     Path("psfs").mkdir()
     _psf("psfs/psf_488nm.tif")
@@ -136,6 +156,7 @@ def _steps() -> dict[str, Any]:
 # What a page takes to be there, by its name.
 SCENES: dict[str, Callable[[], dict[str, Any]]] = {
     "README": _readme,
+    "cluster": _cluster,
     "data": _data,
     "export": _export,
     "psf": _psf_page,
@@ -154,17 +175,36 @@ def test_python_of_the_pages_runs(
     names = SCENES.get(page.stem, dict)()
     for code in blocks(page, "python"):
         exec(compile(code, f"{page.name}", "exec"), names)
+    if page.stem == "cluster":
+        assert len([*Path("processed").glob("*.tif")]) == 4
+
+
+SHELLS = ("bash", "sh", "shell", "console", "text")
+PROGRAM = re.compile(r"(?:^|[\s(])napari-lazy-pipeline (?!\[)([^|;&>)#`]+)", re.M)
+
+
+def command_lines(page: Path) -> list[list[str]]:
+    """Words behind the name of this program, wherever in a block of shell; variables are 1."""
+    code = "\n".join(blocks(page, *SHELLS)).replace("\\\n", " ")
+    lines = (re.sub(r"\$\w+", "1", line.split("\n")[0]) for line in PROGRAM.findall(code))
+    return [words for line in lines if (words := shlex.split(line))]
 
 
 def test_command_lines_of_the_pages_are_understood() -> None:
-    parser = make_parser()
-    lines = [
-        line.split("#")[0].strip()
-        for page in PAGES
-        for code in blocks(page, "bash", "sh", "console")
-        for line in code.replace("\\\n", " ").splitlines()
-        if line.startswith("napari-lazy-pipeline ")
-    ]
-    assert len(lines) > 5
-    for line in lines:
-        parser.parse_args(shlex.split(line)[1:])
+    parser, found = make_parser(), {page.stem: command_lines(page) for page in PAGES}
+    assert len(found["cluster"]) == 4 and len(found["export"]) > 5 and len(found["README"]) > 4
+    for lines in found.values():
+        for words in lines:
+            parser.parse_args(words)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_named_in_the_text_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They need not be complete: the command and its options have to be there."""
+    for text in re.findall(r"`napari-lazy-pipeline ([a-z][^`]*)`", page.read_text("utf-8")):
+        command, *words = text.split()
+        with pytest.raises(SystemExit, match="0"):
+            make_parser().parse_args([command, "--help"])
+        known = capsys.readouterr().out
+        for word in words:
+            assert not word.startswith("--") or word.split("=")[0] in known, text

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,30 @@ def test_cancelled_in_the_queue(worker, tmp_path):
 def test_no_answer_within_the_time(worker, tmp_path):
     with pytest.raises(WorkerError, match="did not answer within"):
         worker.call("wait_for", seconds=0.1, path=str(tmp_path / "never"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no process can be frozen")
+def test_a_frozen_process_is_ended_and_the_next_call_gets_another(worker, monkeypatch):
+    before = worker.call("process")
+    os.kill(before, signal.SIGSTOP)
+    monkeypatch.setattr(_worker, "SILENCE", 0.2)
+    with pytest.raises(EngineError, match=r"no sign of life for 0\.2 s: it was ended"):
+        worker.transform("double", np.ones((2, 2)), (2, 2))
+    monkeypatch.undo()
+    assert worker.call("process") != before
+
+
+def test_who_works_for_long_gives_signs_of_life(worker, tmp_path):
+    worker.call("process")
+    process, done = worker._process, tmp_path / "done"
+    busy = threading.Thread(target=worker.call, args=("wait_for",), kwargs={"path": str(done)})
+    busy.start()
+    before = process._signs
+    while process._signs < before + 2:
+        time.sleep(0.01)
+    assert busy.is_alive()
+    done.touch()
+    busy.join()
 
 
 def test_many_callers_take_turns(worker):

@@ -11,7 +11,6 @@ import gc
 import os
 import shutil
 import sys
-import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,34 +41,27 @@ def memory() -> int:
 
 def test_an_hour(folder: Path, figure: Figure) -> None:
     samples: dict[int, int] = {}
-    resident: dict[int, int] = {}
     marks = [TIMES * share // 8 for share in range(2, 9)]
 
     def sample(times: int) -> None:
         if marks and times >= marks[0]:
             gc.collect()
-            resident[marks[0]] = memory()
-            samples[marks.pop(0)] = tracemalloc.get_traced_memory()[0]
+            samples[marks.pop(0)] = memory()
+            print(f"{times} time points, {memory() / 1e6:.0f} MB", flush=True)
 
-    tracemalloc.start()
     microscope = Microscope(folder, TIMES, CHANNELS)
     watcher = run(microscope, sample)
     assert watcher.wrong == [] and watcher.missing() == [] and watcher.times == TIMES
     assert watcher.complaints() == []
-    for times, nbytes in samples.items():
-        print(
-            f"{times} time points: {nbytes / 1e6:.1f} MB, resident {resident[times] / 1e6:.0f} MB"
-        )
     print(microscope.happened, f"{watcher.looks} looks at volumes, {len(microscope.volumes)} there")
     figure("half written, and shown with that remark", watcher.doubted, "", 0.0)
     (first, least), *_, (last, most) = samples.items()
     # Names, places and states of files are known; nothing else may grow.
-    figure("memory for a time point more", (most - least) / (last - first), "byte", 3000.0)
+    more = (most - least) / (last - first) / CHANNELS
+    figure("memory for a volume more", more, "byte", 3000.0)
     gc.collect()
-    before = tracemalloc.get_traced_memory()[0]
+    before = sys.getallocatedblocks()
     for _ in range(500):
         watcher.poll()
     gc.collect()
-    figure(
-        "memory for 500 polls more", (tracemalloc.get_traced_memory()[0] - before) / 1e3, "kB", 50.0
-    )
+    figure("blocks of memory for 500 polls more", sys.getallocatedblocks() - before, "", 500.0)

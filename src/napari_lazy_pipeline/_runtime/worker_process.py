@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
-from time import monotonic
+from time import monotonic, sleep
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -34,6 +34,11 @@ from napari_lazy_pipeline.errors import Cancelled, EngineError, one_line
 PATIENCE = 10.0
 # How long a worker may take to end by itself [s].
 GRACE = 3.0
+# A process gives a sign of life as often as that, whatever it does; without any for so long it is
+# frozen, and ended [s]. The first one comes late where imports are read from a slow share.
+BEAT = 1.0
+SILENCE = 20.0
+_FIRST = 4  # times that
 # The parent's search path first: what it can import, the worker can.
 START = (
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); "
@@ -43,6 +48,14 @@ START = (
 
 class WorkerError(EngineError):
     """A task of a worker process failed there, or ended the process."""
+
+
+class FrozenError(Exception):
+    """A worker process gives no sign of life."""
+
+
+class SignOfLife(NamedTuple):
+    """What a worker sends while it works."""
 
 
 class Task(NamedTuple):
@@ -109,7 +122,7 @@ class Worker:
             try:
                 with suppress(WorkerError):
                     process.answer(cancelled, process.abandoned_since + PATIENCE)
-            except (TimeoutError, EOFError):
+            except (TimeoutError, EOFError, FrozenError):
                 self._end(0.0)
             process.abandoned_since = None
 
@@ -124,6 +137,10 @@ class Worker:
         except TimeoutError as error:
             self._end(0.0)
             raise WorkerError(f"The GPU worker did not answer within {seconds:g} s") from error
+        except FrozenError as error:
+            self._end(0.0)
+            what = f"The GPU worker gave no sign of life for {SILENCE:g} s: it was ended"
+            raise WorkerError(what) from error
         except (EOFError, OSError) as error:
             self._end()
             raise WorkerError(f"The GPU worker died ({process.last_words()})") from error
@@ -162,6 +179,7 @@ class _Process:
         )
         self.abandoned_since: float | None = None
         self._answers: SimpleQueue[Any] = SimpleQueue()
+        self._signs = 0  # of life
         self._lines: deque[str] = deque(maxlen=20)
         self._threads = [
             threading.Thread(target=target, name="lazy-pipeline-worker", daemon=True)
@@ -180,12 +198,16 @@ class _Process:
 
     def answer(self, cancelled: Callable[[], bool], deadline: float | None) -> Any:
         """Wait for what a task returns or raises; raises an `EOFError` if there will be none."""
+        signs, silent = self._signs, 0  # in ticks: none pass while this process itself is frozen
         while True:
             try:
                 answer = self._answers.get(timeout=TICK)
             except Empty:
                 if cancelled():
                     raise Cancelled from None
+                signs, silent = self._signs, silent + 1 if self._signs == signs else 0
+                if silent * TICK > (SILENCE if signs else _FIRST * SILENCE):
+                    raise FrozenError from None
                 if deadline is not None and monotonic() > deadline:
                     raise TimeoutError from None
                 continue
@@ -219,7 +241,11 @@ class _Process:
         assert self.popen.stdout is not None
         try:
             while True:
-                self._answers.put(pickle.load(self.popen.stdout))
+                answer = pickle.load(self.popen.stdout)
+                if isinstance(answer, SignOfLife):
+                    self._signs += 1
+                else:
+                    self._answers.put(answer)
         except (EOFError, OSError, pickle.UnpicklingError):
             self._answers.put(EOFError())
 
@@ -236,14 +262,27 @@ def serve() -> None:
     # Libraries write to the standard output, which here carries the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    lock = threading.Lock()
+
+    def send(answer: object) -> None:
+        with lock:
+            pickle.dump(answer, answers)
+            answers.flush()
+
+    def beat() -> None:
+        with suppress(OSError):  # the parent is gone
+            while True:
+                send(SignOfLife())
+                sleep(BEAT)
+
+    threading.Thread(target=beat, daemon=True).start()
     module = importlib.import_module(pickle.load(sys.stdin.buffer))
     while True:
         try:
             task: Task = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
-        pickle.dump(_perform(module, task), answers)
-        answers.flush()
+        send(_perform(module, task))
 
 
 def _perform(module: ModuleType, task: Task) -> Any:

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from interrupting import environment
 from napari_lazy_pipeline._gui import dock as dock_module
 from napari_lazy_pipeline.engines.cpu import preparation
+
+_UNITS = """
+import pint
+from qtpy.QtCore import QCoreApplication, QObject
+from napari_lazy_pipeline._gui.first_use import FirstUse
+from napari_lazy_pipeline.engines.cpu import preparation
+
+def units():
+    return type(pint.get_application_registry().get()).__name__
+
+preparation.prepare_elsewhere = lambda loops: False
+application, parent = QCoreApplication([]), QObject()
+print(units())
+FirstUse(print, lambda: print(units()), parent).start()
+"""
+
+
+def test_units_are_loaded_before_another_thread_makes_layers() -> None:
+    """Half a table of units, of two threads that load it, would fail the first layer."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _UNITS],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.split() == ["LazyRegistry", "UnitRegistry"]
 
 
 def test_loops_are_compiled_elsewhere_and_loaded_then(

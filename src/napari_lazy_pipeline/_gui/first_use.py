@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from napari.utils.transforms import Affine
 from qtpy.QtCore import QObject, QTimer
 
 from napari_lazy_pipeline._gui import triangulation
@@ -40,7 +41,7 @@ class FirstUse(QObject):
             self._say(NOTE, MEANING)
             self._timer.start()
         else:
-            self._ready()
+            self._begin()
 
     def stop(self) -> None:
         """Wait no more."""
@@ -50,4 +51,13 @@ class FirstUse(QObject):
     def _check(self) -> None:
         if not preparation.is_running():
             self.stop()
-            self._ready()
+            self._begin()
+
+    def _begin(self) -> None:
+        """Load the units of napari first, in this thread.
+
+        What is loaded next makes layers in another thread, and a layer that is made here meanwhile
+        meets half a table of units.
+        """
+        Affine()
+        self._ready()

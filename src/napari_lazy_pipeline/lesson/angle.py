@@ -56,7 +56,8 @@ EXERCISE = Exercise(
     minutes=10,
     scene=_SCENE,
     task="Press Set the scene. Turn the angle of Deskew by eye, until vesicles are round in the "
-    f"side view. Then press Estimate angle in its card. Then set {_WRONG:g}° on purpose.",
+    "x-z view. Then press Estimate angle in its card, and the first angle that it proposes. Then "
+    f"set {_WRONG:g}° on purpose.",
     question="How near did you come to the truth? And how far apart are two vesicles, one at "
     f"each end of the cell, if the angle is {_WRONG:g}°: does anything tell that it is wrong?",
     answer="The cell was made at 31.5°; the estimate comes within 1.5°, from the cell alone. A "

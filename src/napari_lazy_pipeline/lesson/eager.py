@@ -54,9 +54,9 @@ EXERCISE = Exercise(
     title="What eager would cost, and then run it",
     minutes=5,
     scene=_SCENE,
-    task="Press Set the scene, and switch to 3-D for a moment: whole volumes are made. Read in the "
-    "monitor what computing everything at once would take. Then press Process all…, choose a "
-    "folder, and start.",
+    task="Press Set the scene, and switch to 3-D for a moment (the cube below layer list, or "
+    "Ctrl+Y): whole volumes are made. Read in the monitor what computing everything at once would "
+    "take. Then press Process all…, choose a folder, and start.",
     question="How large would everything be, how long would it take, and from how many volumes is "
     "that known? Was the estimate right?",
     answer="Shape and type are known without pixels, so the size is exact; the time is that of the "

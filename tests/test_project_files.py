@@ -223,6 +223,23 @@ def test_pages_link_to_what_is_there() -> None:
     assert len(pages) > 15 and broken == {}
 
 
+def anchors(page: Path) -> set[str]:
+    """What links may point to in a page: its headings, as GitHub and the site name them."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
+    plain = (re.sub(r"[^\w\- ]", "", title.lower()) for title in titles)
+    return {title.replace(" ", "-") for title in plain}
+
+
+def test_links_into_a_page_point_to_its_headings() -> None:
+    found = 0
+    for page in (path for path in tracked_files() if path.suffix == ".md"):
+        text = re.sub(OURS, str(ROOT) + "/", page.read_text("utf-8"))
+        for file, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text):
+            found += 1
+            assert anchor in anchors(page.parent / file if file else page), f"{page}: #{anchor}"
+    assert found > 5
+
+
 def named_files(page: Path) -> list[str]:
     """Paths of tests, scripts and documents that a page names; of another project's, none."""
     if ROOT / "tests" / "data" in page.parents:

@@ -23,7 +23,13 @@ from napari_lazy_pipeline.cli.other_commands import (
     steps,
     warm_up,
 )
-from napari_lazy_pipeline.cli.run_options import add_complete, add_movie, add_run, add_watch
+from napari_lazy_pipeline.cli.run_options import (
+    add_complete,
+    add_data,
+    add_movie,
+    add_run,
+    add_watch,
+)
 from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError, sentence
 
 # All else is imported where it is used: --help should not wait for it.
@@ -167,11 +173,7 @@ def _add_estimate(commands: Any) -> None:
         description="Find values of steps in the data, as the buttons in their cards do, and "
         "write them into the recipe. Without --step, those of all steps that are on.",
     )
-    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
-    parser.add_argument(
-        "folder", metavar="FOLDER", nargs="?", type=values.text,
-        help="folder of raw files (default: that of the recipe)",
-    )  # fmt: skip
+    add_data(parser)
     parser.add_argument(
         "--step", metavar="STEP", type=values.stage, help="such as drift, or 2 for the second"
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_lazy_pipeline.cli.run_recipe import Place
 from napari_lazy_pipeline.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -17,15 +18,11 @@ if TYPE_CHECKING:
 
 def estimate(options: argparse.Namespace) -> int:
     """Find values of steps one after the other, each in what the steps before it make."""
-    from napari_lazy_pipeline.exports.other_folder import open_other, open_own
     from napari_lazy_pipeline.session import Recipe
 
     recipe = Recipe.load(options.recipe)
     places = _places(recipe.pipeline, options.step)
-    if options.folder is None:
-        raw = open_own(recipe, options.trust)
-    else:
-        raw = open_other(recipe, options.folder, trust=options.trust)
+    raw = Place(options.folder).open(recipe, options.trust)
     recipe = recipe.numbered_now(raw)
     if options.trust:
         recipe.allow_code()

@@ -144,6 +144,15 @@ def add_watch(commands: Any) -> None:
     parser.set_defaults(command=watch, scheduler=None)
 
 
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add a recipe, and the folder that it is for."""
+    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", type=values.text,
+        help="folder of raw files (default: that of the recipe)",
+    )  # fmt: skip
+
+
 def add_movie(commands: Any) -> None:
     """Add the command movie."""
     parser = commands.add_parser(
@@ -152,11 +161,7 @@ def add_movie(commands: Any) -> None:
         description="Write a movie of what is brightest along z of what a recipe makes, with time "
         "stamp and scale bar.",
     )
-    parser.add_argument("recipe", metavar="RECIPE", type=values.text)
-    parser.add_argument(
-        "folder", metavar="FOLDER", nargs="?", type=values.text,
-        help="folder of raw files (default: that of the recipe)",
-    )  # fmt: skip
+    add_data(parser)
     parser.add_argument(
         "--out", metavar="FILE", type=values.text, required=True, help="new file, .mp4 or .gif"
     )

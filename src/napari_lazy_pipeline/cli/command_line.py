@@ -154,7 +154,8 @@ def _add_info(commands: Any) -> None:
     parser.add_argument("--dtype", metavar="TYPE", type=values.text, help="of files without header")
     parser.add_argument(
         "--axes", metavar="A", type=values.text,
-        help="what the pages of a TIFF are, the slowest first, such as TZYX or ZCYX",
+        help="what the pages of a TIFF, or the axes of an HDF5 or NumPy array, are, the slowest "
+        "first, such as TZYX or ZCYX",
     )  # fmt: skip
     parser.add_argument(
         "--planes",

@@ -39,7 +39,13 @@ from napari_lazy_pipeline.io.patterns.proposal import (
     pattern_of_files,
     propose_patterns,
 )
-from napari_lazy_pipeline.io.readers import ReaderArgument, choose_reader, suffixes, with_axes
+from napari_lazy_pipeline.io.readers import (
+    ReaderArgument,
+    choose_reader,
+    possible_axes,
+    suffixes,
+    with_axes,
+)
 from napari_lazy_pipeline.io.readers.zarr import READER as ZARR_READER
 from napari_lazy_pipeline.io.readers.zarr import is_zarr
 
@@ -99,9 +105,10 @@ def open_stack(
     skew_axis
         Image axis along which the planes are displaced. Used with ``angle``.
     axes
-        What the pages of a TIFF are, in their order, the slowest first: ``"TZYX"``, ``"ZCYX"`` for
-        channels that alternate, ``"ZYX"`` if all are planes; as the file says, or as it is usual,
-        if not given.
+        What the pages of a TIFF are, or the axes of an HDF5 or NumPy array, the slowest first:
+        ``"TZYX"``, ``"ZCYX"`` for channels that alternate, ``"ZYX"`` if all are planes. Pages are
+        what the file says, or what is usual, if not given; of arrays of more than three axes, it
+        has to be.
     planes
         Number of planes of a volume, where the pages of a TIFF are several; by default they are
         time points, with ``axes="CZYX"`` channels.
@@ -207,6 +214,11 @@ def inspect_folder(
     source = _at_position(source, position)
     if axes or planes:
         source = _with_axes(source, axes or "", planes or 0)
+    elif source.reader.states_axes and source.info.unnamed:
+        lengths = source.info.unnamed
+        what = f"The file holds an array of {lengths} planes, and does not say what its axes are"
+        hint = f"State axes={' or '.join(possible_axes(lengths)[:4])}, in Python or by --axes"
+        raise FolderError(what, source.folder, hint)
     source = source.with_other_channels()
     return describe(source, proposals, names if len(names) > len(images) else [])
 
@@ -279,8 +291,9 @@ def _at_position(source: FileSource, position: str | None) -> FileSource:
 
 def _with_axes(source: FileSource, axes: str, planes: int) -> FileSource:
     """Take pages for what a person says that they are."""
-    if not source.reader.by_pages or source.info.indexed:
-        what = "Only the pages of TIFF files can be given other axes"
+    plain = source.reader.states_axes and source.info.inner == (1, 1)
+    if not (source.reader.by_pages or plain) or source.info.indexed:
+        what = "Only the pages of TIFF, and the axes of HDF5 and NumPy files can be stated"
         raise FolderError(what, source.folder, "Leave out axes and planes")
     try:
         return source.with_info(lambda info: with_axes(info, axes, planes))

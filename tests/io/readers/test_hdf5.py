@@ -151,5 +151,18 @@ def test_files_of_one_dataset_are_time_points(tmp_path: Path) -> None:
 def test_axes_without_names_are_refused_with_their_sizes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["movie"] = DATA[:, 0]
-    with pytest.raises(FolderError, match=r"no dataset of volumes.*movie \(3, 4, 9, 11\)"):
+    with pytest.raises(FolderError, match=r"array of \(3, 4\) planes.*State axes=TZYX"):
         open_stack(tmp_path)
+    stack = open_stack(tmp_path, axes="TZYX")
+    assert stack.shape == (3, 1, 4, 9, 11)
+    np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
+    planes = stack.source.read_planes(1, 0, 1, 3)
+    np.testing.assert_array_equal(planes, DATA[1, 0, 1:3])
+
+
+def test_arrays_of_five_axes_are_positions_if_they_are_alike(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["one"], file["two"] = DATA, DATA + 1
+    stack = open_stack(path, axes="TCZYX", position="two")
+    np.testing.assert_array_equal(stack.volume(1, 1), DATA[1, 1] + 1)

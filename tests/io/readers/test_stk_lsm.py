@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import open_stack
-from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
 
@@ -152,8 +152,37 @@ def test_numpy_files(tmp_path: Path) -> None:
     assert stack.shape == (3, 1, *SHAPE)
     np.testing.assert_array_equal(stack.volume(2), DATA[2, 0])
     np.save(tmp_path / "b.npy", DATA)
-    with pytest.raises(FolderError, match=r"\(3, 2, 4, 9, 11\), and does not say what its axes"):
+    with pytest.raises(FolderError, match=r"array of \(3, 2, 4\) planes, and does not say"):
         open_stack(tmp_path / "b.npy")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_numpy_files_of_stated_axes(order: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.asarray(DATA, order=order))  # type: ignore[call-overload]
+    stack = open_stack(tmp_path / "a.npy", axes="TCZYX")
+    assert stack.shape == DATA.shape
+    for t, c in np.ndindex(DATA.shape[:2]):
+        np.testing.assert_array_equal(stack.volume(t, c), DATA[t, c])
+    swapped = open_stack(tmp_path / "a.npy", axes="CZTYX")
+    np.testing.assert_array_equal(swapped.volume(3, 2), DATA[2, :, 3])
+    np.save(tmp_path / "b.npy", DATA[0])
+    with pytest.raises(FolderError, match=r"\(2, 4\) planes.*State axes=TZYX or CZYX"):
+        open_stack(tmp_path / "b.npy")
+    np.testing.assert_array_equal(
+        open_stack(tmp_path / "b.npy", axes="CZYX").volume(0, 1), DATA[0, 1]
+    )
+    np.save(tmp_path / "c.npy", DATA[0, 0])
+    np.testing.assert_array_equal(
+        open_stack(tmp_path / "c.npy", axes="TYX").volume(3), DATA[0, 0, 3:4]
+    )
+
+
+def test_a_numpy_file_of_other_axes_than_the_first_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a_t0.npy", DATA[0])
+    np.save(tmp_path / "a_t1.npy", DATA[0, :, 1:])
+    stack = open_stack(tmp_path, axes="CZYX", strict=True)
+    with pytest.raises(FileError, match=r"array \(2, 3, 9, 11\)"):
+        stack.source.read(1, 0)
 
 
 def test_a_single_file_of_any_kind_and_its_name(tmp_path: Path) -> None:

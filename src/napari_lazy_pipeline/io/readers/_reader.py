@@ -183,6 +183,8 @@ class Reader(ABC):
     suffixes: tuple[str, ...]  # endings of the names of its files, in lower case
     # Whether volumes are made of pages that a person may name, by `FileInfo.page_table`.
     by_pages: bool = False
+    # Whether a person has to name them where they have several axes: nothing tells what is usual.
+    states_axes: bool = False
     # What names have in them where `hidden` tells of some; it is asked for no others.
     mark: str = ""
 

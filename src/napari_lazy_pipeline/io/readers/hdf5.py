@@ -17,6 +17,7 @@ from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.bigdataviewer import SetupTable, read_setups
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.readers._array_planes import MOST, as_planes, read_part
 from napari_lazy_pipeline.io.readers._common_volume import alike
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
@@ -39,6 +40,7 @@ class Hdf5Reader(PlaneReader):
 
     suffixes = (".h5", ".hdf5", ".ims")
     mark = ".h5"
+    states_axes = True
 
     def hidden(self, names: Sequence[str]) -> set[str]:
         """Parts of a file of BigDataViewer, which its first file links to."""
@@ -52,22 +54,28 @@ class Hdf5Reader(PlaneReader):
             volumes = next(iter(layout.places.values()))
             dataset = file[volumes[0][0]]
             scenes = tuple(layout.places)
+            unnamed, shape = as_planes(layout.shape or dataset.shape)
             return FileInfo.of(
-                path, _shape(layout, dataset), dataset.dtype, layout.claims,
+                path, shape, dataset.dtype, layout.claims,
                 inner=(len(volumes), len(volumes[0])),
                 channel_names=layout.channels,
                 scenes=scenes if len(scenes) > 1 else (),
                 firsts=(0,) * len(scenes),
-                overhead=_unpacked(dataset),
+                overhead=_unpacked(dataset), **unnamed,
             )  # fmt: skip
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with _open(path) as file:
             layout = _layout(file, path)
-            t, c = info.part
+            t, c = (0, 0) if info.restated else info.part
             dataset = file[list(layout.places.values())[info.scene][t][c]]
-            info.check(_shape(layout, dataset), dataset.dtype, path)
             require(_unpacked(dataset))
+            if info.restated:
+                shape = layout.shape or dataset.shape
+                info.check(info.shape, dataset.dtype, path)
+                _, y, x = info.shape
+                return read_part(shape, info, start, stop, path, lambda n: dataset[n][..., :y, :x])
+            info.check(as_planes(layout.shape or dataset.shape)[1], dataset.dtype, path)
             _, y, x = info.shape
             planes = dataset[start:stop, :y, :x] if dataset.ndim == 3 else dataset[:y, :x]
             return np.ascontiguousarray(planes.reshape(-1, y, x), info.dtype)
@@ -129,32 +137,26 @@ def _imaris(file: Any) -> _Layout:
 
 
 def _datasets(file: Any, path: str) -> _Layout:
-    """Datasets of numbers with two or three axes that are alike are positions."""
+    """Datasets of numbers that are alike are positions; first those of two or three axes."""
     import h5py
 
     found: dict[str, Any] = {}
-    deeper: list[str] = []
+    deeper: dict[str, Any] = {}
 
     def note(name: str, node: Any) -> bool | None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "buif":
             if node.ndim in (2, 3) and min(node.shape) > 0:
                 found[name] = node
-            elif node.ndim > 3:
-                deeper.append(f"{name} {node.shape}")
+            elif 3 < node.ndim <= MOST and min(node.shape) > 0:
+                deeper[name] = node
         return True if len(found) >= _MOST else None
 
     file.visititems(note)
-    names, notes = alike(found)
+    names, notes = alike(found or deeper)
     if not names:
         what = "The file holds no dataset of volumes (z, y, x)"
-        hint = f"Its axes are not named: {', '.join(deeper[:3])}" if deeper else ""
-        raise FileError(what, path, hint or "Choose another file")
+        raise FileError(what, path, "Choose another file")
     return _Layout({name: [[name]] for name in names}, MetadataClaims("HDF5", notes=notes))
-
-
-def _shape(layout: _Layout, dataset: Any) -> tuple[int, ...]:
-    shape = layout.shape or tuple(dataset.shape)
-    return (1, *shape) if len(shape) == 2 else shape
 
 
 def _unpacked(dataset: Any) -> int:

@@ -34,7 +34,7 @@ class State(Enum):
 class BlockRecord:
     """Record of a block: its state, how long it took the last time [s], how often it was made.
 
-    ``from_cache``: when it was needed last, it came from the cache.
+    ``from_cache``: when another was made of it last, it came from the cache.
     """
 
     state: State
@@ -124,13 +124,15 @@ class ComputeLog:
         self._note(stage, place, BlockRecord(state, seconds, (before.times if before else 0) + 1))
         return result
 
-    def note_cached(self, stage: Hashable, place: tuple[int, int], share: float) -> None:
+    def note_cached(
+        self, stage: Hashable, place: tuple[int, int], share: float, again: bool = True
+    ) -> None:
         """Note that the volume at a place, or this share of it, came from the cache.
 
-        Perhaps a preview made it, which nobody notes.
+        Perhaps a preview made it, which nobody notes. Not ``again``: only if nothing is known.
         """
         record = self.of(stage).get(place)
-        if record is None or record.state is not State.RUNNING:
+        if record is None or (again and record.state is not State.RUNNING):
             whole = share >= 1 or (record is not None and record.state is State.MADE)
             state = State.MADE if whole else State.PART
             noted = replace(record or BlockRecord(state), state=state, from_cache=True)

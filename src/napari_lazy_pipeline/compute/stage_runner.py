@@ -154,7 +154,9 @@ class StageRunner:
     def _note_cached(self, count: int, wanted: Block) -> None:
         if self.compute_log is not None:
             place, share = (wanted.t, wanted.c), self._share(count, wanted)
-            self.compute_log.note_cached(self.plan.work(count), place, share)
+            # The result is asked for again and again: how it was made is told all the same.
+            result = count == len(self.plan.stages)
+            self.compute_log.note_cached(self.plan.work(count), place, share, again=not result)
 
     def _share(self, count: int, block: Block) -> float:
         """Which part of its volume a block is."""

@@ -149,6 +149,7 @@ def test_the_graph_of_the_chunks_on_screen(opened: Any, monitor: Any, settle: Se
         for volume, others in chunk_graph(source, chunks).items()
         for other in others
     }
+    assert "cached" not in details(monitor, "Deskew"), "napari asked for it more than once"
     assert len(arrows) == 8 and all(nodes[a.start].middle == nodes[a.end].middle for a in arrows)
     tips = [node.tip for node in nodes if node.row == 4]
     assert tips == [f"Task of dask: {dask_key(source, place)}" for place in chunks]

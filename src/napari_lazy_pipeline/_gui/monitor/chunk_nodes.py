@@ -160,7 +160,7 @@ def _made(
     if any(entry.seconds for entry in known):
         tip += f"\n{format_duration(sum(entry.seconds for entry in known))} when made last"
     if known:
-        tip += f"\nWhen needed last, {cached} of {len(made)} came from the cache"
+        tip += f"\nWhen the next was made, {cached} of {len(made)} came from the cache"
     states = [state_of(source, (v.t, v.c), stages, entry) for v, entry in made]
     urgent = [state for state in (ChunkState.FAILED, ChunkState.RUNNING) if state in states]
     return Node(title, detail, urgent[0] if urgent else min(states), row, middle, tip)

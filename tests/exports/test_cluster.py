@@ -14,7 +14,7 @@ import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError
-from napari_lazy_pipeline.exports import cluster, scheduler_address
+from napari_lazy_pipeline.exports import cluster, cluster_connection, scheduler_address
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
@@ -35,6 +35,12 @@ def local() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def scheduler(local: Any) -> str:
     return str(local.scheduler_address)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy computer a worker that lives may be silent for long."""
+    monkeypatch.setattr(cluster_connection, "SILENCE", 200.0)
 
 
 @pytest.fixture

@@ -18,6 +18,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.gui)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compile before the first test: on a busy computer that takes longer than a test may."""
+    if not session.config.option.collectonly and any(map(_is_gui, session.items)):
+        from napari_lazy_pipeline._gui.first_use import warm_up
+
+        warm_up()
+
+
+def _is_gui(item: pytest.Item) -> bool:
+    return item.get_closest_marker("gui") is not None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_windows() -> Iterator[None]:
     """What each new viewer does again and again, made cheap: it is most of the time of these tests.

@@ -19,11 +19,13 @@ from napari_lazy_pipeline.steps import Deconvolve, Deskew, SubtractBackground
 from napari_lazy_pipeline.steps._base import Step
 from stacks import gaussian_psf, write_raw
 
-# The program as it is started, but for a signal that a background job would ignore.
+# The program as it is started, but for signals that a background job, or nohup, would ignore.
 COUNT = re.compile(r"\d+/\d+ volumes")  # what the line of the progress begins with
 _PROGRAM = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 {event}
 import sys
 from napari_lazy_pipeline.cli import main

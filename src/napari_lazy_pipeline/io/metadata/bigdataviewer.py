@@ -68,7 +68,7 @@ def read_setups(path: Path) -> SetupTable:
     for setup in sequence.iter("ViewSetup"):
         stated = {
             one.tag: names.get((one.tag, one.text or "")) or (one.text or "").strip()
-            for one in setup.find("attributes") or ()
+            for one in setup.iterfind("attributes/*")
         }
         setups[int(setup.findtext("id", "-1"))] = stated
         size = setup.findtext("voxelSize/size")

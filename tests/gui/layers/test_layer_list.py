@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtWidgets import QListView
 
 from dock_helpers import expected, on_screen
+from napari_lazy_pipeline._gui.layers.layer_list import put_in
 from napari_lazy_pipeline._gui.widgets.canvas_repairs import main_window
 from stacks import write_raw
 
@@ -43,6 +44,35 @@ def test_listener_that_fails_when_the_last_layer_goes(
     mine, layer = opened.viewer.layers
     assert mine.name == "mine"
     assert (on_screen(layer) == expected(opened, 0, 0, 2)).all()
+
+
+def test_listener_that_fails_before_a_layer_is_drawn(opened: Any, qtbot: Any) -> None:
+    """Because there are more sliders: without the canvas, the layer would never be seen."""
+    viewer, data = opened.viewer, np.zeros((2, 2, 2, 2, 4, 4))
+    before = [*viewer.layers]
+
+    def fail() -> None:
+        raise IndexError("no such slider")
+
+    viewer.dims.events.ndim.connect(fail)
+    with qtbot.capture_exceptions() as told, pytest.raises(IndexError, match="no such slider"):
+        put_in(viewer, data)
+    viewer.dims.events.ndim.disconnect(fail)
+    assert len(told) == 1, "when it is taken out"
+    assert [*viewer.layers] == before and _rows(opened) == [0, 1]
+    assert put_in(viewer, data) in viewer.layers and _rows(opened) == [0, 1, 2]
+
+
+def test_listener_that_fails_once_a_layer_is_drawn(opened: Any, qtbot: Any) -> None:
+    def fail() -> None:
+        raise ValueError("not mine")
+
+    opened.viewer.layers.events.inserted.connect(fail)
+    with qtbot.capture_exceptions() as told:
+        layer = put_in(opened.viewer, np.zeros((4, 4)))
+    opened.viewer.layers.events.inserted.disconnect(fail)
+    assert [str(error) for _, error, _ in told] == ["not mine"]
+    assert layer in opened.viewer.layers and _rows(opened) == [0, 1, 2]
 
 
 def test_listener_that_fails_when_the_person_removes_layers(opened: Any) -> None:

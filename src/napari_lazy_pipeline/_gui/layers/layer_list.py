@@ -23,6 +23,29 @@ def end_changes_first(layers: Any) -> None:
             emitter.connect(ending, position="first")
 
 
+def put_in(viewer: Any, data: Any, **options: Any) -> Any:
+    """Add an image layer: as a whole, or not at all.
+
+    What others raise once it is drawn is told, and ends nothing. If they raise before, because
+    there are more sliders, napari would never draw it: it is taken out again.
+    """
+    try:
+        return viewer.add_image(data, **options)
+    except Exception as error:
+        there = [layer for layer in viewer.layers if layer.data is data]
+        if not any(map(_is_drawn, there)):
+            take_out(viewer.layers, *there)
+            raise
+        sys.excepthook(type(error), error, error.__traceback__)
+        return there[0]
+
+
+def _is_drawn(layer: Any) -> bool:
+    """Return whether a canvas listens to a layer."""
+    listeners = (told.__self__ for told in callbacks_of(object, layer.events.visible))  # type: ignore[attr-defined]
+    return any(type(one).__module__.startswith("napari._vispy") for one in listeners)
+
+
 def take_out(layers: Any, *gone: Any) -> None:
     """Remove those layers that are there; napari arranges what it draws once, after all are gone.
 

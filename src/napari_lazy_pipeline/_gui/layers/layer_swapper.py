@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.contrast import Contrast
-from napari_lazy_pipeline._gui.layers.layer_list import take_out
+from napari_lazy_pipeline._gui.layers.layer_list import put_in, take_out
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position
@@ -56,7 +56,7 @@ class LayerSwapper:
         with self._position.still():
             array = self._slice_server.array(channel, picture.request.source, picture)
             options = {**self._options.options(picture), **looks.values}
-            layer = self._viewer.add_image(array, **options)
+            layer = put_in(self._viewer, array, **options)
             auto_name, layer.name = layer.name, looks.name or layer.name
             # Channels stand in their order, whichever was ready first.
             later = [entry.layer for c, entry in self._screen.channels.items() if c > channel]

@@ -26,6 +26,10 @@ class NotAFileError(OSError):
         return cls(errno.EINVAL, f"this is a {kind}, not a file", os.fspath(path))
 
 
+# Bytes read ahead. Headers are small and far apart; Python 3.14 would read 128 KiB at each.
+BUFFER = 8192
+
+
 @overload
 def open_regular(
     path: str | os.PathLike[str], mode: Literal["rb"] = "rb", *, follow: bool = True
@@ -53,7 +57,7 @@ def open_regular(
         flags = (flags | (0 if follow else getattr(os, "O_NOFOLLOW", 0))) & ~os.O_CREAT
         return _opened(name, flags)
 
-    return open(path, mode, opener=opened)  # type: ignore[return-value]
+    return open(path, mode, BUFFER, opener=opened)  # type: ignore[return-value]
 
 
 def _opened(path: str, flags: int) -> int:

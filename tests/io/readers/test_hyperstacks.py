@@ -16,6 +16,7 @@ import tifffile
 
 import hyperstack_files
 from hyperstack_files import DATA, SHAPE, WRITERS, C, T, Writer, Z, ome_xml
+from napari_lazy_pipeline._runtime.regular_file import BUFFER
 from napari_lazy_pipeline.errors import FileError, FolderError, MissingFileError
 from napari_lazy_pipeline.io import inspect_folder, open_stack
 from napari_lazy_pipeline.io.readers import tiff
@@ -67,7 +68,7 @@ def test_one_volume_reads_its_pages_only(
     WRITERS[name](path)
     info = READER.probe(str(path)).at(1, 1)
     READER.read(str(path), info)
-    monkeypatch.setattr(tiff, "open_regular", lambda p: io.BufferedReader(Counting(p)))
+    monkeypatch.setattr(tiff, "open_regular", lambda p: io.BufferedReader(Counting(p), BUFFER))
     Counting.count = 0
     np.testing.assert_array_equal(READER.read(str(path), info), big[1, 1])
     volume = big[1, 1].nbytes

@@ -19,6 +19,7 @@ from interrupting import command, environment, volumes, write_job
 from napari_lazy_pipeline import Recipe, cli
 from napari_lazy_pipeline.cli.run_recipe import ProgressLine
 from napari_lazy_pipeline.errors import MissingFileError
+from napari_lazy_pipeline.exports.other_folder import open_other
 from napari_lazy_pipeline.io.live.complete_volumes import complete_volumes
 from napari_lazy_pipeline.samples.microscope import Simulation
 
@@ -224,8 +225,6 @@ def test_only_complete_volumes_are_told(job: Path, tmp_path: Path) -> None:
     whole = 0
 
     def open_raw():  # type: ignore[no-untyped-def]
-        from napari_lazy_pipeline.exports.other_folder import open_other
-
         return open_other(recipe, tmp_path / "live")
 
     def pause() -> bool:
@@ -248,3 +247,18 @@ def test_only_complete_volumes_are_told(job: Path, tmp_path: Path) -> None:
         if len(good) == 4:
             polls.set()
     assert good == {0, 1, 2, 3}
+
+
+def test_the_time_between_volumes_is_known_though_the_first_came_alone(
+    job: Path, tmp_path: Path
+) -> None:
+    """Their names state it, once there are two."""
+    steps = Simulation(tmp_path / "live", (12, 16, 20), times=3).steps()
+    recipe = Recipe.load(job)
+    next(written for written in steps if written.complete)
+    for now in complete_volumes(
+        lambda: open_other(recipe, tmp_path / "live"), lambda: next(steps, None) is None
+    ):
+        assert now.stack.time_interval == 0.1
+        assert len(now.new)
+    assert now.stack.shape[0] >= 2

@@ -53,8 +53,10 @@ def _polled(raw: Stack, pause: Callable[[], bool]) -> Iterator[CompleteVolumes]:
     for polls in count():
         result = watcher.poll(listing=polls % 2 == 0)
         times = result.source.sizes[0]
-        # The names of a first file tell too little of those that come later.
-        if result.outdated or (result.unmatched > unmatched and times == 1):
+        # The names of a first file tell too little of those that come later: which are of the same
+        # stack, and the time between two.
+        alone = times == 1 and result.unmatched > unmatched
+        if result.outdated or alone or (raw.shape[0] == 1 < times and seen == 0):
             return
         unmatched = result.unmatched
         if result.source is not before:

@@ -124,7 +124,10 @@ class VoxelSizeUnknownError(IncompleteError, GeometryError):
         z, y, x = size
         pixel = y is None or x is None
         what = "voxel size" if pixel and z is None else "pixel size" if pixel else "z step"
-        return cls(f"The {what} is unknown", hint="State it: voxel_size=(z, y, x) in um")
+        return cls(
+            f"The {what} is unknown",
+            hint="State it: voxel_size=(z, y, x) in um, in a recipe under source",
+        )
 
 
 class ScanUnknownError(IncompleteError, GeometryError):

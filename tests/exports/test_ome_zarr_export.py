@@ -258,3 +258,22 @@ def test_resolutions_halve_y_and_x_and_average_integers_rounded() -> None:
     assert level_factors((64, 1024, 1500)) == [(1, 1, 1), (1, 2, 2), (1, 4, 4)]
     volume = np.arange(8, dtype="uint16").reshape(1, 2, 4)
     assert block_mean(volume, (1, 2, 2)).tolist() == [[[2, 4]]]
+
+
+@pytest.mark.parametrize("shape", [(2, 1300, 1), (1, 3, 2100)])
+def test_a_narrow_axis_becomes_one_voxel(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    source = Noise(times=1, shape=shape)
+    export(stack_of(source), tmp_path, format="ome-zarr")
+    group = zarr.open_group(str(tmp_path / "volume.ome.zarr"), mode="r")
+    for level, factors in enumerate(level_factors(shape)):
+        _, y, x = (n // f for n, f in zip(shape, factors, strict=True))
+        cut = source.truth(0, 1)[:, : y * factors[1], : x * factors[2]]
+        expected = np.rint(downscale_local_mean(cut.astype(np.float32), factors))
+        np.testing.assert_array_equal(group[str(level)][0, 1], expected)
+        (scale, place) = group.attrs["ome"]["multiscales"][0]["datasets"][level][
+            "coordinateTransformations"
+        ]
+        first = np.array([1.0, 2.0, 3.0]) + (np.array(factors) - 1) / 2 * [0.3, 0.1, 0.2]
+        np.testing.assert_allclose(scale["scale"][2:], np.multiply(factors, (0.3, 0.1, 0.2)))
+        np.testing.assert_allclose(place["translation"][2:], first)
+    assert level > 0

@@ -66,6 +66,13 @@ def test_a_float_that_is_no_number_is_kept(tmp_path: Path) -> None:
     assert array[0, 0].tobytes() == volume.tobytes()
 
 
+def test_a_zero_below_zero_is_kept(tmp_path: Path) -> None:
+    array, layout = array_of(tmp_path, (5, 20, 20), "float32")
+    volume = np.full((5, 20, 20), -0.0, "float32")
+    put(tmp_path, layout, volume)
+    assert array[0, 0].tobytes() == volume.tobytes()
+
+
 def test_chunks_of_zeros_take_no_room(tmp_path: Path) -> None:
     array, layout = array_of(tmp_path, (8, 32, 32), "uint16")
     volume = np.zeros((8, 32, 32), "uint16")

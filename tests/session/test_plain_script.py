@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+import importlib
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,76 @@ def test_a_missing_file_is_told(stack: Stack, raw_folder: Path) -> None:
     again = open_stack(raw_folder, voxel_size=(0.3, 0.1, 0.1), angle=31.5, step="stage")
     with pytest.raises(RecipeError, match="Not every volume"):
         plain_script(again, Pipeline())
+
+
+def twice(function: Any) -> Any:
+    @wraps(function)
+    def other(volume: np.ndarray) -> np.ndarray:
+        return np.asarray(function(volume) * 2)
+
+    return other
+
+
+def with_default() -> list[Any]:
+    made = []
+    for by in (2, 3):
+
+        def scale(volume: np.ndarray, factor: int = by, *, kind: Any = np.uint16) -> np.ndarray:
+            return (volume * factor).astype(kind)
+
+        made += [scale, lambda volume, by=by: volume * by]
+    return made
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_defaults_are_those_of_the_time_when_a_function_was_made(stack: Stack, number: int) -> None:
+    pipeline, names = Pipeline([with_default()[number]]), dict[str, Any]()
+    exec(compile(plain_script(stack, pipeline), "script", "exec"), names)
+    np.testing.assert_array_equal(names["volume"], stack.volume(0) * (2, 2, 3, 3)[number])
+
+
+def test_functions_of_one_name_with_other_defaults_are_refused(stack: Stack) -> None:
+    first, _, second, _ = with_default()
+    with pytest.raises(RecipeError, match="uses the name scale, which is another thing"):
+        plain_script(stack, Pipeline([first, second]))
+
+
+def test_a_wrapped_function_is_not_written_without_what_wraps_it(stack: Stack) -> None:
+    with pytest.raises(RecipeError, match="has no source"):
+        plain_script(stack, Pipeline([twice(smooth)]))
+
+
+def test_a_file_that_changed_after_it_was_loaded_is_told(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs is not what the file says by now."""
+    path = tmp_path / "changed_after_loading.py"
+    path.write_text("import numpy as np\n\n\ndef more(volume):\n    return np.add(volume, 1)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    pipeline = Pipeline([importlib.import_module(path.stem).more])
+    names = dict[str, Any]()
+    exec(compile(plain_script(stack, pipeline), "script", "exec"), names)
+    np.testing.assert_array_equal(names["volume"], stack.volume(0) + 1)
+    path.write_text(path.read_text().replace("1", "22"))
+    with pytest.raises(RecipeError, match="more was changed in its file since it was loaded"):
+        plain_script(stack, pipeline)
+
+
+def test_a_name_that_python_has_is_not_another_thing_for_other_functions(
+    stack: Stack, tmp_path: Path
+) -> None:
+    (tmp_path / "a.py").write_text("def plain(volume):\n    return volume + max(2, 1)\n")
+    (tmp_path / "b.py").write_text(
+        "from numpy import max\ndef other(volume):\n    return volume + max(volume.shape)\n"
+    )
+    steps = [Function(function=f"{tmp_path}/{n}").allow() for n in ("a.py:plain", "b.py:other")]
+    with pytest.raises(RecipeError, match="other uses the name max, which is another thing"):
+        plain_script(stack, Pipeline(steps))
+
+
+block = 5
+
+
+def test_a_lambda_does_not_take_what_the_script_has_around_it(stack: Stack) -> None:
+    with pytest.raises(RecipeError, match="uses the name block, which is another thing"):
+        plain_script(stack, Pipeline([lambda volume: volume * block]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import importlib
 import inspect
 import re
@@ -11,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from napari_lazy_pipeline.errors import RecipeError
@@ -34,7 +35,7 @@ class PlainFunctions:
     @property
     def text(self) -> str:
         """The definitions, each before what uses it."""
-        lines = [text for name, text in self._lines.items() if name not in self._own]
+        lines = [text for name, text in self._lines.items() if name not in self._own and text]
         return "".join(f"\n\n{text}\n" if "\n" in text else f"{text}\n" for text in lines)
 
     def call(self, step: CodeStep) -> str:
@@ -78,11 +79,13 @@ class PlainFunctions:
             self._provide(name, value, label)
         if isinstance(tree, ast.Lambda):
             return f"({ast.unparse(tree)})"
-        return self._define(function.__name__, source, label)
+        return self._define(tree.name, source, label)
 
     def _provide(self, name: str, value: Any, label: str) -> None:
         """Make a name that a function uses: a module, another function, or a number."""
-        if isinstance(value, ModuleType):
+        if value is getattr(builtins, name, self):
+            self._define(name, "", label)  # that no other function makes it something else
+        elif isinstance(value, ModuleType):
             package, _, own = value.__name__.rpartition(".")
             short = "" if value.__name__ == name else f" as {name}"
             line = f"import {value.__name__}{short}"
@@ -105,18 +108,92 @@ class PlainFunctions:
         return name
 
 
-def _source(function: FunctionType, label: str) -> tuple[ast.AST, str]:
-    """A function as a tree, and its text."""
+def _source(function: FunctionType, label: str) -> tuple[ast.FunctionDef | ast.Lambda, str]:
+    """A function as a tree, and its text: that of the code that runs, with its own defaults."""
+    code = function.__code__  # of a decorated function, too, which names another as its source
+    tree: Any
     try:
-        source = textwrap.dedent(inspect.getsource(function)).strip()
-        if function.__name__ == "<lambda>":
-            return _lambda(source, label), source
-        (tree,) = ast.parse(source).body
+        source = textwrap.dedent(inspect.getsource(code)).strip()
+        if code.co_name == "<lambda>":
+            tree = _lambda(source, label)
+        else:
+            (tree,) = ast.parse(source).body
+        if not isinstance(tree, ast.FunctionDef | ast.Lambda):
+            raise _refusal(label, _NO_SOURCE)
+        if isinstance(tree, ast.FunctionDef) and tree.decorator_list:
+            raise _refusal(label, _NO_SOURCE)
+        if not _is_code_of(tree, "".join(inspect.findsource(code)[0]), code):
+            raise _refusal(label, "was changed in its file since it was loaded")
     except (OSError, TypeError, SyntaxError) as error:
         raise _refusal(label, _NO_SOURCE) from error
-    if not isinstance(tree, ast.FunctionDef) or tree.decorator_list:
-        raise _refusal(label, _NO_SOURCE)
+    if _state_defaults(function, tree.args, label):
+        source = ast.unparse(tree)
     return tree, source
+
+
+def _is_code_of(tree: ast.FunctionDef | ast.Lambda, text: str, code: CodeType) -> bool:
+    """Whether a definition in a text makes this code."""
+    # Python makes another code where it sees an import, and notebooks run definitions one by one.
+    alone = ast.parse("def around():\n    " + "".join(f"{n} = " for n in code.co_freevars) + "0")
+    (outer,) = alone.body
+    assert isinstance(outer, ast.FunctionDef)
+    outer.body.append(ast.Expr(tree) if isinstance(tree, ast.Lambda) else tree)
+    flags, wanted = code.co_flags & annotations.compiler_flag, _comparable(code)
+    waiting: list[Any] = [
+        compile(source, "", "exec", flags, dont_inherit=True)
+        for source in (ast.fix_missing_locations(alone), text)
+    ]
+    while waiting:
+        made = waiting.pop()
+        if made.co_name == code.co_name and _comparable(made) == wanted:
+            return True
+        waiting += [one for one in made.co_consts if isinstance(one, CodeType)]
+    return False
+
+
+def _comparable(code: CodeType) -> tuple[Any, ...]:
+    """What a code does; indents of texts do not count."""
+    constants = [
+        _comparable(one) if isinstance(one, CodeType)
+        else " ".join(one.split()) if isinstance(one, str)
+        else repr(one)
+        for one in code.co_consts
+    ]  # fmt: skip
+    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
+
+
+def _state_defaults(function: FunctionType, arguments: ast.arguments, label: str) -> bool:
+    """Write the values that defaults had when the function was made; whether any is another now."""
+    named = function.__kwdefaults__ or {}
+    changed, around = False, _around(function)
+    for nodes, values in (
+        (arguments.defaults, function.__defaults__ or ()),
+        (arguments.kw_defaults, [named.get(one.arg) for one in arguments.kwonlyargs]),
+    ):
+        for i, (node, value) in enumerate(zip(nodes, values, strict=True)):
+            if node is not None and not _is_still(node, value, around):
+                nodes[i] = ast.parse(_literal(value, label), mode="eval").body
+                changed = True
+    return changed
+
+
+def _is_still(node: ast.expr, value: Any, around: Mapping[str, Any]) -> bool:
+    """Whether an expression has this value in the script, too."""
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _looked_up(node, around) is value
+    try:
+        return repr(ast.literal_eval(node)) == repr(value)
+    except ValueError:
+        return False
+
+
+def _looked_up(node: ast.expr, around: Mapping[str, Any]) -> Any:
+    """What a name, or what a dot leads to, is now; the node itself if that cannot be told."""
+    if isinstance(node, ast.Attribute):
+        return getattr(_looked_up(node.value, around), node.attr, node)
+    if isinstance(node, ast.Name):
+        return around.get(node.id, getattr(builtins, node.id, node))
+    return node
 
 
 def _lambda(source: str, label: str) -> ast.Lambda:
@@ -135,20 +212,33 @@ def _lambda(source: str, label: str) -> ast.Lambda:
     return found[0]
 
 
-def _needed(function: FunctionType, tree: ast.AST) -> Iterator[tuple[str, Any]]:
+def _needed(
+    function: FunctionType, tree: ast.FunctionDef | ast.Lambda
+) -> Iterator[tuple[str, Any]]:
     """Names that a function takes from around it, and what they are; not those of annotations."""
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             node.annotation = None
         elif isinstance(node, ast.FunctionDef):
             node.returns = None
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    code = function.__code__
+    code, around = function.__code__, _around(function)
+    used = _names(tree) - {*code.co_varnames, *code.co_cellvars}
+    for default in (*tree.args.defaults, *tree.args.kw_defaults):
+        used |= _names(default) if default is not None else set()
+    for name in sorted(used):
+        value = around.get(name, getattr(builtins, name, function))
+        if value is not function:
+            yield name, value
+
+
+def _names(tree: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _around(function: FunctionType) -> dict[str, Any]:
+    """Names around a function, and what they are."""
     cells = (cell.cell_contents for cell in function.__closure__ or ())
-    around = {**function.__globals__, **dict(zip(code.co_freevars, cells, strict=True))}
-    for name in sorted(used & around.keys() - {*code.co_varnames}):
-        if around[name] is not function:
-            yield name, around[name]
+    return {**function.__globals__, **dict(zip(function.__code__.co_freevars, cells, strict=True))}
 
 
 def _is_installed(module: str) -> bool:

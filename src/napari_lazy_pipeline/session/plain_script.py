@@ -52,7 +52,8 @@ _NAMES = {
     "np": "import numpy as np",
     "tifffile": "import tifffile",
     "ndimage": "from scipy import ndimage",
-    **dict.fromkeys(("folder", "names", "files", "read", "stack", "ratio", "volume"), ""),
+    **dict.fromkeys(("folder", "names", "files", "read", "stack", "ratio", "volume", "block"), ""),
+    **dict.fromkeys(("enumerate", "float", "int", "print", "range"), ""),
 }
 
 _STEP = """

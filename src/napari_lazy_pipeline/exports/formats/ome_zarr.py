@@ -183,11 +183,14 @@ class _Metadata:
 
 
 def level_factors(shape: Shape) -> list[Shape]:
-    """Factors (z, y, x) by which each resolution is smaller: 1, 2, 4, ... in y and x."""
+    """Factors (z, y, x) by which each resolution is smaller: 1, 2, 4, ... in y and x.
+
+    An axis that is shorter than that becomes one voxel.
+    """
     levels = [(1, 1, 1)]
     while max(_reduced_shape(shape, levels[-1])[1:]) > _SMALL:
         _, y, x = levels[-1]
-        levels.append((1, 2 * y, 2 * x))
+        levels.append((1, min(2 * y, shape[1]), min(2 * x, shape[2])))
     return levels
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import yaml
 
 from napari_lazy_pipeline import Pipeline, Recipe, Stack, open_stack
 from napari_lazy_pipeline.cli.command_line import make_parser
-from napari_lazy_pipeline.steps import Crop, Deconvolve, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, SubtractBackground, step_types
 
 ROOT = Path(__file__).parents[1]
 # Scripts of docs/upstream.md open windows, and show the faults of others.
@@ -208,3 +210,16 @@ def test_commands_named_in_the_text_exist(page: Path, capsys: pytest.CaptureFixt
         known = capsys.readouterr().out
         for word in words:
             assert not word.startswith("--") or word.split("=")[0] in known, text
+
+
+def test_menus_are_called_as_the_pages_say() -> None:
+    file = resources.files("napari_lazy_pipeline") / "napari.yaml"
+    manifest = yaml.safe_load(file.read_text("utf-8"))
+    samples = [sample["display_name"] for sample in manifest["contributions"]["sample_data"]]
+    steps = [f"{step.group} > {step.title}" for step in step_types().values()]
+    said = "\n".join(page.read_text("utf-8") for page in PAGES)
+    for menu, entries in (("Open Sample > Lazy Pipeline", samples), ("Add step", steps)):
+        named = re.findall(rf"{menu} > ([^*]+)\*", said)
+        assert named
+        for name in named:
+            assert any(entry.startswith(name) for entry in entries), f"{menu} > {name}"

@@ -131,6 +131,10 @@ def test_a_new_recipe_runs(job: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     path = tmp_path / "new.yaml"
     words = "recipe", "new", tmp_path / "cell", "--out", path, "--voxel-size", "0.3,0.1,0.1"
     assert run(*words) == 0
+    said = capsys.readouterr().err
+    assert "All steps are off: write 'enabled: true'" in said
+    assert "State angle under source" in said
+    assert "State step under source: stage or perpendicular" in said
     recipe = Recipe.load(path)
     assert [step.kind for step in recipe.pipeline.steps][:3] == [
         "subtract_background", "deconvolve", "deskew",
@@ -138,6 +142,7 @@ def test_a_new_recipe_runs(job: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert run(*words) == 2  # it is there already
     assert "State another one by --out" in capsys.readouterr().err
     assert run("run", path, "--out", tmp_path / "out", "-t", 0, "-c", 0) == 0
+    assert "No step of the recipe is on" in capsys.readouterr().err
     (pixels,) = (tifffile.imread(file) for file in (tmp_path / "out").glob("*.tif"))
     (raw,) = (tmp_path / "cell").glob("*ch0_stack0000*")
     assert np.array_equal(pixels, tifffile.imread(raw))
@@ -172,7 +177,7 @@ def test_a_folder_is_processed_while_it_is_written(job: Path, tmp_path: Path) ->
             "watch", tmp_path / "live", "--recipe", job, "--out", tmp_path / "out",
             "--until-idle", "6",
         ),
-        env=environment(), stderr=subprocess.PIPE, text=True,
+        env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert watching.stderr is not None
     assert watching.stderr.readline().startswith("Waiting: ")
@@ -183,8 +188,9 @@ def test_a_folder_is_processed_while_it_is_written(job: Path, tmp_path: Path) ->
             while written.c == 1 and not volumes(tmp_path / "out"):
                 assert time.monotonic() < deadline and watching.poll() is None
                 time.sleep(0.1)
-    _, said = watching.communicate(timeout=120)
+    result, said = watching.communicate(timeout=120)
     assert watching.returncode == 0, said
+    assert result == f"8 volumes written to {tmp_path / 'out'}\n"
     assert run("run", job, tmp_path / "live", "--out", tmp_path / "whole") == 0
     assert volumes(tmp_path / "out") == volumes(tmp_path / "whole")
     assert len(volumes(tmp_path / "whole")) == 8

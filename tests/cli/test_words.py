@@ -149,6 +149,17 @@ def test_a_sentence_says_what_is_wrong(place: Path, words: list[str], said: str)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+def test_no_words_at_all_list_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    said = capsys.readouterr()
+    assert not said.out and "watch" in said.err and "movie" in said.err
+
+
+def test_a_folder_is_not_asked_for_where_the_recipe_has_one(place: Path) -> None:
+    code, said = code_of(["run"])
+    assert code == 2 and said.strip().endswith("arguments are required: RECIPE")
+
+
 def test_names_that_are_no_text(tmp_path: Path) -> None:
     """Neither a folder nor a terminal has to know every character."""
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/day \xff")

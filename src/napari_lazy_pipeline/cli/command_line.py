@@ -43,9 +43,13 @@ def perform(arguments: Sequence[str] | None, stop: threading.Event | None = None
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    options = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
+    options = parser.parse_args(words)
     # Python before 3.13 makes an empty list of this.
-    for word in sys.argv[1:] if arguments is None else arguments:
+    for word in words:
         if word.startswith("-") and word.endswith("=--"):
             parser.error(f"argument {word}: there is no value")
     options.stop = stop or threading.Event()

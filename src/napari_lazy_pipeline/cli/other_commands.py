@@ -129,8 +129,11 @@ def new_recipe(options: argparse.Namespace) -> int:
     pipeline = default_pipeline(folder_info.angle is not None)
     Recipe(source=stack, pipeline=pipeline).save(path)
     print(f"Written to {path}")
+    if not any(step.enabled for step in pipeline.steps):
+        print("All steps are off: write 'enabled: true' in those that you want", file=sys.stderr)
     for question in folder_info.questions:
-        print(f"ask: {question.text}", file=sys.stderr)
+        codes = f": {' or '.join(question.choices)}" if question.about in ("step", "axes") else ""
+        print(f"ask: {question.text} State {question.about} under source{codes}", file=sys.stderr)
     return 0
 
 

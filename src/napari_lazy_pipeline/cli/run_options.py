@@ -31,7 +31,7 @@ def add_run(commands: Any) -> None:
         "recipe", metavar="RECIPE", type=values.text, help="recipe file (.yaml or .json)"
     )
     parser.add_argument(
-        "folders", metavar="FOLDER", nargs="*", type=values.text,
+        "folders", metavar="FOLDER", nargs="*", default=[], type=values.text,
         help="folders of raw files (default: that of the recipe)",
     )  # fmt: skip
     parser.add_argument(
@@ -104,7 +104,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--only-maxima", action="store_true",
-        help="write the maximum along z of each volume instead of the volume; behind Deskew, "
+        help="write the maximum along z of each volume instead of the volume; after Deskew, "
         "straight from the raw planes",
     )  # fmt: skip
 

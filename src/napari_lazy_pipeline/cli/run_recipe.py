@@ -128,7 +128,9 @@ def load_recipe(options: argparse.Namespace) -> Recipe:
     options.engine = options.engine or recipe.engine
     _check_engine(options.engine)
     # What is wrong in them is said before the folder is opened, as far as no channel is needed.
-    edited(recipe.pipeline, [text for text in options.set if text.partition("=")[0].count(".") < 2])
+    early = [text for text in options.set if text.partition("=")[0].count(".") < 2]
+    if not any(step.enabled for step in edited(recipe.pipeline, early).steps):
+        print("No step of the recipe is on: volumes stay as they were recorded", file=sys.stderr)
     if recipe.sweep:
         said = f"The recipe holds values to try of {', '.join(recipe.sweep)}"
         print(f"{said}: the present values are used", file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.live.complete_volumes import ALONE, complete_volumes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_lazy_pipeline.image import Stack
     from napari_lazy_pipeline.session import Recipe
 
@@ -46,6 +49,7 @@ class _Watch:
         self._last = monotonic()
         self._told = ""
         self._polls = 0  # since the folder was opened
+        self._written: dict[Path, None] = {}  # by now
 
     def open(self) -> Stack | None:
         """Open the folder; None as long as it has no images that make a stack."""
@@ -84,7 +88,9 @@ class _Watch:
         self.tell(f"{count} complete")
         # A step may select time points: which of the result are new is known by the journal then.
         same = self._stack.shape[0] == stack.shape[0]
-        written(self._stack, self.options.out, self.options, t=times if same else None)
+        chosen = times if same else None
+        report = written(self._stack, self.options.out, self.options, t=chosen)
+        self._written |= dict.fromkeys(report.written)
         self._last = monotonic()
 
     def finish(self) -> int:
@@ -94,4 +100,8 @@ class _Watch:
                 raise self._error
             what = "There was no complete volume"
             raise FolderError(what, self.options.folder, "Wait longer, by --until-idle")
-        return summarise(written(self._stack, self.options.out, self.options))
+        report = written(self._stack, self.options.out, self.options)
+        # What this watch wrote was not there already when it began.
+        made = self._written | dict.fromkeys(report.written)
+        kept = tuple(path for path in report.kept if path not in made)
+        return summarise(replace(report, written=tuple(made), kept=kept))

@@ -166,3 +166,10 @@ def test_arrays_of_five_axes_are_positions_if_they_are_alike(tmp_path: Path) -> 
         file["one"], file["two"] = DATA, DATA + 1
     stack = open_stack(path, axes="TCZYX", position="two")
     np.testing.assert_array_equal(stack.volume(1, 1), DATA[1, 1] + 1)
+
+
+def test_the_axes_of_one_plane_may_be_stated(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["plane"] = DATA[0, 0, 0]
+    stack = open_stack(tmp_path, axes="TYX", strict=True)
+    np.testing.assert_array_equal(stack.volume(0), DATA[0, 0, :1])

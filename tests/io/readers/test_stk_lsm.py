@@ -246,3 +246,22 @@ def test_stacks_of_another_kind_beside_tiffs_are_told(tmp_path: Path) -> None:
     assert found.stack().spec.shape == (1, 9, 11)
     stacks = open_stack(tmp_path, "exp_w1GFP_t{t}.stk")
     np.testing.assert_array_equal(stacks.volume(0), DATA[0, 0])
+
+
+def test_as_many_planes_in_other_axes_are_refused(tmp_path: Path) -> None:
+    """Channels would be taken for planes, and planes for channels."""
+    np.save(tmp_path / "a_t0.npy", DATA[0])
+    np.save(tmp_path / "a_t1.npy", DATA[1].swapaxes(0, 1))
+    np.save(tmp_path / "a_t2.npy", DATA[2].reshape(-1, *SHAPE[1:]))
+    stack = open_stack(tmp_path, axes="CZYX", strict=True)
+    np.testing.assert_array_equal(stack.volume(0, 1), DATA[0, 1])
+    for t, said in ((1, r"array \(4, 2, 9, 11\)"), (2, r"array \(8, 9, 11\)")):
+        with pytest.raises(FileError, match=said):
+            stack.source.read(t, 0)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_axes_of_one_plane_may_be_stated(order: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.asarray(DATA[0, 0, 0], order=order))  # type: ignore[call-overload]
+    stack = open_stack(tmp_path / "a.npy", axes="TYX", strict=True)
+    np.testing.assert_array_equal(stack.volume(0), DATA[0, 0, :1])

@@ -29,12 +29,13 @@ def read_part(
 ) -> np.ndarray:
     """Planes (z, y, x) of the volume that ``info`` names, of an array of a shape.
 
-    ``read`` reads by numbers and slices, one for each axis. A `FileError` if the array has other
+    ``read`` reads by numbers and slices, one for each axis before the last two. A `FileError` if the array has other
     axes than that of the first file.
     """
     outer = tuple(shape[:-2])
     known = int(np.count_nonzero(info.page_table[info.scene] >= 0))
-    if math.prod(outer) != known or tuple(shape[-2:]) != info.shape[1:]:
+    # As many planes in other axes would be other planes.
+    if outer != (info.unnamed or (known,)) or tuple(shape[-2:]) != info.shape[1:]:
         what = f"The file holds an array {tuple(shape)}, and {info.name} {info.content}"
         raise FileError(what, path, "Open it alone")
     pages = info.planes[start:stop]

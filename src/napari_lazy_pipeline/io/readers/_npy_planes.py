@@ -21,6 +21,7 @@ def read_stated(path: str, info: FileInfo) -> np.ndarray:
             shape, fortran, dtype = npy_format.read_array_header_1_0(file)
         else:
             shape, fortran, dtype = npy_format.read_array_header_2_0(file)
+        shape = shape if len(shape) > 2 else (1, *shape)
         begin, size = file.tell(), dtype.itemsize * math.prod(shape[-2:])
         if dtype.hasobject or dtype.newbyteorder("=").name != info.dtype:
             raise FileError(f"The file holds {dtype.name}, not {info.dtype}", path)
@@ -34,5 +35,5 @@ def read_stated(path: str, info: FileInfo) -> np.ndarray:
             return found.reshape(count, *shape[-2:])
 
         # Planes of arrays in the order of Fortran do not lie one behind the other.
-        read: ReadPart = np.load(path).__getitem__ if fortran else read_planes
+        read: ReadPart = np.load(path).reshape(shape).__getitem__ if fortran else read_planes
         return read_part(shape, info, 0, info.shape[0], path, read)

@@ -71,10 +71,12 @@ class Hdf5Reader(PlaneReader):
             dataset = file[list(layout.places.values())[info.scene][t][c]]
             require(_unpacked(dataset))
             if info.restated:
-                shape = layout.shape or dataset.shape
+                shape, whole = layout.shape or dataset.shape, dataset
+                if len(shape) == 2:
+                    shape, whole = (1, *shape), dataset[()][np.newaxis]
                 info.check(info.shape, dataset.dtype, path)
                 _, y, x = info.shape
-                return read_part(shape, info, start, stop, path, lambda n: dataset[n][..., :y, :x])
+                return read_part(shape, info, start, stop, path, lambda n: whole[n][..., :y, :x])
             info.check(as_planes(layout.shape or dataset.shape)[1], dataset.dtype, path)
             _, y, x = info.shape
             planes = dataset[start:stop, :y, :x] if dataset.ndim == 3 else dataset[:y, :x]

@@ -372,3 +372,18 @@ def test_what_was_cut_since_has_no_place(tmp_path: Path) -> None:
     assert open_stack(cut).spec.translate == (0, 0, 0)
     tifffile.imwrite(cut, volume, imagej=True, metadata=metadata)
     assert open_stack(cut).spec.translate == (0.4, 0, 0)
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 1), (4, 1, 1), (1, 6, 1), (4, 5, 3)])
+@pytest.mark.parametrize("projections", [(), ("z", "y", "x")])
+def test_volumes_of_one_column_are_read_as_they_were_written(
+    tmp_path: Path, shape: tuple[int, int, int], projections: tuple[str, ...]
+) -> None:
+    """So are projections along x: tifffile writes another shape into an ImageJ TIFF of them."""
+    volumes = np.random.default_rng(2).integers(1, 900, (2, 1, *shape)).astype("uint16")
+    export(Stack.from_array(volumes, (0.3, 0.1, 0.1)), tmp_path, projections=projections)
+    again = open_stack(tmp_path, "volume_ch{c}_t{t}.tif", voxel_size=(0.3, 0.1, 0.1), strict=True)
+    for t in range(2):
+        np.testing.assert_array_equal(again.volume(t), volumes[t, 0])
+        with tifffile.TiffFile(tmp_path / f"volume_ch0_t{t:04d}.tif") as file:
+            assert [page.shape for page in file.pages] == shape[0] * [shape[1:]]

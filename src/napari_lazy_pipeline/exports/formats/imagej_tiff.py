@@ -72,7 +72,8 @@ def write_whole(
     with fresh_file(path, within=within, replace=replace) as file:
         tifffile.imwrite(
             file,
-            volume,
+            # With all axes of ImageJ: a last one of one pixel would be left out of them.
+            volume if large else volume[np.newaxis, :, np.newaxis, :, :, np.newaxis],
             imagej=not large,
             ome=large,
             bigtiff=large,
@@ -85,7 +86,7 @@ def write_whole(
 
 def _imagej_metadata(stack: Stack, c: int, voxel_size: Triple, text: str) -> dict[str, Any]:
     info = f"Channel = {channel_name(stack, c)}\n{text}"
-    metadata = {"axes": "ZYX", "spacing": voxel_size[0], "unit": "um", "Info": info}
+    metadata = {"axes": "TZCYXS", "spacing": voxel_size[0], "unit": "um", "Info": info}
     interval = stack.time_interval
     return metadata if interval is None else {**metadata, "finterval": interval}
 

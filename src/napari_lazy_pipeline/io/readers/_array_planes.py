@@ -29,8 +29,8 @@ def read_part(
 ) -> np.ndarray:
     """Planes (z, y, x) of the volume that ``info`` names, of an array of a shape.
 
-    ``read`` reads by numbers and slices, one for each axis before the last two. A `FileError` if the array has other
-    axes than that of the first file.
+    ``read`` reads by numbers and slices, one for each axis before the last two. A `FileError` if
+    the array has other axes than that of the first file.
     """
     outer = tuple(shape[:-2])
     known = int(np.count_nonzero(info.page_table[info.scene] >= 0))

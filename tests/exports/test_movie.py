@@ -157,3 +157,16 @@ def test_a_movie_is_changed_by_the_command_line_as_a_run_is(
         assert movie(*words, "--out", str(tmp_path / "no.gif")) == 2, words
         assert said in capsys.readouterr().err
     assert not (tmp_path / "no.gif").exists()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8"])
+def test_a_mask_is_seen(tmp_path: Path, dtype: str) -> None:
+    """All of its pixels that are not 0 are alike: percentiles of them made it black."""
+    imageio = pytest.importorskip("imageio", reason="reads the movie back")
+    mask = np.zeros((2, 1, 3, 128, 128), dtype)
+    mask[:, :, 1, 40:60, 40:60] = 1
+    said = write_movie(Stack.from_array(mask, VOXEL), tmp_path / "mask.gif")
+    assert said.endswith("from 0 to 1")
+    for frame in imageio.get_reader(tmp_path / "mask.gif"):
+        assert np.asarray(frame)[45:55, 45:55].min() == 255
+        assert np.asarray(frame)[45:55, 70:80, :3].max() == 0

@@ -130,7 +130,7 @@ def _check(path: Path, stack: Stack) -> None:
 def _picture(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.ndarray:
     """What is brightest along z (y, x); blank, with a warning, if the file is bad."""
     picture: np.ndarray = np.fmax.reduce(stack.source.unless(cancelled, t, c), axis=0)
-    return picture
+    return picture.astype(np.uint8) if picture.dtype.kind == "b" else picture
 
 
 def _limits(picture: np.ndarray) -> Limits:
@@ -138,7 +138,9 @@ def _limits(picture: np.ndarray) -> Limits:
     if not values.size:
         return 0.0, 1.0
     low, high = np.percentile(values, _PERCENTILES).tolist()
-    return (low, high) if high > low else (low, low + 1.0)
+    if high > low:
+        return low, high
+    return (0.0, high) if high > 0 else (low, low + 1.0)  # of a mask, what is inside is full
 
 
 def _mixed(

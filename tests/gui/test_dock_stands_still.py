@@ -282,8 +282,11 @@ def test_room_that_was_made_is_given_back_when_the_mouse_leaves(filled: Any, qtb
 # ---- width ------------------------------------------------------------------------------------
 
 
-def test_everything_fits_the_width(filled: Any, qtbot: Any, settle: Settle) -> None:
-    """Every kind of step, unfolded, with a row per channel."""
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_everything_fits_the_width(
+    filled: Any, qtbot: Any, settle: Settle, per_channel: bool
+) -> None:
+    """Every kind of step, unfolded, with a value for all channels or a row per channel."""
     steps = [step_type(enabled=False) for step_type in step_types().values()]  # type: ignore[call-arg]
     filled.session.set_pipeline(Pipeline(steps))
     for section in (filled.data.files.fold, filled.data.metadata.voxel_fold):
@@ -293,7 +296,7 @@ def test_everything_fits_the_width(filled: Any, qtbot: Any, settle: Settle) -> N
         one.set_time(123.4)
         for field in one.form.fields.values():
             if isinstance(field.control, ChannelRows):
-                field.control.set_per_channel(True)
+                field.control.set_per_channel(per_channel)
     for panel in filled.steps.findChildren(AnglePanel):
         scans = Scan(133.4, "y"), Scan(133.4, "y", "perpendicular")
         panel._on_proposed(panel._step, scans, "Planes shift 2.50 px along x (match 33 %)")

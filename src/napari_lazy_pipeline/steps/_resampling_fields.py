@@ -42,7 +42,7 @@ Fill = Annotated[
     Field(
         ge=0,
         le=65535,
-        title="Empty voxels",
+        title="Outside",
         description="Value where there are no data: 0 after the background is subtracted.",
         json_schema_extra={"advanced": True},
     ),

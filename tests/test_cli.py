@@ -187,7 +187,7 @@ def test_an_engine_that_cannot_be_used_says_why(
 def test_the_raw_folder_is_refused(
     recipe: Path, raw_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "raw data would be written to" in fails(capsys, "run", recipe, "--out", raw_folder)
+    assert "would write into the raw data" in fails(capsys, "run", recipe, "--out", raw_folder)
     assert {path.suffix for path in raw_folder.iterdir()} == {".tif"}
 
 

@@ -216,7 +216,7 @@ def test_raw_data_are_never_written_to(
     source.folder = tmp_path / "raw"
     source.folder.mkdir()
     (tmp_path / "link").symlink_to(source.folder)
-    with pytest.raises(ExportError, match=r"raw data would be written to"):
+    with pytest.raises(ExportError, match=r"would write into the raw data"):
         export(stack, source.folder / place)
     assert list(source.folder.iterdir()) == []
 

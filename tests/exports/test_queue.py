@@ -132,7 +132,7 @@ def test_the_raw_folder_is_refused(job: Callable[..., Job], raw_folder: Path) ->
     one.settings = JobSettings(folder=raw_folder / "inside")
     before = listing(raw_folder)
     ExportQueue([one]).run()
-    assert one.state == "failed" and "raw data would be written to" in one.error
+    assert one.state == "failed" and "would write into the raw data" in one.error
     assert listing(raw_folder) == before
 
 
@@ -157,7 +157,7 @@ def test_the_raw_folder_of_another_job_is_refused(
     of_recipe = Job("cell6", recipe.model_copy(update={"source": source}), state=state)  # type: ignore[arg-type]
     ExportQueue([first, linked, of_recipe]).run()
     for one in (first, linked):
-        assert one.state == "failed" and "raw data would be written to" in one.error
+        assert one.state == "failed" and "would write into the raw data" in one.error
         assert one.out is None
     assert of_recipe.state == "done", of_recipe.error
     assert listing(other) == before

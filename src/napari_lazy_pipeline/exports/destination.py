@@ -322,7 +322,7 @@ def _refuse_raw(folder: Path, raw: Path | None) -> None:
     resolved, forbidden = Path(os.path.realpath(folder)), Path(os.path.realpath(raw))
     if any(_same(parent, forbidden) for parent in (resolved, *resolved.parents)):
         raise ExportError(
-            "The raw data would be written to", str(folder), f"Choose a folder outside {raw}"
+            "This would write into the raw data", str(folder), f"Choose a folder outside {raw}"
         )
 
 

@@ -194,7 +194,7 @@ def test_the_raw_folder_is_refused_before_anything_is_written(
 ) -> None:
     before = listing(raw_folder)
     process.form.fields["folder"].value = raw_folder / place
-    qtbot.waitUntil(lambda: "raw data would be written to" in process.warning.text())
+    qtbot.waitUntil(lambda: "would write into the raw data" in process.warning.text())
     assert not process.start.isEnabled()
     process.form.fields["folder"].value = raw_folder.parent / "elsewhere"
     qtbot.waitUntil(process.start.isEnabled, timeout=TIMEOUT)

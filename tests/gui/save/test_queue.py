@@ -363,7 +363,7 @@ def test_the_raw_folder_of_another_job_is_refused_before_anything_is_written(
     choose(other)
     click(qtbot, panel.list.add_folder)
     qtbot.waitUntil(lambda: not panel.start.isEnabled(), timeout=TIMEOUT)
-    assert "raw data would be written to" in panel.warning.text()
+    assert "would write into the raw data" in panel.warning.text()
     click(qtbot, panel.list.rows[1].remove)
     qtbot.waitUntil(panel.start.isEnabled, timeout=TIMEOUT)
 

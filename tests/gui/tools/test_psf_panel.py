@@ -227,7 +227,7 @@ def test_no_psf_is_saved_beside_the_raw_files(opened: Any, raw_folder: Path, qtb
     before = listing(raw_folder)
     here = panel(opened)
     here.maker.save_as(raw_folder / "psf.tif")
-    qtbot.waitUntil(lambda: "raw data would be written to" in here.maker.error.text())
+    qtbot.waitUntil(lambda: "would write into the raw data" in here.maker.error.text())
     assert listing(raw_folder) == before
     assert here.maker.save.isEnabled()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -239,9 +240,12 @@ def test_a_file_that_changed_after_it_was_loaded_is_told(
     names = dict[str, Any]()
     exec(compile(plain_script(stack, pipeline), "script", "exec"), names)
     np.testing.assert_array_equal(names["volume"], stack.volume(0) + 1)
-    path.write_text(path.read_text().replace("1", "22"))
-    with pytest.raises(RecipeError, match="more was changed in its file since it was loaded"):
-        plain_script(stack, pipeline)
+    was = path.read_text()
+    for now in (was.replace("1", "22"), was.replace("def", "def more(v):\n    return v\n\n\ndef")):
+        path.write_text(now)
+        linecache.checkcache(str(path))
+        with pytest.raises(RecipeError, match="more was changed in its file since it was loaded"):
+            plain_script(stack, pipeline)
 
 
 def test_a_name_that_python_has_is_not_another_thing_for_other_functions(
@@ -262,3 +266,13 @@ block = 5
 def test_a_lambda_does_not_take_what_the_script_has_around_it(stack: Stack) -> None:
     with pytest.raises(RecipeError, match="uses the name block, which is another thing"):
         plain_script(stack, Pipeline([lambda volume: volume * block]))
+
+
+PAIR = [lambda volume: volume + 1, lambda volume: volume + 2]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_of_two_lambdas_in_a_line_each_is_its_own(stack: Stack, number: int) -> None:
+    pipeline, names = Pipeline([PAIR[number]]), dict[str, Any]()
+    exec(compile(plain_script(stack, pipeline), "script", "exec"), names)
+    np.testing.assert_array_equal(names["volume"], stack.volume(0) + number + 1)

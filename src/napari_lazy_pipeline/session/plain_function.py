@@ -111,43 +111,40 @@ class PlainFunctions:
 def _source(function: FunctionType, label: str) -> tuple[ast.FunctionDef | ast.Lambda, str]:
     """A function as a tree, and its text: that of the code that runs, with its own defaults."""
     code = function.__code__  # of a decorated function, too, which names another as its source
-    tree: Any
     try:
         source = textwrap.dedent(inspect.getsource(code)).strip()
-        if code.co_name == "<lambda>":
-            tree = _lambda(source, label)
-        else:
-            (tree,) = ast.parse(source).body
-        if not isinstance(tree, ast.FunctionDef | ast.Lambda):
+        trees = _lambdas(source) if code.co_name == "<lambda>" else ast.parse(source).body
+        # Of several lambdas in these lines, each has to be told by itself.
+        text = "".join(inspect.findsource(code)[0]) if len(trees) == 1 else ""
+        if not all(isinstance(one, ast.Lambda) or _is_plain(one) for one in trees):
             raise _refusal(label, _NO_SOURCE)
-        if isinstance(tree, ast.FunctionDef) and tree.decorator_list:
-            raise _refusal(label, _NO_SOURCE)
-        if not _is_code_of(tree, "".join(inspect.findsource(code)[0]), code):
-            raise _refusal(label, "was changed in its file since it was loaded")
+        tree: Any = next((one for one in trees if _is_code_of(one, text, code)), None)
     except (OSError, TypeError, SyntaxError) as error:
         raise _refusal(label, _NO_SOURCE) from error
+    if tree is None:
+        changed = "was changed in its file since it was loaded"
+        raise _refusal(label, changed if len(trees) == 1 else _NO_SOURCE)
     if _state_defaults(function, tree.args, label):
         source = ast.unparse(tree)
     return tree, source
 
 
-def _is_code_of(tree: ast.FunctionDef | ast.Lambda, text: str, code: CodeType) -> bool:
-    """Whether a definition in a text makes this code."""
+def _is_code_of(tree: Any, text: str, code: CodeType) -> bool:
+    """Whether a definition makes this code, alone or in the text that it was taken from."""
     # Python makes another code where it sees an import, and notebooks run definitions one by one.
     alone = ast.parse("def around():\n    " + "".join(f"{n} = " for n in code.co_freevars) + "0")
     (outer,) = alone.body
     assert isinstance(outer, ast.FunctionDef)
     outer.body.append(ast.Expr(tree) if isinstance(tree, ast.Lambda) else tree)
     flags, wanted = code.co_flags & annotations.compiler_flag, _comparable(code)
-    waiting: list[Any] = [
-        compile(source, "", "exec", flags, dont_inherit=True)
-        for source in (ast.fix_missing_locations(alone), text)
-    ]
-    while waiting:
-        made = waiting.pop()
-        if made.co_name == code.co_name and _comparable(made) == wanted:
-            return True
-        waiting += [one for one in made.co_consts if isinstance(one, CodeType)]
+    for source, line in ((ast.fix_missing_locations(alone), None), (text, code.co_firstlineno)):
+        waiting = [compile(source, "", "exec", flags, dont_inherit=True)]
+        while waiting:
+            made = waiting.pop()
+            at_place = line is None or made.co_firstlineno == line
+            if at_place and made.co_name == code.co_name and _comparable(made) == wanted:
+                return True
+            waiting += [one for one in made.co_consts if isinstance(one, CodeType)]
     return False
 
 
@@ -196,8 +193,8 @@ def _looked_up(node: ast.expr, around: Mapping[str, Any]) -> Any:
     return node
 
 
-def _lambda(source: str, label: str) -> ast.Lambda:
-    """The one lambda of some lines, which begin and end anywhere around it."""
+def _lambdas(source: str) -> list[ast.Lambda]:
+    """The lambdas of some lines, which begin and end anywhere around them."""
     found = []
     for start in (match.start() for match in re.finditer("lambda", source)):
         for stop in range(len(source), start, -1):
@@ -205,11 +202,14 @@ def _lambda(source: str, label: str) -> ast.Lambda:
                 tree = ast.parse(source[start:stop], mode="eval").body
             except SyntaxError:
                 continue
-            found += [tree] if isinstance(tree, ast.Lambda) else []
+            first = tree.elts[0] if isinstance(tree, ast.Tuple) else tree
+            found += [first] if isinstance(first, ast.Lambda) else []
             break
-    if len(found) != 1:
-        raise _refusal(label, _NO_SOURCE)
-    return found[0]
+    return found
+
+
+def _is_plain(tree: ast.AST) -> bool:
+    return isinstance(tree, ast.FunctionDef) and not tree.decorator_list
 
 
 def _needed(

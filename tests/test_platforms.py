@@ -26,7 +26,7 @@ import ctypes, os, signal, sys
 from pathlib import Path
 from types import SimpleNamespace
 import dask.array, imagecodecs, numba, numpy, pydantic, scipy.ndimage, tifffile, yaml, zarr
-import dask_image.imread, multiprocessing.shared_memory, yaozarrs
+import shutil, dask_image.imread, multiprocessing.shared_memory, yaozarrs
 
 platform, folder = sys.argv[1], Path(sys.argv[2])
 lacking = "sched_getaffinity posix_fallocate posix_fadvise setpriority"
@@ -34,8 +34,10 @@ if platform == "win32":
     sys.modules.update(fcntl=None, resource=None)
     lacking += " nice sysconf getuid geteuid O_NOFOLLOW O_NONBLOCK O_NOCTTY"
     del signal.SIGHUP
+    shutil._use_fd_functions = False
 for name in lacking.split():
     delattr(os, name)
+os.process_cpu_count = os.cpu_count  # Python 3.13 has it there, without affinity
 
 def memory(status):
     status._obj.available = 2**32

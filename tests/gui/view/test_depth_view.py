@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari.utils.colormaps import ensure_colormap
 
 from dock_helpers import edit, view_state
 from napari_lazy_pipeline._gui.view.depth_view import COLOURS
+from stacks import write_raw
 
 Settle = Callable[[Any], None]
 
@@ -94,3 +96,19 @@ def test_the_layer_follows_a_folder_that_grows(opened: Any, settle: Settle) -> N
     opened.session.stack_grown.emit(None)
     settle(opened)
     assert len(made) == 1
+
+
+def test_of_a_folder_with_fewer_channels(
+    opened: Any, settle: Settle, qtbot: Any, tmp_path: Path
+) -> None:
+    """The layers that are gone are not asked to show anything of it."""
+    edit(opened, "rotate")
+    settle(opened)
+    opened.depth_view.button.click()
+    settle(opened)
+    with qtbot.capture_exceptions() as raised:
+        opened.open_folder(write_raw(tmp_path / "one", times=2, channels=1))
+        settle(opened)
+    assert not raised
+    assert not opened.depth_view.button.isChecked()
+    assert [layer.visible for layer in opened.layers.layers] == [True]

@@ -64,7 +64,7 @@ class DepthView(QObject):
         elif not on and self._entry is not None:
             self._timer.stop()
             self._task.forget()
-            for layer in self._hidden:
+            for layer in [one for one in self._hidden if one in self._viewer.layers]:
                 layer.visible = True
             take_out(self._viewer.layers, self.layer)
             if self._active in self._viewer.layers:
@@ -121,7 +121,7 @@ class DepthView(QObject):
         if self.layer is None:
             name, units = f"{self._entry.layer.name} [depth]", self._entry.layer.units[-2:]
             self.layer = self._viewer.add_image(picture, name=name, rgb=True, units=units, **place)
-            for layer in self._hidden:
+            for layer in [one for one in self._hidden if one in self._viewer.layers]:
                 layer.visible = False
         else:
             self.layer.data = picture

@@ -79,7 +79,12 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(
     assert sorted(tmp_path.rglob("*")) == before
     said = capsys.readouterr().out
     assert f"to:      {tmp_path / 'out'}" in said
-    assert "3 time points x 2 channels" in said and "(12, 16, 50) uint16" in said
+    assert (
+        f"from:    {tmp_path / 'cell'}" in said and "steps:   subtract_background, deskew" in said
+    )
+    size = "voxels 0.3 x 0.1 x 0.1 um"
+    assert f"data:    3 time points x 2 channels (488, 560), (12, 16, 20) uint16, {size}" in said
+    assert "3 time points x 2 channels (488, 560), (12, 16, 50) uint16" in said
     assert "8 to write, 0 there already" in said  # 2 stages
     assert re.search(r"disk:    \d+(\.\d+)? kB \(.* free\)", said)
     assert re.search(r"memory:  .* for one volume, at Deskew", said)

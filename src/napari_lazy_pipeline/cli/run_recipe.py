@@ -149,7 +149,8 @@ def _of_complete_files(recipe: Recipe, folders: list[str]) -> Recipe:
 
 def _write(recipe: Recipe, place: Place, options: argparse.Namespace) -> int:
     """Run a recipe over one place, or say what that would write."""
-    from napari_lazy_pipeline.exports.forecast import forecast
+    from napari_lazy_pipeline.exports.destination import raw_folder
+    from napari_lazy_pipeline.exports.forecast import forecast, in_words
 
     raw = place.open(recipe, options.trust)
     stack = applied(recipe, raw, options, place.folder is not None)
@@ -161,7 +162,9 @@ def _write(recipe: Recipe, place: Place, options: argparse.Namespace) -> int:
         if folder is None:
             raise ExportError("It is not stated where to write", hint="State it by --out")
         expected = forecast(stack, folder, unit=unit, **chosen, **format_of(options))
-        print(f"{place.folder or 'from':7}  {raw!r}", *expected.lines(), sep="\n")
+        print(f"from:    {raw_folder(raw.source)}")
+        print(f"data:    {in_words(raw, raw.spec.dtype)}")
+        print(*expected.lines(), sep="\n")
         return 0
     return summarise(written(stack, folder, options, unit=unit, **chosen))
 

@@ -12,7 +12,8 @@ from napari_lazy_pipeline.compute.resource_estimate import StepCost, step_costs
 from napari_lazy_pipeline.exports.outputs import Outputs, StageName
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count, format_lengths
+from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
+from napari_lazy_pipeline.image.spec import size_text
 from napari_lazy_pipeline.io.files.file_source import FileSource
 
 
@@ -56,14 +57,13 @@ class Forecast:
 
     def lines(self) -> list[str]:
         """Say it to a person."""
-        result = self.outputs.result
-        times, channels, *shape = result.stack.shape
-        axes = f"{format_count(times, 'time point')} x {format_count(channels, 'channel')}"
-        size = format_lengths(result.stack.voxel_size)
+        result, plan = self.outputs.result, self.outputs.plan
+        kinds = [stage.step.kind for stage in plan.stages] if plan is not None else []
         free = "" if self.free is None else f" ({format_bytes(self.free)} free)"
         lines = [
+            f"steps:   {', '.join(kinds) or 'none'}",
             f"to:      {result.result}",
-            f"result:  {axes}, {tuple(shape)} {result.dtype}, {size} um",
+            f"result:  {in_words(result.stack, result.dtype)}",
             f"volumes: {self.volumes - self.there} to write, {self.there} there already",
             f"disk:    {format_bytes(self.needed)}{free}",
         ]
@@ -79,6 +79,14 @@ class Forecast:
         if self.free is not None and self.needed > self.free:
             lines.append("note:    It does not fit on that disk")
         return lines
+
+
+def in_words(stack: Stack, dtype: object) -> str:
+    """Axes, shape, data type and voxel size of a stack, as a person reads them."""
+    times, channels, *shape = stack.shape
+    axes = f"{format_count(times, 'time point')} x {format_count(channels, 'channel')}"
+    names, size = ", ".join(stack.channel_names), size_text(stack.spec.stated_size, axes="")
+    return f"{axes} ({names}), {tuple(shape)} {dtype}, voxels {size}"
 
 
 def forecast(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,7 +92,7 @@ class Outputs:
         """Volumes to write, channels of a time point together, and to which destinations each."""
         times, channels = self.result.stack.source.sizes
         _check("t", t, times)
-        _check("c", c, channels)
+        _check("c", c, channels, self.result.stack.channel_names)
         chosen: dict[Volume, list[int]] = {}
         for index, destination in enumerate(self.destinations):
             times, channels = destination.stack.source.sizes
@@ -210,7 +210,9 @@ def _count(source: PipelineSource, stage: StageName) -> int:
     return counts[-1]
 
 
-def _check(axis: str, selected: Iterable[int] | None, size: int) -> None:
+def _check(axis: str, selected: Iterable[int] | None, size: int, names: Sequence[str] = ()) -> None:
     outside = sorted(index for index in selected or () if not 0 <= index < size)
     if outside:
-        raise ExportError(f"There is no {axis} = {outside[0]}", hint=f"Choose from 0 to {size - 1}")
+        these = ", ".join(f"{number} is {name}" for number, name in enumerate(names))
+        hint = f"Choose from 0 to {size - 1}" + (f": {these}" if these else "")
+        raise ExportError(f"There is no {axis} = {outside[0]}", hint=hint)

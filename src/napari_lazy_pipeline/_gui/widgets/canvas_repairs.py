@@ -64,9 +64,19 @@ def _let_replaced_grids_go(canvas: Any) -> None:
     if central is None or "add_grid" in vars(central):
         return
 
+    kept: list[Any] = []
+
     def add_the_only_grid(*arguments: Any, **options: Any) -> Any:
-        for grid in [one for one in central._widgets if hasattr(one, "grid_size")]:
+        replaced = [one for one in central._widgets if hasattr(one, "grid_size")]
+        for grid in replaced:
             central.remove_widget(grid)
+        # What is hidden stays in a grid that was replaced, until it is shown again or removed.
+        kept[:] = [grid for grid in (*kept, *replaced) if any(map(_holds_something, grid.children))]
         return type(central).add_grid(central, *arguments, **options)
 
     central.add_grid = add_the_only_grid
+
+
+def _holds_something(view: Any) -> bool:
+    """Return whether a picture of a grid has more in it than the camera that looks at it."""
+    return any(not hasattr(node, "viewbox") for node in view.scene.children)

@@ -366,7 +366,9 @@ class DockScene(Scene):
 
     def settle(self) -> bool:
         """Wait until the dock is at rest; note it if it does not come to that."""
-        self.viewer.window._qt_viewer.dims.stop()  # while a slider plays, nothing rests
+        sliders = self.viewer.window._qt_viewer.dims
+        if sliders.is_playing:  # then nothing rests; stop() may wait for its thread for ever
+            sliders._animation_thread._stop()
         end = monotonic() + (AGAIN if self._restless else SETTLE)
         while monotonic() < end:
             if self.dock.idle:

@@ -96,7 +96,8 @@ class Hands:
         for top in QApplication.topLevelWidgets():
             if not top.isVisible() or isinstance(top, QMenu):
                 continue
-            for widget in (one for kind in kinds for one in top.findChildren(kind)):
+            # Qt's bindings make an object of Python for each child at each call: one call for all.
+            for widget in (one for one in top.findChildren(QWidget) if isinstance(one, kinds)):
                 inner = isinstance(widget.parent(), (QAbstractSpinBox, QComboBox))
                 if not inner and widget.isVisible() and widget.isEnabled():
                     name = name_of(widget)

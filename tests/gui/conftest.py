@@ -30,6 +30,18 @@ def _is_gui(item: pytest.Item) -> bool:
     return item.get_closest_marker("gui") is not None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """Collect what a test left, and do not search through the rest of it again.
+
+    napari collects all garbage at each layer that goes: that was two fifths of these tests' time.
+    """
+    result = yield
+    gc.collect()
+    gc.freeze()
+    return result
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_windows() -> Iterator[None]:
     """What each new viewer does again and again, made cheap: it is most of the time of these tests.

@@ -218,3 +218,14 @@ def test_of_a_crop_only_what_it_needs_counts() -> None:
     clock.take(plan, 1, 3.0, share)
     clock.take(plan, 2, 0.5)
     assert clock.seconds(plan) == pytest.approx(3.75)
+
+
+def test_a_time_is_not_known_if_a_file_that_a_step_needs_is_gone(psf_file: Path) -> None:
+    source = CountingSource(spec=VolumeSpec((8, 16, 16), voxel_size=(0.1, 0.1, 0.1)))
+    plan = source_of(source, Deconvolve(psf=str(psf_file), iterations=1), Crop(z=(0, 2))).plan
+    clock = Clock()
+    for count in range(3):
+        clock.take(plan, count, 1.0)
+    assert clock.seconds(plan) == pytest.approx(3.0, rel=0.9)
+    psf_file.unlink()
+    assert clock.seconds(plan) is None

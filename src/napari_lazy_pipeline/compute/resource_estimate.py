@@ -11,6 +11,7 @@ from pathlib import Path
 from napari_lazy_pipeline.compute.compute_log import ComputeLog, Duration
 from napari_lazy_pipeline.compute.plan import Plan
 from napari_lazy_pipeline.engines import Need
+from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import Block, VolumeSpec
 from napari_lazy_pipeline.image.box import shape_of, whole
 from napari_lazy_pipeline.image.quantity_text import format_bytes
@@ -86,14 +87,18 @@ def step_costs(plan: Plan, overhead: int = 0) -> tuple[StepCost, ...]:
 def volume_time(plan: Plan, log: ComputeLog) -> Duration | None:
     """Add up what reading and all steps take for a volume; None unless all of it was measured.
 
-    Of each stage only the share counts that the result needs, of a crop for instance.
+    Of each stage only the share counts that the result needs, of a crop for instance. None, too,
+    if a step has lost a file that it is made with: whoever computes it says so.
     """
     times = [log.duration(plan.timing_key(count)) for count in range(len(plan.stages) + 1)]
     known = [time for time in times if time is not None]
     if len(known) < len(times):
         return None
-    shares = zip(known, _needed_shares(plan), strict=True)
-    seconds = sum(time.seconds * share for time, share in shares)
+    try:
+        shares = _needed_shares(plan)
+    except LazyPipelineError:
+        return None
+    seconds = sum(time.seconds * share for time, share in zip(known, shares, strict=True))
     return Duration(seconds, any(time.rough for time in known))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,27 @@ def test_raw_beside_processed_and_back(
     settle(three)
     assert state(viewer) == before
     assert not three.comparison.layers
+
+
+@pytest.mark.parametrize("name", ["view.compare", "depth_view.button"])
+def test_a_grid_of_many_pictures_is_arranged_once(
+    opened: Any, settle: Settle, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """napari takes a second for a new grid of 16 pictures, and made up to 20 in a row."""
+    viewer, made = opened.viewer, []
+    for number in range(6):
+        viewer.add_image(np.zeros((4, 4)), name=f"{number} of hers")
+    viewer.canvas.grid.shape, viewer.canvas.grid.enabled = (4, 4), True
+    button = attrgetter(name)(opened)
+    button.click()
+    settle(opened)
+    canvas = viewer.window._qt_viewer.canvas
+    arrange = canvas._init_or_update_grid
+    monkeypatch.setattr(canvas, "_init_or_update_grid", lambda: (made.append(1), arrange()))
+    button.click()
+    settle(opened)
+    assert len(viewer.layers) == 8 and viewer.canvas.grid.shape == (4, 4)
+    assert 1 <= len(made) <= 2, "once all that was added is gone, and once to arrange the rest"
 
 
 def test_edits_while_comparing(three: Any, settle: Settle) -> None:

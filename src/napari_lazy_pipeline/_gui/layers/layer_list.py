@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from qtpy.QtCore import QAbstractItemModel
@@ -44,6 +45,18 @@ def _is_drawn(layer: Any) -> bool:
     """Return whether a canvas listens to a layer."""
     listeners = (told.__self__ for told in callbacks_of(object, layer.events.visible))  # type: ignore[attr-defined]
     return any(type(one).__module__.startswith("napari._vispy") for one in listeners)
+
+
+@contextmanager
+def arranged_once(viewer: Any) -> Iterator[None]:
+    """Let napari arrange a grid of pictures once, after all that is done to layers and grid.
+
+    It makes a new grid at each change, which takes it seconds in all if there are many pictures.
+    """
+    grid = viewer.canvas.grid
+    pause = viewer.layers.batched_update() if grid.enabled else nullcontext()
+    with pause:
+        yield
 
 
 def take_out(layers: Any, *gone: Any) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
+from napari_lazy_pipeline._gui.layers.layer_list import arranged_once
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
@@ -83,10 +84,12 @@ class _View:
 
     def restore(self, viewer: Any) -> None:
         grid, camera = viewer.canvas.grid, viewer.scene.camera
-        for target, values in ((grid, self.grid), (camera, self.camera)):
-            for name, value in values.items():
-                setattr(target, name, value)
-        pile(viewer, [layer for layer in self.order if layer in viewer.layers])
+        with arranged_once(viewer):
+            for name, value in self.grid.items():
+                setattr(grid, name, value)
+            pile(viewer, [layer for layer in self.order if layer in viewer.layers])
+        for name, value in self.camera.items():
+            setattr(camera, name, value)
         selected, active = self.selection
         viewer.layers.selection = {layer for layer in selected if layer in viewer.layers}
         if active in viewer.layers:
@@ -163,11 +166,11 @@ class Comparison(QObject):
         processed = [picture.layer for _, picture in sorted(self._processed.screen.visible.items())]
         if before is None or self._arranged or len(raw) < len(processed):
             return
-        self._arranged = True
-        pile(viewer, [*processed, *raw])
-        grid = viewer.canvas.grid
-        # Counted from the top, layers of others then share these two cells.
-        grid.stride, grid.shape, grid.enabled = -len(raw), (1, 2), True
+        self._arranged, grid = True, viewer.canvas.grid
+        with arranged_once(viewer):
+            pile(viewer, [*processed, *raw])
+            # Counted from the top, layers of others then share these two cells.
+            grid.stride, grid.shape, grid.enabled = -len(raw), (1, 2), True
         if not before.grid["enabled"]:
             _fit(viewer, before.camera)
         viewer.layers.selection = set(before.selection[0]) & set(viewer.layers)

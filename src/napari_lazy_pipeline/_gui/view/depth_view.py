@@ -8,7 +8,7 @@ import numpy as np
 from napari.utils.colormaps import ensure_colormap
 from qtpy.QtCore import QObject, QTimer
 
-from napari_lazy_pipeline._gui.layers.layer_list import take_out
+from napari_lazy_pipeline._gui.layers.layer_list import arranged_once, take_out
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import ChannelLayer
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
@@ -64,8 +64,9 @@ class DepthView(QObject):
         elif not on and self._entry is not None:
             self._timer.stop()
             self._task.forget()
-            for layer in [one for one in self._hidden if one in self._viewer.layers]:
-                layer.visible = True
+            with arranged_once(self._viewer):
+                for layer in [one for one in self._hidden if one in self._viewer.layers]:
+                    layer.visible = True
             take_out(self._viewer.layers, self.layer)
             if self._active in self._viewer.layers:
                 self._viewer.layers.selection.active = self._active
@@ -121,8 +122,9 @@ class DepthView(QObject):
         if self.layer is None:
             name, units = f"{self._entry.layer.name} [depth]", self._entry.layer.units[-2:]
             self.layer = self._viewer.add_image(picture, name=name, rgb=True, units=units, **place)
-            for layer in [one for one in self._hidden if one in self._viewer.layers]:
-                layer.visible = False
+            with arranged_once(self._viewer):
+                for layer in [one for one in self._hidden if one in self._viewer.layers]:
+                    layer.visible = False
         else:
             self.layer.data = picture
             self.layer.scale, self.layer.translate = place["scale"], place["translate"]

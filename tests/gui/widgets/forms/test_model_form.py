@@ -270,6 +270,39 @@ def test_a_value_becomes_one_per_channel_and_back(qtbot: Any) -> None:
     assert heard[-1].background == 98.0 and background.editors[0].isVisible()
 
 
+def typing(qtbot: Any, editor: Any, text: str) -> None:
+    """Type, and neither press Enter nor leave the box."""
+    editor.setFocus()
+    qtbot.waitUntil(editor.hasFocus)
+    editor.selectAll()
+    qtbot.keyClicks(editor, text)
+
+
+def test_what_is_typed_counts_when_each_channel_gets_a_value(qtbot: Any) -> None:
+    form, heard = shown(qtbot, Channels(background=98))
+    form.set_channels(("488", "560"))
+    background = form["background"]
+    typing(qtbot, background.editors[0], "101")
+    qtbot.mouseClick(background.control.switch, Left)
+    assert heard[-1].background == {"488": 101.0, "560": 101.0}
+    typing(qtbot, background.editors[0], "97")
+    qtbot.mouseClick(background.control.switch, Left)
+    assert heard[-1].background == 97.0
+
+
+def test_a_box_that_goes_while_one_types_edits_nothing(qtbot: Any) -> None:
+    form, heard = shown(qtbot, Channels())
+    form.set_channels(("488", "560"))
+    spacing, each = form["spacing"], {"488": (0.4, 0.1, 0.1), "560": (0.5, 0.1, 0.1)}
+    typing(qtbot, spacing.editors[0], "0.7")
+    form.set_value(Channels(spacing=each))  # an undo, say
+    assert form.value.spacing == each and not heard
+    assert [box.text() for box in spacing.editors][::3] == ["0.4", "0.5"]
+    typing(qtbot, spacing.editors[0], "0.7")
+    form.set_value(Channels())
+    assert form.value == Channels() and not heard
+
+
 def test_values_of_channels_that_are_not_here_are_kept(qtbot: Any) -> None:
     values = ChannelValues({"488": 98.0, "640": 90.0})
     form, heard = shown(qtbot, Channels(background=values))

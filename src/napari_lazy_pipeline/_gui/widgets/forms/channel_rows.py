@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QGridLayout, QPushButton, QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms.entries import Entry
 from napari_lazy_pipeline._gui.widgets.layout import SPACING, small_button
@@ -27,7 +27,7 @@ class ChannelRows(Entry):
         self._channels: tuple[str, ...] = ()
         self.single = make(self._first())
         self.switch = small_button("", "", "")
-        self.switch.clicked.connect(lambda: self.set_per_channel(not self.is_per_channel))
+        self.switch.clicked.connect(self._on_switch)
         self.summary = Elided("per channel")
         self.rows = QWidget()
         self.parts: dict[str, Any] = {}
@@ -145,9 +145,16 @@ class ChannelRows(Entry):
         self.switch.setToolTip(plain(choice + note))
         self.summary.set_tooltip(f"One value for each channel{note}")
 
+    def _on_switch(self) -> None:
+        typing = QApplication.focusWidget()
+        if typing is not None and any(w.isAncestorOf(typing) for w in (self.native, self.rows)):
+            typing.clearFocus()  # what was typed counts: the button does not take the focus
+        self.set_per_channel(not self.is_per_channel)
+
     def _on_single(self, value: Any) -> None:
-        self._value = value
-        self._on_edited()
+        if not self.is_per_channel:  # else it loses the focus by being hidden, and edits nothing
+            self._value = value
+            self._on_edited()
 
     def _set(self, name: str, value: Any) -> None:
         before, self._value = self._value, ChannelValues({**self._value, name: value})

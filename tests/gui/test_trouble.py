@@ -147,6 +147,28 @@ def test_a_bad_file_in_the_middle(
     assert len(notifications) == 2, "it came back"
 
 
+def test_all_planes_of_a_bad_file_are_blank_and_nothing_is_waited_for(
+    opened: Any, settle: Callable[[Any], None], qtbot: Any
+) -> None:
+    path = Path(opened.session.stack.source.path(1, 0))
+    content = path.read_bytes()
+    path.write_bytes(content[:6])
+    first, second = opened.layers.layers
+    opened.viewer.dims.set_current_step(0, 1)
+    for plane in (6, 5):  # of raw data, each is made alone
+        opened.viewer.dims.set_current_step(1, plane)
+        settle(opened)
+        assert not on_screen(first).any(), plane
+        np.testing.assert_array_equal(on_screen(second), expected(opened, 1, 1, plane))
+    says(qtbot, opened.problems, path.name)
+    path.write_bytes(content)
+    opened.viewer.dims.set_current_step(0, 0)
+    settle(opened)
+    opened.viewer.dims.set_current_step(0, 1)
+    settle(opened)
+    np.testing.assert_array_equal(on_screen(first), expected(opened, 0, 1, 5))
+
+
 def test_a_time_point_that_was_not_recorded(
     dock: Any, settle: Callable[[Any], None], notifications: list[str], tmp_path: Path
 ) -> None:

@@ -365,10 +365,15 @@ class DockScene(Scene):
         return self.settle()
 
     def settle(self) -> bool:
-        """Wait until the dock is at rest; note it if it does not come to that."""
+        """Wait until the dock is at rest; note it if it does not come to that.
+
+        Of a dock that was closed, nothing is asked.
+        """
         sliders = self.viewer.window._qt_viewer.dims
         if sliders.is_playing:  # then nothing rests; stop() may wait for its thread for ever
             sliders._animation_thread._stop()
+        if self.dock not in type(self.dock).open_docks:
+            return False
         end = monotonic() + (AGAIN if self._restless else SETTLE)
         while monotonic() < end:
             if self.dock.idle:

@@ -130,6 +130,10 @@ class ChannelLayer:
         """Return under what its looks are kept."""
         return looks_key(self.picture.request.channel, self.source)
 
+    def has_failed(self, source: PipelineSource, t: int) -> bool:
+        """Return whether nothing can be made of a time point: any plane of it is blank."""
+        return self.failed is not None and self.failed.t == t and self.failed.source is source
+
     def put(self, picture: Picture) -> None:
         """Note what is on screen now."""
         self.picture, self.failed = picture, None

@@ -81,8 +81,8 @@ class SliceServer:
 
     def missed_place(self, channel: int) -> _Place | None:
         """Time point and plane that the slicer asked for last, if they are not on screen."""
-        place = self._served_places.get(channel)
-        if place is None or self._screen.channels[channel].picture.shows(*place):
+        place, entry = self._served_places.get(channel), self._screen.channels[channel]
+        if place is None or entry.picture.shows(*place) or entry.has_failed(entry.source, place[0]):
             return None
         return place
 
@@ -105,9 +105,8 @@ class SliceServer:
         """Pixels for the slicer, at once: the true ones, or what was there before."""
         entry, current = self._screen.channels.get(channel), self._screen.source
         self._served_places[channel] = t, plane
-        failed = entry.failed if entry is not None else None
-        if failed is not None and failed.t == t and failed.source is source:
-            return replace(failed, plane=plane).blank()
+        if entry is not None and entry.has_failed(source, t):
+            return RenderRequest(channel, t, source, plane).blank()
         picture = self.available(channel, source, t, plane)
         if not self._position.swapping and current is not None:
             if picture is None or current is not source or self._moved(channel, t):

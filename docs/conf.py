@@ -15,7 +15,7 @@ release = version = _version("napari-lazy-pipeline").split("+")[0]
 _source = next(
     line.split(", ")[1]
     for line in _metadata("napari-lazy-pipeline").get_all("Project-URL")
-    if line.startswith("Source, ")
+    if line.startswith("Source Code, ")
 )
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]

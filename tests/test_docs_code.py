@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 from collections.abc import Callable
 from importlib import resources
@@ -223,3 +224,13 @@ def test_menus_are_called_as_the_pages_say() -> None:
         assert named
         for name in named:
             assert any(entry.startswith(name) for entry in entries), f"{menu} > {name}"
+
+
+def test_what_is_no_page_is_linked_to_in_the_repository() -> None:
+    """The configuration of the site finds its address in pyproject.toml, by its name."""
+    links = []
+    app = SimpleNamespace(connect=lambda event, link: links.append(link))
+    runpy.run_path(str(ROOT / "docs" / "conf.py"))["setup"](app)
+    text = ["See [the script](../scripts/demo)."]
+    links[0](app, "page", text)
+    assert re.search(r"\(https://github\.com/[^ ]+/blob/main/scripts/demo\)", text[0]), text

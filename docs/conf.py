@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import metadata as _metadata
+import tomllib
 from importlib.metadata import version as _version
+from pathlib import Path
 from typing import Any
 
 project = "napari-lazy-pipeline"
@@ -12,11 +13,8 @@ copyright = author  # noqa: A001
 release = version = _version("napari-lazy-pipeline").split("+")[0]
 
 # Where what is no page can be seen.
-_source = next(
-    line.split(", ")[1]
-    for line in _metadata("napari-lazy-pipeline").get_all("Project-URL")
-    if line.startswith("Source Code, ")
-)
+_project = Path(__file__).parents[1] / "pyproject.toml"
+_source = tomllib.loads(_project.read_text("utf-8"))["project"]["urls"]["Source Code"]
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}

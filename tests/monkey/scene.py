@@ -52,11 +52,11 @@ class Scene:
 
     def _listen(self) -> None:
         def note(kind: Any, value: Any, trace: Any) -> None:
-            where = "".join(traceback.format_tb(trace)[-9:])
-            hidden = value.__context__  # of what was raised while another was told
-            if hidden is not None and not value.__suppress_context__:
-                where += f"while telling {type(hidden).__name__}: {hidden}\n"
-                where += "".join(traceback.format_tb(hidden.__traceback__)[-9:])
+            where, error = "".join(traceback.format_tb(trace)[-9:]), value
+            while error.__context__ is not None and not error.__suppress_context__:
+                error = error.__context__  # what was raised first, and was to be told
+                where += f"while telling {type(error).__name__}: {error}\n"
+                where += "".join(traceback.format_tb(error.__traceback__)[-9:])
             self.note(f"{kind.__name__}: {value}", where)
 
         sys.excepthook = note

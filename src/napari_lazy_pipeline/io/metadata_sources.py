@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from napari_lazy_pipeline.image import Scan
@@ -62,6 +63,14 @@ def describe(
         tuple(_questions(source, proposals if doubt else (), voxel_size, scan, angle)),
         layout.others,
     )  # fmt: skip
+
+
+def with_interval(folder_info: FolderInfo) -> FolderInfo:
+    """Add the time between two time points of a folder that had one when it was opened."""
+    claims = _name_claims(folder_info.source)
+    if folder_info.time_interval is not None or claims.time_interval is None:
+        return folder_info
+    return replace(folder_info, time_interval=claims.time_interval, interval_source=claims.source)
 
 
 def _names_in_set(source: FileSource) -> tuple[str, ...]:

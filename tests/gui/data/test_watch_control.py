@@ -15,6 +15,7 @@ import pytest
 from dock_helpers import edit, expected, on_screen
 from live_run import LiveRun, away_and_back, start_writer, wait_for_end
 from micromanager_files import places, write_ndtiff
+from napari_lazy_pipeline import open_stack
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 from napari_lazy_pipeline.samples.microscope import Simulation, simulated_volume
 from napari_lazy_pipeline.steps import Deskew
@@ -340,6 +341,34 @@ def test_watching_before_the_first_file_is_there(
     z = dock.viewer.dims.current_step[1]
     for channel, layer in enumerate(dock.layers.layers):
         np.testing.assert_array_equal(on_screen(layer), expected(dock, channel, 0, z))
+
+
+def test_the_second_time_point_tells_the_time_between_two(
+    dock: Any, settle: Settle, until: Until, tmp_path: Path
+) -> None:
+    folder = tmp_path / "live"
+    write(folder, 1, channels=2)
+    dock.open_folder(folder)
+    settle(dock)
+    assert dock.session.stack.time_interval is None
+    dock.session.state(voxel_size=(1.0, 1.0, 1.0), angle=31.5, step="stage")
+    edit(dock, "deskew")
+    settle(dock)
+    dock.layers.layers[0].contrast_limits = 110, 640
+    dock.viewer.dims.set_current_step(1, 4)
+    settle(dock)
+    pipeline, overrides = dock.session.pipeline, dock.session.overrides
+    dock.data.watch.setChecked(True)
+    until(lambda: "1 time point" in dock.data.watch_state.text())
+    write(folder, 3, 1, channels=2)
+    until(lambda: dock.session.stack.shape[0] == 4)
+    settle(dock)
+    assert dock.session.stack.time_interval == open_stack(folder).time_interval > 0
+    assert (dock.session.pipeline, dock.session.overrides) == (pipeline, overrides)
+    assert tuple(dock.layers.layers[0].contrast_limits) == (110, 640)
+    assert dock.viewer.dims.current_step[1] == 4 and dock.data.watch.isChecked()
+    for channel, layer in enumerate(dock.layers.layers):
+        np.testing.assert_array_equal(on_screen(layer), expected(dock, channel, 0, 4))
 
 
 def test_switching_off_ends_it(watched: Any, until: Until, qtbot: Any) -> None:

@@ -12,6 +12,7 @@ from napari_lazy_pipeline._gui.data.folder_poller import FolderPoller, Volumes
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
+from napari_lazy_pipeline.io.metadata_sources import with_interval
 from napari_lazy_pipeline.session import Session
 
 WATCH_INTERVAL = 1.0  # s
@@ -173,7 +174,10 @@ class WatchControl(QObject):
             self._last_growth, self._source = monotonic(), result.source
             self._session.grow(result.source, result.shifted)
             assert self._session.folder_info is not None
-            self._panel.show_summary(self._session.folder_info)
+            folder_info = with_interval(self._session.folder_info)
+            if folder_info is not self._session.folder_info:
+                self._session.show(folder_info)
+            self._panel.show_summary(folder_info)
         for _, channel in replaced:
             self._layers.reload(channel)
         self._follow()

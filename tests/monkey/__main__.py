@@ -30,6 +30,7 @@ _OF_NAPARI = (
     r"in _add_rectangle_ellipse_line\n",
     r"QBackingStore::endPaint|QPainter::",
     r"in _reset_sliders\n",
+    r"in _set_frame\n",
     r"QtDimSliderWidget has been deleted|'fps_changed' and 'set_fps'",
 )
 

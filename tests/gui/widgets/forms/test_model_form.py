@@ -270,6 +270,17 @@ def test_a_value_becomes_one_per_channel_and_back(qtbot: Any) -> None:
     assert heard[-1].background == 98.0 and background.editors[0].isVisible()
 
 
+def test_a_channel_loses_its_value(qtbot: Any) -> None:
+    form, heard = shown(qtbot, Channels(background={"488": 98.0, "560": 101.0}))
+    form.set_channels(("488", "560"))
+    form.set_value(Channels(background={"488": 97.0}))  # an undo, say
+    assert [box.text() for box in form["background"].editors] == ["97"]
+    (button,) = form["background"].control.rows.findChildren(QPushButton)
+    assert button.text() == "Set a value"
+    form.set_value(Channels(background={"488": 97.0, "560": 99.0}))
+    assert [box.text() for box in form["background"].editors] == ["97", "99"] and not heard
+
+
 def typing(qtbot: Any, editor: Any, text: str) -> None:
     """Type, and neither press Enter nor leave the box."""
     editor.setFocus()

@@ -52,8 +52,8 @@ class ChannelRows(Entry):
 
     def set_value(self, value: Any) -> None:
         if value != self._value:
-            names, self._value = self._names, value
-            if not self.is_per_channel or self._names != names:
+            rows, self._value = self._rows, value
+            if self._rows != rows:
                 self._rebuild()
             self._show_values()
             self.changed.emit(value)
@@ -85,6 +85,11 @@ class ChannelRows(Entry):
         if not self.is_per_channel:
             return ()
         return self._channels or tuple(self._value)
+
+    @property
+    def _rows(self) -> dict[str, bool]:
+        """Channels that have a row, and whether each has a value in it."""
+        return {name: name in self._value for name in self._names}
 
     def _first(self) -> Any:
         """The value of the first channel that has one, or of all."""

@@ -29,7 +29,7 @@ _OF_NAPARI = (
     r"_labels_mouse_bindings",
     r"in _add_rectangle_ellipse_line\n",
     r"QBackingStore::endPaint|QPainter::",
-    r"in _reset_sliders\n",
+    r"in _(reset_sliders|on_axis_changed)\n",
     r"in _set_frame\n",
     r"QtDimSliderWidget has been deleted|'fps_changed' and 'set_fps'",
 )

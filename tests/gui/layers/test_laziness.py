@@ -211,6 +211,23 @@ def test_other_views_than_planes_get_volumes_and_back(
     np.testing.assert_array_equal(on_screen(layer), expected(opened, 0, 2, 6))
 
 
+def test_several_time_points_as_a_thick_slice_are_not_waited_for(
+    opened: Any, settle: Callable[[Any], None]
+) -> None:
+    """All of them may be thousands: what was looked at is shown, and nothing is made for it."""
+    dims, (layer, _) = opened.viewer.dims, opened.layers.layers
+    dims.thickness = (2 * layer.scale[0], 0, 0, 0)
+    read = bytes_read(opened)
+    dims.set_current_step(0, 1)
+    settle(opened)
+    assert bytes_read(opened) == read
+    assert opened.status.text().startswith("Along time")
+    dims.thickness = (0.2 * layer.scale[0], 0, 0, 0)
+    settle(opened)
+    assert opened.status.text().startswith("t 1 of 3")
+    np.testing.assert_array_equal(on_screen(layer), expected(opened, 0, 1, 6))
+
+
 def test_who_steps_through_time_finds_the_next_frame_ready(
     dock: Any, settle: Callable[[Any], None], tmp_path: Path, calls: Counter[str], qtbot: Any
 ) -> None:

@@ -58,9 +58,15 @@ class Position(QObject):
 
     @property
     def along_time(self) -> bool:
-        """Return whether time is one of the axes on screen."""
-        dims = self.viewer.dims
-        return dims.ndim >= 4 and dims.ndim + T in dims.displayed
+        """Return whether several time points are on screen: along an axis, or as a thick slice."""
+        dims, layer = self.viewer.dims, self._screen.first
+        if dims.ndim < 4 or layer is None:
+            return False
+        first, last = (  # rounded as napari does
+            round((dims.point[T] + margin - layer.translate[0]) / layer.scale[0])
+            for margin in (-dims.margin_left[T], dims.margin_right[T])
+        )
+        return dims.ndim + T in dims.displayed or first < last
 
     def is_within(self, layer: Any) -> bool:
         """Return whether the sliders are where a layer has data; else nothing is made for it."""

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 
 from qtpy.QtCore import QPoint, Signal
-from qtpy.QtWidgets import QFrame, QWidget
+from qtpy.QtWidgets import QFrame, QMenu, QWidget
 
 from napari_lazy_pipeline._gui.steps.card_frame import ACCENT
 from napari_lazy_pipeline._gui.steps.step_card import StepCard
@@ -49,6 +49,8 @@ class CardList(QWidget):
         removed = [card for card in old if card not in self.cards]
         self._pass_focus(old, removed)
         for card in removed:
+            for menu in card.findChildren(QMenu):
+                menu.close()  # Python may collect what its entries do before Qt deletes it
             self._layout.removeWidget(card)
             card.hide()
             card.deleteLater()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
@@ -41,7 +42,8 @@ class StatusReporter(QObject):
         self.session.view_changed.connect(self.show_state)
         layers.rendered.connect(self._on_rendered)
         layers.failed.connect(self._on_failed)
-        layers.viewer.dims.events.order.connect(self._on_view)
+        for event in self._view_events:
+            event.connect(self._on_view)
         self.compute_thread.started.connect(self._on_started)
         self.compute_thread.progressed.connect(self._on_progressed)
         self.compute_thread.finished.connect(self._on_finished)
@@ -87,7 +89,8 @@ class StatusReporter(QObject):
     def close(self) -> None:
         notices.unlisten(self._report)
         self._listen_to(None)
-        self.layers.viewer.dims.events.order.disconnect(self._on_view)
+        for event in self._view_events:
+            event.disconnect(self._on_view)
         thread = self.compute_thread  # what it has to tell may come when the cards are gone
         thread.started.disconnect(self._on_started)
         thread.progressed.disconnect(self._on_progressed)
@@ -99,6 +102,12 @@ class StatusReporter(QObject):
         self._problem_log = problems
         if problems is not None:
             problems.listen(self._report)
+
+    @property
+    def _view_events(self) -> list[Any]:
+        """What tells that other axes, or thicker slices, are on screen."""
+        events = self.layers.viewer.dims.events
+        return [events.order, events.margin_left, events.margin_right]
 
     def _on_view(self, _: object) -> None:
         self.show_state()

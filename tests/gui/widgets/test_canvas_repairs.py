@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QOpenGLContext
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from vispy.gloo.glir import GlirProgram
@@ -71,3 +72,23 @@ def test_a_layer_that_was_hidden_in_such_a_grid_can_be_removed(opened: Any, qtbo
         viewer.layers.remove(layer)
         qtbot.wait(20)
     assert not raised
+
+
+def test_a_drag_ends_with_the_picture_it_is_in(opened: Any, qtbot: Any) -> None:
+    viewer, left = opened.viewer, Qt.MouseButton.LeftButton
+    main_window(opened).show()
+    viewer.dims.ndisplay = 3
+    viewer.canvas.grid.enabled = True
+    qtbot.wait(50)
+    (canvas,) = main_window(opened).findChildren(QOpenGLWidget)
+    with qtbot.capture_exceptions() as raised:
+        qtbot.mousePress(canvas, left, pos=QPoint(60, 60))
+        qtbot.mouseMove(canvas, QPoint(70, 70))
+        before = viewer.scene.camera.angles
+        viewer.canvas.grid.shape = (2, 1)
+        for place in (80, 90):
+            qtbot.mouseMove(canvas, QPoint(place, place))
+            qtbot.wait(20)
+        qtbot.mouseRelease(canvas, left, pos=QPoint(90, 90))
+    assert not raised
+    assert viewer.scene.camera.angles == before

@@ -177,16 +177,17 @@ class CropRegion(QWidget):
             assert before is not None
             spec = before.volume
             in_view = in_frame(plan, self._place.index, self.session.until)
-        except StepError as error:
+            ranges = ranges_of(self._step) if self._step is not None else (_ALL,) * 3
+            place = extents(spec, ranges)
+        except (StepError, GeometryError) as error:  # no data before it, or it lies beside them
             self.stop()
             self._show_error(str(error))
             return
-        ranges = ranges_of(self._step) if self._step is not None else (_ALL,) * 3
         if self._step is not None and not self._step.enabled and ranges == (_ALL,) * 3:
             self._step = self._spec = None  # as it was before it was drawn
         if self._step is not None:
             self._spec = spec
-            self.drawing.show(spec, extents(spec, ranges), in_view)
+            self.drawing.show(spec, place, in_view)
             self._show_range(spec, ranges)
             self._show_state(_ADJUST if in_view else _ELSEWHERE)
             return

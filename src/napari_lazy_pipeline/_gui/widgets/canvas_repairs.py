@@ -18,11 +18,12 @@ def main_window(widget: QWidget) -> QMainWindow | None:
 
 
 class CanvasRepairs:
-    """Mends what napari's canvas does wrong when layers come and go (docs/upstream.md, 1 and 8).
+    """Mends what napari's canvas does wrong when layers come and go (docs/upstream.md, 1, 8 and 9).
 
     The shaders of a removed layer are deleted in whichever OpenGL context is current. If that is
     another one than that of the canvas, the next picture may crash the process. A grid of
-    pictures that was replaced by one of another shape is kept, and arranged with all others.
+    pictures that was replaced by one of another shape is kept, and arranged with all others; who
+    drags in one of its pictures goes on doing so, which fails.
     """
 
     def __init__(self, viewer: Any, dock: QWidget) -> None:
@@ -60,7 +61,8 @@ def _finish_in_own_context(canvas: Any) -> None:
 
 def _let_replaced_grids_go(canvas: Any) -> None:
     """Let a vispy canvas give up the grids it has, once napari asks it for a new one."""
-    central = getattr(getattr(canvas, "_vispy_canvas", None), "_central_widget", None)
+    scene = getattr(canvas, "_vispy_canvas", None)
+    central = getattr(scene, "_central_widget", None)
     if central is None or "add_grid" in vars(central):
         return
 
@@ -70,6 +72,7 @@ def _let_replaced_grids_go(canvas: Any) -> None:
         replaced = [one for one in central._widgets if hasattr(one, "grid_size")]
         for grid in replaced:
             central.remove_widget(grid)
+        scene._mouse_handler = None  # what was dragged is in a picture that goes
         # What is hidden stays in a grid that was replaced, until it is shown again or removed.
         kept[:] = [grid for grid in (*kept, *replaced) if any(map(_holds_something, grid.children))]
         return type(central).add_grid(central, *arguments, **options)

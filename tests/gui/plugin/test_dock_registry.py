@@ -20,6 +20,7 @@ from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
 from napari_lazy_pipeline.session import Session
+from stacks import write_raw
 
 Settle = Callable[[Any], None]
 
@@ -94,6 +95,21 @@ def test_a_dock_that_is_opened_again_goes_on(
     settle(again)
     z = viewer.dims.current_step[1]
     np.testing.assert_array_equal(on_screen(layers[1]), expected(again, 1, 1, z))
+
+
+def test_layers_of_other_data_than_were_opened_meanwhile_go(
+    viewer: Any, settle: Settle, raw_folder: Path, tmp_path: Path
+) -> None:
+    frame, dock = open_dock(viewer)
+    dock.open_folder(raw_folder)
+    settle(dock)
+    viewer.window.remove_dock_widget(frame)
+    dock.session.open(write_raw(tmp_path / "other", times=2, channels=1, shape=(5, 8, 9)))
+    _, again = open_dock(viewer)
+    settle(again)
+    (layer,) = viewer.layers
+    assert layer.data.shape == (2, 5, 8, 9) and again.layers.layers == [layer]
+    np.testing.assert_array_equal(on_screen(layer), expected(again, 0, 0, 2))
 
 
 def test_layers_without_a_dock_are_plain_lazy_arrays(

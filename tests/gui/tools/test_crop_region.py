@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.image import VolumeSpec
 from napari_lazy_pipeline.session.crop_box import extents
 from napari_lazy_pipeline.steps import Crop
+from stacks import write_raw
 
 Settle = Callable[[Any], None]
 TIMEOUT = 5000
@@ -189,6 +191,20 @@ def test_undo_of_the_first_rectangle_lets_draw_again(region: Any, qtbot: Any) ->
     qtbot.wait(1)
     layer = region.region.drawing.layer
     assert (layer.mode, len(layer.data)) == ("add_rectangle", 0)
+
+
+def test_other_data_beside_which_the_crop_lies_end_the_drawing(
+    region: Any, qtbot: Any, settle: Settle, tmp_path: Path
+) -> None:
+    edit(region, "crop", x=(15, 20))
+    settle(region)
+    press_draw(region, qtbot)
+    qtbot.wait(1)
+    assert region.region.drawing.is_open
+    region.open_folder(write_raw(tmp_path / "small", times=1, channels=1, shape=(6, 8, 5)))
+    settle(region)
+    assert not region.region.drawing.is_open and not region.region.draw.isChecked()
+    assert region.session.pipeline.steps[-1].x == (15, 20), "the person's numbers stay"
 
 
 def test_typing_in_the_form_moves_the_rectangle(region: Any, qtbot: Any) -> None:

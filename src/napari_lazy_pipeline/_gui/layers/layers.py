@@ -78,9 +78,10 @@ class Layers(QObject):
         """Go on with the layers of an earlier dock, as far as they are there."""
         self.swapper.adopt_all()
         self.deleted.note_all()
-        source = self.screen.source
-        if source is not None and not self.up_to_date:
-            self._show_source(source)
+        if not self.fits:
+            self._on_stack(self.session.stack)  # other data were opened while there was no dock
+        if self.screen.source is not None and not self.up_to_date:
+            self._show_source(self.screen.source)
         self._request_missed()
 
     def close(self) -> None:

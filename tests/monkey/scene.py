@@ -154,7 +154,7 @@ class Scene:
 
     def others(self, dice: Any) -> list[list[Any]]:
         """What can be done beside pressing things, each with its numbers drawn."""
-        draw = lambda: round(dice.random(), 3)  # noqa: E731
+        draw = lambda: int(1000 * dice.random()) / 1000  # below 1  # noqa: E731
         return [
             ["wait", dice.choice((0, 10, 50, 200))],
             ["add layer", dice.randrange(_LAYERS)],

@@ -33,6 +33,12 @@ _QT_TROUBLE = ("Error", "QSortFilter", "QObject::", "QPainter", "already", "recu
 _QT_FINE = ("propagateSizeHints", "setGeometry: Unable", "XDG_RUNTIME", "This plugin does not")
 
 
+def wait(time: int) -> None:
+    """Let Qt work for so many ms; also delete what is to be deleted, as an event loop does."""
+    QTest.qWait(time)
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+
+
 class Scene:
     """A viewer that notes what goes wrong; `folder` is all the monkey may write to."""
 
@@ -46,7 +52,7 @@ class Scene:
         self.viewer = napari.Viewer(show=True)
         self.viewer.window._qt_window.resize(1150, 760)
         self._listen()
-        QTest.qWait(50)
+        wait(50)
 
     # ---- what goes wrong ------------------------------------------------------------------
 
@@ -120,7 +126,7 @@ class Scene:
             self.note(f"{type(error).__name__}: {error}", where)
 
     def do_wait(self, time: int) -> None:
-        QTest.qWait(time)
+        wait(time)
 
     def do_add_layer(self, which: int) -> None:
         """The person adds a layer of her own."""
@@ -182,10 +188,10 @@ class Scene:
         viewer.add_points(np.zeros((1, 2)))
         for shown in (3, 2):
             viewer.dims.ndisplay = shown
-            QTest.qWait(100)
+            wait(100)
         for layer in [one for one in viewer.layers if one not in own]:
             viewer.layers.remove(layer)
-        QTest.qWait(100)
+        wait(100)
 
     def begin(self) -> None:
         """From now on, stalls count."""
@@ -205,11 +211,11 @@ class Scene:
         layers.remove_selected()
         self.viewer.dims.ndisplay = 2
         self.viewer.canvas.grid.enabled = False
-        QTest.qWait(100)
+        wait(100)
 
     def close(self) -> None:
         self.viewer.close()
-        QTest.qWait(200)
+        wait(200)
         gc.collect()
         self._stopped = True
         self._heart.stop()
@@ -377,10 +383,10 @@ class DockScene(Scene):
         end = monotonic() + (AGAIN if self._restless else SETTLE)
         while monotonic() < end:
             if self.dock.idle:
-                QTest.qWait(1)
+                wait(1)
                 if self.dock.idle:
                     return True
-            QTest.qWait(5)
+            wait(5)
         dock, self._restless = self.dock, True
         parts = (
             "compute_thread",
@@ -421,10 +427,10 @@ class DockScene(Scene):
         while session.can_undo:
             session.undo()
             undone += 1
-            QTest.qWait(0)
+            wait(0)
         for _ in range(undone):
             session.redo()
-            QTest.qWait(0)
+            wait(0)
         if self._pipeline() != before:
             self.note(f"{undone} undone and redone give\n{self._pipeline()}\nnot\n{before}")
         if self.settle():

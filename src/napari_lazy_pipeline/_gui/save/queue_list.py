@@ -70,6 +70,7 @@ class QueueList(QWidget):
         ):
             for shown in self.rows:
                 self._rows.removeWidget(shown)
+                shown.hide()  # at once: its buttons are those of jobs that may be gone
                 shown.deleteLater()
             self.rows = [self._row(job) for job in self.queue.jobs]
         for shown in self.rows:

@@ -132,7 +132,9 @@ def test_one_that_fails_says_why_and_the_next_is_run(
     assert error.isVisibleTo(panel)
     assert error.text().startswith("The data have 1 channel, the recipe is for 2 channels")
     assert panel.state.text() == "2 of 3 folders done; 1 failed."
+    before = panel.list.rows[1]
     click(qtbot, panel.list.rows[1].remove)
+    assert not before.isVisible(), "nobody can take it out twice"
     assert [title for title, _ in states(panel)] == ["cell", "good"]
     assert not panel.resume.isVisibleTo(panel)
 

@@ -45,6 +45,7 @@ class ChannelsPanel(QWidget):
             row = self.rows.pop()
             row.follow(None)
             self._layout.removeWidget(row)
+            row.hide()
             row.deleteLater()
         while len(self.rows) < len(names):
             row = ChannelRow(len(self.rows))

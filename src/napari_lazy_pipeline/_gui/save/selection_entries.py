@@ -86,6 +86,7 @@ class TicksEntry(Entry):
         before = {name for name, box in self._named() if box.isChecked()}
         for box in self.boxes:
             self._grid.removeWidget(box)
+            box.hide()
             box.deleteLater()
         self.boxes, self._names = [QCheckBox(entry_text(name)) for name in names], list(names)
         widest = max((box.sizeHint().width() for box in self.boxes), default=1)

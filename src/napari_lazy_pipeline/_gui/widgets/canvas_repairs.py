@@ -61,7 +61,7 @@ def _finish_in_own_context(canvas: Any) -> None:
 
 def _let_replaced_grids_go(canvas: Any) -> None:
     """Let a vispy canvas give up the grids it has, once napari asks it for a new one."""
-    scene = getattr(canvas, "_vispy_canvas", None)
+    scene: Any = getattr(canvas, "_vispy_canvas", None)
     central = getattr(scene, "_central_widget", None)
     if central is None or "add_grid" in vars(central):
         return

@@ -116,3 +116,29 @@ def test_layers_are_what_the_step_makes_and_go_back(opened: Any, settle: Settle,
     settle(opened)
     assert looks(opened) == before
     assert check_pixels(opened)
+
+
+def test_time_points_are_left_out_while_a_later_one_is_on_screen(
+    opened: Any, settle: Settle
+) -> None:
+    viewer, session = opened.viewer, opened.session
+    viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    for number, step in enumerate((made("select", times=(0, 2)), made("select", every=2))):
+        session.set_pipeline(Pipeline([step]))
+        settle(opened)
+        assert viewer.dims.current_step[0] == 1, "the last there is"
+        assert check_pixels(opened)
+        opened.view.compare.click()
+        settle(opened)
+        assert check_pixels(opened), "and the raw time point that belongs to it"
+        opened.view.compare.click()
+        opened.depth_view.button.click()
+        settle(opened)
+        opened.depth_view.button.click()
+        session.undo()
+        settle(opened)
+        assert check_pixels(opened), number
+        viewer.dims.set_current_step(0, 2)
+        settle(opened)
+        assert check_pixels(opened)

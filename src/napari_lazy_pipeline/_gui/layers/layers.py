@@ -124,9 +124,9 @@ class Layers(QObject):
     @property
     def settled(self) -> bool:
         """Return whether each visible layer shows that at the present time point and plane, too."""
-        t, missed = self.position.time_point, self._slice_server.missed_place
+        time_point, missed = self.position.time_point_in, self._slice_server.missed_place
         return self.up_to_date and all(
-            entry.picture.request.t == t and missed(c) is None
+            entry.picture.request.t == time_point(entry.layer) and missed(c) is None
             for c, entry in self.screen.visible.items()
             if self.position.is_within(entry.layer)
         )
@@ -226,7 +226,7 @@ class Layers(QObject):
         """Request what should be on screen of a channel."""
         source = self.screen.source
         assert source is not None
-        self._request_at(channel, source, self.position.time_point, self.position.plane_of(source))
+        self._request_at(channel, source, *self.position.place_of(source))
 
     def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Show a place that is at hand, or request it."""
@@ -311,7 +311,7 @@ class Layers(QObject):
 
     def _refresh(self, picture: Picture, entry: ChannelLayer) -> None:
         """Draw a layer again that has the right array already."""
-        if picture.request.t != self.position.time_point:
+        if picture.request.t != self.position.time_point_in(entry.layer):
             return
         if picture.pixels is not entry.picture.pixels:
             before = {picture.request.channel: entry.picture}

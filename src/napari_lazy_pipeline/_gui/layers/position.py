@@ -40,10 +40,18 @@ class Position(QObject):
     def time_point(self) -> int:
         """The time point that is on screen."""
         layer = self._screen.first
-        if layer is None or self.viewer.dims.ndim < 4:
+        return self._moment if layer is None else self.time_point_in(layer)
+
+    def time_point_in(self, layer: Any) -> int:
+        """The time point of a layer that is on screen; of raw data beside others, another one."""
+        if self.viewer.dims.ndim < 4:
             return self._moment
         index = round((self.viewer.dims.point[T] - layer.translate[0]) / layer.scale[0])
         return int(np.clip(index, 0, layer.data.shape[0] - 1))
+
+    def place_of(self, source: PipelineSource) -> tuple[int, int | None]:
+        """The time point and plane that are, or will be, on screen: steps may leave some out."""
+        return min(self.time_point, source.sizes[0] - 1), self.plane_of(source)
 
     def plane_of(self, source: PipelineSource) -> int | None:
         """The plane that is, or will be, on screen of what a source makes; None if more is."""

@@ -139,7 +139,7 @@ class OtherState(QObject):
         except LazyPipelineError as error:
             self.reported.emit(str(error))
             return
-        t, plane = layers.position.time_point, layers.position.plane_of(source)
+        t, plane = layers.position.place_of(source)
         alone = plane if source.plane_local else None
         channels = [c for c in layers.screen.visible if c < source.sizes[1]]
         requests = [RenderRequest(c, t, source, alone) for c in channels]

@@ -109,7 +109,7 @@ class SideView(QObject):
         except StepError:
             return  # its card says why it does not fit; the last picture stays
         region = ViewRegion.from_side(self._viewer, self.session.scan)
-        t = self._layers.position.time_point
+        t, _ = self._layers.position.place_of(source)
         box = region.box(source, self._layers.position)
         looks = [look for look in self._looks if look.channel < source.sizes[1]]
         request = TileRequest(source, t, box, region, looks)

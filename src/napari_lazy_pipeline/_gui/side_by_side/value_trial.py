@@ -244,7 +244,7 @@ class ValueTrial(QObject):
         source = self.session.source_of(Pipeline(steps), shown)
         box = region.box(source, self._layers.position)
         inside = [look for look in looks if look.channel < source.sizes[1]]
-        t = min(self._layers.position.time_point, source.sizes[0] - 1)
+        t, _ = self._layers.position.place_of(source)
         return TileRequest(source, t, box, region, inside)
 
     def _on_tile(self, ready: Any) -> None:

@@ -100,7 +100,7 @@ class DepthView(QObject):
         if entry is None or source is None or entry.layer not in self._viewer.layers:
             self.switch(False)
             return
-        channel, t = entry.picture.request.channel, self._layers.position.time_point
+        channel, (t, _) = entry.picture.request.channel, self._layers.position.place_of(source)
         if channel >= source.sizes[1]:
             self.switch(False)  # the steps make no such channel any more
             return

@@ -53,6 +53,19 @@ class Position(QObject):
         """The time point and plane that are, or will be, on screen: steps may leave some out."""
         return min(self.time_point, source.sizes[0] - 1), self.plane_of(source)
 
+    @property
+    def raw_place(self) -> tuple[int, int]:
+        """Time point and channel of the raw volume behind the first channel on screen.
+
+        Steps may leave some out, or put channels apart; of several, it is the middle one.
+        """
+        source, channel = self._screen.source, next(iter(self._screen.visible), 0)
+        if source is None:
+            return self._moment, channel
+        t, _ = self.place_of(source)
+        places = sorted(source.plan.raw_volumes(t, channel))
+        return places[len(places) // 2]
+
     def plane_of(self, source: PipelineSource) -> int | None:
         """The plane that is, or will be, on screen of what a source makes; None if more is."""
         if not self._flat:

@@ -24,7 +24,7 @@ class RawVolumeTask(BackgroundTask):
     ) -> None:
         """Read the volume, or take it from the cache, and run a function of it."""
         session = self._session
-        t, c = (self._layers.places or [(0, 0)])[0]
+        t, c = self._layers.position.raw_place
         source = session.raw_source()
         folder = session.folder_info.folder if session.folder_info is not None else ""
 

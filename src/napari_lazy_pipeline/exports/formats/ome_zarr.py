@@ -233,8 +233,8 @@ def _create_array(
     return zarr.create_array(
         str(path), shape=shape, chunks=chunks, shards=(1, 1, *whole), dtype=dtype,
         dimension_names=dimension_names, overwrite=overwrite, zarr_format=3,
-        # Of camera and of deconvolved pixels as small as zstd makes them, in a sixth of the time.
-        compressors=(BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),),
+        # Bits shuffled take twice the time; files become 3 % smaller (deskewed) or 14 % larger (`fast`).
+        compressors=(BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"),),
     )  # fmt: skip
 
 

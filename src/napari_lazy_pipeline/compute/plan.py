@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from napari_lazy_pipeline.compute.misfit import misfit_of
-from napari_lazy_pipeline.compute.stage import Stage
+from napari_lazy_pipeline.compute.stage import Place, Stage
 from napari_lazy_pipeline.errors import (
     GeometryError,
     IncompleteError,
@@ -228,6 +228,24 @@ class Plan:
             places = {needed for place in places for needed in stage.places(*place)}
         return places
 
+    def origin(self, t: int, c: int, count: int = 0) -> Place:
+        """The volume after ``count`` stages that a volume of the result shows: of 0, a raw one."""
+        for stage in reversed(self.stages[count:]):
+            t, c = stage.origin(t, c)
+        return t, c
+
+    @cached_property
+    def recorded_times(self) -> range:
+        """The recorded time points that those of the result show: steps leave others out."""
+        first, _ = self.origin(0, 0)
+        step = max(self.origin(1, 0)[0] - first, 1) if self.after.times > 1 else 1
+        return range(first, first + self.after.times * step, step)
+
+    def time_point(self, recorded: int) -> int:
+        """The time point of the result that shows a recorded one, or else the last before it."""
+        times = self.recorded_times
+        return min(max((recorded - times.start) // times.step, 0), len(times) - 1)
+
     def work(self, count: int | None = None) -> Hashable:
         """Name what is done to each volume, whichever volumes there are."""
         return tuple(stage.keys for stage in self.stages[:count]), self._how
@@ -254,7 +272,7 @@ class Plan:
         transform = np.eye(4)
         for stage in reversed(self.stages):
             transform = transform @ stage.steps[c].world(stage.before, c)
-            c = stage.places(0, c)[0][1]
+            _, c = stage.origin(0, c)
         return transform
 
 

@@ -58,6 +58,11 @@ class Stage:
         """Time point and channel of each volume that a volume of the result is made from."""
         return tuple(dict.fromkeys((part.t, part.c) for part in self.parts(t, c)))
 
+    def origin(self, t: int, c: int = 0) -> Place:
+        """The volume of the input that a volume of the result shows: the first it is made of."""
+        first = self.parts(t, c)[0]
+        return first.t, first.c
+
     @cached_property
     def local(self) -> bool:
         """Return whether a plane, which is exact, is made from a part of its input only."""

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.compute.stage import Stage
-from napari_lazy_pipeline.image import Block
-from napari_lazy_pipeline.image.box import whole
 from napari_lazy_pipeline.image.renumbering import Numbers, is_same, number_now
 from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.steps import Step
@@ -79,13 +77,17 @@ class RenumberedSteps:
         """Other steps for the same raw time points, renumbered in the same way."""
         return RenumberedSteps.of(plan, self.times, self.numbers[0]).pipeline
 
-    def move(self, until: int | None, plan: Plan, shifted: bool) -> Callable[[int], int] | None:
-        """Function of an old time point after ``until`` steps to its new number; None: the same."""
+    def recorded(self, until: int | None, plan: Plan, shifted: bool) -> Callable[[int], int] | None:
+        """Function of an old time point after ``until`` steps to its number in the recording now.
+
+        None if all numbers are the same.
+        """
         now = self.numbers[-1 if until is None else until]
         if is_same(now) and not shifted:
             return None
-        last = plan.until(until).after.times - 1
-        return lambda t: min(number_now(t, now), last)
+        shown = plan.until(until)
+        last = shown.after.times - 1
+        return lambda t: shown.origin(min(number_now(t, now), last), 0)[0]
 
 
 def told(plan: Plan) -> tuple[object, ...]:
@@ -97,19 +99,14 @@ def _stage(plan: Plan, index: int) -> Stage | None:
     return next((stage for stage in plan.stages if stage.index == index), None)
 
 
-def _origin(stage: Stage, t: int) -> int:
-    """The time point of its input that a time point of its result shows."""
-    return stage.inputs(Block(t, 0, whole(stage.after.shape)))[0].t
-
-
 def _keeps_times(stage: Stage) -> bool:
     times = stage.after.times
-    return times == stage.before.times and all(_origin(stage, t) == t for t in {0, times - 1})
+    return times == stage.before.times and all(stage.origin(t)[0] == t for t in {0, times - 1})
 
 
 def _through(before: Stage, after: Stage, now: Numbers) -> Numbers:
     """Old and new numbers behind a stage, of those before it."""
-    places = {_origin(after, t): t for t in range(after.after.times)}
-    origins = (_origin(before, t) for t in range(before.after.times))
+    places = {after.origin(t)[0]: t for t in range(after.after.times)}
+    origins = (before.origin(t)[0] for t in range(before.after.times))
     moved = {t: places.get(now.get(origin, -1)) for t, origin in enumerate(origins)}
     return {t: place for t, place in moved.items() if place is not None}

@@ -63,7 +63,7 @@ class Session:
 
     # Other data are open, or other values are stated about them: Stack; `plan_changed` follows.
     stack_changed = Signal(object)
-    # There are more volumes: a function of an old time point to its new number, or None.
+    # There are more volumes: a function of an old time point to its recorded one now, or None.
     stack_grown = Signal(object)
     # Steps, engine or data are others: Plan.
     plan_changed = Signal(object)
@@ -151,7 +151,7 @@ class Session:
         old, moved = self.plan, RenumberedSteps.of(self.plan, self.stack.shape[0], now)
         self.plan = old.grown(moved.times, moved.steps)
         self._renumber(moved, spec)
-        self.stack_grown.emit(moved.move(self.until, self.plan, shifted))
+        self.stack_grown.emit(moved.recorded(self.until, self.plan, shifted))
         if told(self.plan) != told(old):
             self.plan_changed.emit(self.plan)
 

@@ -17,8 +17,9 @@ from live_run import LiveRun, away_and_back, start_writer, wait_for_end
 from micromanager_files import places, write_ndtiff
 from napari_lazy_pipeline import open_stack
 from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.samples.microscope import Simulation, simulated_volume
-from napari_lazy_pipeline.steps import Deskew
+from napari_lazy_pipeline.steps import Deskew, step_types
 
 SHAPE = (6, 12, 16)
 INTERVAL = 0.05
@@ -149,6 +150,31 @@ def test_earlier_numbers_move_the_person_along(
     for layer, picture in zip(watched.layers.layers, before, strict=True):
         np.testing.assert_array_equal(on_screen(layer), picture)
     assert not calls
+
+
+@pytest.mark.parametrize("values", [{"every": 2}, {"times": (1, 0)}])
+def test_earlier_numbers_move_the_person_along_where_steps_leave_out_others(
+    watched: Any, settle: Settle, until: Until, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    """The raw data lie beside what is made of them, and of the same moment."""
+    folder = tmp_path / "late"
+    write(folder, 5, 10)
+    watched.open_folder(folder)
+    settle(watched)
+    watched.session.set_pipeline(Pipeline([step_types()["select"](**values)]))
+    settle(watched)
+    watched.viewer.dims.set_current_step(0, 1)
+    watched.view.compare.click()
+    settle(watched)
+    shown = [*watched.layers.layers, *watched.comparison.layers]
+    before = [on_screen(layer).copy() for layer in shown]
+    np.testing.assert_array_equal(*before)
+    write(folder, 1, 9)
+    until(lambda: watched.session.stack.shape[0] == 6)
+    settle(watched)
+    assert watched.session.pipeline.steps[0].times[0] == values.get("times", (0,))[0] + 1
+    for layer, picture in zip(shown, before, strict=True):
+        np.testing.assert_array_equal(on_screen(layer), picture)
 
 
 @pytest.mark.parametrize("start", [12, 8], ids=["later numbers", "earlier numbers"])

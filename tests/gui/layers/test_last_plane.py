@@ -30,7 +30,8 @@ def random_specs(seed: int) -> list[VolumeSpec]:
 
 
 def place(spec: VolumeSpec, interval: float | None = None) -> dict[str, Any]:
-    plan = SimpleNamespace(after=SimpleNamespace(time_interval=interval))
+    recorded = SimpleNamespace(time_interval=interval)
+    plan = SimpleNamespace(raw=recorded, after=recorded, recorded_times=range(2))
     return LayerOptions(SimpleNamespace()).place(SimpleNamespace(spec=spec, plan=plan))  # type: ignore[arg-type]
 
 

@@ -41,10 +41,11 @@ class FollowLatest(QObject):
         self.on, self._last = on, None
         self.advance()
 
-    def renumber(self, move: Callable[[int], int] | None) -> None:
+    def renumber(self, recorded: Callable[[int], int] | None) -> None:
         """Follow time points that have other numbers now."""
-        if move is not None and self._last is not None:
-            self._last = move(self._last)
+        source = self._layers.screen.source
+        if recorded is not None and self._last is not None and source is not None:
+            self._last = source.plan.time_point(recorded(self._last))
 
     def forget(self) -> None:
         """Count from zero: other data are open."""
@@ -62,7 +63,7 @@ class FollowLatest(QObject):
             self._layers.position.go_to(newest)
         self._last = newest
 
-    def _on_person(self, _: int) -> None:
+    def _on_person(self) -> None:
         if self.on:
             self.switch(False)
             self.paused.emit()

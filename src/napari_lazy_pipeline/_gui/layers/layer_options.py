@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.contrast import contrast_limits
+from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.layers.screen import Picture
 from napari_lazy_pipeline._gui.layers.slider_grid import slider_grid
 from napari_lazy_pipeline._gui.widgets.colours import chosen
@@ -70,15 +71,29 @@ class LayerOptions:
 
     def units(self, source: PipelineSource) -> tuple[str, ...]:
         """Units of scale and translate of a layer (t, z, y, x)."""
-        return ("s" if self._interval(source) else "pixel", *(source.spec.unit,) * 3)
+        return ("s" if source.plan.raw.time_interval else "pixel", *(source.spec.unit,) * 3)
 
     def place(self, source: PipelineSource) -> dict[str, Any]:
         """Scale and translate of a layer, as `slider_grid` rounds them."""
-        scales = self._interval(source) or 1.0, *self.voxel_size(source)
-        translates = 0.0, *self.translate(source)
+        first, interval = self.time_axis(source)
+        scales = interval, *self.voxel_size(source)
+        translates = first, *self.translate(source)
         axes = [slider_grid(*axis) for axis in zip(scales, translates, strict=True)]
         scale, translate = zip(*axes, strict=True)
         return {"scale": scale, "translate": translate}
+
+    def time_axis(self, source: PipelineSource) -> tuple[float, float]:
+        """When the first time point was recorded, and the distance of two, in the unit of `units`.
+
+        Layers that lie beside each other show the same moment, whatever steps left out.
+        """
+        plan, times = source.plan, source.plan.recorded_times
+        first = times.start * (plan.raw.time_interval or 1.0)
+        return first, plan.after.time_interval or times.step
+
+    def place_on_screen(self, source: PipelineSource, position: Position) -> tuple[int, int | None]:
+        """Time point and plane to show."""
+        return position.place_of(source)
 
     def voxel_size(self, source: PipelineSource) -> tuple[float, ...]:
         """Distance of the voxels (z, y, x), in the unit of `units`."""
@@ -103,6 +118,3 @@ class LayerOptions:
     def metadata(self) -> dict[str, Any]:
         """The recipe, so that a saved layer tells how it was made."""
         return {"napari_lazy_pipeline": self.session.recipe().model_dump(mode="json")}
-
-    def _interval(self, source: PipelineSource) -> float | None:
-        return source.plan.after.time_interval

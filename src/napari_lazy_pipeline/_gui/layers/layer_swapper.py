@@ -128,22 +128,22 @@ class LayerSwapper:
                 array = self._slice_server.array(channel, entry.source)
                 replace_data(entry.layer, array, self._options.place(entry.source))
 
-    def grow(self, raw: IdentityCache, move: Callable[[int], int] | None) -> None:
+    def grow(
+        self, raw: IdentityCache, recorded: Callable[[int], int] | None, moment: int | None
+    ) -> None:
         """Give all layers the time points that ``raw`` has now; what is on screen stays as it is.
 
-        ``move`` gives the new number of an old time point; None if the numbers are the same.
+        ``recorded`` gives the number that an old time point has in the recording now; None if the
+        numbers are the same. ``moment`` is the recorded time point to show then; None: the same.
         """
-        t = self._position.time_point
-        if move is not None:
-            t = move(t)
+        if recorded is not None:
             self._slice_server.forget_path()
-            self._screen.renumber(raw, move)
+            self._screen.renumber(raw, recorded)
             for channel, entry in self._screen.channels.items():
                 self._slice_server.note(channel, entry.picture.request.t)
         if not self._screen.channels or self._screen.source is None:
             return
-        t = min(t, self._screen.source.sizes[0] - 1)
-        with self._still(self._screen.channels, t):
+        with self._still(self._screen.channels, moment):
             self._screen.instead = None
             for channel, entry in self._screen.channels.items():
                 array = self._slice_server.array(channel, entry.source)
@@ -190,9 +190,11 @@ class LayerSwapper:
         """Layers that napari has made of what was offered, and that were not adopted yet."""
         return [one for one in self._viewer.layers if id(one.data) in self.offered]
 
-    def _still(self, channels: Iterable[int], t: int | None = None) -> AbstractContextManager[None]:
+    def _still(
+        self, channels: Iterable[int], moment: int | None = None
+    ) -> AbstractContextManager[None]:
         """Change the layers of channels, as `Position.still` does."""
-        return self._position.still([self._screen.layer(channel) for channel in channels], t)
+        return self._position.still([self._screen.layer(channel) for channel in channels], moment)
 
     def _keep_looks(self, source: PipelineSource) -> None:
         """Note how layers look that are to show other channels; while they are not hidden yet.

@@ -29,10 +29,9 @@ from napari_lazy_pipeline.session import Session
 class Layers(QObject):
     """Keeps one layer a channel in step with a session.
 
-    An edit makes a new source of volumes; what is on screen of them is computed in the
-    background, and when it is there, the data of the layer are swapped. Until then the old
-    picture stays. With a position of others, the layers follow it; with the screen of an earlier
-    dock, its layers are kept in step from now on.
+    An edit makes a new source of volumes; what is on screen of them is computed in the background,
+    then the layer's data are swapped; until then the old picture stays. Layers follow a position
+    of others; those on screen of an earlier dock are kept.
     """
 
     rendered = Signal(object)  # RenderRequest: new pixels are on screen, perhaps a preview
@@ -205,20 +204,21 @@ class Layers(QObject):
                 self.remove()
             self.update()
 
-    def _on_grown(self, move: Callable[[int], int] | None) -> None:
+    def _on_grown(self, recorded: Callable[[int], int] | None) -> None:
         """Show the time points that are there now; request what came, went or is another now."""
         if self.screen.source is None:
             return
-        if move is not None:
+        moment = None
+        if recorded is not None:
             self._policy.forget()
             self._made = {}
-        raw = self.session.raw
-        self.swapper.grow(raw, move)
+            moment = recorded(self.position.time_point) if self._owns_position else None
+        self.swapper.grow(self.session.raw, recorded, moment)
         for channel, entry in self.screen.visible.items():
             request, identity = entry.picture.request, entry.picture.identity
             if not request.files_known or identity != request.source.identity(request.t, channel):
                 self._request(channel)
-        if move is not None and not self.up_to_date:
+        if recorded is not None and not self.up_to_date:
             self._show_source(self.screen.source)
         self._request_missed()  # what was under way was of the files before
 
@@ -226,7 +226,7 @@ class Layers(QObject):
         """Request what should be on screen of a channel."""
         source = self.screen.source
         assert source is not None
-        self._request_at(channel, source, *self.position.place_of(source))
+        self._request_at(channel, source, *self._options.place_on_screen(source, self.position))
 
     def _request_at(self, channel: int, source: PipelineSource, t: int, plane: int | None) -> None:
         """Show a place that is at hand, or request it."""

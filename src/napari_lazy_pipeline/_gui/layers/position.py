@@ -20,14 +20,14 @@ Z, T = -3, -4  # axes counted from the end: another layer may have more
 class Position(QObject):
     """Time point and plane that the person looks at."""
 
-    person_moved = Signal(int)  # t, chosen by the person and not by a move of our own
+    person_moved = Signal()  # to another time point; not by a move of our own
 
     def __init__(self, viewer: Any, screen: Screen) -> None:
         super().__init__()
         self.viewer, self._screen = viewer, screen
         self.swapping = False  # layers are being changed: the sliders move by themselves
         self._going = False
-        self._moment = 0
+        self.moment = 0  # the recorded time point that is looked at
         self._voxel: np.ndarray | None = None  # raw voxel (z, y, x) that is looked at
         self._view: tuple[float, ...] | None = None  # place where it was last looked at [world]
         viewer.dims.events.current_step.connect(self._on_step)
@@ -40,31 +40,35 @@ class Position(QObject):
     def time_point(self) -> int:
         """The time point that is on screen."""
         layer = self._screen.first
-        return self._moment if layer is None else self.time_point_in(layer)
+        return self._now if layer is None else self.time_point_in(layer)
 
     def time_point_in(self, layer: Any) -> int:
         """The time point of a layer that is on screen; of raw data beside others, another one."""
         if self.viewer.dims.ndim < 4:
-            return self._moment
-        index = round((self.viewer.dims.point[T] - layer.translate[0]) / layer.scale[0])
-        return int(np.clip(index, 0, layer.data.shape[0] - 1))
+            return self._now
+        return self.index(layer.translate[0], layer.scale[0], layer.data.shape[0])
+
+    def index(self, first: float, interval: float, count: int) -> int:
+        """Which of so many time points, at these places of the slider, is on screen."""
+        return int(np.clip(round((self.viewer.dims.point[T] - first) / interval), 0, count - 1))
 
     def place_of(self, source: PipelineSource) -> tuple[int, int | None]:
         """The time point and plane that are, or will be, on screen: steps may leave some out."""
-        return min(self.time_point, source.sizes[0] - 1), self.plane_of(source)
+        return source.plan.time_point(self.moment), self.plane_of(source)
+
+    def place_before(self, index: int) -> tuple[int, int]:
+        """Time point and channel, before the step of a number, of the first picture on screen."""
+        source, channel = self._screen.source, next(iter(self._screen.visible), 0)
+        if source is None:
+            return self.moment, channel
+        stages = source.plan.stages
+        count = sum(stage.index < index for stage in stages)
+        return source.plan.origin(source.plan.time_point(self.moment), channel, count)
 
     @property
     def raw_place(self) -> tuple[int, int]:
-        """Time point and channel of the raw volume behind the first channel on screen.
-
-        Steps may leave some out, or put channels apart; of several, it is the middle one.
-        """
-        source, channel = self._screen.source, next(iter(self._screen.visible), 0)
-        if source is None:
-            return self._moment, channel
-        t, _ = self.place_of(source)
-        places = sorted(source.plan.raw_volumes(t, channel))
-        return places[len(places) // 2]
+        """Time point and channel of the raw volume behind the first picture on screen."""
+        return self.place_before(0)
 
     def plane_of(self, source: PipelineSource) -> int | None:
         """The plane that is, or will be, on screen of what a source makes; None if more is."""
@@ -133,30 +137,32 @@ class Position(QObject):
         if layer is self._screen.first:
             middle = layer.data.shape[Z] // 2
             z = layer.translate[Z] + middle * layer.scale[Z]
-            point = {T: self.world(self._moment), Z: float(z)}
+            point = {T: self.world(self._now), Z: float(z)}
             if self._voxel is not None and self._frame is not None:
                 point |= self._planes(self._frame)
             self._go(point)
 
     def forget(self) -> None:
         """Other data are to be shown: no place is the right one any more."""
-        self._voxel, self._view, self._moment = None, None, 0
+        self._voxel, self._view, self.moment = None, None, 0
 
     @contextmanager
-    def still(self, layers: Sequence[Any] = (), t: int | None = None) -> Iterator[None]:
+    def still(self, layers: Sequence[Any] = (), moment: int | None = None) -> Iterator[None]:
         """Change layers without asking for volumes, and come back to the same place in the sample.
 
-        ``t`` is the time point to show then; None: the same. All that is changed of ``layers``,
-        and their place, makes napari slice them once.
+        ``moment`` is the recorded time point to show then; None: the same. All that is changed of
+        ``layers``, and their place, makes napari slice them once.
         """
         dims, before = self.viewer.dims, self._frame
         self.note()
-        moment, in_sight = dims.point[T] / self._interval if before else 0.0, self._in_sight
+        in_sight = self._in_sight
+        # The slider may be where other layers have time points, and these have none.
+        off = (dims.point[T] - self.world(self.time_point)) / self._interval if before else 0.0
+        self.moment = self.moment if moment is None else moment
 
         def go_back() -> None:
             if before is not None and self._frame is not None:
-                # Time points stay what they are if their distance is stated anew.
-                point = moment * self._interval if t is None else self.world(t)
+                point = self.world(self._now) + off * self._interval
                 self._go({T: point, **self._planes(before)})
 
         self.swapping = True
@@ -224,8 +230,19 @@ class Position(QObject):
     @property
     def _frame(self) -> Frame | None:
         """Return where the voxels on screen lie; None if there are no layers."""
-        source = self._screen.instead or self._screen.oldest_source
+        source = self._shown
         return Frame.of(source) if source is not None and self.viewer.dims.ndim >= 4 else None
+
+    @property
+    def _shown(self) -> PipelineSource | None:
+        """Return what makes the first picture on screen."""
+        return self._screen.instead or self._screen.oldest_source
+
+    @property
+    def _now(self) -> int:
+        """Number of the moment that is looked at among the time points on screen."""
+        shown = self._shown
+        return shown.plan.time_point(self.moment) if shown is not None else self.moment
 
     @property
     def _seen(self) -> tuple[float, ...] | None:
@@ -260,18 +277,20 @@ class Position(QObject):
 
     @property
     def _interval(self) -> float:
-        """Distance of two time points on the slider."""
-        return float(self._screen.first.scale[0]) if self._screen.channels else 1.0
+        """Distance of two recorded time points on the slider."""
+        assert self._shown is not None
+        return float(self._screen.first.scale[0]) / self._shown.plan.recorded_times.step
 
     def _on_step(self, event: Any = None) -> None:
         """Note the place the person chose."""
-        if self._screen.channels and self.viewer.dims.ndim >= 4:
-            before, self._moment = self._moment, self.time_point
-            if self.swapping:
-                return
-            self.note()
-            if before != self._moment and not self._going:
-                self.person_moved.emit(self._moment)
+        shown = self._shown
+        if shown is None or self.viewer.dims.ndim < 4 or self.swapping:
+            return
+        self.note()
+        if self.time_point != self._now:  # else it may be the nearest that there is
+            self.moment, _ = shown.plan.origin(self.time_point, 0)
+            if not self._going:
+                self.person_moved.emit()
 
 
 @contextmanager

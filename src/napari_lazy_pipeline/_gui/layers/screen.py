@@ -217,8 +217,8 @@ class Screen:
         newer = any(one is not None and one.source is self.source for one in (entry, made))
         return newer and request.source is not self.source
 
-    def renumber(self, raw: IdentityCache, move: Callable[[int], int]) -> None:
-        """Go on with the same volumes, made of ``raw``, under other numbers."""
+    def renumber(self, raw: IdentityCache, recorded: Callable[[int], int]) -> None:
+        """Go on with the same volumes, made of ``raw``, in which they have other numbers now."""
         assert self.source is not None
         sources = [self.source]
         for entry in self.channels.values():
@@ -227,7 +227,9 @@ class Screen:
         self.source = renewed[id(self.source)]
         for entry in self.channels.values():
             request = entry.picture.request
-            request = replace(request, t=move(request.t), source=renewed[id(request.source)])
+            source = renewed[id(request.source)]
+            t = source.plan.time_point(recorded(request.t))
+            request = replace(request, t=t, source=source)
             entry.picture = replace(entry.picture, request=request)
             entry.source, entry.failed = renewed[id(entry.source)], None
 

@@ -112,7 +112,8 @@ class SliceServer:
             if picture is None or current is not source or self._moved(channel, t):
                 newer = plane is not None and current is not source
                 wanted = self._position.plane_of(current) if newer else plane
-                self.request(channel, current, min(t, current.sizes[0] - 1), wanted)
+                there = current.plan.time_point(source.plan.origin(t, 0)[0])
+                self.request(channel, current, there, wanted)
             elif entry is not None:
                 entry.picture, entry.failed = picture, None
         return _pixels_of(picture or (entry.picture if entry else None), plane, source)

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
+from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.save.written_origin import written_origin
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline.compute import PipelineSource
@@ -24,13 +25,20 @@ _IN_TIFFS = re.compile(r"(.+)_ch\d+_t\d+\.tif")
 class WrittenLayerOptions(LayerOptions):
     """What layers of written volumes are made with: no step runs again, and they have an origin."""
 
-    def __init__(self, session: Session, origin: Triple) -> None:
+    def __init__(self, session: Session, origin: Triple, times: tuple[float, float]) -> None:
         super().__init__(session)
-        self._origin = origin
+        self._origin, self._times = origin, times
 
     def source(self, at_least: bool = False) -> PipelineSource:
         """Source that reads the written volumes."""
         return self.session.raw_source()
+
+    def time_axis(self, source: PipelineSource) -> tuple[float, float]:
+        """When the first time point was recorded, and the distance of two, as beside them."""
+        return self._times
+
+    def place_on_screen(self, source: PipelineSource, position: Position) -> tuple[int, int | None]:
+        return position.index(*self._times, source.sizes[0]), position.plane_of(source)
 
     def translate(self, source: PipelineSource) -> tuple[float, ...]:
         """Position of voxel 0 (z, y, x) [um], as the files say."""
@@ -100,10 +108,20 @@ class WrittenLayers(QObject):
     def _on_opened(self, result: tuple[str, FolderInfo, Triple]) -> None:
         path, folder_info, origin = result
         self._remove(path)
-        session = Session(self._beside.session.cache)
-        options, position = WrittenLayerOptions(session, origin), self._beside.position
+        session, position = Session(self._beside.session.cache), self._beside.position
+        options = WrittenLayerOptions(session, origin, self._times(folder_info))
         self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)
         session.show(folder_info)
+
+    def _times(self, written: FolderInfo) -> tuple[float, float]:
+        """Time axis of files whose numbers tell which time points of the result they are."""
+        source, rows = self._beside.screen.source, len(written.source.layout.table)
+        labels = [written.source.layout.time_label(row) for row in range(min(rows, 2))]
+        first, second = (*(int(label) for label in labels if label.isdigit()), 0, 1)[:2]
+        if source is None:
+            return 0.0, written.time_interval or 1.0
+        start, interval = LayerOptions(self._beside.session).time_axis(source)
+        return start + first * interval, max(second - first, 1) * interval
 
 
 def _pattern(file: Path) -> str | None:

@@ -76,10 +76,10 @@ class EstimatePanel(QWidget):
         except LazyPipelineError as error:
             self.error.say(str(error))
             return
-        step, stack = self._step.step, self._session.stack
-        assert step is not None and stack is not None
-        shown = (self._layers.places or [(0, 0)])[0]
-        place = min(shown[0], source.sizes[0] - 1), min(shown[1], source.sizes[1] - 1)
+        step, index = self._step.step, self._step.index
+        assert step is not None and index is not None
+        t, c = self._layers.position.place_before(index)
+        place = min(t, source.sizes[0] - 1), min(c, source.sizes[1] - 1)
         self._steps_before = source.stated_plan.token
 
         def work(run: TaskRun) -> Estimate:

@@ -233,7 +233,7 @@ def _create_array(
     return zarr.create_array(
         str(path), shape=shape, chunks=chunks, shards=(1, 1, *whole), dtype=dtype,
         dimension_names=dimension_names, overwrite=overwrite, zarr_format=3,
-        # Bits shuffled take twice the time; files become 3 % smaller (deskewed) or 14 % larger (`fast`).
+        # Bits shuffled take twice the time, and make files 3 % smaller (deskewed) or 14 % larger.
         compressors=(BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"),),
     )  # fmt: skip
 

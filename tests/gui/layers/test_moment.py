@@ -1,0 +1,177 @@
+"""The moment that is looked at: steps may leave out time points, and none is taken for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dock_helpers import card, on_screen
+from napari_lazy_pipeline._gui.tools.estimate_panel import EstimatePanel
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.estimate import Estimate
+from napari_lazy_pipeline.exports.export import export
+from napari_lazy_pipeline.session.state import State
+from napari_lazy_pipeline.steps import step_types
+from stacks import write_raw
+
+TIMES, TIMEOUT = 9, 20_000
+Settle = Callable[[Any], None]
+
+
+@pytest.fixture(params=[None, 2.5], ids=["no interval", "2.5 s"])
+def nine(dock: Any, settle: Settle, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
+    """The dock with nine time points of one channel, and no step."""
+    dock.open_folder(write_raw(tmp_path / "cell", times=TIMES, channels=1))
+    dock.session.state(time_interval=request.param)
+    dock.session.set_pipeline(Pipeline())
+    settle(dock)
+    return dock
+
+
+def select(dock: Any, *values: dict[str, Any]) -> None:
+    """Keep some time points only."""
+    dock.session.set_pipeline(Pipeline([step_types()["select"](**one) for one in values]))
+
+
+def moments(dock: Any, layers: list[Any] | None = None) -> list[int]:
+    """The recorded time point that each layer shows, by its pixels."""
+    source = dock.session.stack.source
+    planes = [source.read(t, 0) for t in range(TIMES)]
+    return [
+        next(
+            t for t, volume in enumerate(planes)
+            if any(np.array_equal(plane, on_screen(layer)) for plane in volume)
+        )
+        for layer in layers or dock.layers.layers
+    ]  # fmt: skip
+
+
+def go(dock: Any, t: int, settle: Settle) -> None:
+    dock.viewer.dims.set_current_step(0, t)
+    settle(dock)
+
+
+@pytest.mark.parametrize(
+    ("values", "number", "shown"),
+    [
+        ([{"every": 2}], 3, 6),
+        ([{"every": 4}], 1, 4),
+        ([{"times": (3, 9)}], 3, 6),
+        ([{"times": (1, 9), "every": 2}, {"times": (1, 0)}], 1, 5),
+        ([{"times": (0, 4)}], 3, 3),
+        ([{"times": (7, 9)}], 0, 7),
+    ],
+)
+def test_steps_show_the_same_moment_and_the_choice_is_kept(
+    nine: Any, settle: Settle, values: list[dict[str, Any]], number: int, shown: int
+) -> None:
+    """The last there is before it, else the first; without the steps, it is seen again."""
+    go(nine, 6, settle)
+    assert moments(nine) == [6]
+    select(nine, *values)
+    settle(nine)
+    assert nine.viewer.dims.current_step[0] == number
+    assert moments(nine) == [shown]
+    assert nine.layers.position.raw_place == (shown, 0)
+    nine.viewer.dims.set_current_step(1, 3)  # another plane is no other moment
+    settle(nine)
+    nine.session.undo()
+    settle(nine)
+    assert nine.viewer.dims.current_step[0] == 6 and moments(nine) == [6]
+
+
+def test_who_goes_elsewhere_stays_there(nine: Any, settle: Settle) -> None:
+    go(nine, 6, settle)
+    select(nine, {"times": (0, 4)})
+    settle(nine)
+    go(nine, 1, settle)
+    nine.session.undo()
+    settle(nine)
+    assert moments(nine) == [1]
+
+
+@pytest.mark.parametrize(
+    ("values", "recorded"),
+    [
+        ({"every": 2}, range(0, 9, 2)),
+        ({"times": (3, 9)}, range(3, 9)),
+        ({"times": (2, 9), "every": 3}, range(2, 9, 3)),
+    ],
+)
+def test_raw_data_beside_it_are_of_the_same_moment(
+    nine: Any, settle: Settle, values: dict[str, Any], recorded: range
+) -> None:
+    select(nine, values)
+    settle(nine)
+    nine.view.compare.click()
+    settle(nine)
+    for number, moment in enumerate(recorded):
+        nine.viewer.dims.set_point(0, nine.layers.position.world(number))
+        settle(nine)
+        assert moments(nine) == moments(nine, nine.comparison.layers) == [moment]
+
+
+def test_another_state_is_shown_of_the_same_moment(nine: Any, settle: Settle, qtbot: Any) -> None:
+    select(nine, {"times": (1, 9), "every": 2})
+    settle(nine)
+    go(nine, 2, settle)
+    assert moments(nine) == [5]
+    other = step_types()["select"](times=(4, 0))
+    for state in (State(Pipeline()), State(Pipeline([other]))):
+        nine.other_state.choose(state, "other")
+        nine.other_state.hold(True)
+        qtbot.waitUntil(lambda: nine.other_state.shown, timeout=TIMEOUT)
+        assert moments(nine) == [5]
+        nine.other_state.hold(False)
+        settle(nine)
+        assert moments(nine) == [5] and nine.viewer.dims.current_step[0] == 2
+
+
+def test_an_estimate_looks_at_the_time_point_on_screen(
+    nine: Any, settle: Settle, qtbot: Any
+) -> None:
+    """Though a later step leaves out others, so that it has another number there."""
+    types = step_types()
+    steps = [types["subtract_background"](value=3.0), types["select"](times=(2, 9), every=3)]
+    nine.session.set_pipeline(Pipeline(steps))
+    settle(nine)
+    go(nine, 1, settle)
+    here = card(nine, "subtract_background")
+    here.unfold.setChecked(True)
+    (panel,) = here.body.findChildren(EstimatePanel)
+    seen: list[tuple[int, int]] = []
+
+    def look(_: Any, sample: Any) -> Estimate:
+        seen.append((sample.t, sample.c))
+        return Estimate({}, "")
+
+    with qtbot.waitSignal(panel.task.finished, timeout=TIMEOUT):
+        panel.start(SimpleNamespace(title="Look", estimate=look))
+    assert seen == [(5, 0)]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+def test_written_time_points_lie_beside_those_they_were_made_of(
+    nine: Any, settle: Settle, tmp_path: Path, qtbot: Any, kind: Any
+) -> None:
+    select(nine, {"times": (1, 9), "every": 2})
+    settle(nine)
+    made = nine.session.pipeline.apply(nine.session.stack)
+    report = export(made, tmp_path / "out", format=kind, t=[2, 3])
+    nine.results.show(report.place)
+    qtbot.waitUntil(lambda: len(nine.results.layers) == 1, timeout=TIMEOUT)
+    for number, moment in ((3, 7), (2, 5)):
+        nine.viewer.dims.set_point(0, nine.layers.position.world(number))
+        settle(nine)
+        assert moments(nine) == [moment]
+        written, shown = nine.results.layers[0], nine.layers.layers[0]
+
+        def same(written: Any = written, shown: Any = shown) -> bool:
+            return np.array_equal(on_screen(written), on_screen(shown))
+
+        qtbot.waitUntil(same, timeout=TIMEOUT)

@@ -65,6 +65,14 @@ def test_what_is_there_or_unknown_is_refused(stack: Stack, tmp_path: Path) -> No
     assert (tmp_path / "a.gif").read_text() == "mine"
     with pytest.raises(ExportError, match=r"A movie is .mp4 or .gif"):
         write_movie(stack, tmp_path / "a.avi")
+    for options, why in (
+        ({"t": []}, "no time point to show"),
+        ({"t": [4]}, "no t = 4. Choose from 0 to 3"),
+        ({"rate": 0}, "0 pictures a second"),
+        ({"rate": float("nan")}, "nan pictures a second"),
+    ):
+        with pytest.raises(ExportError, match=why):
+            write_movie(stack, tmp_path / "b.gif", **options)
     with pytest.raises(ExportError, match="voxel size"):
         write_movie(Stack.from_array(np.zeros((1, 1, 2, 8, 8), np.uint8)), tmp_path / "b.gif")
 

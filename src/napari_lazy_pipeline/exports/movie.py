@@ -20,6 +20,7 @@ from napari_lazy_pipeline.exports.destination import (
     refuse_unknown_size,
 )
 from napari_lazy_pipeline.exports.formats import channel_name
+from napari_lazy_pipeline.exports.outputs import refuse_outside
 from napari_lazy_pipeline.image import Stack
 
 Limits = tuple[float, float]
@@ -76,13 +77,18 @@ def write_movie(
     Raises
     ------
     ExportError
-        If it cannot be written, or the voxel size is unknown.
+        If it cannot be written or shows nothing, or the voxel size is unknown.
     Cancelled
         Once ``cancelled`` returns true; nothing is left.
     """
     path = Path(path)
     _check(path, stack)
+    if not 0 < rate < math.inf:
+        raise ExportError(f"A movie cannot have {rate:g} pictures a second", hint="Choose 10")
+    refuse_outside("t", t, stack.shape[0])
     times = range(stack.shape[0]) if t is None else list(t)
+    if not times:
+        raise ExportError("There is no time point to show", hint="Choose some")
     channels = range(stack.shape[1])
     limits = [
         stated or _limits(_picture(stack, times[0], c, cancelled))

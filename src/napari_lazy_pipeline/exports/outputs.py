@@ -91,8 +91,8 @@ class Outputs:
     def volumes(self, t: Iterable[int] | None, c: Iterable[int] | None) -> dict[Volume, list[int]]:
         """Volumes to write, channels of a time point together, and to which destinations each."""
         times, channels = self.result.stack.source.sizes
-        _check("t", t, times)
-        _check("c", c, channels, self.result.stack.channel_names)
+        refuse_outside("t", t, times)
+        refuse_outside("c", c, channels, self.result.stack.channel_names)
         chosen: dict[Volume, list[int]] = {}
         for index, destination in enumerate(self.destinations):
             times, channels = destination.stack.source.sizes
@@ -210,7 +210,10 @@ def _count(source: PipelineSource, stage: StageName) -> int:
     return counts[-1]
 
 
-def _check(axis: str, selected: Iterable[int] | None, size: int, names: Sequence[str] = ()) -> None:
+def refuse_outside(
+    axis: str, selected: Iterable[int] | None, size: int, names: Sequence[str] = ()
+) -> None:
+    """Refuse time points or channels that there are not."""
     outside = sorted(index for index in selected or () if not 0 <= index < size)
     if outside:
         these = ", ".join(f"{number} is {name}" for number, name in enumerate(names))

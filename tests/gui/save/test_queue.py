@@ -486,3 +486,18 @@ def test_only_maxima_of_all_folders_also_after_a_restart(
         for one in (job, again)
     )
     assert first == second
+
+
+def test_rows_that_stay_are_not_made_again(panel: Any, tmp_path: Path, qtbot: Any) -> None:
+    """With many jobs that took a second; they stand in the order of the jobs."""
+    queue, jobs = panel.list, [Job(f"cell{n}", raw=tmp_path / f"cell{n}") for n in range(4)]
+    queue.add(jobs)
+    before = list(queue.rows)
+    assert [shown.job for shown in before] == queue.queue.jobs
+    queue.add([Job("more", raw=tmp_path / "more")])
+    click(qtbot, before[2].remove)
+    assert queue.rows[:-1] == [*before[:2], *before[3:]] and before[2].isHidden()
+    queue.queue.jobs[1:3] = queue.queue.jobs[2:0:-1]
+    queue.show_jobs()
+    assert [shown.job for shown in queue.rows] == queue.queue.jobs
+    assert [queue._rows.indexOf(shown) for shown in queue.rows] == [0, 1, 2, 3, 4]

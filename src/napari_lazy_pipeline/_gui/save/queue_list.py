@@ -65,14 +65,19 @@ class QueueList(QWidget):
 
     def show_jobs(self) -> None:
         """Show the jobs of the queue, a row for each."""
-        if [shown.job for shown in self.rows] != self.queue.jobs or any(
-            shown.is_open != (shown.job is self.current) for shown in self.rows
-        ):
-            for shown in self.rows:
-                self._rows.removeWidget(shown)
-                shown.hide()  # at once: its buttons are those of jobs that may be gone
-                shown.deleteLater()
-            self.rows = [self._row(job) for job in self.queue.jobs]
+        there = {(id(shown.job), shown.is_open): shown for shown in self.rows}
+        keys = [(id(job), job is self.current) for job in self.queue.jobs]
+        self.rows = [
+            there.pop(key) if key in there else self._row(job)
+            for key, job in zip(keys, self.queue.jobs, strict=True)
+        ]
+        for gone in there.values():
+            self._rows.removeWidget(gone)
+            gone.hide()  # at once: its buttons are those of jobs that may be gone
+            gone.deleteLater()
+        for place, shown in enumerate(self.rows):
+            if self._rows.indexOf(shown) != place:
+                self._rows.insertWidget(place, shown)
         for shown in self.rows:
             shown.update_state()
 

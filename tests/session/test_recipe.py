@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import ParameterError, RecipeError
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.session.recipe_text import dump_yaml, load_yaml
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Drift, Function, SubtractBackground
 from stacks import gaussian_psf, write_raw
 
@@ -325,3 +328,19 @@ def test_a_script_names_functions_and_refuses_what_has_no_name() -> None:
     assert "Function(function='numpy:flip'" in recipe.to_script()
     with pytest.raises(RecipeError, match="cannot be written into a recipe"):
         Recipe(pipeline=Pipeline([lambda volume: volume])).to_script()
+
+
+@given(st.text(st.characters(codec=None)))
+@example("a\x85b")
+@example("a\u2028b\u2029c")
+@example("\udcff \ufeff \x1b[31m")
+def test_any_text_is_read_as_it_was_written(text: str) -> None:
+    """Also names whose bytes are no text."""
+    data = {"a": text, "b": [text, text], text: 1}
+    written = dump_yaml(data)
+    assert load_yaml(written) == data
+    written.encode()
+
+
+def test_letters_of_any_language_can_be_read_in_the_file() -> None:
+    assert dump_yaml({"folder": "Müller/細胞 😀"}) == "folder: Müller/細胞 😀\n"

@@ -64,7 +64,14 @@ def _in_brackets(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=plain)
 
 
+def _as_it_is(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
+    """Write letters of any language, but escape rare ends of lines: PyYAML loses those."""
+    style = '"' if set(data) & {"\x85", "\u2028", "\u2029"} else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
 _Dumper.add_representer(list, _in_brackets)
+_Dumper.add_representer(str, _as_it_is)
 
 Loader.yaml_implicit_resolvers = _Dumper.yaml_implicit_resolvers = {
     first: [*_RULES, *rules] for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -73,7 +80,8 @@ Loader.yaml_implicit_resolvers = _Dumper.yaml_implicit_resolvers = {
 
 def dump_yaml(data: Any) -> str:
     """Write data as YAML, in their order."""
-    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=_WIDTH))
+    how: dict[str, Any] = {"sort_keys": False, "width": _WIDTH, "allow_unicode": True}
+    return str(yaml.dump(data, Dumper=_Dumper, **how))
 
 
 def dump_json(data: Any) -> str:

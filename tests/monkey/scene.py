@@ -420,6 +420,7 @@ class DockScene(Scene):
     def check(self) -> None:
         """The pixels are right; undo to the start and redo come back to the same steps."""
         self.do_reopen_closed()
+        wait(500)  # a folder that was typed is looked at when the typing has ended
         if self.settle():
             self._check_pixels("at the end")
         session, before = self.dock.session, self._pipeline()

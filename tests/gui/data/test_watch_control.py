@@ -299,24 +299,26 @@ def test_an_edit_under_way_survives_the_growth(
         assert layer.data.shape[0] == 5
 
 
+@pytest.mark.parametrize("place", [(0, 0), (1, 1)], ids=["all", "selected"])
 def test_a_file_on_screen_that_is_replaced_is_shown_anew(
-    watched: Any, settle: Settle, until: Until
+    watched: Any, settle: Settle, until: Until, place: tuple[int, int]
 ) -> None:
-    path = Path(watched.session.stack.source.path(0, 0))
+    """Whatever number it has among what steps leave."""
+    session, volume = watched.session, simulated_volume(7, 0, SHAPE)
+    made = session.pipeline.run_volume(volume, session.stack.spec)
+    if place != (0, 0):
+        names = session.stack.channel_names
+        select = step_types()["select"](times=(place[0], 0), channels=names[place[1]])
+        session.set_pipeline(Pipeline([*session.pipeline.steps, select]))
+        settle(watched)
+    path = Path(session.stack.source.path(*place))
     new = path.with_name("new.part")
     other = write(path.parent.parent / "other", 1, 7).path(7, 0)
     new.write_bytes(other.read_bytes())
     os.replace(new, path)
-    volume = simulated_volume(7, 0, SHAPE)
     z = watched.viewer.dims.current_step[1]
     layer = watched.layers.layers[0]
-    session = watched.session
-
-    def anew() -> bool:
-        made = session.pipeline.run_volume(volume, session.stack.spec)
-        return bool((on_screen(layer) == made[z]).all())
-
-    until(anew)
+    until(lambda: bool((on_screen(layer) == made[z]).all()))
 
 
 def test_the_share_goes_away_and_comes_back(

@@ -147,7 +147,12 @@ class WatchControl(QObject):
         self._show_state()
 
     def _on_screen(self) -> tuple[IdentityCache, Volumes]:
-        return self._session.raw, self._layers.places
+        return self._session.raw, sorted(set().union(*self._raw_volumes().values()))
+
+    def _raw_volumes(self) -> dict[int, set[tuple[int, int]]]:
+        """For each channel on screen, the raw volumes that its picture is made from."""
+        shown = self._layers.screen.visible.items()
+        return {channel: entry.picture.request.raw_volumes for channel, entry in shown}
 
     def _on_follow(self, on: bool) -> None:
         if on:
@@ -179,8 +184,9 @@ class WatchControl(QObject):
             if folder_info is not self._session.folder_info:
                 self._session.show(folder_info)
             self._panel.show_summary(folder_info)
-        for _, channel in replaced:
-            self._layers.reload(channel)
+        for channel, volumes in self._raw_volumes().items() if replaced else ():
+            if volumes.intersection(replaced):
+                self._layers.reload(channel)
         self._follow()
 
     def _follow(self, _: object = None) -> None:

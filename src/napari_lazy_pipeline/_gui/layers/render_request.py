@@ -32,17 +32,21 @@ class RenderRequest:
         return self.draft is not None
 
     @property
+    def raw_volumes(self) -> set[tuple[int, int]]:
+        """Time point and channel of each raw volume that the pixels are made from."""
+        return self.source.plan.raw_volumes(self.t, self.channel)
+
+    @property
     def files_known(self) -> bool:
         """Whether the state of each file that the pixels are made from was looked up before."""
         raw = self.source.raw
-        volumes = self.source.plan.raw_volumes(self.t, self.channel)
-        return not isinstance(raw, IdentityCache) or all(raw.known(*volume) for volume in volumes)
+        return not isinstance(raw, IdentityCache) or all(raw.known(*at) for at in self.raw_volumes)
 
     def look_up_files(self) -> None:
         """Notice it if a file that the pixels are made from was replaced."""
         raw = self.source.raw
         if isinstance(raw, IdentityCache):
-            for volume in self.source.plan.raw_volumes(self.t, self.channel):
+            for volume in self.raw_volumes:
                 raw.refresh(*volume)
 
     def same_picture(self, other: RenderRequest) -> bool:

@@ -19,7 +19,7 @@ from dock_helpers import edit, expected, on_screen, view_state
 from napari_lazy_pipeline._gui.side_by_side.state_button import StateButton
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.session.state import State
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, step_types
 
 Settle = Callable[[Any], None]
 
@@ -207,6 +207,45 @@ def test_who_wants_to_see_other_steps_sees_them(edited: Any, settle: Settle, qtb
     settle(edited)
     raw = edited.session.stack.source.read(0, 0)
     np.testing.assert_array_equal(on_screen(edited.layers.layers[0]), raw[4])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "raw"),
+    [
+        ("select", {"channels": "560"}, [1]),
+        ("select", {"channels": "560, 488"}, [1, 0]),
+        ("ratio", {"background": (100.0, 100.0)}, [0, 1, 0]),
+        ("split_chip", {}, [0, 0, 1, 1]),
+    ],
+)
+def test_each_layer_shows_its_own_channel(
+    opened: Any, settle: Settle, qtbot: Any, kind: str, values: dict[str, Any], raw: list[int]
+) -> None:
+    """Whatever number steps give it; a channel that a step made shows what it is made of."""
+    session, source = opened.session, opened.session.stack.source
+    session.set_pipeline(Pipeline([step_types()[kind](**values)]))
+    settle(opened)
+    opened.other_state.choose(State(Pipeline()), "Raw")
+    opened.other_state.hold(True)
+    wait(opened, qtbot)
+    z = opened.viewer.dims.current_step[1]
+    for layer, channel in zip(opened.layers.layers, raw, strict=True):
+        np.testing.assert_array_equal(on_screen(layer), source.read(0, channel)[z])
+    opened.other_state.hold(False)
+    settle(opened)
+    past = State(session.pipeline)
+    session.set_pipeline(Pipeline())
+    settle(opened)
+    opened.other_state.choose(past, "Before")
+    opened.other_state.hold(True)
+    wait(opened, qtbot)
+    made = past.pipeline.apply(session.stack).source
+    first = {channel: raw.index(channel) for channel in set(raw)}
+    for channel, layer in enumerate(opened.layers.layers):
+        if channel in first:
+            np.testing.assert_array_equal(on_screen(layer), made.read(0, first[channel])[z])
+        else:
+            np.testing.assert_array_equal(on_screen(layer), source.read(0, channel)[z])
 
 
 def test_a_layer_is_deleted_while_it_is_held(edited: Any, settle: Settle, qtbot: Any) -> None:

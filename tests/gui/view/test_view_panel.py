@@ -12,6 +12,7 @@ import pytest
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.steps import step_types
 from stacks import write_raw
 
 Settle = Callable[[Any], None]
@@ -248,6 +249,38 @@ def test_hidden_channels_are_not_compared(three: Any, settle: Settle) -> None:
     settle(three)
     assert [layer.colormap.name for layer in three.comparison.layers] == ["magenta"]
     assert three.session.stack.source.reads == reads
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "channels", "cells"),
+    [
+        ("select", {"channels": "560"}, [1], [(0, 1)]),
+        ("select", {"channels": "560, 488"}, [0, 1], [(0, 1)] * 2),
+        ("ratio", {"background": (100.0, 100.0)}, [0, 1], [(0, 2), (0, 1), (0, 1)]),
+        ("ratio", {"background": (100.0, 100.0), "keep": False}, [0], [(0, 1)]),
+        ("split_chip", {}, [0, 1], [(0, 2), (0, 2), (0, 1), (0, 1)]),
+    ],
+)
+def test_raw_channels_are_those_that_the_picture_is_made_of(
+    opened: Any, settle: Settle, kind: str, values: dict[str, Any], channels: list[int],
+    cells: list[tuple[int, int]],
+) -> None:  # fmt: skip
+    """Steps may leave out channels, or make others of them."""
+    viewer, session = opened.viewer, opened.session
+    session.set_pipeline(Pipeline([step_types()[kind](**values)]))
+    settle(opened)
+    opened.view.compare.click()
+    settle(opened)
+    raw, processed = opened.comparison.layers, opened.layers.layers
+    z = viewer.dims.current_step[1]
+    for layer, channel in zip(raw, channels, strict=True):
+        np.testing.assert_array_equal(on_screen(layer), session.stack.source.read(0, channel)[z])
+        assert layer.colormap.name == ("green", "magenta")[channel]
+        assert session.stack.channel_names[channel] in layer.name
+    assert [
+        viewer.canvas.grid.position(viewer.layers.index(layer), viewer.layers)
+        for layer in (*raw, *processed)
+    ] == [(0, 0)] * len(raw) + cells
 
 
 def test_another_folder_ends_the_comparison(three: Any, settle: Settle, tmp_path: Any) -> None:

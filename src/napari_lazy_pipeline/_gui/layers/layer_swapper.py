@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -109,14 +109,12 @@ class LayerSwapper:
             others = {c: self._set_data(c, source) for c in self._screen.channels}
         self._show(others)
 
-    def show_instead(self, pictures: Iterable[Picture]) -> None:
-        """Show pictures of other steps for a moment; nothing else about the layers changes."""
-        made = {picture.request.channel: picture for picture in pictures}
-        with self._still(made):
-            for channel, picture in made.items():
-                source = picture.request.source
-                array = self._slice_server.array(channel, source, picture)
-                layer = self._screen.channels[channel].layer
+    def show_instead(self, pictures: Mapping[int, Picture]) -> None:
+        """Show pictures of other steps for a moment, each in the layer of a channel."""
+        with self._still(pictures):
+            for channel, picture in pictures.items():
+                source, layer = picture.request.source, self._screen.channels[channel].layer
+                array = self._slice_server.array(picture.request.channel, source, picture)
                 replace_data(layer, array, self._options.place(source))
                 self._screen.instead = source
 

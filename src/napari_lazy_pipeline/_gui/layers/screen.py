@@ -130,6 +130,14 @@ class ChannelLayer:
         """Return under what its looks are kept."""
         return looks_key(self.picture.request.channel, self.source)
 
+    def channel_in(self, source: PipelineSource) -> int | None:
+        """Channel of another source that shows the same, or else is made of the same recorded."""
+        channels = range(source.sizes[1])
+        recorded = self.source.plan.origin(0, self.picture.request.channel)[1]
+        same = [c for c in channels if looks_key(c, source) == self.key]
+        alike = [c for c in channels if source.plan.origin(0, c)[1] == recorded]
+        return next(iter((*same, *alike)), None)
+
     def has_failed(self, source: PipelineSource, t: int) -> bool:
         """Return whether nothing can be made of a time point: any plane of it is blank."""
         return self.failed is not None and self.failed.t == t and self.failed.source is source

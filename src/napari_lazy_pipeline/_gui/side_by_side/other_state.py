@@ -38,7 +38,7 @@ class OtherState(QObject):
         self.held = False  # the person wants to see it
         self.shown = False  # it is on screen
         self._places: list[_Place] | None = None  # of which it is made, or being made
-        self._ready: list[Picture] = []
+        self._ready: dict[int, Picture] = {}  # by the channel whose layer shows it
         self._task = BackgroundTask("The other state cannot be shown", name="lazy-other-state")
         self._task.finished.connect(self._on_made)
         self._task.failed.connect(self._on_failed)
@@ -125,7 +125,7 @@ class OtherState(QObject):
 
     def _forget(self) -> None:
         self._task.forget()
-        self._places, self._ready = None, []
+        self._places, self._ready = None, {}
 
     def _prepare(self) -> None:
         """Make the picture of the other state, if nothing more important is under way."""
@@ -141,9 +141,12 @@ class OtherState(QObject):
             return
         t, plane = layers.position.place_of(source)
         alone = plane if source.plane_local else None
-        channels = [c for c in layers.screen.visible if c < source.sizes[1]]
-        requests = [RenderRequest(c, t, source, alone) for c in channels]
-        places = [(request.channel, request.t, request.plane) for request in requests]
+        requests = {
+            c: RenderRequest(other, t, source, alone)
+            for c, entry in layers.screen.visible.items()
+            if (other := entry.channel_in(source)) is not None
+        }
+        places = [(c, request.t, request.plane) for c, request in requests.items()]
         if places == self._places:
             if self.shown:
                 self._say()
@@ -151,9 +154,9 @@ class OtherState(QObject):
                 self._on_made(self._ready)
             return
 
-        def work(run: TaskRun) -> list[Picture]:
+        def work(run: TaskRun) -> dict[int, Picture]:
             progress = Progress(cancelled=run.cancelled)
-            return [Picture.of(request, request.make(progress)) for request in requests]
+            return {c: Picture.of(one, one.make(progress)) for c, one in requests.items()}
 
         self._forget()
         self._places = places
@@ -164,9 +167,9 @@ class OtherState(QObject):
         raw = stack.stack_spec.replace(scan=state.scan)
         return self.session.source_of(state.pipeline, raw=raw)
 
-    def _on_made(self, pictures: list[Picture]) -> None:
+    def _on_made(self, pictures: dict[int, Picture]) -> None:
         there = self.layers.screen.channels
-        self._ready = [one for one in pictures if one.request.channel in there]
+        self._ready = {c: picture for c, picture in pictures.items() if c in there}
         if self.held:
             self.shown = True
             self.layers.swapper.show_instead(self._ready)

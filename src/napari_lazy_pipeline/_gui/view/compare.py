@@ -25,18 +25,20 @@ class RawLayerOptions(LayerOptions):
     def __init__(self, session: Session, screen: Screen) -> None:
         super().__init__(session)
         self._screen = screen
-        self._channels = sorted(screen.visible)
+        # Those that are seen, whichever numbers steps give them.
+        shown = screen.visible.items()
+        self._channels = sorted({entry.source.plan.origin(0, c)[1] for c, entry in shown})
 
     def source(self, at_least: bool = False) -> PipelineSource:
         return self.session.raw_source()
 
     def channels(self, source: PipelineSource) -> list[int]:
-        return [channel for channel in self._channels if channel < source.sizes[1]]
+        return self._channels
 
     def options(self, picture: Picture) -> dict[str, Any]:
         """As for the processed data, in the colours these have now."""
         options = super().options(picture)
-        beside = self._screen.layer(picture.request.channel)
+        beside = self._screen.layer_of_recorded(picture.request.channel)
         if beside is not None:
             options.update(colormap=beside.colormap, blending=beside.blending)
         return options
@@ -161,16 +163,20 @@ class Comparison(QObject):
         before.restore(self._viewer)
 
     def _arrange(self, *_: object) -> None:
-        """Once all channels are there: raw data in the left cell, processed ones in the right."""
+        """Once all channels are there: raw data in the left cell, processed ones in the right.
+
+        Where steps made more channels of them, these take as many cells as they need.
+        """
         viewer, before, raw = self._viewer, self._before, self.layers
         processed = [picture.layer for _, picture in sorted(self._processed.screen.visible.items())]
-        if before is None or self._arranged or len(raw) < len(processed):
+        if before is None or self._arranged or self._raw is None or not self._raw.up_to_date:
             return
         self._arranged, grid = True, viewer.canvas.grid
         with arranged_once(viewer):
             pile(viewer, [*processed, *raw])
             # Counted from the top, layers of others then share these two cells.
-            grid.stride, grid.shape, grid.enabled = -len(raw), (1, 2), True
+            cells = 1 + -(-len(processed) // len(raw))
+            grid.stride, grid.shape, grid.enabled = -len(raw), (1, cells), True
         if not before.grid["enabled"]:
             _fit(viewer, before.camera)
         viewer.layers.selection = set(before.selection[0]) & set(viewer.layers)

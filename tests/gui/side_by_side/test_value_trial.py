@@ -16,7 +16,7 @@ from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook
 from napari_lazy_pipeline._gui.steps.card_menu import card_menu
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.compute.parameter import Parameter
-from napari_lazy_pipeline.steps import SubtractBackground
+from napari_lazy_pipeline.steps import SubtractBackground, step_types
 
 Settle = Callable[[Any], None]
 Key = Qt.Key
@@ -214,6 +214,22 @@ def test_a_channel_with_its_own_value(three: Any, start: Any) -> None:
     np.testing.assert_array_equal(seen, expected(three, 4, value={"488": 0.0, "560": 120.0}))
     three.trial.take(0)
     assert card(three, "subtract_background").step.value == {"488": 0.0, "560": 120.0}
+
+
+def test_a_tile_has_the_colours_of_its_channel(three: Any, start: Any, settle: Settle) -> None:
+    """On screen are the raw channels; what is tried is made of the second, after a selection."""
+    session = three.session
+    select = step_types()["select"](channels="560")
+    session.set_pipeline(Pipeline([select, *session.pipeline.steps]))
+    session.show_until(0)
+    settle(three)
+    layer = three.layers.layers[1]
+    layer.contrast_limits = (110.0, 790.0)
+    tiles = start("subtract_background", "value", "100")
+    made = session.pipeline.apply(session.stack).source.read(0, 0)
+    (z, _), *_ = three.trial.requests[0].box
+    seen = (ChannelLook.of(0, layer).paint(made[z]).clip(0, 1) * 255).astype(np.uint8)
+    np.testing.assert_array_equal(tiles.tiles[0].picture.pixels[..., :3], seen)
 
 
 def test_in_3d_the_brightest_voxels_are_seen(three: Any, start: Any, settle: Settle) -> None:

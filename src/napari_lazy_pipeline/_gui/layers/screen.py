@@ -179,6 +179,11 @@ class Screen:
         """Return what each channel shows whose layer is visible."""
         return {c: entry for c, entry in self.channels.items() if entry.layer.visible}
 
+    def channels_in(self, source: PipelineSource) -> dict[int, int]:
+        """Which channel of a source belongs in the layer of each visible one, if there is any."""
+        found = {c: entry.channel_in(source) for c, entry in self.visible.items()}
+        return {c: other for c, other in found.items() if other is not None}
+
     def layer(self, channel: int) -> Any:
         """The layer of a channel; None if it has none."""
         return self.channels[channel].layer if channel in self.channels else None

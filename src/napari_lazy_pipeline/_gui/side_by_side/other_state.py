@@ -141,11 +141,8 @@ class OtherState(QObject):
             return
         t, plane = layers.position.place_of(source)
         alone = plane if source.plane_local else None
-        requests = {
-            c: RenderRequest(other, t, source, alone)
-            for c, entry in layers.screen.visible.items()
-            if (other := entry.channel_in(source)) is not None
-        }
+        channels = layers.screen.channels_in(source)
+        requests = {c: RenderRequest(at, t, source, alone) for c, at in channels.items()}
         places = [(c, request.t, request.plane) for c, request in requests.items()]
         if places == self._places:
             if self.shown:

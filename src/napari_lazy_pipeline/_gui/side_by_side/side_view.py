@@ -92,13 +92,10 @@ class SideView(QObject):
 
     def _on_rendered(self, _: object) -> None:
         """There may be other layers, with other colours."""
-        if self.is_on and len(self._looks) != len(self.request.looks if self.request else ()):
+        looks = self.request.looks if self.request else ()
+        if self.is_on and len(self._layers.screen.visible) != len(looks):
             self._events.listen(True)
             self.update()
-
-    @property
-    def _looks(self) -> list[ChannelLook]:
-        return [ChannelLook.of(c, entry.layer) for c, entry in self._layers.screen.visible.items()]
 
     def _compute(self) -> None:
         """Make a picture; the one under way is finished first, if that does not take long."""
@@ -111,7 +108,7 @@ class SideView(QObject):
         region = ViewRegion.from_side(self._viewer, self.session.scan)
         t, _ = self._layers.position.place_of(source)
         box = region.box(source, self._layers.position)
-        looks = [look for look in self._looks if look.channel < source.sizes[1]]
+        looks = ChannelLook.all_of(self._layers.screen, source)
         request = TileRequest(source, t, box, region, looks)
         self.request, self._begun, self._outdated = request, monotonic(), False
         previews = [True] if self.session.quality == "auto" and request.has_preview else []

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_lazy_pipeline._gui.layers.screen import Screen
 from napari_lazy_pipeline._gui.side_by_side.view_region import ViewRegion
 from napari_lazy_pipeline.compute import PipelineSource, Progress
 from napari_lazy_pipeline.image import Block
@@ -32,6 +33,12 @@ class ChannelLook:
         low, high = layer.contrast_limits
         additive = layer.blending == "additive"
         return cls(channel, (low, high), layer.gamma, colours * layer.opacity, additive)
+
+    @classmethod
+    def all_of(cls, screen: Screen, source: PipelineSource) -> list[ChannelLook]:
+        """How each channel of a source looks that is on screen, under its number there."""
+        channels = {there: c for c, there in screen.channels_in(source).items()}
+        return [cls.of(there, screen.layer(c)) for there, c in channels.items()]
 
     def paint(self, pixels: np.ndarray) -> np.ndarray:
         """Colours (..., 3) from 0 to 1; what cannot be had is black."""

@@ -193,12 +193,11 @@ class ValueTrial(QObject):
         if region is None:
             self.panel.error.say("Show two of z, y and x to try values")
             return
-        looks = [ChannelLook.of(c, entry.layer) for c, entry in self._layers.screen.visible.items()]
         wanted: list[tuple[int, TileRequest]] = []
         first = self.panel.tiles.selected
         for index in sorted(range(len(self._steps)), key=lambda index: index != first):
             try:
-                wanted.append((index, self._request(self._steps[index], region, looks)))
+                wanted.append((index, self._request(self._steps[index], region)))
             except LazyPipelineError as error:
                 self._on_tile((False, index, str(error)))
 
@@ -230,9 +229,7 @@ class ValueTrial(QObject):
         area = self.canvas.area
         return ViewRegion.of(self._viewer, (area.height(), area.width()))
 
-    def _request(
-        self, steps: Steps, region: ViewRegion, looks: Sequence[ChannelLook]
-    ) -> TileRequest:
+    def _request(self, steps: Steps, region: ViewRegion) -> TileRequest:
         """Return what has to be made for steps; a `StepError` if they do not fit, or still wait."""
         tried = {field.parameter.index for field in self._fields}
         for error in self.session.plan_of(Pipeline(steps)).waiting:
@@ -243,9 +240,9 @@ class ValueTrial(QObject):
         shown = until if until is None or until > last else None
         source = self.session.source_of(Pipeline(steps), shown)
         box = region.box(source, self._layers.position)
-        inside = [look for look in looks if look.channel < source.sizes[1]]
+        looks = ChannelLook.all_of(self._layers.screen, source)
         t, _ = self._layers.position.place_of(source)
-        return TileRequest(source, t, box, region, inside)
+        return TileRequest(source, t, box, region, looks)
 
     def _on_tile(self, ready: Any) -> None:
         preview, index, result = ready

@@ -16,14 +16,17 @@ pytestmark = pytest.mark.gui
 pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
 
 
+@pytest.mark.parametrize("deleted", [False, True], ids=["hidden", "deleted"])
 def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
-    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deleted: bool
 ) -> None:
     imageio = pytest.importorskip("imageio", reason="reads the movie back")
     path, maker = tmp_path / "cell.gif", opened.save.movie
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
     first, second = (entry.layer for _, entry in sorted(opened.layers.screen.channels.items()))
     first.colormap, second.visible = "red", False
+    if deleted:
+        opened.viewer.layers.remove(second)
     low, high = first.contrast_limits = (0.0, 2000.0)
     maker.button.click()
     qtbot.waitUntil(lambda: "pictures written" in maker.said.text(), timeout=20_000)

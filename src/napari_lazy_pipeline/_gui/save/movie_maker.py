@@ -66,13 +66,17 @@ class MovieMaker(QWidget):
         self.said.say("")
         self.task.start(str(path.parent), work)
 
-    def _look(self) -> tuple[list[Limits], list[np.ndarray]]:
-        """Contrast and colours of all channels; a hidden one stays black."""
-        layers = [entry.layer for _, entry in sorted(self._layers.screen.channels.items())]
-        levels = np.linspace(0, 1, 256)
-        tables = [layer.visible * layer.colormap.map(levels)[:, :3] for layer in layers]
-        limits = (layer.contrast_limits for layer in layers)
-        return [(float(low), float(high)) for low, high in limits], tables
+    def _look(self) -> tuple[list[Limits | None], list[np.ndarray]]:
+        """Contrast and colours of all channels; one that is hidden, or deleted, stays black."""
+        screen, levels = self._layers.screen, np.linspace(0, 1, 256)
+        channels = range(screen.source.sizes[1] if screen.source is not None else 0)
+        limits: list[Limits | None] = [None] * len(channels)
+        tables = [np.zeros((len(levels), 3)) for _ in channels]
+        for channel, entry in screen.visible.items():
+            low, high = entry.layer.contrast_limits
+            limits[channel] = float(low), float(high)
+            tables[channel] = entry.layer.colormap.map(levels)[:, :3]
+        return limits, tables
 
     def _show_progress(self, progress: tuple[int, int]) -> None:
         self.said.say("{} of {} pictures".format(*progress))

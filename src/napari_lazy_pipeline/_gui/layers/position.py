@@ -177,10 +177,12 @@ class Position(QObject):
             self.swapping = False
 
     def note(self) -> None:
-        """Note the voxel that is looked at, unless the person is where an edit left them."""
-        frame, seen = self._frame, self._seen
-        if frame is None or seen is None:
+        """Note moment and voxel that are looked at, unless the person is where an edit left off."""
+        frame, seen, shown = self._frame, self._seen, self._shown
+        if frame is None or seen is None or shown is None:
             return
+        if self.time_point != self._now:  # else it may be the nearest that there is
+            self.moment, _ = shown.plan.origin(self.time_point, 0)
         if self._voxel is not None and self._view is not None:
             # The sliders may have been stopped by the end of a volume: that was no choice.
             before = _apply(frame.matrix, self._voxel)
@@ -283,14 +285,12 @@ class Position(QObject):
 
     def _on_step(self, event: Any = None) -> None:
         """Note the place the person chose."""
-        shown = self._shown
-        if shown is None or self.viewer.dims.ndim < 4 or self.swapping:
+        if self._frame is None or self.swapping:
             return
+        before = self.moment
         self.note()
-        if self.time_point != self._now:  # else it may be the nearest that there is
-            self.moment, _ = shown.plan.origin(self.time_point, 0)
-            if not self._going:
-                self.person_moved.emit()
+        if self.moment != before and not self._going:
+            self.person_moved.emit()
 
 
 @contextmanager

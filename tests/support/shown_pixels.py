@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from dock_helpers import on_screen
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import LazyPipelineError
-from napari_lazy_pipeline.image import VolumeSource
+from napari_lazy_pipeline.image import VolumeSource, VolumeSpec
 
 
 def check_pixels(dock: Any) -> bool:
@@ -25,12 +26,37 @@ def check_pixels(dock: Any) -> bool:
     for channel, entry in processed.items():
         _compare(entry.layer, made, channel, dock.viewer)
     if raw:
+        # Each of the raw time point that what stands beside it is made of.
+        recorded = _Recorded(
+            session.stack.source, [made.plan.origin(t, 0)[0] for t in range(made.sizes[0])]
+        )
         for channel, entry in dock.comparison._raw.screen.channels.items():
-            _compare(entry.layer, session.stack.source, channel, dock.viewer)
+            _compare(entry.layer, recorded, channel, dock.viewer)
     return True
 
 
-def _compare(layer: Any, source: VolumeSource, channel: int, viewer: Any) -> None:
+@dataclass(frozen=True)
+class _Recorded:
+    """Some time points of a raw source."""
+
+    source: VolumeSource
+    times: list[int]
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        return len(self.times), self.source.sizes[1]
+
+    @property
+    def spec(self) -> VolumeSpec:
+        return self.source.spec
+
+    def read(self, t: int, c: int) -> np.ndarray:
+        return self.source.read(self.times[t], c)
+
+
+def _compare(
+    layer: Any, source: VolumeSource | PipelineSource | _Recorded, channel: int, viewer: Any
+) -> None:
     """The pixels that napari shows are those of the slider's place."""
     if not layer.visible:
         return
@@ -61,7 +87,7 @@ def _compare(layer: Any, source: VolumeSource, channel: int, viewer: Any) -> Non
     assert not wrong.any(), f"{layer.name}: {wrong.sum()} of {wrong.size} pixels are wrong"
 
 
-def _volume(source: VolumeSource, t: int, channel: int) -> np.ndarray:
+def _volume(source: Any, t: int, channel: int) -> np.ndarray:
     """What should be seen of a volume: blank pixels, if its file is no good."""
     try:
         return source.read(t, channel)

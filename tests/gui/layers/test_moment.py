@@ -111,9 +111,17 @@ def test_raw_data_beside_it_are_of_the_same_moment(
     nine.view.compare.click()
     settle(nine)
     for number, moment in enumerate(recorded):
-        nine.viewer.dims.set_point(0, nine.layers.position.world(number))
-        settle(nine)
+        go(nine, number, settle)
         assert moments(nine) == moments(nine, nine.comparison.layers) == [moment]
+    assert nine.viewer.dims.nsteps[0] == len(recorded)
+    select(nine, {"every": 3})
+    settle(nine)
+    go(nine, 1, settle)
+    assert moments(nine) == moments(nine, nine.comparison.layers) == [3]
+    nine.session.set_pipeline(Pipeline())
+    settle(nine)
+    go(nine, 8, settle)
+    assert moments(nine) == moments(nine, nine.comparison.layers) == [8]
 
 
 def test_another_state_is_shown_of_the_same_moment(nine: Any, settle: Settle, qtbot: Any) -> None:

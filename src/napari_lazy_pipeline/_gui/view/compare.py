@@ -13,8 +13,9 @@ from napari_lazy_pipeline._gui.layers.layer_list import arranged_once
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.screen import Picture, Screen
-from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.compute import Pipeline, PipelineSource
 from napari_lazy_pipeline.session import Session
+from napari_lazy_pipeline.steps.select import Select
 
 _DETAIL = 2.5  # who has zoomed in more than this, looks at a detail
 
@@ -30,7 +31,11 @@ class RawLayerOptions(LayerOptions):
         self._channels = sorted({entry.source.plan.origin(0, c)[1] for c, entry in shown})
 
     def source(self, at_least: bool = False) -> PipelineSource:
-        return self.session.raw_source()
+        """Makes the raw volumes of the time points that steps leave."""
+        session = self.session
+        stages = session.plan.until(session.until).stages if session.plan is not None else ()
+        selections = [stage.step for stage in stages if isinstance(stage.step, Select)]
+        return session.source_of(Pipeline([one.replace(channels="") for one in selections]))
 
     def channels(self, source: PipelineSource) -> list[int]:
         return self._channels

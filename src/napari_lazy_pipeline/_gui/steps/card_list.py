@@ -93,8 +93,7 @@ class CardList(QWidget):
         """Put the cards in their order, for the eye and for the tab key."""
         chain: list[QWidget] = [self.before]
         for place, card in enumerate(self.cards):
-            item = self._layout.itemAt(place)
-            if item is None or item.widget() is not card:
+            if self._layout.indexOf(card) != place:
                 self._layout.insertWidget(place, card)
                 card.show()  # at once: it may get the focus
             chain += card.focus_chain()

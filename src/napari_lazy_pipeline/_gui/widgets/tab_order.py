@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLayout, QWidget
@@ -23,14 +24,15 @@ def stops(widget: QWidget) -> Iterator[QWidget]:
         return
     layout = widget.layout()
     if layout is not None:
-        yield from _stops_in(layout)
+        children = widget.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        yield from _stops_in(layout, children)
 
 
-def _stops_in(layout: QLayout) -> Iterator[QWidget]:
-    for index in range(layout.count()):
-        item = layout.itemAt(index)
-        inner, widget = (item.layout(), item.widget()) if item is not None else (None, None)
-        if inner is not None:
-            yield from _stops_in(inner)
-        elif widget is not None:
-            yield from stops(widget)
+def _stops_in(layout: QLayout, children: Sequence[QWidget]) -> Iterator[QWidget]:
+    # Not by `itemAt`: what that returns outlives its widget in PySide 6 (docs/upstream.md, 11).
+    inner = [part for part in layout.children() if isinstance(part, QLayout)]
+    parts: tuple[Any, ...] = (*children, *inner)
+    places = {layout.indexOf(part): part for part in parts}
+    for place in sorted(number for number in places if number >= 0):
+        part = places[place]
+        yield from _stops_in(part, children) if isinstance(part, QLayout) else stops(part)

@@ -20,14 +20,17 @@ from napari_lazy_pipeline.steps import step_types
 from stacks import write_raw
 
 TIMES, TIMEOUT = 9, 20_000
+UNKNOWN_TOO = pytest.mark.parametrize(
+    "nine", [None, 2.5], ids=["no interval", "2.5 s"], indirect=True
+)
 Settle = Callable[[Any], None]
 
 
-@pytest.fixture(params=[None, 2.5], ids=["no interval", "2.5 s"])
+@pytest.fixture
 def nine(dock: Any, settle: Settle, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     """The dock with nine time points of one channel, and no step."""
     dock.open_folder(write_raw(tmp_path / "cell", times=TIMES, channels=1))
-    dock.session.state(time_interval=request.param)
+    dock.session.state(time_interval=getattr(request, "param", 2.5))
     dock.session.set_pipeline(Pipeline())
     settle(dock)
     return dock
@@ -95,6 +98,7 @@ def test_who_goes_elsewhere_stays_there(nine: Any, settle: Settle) -> None:
     assert moments(nine) == [1]
 
 
+@UNKNOWN_TOO
 @pytest.mark.parametrize(
     ("values", "recorded"),
     [

@@ -48,7 +48,7 @@ ctypes.windll = SimpleNamespace(kernel32=SimpleNamespace(GlobalMemoryStatusEx=me
 def strict(change):
     def changed(path, *others, **options):
         opened = {os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")}
-        if any(name.startswith(os.path.realpath(path)) for name in opened):
+        if any(name.startswith(os.path.realpath(os.fsdecode(path))) for name in opened):
             raise PermissionError(13, "open elsewhere", os.fspath(path))
         return change(path, *others, **options)
     return changed

@@ -25,6 +25,7 @@ def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_display(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("napari", reason="it is asked for first")
     monkeypatch.setattr(sys, "platform", "linux")
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
@@ -36,6 +37,7 @@ def test_without_a_display(
 def test_napari_is_asked_for_the_lesson_and_ended_with_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("napari", reason="it is asked for first")
     asked: list[list[str]] = []
     begun: list[subprocess.Popen[bytes]] = []
     popen = subprocess.Popen

@@ -29,8 +29,13 @@ Settle = Callable[[Any], None]
 @pytest.fixture
 def nine(dock: Any, settle: Settle, tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     """The dock with nine time points of one channel, and no step."""
-    dock.open_folder(write_raw(tmp_path / "cell", times=TIMES, channels=1))
-    dock.session.state(time_interval=getattr(request, "param", 2.5))
+    folder = write_raw(tmp_path / "cell", times=TIMES, channels=1)
+    if (interval := getattr(request, "param", 2.5)) is None:
+        for t, file in enumerate(sorted(folder.iterdir())):
+            file.rename(folder / f"cell_t{t}.tif")  # other names tell when they were recorded
+    dock.open_folder(folder)
+    settle(dock)
+    dock.session.state(time_interval=interval, voxel_size=(0.4, 0.1, 0.1))
     dock.session.set_pipeline(Pipeline())
     settle(dock)
     return dock
@@ -187,3 +192,27 @@ def test_written_time_points_lie_beside_those_they_were_made_of(
             return np.array_equal(on_screen(written), on_screen(shown))
 
         qtbot.waitUntil(same, timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("nine", [None], indirect=True)
+def test_written_time_points_follow_the_clock_and_no_edit(
+    nine: Any, settle: Settle, tmp_path: Path, qtbot: Any
+) -> None:
+    select(nine, {"times": (1, 9), "every": 2})
+    settle(nine)
+    made = nine.session.pipeline.apply(nine.session.stack)
+    nine.results.show(export(made, tmp_path / "out", t=[0, 2, 3]).place)
+    qtbot.waitUntil(lambda: len(nine.results.layers) == 1, timeout=TIMEOUT)
+    written = nine.results.layers[0]
+    assert str(written.units[0]) == "pixel"
+    nine.session.state(time_interval=1.0)  # the same places on the slider, in another unit
+    settle(nine)
+    shown = nine.layers.layers[0]
+    assert [str(layer.units[0]) for layer in (written, shown)] == ["second", "second"]
+    nine.session.state(time_interval=2.5)
+    select(nine, {"times": (0, 9)})
+    settle(nine)
+    assert (written.translate[0], written.scale[0]) == (2.5, 5.0)
+    for moment in (1, 5, 7):
+        go(nine, moment, settle)
+        qtbot.waitUntil(lambda at=moment: moments(nine, [written]) == [at], timeout=TIMEOUT)

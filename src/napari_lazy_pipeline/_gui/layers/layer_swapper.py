@@ -83,6 +83,7 @@ class LayerSwapper:
         self._screen.channels[request.channel] = ChannelLayer(
             layer, request.source, picture, auto_name=layer.name, contrast=contrast
         )
+        self._screen.channels[request.channel].units = self._options.units(request.source)
         layer.data = self._slice_server.array(request.channel, request.source)
         self._position.go_to_start(layer)
 
@@ -108,6 +109,15 @@ class LayerSwapper:
             self._screen.instead = None
             others = {c: self._set_data(c, source) for c in self._screen.channels}
         self._show(others)
+
+    def is_placed(self, source: PipelineSource) -> bool:
+        """Return whether the layers lie where they belong, in the right units."""
+        units, place = self._options.units(source), self._options.place(source)
+        return all(
+            entry.units == units
+            and all(tuple(getattr(entry.layer, name)) == value for name, value in place.items())
+            for entry in self._screen.channels.values()
+        )
 
     def show_instead(self, pictures: Mapping[int, Picture]) -> None:
         """Show pictures of other steps for a moment, each in the layer of a channel."""
@@ -213,8 +223,8 @@ class LayerSwapper:
         """Give a layer other data; if they are of another channel, whether that is visible."""
         entry = self._screen.channels[channel]
         layer, other = entry.layer, entry.key != looks_key(channel, source)
-        if entry.source.spec.unit != source.spec.unit:
-            layer.units = self._options.units(source)
+        if (units := self._options.units(source)) != entry.units:
+            layer.units = entry.units = units
         entry.source = source
         visible = self._look_anew(entry, channel) if other else None
         replace_data(layer, self._slice_server.array(channel, source), self._options.place(source))

@@ -147,10 +147,9 @@ class Layers(QObject):
 
     def update_placement(self) -> None:
         """Put the layers where they belong now, with the same pixels."""
-        source, first = self.screen.source, self.screen.first
-        if source is not None and first is not None:
-            place = self._options.place(source)
-            if any(tuple(getattr(first, name)) != value for name, value in place.items()):
+        source = self.screen.source
+        if source is not None and self.screen.channels:
+            if not self.swapper.is_placed(source):
                 self.swapper.swap_all(source)
             self._request_missed()
 

@@ -124,6 +124,7 @@ class ChannelLayer:
     failed: RenderRequest | None = None  # the request that is shown blank: it could not be done
     auto_name: str = ""  # the name we gave the layer; another one is the person's
     contrast: Contrast = field(default_factory=Contrast)
+    units: tuple[str, ...] = ()  # of its axes, as we gave them
 
     @property
     def key(self) -> int | str:

@@ -23,22 +23,40 @@ _IN_TIFFS = re.compile(r"(.+)_ch\d+_t\d+\.tif")
 
 
 class WrittenLayerOptions(LayerOptions):
-    """What layers of written volumes are made with: no step runs again, and they have an origin."""
+    """What layers of written volumes are made with: no step runs again, and they have an origin.
 
-    def __init__(self, session: Session, origin: Triple, times: tuple[float, float]) -> None:
+    Their time points lie beside the recorded ones that they were made of, by the clock of those.
+    """
+
+    def __init__(
+        self, session: Session, origin: Triple, beside: Session, recorded: tuple[int, int]
+    ) -> None:
         super().__init__(session)
-        self._origin, self._times = origin, times
+        self._origin, self._beside, self._recorded = origin, beside, recorded
 
     def source(self, at_least: bool = False) -> PipelineSource:
         """Source that reads the written volumes."""
         return self.session.raw_source()
 
+    def units(self, source: PipelineSource) -> tuple[str, ...]:
+        """Units of scale and translate of a layer (t, z, y, x)."""
+        return ("s" if self._interval else "pixel", *super().units(source)[1:])
+
     def time_axis(self, source: PipelineSource) -> tuple[float, float]:
         """When the first time point was recorded, and the distance of two, as beside them."""
-        return self._times
+        first, step = self._recorded
+        interval = self._interval or 1.0
+        return first * interval, step * interval
+
+    @property
+    def _interval(self) -> float | None:
+        """Time between two recorded volumes [s]."""
+        stack = self._beside.stack
+        return stack.time_interval if stack is not None else None
 
     def place_on_screen(self, source: PipelineSource, position: Position) -> tuple[int, int | None]:
-        return position.index(*self._times, source.sizes[0]), position.plane_of(source)
+        """Time point and plane to show."""
+        return position.index(*self.time_axis(source), source.sizes[0]), position.plane_of(source)
 
     def translate(self, source: PipelineSource) -> tuple[float, ...]:
         """Position of voxel 0 (z, y, x) [um], as the files say."""
@@ -64,6 +82,7 @@ class WrittenLayers(QObject):
         self._layers: dict[str, Layers] = {}
         self._folder = ""  # of the data that are open
         layers.session.stack_changed.connect(self._on_data)
+        layers.session.plan_changed.connect(self._on_plan)
         self._opener = BackgroundTask("The result cannot be shown")
         self._opener.finished.connect(self._on_opened)
         self._opener.failed.connect(self.failed)
@@ -84,6 +103,7 @@ class WrittenLayers(QObject):
     def close(self) -> None:
         """Disconnect from the viewer; the layers stay."""
         self._beside.session.stack_changed.disconnect(self._on_data)
+        self._beside.session.plan_changed.disconnect(self._on_plan)
         self._opener.forget()
         for layers in self._layers.values():
             layers.close()
@@ -98,6 +118,11 @@ class WrittenLayers(QObject):
             for path in list(self._layers):
                 self._remove(path)
 
+    def _on_plan(self, _: object) -> None:
+        """Put the layers beside the same moments of the recording, whose interval may be stated."""
+        for layers in self._layers.values():
+            layers.update_placement()
+
     def _remove(self, path: str) -> None:
         layers = self._layers.pop(path, None)
         if layers is not None:
@@ -109,19 +134,23 @@ class WrittenLayers(QObject):
         path, folder_info, origin = result
         self._remove(path)
         session, position = Session(self._beside.session.cache), self._beside.position
-        options = WrittenLayerOptions(session, origin, self._times(folder_info))
+        beside = self._beside.session
+        options = WrittenLayerOptions(session, origin, beside, self._recorded(folder_info))
         self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)
         session.show(folder_info)
 
-    def _times(self, written: FolderInfo) -> tuple[float, float]:
-        """Time axis of files whose numbers tell which time points of the result they are."""
-        source, rows = self._beside.screen.source, len(written.source.layout.table)
-        labels = [written.source.layout.time_label(row) for row in range(min(rows, 2))]
-        first, second = (*(int(label) for label in labels if label.isdigit()), 0, 1)[:2]
-        if source is None:
-            return 0.0, written.time_interval or 1.0
-        start, interval = LayerOptions(self._beside.session).time_axis(source)
-        return start + first * interval, max(second - first, 1) * interval
+    def _recorded(self, written: FolderInfo) -> tuple[int, int]:
+        """The recorded time point of the first written one, and how many lie between two.
+
+        The numbers of files tell which time points of the result they are; a store has all.
+        """
+        layout, count = written.source.layout, len(written.source.layout.table)
+        ends = [layout.time_label(row) for row in (0, count - 1)]
+        first, last = map(int, ends) if all(map(str.isdecimal, ends)) else (0, count - 1)
+        step = (last - first) // max(count - 1, 1) or 1
+        source = self._beside.screen.source
+        times = source.plan.recorded_times if source is not None else range(count)
+        return times.start + first * times.step, step * times.step
 
 
 def _pattern(file: Path) -> str | None:

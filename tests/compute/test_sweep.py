@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, Stack
+from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import GeometryError, ParameterError
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 from stacks import RAW, CountingSource
@@ -27,6 +28,13 @@ def test_a_value_becomes_an_axis(stack: Stack, source: CountingSource) -> None:
     for index, value in enumerate((90, 100, 300)):
         alone = PIPELINE.replace_step(0, SubtractBackground(value=value)).apply(stack)
         np.testing.assert_array_equal(sweep.data[index, 2, 1].compute(), alone.volume(2, 1))
+
+
+def test_a_cache_that_is_empty_yet_is_the_one_that_is_used(stack: Stack) -> None:
+    cache = StageCache(limit=stack.spec.nbytes * 3)
+    sweep = PIPELINE.sweep(stack, "subtract_background.value", [90, 100], cache=cache)
+    sweep.data[0, 0, 0].compute()
+    assert len(cache)
 
 
 def test_what_is_shared_is_made_once(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline.compute import Pipeline, Plan
+from napari_lazy_pipeline.compute import Pipeline, Plan, StageCache
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import FolderError, GeometryError
 from napari_lazy_pipeline.image import Scan
@@ -44,6 +44,11 @@ def test_it_starts_with_the_usual_steps_off() -> None:
 def test_of_skewed_data_deskewing_is_on_and_follows_them() -> None:
     (deskew,) = (step for step in default_pipeline(skewed=True).steps if step.enabled)
     assert deskew == Deskew()
+
+
+def test_a_cache_that_is_empty_yet_is_the_one_that_is_used() -> None:
+    cache = StageCache(limit=1000)
+    assert Session(cache).cache is cache
 
 
 def test_an_edit_raises_one_signal_and_an_equal_value_none() -> None:

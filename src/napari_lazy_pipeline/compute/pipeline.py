@@ -209,7 +209,7 @@ class Pipeline(BaseModel, metaclass=_StepsFirst):
         named = parameter if isinstance(parameter, Mapping) else {parameter: values}
         stack = stack if isinstance(stack, Stack) else Stack.from_array(stack)
         swept = {Parameter.named(name, self.steps): several for name, several in named.items()}
-        cache = cache or StageCache()
+        cache = StageCache() if cache is None else cache
         channels = stack.stack_spec.channels
         results = [
             Pipeline(steps).apply(stack, engine, cache)

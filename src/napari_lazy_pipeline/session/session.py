@@ -76,7 +76,7 @@ class Session:
         self.overrides, self.colours = MetadataOverrides(), tuple[str, ...]()
         self.pipeline, self.engine = default_pipeline(), "cpu"
         self.plan: Plan | None = None
-        self.cache = cache or StageCache()
+        self.cache = StageCache() if cache is None else cache
         self.compute_log, self.deleted = ComputeLog(), frozenset[int]()
         self.until: int | None = None
         self.quality: Quality = "auto"

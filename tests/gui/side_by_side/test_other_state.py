@@ -259,6 +259,35 @@ def test_a_layer_is_deleted_while_it_is_held(edited: Any, settle: Settle, qtbot:
     np.testing.assert_array_equal(on_screen(layer), expected(edited, 1, t, z))
 
 
+@pytest.mark.parametrize("values", [{"times": (0, 2)}, {"times": (1, 0)}, {"every": 2}])
+def test_the_first_layer_is_hidden_while_other_time_points_are_held(
+    edited: Any, settle: Settle, qtbot: Any, values: dict[str, Any]
+) -> None:
+    """The layer that is seen says where the person is; the hidden one has its own time points."""
+    first = edited.layers.screen.first
+    channel, second = next(
+        (c, one) for c, one in enumerate(edited.layers.layers) if one is not first
+    )
+    first.visible = False
+    edited.viewer.dims.set_current_step(0, 2)
+    settle(edited)
+    before = on_screen(second).copy()
+    state = State(Pipeline([step_types()["select"](**values)]))
+    edited.other_state.choose(state, "Fewer")
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    moment = 1 if values == {"times": (0, 2)} else 2
+    assert edited.viewer.dims.point[0] / first.scale[0] == pytest.approx(moment)
+    raw = edited.session.stack.source.read(moment, channel)
+    assert any(np.array_equal(plane, on_screen(second)) for plane in raw)
+    edited.viewer.dims.set_point(0, 2 * first.scale[0])
+    wait(edited, qtbot)
+    edited.other_state.hold(False)
+    settle(edited)
+    assert edited.layers.position.moment == 2
+    np.testing.assert_array_equal(on_screen(second), before)
+
+
 def test_the_scan_is_the_one_that_was_stated_then(
     edited: Any, settle: Settle, qtbot: Any, psf_file: Path
 ) -> None:

@@ -95,7 +95,6 @@ class LayerSwapper:
         source = next(iter(made.values())).request.source
         self._keep_looks(source)
         with self._still(channels):
-            self._screen.instead = None
             for channel, picture in made.items():
                 self._screen.channels[channel].put(picture)
                 self._slice_server.note(channel, picture.request.t)
@@ -106,7 +105,6 @@ class LayerSwapper:
         """Give all layers the present steps though none is visible: nothing is computed."""
         self._keep_looks(source)
         with self._still(self._screen.channels):
-            self._screen.instead = None
             others = {c: self._set_data(c, source) for c in self._screen.channels}
         self._show(others)
 
@@ -126,15 +124,13 @@ class LayerSwapper:
                 source, layer = picture.request.source, self._screen.channels[channel].layer
                 array = self._slice_server.array(picture.request.channel, source, picture)
                 replace_data(layer, array, self._options.place(source))
-                self._screen.instead = source
+                self._screen.channels[channel].instead = source
 
     def show_own(self) -> None:
         """Show again what the layers are there for."""
         with self._still(self._screen.channels):
-            self._screen.instead = None
             for channel, entry in self._screen.channels.items():
-                array = self._slice_server.array(channel, entry.source)
-                replace_data(entry.layer, array, self._options.place(entry.source))
+                self._replace(channel, entry)
 
     def grow(
         self, raw: IdentityCache, recorded: Callable[[int], int] | None, moment: int | None
@@ -144,18 +140,14 @@ class LayerSwapper:
         ``recorded`` gives the number that an old time point has in the recording now; None if the
         numbers are the same. ``moment`` is the recorded time point to show then; None: the same.
         """
-        if recorded is not None:
-            self._slice_server.forget_path()
-            self._screen.renumber(raw, recorded)
-            for channel, entry in self._screen.channels.items():
-                self._slice_server.note(channel, entry.picture.request.t)
-        if not self._screen.channels or self._screen.source is None:
-            return
         with self._still(self._screen.channels, moment):
-            self._screen.instead = None
+            if recorded is not None:
+                self._slice_server.forget_path()
+                self._screen.renumber(raw, recorded)
             for channel, entry in self._screen.channels.items():
-                array = self._slice_server.array(channel, entry.source)
-                replace_data(entry.layer, array, self._options.place(entry.source))
+                if recorded is not None:
+                    self._slice_server.note(channel, entry.picture.request.t)
+                self._replace(channel, entry)
 
     def adopt_all(self) -> None:
         """Serve the layers of an earlier dock; forget those that were removed since."""
@@ -219,6 +211,12 @@ class LayerSwapper:
             if on is not None:
                 self._screen.channels[channel].layer.visible = on
 
+    def _replace(self, channel: int, entry: ChannelLayer) -> None:
+        """Give a layer the array that it is there for."""
+        array = self._slice_server.array(channel, entry.source)
+        replace_data(entry.layer, array, self._options.place(entry.source))
+        entry.instead = None
+
     def _set_data(self, channel: int, source: PipelineSource) -> bool | None:
         """Give a layer other data; if they are of another channel, whether that is visible."""
         entry = self._screen.channels[channel]
@@ -227,7 +225,7 @@ class LayerSwapper:
             layer.units = entry.units = units
         entry.source = source
         visible = self._look_anew(entry, channel) if other else None
-        replace_data(layer, self._slice_server.array(channel, source), self._options.place(source))
+        self._replace(channel, entry)
         name = self._options.name(channel, source)
         if layer.name == entry.auto_name != name:
             layer.name = name

@@ -119,8 +119,9 @@ class ChannelLayer:
     """What one channel shows."""
 
     layer: Any  # of napari
-    source: PipelineSource  # what its array is made by
+    source: PipelineSource  # what its array is made by, but for a moment
     picture: Picture  # what is on screen
+    instead: PipelineSource | None = None  # of other steps, that makes it for that moment
     failed: RenderRequest | None = None  # the request that is shown blank: it could not be done
     auto_name: str = ""  # the name we gave the layer; another one is the person's
     contrast: Contrast = field(default_factory=Contrast)
@@ -167,7 +168,6 @@ class Screen:
     looks: dict[int | str, Looks] = field(default_factory=dict)  # of layers that went, by `key`
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
-    instead: PipelineSource | None = None  # of other steps, that all layers show for a moment
 
     def take(self, channel: int) -> Any:
         """Forget the layer of a channel, but not how it looks; the layer."""
@@ -200,9 +200,23 @@ class Screen:
         return next((entry.source for entry in self.channels.values()), None)
 
     @property
+    def leader(self) -> ChannelLayer | None:
+        """What the layer shows that says where the person is; None if there is none.
+
+        While other steps are shown for a moment, that is one that shows them.
+        """
+        entries = list(self.channels.values())
+        return next((entry for entry in entries if entry.instead), entries[0] if entries else None)
+
+    @property
+    def instead(self) -> PipelineSource | None:
+        """What makes pictures of other steps that are shown for a moment."""
+        return self.leader.instead if self.leader is not None else None
+
+    @property
     def first(self) -> Any:
         """The layer that all others lie upon; None if there is none."""
-        return next((entry.layer for entry in self.channels.values()), None)
+        return self.leader.layer if self.leader is not None else None
 
     @property
     def up_to_date(self) -> bool:

@@ -119,8 +119,10 @@ class OtherState(QObject):
         """Take the place of a late result of the present, and follow sliders and camera."""
         if self.layers.position.swapping:
             return  # it is being put on screen: they move by themselves
-        if self.layers.screen.instead is None and self._ready:
-            self.layers.swapper.show_instead(self._ready)
+        channels = self.layers.screen.channels
+        ready = {c: picture for c, picture in self._ready.items() if c in channels}
+        if any(channels[c].instead is None for c in ready):
+            self.layers.swapper.show_instead(ready)
         self._timer.start(0)  # once everybody has heard of it
 
     def _forget(self) -> None:

@@ -81,9 +81,9 @@ class LayerSwapper:
         request = picture.request
         self._slice_server.note(request.channel, request.t)
         self._screen.channels[request.channel] = ChannelLayer(
-            layer, request.source, picture, auto_name=layer.name, contrast=contrast
-        )
-        self._screen.channels[request.channel].units = self._options.units(request.source)
+            layer, request.source, picture, auto_name=layer.name, contrast=contrast,
+            units=self._options.units(request.source),
+        )  # fmt: skip
         layer.data = self._slice_server.array(request.channel, request.source)
         self._position.go_to_start(layer)
 

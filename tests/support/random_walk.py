@@ -178,14 +178,16 @@ class Walk:
         if channels and not self.dock.comparison.layers:
             channel = self.random.choice(sorted(channels))
             self._note(channel)
-            self.viewer.layers.remove(channels[channel].layer)
-            assert channel in self.dock.session.deleted
+            entry = channels[channel]
+            self.viewer.layers.remove(entry.layer)
+            assert entry.key in self.dock.session.deleted
 
     def bring_layers_back(self) -> None:
         """By the button, or by the box of a channel."""
         boxes = [row.visible for row in self.dock.data.metadata.channels.rows]
-        away = [boxes[channel] for channel in sorted(self.dock.session.deleted)]
-        if away:
+        deleted = self.dock.session.deleted
+        away = [box for channel, box in enumerate(boxes) if channel in deleted]
+        if deleted:
             self._note(len(away))
             self.random.choice([*away, self.dock.view.restore]).click()
 

@@ -21,7 +21,7 @@ def check_pixels(dock: Any) -> bool:
     plan = session.pipeline.plan(session.stack.stack_spec).until(session.until)
     made = PipelineSource(session.stack.source, plan.without_waiting())
     processed, raw = dock.layers.screen.channels, dock.comparison.layers
-    expected = set(range(made.sizes[1])) - session.deleted
+    expected = {c for c in range(made.sizes[1]) if not dock.layers.screen.lacks(c, made)}
     assert set(processed) == expected, f"channels {set(processed)}, not {expected}"
     for channel, entry in processed.items():
         _compare(entry.layer, made, channel, dock.viewer)

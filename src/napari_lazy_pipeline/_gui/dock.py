@@ -188,7 +188,8 @@ class LazyPipelineWidget(QWidget):
         self.view.side_view_toggled.connect(self.side_view.switch)
         self.view.add_button(StateButton(self.other_state))
         self.view.add_button(self.depth_view.button)
-        self.other_state.reported.connect(self.status.setText)
+        for hear in (self.status.setText, self.comparison.follow):
+            self.other_state.reported.connect(hear)
         self.side_view.changed.connect(self.view.show_side_view)
         self.welcome.folder.clicked.connect(self.data.folders.choose_folder)
         self.welcome.sample_requested.connect(self._open_sample)
@@ -214,8 +215,7 @@ class LazyPipelineWidget(QWidget):
 
     def _show_extent(self, *_: object) -> None:
         """Ask for data only, as long as there is nothing else to do."""
-        session = self.session
-        empty = session.stack is None
+        session, empty = self.session, self.session.stack is None
         self.welcome.setVisible(empty)
         for section in self.sections:
             section.setVisible(not empty or session.can_undo or session.can_redo)

@@ -24,7 +24,7 @@ class Edit:
     pipeline: Pipeline | None = None
     engine: str | None = None
     overrides: MetadataOverrides | None = None  # of what the files say
-    deleted: frozenset[int] | None = None  # channels whose layers are not wanted
+    deleted: frozenset[int | str] | None = None  # channels whose layers are not wanted
 
     def changing(self, now: Edit) -> Edit:
         """Return what of it is not so yet."""

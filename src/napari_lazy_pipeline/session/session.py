@@ -52,7 +52,7 @@ class Session:
     compute_log
         What was read and computed so far.
     deleted
-        Channels whose layers the person deleted.
+        Channels whose layers the person deleted: recorded ones, and names of those steps made.
     until
         Number of steps whose result is shown: None for all, 0 for the raw data.
     quality
@@ -77,7 +77,7 @@ class Session:
         self.pipeline, self.engine = default_pipeline(), "cpu"
         self.plan: Plan | None = None
         self.cache = StageCache() if cache is None else cache
-        self.compute_log, self.deleted = ComputeLog(), frozenset[int]()
+        self.compute_log, self.deleted = ComputeLog(), frozenset[int | str]()
         self.until: int | None = None
         self.quality: Quality = "auto"
         self.trials_elsewhere = False
@@ -197,7 +197,7 @@ class Session:
         """Replace one step; see `set_pipeline`."""
         self.set_pipeline(self.pipeline.replace_step(index, step), gesture)
 
-    def delete_layers(self, channels: frozenset[int]) -> None:
+    def delete_layers(self, channels: frozenset[int | str]) -> None:
         """Want no layers of these channels, but of all others; layers in a row are one edit."""
         self._make(Edit(deleted=channels), gesture="layers")
 

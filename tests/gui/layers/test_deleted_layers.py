@@ -11,6 +11,8 @@ import pytest
 
 from dock_helpers import edit, expected, on_screen
 from napari_lazy_pipeline import Pipeline
+from napari_lazy_pipeline.steps import step_types
+from shown_pixels import check_pixels
 from stacks import write_raw
 
 Settle = Callable[[Any], None]
@@ -41,6 +43,34 @@ def test_its_show_box_brings_it_back(opened: Any, settle: Settle) -> None:
     assert [layer.name.split()[1] for layer in opened.viewer.layers] == ["488", "560"]
     assert box.isChecked() and dims.current_step[:2] == (2, 3) and right(opened)
     assert opened.layers.layers[1].colormap.name == "magenta"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "left"),
+    [
+        ("select", {"channels": "560, 488"}, ["560"]),
+        ("select", {"channels": "560"}, ["560"]),
+        ("select", {"channels": "488"}, []),
+        ("ratio", {"keep": False}, ["488/560"]),
+        ("ratio", {"keep": True}, ["560", "488/560"]),
+    ],
+)
+def test_it_stays_away_whatever_number_steps_give_its_channel(
+    opened: Any, settle: Settle, kind: str, values: dict[str, Any], left: list[str]
+) -> None:
+    opened.viewer.layers.remove(opened.layers.layers[0])
+    settle(opened)
+    opened.session.set_pipeline(Pipeline([step_types()[kind](**values)]))
+    settle(opened)
+    names = opened.session.plan.after.channels
+    assert [names[channel] for channel in sorted(opened.layers.screen.channels)] == left
+    assert check_pixels(opened)
+    opened.session.set_pipeline(Pipeline())
+    settle(opened)
+    assert sorted(opened.layers.screen.channels) == [1] and check_pixels(opened)
+    opened.data.metadata.channels.rows[0].visible.click()
+    settle(opened)
+    assert sorted(opened.layers.screen.channels) == [0, 1] and check_pixels(opened)
 
 
 LOOKS = {

@@ -172,6 +172,31 @@ def test_an_estimate_looks_at_the_time_point_on_screen(
     assert seen == [(5, 0)]
 
 
+@pytest.mark.parametrize("until", [None, 0, 1])
+def test_an_estimate_looks_there_though_fewer_steps_are_shown(
+    nine: Any, settle: Settle, qtbot: Any, until: int | None
+) -> None:
+    types = step_types()
+    steps = [types["select"](times=(3, 9)), types["subtract_background"](value=3.0)]
+    nine.session.set_pipeline(Pipeline(steps))
+    nine.session.show_until(until)
+    settle(nine)
+    go(nine, 5 if until == 0 else 2, settle)
+    assert nine.layers.position.moment == 5
+    here = card(nine, "subtract_background")
+    here.unfold.setChecked(True)
+    (panel,) = here.body.findChildren(EstimatePanel)
+    seen: list[int] = []
+
+    def look(_: Any, sample: Any) -> Estimate:
+        seen.append(sample.t)
+        return Estimate({}, "")
+
+    with qtbot.waitSignal(panel.task.finished, timeout=TIMEOUT):
+        panel.start(SimpleNamespace(title="Look", estimate=look))
+    assert seen == [2], "the third one that is selected"
+
+
 @pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
 def test_written_time_points_lie_beside_those_they_were_made_of(
     nine: Any, settle: Settle, tmp_path: Path, qtbot: Any, kind: Any
@@ -216,3 +241,27 @@ def test_written_time_points_follow_the_clock_and_no_edit(
     for moment in (1, 5, 7):
         go(nine, moment, settle)
         qtbot.waitUntil(lambda at=moment: moments(nine, [written]) == [at], timeout=TIMEOUT)
+
+
+@pytest.mark.parametrize("edit", ["raw", "none", "later"])
+def test_a_result_lies_beside_what_it_was_made_of_whatever_is_shown(
+    nine: Any, settle: Settle, tmp_path: Path, qtbot: Any, edit: str
+) -> None:
+    """Fewer steps are shown, or others, when it is ready."""
+    select(nine, {"times": (4, 9)})
+    settle(nine)
+    process = nine.save.process
+    nine.save.process_all.click()
+    process.form.fields["folder"].value = tmp_path / "out"
+    qtbot.waitUntil(lambda: process.start.isEnabled(), timeout=TIMEOUT)
+    process.start.click()
+    qtbot.waitUntil(lambda: process.result.isVisibleTo(process), timeout=TIMEOUT)
+    if edit == "raw":
+        nine.session.show_until(0)
+    else:
+        select(nine, *([{"times": (6, 9)}] if edit == "later" else []))
+    settle(nine)
+    process.result.show_button.click()
+    qtbot.waitUntil(lambda: len(nine.results.layers) == 1, timeout=TIMEOUT)
+    (written,) = nine.results.layers
+    assert (written.translate[0], written.scale[0]) == (10.0, 2.5)

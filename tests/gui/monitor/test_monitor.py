@@ -20,7 +20,7 @@ from napari_lazy_pipeline._gui.plugin.dock_registry import open_dock_of
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.compute.chunk_graph import chunk_graph, dask_key
 from napari_lazy_pipeline.image.quantity_text import format_duration
-from napari_lazy_pipeline.steps import Ratio
+from napari_lazy_pipeline.steps import Ratio, step_types
 
 Settle = Callable[[Any], None]
 
@@ -58,6 +58,20 @@ def test_what_was_looked_at_lights_up(
     lit = [[tile != grey for tile in row] for row in tiles(monitor)["Deskew"]]
     assert lit == [[True, False, True]] * 2
     assert set(tiles(monitor)) == {"Read", "Deskew"}
+
+
+def test_an_edit_that_leaves_out_what_is_on_screen(
+    opened: Any, monitor: Any, settle: Settle
+) -> None:
+    """The old picture is there until the new one is made: it is none of the new steps."""
+    opened.viewer.dims.set_current_step(0, 2)
+    settle(opened)
+    monitor.refresh()
+    opened.session.set_pipeline(Pipeline([step_types()["select"](times=(0, 2))]))
+    monitor.refresh()
+    settle(opened)
+    monitor.refresh()
+    assert opened.layers.places == [(1, 0), (1, 1)]
 
 
 def test_distinct_volumes_are_counted_however_often_they_are_read(

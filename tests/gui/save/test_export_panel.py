@@ -31,6 +31,7 @@ from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import export_form, export_settings
 from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import disk_cost
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
@@ -39,7 +40,7 @@ from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
 from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
 from napari_lazy_pipeline.image.quantity_text import format_bytes
-from napari_lazy_pipeline.steps import SubtractBackground
+from napari_lazy_pipeline.steps import SubtractBackground, step_types
 from napari_lazy_pipeline.steps._base import Context
 
 TIMEOUT = 60_000
@@ -154,6 +155,51 @@ def test_a_part_is_written_in_another_type(
     (path,) = (tmp_path / "out").glob("*.tif")
     assert path.name == "cell_ch1_t0001.tif"
     assert tifffile.imread(path).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "unticked", "written"),
+    [
+        ("select", {"channels": "560, 488"}, "560", {"ch1": 0}),
+        ("select", {"channels": "560"}, "", {"ch0": 1}),
+        ("select", {"times": (1, 3)}, "560", {"ch0": 0}),
+        ("ratio", {"keep": True}, "488", {"ch1": 1, "ch2": None}),
+    ],
+)
+def test_channels_and_time_points_are_those_that_the_steps_make(
+    opened: Any, process: Any, settle: Settle, tmp_path: Path, qtbot: Any,
+    kind: str, values: dict[str, Any], unticked: str, written: dict[str, int | None],
+) -> None:  # fmt: skip
+    session = opened.session
+    session.set_pipeline(Pipeline([step_types()[kind](**values)]))
+    plan, fields = session.plan, process.form.fields
+    assert [box.text() for box in fields["channels"].control.boxes] == list(plan.after.channels)
+    assert fields["times"].value == (0, plan.after.times - 1)
+    for box in fields["channels"].control.boxes:
+        box.setChecked(box.text() != unticked)
+    settle(opened)
+    qtbot.waitUntil(lambda: process.start.isEnabled(), timeout=TIMEOUT)
+    click(qtbot, process.start)
+    done(qtbot, process)
+    first = plan.recorded_times.start
+    files = sorted((tmp_path / "out").glob("*.tif"))
+    names = [f"cell_{name}_t{t:04d}.tif" for name in written for t in range(plan.after.times)]
+    assert [file.name for file in files] == names, process.state.text()
+    for name, channel in written.items():
+        if channel is not None:
+            volume = tifffile.imread(tmp_path / "out" / f"cell_{name}_t0000.tif")
+            np.testing.assert_array_equal(volume, session.stack.source.read(first, channel))
+
+
+def test_what_was_not_to_be_written_stays_so_when_steps_make_more(
+    opened: Any, process: Any
+) -> None:
+    boxes = process.form.fields["channels"].control
+    boxes.boxes[0].setChecked(False)
+    opened.session.set_pipeline(Pipeline([step_types()["ratio"](keep=True)]))
+    assert [box.isChecked() for box in boxes.boxes] == [False, True, True]
+    opened.session.set_pipeline(Pipeline([step_types()["select"](channels="488")]))
+    assert [box.isChecked() for box in boxes.boxes] == [True], "there is nothing else to write"
 
 
 def test_the_last_time_point_is_not_before_the_first(process: Any) -> None:

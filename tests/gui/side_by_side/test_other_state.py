@@ -288,6 +288,63 @@ def test_the_first_layer_is_hidden_while_other_time_points_are_held(
     np.testing.assert_array_equal(on_screen(second), before)
 
 
+def test_nothing_is_said_to_be_shown_where_nothing_can_be(
+    edited: Any, settle: Settle, qtbot: Any
+) -> None:
+    edited.layers.layers[0].visible = False
+    settle(edited)
+    state = State(Pipeline([step_types()["select"](channels="488")]))
+    edited.other_state.choose(state, "488 only")
+    before, said = on_screen(edited.layers.layers[1]).copy(), list[str]()
+    edited.other_state.reported.connect(said.append)
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    assert set(said) == {"No channel on screen is in that state"}
+    assert not edited.other_state.shown
+    edited.other_state.hold(False)
+    settle(edited)
+    np.testing.assert_array_equal(on_screen(edited.layers.layers[1]), before)
+
+
+def test_another_state_can_be_chosen_while_one_is_held(
+    edited: Any, settle: Settle, qtbot: Any
+) -> None:
+    raw = State(Pipeline())
+    edited.other_state.choose(State(Pipeline([Crop(z=(0, 5))])), "Cropped")
+    edited.other_state.hold(True)
+    wait(edited, qtbot)
+    edited.other_state.choose(raw, "Raw")
+    qtbot.waitUntil(lambda: edited.status.text() == "B: Raw", timeout=60_000)
+    layer = edited.layers.layers[0]
+    z = edited.viewer.dims.current_step[1]
+    assert layer.data.shape[1:] == volume(edited, raw).shape
+    np.testing.assert_array_equal(on_screen(layer), plane(edited, raw, z))
+    edited.other_state.hold(False)
+    settle(edited)
+    t, z = edited.viewer.dims.current_step[:2]
+    np.testing.assert_array_equal(on_screen(layer), expected(edited, 0, t, z))
+
+
+def test_raw_data_beside_it_show_the_plane_it_is_made_of(
+    edited: Any, settle: Settle, qtbot: Any
+) -> None:
+    edited.session.set_pipeline(Pipeline([Deskew(angle=31.5, step="stage")]))
+    settle(edited)
+    edited.view.compare.click()
+    settle(edited)
+    raw = State(Pipeline())
+    edited.other_state.choose(raw, "Raw")
+    for held in (True, False, True):
+        edited.other_state.hold(held)
+        wait(edited, qtbot)
+        settle(edited)
+        beside, layer = edited.comparison.layers[0], edited.layers.layers[0]
+        z = edited.viewer.dims.point[1]
+        number = round(z / (layer if held else beside).scale[1])
+        assert beside.scale[1] == pytest.approx(layer.scale[1])
+        np.testing.assert_array_equal(on_screen(beside), plane(edited, raw, number))
+
+
 def test_the_scan_is_the_one_that_was_stated_then(
     edited: Any, settle: Settle, qtbot: Any, psf_file: Path
 ) -> None:

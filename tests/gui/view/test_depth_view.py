@@ -11,6 +11,8 @@ from napari.utils.colormaps import ensure_colormap
 
 from dock_helpers import edit, view_state
 from napari_lazy_pipeline._gui.view.depth_view import COLOURS
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.steps import step_types
 from stacks import write_raw
 
 Settle = Callable[[Any], None]
@@ -48,6 +50,36 @@ def test_depth_colours_follow_slider_and_steps(opened: Any, settle: Settle) -> N
     settle(opened)
     assert layer not in opened.viewer.layers and opened.depth_view.layer is None
     assert view_state(opened.viewer)[2] == before[2]
+
+
+def test_they_follow_the_steps_that_are_shown_and_the_channel(opened: Any, settle: Settle) -> None:
+    """Of raw data while these are shown; of the same channel, whichever number it gets."""
+    edit(opened, "deskew", angle=40.0)
+    settle(opened)
+    opened.depth_view.button.click()
+    settle(opened)
+    layer, source = opened.depth_view.layer, opened.session.stack.source
+
+    def brightest(made: np.ndarray) -> bool:
+        """Whether the colours are those of a volume: by the places of its maxima."""
+        low, high = opened.layers.layers[-1].contrast_limits
+        brightness = np.clip((made.max(axis=0) - low) / (high - low), 0, 1)
+        table = ensure_colormap(COLOURS).map(np.linspace(0, 1, len(made)))[:, :3]
+        colours = 255 * brightness[..., None] * table[made.argmax(axis=0)]
+        return colours.shape == layer.data.shape and np.abs(layer.data - colours).max() <= 1
+
+    opened.session.show_until(0)
+    settle(opened)
+    assert brightest(source.read(0, 1).astype(float)) and layer.name.endswith("[raw] [depth]")
+    opened.session.show_until(None)
+    opened.session.set_pipeline(Pipeline([step_types()["select"](channels="560, 488")]))
+    settle(opened)
+    low, high = opened.layers.layers[0].contrast_limits
+    opened.layers.layers[1].contrast_limits = low, high
+    assert "560" in layer.name and brightest(source.read(0, 1).astype(float))
+    opened.session.set_pipeline(Pipeline([step_types()["select"](channels="488")]))
+    settle(opened)
+    assert opened.depth_view.layer is None and not opened.depth_view.button.isChecked()
 
 
 def test_who_deletes_the_layer_has_the_others_back(opened: Any, settle: Settle) -> None:

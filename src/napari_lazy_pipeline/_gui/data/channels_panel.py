@@ -81,10 +81,7 @@ class ChannelsPanel(QWidget):
 
     def _on_wanted(self, channel: int) -> None:
         """Bring the layer of a channel back, if the steps leave the channel in."""
-        source = self._layers.screen.source
-        for number in range(source.sizes[1] if source is not None else 0):
-            if source is not None and source.recorded_channel(number) == channel:
-                self._layers.deleted.restore(number)
+        self._layers.deleted.restore(channel)
         self._find_layers()
 
     def _on_renamed(self, channel: int, name: str) -> None:

@@ -28,7 +28,7 @@ class DeletedLayers(QObject):
             if entry.layer == layer:
                 self._screen.take(channel)
                 del self._screen.looks[entry.key].values["visible"]  # once it is wanted back
-                self._screen.deleted.add(channel)
+                self._screen.deleted.add(entry.key)
                 self.note_all()
                 return channel
         return None
@@ -39,9 +39,9 @@ class DeletedLayers(QObject):
             self._session.delete_layers(frozenset(self._screen.deleted))
             self.changed.emit(bool(self._screen.deleted))
 
-    def restore(self, channel: int | None = None) -> None:
-        """Want the layer of a channel again; None: all that were deleted."""
-        back = self._session.deleted if channel is None else {channel}
+    def restore(self, recorded: int | None = None) -> None:
+        """Want the layer of a recorded channel again; None: all that were deleted."""
+        back = self._session.deleted if recorded is None else {recorded}
         self._session.delete_layers(self._session.deleted - back)
 
     def follow_session(self) -> bool:

@@ -154,8 +154,8 @@ class LayerSwapper:
         channels = self._screen.channels
         for channel, entry in list(channels.items()):
             if entry.layer not in self._viewer.layers:
+                self._screen.deleted.add(entry.key)
                 self._screen.take(channel)
-                self._screen.deleted.add(channel)
         with self._still(channels):
             for channel, entry in channels.items():
                 self._slice_server.note(channel, self._position.time_point)

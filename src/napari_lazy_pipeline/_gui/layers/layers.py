@@ -117,8 +117,8 @@ class Layers(QObject):
 
     def _missing(self, source: PipelineSource) -> list[int]:
         """Channels that have no layer yet; one that the person deleted is not missed."""
-        there = self.screen.channels.keys() | self.screen.deleted
-        return [channel for channel in self._options.channels(source) if channel not in there]
+        wanted, there = self._options.channels(source), self.screen.channels
+        return [c for c in wanted if c not in there and not self.screen.lacks(c, source)]
 
     @property
     def settled(self) -> bool:
@@ -137,8 +137,9 @@ class Layers(QObject):
 
     @property
     def places(self) -> list[tuple[int, int]]:
-        """Time point and channel of each volume that is on screen."""
-        return [(entry.picture.request.t, c) for c, entry in self.screen.visible.items()]
+        """Time point and channel of each volume of the present steps that is on screen."""
+        there = {c: entry.picture.request for c, entry in self.screen.visible.items()}
+        return [(one.t, c) for c, one in there.items() if one.source is self.screen.source]
 
     def reload(self, channel: int) -> None:
         """The file of a volume on screen is another one now."""
@@ -180,7 +181,8 @@ class Layers(QObject):
         if self.swapper.offering is not None:
             self.swapper.offer(source)
             return
-        self.swapper.remove([c for c in self.screen.channels if c >= source.sizes[1]])
+        made = [c for c in range(source.sizes[1]) if not self.screen.lacks(c, source)]
+        self.swapper.remove([c for c in self.screen.channels if c not in made])
         visible = list(self.screen.visible)
         offered = [picture.request.channel for picture, _ in self.swapper.offered.values()]
         for channel in [*visible, *(c for c in self._missing(source) if c not in offered)]:
@@ -191,7 +193,6 @@ class Layers(QObject):
     def _on_view(self) -> None:
         """Show another part of the steps; bring layers back, or take them away again."""
         if self.deleted.follow_session() and self.screen.source is not None:
-            self.swapper.remove([c for c in self.screen.channels if c in self.screen.deleted])
             self._show_source(self.screen.source)
         self.update()
 

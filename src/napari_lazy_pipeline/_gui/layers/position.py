@@ -56,19 +56,13 @@ class Position(QObject):
         """The time point and plane that are, or will be, on screen: steps may leave some out."""
         return source.plan.time_point(self.moment), self.plane_of(source)
 
-    def place_before(self, index: int) -> tuple[int, int]:
-        """Time point and channel, before the step of a number, of the first picture on screen."""
-        source, channel = self._screen.source, next(iter(self._screen.visible), 0)
-        if source is None:
-            return self.moment, channel
-        stages = source.plan.stages
-        count = sum(stage.index < index for stage in stages)
-        return source.plan.origin(source.plan.time_point(self.moment), channel, count)
-
     @property
     def raw_place(self) -> tuple[int, int]:
         """Time point and channel of the raw volume behind the first picture on screen."""
-        return self.place_before(0)
+        source, channel = self._screen.source, next(iter(self._screen.visible), 0)
+        if source is None:
+            return self.moment, channel
+        return source.plan.origin(source.plan.time_point(self.moment), channel)
 
     def plane_of(self, source: PipelineSource) -> int | None:
         """The plane that is, or will be, on screen of what a source makes; None if more is."""

@@ -164,7 +164,7 @@ class Screen:
     """What all channels show."""
 
     channels: dict[int, ChannelLayer] = field(default_factory=dict)
-    deleted: set[int] = field(default_factory=set)  # channels whose layer the person deleted
+    deleted: set[int | str] = field(default_factory=set)  # layers that went for good, by `key`
     looks: dict[int | str, Looks] = field(default_factory=dict)  # of layers that went, by `key`
     # Makes the pictures that should be on screen; those that are there may be older.
     source: PipelineSource | None = None
@@ -179,6 +179,10 @@ class Screen:
     def visible(self) -> dict[int, ChannelLayer]:
         """Return what each channel shows whose layer is visible."""
         return {c: entry for c, entry in self.channels.items() if entry.layer.visible}
+
+    def lacks(self, channel: int, source: PipelineSource) -> bool:
+        """Return whether the person deleted the layer of a channel, whatever its number was."""
+        return looks_key(channel, source) in self.deleted
 
     def channels_in(self, source: PipelineSource) -> dict[int, int]:
         """Which channel of a source belongs in the layer of each visible one, if there is any."""
@@ -233,7 +237,7 @@ class Screen:
         """
         if self.source is None or request.source.raw is not self.source.raw:
             return True
-        if request.channel in self.deleted or request.t >= request.source.sizes[0]:
+        if request.t >= request.source.sizes[0] or self.lacks(request.channel, request.source):
             return True
         if request.channel >= self.source.sizes[1]:
             return True  # no step makes it any more

@@ -12,9 +12,9 @@ from napari_lazy_pipeline._gui.widgets.layout import push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import describe_cluster
-from napari_lazy_pipeline.exports.formats import FormatName, channel_name, get_format
+from napari_lazy_pipeline.exports.formats import FormatName, get_format
 from napari_lazy_pipeline.exports.projections import AXES
-from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image import StackSpec
 
 
 class ExportForm(ModelForm):
@@ -52,12 +52,11 @@ class ExportForm(ModelForm):
         self.cluster_check.finished.connect(self._on_checked)
         self.cluster_check.failed.connect(self._on_check_failed)
 
-    def show_stack(self, stack: Stack) -> None:
-        """Propose all of other data, or of more of the same; raises no signal."""
+    def show_result(self, result: StackSpec) -> None:
+        """Propose all that other steps make, or the same of more data; raises no signal."""
         times, channels = self.fields["times"], self.fields["channels"]
-        times.control.set_count(stack.shape[0])
-        names = [channel_name(stack, c) for c in range(stack.shape[1])]
-        channels.control.set_names(names, "Write channel")
+        times.control.set_count(result.times)
+        channels.control.set_names(result.channels, "Write channel")
         values = {"times": times.value, "channels": channels.value}
         self.set_value(self.value.model_copy(update=values))
 

@@ -21,6 +21,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import unavailable
@@ -70,7 +71,7 @@ class ExportPanel(QWidget):
             task.forget()
         self.session.stack_changed.disconnect(self._on_data)
         self.session.stack_grown.disconnect(self._on_data)
-        self.session.plan_changed.disconnect(self._check_soon)
+        self.session.plan_changed.disconnect(self._on_plan)
 
     # ---- building -------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ class ExportPanel(QWidget):
         self._costs.changed.connect(self._check_soon)
         self.session.stack_changed.connect(self._on_data)
         self.session.stack_grown.connect(self._on_data)
-        self.session.plan_changed.connect(self._check_soon)
+        self.session.plan_changed.connect(self._on_plan)
 
     # ---- settings -------------------------------------------------------------------------
 
@@ -151,8 +152,13 @@ class ExportPanel(QWidget):
             self._disk_check.forget()
             self._show_proposal(None)
             self.result.show_result(None)
-        if self.session.stack is not None:
-            self.form.show_stack(self.session.stack)
+        self._on_plan()
+
+    def _on_plan(self, *_: object) -> None:
+        """Offer the time points and channels that the steps make."""
+        plan = self.session.plan
+        if plan is not None:
+            self.form.show_result(plan.after)
             self._check_soon()
 
     # ---- estimates ------------------------------------------------------------------------
@@ -282,7 +288,10 @@ class ExportPanel(QWidget):
         if ran is not None and ran.report is not None:
             report, title = ran.report, ran.title if len(jobs) > 1 else ""
             files = (*report.written, *report.kept)
-            self.result.show_result(report.place if files else None, report.folder, title, files)
+            source = ran.view.source if ran.view is not None else None
+            times = source.plan.recorded_times if isinstance(source, PipelineSource) else None
+            place = report.place if files else None
+            self.result.show_result(place, report.folder, title, files, times)
         if current is not None and current.report is None and current.state == "failed":
             self.warning.say(current.error)
         self.bar.setVisible(False)

@@ -52,7 +52,7 @@ class ExportSettings(BaseModel):
     times: tuple[int, int] = _field(
         (0, 0),
         "Time points",
-        "time point, counted from 0 as the slider does",
+        "time point of what the steps make, counted from 0",
         widget_type=RangeEntry,
     )
     channels: tuple[int, ...] = _field((), "Channels", "Channels to write", widget_type=TicksEntry)
@@ -166,7 +166,7 @@ class ExportPlan:
             changes |= {"stages": (), "channels": None}
         else:
             job.recipe, job.channels = recipe, channels
-        if len(self.settings.channels) == channels:
+        if len(self.settings.channels) == self.view.shape[1]:
             changes["channels"] = None
         job.settings = settings.model_copy(update=changes)
 

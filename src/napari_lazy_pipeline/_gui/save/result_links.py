@@ -16,11 +16,13 @@ from napari_lazy_pipeline._gui.widgets.text import Sentence
 class ResultLinks(QWidget):
     """Buttons that lead to a result."""
 
-    show_requested = Signal(object, object)  # what is to be shown in napari: Path, and a file of it
+    # What is to be shown in napari: Path, a file of it, and the recorded time points it shows.
+    show_requested = Signal(object, object, object)
 
     def __init__(self) -> None:
         super().__init__()
         self._path, self._file = Path(), Path()
+        self._recorded: range | None = None
         self.where = Sentence()
         self.where.setToolTip("What to open in other programs")
         tooltip = "Show the files in the file manager"
@@ -29,7 +31,9 @@ class ResultLinks(QWidget):
         self.copy = push_button("Copy path", tooltip, self._on_copy)
         tooltip = "Show what was written as layers of napari"
         self.show_button = push_button(
-            "Show result", tooltip, lambda: self.show_requested.emit(self._path, self._file)
+            "Show result",
+            tooltip,
+            lambda: self.show_requested.emit(self._path, self._file, self._recorded),
         )
         for button in (self.folder, self.copy, self.show_button):
             button.setStyleSheet("padding: 3px 4px;")
@@ -42,15 +46,18 @@ class ResultLinks(QWidget):
         named: Path | None = None,
         title: str = "",
         files: Sequence[Path] = (),
+        recorded: range | None = None,
     ) -> None:
         """Lead to a result, and say where it is unless that was ``named``; None: there is none.
 
         The ``title`` of its data, where there are several, is said with the place in any case.
-        What lies there besides its ``files`` is of others.
+        What lies there besides its ``files`` is of others. The time points that its steps made
+        show those ``recorded``.
         """
         self.setVisible(path is not None)
         if path is not None:
             self._path, self._file = path.absolute(), files[0] if files else path
+            self._recorded = recorded
             place = f"{title}: {self._path}" if title else str(self._path)
             self.where.say(place if title or path != named else "")
 

@@ -80,10 +80,15 @@ class TicksEntry(Entry):
         self._on_edited()
 
     def set_names(self, names: Sequence[str], tooltip: str, ticked: bool = True) -> None:
-        """Show other things, all of them ticked, or those that were; raises no signal."""
+        """Show other things; raises no signal.
+
+        Those that were there are ticked as they were, and new ones if ``ticked``: then one is.
+        """
         if self._names == list(names):
             return
-        before = {name for name, box in self._named() if box.isChecked()}
+        before = {name: box.isChecked() for name, box in self._named()}
+        ticks = [before.get(name, ticked) for name in names]
+        ticks = [True] * len(ticks) if ticked and not any(ticks) else ticks
         for box in self.boxes:
             self._grid.removeWidget(box)
             box.hide()
@@ -92,7 +97,7 @@ class TicksEntry(Entry):
         widest = max((box.sizeHint().width() for box in self.boxes), default=1)
         abreast = max(min(_ROOM // widest, _ABREAST), 1)
         for index, (name, box) in enumerate(self._named()):
-            box.setChecked(ticked or name in before)
+            box.setChecked(ticks[index])
             box.setToolTip(plain(f"{tooltip} {name}"))
             box.setAccessibleName(f"{tooltip} {name}")
             box.toggled.connect(self._on_edited)

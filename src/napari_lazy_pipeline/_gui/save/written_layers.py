@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qtpy.QtCore import QObject, Signal
 
@@ -13,13 +13,22 @@ from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.layers.position import Position
 from napari_lazy_pipeline._gui.save.written_origin import written_origin
-from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
+from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.image.scan_geometry import Triple
 from napari_lazy_pipeline.io import FolderInfo, inspect_folder
 from napari_lazy_pipeline.session import Session
 
 _IN_TIFFS = re.compile(r"(.+)_ch\d+_t\d+\.tif")
+
+
+class _Found(NamedTuple):
+    """A result: where it is, what it is, where it lies, and which recorded time points it shows."""
+
+    path: str
+    info: FolderInfo
+    origin: Triple
+    recorded: range | None
 
 
 class WrittenLayerOptions(LayerOptions):
@@ -92,13 +101,21 @@ class WrittenLayers(QObject):
         """The napari layers."""
         return [layer for layers in self._layers.values() for layer in layers.layers]
 
-    def show(self, path: Path, file: Path | None = None) -> None:
-        """Show a store, or of a folder the files that are named like one; returns at once."""
+    def show(self, path: Path, file: Path | None = None, recorded: range | None = None) -> None:
+        """Show a store, or of a folder the files that are named like one; returns at once.
+
+        ``recorded`` are the time points that those of the result show; None: as the steps do now.
+        """
         pattern = _pattern(file) if file is not None else None
         one = file if file is not None and pattern is not None else path
-        self._opener.start(
-            str(path), lambda _: (str(path), inspect_folder(path, pattern), written_origin(one))
-        )
+        plan = self._beside.session.plan
+        if recorded is None and plan is not None:
+            recorded = plan.recorded_times
+
+        def look(_: TaskRun) -> _Found:
+            return _Found(str(path), inspect_folder(path, pattern), written_origin(one), recorded)
+
+        self._opener.start(str(path), look)
 
     def close(self) -> None:
         """Disconnect from the viewer; the layers stay."""
@@ -130,27 +147,28 @@ class WrittenLayers(QObject):
             layers.remove()
             layers.compute_thread.stop()
 
-    def _on_opened(self, result: tuple[str, FolderInfo, Triple]) -> None:
-        path, folder_info, origin = result
-        self._remove(path)
-        session, position = Session(self._beside.session.cache), self._beside.position
-        beside = self._beside.session
-        options = WrittenLayerOptions(session, origin, beside, self._recorded(folder_info))
-        self._layers[path] = Layers(self._viewer, session, ComputeThread(), options, position)
-        session.show(folder_info)
+    def _on_opened(self, found: _Found) -> None:
+        self._remove(found.path)
+        beside = self._beside
+        session = Session(beside.session.cache)
+        recorded = _recorded(found.info, found.recorded)
+        options = WrittenLayerOptions(session, found.origin, beside.session, recorded)
+        made = Layers(self._viewer, session, ComputeThread(), options, beside.position)
+        self._layers[found.path] = made
+        session.show(found.info)
 
-    def _recorded(self, written: FolderInfo) -> tuple[int, int]:
-        """The recorded time point of the first written one, and how many lie between two.
 
-        The numbers of files tell which time points of the result they are; a store has all.
-        """
-        layout, count = written.source.layout, len(written.source.layout.table)
-        ends = [layout.time_label(row) for row in (0, count - 1)]
-        first, last = map(int, ends) if all(map(str.isdecimal, ends)) else (0, count - 1)
-        step = (last - first) // max(count - 1, 1) or 1
-        source = self._beside.screen.source
-        times = source.plan.recorded_times if source is not None else range(count)
-        return times.start + first * times.step, step * times.step
+def _recorded(written: FolderInfo, shown: range | None) -> tuple[int, int]:
+    """The recorded time point of the first written one, and how many lie between two.
+
+    The numbers of files tell which time points of the result they are; a store has all.
+    """
+    layout, count = written.source.layout, len(written.source.layout.table)
+    ends = [layout.time_label(row) for row in (0, count - 1)]
+    first, last = map(int, ends) if all(map(str.isdecimal, ends)) else (0, count - 1)
+    step = (last - first) // max(count - 1, 1) or 1
+    times = shown or range(count)
+    return times.start + first * times.step, step * times.step
 
 
 def _pattern(file: Path) -> str | None:

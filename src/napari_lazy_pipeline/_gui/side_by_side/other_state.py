@@ -60,6 +60,8 @@ class OtherState(QObject):
 
     def choose(self, state: State | None, text: str = "") -> None:
         """Choose the other state, and what it is; None: make nothing ahead."""
+        if self.shown and state != self.state:
+            self._show_present()
         self.state, self.text = state, text
         self._events.listen(state is not None)
         self._on_moved()
@@ -73,10 +75,13 @@ class OtherState(QObject):
         if on:
             self._prepare()
         elif self.shown:
-            self.shown = False
-            self.layers.swapper.show_own()
-            self.layers.update_placement()  # a slider may have been moved meanwhile
+            self._show_present()
             self.reported.emit("A: the present steps")
+
+    def _show_present(self) -> None:
+        self.shown = False
+        self.layers.swapper.show_own()
+        self.layers.update_placement()  # a slider may have been moved meanwhile
 
     def close(self) -> None:
         """The dock is closed."""
@@ -145,6 +150,10 @@ class OtherState(QObject):
         alone = plane if source.plane_local else None
         channels = layers.screen.channels_in(source)
         requests = {c: RenderRequest(at, t, source, alone) for c, at in channels.items()}
+        if not requests:
+            if self.held:
+                self.reported.emit("No channel on screen is in that state")
+            return
         places = [(c, request.t, request.plane) for c, request in requests.items()]
         if places == self._places:
             if self.shown:

@@ -78,8 +78,9 @@ class EstimatePanel(QWidget):
             return
         step, index = self._step.step, self._step.index
         assert step is not None and index is not None
-        t, c = self._layers.position.place_before(index)
-        place = min(t, source.sizes[0] - 1), min(c, source.sizes[1] - 1)
+        (moment, _), screen = self._layers.position.raw_place, self._layers.screen
+        channel = next(iter(screen.channels_in(source).values()), 0)
+        place = source.plan.time_point(moment), channel
         self._steps_before = source.stated_plan.token
 
         def work(run: TaskRun) -> Estimate:

@@ -64,7 +64,7 @@ class RawLayerOptions(LayerOptions):
 
     def _height(self) -> float:
         """By how much the distance of planes changes on the way to what is shown."""
-        source = self._screen.oldest_source
+        source = self._screen.instead or self._screen.oldest_source
         frame = source.plan.world() if source is not None else np.eye(4)
         flat = frame[0, 0] > 0 and np.allclose(frame[0, 1:3], 0)
         return float(frame[0, 0]) if flat else 1.0
@@ -125,8 +125,8 @@ class Comparison(QObject):
         self._before: _View | None = None
         self._arranged = False
         session.stack_changed.connect(self._on_stack)
-        layers.rendered.connect(self._on_rendered)
-        session.plan_changed.connect(self._on_rendered)  # of hidden layers, nothing is rendered
+        layers.rendered.connect(self.follow)
+        session.plan_changed.connect(self.follow)  # of hidden layers, nothing is rendered
 
     def close(self) -> None:
         self.switch(False)
@@ -191,7 +191,7 @@ class Comparison(QObject):
         if self._raw is not None and not self._processed.layers:
             self.switch(False)
 
-    def _on_rendered(self, _: object) -> None:
+    def follow(self, *_: object) -> None:
         """Planes of the raw data stay beside those that were made of them."""
         if self._raw is not None:
             self._raw.update_placement()

@@ -10,18 +10,21 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
 from interrupting import command, environment, volumes, write_job
-from napari_lazy_pipeline import Recipe, cli
+from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
+from napari_lazy_pipeline.cli import watch_folder
 from napari_lazy_pipeline.cli.run_recipe import ProgressLine
 from napari_lazy_pipeline.errors import MissingFileError
 from napari_lazy_pipeline.exports.other_folder import open_other
 from napari_lazy_pipeline.io.live.complete_volumes import complete_volumes
 from napari_lazy_pipeline.samples.microscope import Simulation
+from napari_lazy_pipeline.steps import Crop, RelativeChange, Select
 
 
 @pytest.fixture
@@ -227,6 +230,89 @@ def test_a_watch_of_what_is_not_there(
     (tmp_path / "empty").mkdir()
     assert run("watch", tmp_path / "empty", *words) == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_a_first_time_point_alone_does_not_hide_the_time_between_two(tmp_path: Path) -> None:
+    """More than the patience of a watch lies between them."""
+    folder, waited = tmp_path / "live", 0
+    folder.mkdir()
+
+    def record(t: int) -> None:
+        name = f"cell_ch0_stack{t:04d}_488nm_{20000 * t:07d}msec_{20000 * t:010d}msecAbs.tif"
+        tifffile.imwrite(folder / name, np.full((6, 8, 10), 100 + t, np.uint16))
+
+    def pause() -> bool:
+        nonlocal waited
+        waited += 1
+        if waited == 16:
+            record(1)
+        return waited > 40
+
+    record(0)
+    told = list(complete_volumes(lambda: open_stack(folder), pause))
+    news = [(volumes.new, volumes.stack.time_interval) for volumes in told if volumes.new]
+    assert news == [(range(1), None), (range(2), 20.0)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "files"),
+    [
+        ([Select(times=(1, 3))], [0, 1]),
+        ([RelativeChange(f0_times=(0, 2), background=0.0, keep=False)], [0, 1, 2]),
+    ],
+)
+def test_a_watch_waits_for_time_points_that_steps_need(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    steps: list[Any], files: list[int],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(watch_folder, "_INTERVAL", 0.02)
+    folder = tmp_path / "live"
+    folder.mkdir()
+
+    def record(t: int) -> None:
+        tifffile.imwrite(folder / f"cell_t{t}.tif", np.full((6, 8, 10), 100 + t, np.uint16))
+
+    def later() -> None:
+        deadline = time.monotonic() + 60
+        while not waiting.is_set() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for t in (1, 2):
+            record(t)
+
+    waiting, tell = threading.Event(), watch_folder._Watch.tell
+
+    def hear(self: Any, line: str) -> None:
+        tell(self, line)
+        if line.startswith("Waiting: "):
+            waiting.set()
+
+    monkeypatch.setattr(watch_folder._Watch, "tell", hear)
+    record(0)
+    recipe = Recipe(source=open_stack(folder, voxel_size=(1, 1, 1)), pipeline=Pipeline(steps))
+    recipe.save(tmp_path / "r.yaml")
+    writer = threading.Thread(target=later)
+    writer.start()
+    words = "--recipe", tmp_path / "r.yaml", "--out", tmp_path / "out", "--until-idle", "3"
+    assert run("watch", folder, *words) == 0
+    writer.join()
+    assert waiting.is_set() and "Waiting: " in capsys.readouterr().err
+    assert [Path(path).name for path in sorted(volumes(tmp_path / "out"))] == [
+        f"live_ch0_t{t:04d}.tif" for t in files
+    ]
+
+
+def test_a_watch_ends_where_no_number_of_time_points_is_enough(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "live"
+    folder.mkdir()
+    for t in range(2):
+        tifffile.imwrite(folder / f"cell_t{t}.tif", np.full((6, 8, 10), 100 + t, np.uint16))
+    stack = open_stack(folder, voxel_size=(1, 1, 1))
+    Recipe(source=stack, pipeline=Pipeline([Crop(z=(5, 9))])).save(tmp_path / "r.yaml")
+    words = "--recipe", tmp_path / "r.yaml", "--out", tmp_path / "out", "--until-idle", "30"
+    assert run("watch", folder, *words) == 2
+    assert "The crop ends at z = 9" in capsys.readouterr().err
 
 
 def test_only_complete_volumes_are_told(job: Path, tmp_path: Path) -> None:

@@ -202,6 +202,21 @@ def test_a_folder_that_has_grown_is_gone_on_with(tmp_path: Path) -> None:
         export(pipeline.apply(open_stack(raw, voxel_size=(0.4, 0.1, 0.1))), out)
 
 
+def test_a_folder_whose_names_tell_the_time_is_gone_on_with(tmp_path: Path) -> None:
+    """The time between two is a mean, and another one with each time point."""
+    pixels, raw = np.full((6, 8, 10), 300, np.uint16), tmp_path / "raw"
+    raw.mkdir()
+    pipeline, reports = Pipeline(steps=[SubtractBackground(value=50)]), []
+    for t, milliseconds in enumerate((0, 2503, 5011, 7498)):
+        name = f"cell_ch0_stack{t:04d}_488nm_{milliseconds:07d}msec_{milliseconds:010d}msecAbs.tif"
+        tifffile.imwrite(raw / name, pixels)
+        if t:
+            grown = open_stack(raw, voxel_size=(0.3, 0.1, 0.1))
+            reports.append(export(pipeline.apply(grown), tmp_path / "out"))
+    counts = [(len(report.kept), len(report.written)) for report in reports]
+    assert counts == [(0, 2), (2, 1), (3, 1)]
+
+
 def test_files_of_others_are_not_touched(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "volume_ch0_t0000.tif").write_text("mine")
     with pytest.raises(ExportError, match=r"there already"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
 from napari_lazy_pipeline.errors import Cancelled, ExportError
+from napari_lazy_pipeline.exports import movie
 from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.exports.movie import write_movie
 from napari_lazy_pipeline.image import Stack
-from napari_lazy_pipeline.steps import Deskew, Project, SubtractBackground
+from napari_lazy_pipeline.steps import Deskew, Project, Select, SubtractBackground
 
 VOXEL = (0.3, 0.1, 0.1)
 pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
@@ -102,6 +104,9 @@ def test_it_stops_within_a_picture(raw_folder: Path, tmp_path: Path) -> None:
         (Deskew(angle=31.5, fill=7.0),),
         (SubtractBackground(value=50), Deskew(angle=31.5, skew_axis="y")),
         (Deskew(angle=31.5), SubtractBackground(value=50)),
+        (Deskew(angle=31.5, width=24, shift=6),),
+        (Deskew(angle=31.5, rounding="down"),),
+        (Deskew(angle=31.5), SubtractBackground(value=50, enabled=False)),
         (),
     ],
 )
@@ -111,6 +116,29 @@ def test_maxima_are_those_of_the_volumes(steps: tuple[object, ...]) -> None:
     pipeline = Pipeline(steps)
     whole = Pipeline((*pipeline.steps, Project())).apply(raw).source.read(0, 0)
     np.testing.assert_array_equal(maxima(pipeline).apply(raw).source.read(0, 0), whole)
+
+
+def test_the_time_is_that_of_the_recording(
+    stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said, time_stamp = list[str](), movie.time_stamp
+
+    def stamp(t: int, interval: float | None) -> str:
+        said.append(time_stamp(t, interval))
+        return said[-1]
+
+    monkeypatch.setattr(movie, "time_stamp", stamp)
+    later = Pipeline([Select(times=(1, 4), every=2)])
+    write_movie(later.apply(replace(stack, time_interval=60.0)), tmp_path / "a.gif")
+    write_movie(later.apply(stack), tmp_path / "b.gif", t=np.array([1]))
+    assert said == ["0:01:00", "0:03:00", "t = 3"]
+
+
+def test_a_first_picture_without_data_does_not_set_the_contrast(tmp_path: Path) -> None:
+    pixels = np.full((3, 1, 2, 30, 40), 100, np.uint16)
+    pixels[0], pixels[1:, :, :, 10:20, 10:20] = 0, 900
+    said = write_movie(Stack.from_array(pixels, VOXEL, channel_names=("488",)), tmp_path / "a.gif")
+    assert said.endswith("Contrast: 488 from 100 to 900")
 
 
 def test_the_command_line_writes_maxima_and_a_movie_of_them(

@@ -24,6 +24,7 @@ from napari_lazy_pipeline.steps import (
     Deconvolve,
     Deskew,
     Ratio,
+    Select,
     SubtractBackground,
 )
 from stacks import CountingSource
@@ -35,6 +36,38 @@ SIZE = (0.3, 0.1, 0.1)
 @pytest.fixture
 def view(raw_folder: Path) -> Stack:
     return Pipeline(STEPS).apply(open_stack(raw_folder, voxel_size=SIZE))
+
+
+@pytest.mark.parametrize(
+    ("steps", "t", "c", "raw"),
+    [
+        ([Select(times=(2, 0), channels="560")], [0], [0], {(2, 1)}),
+        ([Select(every=2)], None, None, {(0, 0), (0, 1), (2, 0), (2, 1)}),
+        ([Ratio(background=(1, 1))], [1], [2], {(1, 0), (1, 1)}),
+        ([Select(channels="560, 488")], [1], [0], {(1, 1)}),
+    ],
+)
+def test_a_stage_holds_what_the_result_is_made_of(
+    raw_folder: Path, tmp_path: Path, steps: list[Any], t: Any, c: Any, raw: set[tuple[int, int]]
+) -> None:
+    stack = open_stack(raw_folder, voxel_size=SIZE)
+    view = Pipeline([*steps, SubtractBackground(value=1)]).apply(stack)
+    export(view, tmp_path / "out", t=t, c=c, stages=[0])
+    files = sorted((tmp_path / "out" / "raw").glob("*.tif"))
+    names = {
+        f"{raw_folder.name}_ch{channel}_t{time:04d}.tif": (time, channel) for time, channel in raw
+    }
+    assert {file.name for file in files} == names.keys()
+    for file in files:
+        np.testing.assert_array_equal(tifffile.imread(file), stack.source.read(*names[file.name]))
+
+
+@pytest.mark.parametrize("kind", [iter, np.array, tuple])
+def test_any_numbers_can_be_chosen(view: Stack, tmp_path: Path, kind: Any) -> None:
+    report = export(view, tmp_path, t=kind([0, 2]), c=kind([1]), stages=[1])
+    assert report.complete and len(report.written) == 4
+    with pytest.raises(ExportError, match="no t = 9"):
+        export(view, tmp_path / "other", t=kind([9]))
 
 
 def test_what_is_clipped_is_told_at_the_end_and_logged(tmp_path: Path) -> None:

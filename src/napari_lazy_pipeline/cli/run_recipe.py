@@ -22,6 +22,7 @@ from napari_lazy_pipeline.exports.scheduler_address import check_address
 
 if TYPE_CHECKING:
     from napari_lazy_pipeline.cli.option_values import Selection
+    from napari_lazy_pipeline.compute import Pipeline
     from napari_lazy_pipeline.exports.export import ExportReport
     from napari_lazy_pipeline.image import Stack
     from napari_lazy_pipeline.session import Recipe
@@ -169,18 +170,23 @@ def _write(recipe: Recipe, place: Place, options: argparse.Namespace) -> int:
     return summarise(written(stack, folder, options, unit=unit, **chosen))
 
 
-def applied(recipe: Recipe, raw: Stack, options: argparse.Namespace, other: bool) -> Stack:
-    """Apply a recipe, as the options change it, to its own data or to others."""
+def steps_of(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> Pipeline:
+    """The steps of a recipe for these data, as the options change them."""
     from napari_lazy_pipeline.exports.maxima import maxima
-    from napari_lazy_pipeline.exports.other_folder import check_fit
     from napari_lazy_pipeline.session.recipe_edit import edited
 
     recipe = recipe.numbered_now(raw)
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()
-    if options.only_maxima:
-        pipeline = maxima(pipeline)
+    return maxima(pipeline) if options.only_maxima else pipeline
+
+
+def applied(recipe: Recipe, raw: Stack, options: argparse.Namespace, other: bool) -> Stack:
+    """Apply a recipe, as the options change it, to its own data or to others."""
+    from napari_lazy_pipeline.exports.other_folder import check_fit
+
+    pipeline = steps_of(recipe, raw, options)
     stack = pipeline.apply(raw, engine=options.engine)
     if other:
         check_fit(pipeline.plan(raw.stack_spec, options.engine))

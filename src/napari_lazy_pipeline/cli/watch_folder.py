@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING
 from napari_lazy_pipeline.cli.run_recipe import (
     applied,
     load_recipe,
+    steps_of,
     summarise,
     written,
 )
-from napari_lazy_pipeline.errors import Cancelled, FileError, FolderError, PatternError, sentence
+from napari_lazy_pipeline.errors import (
+    Cancelled,
+    FileError,
+    FolderError,
+    PatternError,
+    StepError,
+    sentence,
+)
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.live.complete_volumes import ALONE, complete_volumes
 
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from napari_lazy_pipeline.image import Stack
     from napari_lazy_pipeline.session import Recipe
 
+_MANY = 10**6  # time points: if steps do not fit so many, they fit none
 _INTERVAL = 0.5  # s between two polls, every other of which looks for new files
 
 
@@ -83,15 +92,27 @@ class _Watch:
 
     def write(self, stack: Stack, times: range) -> None:
         """Write time points that are complete; those that fail are told of at the end."""
-        self._stack = applied(self.recipe, stack, self.options, True)
+        try:
+            self._stack = applied(self.recipe, stack, self.options, True)
+        except StepError as error:
+            self._wait_for_more(stack, error)
+            return
         count = format_count(self._stack.shape[0], "time point")
         self.tell(f"{count} complete")
         # A step may select time points: which of the result are new is known by the journal then.
         same = self._stack.shape[0] == stack.shape[0]
-        chosen = times if same else None
+        chosen = times if same and self._error is None else None
         report = written(self._stack, self.options.out, self.options, t=chosen)
         self._written |= dict.fromkeys(report.written)
-        self._last = monotonic()
+        self._last, self._error = monotonic(), None
+
+    def _wait_for_more(self, stack: Stack, error: StepError) -> None:
+        """Wait for time points that steps need; raise the error if no number of them is enough."""
+        steps, spec = steps_of(self.recipe, stack, self.options), stack.stack_spec
+        if steps.plan(spec.replace(times=_MANY), self.options.engine).misfit is not None:
+            raise error
+        self._error, self._last = error, monotonic()
+        self.tell(f"Waiting: {sentence(error)}")
 
     def finish(self) -> int:
         """Write once more what is missing, also of files that were replaced meanwhile."""

@@ -223,8 +223,12 @@ class Plan:
 
     def raw_volumes(self, t: int, c: int) -> set[tuple[int, int]]:
         """Time point and channel of each raw volume that a volume of the result is made from."""
+        return self.parts_of(t, c, 0)
+
+    def parts_of(self, t: int, c: int, count: int) -> set[tuple[int, int]]:
+        """Each volume after ``count`` stages that a volume of the result is made from."""
         places = {(t, c)}
-        for stage in reversed(self.stages):
+        for stage in reversed(self.stages[count:]):
             places = {needed for place in places for needed in stage.places(*place)}
         return places
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.fresh_file import fresh_folder
+from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.errors import Cancelled, ExportError
 from napari_lazy_pipeline.exports.destination import (
     raw_folder,
@@ -60,7 +61,7 @@ def write_movie(
         Time points; None for all.
     contrast
         Values that are black and full for each channel; None, of all or of one: percentiles 1 and
-        99.9 of the first picture.
+        99.9 of the first picture that shows something.
     colours
         Of each channel, or tables (n, 3) of grey levels; None: grey for one, green, magenta, ...
         for several.
@@ -85,13 +86,13 @@ def write_movie(
     _check(path, stack)
     if not 0 < rate < math.inf:
         raise ExportError(f"A movie cannot have {rate:g} pictures a second", hint="Choose 10")
-    refuse_outside("t", t, stack.shape[0])
-    times = range(stack.shape[0]) if t is None else list(t)
+    times = range(stack.shape[0]) if t is None else [int(number) for number in t]
+    refuse_outside("t", times, stack.shape[0])
     if not times:
         raise ExportError("There is no time point to show", hint="Choose some")
     channels = range(stack.shape[1])
     limits = [
-        stated or _limits(_picture(stack, times[0], c, cancelled))
+        stated or _limits(_picture(stack, t, c, cancelled) for t in times)
         for c, stated in zip(channels, contrast or [None] * len(channels), strict=True)
     ]
     several = len(channels) > 1
@@ -139,10 +140,16 @@ def _picture(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.
     return picture.astype(np.uint8) if picture.dtype.kind == "b" else picture
 
 
-def _limits(picture: np.ndarray) -> Limits:
-    values = picture[np.isfinite(picture) & (picture != 0)]  # 0 is outside of what was recorded
-    if not values.size:
-        return 0.0, 1.0
+def _limits(pictures: Iterator[np.ndarray]) -> Limits:
+    """Limits of the first picture that shows something: a file may be bad."""
+    for picture in pictures:
+        values = picture[np.isfinite(picture) & (picture != 0)]  # 0: outside of what was recorded
+        if values.size:
+            return _percentiles(values)
+    return 0.0, 1.0
+
+
+def _percentiles(values: np.ndarray) -> Limits:
     low, high = np.percentile(values, _PERCENTILES).tolist()
     if high > low:
         return low, high
@@ -175,7 +182,7 @@ def _labelled(image: np.ndarray, stack: Stack, t: int) -> np.ndarray:
     size = max(min(width, height) // 16, 10)
     font, margin = ImageFont.load_default(size), size // 2
     ink: dict[str, Any] = {"font": font, "fill": "white", "stroke_width": 1, "stroke_fill": "black"}
-    draw.text((margin, margin), time_stamp(t, stack.time_interval), anchor="la", **ink)
+    draw.text((margin, margin), time_stamp(*_recorded(stack, t)), anchor="la", **ink)
     length = bar_length(width * pixel * _BAR)
     right, bottom = width - margin, height - margin
     left = right - round(length / pixel)
@@ -184,6 +191,14 @@ def _labelled(image: np.ndarray, stack: Stack, t: int) -> np.ndarray:
     draw.rectangle((left, top, right - 1, bottom - 1), fill="white")
     draw.text((right, top - 2), f"{length:g} um", anchor="rd", **ink)
     return np.asarray(picture)
+
+
+def _recorded(stack: Stack, t: int) -> tuple[int, float | None]:
+    """The time point that was recorded, and the time between two: steps may leave some out."""
+    if not isinstance(stack.source, PipelineSource):
+        return t, stack.time_interval
+    plan = stack.source.plan
+    return plan.recorded_times[t], plan.raw.time_interval
 
 
 def time_stamp(t: int, interval: float | None) -> str:

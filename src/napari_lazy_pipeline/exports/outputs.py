@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -89,18 +90,29 @@ class Outputs:
         return Outputs(tuple(one.for_worker(volumes) for one in self.destinations))
 
     def volumes(self, t: Iterable[int] | None, c: Iterable[int] | None) -> dict[Volume, list[int]]:
-        """Volumes to write, channels of a time point together, and to which destinations each."""
+        """Volumes to write, channels of a time point together, and to which destinations each.
+
+        ``t`` and ``c`` are those of the result; of a stage, it is what these are made of.
+        """
         times, channels = self.result.stack.source.sizes
+        t = range(times) if t is None else sorted({int(number) for number in t})
+        c = range(channels) if c is None else sorted({int(number) for number in c})
         refuse_outside("t", t, times)
         refuse_outside("c", c, channels, self.result.stack.channel_names)
         chosen: dict[Volume, list[int]] = {}
         for index, destination in enumerate(self.destinations):
-            times, channels = destination.stack.source.sizes
-            for time in range(times) if t is None else sorted(set(t)):
-                for channel in range(channels) if c is None else sorted(set(c)):
-                    if time < times and channel < channels:
-                        chosen.setdefault((time, channel), []).append(index)
+            for volume in sorted(
+                {one for place in product(t, c) for one in self._parts(destination, place)}
+            ):
+                chosen.setdefault(volume, []).append(index)
         return dict(sorted(chosen.items()))
+
+    def _parts(self, destination: Destination, volume: Volume) -> set[Volume]:
+        """Volumes of a destination that a volume of the result is, or is made of."""
+        source = destination.stack.source
+        if self.plan is None or not isinstance(source, PipelineSource):
+            return {volume}
+        return self.plan.parts_of(*volume, len(source.stated_plan.stages))
 
     def prepare(self, counts: Iterable[int]) -> None:
         """Make sure that so many volumes of each destination can be written."""
@@ -214,7 +226,8 @@ def refuse_outside(
     axis: str, selected: Iterable[int] | None, size: int, names: Sequence[str] = ()
 ) -> None:
     """Refuse time points or channels that there are not."""
-    outside = sorted(index for index in selected or () if not 0 <= index < size)
+    chosen = () if selected is None else selected
+    outside = sorted(index for index in chosen if not 0 <= index < size)
     if outside:
         these = ", ".join(f"{number} is {name}" for number, name in enumerate(names))
         hint = f"Choose from 0 to {size - 1}" + (f": {these}" if these else "")

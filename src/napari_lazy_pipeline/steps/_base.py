@@ -204,7 +204,7 @@ class Step(BaseModel, metaclass=PlainModel):
         if "scan" not in self.depends_on:
             hidden["scan"] = None
         if "times" not in self.depends_on:
-            hidden["times"] = 1
+            hidden |= {"times": 1, "time_interval": None}  # both change while a folder grows
         return before.replace(**hidden)
 
     def for_channel(self, name: str) -> Self:

@@ -202,6 +202,27 @@ def test_what_was_not_to_be_written_stays_so_when_steps_make_more(
     assert [box.isChecked() for box in boxes.boxes] == [True], "there is nothing else to write"
 
 
+def test_what_was_chosen_outlives_steps_that_leave_it_out(opened: Any, process: Any) -> None:
+    """A value that is dragged through, or a step that does not fit for a moment, loses nothing."""
+    times, channels = (process.form.fields[name].control for name in ("times", "channels"))
+    times.first.setValue(1)
+    times.last.setValue(1)
+    channels.boxes[0].setChecked(False)
+    select, session = step_types()["select"], opened.session
+    session.set_pipeline(Pipeline([select(times=(0, 1), channels="488")]))
+    assert process.form.fields["times"].value == (0, 0)
+    session.set_pipeline(Pipeline([step_types()["crop"](y=(2, 900)), select(channels="488")]))
+    session.set_pipeline(Pipeline())
+    assert process.form.fields["times"].value == (1, 1)
+    assert [box.isChecked() for box in channels.boxes] == [False, True]
+    times.first.setValue(0)
+    times.last.setValue(2)
+    session.set_pipeline(Pipeline([select(times=(0, 2))]))
+    assert process.form.fields["times"].value == (0, 1)
+    session.set_pipeline(Pipeline())
+    assert process.form.fields["times"].value == (0, 2), "up to the end"
+
+
 def test_the_last_time_point_is_not_before_the_first(process: Any) -> None:
     process.form.fields["times"].control.last.setValue(1)
     process.form.fields["times"].control.first.setValue(2)

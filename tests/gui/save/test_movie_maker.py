@@ -47,6 +47,17 @@ def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
     qtbot.waitUntil(lambda: "there already" in maker.said.text(), timeout=20_000)
 
 
+def test_of_nothing_there_is_no_movie(
+    opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, maker = tmp_path / "cell.gif", opened.save.movie
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(path), ""))
+    for layer in opened.layers.layers:
+        layer.visible = False
+    maker.button.click()
+    assert maker.said.text() == "No channel is visible: show one first" and not maker.task.busy
+
+
 @pytest.mark.parametrize("name", ["cell.gif", "cell.mp4"])
 def test_a_dock_that_is_closed_leaves_nothing_of_a_movie(
     opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

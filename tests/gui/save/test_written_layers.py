@@ -58,3 +58,15 @@ def test_a_result_goes_when_another_folder_is_opened(
     opened.open_folder(write_raw(tmp_path / "next"))
     settle(opened)
     assert not opened.results.layers and opened.viewer.layers[:] == opened.layers.layers
+
+
+def test_a_result_goes_once_time_points_have_other_numbers(
+    opened: Any, settle: Callable[[Any], None], tmp_path: Path, qtbot: Any
+) -> None:
+    made = opened.session.pipeline.apply(opened.session.stack)
+    opened.results.show(export(made, tmp_path / "out").place)
+    qtbot.waitUntil(lambda: len(opened.results.layers) == 2, timeout=TIMEOUT)
+    opened.session.grow(opened.session.folder_info.source)
+    assert len(opened.results.layers) == 2
+    opened.session.grow(opened.session.folder_info.source, shifted=True)
+    assert not opened.results.layers

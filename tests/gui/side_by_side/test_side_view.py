@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from dock_helpers import card, edit, view_state
 from napari_lazy_pipeline._gui.side_by_side.tile_picture import ChannelLook
+from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.steps import Deskew
 
 Settle = Callable[[Any], None]
@@ -100,6 +101,14 @@ def test_it_leaves_the_viewer_as_it_is(three: Any, qtbot: Any) -> None:
     button.click()
     assert not three.side_view.is_on and view.parent() is None and view.isHidden()
     assert view_state(three.viewer) == before
+
+
+def test_nothing_is_visible(side: Any, qtbot: Any) -> None:
+    for layer in side.layers.layers:
+        layer.visible = False
+    side.session.set_pipeline(Pipeline())
+    view = side.side_view.view
+    qtbot.waitUntil(lambda: "No channel is visible" in view.tiles[0].error, timeout=60_000)
 
 
 def test_of_a_scan_along_y_the_other_side_is_shown(side: Any, qtbot: Any) -> None:

@@ -92,6 +92,18 @@ def test_the_angle_is_found_and_taken_over_by_a_button(beads: Any, qtbot: Any) -
     assert beads.session.stack.source.reads == reads, "the raw volume is in the cache"
 
 
+def test_what_was_proposed_for_other_data_is_gone(
+    beads: Any, settle: Settle, raw_folder: Path, qtbot: Any
+) -> None:
+    assert estimated(beads, qtbot).proposals
+    beads.session.state(voxel_size=(VOXEL[0], 0.2, 0.2))
+    settle(beads)
+    assert panel(beads).proposals, "these are the same data"
+    beads.open_folder(raw_folder)
+    settle(beads)
+    assert not panel(beads).proposals and not panel(beads).sentence.text()
+
+
 def test_data_that_do_not_tell_offer_nothing(
     dock: Any, settle: Settle, tmp_path: Path, qtbot: Any
 ) -> None:

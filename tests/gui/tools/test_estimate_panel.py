@@ -130,6 +130,23 @@ def test_what_was_found_in_other_data_is_not_taken(
         assert found.error.text() == "The steps before were changed meanwhile: estimate again"
 
 
+def test_of_time_points_that_have_other_numbers_now_nothing_is_taken(
+    dock: Any, settle: Any, raw_folder: Path, qtbot: Any, waiting: Waiting
+) -> None:
+    dock.open_folder(raw_folder)
+    settle(dock)
+    found, session = panel(dock), dock.session
+    press(qtbot, next(iter(found.buttons.values())))
+    qtbot.waitUntil(waiting.began.is_set, timeout=TIMEOUT)
+    before = session.pipeline
+    session.grow(session.folder_info.source)
+    assert found.task.busy, "there are more, and the others have their numbers"
+    session.grow(session.folder_info.source, shifted=True)
+    waiting.go.set()
+    qtbot.waitUntil(lambda: not found.task.busy, timeout=TIMEOUT)
+    assert session.pipeline == before and not found.sentence.text()
+
+
 def test_it_ends_with_the_dock(
     dock: Any, settle: Any, raw_folder: Path, qtbot: Any, waiting: Waiting
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog
 from dock_helpers import card, on_screen
 from napari_lazy_pipeline._gui.plugin import sample_data
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+from napari_lazy_pipeline._gui.tools import psf_finder
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.psf import save_psf
@@ -87,6 +89,40 @@ def test_the_sample_of_three_colours_is_right_without_a_click(
     finally:
         dock.shut_down()
         dock.compute_thread.join()
+
+
+@pytest.mark.parametrize("meanwhile", ["chosen", "undone", "removed", "moved"])
+def test_what_the_person_does_during_the_search_stays(
+    opened: Any, settle: Settle, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+) -> None:  # fmt: skip
+    write_psfs(tmp_path / "PSF", "psf_488.tif", "psf_560.tif")
+    (mine,) = write_psfs(tmp_path / "mine", "own.tif")
+    gate, near, session = threading.Event(), psf_finder.psf_files_near, opened.session
+
+    def wait(*args: Any) -> Any:
+        assert gate.wait(30)
+        return near(*args)
+
+    monkeypatch.setattr(psf_finder, "psf_files_near", wait)
+    card(opened, "deconvolve").switch.setChecked(True)
+    index = next(i for i, s in enumerate(session.pipeline.steps) if s.kind == "deconvolve")
+    steps = list(session.pipeline.steps)
+    if meanwhile == "chosen":
+        steps[index] = steps[index].replace(psf=mine)
+    elif meanwhile == "removed":
+        steps = steps[:index]
+    elif meanwhile == "moved":
+        steps.append(steps.pop(index))
+    session.undo() if meanwhile == "undone" else session.set_pipeline(Pipeline(steps))
+    before = session.pipeline
+    gate.set()
+    qtbot.waitUntil(lambda: not opened.psfs.busy, timeout=TIMEOUT)
+    settle(opened)
+    if meanwhile == "moved":
+        assert set(session.pipeline.steps[-1].psf) == {"488", "560"}
+    else:
+        assert session.pipeline == before
 
 
 def test_one_undo_takes_switch_and_psfs_back_and_one_redo_makes_both_again(

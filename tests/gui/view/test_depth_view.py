@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.utils.colormaps import ensure_colormap
 
 from dock_helpers import edit, view_state
@@ -80,6 +81,26 @@ def test_they_follow_the_steps_that_are_shown_and_the_channel(opened: Any, settl
     opened.session.set_pipeline(Pipeline([step_types()["select"](channels="488")]))
     settle(opened)
     assert opened.depth_view.layer is None and not opened.depth_view.button.isChecked()
+
+
+@pytest.mark.parametrize("back", ["before", "after"])
+def test_a_channel_that_steps_left_out_meanwhile_is_seen_again(
+    opened: Any, settle: Settle, back: str
+) -> None:
+    opened.depth_view.button.click()
+    settle(opened)
+    opened.session.set_pipeline(Pipeline([step_types()["select"](channels="560")]))
+    settle(opened)
+    if back == "before":
+        opened.session.undo()
+        settle(opened)
+        assert opened.depth_view.button.isChecked()
+        opened.depth_view.button.click()
+    else:
+        opened.depth_view.button.click()
+        opened.session.undo()
+    settle(opened)
+    assert [layer.visible for layer in opened.layers.layers] == [True, True]
 
 
 def test_who_deletes_the_layer_has_the_others_back(opened: Any, settle: Settle) -> None:

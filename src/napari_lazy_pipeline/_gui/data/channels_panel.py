@@ -55,7 +55,8 @@ class ChannelsPanel(QWidget):
             self.rows.append(row)
             self._layout.addWidget(row)
         for row, name in zip(self.rows, names, strict=True):
-            row.name.setText(name)
+            if not (row.name.hasFocus() and row.name.isModified()):  # else it is being typed
+                row.name.setText(name)
         self._find_layers()
 
     def _find_layers(self, *_: object) -> None:
@@ -174,6 +175,7 @@ class ChannelRow(QWidget):
             self.wanted.emit(self.channel)
 
     def _on_name(self) -> None:
+        self.name.setModified(False)
         self.renamed.emit(self.channel, self.name.text().strip())
 
 

@@ -21,7 +21,7 @@ from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
 from napari_lazy_pipeline._gui.widgets.problems_panel import ProblemsPanel
 from napari_lazy_pipeline._gui.widgets.text import Sentence
-from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.compute import PipelineSource, Plan
 from napari_lazy_pipeline.compute.resource_estimate import DiskCost
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.exports.cluster import unavailable
@@ -70,7 +70,7 @@ class ExportPanel(QWidget):
         ):  # fmt: skip
             task.forget()
         self.session.stack_changed.disconnect(self._on_data)
-        self.session.stack_grown.disconnect(self._on_data)
+        self.session.stack_grown.disconnect(self._on_grown)
         self.session.plan_changed.disconnect(self._on_plan)
 
     # ---- building -------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class ExportPanel(QWidget):
         self.destroyed.connect(self.exporter.cancel)
         self._costs.changed.connect(self._check_soon)
         self.session.stack_changed.connect(self._on_data)
-        self.session.stack_grown.connect(self._on_data)
+        self.session.stack_grown.connect(self._on_grown)
         self.session.plan_changed.connect(self._on_plan)
 
     # ---- settings -------------------------------------------------------------------------
@@ -143,6 +143,12 @@ class ExportPanel(QWidget):
         stack = self.session.stack
         return raw_folder(stack.source) if stack is not None else None
 
+    def _on_grown(self, recorded: object) -> None:
+        """There is more of the same data, perhaps with other numbers."""
+        if recorded is not None:
+            self.result.forget_times()
+        self._on_data()
+
     def _on_data(self, *_: object) -> None:
         """Propose all of other data, or of more of the same."""
         before = self.list.open_data
@@ -152,14 +158,13 @@ class ExportPanel(QWidget):
             self._disk_check.forget()
             self._show_proposal(None)
             self.result.show_result(None)
-        self._on_plan()
+        self._on_plan(self.session.plan, other_data=True)
 
-    def _on_plan(self, *_: object) -> None:
-        """Offer the time points and channels that the steps make."""
-        plan = self.session.plan
-        if plan is not None:
+    def _on_plan(self, plan: Plan | None, other_data: bool = False) -> None:
+        """Offer the time points and channels that the steps make, unless some cannot be made."""
+        if plan is not None and (other_data or (plan.misfit is None and not plan.waiting)):
             self.form.show_result(plan.after)
-            self._check_soon()
+        self._check_soon()
 
     # ---- estimates ------------------------------------------------------------------------
 

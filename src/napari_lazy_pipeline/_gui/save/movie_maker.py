@@ -52,6 +52,9 @@ class MovieMaker(QWidget):
 
     def _start(self, path: Path, raw: Stack) -> None:
         session = self.session
+        if not self._layers.screen.visible:
+            self._show_end("No channel is visible: show one first")
+            return
         pipeline = maxima(Pipeline(session.pipeline.steps[: session.until]))
         engine, (contrast, colours) = session.engine, self._look()
 

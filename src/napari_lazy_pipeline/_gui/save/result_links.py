@@ -61,6 +61,10 @@ class ResultLinks(QWidget):
             place = f"{title}: {self._path}" if title else str(self._path)
             self.where.say(place if title or path != named else "")
 
+    def forget_times(self) -> None:
+        """The time points of the recording have other numbers now."""
+        self._recorded = None
+
     def _on_folder(self) -> None:
         # Of a store, the folder around it: inside it are hundreds of chunks.
         store = self._path.suffix == ".zarr"

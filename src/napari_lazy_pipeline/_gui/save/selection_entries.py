@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker
@@ -23,6 +24,7 @@ class RangeEntry(Entry):
         first, last = (NumberEntry(annotation=int, min=0, max=0) for _ in range(2))
         self.parts = {"first": first, "last": last}
         self.first, self.last = first.editor, last.editor
+        self._chosen: tuple[int, int | None] = (0, None)  # by the person; None: up to the end
         super().__init__(first.native, QLabel("to"), last.native, **options)
         self.native.layout().setStretch(2, 1)
         first.changed.connect(lambda value: self._order(self.last, max(self.last.value(), value)))
@@ -37,16 +39,22 @@ class RangeEntry(Entry):
         with self._silent():
             self.first.setValue(value[0])
             self.last.setValue(value[1])
-        self._on_edited()
+        self._note()
 
     def set_count(self, count: int) -> None:
-        """Allow so many; the end follows, unless the person chose another; raises no signal."""
-        whole = self.last.value() == self.last.maximum()
+        """Allow so many; what the person chose is kept as far as it is there; raises no signal."""
+        first, last = self._chosen
         with self._silent():
             for box in (self.first, self.last):
                 box.set_bounds(0, count - 1)
-            if whole:
-                self.last.setValue(count - 1)
+            self.first.setValue(min(first, count - 1))
+            self.last.setValue(count - 1 if last is None else min(last, count - 1))
+
+    def _note(self) -> None:
+        """Note what was chosen."""
+        first, last = self.first.number(), self.last.number()
+        self._chosen = first, None if last == self.last.maximum() else last
+        self._on_edited()
 
     @contextmanager
     def _silent(self) -> Iterator[None]:
@@ -56,7 +64,7 @@ class RangeEntry(Entry):
     def _order(self, other: Any, value: float) -> None:
         with self._silent():
             other.setValue(value)
-        self._on_edited()
+        self._note()
 
 
 class TicksEntry(Entry):
@@ -65,6 +73,7 @@ class TicksEntry(Entry):
     def __init__(self, **options: Any) -> None:
         self.boxes: list[QCheckBox] = []
         self._names: list[str] = []
+        self._chosen: dict[str, bool] = {}  # by the person, also of things that are not there now
         super().__init__(QWidget(), **options)
         self._grid = QGridLayout(self.editor)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -74,20 +83,20 @@ class TicksEntry(Entry):
         return tuple(index for index, box in enumerate(self.boxes) if box.isChecked())
 
     def set_value(self, value: Any) -> None:
-        for index, box in enumerate(self.boxes):
+        for index, (name, box) in enumerate(self._named()):
             with QSignalBlocker(box):
                 box.setChecked(index in value)
+            self._chosen[name] = index in value
         self._on_edited()
 
     def set_names(self, names: Sequence[str], tooltip: str, ticked: bool = True) -> None:
         """Show other things; raises no signal.
 
-        Those that were there are ticked as they were, and new ones if ``ticked``: then one is.
+        What the person chose is ticked as it was, and what is new if ``ticked``: then something is.
         """
         if self._names == list(names):
             return
-        before = {name: box.isChecked() for name, box in self._named()}
-        ticks = [before.get(name, ticked) for name in names]
+        ticks = [self._chosen.get(name, ticked) for name in names]
         ticks = [True] * len(ticks) if ticked and not any(ticks) else ticks
         for box in self.boxes:
             self._grid.removeWidget(box)
@@ -100,8 +109,12 @@ class TicksEntry(Entry):
             box.setChecked(ticks[index])
             box.setToolTip(plain(f"{tooltip} {name}"))
             box.setAccessibleName(f"{tooltip} {name}")
-            box.toggled.connect(self._on_edited)
+            box.toggled.connect(partial(self._on_ticked, name))
             self._grid.addWidget(box, *divmod(index, abreast))
+
+    def _on_ticked(self, name: str, on: bool) -> None:
+        self._chosen[name] = on
+        self._on_edited()
 
     def _named(self) -> Iterable[tuple[str, QCheckBox]]:
         """The boxes with what they are for."""

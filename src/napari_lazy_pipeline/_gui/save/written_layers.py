@@ -92,6 +92,7 @@ class WrittenLayers(QObject):
         self._folder = ""  # of the data that are open
         layers.session.stack_changed.connect(self._on_data)
         layers.session.plan_changed.connect(self._on_plan)
+        layers.session.stack_grown.connect(self._on_grown)
         self._opener = BackgroundTask("The result cannot be shown")
         self._opener.finished.connect(self._on_opened)
         self._opener.failed.connect(self.failed)
@@ -121,6 +122,7 @@ class WrittenLayers(QObject):
         """Disconnect from the viewer; the layers stay."""
         self._beside.session.stack_changed.disconnect(self._on_data)
         self._beside.session.plan_changed.disconnect(self._on_plan)
+        self._beside.session.stack_grown.disconnect(self._on_grown)
         self._opener.forget()
         for layers in self._layers.values():
             layers.close()
@@ -131,9 +133,17 @@ class WrittenLayers(QObject):
         info = self._beside.session.folder_info
         before, self._folder = self._folder, info.folder if info is not None else ""
         if before not in ("", self._folder):
-            self._opener.forget()
-            for path in list(self._layers):
-                self._remove(path)
+            self._remove_all()
+
+    def _on_grown(self, recorded: object) -> None:
+        """Take the layers away once time points have other numbers: shown anew, they lie right."""
+        if recorded is not None:
+            self._remove_all()
+
+    def _remove_all(self) -> None:
+        self._opener.forget()
+        for path in list(self._layers):
+            self._remove(path)
 
     def _on_plan(self, _: object) -> None:
         """Put the layers beside the same moments of the recording, whose interval may be stated."""

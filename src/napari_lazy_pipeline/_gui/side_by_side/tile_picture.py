@@ -11,6 +11,7 @@ import numpy as np
 from napari_lazy_pipeline._gui.layers.screen import Screen
 from napari_lazy_pipeline._gui.side_by_side.view_region import ViewRegion
 from napari_lazy_pipeline.compute import PipelineSource, Progress
+from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Block
 from napari_lazy_pipeline.image.box import Box
 
@@ -77,7 +78,12 @@ class TileRequest:
         return any(stage.step.draft() != stage.step for stage in stages)
 
     def make(self, progress: Progress, preview: bool = False) -> TilePicture:
-        """Make the picture, from what it needs only; raises what `PipelineSource.part` does."""
+        """Make the picture, from what it needs only; raises what `PipelineSource.part` does.
+
+        And a GeometryError if there is nothing to see.
+        """
+        if not self.looks:
+            raise GeometryError("No channel is visible", hint="Show one")
         painted: Any = 0.0
         source = self.source.draft() if preview else self.source
         for look in self.looks:

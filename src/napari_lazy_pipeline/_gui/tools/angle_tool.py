@@ -19,7 +19,7 @@ from napari_lazy_pipeline._gui.widgets.layout import column, push_button
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.estimate.scan_angle import estimate_scan, scans_of, shear_of_line
-from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image import Scan, Stack
 from napari_lazy_pipeline.session import Session
 
 _MEANINGS = {
@@ -47,6 +47,16 @@ class AngleTool(QObject):
         self.drawing.drawn.connect(self._on_line)
         self.drawing.ended.connect(self._on_drawing_ended)
         self.drawing.ready.connect(partial(self._propose, (), _DRAW_LINE))
+        self._data = _files(session.stack)  # that proposals are of
+        session.stack_changed.connect(self._on_stack)
+
+    def _on_stack(self, stack: Stack | None) -> None:
+        """Drop what is under way, and what was proposed, for other data."""
+        before, self._data = self._data, _files(stack)
+        if before not in (None, self._data):
+            self.task.forget()
+            self.cancel_line()
+            self._propose((), "")
 
     def make(self, step: StepReference) -> QWidget:
         return AnglePanel(self, step)
@@ -127,6 +137,11 @@ class AngleTool(QObject):
 
     def _propose(self, scans: Sequence[Scan], sentence: str) -> None:
         self.proposed.emit(self._step, tuple(scans), sentence)
+
+
+def _files(stack: Stack | None) -> object:
+    """Name of the files of data, whatever is stated about them."""
+    return stack.source.token if stack is not None else None
 
 
 class AnglePanel(QWidget):

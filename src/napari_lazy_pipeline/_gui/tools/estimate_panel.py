@@ -67,6 +67,9 @@ class EstimatePanel(QWidget):
         data_changed, forget = session.stack_changed, self._forget
         data_changed.connect(forget)
         self.destroyed.connect(lambda: data_changed.disconnect(forget))
+        grown, renumber = session.stack_grown, self._on_grown
+        grown.connect(renumber)
+        self.destroyed.connect(lambda: grown.disconnect(renumber))
 
     def start(self, estimator: Estimator) -> None:
         """Estimate, in the background."""
@@ -126,6 +129,11 @@ class EstimatePanel(QWidget):
         """Drop what is under way, and what was said: it is of other data."""
         self.task.forget()
         self._show_idle()
+
+    def _on_grown(self, recorded: object) -> None:
+        """Drop what is of time points that have other numbers now."""
+        if recorded is not None:
+            self._forget()
 
     def _on_cancel(self) -> None:
         self._forget()

@@ -39,7 +39,7 @@ class PsfFinder(QObject):
         self._task = BackgroundTask("No PSFs can be found")
         self._task.failed.connect(self._on_failed)
         self._task.finished.connect(self._on_found)
-        self._fill: tuple[list[int], object] = ([], None)
+        self._fill: tuple[int | None, object] = None, None  # step that was asked for, and gesture
         session.plan_changed.connect(self._on_plan)
 
     @property
@@ -49,7 +49,7 @@ class PsfFinder(QObject):
 
     def search(self, index: int, where: str | Sequence[str]) -> None:
         """Find the PSFs of one step in a folder, or among files, in the place of its own."""
-        self._start([index], None, where)
+        self._start(index, None, where)
 
     def _on_plan(self, *_: object) -> None:
         info, stack = self._session.folder_info, self._session.stack
@@ -63,14 +63,14 @@ class PsfFinder(QObject):
             self._forget()
         empty = [index for index, step in on.items() if step.psf == ""]
         if empty and (data != known or len(on) > count) and not self._session.can_redo:
-            self._start(empty, None if data != known else LAST_GESTURE)
+            self._start(None, None if data != known else LAST_GESTURE)
 
-    def _start(self, indices: list[int], gesture: object, where: Any = None) -> None:
+    def _start(self, index: int | None, gesture: object, where: Any = None) -> None:
         info, stack = self._session.folder_info, self._session.stack
         if info is None or stack is None:
             return
         channels = stack.stack_spec.channels
-        self._fill = indices, gesture
+        self._fill = index, gesture
 
         def work(run: TaskRun) -> Choices:
             if where is None:
@@ -85,7 +85,12 @@ class PsfFinder(QObject):
 
     def _on_found(self, choices: Choices) -> None:
         self.choices, self.error = choices, ""
-        indices, gesture = self._fill
+        asked, gesture = self._fill
+        steps, undone = self._session.pipeline.steps, self._session.can_redo
+        on = {i: one for i, one in enumerate(steps) if isinstance(one, Deconvolve)}
+        # Meanwhile, the person may have chosen a PSF, or have undone, moved or removed steps.
+        empty = [i for i, one in on.items() if one.enabled and one.psf == "" and not undone]
+        indices = empty if asked is None else [asked] if asked in on else []
         paths = {channel: choice.path for channel, choice in choices.items()}
         psf = paths if len(paths) > 1 else next(iter(paths.values()), "")
         for index in indices if any(paths.values()) else ():

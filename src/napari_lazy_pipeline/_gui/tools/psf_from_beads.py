@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QProgressBar, QWidget
@@ -39,6 +40,7 @@ class PsfFromBeads(QWidget):
         super().__init__()
         self._raw_folder, self._session, self._layers = raw_folder, session, layers
         self._made: BeadAverage | None = None
+        self._data: object = None  # the files that beads on screen are of
         self._task = BackgroundTask("The beads cannot be averaged")
         self._saving = BackgroundTask("The PSF cannot be saved")
         self.source = QComboBox()
@@ -71,6 +73,9 @@ class PsfFromBeads(QWidget):
         """Offer the channels of the data that are open, besides a file."""
         stack = self._session.stack
         channels = stack.stack_spec.channels if stack is not None else ()
+        before, self._data = self._data, stack.source.token if stack is not None else None
+        if before != self._data and self.channel is not None:
+            self._forget()
         offered = ["Beads in a file", *(f"Beads on screen: {name}" for name in channels)]
         if offered != [self.source.itemText(i) for i in range(self.source.count())]:
             with QSignalBlocker(self.source):
@@ -88,8 +93,12 @@ class PsfFromBeads(QWidget):
         made, raw = self._made, self._raw_folder()
         assert made is not None
         self.save_button.setEnabled(False)
-        beads = self._beads
-        self._saving.start(str(path), lambda _: _save(made, Path(path), raw, beads))
+        beads, name = self._beads, self._name
+
+        def work(_: TaskRun) -> tuple[Path, Any, str]:
+            return _save(made, Path(path), raw, beads), made.voxel_size, name
+
+        self._saving.start(str(path), work)
 
     @property
     def _beads(self) -> str:
@@ -170,10 +179,10 @@ class PsfFromBeads(QWidget):
         if path:
             self.save_as(path)
 
-    def _on_saved(self, path: Path) -> None:
-        self.save_button.setEnabled(True)
-        assert self._made is not None
-        self.saved.emit(str(path), self._made.voxel_size, self._name)
+    def _on_saved(self, saved: tuple[Path, Any, str]) -> None:
+        path, voxel_size, channel = saved
+        self.save_button.setEnabled(self._made is not None)
+        self.saved.emit(str(path), voxel_size, channel)
 
 
 def _in_words(made: BeadAverage) -> str:

@@ -29,7 +29,7 @@ class DepthView(QObject):
         super().__init__()
         self._viewer, self._layers = viewer, layers
         self.layer: Any = None
-        self._hidden: list[Any] = []
+        self._hidden: set[int | str] = set()  # channels, by `looks_key`
         self._active: Any = None  # what was selected before
         tooltip = (
             "Show the brightest voxels along z in colours of their depth, from blue (first plane) "
@@ -60,20 +60,28 @@ class DepthView(QObject):
         visible = [entry for _, entry in sorted(self._layers.screen.visible.items())]
         if on and self._key is None and visible:
             self._key = visible[-1].key
-            self._hidden = [entry.layer for entry in visible]
+            self._hidden = {entry.key for entry in visible}
             self._active = self._viewer.layers.selection.active
             self._timer.start()
         elif not on and self._key is not None:
             self._timer.stop()
             self._task.forget()
             with arranged_once(self._viewer):
-                for layer in [one for one in self._hidden if one in self._viewer.layers]:
-                    layer.visible = True
+                self._show(True)
             take_out(self._viewer.layers, self.layer)
             if self._active in self._viewer.layers:
                 self._viewer.layers.selection.active = self._active
-            self._key, self.layer, self._hidden = None, None, []
+            self._key, self.layer, self._hidden = None, None, set()
         self.button.setChecked(self._key is not None)
+
+    def _show(self, on: bool) -> None:
+        """Show the channels that were seen, or hide them; also those that steps left out."""
+        screen = self._layers.screen
+        for entry in screen.channels.values():
+            if entry.key in self._hidden:
+                entry.layer.visible = on
+        for key in self._hidden & screen.looks.keys() if on else ():
+            screen.looks[key].values.pop("visible", None)
 
     def close(self) -> None:
         """The dock is closed: the layers are as they were."""
@@ -129,8 +137,7 @@ class DepthView(QObject):
         if self.layer is None:
             self.layer = self._viewer.add_image(picture, name=name, rgb=True, units=units, **place)
             with arranged_once(self._viewer):
-                for layer in [one for one in self._hidden if one in self._viewer.layers]:
-                    layer.visible = False
+                self._show(False)
         else:
             self.layer.data, self.layer.units = picture, units
             self.layer.scale, self.layer.translate = place["scale"], place["translate"]

@@ -56,7 +56,7 @@ def _polled(raw: Stack, pause: Callable[[], bool]) -> Iterator[CompleteVolumes]:
         # The names of a first file tell too little of those that come later: which are of the same
         # stack, and the time between two.
         alone = times == 1 and result.unmatched > unmatched
-        if result.outdated or alone or (raw.shape[0] == 1 < times and seen == 0):
+        if result.outdated or alone or raw.shape[0] == 1 < times:
             return
         unmatched = result.unmatched
         if result.source is not before:

@@ -63,6 +63,15 @@ def test_each_tile_shows_what_its_value_makes(three: Any, start: Any) -> None:
     assert three.trial.requests[0].box[0] == (4, 5), "the one plane in view"
 
 
+def test_values_of_a_channel_that_a_step_made(three: Any, start: Any) -> None:
+    values = {"488": 1.0, "560": 2.0, "488/560": 0.0}
+    steps = [step_types()["ratio"](background=(1, 1)), SubtractBackground(value=values)]
+    three.session.set_pipeline(Pipeline(steps))
+    tiles = start("subtract_background", "value", "0, 1", channel="488/560")
+    assert not three.trial.panel.error.text() and len(tiles.tiles) == 2
+    assert not any(tile.error for tile in tiles.tiles)
+
+
 def test_the_part_in_view_is_all_that_is_made(three: Any, start: Any) -> None:
     area, camera = three.trial.canvas.area, three.viewer.scene.camera
     camera.center, camera.zoom = (0.0, 0.8, 1.0), max(area.width(), area.height()) / 0.6

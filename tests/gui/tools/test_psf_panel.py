@@ -19,7 +19,7 @@ from napari_lazy_pipeline.psf import make_otf
 from napari_lazy_pipeline.psf import theoretical_psf as psf_models
 from napari_lazy_pipeline.psf.radial_otf import save_otf
 from napari_lazy_pipeline.psf.theoretical_psf import Optics, compute_psf
-from napari_lazy_pipeline.steps import Deconvolve, Function
+from napari_lazy_pipeline.steps import Deconvolve, Function, step_types
 from stacks import gaussian_psf
 
 TIMEOUT = 30_000
@@ -294,6 +294,20 @@ def test_a_card_that_is_gone_is_told_of_no_edit(dock: Any) -> None:
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     dock.session.set_pipeline(Pipeline([Deconvolve(iterations=3)]))
     assert len(dock.steps.cards) == 1
+
+
+def test_a_psf_of_one_channel_leaves_those_of_channels_that_steps_made(
+    opened: Any, settle: Settle, bare_psf: Path, psf_file: Path
+) -> None:
+    session, types = opened.session, step_types()
+    paths = {name: str(psf_file) for name in ("488", "560", "488/560")}
+    steps = [types["ratio"](background=(1, 1)), Deconvolve(psf=paths, enabled=False)]
+    session.set_pipeline(Pipeline(steps))
+    settle(opened)
+    panel(opened)._on_saved(str(bare_psf), (0.1, 0.1, 0.1), "560")
+    assert dict(card(opened, "deconvolve").step.psf) == {**paths, "560": str(bare_psf)}
+    panel(opened)._on_saved(str(bare_psf), (0.1, 0.1, 0.1))
+    assert card(opened, "deconvolve").step.psf == str(bare_psf), "for all"
 
 
 def test_each_channel_has_its_own_psf(

@@ -17,7 +17,7 @@ from dock_helpers import card, on_screen
 from napari_lazy_pipeline._gui.side_by_side.step_overlay import StepOverlay
 from napari_lazy_pipeline._gui.tools.registration_panel import RegistrationPanel
 from napari_lazy_pipeline.compute import Pipeline
-from napari_lazy_pipeline.steps import Crop, RegisterChannels
+from napari_lazy_pipeline.steps import Crop, RegisterChannels, Select
 
 SHIFTED = [[1, 0, 0, 0], [0, 1, 0, -2], [0, 0, 1, 3]]  # um, of voxels of 1 um
 
@@ -97,3 +97,21 @@ def test_an_overlay_in_two_colours_with_the_step_and_without(
     QTest.mouseClick(overlay.overlay, Qt.MouseButton.LeftButton)
     registered.session.set_pipeline(Pipeline([Crop(y=(2, 15))]))
     qtbot.waitUntil(lambda: [layer.colormap.name for layer in layers] == colours, timeout=60_000)
+
+
+def test_colours_come_back_to_a_channel_that_was_left_out_meanwhile(
+    registered: Any, settle: Callable[[Any], None]
+) -> None:
+    layers = registered.layers.layers
+    layers[1].opacity = 0.7
+    colours = [layer.colormap.name for layer in layers]
+    overlay, session = part(registered, StepOverlay), registered.session
+    overlay.overlay.setChecked(True)
+    session.set_pipeline(Pipeline([*session.pipeline.steps, Select(channels="560")]))
+    settle(registered)
+    overlay.overlay.setChecked(False)
+    session.undo()
+    settle(registered)
+    layers = registered.layers.layers
+    assert [layer.colormap.name for layer in layers] == colours
+    assert [layer.opacity for layer in layers] == [1.0, 0.7]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -174,6 +174,15 @@ class Screen:
         entry = self.channels.pop(channel)
         self.looks[entry.key] = Looks.of(entry)
         return entry.layer
+
+    def look_as(self, looks: Mapping[int | str, Mapping[str, Any]]) -> None:
+        """Give channels looks back, by their `key`; also those that are not there now."""
+        for entry in self.channels.values():
+            for name, value in looks.get(entry.key, {}).items():
+                setattr(entry.layer, name, value)
+        for key in looks.keys() & self.looks.keys():
+            values = self.looks[key].values
+            values.update({name: value for name, value in looks[key].items() if name in values})
 
     @property
     def visible(self) -> dict[int, ChannelLayer]:

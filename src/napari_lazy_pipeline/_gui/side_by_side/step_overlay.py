@@ -21,7 +21,7 @@ class StepOverlay(QWidget):
     def __init__(self, other_state: OtherState, step: StepReference) -> None:
         super().__init__()
         self._layers, self._other_state, self._step = other_state.layers, other_state, step
-        self._before: list[tuple[Any, dict[str, Any]]] = []
+        self._before: dict[int | str, dict[str, Any]] = {}  # looks of channels
         tooltip = (
             "Show the reference channel green and the others magenta: what lies on each other is "
             "white. Press again to have the colours back"
@@ -46,7 +46,7 @@ class StepOverlay(QWidget):
         reference = getattr(step, "reference", "") or names[0]
         for channel, entry in self._layers.screen.channels.items():
             layer = entry.layer
-            self._before.append((layer, {name: getattr(layer, name) for name in _LOOKS}))
+            self._before[entry.key] = {name: getattr(layer, name) for name in _LOOKS}
             layer.colormap = _REFERENCE if names[channel] == reference else _MOVED
             layer.blending, layer.opacity = "additive", 1.0
             layer.visible = names[channel] not in derived  # a ratio would lie over both
@@ -58,10 +58,7 @@ class StepOverlay(QWidget):
 
     def _restore(self) -> None:
         """Give layers the colours back that they had."""
-        for layer, values in self._before:
-            if layer in self._layers.viewer.layers:
-                for name, value in values.items():
-                    setattr(layer, name, value)
+        self._layers.screen.look_as(self._before)
         self._before.clear()
 
     def _on_pressed(self) -> None:

@@ -137,8 +137,10 @@ class ValueTrial(QObject):
 
     def _show_values(self) -> None:
         """Show a tile for each of the values that are wanted."""
-        lines, stack = (self.panel.first, self.panel.second), self.session.stack
-        channels = stack.stack_spec.channels if stack is not None else ()
+        lines, plan = (self.panel.first, self.panel.second), self.session.plan
+        index = self._fields[0].parameter.index
+        before = plan.spec_before(index) or plan.raw if plan is not None else None
+        channels = before.channels if before is not None else ()
         try:
             read = zip(self._fields, lines, strict=False)
             values = {field.parameter: field.parse(line.text()) for field, line in read}

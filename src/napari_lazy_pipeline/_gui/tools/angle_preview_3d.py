@@ -33,7 +33,7 @@ class AnglePreview3D(QObject):
         self._step: StepReference | None = None
         self._kind = ""
         self._frame = np.eye(3)
-        self._opacities: list[tuple[Any, float]] = []
+        self._opacities: dict[int | str, dict[str, float]] = {}  # of the real layers, by channel
         self._task = RawVolumeTask(session, layers, "The raw volume cannot be shown")
         self._task.finished.connect(self._on_volume)
         self._task.failed.connect(lambda error: self._on_failed(str(error)))
@@ -113,17 +113,17 @@ class AnglePreview3D(QObject):
         affine[:3, :3] = matrix
         self.layer.affine = affine
         if not self.layer.visible:
-            self._opacities = [(layer, layer.opacity) for layer in self.layers.layers]
-            for layer, _ in self._opacities:
+            shown = self.layers.screen.channels.values()
+            self._opacities = {entry.key: {"opacity": entry.layer.opacity} for entry in shown}
+            for layer in self.layers.layers:
                 layer.opacity = 0.0
             self.layer.visible = True
 
     def _hide(self, *_: object) -> None:
         if self.layer is not None and self.layer.visible:
             self.layer.visible = False
-        for layer, opacity in self._opacities:
-            layer.opacity = opacity
-        self._opacities = []
+        self.layers.screen.look_as(self._opacities)
+        self._opacities = {}
 
     def _on_plan(self, _: object) -> None:
         if self._step is None:

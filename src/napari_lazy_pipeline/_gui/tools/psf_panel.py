@@ -125,11 +125,21 @@ class PsfPanel(QWidget):
 
     @property
     def _by_channel(self) -> dict[str, Any]:
-        """The file of each channel of the data."""
-        step, stack = self._reference.step, self._reference.session.stack
-        if not isinstance(step, Deconvolve) or stack is None:
+        """The file of each channel that the step meets."""
+        step = self._reference.step
+        if not isinstance(step, Deconvolve):
             return {}
-        return {name: channel_value(step.psf, name, "") for name in stack.stack_spec.channels}
+        return {name: channel_value(step.psf, name, "") for name in self._recorded}
+
+    @property
+    def _recorded(self) -> dict[str, str]:
+        """Channels that the step meets, and the recorded one that each is made of."""
+        plan, index = self._reference.session.plan, self._reference.index
+        if plan is None or index is None:
+            return {}
+        before = plan.until(index)
+        names = before.after.channels
+        return {name: plan.raw.channels[before.origin(0, c)[1]] for c, name in enumerate(names)}
 
     @property
     def _psfs(self) -> dict[str, tuple[str, Triple]]:
@@ -190,10 +200,13 @@ class PsfPanel(QWidget):
     def _on_saved(self, path: str, voxel_size: Triple, channel: str = "") -> None:
         """Use a PSF that was made: for all channels, or for the one that it was made of."""
         step, paths = self._reference.step, self._by_channel
-        if channel in paths and len(paths) > 1 and isinstance(step, Deconvolve):
+        made_of = [name for name, recorded in self._recorded.items() if recorded == channel]
+        mine = [channel] if channel in paths else made_of
+        if 0 < len(mine) < len(paths) and isinstance(step, Deconvolve):
             sizes = {name: channel_value(step.psf_voxel_size, name, UNKNOWN) for name in paths}
-            psf: Any = {**paths, channel: path}
-            self._reference.edit(psf=psf, psf_voxel_size={**sizes, channel: voxel_size})
+            psf: Any = {**paths, **dict.fromkeys(mine, path)}
+            sizes |= dict.fromkeys(mine, voxel_size)
+            self._reference.edit(psf=psf, psf_voxel_size=sizes)
         else:
             self._reference.edit(psf=path, psf_voxel_size=voxel_size)
         self.make_button.setChecked(False)

@@ -67,21 +67,12 @@ class DepthView(QObject):
             self._timer.stop()
             self._task.forget()
             with arranged_once(self._viewer):
-                self._show(True)
+                self._layers.screen.look_as({key: {"visible": True} for key in self._hidden})
             take_out(self._viewer.layers, self.layer)
             if self._active in self._viewer.layers:
                 self._viewer.layers.selection.active = self._active
             self._key, self.layer, self._hidden = None, None, set()
         self.button.setChecked(self._key is not None)
-
-    def _show(self, on: bool) -> None:
-        """Show the channels that were seen, or hide them; also those that steps left out."""
-        screen = self._layers.screen
-        for entry in screen.channels.values():
-            if entry.key in self._hidden:
-                entry.layer.visible = on
-        for key in self._hidden & screen.looks.keys() if on else ():
-            screen.looks[key].values.pop("visible", None)
 
     def close(self) -> None:
         """The dock is closed: the layers are as they were."""
@@ -137,7 +128,7 @@ class DepthView(QObject):
         if self.layer is None:
             self.layer = self._viewer.add_image(picture, name=name, rgb=True, units=units, **place)
             with arranged_once(self._viewer):
-                self._show(False)
+                self._layers.screen.look_as({key: {"visible": False} for key in self._hidden})
         else:
             self.layer.data, self.layer.units = picture, units
             self.layer.scale, self.layer.translate = place["scale"], place["translate"]

@@ -24,7 +24,7 @@ from napari_lazy_pipeline.errors import MissingFileError
 from napari_lazy_pipeline.exports.other_folder import open_other
 from napari_lazy_pipeline.io.live.complete_volumes import complete_volumes
 from napari_lazy_pipeline.samples.microscope import Simulation
-from napari_lazy_pipeline.steps import Crop, RelativeChange, Select
+from napari_lazy_pipeline.steps import Crop, Deconvolve, RelativeChange, Select
 
 
 @pytest.fixture
@@ -301,18 +301,22 @@ def test_a_watch_waits_for_time_points_that_steps_need(
     ]
 
 
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [(Crop(z=(5, 9)), "The crop ends at z = 9"), (Deconvolve(), "No PSF is chosen")],
+)
 def test_a_watch_ends_where_no_number_of_time_points_is_enough(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], step: Any, said: str
 ) -> None:
     folder = tmp_path / "live"
     folder.mkdir()
     for t in range(2):
         tifffile.imwrite(folder / f"cell_t{t}.tif", np.full((6, 8, 10), 100 + t, np.uint16))
     stack = open_stack(folder, voxel_size=(1, 1, 1))
-    Recipe(source=stack, pipeline=Pipeline([Crop(z=(5, 9))])).save(tmp_path / "r.yaml")
+    Recipe(source=stack, pipeline=Pipeline([step])).save(tmp_path / "r.yaml")
     words = "--recipe", tmp_path / "r.yaml", "--out", tmp_path / "out", "--until-idle", "30"
     assert run("watch", folder, *words) == 2
-    assert "The crop ends at z = 9" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 def test_only_complete_volumes_are_told(job: Path, tmp_path: Path) -> None:

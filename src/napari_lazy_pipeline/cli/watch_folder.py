@@ -109,7 +109,8 @@ class _Watch:
     def _wait_for_more(self, stack: Stack, error: StepError) -> None:
         """Wait for time points that steps need; raise the error if no number of them is enough."""
         steps, spec = steps_of(self.recipe, stack, self.options), stack.stack_spec
-        if steps.plan(spec.replace(times=_MANY), self.options.engine).misfit is not None:
+        many = steps.plan(spec.replace(times=_MANY), self.options.engine)
+        if many.misfit is not None or many.waiting:
             raise error
         self._error, self._last = error, monotonic()
         self.tell(f"Waiting: {sentence(error)}")

@@ -17,7 +17,7 @@ from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import format_names, get_format
-from napari_lazy_pipeline.exports.formats.ome_zarr import block_mean, level_factors
+from napari_lazy_pipeline.exports.formats.ome_zarr import block_mean, chunk_shape, level_factors
 from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.io import open_stack
@@ -277,3 +277,28 @@ def test_a_narrow_axis_becomes_one_voxel(tmp_path: Path, shape: tuple[int, int, 
         np.testing.assert_allclose(scale["scale"][2:], np.multiply(factors, (0.3, 0.1, 0.2)))
         np.testing.assert_allclose(place["translation"][2:], first)
     assert level > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "chunk"),
+    [
+        ((110, 256, 290), (7, 256, 290)),
+        ((60, 2048, 2048), (2, 512, 512)),
+        ((3, 513, 600), (3, 257, 300)),
+        ((1, 5000, 1), (1, 500, 1)),
+        ((100_000, 4, 4), (25_000, 4, 4)),
+        ((1, 1, 1), (1, 1, 1)),
+    ],
+)
+def test_chunks_are_as_large_as_each_other(
+    shape: tuple[int, int, int], chunk: tuple[int, int, int]
+) -> None:
+    assert chunk_shape(shape) == chunk
+
+
+def test_a_volume_of_odd_chunks_is_what_zarr_reads(tmp_path: Path) -> None:
+    source = Noise(1, (23, 391, 530))
+    export(stack_of(source), tmp_path, format="ome-zarr")
+    array = written(tmp_path)["0"]
+    assert array.chunks == (1, 1, 5, 391, 265)
+    np.testing.assert_array_equal(array[0, 1], source.truth(0, 1))

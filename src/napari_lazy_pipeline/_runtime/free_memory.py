@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 # Part of the free memory that one volume may take; the rest is for whatever else goes on.
@@ -33,7 +35,8 @@ def available() -> int:
     else:
         if (PROC / "meminfo").exists():
             # What the kernel would give, its caches of files included.
-            return min([_meminfo()["MemAvailable"], *_limits()])
+            memory = _meminfo()
+            return min([memory["MemAvailable"], *_limits(memory)])
         return int(FREE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
 
 
@@ -45,7 +48,7 @@ def require(size: int) -> None:
     if not (PROC / "meminfo").exists():
         return
     memory = _meminfo()
-    free = min([memory["MemAvailable"] + memory.get("SwapFree", 0), *_limits()])
+    free = min([memory["MemAvailable"] + memory.get("SwapFree", 0), *_limits(memory)])
     if size > free:
         raise MemoryError(f"it takes {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free")
 
@@ -56,12 +59,14 @@ def _meminfo() -> dict[str, int]:
     return {line[0].removesuffix(":"): int(line[1]) * 1024 for line in lines}
 
 
-def _limits() -> Iterator[int]:
+def _limits(machine: dict[str, int]) -> Iterator[int]:
     """Yield what is free in the container, the cluster job or by the limit of the process."""
-    for folder, names in _groups():
+    total = machine.get("MemTotal", math.inf)
+    table = PROC / "self" / "cgroup"
+    for folder, names in _groups(table.read_text() if table.exists() else "", CGROUP):
         limit, used, cache = names
         most = (folder / limit).read_text().strip()
-        if most.isdecimal():
+        if most.isdecimal() and int(most) < total:  # else it is no limit
             lines = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
             held = next((int(line[1]) for line in lines if line[0] == cache), 0)
             yield max(int(most) - int((folder / used).read_text()) + held, 0)
@@ -74,23 +79,24 @@ def _limits() -> Iterator[int]:
             yield max(largest - pages * os.sysconf("SC_PAGE_SIZE"), 0)
 
 
-def _groups() -> Iterator[tuple[Path, tuple[str, str, str]]]:
-    """Yield the control groups of this process, and of which files to read what.
+@lru_cache(maxsize=1)  # it is asked for each volume
+def _groups(table: str, root: Path) -> list[tuple[Path, tuple[str, str, str]]]:
+    """Find the control groups in a table of those of a process, and of which files to read what.
 
     A limit may be set for any group that it is in, by way of another. Within a container its own
     group is the outermost, whatever it is called.
     """
-    table = PROC / "self" / "cgroup"
-    lines = table.read_text().splitlines() if table.exists() else []
-    for number, kinds, name in (line.split(":", 2) for line in lines):
+    found = []
+    for number, kinds, name in (line.split(":", 2) for line in table.splitlines()):
         if number != "0" and "memory" not in kinds.split(","):
             continue
-        top = CGROUP if number == "0" else CGROUP / "memory"
+        top = root if number == "0" else root / "memory"
         names = _GROUP_FILES[number != "0"]
         group = PurePosixPath(name.lstrip("/"))
         for path in (group, *group.parents):
             if (top / path / names[0]).exists():
-                yield top / path, names
+                found.append((top / path, names))
+    return found
 
 
 if sys.platform == "win32":

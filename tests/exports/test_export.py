@@ -91,6 +91,8 @@ def test_a_part_of_the_series_can_be_chosen(stack: Stack, source: Ramps, tmp_pat
 def test_a_time_point_that_is_not_there_is_refused(stack: Stack, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"There is no t = 3. Choose from 0 to 2"):
         export(stack, tmp_path / "out", t=[3])
+    with pytest.raises(ExportError, match=r"There is no t = 1.7. Choose from 0 to 2"):
+        export(stack, tmp_path, t=[0, 1.7])  # type: ignore[list-item]
     assert not (tmp_path / "out").exists()
 
 

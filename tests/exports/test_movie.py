@@ -70,6 +70,7 @@ def test_what_is_there_or_unknown_is_refused(stack: Stack, tmp_path: Path) -> No
     for options, why in (
         ({"t": []}, "no time point to show"),
         ({"t": [4]}, "no t = 4. Choose from 0 to 3"),
+        ({"t": [1.7]}, "no t = 1.7. Choose from 0 to 3"),
         ({"rate": 0}, "0 pictures a second"),
         ({"rate": float("nan")}, "nan pictures a second"),
     ):

@@ -21,7 +21,7 @@ from napari_lazy_pipeline.exports.destination import (
     refuse_unknown_size,
 )
 from napari_lazy_pipeline.exports.formats import channel_name
-from napari_lazy_pipeline.exports.outputs import refuse_outside
+from napari_lazy_pipeline.exports.outputs import numbers_of
 from napari_lazy_pipeline.image import Stack
 
 Limits = tuple[float, float]
@@ -86,8 +86,7 @@ def write_movie(
     _check(path, stack)
     if not 0 < rate < math.inf:
         raise ExportError(f"A movie cannot have {rate:g} pictures a second", hint="Choose 10")
-    times = range(stack.shape[0]) if t is None else [int(number) for number in t]
-    refuse_outside("t", times, stack.shape[0])
+    times = numbers_of("t", t, stack.shape[0])
     if not times:
         raise ExportError("There is no time point to show", hint="Choose some")
     channels = range(stack.shape[1])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import SupportsIndex
 
 import numpy as np
 
@@ -95,10 +96,8 @@ class Outputs:
         ``t`` and ``c`` are those of the result; of a stage, it is what these are made of.
         """
         times, channels = self.result.stack.source.sizes
-        t = range(times) if t is None else sorted({int(number) for number in t})
-        c = range(channels) if c is None else sorted({int(number) for number in c})
-        refuse_outside("t", t, times)
-        refuse_outside("c", c, channels, self.result.stack.channel_names)
+        t = sorted(set(numbers_of("t", t, times)))
+        c = sorted(set(numbers_of("c", c, channels, self.result.stack.channel_names)))
         chosen: dict[Volume, list[int]] = {}
         for index, destination in enumerate(self.destinations):
             for volume in sorted(
@@ -222,13 +221,14 @@ def _count(source: PipelineSource, stage: StageName) -> int:
     return counts[-1]
 
 
-def refuse_outside(
-    axis: str, selected: Iterable[int] | None, size: int, names: Sequence[str] = ()
-) -> None:
-    """Refuse time points or channels that there are not."""
-    chosen = () if selected is None else selected
-    outside = sorted(index for index in chosen if not 0 <= index < size)
-    if outside:
-        these = ", ".join(f"{number} is {name}" for number, name in enumerate(names))
-        hint = f"Choose from 0 to {size - 1}" + (f": {these}" if these else "")
-        raise ExportError(f"There is no {axis} = {outside[0]}", hint=hint)
+def numbers_of(
+    axis: str, chosen: Iterable[int] | None, size: int, names: Sequence[str] = ()
+) -> list[int]:
+    """List the numbers of the time points or channels that were chosen; None: of all there are."""
+    chosen = range(size) if chosen is None else list(chosen)
+    for number in chosen:
+        if not (isinstance(number, SupportsIndex) and 0 <= number.__index__() < size):
+            these = ", ".join(f"{number} is {name}" for number, name in enumerate(names))
+            hint = f"Choose from 0 to {size - 1}" + (f": {these}" if these else "")
+            raise ExportError(f"There is no {axis} = {number}", hint=hint)
+    return [number.__index__() for number in chosen]

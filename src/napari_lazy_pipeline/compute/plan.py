@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -223,14 +223,18 @@ class Plan:
 
     def raw_volumes(self, t: int, c: int) -> set[tuple[int, int]]:
         """Time point and channel of each raw volume that a volume of the result is made from."""
-        return self.parts_of(t, c, 0)
+        return self.parts_of([(t, c)], 0)
 
-    def parts_of(self, t: int, c: int, count: int) -> set[tuple[int, int]]:
-        """Each volume after ``count`` stages that a volume of the result is made from."""
-        places = {(t, c)}
-        for stage in reversed(self.stages[count:]):
-            places = {needed for place in places for needed in stage.places(*place)}
-        return places
+    def parts_of(self, places: Iterable[Place], count: int) -> set[Place]:
+        """Each volume after ``count`` stages that these of the result are made from."""
+        needed = set(places)
+        for before in reversed(range(count, len(self.stages))):
+            spec, places, needed = self.spec(before), needed, set()
+            for place in places:
+                needed.update(self.stages[before].places(*place))
+                if len(needed) == spec.times * len(spec.channels):
+                    break
+        return needed
 
     def origin(self, t: int, c: int, count: int = 0) -> Place:
         """The volume after ``count`` stages that a volume of the result shows: of 0, a raw one."""

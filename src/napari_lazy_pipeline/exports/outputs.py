@@ -100,18 +100,9 @@ class Outputs:
         c = sorted(set(numbers_of("c", c, channels, self.result.stack.channel_names)))
         chosen: dict[Volume, list[int]] = {}
         for index, destination in enumerate(self.destinations):
-            for volume in sorted(
-                {one for place in product(t, c) for one in self._parts(destination, place)}
-            ):
+            for volume in sorted(parts_of(self.result.stack, product(t, c), destination.stack)):
                 chosen.setdefault(volume, []).append(index)
         return dict(sorted(chosen.items()))
-
-    def _parts(self, destination: Destination, volume: Volume) -> set[Volume]:
-        """Volumes of a destination that a volume of the result is, or is made of."""
-        source = destination.stack.source
-        if self.plan is None or not isinstance(source, PipelineSource):
-            return {volume}
-        return self.plan.parts_of(*volume, len(source.stated_plan.stages))
 
     def prepare(self, counts: Iterable[int]) -> None:
         """Make sure that so many volumes of each destination can be written."""
@@ -175,6 +166,14 @@ class Outputs:
         plan = source.stated_plan
         inputs = max(len(plan.raw_volumes(0, c)) for c in range(len(plan.after.channels)))
         return inputs * sum(plan.spec(n).volume.nbytes for n in range(len(plan.stages) + 1))
+
+
+def parts_of(stack: Stack, volumes: Iterable[Volume], stage: Stack) -> set[Volume]:
+    """Volumes (t, c) of one of its stages that these of a stack are, or are made of."""
+    source, of_stage = stack.source, stage.source
+    if not isinstance(source, PipelineSource) or not isinstance(of_stage, PipelineSource):
+        return set(volumes)
+    return source.stated_plan.parts_of(volumes, len(of_stage.stated_plan.stages))
 
 
 def stage_stacks(stack: Stack, stages: Iterable[StageName]) -> dict[str, Stack]:

@@ -31,16 +31,19 @@ from napari_lazy_pipeline import cli
 from napari_lazy_pipeline._gui.save import export_form, export_settings
 from napari_lazy_pipeline._gui.save import result_links as result_row
 from napari_lazy_pipeline._gui.save.export_panel import ExportPanel
+from napari_lazy_pipeline._gui.save.export_settings import ExportPlan, ExportSettings
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.compute.resource_estimate import disk_cost
 from napari_lazy_pipeline.engines import get_engine
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports import cluster, scheduler_address
 from napari_lazy_pipeline.exports import destination as target
+from napari_lazy_pipeline.exports.forecast import forecast
 from napari_lazy_pipeline.exports.formats import get_format, ome_zarr
 from napari_lazy_pipeline.exports.formats.imagej_tiff import TiffFiles
+from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes
-from napari_lazy_pipeline.steps import SubtractBackground, step_types
+from napari_lazy_pipeline.steps import Convert, Ratio, SubtractBackground, step_types
 from napari_lazy_pipeline.steps._base import Context
 
 TIMEOUT = 60_000
@@ -577,6 +580,17 @@ def test_pixels_that_a_format_cannot_hold_are_refused_before(process: Any) -> No
     odd = SimpleNamespace(folder=None, sizes=(1, 1), spec=plan.view.spec.replace(dtype="int32"))
     with pytest.raises(ExportError, match=r"cannot hold int32\. Choose a dtype"):
         replace(plan, view=replace(plan.view, source=odd)).disk_cost()
+
+
+def test_the_size_counts_each_volume_that_a_stage_needs(tmp_path: Path) -> None:
+    """As a dry run does: a ratio is made of two channels."""
+    raw = Stack.from_array(np.ones((3, 2, 2, 5, 5), "uint16"), (0.4, 0.1, 0.1))
+    view = Pipeline([Convert(dtype="float32"), Ratio(background=(1, 1))]).apply(raw)
+    settings = ExportSettings(folder=tmp_path / "out", times=(1, 2), channels=(2,), stages=(0,))
+    plan = ExportPlan(view, settings)
+    dry = forecast(view, tmp_path / "out", t=[1, 2], c=[2], stages=plan.stages)
+    assert plan.stages == (1,) and dry.volumes == 4 + 2
+    assert plan.disk_cost().needed == dry.needed
 
 
 def test_choices_are_there_again_in_the_next_dock(

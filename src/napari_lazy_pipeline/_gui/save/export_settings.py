@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from napari_lazy_pipeline.exports.destination import raw_folder, refuse_dtype, r
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName, format_names, get_format
 from napari_lazy_pipeline.exports.job import Job, JobSettings
 from napari_lazy_pipeline.exports.maxima import maxima
-from napari_lazy_pipeline.exports.outputs import stage_labels, stage_stacks
+from napari_lazy_pipeline.exports.outputs import parts_of, stage_labels, stage_stacks
 from napari_lazy_pipeline.exports.projections import AXES
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.image import Stack
@@ -175,9 +176,12 @@ class ExportPlan:
         folder, format_ = self.settings.folder, get_format(self.settings.format)
         if folder is not None:
             refuse_folder(folder, raw_folder(self.view.source))
+        first, last = self.settings.times
+        volumes = list(product(range(first, last + 1), self.settings.channels))
         costs = []
         for stack in (*stage_stacks(self.view, self.stages).values(), self.view):
             dtype = self.settings.dtype or stack.spec.dtype
             refuse_dtype(format_, dtype)
-            costs.append(disk_cost(stack.spec, self.count, dtype, folder, format_.overhead))
+            count = len(parts_of(self.view, volumes, stack))
+            costs.append(disk_cost(stack.spec, count, dtype, folder, format_.overhead))
         return DiskCost(sum(cost.needed for cost in costs), costs[-1].free)

@@ -64,3 +64,18 @@ def test_fields_that_place_nothing_are_refused_where_no_text_does(tmp_path: Path
         tifffile.imwrite(tmp_path / f"f_{number}.tif", volume, photometric="minisblack")
     with pytest.raises(PatternError, match="Two files claim the same time point"):
         open_stack(tmp_path, "f_{n1}.tif")
+
+
+@pytest.mark.parametrize(
+    "name", [lambda t, c: f"f_{t * C + c}", lambda t, c: f"f_T{t + 1}_C{c + 1}"]
+)
+@pytest.mark.parametrize(("kept", "channel"), [(0, "GFP"), (1, "RFP")])
+def test_a_channel_that_was_copied_alone_has_its_own_name(
+    name: Callable[[int, int], str], kept: int, channel: str, tmp_path: Path
+) -> None:
+    write_set(tmp_path / "set", lambda i: name(*PLACES[i]) + ".ome.tif")
+    for t in range(T):
+        (tmp_path / "set" / (name(t, 1 - kept) + ".ome.tif")).unlink()
+    found = inspect_folder(tmp_path / "set")
+    assert (found.sizes, found.channel_names) == ((T, 1), (channel,))
+    np.testing.assert_array_equal(found.stack().volume(2, 0), DATA[2, kept])

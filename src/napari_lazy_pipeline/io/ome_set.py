@@ -153,6 +153,22 @@ def as_stated(names: Sequence[str], info: FileInfo, pattern: Pattern) -> FileTab
     return FileTable(chosen, table, titles, len(others), others[:_FEW], pattern=pattern.text)
 
 
+def stated_channels(layout: FileTable, info: FileInfo) -> tuple[str, ...]:
+    """Name the channels of a table by the places that OME-XML states of their files.
+
+    Empty if files of one channel have places in several; all names if files hold several channels.
+    """
+    if info.inner[1] > 1:
+        return info.set_channels
+    stated, names = _stated(layout.names, info), dict(enumerate(info.set_channels))
+    found = []
+    for column in range(layout.table.shape[1]):
+        files = (layout.names[index] for index in layout.table[:, column].flat if index >= 0)
+        numbers = {stated[name].c if name in stated else -1 for name in files}
+        found += [names.get(number, "") for number in numbers]
+    return tuple(found) if all(found) and len(found) == layout.table.shape[1] else ()
+
+
 def _stated(names: Sequence[str], info: FileInfo) -> dict[str, FilePlace]:
     """Places of the files that OME-XML describes, of those that lie beside the one it is of."""
     folder = os.path.dirname(next((n for n in names if os.path.basename(n) == info.name), ""))

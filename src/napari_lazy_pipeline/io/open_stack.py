@@ -29,6 +29,7 @@ from napari_lazy_pipeline.io.ome_set import (
     arrange_set,
     as_stated,
     is_companion,
+    stated_channels,
     with_document,
 )
 from napari_lazy_pipeline.io.patterns.file_table import FileTable, arrange, in_natural_order
@@ -207,8 +208,11 @@ def inspect_folder(
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)
         if compiled is None and described:
             layout, proposals = described.alone(path, layout, proposals, position)
+        titles = stated_channels(layout, source.info)
         # Every volume would carry the places of all files.
-        source = source.with_layout(layout).with_info(lambda info: replace(info, places=()))
+        source = source.with_layout(layout).with_info(
+            lambda info: replace(info, places=(), set_channels=titles)
+        )
     if compiled is None and len(names) > len(images):
         source = source.with_layout(source.layout.noting(left_out(names, images)))
     source = _at_position(source, position)

@@ -93,6 +93,15 @@ def test_the_display_window_of_floats_holds_the_data(tmp_path: Path) -> None:
     assert window["min"] <= window["start"] < -2.7 and 4.9 < window["end"] <= window["max"]
 
 
+def test_the_contrast_is_not_that_of_an_edge(tmp_path: Path) -> None:
+    """Every 64th voxel of these would be of the same column."""
+    volume = np.full((64, 512, 512), 100, np.uint16)
+    volume[:, :, 100:420] = 3100
+    export(Stack.from_array(volume, (0.3, 0.1, 0.1)), tmp_path, format="ome-zarr")
+    (channel,) = written(tmp_path).attrs["ome"]["omero"]["channels"]
+    assert (channel["window"]["start"], channel["window"]["end"]) == (100, 3100)
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_the_pixels_of_every_resolution(dtype: Any, tmp_path: Path) -> None:
     source = Noise(shape=(3, 67, 1101), dtype="uint16")

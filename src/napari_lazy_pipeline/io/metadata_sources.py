@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import StatedSize
 from napari_lazy_pipeline.io.channel_differences import channel_differences
@@ -19,6 +21,7 @@ from napari_lazy_pipeline.io.metadata.claim import (
     Question,
     believed_size,
     contradictions,
+    differences,
     missing_lengths,
 )
 from napari_lazy_pipeline.io.patterns.field_values import format_names
@@ -49,6 +52,8 @@ def describe(
     scan, _ = _first(claims, "scan")
     names, names_source = _channel_names(source, claims)
     notes += contradictions(claims, voxel_size, origin, _sizes(source))
+    notes += differences(claims, "time_interval", "time between time points", "s", 0.1)
+    notes += differences(claims, "angle", "light-sheet angle", "degree", 0.01)
     notes += filter(None, channel_differences(source, names))
     positions = layout.positions if len(layout.positions) > 1 else info.scenes
     if len(positions) > 1:
@@ -100,8 +105,8 @@ def _text_claims(
     source: FileSource, names: Sequence[str], notes: list[str]
 ) -> Iterator[MetadataClaims]:
     """Read the Settings.txt and the metadata.txt of the stack, if there are any."""
-    files = source.layout.cells[0].tolist()
-    first = source.names[files[0]] if min(files) >= 0 else ""
+    files = source.layout.table.ravel()
+    first = source.names[files[files >= 0][0]]  # those of another stack may lie beside it
     for find, read in (
         (janelia_settings.find_settings, janelia_settings.read_settings),
         (micromanager.find_metadata, micromanager.read_metadata),
@@ -120,14 +125,16 @@ def _text_claims(
 
 def _name_claims(source: FileSource) -> MetadataClaims:
     """Time between two time points, where the clock of the recording is in the names."""
-    last = source.sizes[0] - 1
-    paths = {t: source.path(t, 0) for t in (0, last)}
-    clocks = [_CLOCK.search(os.path.basename(path)) for path in paths.values() if path]
-    if last == 0 or len(clocks) < 2 or not all(clocks):
+    files = source.layout.table[:, 0].reshape(len(source.layout.table), -1)[:, 0]
+    rows = np.flatnonzero(files >= 0)
+    ends = rows[[0, -1]] if len(rows) > 1 else rows
+    names = [os.path.basename(source.names[files[row]]) for row in ends]
+    clocks = [int(match[1]) for match in map(_CLOCK.search, names) if match]
+    if len(clocks) < 2 or clocks[1] <= clocks[0]:
         return MetadataClaims(_NAMES)
-    first, final = (int(match[1]) for match in clocks if match)
-    interval = (final - first) / 1000 / last
-    return MetadataClaims(_NAMES, time_interval=round(interval, 6) if interval > 0 else None)
+    # Each names the first time point of its file.
+    apart = int(rows[-1] - rows[0]) * source.info.inner[0]
+    return MetadataClaims(_NAMES, time_interval=round((clocks[1] - clocks[0]) / 1000 / apart, 6))
 
 
 def _channel_names(

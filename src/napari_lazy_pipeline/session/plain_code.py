@@ -10,6 +10,7 @@ from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.steps import Step
 from napari_lazy_pipeline.steps._ends import resolved
+from napari_lazy_pipeline.steps._scan_step import movable
 from napari_lazy_pipeline.steps.bin import Bin
 from napari_lazy_pipeline.steps.convert import Convert
 from napari_lazy_pipeline.steps.crop import Crop
@@ -80,10 +81,12 @@ def _deskew(step: Deskew, before: StackSpec) -> str:
     if step.fill != round(step.fill) or not 0 <= step.fill < 256 or step.rounding != "nearest":
         return ""
     plan = DeskewPlan.of(before.shape, before.voxel_size, scan, step.width, step.shift)
-    return _DESKEW.format(
+    dtype = movable(before.dtype)
+    code = _DESKEW.format(
         axis=scan.axis, width=plan.width, shift=plan.shift, shear=plan.shear,
-        fill=round(step.fill), half=0.0 if before.dtype == "float32" else 0.5,
+        fill=round(step.fill), half=0.0 if dtype == "float32" else 0.5,
     )  # fmt: skip
+    return code if dtype == before.dtype else f"volume = volume.astype(np.{dtype})\n{code}"
 
 
 def _filter(step: Filter, before: StackSpec) -> str:

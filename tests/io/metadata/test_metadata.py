@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,55 @@ def test_metadata_txt_of_the_same_folder_is_taken(tmp_path: Path) -> None:
         (tmp_path / f"Pos{number}/metadata.txt").write_text(text)
     assert inspect_folder(tmp_path).voxel_size == (1.0, 0.1, 0.1)
     assert inspect_folder(tmp_path, position="1").voxel_size == (1.0, 0.2, 0.2)
+
+
+def clocked(t: int, seconds: float, cell: str = "a", channel: int = 0) -> str:
+    return f"{cell}_ch{channel}_stack{t:04d}_{int(1000 * seconds):07d}msec_0001000000msecAbs.tif"
+
+
+def test_the_clock_counts_the_time_points_of_each_file(tmp_path: Path) -> None:
+    for t in range(2):
+        data = np.zeros((10, 4, 8, 8), np.uint16)
+        name = tmp_path / clocked(t, 10 * t)
+        tifffile.imwrite(name, data, imagej=True, metadata={"axes": "TZYX"})
+    found = inspect_folder(tmp_path)
+    assert (found.sizes, found.time_interval) == ((20, 1), 1.0)
+
+
+def test_what_files_and_names_say_of_the_time_may_differ(tmp_path: Path) -> None:
+    for t in range(3):
+        data, said = np.zeros((4, 8, 8), np.uint16), {"axes": "ZYX", "finterval": 0.1}
+        tifffile.imwrite(tmp_path / clocked(t, 5 * t), data, imagej=True, metadata=said)
+    found = inspect_folder(tmp_path)
+    text = "The time between time points is 0.1 s by the files, 5 s by file names: the first is"
+    assert found.time_interval == 0.1 and any(note.startswith(text) for note in found.notes)
+
+
+@pytest.mark.parametrize("how", [{"axes": "ZYX"}, {"planes": 5}])
+def test_the_time_between_pages_is_not_that_between_volumes(
+    how: dict[str, Any], tmp_path: Path
+) -> None:
+    data, said = np.zeros((10, 8, 8), np.uint16), {"axes": "TYX", "finterval": 0.05}
+    tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, metadata=said)
+    assert inspect_folder(tmp_path).time_interval == 0.05
+    assert inspect_folder(tmp_path, **how).time_interval is None
+    # What was a plane is a time point.
+    two = {"axes": "TZCYX", "spacing": 1.0, "unit": "um", "finterval": 3.0}
+    data = np.zeros((4, 5, 2, 8, 8), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", data, imagej=True, metadata=two)
+    assert inspect_folder(tmp_path, axes="ZTCYX").time_interval is None
+    assert inspect_folder(tmp_path, axes="TZCYX").time_interval == 3.0
+
+
+def test_the_first_file_may_be_gone(tmp_path: Path) -> None:
+    """Settings of another cell are not taken, and the clock is that of files that are there."""
+    for cell, step in (("a", 0.3), ("b", 0.6)):
+        text = f"S PZT Offset, Interval (um), # of Pixels for Excitation (0) :\t0\t{step}\t4\n"
+        (tmp_path / f"{cell}_Settings.txt").write_text(f"Z motion :\tSample piezo\n{text}")
+        for t, c in product(range(3), range(2)):
+            data, name = np.zeros((4, 8, 8), np.uint16), clocked(t, 5 * t, cell, c)
+            tifffile.imwrite(tmp_path / name, data, photometric="minisblack")
+    (tmp_path / clocked(0, 0, "b")).unlink()
+    found = inspect_folder(tmp_path, "b_ch{c}_stack{t}_*msec_*.tif")
+    assert (found.voxel_size[0], found.voxel_source) == (0.6, "b_Settings.txt")
+    assert (found.missing, found.time_interval) == (1, 5.0)

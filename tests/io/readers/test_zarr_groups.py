@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, Stack, export, open_stack
+from napari_lazy_pipeline.compute import StageCache
 from napari_lazy_pipeline.errors import FolderError
 from napari_lazy_pipeline.io import inspect_folder
+from napari_lazy_pipeline.io.readers import _zarr_chunks
 from napari_lazy_pipeline.io.readers import zarr as reader
-from napari_lazy_pipeline.steps import Crop
+from napari_lazy_pipeline.steps import Crop, Flip
 
 zarr = pytest.importorskip("zarr")
 SHAPE = (4, 17, 19)
@@ -156,3 +158,26 @@ def test_four_axes_without_names_are_refused(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "a.zarr", shape=(3, *SHAPE), dtype="u2")
     with pytest.raises(FolderError, match=r"axes of \(3, 4, 17, 19\) are not named"):
         inspect_folder(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize("many", [False, True])
+@pytest.mark.parametrize("series", [False, True])
+def test_an_array_without_time_that_is_written_again_is_read_again(
+    series: bool, many: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder of an array does not change with its chunks; of many, it is their folders."""
+    monkeypatch.setattr(_zarr_chunks, "_MANY", 1 if many else 4096)
+    arrays = []
+    for t in range(3 if series else 1):
+        arrays.append(zarr.create_array(
+            tmp_path / f"a_t{t}.zarr", shape=SHAPE, chunks=(2, *SHAPE[1:]), dtype="u2",
+            dimension_names=["z", "y", "x"],
+        ))  # fmt: skip
+        arrays[t][...] = 10
+    stack = open_stack(tmp_path if series else tmp_path / "a_t0.zarr")
+    view = Pipeline([Flip(x=True)]).apply(stack, cache=StageCache())
+    assert [view.volume(t).max() for t in range(len(arrays))] == [10] * len(arrays)
+    arrays[-1][3:] = 20
+    assert view.volume(len(arrays) - 1).max() == 20
+    if series:
+        assert view.volume(0).max() == 10

@@ -122,14 +122,13 @@ class FileAccess:
 
     def identity(self, paths: list[str], info: FileInfo, growing: bool = False) -> Hashable:
         """Path and state of the file of a volume, a digest of several, or that they are gone."""
-        path, token = paths[0], self._reader.token
+        token, stamps = self._reader.token, list[tuple[str, Hashable]]()
         try:
-            if growing:
-                return (path, self._state(path, info, growing), *_place_in_file(info))
-            stamps = []
             for first in paths:
-                for path in (first, *self._reader.companions(first, info)):
-                    stamps.append((path, *file_stamp(path)))
+                path = first
+                stamps.append((path, self._state(path, info, growing)))
+                for path in () if growing else self._reader.companions(first, info):
+                    stamps.append((path, file_stamp(path)))
         except FileError:
             # One file that is gone was deleted; if all are, the share is missing and comes back.
             return ("vanished" if os.path.isdir(self._folder) else FOLDER_MISSING, path)
@@ -137,6 +136,7 @@ class FileAccess:
 
     def _state(self, path: str, info: FileInfo, growing: bool) -> Hashable:
         """What changes when the volume in a file does; raise FileError if the file is gone."""
+        growing = growing or self._reader.in_folders
         if growing and isinstance(self._reader, GrowingReader):
             return self._reader.state(path, info)
         return file_stamp(path)
@@ -248,9 +248,10 @@ def _place_in_file(info: FileInfo) -> tuple[Hashable, ...]:
     return info.scene, info.axes, info.depth, *info.part
 
 
-def _joint_stamp(stamps: list[tuple[str, int, int]]) -> tuple[Hashable, ...]:
+def _joint_stamp(stamps: list[tuple[str, Hashable]]) -> tuple[Hashable, ...]:
     """The stamp of one file; of several, the path of the first and a digest of all."""
     if len(stamps) == 1:
-        return stamps[0]
+        path, state = stamps[0]
+        return (path, *state) if isinstance(state, tuple) else (path, state)
     digest = hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16)
     return stamps[0][0], digest.hexdigest()

@@ -100,6 +100,26 @@ def contradictions(
     return notes
 
 
+def differences(
+    claims: Sequence[MetadataClaims], name: str, what: str, unit: str, tolerance: float
+) -> list[str]:
+    """Sentences where a source states another number than the first one; a tolerance is relative.
+
+    Examples
+    --------
+    >>> claims = [MetadataClaims("OME", angle=30.0), MetadataClaims("metadata.txt", angle=45.0)]
+    >>> differences(claims, "angle", "angle", "degree", 0.01)
+    ['The angle is 30 degree by OME, 45 degree by metadata.txt: the first is believed']
+    """
+    stated = [(getattr(claim, name), claim.source) for claim in claims if getattr(claim, name)]
+    return [
+        f"The {what} is {stated[0][0]:g} {unit} by {stated[0][1]}, {value:g} {unit} by {source}: "
+        "the first is believed"
+        for value, source in stated[1:]
+        if not math.isclose(value, stated[0][0], rel_tol=tolerance)
+    ]
+
+
 def _close(first: StatedSize, second: StatedSize) -> bool:
     """Return whether two voxel sizes agree where both are stated."""
     pairs = zip(first, second, strict=True)

@@ -65,9 +65,12 @@ def with_axes(info: FileInfo, axes: str = "", depth: int = 0) -> FileInfo:
             table, names = table[..., None], names + axis
     table = table.transpose(0, *(1 + names.index(axis) for axis in "TCZ"))
     other = info.with_pages(table)
+    # Else what the file states is the time between other pages.
+    same_times = np.array_equal(other.page_table[:, :, 0, 0], info.page_table[:, :, 0, 0])
     return replace(
         other, axes=axes, depth=depth, last_plane=info.last_plane if other.inner == (1, 1) else -1,
         channel_names=info.channel_names if other.inner[1] == info.inner[1] else (),
+        time_interval=info.time_interval if same_times else None,
     )  # fmt: skip
 
 

@@ -185,6 +185,8 @@ class Reader(ABC):
     by_pages: bool = False
     # Whether a person has to name them where they have several axes: nothing tells what is usual.
     states_axes: bool = False
+    # Whether each of its files is a folder, which does not change when one in it does.
+    in_folders: bool = False
     # What names have in them where `hidden` tells of some; it is asked for no others.
     mark: str = ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import product
 from typing import Any
 
@@ -14,6 +14,7 @@ from napari_lazy_pipeline.io.readers._reader import GrowthState, file_stamp_or_e
 
 # Files of one volume: to ask for the state of more would take longer than a person waits.
 _MOST = 1_000_000
+_MANY = 4096
 
 
 class Chunks:
@@ -38,7 +39,10 @@ class Chunks:
             what = f"Each volume is cut into {count} files"
             raise FileError(what, self._path, "Save it again in larger chunks")
         names = (self._name(place).split("/") for place in product(*ranges))
-        return tuple(file_stamp_or_empty(os.path.join(self._folder, *name)) for name in names)
+        paths: Iterable[str] = (os.path.join(self._folder, *name) for name in names)
+        if count > _MANY:  # a file that takes the place of another changes the folder
+            paths = dict.fromkeys(map(os.path.dirname, paths))
+        return tuple(map(file_stamp_or_empty, paths))
 
     def growth(self) -> GrowthState:
         """Return how much of the array was written, by the names of files; no pixel is read.

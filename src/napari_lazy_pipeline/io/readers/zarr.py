@@ -33,6 +33,7 @@ class ZarrReader(GrowingReader):
     """Reads the full resolution of an OME-Zarr, chunk by chunk."""
 
     suffixes = (".zarr",)
+    in_folders = True
 
     def accepts(self, path: str) -> bool:
         return super().accepts(os.fspath(path).rstrip("/\\"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import open_stack
-from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.errors import BadFileWarning, FolderError
 from napari_lazy_pipeline.io import inspect_folder
 
 SHAPE = (4, 9, 11)
@@ -173,3 +173,53 @@ def test_the_axes_of_one_plane_may_be_stated(tmp_path: Path) -> None:
         file["plane"] = DATA[0, 0, 0]
     stack = open_stack(tmp_path, axes="TYX", strict=True)
     np.testing.assert_array_equal(stack.volume(0), DATA[0, 0, :1])
+
+
+def series(folder: Path, *files: dict[str, np.ndarray], name: str = "cell_t{}.h5") -> Path:
+    """Files of plain datasets, which follow each other in time."""
+    for t, datasets in enumerate(files):
+        with h5py.File(folder / name.format(t), "w") as file:
+            for dataset, values in datasets.items():
+                file[dataset] = values
+    return folder
+
+
+def test_later_files_are_asked_for_the_dataset_of_that_name(tmp_path: Path) -> None:
+    """Whatever else they hold, before or behind it, of its kind or another."""
+    raw, other = DATA[:, 0], DATA[:, 1]
+    first = {"raw": raw[0]}
+    stack = open_stack(
+        series(
+            tmp_path,
+            first,
+            {"bgsub": other[1], "raw": raw[1]},
+            {"bgsub": other[2].astype("float32"), "raw": raw[2], "z": other[2]},
+        ),
+        strict=True,
+    )
+    for t in range(3):
+        np.testing.assert_array_equal(stack.volume(t), raw[t])
+    np.testing.assert_array_equal(stack.source.read_planes(2, 0, 1, 3), raw[2, 1:3])
+
+
+def test_a_file_without_the_dataset_is_bad(tmp_path: Path) -> None:
+    """One channel is not shown as the other, nor one plane after the other as a volume."""
+    both = {"ch405": DATA[0, 0], "ch488": DATA[0, 1]}
+    series(tmp_path, both, {"ch488": DATA[1, 1]}, {"ch405": DATA[2, 0].reshape(2, 2, 9, 11)})
+    stack = open_stack(tmp_path, position="ch405")
+    with pytest.warns(BadFileWarning, match=r"no dataset ch405 \(.*cell_t1.h5\)\. It holds ch488"):
+        assert not stack.volume(1).any()
+    with pytest.warns(BadFileWarning, match=r"\(2, 2, 9, 11\) uint16, not \(4, 9, 11\)"):
+        assert not stack.volume(2).any()
+    assert len(stack.problems) == 2
+    np.testing.assert_array_equal(open_stack(tmp_path, position="ch488").volume(1), DATA[1, 1])
+
+
+def test_a_lone_dataset_may_be_named_as_its_file_is(tmp_path: Path) -> None:
+    series(tmp_path, {"GFP_000": DATA[0, 0]}, {"GFP_001": DATA[1, 0]}, name="cell_GFP_t{}.h5")
+    series(tmp_path, {"RFP_000": DATA[0, 1]}, {"YFP_001": DATA[1, 1]}, name="cell_RFP_t{}.h5")
+    stack = open_stack(tmp_path)
+    for t, c in ((0, 0), (1, 0), (0, 1)):
+        np.testing.assert_array_equal(stack.volume(t, c), DATA[t, c])
+    with pytest.warns(BadFileWarning, match="no dataset GFP_000"):
+        stack.volume(1, 1)

@@ -17,11 +17,13 @@ from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.io.metadata.bigdataviewer import SetupTable, read_setups
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.io.readers._array_planes import MOST, as_planes, read_part
 from napari_lazy_pipeline.io.readers._common_volume import alike
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
 
 _MOST = 1000  # datasets that are listed
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _PART = re.compile(r"-\d\d-\d\d\.h5$")
 
 
@@ -60,27 +62,25 @@ class Hdf5Reader(PlaneReader):
                 inner=(len(volumes), len(volumes[0])),
                 channel_names=layout.channels,
                 scenes=scenes if len(scenes) > 1 else (),
-                firsts=(0,) * len(scenes),
+                firsts=(0,) * len(scenes), datasets=scenes,
                 overhead=_unpacked(dataset), **unnamed,
             )  # fmt: skip
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with _open(path) as file:
-            layout = _layout(file, path)
             t, c = (0, 0) if info.restated else info.part
-            dataset = file[list(layout.places.values())[info.scene][t][c]]
+            layout = _layout(file, path, info.datasets[info.scene])
+            dataset = file[_volumes(layout, info, path)[t][c]]
             require(_unpacked(dataset))
-            if info.restated:
-                shape, whole = layout.shape or dataset.shape, dataset
-                if len(shape) == 2:
-                    shape, whole = (1, *shape), dataset[()][np.newaxis]
-                info.check(info.shape, dataset.dtype, path)
-                _, y, x = info.shape
-                return read_part(shape, info, start, stop, path, lambda n: whole[n][..., :y, :x])
-            info.check(as_planes(layout.shape or dataset.shape)[1], dataset.dtype, path)
+            shape = layout.shape or dataset.shape
+            flat = len(shape) == 2
+            shape = (1, *shape) if flat else shape
+            info.check(info.shape if info.restated else shape, dataset.dtype, path)
+            whole = dataset[()][np.newaxis] if flat else dataset
             _, y, x = info.shape
-            planes = dataset[start:stop, :y, :x] if dataset.ndim == 3 else dataset[:y, :x]
-            return np.ascontiguousarray(planes.reshape(-1, y, x), info.dtype)
+            if info.restated:
+                return read_part(shape, info, start, stop, path, lambda n: whole[n][..., :y, :x])
+            return np.ascontiguousarray(whole[start:stop, :y, :x], info.dtype)
 
 
 @contextmanager
@@ -97,12 +97,34 @@ def _open(path: str) -> Iterator[Any]:
             yield file
 
 
-def _layout(file: Any, path: str) -> _Layout:
+def _layout(file: Any, path: str, wanted: str = "") -> _Layout:
+    """Where the volumes are; of plain datasets the wanted one alone, if it is there."""
     if "s00" in file and any(re.fullmatch(r"t\d{5}", name) for name in file):
         return _bigdataviewer(file, path)
     if "DataSet/ResolutionLevel 0" in file:
         return _imaris(file)
-    return _datasets(file, path)
+    return _datasets(file, path, wanted)
+
+
+def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
+    """Datasets by (t, c) of the position that is to be read: of its name, not of its number.
+
+    Of two files of one dataset each, that of the other may be named as the file is: by its time
+    point or channel.
+    """
+    name = info.datasets[info.scene]
+    if name in layout.places:
+        return layout.places[name]
+    if len(info.datasets) == len(layout.places) == 1:
+        ((other, volumes),) = layout.places.items()
+        if _words(other) - _words(name) <= _words(Path(path).stem):
+            return volumes
+    hint = f"It holds {format_names(list(layout.places))}: open it alone"
+    raise FileError(f"There is no dataset {name}", path, hint)
+
+
+def _words(text: str) -> set[str]:
+    return {word.lstrip("0") for word in _WORD.findall(text.lower())}
 
 
 def _bigdataviewer(file: Any, path: str) -> _Layout:
@@ -135,13 +157,15 @@ def _imaris(file: Any) -> _Layout:
     sizes = ((ends[f"ExtMax{n}"] - ends[f"ExtMin{n}"]) / shape[2 - n] for n in (2, 1, 0))
     in_um = _text(image["Unit"]).strip().lower() in ("um", "\xb5m", "\u03bcm")
     z, y, x = (round(size, 9) if in_um and size > 0 else None for size in sizes)
-    return _Layout({"": places}, MetadataClaims("Imaris", (z, y, x)), shape=shape)
+    return _Layout({"DataSet": places}, MetadataClaims("Imaris", (z, y, x)), shape=shape)
 
 
-def _datasets(file: Any, path: str) -> _Layout:
+def _datasets(file: Any, path: str, wanted: str) -> _Layout:
     """Datasets of numbers that are alike are positions; first those of two or three axes."""
     import h5py
 
+    if wanted and isinstance(file.get(wanted), h5py.Dataset):
+        return _Layout({wanted: [[wanted]]})
     found: dict[str, Any] = {}
     deeper: dict[str, Any] = {}
 

@@ -82,6 +82,26 @@ def test_a_size_in_pixels_is_none_and_a_damaged_xml_is_told(tmp_path: Path) -> N
         inspect_folder(folder)
 
 
+@pytest.mark.parametrize("stored", ["<i2", ">i2"])
+def test_counts_that_bigdataviewer_stores_as_signed_numbers(tmp_path: Path, stored: str) -> None:
+    """As npy2bdv and Fiji write them; signed numbers of other files are signed."""
+    counts = np.full(SHAPE, 40000, "uint16")
+    counts[1], counts[2, 3, 4] = 7, 65535
+    with h5py.File(tmp_path / "cell.h5", "w") as file:
+        file["s00/resolutions"] = np.ones((1, 3))
+        file["t00000/s00/0/cells"] = counts.view("int16").astype(stored)
+    stack = open_stack(tmp_path, strict=True)
+    assert stack.spec.dtype == "uint16"
+    np.testing.assert_array_equal(stack.volume(), counts)
+    np.testing.assert_array_equal(stack.source.read_planes(0, 0, 2, 4), counts[2:])
+    stated = open_stack(tmp_path, axes="TYX", strict=True)
+    np.testing.assert_array_equal(stated.volume(2), counts[2:3])
+    (tmp_path / "plain").mkdir()
+    with h5py.File(tmp_path / "plain/a.h5", "w") as file:
+        file["data"] = np.full(SHAPE, -5, "int16")
+    assert (open_stack(tmp_path / "plain").volume() == -5).all()
+
+
 def test_parts_of_a_large_file_are_read_by_way_of_the_first(tmp_path: Path) -> None:
     """BigDataViewer splits files, and links from the first to the others."""
     with h5py.File(tmp_path / "cell-00-00.h5", "w") as file:

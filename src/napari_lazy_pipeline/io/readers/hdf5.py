@@ -35,6 +35,12 @@ class _Layout:
     claims: MetadataClaims | None = None
     channels: tuple[str, ...] = ()
     shape: tuple[int, ...] | None = None  # of what is no filling up to a whole chunk
+    unsigned: bool = False  # whether what is called int16 is uint16
+
+    def dtype(self, dataset: Any) -> np.dtype:
+        """Type of the numbers in a dataset."""
+        stored: np.dtype = dataset.dtype
+        return np.dtype(stored.str.replace("i2", "u2")) if self.unsigned else stored
 
 
 class Hdf5Reader(PlaneReader):
@@ -58,7 +64,7 @@ class Hdf5Reader(PlaneReader):
             scenes = tuple(layout.places)
             unnamed, shape = as_planes(layout.shape or dataset.shape)
             return FileInfo.of(
-                path, shape, dataset.dtype, layout.claims,
+                path, shape, layout.dtype(dataset), layout.claims,
                 inner=(len(volumes), len(volumes[0])),
                 channel_names=layout.channels,
                 scenes=scenes if len(scenes) > 1 else (),
@@ -72,15 +78,17 @@ class Hdf5Reader(PlaneReader):
             layout = _layout(file, path, info.datasets[info.scene])
             dataset = file[_volumes(layout, info, path)[t][c]]
             require(_unpacked(dataset))
-            shape = layout.shape or dataset.shape
+            shape, dtype = layout.shape or dataset.shape, layout.dtype(dataset)
             flat = len(shape) == 2
             shape = (1, *shape) if flat else shape
-            info.check(info.shape if info.restated else shape, dataset.dtype, path)
+            info.check(info.shape if info.restated else shape, dtype, path)
             whole = dataset[()][np.newaxis] if flat else dataset
             _, y, x = info.shape
             if info.restated:
-                return read_part(shape, info, start, stop, path, lambda n: whole[n][..., :y, :x])
-            return np.ascontiguousarray(whole[start:stop, :y, :x], info.dtype)
+                return read_part(
+                    shape, info, start, stop, path, lambda n: whole[n][..., :y, :x].view(dtype)
+                )
+            return np.ascontiguousarray(whole[start:stop, :y, :x].view(dtype), info.dtype)
 
 
 @contextmanager
@@ -128,7 +136,10 @@ def _words(text: str) -> set[str]:
 
 
 def _bigdataviewer(file: Any, path: str) -> _Layout:
-    """Groups of the form t00000/s00/0/cells; the XML tells what the setups are."""
+    """Groups of the form t00000/s00/0/cells; the XML tells what the setups are.
+
+    Java has no unsigned numbers: counts of 16 bits are stored as signed ones.
+    """
     times = sorted((n for n in file if re.fullmatch(r"t\d+", n)), key=lambda n: int(n[1:]))
     setups = sorted({int(n[1:]) for n in file[times[0]] if re.fullmatch(r"s\d+", n)})
     xml = Path(path).with_suffix(".xml")
@@ -142,7 +153,7 @@ def _bigdataviewer(file: Any, path: str) -> _Layout:
             raise FileError(what, path, "Export views of the same channels to a file")
         numbers = of_channel.values()
         places[view] = [[f"{time}/s{number:02d}/0/cells" for number in numbers] for time in times]
-    return _Layout(places, table.claims, channels if len(channels) > 1 else ())
+    return _Layout(places, table.claims, channels if len(channels) > 1 else (), unsigned=True)
 
 
 def _imaris(file: Any) -> _Layout:

@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import refuse_special
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.io.metadata.bigdataviewer import SetupTable, read_setups
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
-from napari_lazy_pipeline.io.patterns.field_values import format_names
+from napari_lazy_pipeline.io.patterns.field_values import format_names, steps
 from napari_lazy_pipeline.io.readers._array_planes import MOST, as_planes, read_part
 from napari_lazy_pipeline.io.readers._common_volume import alike
-from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
+from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors, file_stamp
 
 _MOST = 1000  # datasets that are listed
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -29,7 +30,10 @@ _PART = re.compile(r"-\d\d-\d\d\.h5$")
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the volumes of a file are: for each position, names of datasets by (t, c)."""
+    """Where the volumes of a file are: for each position, names of datasets by (t, c).
+
+    Empty where nothing was recorded.
+    """
 
     places: dict[str, list[list[str]]]
     claims: MetadataClaims | None = None
@@ -60,7 +64,7 @@ class Hdf5Reader(PlaneReader):
         with _open(path) as file:
             layout = _layout(file, path)
             volumes = next(iter(layout.places.values()))
-            dataset = file[volumes[0][0]]
+            dataset = file[next(place for row in volumes for place in row if place)]
             scenes = tuple(layout.places)
             unnamed, shape = as_planes(layout.shape or dataset.shape)
             return FileInfo.of(
@@ -76,7 +80,10 @@ class Hdf5Reader(PlaneReader):
         with _open(path) as file:
             t, c = (0, 0) if info.restated else info.part
             layout = _layout(file, path, info.datasets[info.scene])
-            dataset = file[_volumes(layout, info, path)[t][c]]
+            place = _volumes(layout, info, path)[t][c]
+            if not place:
+                raise MissingFileError(f"Nothing was recorded for t={t}, c={c}", path)
+            dataset = file[place]
             require(_unpacked(dataset))
             shape, dtype = layout.shape or dataset.shape, layout.dtype(dataset)
             flat = len(shape) == 2
@@ -140,8 +147,11 @@ def _bigdataviewer(file: Any, path: str) -> _Layout:
 
     Java has no unsigned numbers: counts of 16 bits are stored as signed ones.
     """
-    times = sorted((n for n in file if re.fullmatch(r"t\d+", n)), key=lambda n: int(n[1:]))
-    setups = sorted({int(n[1:]) for n in file[times[0]] if re.fullmatch(r"s\d+", n)})
+    groups = _setups_by_time(path, file_stamp(path))
+    times, uneven = steps([name[1:] for name in groups], len(groups), path, "t")
+    name_of = dict(zip(times.tolist(), groups, strict=True))
+    every = [name_of.get(t, "") for t in range(max(name_of) + 1)]
+    setups = sorted(set().union(*groups.values()))
     xml = Path(path).with_suffix(".xml")
     table = read_setups(xml) if xml.is_file() else SetupTable()
     places: dict[str, list[list[str]]] = {}
@@ -151,9 +161,25 @@ def _bigdataviewer(file: Any, path: str) -> _Layout:
         if tuple(of_channel) != channels:
             what = f"The view {view} has the channels {', '.join(of_channel)}, the first one others"
             raise FileError(what, path, "Export views of the same channels to a file")
-        numbers = of_channel.values()
-        places[view] = [[f"{time}/s{number:02d}/0/cells" for number in numbers] for time in times]
-    return _Layout(places, table.claims, channels if len(channels) > 1 else (), unsigned=True)
+        places[view] = [
+            [f"{t}/s{n:02d}/0/cells" if n in groups.get(t, ()) else "" for n in of_channel.values()]
+            for t in every
+        ]
+    note = "Time points count in uneven, large steps: they are taken as they follow, without gaps"
+    claims = table.claims or MetadataClaims("BigDataViewer")
+    claims = replace(claims, notes=(note,) if uneven else ())
+    return _Layout(places, claims, channels if len(channels) > 1 else (), unsigned=True)
+
+
+@lru_cache(maxsize=16)
+def _setups_by_time(path: str, _stamp: tuple[int, int]) -> dict[str, frozenset[int]]:
+    """Numbers of the setups by the name of a time point; every group has to be opened for them."""
+    with _open(path) as file:
+        return {
+            time: frozenset(int(n[1:]) for n in file[time] if re.fullmatch(r"s\d+", n))
+            for time in file
+            if re.fullmatch(r"t\d+", time)
+        }
 
 
 def _imaris(file: Any) -> _Layout:

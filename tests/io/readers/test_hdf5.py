@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import open_stack
-from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.errors import BadFileWarning, FolderError, MissingFileError
 from napari_lazy_pipeline.io import inspect_folder
 
 SHAPE = (4, 9, 11)
@@ -27,6 +27,15 @@ _XML = """<?xml version="1.0" encoding="UTF-8"?>
 _SETUP = """<ViewSetup><id>{id}</id><size>11 9 4</size><voxelSize><unit>{unit}</unit>
 <size>{size}</size></voxelSize><attributes><channel>{channel}</channel><angle>{angle}</angle>
 </attributes></ViewSetup>"""
+
+
+def numbered(folder: Path, *places: str) -> Path:
+    """A file of BigDataViewer that has these groups; pixels are one more in each than before."""
+    with h5py.File(folder / "cell.h5", "w") as file:
+        for number, place in enumerate(places):
+            file.require_group(place[-3:])
+            file[f"{place}/0/cells"] = np.full(SHAPE, 1 + number, "int16")
+    return folder
 
 
 def bigdataviewer(folder: Path, unit: str = "\u00b5m", size: str = "0.1 0.1 0.4") -> Path:
@@ -80,6 +89,72 @@ def test_a_size_in_pixels_is_none_and_a_damaged_xml_is_told(tmp_path: Path) -> N
     (folder / "cell.xml").write_text("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>")
     with pytest.raises(FolderError, match="defines entities"):
         inspect_folder(folder)
+
+
+def test_time_points_that_bigdataviewer_lacks_are_gaps(tmp_path: Path) -> None:
+    stack = open_stack(numbered(tmp_path, "t00000/s00", "t00001/s00", "t00005/s00"))
+    with pytest.warns(BadFileWarning, match=r"Nothing was recorded for t=\d, c=0 \(.*cell\.h5\)"):
+        first = [stack.volume(t).max() for t in range(6)]
+    assert first == [1, 2, 0, 0, 0, 3]
+    assert not len(stack.problems)  # as for a file that was never there
+    with pytest.raises(MissingFileError, match="Nothing was recorded for t=3"):
+        open_stack(tmp_path, strict=True).volume(3)
+
+
+def test_time_points_of_bigdataviewer_count_in_their_steps(tmp_path: Path) -> None:
+    numbered(tmp_path, "t00010/s00", "t00015/s00", "t00025/s00")
+    stack = open_stack(tmp_path)
+    assert [stack.volume(t).max() for t in (0, 1, 3)] == [1, 2, 3] and stack.shape[0] == 4
+    numbered(tmp_path, "t00000/s00", "t00001/s00", "t20240/s00")
+    found = inspect_folder(tmp_path)
+    assert found.stack().shape[0] == 3
+    assert any("uneven, large steps" in note for note in found.notes)
+
+
+def test_setups_of_bigdataviewer_that_begin_later(tmp_path: Path) -> None:
+    """A position, or a channel where the XML says so."""
+    numbered(tmp_path, "t00000/s00", "t00001/s00", "t00001/s01", "t00002/s00", "t00002/s01")
+    found = inspect_folder(tmp_path)
+    assert found.positions == ("setup 0", "setup 1")
+    stack = open_stack(tmp_path, position="setup 1")
+    with pytest.warns(BadFileWarning, match="Nothing was recorded for t=0, c=0"):
+        assert [stack.volume(t).max() for t in range(3)] == [0, 3, 5]
+    setups = (_SETUP.format(id=i, unit="um", size="1 1 1", channel=i, angle=0) for i in (0, 1))
+    (tmp_path / "cell.xml").write_text(_XML.format(setups="".join(setups)), encoding="utf-8")
+    stack = open_stack(tmp_path)
+    assert stack.channel_names == ("488", "561")
+    assert [stack.volume(2, c).max() for c in (0, 1)] == [4, 5]
+
+
+def test_a_part_of_bigdataviewer_that_was_not_copied_is_a_bad_file(tmp_path: Path) -> None:
+    """It was recorded, other than a time point that the first file does not know."""
+    numbered(tmp_path, "t00000/s00")
+    with h5py.File(tmp_path / "cell.h5", "a") as file:
+        file["t00001/s00"] = h5py.ExternalLink("cell-01-00.h5", "t00001/s00")
+    stack = open_stack(tmp_path)
+    with pytest.warns(BadFileWarning, match="damaged"):
+        stack.volume(1)
+    assert len(stack.problems) == 1
+
+
+@pytest.mark.parametrize("stored", ["<i2", ">i2"])
+def test_counts_that_bigdataviewer_stores_as_signed_numbers(tmp_path: Path, stored: str) -> None:
+    """As npy2bdv and Fiji write them; signed numbers of other files are signed."""
+    counts = np.full(SHAPE, 40000, "uint16")
+    counts[1], counts[2, 3, 4] = 7, 65535
+    with h5py.File(tmp_path / "cell.h5", "w") as file:
+        file["s00/resolutions"] = np.ones((1, 3))
+        file["t00000/s00/0/cells"] = counts.view("int16").astype(stored)
+    stack = open_stack(tmp_path, strict=True)
+    assert stack.spec.dtype == "uint16"
+    np.testing.assert_array_equal(stack.volume(), counts)
+    np.testing.assert_array_equal(stack.source.read_planes(0, 0, 2, 4), counts[2:])
+    stated = open_stack(tmp_path, axes="TYX", strict=True)
+    np.testing.assert_array_equal(stated.volume(2), counts[2:3])
+    (tmp_path / "plain").mkdir()
+    with h5py.File(tmp_path / "plain/a.h5", "w") as file:
+        file["data"] = np.full(SHAPE, -5, "int16")
+    assert (open_stack(tmp_path / "plain").volume() == -5).all()
 
 
 def test_parts_of_a_large_file_are_read_by_way_of_the_first(tmp_path: Path) -> None:
@@ -173,3 +248,53 @@ def test_the_axes_of_one_plane_may_be_stated(tmp_path: Path) -> None:
         file["plane"] = DATA[0, 0, 0]
     stack = open_stack(tmp_path, axes="TYX", strict=True)
     np.testing.assert_array_equal(stack.volume(0), DATA[0, 0, :1])
+
+
+def series(folder: Path, *files: dict[str, np.ndarray], name: str = "cell_t{}.h5") -> Path:
+    """Files of plain datasets, which follow each other in time."""
+    for t, datasets in enumerate(files):
+        with h5py.File(folder / name.format(t), "w") as file:
+            for dataset, values in datasets.items():
+                file[dataset] = values
+    return folder
+
+
+def test_later_files_are_asked_for_the_dataset_of_that_name(tmp_path: Path) -> None:
+    """Whatever else they hold, before or behind it, of its kind or another."""
+    raw, other = DATA[:, 0], DATA[:, 1]
+    first = {"raw": raw[0]}
+    stack = open_stack(
+        series(
+            tmp_path,
+            first,
+            {"bgsub": other[1], "raw": raw[1]},
+            {"bgsub": other[2].astype("float32"), "raw": raw[2], "z": other[2]},
+        ),
+        strict=True,
+    )
+    for t in range(3):
+        np.testing.assert_array_equal(stack.volume(t), raw[t])
+    np.testing.assert_array_equal(stack.source.read_planes(2, 0, 1, 3), raw[2, 1:3])
+
+
+def test_a_file_without_the_dataset_is_bad(tmp_path: Path) -> None:
+    """One channel is not shown as the other, nor one plane after the other as a volume."""
+    both = {"ch405": DATA[0, 0], "ch488": DATA[0, 1]}
+    series(tmp_path, both, {"ch488": DATA[1, 1]}, {"ch405": DATA[2, 0].reshape(2, 2, 9, 11)})
+    stack = open_stack(tmp_path, position="ch405")
+    with pytest.warns(BadFileWarning, match=r"no dataset ch405 \(.*cell_t1.h5\)\. It holds ch488"):
+        assert not stack.volume(1).any()
+    with pytest.warns(BadFileWarning, match=r"\(2, 2, 9, 11\) uint16, not \(4, 9, 11\)"):
+        assert not stack.volume(2).any()
+    assert len(stack.problems) == 2
+    np.testing.assert_array_equal(open_stack(tmp_path, position="ch488").volume(1), DATA[1, 1])
+
+
+def test_a_lone_dataset_may_be_named_as_its_file_is(tmp_path: Path) -> None:
+    series(tmp_path, {"GFP_000": DATA[0, 0]}, {"GFP_001": DATA[1, 0]}, name="cell_GFP_t{}.h5")
+    series(tmp_path, {"RFP_000": DATA[0, 1]}, {"YFP_001": DATA[1, 1]}, name="cell_RFP_t{}.h5")
+    stack = open_stack(tmp_path)
+    for t, c in ((0, 0), (1, 0), (0, 1)):
+        np.testing.assert_array_equal(stack.volume(t, c), DATA[t, c])
+    with pytest.warns(BadFileWarning, match="no dataset GFP_000"):
+        stack.volume(1, 1)

@@ -49,6 +49,7 @@ class FileInfo:
     strides: tuple[int, int, int] = (0, 0, 1)  # pages to the next time point, channel and plane
     scenes: tuple[str, ...] = ()  # names of the positions in the file, if there are several
     scene: int = 0  # which of them is to be read
+    datasets: tuple[str, ...] = ()  # names that find them in other files, also a single one
     firsts: tuple[int, ...] = (0,)  # first page of each position
     channel_names: tuple[str, ...] = ()  # empty if the file does not state them
     # Pages (position, t, c, z) as 32-bit numbers, -1 where there is none, if they lie in no regular

@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,36 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import refuse_special
-from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.errors import FileError, MissingFileError
 from napari_lazy_pipeline.io.metadata.bigdataviewer import SetupTable, read_setups
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.patterns.field_values import format_names, steps
 from napari_lazy_pipeline.io.readers._array_planes import MOST, as_planes, read_part
 from napari_lazy_pipeline.io.readers._common_volume import alike
-from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors
+from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors, file_stamp
 
 _MOST = 1000  # datasets that are listed
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _PART = re.compile(r"-\d\d-\d\d\.h5$")
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the volumes of a file are: for each position, names of datasets by (t, c)."""
+    """Where the volumes of a file are: for each position, names of datasets by (t, c).
+
+    Empty where nothing was recorded.
+    """
 
     places: dict[str, list[list[str]]]
     claims: MetadataClaims | None = None
     channels: tuple[str, ...] = ()
     shape: tuple[int, ...] | None = None  # of what is no filling up to a whole chunk
+    unsigned: bool = False  # whether what is called int16 is uint16
+
+    def dtype(self, dataset: Any) -> np.dtype:
+        """Type of the numbers in a dataset."""
+        stored: np.dtype = dataset.dtype
+        return np.dtype(stored.str.replace("i2", "u2")) if self.unsigned else stored
 
 
 class Hdf5Reader(PlaneReader):
@@ -52,35 +64,38 @@ class Hdf5Reader(PlaneReader):
         with _open(path) as file:
             layout = _layout(file, path)
             volumes = next(iter(layout.places.values()))
-            dataset = file[volumes[0][0]]
+            dataset = file[next(place for row in volumes for place in row if place)]
             scenes = tuple(layout.places)
             unnamed, shape = as_planes(layout.shape or dataset.shape)
             return FileInfo.of(
-                path, shape, dataset.dtype, layout.claims,
+                path, shape, layout.dtype(dataset), layout.claims,
                 inner=(len(volumes), len(volumes[0])),
                 channel_names=layout.channels,
                 scenes=scenes if len(scenes) > 1 else (),
-                firsts=(0,) * len(scenes),
+                firsts=(0,) * len(scenes), datasets=scenes,
                 overhead=_unpacked(dataset), **unnamed,
             )  # fmt: skip
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with _open(path) as file:
-            layout = _layout(file, path)
             t, c = (0, 0) if info.restated else info.part
-            dataset = file[list(layout.places.values())[info.scene][t][c]]
+            layout = _layout(file, path, info.datasets[info.scene])
+            place = _volumes(layout, info, path)[t][c]
+            if not place:
+                raise MissingFileError(f"Nothing was recorded for t={t}, c={c}", path)
+            dataset = file[place]
             require(_unpacked(dataset))
-            if info.restated:
-                shape, whole = layout.shape or dataset.shape, dataset
-                if len(shape) == 2:
-                    shape, whole = (1, *shape), dataset[()][np.newaxis]
-                info.check(info.shape, dataset.dtype, path)
-                _, y, x = info.shape
-                return read_part(shape, info, start, stop, path, lambda n: whole[n][..., :y, :x])
-            info.check(as_planes(layout.shape or dataset.shape)[1], dataset.dtype, path)
+            shape, dtype = layout.shape or dataset.shape, layout.dtype(dataset)
+            flat = len(shape) == 2
+            shape = (1, *shape) if flat else shape
+            info.check(info.shape if info.restated else shape, dtype, path)
+            whole = dataset[()][np.newaxis] if flat else dataset
             _, y, x = info.shape
-            planes = dataset[start:stop, :y, :x] if dataset.ndim == 3 else dataset[:y, :x]
-            return np.ascontiguousarray(planes.reshape(-1, y, x), info.dtype)
+            if info.restated:
+                return read_part(
+                    shape, info, start, stop, path, lambda n: whole[n][..., :y, :x].view(dtype)
+                )
+            return np.ascontiguousarray(whole[start:stop, :y, :x].view(dtype), info.dtype)
 
 
 @contextmanager
@@ -97,18 +112,46 @@ def _open(path: str) -> Iterator[Any]:
             yield file
 
 
-def _layout(file: Any, path: str) -> _Layout:
+def _layout(file: Any, path: str, wanted: str = "") -> _Layout:
+    """Where the volumes are; of plain datasets the wanted one alone, if it is there."""
     if "s00" in file and any(re.fullmatch(r"t\d{5}", name) for name in file):
         return _bigdataviewer(file, path)
     if "DataSet/ResolutionLevel 0" in file:
         return _imaris(file)
-    return _datasets(file, path)
+    return _datasets(file, path, wanted)
+
+
+def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
+    """Datasets by (t, c) of the position that is to be read: of its name, not of its number.
+
+    Of two files of one dataset each, that of the other may be named as the file is: by its time
+    point or channel.
+    """
+    name = info.datasets[info.scene]
+    if name in layout.places:
+        return layout.places[name]
+    if len(info.datasets) == len(layout.places) == 1:
+        ((other, volumes),) = layout.places.items()
+        if _words(other) - _words(name) <= _words(Path(path).stem):
+            return volumes
+    hint = f"It holds {format_names(list(layout.places))}: open it alone"
+    raise FileError(f"There is no dataset {name}", path, hint)
+
+
+def _words(text: str) -> set[str]:
+    return {word.lstrip("0") for word in _WORD.findall(text.lower())}
 
 
 def _bigdataviewer(file: Any, path: str) -> _Layout:
-    """Groups of the form t00000/s00/0/cells; the XML tells what the setups are."""
-    times = sorted((n for n in file if re.fullmatch(r"t\d+", n)), key=lambda n: int(n[1:]))
-    setups = sorted({int(n[1:]) for n in file[times[0]] if re.fullmatch(r"s\d+", n)})
+    """Groups of the form t00000/s00/0/cells; the XML tells what the setups are.
+
+    Java has no unsigned numbers: counts of 16 bits are stored as signed ones.
+    """
+    groups = _setups_by_time(path, file_stamp(path))
+    times, uneven = steps([name[1:] for name in groups], len(groups), path, "t")
+    name_of = dict(zip(times.tolist(), groups, strict=True))
+    every = [name_of.get(t, "") for t in range(max(name_of) + 1)]
+    setups = sorted(set().union(*groups.values()))
     xml = Path(path).with_suffix(".xml")
     table = read_setups(xml) if xml.is_file() else SetupTable()
     places: dict[str, list[list[str]]] = {}
@@ -118,9 +161,25 @@ def _bigdataviewer(file: Any, path: str) -> _Layout:
         if tuple(of_channel) != channels:
             what = f"The view {view} has the channels {', '.join(of_channel)}, the first one others"
             raise FileError(what, path, "Export views of the same channels to a file")
-        numbers = of_channel.values()
-        places[view] = [[f"{time}/s{number:02d}/0/cells" for number in numbers] for time in times]
-    return _Layout(places, table.claims, channels if len(channels) > 1 else ())
+        places[view] = [
+            [f"{t}/s{n:02d}/0/cells" if n in groups.get(t, ()) else "" for n in of_channel.values()]
+            for t in every
+        ]
+    note = "Time points count in uneven, large steps: they are taken as they follow, without gaps"
+    claims = table.claims or MetadataClaims("BigDataViewer")
+    claims = replace(claims, notes=(note,) if uneven else ())
+    return _Layout(places, claims, channels if len(channels) > 1 else (), unsigned=True)
+
+
+@lru_cache(maxsize=16)
+def _setups_by_time(path: str, _stamp: tuple[int, int]) -> dict[str, frozenset[int]]:
+    """Numbers of the setups by the name of a time point; every group has to be opened for them."""
+    with _open(path) as file:
+        return {
+            time: frozenset(int(n[1:]) for n in file[time] if re.fullmatch(r"s\d+", n))
+            for time in file
+            if re.fullmatch(r"t\d+", time)
+        }
 
 
 def _imaris(file: Any) -> _Layout:
@@ -135,13 +194,15 @@ def _imaris(file: Any) -> _Layout:
     sizes = ((ends[f"ExtMax{n}"] - ends[f"ExtMin{n}"]) / shape[2 - n] for n in (2, 1, 0))
     in_um = _text(image["Unit"]).strip().lower() in ("um", "\xb5m", "\u03bcm")
     z, y, x = (round(size, 9) if in_um and size > 0 else None for size in sizes)
-    return _Layout({"": places}, MetadataClaims("Imaris", (z, y, x)), shape=shape)
+    return _Layout({"DataSet": places}, MetadataClaims("Imaris", (z, y, x)), shape=shape)
 
 
-def _datasets(file: Any, path: str) -> _Layout:
+def _datasets(file: Any, path: str, wanted: str) -> _Layout:
     """Datasets of numbers that are alike are positions; first those of two or three axes."""
     import h5py
 
+    if wanted and isinstance(file.get(wanted), h5py.Dataset):
+        return _Layout({wanted: [[wanted]]})
     found: dict[str, Any] = {}
     deeper: dict[str, Any] = {}
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,20 @@ def test_the_display_window_of_floats_holds_the_data(tmp_path: Path) -> None:
     (channel,) = written(tmp_path).attrs["ome"]["omero"]["channels"]
     window = channel["window"]
     assert window["min"] <= window["start"] < -2.7 and 4.9 < window["end"] <= window["max"]
+
+
+def test_an_interval_that_is_known_later_is_that_of_all(tmp_path: Path) -> None:
+    """As in a folder that is watched from its first time point on."""
+    alone = replace(stack_of(Noise(1, (3, 20, 600))), time_interval=None)
+    export(alone, tmp_path, format="ome-zarr")
+    for interval in (2.5, 4.0):
+        stack = replace(stack_of(Noise(3, (3, 20, 600))), time_interval=interval)
+        assert export(stack, tmp_path, format="ome-zarr").complete
+        yaozarrs.validate_zarr_store(str(tmp_path / "volume.ome.zarr"))
+        image = written(tmp_path).attrs["ome"]["multiscales"][0]
+        scales = [level["coordinateTransformations"][0]["scale"] for level in image["datasets"]]
+        assert scales == [[interval, 1, 0.3, 0.1 * f, 0.2 * f] for f in (1, 2)]
+        assert image["axes"][0] == {"name": "t", "type": "time", "unit": "second"}
 
 
 def test_the_contrast_is_not_that_of_an_edge(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class OmeZarr(Format):
         return [store] if os.path.lexists(store) else []
 
     def create(self, folder: Path, name: str, stack: Stack, dtype: str, about: Any) -> None:
-        """Lay out the store; one that exists gets room for more time points."""
+        """Lay out the store; one that exists gets room for more time points, and their interval."""
         from yaozarrs.write.v05 import prepare_image
 
         store = self.result(folder, name)
@@ -76,6 +76,7 @@ class OmeZarr(Format):
                 if metadata.node["shape"][0] < times:
                     metadata.node["shape"][0] = times
                     metadata.write()
+            _Metadata.read(store, folder).state_interval(stack.time_interval)
             return
         shapes = [(times, channels, *_reduced_shape(stack.spec.shape, level)) for level in levels]
         # Under another name until it is complete: a crash may leave it without its arrays.
@@ -179,6 +180,16 @@ class _Metadata:
         except ValueError as error:
             path = str(self.folder / "zarr.json")
             raise ExportError(f"The store was not made here. {error}", path, _EMPTY) from error
+
+    def state_interval(self, interval: float | None) -> None:
+        """Write the time between two time points [s], which may be known, or stated, by now."""
+        image = self.node["attributes"]["ome"]["multiscales"][0]
+        scales = [data["coordinateTransformations"][0]["scale"] for data in image["datasets"]]
+        if interval is not None and any(scale[0] != interval for scale in scales):
+            image["axes"][0]["unit"] = "second"
+            for scale in scales:
+                scale[0] = interval
+            self.write()
 
     def write(self) -> None:
         write_text(self.folder / "zarr.json", json.dumps(self.node, indent=2), within=self.within)

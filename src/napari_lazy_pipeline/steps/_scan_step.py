@@ -75,10 +75,11 @@ class ScanStep(Step):
         return self.model_copy(update=vars(scan)) if scan and self.angle is None else self
 
     def caution(self, before: StackSpec) -> str:
-        recorded = before.recorded or before.volume.scan
-        if recorded is None or recorded == self._scan:
+        known = before.recorded or before.undone
+        if known is None or known == self._scan:
             return ""
-        return f"This step has a scan of its own ({self._scan.text}); the data have {recorded.text}"
+        whose = "the data have" if before.recorded else "an earlier one has"
+        return f"This step has a scan of its own ({self._scan.text}); {whose} {known.text}"
 
     def need(self, before: StackSpec, engine: str) -> Need:
         """The volume in a type that engines move, if it has another."""

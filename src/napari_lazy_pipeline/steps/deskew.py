@@ -99,7 +99,8 @@ class Deskew(ScanStep):
 
     def caution(self, before: StackSpec) -> str:
         """The planes can be put in place once, and before the volume is turned."""
-        how = {"sample": "deskewed", "coverslip": "rotated, and with that deskewed,"}
+        how = dict.fromkeys(("sample", "other"), "deskewed")
+        how["coverslip"] = "rotated, and with that deskewed,"
         done = how.get(before.volume.frame)
         if done:
             return f"The volume is {done} already: this step would shear it once more"

@@ -57,7 +57,8 @@ class DeskewedMaximum(ScanStep):
         )
 
     def caution(self, before: StackSpec) -> str:
-        how = {"sample": "deskewed", "coverslip": "rotated, and with that deskewed,"}
+        how = dict.fromkeys(("sample", "other"), "deskewed")
+        how["coverslip"] = "rotated, and with that deskewed,"
         if before.volume.frame in how:
             return f"The volume is {how[before.volume.frame]} already: use Project"
         return super().caution(before)

@@ -13,6 +13,10 @@ from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.steps._base import Step, Unit
 
+# How a volume was deskewed, by what its axes lie along.
+DESKEWED = dict.fromkeys(("sample", "other"), "deskewed")
+DESKEWED["coverslip"] = "rotated, and with that deskewed,"
+
 
 def _not_flat(angle: float | None) -> float | None:
     if angle is not None and abs(angle) < 1:

@@ -65,12 +65,25 @@ class Plan:
     @classmethod
     def of(cls, steps: Sequence[Step], raw: StackSpec, engine: str = "cpu") -> Plan:
         """Resolve steps against a raw stack: no pixels are needed."""
-        of_data = raw.volume.scan
-        stated = _stated_scan(steps)
-        raw = raw.replace(scan=_undone_scan(steps, of_data) or stated, recorded=of_data)
-        scan_missing = raw.volume.scan is None and any(
-            isinstance(step, ScanStep) and step.enabled for step in steps
-        )
+        raw = raw.replace(recorded=raw.volume.scan)
+        skewed = raw.volume.frame == "camera"
+        stating = _stating_step(steps, raw.recorded)
+        stated = scan = None if stating is None else steps[stating].scan()
+        # What is stated is the scan along the axes there. Flip and Transpose change it on the way,
+        # and bring it back if it passes them twice, or both of them four times.
+        for _ in range(4):
+            before = raw.replace(scan=(scan or raw.recorded) if skewed else None)
+            plan = cls._of(steps, before, stated, engine)
+            met = plan._scan_at(stating)
+            if met in (None, stated):
+                break
+            scan = met
+        return plan
+
+    @classmethod
+    def _of(cls, steps: Sequence[Step], raw: StackSpec, stated: Scan | None, engine: str) -> Plan:
+        undoes = any(isinstance(step, ScanStep) and step.enabled for step in steps)
+        scan_missing = undoes and raw.volume.scan is None and raw.volume.frame == "camera"
         stages: list[Stage] = []
         waiting: list[StepError] = []
         cautions: list[tuple[int, str]] = []
@@ -82,13 +95,9 @@ class Plan:
             try:
                 if scan_missing and "scan" in step.depends_on:
                     raise ScanUnknownError.of()
-                leaning = before.volume.scan if before.volume.scan != raw.volume.scan else None
-                stage = _stage(index, step.with_scan(leaning or of_data or stated), before)
+                known = before.volume.scan or before.recorded or before.undone or stated
+                stage = _stage(index, step.with_scan(known), before)
                 caution = stage.step.caution(before)
-                own = step.scan() if of_data is None else None
-                if own and stated and own != stated and not caution:
-                    caution = f"This step has a scan of its own ({own.text}); an earlier one has "
-                    caution += stated.text
             except IncompleteError as error:
                 waiting.append(misfit_of(error, index, step))
                 if not step.keeps_grid:
@@ -190,6 +199,11 @@ class Plan:
         if errors:
             raise min(errors, key=lambda error: error.index)
 
+    def _scan_at(self, index: int | None) -> Scan | None:
+        """How the planes lie, or lay, along the axes that the step at a place meets."""
+        before = next((s.before for s in self.stages if s.index == index), self.raw)
+        return None if index is None else before.volume.scan or before.undone
+
     # ---- what follows from it -------------------------------------------------------------
 
     @property
@@ -287,6 +301,8 @@ class Plan:
 
 def _stage(index: int, step: Step, before: StackSpec) -> Stage:
     after = step.output(before)
+    if isinstance(step, ScanStep):
+        after = after.replace(undone=before.undone or step.scan())
     steps = tuple(step.for_channel(name) for name in after.channels)
     for one in steps:
         one.require(before)
@@ -317,13 +333,12 @@ def _draft_of(stage: Stage) -> Stage:
     return replace(stage, step=stage.step.draft(), steps=steps, keys=keys)
 
 
-def _undone_scan(steps: Sequence[Step], of_data: Scan | None) -> Scan | None:
-    """The scan that the first of the steps that undo one takes; without any, that of the data."""
-    undoing = (step for step in steps if step.enabled and isinstance(step, ScanStep))
-    first = next(undoing, None)
-    return (first.scan() if first is not None else None) or of_data
+def _stating_step(steps: Sequence[Step], of_data: Scan | None) -> int | None:
+    """Which step states how the raw planes lie: the first that undoes it, before the data; or any.
 
-
-def _stated_scan(steps: Sequence[Step]) -> Scan | None:
-    scans = (step.scan() for step in steps if step.enabled)
-    return next((scan for scan in scans if scan), None)
+    None: the data state it, or nothing does.
+    """
+    on = [index for index, step in enumerate(steps) if step.enabled]
+    undoing = [index for index in on if isinstance(steps[index], ScanStep)]
+    asked = undoing[:1] if of_data else [*undoing[:1], *on]
+    return next((index for index in asked if steps[index].scan()), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
 from typing import Literal, cast
@@ -14,7 +14,7 @@ from napari_lazy_pipeline.errors import GeometryError, VoxelSizeUnknownError
 from napari_lazy_pipeline.image.quantity_text import format_lengths
 from napari_lazy_pipeline.image.scan_geometry import Scan, Shape, StatedSize, Triple
 
-Frame = Literal["camera", "sample", "coverslip"]
+Frame = Literal["camera", "sample", "coverslip", "other"]
 UNKNOWN: StatedSize = (None, None, None)
 
 
@@ -56,7 +56,8 @@ class VolumeSpec:
         Which pixels of the camera the voxels are; None once they are interpolated.
     frame
         Along what the axes lie: the ``"camera"``, the ``"sample"`` once a skew was undone, or the
-        ``"coverslip"`` once the volume was turned.
+        ``"coverslip"`` once the volume was turned; ``"other"`` if z of a deskewed volume was
+        exchanged, or some of its channels mirrored, so that it cannot be turned any more.
     """
 
     shape: Shape
@@ -157,8 +158,10 @@ class StackSpec:
     time_interval
         Time between two time points [s]; None if unknown.
     recorded
-        How the planes were scanned, as the data say, also once the skew was undone; None if
-        unknown.
+        How the planes were scanned, as the data say, along the axes as they are here, also once
+        the skew was undone; None if unknown.
+    undone
+        The same, as the step took it that undid the skew; None if none did.
     colormaps
         Channels that a step made, each with the name of the colormap that suits it.
     background_subtracted
@@ -176,6 +179,7 @@ class StackSpec:
     channels: tuple[str, ...] = ("ch0",)
     time_interval: float | None = None
     recorded: Scan | None = None
+    undone: Scan | None = None
     colormaps: tuple[tuple[str, str], ...] = ()
     background_subtracted: bool = False
 
@@ -215,6 +219,13 @@ class StackSpec:
         if camera is not None and channels != self.channels:
             changes["camera"] = replace(camera, exposures=False)
         return self.replace(channels=channels, **changes)
+
+    def with_scans(self, move: Callable[[Scan], Scan]) -> StackSpec:
+        """Return a copy in which the planes lie along other axes."""
+        names = ("recorded", "undone")
+        moved = {name: move(scan) for name in names if (scan := getattr(self, name)) is not None}
+        scan = self.volume.scan
+        return self.replace(scan=scan and move(scan), **moved)
 
     def replace(self, **changes: object) -> StackSpec:
         """Return a copy with some fields changed, those of its volumes too."""

@@ -200,7 +200,7 @@ class Step(BaseModel, metaclass=PlainModel):
 
     def visible(self, before: StackSpec) -> StackSpec:
         """What `run` is told of its input: else, pixels in a cache would be those of another."""
-        hidden: dict[str, Any] = {"recorded": None}
+        hidden: dict[str, Any] = {"recorded": None, "undone": None}
         if "scan" not in self.depends_on:
             hidden["scan"] = None
         if "times" not in self.depends_on:

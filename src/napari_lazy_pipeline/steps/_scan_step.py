@@ -13,6 +13,10 @@ from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StepKind
 from napari_lazy_pipeline.steps._base import Step, Unit
 
+# How a volume was deskewed, by what its axes lie along.
+DESKEWED = dict.fromkeys(("sample", "other"), "deskewed")
+DESKEWED["coverslip"] = "rotated, and with that deskewed,"
+
 
 def _not_flat(angle: float | None) -> float | None:
     if angle is not None and abs(angle) < 1:
@@ -75,10 +79,11 @@ class ScanStep(Step):
         return self.model_copy(update=vars(scan)) if scan and self.angle is None else self
 
     def caution(self, before: StackSpec) -> str:
-        recorded = before.recorded or before.volume.scan
-        if recorded is None or recorded == self._scan:
+        known = before.recorded or before.undone
+        if known is None or known == self._scan:
             return ""
-        return f"This step has a scan of its own ({self._scan.text}); the data have {recorded.text}"
+        whose = "the data have" if before.recorded else "an earlier one has"
+        return f"This step has a scan of its own ({self._scan.text}); {whose} {known.text}"
 
     def need(self, before: StackSpec, engine: str) -> Need:
         """The volume in a type that engines move, if it has another."""

@@ -15,7 +15,7 @@ from napari_lazy_pipeline.image.resampling import Interpolation
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.steps._base import Context, Unit
 from napari_lazy_pipeline.steps._resampling_fields import Fill
-from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
+from napari_lazy_pipeline.steps._scan_step import DESKEWED, ScanStep, as_movable, movable
 
 
 class Deskew(ScanStep):
@@ -99,8 +99,7 @@ class Deskew(ScanStep):
 
     def caution(self, before: StackSpec) -> str:
         """The planes can be put in place once, and before the volume is turned."""
-        how = {"sample": "deskewed", "coverslip": "rotated, and with that deskewed,"}
-        done = how.get(before.volume.frame)
+        done = DESKEWED.get(before.volume.frame)
         if done:
             return f"The volume is {done} already: this step would shear it once more"
         return super().caution(before)

@@ -12,7 +12,7 @@ from napari_lazy_pipeline.image.box import Affine, Box, affine, slices
 from napari_lazy_pipeline.image.scan_geometry import DeskewPlan
 from napari_lazy_pipeline.steps._base import Context
 from napari_lazy_pipeline.steps._resampling_fields import Fill
-from napari_lazy_pipeline.steps._scan_step import ScanStep, as_movable, movable
+from napari_lazy_pipeline.steps._scan_step import DESKEWED, ScanStep, as_movable, movable
 
 PLANES = 8  # that are deskewed at a time
 
@@ -57,9 +57,9 @@ class DeskewedMaximum(ScanStep):
         )
 
     def caution(self, before: StackSpec) -> str:
-        how = {"sample": "deskewed", "coverslip": "rotated, and with that deskewed,"}
-        if before.volume.frame in how:
-            return f"The volume is {how[before.volume.frame]} already: use Project"
+        done = DESKEWED.get(before.volume.frame)
+        if done:
+            return f"The volume is {done} already: use Project"
         return super().caution(before)
 
     def world(self, before: StackSpec, c: int) -> Affine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, ClassVar, cast
 
 import numpy as np
@@ -19,8 +20,9 @@ class Flip(Step):
     """Mirror the volume about its middle, along z, y or x; a channel of its own, if need be.
 
     For a camera that sees the sample in a mirror. Turned by 90 degrees: Transpose, then Flip.
-    Planes that are still skewed then lean the other way, which Deskew and Rotate know, if they take
-    the angle from the data.
+    Skewed planes then lean the other way, and so does the coverslip of deskewed ones, which Deskew
+    and Rotate know, if they take the angle from the data. An angle of their own is along the axes
+    as they meet them.
 
     Examples
     --------
@@ -54,24 +56,21 @@ class Flip(Step):
         flips = {self.for_channel(name)._axes for name in channels}
         if flips == {()}:
             return before
-        scan, recorded = volume.scan, before.recorded
-        if scan is not None:
-            turns = {(0 in axes) != (scan.axis in axes) for axes in flips}
-            if len(turns) > 1:
+        outline, frame = volume.outline, volume.frame
+        moved = {before.with_scans(partial(_mirrored, axes=axes)) for axes in flips}
+        if len(moved) > 1:
+            if volume.scan is not None:
                 raise GeometryError(
                     "The planes of some channels would lean the other way",
                     hint="Put Flip after Deskew",
                 )
-            if True in turns:
-                scan, recorded = _leaning_back(scan), recorded and _leaning_back(recorded)
-        outline = volume.outline
+            moved, frame = {before}, "other" if frame == "sample" else frame
         if outline:
             world = self.for_channel(channels[0]).world(before, 0)
             same = len(flips) == 1
             points = np.array(outline) @ world[:3, :3].T + world[:3, 3]
             outline = tuple(map(tuple, points.tolist())) if same else ()
-        volume = volume.replace(camera=None, scan=scan, outline=outline)
-        return before.replace(volume=volume, recorded=recorded)
+        return moved.pop().replace(camera=None, outline=outline, frame=frame)
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         box = list(wanted.box)
@@ -96,6 +95,6 @@ class Flip(Step):
         return tuple(number for number, axis in enumerate("zyx") if getattr(self, axis) is True)
 
 
-def _leaning_back(scan: Scan) -> Scan:
-    """The scan whose planes are displaced the other way."""
-    return replace(scan, angle=-scan.angle if abs(scan.angle) <= 90 else 180 - scan.angle)
+def _mirrored(scan: Scan, axes: tuple[int, ...]) -> Scan:
+    """The scan along mirrored axes: one of two that count, and planes lean the other way."""
+    return replace(scan, angle=-scan.angle) if (0 in axes) != (scan.axis in axes) else scan

@@ -57,6 +57,11 @@ class Rotate(ScanStep):
     def caution(self, before: StackSpec) -> str:
         if before.volume.frame == "coverslip":
             return "The volume is rotated already: this step would turn it once more"
+        if before.volume.frame == "other":
+            return (
+                "Since Deskew, z was exchanged, or some channels were mirrored: this step turns "
+                "them the wrong way. Put Transpose and Flip after Rotate"
+            )
         return super().caution(before)
 
     def world(self, before: StackSpec, c: int) -> Affine:

@@ -9,9 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from napari_lazy_pipeline.errors import GeometryError
-from napari_lazy_pipeline.image import Block, StackSpec
+from napari_lazy_pipeline.image import Block, Scan, StackSpec
 from napari_lazy_pipeline.image.box import Affine, Box, affine
-from napari_lazy_pipeline.image.scan_geometry import SkewAxis
 from napari_lazy_pipeline.steps._base import Context, Step
 
 
@@ -58,25 +57,21 @@ class Transpose(Step):
 
     def output(self, before: StackSpec) -> StackSpec:
         spec, axes = before.volume, self._axes
-        scan, recorded = spec.scan, before.recorded
-        if scan is not None:
-            if axes[0]:
-                raise GeometryError(
-                    "The planes are still skewed: z cannot be exchanged",
-                    hint="Put Transpose after Deskew",
-                )
-            other: SkewAxis = "y" if scan.skew_axis == "x" else "x"
-            scan, recorded = (one and replace(one, skew_axis=other) for one in (scan, recorded))
+        if axes[0] and spec.scan is not None:
+            raise GeometryError(
+                "The planes are still skewed: z cannot be exchanged",
+                hint="Put Transpose after Deskew",
+            )
+        moved = before if axes[0] else before.with_scans(_exchanged)
         outline = tuple(tuple(point[axis] for axis in axes) for point in spec.outline)
-        volume = spec.replace(
+        return moved.replace(
             shape=tuple(spec.shape[axis] for axis in axes),
             voxel_size=tuple(spec.stated_size[axis] for axis in axes),
             translate=tuple(spec.translate[axis] for axis in axes),
             outline=outline,
-            scan=scan,
             camera=None,
+            frame="other" if axes[0] and spec.frame == "sample" else spec.frame,
         )
-        return before.replace(volume=volume, recorded=recorded)
 
     def inputs(self, wanted: Block, before: StackSpec) -> tuple[Block, ...]:
         box = [(0, 0)] * 3
@@ -94,3 +89,8 @@ class Transpose(Step):
     @property
     def _axes(self) -> tuple[int, ...]:
         return tuple(map("zyx".index, self.order_of_axes))
+
+
+def _exchanged(scan: Scan) -> Scan:
+    """The scan once y is x, and x is y."""
+    return replace(scan, skew_axis="y" if scan.skew_axis == "x" else "x")

@@ -92,7 +92,7 @@ def test_beads_give_the_transform_though_a_third_of_them_are_wrong(model: Any) -
     found = estimate(RegisterChannels(reference="488", model=model), stack, "beads")
     transforms = found.changes["transform"]
     assert error(transforms["560"], matrix) < 0.1
-    assert transforms["488"] == np.eye(4)[:3].tolist()
+    assert transforms["488"] == np.eye(4)[:3].tolist() and found.changes["reference"] == "488"
     words = found.sentence.split()
     assert words[0] == "560:" and 24 <= int(words[1]) <= 30 and 36 <= int(words[3]) <= 42
     assert float(words[7]) < 0.03, "rms of the residuals [um]"
@@ -152,7 +152,9 @@ def cell(shift: tuple[float, float, float], contrast: float = 1.0, seed: int = 5
 def test_a_shift_is_found_to_a_tenth_of_a_voxel(shift: Any) -> None:
     """Also where the other channel has another contrast."""
     stack = stack_of(cell((0, 0, 0)), cell(shift, 0.7, 5))
-    found = estimate(RegisterChannels(), stack, "shift").changes["transform"]["560"]
+    changes = estimate(RegisterChannels(), stack, "shift").changes
+    found = changes["transform"]["560"]
+    assert changes["reference"] == "488"
     np.testing.assert_allclose(-np.array(found)[:, 3] / VOXEL, shift, atol=0.1)
     np.testing.assert_array_equal(np.array(found)[:, :3], np.eye(3))
 

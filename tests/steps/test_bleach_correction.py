@@ -17,7 +17,7 @@ from napari_lazy_pipeline.compute.step_estimate import estimate
 from napari_lazy_pipeline.errors import GeometryError, StepError
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
-from napari_lazy_pipeline.steps import BleachCorrection, Drift, SubtractBackground
+from napari_lazy_pipeline.steps import BleachCorrection, Drift, Select, SubtractBackground
 from stacks import CountingSource
 
 DATA = np.random.default_rng(0).integers(0, 1000, (4, 2, 3, 5, 6)).astype("uint16")
@@ -38,6 +38,19 @@ def test_factors_are_those_of_each_channel() -> None:
         np.testing.assert_allclose(view.volume(t, c), expected, rtol=1e-6)
     words = "Time points from 2 on have the brightness of 1: estimate again"
     assert Plan.of([step], SPEC).cautions == ((0, words),)
+
+
+def test_rows_of_time_points_that_a_selection_left_out_are_told_of() -> None:
+    rows = (1, 0.8, 0.6, 0.5)
+    step = BleachCorrection(brightness={"488": rows[:2], "560": rows}, background=100)
+    words = (
+        "There are 4 rows for 2 time points, maybe those of the whole recording: put this step "
+        "before Select, or estimate again"
+    )
+    assert Plan.of([Select(every=2), step], SPEC).cautions == ((1, words),)
+    whole = step.replace(brightness=rows)
+    assert Plan.of([whole, Select(every=2)], SPEC).cautions == ()
+    assert Plan.of([Select(channels="560"), whole], SPEC).cautions == ()
 
 
 def test_an_exponential_goes_by_the_slopes_that_agree() -> None:

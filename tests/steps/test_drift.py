@@ -19,7 +19,7 @@ from napari_lazy_pipeline.errors import FileError, GeometryError, StepError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.array_source import ArraySource
 from napari_lazy_pipeline.image.box import slices, whole
-from napari_lazy_pipeline.steps import Crop, Drift, Step
+from napari_lazy_pipeline.steps import Crop, Drift, Select, Step
 from stacks import CountingSource, source_of
 
 DATA = np.random.default_rng(0).integers(0, 1000, (4, 1, 7, 12, 11)).astype("uint16")
@@ -106,6 +106,19 @@ def test_after_the_last_row_its_drift_stays_and_a_caution_says_so() -> None:
     assert Plan.of([step], spec).grown(4, (step,)).cautions == (
         (0, step.caution(spec.replace(times=4))),
     )
+
+
+def test_rows_of_time_points_that_a_selection_left_out_are_told_of() -> None:
+    step = Drift(drift=tuple((0, 0, 0.1 * t) for t in range(8)))
+    spec = StackSpec(VolumeSpec((7, 12, 11), voxel_size=(0.3, 0.1, 0.1)), times=8)
+    words = (
+        "There are 8 rows for 4 time points, maybe those of the whole recording: put this step "
+        "before Select, or estimate again"
+    )
+    assert Plan.of([Select(every=2), step], spec).cautions == ((1, words),)
+    assert Plan.of([step, Select(every=2)], spec).cautions == ()
+    late = Plan.of([step], spec).grown(9, (step,)).cautions
+    assert late == ((0, "Time points from 8 on have the drift of 7: estimate again"),)
 
 
 def test_without_rows_it_waits_and_what_comes_later_does_not() -> None:

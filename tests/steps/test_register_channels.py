@@ -15,7 +15,7 @@ from napari_lazy_pipeline import Pipeline, Stack
 from napari_lazy_pipeline.compute import Plan
 from napari_lazy_pipeline.errors import ParameterError, StepError, VoxelSizeUnknownError
 from napari_lazy_pipeline.image import StackSpec, VolumeSpec
-from napari_lazy_pipeline.steps import Crop, RegisterChannels
+from napari_lazy_pipeline.steps import Crop, RegisterChannels, Select
 from stacks import CountingSource, source_of
 
 SHAPE, VOXEL, SIGMA = (24, 40, 44), (0.3, 0.1, 0.1), 0.25
@@ -122,6 +122,23 @@ def test_a_shift_by_whole_voxels_changes_no_value(dtype: str, interpolation: Any
     assert made.volume(0, 0).dtype == made.volume(0, 1).dtype == dtype
 
 
+@pytest.mark.parametrize("shift", [0.1, 0.05])
+@pytest.mark.parametrize(
+    ("dtype", "fill", "value"),
+    [("uint8", 300, 255), ("int16", 40_000, 32_767), ("uint16", 0.6, 1), ("float32", 0.6, 0.6)],
+)
+def test_the_value_outside_is_rounded_and_clipped(
+    dtype: str, fill: float, value: float, shift: float
+) -> None:
+    """Alike for a shift by a whole voxel and by half of one."""
+    matrix = np.eye(4)
+    matrix[2, 3] = 3 + shift
+    step = RegisterChannels(reference="488", transform=matrix, fill=fill)
+    made = Pipeline([step]).apply(both(*2 * [np.zeros(SHAPE, dtype)])).volume(0, 1)
+    np.testing.assert_array_equal(made[..., :30], np.full((*SHAPE[:2], 30), value, dtype))
+    assert made.dtype == dtype
+
+
 def test_cubic_values_are_not_wrapped() -> None:
     volume = np.zeros(SHAPE, "uint16")
     volume[:, 20:] = 65535  # an edge, at which a cubic overshoots
@@ -177,6 +194,12 @@ def test_what_cannot_be_is_said() -> None:
             "all of channel 560 out of the volume",
         ),
         (RegisterChannels(transform=MOVED), ("488", "560"), ""),
+        (RegisterChannels(transform={"560": MOVED}), ("560",), ""),
+        (
+            RegisterChannels(reference="560", transform={"488": MOVED, "560": MOVED}),
+            ("488", "560"),
+            "Channel 560 stays as the reference: its transform is not used",
+        ),
     ],
 )
 def test_what_changes_nothing_is_said(step: Any, channels: tuple[str, ...], words: str) -> None:
@@ -208,3 +231,49 @@ def test_the_first_channel_needs_no_transform_if_it_is_the_reference() -> None:
     np.testing.assert_array_equal(view.volume(0, 1)[1:], stack.volume(0, 1)[:-1])
     with pytest.raises(StepError, match="no Transform for the channel 560"):
         Plan.of([RegisterChannels(transform={"488": MOVED})], SPEC).check()
+
+
+def along_x(way: float) -> Any:
+    return ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, way))
+
+
+THREE = {"488": along_x(0), "560": along_x(-0.2), "640": along_x(-0.3)}
+
+
+@pytest.mark.parametrize("reference", ["", "488"])
+@pytest.mark.parametrize("channels", ["", "560, 640", "560, 488, 640", "640"])
+def test_channels_are_moved_alike_whatever_a_selection_leaves(
+    channels: str, reference: str
+) -> None:
+    """A bead of three channels lies at x = 4, whichever of them comes first."""
+    data = np.zeros((1, 3, 1, 3, 12), "uint16")
+    for c, x in enumerate((4, 6, 7)):
+        data[0, c, 0, 1, x] = 100
+    stack = Stack.from_array(data, VOXEL, channel_names=tuple(THREE))
+    step = RegisterChannels(reference=reference, transform=THREE)
+    made = Pipeline([Select(channels=channels), step]).apply(stack)
+    for c in range(made.shape[1]):
+        assert np.argwhere(made.volume(0, c)).tolist() == [[0, 1, 4]], c
+    assert step.onto(made.channel_names) == "488"
+
+
+def test_the_first_channel_moves_only_by_a_transform_of_its_own() -> None:
+    """One transform for all is that of the others; the cache tells the two apart."""
+    one, own = (
+        RegisterChannels(transform=value) for value in (MOVED, {"488": MOVED, "560": MOVED})
+    )
+    plans = [Plan.of([step], SPEC) for step in (one, own)]
+    places = [[plan.world(c)[0, 3] for c in (0, 1)] for plan in plans]
+    assert places == [[0, 0.1], [0.1, 0.1]]
+    assert plans[0].stages[0].key(0, 0) != plans[1].stages[0].key(0, 0)
+    assert (one.onto(SPEC.channels), own.onto(SPEC.channels)) == ("488", "")
+
+
+def test_a_channel_that_comes_first_no_more_needs_a_transform() -> None:
+    step = RegisterChannels(transform={"560": MOVED, "640": MOVED})
+    spec = SPEC.replace(channels=("488", "560", "640"))
+    assert not Plan.of([step], spec).cautions
+    with pytest.raises(StepError, match="no Transform for the channel 488"):
+        Plan.of([Select(channels="560, 488"), step], spec).check()
+    with pytest.raises(StepError, match="no channel 642 to register to"):
+        Plan.of([step.replace(reference="642")], spec).check()

@@ -42,18 +42,18 @@ class BeadRegistration(Estimator):
         for number, c in enumerate((reference, *others)):
             beads[c] = self._beads(stack, c)
             stack.advance((number + 1) / (len(others) + 1))
-        matrices, words = {stack.spec.channels[reference]: np.eye(4)[:3].tolist()}, []
+        names = stack.spec.channels
+        matrices, words = {names[reference]: np.eye(4)[:3].tolist()}, []
         for c in others:
             match = self._match(stack, beads, reference, c, model)
-            name = stack.spec.channels[c]
+            name = names[c]
             matrices[name] = match.matrix[:3].tolist()
             words.append(
                 f"{name}: {len(match.pairs)} of {len(beads[c])} beads agree to "
                 f"{match.distance:.3f} um rms, {displacement_text(match.matrix, stack.spec)}"
             )
-        return Estimate(
-            {"transform": matrices}, "; ".join(words), f"time point {stack.t}, whole volumes"
-        )
+        found = {"reference": names[reference], "transform": matrices}
+        return Estimate(found, "; ".join(words), f"time point {stack.t}, whole volumes")
 
     def _beads(self, stack: StackSample, c: int) -> np.ndarray:
         spec = stack.spec

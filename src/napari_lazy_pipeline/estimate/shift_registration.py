@@ -52,7 +52,8 @@ class ShiftRegistration(Estimator):
             matrices[names[c]] = matrix[:3].tolist()
             words.append(f"{names[c]}: {displacement_text(matrix, stack.spec)}")
         basis = f"maximum projections of time point {stack.t}"
-        return Estimate({"transform": matrices}, "; ".join(words), basis)
+        found = {"reference": names[reference], "transform": matrices}
+        return Estimate(found, "; ".join(words), basis)
 
 
 def projections(volume: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from napari_lazy_pipeline.image.quantity_text import format_count
+
 _NOWHERE = 999_999, 1_000_000
 Numbers = Mapping[int, int]  # of time points that are still there: their old and new numbers
 
@@ -57,6 +59,23 @@ def moved_rows(rows: Sequence[float | Sequence[float]], now: Numbers) -> list[li
         [np.interp(axis, places, column) for column in columns], axis=1
     ).tolist()
     return moved
+
+
+def surplus(rows: int, times: int) -> str:
+    """Tell that a table has more rows than there are time points; empty: it has not.
+
+    Examples
+    --------
+    >>> surplus(8, 4)
+    'There are 8 rows for 4 time points, maybe those of the whole recording: put this step before \
+Select, or estimate again'
+    """
+    if rows <= times:
+        return ""
+    return (
+        f"There are {rows} rows for {format_count(times, 'time point')}, maybe those of the whole "
+        "recording: put this step before Select, or estimate again"
+    )
 
 
 def moved_ends(ends: tuple[int, int], now: Numbers) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from scipy import stats
 from napari_lazy_pipeline.errors import IncompleteError
 from napari_lazy_pipeline.image import StackSpec
 from napari_lazy_pipeline.image.curve import Curve, Series
-from napari_lazy_pipeline.image.renumbering import Numbers, moved_rows
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_rows, surplus
 from napari_lazy_pipeline.steps._base import Context, Unit, VoxelStep
 from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel
 
@@ -79,9 +79,12 @@ class BleachCorrection(VoxelStep):
         return before.replace(dtype="float32", background_subtracted=done)
 
     def caution(self, before: StackSpec) -> str:
-        last = min(map(len, _several(self.brightness).values()), default=0) - 1
+        rows = [len(one) for one in _several(self.brightness).values()] or [0]
+        last = min(rows) - 1
         if 0 <= last < before.times - 1:
             return f"Time points from {last + 1} on have the brightness of {last}: estimate again"
+        if many := surplus(max(rows), before.times):
+            return many
         if not self.output(before).background_subtracted:
             return "The background is multiplied, too: state it below, or subtract it before"
         return ""

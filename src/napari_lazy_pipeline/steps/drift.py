@@ -14,7 +14,7 @@ from napari_lazy_pipeline.errors import GeometryError, IncompleteError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine
 from napari_lazy_pipeline.image.curve import Curve
-from napari_lazy_pipeline.image.renumbering import Numbers, moved_rows
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_rows, surplus
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 
 Length = Annotated[float, Field(ge=-10_000, le=10_000)]
@@ -94,7 +94,7 @@ class Drift(Step):
     def caution(self, before: StackSpec) -> str:
         rows = len(self.drift)
         late = f"Time points from {rows} on have the drift of {rows - 1}: estimate again"
-        return late if before.times > rows else ""
+        return late if before.times > rows else surplus(rows, before.times)
 
     def world(self, before: StackSpec, c: int) -> Affine:
         return self.world_at(before, 0, c)

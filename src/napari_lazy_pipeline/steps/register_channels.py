@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -19,6 +19,9 @@ from napari_lazy_pipeline.steps._resampling_fields import IDENTITY, Fill, Matrix
 
 class RegisterChannels(Step):
     """Move each channel by an affine transform of its own; the reference channel stays.
+
+    Where no reference is named, the first channel stays, unless it has a transform of its own. A
+    reference that was left out before is not needed if all other channels have one.
 
     A transform maps positions (z, y, x) in a channel to those of the same things in the reference
     channel, both in um as napari shows them: from the centre of the first voxel recorded, whatever
@@ -45,7 +48,8 @@ class RegisterChannels(Step):
         str,
         Field(
             title="Reference channel",
-            description="Name of the channel that stays; nothing: the first.",
+            description="Name of the channel that stays; nothing: the first, unless it has a "
+            "transform of its own.",
             json_schema_extra={"format": "channel", "empty": "first"},
         ),
     ] = ""
@@ -76,25 +80,31 @@ class RegisterChannels(Step):
         ),
     ] = "linear"
     fill: Fill = 0.0
+    # Of the step of one channel: it is moved, though it may be the first.
+    _own: bool = False
 
     def brief(self) -> str:
         return f"onto {self.reference or 'the first'}" if self._moves else "not set"
 
     def output(self, before: StackSpec) -> StackSpec:
-        if self._reference(before) not in before.channels:
+        names, stated = before.channels, self._stated
+        if self.reference not in ("", *names) and not stated.keys() >= set(names):
             what = f"There is no channel {self.reference} to register to"
-            raise GeometryError(what, hint=f"Choose one of: {', '.join(before.channels)}")
-        for name in () if self.reference else before.channels[1:]:
+            raise GeometryError(what, hint=f"Choose one of: {', '.join(names)}")
+        for name in () if self.reference else names[1:]:
             super().for_channel(name)  # refuses one without a transform
         # Transforms are in um: a voxel size that is unknown is asked for.
         return before.replace(camera=None) if self._moves and before.voxel_size else before
 
     def caution(self, before: StackSpec) -> str:
-        if len(before.channels) == 1:
+        names, moved = before.channels, self._stated.get(self.reference, IDENTITY) != IDENTITY
+        if len(names) == 1 and (self.for_channel(names[0]).world(before, 0) == np.eye(4)).all():
             return "There is one channel only: nothing can be registered to it"
         if not self._moves:
             return "No channel is moved yet: state a transform, read one from a file, or estimate"
-        for c, name in enumerate(before.channels):
+        if moved and self.reference in names:
+            return f"Channel {self.reference} stays as the reference: its transform is not used"
+        for c, name in enumerate(names):
             how = self.for_channel(name)._resampling(before, c)
             if how is not None and how.is_beside:
                 return f"The transform moves all of channel {name} out of the volume"
@@ -105,15 +115,26 @@ class RegisterChannels(Step):
         first = not self.reference and channel_value(self.transform, name) is None
         if name == self.reference or first:
             return self.model_copy(update={"transform": IDENTITY})
-        return super().for_channel(name)
+        one = super().for_channel(name)
+        if not self.reference and self._stated:
+            one._own = True
+        return one
+
+    def onto(self, names: Sequence[str]) -> str:
+        """Name of the channel that these are moved onto; empty: it is not known."""
+        if self.reference or names[0] not in self._stated:
+            return self.reference or names[0]
+        return next((name for name, value in self._stated.items() if value == IDENTITY), "")
 
     def key(self, before: StackSpec) -> Hashable:
         """What is looked for in an estimate changes no voxel."""
-        return Step.key(self.model_copy(update={"model": "similarity"}), before)
+        key = Step.key(self.model_copy(update={"model": "similarity"}), before)
+        return (key, "own") if self._own else key
 
     def world(self, before: StackSpec, c: int) -> Affine:
         """Positions in a channel become those in the reference channel."""
-        stays = before.channels[c] == self._reference(before)
+        names = before.channels
+        stays = not self._own and names[c] == self.onto(names)
         return np.vstack([IDENTITY if stays else self.transform, (0, 0, 0, 1)])
 
     def interpolates(self, before: StackSpec, c: int) -> tuple[Interpolation, float] | None:
@@ -136,12 +157,14 @@ class RegisterChannels(Step):
 
     @property
     def _moves(self) -> bool:
-        values = self.transform
-        several = values.values() if isinstance(values, ChannelValues) else (values,)
+        several = self._stated.values() or (self.transform,)
         return any(value != IDENTITY for value in several)
 
-    def _reference(self, before: StackSpec) -> str:
-        return self.reference or before.channels[0]
+    @property
+    def _stated(self) -> ChannelValues[Matrix]:
+        """Transforms by the names of channels; none where all channels have the same."""
+        values: object = self.transform
+        return values if isinstance(values, ChannelValues) else ChannelValues()
 
     def _resampling(self, before: StackSpec, c: int) -> Resampling | None:
         """How a channel is made; None for one that stays as it is, bit for bit."""

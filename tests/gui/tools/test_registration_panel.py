@@ -115,3 +115,21 @@ def test_colours_come_back_to_a_channel_that_was_left_out_meanwhile(
     layers = registered.layers.layers
     assert [layer.colormap.name for layer in layers] == colours
     assert [layer.opacity for layer in layers] == [1.0, 0.7]
+
+
+def test_after_a_selection_transforms_are_saved_of_the_channel_that_they_lead_to(
+    registered: Any, settle: Callable[[Any], None], tmp_path: Path
+) -> None:
+    """The first channel that is left is not the reference: it is moved, too."""
+    still, session = np.eye(4)[:3].tolist(), registered.session
+    for transform in ({"488": still, "560": SHIFTED}, {"560": SHIFTED}):
+        step = RegisterChannels(transform=transform)
+        session.set_pipeline(Pipeline([Select(channels="560"), step]))
+        settle(registered)
+        part(registered, RegistrationPanel).save_to(tmp_path / f"{len(transform)}.json")
+    saved = json.loads((tmp_path / "2.json").read_text())
+    assert saved["reference"] == "488"
+    assert saved["transforms"] == {"560": [*SHIFTED, [0, 0, 0, 1]]}
+    assert not (tmp_path / "1.json").exists()
+    error = part(registered, RegistrationPanel).error.text()
+    assert error.startswith("All channels are moved")

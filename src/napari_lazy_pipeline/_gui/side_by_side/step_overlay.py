@@ -10,6 +10,7 @@ from napari_lazy_pipeline._gui.side_by_side.other_state import OtherState
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.widgets.layout import push_button, row
 from napari_lazy_pipeline.session.state import State
+from napari_lazy_pipeline.steps.register_channels import RegisterChannels
 
 _REFERENCE, _MOVED = "green", "magenta"  # what lies on each other is white
 _LOOKS = ("colormap", "blending", "visible", "opacity")
@@ -43,7 +44,7 @@ class StepOverlay(QWidget):
         if not on or source is None or step is None:
             return
         names, derived = source.plan.after.channels, dict(source.plan.after.colormaps)
-        reference = getattr(step, "reference", "") or names[0]
+        reference = step.onto(names) if isinstance(step, RegisterChannels) else names[0]
         for channel, entry in self._layers.screen.channels.items():
             layer = entry.layer
             self._before[entry.key] = {name: getattr(layer, name) for name in _LOOKS}

@@ -57,7 +57,8 @@ class RegistrationPanel(QWidget):
             if not isinstance(step, RegisterChannels):
                 return
             names = self._uncropped().channels
-            reference = step.reference or names[0]
+            if not (reference := step.onto(names)):
+                raise GeometryError("All channels are moved", hint="Name the reference channel")
             transforms = {name: step.for_channel(name).transform for name in names}
             assert self._step.session.stack is not None
             refuse_folder(path.parent, raw_folder(self._step.session.stack.source))

@@ -52,7 +52,8 @@ def resample(
 
 def _moved(part: np.ndarray, given: Box, wanted: Box, how: Resampling) -> np.ndarray:
     """The part where a shift by whole voxels puts it; the fill elsewhere."""
-    out = np.full(shape_of(wanted), how.fill, part.dtype)
+    fill = convert(np.full((1, 1, 1), how.fill), part.dtype.name)
+    out = np.full(shape_of(wanted), fill, part.dtype)
     source, target = [], []
     for (a, b), (low, high), by in zip(wanted, given, how.whole_shift or (), strict=True):
         start, stop = max(low + by, a), min(high + by, b)

@@ -289,8 +289,13 @@ def _at_position(source: FileSource, position: str | None) -> FileSource:
     if position not in scenes:
         hint = f"There are {', '.join(scenes[:8])}" if scenes else "There is one only"
         raise FolderError(f"There is no position {position!r}", source.folder, hint)
-    scene = scenes.index(position)
-    return source.with_info(lambda info: info.at_scene(scene))
+    scene, folder = scenes.index(position), os.path.dirname(source.judge.reference)
+    try:
+        return source.with_info(
+            lambda info: source.reader.at_scene(os.path.join(folder, info.name), info, scene)
+        )
+    except FileError as error:
+        raise FolderError(error.what, error.where, error.hint) from error
 
 
 def _with_axes(source: FileSource, axes: str, planes: int) -> FileSource:

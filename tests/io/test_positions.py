@@ -156,6 +156,50 @@ def test_what_was_open_before_says_nothing_of_a_position(put: Writer, tmp_path: 
         assert session.recipe().source.position == positions[number]
 
 
+def put_set(folder: Path, master: str = "", renamed: str = "") -> None:
+    """Two files, each an image of its own, that both describe, or a text beside them."""
+    names = [f"f_{n}.ome.tif" for n in range(2)]
+    images = "".join(
+        f'<Image Name="well {n}"><Pixels DimensionOrder="XYZCT" SizeX="8" SizeY="6" SizeZ="3" '
+        f'SizeC="1" SizeT="2" PhysicalSizeX="{x}" PhysicalSizeY="{x}" PhysicalSizeZ="0.5" '
+        f'TimeIncrement="{n + 1}"><Channel Name="dye {n}"/><TiffData IFD="0" PlaneCount="6">'
+        f'<UUID FileName="{name}">urn:uuid:{name}</UUID></TiffData></Pixels></Image>'
+        for n, (name, x) in enumerate(zip(names, (0.1, 0.5), strict=True))
+    )
+    for n, name in enumerate(names):
+        stub = f'<BinaryOnly MetadataFile="{master}" UUID="urn:uuid:{name}"/>'
+        uuid = "" if renamed else f' UUID="urn:uuid:{name}"'
+        text = f"<OME{uuid}>{stub if master else images}</OME>".encode()
+        with tifffile.TiffWriter(folder / name.replace("f_", renamed or "f_"), ome=False) as tif:
+            for page in range(6):
+                plane, said = np.full((6, 8), 100 * n + page, "u2"), text if page == 0 else None
+                tif.write(plane, description=said, metadata=None, contiguous=False)
+    if master:
+        (folder / master).write_text(f"<OME>{images}</OME>")
+
+
+@pytest.mark.parametrize("master", ["", "run.companion.ome"])
+@pytest.mark.parametrize("pattern", [None, "f_{p}.ome.tif"])
+def test_an_image_of_a_set_in_a_file_of_its_own(
+    master: str, pattern: str | None, tmp_path: Path
+) -> None:
+    put_set(tmp_path, master)
+    for n, x in enumerate((0.1, 0.5)):
+        for where in [tmp_path, *([tmp_path / master] if master and not pattern else [])]:
+            found = inspect_folder(where, pattern, position=str(n))
+            assert (found.positions, found.voxel_size) == (("0", "1"), (0.5, x, x))
+            assert (found.time_interval, found.channel_names) == (n + 1, (f"dye {n}",))
+            assert found.stack().volume(1)[:, 0, 0].tolist() == [100 * n + p for p in (3, 4, 5)]
+
+
+def test_a_file_that_no_image_names_has_what_all_of_them_state(tmp_path: Path) -> None:
+    """Files that were renamed: which of the images one is, nothing tells."""
+    put_set(tmp_path, renamed="g_")
+    found = inspect_folder(tmp_path / "g_1.ome.tif")
+    assert found.voxel_size == (None, None, None) and found.time_interval is None
+    assert found.channel_names == ("ch0",)
+
+
 class TwoScenes:
     """What bioio gives of the scene that is set, as far as it is used."""
 

@@ -197,8 +197,7 @@ def inspect_folder(
     if compiled is None and _is_flat(source) and not _is_sure(layout, proposals):
         layout, proposals = _propose_layout(images, position, endings, flat=True)
         source = FileSource.probe(path, layout, source.reader, complete)
-    if described:
-        source = source.with_info(partial(with_document, document=described.document))
+    source = _with_companion(source, described)
     if unplaced and compiled is not None:
         stated = as_stated(images, source.info, compiled)
         source = source.with_layout(stated or arrange(images, compiled, position))
@@ -208,6 +207,10 @@ def inspect_folder(
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)
         if compiled is None and described:
             layout, proposals = described.alone(path, layout, proposals, position)
+        if layout.position != source.layout.position:
+            # The header is that of a file of another position.
+            source = FileSource.probe(path, layout, source.reader, complete)
+            source = _with_companion(source, described)
         titles = stated_channels(layout, source.info)
         # Every volume would carry the places of all files.
         source = source.with_layout(layout).with_info(
@@ -263,6 +266,13 @@ def _is_flat(source: FileSource) -> bool:
     single = info.shape[0] == 1 and info.inner == (1, 1) and source.layout.pieces == 1
     first = single and source.files > 1 and not info.places
     return first and source.with_other_channels().spec.shape[0] == 1
+
+
+def _with_companion(source: FileSource, described: DescribedSet | None) -> FileSource:
+    """Add what a companion.ome says of the files."""
+    if described is None:
+        return source
+    return source.with_info(partial(with_document, document=described.document))
 
 
 def _propose_layout(

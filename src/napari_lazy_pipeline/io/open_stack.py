@@ -197,8 +197,7 @@ def inspect_folder(
     if compiled is None and _is_flat(source) and not _is_sure(layout, proposals):
         layout, proposals = _propose_layout(images, position, endings, flat=True)
         source = FileSource.probe(path, layout, source.reader, complete)
-    if described:
-        source = source.with_info(partial(with_document, document=described.document))
+    source = _with_companion(source, described)
     if unplaced and compiled is not None:
         stated = as_stated(images, source.info, compiled)
         source = source.with_layout(stated or arrange(images, compiled, position))
@@ -208,6 +207,10 @@ def inspect_folder(
             layout, proposals = arrange_set(images, source.info, layout, proposals, position)
         if compiled is None and described:
             layout, proposals = described.alone(path, layout, proposals, position)
+        if layout.position != source.layout.position:
+            # The header is that of a file of another position.
+            source = FileSource.probe(path, layout, source.reader, complete)
+            source = _with_companion(source, described)
         titles = stated_channels(layout, source.info)
         # Every volume would carry the places of all files.
         source = source.with_layout(layout).with_info(
@@ -265,6 +268,13 @@ def _is_flat(source: FileSource) -> bool:
     return first and source.with_other_channels().spec.shape[0] == 1
 
 
+def _with_companion(source: FileSource, described: DescribedSet | None) -> FileSource:
+    """Add what a companion.ome says of the files."""
+    if described is None:
+        return source
+    return source.with_info(partial(with_document, document=described.document))
+
+
 def _propose_layout(
     names: list[str], position: str | None, endings: tuple[str, ...], flat: bool | None = None
 ) -> tuple[FileTable, list[Proposal]]:
@@ -289,8 +299,13 @@ def _at_position(source: FileSource, position: str | None) -> FileSource:
     if position not in scenes:
         hint = f"There are {', '.join(scenes[:8])}" if scenes else "There is one only"
         raise FolderError(f"There is no position {position!r}", source.folder, hint)
-    scene = scenes.index(position)
-    return source.with_info(lambda info: info.at_scene(scene))
+    scene, folder = scenes.index(position), os.path.dirname(source.judge.reference)
+    try:
+        return source.with_info(
+            lambda info: source.reader.at_scene(os.path.join(folder, info.name), info, scene)
+        )
+    except FileError as error:
+        raise FolderError(error.what, error.where, error.hint) from error
 
 
 def _with_axes(source: FileSource, axes: str, planes: int) -> FileSource:

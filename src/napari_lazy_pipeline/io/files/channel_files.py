@@ -152,11 +152,16 @@ def _agreed(
 
 def _headers(paths: Sequence[str], reader: Reader, info: FileInfo) -> tuple[FileInfo, ...]:
     """Headers of the files of a volume, understood as ``info`` is: of one where it has a plane."""
-    first = reader.probe(paths[0])
-    infos = [first, *map(reader.probe, paths[1:] if first.shape[0] > 1 else ())]
+    first = _header(paths[0], reader, info.scene)
+    more = paths[1:] if first.shape[0] > 1 else ()
+    infos = [first, *(_header(path, reader, info.scene) for path in more)]
     if info.restated:
         infos = [with_axes(one, info.axes, info.depth) for one in infos]
-    return tuple(replace(one, places=(), scene=info.scene) for one in infos)
+    return tuple(replace(one, places=()) for one in infos)
+
+
+def _header(path: str, reader: Reader, scene: int) -> FileInfo:
+    return reader.at_scene(path, reader.probe(path), scene)
 
 
 def _lengthened(own: FileInfo, inner: tuple[int, int]) -> FileInfo:

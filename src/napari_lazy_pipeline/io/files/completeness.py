@@ -81,7 +81,7 @@ class CompletenessCheck:
         return (info.shape, info.dtype) != (self._info.shape, self._info.dtype)
 
     def _probe(self, path: str) -> FileInfo:
-        info = self._reader.probe(path)
+        info = self._reader.at_scene(path, self._reader.probe(path), self._info.scene)
         return with_axes(info, self._info.axes, self._info.depth) if self._info.restated else info
 
     def check_end(self, path: str, stamp: Hashable, end: np.ndarray, read: ReadPlanes) -> None:

@@ -78,6 +78,8 @@ class FileInfo:
     whole: bool = False
     # Rows, columns and type of the planes of each channel, if they differ; else empty.
     kinds: tuple[tuple[int, int, str], ...] = ()
+    # What is stated of each position, and its number of time points, if the header tells of all.
+    claims: tuple[MetadataClaims, ...] = field(default=(), compare=False, repr=False)
     # Positions of another shape or type, which are the last of all.
     others: tuple[FileInfo, ...] = ()
 
@@ -125,11 +127,15 @@ class FileInfo:
         return self if self.part == (t, c) else replace(self, part=(t, c))
 
     def at_scene(self, scene: int) -> FileInfo:
-        """The same for another of its positions, in its own shape and type."""
+        """The same for another of its positions, in its own shape and type, as far as it tells."""
         first = len(self.scenes) - len(self.others)
         if self.others and scene >= first:
             return replace(self.others[scene - first], part=self.part)
-        return replace(self, scene=scene)
+        own: dict[str, Any] = {"scene": scene}
+        for claims in self.claims[scene : scene + 1]:
+            own |= {**claims.details, "notes": self.notes, "channel_names": claims.channel_names}
+            own["inner"] = claims.sizes["time points"], self.inner[1]
+        return replace(self, **own)
 
     @property
     def restated(self) -> bool:
@@ -139,17 +145,17 @@ class FileInfo:
     @property
     def page_table(self) -> NDArray[np.int32]:
         """Pages (position, t, c, z), -1 where there is none."""
-        shape = (len(self.firsts), *self.inner, self.shape[0])
-        if self.pages:
-            return np.frombuffer(self.pages, np.int32).reshape(shape)
-        steps = np.tensordot(self.strides, np.indices(shape[1:]), 1)
-        table: NDArray[np.int32] = steps[None] + np.array(self.firsts)[:, None, None, None]
-        return table.astype(np.int32)
+        (times, channels), depth = self.inner, self.shape[0]
+        if self.pages:  # of as many time points as the longest position has
+            table = np.frombuffer(self.pages, np.int32)
+            return table.reshape(len(self.firsts), -1, channels, depth)[:, :times]
+        steps = np.tensordot(self.strides, np.indices((times, channels, depth)), 1)
+        return np.asarray(steps + np.reshape(self.firsts, (-1, 1, 1, 1)), np.int32)
 
     @property
     def missing(self) -> int:
         """Number of planes that a text promises, and that are not there."""
-        return int(np.count_nonzero(np.frombuffer(self.pages, np.int32) < 0))
+        return int(np.count_nonzero(self.page_table[self.scene] < 0)) if self.pages else 0
 
     def with_pages(self, table: NDArray[np.int32]) -> FileInfo:
         """The same with other pages (position, t, c, z): by strides if their order is regular."""
@@ -214,6 +220,10 @@ class Reader(ABC):
         FileError
             If it is bad, or still being written.
         """
+
+    def at_scene(self, path: str, info: FileInfo, scene: int) -> FileInfo:
+        """Describe another position of a file; ``info`` is what `probe` tells of the first."""
+        return info.at_scene(scene) if scene else info
 
     @abstractmethod
     def read(self, path: str, info: FileInfo) -> np.ndarray:

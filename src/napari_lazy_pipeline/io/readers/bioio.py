@@ -23,19 +23,10 @@ class BioioReader(PlaneReader):
     suffixes = tuple(_PLUGINS)
 
     def probe(self, path: str) -> FileInfo:
-        with file_errors(path):
-            image = _open(path)
-            dims, spacing = image.dims, image.physical_pixel_sizes
-            if "S" in dims.order and dims.S > 1:
-                raise FileError("The images are in colour", path, "Save them in grey")
-            z, y, x = (size and float(size) for size in (spacing.Z, spacing.Y, spacing.X))
-            claims = MetadataClaims("bioio", (z, y, x))
-            return FileInfo.of(
-                path, (dims.Z, dims.Y, dims.X), image.dtype, claims, inner=(dims.T, dims.C),
-                scenes=tuple(image.scenes) if len(image.scenes) > 1 else (),
-                firsts=(0,) * len(image.scenes),
-                channel_names=tuple(map(str, image.channel_names or ())),
-            )  # fmt: skip
+        return _header(path, 0)
+
+    def at_scene(self, path: str, info: FileInfo, scene: int) -> FileInfo:
+        return _header(path, scene) if scene else info
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
@@ -47,6 +38,25 @@ class BioioReader(PlaneReader):
             info.check(lazy.shape, lazy.dtype, path)
             planes = lazy[start:stop].compute(scheduler="synchronous")
             return np.ascontiguousarray(planes, info.dtype)
+
+
+def _header(path: str, scene: int) -> FileInfo:
+    """Describe one of the positions of a file."""
+    with file_errors(path):
+        image = _open(path)
+        if scene:
+            image.set_scene(image.scenes[scene])
+        dims, spacing = image.dims, image.physical_pixel_sizes
+        if "S" in dims.order and dims.S > 1:
+            raise FileError("The images are in colour", path, "Save them in grey")
+        z, y, x = (size and float(size) for size in (spacing.Z, spacing.Y, spacing.X))
+        claims = MetadataClaims("bioio", (z, y, x))
+        return FileInfo.of(
+            path, (dims.Z, dims.Y, dims.X), image.dtype, claims, inner=(dims.T, dims.C),
+            scenes=tuple(image.scenes) if len(image.scenes) > 1 else (),
+            firsts=(0,) * len(image.scenes), scene=scene,
+            channel_names=tuple(map(str, image.channel_names or ())),
+        )  # fmt: skip
 
 
 def _open(path: str) -> Any:

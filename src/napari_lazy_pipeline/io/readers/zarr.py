@@ -39,26 +39,10 @@ class ZarrReader(GrowingReader):
         return super().accepts(os.fspath(path).rstrip("/\\"))
 
     def probe(self, path: str) -> FileInfo:
-        with file_errors(path):
-            os.stat(path)  # zarr takes a folder that is gone for one without an image
-            images = _images(_root(path), path)
-            array, image, channels = _open(path, images[0])
-            axes = _axes(image, array)
-            if not set(axes) <= set("tczyx") or axes[-2:] != "yx" or len(axes) != array.ndim:
-                what = f"The axes of {array.shape} are {axes or 'not named'}, not t, c, z, y, x"
-                raise FileError(what, path, "Save it as OME-Zarr, or with dimension names")
-            sizes = dict(zip(axes, array.shape, strict=True))
-            claims, translate = placement(image, axes)
-            return FileInfo.of(
-                path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, claims,
-                inner=(sizes.get("t", 1), sizes.get("c", 1)),
-                channel_names=channels if len(channels) == sizes.get("c", 1) else (),
-                indexed=axes.startswith("t"),  # where time points can be added
-                translate=translate,
-                overhead=_unpacked(array, axes),
-                scenes=images if len(images) > 1 else (),
-                firsts=(0,) * len(images),
-            )  # fmt: skip
+        return _header(path, 0)
+
+    def at_scene(self, path: str, info: FileInfo, scene: int) -> FileInfo:
+        return _header(path, scene) if scene else info
 
     def growth(self, path: str, info: FileInfo) -> GrowthState:
         with file_errors(path):
@@ -151,6 +135,30 @@ def _plain_arrays(group: Any, depth: int = 3) -> Iterator[tuple[str, Any]]:
             yield name, array
     for name, inner in sorted(group.groups()) if depth else ():
         yield from ((f"{name}/{place}", a) for place, a in _plain_arrays(inner, depth - 1))
+
+
+def _header(path: str, scene: int) -> FileInfo:
+    """Describe one of the images in a folder: what others are like costs more to tell."""
+    with file_errors(path):
+        os.stat(path)  # zarr takes a folder that is gone for one without an image
+        images = _images(_root(path), path)
+        array, image, channels = _open(path, images[scene])
+        axes = _axes(image, array)
+        if not set(axes) <= set("tczyx") or axes[-2:] != "yx" or len(axes) != array.ndim:
+            what = f"The axes of {array.shape} are {axes or 'not named'}, not t, c, z, y, x"
+            raise FileError(what, path, "Save it as OME-Zarr, or with dimension names")
+        sizes = dict(zip(axes, array.shape, strict=True))
+        claims, translate = placement(image, axes)
+        return FileInfo.of(
+            path, (sizes.get("z", 1), sizes["y"], sizes["x"]), array.dtype, claims,
+            inner=(sizes.get("t", 1), sizes.get("c", 1)),
+            channel_names=channels if len(channels) == sizes.get("c", 1) else (),
+            indexed=axes.startswith("t"),  # where time points can be added
+            translate=translate,
+            overhead=_unpacked(array, axes),
+            scenes=images if len(images) > 1 else (),
+            firsts=(0,) * len(images), scene=scene,
+        )  # fmt: skip
 
 
 def _place(path: str, info: FileInfo) -> str:

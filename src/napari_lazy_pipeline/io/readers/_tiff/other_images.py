@@ -12,9 +12,8 @@ import numpy as np
 import tifffile
 
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
-from napari_lazy_pipeline.io.metadata.ome_xml import OmeImage
 from napari_lazy_pipeline.io.readers._reader import FileInfo
-from napari_lazy_pipeline.io.readers._tiff.page_order import by_ome
+from napari_lazy_pipeline.io.readers._tiff.page_order import PageTable, by_ome
 from napari_lazy_pipeline.io.readers._tiff.tiff_directories import Directory
 from napari_lazy_pipeline.io.readers._tiff.tiff_metadata import FileImage
 
@@ -30,9 +29,19 @@ def pages_apart(images: Sequence[FileImage], directories: Sequence[Directory]) -
     return {p.page for image in others if len(image.planes) > 1 for p in image.planes}
 
 
-def claims_of(image: OmeImage) -> MetadataClaims:
-    """Return what is stated of one of several images."""
-    return MetadataClaims("OME", image.voxel_size, image.interval, image.channel_names)
+def claims_of(part: FileImage, table: PageTable) -> MetadataClaims:
+    """Return what is stated of an image, as far as its pages (t, c, z) are in the file."""
+    image, start = part.image, 0 if part.alone else min(plane.c for plane in part.planes)
+    own = tuple(image.channels[start : start + table.shape[1]])
+    names = own if own and all(own) and len(set(own)) == len(own) else image.channel_names
+    return in_file(MetadataClaims("OME", image.voxel_size, image.interval, names), table)
+
+
+def in_file(claims: MetadataClaims, table: PageTable) -> MetadataClaims:
+    """Return the same of pages (t, c, z): how many time points, and names if they are of these."""
+    times, channels, _ = table.shape
+    names = claims.channel_names if len(claims.channel_names) == channels else ()
+    return replace(claims, channel_names=names, sizes={"time points": times})
 
 
 def with_other_images(
@@ -52,17 +61,15 @@ def with_other_images(
         first = tif.pages[pages[0]]
         if first.axes != "YX" or first.dtype is None:
             return info
-        own = image.image
-        claims = MetadataClaims("OME", own.voxel_size, own.interval, own.channel_names)
+        claims = claims_of(image, table)
         dtype = np.dtype(first.dtype).newbyteorder("=").name
         other = FileInfo(
             info.name, (1, first.shape[0], first.shape[1]), dtype, info.size, **claims.details
         )
         # Only its own row is looked at.
         other = other.with_pages(np.repeat(table[np.newaxis], len(names), axis=0))
-        channels = claims.channel_names if len(claims.channel_names) == table.shape[1] else ()
         whole = 0 < image.promised <= len(pages)
-        others.append(replace(other, scene=index, channel_names=channels, whole=whole))
+        others.append(replace(other, scene=index, channel_names=claims.channel_names, whole=whole))
     others = [replace(other, scenes=tuple(names)) for other in others]
     return replace(info, scenes=tuple(names), others=tuple(others))
 

@@ -12,9 +12,11 @@ import tifffile
 
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.quantity_text import format_count
+from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.readers._reader import FileInfo, check_grey
 from napari_lazy_pipeline.io.readers._tiff.other_images import (
     claims_of,
+    in_file,
     pages_apart,
     with_other_images,
 )
@@ -44,8 +46,7 @@ class _Order:
     promised: int = 0
     unnamed: tuple[int, ...] = ()
     scenes: tuple[str, ...] = ()
-    channel_names: tuple[str, ...] = ()
-    image: FileImage | None = None  # the first of those that OME-XML describes
+    claims: tuple[MetadataClaims, ...] = ()  # of each position; empty: those of the file
     others: tuple[FileImage, ...] = ()  # images of another shape or type, the last of the scenes
 
 
@@ -64,22 +65,22 @@ def hyperstack(
     pages, shape, dtype = _planes(tif, header, pages, path)
     check_grey(np.dtype(dtype), f"{' x '.join(map(str, shape))} {dtype}", path)
     order = _order(tif, header, pages, path)
-    claims = claims_of(order.image.image) if order.image else header
-    info = FileInfo(
-        os.path.basename(path), (order.table.shape[-1], *shape), dtype, size, **claims.details
-    )
+    info = FileInfo(os.path.basename(path), (order.table.shape[-1], *shape), dtype, size)
     notes = [*header.notes, *filter(None, (left_out, _promise(header, order, len(pages))))]
-    c = order.table.shape[2]
+    alone = MetadataClaims(
+        header.source, header.voxel_size, header.time_interval, header.channel_names
+    )
+    claims = order.claims or (in_file(alone, order.table[0]),)
     promised = order.promised or math.prod(header.shape[:-2]) * (header.shape[-2:] == shape)
-    names = order.channel_names or claims.channel_names
     info = replace(
-        info.with_pages(order.table), scenes=order.scenes, unnamed=order.unnamed,
-        channel_names=names if len(names) == c else (), notes=tuple(notes),
+        info.with_pages(order.table), scenes=order.scenes, unnamed=order.unnamed, claims=claims,
+        notes=tuple(notes),
         set_channels=header.channel_names if header.places else header.written.channels,
         places=header.places, translate=header.written.origin_of(info.shape),
         whole=0 < promised <= len(pages),
         first_plane=next((place.z for place in header.places if place.name == info.name), 0),
     )  # fmt: skip
+    info = info.at_scene(0)
     return with_other_images(info, order.scenes, order.others, tif) if order.others else info
 
 
@@ -141,18 +142,14 @@ def _of_ome(images: Sequence[FileImage], pages: list[int]) -> _Order | None:
         np.pad(table, ((0, times - len(table)), (0, 0), (0, 0)), constant_values=-1)
         for _, table in alike
     ]
-    names = images[0].image.channels
-    channels = images[0].planes
-    start = 0 if images[0].alone else min(plane.c for plane in channels)
-    own = names[start : start + first.shape[1]]
+    claims = tuple(claims_of(image, table) for image, table in alike)
     same = [image for image, _ in alike]
     kept = [image for image in whole if len(image.planes) > 1 or image in images]
     others = [image for image in kept if image not in same] if images[0].alone else []
     all_names = [image.image.name for image in (*same, *others)]
     scenes = _distinct(all_names) if len(all_names) > 1 else ()
     promised = sum(image.promised for image in images)
-    stated = tuple(own) if all(own) and len(set(own)) == len(own) else ()
-    return _Order(np.stack(joint), promised, (), scenes, stated, images[0], tuple(others))
+    return _Order(np.stack(joint), promised, (), scenes, claims, tuple(others))
 
 
 def _distinct(names: list[str]) -> tuple[str, ...]:

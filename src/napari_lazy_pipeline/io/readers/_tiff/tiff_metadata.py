@@ -11,6 +11,7 @@ from functools import lru_cache
 import tifffile
 
 from napari_lazy_pipeline._runtime.regular_file import open_regular
+from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.ome_xml import (
     FilePlace,
@@ -104,13 +105,15 @@ def _of_ome(data: bytes, path: str, pages: int) -> TiffMetadata:
     every = [
         _in_file(image, path, own.uuid, pages, alone) for image in document.images if image.pixels
     ]
-    images = [each for each in every if each.planes] or every[:1]
-    if not images:
-        return TiffMetadata("OME", notes=tuple(notes))
-    image = images[0].image
+    images = tuple(each for each in every if each.planes)
+    # A file that none of them names is one of them: it has what is stated of all.
+    of = [each.image for each in images[:1] or every]
+    sizes, intervals = {image.voxel_size for image in of}, {image.interval for image in of}
+    names = {image.channel_names for image in of}
     return TiffMetadata(
-        "OME", image.voxel_size, image.interval, image.channel_names, notes=tuple(notes),
-        images=tuple(each for each in images if each.planes), places=document.places,
+        "OME", sizes.pop() if len(sizes) == 1 else UNKNOWN,
+        intervals.pop() if len(intervals) == 1 else None, names.pop() if len(names) == 1 else (),
+        notes=tuple(notes), images=images, places=document.places if of else (),
     )  # fmt: skip
 
 

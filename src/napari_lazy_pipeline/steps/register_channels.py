@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,8 @@ from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.image.box import Affine
 from napari_lazy_pipeline.image.resampling import Interpolation, Resampling
 from napari_lazy_pipeline.steps._base import Context, Step
-from napari_lazy_pipeline.steps._per_channel import ChannelValues, PerChannel, channel_value
+from napari_lazy_pipeline.steps._channel_transforms import Reference, TransformKind, Transforms
+from napari_lazy_pipeline.steps._per_channel import ChannelValues, channel_value
 from napari_lazy_pipeline.steps._resampling_fields import IDENTITY, Fill, Matrix
 
 
@@ -44,32 +45,9 @@ class RegisterChannels(Step):
     depends_on: ClassVar[frozenset[str]] = frozenset({"c"})
     keeps_grid: ClassVar[bool] = True
 
-    reference: Annotated[
-        str,
-        Field(
-            title="Reference channel",
-            description="Name of the channel that stays; nothing: the first, unless it has a "
-            "transform of its own.",
-            json_schema_extra={"format": "channel", "empty": "first"},
-        ),
-    ] = ""
-    transform: Annotated[
-        PerChannel[Matrix],
-        Field(
-            title="Transform",
-            description="Where a channel belongs: rows z, y and x of an affine matrix, the last "
-            "number of each a shift [um]. The reference channel needs none.",
-            json_schema_extra={"default": "no change", "step": 0.1},
-        ),
-    ] = IDENTITY
-    model: Annotated[
-        Literal["translation", "rigid", "similarity", "affine"],
-        Field(
-            title="Kind of transform",
-            description="What an estimate from beads looks for: a shift; a turn, too (rigid); one "
-            "scale, too (similarity); or any affine transform. It changes no voxel.",
-        ),
-    ] = "similarity"
+    reference: Reference = ""
+    transform: Transforms = IDENTITY
+    model: TransformKind = "similarity"
     interpolation: Annotated[
         Interpolation,
         Field(
@@ -80,8 +58,7 @@ class RegisterChannels(Step):
         ),
     ] = "linear"
     fill: Fill = 0.0
-    # Of the step of one channel: it is moved, though it may be the first.
-    _own: bool = False
+    _own: bool = False  # of the step of one channel: it is moved, though it may be the first
 
     def brief(self) -> str:
         return f"onto {self.reference or 'the first'}" if self._moves else "not set"

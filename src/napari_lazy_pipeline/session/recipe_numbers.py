@@ -21,7 +21,9 @@ def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, 
     A `RecipeError` if they hold values of time points, and names do not tell which these are now.
     """
     files, points = raw.source, source.time_points
-    if points is None or not isinstance(files, FileSource) or not _is_in(files, source.folder):
+    if points is None or not isinstance(files, FileSource):
+        return pipeline, ""
+    if not same_folder(files.folder, source.folder):
         return pipeline, ""
     before = (source.raw(raw.stack_spec) or raw.stack_spec).replace(
         times=points.count * files.info.inner[0]
@@ -45,5 +47,7 @@ def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, 
     return moved.pipeline, f"{moved.sentence}{left}" if moved.sentence else ""
 
 
-def _is_in(files: FileSource, folder: str) -> bool:
-    return os.path.realpath(files.folder) == os.path.realpath(Path(folder).expanduser())
+def same_folder(folder: str | Path, other: str | Path) -> bool:
+    """Return whether two paths, of which links may be a part, lead to one folder."""
+    one, two = (os.path.realpath(Path(path).expanduser()) for path in (folder, other))
+    return one == two

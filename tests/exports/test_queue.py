@@ -263,7 +263,7 @@ def test_time_points_that_were_chosen_stay_the_same(
 @pytest.mark.parametrize(
     ("numbers", "more", "gone", "told"),
     [
-        ((10, 11, 12), 9, 12, "Of the time points that were chosen, 1 are not there any more"),
+        ((10, 11, 12), 9, 12, "Time points that were chosen and are not there any more: 1"),
         (
             (100001, 300007, 900002), 500004, None,
             "It cannot be told which of the time points now are those that were chosen",

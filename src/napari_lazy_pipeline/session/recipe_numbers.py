@@ -56,7 +56,7 @@ def times_of_today(
     numbers = RenumberedSteps.of(plan, raw.shape[0], now).numbers[-1] if now else {}
     gone = sum(t not in numbers for t in times)
     if gone:
-        what = f"Of the time points that were chosen, {gone} are not there any more"
+        what = f"Time points that were chosen and are not there any more: {gone}"
         if now is None:
             what = "It cannot be told which of the time points now are those that were chosen"
         raise RecipeError(what, source.folder, "Choose them anew")

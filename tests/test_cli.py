@@ -293,6 +293,17 @@ def test_estimates_are_written_into_the_recipe(
     printed = capsys.readouterr().out.splitlines()
     assert printed[0].startswith("Subtract background: Most voxels have these counts: 488: ")
     assert printed[1] == f"Written to {out}" and recipe.read_text("utf-8") == before
+    taken = out.read_bytes()
+    said = fails(capsys, "estimate", recipe, "--out", out, "--step", "1")
+    assert f"The file is there already ({out}). State another one by --out" in said
+    assert out.read_bytes() == taken
+    linked = tmp_path / "linked.yaml"
+    linked.symlink_to(tmp_path / "nowhere.yaml")
+    assert "is there already" in fails(capsys, "estimate", recipe, "--out", linked)
+    same = f"{recipe.parent}/./{recipe.name}"
+    assert run("estimate", recipe, "--out", same, "--step", "1") == 0
+    assert recipe.read_text("utf-8") != before
+    recipe.write_text(before, "utf-8")
     assert run("estimate", recipe, "--step", "1") == 0
     assert isinstance(Recipe.load(recipe).pipeline.steps[0].value, dict)  # type: ignore[attr-defined]
     capsys.readouterr()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
+from napari_lazy_pipeline import __version__
 from napari_lazy_pipeline.compute import Pipeline
 from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError, StepError
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.formats import imagej_tiff as writing
+from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.problem_log import ProblemLog
@@ -170,6 +174,60 @@ def test_a_run_goes_on_after_a_crash(stack: Stack, source: Ramps, tmp_path: Path
     assert source.reads == [(2, 1)]
     export(stack, tmp_path)
     assert source.reads == [(2, 1)]
+
+
+def journal_lines(folder: Path) -> list[dict[str, Any]]:
+    text = (folder / "volume_export.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines() if line]
+
+
+def made_by(folder: Path) -> list[str | None]:
+    """Versions that the lines of a journal state, that on the settings first."""
+    about, *lines = journal_lines(folder)
+    return [about["versions"]["napari-lazy-pipeline"], *(line.get("version") for line in lines)]
+
+
+def as_of(version: str, journal: Path) -> None:
+    """Let a journal be that of another version of the program."""
+    journal.write_text(journal.read_text().replace(f'"{__version__}"', f'"{version}"'))
+
+
+def test_volumes_of_another_version_are_told(stack: Stack, tmp_path: Path) -> None:
+    journal = tmp_path / "volume_export.jsonl"
+    assert not export(stack, tmp_path, t=[0]).remarks
+    as_of("0.0.1", journal)
+    for written in (2, 0):
+        report = export(stack, tmp_path, t=[0, 1])
+        assert len(report.written) == written
+        told = f"Export: 2 volumes were made by version 0.0.1; this is {__version__}"
+        assert report.remark_lines == [told] and str(report).endswith(told)
+    assert made_by(tmp_path) == ["0.0.1", None, None, __version__, __version__]
+    as_of("0.0.2", journal)
+    report = export(stack, tmp_path, c=[0])
+    told = "1 volume was made by version 0.0.1, 1 volume was made by version 0.0.2"
+    assert report.remark_lines == [f"Export: {told}; this is {__version__}"]
+    assert not export(stack, tmp_path, t=[2], c=[0]).remarks
+
+
+def test_volumes_of_a_version_that_is_not_known_are_not_told(stack: Stack, tmp_path: Path) -> None:
+    export(stack, tmp_path, t=[0])
+    about, *lines = journal_lines(tmp_path)
+    del about["versions"]
+    text = "".join(f"\n{json.dumps(line)}" for line in (about, *lines))
+    (tmp_path / "volume_export.jsonl").write_text(text)
+    report = export(stack, tmp_path)
+    assert (len(report.kept), len(report.written), report.remarks) == (2, 4, ())
+
+
+def test_versions_are_kept_when_journals_of_units_are_joined(stack: Stack, tmp_path: Path) -> None:
+    export(stack, tmp_path, unit=Unit(1, 2))
+    as_of("0.0.1", tmp_path / "volume_export.1of2.jsonl")
+    told = [f"Export: 3 volumes were made by version 0.0.1; this is {__version__}"]
+    for _ in range(2):
+        assert export(stack, tmp_path).remark_lines == told
+        versions = made_by(tmp_path)
+        assert versions[0] == __version__
+        assert Counter(versions[1:]) == {"0.0.1": 3, None: 3}
 
 
 @pytest.mark.parametrize("change", ["token", "dtype"])

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
-from napari_lazy_pipeline.errors import Cancelled, ExportError
+from napari_lazy_pipeline.errors import Cancelled, ExportError, NotRecordedError
 from napari_lazy_pipeline.exports import movie
 from napari_lazy_pipeline.exports.maxima import maxima
 from napari_lazy_pipeline.exports.movie import write_movie
@@ -194,6 +194,50 @@ def test_a_movie_is_changed_by_the_command_line_as_a_run_is(
         assert movie(*words, "--out", str(tmp_path / "no.gif")) == 2, words
         assert said in capsys.readouterr().err
     assert not (tmp_path / "no.gif").exists()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("options", [(), ("--contrast", "0,900")])
+def test_a_movie_with_a_blank_picture_is_written_and_is_no_success(
+    raw_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], gone: bool,
+    options: tuple[str, ...],
+) -> None:  # fmt: skip
+    """As a run, which writes the other volumes, and ends with the same exit status."""
+    recipe = tmp_path / "r.yaml"
+    raw = open_stack(raw_folder, voxel_size=VOXEL)
+    Recipe(source=raw, pipeline=Pipeline([SubtractBackground(value=50)])).save(recipe)
+    path = Path(raw.source.paths(1, 1)[0])  # type: ignore[attr-defined]
+    if gone:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-500])
+    assert cli.main(["run", str(recipe), "--out", str(tmp_path / "out")]) == 1
+    why = capsys.readouterr().err.splitlines()[-1]
+    assert why.startswith("t=1, c=1: ")
+    out = tmp_path / "a.gif"
+    assert cli.main(["movie", str(recipe), "--out", str(out), *options]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.splitlines()[-1] == why and printed.out.endswith(". Blank: 1 volume\n")
+    assert printed.out.startswith("3 pictures written") and out.is_file()
+    whole = tmp_path / "b.gif"  # of the other time points
+    assert cli.main(["movie", str(recipe), "--out", str(whole), "-t", "::2", *options]) == 0
+    assert "Blank" not in capsys.readouterr().out
+
+
+def test_what_was_not_meant_to_be_recorded_does_not_fail_a_movie(tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for t in range(6):
+        for c in (0, 1):
+            if c == 0 or t % 3 == 0:
+                pixels = np.full((3, 16, 20), 100 + t, "uint16")
+                path = folder / f"cell_ch{c}_t{t}.tif"
+                tifffile.imwrite(path, pixels, photometric="minisblack")
+    raw = open_stack(folder, voxel_size=VOXEL)
+    with pytest.raises(NotRecordedError):
+        raw.source.read(1, 1)
+    Recipe(source=raw, pipeline=Pipeline([])).save(tmp_path / "r.yaml")
+    assert cli.main(["movie", str(tmp_path / "r.yaml"), "--out", str(tmp_path / "a.gif")]) == 0
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8"])

@@ -20,7 +20,7 @@ from napari_lazy_pipeline.exports.job import Job, JobSettings
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.queue import ExportQueue
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deskew, Select, Step, SubtractBackground
 from stacks import write_raw
 
 SIZE = (0.3, 0.1, 0.1)
@@ -214,6 +214,72 @@ def test_all_is_cancelled_and_read_again_by_another_process(
     assert again.jobs[0].report is not None and len(again.jobs[0].report.kept) == 3
     again.save(tmp_path / "config" / "queue.json")
     assert not ExportQueue.load(tmp_path / "config" / "queue.json").jobs
+
+
+def counted(folder: Path, *times: int) -> None:
+    """Files that hold the last digits of their names."""
+    folder.mkdir(exist_ok=True)
+    for t in times:
+        pixels = np.full((2, 8, 9), t % 1000, "uint16")
+        tifffile.imwrite(folder / f"cell_t{t:06d}.tif", pixels, photometric="minisblack")
+
+
+def resumed(folder: Path, job: Job, *more: int, gone: int | None = None) -> tuple[Job, set[int]]:
+    """A job that was saved, and goes on once files came or are gone; the numbers it wrote."""
+    ExportQueue([job]).save(folder.parent / "queue.json")
+    counted(folder, *more)
+    if gone is not None:
+        (folder / f"cell_t{gone:06d}.tif").unlink()
+    queue = ExportQueue.load(folder.parent / "queue.json")
+    queue.resume()
+    queue.run()
+    written = folder.parent.glob("raw_processed/*.tif")
+    return queue.jobs[0], {int(tifffile.imread(path).max()) for path in written}
+
+
+@pytest.mark.filterwarnings("ignore:The time points have other numbers now")
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(
+    ("steps", "times", "more", "written"),
+    [
+        ([], (4, 5), (8, 9), {14, 15}),
+        ([], (4, 5), (16,), {14, 15}),
+        ([Select(times=(2, 0))], (1, 2), (8, 9), {13, 14}),
+        ([Select(times=(-3, 0))], (2, 2), (16,), {15}),
+    ],
+)
+def test_time_points_that_were_chosen_stay_the_same(
+    tmp_path: Path, steps: list[Step], times: tuple[int, int], more: tuple[int, ...],
+    written: set[int], named: bool,
+) -> None:  # fmt: skip
+    raw = tmp_path / "raw"
+    counted(raw, *range(10, 16))
+    recipe = Recipe(source=open_stack(raw, voxel_size=SIZE), pipeline=Pipeline(steps))
+    one = Job("raw", recipe, JobSettings(times=times), raw if named else None)
+    job, numbers = resumed(raw, one, *more)
+    assert (job.state, job.error, numbers) == ("done", "", written)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "more", "gone", "told"),
+    [
+        ((10, 11, 12), 9, 12, "Time points that were chosen and are not there any more: 1"),
+        (
+            (100001, 300007, 900002), 500004, None,
+            "It cannot be told which of the time points now are those that were chosen",
+        ),
+    ],
+)  # fmt: skip
+def test_time_points_that_were_chosen_and_are_not_found_are_told(
+    tmp_path: Path, numbers: tuple[int, ...], more: int, gone: int | None, told: str
+) -> None:
+    raw = tmp_path / "raw"
+    counted(raw, *numbers)
+    recipe = Recipe(source=open_stack(raw, voxel_size=SIZE))
+    one = Job("raw", recipe, JobSettings(times=(1, 2)))
+    job, written = resumed(raw, one, more, gone=gone)
+    assert (job.state, job.error) == ("failed", f"{told} ({raw}). Choose them anew")
+    assert not written
 
 
 def test_jobs_in_memory_only_are_not_saved_and_a_damaged_file_is_said(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,10 @@ def estimate(options: argparse.Namespace) -> int:
     """Find values of steps one after the other, each in what the steps before it make."""
     from napari_lazy_pipeline.session import Recipe
 
-    recipe = Recipe.load(options.recipe)
+    recipe, path = Recipe.load(options.recipe), options.out or options.recipe
+    own = os.path.realpath(path) == os.path.realpath(options.recipe)
+    if os.path.lexists(path) and not own:
+        raise RecipeError("The file is there already", str(path), "State another one by --out")
     places = _places(recipe.pipeline, options.step)
     raw = Place(options.folder).open(recipe, options.trust)
     recipe = recipe.numbered_now(raw)
@@ -28,7 +32,6 @@ def estimate(options: argparse.Namespace) -> int:
         recipe.allow_code()
     for index in places:
         recipe = _with_estimate(recipe, index, raw, options)
-    path = options.out or options.recipe
     recipe.save(path)
     print(f"Written to {path}")
     return 0

@@ -5,28 +5,38 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from napari_lazy_pipeline.cli.run_recipe import Place, ProgressLine, applied, load_recipe, numbers
+from napari_lazy_pipeline.cli.run_recipe import (
+    Place,
+    ProgressLine,
+    applied,
+    load_recipe,
+    numbers,
+    tell_failures,
+)
 from napari_lazy_pipeline.errors import RecipeError
 
 _Limits = tuple[float, float]
 
 
 def movie(options: argparse.Namespace) -> int:
-    """Write a movie of a folder."""
+    """Write a movie of a folder; return the exit code."""
     from napari_lazy_pipeline.exports.formats import channel_name
     from napari_lazy_pipeline.exports.movie import write_movie
+    from napari_lazy_pipeline.image.quantity_text import format_count
 
     recipe = load_recipe(options)
     raw = Place(options.folder).open(recipe, options.trust)
     stack = applied(recipe, raw, options, options.folder is not None)
     names = [channel_name(stack, c) for c in range(stack.shape[1])]
+    blank: dict[tuple[int, int], str] = {}
     said = write_movie(
         stack, options.out, t=numbers(options.t, stack.shape[0]), rate=options.rate,
         contrast=_contrast(options.contrast, names), progress=ProgressLine("pictures"),
-        cancelled=options.stop.is_set,
+        cancelled=options.stop.is_set, failed=lambda t, c, why: blank.update({(t, c): why}),
     )  # fmt: skip
-    print(said)
-    return 0
+    tell_failures(blank)
+    print(f"{said}. Blank: {format_count(len(blank), 'volume')}" if blank else said)
+    return 1 if blank else 0
 
 
 def _contrast(stated: Sequence[tuple[str, _Limits]], names: Sequence[str]) -> list[_Limits | None]:

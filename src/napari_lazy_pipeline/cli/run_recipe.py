@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -264,9 +264,14 @@ class ProgressLine:
 
 def summarise(report: ExportReport) -> int:
     """Say what is written and what is missing; return the exit code."""
-    for failure in report.failed[:_MOST_FAILURES]:
-        print(f"t={failure.t}, c={failure.c}: {failure.why}", file=sys.stderr)
-    if len(report.failed) > _MOST_FAILURES:
-        print(f"and {len(report.failed) - _MOST_FAILURES} more", file=sys.stderr)
+    tell_failures({(failure.t, failure.c): failure.why for failure in report.failed})
     print(report)
     return 0 if report.complete else 1
+
+
+def tell_failures(failures: Mapping[tuple[int, int], str]) -> None:
+    """Say which volumes (t, c) could not be made, and why."""
+    for (t, c), why in list(failures.items())[:_MOST_FAILURES]:
+        print(f"t={t}, c={c}: {why}", file=sys.stderr)
+    if len(failures) > _MOST_FAILURES:
+        print(f"and {len(failures) - _MOST_FAILURES} more", file=sys.stderr)

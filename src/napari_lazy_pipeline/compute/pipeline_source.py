@@ -157,9 +157,8 @@ class PipelineSource(VolumeSource):
         """
         return self._runner(self._heard(progress)).volume(self.count, t, c)
 
-    def unless(self, cancelled: Callable[[], bool], t: int, c: int) -> np.ndarray:
-        progress = replace(self._heard(None), cancelled=cancelled)
-        return self.or_blank(t, c, self.spec, lambda: self.read(t, c, progress))
+    def read_unless(self, cancelled: Callable[[], bool], t: int, c: int) -> np.ndarray:
+        return self.read(t, c, replace(self._heard(None), cancelled=cancelled))
 
     def part(self, wanted: Block, progress: Progress | None = None) -> np.ndarray:
         """Make a part (z, y, x) of a volume, from what it needs only; raises what `read` does."""

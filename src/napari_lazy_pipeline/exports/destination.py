@@ -133,10 +133,9 @@ class Destination:
 
     def is_finished(self, t: int, c: int) -> bool:
         """Return whether the file of a volume exists, and was made from what would be read now."""
-        name = self._log_name(t, c)
-        line = self.log.finished.get(name)
+        line = self.line(t, c)
         # What was never written needs no look at its raw file, perhaps on a slow share.
-        if line is None or line["origin"] != self.origin(t, c):
+        if not line or line["origin"] != self.origin(t, c):
             return False
         if not set(self.projections).issubset(line.get("projections", ())):
             return False
@@ -150,8 +149,11 @@ class Destination:
 
     def remarks(self, t: int, c: int) -> list[Remark]:
         """What was said of a volume when it was written, by this run or an earlier one."""
-        line = self.log.finished.get(self._log_name(t, c), {})
-        return [Remark(*remark) for remark in line.get("remarks", ())]
+        return [Remark(*remark) for remark in self.line(t, c).get("remarks", ())]
+
+    def line(self, t: int, c: int) -> dict[str, Any]:
+        """What the log has of a volume; empty if it is not finished."""
+        return self.log.finished.get(self._log_name(t, c), {})
 
     def _log_name(self, t: int, c: int) -> str:
         """Name of a volume in the log: its file, below the folder."""
@@ -217,7 +219,7 @@ class Destination:
 
         An `OccupiedError` if something not of this export has its name, else an `ExportError`.
         """
-        line = self.log.finished.get(self._log_name(t, c), {})
+        line = self.line(t, c)
         ours, projected = bool(line), line.get("projections", ())
         with _write_errors(self.path(t, c)):
             for axis, path in self.projection_paths(t, c).items():

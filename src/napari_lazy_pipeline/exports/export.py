@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -14,12 +15,14 @@ from napari_lazy_pipeline.compute.pipeline_source import cautions_of
 from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
+from napari_lazy_pipeline.exports.export_log import this_version
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
 from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.this_computer import write_here
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image.quantity_text import format_count
 
 __all__ = ["ExportReport", "Failure", "export"]
 
@@ -162,6 +165,7 @@ def export(
             return _report(outputs, (), (), (), 0, False, ())
     total = sum(map(len, volumes.values()))
     kept: list[Path] = []
+    made_by: list[str] = []  # versions of the program that made what is kept
     remarks = cautions_of(outputs.plan) if outputs.plan is not None else []
     pending: dict[Volume, list[int]] = {}
     for volume, indices in volumes.items():
@@ -169,9 +173,11 @@ def export(
             return _report(outputs, (), kept, (), total, True, remarks)
         finished = [i for i in indices if outputs.destinations[i].is_finished(*volume)]
         kept += [outputs.destinations[i].path(*volume) for i in finished]
+        made_by += [outputs.destinations[i].line(*volume)["version"] for i in finished]
         remarks += [said for i in finished for said in outputs.destinations[i].remarks(*volume)]
         if len(finished) < len(indices):
             pending[volume] = [i for i in indices if i not in finished]
+    remarks += _of_versions(made_by)
     written: list[Path] = []
     failed: dict[Volume, str] = {}
     skipped = 0  # stages of volumes that failed
@@ -207,6 +213,17 @@ def export(
     if not stopped:
         outputs.join_units()
     return _report(outputs, written, kept, failures, total, stopped, remarks)
+
+
+def _of_versions(made_by: Iterable[str]) -> list[Remark]:
+    """What is to be said of volumes that other versions of the program made."""
+    now = this_version()
+    counts = Counter(version for version in made_by if version not in ("", now))
+    others = [
+        f"{format_count(n, 'volume')} {'was' if n == 1 else 'were'} made by version {version}"
+        for version, n in counts.items()
+    ]
+    return [Remark("Export", "", f"{', '.join(others)}; this is {now}")] if others else []
 
 
 def _report(

@@ -15,6 +15,9 @@ from napari_lazy_pipeline._runtime.fresh_file import write_text
 from napari_lazy_pipeline._runtime.regular_file import open_regular
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.unit import Unit
+from napari_lazy_pipeline.session.recipe_version import versions
+
+_PROGRAM = "napari-lazy-pipeline"
 
 
 def digest(*parts: object) -> str:
@@ -32,29 +35,33 @@ class ExportLog:
 
     path: Path
     settings: str  # digest of what all files were made with
-    # What each finished file was made from, "origin", along which axes there are "projections" of
-    # it, what was said of it, "remarks", and whether it is "empty": some formats leave out what
-    # holds nothing.
+    # What each finished file was made from, "origin", by which "version" of the program, along
+    # which axes there are "projections" of it, what was said of it, "remarks", and whether it is
+    # "empty": some formats leave out what holds nothing.
     finished: dict[str, dict[str, Any]]
     of_units: tuple[Path, ...] = ()  # logs of units that were there when it was opened
     begun: bool = False  # whether any run had begun then
+    version: str = ""  # of the program that began it: where lines do not say, it made the files
 
     @classmethod
     def open(cls, path: Path, settings: str, unit: Unit | None = None) -> ExportLog:
         """Read the logs of earlier runs; an `ExportError` if one had other settings."""
         of_units = tuple(sorted(path.parent.glob(f"{glob.escape(path.stem)}.*of*{path.suffix}")))
         finished: dict[str, dict[str, Any]] = {}
-        begun = [log for log in (path, *of_units) if os.path.lexists(log)]
-        for log in begun:
-            finished |= _read(log, settings)
+        begun: dict[Path, str] = {}
+        for log in (path, *of_units):
+            if os.path.lexists(log):
+                begun[log], lines = _read(log, settings)
+                finished |= lines
         own = path if unit is None else path.with_suffix(f".{unit}{path.suffix}")
-        return cls(own, settings, finished, of_units, bool(begun))
+        version = begun.get(own, this_version())
+        return cls(own, settings, finished, of_units, bool(begun), version)
 
     def join(self, order: Iterable[str]) -> None:
         """Take in the logs of units: the finished files in this order, as one run writes them."""
         about = next(line for line in _text(self.path).splitlines() if line)
         names = dict.fromkeys((*order, *self.finished))
-        lines = [json.dumps(self.finished[name]) for name in names if name in self.finished]
+        lines = [self._text_of(self.finished[name]) for name in names if name in self.finished]
         write_text(self.path, "".join(f"\n{line}" for line in (about, *lines)))
         for log in self.of_units:
             log.unlink(missing_ok=True)
@@ -74,7 +81,7 @@ class ExportLog:
         remarks: Sequence[Sequence[str]] = (),
     ) -> None:
         """Log a finished file, or that there is none because it would be empty."""
-        line: dict[str, Any] = {"file": name, "origin": origin}
+        line: dict[str, Any] = {"file": name, "origin": origin, "version": this_version()}
         line |= {"empty": True} if empty else {}
         line |= {"projections": list(projections)} if projections else {}
         line |= {"remarks": list(remarks)} if remarks else {}
@@ -84,11 +91,21 @@ class ExportLog:
     def _add(self, line: dict[str, Any]) -> None:
         with open_regular(self.path, "ab", follow=False) as file:
             # The line before may have been cut off by a crash: it must not take this one along.
-            file.write(f"\n{json.dumps(line)}".encode())
+            file.write(f"\n{self._text_of(line)}".encode())
+
+    def _text_of(self, line: dict[str, Any]) -> str:
+        """A line as it is written: only of other versions than that which began it, it says so."""
+        same = line["version"] == self.version
+        return json.dumps({key: line[key] for key in line if not (same and key == "version")})
 
 
-def _read(path: Path, settings: str) -> dict[str, dict[str, Any]]:
-    """Read the finished files of one log."""
+def this_version() -> str:
+    """Version of this program."""
+    return versions()[_PROGRAM]
+
+
+def _read(path: Path, settings: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Read the version that began a log, empty if it does not say so, and the finished files."""
     lines = [_entry(line) for line in _text(path).splitlines() if line]
     hint = "Choose an empty folder"
     if not lines or not isinstance(lines[0].get("settings"), str):
@@ -96,7 +113,11 @@ def _read(path: Path, settings: str) -> dict[str, dict[str, Any]]:
     if lines[0]["settings"] != settings:
         what = "The folder holds volumes that were exported from other data or with other settings"
         raise ExportError(what, str(path), hint)
-    return {line["file"]: line for line in lines if _is_finish(line)}
+    stated = lines[0].get("versions")
+    version = str(stated.get(_PROGRAM, "")) if isinstance(stated, dict) else ""
+    return version, {
+        line["file"]: {"version": version, **line} for line in lines if _is_finish(line)
+    }
 
 
 def _text(path: Path) -> str:
@@ -116,7 +137,8 @@ def _entry(line: str) -> dict[str, Any]:
 def _is_finish(line: dict[str, Any]) -> bool:
     """Return whether a line is on a finished file."""
     file, origin = line.get("file"), line.get("origin")
-    named = isinstance(file, str) and isinstance(origin, str)
+    texts = file, origin, line.get("version", "")
+    named = all(isinstance(text, str) for text in texts)
     remarks = line.get("remarks", [])
     of_texts = isinstance(remarks, list) and all(map(_is_remark, remarks))
     return named and of_texts and isinstance(line.get("projections", []), list)

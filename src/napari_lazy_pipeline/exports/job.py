@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -27,6 +27,7 @@ from napari_lazy_pipeline.exports.time_left import TimeLeft
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_count, format_duration
 from napari_lazy_pipeline.session import Recipe
+from napari_lazy_pipeline.session.recipe_numbers import times_of_today
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -191,7 +192,7 @@ class Job:
         cancelled: Callable[[], bool],
         raw_folders: Iterable[Path],
     ) -> ExportReport:
-        view, settings, times = self.view or self._open(), self.settings, self.settings.times
+        (view, times), settings = self._open(), self.settings
         folder = settings.folder or self.out  # where it was begun
         if folder is None:
             folder = propose_folder(view, settings.dtype, settings.format, self.position)
@@ -201,21 +202,29 @@ class Job:
             refuse_folder(folder, raw)
         self.out = folder
         return export(
-            view, folder, t=None if times is None else range(times[0], times[1] + 1),
+            view, folder, t=times,
             c=settings.channels, dtype=settings.dtype, format=settings.format,
             stages=settings.stages, projections=settings.projections,
             scheduler=settings.scheduler, progress=progress, cancelled=cancelled,
         )  # fmt: skip
 
-    def _open(self) -> Stack:
-        """Open the data and apply the recipe; an error says what does not fit."""
+    def _open(self) -> tuple[Stack, Sequence[int] | None]:
+        """What is written, and which time points; an error says what does not fit."""
+        ends, times = self.settings.times, None
+        if ends is not None:
+            times = range(ends[0], ends[1] + 1)
+        if self.view is not None:
+            return self.view, times
         assert self.recipe is not None
         recipe = self.recipe
         if self.settings.maxima:
             recipe = recipe.model_copy(update={"pipeline": maxima(recipe.pipeline)})
         if self.raw is None:
-            return recipe.apply(open_own(recipe))
-        view = recipe.apply(open_other(recipe, self.raw, self.position))
-        assert isinstance(view.source, PipelineSource)
-        check_fit(view.source.stated_plan, self.channels)
-        return view
+            raw = open_own(recipe)
+            view = recipe.apply(raw)
+        else:
+            raw = open_other(recipe, self.raw, self.position)
+            view = recipe.apply(raw)
+            assert isinstance(view.source, PipelineSource)
+            check_fit(view.source.stated_plan, self.channels)
+        return view, times and times_of_today(recipe.pipeline, recipe.source, raw, times)

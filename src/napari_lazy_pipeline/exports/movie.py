@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelled
 from napari_lazy_pipeline._runtime.fresh_file import fresh_folder
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.errors import Cancelled, ExportError
+from napari_lazy_pipeline.errors import Cancelled, ExportError, FileError, NotRecordedError
 from napari_lazy_pipeline.exports.destination import (
     raw_folder,
     refuse_folder,
@@ -48,6 +49,7 @@ def write_movie(
     rate: float = 10.0,
     progress: Callable[[int, int], None] = no_progress,
     cancelled: Callable[[], bool] = not_cancelled,
+    failed: Callable[[int, int, str], None] = no_progress,
 ) -> str:
     """Write a movie of what is brightest along z; it appears when it is complete.
 
@@ -69,6 +71,9 @@ def write_movie(
         Pictures a second; GIF knows hundredths of a second only.
     progress, cancelled
         As those of `export`.
+    failed
+        Called with time point and channel of a volume whose file is bad or missing, which is
+        blank, and with what is wrong; perhaps more than once.
 
     Returns
     -------
@@ -90,8 +95,9 @@ def write_movie(
     if not times:
         raise ExportError("There is no time point to show", hint="Choose some")
     channels = range(stack.shape[1])
+    picture = partial(_picture, stack, cancelled, failed)
     limits = [
-        stated or _limits(_picture(stack, t, c, cancelled) for t in times)
+        stated or _limits(picture(t, c) for t in times)
         for c, stated in zip(channels, contrast or [None] * len(channels), strict=True)
     ]
     several = len(channels) > 1
@@ -101,7 +107,7 @@ def write_movie(
         for done, time in enumerate(times):
             if cancelled():
                 raise Cancelled
-            pictures = [_picture(stack, time, c, cancelled) for c in channels]
+            pictures = [picture(time, c) for c in channels]
             yield _labelled(_mixed(pictures, limits, colours), stack, time)
             progress(done + 1, len(times))
 
@@ -133,9 +139,25 @@ def _check(path: Path, stack: Stack) -> None:
         raise ExportError("There is no such folder", str(path.parent), "Make it first")
 
 
-def _picture(stack: Stack, t: int, c: int, cancelled: Callable[[], bool]) -> np.ndarray:
+def _picture(
+    stack: Stack,
+    cancelled: Callable[[], bool],
+    failed: Callable[[int, int, str], None],
+    t: int,
+    c: int,
+) -> np.ndarray:
     """What is brightest along z (y, x); blank, with a warning, if the file is bad."""
-    picture: np.ndarray = np.fmax.reduce(stack.source.unless(cancelled, t, c), axis=0)
+
+    def make() -> np.ndarray:
+        try:
+            return stack.source.read_unless(cancelled, t, c)
+        except FileError as error:
+            if not isinstance(error, NotRecordedError):
+                failed(t, c, str(error))
+            raise
+
+    volume = stack.source.or_blank(t, c, stack.spec, make)
+    picture: np.ndarray = np.fmax.reduce(volume, axis=0)
     return picture.astype(np.uint8) if picture.dtype.kind == "b" else picture
 
 

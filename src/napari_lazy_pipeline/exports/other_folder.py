@@ -1,8 +1,8 @@
-"""Other folder: opens the data of a recipe, and others as the recipe says of its own."""
+"""Other folder: opens the data of a recipe as it says, and others as far as it fits them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,15 @@ from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.errors import (
     ExportError,
     PatternError,
+    RemarkWarning,
     VoxelSizeUnknownError,
 )
 from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image.volume_source import calls_of_ours
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.crop_refit import crops_of, refitted
+from napari_lazy_pipeline.session.recipe_numbers import same_folder
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.steps.crop import Crop
@@ -26,10 +29,10 @@ _GIVE = "Open the folder and state it, or give a recipe of its own"
 def open_other(
     recipe: Recipe, folder: str | Path, position: str | None = None, trust: bool = False
 ) -> Stack:
-    """Open another folder or position; no pixel is read.
+    """Open a folder or position that need not be that of the recipe; no pixel is read.
 
-    What the recipe states of its data holds where these files do not state it; ``trust`` is that
-    of `open_stack`.
+    If it is, it is opened as `open_own` does. Of others, what the recipe states holds where their
+    files do not state it; ``trust`` is that of `open_stack`.
 
     Raises
     ------
@@ -37,23 +40,42 @@ def open_other(
         If the folder cannot be opened.
     ExportError
         If it is not clear what its files are, or how large their voxels.
+
+    Warns
+    -----
+    RemarkWarning
+        If the files of others state other values than the recipe.
     """
+    own = _own(recipe, folder, position)
+    if own is not None:
+        return open_own(own, trust)
     source = recipe.source or Source(folder=str(folder))
     options = {**source.opening, "position": position, "trust": trust}
     folder_info = _inspect(folder, source.pattern or None, options)
-    use = RecipeUse.of(recipe, folder_info, MetadataOverrides())
+    # Steps go by the names of the channels: those that the recipe states hold.
+    stated = MetadataOverrides(channel_names=source.channel_names).fitting(folder_info)
+    use = RecipeUse.of(recipe, folder_info, stated)
     if source.made_for is not None:
         _refuse_crop(use.pipeline, recipe, folder)
-    # Steps go by the names of the channels: those that the recipe states hold, but for wavelengths.
-    for own, stated in zip(folder_info.channel_names, source.channel_names or (), strict=False):
-        if own.isdigit() and stated.isdigit() and own != stated:
-            what = f"The recipe is for the channel {stated}, where this folder has {own}"
-            raise ExportError(what, str(folder), "Give a recipe of its own")
-    overrides = replace(use.overrides, channel_names=source.channel_names).fitting(folder_info)
-    stack = overrides.stack(folder_info)
+    _refuse_wavelengths(folder_info, source)
+    stack = use.overrides.stack(folder_info)
     if not stack.spec.size_known:
         raise ExportError(VoxelSizeUnknownError.of(stack.spec.stated_size).what, str(folder), _GIVE)
+    if use.left:
+        where = f"{folder}, {position}" if position else folder
+        warnings.warn(f"{use.left} ({where})", RemarkWarning, calls_of_ours())
     return stack
+
+
+def _own(recipe: Recipe, folder: str | Path, position: str | None) -> Recipe | None:
+    """The recipe, if it is that of a folder and position; a source without one is of all."""
+    source = recipe.source
+    if source is None or not same_folder(folder, source.folder):
+        return None
+    if None not in (position, source.position) and position != source.position:
+        return None
+    place = {"folder": str(folder), "position": position or source.position}
+    return recipe.model_copy(update={"source": source.model_copy(update=place)})
 
 
 def positions_of(recipe: Recipe, folder: str | Path, trust: bool = False) -> tuple[str, ...]:
@@ -74,6 +96,14 @@ def open_own(recipe: Recipe, trust: bool = False) -> Stack:
         fitted, _ = refitted(recipe.pipeline, before, stack.stack_spec)
         _refuse_crop(fitted, recipe, source.folder)
     return stack
+
+
+def _refuse_wavelengths(folder_info: FolderInfo, source: Source) -> None:
+    """Refuse channels that the recipe states to be of other wavelengths."""
+    for own, stated in zip(folder_info.channel_names, source.channel_names or (), strict=False):
+        if own.isdigit() and stated.isdigit() and own != stated:
+            what = f"The recipe is for the channel {stated}, where this folder has {own}"
+            raise ExportError(what, folder_info.folder, "Give a recipe of its own")
 
 
 def _refuse_crop(fitted: Pipeline, recipe: Recipe, folder: str | Path) -> None:

@@ -101,9 +101,9 @@ class VolumeSource(ABC):
         """Make one volume (z, y, x); blank, and a problem, if its file is bad or missing."""
         return self.or_blank(t, c, self.spec, lambda: self.read(t, c))
 
-    def unless(self, cancelled: Callable[[], bool], t: int, c: int) -> np.ndarray:
-        """Make one volume as a call does; what takes long raises `Cancelled` if unwanted."""
-        return self(t, c)
+    def read_unless(self, cancelled: Callable[[], bool], t: int, c: int) -> np.ndarray:
+        """Make one volume as `read` does; what takes long raises `Cancelled` if unwanted."""
+        return self.read(t, c)
 
     def or_blank(
         self, t: int, c: int, spec: VolumeSpec, make: Callable[[], np.ndarray]

@@ -31,12 +31,15 @@ class RecipeUse:
         What is stated about the data now, and the colours of the channels.
     sentence
         What was taken from the recipe, left as it was, and fitted; empty if nothing was.
+    left
+        What was left as it was; empty if nothing was.
     """
 
     pipeline: Pipeline
     overrides: MetadataOverrides
     colours: tuple[str, ...]
     sentence: str = ""
+    left: str = ""
 
     @classmethod
     def of(
@@ -63,9 +66,10 @@ class RecipeUse:
         if before is not None or source.folder != folder_info.folder:
             pipeline, crops = refitted(pipeline, before, raw)
             fitted += crops
-        parts = [f"Taken from the recipe: {', '.join(taken)}"] * bool(taken)
-        parts += [f"Left as the data have it, not as the recipe: {', '.join(left)}"] * bool(left)
-        return cls(pipeline, stated, colours, ". ".join([*parts, *fitted]))
+        of_recipe = f"Taken from the recipe: {', '.join(taken)}" if taken else ""
+        of_data = f"Left as the data have it, not as the recipe: {', '.join(left)}" if left else ""
+        sentence = ". ".join(filter(None, [of_recipe, of_data, *fitted]))
+        return cls(pipeline, stated, colours, sentence, of_data)
 
 
 def for_folder(recipe: Recipe | None, folder_info: FolderInfo) -> tuple[Recipe | None, str]:

@@ -1,0 +1,126 @@
+"""A recipe over its own folder that is named, and over others: what holds, and what is told."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from interrupting import volumes
+from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
+from napari_lazy_pipeline.errors import RemarkWarning
+from napari_lazy_pipeline.exports.other_folder import open_other
+from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.steps import Deskew
+
+OWN, FILES = (0.5, 0.1, 0.1), (0.3, 0.1, 0.1)  # what the recipe states, and what the files do
+LEFT = "Left as the data have it, not as the recipe: z step 0.5 µm"
+
+
+def record(folder: Path, *names: str) -> Path:
+    """Files that state their voxel size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(names):
+        pixels = np.random.default_rng(number).integers(100, 900, (6, 16, 20)).astype("uint16")
+        tifffile.imwrite(
+            folder / name, pixels, imagej=True, resolution=(10, 10),
+            metadata={"axes": "ZYX", "spacing": 0.3, "unit": "um"},
+        )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Two time points of a folder."""
+    return record(tmp_path / "raw", "cell_t0.tif", "cell_t1.tif")
+
+
+@pytest.fixture
+def recipe(raw: Path, tmp_path: Path) -> Path:
+    """Its recipe, which states another z step."""
+    path = tmp_path / "r.yaml"
+    stack = open_stack(raw, voxel_size=OWN, angle=31.5, step="stage", time_interval=7.0)
+    Recipe(source=stack, pipeline=Pipeline([Deskew()])).save(path)
+    return path
+
+
+def run(*words: object) -> int:
+    return cli.main([str(word) for word in words])
+
+
+def size_and_interval(out: Path) -> tuple[object, object]:
+    (path,) = out.glob("*_recipe.yaml")
+    source = Recipe.load(path).source
+    assert source is not None
+    return source.voxel_size, source.time_interval
+
+
+@pytest.mark.parametrize("named", ["run", "link", "watch"])
+def test_its_own_folder_is_as_it_says(raw: Path, recipe: Path, tmp_path: Path, named: str) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    assert run("run", recipe, "--out", whole) == 0
+    folder = raw
+    if named == "link":
+        folder = tmp_path / "link"
+        folder.symlink_to(raw)
+    words: tuple[object, ...] = ("run", recipe, folder, "--out", out)
+    if named == "watch":
+        words = "watch", folder, "--recipe", recipe, "--out", out, "--until-idle", "0.1"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert run(*words) == 0
+    assert size_and_interval(out) == size_and_interval(whole) == (OWN, 7.0)
+    made, expected = ([*volumes(folder).values()] for folder in (out, whole))
+    assert made == expected and len(made) == 2
+
+
+def test_its_own_folder_has_the_files_that_it_chooses(tmp_path: Path) -> None:
+    folder = record(tmp_path / "raw", *(f"cell_ch{c}_t{t}.tif" for t in (0, 1) for c in (0, 1)))
+    source = Source(folder=str(folder), pattern="cell_ch1_t{t}.tif", voxel_size=OWN)
+    assert open_other(Recipe(source=source), folder).shape[:2] == (2, 1)
+
+
+def test_other_folders_are_as_their_files_say_and_what_is_left_is_told(
+    recipe: Path, tmp_path: Path
+) -> None:
+    folder = record(tmp_path / "other", "cell_t0.tif", "cell_t1.tif")
+    same = tmp_path / "same"
+    for name in ("cell_t0.tif", "cell_t1.tif"):
+        record(same, name)
+        pixels = tifffile.imread(same / name)
+        tifffile.imwrite(same / name, pixels)
+    with pytest.warns(RemarkWarning) as told:
+        assert run("run", recipe, same, folder, "--out", tmp_path / "out") == 0
+    assert [str(one.message) for one in told] == [f"{LEFT} ({folder})"]
+    # What files do not state is that of the recipe.
+    assert size_and_interval(tmp_path / "out" / "other") == (FILES, 7.0)
+    assert size_and_interval(tmp_path / "out" / "same") == (OWN, 7.0)
+
+
+def test_names_of_channels_that_hold_are_not_told_to_be_left(tmp_path: Path) -> None:
+    names = [f"cell_{c}_t{t}.tif" for t in (0, 1) for c in ("GFP", "RFP")]
+    stack = open_stack(record(tmp_path / "raw", *names), channel_names=("green", "red"))
+    other = record(tmp_path / "other", *names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        opened = open_other(Recipe(source=stack), other)
+    assert opened.channel_names == ("green", "red")
+
+
+def test_a_position_of_its_folder_that_is_not_its_own_is_another(tmp_path: Path) -> None:
+    names = [f"cell_s{p}_ch{c}_t{t}.tif" for p in (1, 3) for c in (0, 1) for t in (0, 1)]
+    folder = record(tmp_path / "raw", *names)
+    source = Source.of(open_stack(folder, position="3", voxel_size=OWN))
+    assert source is not None and source.position == "3"
+    for position in (None, "3"):
+        opened = open_other(Recipe(source=source), folder, position)
+        assert opened.voxel_size == OWN
+        assert opened.source.position == "3"  # type: ignore[attr-defined]
+    with pytest.warns(RemarkWarning, match=r"z step 0.5 µm \(.*raw, 1\)"):
+        assert open_other(Recipe(source=source), folder, "1").voxel_size == pytest.approx(FILES)
+    of_all = Recipe(source=source.model_copy(update={"position": None}))
+    for position in ("1", "3"):
+        assert open_other(of_all, folder, position).voxel_size == OWN

@@ -150,6 +150,20 @@ def test_lazy_eager_and_planes_agree(deconvolve: Deconvolve) -> None:
     np.testing.assert_array_equal(source.read_planes(0, 0, 3, 5), volume[3:5])
 
 
+@pytest.mark.parametrize("method", ["rl", "accelerated", "auto"])
+def test_a_part_in_python_is_that_of_the_whole(psf_file: Path, method: Any) -> None:
+    """Bit for bit, also of a few bright points, which make steps of the accelerated one longer."""
+    volume = np.full((12, 60, 64), 100, np.uint16)
+    volume[4:8:3, 5::17, 3::13] = 40_000
+    stack = Stack.from_array(volume, SPEC.voxel_size)
+    step = Deconvolve(psf=str(psf_file), method=method, background=100)
+    crop = Crop(y=(20, 40), x=(24, 50))
+    whole = Pipeline([step]).apply(stack).volume()
+    np.testing.assert_array_equal(Pipeline([step, crop]).apply(stack).volume(), cut(crop, whole))
+    turned = Pipeline([Rotate(angle=31.5), crop]).apply(stack).source
+    assert isinstance(turned, PipelineSource) and not turned.stated_plan.whole_volumes
+
+
 def test_an_exported_part_is_that_of_the_whole(tmp_path: Path, deconvolve: Deconvolve) -> None:
     """Bit for bit: nobody has to know how near the screen comes to it."""
     raw, steps = CountingSource((1, 1), SPEC), (deconvolve, Deskew(angle=31.5))

@@ -17,8 +17,10 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
+from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.exports.other_folder import open_other
 from napari_lazy_pipeline.io import inspect_folder
+from napari_lazy_pipeline.io.live.folder_watcher import FolderWatcher
 from napari_lazy_pipeline.session import Session
 
 SHAPE = (3, 6, 8)
@@ -245,3 +247,33 @@ def test_a_position_that_bioio_reads(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert (found.voxel_size, found.channel_names) == (image.size, image.names)
         last = image.times - 1, len(image.names) - 1
         np.testing.assert_array_equal(found.stack().volume(*last), image.pixels(number)[last])
+
+
+def test_a_file_that_ends_within_the_first_position_is_not_taken(tmp_path: Path) -> None:
+    """Its text, which was written first, tells of three."""
+
+    def put(t: int, pages: int) -> None:
+        plain = 'DimensionOrder="XYZCT" Type="uint16" SizeX="8" SizeY="6" SizeZ="3" SizeC="1"'
+        images = "".join(
+            f'<Image ID="Image:{i}" Name="pos{i}"><Pixels {plain} SizeT="1">'
+            f'<TiffData IFD="{3 * i}" PlaneCount="3"/></Pixels></Image>'
+            for i in range(3)
+        )
+        with tifffile.TiffWriter(tmp_path / f"run_t{t}.ome.tif") as writer:
+            for page in range(pages):
+                plane = np.full(SHAPE[1:], 10 * t + page // 3, "u2")
+                text = f"<OME>{images}</OME>" if page == 0 else None
+                writer.write(plane, description=text, metadata=None, contiguous=False)
+
+    for t in range(3):
+        put(t, 9)
+    stack = open_stack(tmp_path, position="pos2")
+    watcher = FolderWatcher(stack.source)
+    put(3, 2)
+    put(4, 9)
+    for _ in range(3):
+        source = watcher.poll().source
+    assert source.sizes[0] == 5
+    assert [int(source.read(t, 0).max()) for t in (0, 2, 4)] == [2, 22, 42]
+    with pytest.raises(FileError):
+        source.read(3, 0)

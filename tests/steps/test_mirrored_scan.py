@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_lazy_pipeline import Pipeline, Stack
+from napari_lazy_pipeline import Pipeline, Stack, VolumeSpec
 from napari_lazy_pipeline.compute import Plan
-from napari_lazy_pipeline.image import Scan
+from napari_lazy_pipeline.image import Scan, StackSpec
 from napari_lazy_pipeline.steps import Deskew, Flip, Rotate, Transpose
 
 SIZE = (0.3, 0.1, 0.1)
@@ -150,3 +150,11 @@ def test_what_was_deskewed_before_is_only_turned(scan: Scan, stated: bool) -> No
     np.testing.assert_array_equal(result(deskewed, Rotate(**own)), right)
     plan = Plan.of([Rotate()], deskewed.stack_spec)
     assert "How the planes were scanned is unknown" in plan.waiting[0].what
+
+
+def test_an_angle_may_be_counted_the_other_way() -> None:
+    """Planes at 60 degrees lie as those at -120 do, which mirrored ones of 120 are."""
+    raw = VolumeSpec((6, 8, 10), "uint16", (0.3, 0.1, 0.1), scan=Scan(120.0))
+    plan = Pipeline([Flip(x=True), Deskew(angle=60)]).plan(StackSpec(raw))
+    assert plan.cautions == ()
+    assert Pipeline([Flip(x=True), Deskew(angle=61)]).plan(StackSpec(raw)).cautions != ()

@@ -124,7 +124,7 @@ class Pipeline(BaseModel, metaclass=_StepsFirst):
             raise GeometryError(f"An array of shape {volume.shape} is no volume (z, y, x)")
         source = ArraySource.of(volume, spec.stated_size)
         spec = spec.replace(shape=source.spec.shape, dtype=source.spec.dtype)
-        plan = self.plan(StackSpec(spec), engine).on_whole_volumes()
+        plan = self._exact_plan(StackSpec(spec), engine)
         return PipelineSource(replace(source, spec=spec), plan).read(0, 0)
 
     def apply(
@@ -154,7 +154,7 @@ class Pipeline(BaseModel, metaclass=_StepsFirst):
             If a step does not fit the volumes.
         """
         stack = stack if isinstance(stack, Stack) else Stack.from_array(stack)
-        plan = self.plan(stack.stack_spec, engine).on_whole_volumes()
+        plan = self._exact_plan(stack.stack_spec, engine)
         source = PipelineSource(stack.source, plan, cache=cache, blank_failures=blank_failures)
         after = plan.after
         return replace(
@@ -163,6 +163,11 @@ class Pipeline(BaseModel, metaclass=_StepsFirst):
             channel_names=after.channels,
             time_interval=after.time_interval,
         )
+
+    def _exact_plan(self, spec: StackSpec, engine: str) -> Plan:
+        """The plan for what is no preview: a crop is cut out of what is deconvolved as a whole."""
+        plan = self.plan(spec, engine)
+        return plan.on_whole_volumes() if plan.parts_differ else plan
 
     def sweep(
         self,

@@ -161,6 +161,12 @@ class Plan:
             return self
         return replace(self, whole_volumes=True)
 
+    @property
+    def parts_differ(self) -> bool:
+        """Return whether a part of a result differs from that in everything, beyond rounding."""
+        steps = [stage.step for stage in self.stages]
+        return any(not step.exact and not isinstance(step, ScanStep) for step in steps)
+
     def grown(self, times: int, steps: tuple[Step, ...]) -> Plan:
         """The plan of these steps for another number of time points."""
         if times == self.raw.times and steps == self.steps:

@@ -73,6 +73,10 @@ class Scan:
         angle = self.angle % 180
         return angle if angle <= 90 else angle - 180
 
+    def alike(self, other: Scan) -> bool:
+        """Whether planes lie as those of another scan, whichever way it counts the angle."""
+        return replace(self, angle=self.turn) == replace(other, angle=other.turn)
+
     def stage_step(self, z_step: float) -> float:
         """Way of the stage between two planes [um]."""
         return z_step if self.step == "stage" else z_step / self.sine

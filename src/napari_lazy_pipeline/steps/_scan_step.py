@@ -80,7 +80,7 @@ class ScanStep(Step):
 
     def caution(self, before: StackSpec) -> str:
         known = before.recorded or before.undone
-        if known is None or known == self._scan:
+        if known is None or known.alike(self._scan):
             return ""
         whose = "the data have" if before.recorded else "an earlier one has"
         return f"This step has a scan of its own ({self._scan.text}); {whose} {known.text}"

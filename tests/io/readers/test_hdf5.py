@@ -298,3 +298,11 @@ def test_a_lone_dataset_may_be_named_as_its_file_is(tmp_path: Path) -> None:
         np.testing.assert_array_equal(stack.volume(t, c), DATA[t, c])
     with pytest.warns(BadFileWarning, match="no dataset GFP_000"):
         stack.volume(1, 1)
+
+
+@pytest.mark.parametrize("name", ["t{}", "scan_{}/data", "2024-05-03 10:2{}:11"])
+def test_a_lone_dataset_may_have_another_number(name: str, tmp_path: Path) -> None:
+    series(tmp_path, *({name.format(t + 1): DATA[t, 0]} for t in range(3)), name="run_00{}0.h5")
+    stack = open_stack(tmp_path, strict=True)
+    for t in range(3):
+        np.testing.assert_array_equal(stack.volume(t), DATA[t, 0])

@@ -128,6 +128,15 @@ class ExportPlan:
         first, last = self.settings.times
         return (last + 1 - first) * len(self.settings.channels)
 
+    def _count_of(self, stage: Stack) -> int:
+        """Number of volumes of a stage that these are made of."""
+        source = self.view.source
+        if not isinstance(source, PipelineSource) or not source.stated_plan.gathers:
+            return self.count
+        first, last = self.settings.times
+        volumes = product(range(first, last + 1), self.settings.channels)
+        return len(parts_of(self.view, volumes, stage))
+
     @property
     def stages(self) -> tuple[int, ...]:
         """Numbers of steps after which the volumes are written as well."""
@@ -176,12 +185,11 @@ class ExportPlan:
         folder, format_ = self.settings.folder, get_format(self.settings.format)
         if folder is not None:
             refuse_folder(folder, raw_folder(self.view.source))
-        first, last = self.settings.times
-        volumes = list(product(range(first, last + 1), self.settings.channels))
         costs = []
         for stack in (*stage_stacks(self.view, self.stages).values(), self.view):
             dtype = self.settings.dtype or stack.spec.dtype
             refuse_dtype(format_, dtype)
-            count = len(parts_of(self.view, volumes, stack))
-            costs.append(disk_cost(stack.spec, count, dtype, folder, format_.overhead))
+            costs.append(
+                disk_cost(stack.spec, self._count_of(stack), dtype, folder, format_.overhead)
+            )
         return DiskCost(sum(cost.needed for cost in costs), costs[-1].free)

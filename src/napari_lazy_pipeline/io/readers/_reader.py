@@ -65,15 +65,12 @@ class FileInfo:
     # Whether planes are located by an index or by the names of chunks, in this file and in
     # others; more may come.
     indexed: bool = False
-    # Memory that reading a volume takes besides its pixels [byte].
-    overhead: int = 0
-    # Position of the first voxel (z, y, x) [um], if the file states it.
-    translate: Triple = (0.0, 0.0, 0.0)
+    overhead: int = 0  # memory that reading a volume takes besides its pixels [byte]
+    translate: Triple = (0.0, 0.0, 0.0)  # of the first voxel (z, y, x) [um], if it is stated
     # Position of the first pixel of the last plane [byte], if the file holds one volume and
     # its planes lie plain; else -1.
     last_plane: int = -1
-    # The plane at which it begins, in a set of files.
-    first_plane: int = 0
+    first_plane: int = 0  # at which it begins, in a set of files
     # Whether the file has all planes that its text says.
     whole: bool = False
     # Rows, columns and type of the planes of each channel, if they differ; else empty.
@@ -131,6 +128,9 @@ class FileInfo:
         first = len(self.scenes) - len(self.others)
         if self.others and scene >= first:
             return replace(self.others[scene - first], part=self.part)
+        if self.pages and scene >= len(self.firsts):
+            what = f"The file holds {format_count(len(self.firsts), 'position')}"
+            raise FileError(what, self.name, "It may not be complete yet")
         own: dict[str, Any] = {"scene": scene}
         for claims in self.claims[scene : scene + 1]:
             own |= {**claims.details, "notes": self.notes, "channel_names": claims.channel_names}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from napari_lazy_pipeline.io.readers._reader import GrowthState, file_stamp_or_e
 
 # Files of one volume: to ask for the state of more would take longer than a person waits.
 _MOST = 1_000_000
-_MANY = 4096
+_MANY = 256  # for an array without time points, each look at which asks for all
 
 
 class Chunks:
@@ -35,14 +36,21 @@ class Chunks:
             for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
         ]
         count = math.prod(map(len, ranges))
+        folders: dict[str, None] = {}
+        if "t" not in self._axes:
+            folders[self._folder] = None  # with what is said of the array
+            if count > _MANY:  # a file that takes the place of another changes the folder it is in
+                ranges[-1] = range(1)
+                names = (self._name(place).split("/")[:-1] for place in product(*ranges))
+                folders |= dict.fromkeys(os.path.join(self._folder, *name) for name in names)
+                stamps = repr(list(map(file_stamp_or_empty, folders)))
+                return hashlib.blake2b(stamps.encode(), digest_size=16).hexdigest()
         if count > _MOST:
             what = f"Each volume is cut into {count} files"
             raise FileError(what, self._path, "Save it again in larger chunks")
         names = (self._name(place).split("/") for place in product(*ranges))
-        paths: Iterable[str] = (os.path.join(self._folder, *name) for name in names)
-        if count > _MANY:  # a file that takes the place of another changes the folder
-            paths = dict.fromkeys(map(os.path.dirname, paths))
-        return tuple(map(file_stamp_or_empty, paths))
+        files = (os.path.join(self._folder, *name) for name in names)
+        return tuple(map(file_stamp_or_empty, (*folders, *files)))
 
     def growth(self) -> GrowthState:
         """Return how much of the array was written, by the names of files; no pixel is read.

@@ -124,8 +124,8 @@ def _layout(file: Any, path: str, wanted: str = "") -> _Layout:
 def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
     """Datasets by (t, c) of the position that is to be read: of its name, not of its number.
 
-    Of two files of one dataset each, that of the other may be named as the file is: by its time
-    point or channel.
+    Of two files of one dataset each, that of the other may have other numbers, and words of the
+    name of its file, such as its channel.
     """
     name = info.datasets[info.scene]
     if name in layout.places:
@@ -139,7 +139,7 @@ def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
 
 
 def _words(text: str) -> set[str]:
-    return {word.lstrip("0") for word in _WORD.findall(text.lower())}
+    return {word for word in _WORD.findall(text.lower()) if not word.isdecimal()}
 
 
 def _bigdataviewer(file: Any, path: str) -> _Layout:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Hashable, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,7 @@ from napari_lazy_pipeline.io.readers._reader import (
     GrowingReader,
     GrowthState,
     file_errors,
+    file_stamp,
 )
 from napari_lazy_pipeline.io.readers._zarr_chunks import Chunks
 
@@ -50,7 +52,10 @@ class ZarrReader(GrowingReader):
 
     def state(self, path: str, info: FileInfo) -> Hashable:
         with file_errors(path):
-            return _chunks(path, info).state(*info.part)
+            if info.indexed:
+                return _chunks(path, info).state(*info.part)
+            place = info.scenes[info.scene] if info.scenes else ""
+            return _same_chunks(path, place, file_stamp(path)).state(*info.part)
 
     def read_planes(self, path: str, info: FileInfo, start: int, stop: int) -> np.ndarray:
         with file_errors(path):
@@ -220,6 +225,13 @@ def _unpacked(array: Any, axes: str) -> int:
 
 def _chunks(path: str, info: FileInfo) -> Chunks:
     array, image, _ = _open(path, _place(path, info))
+    return Chunks(array, _axes(image, array), path)
+
+
+@lru_cache(maxsize=1024)
+def _same_chunks(path: str, place: str, stamp: Hashable) -> Chunks:
+    """Chunks of an array that does not grow: all that are looked at are asked for each time."""
+    array, image, _ = _open(path, place or _images(_root(path), path)[0])
     return Chunks(array, _axes(image, array), path)
 
 

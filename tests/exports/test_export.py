@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.problem_log import ProblemLog
-from napari_lazy_pipeline.io import open_stack
+from napari_lazy_pipeline.io import inspect_folder, open_stack
 from napari_lazy_pipeline.io.files.completeness import END_MARK
-from napari_lazy_pipeline.steps import Crop, Deconvolve, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
 from stacks import write_raw
 
 
@@ -462,3 +463,24 @@ def test_volumes_of_one_column_are_read_as_they_were_written(
         np.testing.assert_array_equal(again.volume(t), volumes[t, 0])
         with tifffile.TiffFile(tmp_path / f"volume_ch0_t{t:04d}.tif") as file:
             assert [page.shape for page in file.pages] == shape[0] * [shape[1:]]
+
+
+@pytest.mark.parametrize("kind", ["tiff", "ome-zarr"])
+def test_what_was_deskewed_is_known_to_be(kind: Any, tmp_path: Path) -> None:
+    """An angle that is stated for Rotate shears it no second time."""
+    if kind == "ome-zarr":
+        pytest.importorskip("zarr")
+    pixels = np.random.default_rng(0).random((20, 6, 40)).astype("float32")
+    raw, rotate = Stack.from_array(pixels, (0.3, 0.1, 0.1)), Pipeline([Rotate(angle=31.5)])
+    deskewed = Pipeline([Deskew(angle=31.5)]).apply(raw)
+    export(deskewed, tmp_path, format=kind)
+    found = inspect_folder(tmp_path if kind == "tiff" else tmp_path / "volume.ome.zarr")
+    again = found.stack()
+    assert again.spec.frame == "sample" and found.questions == ()
+    (caution,) = Pipeline([Deskew(angle=31.5)]).plan(again.stack_spec).cautions
+    assert "deskewed already" in caution[1]
+    flat = Stack.from_array(deskewed.volume(), deskewed.voxel_size)
+    spec = flat.spec.replace(frame="sample", translate=again.spec.translate)
+    flat = replace(flat, source=replace(flat.source, spec=spec))  # type: ignore[type-var]
+    volumes = (rotate.apply(stack).volume() for stack in (again, flat))
+    np.testing.assert_allclose(*volumes, atol=1e-6)

@@ -71,6 +71,7 @@ def provenance(stack: Stack, recipe: Recipe, dtype: str) -> dict[str, Any]:
         "channels": stack.stack_spec.channels,
         "shape": stack.shape,
         "dtype": dtype,
+        "frame": stack.spec.frame,
         "scan": asdict(stack.spec.scan) if stack.spec.scan else None,
     }
 

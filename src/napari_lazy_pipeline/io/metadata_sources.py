@@ -169,7 +169,7 @@ def _questions(
     missing = missing_lengths(size)
     if missing:
         yield Question("voxel_size", f"{' and '.join(missing)}?".capitalize(), missing)
-    if scan is None and source.spec.shape[0] > 1:
+    if scan is None and source.spec.shape[0] > 1 and source.spec.frame == "camera":
         if angle is None:
             yield Question("angle", "Light-sheet angle to the coverslip (deg)?")
         yield Question(

@@ -105,10 +105,10 @@ def _ome_metadata(stack: Stack, c: int, voxel_size: Triple, text: str) -> dict[s
 
 
 def about(stack: Stack, shape: Sequence[int]) -> str:
-    """Return what `WrittenText` reads again: channels of the stack, shape, place of voxel 0."""
+    """Return what `WrittenText` reads again: channels, shape, frame, place of voxel 0."""
     names = [channel_name(stack, c) for c in range(stack.shape[1])]
     lines = f"Channels = {json.dumps(names)}", f"Shape (z, y, x) = {json.dumps([*shape])}"
-    return "\n".join((*lines, origin_text(stack.spec.translate)))
+    return "\n".join((*lines, f"Frame = {stack.spec.frame}", origin_text(stack.spec.translate)))
 
 
 def origin_text(place: Triple) -> str:

@@ -65,7 +65,8 @@ class FileSource(ReadStatistics, VolumeSource):
         planes = sum(info.shape[0] for info in islice(cycle(infos), layout.pieces))
         own = (planes, *self.info.shape[1:]), self.info.dtype
         shape, dtype = common_volume([own, *self.kinds.values()], folder)
-        self._spec = spec or VolumeSpec(shape, dtype, translate=self.info.translate)
+        first, frame = self.info.translate, self.info.frame
+        self._spec = spec or VolumeSpec(shape, dtype, translate=first, frame=frame)
         self.problems = ProblemLog()
         self._strict = strict
 

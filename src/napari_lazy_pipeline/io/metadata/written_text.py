@@ -7,11 +7,14 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast, get_args
 
 from napari_lazy_pipeline.image.scan_geometry import Triple
+from napari_lazy_pipeline.image.spec import Frame
 
 _CHANNELS = re.compile(r"^(?:.*>)?Channels = (\[.*\])$", re.MULTILINE)
 _SHAPE = re.compile(r"^Shape \(z, y, x\) = \[(\d+), (\d+), (\d+)\]$", re.MULTILINE)
+_FRAME = re.compile(rf"^Frame = ({'|'.join(get_args(Frame))})$", re.MULTILINE)
 _NUMBER = r"\s*([-+.\deE]+)\s*"
 _ORIGIN = re.compile(rf"Origin \(z, y, x\) \[um\] = \({_NUMBER},{_NUMBER},{_NUMBER}\)")
 
@@ -26,12 +29,15 @@ class WrittenText:
         Names of all channels of the data.
     shape
         Of the volume (z, y, x) that the text was written for [voxel].
+    frame
+        What its axes are along.
     origin
         Where voxel 0 of it lies (z, y, x) [um].
     """
 
     channels: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
+    frame: Frame = "camera"
     origin: Triple | None = None
 
     @classmethod
@@ -41,13 +47,15 @@ class WrittenText:
         Examples
         --------
         >>> WrittenText.of('Channels = ["a"]\nOrigin (z, y, x) [um] = (1.5, 0.0, 2.0)')
-        WrittenText(channels=('a',), shape=(), origin=(1.5, 0.0, 2.0))
+        WrittenText(channels=('a',), shape=(), frame='camera', origin=(1.5, 0.0, 2.0))
         """
         text = html.unescape(text) if text.startswith("<") else text
-        names, shape, place = (one.search(text) for one in (_CHANNELS, _SHAPE, _ORIGIN))
+        kinds = _CHANNELS, _SHAPE, _FRAME, _ORIGIN
+        names, shape, frame, place = (one.search(text) for one in kinds)
         return cls(
             _names(names[1]) if names else (),
             tuple(map(int, shape.groups())) if shape else (),
+            cast(Frame, frame[1]) if frame else "camera",
             _triple(place.groups()) if place else None,
         )
 

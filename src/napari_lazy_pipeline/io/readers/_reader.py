@@ -17,7 +17,7 @@ from napari_lazy_pipeline.errors import FileError, too_little_memory
 from napari_lazy_pipeline.image import Shape
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.image.scan_geometry import StatedSize, Triple
-from napari_lazy_pipeline.image.spec import UNKNOWN
+from napari_lazy_pipeline.image.spec import UNKNOWN, Frame
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
 from napari_lazy_pipeline.io.metadata.ome_xml import FilePlace
 
@@ -66,13 +66,13 @@ class FileInfo:
     # others; more may come.
     indexed: bool = False
     overhead: int = 0  # memory that reading a volume takes besides its pixels [byte]
+    frame: Frame = "camera"  # what its axes are along, if this package wrote it
     translate: Triple = (0.0, 0.0, 0.0)  # of the first voxel (z, y, x) [um], if it is stated
     # Position of the first pixel of the last plane [byte], if the file holds one volume and
     # its planes lie plain; else -1.
     last_plane: int = -1
     first_plane: int = 0  # at which it begins, in a set of files
-    # Whether the file has all planes that its text says.
-    whole: bool = False
+    whole: bool = False  # whether the file has all planes that its text says
     # Rows, columns and type of the planes of each channel, if they differ; else empty.
     kinds: tuple[tuple[int, int, str], ...] = ()
     # What is stated of each position, and its number of time points, if the header tells of all.

@@ -7,13 +7,14 @@ import os
 from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
 from napari_lazy_pipeline._runtime.free_memory import require
 from napari_lazy_pipeline._runtime.regular_file import refuse_special
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.image.spec import Frame
 from napari_lazy_pipeline.io.metadata.ome_zarr_place import placement
 from napari_lazy_pipeline.io.readers._common_volume import alike
 from napari_lazy_pipeline.io.readers._reader import (
@@ -159,11 +160,18 @@ def _header(path: str, scene: int) -> FileInfo:
             inner=(sizes.get("t", 1), sizes.get("c", 1)),
             channel_names=channels if len(channels) == sizes.get("c", 1) else (),
             indexed=axes.startswith("t"),  # where time points can be added
-            translate=translate,
+            translate=translate, frame=_frame(_root(path)),
             overhead=_unpacked(array, axes),
             scenes=images if len(images) > 1 else (),
             firsts=(0,) * len(images), scene=scene,
         )  # fmt: skip
+
+
+def _frame(node: Any) -> Frame:
+    """What the axes are along, where this package wrote it."""
+    about = node.attrs.get("napari_lazy_pipeline")
+    frame = about.get("frame") if isinstance(about, dict) else None
+    return cast(Frame, frame) if frame in get_args(Frame) else "camera"
 
 
 def _place(path: str, info: FileInfo) -> str:

@@ -77,7 +77,7 @@ def hyperstack(
         notes=tuple(notes),
         set_channels=header.channel_names if header.places else header.written.channels,
         places=header.places, translate=header.written.origin_of(info.shape),
-        whole=0 < promised <= len(pages),
+        frame=header.written.frame, whole=0 < promised <= len(pages),
         first_plane=next((place.z for place in header.places if place.name == info.name), 0),
     )  # fmt: skip
     info = info.at_scene(0)

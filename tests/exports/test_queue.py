@@ -282,6 +282,22 @@ def test_time_points_that_were_chosen_and_are_not_found_are_told(
     assert not written
 
 
+@pytest.mark.filterwarnings("ignore:The time points have other numbers now")
+def test_volumes_that_stay_under_old_numbers_are_told(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    counted(raw, *range(10, 14))
+    recipe = Recipe(source=open_stack(raw, voxel_size=SIZE))
+    one = Job("raw", recipe, JobSettings(times=(0, 3)))
+    ExportQueue([one]).run(cancelled=lambda: one.done >= 2)
+    assert one.state == "cancelled"
+    job, _ = resumed(raw, one, 8, 9)
+    assert job.state == "done" and job.report is not None
+    (said,) = job.report.remarks
+    assert said.text == (
+        "2 volumes in the folder are of other files than those of the numbers in their names now"
+    )
+
+
 def test_jobs_in_memory_only_are_not_saved_and_a_damaged_file_is_said(tmp_path: Path) -> None:
     recipe = Recipe(pipeline=Pipeline([lambda volume: volume + 1]))
     queue = ExportQueue([Job("nothing"), Job("function", recipe, raw=tmp_path)])

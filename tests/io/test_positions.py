@@ -158,6 +158,18 @@ def test_what_was_open_before_says_nothing_of_a_position(put: Writer, tmp_path: 
         assert session.recipe().source.position == positions[number]
 
 
+def test_undo_does_not_name_channels_of_another_position(tmp_path: Path) -> None:
+    path, session = put_tiff(tmp_path, MORE_CHANNELS), Session()
+    positions = inspect_folder(path).positions
+    session.show(inspect_folder(path, position=positions[0]))
+    session.state(channel_names=("g", "r"))
+    session.state(time_interval=3.0)
+    for position in positions[1:]:
+        session.show(inspect_folder(path, position=position))  # the next has three channels
+    session.undo()
+    assert session.stack is not None and session.stack.channel_names == MORE_CHANNELS[2].names
+
+
 def put_set(folder: Path, master: str = "", renamed: str = "") -> None:
     """Two files, each an image of its own, that both describe, or a text beside them."""
     names = [f"f_{n}.ome.tif" for n in range(2)]

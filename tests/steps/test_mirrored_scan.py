@@ -158,3 +158,9 @@ def test_an_angle_may_be_counted_the_other_way() -> None:
     plan = Pipeline([Flip(x=True), Deskew(angle=60)]).plan(StackSpec(raw))
     assert plan.cautions == ()
     assert Pipeline([Flip(x=True), Deskew(angle=61)]).plan(StackSpec(raw)).cautions != ()
+
+
+def test_what_journals_name_steps_by_is_as_it_was() -> None:
+    """How the skew was undone is no part of it: an export could not go on with older ones."""
+    spec = StackSpec(VolumeSpec((6, 8, 10), "uint16", (0.3, 0.1, 0.1)), undone=Scan(31.5))
+    assert "undone" not in repr(spec)

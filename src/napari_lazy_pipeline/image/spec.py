@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from typing import Literal, cast
 
@@ -84,8 +84,8 @@ class VolumeSpec:
             what = f"The values are {dtype}: only real numbers have a picture"
             raise GeometryError(what, hint="Take their magnitude, or another part, first")
         values = shape, dtype, voxel_size or UNKNOWN, translate, scan, outline, camera, frame
-        for field, value in zip(fields(self), values, strict=True):
-            object.__setattr__(self, field.name, value)
+        for one, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, one.name, value)
 
     @property
     def size_known(self) -> bool:
@@ -179,7 +179,7 @@ class StackSpec:
     channels: tuple[str, ...] = ("ch0",)
     time_interval: float | None = None
     recorded: Scan | None = None
-    undone: Scan | None = None
+    undone: Scan | None = field(default=None, repr=False)  # journals were written without it
     colormaps: tuple[tuple[str, str], ...] = ()
     background_subtracted: bool = False
 

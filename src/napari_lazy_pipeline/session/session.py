@@ -105,9 +105,9 @@ class Session:
 
         Stated metadata and colours that are not given stay as they were for the same folder.
         """
-        same = self.folder_info is not None and self.folder_info.folder == folder_info.folder
-        if overrides is None:
-            overrides = self.overrides if same else MetadataOverrides()
+        was = self.folder_info
+        same = was is not None and was.folder == folder_info.folder
+        overrides = overrides or (self.overrides if same else MetadataOverrides())
         overrides = overrides.fitting(folder_info)
         stack = overrides.stack(folder_info)
         # Whatever cannot be is refused before anything changes.
@@ -118,7 +118,7 @@ class Session:
         fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
-        if not same:
+        if was is None or not same or was.position != folder_info.position:
             self._history.forget_overrides()
         if colours is not None or not same:
             self.colours = colours or ()

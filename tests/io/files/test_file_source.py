@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import itertools
 import os
 import pickle
@@ -385,3 +386,17 @@ def test_files_that_are_all_gone_are_missing(folder: Path) -> None:
     assert gone.paths(0, 1) == []
     assert gone.identity(0, 1) == ("missing", 0, 1)
     assert not source.same_files(gone)(0, 1)
+
+
+def test_the_state_of_a_volume_is_as_journals_have_it(tmp_path: Path) -> None:
+    """Of one file its stamp, of several a digest: else all that was written is made again."""
+    for z in range(3):
+        pixels = np.full((4, 5), z, np.uint16)
+        tifffile.imwrite(tmp_path / f"a_t0_z{z}.tif", pixels, photometric="minisblack")
+    source = open_stack(tmp_path).source
+    stamps = []
+    for z in range(3):
+        status = (tmp_path / f"a_t0_z{z}.tif").stat()
+        stamps.append((str(tmp_path / f"a_t0_z{z}.tif"), status.st_size, status.st_mtime_ns))
+    digest = hashlib.blake2b(repr(stamps).encode(), digest_size=16).hexdigest()
+    assert source.identity(0, 0) == (stamps[0][0], digest)

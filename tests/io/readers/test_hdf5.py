@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_lazy_pipeline import open_stack
-from napari_lazy_pipeline.errors import BadFileWarning, FolderError, MissingFileError
+from napari_lazy_pipeline.errors import BadFileWarning, FileError, FolderError, MissingFileError
 from napari_lazy_pipeline.io import inspect_folder
 
 SHAPE = (4, 9, 11)
@@ -306,3 +306,10 @@ def test_a_lone_dataset_may_have_another_number(name: str, tmp_path: Path) -> No
     stack = open_stack(tmp_path, strict=True)
     for t in range(3):
         np.testing.assert_array_equal(stack.volume(t), DATA[t, 0])
+
+
+@pytest.mark.parametrize("name", ["ch{}", "scan 7/channel_{}", "w0{}"])
+def test_a_lone_dataset_of_another_channel_is_bad(name: str, tmp_path: Path) -> None:
+    series(tmp_path, {name.format(488): DATA[0, 0]}, {name.format(561): DATA[1, 0]})
+    with pytest.raises(FileError, match="There is no dataset"):
+        open_stack(tmp_path, strict=True).volume(1)

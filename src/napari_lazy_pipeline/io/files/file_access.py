@@ -250,8 +250,8 @@ def _place_in_file(info: FileInfo) -> tuple[Hashable, ...]:
 
 def _joint_stamp(stamps: list[tuple[str, Hashable]]) -> tuple[Hashable, ...]:
     """The stamp of one file; of several, the path of the first and a digest of all."""
-    if len(stamps) == 1:
-        path, state = stamps[0]
-        return (path, *state) if isinstance(state, tuple) else (path, state)
-    digest = hashlib.blake2b(repr(stamps).encode("utf-8", "replace"), digest_size=16)
+    flat = [(path, *s) if isinstance(s, tuple) else (path, s) for path, s in stamps]
+    if len(flat) == 1:
+        return flat[0]
+    digest = hashlib.blake2b(repr(flat).encode("utf-8", "replace"), digest_size=16)
     return stamps[0][0], digest.hexdigest()

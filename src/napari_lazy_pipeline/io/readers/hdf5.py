@@ -24,6 +24,7 @@ from napari_lazy_pipeline.io.readers._common_volume import alike
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors, file_stamp
 
 _MOST = 1000  # datasets that are listed
+_CHANNEL = re.compile(r"(?<![a-z])(?:ch|c|channel|cam|camera|w|wavelength)[ _-]?0*(\d+)")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _PART = re.compile(r"-\d\d-\d\d\.h5$")
 
@@ -139,7 +140,9 @@ def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
 
 
 def _words(text: str) -> set[str]:
-    return {word for word in _WORD.findall(text.lower()) if not word.isdecimal()}
+    """Words of a name, and numbers of channels; others count files, as those of time points do."""
+    words = {word for word in _WORD.findall(text.lower()) if not word.isdecimal()}
+    return words | set(_CHANNEL.findall(text.lower()))
 
 
 def _bigdataviewer(file: Any, path: str) -> _Layout:

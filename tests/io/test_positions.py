@@ -159,15 +159,16 @@ def test_what_was_open_before_says_nothing_of_a_position(put: Writer, tmp_path: 
 
 
 def test_undo_does_not_name_channels_of_another_position(tmp_path: Path) -> None:
-    path, session = put_tiff(tmp_path, MORE_CHANNELS), Session()
+    images = (*MORE_CHANNELS, LIKE[2])
+    path, session = put_tiff(tmp_path, images), Session()
     positions = inspect_folder(path).positions
     session.show(inspect_folder(path, position=positions[0]))
     session.state(channel_names=("g", "r"))
     session.state(time_interval=3.0)
-    for position in positions[1:]:
-        session.show(inspect_folder(path, position=position))  # the next has three channels
+    for position in (positions[2], positions[1]):  # the last has three channels
+        session.show(inspect_folder(path, position=position))
     session.undo()
-    assert session.stack is not None and session.stack.channel_names == MORE_CHANNELS[2].names
+    assert session.stack is not None and session.stack.channel_names == LIKE[2].names
 
 
 def put_set(folder: Path, master: str = "", renamed: str = "") -> None:

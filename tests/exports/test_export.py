@@ -477,6 +477,8 @@ def test_what_was_deskewed_is_known_to_be(kind: Any, tmp_path: Path) -> None:
     found = inspect_folder(tmp_path if kind == "tiff" else tmp_path / "volume.ome.zarr")
     again = found.stack()
     assert again.spec.frame == "sample" and found.questions == ()
+    as_data = Pipeline([Rotate()]).apply(open_stack(found.source.folder, angle=31.5))
+    assert as_data.spec == rotate.apply(again).spec
     (caution,) = Pipeline([Deskew(angle=31.5)]).plan(again.stack_spec).cautions
     assert "deskewed already" in caution[1]
     flat = Stack.from_array(deskewed.volume(), deskewed.voxel_size)

@@ -211,7 +211,7 @@ class Job:
             projections=axes, scheduler=settings.scheduler, progress=progress,
             cancelled=cancelled,
         )  # fmt: skip
-        if times is None or settings.times == (min(times), max(times)):
+        if not times or settings.times == (min(times), max(times)):
             return report
         remarks = _outdated(Outputs.open(view, folder, *form), set(times))
         return replace(report, remarks=(*report.remarks, *remarks))

@@ -59,6 +59,8 @@ class MetadataOverrides:
         if angle is None:
             angle = scan.angle if scan else folder_info.angle
         step = self.step or (scan.step if scan else None)
+        if folder_info.source.spec.frame != "camera":
+            step = "perpendicular"  # planes of deskewed data lie straight: the angle is enough
         axis = self.skew_axis or (scan.skew_axis if scan else "x")
         return Scan(angle, axis, step) if angle and step else None
 

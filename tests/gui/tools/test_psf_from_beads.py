@@ -16,7 +16,9 @@ from scipy import ndimage
 
 from dock_helpers import card, edit, expected, on_screen
 from napari_lazy_pipeline._gui.tools.psf_panel import PsfPanel
+from napari_lazy_pipeline._gui.tools.shown_beads import in_place
 from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.image import Scan, VolumeSpec
 from napari_lazy_pipeline.psf.psf_doubts import report_of
 
 TIMEOUT = 30_000
@@ -206,3 +208,12 @@ def write_skewed_beads(folder: Path) -> Path:
             metadata={"axes": "ZYX", "spacing": 0.4, "unit": "um"},
         )  # fmt: skip
     return folder
+
+
+def test_beads_of_deskewed_data_are_not_sheared_again() -> None:
+    """Also where an angle is stated for them, as Rotate needs it."""
+    volume = np.arange(4 * 5 * 6, dtype=np.uint16).reshape(4, 5, 6)
+    spec = VolumeSpec(volume.shape, "uint16", (0.3, 0.1, 0.1), scan=Scan(31.5))
+    assert in_place(volume, spec)[0].shape[2] > 6
+    same, size = in_place(volume, spec.replace(frame="sample"))
+    assert same is volume and size == (0.3, 0.1, 0.1)

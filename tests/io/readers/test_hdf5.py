@@ -313,3 +313,23 @@ def test_a_lone_dataset_of_another_channel_is_bad(name: str, tmp_path: Path) -> 
     series(tmp_path, {name.format(488): DATA[0, 0]}, {name.format(561): DATA[1, 0]})
     with pytest.raises(FileError, match="There is no dataset"):
         open_stack(tmp_path, strict=True).volume(1)
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("cell_{}_t{{}}.h5", {"488": "channel0", "561": "channel1"}),
+        ("cell_{}_t{{}}.h5", {"CamA": "camera_0", "CamB": "camera_1"}),
+        ("cell_{}_t{{}}.h5", {"ch0": "channel_1", "ch1": "channel_2"}),
+    ],
+)
+def test_datasets_of_channels_in_files_of_their_own_may_be_counted(
+    file: str, names: dict[str, str], tmp_path: Path
+) -> None:
+    for c, (channel, dataset) in enumerate(names.items()):
+        datasets = ({dataset: DATA[t, c]} for t in range(2))
+        series(tmp_path, *datasets, name=file.format(channel))
+    stack = open_stack(tmp_path, strict=True)
+    assert stack.shape[:2] == (2, 2)
+    for t, c in np.ndindex(2, 2):
+        np.testing.assert_array_equal(stack.volume(t, c), DATA[t, c])

@@ -41,7 +41,8 @@ class Statement:
             for stated, there, offered in zip(size, present, own, strict=True)
         )
         values: dict[str, Any] = {"voxel_size": filled}
-        if folder_info.scan is None and folder_info.shape[0] > 1:
+        skewed = folder_info.source.spec.frame == "camera"
+        if folder_info.scan is None and folder_info.shape[0] > 1 and skewed:
             if overrides.angle is None and folder_info.angle is None:
                 values |= {"angle": self.overrides.angle}
                 values |= {"skew_axis": overrides.skew_axis or self.overrides.skew_axis}

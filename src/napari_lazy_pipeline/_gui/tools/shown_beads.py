@@ -61,7 +61,7 @@ def in_place(volume: np.ndarray, spec: VolumeSpec) -> tuple[np.ndarray, Triple]:
 
     Voxels without data get the background: they are no edge of a bead.
     """
-    if spec.scan is None:
+    if spec.scan is None or spec.frame != "camera":
         return volume, spec.voxel_size
     pipeline = Pipeline([Deskew(fill=float(np.median(volume)))])
     made = pipeline.run_volume(volume, spec)

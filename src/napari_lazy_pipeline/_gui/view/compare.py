@@ -59,7 +59,8 @@ class RawLayerOptions(LayerOptions):
 
     def name(self, channel: int, source: PipelineSource) -> str:
         """Data and channel, and that they are as the microscope recorded them."""
-        data = "raw, skewed" if self.session.scan else "raw"
+        skewed = self.session.scan and source.plan.raw.volume.frame == "camera"
+        data = "raw, skewed" if skewed else "raw"
         return f"{self.data_name(channel, source)} [{data}]"
 
     def _height(self) -> float:

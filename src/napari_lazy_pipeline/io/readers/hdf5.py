@@ -24,6 +24,7 @@ from napari_lazy_pipeline.io.readers._common_volume import alike
 from napari_lazy_pipeline.io.readers._reader import FileInfo, PlaneReader, file_errors, file_stamp
 
 _MOST = 1000  # datasets that are listed
+_TIME = re.compile(r"(?<![a-z])t(?:ime)?[ _-]?\d+|(?<=[_-])\d+$")  # in the name of a file
 _CHANNEL = re.compile(r"(?<![a-z])(?:ch|c|channel|cam|camera|w|wavelength)[ _-]?0*(\d+)")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _PART = re.compile(r"-\d\d-\d\d\.h5$")
@@ -133,7 +134,10 @@ def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
         return layout.places[name]
     if len(info.datasets) == len(layout.places) == 1:
         ((other, volumes),) = layout.places.items()
-        if _words(other) - _words(name) <= _words(Path(path).stem):
+        stem, first = Path(path).stem.lower(), Path(info.name).stem.lower()
+        # Of the same channel, say, the dataset has no other channel; of another it may count anew.
+        words = _words if _TIME.sub("", stem) == _TIME.sub("", first) else _plain_words
+        if words(other) - words(name) <= words(stem):
             return volumes
     hint = f"It holds {format_names(list(layout.places))}: open it alone"
     raise FileError(f"There is no dataset {name}", path, hint)
@@ -141,8 +145,11 @@ def _volumes(layout: _Layout, info: FileInfo, path: str) -> list[list[str]]:
 
 def _words(text: str) -> set[str]:
     """Words of a name, and numbers of channels; others count files, as those of time points do."""
-    words = {word for word in _WORD.findall(text.lower()) if not word.isdecimal()}
-    return words | set(_CHANNEL.findall(text.lower()))
+    return _plain_words(text) | set(_CHANNEL.findall(text.lower()))
+
+
+def _plain_words(text: str) -> set[str]:
+    return {word for word in _WORD.findall(text.lower()) if not word.isdecimal()}
 
 
 def _bigdataviewer(file: Any, path: str) -> _Layout:

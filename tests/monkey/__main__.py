@@ -28,6 +28,7 @@ _OF_NAPARI = (
     r"in _new_labels\n",
     r"_labels_mouse_bindings",
     r"in _add_rectangle_ellipse_line\n",
+    r"\A(?!(?s:.*)napari_lazy_pipeline)(?s:.*)in _finish_drawing\n",
     r"QBackingStore::endPaint|QPainter::",
     r"in _(reset_sliders|on_axis_changed)\n",
     r"in _set_frame\n",

@@ -93,6 +93,15 @@ def test_the_first_files_are_gone(tmp_path: Path) -> None:
     assert said.endswith("Not there any more: 1 time point")
 
 
+def test_every_second_is_of_the_same_laser_when_the_first_file_is_gone(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", *range(1, 8))
+    path = folder.save(Select(every=2))
+    assert opened(path)[0] == [1, 3, 5, 7]
+    folder.remove(1)
+    made, said = opened(path)
+    assert made == [3, 5, 7] and "values of Select went with them" in said
+
+
 @pytest.mark.parametrize("step", [Select(times=(0, 2)), RelativeChange(f0_times=(0, 2))])
 def test_a_range_of_which_nothing_is_left_is_refused(tmp_path: Path, step: Select) -> None:
     folder = Folder(tmp_path / "raw", 1, 2, 3, 4)

@@ -156,3 +156,19 @@ def test_where_there_is_nothing_to_see_it_says_so(source: Any, words: str) -> No
     stack = Stack.from_array(source, VOXEL) if isinstance(source, np.ndarray) else Stack(source)
     with pytest.raises(GeometryError, match=words):
         estimate(BleachCorrection(), stack)
+
+
+@pytest.mark.parametrize("now", [{t: t + 2 for t in range(5)}, {1: 0, 2: 1, 3: 2, 4: 3}])
+def test_an_exponential_goes_on_at_other_numbers(now: dict[int, int]) -> None:
+    """Earlier files come, or are gone: between those that are there nothing changes."""
+    data = np.full((7, 1, 2, 4, 4), 1000, "uint16")
+    step = BleachCorrection(brightness=(1, 0.9, 0.7, 0.72, 0.6), curve_type="exponential")
+    before = Pipeline([step]).apply(Stack.from_array(data, VOXEL)).data.max(axis=(1, 2, 3, 4))
+    after = (
+        Pipeline([step.renumbered(now)])
+        .apply(Stack.from_array(data, VOXEL))
+        .data.max(axis=(1, 2, 3, 4))
+    )
+    old, new = before.compute()[list(now)], after.compute()[list(now.values())]
+    np.testing.assert_allclose(new / new[0], old / old[0], rtol=1e-5)
+    assert after[0].compute() == 1000

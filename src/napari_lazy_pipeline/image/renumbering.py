@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Mapping, Sequence
+from math import gcd
 
 import numpy as np
 
 from napari_lazy_pipeline.image.quantity_text import format_count
 
-_NOWHERE = 999_999, 1_000_000
+NOWHERE = 999_999, 1_000_000
 Numbers = Mapping[int, int]  # of time points that are still there: their old and new numbers
 
 
@@ -82,18 +83,63 @@ def moved_ends(ends: tuple[int, int], now: Numbers) -> tuple[int, int]:
     """Start and stop of a range of time points, so that it holds those that it held.
 
     Ends that are open, or counted from the end of the recording, stay as they are. A range that all
-    time points are gone from, before the first that is there, becomes one that no recording has.
+    time points are gone from, though there are later ones, becomes one that no recording has.
 
     Examples
     --------
     >>> now = {t: t + 2 for t in range(10)}
     >>> moved_ends((0, 4), now), moved_ends((3, 0), now), moved_ends((0, -2), now)
     ((2, 6), (5, 0), (0, -2))
+    >>> moved_ends((1, 4), {0: 0, 2: 1, 4: 2, 6: 3})
+    (1, 2)
     """
     start, stop = ends
-    first = min(now, default=0)
-    if start >= 0 and 0 < stop <= first - now.get(first, 0):
-        return _NOWHERE
+    later = [t for t in sorted(now) if t >= start]
     if start > 0 or (start == 0 and stop > 0):
-        start = number_now(start, now)
-    return start, number_now(stop - 1, now) + 1 if stop > 0 else stop
+        start = now[later[0]] if later else number_now(start, now)
+    if stop <= 0:
+        return start, stop
+    if max(now, default=0) < stop:
+        return start, number_now(stop - 1, now) + 1
+    held = [t for t in later if t < stop]
+    return (start, now[held[-1]] + 1) if held else NOWHERE
+
+
+def moved_strides(ends: tuple[int, int], every: int, now: Numbers) -> tuple[tuple[int, int], int]:
+    """Start, stop and stride of every n-th time point of a range, so that it holds the same ones.
+
+    Where the same ones do not lie evenly any more, it is a range that no recording has.
+
+    Examples
+    --------
+    >>> moved_strides((0, 0), 2, {t: t - 1 for t in range(1, 10)})
+    ((1, 0), 2)
+    >>> moved_strides((1, 0), 2, {0: 0, 1: 2, 2: 4, 3: 6})
+    ((2, 0), 4)
+    """
+    moved = moved_ends(ends, now)
+    start, stop = ends
+    later = [t for t in sorted(now) if t >= start]
+    if every == 1 or start < 0 or moved == NOWHERE or not later:
+        return moved, every
+    chosen = [t for t in later if (t - start) % every == 0 and (stop <= 0 or t < stop)]
+    if not chosen:
+        return NOWHERE, every
+    new = [now[t] for t in chosen]
+    if len(new) > 1:
+        stride = gcd(*np.diff(new).tolist())
+    else:
+        first, last = min(now), max(now)
+        grown = every * (now[last] - now[first]) / max(last - first, 1)
+        stride = int(grown) if grown.is_integer() and grown > 0 else every
+    begin, end = new[0], moved[1]
+    if (start, moved[0]) == (0, 0):  # the same ones of all, and those before them
+        begin %= stride
+    elif end > new[-1] + stride:
+        end = new[-1] + 1
+    held = range(begin, end if end > 0 else max(now.values()) + 1, stride)
+    return (
+        ((begin, end), stride)
+        if new == [n for n in now.values() if n in held]
+        else (NOWHERE, every)
+    )

@@ -107,12 +107,10 @@ class BleachCorrection(VoxelStep):
         return Curve("Brightness", "Time point", "Part that is left", lines, dots) if dots else None
 
     def renumbered(self, now: Numbers) -> BleachCorrection:
-        several = isinstance(self.brightness, ChannelValues)
-        moved = {
-            name: tuple(value for (value,) in moved_rows(brightness, now))
-            for name, brightness in _several(self.brightness).items()
-        }
-        return self.replace(brightness=moved if several else next(iter(moved.values())))
+        several = _several(self.brightness).items()
+        moved = {name: _moved(values, self.curve_type, now) for name, values in several}
+        known = isinstance(self.brightness, ChannelValues)
+        return self.replace(brightness=moved if known else next(iter(moved.values())))
 
     def brief(self) -> str:
         least = min((min(one) for one in _several(self.brightness).values() if one), default=None)
@@ -122,6 +120,17 @@ class BleachCorrection(VoxelStep):
 def _several(value: Any) -> dict[str, Any]:
     """Values by the names of channels."""
     return value if isinstance(value, ChannelValues) else {"all channels": value}
+
+
+def _moved(brightness: tuple[float, ...], curve_type: str, now: Numbers) -> tuple[float, ...]:
+    """The brightness (t) at the new numbers; of an exponential, that of the curve, 1 at first."""
+    if curve_type == "measured" or len(brightness) < 2:
+        return tuple(value for (value,) in moved_rows(brightness, now))
+    light = np.array(moved_rows(np.log(_used(brightness, curve_type)).tolist(), now)).ravel()
+    first = min((now[t] for t in range(len(brightness)) if t in now), default=0)
+    if len(light) > first + 1:  # before the first row, the curve goes on
+        light[:first] = light[first] - (light[first + 1] - light[first]) * np.arange(first, 0, -1)
+    return tuple(np.exp(light - light[:1]).clip(1e-300, 1000).tolist())
 
 
 @lru_cache(maxsize=64)

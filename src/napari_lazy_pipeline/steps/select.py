@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from napari_lazy_pipeline.image import Block, StackSpec
-from napari_lazy_pipeline.image.renumbering import Numbers, moved_ends, number_now
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_strides
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._derived_channel import channel_number
 from napari_lazy_pipeline.steps._ends import Ends, resolved
@@ -68,14 +68,8 @@ class Select(Step):
     ] = ""
 
     def renumbered(self, now: Numbers) -> Select:
-        start, stop = moved_ends(self.times, now)
-        first = max(self.times[0], 0)
-        every = number_now(first + self.every, now) - number_now(first, now)
-        if self.every == 1 or every < 1:
-            every = self.every
-        if self.times[0] == start == 0:  # the same ones of all, and those before them
-            start = number_now(0, now) % every
-        return self.replace(times=(start, stop), every=every)
+        times, every = moved_strides(self.times, self.every, now)
+        return self.replace(times=times, every=every)
 
     def brief(self) -> str:
         start, stop = self.times

@@ -36,6 +36,9 @@ class Chunks:
             for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
         ]
         count = math.prod(map(len, ranges))
+        if count > _MOST:
+            what = f"Each volume is cut into {count} files"
+            raise FileError(what, self._path, "Save it again in larger chunks")
         folders: dict[str, None] = {}
         if "t" not in self._axes:
             folders[self._folder] = None  # with what is said of the array
@@ -45,9 +48,6 @@ class Chunks:
                 folders |= dict.fromkeys(os.path.join(self._folder, *name) for name in names)
                 stamps = repr(list(map(file_stamp_or_empty, folders)))
                 return hashlib.blake2b(stamps.encode(), digest_size=16).hexdigest()
-        if count > _MOST:
-            what = f"Each volume is cut into {count} files"
-            raise FileError(what, self._path, "Save it again in larger chunks")
         names = (self._name(place).split("/") for place in product(*ranges))
         files = (os.path.join(self._folder, *name) for name in names)
         return tuple(map(file_stamp_or_empty, (*folders, *files)))

@@ -106,6 +106,8 @@ def test_layers_of_an_unknown_size_are_in_pixels() -> None:
 def test_a_step_that_is_off_is_switched_on(stack: Stack) -> None:
     off = Pipeline([Crop(enabled=False)])
     assert off.sweep(stack, "crop.z", [(0, 3)]).shape[-3] == 3
+    both = {"crop.enabled": [False, True], "crop.z": [(0, 3)]}
+    assert off.sweep(stack, both).shape[:2] == (2, 1)
 
 
 def test_other_processes_compute_it_too(stack: Stack) -> None:

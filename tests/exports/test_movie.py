@@ -60,6 +60,43 @@ def test_each_picture_is_what_was_there_at_its_time(
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+@pytest.mark.parametrize("voxel_size", [(0.3, 0.4, 0.1), (0.3, 0.1, 0.25)], ids=["y", "x"])
+@pytest.mark.parametrize("side", [6.0, 36.0], ids=["small", "large"])
+def test_what_is_as_high_as_wide_is_so_where_pixels_are_not_square(
+    tmp_path: Path, voxel_size: tuple[float, float, float], kind: str, side: float
+) -> None:
+    """Small pictures are enlarged, too; the bar is right along either axis."""
+    imageio = pytest.importorskip("imageio", reason="reads the movie back")
+    if kind == "mp4":
+        pytest.importorskip("imageio_ffmpeg", reason="MP4 needs imageio-ffmpeg")
+    path = tmp_path / f"square.{kind}"
+    rows, columns = (round(side / size) for size in voxel_size[1:])
+    pixels = np.zeros((1, 1, 1, rows, columns), np.uint16)
+    here = [slice(round(n * 0.3), round(n * 0.7)) for n in (rows, columns)]
+    pixels[(0, 0, 0, *here)] = 1000
+    write_movie(Stack.from_array(pixels, voxel_size), path, contrast=[(0, 1000)])
+    frame = np.asarray(imageio.mimread(path)[0])[..., 1]
+    assert frame.shape[0] == frame.shape[1] and frame.shape[0] % 2 == 0
+    middle, pixel = len(frame) // 2, side / len(frame)
+    seen = [(line > 128).sum() * pixel for line in (frame[:, middle], frame[middle])]
+    assert seen == pytest.approx([0.4 * side] * 2, abs=0.5)
+    bar = (frame[-max(len(frame) // 32, 5) - 1] > 128).sum() * pixel
+    assert bar == pytest.approx({6: 1, 36: 5}[side], abs=2.5 * pixel)
+
+
+@pytest.mark.parametrize("kind", ["gif", "mp4"])
+def test_a_picture_that_is_larger_than_the_format_holds_is_refused(
+    tmp_path: Path, kind: str
+) -> None:
+    if kind == "mp4":
+        pytest.importorskip("imageio_ffmpeg", reason="MP4 needs imageio-ffmpeg")
+    stack = Stack.from_array(np.zeros((1, 1, 1, 100, 90), np.uint8), (0.3, 100.0, 0.1))
+    with pytest.raises(ExportError, match=r"would have 90 x 100000 pixels; .* or check the voxel"):
+        write_movie(stack, tmp_path / f"a.{kind}")
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_there_or_unknown_is_refused(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_text("mine")
     with pytest.raises(ExportError, match=r"there already .*a.gif"):
@@ -180,9 +217,10 @@ def test_a_movie_is_changed_by_the_command_line_as_a_run_is(
     imageio = pytest.importorskip("imageio", reason="reads the movie back")
     height, width = np.asarray(imageio.mimread(out)[0]).shape[:2]
     sizes = [Pipeline([step]).apply(raw).spec.shape[1:] for step in (Deskew(angle=45), Deskew())]
-    wanted, other = ((n + n % 2, m + m % 2) for n, m in sizes)
+    wanted, other = sizes
     factor = height // wanted[0]
-    assert (height, width) == (factor * wanted[0], factor * wanted[1]) and wanted != other
+    assert (height, width) == tuple(n * factor + n * factor % 2 for n in wanted) != other
+    assert wanted != other
     refused = {
         ("--set", "deskew.angel=3"): "has no 'angel'",
         ("--engine", "abacus"): "abacus",

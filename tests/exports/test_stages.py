@@ -16,7 +16,8 @@ from napari_lazy_pipeline import Pipeline, Recipe, __version__, export, open_sta
 from napari_lazy_pipeline._runtime.fresh_file import new_part
 from napari_lazy_pipeline.errors import ExportError, RemarkWarning
 from napari_lazy_pipeline.exports import destination as target
-from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.exports.formats import imagej_tiff
+from napari_lazy_pipeline.image import Stack, VolumeSpec
 from napari_lazy_pipeline.steps import (
     BleachCorrection,
     Convert,
@@ -171,6 +172,23 @@ def test_projections_are_the_brightest_voxels(view: Stack, tmp_path: Path) -> No
             x, y = (tags[f"{a}Resolution"].value for a in "XY")
         assert (x[1] / x[0], y[1] / y[0]) == (pytest.approx(dx, 1e-4), pytest.approx(rows, 1e-4))
     assert not (tmp_path / "mip_x").exists()
+
+
+@pytest.mark.parametrize("limit", [None, 0], ids=["ImageJ", "OME"])
+def test_projections_lie_where_the_volume_does(
+    tmp_path: Path, limit: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order of the axes of their files, as Transpose would exchange them."""
+    if limit is not None:
+        monkeypatch.setattr(imagej_tiff, "IMAGEJ_LIMIT", limit)
+    deskewed = VolumeSpec((4, 6, 9), "uint16", (0.5, 0.2, 0.1), (5.0, 2.0, 7.0), frame="sample")
+    export(Stack(CountingSource((1, 1), deskewed)), tmp_path, projections="zyx")
+    for axis, order in {"z": (0, 1, 2), "y": (1, 0, 2), "x": (2, 0, 1)}.items():
+        spec = open_stack(tmp_path / f"mip_{axis}").spec
+        for name in ("voxel_size", "translate"):
+            expected = [getattr(deskewed, name)[number] for number in order]
+            assert getattr(spec, name) == pytest.approx(expected), (axis, name)
+        assert spec.frame == ("sample" if axis == "z" else "other")
 
 
 def test_projections_of_floats_leave_out_what_is_no_number(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from napari_lazy_pipeline import Pipeline
 from napari_lazy_pipeline.errors import ParameterError, RecipeError
 from napari_lazy_pipeline.session.recipe_edit import edited
-from napari_lazy_pipeline.steps import Deconvolve, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
 
 CHANNELS = ("488", "560")
 
@@ -43,6 +43,20 @@ def test_what_changes_nothing_is_refused_unless_the_rest_is_changed_too() -> Non
     for changes in ([iterations, "deconvolve.method=rl"], ["deconvolve.method=rl", iterations]):
         (step,) = edited(pipeline, changes).steps
         assert (step.method, step.iterations) == ("rl", 20)  # type: ignore[attr-defined]
+
+
+def test_values_of_a_step_that_is_off_are_refused_unless_it_is_switched_on_too() -> None:
+    pipeline, planes, on = Pipeline([Crop(enabled=False)]), "crop.z=2:4", "crop.enabled=true"
+    hint = r"crop\.z changes nothing: the step is off\. Add --set crop\.enabled=true"
+    with pytest.raises(ParameterError, match=hint):
+        edited(pipeline, [planes])
+    with pytest.raises(ParameterError, match="the step is off"):
+        edited(Pipeline([Crop()]), [planes, "crop.enabled=false"])
+    for changes in ([planes, on], [on, planes]):
+        (step,) = edited(pipeline, changes).steps
+        assert step.enabled and step.z == (2, 4)  # type: ignore[attr-defined]
+    (step,) = edited(Pipeline([Crop()]), ["crop.enabled=false"]).steps
+    assert not step.enabled
 
 
 @pytest.mark.parametrize(

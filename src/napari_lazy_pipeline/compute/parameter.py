@@ -61,8 +61,13 @@ class Parameter:
     def require_effect(self, *variants: Sequence[Step]) -> None:
         """Raise a `ParameterError` if the parameter changes nothing in any of the pipelines."""
         steps = [steps[self.index] for steps in variants]
-        if steps and all(self.field in step.idle_fields() for step in steps):
-            name = self.name(variants[0])
+        if not steps:
+            return
+        name = self.name(variants[0])
+        if self.field != "enabled" and not any(step.enabled for step in steps):
+            hint = f"Add --set {steps[0].kind}.enabled=true"
+            raise ParameterError(f"{name} changes nothing: the step is off", hint=hint)
+        if all(self.field in step.idle_fields() for step in steps):
             raise ParameterError(
                 f"{name} changes nothing: other fields of the step leave it out",
                 hint=f"Of {self.field}, see: napari-lazy-pipeline steps",

@@ -29,6 +29,7 @@ Limits = tuple[float, float]
 # Red, green and blue, from 0 to 1, of full; or of all grey levels (n, 3), from black to full.
 Colour = tuple[float, float, float] | np.ndarray
 KINDS = {".mp4": ("imageio_ffmpeg", "PIL"), ".gif": ("PIL",)}
+_LARGEST = {".mp4": 2**14, ".gif": 2**16 - 2}  # pixels along an axis, even: no more are held
 _INSTALL = "pip install 'napari-lazy-pipeline[movie]'"
 _WHITE = (1.0, 1.0, 1.0)
 _COLOURS: tuple[Colour, ...] = (
@@ -137,6 +138,11 @@ def _check(path: Path, stack: Stack) -> None:
         raise ExportError("The file is there already", str(path), "Choose another name")
     if not path.parent.is_dir():
         raise ExportError("There is no such folder", str(path.parent), "Make it first")
+    (height, width), _ = _layout(stack)
+    largest = _LARGEST[path.suffix.lower()]
+    if max(height, width) > largest:
+        what = f"A picture would have {width} x {height} pixels; {path.suffix} holds {largest}"
+        raise ExportError(what, str(path), "Crop or bin the longer axis, or check the voxel size")
 
 
 def _picture(
@@ -180,26 +186,35 @@ def _percentiles(values: np.ndarray) -> Limits:
 def _mixed(
     pictures: Sequence[np.ndarray], limits: Sequence[Limits], colours: Sequence[Colour]
 ) -> np.ndarray:
-    """Add up the channels in their colours: 8-bit RGB (y, x, 3), of even width and height."""
-    height, width = pictures[0].shape
-    mixed = np.zeros((height + height % 2, width + width % 2, 3), np.float32)  # as MP4 needs it
+    """Add up the channels in their colours: 8-bit RGB (y, x, 3)."""
+    mixed = np.zeros((*pictures[0].shape, 3), np.float32)
     for picture, (low, high), colour in zip(pictures, limits, colours, strict=True):
         grey = np.clip((np.nan_to_num(picture.astype(np.float32)) - low) / (high - low), 0, 1)
         table = np.asarray(colour) if np.ndim(colour) == 2 else np.array([(0, 0, 0), colour])
         levels = np.linspace(0, 1, len(table))
         for part in range(3):
-            mixed[:height, :width, part] += np.interp(grey, levels, table[:, part])
+            mixed[..., part] += np.interp(grey, levels, table[:, part])
     return (255 * np.minimum(mixed, 1) + 0.5).astype(np.uint8)
+
+
+def _layout(stack: Stack) -> tuple[tuple[int, int], float]:
+    """Height and width of a picture in which pixels are square, and the size of one [um]."""
+    sizes = stack.voxel_size[1:]
+    pixel = min(sizes)
+    height, width = (n * size / pixel for n, size in zip(stack.shape[3:], sizes, strict=True))
+    factor = max(int(_READABLE // min(height, width)), 1)
+    return (round(height * factor), round(width * factor)), pixel / factor
 
 
 def _labelled(image: np.ndarray, stack: Stack, t: int) -> np.ndarray:
     """Draw the time, at the top left, and a scale bar, at the bottom right."""
     from PIL import Image, ImageDraw, ImageFont
 
-    factor = max(_READABLE // min(image.shape[:2]), 1)
-    pixel = stack.voxel_size[2] / factor
-    picture = Image.fromarray(image.repeat(factor, axis=0).repeat(factor, axis=1))
-    draw, (width, height) = ImageDraw.Draw(picture), picture.size
+    (height, width), pixel = _layout(stack)
+    picture = Image.fromarray(image).resize((width, height), Image.Resampling.NEAREST)
+    width, height = width + width % 2, height + height % 2  # even, as MP4 needs it
+    picture = picture.crop((0, 0, width, height))
+    draw = ImageDraw.Draw(picture)
     size = max(min(width, height) // 16, 10)
     font, margin = ImageFont.load_default(size), size // 2
     ink: dict[str, Any] = {"font": font, "fill": "white", "stroke_width": 1, "stroke_fill": "black"}

@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.formats.imagej_tiff import write_whole
-from napari_lazy_pipeline.image import Stack
+from napari_lazy_pipeline.image import Stack, VolumeSpec
 
 Axis = Literal["z", "y", "x"]
 AXES: tuple[Axis, ...] = get_args(Axis)
@@ -47,7 +47,15 @@ def write_projection(
     path: Path, largest: np.ndarray, stack: Stack, c: int, axis: Axis, replace: bool
 ) -> None:
     """Write a `projection`; it appears complete, over another file only if ``replace`` says so."""
+    write_whole(path, largest, stack, c, _laid(stack.spec, axis), path.parent.parent, replace)
+
+
+def _laid(spec: VolumeSpec, axis: Axis) -> VolumeSpec:
+    """Size, place and frame of a projection: in its file, the axis it is made along is the z."""
     number = AXES.index(axis)
-    rows, columns = (size for i, size in enumerate(stack.voxel_size) if i != number)
-    voxel_size = stack.voxel_size[number], rows, columns
-    write_whole(path, largest, stack, c, voxel_size, path.parent.parent, replace)
+    order = (number, *(other for other in range(3) if other != number))
+    return spec.replace(
+        voxel_size=tuple(spec.voxel_size[i] for i in order),
+        translate=tuple(spec.translate[i] for i in order),
+        frame="other" if number and spec.frame == "sample" else spec.frame,
+    )

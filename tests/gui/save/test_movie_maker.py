@@ -17,7 +17,7 @@ pytest.importorskip("PIL", reason="GIF and time stamps need pillow")
 
 
 @pytest.mark.parametrize("deleted", [False, True], ids=["hidden", "deleted"])
-def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
+def test_a_movie_looks_as_the_screen_does(
     opened: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deleted: bool
 ) -> None:
     imageio = pytest.importorskip("imageio", reason="reads the movie back")
@@ -28,6 +28,7 @@ def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
     if deleted:
         opened.viewer.layers.remove(second)
     low, high = first.contrast_limits = (0.0, 2000.0)
+    first.gamma, first.opacity = 0.5, 0.8
     maker.button.click()
     qtbot.waitUntil(lambda: "pictures written" in maker.said.text(), timeout=20_000)
     assert maker.button.text() == "Movie\u2026"
@@ -41,10 +42,28 @@ def test_a_movie_has_the_colours_and_the_contrast_of_the_screen(
     for t, frame in enumerate(frames):
         brightest = float(shown.read(t, 0).max(axis=0)[row, column])
         assert 20 < brightest < 2000
-        expected = 255 * (brightest - low) / (high - low)
+        expected = 0.8 * 255 * ((brightest - low) / (high - low)) ** 0.5
         assert frame[factor * row, factor * column] == pytest.approx([expected, 0, 0], abs=12)
     maker.button.click()
     qtbot.waitUntil(lambda: "there already" in maker.said.text(), timeout=20_000)
+
+
+def test_layers_cover_each_other_as_on_screen(opened: Any) -> None:
+    """Ratios do not add up with other channels; the order is that of the list of layers."""
+    (_, first), (_, second) = sorted(opened.layers.screen.channels.items())
+    first.layer.colormap, second.layer.colormap = "red", "blue"
+    second.layer.opacity = 0.75
+
+    def full() -> list[list[float]]:
+        _, tables = opened.save.movie._look()
+        return [table[-1].tolist() for table in tables]
+
+    assert full() == [[1, 0, 0], [0, 0, 0.75]]
+    second.layer.blending = "translucent_no_depth"
+    assert full() == [[0.25, 0, 0], [0, 0, 0.75]]
+    layers = opened.viewer.layers
+    layers.move(layers.index(second.layer), 0)
+    assert full() == [[1, 0, 0], [0, 0, 0.75]], "it is below"
 
 
 def test_of_nothing_there_is_no_movie(

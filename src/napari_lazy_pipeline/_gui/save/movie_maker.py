@@ -1,4 +1,4 @@
-"""Movie maker: a movie of the maxima of what is on screen, in its colours and contrast."""
+"""Movie maker: a movie of the maxima of what is on screen, as it looks there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class MovieMaker(QWidget):
         # It is waited for when the program ends: what is begun has to be taken away.
         failure = "The movie cannot be written"
         self.task = BackgroundTask(failure, name="lazy-movie", daemon=False)
-        tooltip = "Write the maxima along z of all time points as MP4 or GIF, as they look now"
+        tooltip = (
+            "Write the maxima along z of all time points as MP4 or GIF, as they look now; "
+            "of blending, minimum and multiplicative are drawn as translucent"
+        )
         self.button = push_button("Movie\u2026", tooltip, self._on_click)
         self.said = Sentence()
         self.said.say("")
@@ -70,15 +73,23 @@ class MovieMaker(QWidget):
         self.task.start(str(path.parent), work)
 
     def _look(self) -> tuple[list[Limits | None], list[np.ndarray]]:
-        """Contrast and colours of all channels; one that is hidden, or deleted, stays black."""
+        """Contrast and colours of all channels; one that is hidden, or deleted, stays black.
+
+        A layer that does not add its light covers those below it, as far as it is opaque.
+        """
         screen, levels = self._layers.screen, np.linspace(0, 1, 256)
         channels = range(screen.source.sizes[1] if screen.source is not None else 0)
         limits: list[Limits | None] = [None] * len(channels)
         tables = [np.zeros((len(levels), 3)) for _ in channels]
-        for channel, entry in screen.visible.items():
-            low, high = entry.layer.contrast_limits
+        order, seen = self._layers.viewer.layers.index, 1.0
+        shown = [(channel, entry.layer) for channel, entry in screen.visible.items()]
+        for channel, layer in sorted(shown, key=lambda one: order(one[1]), reverse=True):
+            low, high = layer.contrast_limits
             limits[channel] = float(low), float(high)
-            tables[channel] = entry.layer.colormap.map(levels)[:, :3]
+            colours = layer.colormap.map(levels**layer.gamma)[:, :3]
+            tables[channel] = seen * layer.opacity * colours
+            if layer.blending != "additive":
+                seen *= 1 - layer.opacity
         return limits, tables
 
     def _show_progress(self, progress: tuple[int, int]) -> None:

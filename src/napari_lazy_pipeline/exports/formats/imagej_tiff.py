@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_lazy_pipeline._runtime.fresh_file import fresh_file
 from napari_lazy_pipeline.exports.formats import Format, channel_name
-from napari_lazy_pipeline.image import Stack, Triple
+from napari_lazy_pipeline.image import Stack, Triple, VolumeSpec
 from napari_lazy_pipeline.io.files.completeness import END_MARK
 
 # ImageJ counts bytes with 32 bits; some of them are needed for what is not pixels.
@@ -48,7 +48,7 @@ class TiffFiles(Format):
         replace: bool,
     ) -> None:
         path = self.path(folder, name, t, c)
-        write_whole(path, encoded, stack, c, stack.voxel_size, folder, replace)
+        write_whole(path, encoded, stack, c, stack.spec, folder, replace)
 
 
 def write_whole(
@@ -56,18 +56,19 @@ def write_whole(
     volume: np.ndarray,
     stack: Stack,
     c: int,
-    voxel_size: Triple,
+    spec: VolumeSpec,
     within: Path,
     replace: bool,
 ) -> None:
     """Write a volume (z, y, x) of channel ``c``; as OME-BigTIFF if ImageJ's TIFF is too small.
 
-    It appears when it is complete; ``within`` and ``replace`` are those of `fresh_file`.
+    Voxel size, place and frame are those of ``spec``. It appears when it is complete; ``within``
+    and ``replace`` are those of `fresh_file`.
     """
     import tifffile
 
     large = volume.nbytes >= IMAGEJ_LIMIT
-    _, y, x = voxel_size
+    _, y, x = spec.voxel_size
     metadata = _ome_metadata if large else _imagej_metadata
     with fresh_file(path, within=within, replace=replace) as file:
         tifffile.imwrite(
@@ -77,7 +78,7 @@ def write_whole(
             imagej=not large,
             ome=large,
             bigtiff=large,
-            metadata=metadata(stack, c, voxel_size, about(stack, volume.shape)),
+            metadata=metadata(stack, c, spec.voxel_size, about(stack, volume.shape, spec)),
             resolution=(1 / x, 1 / y),
         )
         file.seek(0, os.SEEK_END)
@@ -104,11 +105,11 @@ def _ome_metadata(stack: Stack, c: int, voxel_size: Triple, text: str) -> dict[s
     return metadata if interval is None else {**metadata, "TimeIncrement": interval}
 
 
-def about(stack: Stack, shape: Sequence[int]) -> str:
+def about(stack: Stack, shape: Sequence[int], spec: VolumeSpec) -> str:
     """Return what `WrittenText` reads again: channels, shape, frame, place of voxel 0."""
     names = [channel_name(stack, c) for c in range(stack.shape[1])]
     lines = f"Channels = {json.dumps(names)}", f"Shape (z, y, x) = {json.dumps([*shape])}"
-    return "\n".join((*lines, f"Frame = {stack.spec.frame}", origin_text(stack.spec.translate)))
+    return "\n".join((*lines, f"Frame = {spec.frame}", origin_text(spec.translate)))
 
 
 def origin_text(place: Triple) -> str:

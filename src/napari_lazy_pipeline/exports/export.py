@@ -17,7 +17,7 @@ from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.export_log import this_version
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume
+from napari_lazy_pipeline.exports.outputs import Failed, Outputs, StageName, Volume
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.this_computer import write_here
 from napari_lazy_pipeline.exports.unit import Unit
@@ -34,6 +34,10 @@ class Failure:
     t: int
     c: int
     why: str
+    stage: str = ""  # folder of the stage that it is of; empty for the result
+
+    def __str__(self) -> str:
+        return f"t={self.t}, c={self.c}{self.stage and f' in {self.stage}'}: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -179,8 +183,7 @@ def export(
             pending[volume] = [i for i in indices if i not in finished]
     remarks += _of_versions(made_by)
     written: list[Path] = []
-    failed: dict[Volume, str] = {}
-    skipped = 0  # stages of volumes that failed
+    failed: list[Failure] = []
     with connect(scheduler, cancelled) if scheduler else nullcontext() as connection:
         places = range(len(outputs.destinations))
         outputs.prepare(sum(i in indices for indices in pending.values()) for i in places)
@@ -197,22 +200,20 @@ def export(
             results = write_here(outputs, pending, cancelled)
         with closing(results):
             for volume, result in results:
-                if isinstance(result, str):
-                    failed[volume] = result
-                    paths = {outputs.destinations[i].path(*volume) for i in pending[volume]}
-                    skipped += len(paths.difference(written))
+                destination = outputs.destinations[result.index]
+                if isinstance(result, Failed):
+                    stage = "" if destination is outputs.result else destination.folder.name
+                    failed.append(Failure(*volume, result.why, stage))
                 else:
-                    destination = outputs.destinations[result.index]
                     origin = origins[volume, result.index]
                     destination.finish(*volume, origin, result.remarks)
                     remarks += result.remarks
                     written.append(destination.path(*volume))
-                progress(len(kept) + len(written) + skipped, total)
-    failures = [Failure(*volume, why) for volume, why in failed.items()]
-    stopped = len(kept) + len(written) + skipped < total
+                progress(len(kept) + len(written) + len(failed), total)
+    stopped = len(kept) + len(written) + len(failed) < total
     if not stopped:
         outputs.join_units()
-    return _report(outputs, written, kept, failures, total, stopped, remarks)
+    return _report(outputs, written, kept, failed, total, stopped, remarks)
 
 
 def _of_versions(made_by: Iterable[str]) -> list[Remark]:

@@ -70,10 +70,11 @@ class ExportReport:
 
     @property
     def remark_lines(self) -> list[str]:
-        """Return the first remark of each step, and of how many volumes there are such."""
-        by_step: dict[tuple[str, bool], list[Remark]] = {}
+        """Return all on no volume; of others the first of each step, and how many there are."""
+        by_step: dict[tuple[str, str], list[Remark]] = {}
         for remark in self.remarks:
-            by_step.setdefault((remark.step, bool(remark.place)), []).append(remark)
+            about = "" if remark.place else remark.text
+            by_step.setdefault((remark.step, about), []).append(remark)
         return [
             f"{of_step[0]}" + (f"; {len(of_step)} volumes in all" if len(of_step) > 1 else "")
             for of_step in by_step.values()
@@ -97,6 +98,7 @@ def export(
     projections: Iterable[Axis] = (),
     scheduler: str | None = None,
     unit: Unit | None = None,
+    outdated: bool = True,
     progress: Callable[[int, int], None] = no_progress,
     cancelled: Callable[[], bool] = not_cancelled,
 ) -> ExportReport:
@@ -135,6 +137,9 @@ def export(
         Write only the share of one of several processes that run at the same time, and write to no
         file that another one writes to. When all have ended, an export without a unit completes
         what is missing, and joins their journals: then all is as if it had been alone.
+    outdated
+        Whether the report tells of volumes in the folder that were not asked for, and would be made
+        from other files now: of numbers that have moved, or with a longer range of F0.
     progress
         Called with the number of finished volumes, and of all.
     cancelled
@@ -213,6 +218,8 @@ def export(
     stopped = len(kept) + len(written) + len(failed) < total
     if not stopped:
         outputs.join_units()
+        # Those of other units may be written just now.
+        remarks += _of_others(outputs.outdated(volumes)) if outdated and unit is None else []
     return _report(outputs, written, kept, failed, total, stopped, remarks)
 
 
@@ -225,6 +232,13 @@ def _of_versions(made_by: Iterable[str]) -> list[Remark]:
         for version, n in counts.items()
     ]
     return [Remark("Export", "", f"{', '.join(others)}; this is {now}")] if others else []
+
+
+def _of_others(count: int) -> list[Remark]:
+    """What is to be said of volumes that were not asked for, and would be made from other files."""
+    said = f"The folder holds {format_count(count, 'volume')} made from other files than now"
+    hint = "export all time points and channels to make everything anew that needs it"
+    return [Remark("Export", "", f"{said}: {hint}")] if count else []
 
 
 def _report(

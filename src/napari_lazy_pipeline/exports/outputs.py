@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -113,6 +113,18 @@ class Outputs:
             for volume in sorted(parts_of(self.result.stack, product(t, c), destination.stack)):
                 chosen.setdefault(volume, []).append(index)
         return dict(sorted(chosen.items()))
+
+    def outdated(self, asked: Mapping[Volume, Sequence[int]]) -> int:
+        """Count the volumes that are there, and would be made from other files now, but asked."""
+        count = 0
+        for index, one in enumerate(self.destinations):
+            times, channels = one.stack.source.sizes
+            for at in product(range(times), range(channels)):
+                line = {} if index in asked.get(at, ()) else one.line(*at)
+                count += (
+                    bool(line) and line["origin"] != one.origin(*at) and one.path(*at).is_file()
+                )
+        return count
 
     def prepare(self, counts: Iterable[int]) -> None:
         """Make sure that so many volumes of each destination can be written."""

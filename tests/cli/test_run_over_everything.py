@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +220,69 @@ def test_a_watch_that_is_interrupted_goes_on(job: Path, tmp_path: Path) -> None:
     assert watching.returncode == 130 and "the same command goes on" in said
     assert run(*words, "--until-idle", "0.1") == 0
     assert len(volumes(tmp_path / "out")) == 6
+
+
+@pytest.fixture
+def growing(tmp_path: Path) -> Callable[[int, int], Path]:
+    """Adds files of so many time points to a folder."""
+
+    def add(first: int, stop: int) -> Path:
+        folder = tmp_path / "raw"
+        folder.mkdir(exist_ok=True)
+        for t in range(first, stop):
+            pixels = np.full((6, 8, 10), 100 + t, "uint16")
+            tifffile.imwrite(tmp_path / "part.tif", pixels)
+            (tmp_path / "part.tif").rename(folder / f"cell_t{t:03d}.tif")
+        return folder
+
+    return add
+
+
+@pytest.fixture
+def change(growing: Callable[[int, int], Path], tmp_path: Path) -> Path:
+    """A recipe of dF/F0, whose F0 goes to the end, for the first two time points."""
+    stack = open_stack(growing(0, 2), voxel_size=(0.3, 0.1, 0.1))
+    recipe = Recipe(source=stack, pipeline=Pipeline([RelativeChange()]))
+    recipe.save(tmp_path / "change.yaml")
+    return tmp_path / "change.yaml"
+
+
+@pytest.mark.parametrize(("chosen", "told"), [(("-t", "2:4"), True), ((), False)])
+def test_volumes_of_another_f0_are_told(
+    growing: Callable[[int, int], Path], change: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], chosen: tuple[str, ...], told: bool,
+) -> None:  # fmt: skip
+    words = "run", change, "--out", tmp_path / "out"
+    assert run(*words, "-t", "0:2") == 0
+    assert "other files" not in capsys.readouterr().out
+    growing(2, 4)
+    assert run(*words, *chosen) == 0
+    assert ("volumes made from other files than now" in capsys.readouterr().out) == told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can send a Ctrl-C")
+def test_a_watch_that_is_interrupted_tells_of_volumes_of_another_f0(
+    growing: Callable[[int, int], Path], change: Path, tmp_path: Path
+) -> None:
+    words = "watch", tmp_path / "raw", "--recipe", change, "--out", tmp_path / "out"
+    watching = subprocess.Popen(
+        command(*words), env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    assert watching.stderr is not None
+    written = 0
+    for line in watching.stderr:
+        assert "other files" not in line
+        done, _, total = line.partition(" ")[0].partition("/")
+        written += done == total
+        if written == 1 and done == total:
+            growing(2, 4)
+        if written == 2:
+            break
+    watching.send_signal(signal.SIGINT)
+    said = watching.communicate(timeout=30)[1]
+    assert watching.returncode == 130 and "the same command goes on" in said
+    assert "volumes made from other files than now" in said
+    assert run(*words, "--until-idle", "0.1") == 0
 
 
 def test_a_watch_of_what_is_not_there(

@@ -18,7 +18,7 @@ from napari_lazy_pipeline.exports import cluster, cluster_connection, scheduler_
 from napari_lazy_pipeline.exports.destination import Destination
 from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.io import open_stack
-from napari_lazy_pipeline.steps import Convert, Deskew, SubtractBackground
+from napari_lazy_pipeline.steps import Convert, Deskew, Select, SubtractBackground
 
 distributed = pytest.importorskip("distributed")
 
@@ -105,6 +105,21 @@ def test_bad_files_are_listed_and_the_rest_goes_on(
     assert bad.name in report.failed[0].why
     bad.write_bytes(whole)
     assert export(processed, tmp_path, scheduler=scheduler).complete
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
+def test_a_bad_file_fails_the_stages_that_are_made_of_it(
+    scheduler: str, raw_folder: Path, tmp_path: Path
+) -> None:
+    stack = open_stack(raw_folder, voxel_size=(0.3, 0.1, 0.1))
+    bad = Path(stack.source.path(1, 0))  # type: ignore[attr-defined]
+    bad.write_bytes(bad.read_bytes()[:100])
+    view = Pipeline([Select(times=(1, 0))]).apply(stack)
+    report = export(view, tmp_path, c=[0], stages=[0], scheduler=scheduler)
+    assert {(one.t, one.stage) for one in report.failed} == {(1, "raw"), (0, "")}
+    assert {path.relative_to(tmp_path).as_posix() for path in report.written} == {
+        "cell_ch0_t0001.tif", "raw/cell_ch0_t0002.tif",
+    }  # fmt: skip
 
 
 def test_when_cancelled_what_is_under_way_is_finished(

@@ -26,8 +26,15 @@ from napari_lazy_pipeline.image.pixel_type import convert
 from napari_lazy_pipeline.image.problem_log import ProblemLog
 from napari_lazy_pipeline.io import inspect_folder, open_stack
 from napari_lazy_pipeline.io.files.completeness import END_MARK
-from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Rotate, SubtractBackground
-from stacks import write_raw
+from napari_lazy_pipeline.steps import (
+    Crop,
+    Deconvolve,
+    Deskew,
+    RelativeChange,
+    Rotate,
+    SubtractBackground,
+)
+from stacks import add_time_point, write_raw
 
 
 class Ramps:
@@ -261,6 +268,32 @@ def test_a_folder_that_has_grown_is_gone_on_with(tmp_path: Path) -> None:
             export(other.apply(grown), out)
     with pytest.raises(ExportError, match="other settings"):
         export(pipeline.apply(open_stack(raw, voxel_size=(0.4, 0.1, 0.1))), out)
+
+
+def test_volumes_that_were_not_asked_for_and_would_be_others_now_are_told(tmp_path: Path) -> None:
+    """F0 goes to the end: volumes of a folder that grows have another one."""
+    raw, out = write_raw(tmp_path / "raw", times=2, channels=1), tmp_path / "out"
+
+    def view(*added: int) -> Stack:
+        for t in added:
+            add_time_point(raw, t, channels=1)
+        stack = open_stack(raw, voxel_size=(0.3, 0.1, 0.1))
+        return Pipeline([RelativeChange(background=50)]).apply(stack)
+
+    c = [view().shape[1] - 1]
+    assert not export(view(), out, t=[0, 1], c=c, stages=[0]).remarks
+    grown, told = view(2, 3), "The folder holds 2 volumes made from other files than now: "
+    as_of("0.0.1", out / "raw" / "raw_export.jsonl")
+    assert not export(grown, out, t=[2, 3], c=c, outdated=False).remarks
+    report = export(grown, out, t=[2, 3], c=c, stages=[0])
+    assert report.complete and [told in line for line in report.remark_lines] == [False, True]
+    assert told in str(report)
+    whole = export(grown, out, c=c)
+    assert len(whole.written) == 2 and told not in str(whole)
+    assert told not in str(export(grown, out, t=[2], c=c))
+    (out / f"raw_ch{c[0]}_t0000.tif").unlink()
+    said = str(export(view(4), out, t=[4], c=c))
+    assert "The folder holds 3 volumes made from" in said
 
 
 def test_a_folder_whose_names_tell_the_time_is_gone_on_with(tmp_path: Path) -> None:

@@ -294,7 +294,8 @@ def test_volumes_that_stay_under_old_numbers_are_told(tmp_path: Path) -> None:
     assert job.state == "done" and job.report is not None
     (said,) = job.report.remarks
     assert said.text == (
-        "2 volumes in the folder are of other files than those of the numbers in their names now"
+        "The folder holds 2 volumes made from other files than now: "
+        "export all time points and channels to make everything anew that needs it"
     )
 
 

@@ -14,6 +14,7 @@ import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe, __version__, export, open_stack
 from napari_lazy_pipeline._runtime.fresh_file import new_part
+from napari_lazy_pipeline.cli.run_recipe import summarise
 from napari_lazy_pipeline.errors import ExportError, RemarkWarning
 from napari_lazy_pipeline.exports import destination as target
 from napari_lazy_pipeline.exports.formats import imagej_tiff
@@ -158,6 +159,44 @@ def test_stages_share_what_they_need(calls: Counter[str], tmp_path: Path) -> Non
     export(view, tmp_path, stages=[0, "subtract_background", "deskew"], projections="zyx")
     assert set(source.reads.values()) == {1} and len(source.reads) == 6
     assert calls["deskew"] == calls["subtract_background"] == 6
+
+
+@pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
+def test_a_bad_file_fails_what_is_made_of_it_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With a Select the volume of one time point and channel is another recording at each stage."""
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    raw.mkdir()
+    for t in range(10):
+        tifffile.imwrite(raw / f"cell_t{t:03d}.tif", np.full((6, 8, 10), t, "uint16"))
+    bad = raw / "cell_t004.tif"
+    whole = bad.read_bytes()
+    view = Pipeline([Select(times=(2, 8))]).apply(open_stack(raw, voxel_size=SIZE))
+    bad.write_bytes(whole[:300])
+    seen: list[int] = []
+    report = export(view, out, stages=[0], progress=lambda done, total: seen.append(done))
+    assert len(report.written) == 10 and seen == [*range(13)]
+    failed = {(one.t, one.c, one.stage) for one in report.failed}
+    assert failed == {(4, 0, "raw"), (2, 0, "")}
+    assert all(bad.name in one.why for one in report.failed)
+    assert tifffile.imread(out / "raw_ch0_t0004.tif").max() == 6
+    assert summarise(report) == 1
+    said = capsys.readouterr().err
+    assert "t=4, c=0 in raw: " in said and "t=2, c=0: " in said
+    bad.write_bytes(whole)
+    again = export(view, out, stages=[0])
+    assert again.complete and (len(again.kept), len(again.written)) == (10, 2)
+
+
+def test_a_name_that_is_taken_fails_that_stage_only(tmp_path: Path) -> None:
+    source = CountingSource((2, 1))
+    view = Pipeline([SubtractBackground(value=1), Crop(z=(0, 3))]).apply(Stack(source))
+    export(view, tmp_path, t=[0], stages=[0, 1])
+    (tmp_path / "raw" / "volume_ch0_t0001.tif").mkdir()
+    report = export(view, tmp_path, stages=[0, 1])
+    assert [(one.t, one.stage) for one in report.failed] == [(1, "raw")]
+    assert len(report.written) == 2 and source.reads == {(0, 0): 1, (1, 0): 1}
 
 
 def test_projections_are_the_brightest_voxels(view: Stack, tmp_path: Path) -> None:

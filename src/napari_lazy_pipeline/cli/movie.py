@@ -20,6 +20,7 @@ _Limits = tuple[float, float]
 
 def movie(options: argparse.Namespace) -> int:
     """Write a movie of a folder; return the exit code."""
+    from napari_lazy_pipeline.exports.export import Failure
     from napari_lazy_pipeline.exports.formats import channel_name
     from napari_lazy_pipeline.exports.movie import write_movie
     from napari_lazy_pipeline.image.quantity_text import format_count
@@ -28,13 +29,14 @@ def movie(options: argparse.Namespace) -> int:
     raw = Place(options.folder).open(recipe, options.trust)
     stack = applied(recipe, raw, options, options.folder is not None)
     names = [channel_name(stack, c) for c in range(stack.shape[1])]
-    blank: dict[tuple[int, int], str] = {}
+    blank: dict[tuple[int, int], Failure] = {}
     said = write_movie(
         stack, options.out, t=numbers(options.t, stack.shape[0]), rate=options.rate,
         contrast=_contrast(options.contrast, names), progress=ProgressLine("pictures"),
-        cancelled=options.stop.is_set, failed=lambda t, c, why: blank.update({(t, c): why}),
+        cancelled=options.stop.is_set,
+        failed=lambda t, c, why: blank.update({(t, c): Failure(t, c, why)}),
     )  # fmt: skip
-    tell_failures(blank)
+    tell_failures([*blank.values()])
     print(f"{said}. Blank: {format_count(len(blank), 'volume')}" if blank else said)
     return 1 if blank else 0
 

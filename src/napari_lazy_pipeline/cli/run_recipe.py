@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from napari_lazy_pipeline.exports.scheduler_address import check_address
 if TYPE_CHECKING:
     from napari_lazy_pipeline.cli.option_values import Selection
     from napari_lazy_pipeline.compute import Pipeline
-    from napari_lazy_pipeline.exports.export import ExportReport
+    from napari_lazy_pipeline.exports.export import ExportReport, Failure
     from napari_lazy_pipeline.image import Stack
     from napari_lazy_pipeline.session import Recipe
 
@@ -264,14 +264,14 @@ class ProgressLine:
 
 def summarise(report: ExportReport) -> int:
     """Say what is written and what is missing; return the exit code."""
-    tell_failures({(failure.t, failure.c): failure.why for failure in report.failed})
+    tell_failures(report.failed)
     print(report)
     return 0 if report.complete else 1
 
 
-def tell_failures(failures: Mapping[tuple[int, int], str]) -> None:
-    """Say which volumes (t, c) could not be made, and why."""
-    for (t, c), why in list(failures.items())[:_MOST_FAILURES]:
-        print(f"t={t}, c={c}: {why}", file=sys.stderr)
+def tell_failures(failures: Sequence[Failure]) -> None:
+    """Say which volumes could not be made, and why."""
+    for failure in failures[:_MOST_FAILURES]:
+        print(failure, file=sys.stderr)
     if len(failures) > _MOST_FAILURES:
         print(f"and {len(failures) - _MOST_FAILURES} more", file=sys.stderr)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from napari_lazy_pipeline.cli.run_recipe import (
     applied,
+    format_of,
     load_recipe,
     steps_of,
     summarise,
@@ -20,6 +22,7 @@ from napari_lazy_pipeline.errors import (
     Cancelled,
     FileError,
     FolderError,
+    LazyPipelineError,
     PatternError,
     StepError,
     sentence,
@@ -41,11 +44,15 @@ def watch(options: argparse.Namespace) -> int:
     """Process what is complete, and go on until Ctrl-C, or until nothing new came for so long."""
     recipe = load_recipe(options)
     live = _Watch(recipe, options)
-    for volumes in complete_volumes(live.open, live.pause):
-        live.tell(volumes.result.unreachable and f"The folder {volumes.result.unreachable}")
-        if volumes.new:
-            live.write(volumes.stack, volumes.new)
-    return live.finish()
+    try:
+        for volumes in complete_volumes(live.open, live.pause):
+            live.tell(volumes.result.unreachable and f"The folder {volumes.result.unreachable}")
+            if volumes.new:
+                live.write(volumes.stack, volumes.new)
+        return live.finish()
+    except Exception:
+        live.tell_outdated()
+        raise
 
 
 class _Watch:
@@ -102,7 +109,8 @@ class _Watch:
         # A step may select time points: which of the result are new is known by the journal then.
         same = self._stack.shape[0] == stack.shape[0]
         chosen = times if same and self._error is None else None
-        report = written(self._stack, self.options.out, self.options, t=chosen)
+        # Those before are looked at once, at the end: for F0, that is all files for each of them.
+        report = written(self._stack, self.options.out, self.options, t=chosen, outdated=False)
         self._written |= dict.fromkeys(report.written)
         self._last, self._error = monotonic(), None
 
@@ -114,6 +122,16 @@ class _Watch:
             raise error
         self._error, self._last = error, monotonic()
         self.tell(f"Waiting: {sentence(error)}")
+
+    def tell_outdated(self) -> None:
+        """Tell what there is to tell of what is written, if it is not finished."""
+        from napari_lazy_pipeline.exports.export import export
+
+        if self._stack is None:
+            return
+        with suppress(LazyPipelineError, OSError):
+            report = export(self._stack, self.options.out, t=(), **format_of(self.options))
+            self.tell("\n".join(report.remark_lines))
 
     def finish(self) -> int:
         """Write once more what is missing, also of files that were replaced meanwhile."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from napari_lazy_pipeline._runtime.cancellation import not_cancelled
 from napari_lazy_pipeline.engines import get_engine
-from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError, one_line
+from napari_lazy_pipeline.errors import Cancelled, ExportError, one_line
 from napari_lazy_pipeline.exports.cluster_connection import Connection, connect, unavailable
-from napari_lazy_pipeline.exports.outputs import Outputs, Volume, Written
+from napari_lazy_pipeline.exports.outputs import Failed, Outputs, Volume, Written
 from napari_lazy_pipeline.exports.scheduler_address import INTERVAL
 from napari_lazy_pipeline.image.quantity_text import format_count
 
@@ -61,7 +61,7 @@ def write_on_cluster(
     outputs: Outputs,
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
-) -> Generator[tuple[Volume, Written | str], None, None]:
+) -> Generator[tuple[Volume, Written | Failed], None, None]:
     """Make and write volumes (t, c) on the workers; yield each stage, or why it failed.
 
     Once cancelled, what is under way is finished, and nothing begun. An `ExportError` if a worker
@@ -80,11 +80,11 @@ def _write(
     outputs: Outputs,
     pending: Mapping[Volume, Sequence[int]],
     cancelled: Callable[[], bool],
-) -> Iterator[tuple[Volume, Written | str]]:
+) -> Iterator[tuple[Volume, Written | Failed]]:
     remote, holders = None, set[str]()
     executor = connection.client.get_executor(pure=False)
     waiting = [*pending][::-1]
-    running: dict[Future[list[Written | str]], Volume] = {}
+    running: dict[Future[list[Written | Failed]], Volume] = {}
     losses: Counter[Volume] = Counter()
     while (waiting and not cancelled()) or running:
         if remote is None:
@@ -99,7 +99,7 @@ def _write(
         for future in done:
             if not future.cancelled():
                 volume = running.pop(future)
-                for result in _results(future):
+                for result in _results(future, pending[volume]):
                     yield volume, result
         # With the scheduler; or with all workers that had what was sent: without it, distributed
         # cancels some volumes, and waits for ever with others.
@@ -110,7 +110,9 @@ def _write(
             lost = [*running.values()]
             running.clear()
             losses.update(lost)
-            yield from ((volume, _GAVE_UP) for volume in lost if losses[volume] >= _ATTEMPTS)
+            for volume in lost:
+                if losses[volume] >= _ATTEMPTS:
+                    yield from ((volume, one) for one in _all_failed(pending[volume], _GAVE_UP))
             waiting += [volume for volume in lost if losses[volume] < _ATTEMPTS]
             remote = None
         connection.look()
@@ -127,24 +129,34 @@ def _send(connection: Connection, outputs: Outputs) -> Any:
         raise ExportError(f"The workers do not answer: {one_line(error)}") from error
 
 
-def make_and_write(outputs: Outputs, t: int, c: int, indices: Sequence[int]) -> list[Written | str]:
-    """Make and write a volume on a worker; return the stages, and why there are no more."""
+def make_and_write(
+    outputs: Outputs, t: int, c: int, indices: Sequence[int]
+) -> list[Written | Failed]:
+    """Make and write a volume on a worker; return each stage, or why it failed."""
     from distributed import get_worker
 
     # Several workers share a machine: each takes its part of the CPUs, not all of them.
     get_engine("cpu").use_threads(get_worker().state.nthreads)  # type: ignore[attr-defined]
-    results: list[Written | str] = []
+    results: list[Written | Failed] = []
     try:
         made = outputs.make((t, c), indices)
         results.extend(outputs.write((t, c), outputs.encode((t, c), one)) for one in made)
-    except LazyPipelineError as error:
-        results.append(str(error))
+    except ExportError as error:  # of the disk, say: the rest of them would fail, too
+        results += _all_failed(indices[len(results) :], str(error))
     return results
 
 
-def _results(future: Future[list[Written | str]]) -> list[Written | str]:
+def _results(
+    future: Future[list[Written | Failed]], indices: Sequence[int]
+) -> Sequence[Written | Failed]:
     error = future.exception()
-    return future.result() if error is None else [f"{type(error).__name__}: {error}"]
+    if error is None:
+        return future.result()
+    return _all_failed(indices, f"{type(error).__name__}: {error}")
+
+
+def _all_failed(indices: Iterable[int], why: str) -> list[Failed]:
+    return [Failed(index, why) for index in indices]
 
 
 def _check_workers(connection: Connection, *folders: str) -> str:

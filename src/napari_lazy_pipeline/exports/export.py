@@ -17,7 +17,7 @@ from napari_lazy_pipeline.errors import ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.export_log import this_version
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
-from napari_lazy_pipeline.exports.outputs import Outputs, StageName, Volume
+from napari_lazy_pipeline.exports.outputs import Failed, Outputs, StageName, Volume
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.this_computer import write_here
 from napari_lazy_pipeline.exports.unit import Unit
@@ -34,6 +34,10 @@ class Failure:
     t: int
     c: int
     why: str
+    stage: str = ""  # folder of the stage that it is of; empty for the result
+
+    def __str__(self) -> str:
+        return f"t={self.t}, c={self.c}{self.stage and f' in {self.stage}'}: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -66,10 +70,11 @@ class ExportReport:
 
     @property
     def remark_lines(self) -> list[str]:
-        """Return the first remark of each step, and of how many volumes there are such."""
-        by_step: dict[tuple[str, bool], list[Remark]] = {}
+        """Return all on no volume; of others the first of each step, and how many there are."""
+        by_step: dict[tuple[str, str], list[Remark]] = {}
         for remark in self.remarks:
-            by_step.setdefault((remark.step, bool(remark.place)), []).append(remark)
+            about = "" if remark.place else remark.text
+            by_step.setdefault((remark.step, about), []).append(remark)
         return [
             f"{of_step[0]}" + (f"; {len(of_step)} volumes in all" if len(of_step) > 1 else "")
             for of_step in by_step.values()
@@ -93,6 +98,7 @@ def export(
     projections: Iterable[Axis] = (),
     scheduler: str | None = None,
     unit: Unit | None = None,
+    outdated: bool = True,
     progress: Callable[[int, int], None] = no_progress,
     cancelled: Callable[[], bool] = not_cancelled,
 ) -> ExportReport:
@@ -131,6 +137,9 @@ def export(
         Write only the share of one of several processes that run at the same time, and write to no
         file that another one writes to. When all have ended, an export without a unit completes
         what is missing, and joins their journals: then all is as if it had been alone.
+    outdated
+        Whether the report tells of volumes in the folder that were not asked for, and would be made
+        from other files now: of numbers that have moved, or with a longer range of F0.
     progress
         Called with the number of finished volumes, and of all.
     cancelled
@@ -179,8 +188,7 @@ def export(
             pending[volume] = [i for i in indices if i not in finished]
     remarks += _of_versions(made_by)
     written: list[Path] = []
-    failed: dict[Volume, str] = {}
-    skipped = 0  # stages of volumes that failed
+    failed: list[Failure] = []
     with connect(scheduler, cancelled) if scheduler else nullcontext() as connection:
         places = range(len(outputs.destinations))
         outputs.prepare(sum(i in indices for indices in pending.values()) for i in places)
@@ -197,22 +205,22 @@ def export(
             results = write_here(outputs, pending, cancelled)
         with closing(results):
             for volume, result in results:
-                if isinstance(result, str):
-                    failed[volume] = result
-                    paths = {outputs.destinations[i].path(*volume) for i in pending[volume]}
-                    skipped += len(paths.difference(written))
+                destination = outputs.destinations[result.index]
+                if isinstance(result, Failed):
+                    stage = "" if destination is outputs.result else destination.folder.name
+                    failed.append(Failure(*volume, result.why, stage))
                 else:
-                    destination = outputs.destinations[result.index]
                     origin = origins[volume, result.index]
                     destination.finish(*volume, origin, result.remarks)
                     remarks += result.remarks
                     written.append(destination.path(*volume))
-                progress(len(kept) + len(written) + skipped, total)
-    failures = [Failure(*volume, why) for volume, why in failed.items()]
-    stopped = len(kept) + len(written) + skipped < total
+                progress(len(kept) + len(written) + len(failed), total)
+    stopped = len(kept) + len(written) + len(failed) < total
     if not stopped:
         outputs.join_units()
-    return _report(outputs, written, kept, failures, total, stopped, remarks)
+        # Those of other units may be written just now.
+        remarks += _of_others(outputs.outdated(volumes)) if outdated and unit is None else []
+    return _report(outputs, written, kept, failed, total, stopped, remarks)
 
 
 def _of_versions(made_by: Iterable[str]) -> list[Remark]:
@@ -224,6 +232,13 @@ def _of_versions(made_by: Iterable[str]) -> list[Remark]:
         for version, n in counts.items()
     ]
     return [Remark("Export", "", f"{', '.join(others)}; this is {now}")] if others else []
+
+
+def _of_others(count: int) -> list[Remark]:
+    """What is to be said of volumes that were not asked for, and would be made from other files."""
+    said = f"The folder holds {format_count(count, 'volume')} made from other files than now"
+    hint = "export all time points and channels to make everything anew that needs it"
+    return [Remark("Export", "", f"{said}: {hint}")] if count else []
 
 
 def _report(

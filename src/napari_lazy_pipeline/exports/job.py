@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import product
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from napari_lazy_pipeline.compute import PipelineSource
-from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.export import ExportReport, export
@@ -23,7 +21,6 @@ from napari_lazy_pipeline.exports.other_folder import (
     open_other,
     open_own,
 )
-from napari_lazy_pipeline.exports.outputs import Outputs
 from napari_lazy_pipeline.exports.projections import Axis
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.time_left import TimeLeft
@@ -204,17 +201,11 @@ class Job:
         for raw in raw_folders:
             refuse_folder(folder, raw)
         self.out = folder
-        form = settings.dtype, settings.format, settings.projections, settings.stages
-        dtype, kind, axes, stages = form
-        report = export(
-            view, folder, t=times, c=settings.channels, dtype=dtype, format=kind, stages=stages,
-            projections=axes, scheduler=settings.scheduler, progress=progress,
-            cancelled=cancelled,
+        return export(
+            view, folder, t=times, c=settings.channels, dtype=settings.dtype,
+            format=settings.format, stages=settings.stages, projections=settings.projections,
+            scheduler=settings.scheduler, progress=progress, cancelled=cancelled,
         )  # fmt: skip
-        if not times or settings.times == (min(times), max(times)):
-            return report
-        remarks = _outdated(Outputs.open(view, folder, *form), set(times))
-        return replace(report, remarks=(*report.remarks, *remarks))
 
     def _open(self) -> tuple[Stack, Sequence[int] | None]:
         """What is written, and which time points; an error says what does not fit."""
@@ -236,15 +227,3 @@ class Job:
             assert isinstance(view.source, PipelineSource)
             check_fit(view.source.stated_plan, self.channels)
         return view, times and times_of_today(recipe.pipeline, recipe.source, raw, times)
-
-
-def _outdated(outputs: Outputs, asked: set[int]) -> list[Remark]:
-    """What is to be said of volumes that were written when time points had other numbers."""
-    count = 0
-    for one in outputs.destinations:
-        times, channels = one.stack.source.sizes
-        for t, c in product(set(range(times)) - asked, range(channels)):
-            line = one.line(t, c)
-            count += bool(line) and line["origin"] != one.origin(t, c)
-    text = f"{format_count(count, 'volume')} in the folder are of other files than those of the "
-    return [Remark("Export", "", f"{text}numbers in their names now")] if count else []

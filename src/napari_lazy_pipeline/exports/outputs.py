@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import SupportsIndex
+from typing import SupportsIndex, TypeVar
 
 import numpy as np
 
 from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCache
 from napari_lazy_pipeline.compute.progress import Remark
-from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import Content, Destination, refuse_inner_link
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
@@ -20,6 +21,7 @@ from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
 
 Volume = tuple[int, int]
 StageName = int | str  # number of steps, or the kind of the last of them
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ class Written:
 
     index: int
     remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A volume for one of the destinations that could not be made or written, and why, in words."""
+
+    index: int
+    why: str
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,18 @@ class Outputs:
                 chosen.setdefault(volume, []).append(index)
         return dict(sorted(chosen.items()))
 
+    def outdated(self, asked: Mapping[Volume, Sequence[int]]) -> int:
+        """Count the volumes that are there, and would be made from other files now, but asked."""
+        count = 0
+        for index, one in enumerate(self.destinations):
+            times, channels = one.stack.source.sizes
+            for at in product(range(times), range(channels)):
+                line = {} if index in asked.get(at, ()) else one.line(*at)
+                count += (
+                    bool(line) and line["origin"] != one.origin(*at) and one.path(*at).is_file()
+                )
+        return count
+
     def prepare(self, counts: Iterable[int]) -> None:
         """Make sure that so many volumes of each destination can be written."""
         counts = list(counts)
@@ -126,18 +148,19 @@ class Outputs:
 
     def make(
         self, volume: Volume, indices: Iterable[int], progress: Progress | None = None
-    ) -> Iterator[Made]:
-        """Make a volume (t, c) for some destinations, one after the other.
+    ) -> Iterator[Made | Failed]:
+        """Make a volume (t, c) for some destinations, one after the other, whichever fail.
 
-        What several stages need is read and computed once. Raises what `PipelineSource.read` does,
-        and an `OccupiedError`.
+        What several stages need is read and computed once. Raises `Cancelled`, and an `ExportError`
+        of what concerns all volumes.
         """
         t, c = volume
         indices = list(indices)
         cache = StageCache(self._memory) if len(indices) > 1 else None
         said: list[Remark] = []  # also of what a later stage finds in the cache
         progress = replace(progress or Progress(), remarked=said.append)
-        for index in indices:
+
+        def make(index: int) -> Made:
             destination = self.destinations[index]
             destination.refuse_occupied(t, c)
             source = destination.stack.source
@@ -146,17 +169,32 @@ class Outputs:
                 pixels = replace(source, cache=cache).read(t, c, progress)
             else:
                 pixels = source.read(t, c)
-            yield Made(index, pixels, tuple(dict.fromkeys(said)))
+            return Made(index, pixels, tuple(dict.fromkeys(said)))
 
-    def encode(self, volume: Volume, made: Made) -> Encoded:
-        """Make what the files of a volume (t, c) hold; raises what `Destination.content` does."""
-        content = self.destinations[made.index].content(*volume, made.pixels)
-        return Encoded(made.index, content, (*made.remarks, *content.remarks))
+        for index in indices:
+            yield _or_failed(index, partial(make, index))
 
-    def write(self, volume: Volume, encoded: Encoded) -> Written:
-        """Write a volume (t, c) for its destination; raises what `Destination.write` does."""
-        self.destinations[encoded.index].write(*volume, encoded.content)
-        return Written(encoded.index, encoded.remarks)
+    def encode(self, volume: Volume, made: Made | Failed) -> Encoded | Failed:
+        """Make what the files of a volume (t, c) hold; raises an `ExportError` as `make` does."""
+        if isinstance(made, Failed):
+            return made
+
+        def encode() -> Encoded:
+            content = self.destinations[made.index].content(*volume, made.pixels)
+            return Encoded(made.index, content, (*made.remarks, *content.remarks))
+
+        return _or_failed(made.index, encode)
+
+    def write(self, volume: Volume, encoded: Encoded | Failed) -> Written | Failed:
+        """Write a volume (t, c) for its destination; raises an `ExportError` as `make` does."""
+        if isinstance(encoded, Failed):
+            return encoded
+
+        def write() -> Written:
+            self.destinations[encoded.index].write(*volume, encoded.content)
+            return Written(encoded.index, encoded.remarks)
+
+        return _or_failed(encoded.index, write)
 
     @property
     def _memory(self) -> int:
@@ -166,6 +204,16 @@ class Outputs:
         plan = source.stated_plan
         inputs = max(len(plan.raw_volumes(0, c)) for c in range(len(plan.after.channels)))
         return inputs * sum(plan.spec(n).volume.nbytes for n in range(len(plan.stages) + 1))
+
+
+def _or_failed(index: int, do: Callable[[], T]) -> T | Failed:
+    """What is done for a destination; or why not, if that does not concern all volumes."""
+    try:
+        return do()
+    except ExportError:
+        raise
+    except LazyPipelineError as error:
+        return Failed(index, str(error))
 
 
 def parts_of(stack: Stack, volumes: Iterable[Volume], stage: Stack) -> set[Volume]:

@@ -12,15 +12,15 @@ from contextlib import closing
 from napari_lazy_pipeline._runtime.free_memory import budget
 from napari_lazy_pipeline.compute import Progress
 from napari_lazy_pipeline.compute.resource_estimate import step_costs
-from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
-from napari_lazy_pipeline.exports.outputs import Encoded, Made, Outputs, Volume, Written
+from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.exports.outputs import Encoded, Failed, Outputs, Volume, Written
 
 _AHEAD = 2  # volumes: one that is made, or encoded, and one that is read
 
 
 def write_here(
     outputs: Outputs, pending: Mapping[Volume, Sequence[int]], cancelled: Callable[[], bool]
-) -> Generator[tuple[Volume, Written | str], None, None]:
+) -> Generator[tuple[Volume, Written | Failed], None, None]:
     """Make and write volumes (t, c) in order; yield each stage, or why it failed.
 
     Steps run on one volume at a time, which has all CPUs; what its files hold is encoded while
@@ -32,23 +32,18 @@ def write_here(
             for volume, results in volumes:
                 if cancelled():
                     return
-                try:
-                    for one in results:
-                        yield volume, one if isinstance(one, str) else outputs.write(volume, one)
-                except ExportError:
-                    raise
-                except LazyPipelineError as error:
-                    yield volume, str(error)
+                for one in results:
+                    yield volume, outputs.write(volume, one)
         except Cancelled:
             return
 
 
 def _made(
     outputs: Outputs, pending: Mapping[Volume, Sequence[int]], cancelled: Callable[[], bool]
-) -> Generator[tuple[Volume, list[Encoded | str]], None, None]:
+) -> Generator[tuple[Volume, list[Encoded | Failed]], None, None]:
     """Yield what is made of each volume, or why it is not, while others make those behind it."""
     stop, need = threading.Event(), _memory(outputs)
-    waiting, begun = deque(pending.items()), deque[tuple[Volume, Future[list[Encoded | str]]]]()
+    waiting, begun = deque(pending.items()), deque[tuple[Volume, Future[list[Encoded | Failed]]]]()
     before = threading.Event()
     before.set()
     with ThreadPoolExecutor(_AHEAD, "lazy-export-make") as pool:
@@ -85,20 +80,13 @@ def _make(
     indices: Sequence[int],
     progress: Progress,
     over: threading.Event,
-) -> list[Encoded | str]:
-    made, results = list[Made](), list[Encoded | str]()
+) -> list[Encoded | Failed]:
     try:
-        try:
-            made.extend(outputs.make(volume, indices, progress))
-        finally:
-            over.set()
-            while made:  # none is held longer than that
-                results.append(outputs.encode(volume, made.pop(0)))
-    except (Cancelled, ExportError):
-        raise
-    except LazyPipelineError as error:
-        results.append(str(error))
-    return results
+        made = [*outputs.make(volume, indices, progress)]
+    finally:
+        over.set()
+    # None is held longer than that.
+    return [outputs.encode(volume, made.pop(0)) for _ in indices]
 
 
 def _memory(outputs: Outputs) -> float:

@@ -27,6 +27,7 @@ def problems(jobs: Sequence[Job]) -> list[Problem]:
     for job in jobs:
         title = f"{job.title}: " if len(jobs) > 1 else ""
         for one in job.report.failed if job.report is not None else ():
-            where = f"{title}time point {one.t}, channel {one.c}"
+            stage = f" in {one.stage}" if one.stage else ""
+            where = f"{title}time point {one.t}, channel {one.c}{stage}"
             listed.append(Problem(where, one.why, "not written"))
     return listed

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ import pytest
 import tifffile
 
 from interrupting import command, environment, volumes, write_job
-from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
+from napari_lazy_pipeline import Pipeline, Recipe, Stack, cli, open_stack
 from napari_lazy_pipeline.cli import watch_folder
 from napari_lazy_pipeline.cli.run_recipe import ProgressLine
 from napari_lazy_pipeline.errors import MissingFileError
+from napari_lazy_pipeline.exports.export import export
 from napari_lazy_pipeline.exports.other_folder import open_other
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.live.complete_volumes import complete_volumes
+from napari_lazy_pipeline.io.metadata_sources import with_interval
 from napari_lazy_pipeline.samples.microscope import Simulation
 from napari_lazy_pipeline.steps import Crop, Deconvolve, RelativeChange, Select
 
@@ -316,6 +320,30 @@ def test_a_first_time_point_alone_does_not_hide_the_time_between_two(tmp_path: P
     told = list(complete_volumes(lambda: open_stack(folder), pause))
     news = [(volumes.new, volumes.stack.time_interval) for volumes in told if volumes.new]
     assert news == [(range(1), None), (range(2), 20.0)]
+
+
+@pytest.mark.parametrize("stated", [None, 7.0])
+def test_an_export_that_grows_denser_has_less_time_between_two(
+    tmp_path: Path, stated: float | None
+) -> None:
+    raw = Stack.from_array(np.ones((5, 1, 2, 3, 4), "uint16"), (0.4, 0.1, 0.2))
+    series = replace(raw, time_interval=30.0)
+    export(series, tmp_path, t=[0, 4])
+    opened, waited = inspect_folder(tmp_path), 0
+
+    def pause() -> bool:
+        nonlocal waited
+        waited += 1
+        if waited == 5:
+            export(series, tmp_path)
+        return waited > 15
+
+    told = list(complete_volumes(lambda: opened.stack(time_interval=stated), pause))
+    between = dict.fromkeys(volumes.stack.time_interval for volumes in told)
+    assert list(between) == ([120.0, 30.0] if stated is None else [stated])
+    grown = with_interval(replace(opened, source=told[-1].result.source))
+    assert (opened.time_interval, grown.time_interval) == (120, 30)
+    assert with_interval(grown) is grown
 
 
 @pytest.mark.parametrize(

@@ -468,6 +468,57 @@ def test_empty_volumes_that_were_just_written_are_empty_and_not_half_written(
         open_stack(tmp_path / "out", strict=True).volume(2)
 
 
+@pytest.mark.parametrize("limit", [2**32, 0], ids=["ImageJ", "OME-BigTIFF"])
+@pytest.mark.parametrize(
+    ("times", "interval"),
+    [
+        ((0, 10), 300),
+        ((10, 20), 300),
+        ((0, 4, 20), 120),
+        ((0, 4, 7), 30),
+        (range(4), 30),
+        ([5], 30),
+    ],
+)
+def test_of_every_nth_time_point_the_time_between_two_is_that_of_the_files(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    times: tuple[int, ...],
+    interval: float,
+) -> None:
+    monkeypatch.setattr("napari_lazy_pipeline.exports.formats.imagej_tiff.IMAGEJ_LIMIT", limit)
+    raw = Stack.from_array(np.ones((21, 1, 2, 5, 6), "uint16"), (0.4, 0.1, 0.2))
+    series = replace(raw, time_interval=30.0)
+    out = tmp_path / "out"
+    export(series, out, t=times)
+    found = inspect_folder(out)
+    assert (found.time_interval, found.notes) == (interval, ())
+    # Written once more, it is as long; and once the rest was written, too, it is as it was.
+    export(found.stack(), tmp_path / "again")
+    assert open_stack(tmp_path / "again").time_interval == interval
+    export(series, out)
+    assert open_stack(out).time_interval == 30
+
+
+def test_the_time_between_two_files_is_as_it_was_where_no_step_of_ours_is_counted(
+    tmp_path: Path,
+) -> None:
+    raw = Stack.from_array(np.ones((3, 1, 2, 3, 4), "uint16"), (0.4, 0.1, 0.2))
+    export(replace(raw, time_interval=30.0), tmp_path / "out")
+    written = sorted((tmp_path / "out").glob("*.tif"))
+    for path, number in zip(written, (0, 1000, 5003), strict=True):
+        path.rename(path.with_name(f"cell_t{number:04d}.tif"))
+    uneven = inspect_folder(tmp_path / "out")
+    assert uneven.time_interval == 30 and "uneven, large steps" in uneven.notes[0]
+    (tmp_path / "others").mkdir()
+    for number in (0, 10, 20):
+        metadata = {"axes": "ZYX", "finterval": 30.0, "unit": "um"}
+        path = tmp_path / "others" / f"cell_t{number:04d}.tif"
+        tifffile.imwrite(path, np.ones((2, 3, 4), "uint16"), imagej=True, metadata=metadata)
+    assert open_stack(tmp_path / "others").time_interval == 30
+
+
 def test_what_was_cut_since_has_no_place(tmp_path: Path) -> None:
     """Other programs keep the text of a file that they cut."""
     raw = Stack.from_array(np.ones((4, 6, 8), "uint16"), (0.4, 0.1, 0.2))

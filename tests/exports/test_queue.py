@@ -15,12 +15,19 @@ import tifffile
 
 from folder_contents import listing
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
-from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.errors import ExportError, RemarkWarning
 from napari_lazy_pipeline.exports.job import Job, JobSettings
 from napari_lazy_pipeline.exports.proposed_folder import propose_folder
 from napari_lazy_pipeline.exports.queue import ExportQueue
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.steps import Crop, Deskew, Select, Step, SubtractBackground
+from napari_lazy_pipeline.steps import (
+    BleachCorrection,
+    Crop,
+    Deskew,
+    Select,
+    Step,
+    SubtractBackground,
+)
 from stacks import write_raw
 
 SIZE = (0.3, 0.1, 0.1)
@@ -297,6 +304,20 @@ def test_volumes_that_stay_under_old_numbers_are_told(tmp_path: Path) -> None:
         "The folder holds 2 volumes made from other files than now: "
         "export all time points and channels to make everything anew that needs it"
     )
+
+
+def test_tables_of_another_folder_are_told(tmp_path: Path) -> None:
+    raw, other = tmp_path / "raw", tmp_path / "other"
+    for folder in (raw, other):
+        counted(folder, 0, 1, 2)
+    steps = Pipeline([BleachCorrection(brightness=(1, 0.5, 0.25))])
+    recipe = Recipe(source=open_stack(raw, voxel_size=SIZE), pipeline=steps)
+    own, foreign = Job("raw", recipe, raw=raw), Job("other", recipe, raw=other)
+    with pytest.warns(RemarkWarning, match="Correct bleaching for each time point are from"):
+        ExportQueue([own, foreign]).run()
+    assert "Recipe" not in own.description
+    text = "Recipe: The values of Correct bleaching for each time point are from a recipe for"
+    assert f"{text} {raw}. Estimate them again for {other}, or" in foreign.description
 
 
 def test_jobs_in_memory_only_are_not_saved_and_a_damaged_file_is_said(tmp_path: Path) -> None:

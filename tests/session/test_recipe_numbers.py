@@ -177,6 +177,69 @@ def test_recipes_that_do_not_say_it_and_other_folders_stay_as_they_are(tmp_path:
     assert recipe.renumbered(other.open()) == (recipe, "")
 
 
+def from_elsewhere(steps: str, own: Folder, other: Folder) -> str:
+    what = f"The values of {steps} for each time point are from a recipe for {own.path}"
+    return f"{what}. Estimate them again for {other.path}, or leave them if they are meant for it"
+
+
+def test_tables_of_another_folder_are_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw", 4, 6, 8)
+    other = Folder(tmp_path / "other", 4, 6, 8)
+    settings = Select(times=(0, 3)), RelativeChange(f0_times=(0, 2), background=0.0)
+    recipe = Recipe.load(folder.save(settings[0], BRIGHTNESS, DRIFT, settings[1]))
+    with pytest.warns(RemarkWarning) as told:
+        recipe.apply(other.open())
+    said = from_elsewhere("Correct bleaching and Correct drift", folder, other)
+    assert [str(one.message) for one in told] == [said]
+    off = BRIGHTNESS.replace(enabled=False), Drift(enabled=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recipe.apply(folder.open())
+        Recipe.load(folder.save(*settings, *off)).apply(other.open())
+        recipe.model_copy(update={"source": None}).apply(other.open())
+
+
+def test_brightness_of_each_channel_is_a_table(tmp_path: Path) -> None:
+    folder, other = Folder(tmp_path / "raw", 4, 6), Folder(tmp_path / "other", 4, 6)
+    recipe = Recipe.load(folder.save(BleachCorrection(brightness={"ch0": (1, 0.5)})))
+    with pytest.warns(RemarkWarning, match="values of Correct bleaching for each time point"):
+        recipe.apply(other.open())
+
+
+def test_a_folder_that_was_moved_with_its_recipe_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    path = Folder(tmp_path / "old" / "raw", 4, 6, 8).save(BRIGHTNESS)
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert opened(tmp_path / "new" / path.name) == ([4, 12, 32], "")
+
+
+def test_a_run_tells_once_of_tables_of_another_folder(tmp_path: Path) -> None:
+    folder, other = Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
+    path = folder.save(BRIGHTNESS)
+    with pytest.warns(RemarkWarning) as told:
+        assert main(["run", str(path), *map(str, (folder.path, other.path))]) == 0
+    said = from_elsewhere("Correct bleaching", folder, other)
+    assert [str(one.message) for one in told] == [said]
+    # What is estimated for it now is not from elsewhere.
+    own, noise = str(tmp_path / "own.yaml"), np.random.default_rng(0)
+    for name in (4, 6, 8):
+        pixels = noise.poisson(100, (2, 40, 40))
+        pixels[:, :20] += 1000
+        tifffile.imwrite(other.file(name), pixels.astype("uint16"), photometric="minisblack")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert main(["estimate", str(path), str(other.path), "--out", own]) == 0
+
+
+def test_a_session_tells_of_tables_of_another_folder(tmp_path: Path) -> None:
+    folder, other = Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
+    session, said = Session(), list[str]()
+    session.adapted.connect(said.append)
+    session.open(other.path)
+    session.load(Recipe.load(folder.save(BRIGHTNESS)))
+    assert said[0].endswith(from_elsewhere("Correct bleaching", folder, other))
+
+
 def test_a_run_takes_the_numbers_of_today(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "raw", 4, 6, 8)
     path = folder.save(BRIGHTNESS)

@@ -27,7 +27,7 @@ def estimate(options: argparse.Namespace) -> int:
         raise RecipeError("The file is there already", str(path), "State another one by --out")
     places = _places(recipe.pipeline, options.step)
     raw = Place(options.folder).open(recipe, options.trust)
-    recipe = recipe.numbered_now(raw)
+    recipe = recipe.numbered_now(raw, places)
     if options.trust:
         recipe.allow_code()
     for index in places:

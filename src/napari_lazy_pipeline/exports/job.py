@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from napari_lazy_pipeline.compute import PipelineSource
+from napari_lazy_pipeline.compute.progress import Remark
 from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import raw_folder, refuse_folder
 from napari_lazy_pipeline.exports.export import ExportReport, export
@@ -27,7 +28,7 @@ from napari_lazy_pipeline.exports.time_left import TimeLeft
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_count, format_duration
 from napari_lazy_pipeline.session import Recipe
-from napari_lazy_pipeline.session.recipe_numbers import times_of_today
+from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere, times_of_today
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -192,7 +193,7 @@ class Job:
         cancelled: Callable[[], bool],
         raw_folders: Iterable[Path],
     ) -> ExportReport:
-        (view, times), settings = self._open(), self.settings
+        (view, times, said), settings = self._open(), self.settings
         folder = settings.folder or self.out  # where it was begun
         if folder is None:
             folder = propose_folder(view, settings.dtype, settings.format, self.position)
@@ -201,19 +202,24 @@ class Job:
         for raw in raw_folders:
             refuse_folder(folder, raw)
         self.out = folder
-        return export(
+        report = export(
             view, folder, t=times, c=settings.channels, dtype=settings.dtype,
             format=settings.format, stages=settings.stages, projections=settings.projections,
             scheduler=settings.scheduler, progress=progress, cancelled=cancelled,
         )  # fmt: skip
+        remarks = (Remark("Recipe", "", said),) if said else ()
+        return replace(report, remarks=(*report.remarks, *remarks))
 
-    def _open(self) -> tuple[Stack, Sequence[int] | None]:
-        """What is written, and which time points; an error says what does not fit."""
+    def _open(self) -> tuple[Stack, Sequence[int] | None, str]:
+        """What is written, which time points, and what is to be said of the recipe.
+
+        An error says what does not fit.
+        """
         ends, times = self.settings.times, None
         if ends is not None:
             times = range(ends[0], ends[1] + 1)
         if self.view is not None:
-            return self.view, times
+            return self.view, times, ""
         assert self.recipe is not None
         recipe = self.recipe
         if self.settings.maxima:
@@ -226,4 +232,5 @@ class Job:
             view = recipe.apply(raw)
             assert isinstance(view.source, PipelineSource)
             check_fit(view.source.stated_plan, self.channels)
-        return view, times and times_of_today(recipe.pipeline, recipe.source, raw, times)
+        about = recipe.pipeline, recipe.source, raw
+        return view, times and times_of_today(*about, times), of_elsewhere(*about)

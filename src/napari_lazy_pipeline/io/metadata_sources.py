@@ -42,7 +42,7 @@ def describe(
     header = MetadataClaims(
         info.voxel_source or "the files",
         info.voxel_size,
-        info.time_interval,
+        stated_interval(source),
         _names_in_set(source) or info.channel_names,
     )
     claims = [header, *_text_claims(source, beside, notes), _name_claims(source)]
@@ -70,9 +70,23 @@ def describe(
     )  # fmt: skip
 
 
+def stated_interval(source: FileSource) -> float | None:
+    """Time between two time points as the files state it [s].
+
+    Each file of an export has that of the whole recording, of which it may hold every tenth time
+    point: the numbers in the names tell.
+    """
+    info = source.info
+    parted = info.exported and info.inner[0] == 1
+    interval = info.time_interval
+    return interval * source.layout.time_step if interval and parted else interval
+
+
 def with_interval(folder_info: FolderInfo) -> FolderInfo:
-    """Add the time between two time points of a folder that had one when it was opened."""
-    claims = _name_claims(folder_info.source)
+    """Bring the time between two time points up to date for a folder that has grown."""
+    claims, stated = _name_claims(folder_info.source), stated_interval(folder_info.source)
+    if folder_info.source.info.exported and stated and stated != folder_info.time_interval:
+        return replace(folder_info, time_interval=stated)
     if folder_info.time_interval is not None or claims.time_interval is None:
         return folder_info
     return replace(folder_info, time_interval=claims.time_interval, interval_source=claims.source)

@@ -6,6 +6,7 @@ import json
 import operator
 import os
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.html_table import html_table, on_one_line
 from napari_lazy_pipeline.io import open_stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
-from napari_lazy_pipeline.session.recipe_numbers import of_today
+from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere, of_today
 from napari_lazy_pipeline.session.recipe_script import script
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_text import (
@@ -141,18 +142,23 @@ class Recipe(BaseModel, metaclass=PlainModel):
         Warns
         -----
         RemarkWarning
-            If time points have other numbers than when the steps were set.
+            If time points have other numbers than when the steps were set, or steps have values
+            for each time point of another folder.
         """
         if trust:
             self.allow_code()
         raw = self.open_raw(trust) if raw is None else raw
         return self.numbered_now(raw).pipeline.apply(raw, self.engine)
 
-    def numbered_now(self, raw: Stack) -> Recipe:
-        """The recipe that `renumbered` returns; its sentence is a `RemarkWarning`."""
+    def numbered_now(self, raw: Stack, estimated: Collection[int] = ()) -> Recipe:
+        """The recipe that `renumbered` returns; its sentence is a `RemarkWarning`.
+
+        So is one on tables of another folder, but for steps whose values are ``estimated`` now.
+        """
         recipe, sentence = self.renumbered(raw)
-        if sentence:
-            warnings.warn(sentence, RemarkWarning, stacklevel=2)
+        elsewhere = of_elsewhere(self.pipeline, self.source, raw, estimated)
+        for said in filter(None, (sentence, elsewhere)):
+            warnings.warn(said, RemarkWarning, stacklevel=2)
         return recipe
 
     def renumbered(self, raw: Stack) -> tuple[Recipe, str]:

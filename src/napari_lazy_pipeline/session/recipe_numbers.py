@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from napari_lazy_pipeline.compute import Pipeline
@@ -39,6 +39,29 @@ def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, 
     gone = before.times - len(now)
     left = f". Not there any more: {format_count(gone, 'time point')}" if gone else ""
     return moved.pipeline, f"{moved.sentence}{left}" if moved.sentence else ""
+
+
+def of_elsewhere(
+    pipeline: Pipeline, source: Source | None, raw: Stack, estimated: Collection[int] = ()
+) -> str:
+    """Say which steps have a table of time points from a recipe for another folder; empty: none.
+
+    Steps whose values are ``estimated`` now, by their places, are left out.
+    """
+    files = raw.source
+    if source is None or not isinstance(files, FileSource):
+        return ""
+    if same_folder(files.folder, source.folder):
+        return ""
+    held = " and ".join(
+        step.label
+        for index, step in enumerate(pipeline.steps)
+        # Where no time point is left, a table has no rows; ranges, which are settings, stay.
+        if index not in estimated and step.enabled and step.renumbered({}) != step
+    )
+    what = f"The values of {held} for each time point are from a recipe for {source.folder}"
+    hint = f"Estimate them again for {files.folder}, or leave them if they are meant for it"
+    return f"{what}. {hint}" if held else ""
 
 
 def times_of_today(

@@ -14,6 +14,7 @@ from napari_lazy_pipeline.image.spec import UNKNOWN
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.session.crop_refit import refitted
 from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere
 from napari_lazy_pipeline.session.recipe_source import Source
 
 _NUMBERED = re.compile(r"(ch|channel|c)?[ _]?[0-9]{0,2}", re.IGNORECASE)
@@ -61,7 +62,8 @@ class RecipeUse:
         stack = stated.stack(folder_info)
         renumbered, numbers = _renumbered(recipe, stack)
         pipeline = renumbered.pipeline
-        raw, fitted = stack.stack_spec, (numbers,) if numbers else tuple[str, ...]()
+        elsewhere = of_elsewhere(pipeline, source, stack)
+        raw, fitted = stack.stack_spec, tuple(filter(None, (numbers, elsewhere)))
         before = source.raw(raw)
         if before is not None or source.folder != folder_info.folder:
             pipeline, crops = refitted(pipeline, before, raw)

@@ -10,6 +10,7 @@ from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
+from napari_lazy_pipeline.io.metadata_sources import stated_interval
 
 _SETTLED = 2  # polls after which the last files of a folder that is opened are judged
 ALONE = 10  # polls for which a first time point waits for another, and for more channels
@@ -68,8 +69,19 @@ def _polled(raw: Stack, pause: Callable[[], bool]) -> Iterator[CompleteVolumes]:
                 result.source,
             )
         if polls >= _SETTLED and (times > 1 or polls >= ALONE):
-            stack = replace(raw, source=result.source.with_spec(raw.spec))
+            stack = replace(
+                raw,
+                source=result.source.with_spec(raw.spec),
+                time_interval=_interval(raw, result.source),
+            )
             yield CompleteVolumes(stack, seen, result)
             seen = times
         if pause():
             return
+
+
+def _interval(raw: Stack, now: FileSource) -> float | None:
+    """Time between two time points, which is another once there are more, unless it was stated."""
+    assert isinstance(raw.source, FileSource)
+    stated_by_files = raw.time_interval == stated_interval(raw.source)
+    return stated_interval(now) if stated_by_files else raw.time_interval

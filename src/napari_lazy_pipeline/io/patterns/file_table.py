@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -92,6 +93,16 @@ class FileTable:
                 times = (values[key] for key in values if field_values.TIME.fullmatch(key))
                 return " ".join(times) if pattern.fields else self.names[index]
         return ""
+
+    @property
+    def time_step(self) -> float:
+        """What an evenly counting number in the names grows by from row to row; 1 if none does."""
+        rows = np.flatnonzero((self.table >= 0).reshape(len(self.table), -1).any(axis=1))
+        ends = rows[[0, -1]].tolist() if self.even_times and len(rows) > 1 else []
+        labels = list(filter(None, map(self.time_label, ends)))
+        if len(labels) < 2:
+            return 1.0
+        return float((Fraction(labels[1]) - Fraction(labels[0])) / (ends[1] - ends[0]))
 
     def moved_to(self, now: FileTable) -> dict[int, int]:
         """Tell the rows that those of this table have in another table, by their files."""

@@ -73,8 +73,8 @@ class FileInfo:
     last_plane: int = -1
     first_plane: int = 0  # at which it begins, in a set of files
     whole: bool = False  # whether the file has all planes that its text says
-    # Rows, columns and type of the planes of each channel, if they differ; else empty.
-    kinds: tuple[tuple[int, int, str], ...] = ()
+    exported: bool = False  # whether this package wrote it: its interval is that of all files
+    kinds: tuple[tuple[int, int, str], ...] = ()  # (rows, columns, type) by channel, if they differ
     # What is stated of each position, and its number of time points, if the header tells of all.
     claims: tuple[MetadataClaims, ...] = field(default=(), compare=False, repr=False)
     # Positions of another shape or type, which are the last of all.

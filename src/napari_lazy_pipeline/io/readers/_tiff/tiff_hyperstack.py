@@ -13,6 +13,7 @@ import tifffile
 from napari_lazy_pipeline.errors import FileError
 from napari_lazy_pipeline.image.quantity_text import format_count
 from napari_lazy_pipeline.io.metadata.claim import MetadataClaims
+from napari_lazy_pipeline.io.metadata.written_text import WrittenText
 from napari_lazy_pipeline.io.readers._reader import FileInfo, check_grey
 from napari_lazy_pipeline.io.readers._tiff.other_images import (
     claims_of,
@@ -78,6 +79,7 @@ def hyperstack(
         set_channels=header.channel_names if header.places else header.written.channels,
         places=header.places, translate=header.written.origin_of(info.shape),
         frame=header.written.frame, whole=0 < promised <= len(pages),
+        exported=header.written != WrittenText(),
         first_plane=next((place.z for place in header.places if place.name == info.name), 0),
     )  # fmt: skip
     info = info.at_scene(0)

@@ -77,6 +77,29 @@ def test_its_own_folder_is_as_it_says(raw: Path, recipe: Path, tmp_path: Path, n
     assert made == expected and len(made) == 2
 
 
+def test_that_files_are_complete_is_said_of_its_own_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (record(tmp_path / name, "cell_t0.tif", "cell_t1.tif") for name in ("own", "b"))
+    for folder in (own, other):
+        half = tifffile.imread(folder / "cell_t1.tif")
+        half[3:] = 0
+        tifffile.imwrite(folder / "cell_t1.tif", half)
+    recipe = tmp_path / "r.yaml"
+    Recipe(source=open_stack(own, voxel_size=OWN, complete=True)).save(recipe)
+    assert run("run", recipe, "--out", tmp_path / "out") == 0
+    assert run("run", recipe, own, "--out", tmp_path / "named") == 0
+    assert run("run", recipe, other, "--out", tmp_path / "other") == 1
+    assert "not all of its pixels are written" in capsys.readouterr().err
+    assert run("run", recipe, other, "--out", tmp_path / "other", "--complete") == 0
+    # Whoever watches a folder expects files that are written to.
+    monkeypatch.setattr("napari_lazy_pipeline.cli.watch_folder._INTERVAL", 0.01)
+    for name, folder in (("w1", own), ("w2", other)):
+        words = "--recipe", recipe, "--out", tmp_path / name, "--until-idle", "0.1"
+        assert run("watch", folder, *words) == 0
+        assert len(volumes(tmp_path / name)) == 1
+
+
 def test_its_own_folder_has_the_files_that_it_chooses(tmp_path: Path) -> None:
     folder = record(tmp_path / "raw", *(f"cell_ch{c}_t{t}.tif" for t in (0, 1) for c in (0, 1)))
     source = Source(folder=str(folder), pattern="cell_ch1_t{t}.tif", voxel_size=OWN)

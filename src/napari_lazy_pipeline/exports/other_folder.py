@@ -27,12 +27,16 @@ _GIVE = "Open the folder and state it, or give a recipe of its own"
 
 
 def open_other(
-    recipe: Recipe, folder: str | Path, position: str | None = None, trust: bool = False
+    recipe: Recipe,
+    folder: str | Path,
+    position: str | None = None,
+    trust: bool = False,
+    complete: bool = False,
 ) -> Stack:
     """Open a folder or position that need not be that of the recipe; no pixel is read.
 
     If it is, it is opened as `open_own` does. Of others, what the recipe states holds where their
-    files do not state it; ``trust`` is that of `open_stack`.
+    files do not state it; ``trust`` and ``complete`` are those of `open_stack`.
 
     Raises
     ------
@@ -48,9 +52,9 @@ def open_other(
     """
     own = _own(recipe, folder, position)
     if own is not None:
-        return open_own(own, trust)
+        return open_own(own, trust, complete)
     source = recipe.source or Source(folder=str(folder))
-    options = {**source.opening, "position": position, "trust": trust}
+    options = _opening(source, folder, trust, complete) | {"position": position}
     folder_info = _inspect(folder, source.pattern or None, options)
     # Steps go by the names of the channels: those that the recipe states hold.
     stated = MetadataOverrides(channel_names=source.channel_names).fitting(folder_info)
@@ -78,18 +82,30 @@ def _own(recipe: Recipe, folder: str | Path, position: str | None) -> Recipe | N
     return recipe.model_copy(update={"source": source.model_copy(update=place)})
 
 
-def positions_of(recipe: Recipe, folder: str | Path, trust: bool = False) -> tuple[str, ...]:
+def _opening(source: Source, folder: str | Path, trust: bool, complete: bool) -> dict[str, Any]:
+    """How a folder has to be looked at; that files are complete is said of those of a recipe."""
+    whole = complete or (bool(source.complete) and same_folder(folder, source.folder))
+    return {**source.opening, "trust": trust, "complete": whole}
+
+
+def positions_of(
+    recipe: Recipe, folder: str | Path, trust: bool = False, complete: bool = False
+) -> tuple[str, ...]:
     """Return the positions of a folder, looked at as `open_other` does; empty if it has one."""
     source = recipe.source or Source(folder=str(folder))
-    options = {**source.opening, "position": None, "trust": trust}
+    options = _opening(source, folder, trust, complete) | {"position": None}
     return _inspect(folder, source.pattern or None, options).positions
 
 
-def open_own(recipe: Recipe, trust: bool = False) -> Stack:
+def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Stack:
     """Open the data that a recipe names; no pixel is read. `Recipe.apply` sees to the steps.
 
-    An `ExportError` if they have another shape by now, and a crop was set on the one before.
+    ``complete``: their files are, whether or not the recipe says so. An `ExportError` if they have
+    another shape by now, and a crop was set on the one before.
     """
+    if complete and recipe.source is not None:
+        whole = recipe.source.model_copy(update={"complete": True})
+        recipe = recipe.model_copy(update={"source": whole})
     stack, source = recipe.open_raw(trust), recipe.source
     before = source.raw(stack.stack_spec) if source is not None else None
     if source is not None and before is not None and before.shape != stack.spec.shape:

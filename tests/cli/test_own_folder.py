@@ -147,3 +147,27 @@ def test_a_position_of_its_folder_that_is_not_its_own_is_another(tmp_path: Path)
     of_all = Recipe(source=source.model_copy(update={"position": None}))
     for position in ("1", "3"):
         assert open_other(of_all, folder, position).voxel_size == OWN
+
+
+def test_another_folder_is_opened_at_the_position_of_the_recipe(tmp_path: Path) -> None:
+    names = [f"cell_s{p}_t{t}.tif" for p in (1, 3) for t in (0, 1)]
+    raw, other = record(tmp_path / "raw", *names), record(tmp_path / "other", *names)
+    recipe, out = tmp_path / "r.yaml", tmp_path / "out"
+    third = open_stack(raw, position="3")
+    Recipe(source=third, pipeline=Pipeline()).save(recipe)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert run("run", recipe, other, "--out", out) == 0
+    (path,) = out.glob("*_recipe.yaml")
+    source = Recipe.load(path).source
+    assert source is not None and source.position == "3"
+    written = open_stack(out, "{name}_t{t}.tif")
+    assert written.shape[0] == 2
+    for t in (0, 1):
+        np.testing.assert_array_equal(written.volume(t), third.volume(t))
+    fewer = record(tmp_path / "fewer", *(f"cell_s{p}_t{t}.tif" for p in (1, 2) for t in (0, 1)))
+    with pytest.warns(RemarkWarning) as told:
+        opened = open_other(Recipe.load(recipe), fewer)
+    what = "There are 2 positions (1, 2): 1 is taken; --position chooses"
+    assert [str(one.message) for one in told] == [f"{what} ({fewer})"]
+    assert opened.source.position == "1"  # type: ignore[attr-defined]

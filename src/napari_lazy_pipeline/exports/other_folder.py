@@ -16,6 +16,7 @@ from napari_lazy_pipeline.errors import (
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.volume_source import calls_of_ours
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.crop_refit import crops_of, refitted
 from napari_lazy_pipeline.session.recipe_numbers import same_folder
@@ -48,7 +49,8 @@ def open_other(
     Warns
     -----
     RemarkWarning
-        If the files of others state other values than the recipe.
+        If the files of others state other values than the recipe, or are of several positions of
+        which neither it nor ``position`` chooses.
     """
     own = _own(recipe, folder, position)
     if own is not None:
@@ -56,6 +58,8 @@ def open_other(
     source = recipe.source or Source(folder=str(folder))
     options = _opening(source, folder, trust, complete) | {"position": position}
     folder_info = _inspect(folder, source.pattern or None, options)
+    if position is None and len(folder_info.positions) > 1:
+        folder_info = _at_position(folder_info, folder, source, options)
     # Steps go by the names of the channels: those that the recipe states hold.
     stated = MetadataOverrides(channel_names=source.channel_names).fitting(folder_info)
     use = RecipeUse.of(recipe, folder_info, stated)
@@ -66,9 +70,27 @@ def open_other(
     if not stack.spec.size_known:
         raise ExportError(VoxelSizeUnknownError.of(stack.spec.stated_size).what, str(folder), _GIVE)
     if use.left:
-        where = f"{folder}, {position}" if position else folder
-        warnings.warn(f"{use.left} ({where})", RemarkWarning, calls_of_ours())
+        _remark(use.left, f"{folder}, {position}" if position else folder)
     return stack
+
+
+def _remark(text: str, where: object) -> None:
+    warnings.warn(f"{text} ({where})", RemarkWarning, calls_of_ours())
+
+
+def _at_position(
+    folder_info: FolderInfo, folder: str | Path, source: Source, options: dict[str, Any]
+) -> FolderInfo:
+    """Look at the position of the recipe, of several that nobody chose from; or say which it is."""
+    positions, shown = folder_info.positions, folder_info.position
+    if source.position in positions:
+        if source.position == shown:
+            return folder_info
+        options = {**options, "position": source.position}
+        return _inspect(folder, source.pattern or None, options)
+    listed = f"{len(positions)} positions ({format_names(positions)})"
+    _remark(f"There are {listed}: {shown} is taken; --position chooses", folder)
+    return folder_info
 
 
 def _own(recipe: Recipe, folder: str | Path, position: str | None) -> Recipe | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -69,12 +70,36 @@ def test_its_own_folder_is_as_it_says(raw: Path, recipe: Path, tmp_path: Path, n
     words: tuple[object, ...] = ("run", recipe, folder, "--out", out)
     if named == "watch":
         words = "watch", folder, "--recipe", recipe, "--out", out, "--until-idle", "0.1"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RemarkWarning)
+    with pytest.warns(RemarkWarning) as told:
         assert run(*words) == 0
+    used = "Stated, and used: z step 0.5 µm; the files say 0.3 µm"
+    assert {str(one.message) for one in told} == {f"{used} ({folder})"}
     assert size_and_interval(out) == size_and_interval(whole) == (OWN, 7.0)
     made, expected = ([*volumes(folder).values()] for folder in (out, whole))
     assert made == expected and len(made) == 2
+
+
+def test_a_recipe_that_was_copied_beside_another_recording_tells_what_its_files_say(
+    tmp_path: Path,
+) -> None:
+    names = "cell_t0.tif", "cell_t1.tif"
+    first = record(tmp_path / "cell5" / "raw", *names)
+    second = record(tmp_path / "cell6" / "raw", *names)
+    for name in names:
+        pixels = tifffile.imread(second / name)
+        metadata = {"axes": "ZYX", "spacing": 0.5, "unit": "um"}
+        tifffile.imwrite(
+            second / name, pixels, imagej=True, resolution=(5, 5), metadata=metadata
+        )  # fmt: skip
+    Recipe(source=open_stack(first)).save(tmp_path / "cell5" / "r.yaml")
+    copy = shutil.copy(tmp_path / "cell5" / "r.yaml", tmp_path / "cell6")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert run("run", tmp_path / "cell5" / "r.yaml", "--out", tmp_path / "out5") == 0
+    with pytest.warns(RemarkWarning) as told:
+        assert run("run", copy, "--out", tmp_path / "out6") == 0
+    used = "Stated, and used: z step 0.3 µm, pixel 0.1 µm; the files say 0.5 µm, 0.2 µm"
+    assert [str(one.message) for one in told] == [f"{used} ({second})"]
 
 
 def test_that_files_are_complete_is_said_of_its_own_folder(

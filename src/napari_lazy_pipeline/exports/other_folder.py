@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +124,24 @@ def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Sta
     """Open the data that a recipe names; no pixel is read. `Recipe.apply` sees to the steps.
 
     ``complete``: their files are, whether or not the recipe says so. An `ExportError` if they have
-    another shape by now, and a crop was set on the one before.
+    another shape by now, and a crop was set on the one before; a `RemarkWarning` if they state
+    other values than the recipe, which holds.
     """
-    if complete and recipe.source is not None:
-        whole = recipe.source.model_copy(update={"complete": True})
-        recipe = recipe.model_copy(update={"source": whole})
-    stack, source = recipe.open_raw(trust), recipe.source
-    before = source.raw(stack.stack_spec) if source is not None else None
-    if source is not None and before is not None and before.shape != stack.spec.shape:
+    source = recipe.source
+    if source is None:
+        return recipe.open_raw()  # says so
+    if trust:
+        recipe.allow_code()
+    options = _opening(source, source.folder, trust, complete)
+    folder_info = inspect_folder(source.folder, source.pattern or None, **options)
+    stated = source.overrides
+    if stated.angle is not None:
+        stated = replace(stated, skew_axis=stated.skew_axis or "x")  # as `open_stack` has it
+    stack = stated.stack(folder_info)
+    if said := stated.against(folder_info):
+        _remark(said, source.folder)
+    before = source.raw(stack.stack_spec)
+    if before is not None and before.shape != stack.spec.shape:
         fitted, _ = refitted(recipe.pipeline, before, stack.stack_spec)
         _refuse_crop(fitted, recipe, source.folder)
     return stack

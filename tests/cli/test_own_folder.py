@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
@@ -69,12 +70,59 @@ def test_its_own_folder_is_as_it_says(raw: Path, recipe: Path, tmp_path: Path, n
     words: tuple[object, ...] = ("run", recipe, folder, "--out", out)
     if named == "watch":
         words = "watch", folder, "--recipe", recipe, "--out", out, "--until-idle", "0.1"
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RemarkWarning)
+    with pytest.warns(RemarkWarning) as told:
         assert run(*words) == 0
+    used = "Stated, and used: z step 0.5 µm; the files say 0.3 µm"
+    assert {str(one.message) for one in told} == {f"{used} ({folder})"}
     assert size_and_interval(out) == size_and_interval(whole) == (OWN, 7.0)
     made, expected = ([*volumes(folder).values()] for folder in (out, whole))
     assert made == expected and len(made) == 2
+
+
+def test_a_recipe_that_was_copied_beside_another_recording_tells_what_its_files_say(
+    tmp_path: Path,
+) -> None:
+    names = "cell_t0.tif", "cell_t1.tif"
+    first = record(tmp_path / "cell5" / "raw", *names)
+    second = record(tmp_path / "cell6" / "raw", *names)
+    for name in names:
+        pixels = tifffile.imread(second / name)
+        metadata = {"axes": "ZYX", "spacing": 0.5, "unit": "um"}
+        tifffile.imwrite(
+            second / name, pixels, imagej=True, resolution=(5, 5), metadata=metadata
+        )  # fmt: skip
+    Recipe(source=open_stack(first)).save(tmp_path / "cell5" / "r.yaml")
+    copy = shutil.copy(tmp_path / "cell5" / "r.yaml", tmp_path / "cell6")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert run("run", tmp_path / "cell5" / "r.yaml", "--out", tmp_path / "out5") == 0
+    with pytest.warns(RemarkWarning) as told:
+        assert run("run", copy, "--out", tmp_path / "out6") == 0
+    used = "Stated, and used: z step 0.3 µm, pixel 0.1 µm; the files say 0.5 µm, 0.2 µm"
+    assert [str(one.message) for one in told] == [f"{used} ({second})"]
+
+
+def test_that_files_are_complete_is_said_of_its_own_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, other = (record(tmp_path / name, "cell_t0.tif", "cell_t1.tif") for name in ("own", "b"))
+    for folder in (own, other):
+        half = tifffile.imread(folder / "cell_t1.tif")
+        half[3:] = 0
+        tifffile.imwrite(folder / "cell_t1.tif", half)
+    recipe = tmp_path / "r.yaml"
+    Recipe(source=open_stack(own, voxel_size=OWN, complete=True)).save(recipe)
+    assert run("run", recipe, "--out", tmp_path / "out") == 0
+    assert run("run", recipe, own, "--out", tmp_path / "named") == 0
+    assert run("run", recipe, other, "--out", tmp_path / "other") == 1
+    assert "not all of its pixels are written" in capsys.readouterr().err
+    assert run("run", recipe, other, "--out", tmp_path / "other", "--complete") == 0
+    # Whoever watches a folder expects files that are written to.
+    monkeypatch.setattr("napari_lazy_pipeline.cli.watch_folder._INTERVAL", 0.01)
+    for name, folder in (("w1", own), ("w2", other)):
+        words = "--recipe", recipe, "--out", tmp_path / name, "--until-idle", "0.1"
+        assert run("watch", folder, *words) == 0
+        assert len(volumes(tmp_path / name)) == 1
 
 
 def test_its_own_folder_has_the_files_that_it_chooses(tmp_path: Path) -> None:
@@ -124,3 +172,27 @@ def test_a_position_of_its_folder_that_is_not_its_own_is_another(tmp_path: Path)
     of_all = Recipe(source=source.model_copy(update={"position": None}))
     for position in ("1", "3"):
         assert open_other(of_all, folder, position).voxel_size == OWN
+
+
+def test_another_folder_is_opened_at_the_position_of_the_recipe(tmp_path: Path) -> None:
+    names = [f"cell_s{p}_t{t}.tif" for p in (1, 3) for t in (0, 1)]
+    raw, other = record(tmp_path / "raw", *names), record(tmp_path / "other", *names)
+    recipe, out = tmp_path / "r.yaml", tmp_path / "out"
+    third = open_stack(raw, position="3")
+    Recipe(source=third, pipeline=Pipeline()).save(recipe)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert run("run", recipe, other, "--out", out) == 0
+    (path,) = out.glob("*_recipe.yaml")
+    source = Recipe.load(path).source
+    assert source is not None and source.position == "3"
+    written = open_stack(out, "{name}_t{t}.tif")
+    assert written.shape[0] == 2
+    for t in (0, 1):
+        np.testing.assert_array_equal(written.volume(t), third.volume(t))
+    fewer = record(tmp_path / "fewer", *(f"cell_s{p}_t{t}.tif" for p in (1, 2) for t in (0, 1)))
+    with pytest.warns(RemarkWarning) as told:
+        opened = open_other(Recipe.load(recipe), fewer)
+    what = "There are 2 positions (1, 2): 1 is taken; --position chooses"
+    assert [str(one.message) for one in told] == [f"{what} ({fewer})"]
+    assert opened.source.position == "1"  # type: ignore[attr-defined]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import tifffile
 
-from napari_lazy_pipeline import Recipe
+from napari_lazy_pipeline import Pipeline, Recipe
 from napari_lazy_pipeline.errors import FolderError, GeometryError, RecipeError
 from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.default_pipeline import default_pipeline
-from napari_lazy_pipeline.steps import Deskew, Rotate
+from napari_lazy_pipeline.steps import Crop, Deskew, Rotate
 from stacks import write_raw
 
 DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind == "deskew")
@@ -111,6 +114,67 @@ def test_the_same_folder_opened_in_another_way_keeps_it_and_another_does_not(
     )
     session.open(write_raw(tmp_path / "other"))
     assert session.overrides == MetadataOverrides()
+
+
+def test_what_is_stated_otherwise_than_the_files_of_other_data_say_is_told(tmp_path: Path) -> None:
+    for position, z in ((1, None), (2, 0.5), (3, 0.5), (4, 0.3)):
+        metadata: dict[str, object] = {"axes": "ZYX", "unit": "um"} | ({"spacing": z} if z else {})
+        for t in range(2):
+            tifffile.imwrite(
+                tmp_path / f"cell_pos{position}_t{t}.tif", np.zeros((4, 8, 9), "uint16"),
+                imagej=True, resolution=(10, 10), metadata=metadata,
+            )  # fmt: skip
+    session, said = Session(), list[str]()
+    session.adapted.connect(said.append)
+
+    def show(position: int) -> None:
+        session.show(inspect_folder(tmp_path, position=str(position)))
+
+    show(1)
+    session.state(voxel_size=(0.3, None, None))
+    assert said == []
+    show(2)
+    assert session.stack is not None and session.stack.spec.stated_size[0] == 0.3
+    used = "Stated, and used: z step 0.3 µm; the files say 0.5 µm"
+    assert said == [used]
+    for position in (2, 3, 4):  # as it was
+        show(position)
+    session.state(voxel_size=(0.4, None, None))
+    session.undo()
+    assert said == [used]
+    # It is one text with what is told of the steps.
+    other = tmp_path / "other"
+    other.mkdir()
+    tifffile.imwrite(other / "a.tif", np.zeros((4, 8, 6), "uint16"), photometric="minisblack")
+    session.show(inspect_folder(other), MetadataOverrides((0.4, 0.2, 0.2)))
+    session.set_pipeline(Pipeline([Crop(x=(2, 5))]))
+    assert said == [used]
+    session.show(inspect_folder(tmp_path, position="4"), MetadataOverrides((0.4, None, None)))
+    assert said[1].startswith("Stated, and used: z step 0.4 µm; the files say 0.3 µm. ")
+    assert "Crop" in said[1] or "crop" in said[1]
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        (MetadataOverrides((0.3, 0.1, 0.1), 2.0, None, 30.0, "stage"), ""),
+        (MetadataOverrides((0.30000001, 0.1, None)), ""),
+        (MetadataOverrides((None, 0.1, 0.2)), "pixel 0.1 x 0.2 µm; the files say 0.1 µm"),
+        (MetadataOverrides(None, 4.0, ("a", "b")), "interval 4 s; the files say 2 s"),
+        (MetadataOverrides(angle=0.0), "angle 0°; the files say 30°"),
+        (
+            MetadataOverrides(angle=31.5, step="perpendicular"),
+            "angle 31.5°, z step perpendicular to the planes; the files say 30°, along the stage",
+        ),
+    ],
+)
+def test_what_is_stated_otherwise_in_words(
+    session: Session, stated: MetadataOverrides, told: str
+) -> None:
+    assert session.folder_info is not None
+    values: dict[str, Any] = {"voxel_size": (0.3, 0.1, 0.1), "time_interval": 2.0}
+    info = replace(session.folder_info, scan=Scan(30.0), angle=30.0, **values)
+    assert stated.against(info) == (f"Stated, and used: {told}" if told else "")
 
 
 def test_planes_that_are_not_oblique_are_stated_too(

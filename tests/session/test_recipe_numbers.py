@@ -252,6 +252,30 @@ def test_a_run_takes_the_numbers_of_today(tmp_path: Path) -> None:
     assert opened(written) == ([2, 4, 12, 32], "")
 
 
+def test_estimates_are_of_the_numbers_of_today(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw")
+
+    def write(*times: int) -> None:
+        for t in times:
+            pixels = np.full((8, 40, 40), 100, "uint16")
+            pixels[:, 10:30, 10:30] = 6000 - 300 * t
+            tifffile.imwrite(folder.file(t), pixels, photometric="minisblack")
+
+    write(14, 15, 16)
+    path = folder.save(BleachCorrection(enabled=False))
+    write(12, 13)
+    assert main(["estimate", str(path), "--step", "bleach_correction"]) == 0
+    (step,) = Recipe.load(path).pipeline.steps
+    assert isinstance(step, BleachCorrection) and len(step.brightness) == 5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        assert Recipe.load(path).apply().source.plan.steps == (step,)  # type: ignore[attr-defined]
+    write(11)
+    with pytest.warns(RemarkWarning, match="values of Correct bleaching went with them"):
+        (moved,) = Recipe.load(path).apply().source.plan.steps  # type: ignore[attr-defined]
+    assert moved.brightness[1:] == step.brightness
+
+
 def test_a_run_is_refused_where_names_leave_doubt(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

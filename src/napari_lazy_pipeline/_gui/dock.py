@@ -236,9 +236,8 @@ class LazyPipelineWidget(QWidget):
             self._engine_check.start("engines", lambda _: missing_engines())
 
     def _on_opened(self, folder_info: FolderInfo) -> None:
-        recipe, said = for_folder(self._next_recipe, folder_info)
-        self._next_recipe = None
-        self.data.notice.say(said)
+        (recipe, said), self._next_recipe = for_folder(self._next_recipe, folder_info), None
+        self.data.notice.say("")
         if recipe is not None:
             self.session.load(recipe)
         elif self.session.stack is None and self.session.pipeline == default_pipeline():
@@ -246,6 +245,7 @@ class LazyPipelineWidget(QWidget):
         source = recipe.source if recipe is not None else None
         overrides, colours = (source.overrides, source.channel_colours) if source else (None, None)
         self.show_folder(folder_info, overrides, colours)
+        self.data.notice.say(". ".join(filter(None, (said, self.data.notice.text()))))
 
     def show_folder(
         self, folder_info: FolderInfo, overrides: MetadataOverrides | None, colours: Colours = None

@@ -27,7 +27,7 @@ def estimate(options: argparse.Namespace) -> int:
         raise RecipeError("The file is there already", str(path), "State another one by --out")
     places = _places(recipe.pipeline, options.step)
     raw = Place(options.folder).open(recipe, options.trust)
-    recipe = recipe.numbered_now(raw, places)
+    recipe = _counted_now(recipe.numbered_now(raw, places), raw)
     if options.trust:
         recipe.allow_code()
     for index in places:
@@ -35,6 +35,21 @@ def estimate(options: argparse.Namespace) -> int:
     recipe.save(path)
     print(f"Written to {path}")
     return 0
+
+
+def _counted_now(recipe: Recipe, raw: Stack) -> Recipe:
+    """The recipe for the time points of its folder today: values are found by their numbers."""
+    from napari_lazy_pipeline.io.files.file_source import FileSource
+    from napari_lazy_pipeline.session.recipe_numbers import same_folder
+    from napari_lazy_pipeline.session.time_points import TimePoints
+
+    source, files = recipe.source, raw.source
+    if source is None or not isinstance(files, FileSource):
+        return recipe
+    if not same_folder(files.folder, source.folder):
+        return recipe
+    source = source.model_copy(update={"time_points": TimePoints.of(files)})
+    return recipe.model_copy(update={"source": source})
 
 
 def _places(pipeline: Pipeline, wanted: int | str | None) -> list[int]:

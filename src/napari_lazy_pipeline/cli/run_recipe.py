@@ -37,8 +37,6 @@ def run(options: argparse.Namespace) -> int:
     if options.scheduler is not None and not options.dry_run:
         check_address(options.scheduler, options.stop.is_set)
     recipe = load_recipe(options)
-    if options.complete:
-        recipe = _of_complete_files(recipe, options.folders)
     folders = options.folders or [None]
     code = 0
     for number, folder in enumerate(folders):
@@ -80,14 +78,14 @@ class Place:
     several: bool = False  # whether there are other folders
     number: int = 0  # of those before it
 
-    def open(self, recipe: Recipe, trust: bool) -> Stack:
+    def open(self, recipe: Recipe, trust: bool, complete: bool = False) -> Stack:
         """Open the raw data."""
         from napari_lazy_pipeline.exports.other_folder import open_other, open_own
 
         if self.folder is None and self.position is None:
-            return open_own(recipe, trust)
+            return open_own(recipe, trust, complete)
         folder = self.folder or (recipe.source.folder if recipe.source else "")
-        return open_other(recipe, folder, self.position, trust)
+        return open_other(recipe, folder, self.position, trust, complete)
 
     def output(self, stack: Stack, options: argparse.Namespace) -> Path | None:
         """Folder to write to."""
@@ -113,7 +111,7 @@ def _positions(recipe: Recipe, folder: str | None, options: argparse.Namespace) 
     where = folder or own
     if where is None:
         raise RecipeError("The recipe names no data", hint="State a folder")
-    positions = positions_of(recipe, where, options.trust)
+    positions = positions_of(recipe, where, options.trust, options.complete)
     if len({*map(position_folder, positions)}) < len(positions):
         what = "Two positions would be written to one folder"
         raise ExportError(what, str(where), "Run one after the other, by --position and --out")
@@ -138,22 +136,12 @@ def load_recipe(options: argparse.Namespace) -> Recipe:
     return recipe
 
 
-def _of_complete_files(recipe: Recipe, folders: list[str]) -> Recipe:
-    """The recipe, for files that nothing writes to any more."""
-    from napari_lazy_pipeline.session.recipe_source import Source
-
-    source = recipe.source or (Source(folder=folders[0]) if folders else None)
-    if source is None:
-        return recipe
-    return recipe.model_copy(update={"source": source.model_copy(update={"complete": True})})
-
-
 def _write(recipe: Recipe, place: Place, options: argparse.Namespace) -> int:
     """Run a recipe over one place, or say what that would write."""
     from napari_lazy_pipeline.exports.destination import raw_folder
     from napari_lazy_pipeline.exports.forecast import forecast, in_words
 
-    raw = place.open(recipe, options.trust)
+    raw = place.open(recipe, options.trust, options.complete)
     stack = applied(recipe, raw, options, place.folder is not None)
     folder = place.output(stack, options)
     times, channels = stack.source.sizes

@@ -43,6 +43,9 @@ _INTERVAL = 0.5  # s between two polls, every other of which looks for new files
 def watch(options: argparse.Namespace) -> int:
     """Process what is complete, and go on until Ctrl-C, or until nothing new came for so long."""
     recipe = load_recipe(options)
+    if recipe.source is not None:  # files that are still written to are not complete
+        source = recipe.source.model_copy(update={"complete": None})
+        recipe = recipe.model_copy(update={"source": source})
     live = _Watch(recipe, options)
     try:
         for volumes in complete_volumes(live.open, live.pause):

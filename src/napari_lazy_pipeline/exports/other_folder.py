@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_lazy_pipeline.errors import (
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.volume_source import calls_of_ours
 from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.io.patterns.field_values import format_names
 from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.crop_refit import crops_of, refitted
 from napari_lazy_pipeline.session.recipe_numbers import same_folder
@@ -27,12 +29,16 @@ _GIVE = "Open the folder and state it, or give a recipe of its own"
 
 
 def open_other(
-    recipe: Recipe, folder: str | Path, position: str | None = None, trust: bool = False
+    recipe: Recipe,
+    folder: str | Path,
+    position: str | None = None,
+    trust: bool = False,
+    complete: bool = False,
 ) -> Stack:
     """Open a folder or position that need not be that of the recipe; no pixel is read.
 
     If it is, it is opened as `open_own` does. Of others, what the recipe states holds where their
-    files do not state it; ``trust`` is that of `open_stack`.
+    files do not state it; ``trust`` and ``complete`` are those of `open_stack`.
 
     Raises
     ------
@@ -44,14 +50,17 @@ def open_other(
     Warns
     -----
     RemarkWarning
-        If the files of others state other values than the recipe.
+        If the files of others state other values than the recipe, or are of several positions of
+        which neither it nor ``position`` chooses.
     """
     own = _own(recipe, folder, position)
     if own is not None:
-        return open_own(own, trust)
+        return open_own(own, trust, complete)
     source = recipe.source or Source(folder=str(folder))
-    options = {**source.opening, "position": position, "trust": trust}
+    options = _opening(source, folder, trust, complete) | {"position": position}
     folder_info = _inspect(folder, source.pattern or None, options)
+    if position is None and len(folder_info.positions) > 1:
+        folder_info = _at_position(folder_info, folder, source, options)
     # Steps go by the names of the channels: those that the recipe states hold.
     stated = MetadataOverrides(channel_names=source.channel_names).fitting(folder_info)
     use = RecipeUse.of(recipe, folder_info, stated)
@@ -62,9 +71,27 @@ def open_other(
     if not stack.spec.size_known:
         raise ExportError(VoxelSizeUnknownError.of(stack.spec.stated_size).what, str(folder), _GIVE)
     if use.left:
-        where = f"{folder}, {position}" if position else folder
-        warnings.warn(f"{use.left} ({where})", RemarkWarning, calls_of_ours())
+        _remark(use.left, f"{folder}, {position}" if position else folder)
     return stack
+
+
+def _remark(text: str, where: object) -> None:
+    warnings.warn(f"{text} ({where})", RemarkWarning, calls_of_ours())
+
+
+def _at_position(
+    folder_info: FolderInfo, folder: str | Path, source: Source, options: dict[str, Any]
+) -> FolderInfo:
+    """Look at the position of the recipe, of several that nobody chose from; or say which it is."""
+    positions, shown = folder_info.positions, folder_info.position
+    if source.position in positions:
+        if source.position == shown:
+            return folder_info
+        options = {**options, "position": source.position}
+        return _inspect(folder, source.pattern or None, options)
+    listed = f"{len(positions)} positions ({format_names(positions)})"
+    _remark(f"There are {listed}: {shown} is taken; --position chooses", folder)
+    return folder_info
 
 
 def _own(recipe: Recipe, folder: str | Path, position: str | None) -> Recipe | None:
@@ -78,21 +105,43 @@ def _own(recipe: Recipe, folder: str | Path, position: str | None) -> Recipe | N
     return recipe.model_copy(update={"source": source.model_copy(update=place)})
 
 
-def positions_of(recipe: Recipe, folder: str | Path, trust: bool = False) -> tuple[str, ...]:
+def _opening(source: Source, folder: str | Path, trust: bool, complete: bool) -> dict[str, Any]:
+    """How a folder has to be looked at; that files are complete is said of those of a recipe."""
+    whole = complete or (bool(source.complete) and same_folder(folder, source.folder))
+    return {**source.opening, "trust": trust, "complete": whole}
+
+
+def positions_of(
+    recipe: Recipe, folder: str | Path, trust: bool = False, complete: bool = False
+) -> tuple[str, ...]:
     """Return the positions of a folder, looked at as `open_other` does; empty if it has one."""
     source = recipe.source or Source(folder=str(folder))
-    options = {**source.opening, "position": None, "trust": trust}
+    options = _opening(source, folder, trust, complete) | {"position": None}
     return _inspect(folder, source.pattern or None, options).positions
 
 
-def open_own(recipe: Recipe, trust: bool = False) -> Stack:
+def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Stack:
     """Open the data that a recipe names; no pixel is read. `Recipe.apply` sees to the steps.
 
-    An `ExportError` if they have another shape by now, and a crop was set on the one before.
+    ``complete``: their files are, whether or not the recipe says so. An `ExportError` if they have
+    another shape by now, and a crop was set on the one before; a `RemarkWarning` if they state
+    other values than the recipe, which holds.
     """
-    stack, source = recipe.open_raw(trust), recipe.source
-    before = source.raw(stack.stack_spec) if source is not None else None
-    if source is not None and before is not None and before.shape != stack.spec.shape:
+    source = recipe.source
+    if source is None:
+        return recipe.open_raw()  # says so
+    if trust:
+        recipe.allow_code()
+    options = _opening(source, source.folder, trust, complete)
+    folder_info = inspect_folder(source.folder, source.pattern or None, **options)
+    stated = source.overrides
+    if stated.angle is not None:
+        stated = replace(stated, skew_axis=stated.skew_axis or "x")  # as `open_stack` has it
+    stack = stated.stack(folder_info)
+    if said := stated.against(folder_info):
+        _remark(said, source.folder)
+    before = source.raw(stack.stack_spec)
+    if before is not None and before.shape != stack.spec.shape:
         fitted, _ = refitted(recipe.pipeline, before, stack.stack_spec)
         _refuse_crop(fitted, recipe, source.folder)
     return stack

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from napari_lazy_pipeline.errors import GeometryError
 from napari_lazy_pipeline.image import Scan, Stack
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
-from napari_lazy_pipeline.image.spec import checked_size
+from napari_lazy_pipeline.image.spec import UNKNOWN, checked_size
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 
 # What is stated of the way the planes lie, and not of the files; steps go by it, too.
 OF_SCAN = ("angle", "step", "skew_axis")
+_MEANT = {"stage": "along the stage", "perpendicular": "perpendicular to the planes"}
 
 
 @dataclass(frozen=True)
@@ -77,3 +79,42 @@ class MetadataOverrides:
         names = self.channel_names
         fits = names is None or len(names) == folder_info.sizes[1]
         return self if fits else replace(self, channel_names=None)
+
+    def against(self, folder_info: FolderInfo, before: FolderInfo | None = None) -> str:
+        """Tell what is stated otherwise than the files say; empty if nothing is.
+
+        Parameters
+        ----------
+        folder_info
+            What the files say.
+        before
+            What they said when it was stated: what is as it was then is not told.
+        """
+        known = [*self._beside(before)] if before is not None else []
+        found = [one for one in self._beside(folder_info) if one not in known]
+        if not found:
+            return ""
+        stated, of_files = (", ".join(words) for words in zip(*found, strict=True))
+        return f"Stated, and used: {stated}; the files say {of_files}"
+
+    def _beside(self, folder_info: FolderInfo) -> Iterator[tuple[str, str]]:
+        """In words, what is stated otherwise, and what the files say."""
+        z, *pixel = zip(self.voxel_size or UNKNOWN, folder_info.voxel_size, strict=True)
+        scan = folder_info.scan
+        for name, unit, values in (
+            ("z step", " µm", [z]),
+            ("pixel", " µm", pixel),
+            ("interval", " s", [(self.time_interval, folder_info.time_interval)]),
+            ("angle", "°", [(self.angle, scan.angle if scan else folder_info.angle)]),
+        ):
+            both = [pair for pair in values if pair[0] is not None and pair[1]]
+            stated, said = (_listed([pair[of] for pair in both], unit) for of in (0, 1))
+            if stated != said:
+                yield f"{name} {stated}", said
+        if self.step and scan and scan.step and self.step != scan.step:
+            yield f"z step {_MEANT[self.step]}", _MEANT[scan.step]
+
+
+def _listed(values: Sequence[float | None], unit: str) -> str:
+    """Values of axes in words, once if they are the same."""
+    return " x ".join(dict.fromkeys(f"{value:g}" for value in values)) + unit

@@ -80,10 +80,9 @@ class Session:
         self.compute_log, self.deleted = ComputeLog(), frozenset[int | str]()
         self.until: int | None = None
         self.quality: Quality = "auto"
-        self.trials_elsewhere = False
+        self.trials_elsewhere, self._history = False, History()
         self._raw: IdentityCache | None = None
         self._crops_made_for: StackSpec | None = None  # until these data are known
-        self._history = History()
 
     def open(self, folder: str | Path, pattern: str | None = None) -> None:
         """Open a folder of raw files; no pixel is read.
@@ -116,12 +115,13 @@ class Session:
             made_for = made_for or before
         moved = RenumberedSteps.reopened(self.plan, self.folder_info, folder_info)
         fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
+        stated = overrides.against(folder_info, was if same else None)
+        said = stated, moved.sentence if moved else "", *fit.sentences
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
         if was is None or not same or was.position != folder_info.position:
             self._history.forget_overrides()
-        if colours is not None or not same:
-            self.colours = colours or ()
+        self.colours = self.colours if same and colours is None else colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
         if moved is not None:
@@ -129,8 +129,8 @@ class Session:
         if fit.pipeline != self.pipeline:
             self._history.note(Edit(self.pipeline), Edit(fit.pipeline))
             self.pipeline = fit.pipeline
-        if fit.sentences:
-            self.adapted.emit(". ".join(fit.sentences))
+        if any(said):
+            self.adapted.emit(". ".join(filter(None, said)))
         self.plan = self.plan_of(self.pipeline)
         self.stack_changed.emit(self.stack)
         self.plan_changed.emit(self.plan)
@@ -151,6 +151,8 @@ class Session:
         old, moved = self.plan, RenumberedSteps.of(self.plan, self.stack.shape[0], now)
         self.plan = old.grown(moved.times, moved.steps)
         self._renumber(moved, spec)
+        if moved.sentence:
+            self.adapted.emit(moved.sentence)
         self.stack_grown.emit(moved.recorded(self.until, self.plan, shifted))
         if told(self.plan) != told(old):
             self.plan_changed.emit(self.plan)
@@ -160,7 +162,6 @@ class Session:
         self.pipeline = moved.pipeline
         if moved.sentence:
             self._history.replace_pipelines(lambda one: moved.follow(self.plan_of(one, raw)))
-            self.adapted.emit(moved.sentence)
 
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
@@ -326,10 +327,9 @@ class Session:
         """Take over what an edit, or its undoing, brings."""
         if edit is None:
             return
-        before = self.pipeline, self.engine
+        before, view = (self.pipeline, self.engine), (self.until, self.deleted)
         pipeline, engine = edit.pipeline or before[0], edit.engine or before[1]
         # All is replaced before anybody is told: nobody computes what never was.
-        view = self.until, self.deleted
         self.until = until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.deleted = self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine

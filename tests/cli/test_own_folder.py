@@ -158,6 +158,47 @@ def test_names_of_channels_that_hold_are_not_told_to_be_left(tmp_path: Path) -> 
     assert opened.channel_names == ("green", "red")
 
 
+def record_channels(folder: Path, *names: str) -> Path:
+    """Files that state the names of their channels."""
+    folder.mkdir()
+    pixels = np.full((4, len(names), 8, 9), 100, "uint16")
+    size = dict.fromkeys(("PhysicalSizeZ", "PhysicalSizeY", "PhysicalSizeX"), 0.3)
+    metadata = {"axes": "ZCYX", "Channel": {"Name": names}, **size}
+    for t in range(2):
+        tifffile.imwrite(folder / f"cell_t{t}.ome.tif", pixels, metadata=metadata)
+    return folder
+
+
+def test_channels_that_the_recipe_names_are_found_by_what_files_call_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = record_channels(tmp_path / "raw", "488 nm", "561 nm")
+    recipe, out = tmp_path / "r.yaml", tmp_path / "out"
+    Recipe(source=open_stack(raw, channel_names=("GFP", "RFP"))).save(recipe)
+    source = Recipe.load(recipe).source
+    assert source is not None and source.recorded_channels == ("488 nm", "561 nm")
+    for number, names in enumerate([("561 nm", "488 nm"), ("RFP", "GFP")]):
+        swapped = record_channels(tmp_path / f"swapped{number}", *names)
+        assert run("run", recipe, swapped, "--out", out) == 1
+        said = "The recipe is for channels 488 nm (GFP), 561 nm (RFP); this folder has "
+        assert f"{said}{', '.join(names)}: another order ({swapped}). " in capsys.readouterr().err
+    assert not out.exists()
+    # A copy of the recipe beside other files of its folder's name.
+    (tmp_path / "b").mkdir()
+    record_channels(tmp_path / "b" / "raw", "561 nm", "488 nm")
+    assert run("run", shutil.copy(recipe, tmp_path / "b"), "--out", out) == 2
+    other = record_channels(tmp_path / "other", "488 nm", "640 nm")
+    with pytest.warns(RemarkWarning, match=r"has 488 nm, 640 nm, which are called GFP, RFP now"):
+        assert open_other(Recipe.load(recipe), other).channel_names == ("GFP", "RFP")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RemarkWarning)
+        for number, names in enumerate([("488 nm", "561 nm"), ("GFP", "RFP"), ("ch0", "ch1")]):
+            same = record_channels(tmp_path / f"same{number}", *names)
+            assert open_other(Recipe.load(recipe), same).channel_names == ("GFP", "RFP")
+        before = Recipe(source=source.model_copy(update={"recorded_channels": None}))
+        assert open_other(before, other).channel_names == ("GFP", "RFP")
+
+
 def test_a_position_of_its_folder_that_is_not_its_own_is_another(tmp_path: Path) -> None:
     names = [f"cell_s{p}_ch{c}_t{t}.tif" for p in (1, 3) for c in (0, 1) for t in (0, 1)]
     folder = record(tmp_path / "raw", *names)

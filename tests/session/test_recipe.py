@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import ParameterError, RecipeError
 from napari_lazy_pipeline.psf import save_psf
+from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_text import dump_yaml, load_yaml
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, Drift, Function, SubtractBackground
@@ -187,6 +188,18 @@ def test_colours_are_for_the_dock_and_left_out_where_nobody_chose(raw_folder: Pa
     assert coloured is not None and coloured.model_dump()["channel_colours"] == ("red", "cyan")
     recipe = Recipe(source=coloured)
     assert recipe.open() == stack and "cyan" not in recipe.to_script()
+
+
+def test_names_that_are_stated_are_saved_with_those_in_the_files(raw_folder: Path) -> None:
+    session = Session()
+    session.open(raw_folder)
+    assert "recorded_channels" not in session.recipe().model_dump()["source"]
+    session.state(channel_names=("GFP", "RFP"))
+    of_session, of_stack = session.recipe(), Recipe(source=session.stack)
+    for recipe in (of_session, of_stack):
+        assert recipe.source is not None
+        assert recipe.source.recorded_channels == ("488", "560")
+        assert recipe.open() == session.stack and "recorded" not in recipe.to_script()
 
 
 def test_a_recipe_of_the_first_version_opens_and_runs(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from napari_lazy_pipeline.session import Recipe
 from napari_lazy_pipeline.session.crop_refit import crops_of, refitted
 from napari_lazy_pipeline.session.recipe_numbers import same_folder
 from napari_lazy_pipeline.session.recipe_source import Source
-from napari_lazy_pipeline.session.recipe_use import RecipeUse
+from napari_lazy_pipeline.session.recipe_use import NUMBERED, RecipeUse
 from napari_lazy_pipeline.steps.crop import Crop
 
 _GIVE = "Open the folder and state it, or give a recipe of its own"
@@ -66,7 +66,7 @@ def open_other(
     use = RecipeUse.of(recipe, folder_info, stated)
     if source.made_for is not None:
         _refuse_crop(use.pipeline, recipe, folder)
-    _refuse_wavelengths(folder_info, source)
+    _check_channels(folder_info, source)
     stack = use.overrides.stack(folder_info)
     if not stack.spec.size_known:
         raise ExportError(VoxelSizeUnknownError.of(stack.spec.stated_size).what, str(folder), _GIVE)
@@ -134,6 +134,8 @@ def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Sta
         recipe.allow_code()
     options = _opening(source, source.folder, trust, complete)
     folder_info = inspect_folder(source.folder, source.pattern or None, **options)
+    if source.recorded_channels is not None:
+        _check_channels(folder_info, source)
     stated = source.overrides
     if stated.angle is not None:
         stated = replace(stated, skew_axis=stated.skew_axis or "x")  # as `open_stack` has it
@@ -147,12 +149,24 @@ def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Sta
     return stack
 
 
-def _refuse_wavelengths(folder_info: FolderInfo, source: Source) -> None:
-    """Refuse channels that the recipe states to be of other wavelengths."""
-    for own, stated in zip(folder_info.channel_names, source.channel_names or (), strict=False):
-        if own.isdigit() and stated.isdigit() and own != stated:
-            what = f"The recipe is for the channel {stated}, where this folder has {own}"
-            raise ExportError(what, folder_info.folder, "Give a recipe of its own")
+def _check_channels(folder_info: FolderInfo, source: Source) -> None:
+    """Refuse channels in another order than the recipe names them, or of other wavelengths."""
+    own, names, hint = folder_info.channel_names, source.channel_names, "Give a recipe of its own"
+    if names is None or own in (names, source.recorded_channels):
+        return
+    for one, stated in zip(own, names, strict=False):
+        if one.isdigit() and stated.isdigit() and one != stated:
+            what = f"The recipe is for the channel {stated}, where this folder has {one}"
+            raise ExportError(what, folder_info.folder, hint)
+    recorded = source.recorded_channels or names
+    named = (a if a == b else f"{a} ({b})" for a, b in zip(recorded, names, strict=False))
+    what = f"The recipe is for channels {', '.join(named)}; this folder has {', '.join(own)}"
+    if sorted(own) in (sorted(recorded), sorted(names)):
+        raise ExportError(f"{what}: another order", folder_info.folder, hint)
+    if source.recorded_channels is not None and len(own) == len(names):
+        differ = (pair for pair in zip(recorded, own, strict=False) if pair[0] != pair[1])
+        if any(not any(map(NUMBERED.fullmatch, pair)) for pair in differ):
+            _remark(f"{what}, which are called {', '.join(names)} now", folder_info.folder)
 
 
 def _refuse_crop(fitted: Pipeline, recipe: Recipe, folder: str | Path) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, field_validator, model_
 from napari_lazy_pipeline.errors import LazyPipelineError
 from napari_lazy_pipeline.image import Scan, Shape, Stack, StackSpec
 from napari_lazy_pipeline.image.scan_geometry import SkewAxis, StatedSize, StepKind
-from napari_lazy_pipeline.io import MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.session.time_points import TimePoints
 
@@ -19,7 +19,7 @@ _OPTIONS = (
     "time_interval", "channel_names", "angle", "skew_axis", "step", "position", "axes", "planes",
     "shape", "dtype", "reader", "complete",
 )  # fmt: skip
-_SHOWN = ("channel_colours", "made_for", "time_points")
+_SHOWN = ("recorded_channels", "channel_colours", "made_for", "time_points")
 
 
 class Source(BaseModel):
@@ -37,6 +37,9 @@ class Source(BaseModel):
         As `open_stack` takes them; None, and left out of the file, where there is no need.
     axes, planes, shape, dtype, reader, complete
         As `open_stack` takes them; None, and left out of the file, where there is no need.
+    recorded_channels
+        What the files call the channels, where ``channel_names`` names them otherwise: in other
+        folders, these names are for channels that are called the same.
     channel_colours
         Names of napari's colormaps, one a channel, for the dock; None: the usual ones.
     made_for
@@ -63,6 +66,7 @@ class Source(BaseModel):
     dtype: str | None = None
     reader: str | None = None
     complete: bool | None = None
+    recorded_channels: tuple[str, ...] | None = None
     channel_colours: tuple[str, ...] | None = None
     made_for: Shape | None = None
     time_points: TimePoints | None = None
@@ -113,32 +117,40 @@ class Source(BaseModel):
 
     @classmethod
     def of(
-        cls, stack: Stack, overrides: MetadataOverrides | None = None, colours: tuple[str, ...] = ()
+        cls,
+        stack: Stack | None,
+        overrides: MetadataOverrides | None = None,
+        colours: tuple[str, ...] = (),
+        folder_info: FolderInfo | None = None,
     ) -> Source | None:
         """Describe where a raw stack comes from; None if it is from no folder.
 
-        Voxel size and scan are the stack's; the overrides have what else a person stated. Without
-        them, that is what a plain look at the folder does not tell.
+        Voxel size and scan are the stack's; the overrides have what else a person stated, over
+        what ``folder_info`` says. Without them, that is what a plain look at the folder does not
+        tell.
         """
-        files: Any = stack.source
-        if not hasattr(files, "folder"):
+        files: Any = stack.source if stack is not None else None
+        if stack is None or not hasattr(files, "folder"):
             return None
         if overrides is None:
-            overrides = _stated(stack)
+            overrides, folder_info = _stated(stack)
+        named = folder_info is not None and overrides.channel_names is not None
         scan = vars(stack.spec.scan) if stack.spec.scan else {}
         size = stack.spec.stated_size
         values = {**overrides.values, **scan, "voxel_size": size if any(size) else None}
         return cls(
             folder=str(files.folder), pattern=files.pattern, channel_colours=colours or None,
             made_for=stack.spec.shape,
+            recorded_channels=folder_info.channel_names if named and folder_info else None,
             time_points=TimePoints.of(files) if isinstance(files, FileSource) else None,
             **values, **getattr(files, "options", {}),
         )  # fmt: skip
 
 
-def _stated(stack: Stack) -> MetadataOverrides:
+def _stated(stack: Stack) -> tuple[MetadataOverrides, FolderInfo | None]:
     """Names of channels and time interval of a stack, where they are not those of its folder."""
     files: Any = stack.source
+    folder_info = None
     names, interval = tuple(stack.channel_names), stack.time_interval
     with suppress(LazyPipelineError):  # a folder that is gone tells nothing
         options = {**files.options, "reader": files.reader}
@@ -147,4 +159,4 @@ def _stated(stack: Stack) -> MetadataOverrides:
         folder_info = inspect_folder(files.folder, files.pattern, **options)
         names = () if names == folder_info.channel_names else names
         interval = None if interval == folder_info.time_interval else interval
-    return MetadataOverrides(time_interval=interval, channel_names=names or None)
+    return MetadataOverrides(time_interval=interval, channel_names=names or None), folder_info

@@ -17,7 +17,7 @@ from napari_lazy_pipeline.session.recipe import Recipe
 from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere
 from napari_lazy_pipeline.session.recipe_source import Source
 
-_NUMBERED = re.compile(r"(ch|channel|c)?[ _]?[0-9]{0,2}", re.IGNORECASE)
+NUMBERED = re.compile(r"(ch|channel|c)?[ _]?[0-9]{0,2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,6 @@ def _values(
     names = source.channel_names
     if names is not None and len(names) == folder_info.sizes[1]:
         present = overrides.channel_names or folder_info.channel_names
-        unknown = all(map(_NUMBERED.fullmatch, present))
+        unknown = all(map(NUMBERED.fullmatch, present))
         words = f"channels {', '.join(names)}"
         yield "channel_names", None if unknown and names != present else present, names, words

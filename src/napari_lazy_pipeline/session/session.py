@@ -287,7 +287,7 @@ class Session:
 
     def recipe(self) -> Recipe:
         """All that is needed to get here again."""
-        source = Source.of(self.stack, self.overrides, self.colours) if self.stack else None
+        source = Source.of(self.stack, self.overrides, self.colours, self.folder_info)
         return Recipe(source=source, pipeline=self.pipeline, engine=self.engine)
 
     def load(self, recipe: Recipe) -> None:

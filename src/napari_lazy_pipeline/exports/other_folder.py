@@ -90,7 +90,9 @@ def _at_position(
         options = {**options, "position": source.position}
         return _inspect(folder, source.pattern or None, options)
     listed = f"{len(positions)} positions ({format_names(positions)})"
-    _remark(f"There are {listed}: {shown} is taken; --position, or the recipe, can name another", folder)
+    _remark(
+        f"There are {listed}: {shown} is taken; --position, or the recipe, can name another", folder
+    )
     return folder_info
 
 

@@ -158,17 +158,19 @@ def test_where_there_is_nothing_to_see_it_says_so(source: Any, words: str) -> No
         estimate(BleachCorrection(), stack)
 
 
-@pytest.mark.parametrize("now", [{t: t + 2 for t in range(5)}, {1: 0, 2: 1, 3: 2, 4: 3}])
-def test_an_exponential_goes_on_at_other_numbers(now: dict[int, int]) -> None:
-    """Earlier files come, or are gone: between those that are there nothing changes."""
-    data = np.full((7, 1, 2, 4, 4), 1000, "uint16")
-    step = BleachCorrection(brightness=(1, 0.9, 0.7, 0.72, 0.6), curve_type="exponential")
-    before = Pipeline([step]).apply(Stack.from_array(data, VOXEL)).data.max(axis=(1, 2, 3, 4))
-    after = (
-        Pipeline([step.renumbered(now)])
-        .apply(Stack.from_array(data, VOXEL))
-        .data.max(axis=(1, 2, 3, 4))
+def test_an_exponential_goes_on_before_the_first_row() -> None:
+    """Earlier files come: the fit hardly moves, and the rows that were measured stay."""
+    noise = np.random.default_rng(2).normal(1, 0.05, 24)
+    measured = tuple((0.9 ** np.arange(24) * noise).tolist())
+    step = BleachCorrection(brightness=measured, curve_type="exponential")
+    later = step.renumbered({t: t + 6 for t in range(24)})
+    data = np.full((30, 1, 2, 4, 4), 1000, "uint16")
+    old, new = (
+        Pipeline([one]).apply(Stack.from_array(data, VOXEL)).data[:, 0, 0, 0, 0].compute()
+        for one in (step, later)
     )
-    old, new = before.compute()[list(now)], after.compute()[list(now.values())]
-    np.testing.assert_allclose(new / new[0], old / old[0], rtol=1e-5)
-    assert after[0].compute() == 1000
+    assert new[0] == 1000
+    np.testing.assert_allclose(new[6:] / new[6], old[:24] / old[0], rtol=0.015)
+    np.testing.assert_allclose(new[1:] / new[:-1], 1 / 0.9, rtol=0.01)
+    rows = np.array(later.brightness)  # type: ignore[arg-type]
+    np.testing.assert_allclose(rows[6:] / rows[6], np.array(measured) / measured[0], rtol=1e-12)

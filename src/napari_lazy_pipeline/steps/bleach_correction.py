@@ -123,14 +123,14 @@ def _several(value: Any) -> dict[str, Any]:
 
 
 def _moved(brightness: tuple[float, ...], curve_type: str, now: Numbers) -> tuple[float, ...]:
-    """The brightness (t) at the new numbers; of an exponential, that of the curve, 1 at first."""
-    if curve_type == "measured" or len(brightness) < 2:
-        return tuple(value for (value,) in moved_rows(brightness, now))
-    light = np.array(moved_rows(np.log(_used(brightness, curve_type)).tolist(), now)).ravel()
+    """The brightness (t) at the new numbers; an exponential goes on to those before the first."""
+    moved = np.array(moved_rows(brightness, now)).ravel()
     first = min((now[t] for t in range(len(brightness)) if t in now), default=0)
-    if len(light) > first + 1:  # before the first row, the curve goes on
-        light[:first] = light[first] - (light[first + 1] - light[first]) * np.arange(first, 0, -1)
-    return tuple(np.exp(light - light[:1]).clip(1e-300, 1000).tolist())
+    if curve_type == "exponential" and first > 0 and len(moved) > first + 1:
+        curve = _used(tuple(moved[first:]), curve_type)
+        moved[:first] = curve[0] * (curve[0] / curve[1]) ** np.arange(first, 0, -1)
+        moved = (moved / moved[0]).clip(1e-300, 1000)
+    return tuple(moved.tolist())
 
 
 @lru_cache(maxsize=64)

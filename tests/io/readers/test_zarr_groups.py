@@ -11,7 +11,7 @@ import pytest
 
 from napari_lazy_pipeline import Pipeline, Recipe, Stack, export, open_stack
 from napari_lazy_pipeline.compute import StageCache
-from napari_lazy_pipeline.errors import FolderError
+from napari_lazy_pipeline.errors import FileError, FolderError
 from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.readers import _zarr_chunks
 from napari_lazy_pipeline.io.readers import zarr as reader
@@ -181,3 +181,16 @@ def test_an_array_without_time_that_is_written_again_is_read_again(
     assert view.volume(len(arrays) - 1).max() == 20
     if series:
         assert view.volume(0).max() == 10
+
+
+def test_a_million_chunks_are_known_by_their_folders(tmp_path: Path) -> None:
+    """Each look asks for as many folders as there are; for more than that, nobody waits."""
+    for name, shape in (("a", (8, 8, 20_000)), ("b", (1500, 1500, 2))):
+        zarr.create_array(
+            tmp_path / name / "a.zarr", shape=shape, chunks=(1, 1, 1), dtype="u2", zarr_format=2,
+            chunk_key_encoding={"name": "v2", "separator": "/"},
+        )  # fmt: skip
+    known = open_stack(tmp_path / "a" / "a.zarr").source.identity(0, 0)
+    assert "vanished" not in known
+    with pytest.raises(FileError, match="Each volume is cut into 4500000 files"):
+        open_stack(tmp_path / "b" / "a.zarr").source.read(0, 0)

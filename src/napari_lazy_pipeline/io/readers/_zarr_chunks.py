@@ -36,18 +36,20 @@ class Chunks:
             for axis, length, step in zip(self._axes, self._shape, self._grid, strict=True)
         ]
         count = math.prod(map(len, ranges))
-        if count > _MOST:
+        folders: dict[str, None] = {}
+        by_folder = "t" not in self._axes and count > _MANY
+        if by_folder:  # a file that takes the place of another changes the folder it is in
+            ranges[-1] = range(1)
+        if math.prod(map(len, ranges)) > _MOST:
             what = f"Each volume is cut into {count} files"
             raise FileError(what, self._path, "Save it again in larger chunks")
-        folders: dict[str, None] = {}
         if "t" not in self._axes:
             folders[self._folder] = None  # with what is said of the array
-            if count > _MANY:  # a file that takes the place of another changes the folder it is in
-                ranges[-1] = range(1)
-                names = (self._name(place).split("/")[:-1] for place in product(*ranges))
-                folders |= dict.fromkeys(os.path.join(self._folder, *name) for name in names)
-                stamps = repr(list(map(file_stamp_or_empty, folders)))
-                return hashlib.blake2b(stamps.encode(), digest_size=16).hexdigest()
+        if by_folder:
+            names = (self._name(place).split("/")[:-1] for place in product(*ranges))
+            folders |= dict.fromkeys(os.path.join(self._folder, *name) for name in names)
+            stamps = repr(list(map(file_stamp_or_empty, folders)))
+            return hashlib.blake2b(stamps.encode(), digest_size=16).hexdigest()
         names = (self._name(place).split("/") for place in product(*ranges))
         files = (os.path.join(self._folder, *name) for name in names)
         return tuple(map(file_stamp_or_empty, (*folders, *files)))

@@ -163,9 +163,7 @@ def test_what_comes_of_a_file(name: str, tmp_path: Path) -> None:
     ("name", "expected"),
     [
         ("plain TIFF", "not enough memory to read the file: it takes 0.0197 GB, and 0.0098"),
-        ("crop", "not enough memory to read the volume: Unable to allocate"),
         ("deskew", "Deskew failed at t=0, channel ch0: There is not enough memory to run the step"),
-        ("function", "flip failed at t=0, channel ch0: There is not enough memory"),
         ("rl", "takes about 254 MB, more than there is .cpu.; computed in tiles"),
     ],
 )

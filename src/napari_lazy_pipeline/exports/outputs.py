@@ -151,12 +151,12 @@ class Outputs:
     ) -> Iterator[Made | Failed]:
         """Make a volume (t, c) for some destinations, one after the other, whichever fail.
 
-        What several stages need is read and computed once. Raises `Cancelled`, and an `ExportError`
-        of what concerns all volumes.
+        What several stages need is read and computed once, also if it fails. Raises `Cancelled`,
+        and an `ExportError` of what concerns all volumes.
         """
         t, c = volume
         indices = list(indices)
-        cache = StageCache(self._memory) if len(indices) > 1 else None
+        shared = StageCache(self._memory, keep_errors=True) if len(indices) > 1 else None
         said: list[Remark] = []  # also of what a later stage finds in the cache
         progress = replace(progress or Progress(), remarked=said.append)
 
@@ -166,7 +166,7 @@ class Outputs:
             source = destination.stack.source
             if isinstance(source, PipelineSource):
                 # Unlike for the screen, a bad volume raises.
-                pixels = replace(source, cache=cache).read(t, c, progress)
+                pixels = replace(source, cache=shared).read(t, c, progress)
             else:
                 pixels = source.read(t, c)
             return Made(index, pixels, tuple(dict.fromkeys(said)))

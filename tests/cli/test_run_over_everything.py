@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import signal
@@ -287,6 +288,23 @@ def test_a_watch_that_is_interrupted_tells_of_volumes_of_another_f0(
     assert watching.returncode == 130 and "the same command goes on" in said
     assert "volumes made from other files than now" in said
     assert run(*words, "--until-idle", "0.1") == 0
+
+
+@pytest.mark.parametrize(("patience", "told"), [(100.0, True), (-1.0, False)])
+def test_a_watch_that_ends_looks_at_what_is_there_for_a_while_only(
+    growing: Callable[[int, int], Path], change: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    patience: float, told: bool,
+) -> None:  # fmt: skip
+    options = argparse.Namespace(out=tmp_path / "out", dtype=None, format="tiff", stage=(), mip=())
+    recipe = Recipe.load(change)
+    export(recipe.pipeline.apply(recipe.open()), options.out)
+    growing(2, 4)
+    live = watch_folder._Watch(recipe, options)
+    live._stack = recipe.pipeline.apply(open_other(recipe, tmp_path / "raw"))
+    monkeypatch.setattr(watch_folder, "_PATIENCE", patience)
+    live.tell_outdated()
+    assert ("volumes made from other files than now" in capsys.readouterr().err) == told
 
 
 def test_a_watch_of_what_is_not_there(

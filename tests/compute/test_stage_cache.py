@@ -12,7 +12,7 @@ import tifffile
 
 from napari_lazy_pipeline import Pipeline, Stack, open_stack
 from napari_lazy_pipeline.compute import StageCache
-from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.errors import Cancelled, StepError
 from napari_lazy_pipeline.image import Block, StackSpec
 from napari_lazy_pipeline.steps import Context, Flip, Step
 
@@ -77,6 +77,26 @@ def test_an_error_reaches_everybody_and_is_not_kept() -> None:
     with pytest.raises(ValueError, match="no"):
         cache.get_or_make("a", fail)
     assert cache.get_or_make("a", make)[0] == 0
+
+
+def test_an_error_may_be_kept_without_what_it_refers_to() -> None:
+    cache, tries = StageCache(1000, keep_errors=True), list[int]()
+
+    def fail() -> np.ndarray:
+        tries.append(1)
+        raise StepError("It failed", "here", "Stop", "deskew", 3) from MemoryError()
+
+    told = []
+    for _ in range(3):
+        with pytest.raises(StepError) as raised:
+            cache.get_or_make("a", fail)
+        told.append((str(raised.value), raised.value.kind, raised.value.index))
+    assert len(tries) == 1 and set(told) == {("It failed (here). Stop", "deskew", 3)}
+    assert raised.value.__cause__ is None
+    cache.clear()
+    with pytest.raises(StepError):
+        cache.get_or_make("a", fail)
+    assert len(tries) == 2
 
 
 def test_a_waiting_thread_takes_over_from_a_cancelled_one() -> None:

@@ -296,6 +296,33 @@ def test_volumes_that_were_not_asked_for_and_would_be_others_now_are_told(tmp_pa
     assert "The folder holds 3 volumes made from" in said
 
 
+def test_each_file_is_looked_at_once_for_what_is_told_of_other_volumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though F0 makes each volume depend on many; and whoever cancels need not wait for it."""
+    raw, out = write_raw(tmp_path / "raw", times=8, channels=1), tmp_path / "out"
+    stack = open_stack(raw, voxel_size=(0.3, 0.1, 0.1))
+    view = Pipeline([RelativeChange(background=50)]).apply(stack)
+    c = [view.shape[1] - 1]
+    export(view, out, c=c)
+    journal = out / "raw_export.jsonl"
+    journal.write_text(journal.read_text().replace('"origin": "', '"origin": "0'))
+    looks: Counter[tuple[int, int]] = Counter()
+    identity = type(stack.source).identity
+
+    def counted(source: Any, t: int, c: int) -> Hashable:
+        looks[t, c] += 1
+        return identity(source, t, c)
+
+    monkeypatch.setattr(type(stack.source), "identity", counted)
+    told = "made from other files than now"
+    assert told in str(export(view, out, t=(), c=c)) and set(looks.values()) == {1}
+    for most in range(8):
+        looks.clear()
+        report = export(view, out, t=(), c=c, cancelled=lambda most=most: len(looks) >= most)
+        assert len(looks) == most and told not in str(report) and report.complete
+
+
 def test_a_folder_whose_names_tell_the_time_is_gone_on_with(tmp_path: Path) -> None:
     """The time between two is a mean, and another one with each time point."""
     pixels, raw = np.full((6, 8, 10), 300, np.uint16), tmp_path / "raw"

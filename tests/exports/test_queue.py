@@ -302,7 +302,7 @@ def test_volumes_that_stay_under_old_numbers_are_told(tmp_path: Path) -> None:
     (said,) = job.report.remarks
     assert said.text == (
         "The folder holds 2 volumes made from other files than now: "
-        "export all time points and channels to make everything anew that needs it"
+        "export all time points and channels to remake those that need it"
     )
 
 

@@ -161,6 +161,36 @@ def test_stages_share_what_they_need(calls: Counter[str], tmp_path: Path) -> Non
     assert calls["deskew"] == calls["subtract_background"] == 6
 
 
+def test_a_step_that_fails_is_run_once_for_all_stages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a Select, and once more behind it, where it makes the volume of another t."""
+    ran: list[int] = []
+    bad = 0
+
+    def picky(volume: np.ndarray) -> np.ndarray:
+        ran.append(int(volume.max()))
+        if ran[-1] == bad:
+            raise MemoryError
+        return volume
+
+    values = np.ones((4, 1, 4, 5, 5), "uint16") * np.arange(1, 5).reshape(4, 1, 1, 1, 1)
+    steps = [picky, SubtractBackground(value=0), Select(every=2), SubtractBackground(value=0)]
+    view = Pipeline(steps).apply(Stack.from_array(values.astype("uint16"), SIZE))
+    ran.clear()
+    bad = 3
+    report = export(view, tmp_path, stages=[0, 1, 2, 3])
+    assert sorted(ran) == [1, 3, 3]
+    assert len(report.written) == 6 and len(report.failed) == 4
+    assert Counter(one.t for one in report.failed) == {1: 2, 2: 2}
+    assert summarise(report) == 1
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert len(lines) == 2 and all("not enough memory" in line for line in lines)
+    assert lines[0].startswith("t=1, c=0 in after_3_select, the result: picky failed at t=2")
+    assert "4 failed" in said.out
+
+
 @pytest.mark.filterwarnings("ignore::napari_lazy_pipeline.errors.BadFileWarning")
 def test_a_bad_file_fails_what_is_made_of_it_only(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,8 +258,14 @@ def summarise(report: ExportReport) -> int:
 
 
 def tell_failures(failures: Sequence[Failure]) -> None:
-    """Say which volumes could not be made, and why."""
-    for failure in failures[:_MOST_FAILURES]:
-        print(failure, file=sys.stderr)
-    if len(failures) > _MOST_FAILURES:
-        print(f"and {len(failures) - _MOST_FAILURES} more", file=sys.stderr)
+    """Say which volumes could not be made, and why: of stages that failed alike, once."""
+    alike: dict[tuple[int, int, str], list[Failure]] = {}
+    for one in failures:
+        alike.setdefault((one.t, one.c, one.why), []).append(one)
+    told = [*alike.values()][:_MOST_FAILURES]
+    for first, *more in told:
+        stages = ", ".join(one.stage or "the result" for one in (first, *more))
+        print(replace(first, stage=stages) if more else first, file=sys.stderr)
+    left = len(failures) - sum(map(len, told))
+    if left:
+        print(f"and {left} more", file=sys.stderr)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_lazy_pipeline.session import Recipe
 
 _MANY = 10**6  # time points: if steps do not fit so many, they fit none
+_PATIENCE = 2  # s that whoever interrupts it waits for what there is to tell
 _INTERVAL = 0.5  # s between two polls, every other of which looks for new files
 
 
@@ -132,8 +133,12 @@ class _Watch:
 
         if self._stack is None:
             return
+        end = monotonic() + _PATIENCE
         with suppress(LazyPipelineError, OSError):
-            report = export(self._stack, self.options.out, t=(), **format_of(self.options))
+            report = export(
+                self._stack, self.options.out, t=(), **format_of(self.options),
+                cancelled=lambda: monotonic() > end,
+            )  # fmt: skip
             self.tell("\n".join(report.remark_lines))
 
     def finish(self) -> int:

@@ -120,9 +120,11 @@ class PipelineSource(VolumeSource):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
-    def identity(self, t: int, c: int) -> Hashable:
-        """Name all that the volume depends on."""
-        return self._runner().key(self.count, t, c)
+    def identity(
+        self, t: int, c: int, of_raw: Callable[[int, int], Hashable] | None = None
+    ) -> Hashable:
+        """Name all that the volume depends on; ``of_raw`` names raw volumes, if not the source."""
+        return self.plan.key(self.count, t, c, of_raw or self.raw.identity)
 
     def cached(self, t: int, c: int) -> np.ndarray | None:
         """The volume if it is at hand; never reads or computes."""

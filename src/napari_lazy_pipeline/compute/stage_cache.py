@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from napari_lazy_pipeline.errors import Cancelled
+from napari_lazy_pipeline.errors import Cancelled, LazyPipelineError
 
 _POLL = 0.02  # s between two looks of a waiting thread at whether it is still wanted
 
@@ -26,6 +27,8 @@ class _Computation:
 class StageCache:
     """Keeps the most recently used arrays, read-only, up to a ``limit`` [byte].
 
+    With ``keep_errors``, what could not be made is not tried again either.
+
     Examples
     --------
     >>> cache = StageCache(limit=1000)
@@ -35,11 +38,12 @@ class StageCache:
     True
     """
 
-    def __init__(self, limit: int = 2 * 1024**3) -> None:
-        self._limit = limit
+    def __init__(self, limit: int = 2 * 1024**3, keep_errors: bool = False) -> None:
+        self._limit, self._keep_errors = limit, keep_errors
         self._lock = threading.Lock()
         self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
         self._under_way: dict[Hashable, _Computation] = {}
+        self._errors: dict[Hashable, LazyPipelineError] = {}
         self._used = 0
 
     @property
@@ -85,6 +89,8 @@ class StageCache:
                 array = self._get(key)
                 if array is not None:
                     return array
+                if key in self._errors:
+                    raise copy(self._errors[key])
                 is_new = key not in self._under_way
                 computation = self._under_way.setdefault(key, _Computation())
             if is_new:
@@ -101,6 +107,7 @@ class StageCache:
         """Forget everything."""
         with self._lock:
             self._arrays.clear()
+            self._errors.clear()
             self._used = 0
 
     def _get(self, key: Hashable) -> np.ndarray | None:
@@ -120,6 +127,9 @@ class StageCache:
             raise
         except Exception as error:
             computation.error = error
+            if self._keep_errors and isinstance(error, LazyPipelineError):
+                # A copy has no traceback, which would hold the arrays of what failed.
+                self._errors[key] = copy(error)
             raise
         finally:
             with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from napari_lazy_pipeline._runtime.cancellation import no_progress, not_cancelle
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.pipeline_source import cautions_of
 from napari_lazy_pipeline.compute.progress import Remark
-from napari_lazy_pipeline.errors import ExportError
+from napari_lazy_pipeline.errors import Cancelled, ExportError
 from napari_lazy_pipeline.exports.cluster import connect, write_on_cluster
 from napari_lazy_pipeline.exports.export_log import this_version
 from napari_lazy_pipeline.exports.formats import Dtype, FormatName
@@ -70,7 +70,7 @@ class ExportReport:
 
     @property
     def remark_lines(self) -> list[str]:
-        """Return all on no volume; of others the first of each step, and how many there are."""
+        """Every remark that concerns no single volume; of the others, the first of each step."""
         by_step: dict[tuple[str, str], list[Remark]] = {}
         for remark in self.remarks:
             about = "" if remark.place else remark.text
@@ -218,8 +218,9 @@ def export(
     stopped = len(kept) + len(written) + len(failed) < total
     if not stopped:
         outputs.join_units()
-        # Those of other units may be written just now.
-        remarks += _of_others(outputs.outdated(volumes)) if outdated and unit is None else []
+        if outdated and unit is None:  # those of other units may be written just now
+            with suppress(Cancelled):
+                remarks += _of_others(outputs.outdated(volumes, cancelled))
     return _report(outputs, written, kept, failed, total, stopped, remarks)
 
 
@@ -237,7 +238,7 @@ def _of_versions(made_by: Iterable[str]) -> list[Remark]:
 def _of_others(count: int) -> list[Remark]:
     """What is to be said of volumes that were not asked for, and would be made from other files."""
     said = f"The folder holds {format_count(count, 'volume')} made from other files than now"
-    hint = "export all time points and channels to make everything anew that needs it"
+    hint = "export all time points and channels to remake those that need it"
     return [Remark("Export", "", f"{said}: {hint}")] if count else []
 
 

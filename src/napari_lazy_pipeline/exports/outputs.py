@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import SupportsIndex, TypeVar
@@ -13,8 +13,9 @@ import numpy as np
 
 from napari_lazy_pipeline.compute import PipelineSource, Plan, Progress, StageCache
 from napari_lazy_pipeline.compute.progress import Remark
-from napari_lazy_pipeline.errors import ExportError, LazyPipelineError
+from napari_lazy_pipeline.errors import Cancelled, ExportError, LazyPipelineError
 from napari_lazy_pipeline.exports.destination import Content, Destination, refuse_inner_link
+from napari_lazy_pipeline.exports.export_log import digest
 from napari_lazy_pipeline.exports.unit import Unit
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.image.quantity_text import format_bytes, format_count
@@ -114,16 +115,37 @@ class Outputs:
                 chosen.setdefault(volume, []).append(index)
         return dict(sorted(chosen.items()))
 
-    def outdated(self, asked: Mapping[Volume, Sequence[int]]) -> int:
-        """Count the volumes that are there, and would be made from other files now, but asked."""
+    def outdated(self, asked: Mapping[Volume, Sequence[int]], cancelled: Callable[[], bool]) -> int:
+        """Count the volumes that would be made from other files now, except those asked for.
+
+        Each raw file is looked at once, however many volumes depend on it. Raises `Cancelled`.
+        """
+
+        def check() -> None:
+            if cancelled():
+                raise Cancelled
+
+        @cache
+        def identity(t: int, c: int) -> Hashable:
+            check()
+            return raw.identity(t, c)
+
+        def origin(one: Destination, t: int, c: int) -> str:
+            source = one.stack.source
+            if isinstance(source, PipelineSource):
+                return digest(source.identity(t, c, identity))
+            return digest(identity(t, c))
+
+        source = self.result.stack.source
+        raw = source.raw if isinstance(source, PipelineSource) else source
         count = 0
         for index, one in enumerate(self.destinations):
             times, channels = one.stack.source.sizes
             for at in product(range(times), range(channels)):
                 line = {} if index in asked.get(at, ()) else one.line(*at)
-                count += (
-                    bool(line) and line["origin"] != one.origin(*at) and one.path(*at).is_file()
-                )
+                if line:
+                    check()
+                    count += line["origin"] != origin(one, *at) and one.path(*at).is_file()
         return count
 
     def prepare(self, counts: Iterable[int]) -> None:
@@ -151,12 +173,12 @@ class Outputs:
     ) -> Iterator[Made | Failed]:
         """Make a volume (t, c) for some destinations, one after the other, whichever fail.
 
-        What several stages need is read and computed once. Raises `Cancelled`, and an `ExportError`
-        of what concerns all volumes.
+        What several stages need is read and computed once, also if it fails. Raises `Cancelled`,
+        and an `ExportError` of what concerns all volumes.
         """
         t, c = volume
         indices = list(indices)
-        cache = StageCache(self._memory) if len(indices) > 1 else None
+        shared = StageCache(self._memory, keep_errors=True) if len(indices) > 1 else None
         said: list[Remark] = []  # also of what a later stage finds in the cache
         progress = replace(progress or Progress(), remarked=said.append)
 
@@ -166,7 +188,7 @@ class Outputs:
             source = destination.stack.source
             if isinstance(source, PipelineSource):
                 # Unlike for the screen, a bad volume raises.
-                pixels = replace(source, cache=cache).read(t, c, progress)
+                pixels = replace(source, cache=shared).read(t, c, progress)
             else:
                 pixels = source.read(t, c)
             return Made(index, pixels, tuple(dict.fromkeys(said)))

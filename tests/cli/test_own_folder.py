@@ -13,7 +13,8 @@ import tifffile
 from interrupting import volumes
 from napari_lazy_pipeline import Pipeline, Recipe, cli, open_stack
 from napari_lazy_pipeline.errors import RemarkWarning
-from napari_lazy_pipeline.exports.other_folder import open_other
+from napari_lazy_pipeline.exports.other_folder import open_other, open_own
+from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Deskew
 
@@ -100,6 +101,15 @@ def test_a_recipe_that_was_copied_beside_another_recording_tells_what_its_files_
         assert run("run", copy, "--out", tmp_path / "out6") == 0
     used = "Stated, and used: z step 0.3 µm, pixel 0.1 µm; the files say 0.5 µm, 0.2 µm"
     assert [str(one.message) for one in told] == [f"{used} ({second})"]
+
+
+def test_a_scan_axis_without_an_angle_is_left_as_in_python(raw: Path) -> None:
+    steps = "S PZT Offset, Interval (um), # of Pixels for Excitation (0) :\t0\t0.5\t6"
+    angle = "Angle between stage and bessel beam (deg) =\t31.5"
+    (raw / "cell_Settings.txt").write_text(f"{steps}\n{angle}\n")
+    recipe = Recipe(source=Source(folder=str(raw), skew_axis="y", voxel_size=OWN))
+    scan = Scan(31.5, "x", "stage")
+    assert open_own(recipe).spec.scan == recipe.open_raw().spec.scan == scan
 
 
 def test_that_files_are_complete_is_said_of_its_own_folder(

@@ -546,6 +546,27 @@ def test_the_time_between_two_files_is_as_it_was_where_no_step_of_ours_is_counte
     assert open_stack(tmp_path / "others").time_interval == 30
 
 
+@pytest.mark.parametrize(
+    ("pattern", "names", "interval"),
+    [
+        ("*.tif", (), 60),
+        (None, ["cell_10.tif", "cell_20.tif", "cell_30.tif"], 30),
+        (None, ["cell_30s.tif", "cell_60s.tif", "cell_90s.tif"], 30),
+        (None, ["cell_t0010.tif", "cell_t0020.tif", "cell_t0030.tif"], 30),
+        ("*.tif", ["a_ch0_t0000.tif", "a_ch0_t0002.tif", "b.tif"], 30),
+        ("*.tif", ["a_ch0_t0000.tif", "a_ch0_t0001.tif", "a_ch0_t0004.tif"], 30),
+    ],
+)
+def test_the_time_between_two_files_goes_by_the_names_that_an_export_gave(
+    tmp_path: Path, pattern: str | None, names: list[str], interval: float
+) -> None:
+    raw = Stack.from_array(np.ones((5, 1, 2, 3, 4), "uint16"), (0.4, 0.1, 0.2))
+    export(replace(raw, time_interval=30.0), tmp_path, t=range(3) if names else (0, 2, 4))
+    for path, name in zip(sorted(tmp_path.glob("*.tif")), names, strict=False):
+        path.rename(tmp_path / name)
+    assert open_stack(tmp_path, pattern).time_interval == interval
+
+
 def test_what_was_cut_since_has_no_place(tmp_path: Path) -> None:
     """Other programs keep the text of a file that they cut."""
     raw = Stack.from_array(np.ones((4, 6, 8), "uint16"), (0.4, 0.1, 0.2))

@@ -199,6 +199,32 @@ def test_tables_of_another_folder_are_told(tmp_path: Path) -> None:
         recipe.model_copy(update={"source": None}).apply(other.open())
 
 
+def test_tables_of_another_position_are_told(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw")
+    folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
+
+    def at(position: str) -> Stack:
+        pattern = "cell_ch0_ta_s{p}_{t}.tif"
+        return open_stack(folder.path, pattern, position=position, voxel_size=(0.4, 0.1, 0.1))
+
+    path = tmp_path / "recipe.yaml"
+    Recipe(source=at("1"), pipeline=Pipeline([BRIGHTNESS, DRIFT])).save(path)
+    recipe = Recipe.load(path)
+    assert recipe.source is not None
+    with pytest.warns(RemarkWarning) as told:
+        assert main(["run", str(path), "--position", "all", "--out", str(tmp_path / "out")]) == 0
+    what = "The values of Correct bleaching and Correct drift for each time point are from a recipe"
+    hint = "Estimate them again for position 2, or leave them if they are meant for it"
+    assert [str(one.message) for one in told] == [f"{what} for position 1. {hint}"]
+    of_all = recipe.model_copy(
+        update={"source": recipe.source.model_copy(update={"position": None})}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        recipe.apply(at("1"))
+        of_all.apply(at("2"))
+
+
 def test_brightness_of_each_channel_is_a_table(tmp_path: Path) -> None:
     folder, other = Folder(tmp_path / "raw", 4, 6), Folder(tmp_path / "other", 4, 6)
     recipe = Recipe.load(folder.save(BleachCorrection(brightness={"ch0": (1, 0.5)})))

@@ -139,8 +139,8 @@ def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Sta
     if source.recorded_channels is not None:
         _check_channels(folder_info, source)
     stated = source.overrides
-    if stated.angle is not None:
-        stated = replace(stated, skew_axis=stated.skew_axis or "x")  # as `open_stack` has it
+    axis = None if stated.angle is None else stated.skew_axis or "x"  # as `open_stack` has it
+    stated = replace(stated, skew_axis=axis)
     stack = stated.stack(folder_info)
     if said := stated.against(folder_info):
         _remark(said, source.folder)

@@ -143,7 +143,7 @@ class Recipe(BaseModel, metaclass=PlainModel):
         -----
         RemarkWarning
             If time points have other numbers than when the steps were set, or steps have values
-            for each time point of another folder.
+            for each time point of another folder or position.
         """
         if trust:
             self.allow_code()
@@ -153,7 +153,8 @@ class Recipe(BaseModel, metaclass=PlainModel):
     def numbered_now(self, raw: Stack, estimated: Collection[int] = ()) -> Recipe:
         """The recipe that `renumbered` returns; its sentence is a `RemarkWarning`.
 
-        So is one on tables of another folder, but for steps whose values are ``estimated`` now.
+        So is one on tables of another folder or position, but for steps whose values are
+        ``estimated`` now.
         """
         recipe, sentence = self.renumbered(raw)
         elsewhere = of_elsewhere(self.pipeline, self.source, raw, estimated)

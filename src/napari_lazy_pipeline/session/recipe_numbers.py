@@ -44,23 +44,27 @@ def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, 
 def of_elsewhere(
     pipeline: Pipeline, source: Source | None, raw: Stack, estimated: Collection[int] = ()
 ) -> str:
-    """Say which steps have a table of time points from a recipe for another folder; empty: none.
+    """Say which steps have a table of time points that were recorded elsewhere; empty: none.
 
-    Steps whose values are ``estimated`` now, by their places, are left out.
+    That is in another folder than that of the recipe, or at another position. Steps whose values
+    are ``estimated`` now, by their places, are left out.
     """
     files = raw.source
     if source is None or not isinstance(files, FileSource):
         return ""
-    if same_folder(files.folder, source.folder):
-        return ""
+    own, here = source.folder, str(files.folder)
+    if same_folder(here, own):
+        if source.position in (None, files.position) or not files.position:
+            return ""
+        own, here = f"position {source.position}", f"position {files.position}"
     held = " and ".join(
         step.label
         for index, step in enumerate(pipeline.steps)
         # Where no time point is left, a table has no rows; ranges, which are settings, stay.
         if index not in estimated and step.enabled and step.renumbered({}) != step
     )
-    what = f"The values of {held} for each time point are from a recipe for {source.folder}"
-    hint = f"Estimate them again for {files.folder}, or leave them if they are meant for it"
+    what = f"The values of {held} for each time point are from a recipe for {own}"
+    hint = f"Estimate them again for {here}, or leave them if they are meant for it"
     return f"{what}. {hint}" if held else ""
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -21,6 +21,8 @@ from napari_lazy_pipeline.io.patterns.pattern import Pattern, compile_pattern
 from napari_lazy_pipeline.io.patterns.recording_plan import RecordingPlan
 
 _OTHERS = 20  # names that do not fit, of which a person sees a few
+# As `exports.formats.imagej_tiff.TiffFiles` calls them.
+_EXPORTED = re.compile(r"_ch[0-9]+_t([0-9]{4,})\.tif\Z")
 _Places = tuple[Steps, ...]
 _compiled = lru_cache(maxsize=8)(compile_pattern)
 
@@ -95,14 +97,19 @@ class FileTable:
         return ""
 
     @property
-    def time_step(self) -> float:
-        """What an evenly counting number in the names grows by from row to row; 1 if none does."""
-        rows = np.flatnonzero((self.table >= 0).reshape(len(self.table), -1).any(axis=1))
-        ends = rows[[0, -1]].tolist() if self.even_times and len(rows) > 1 else []
-        labels = list(filter(None, map(self.time_label, ends)))
-        if len(labels) < 2:
-            return 1.0
-        return float((Fraction(labels[1]) - Fraction(labels[0])) / (ends[1] - ends[0]))
+    def exported_step(self) -> int:
+        """How many time points of an export lie from row to row, by the names that it gave.
+
+        1 where files are called otherwise, or do not follow each other in equal steps.
+        """
+        rows = self.rows()
+        counts = [match[1] for match in map(_EXPORTED.search, rows) if match]
+        if not counts or len(counts) < len(rows):
+            return 1
+        places, numbers = np.array([*rows.values()]), np.array(counts, float)
+        places, numbers = places - places[0], numbers - numbers[0]
+        step = int(numbers[-1] / places[-1]) if places[-1] else 1
+        return step if step > 0 and np.array_equal(numbers, step * places) else 1
 
     def moved_to(self, now: FileTable) -> dict[int, int]:
         """Tell the rows that those of this table have in another table, by their files."""

@@ -14,6 +14,7 @@ from napari_lazy_pipeline.image import Scan
 from napari_lazy_pipeline.image.scan_geometry import StatedSize
 from napari_lazy_pipeline.io.channel_differences import channel_differences
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.files.stated_interval import stated_interval
 from napari_lazy_pipeline.io.folder_info import FolderInfo
 from napari_lazy_pipeline.io.metadata import janelia_settings, micromanager
 from napari_lazy_pipeline.io.metadata.claim import (
@@ -68,18 +69,6 @@ def describe(
         tuple(_questions(source, proposals if doubt else (), voxel_size, scan, angle)),
         layout.others,
     )  # fmt: skip
-
-
-def stated_interval(source: FileSource) -> float | None:
-    """Time between two time points as the files state it [s].
-
-    Each file of an export has that of the whole recording, of which it may hold every tenth time
-    point: the numbers in the names tell, while it is the export that gave them.
-    """
-    info = source.info
-    parted = info.exported and info.inner[0] == 1
-    interval = info.time_interval
-    return interval * source.layout.exported_step if interval and parted else interval
 
 
 def with_interval(folder_info: FolderInfo) -> FolderInfo:

@@ -8,9 +8,9 @@ from itertools import count
 
 from napari_lazy_pipeline.image import Stack
 from napari_lazy_pipeline.io.files.file_source import FileSource
+from napari_lazy_pipeline.io.files.stated_interval import stated_interval
 from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
 from napari_lazy_pipeline.io.live.stack_watcher import PollResult
-from napari_lazy_pipeline.io.metadata_sources import stated_interval
 
 _SETTLED = 2  # polls after which the last files of a folder that is opened are judged
 ALONE = 10  # polls for which a first time point waits for another, and for more channels

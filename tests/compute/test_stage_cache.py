@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,8 @@ def test_an_error_reaches_everybody_and_is_not_kept() -> None:
 
 
 def test_an_error_may_be_kept_without_what_it_refers_to() -> None:
+    with suppress(ImportError):  # as distributed does: copies have the cause from then on
+        import_module("tblib.pickling_support").install()
     cache, tries = StageCache(1000, keep_errors=True), list[int]()
 
     def fail() -> np.ndarray:

@@ -128,8 +128,10 @@ class StageCache:
         except Exception as error:
             computation.error = error
             if self._keep_errors and isinstance(error, LazyPipelineError):
-                # A copy has no traceback, which would hold the arrays of what failed.
-                self._errors[key] = copy(error)
+                # A traceback, and another error's, would hold the arrays of what failed.
+                kept = copy(error).with_traceback(None)
+                kept.__cause__ = kept.__context__ = None
+                self._errors[key] = kept
             raise
         finally:
             with self._lock:

@@ -39,7 +39,7 @@ def _read_all(raw: Path, out: Path) -> None:
 
 def _session(raw: Path, out: Path) -> None:
     session = Session()
-    session.open(raw)
+    session.show(inspect_folder(raw))
     session.source().read(0, 0)
     session.recipe().save(out / "session.yaml")
 

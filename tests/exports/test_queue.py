@@ -313,10 +313,10 @@ def test_tables_of_another_folder_are_told(tmp_path: Path) -> None:
     steps = Pipeline([BleachCorrection(brightness=(1, 0.5, 0.25))])
     recipe = Recipe(source=open_stack(raw, voxel_size=SIZE), pipeline=steps)
     own, foreign = Job("raw", recipe, raw=raw), Job("other", recipe, raw=other)
-    with pytest.warns(RemarkWarning, match="Correct bleaching for each time point are from"):
+    with pytest.warns(RemarkWarning, match="Correct bleaching for each time point were set on"):
         ExportQueue([own, foreign]).run()
     assert "Recipe" not in own.description
-    text = "Recipe: The values of Correct bleaching for each time point are from a recipe for"
+    text = "Recipe: The values of Correct bleaching for each time point were set on"
     assert f"{text} {raw}. Estimate them again for {other}, or" in foreign.description
 
 

@@ -25,7 +25,7 @@ DESKEW = next(i for i, step in enumerate(default_pipeline().steps) if step.kind 
 @pytest.fixture
 def session(raw_folder: Path) -> Session:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     return session
 
 
@@ -107,12 +107,12 @@ def test_the_same_folder_opened_in_another_way_keeps_it_and_another_does_not(
     session: Session, raw_folder: Path, tmp_path: Path
 ) -> None:
     session.state(voxel_size=(0.5, 0.2, 0.2), channel_names=("GFP", "RFP"), angle=30.0)
-    session.open(raw_folder, "cell_ch0_stack{t}_*.tif")
+    session.show(inspect_folder(raw_folder, "cell_ch0_stack{t}_*.tif"))
     assert session.stack is not None and session.stack.voxel_size == (0.5, 0.2, 0.2)
     assert session.overrides == MetadataOverrides(voxel_size=(0.5, 0.2, 0.2), angle=30.0), (
         "one channel is left"
     )
-    session.open(write_raw(tmp_path / "other"))
+    session.show(inspect_folder(write_raw(tmp_path / "other")))
     assert session.overrides == MetadataOverrides()
 
 
@@ -186,7 +186,7 @@ def test_planes_that_are_not_oblique_are_stated_too(
     recipe = Recipe.load(tmp_path / "r.yaml")
     assert recipe.open() == session.stack
     other = Session()
-    other.open(raw_folder)
+    other.show(inspect_folder(raw_folder))
     sentences: list[str] = []
     other.adapted.connect(sentences.append)
     other.load(recipe)

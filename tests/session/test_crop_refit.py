@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps import Crop, Deskew, SubtractBackground
 from stacks import write_raw
@@ -23,7 +24,7 @@ CROP = Crop(y=(4, 12), x=(10, 30))
 def session(tmp_path: Path) -> Session:
     """A folder, deskewed, with a crop."""
     session = Session()
-    session.open(write_raw(tmp_path / "one", shape=SHAPE))
+    session.show(inspect_folder(write_raw(tmp_path / "one", shape=SHAPE)))
     session.state(**ALL)
     session.set_pipeline(Pipeline([Deskew(), CROP]))
     return session
@@ -38,7 +39,7 @@ def test_of_the_same_shape_it_waits_until_the_volumes_are_known(
 ) -> None:
     sentences: list[str] = []
     session.adapted.connect(sentences.append)
-    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    session.show(inspect_folder(write_raw(tmp_path / "two", shape=SHAPE)))
     session.state(voxel_size=ALL["voxel_size"])
     session.state(angle=31.5, step="stage")
     assert crop(session) == CROP and not sentences
@@ -47,13 +48,13 @@ def test_of_the_same_shape_it_waits_until_the_volumes_are_known(
 def test_then_it_keeps_its_place_in_micrometres(session: Session, tmp_path: Path) -> None:
     sentences: list[str] = []
     session.adapted.connect(sentences.append)
-    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    session.show(inspect_folder(write_raw(tmp_path / "two", shape=SHAPE)))
     session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
     assert crop(session).y == (2, 6) and "kept in µm" in sentences[0]
 
 
 def test_it_waits_also_if_other_steps_are_edited(session: Session, tmp_path: Path) -> None:
-    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    session.show(inspect_folder(write_raw(tmp_path / "two", shape=SHAPE)))
     session.set_pipeline(Pipeline([SubtractBackground(), *session.pipeline.steps]))
     session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
     assert session.pipeline.steps[2].y == (2, 6)
@@ -63,7 +64,7 @@ def test_without_a_step_that_waits_it_waits_for_the_voxel_size(
     session: Session, tmp_path: Path
 ) -> None:
     session.set_pipeline(Pipeline([SubtractBackground(), CROP]))
-    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    session.show(inspect_folder(write_raw(tmp_path / "two", shape=SHAPE)))
     assert crop(session) == CROP
     session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
     assert crop(session).y == (2, 6)
@@ -72,7 +73,7 @@ def test_without_a_step_that_waits_it_waits_for_the_voxel_size(
 def test_a_crop_that_is_set_meanwhile_is_for_these_volumes(
     session: Session, tmp_path: Path
 ) -> None:
-    session.open(write_raw(tmp_path / "two", shape=SHAPE))
+    session.show(inspect_folder(write_raw(tmp_path / "two", shape=SHAPE)))
     session.replace_step(1, CROP.replace(y=(5, 9)))
     session.state(**{**ALL, "voxel_size": (0.4, 0.2, 0.2)})
     assert crop(session).y == (5, 9)
@@ -82,7 +83,7 @@ def test_of_another_shape_it_is_off_and_does_no_harm_later(
     session: Session, tmp_path: Path
 ) -> None:
     first = session.folder_info
-    session.open(write_raw(tmp_path / "small", shape=(12, 8, 12)))
+    session.show(inspect_folder(write_raw(tmp_path / "small", shape=(12, 8, 12))))
     session.state(**ALL)
     assert not crop(session).enabled
     assert first is not None
@@ -100,7 +101,7 @@ def test_what_cannot_be_taken_over_changes_nothing(
     before = dict(vars(session))
     monkeypatch.setattr("napari_lazy_pipeline.session.session.CropFit.of", fail)
     with pytest.raises(RuntimeError):
-        session.open(write_raw(tmp_path / "two", shape=SHAPE))
+        session.show(inspect_folder(write_raw(tmp_path / "two", shape=SHAPE)))
     assert vars(session) == before
 
 
@@ -108,8 +109,8 @@ def test_another_file_of_the_same_folder_may_have_another_shape(tmp_path: Path) 
     for name, shape in (("a.tif", SHAPE), ("b.tif", (6, 20, 40))):
         tifffile.imwrite(tmp_path / name, np.zeros(shape, "uint16"))
     session = Session()
-    session.open(tmp_path, "a.tif")
+    session.show(inspect_folder(tmp_path, "a.tif"))
     session.state(**ALL)
     session.set_pipeline(Pipeline([Deskew(), Crop(z=(2, 11))]))
-    session.open(tmp_path, "b.tif")
+    session.show(inspect_folder(tmp_path, "b.tif"))
     assert not crop(session).enabled, "11 planes of 6 there are not"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_lazy_pipeline import Pipeline
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.pipeline_difference import difference
 from napari_lazy_pipeline.steps import Crop, Deconvolve, Deskew, SubtractBackground
@@ -39,7 +40,7 @@ def test_an_edit_in_words(before: list[object], after: list[object], text: str) 
 
 def test_the_history_has_each_state_once(raw_folder: Path) -> None:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     states = [Pipeline([Crop()]), Pipeline([Crop(z=(1, 5))]), Pipeline([Crop(z=(1, 5)), Deskew()])]
     for state in states:
         session.set_pipeline(state)

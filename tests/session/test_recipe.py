@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from napari_lazy_pipeline import Pipeline, Recipe, open_stack
 from napari_lazy_pipeline.errors import ParameterError, RecipeError
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.psf import save_psf
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.recipe_source import Source
@@ -192,7 +193,7 @@ def test_colours_are_for_the_dock_and_left_out_where_nobody_chose(raw_folder: Pa
 
 def test_names_that_are_stated_are_saved_with_those_in_the_files(raw_folder: Path) -> None:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     assert "recorded_channels" not in session.recipe().model_dump()["source"]
     session.state(channel_names=("GFP", "RFP"))
     of_session, of_stack = session.recipe(), Recipe(source=session.stack)

@@ -12,6 +12,7 @@ import tifffile
 from napari_lazy_pipeline import Pipeline, Recipe, Stack, open_stack
 from napari_lazy_pipeline.cli import main
 from napari_lazy_pipeline.errors import EngineError, RecipeError, RemarkWarning
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps import BleachCorrection, Drift, RelativeChange, Select
 
@@ -111,7 +112,7 @@ def test_a_range_of_which_nothing_is_left_is_refused(tmp_path: Path, step: Selec
     raw = recipe.open_raw()
     now, said = recipe.renumbered(raw)
     assert "Not there any more: 2 time points" in said
-    with pytest.raises(Exception, match="starts at t = 999999, but the recording ends at 2"):
+    with pytest.raises(Exception, match="time points of the (selection|F0) are not there any more"):
         now.pipeline.apply(raw)
 
 
@@ -178,7 +179,7 @@ def test_recipes_that_do_not_say_it_and_other_folders_stay_as_they_are(tmp_path:
 
 
 def from_elsewhere(steps: str, own: Folder, other: Folder) -> str:
-    what = f"The values of {steps} for each time point are from a recipe for {own.path}"
+    what = f"The values of {steps} for each time point were set on {own.path}"
     return f"{what}. Estimate them again for {other.path}, or leave them if they are meant for it"
 
 
@@ -213,9 +214,9 @@ def test_tables_of_another_position_are_told(tmp_path: Path) -> None:
     assert recipe.source is not None
     with pytest.warns(RemarkWarning) as told:
         assert main(["run", str(path), "--position", "all", "--out", str(tmp_path / "out")]) == 0
-    what = "The values of Correct bleaching and Correct drift for each time point are from a recipe"
+    what = "The values of Correct bleaching and Correct drift for each time point were set on"
     hint = "Estimate them again for position 2, or leave them if they are meant for it"
-    assert [str(one.message) for one in told] == [f"{what} for position 1. {hint}"]
+    assert [str(one.message) for one in told] == [f"{what} position 1. {hint}"]
     of_all = recipe.model_copy(
         update={"source": recipe.source.model_copy(update={"position": None})}
     )
@@ -261,9 +262,49 @@ def test_a_session_tells_of_tables_of_another_folder(tmp_path: Path) -> None:
     folder, other = Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
     session, said = Session(), list[str]()
     session.adapted.connect(said.append)
-    session.open(other.path)
+    session.show(inspect_folder(other.path))
     session.load(Recipe.load(folder.save(BRIGHTNESS)))
     assert said[0].endswith(from_elsewhere("Correct bleaching", folder, other))
+
+
+def test_a_session_tells_when_tables_meet_other_data(tmp_path: Path) -> None:
+    folder, other = Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
+    session, said = Session(), list[str]()
+    session.adapted.connect(said.append)
+
+    def show(one: Folder) -> list[str]:
+        said.clear()
+        session.show(inspect_folder(one.path))
+        return said
+
+    show(folder)
+    session.set_pipeline(Pipeline([BRIGHTNESS, Select(times=(0, 2))]))
+    assert show(other) == [from_elsewhere("Correct bleaching", folder, other)]
+    said.clear()
+    session.state(voxel_size=(0.4, 0.1, 0.1))
+    assert said == []  # once
+    assert show(folder) == []  # they are its own
+    show(other)
+    session.set_pipeline(Pipeline([BleachCorrection(brightness=(1, 0.9, 0.8))]))
+    assert show(folder) == [from_elsewhere("Correct bleaching", other, folder)]
+    session.load(Recipe.load(other.save(BRIGHTNESS)))
+    assert show(other) == []
+    session.set_pipeline(Pipeline([BRIGHTNESS.replace(enabled=False)]))
+    assert show(folder) == []
+
+
+def test_a_session_tells_when_tables_meet_another_position(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw")
+    folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
+    session, said = Session(), list[str]()
+    session.adapted.connect(said.append)
+    infos = [inspect_folder(folder.path, "cell_ch0_ta_s{p}_{t}.tif", position=p) for p in "12"]
+    session.show(infos[0])
+    session.set_pipeline(Pipeline([DRIFT]))
+    session.show(infos[1])
+    what = "The values of Correct drift for each time point were set on position 1"
+    hint = "Estimate them again for position 2, or leave them if they are meant for it"
+    assert said == [f"{what}. {hint}"]
 
 
 def test_a_run_takes_the_numbers_of_today(tmp_path: Path) -> None:
@@ -319,7 +360,7 @@ def test_a_session_takes_over_a_recipe_for_todays_numbers(tmp_path: Path) -> Non
     folder.write(2)
     session, said = Session(), list[str]()
     session.adapted.connect(said.append)
-    session.open(folder.path)
+    session.show(inspect_folder(folder.path))
     session.load(recipe)
     assert session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.5, 0.25))])
     assert "values of Correct bleaching went with them" in said[0]
@@ -330,11 +371,11 @@ def test_a_folder_that_is_opened_anew_in_a_session(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "raw", 4, 6, 8)
     session, said = Session(), list[str]()
     session.adapted.connect(said.append)
-    session.open(folder.path)
+    session.show(inspect_folder(folder.path))
     session.set_pipeline(Pipeline([BRIGHTNESS]))
     session.set_pipeline(Pipeline([BleachCorrection(brightness=(1, 0.25, 0.125))]))
     folder.write(2)
-    session.open(folder.path)
+    session.show(inspect_folder(folder.path))
     assert session.pipeline == Pipeline([BleachCorrection(brightness=(1, 1, 0.25, 0.125))])
     assert said == [
         "The time points have other numbers now, and the values of Correct bleaching went with them"

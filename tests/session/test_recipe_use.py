@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from napari_lazy_pipeline import Pipeline, Recipe
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import Crop, Deskew
@@ -24,7 +25,7 @@ OTHER = Source(
 @pytest.fixture
 def session(raw_folder: Path) -> Session:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     return session
 
 
@@ -61,7 +62,7 @@ def test_numbered_channels_are_named(tmp_path: Path) -> None:
     session = Session()
     for c, t in product(range(2), range(3)):
         tifffile.imwrite(tmp_path / f"a_c{c}_t{t}.tif", np.zeros((5, 8, 9), "uint16"))
-    session.open(tmp_path)
+    session.show(inspect_folder(tmp_path))
     assert session.stack is not None and session.stack.time_interval is None
     sentence = load(session, Recipe(source=OTHER))
     assert session.stack.channel_names == ("green", "red")
@@ -126,7 +127,7 @@ class TestCrops:
         _, _, x = session.stack.spec.shape
         session.set_pipeline(Pipeline([Crop(x=(x - 4, x - 1))]))
         write_raw(tmp_path / "other", shape=(9, 12, x - 6))
-        session.open(tmp_path / "other")
+        session.show(inspect_folder(tmp_path / "other"))
         assert not self.crop(session).enabled
         assert session.plan is not None and session.plan.misfit is None
         session.undo()

@@ -65,7 +65,7 @@ def test_an_edit_is_resolved_once_and_sent_with_its_plan(
 ) -> None:
     """However many look at the plan: cards, layers, costs, crop."""
     session, calls, plans = Session(), Counter[str](), []
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.state(voxel_size=(0.3, 0.1, 0.1), angle=32.0, step="stage")
     session.replace_step(DESKEW, Deskew(angle=31.5))
     session.plan_changed.connect(plans.append)
@@ -112,7 +112,7 @@ def test_undo_and_redo() -> None:
 def test_a_part_of_the_steps_is_shown(raw_folder: Path) -> None:
     session, heard = Session(), Mock()
     session.view_changed.connect(lambda: heard(session.until))
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.set_pipeline(Pipeline(steps=(Crop(z=(0, 6)), Crop(y=(0, 5)), Crop(x=(0, 4)))))
     for count, shape in ((2, (6, 5, 20)), (0, (12, 16, 20)), (1, (6, 16, 20)), (None, (6, 5, 4))):
         session.show_until(count)
@@ -167,18 +167,18 @@ def test_the_quality_is_auto_or_full() -> None:
 def test_opening_reads_nothing_and_a_failure_keeps_what_was_open(raw_folder: Path) -> None:
     session, heard = Session(), Mock()
     session.stack_changed.connect(heard, check_nargs=False)
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     stack = session.stack
     assert stack is not None and stack.shape == (3, 2, 12, 16, 20)
     with pytest.raises(FolderError):
-        session.open(raw_folder / "nowhere")
+        session.show(inspect_folder(raw_folder / "nowhere"))
     assert session.stack is stack
     heard.assert_called_once_with(stack)
 
 
 def test_the_voxel_size_can_be_stated(raw_folder: Path) -> None:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.state(voxel_size=(0.5, 0.2, 0.2))
     assert session.stack is not None
     assert session.stack.voxel_size == (0.5, 0.2, 0.2)
@@ -188,7 +188,7 @@ def test_a_recipe_round_trips_through_a_session(raw_folder: Path, tmp_path: Path
     from napari_lazy_pipeline import Recipe
 
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.replace_step(DESKEW, Deskew(angle=40))
     session.recipe().save(tmp_path / "r.yaml")
     other = Session()
@@ -211,7 +211,7 @@ def test_a_grown_folder_keeps_what_was_made(tmp_path: Path, calls: Counter[str])
 
     list(Simulation(tmp_path, (4, 6, 8), times=1, start=4).steps())
     look()
-    session.open(tmp_path)
+    session.show(inspect_folder(tmp_path))
     session.replace_step(1, Deskew(angle=40))
     session.state(voxel_size=(0.4, 0.1, 0.1))
     first, second = (session.source().read(t, 0) for t in (0, 1))
@@ -235,7 +235,7 @@ class Growing:
     def __init__(self, folder: Path, *numbers: int) -> None:
         self.folder, self.session = folder, Session()
         self.write(*numbers)
-        self.session.open(folder)
+        self.session.show(inspect_folder(folder))
 
     def write(self, *numbers: int) -> None:
         for number in numbers:
@@ -417,7 +417,7 @@ def test_what_is_shown_is_told_once() -> None:
 
 def test_what_was_stated_can_be_undone(raw_folder: Path) -> None:
     session, stacks, seen = Session(), Mock(), []
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.stack_changed.connect(stacks, check_nargs=False)
     session.stack_changed.connect(lambda _: seen.append((session.pipeline, session.can_undo)))
     start, before = session.pipeline, session.stack
@@ -444,12 +444,12 @@ def test_what_was_stated_can_be_undone(raw_folder: Path) -> None:
 
 def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path) -> None:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.state(voxel_size=(0.5, 0.2, 0.2))
     session.replace_step(DESKEW, Deskew(angle=40))
     session.state(angle=42.0, step="stage")
     list(Simulation(tmp_path / "other", (4, 6, 8), times=1).steps())
-    session.open(tmp_path / "other")
+    session.show(inspect_folder(tmp_path / "other"))
     stack = session.stack
     session.undo()
     assert session.pipeline == default_pipeline() and not session.can_undo, "of the steps it is"
@@ -458,7 +458,7 @@ def test_of_other_data_nothing_stated_is_undone(raw_folder: Path, tmp_path: Path
 
 def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.state(channel_names=("one too few",))
     with pytest.raises(GeometryError):
         session.state(voxel_size=(0.0, 0.1, 0.1))
@@ -467,7 +467,7 @@ def test_what_cannot_be_is_no_edit(raw_folder: Path) -> None:
 
 def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None:
     session = Session()
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     before = session.stack.spec.stated_size
     for z in (0.31, 0.32, 0.33):
         session.state("turning", voxel_size=(z, 0.1, 0.1))
@@ -484,7 +484,7 @@ def test_the_values_of_one_gesture_are_undone_together(raw_folder: Path) -> None
 def skewed(folder: Path) -> Session:
     """A session whose data state a scan, with steps that follow it or have their own."""
     session = Session()
-    session.open(folder)
+    session.show(inspect_folder(folder))
     session.state(voxel_size=(0.3, 0.1, 0.1), angle=32.0, step="stage")
     session.set_pipeline(Pipeline([Deskew(), Rotate(angle=40.0)]))
     return session
@@ -533,7 +533,7 @@ def test_edits_of_a_step_and_the_data_in_one_gesture_are_undone_together(raw_fol
 
 def test_stating_the_scan_reads_nothing_again(raw_folder: Path) -> None:
     session, stacks, plans = Session(), Mock(), []
-    session.open(raw_folder)
+    session.show(inspect_folder(raw_folder))
     session.state(voxel_size=(0.3, 0.1, 0.1))
     session.set_pipeline(Pipeline([SubtractBackground(), Deskew()]))
     session.stack_changed.connect(stacks, check_nargs=False)

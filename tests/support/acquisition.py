@@ -18,6 +18,7 @@ import tifffile
 
 from napari_lazy_pipeline.compute import Pipeline, StageCache
 from napari_lazy_pipeline.errors import FileError
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.io.files import completeness
 from napari_lazy_pipeline.io.live.folder_watcher import stack_watcher
 from napari_lazy_pipeline.session import Session
@@ -236,7 +237,7 @@ class Watcher:
     def __init__(self, microscope: Microscope) -> None:
         self.microscope, self.wrong = microscope, list[str]()
         self.session = Session(StageCache(limit=10_000))
-        self.session.open(microscope.folder)
+        self.session.show(inspect_folder(microscope.folder))
         self.session.set_pipeline(Pipeline([SubtractBackground(value=0)]))
         assert self.session.folder_info is not None
         self._watcher = stack_watcher(self.session.folder_info.source)

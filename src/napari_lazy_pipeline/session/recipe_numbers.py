@@ -14,6 +14,7 @@ from napari_lazy_pipeline.image.renumbering import Numbers, is_same
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps
+from napari_lazy_pipeline.steps import Step
 
 
 def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, str]:
@@ -46,7 +47,7 @@ def of_elsewhere(
 ) -> str:
     """Say which steps have a table of time points that were recorded elsewhere; empty: none.
 
-    That is in another folder than that of the recipe, or at another position. Steps whose values
+    That is in another folder than that of the source, or at another position. Steps whose values
     are ``estimated`` now, by their places, are left out.
     """
     files = raw.source
@@ -57,15 +58,17 @@ def of_elsewhere(
         if source.position in (None, files.position) or not files.position:
             return ""
         own, here = f"position {source.position}", f"position {files.position}"
-    held = " and ".join(
-        step.label
-        for index, step in enumerate(pipeline.steps)
-        # Where no time point is left, a table has no rows; ranges, which are settings, stay.
-        if index not in estimated and step.enabled and step.renumbered({}) != step
-    )
-    what = f"The values of {held} for each time point are from a recipe for {own}"
+    held = " and ".join(step.label for n, step in tables_of(pipeline) if n not in estimated)
+    what = f"The values of {held} for each time point were set on {own}"
     hint = f"Estimate them again for {here}, or leave them if they are meant for it"
     return f"{what}. {hint}" if held else ""
+
+
+def tables_of(pipeline: Pipeline) -> list[tuple[int, Step]]:
+    """Steps that are on and hold values of single time points, and their numbers."""
+    # Where no time point is left, a table has no rows; ranges, which are settings, stay.
+    steps = enumerate(pipeline.steps)
+    return [(n, step) for n, step in steps if step.enabled and step.renumbered({}) != step]
 
 
 def times_of_today(

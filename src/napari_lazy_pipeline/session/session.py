@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from psygnal import Signal
@@ -12,7 +11,7 @@ from psygnal import Signal
 from napari_lazy_pipeline.compute import ComputeLog, Pipeline, PipelineSource, Plan, StageCache
 from napari_lazy_pipeline.engines.engine_registry import retry_engines
 from napari_lazy_pipeline.image import Scan, Stack, StackSpec
-from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides, inspect_folder
+from napari_lazy_pipeline.io import FolderInfo, MetadataOverrides
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.io.files.identity_cache import IdentityCache
 from napari_lazy_pipeline.session.crop_refit import CropFit, crops_of
@@ -20,6 +19,7 @@ from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
 from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere, tables_of
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps, told
@@ -83,16 +83,7 @@ class Session:
         self.trials_elsewhere, self._history = False, History()
         self._raw: IdentityCache | None = None
         self._crops_made_for: StackSpec | None = None  # until these data are known
-
-    def open(self, folder: str | Path, pattern: str | None = None) -> None:
-        """Open a folder of raw files; no pixel is read.
-
-        Raises
-        ------
-        FolderError, PatternError, FileError
-            If that is not possible; what was open stays open.
-        """
-        self.show(inspect_folder(folder, pattern))
+        self._tables_of: Source | None = None  # what values of each time point were set on before
 
     def show(
         self,
@@ -102,7 +93,8 @@ class Session:
     ) -> None:
         """Make what a folder holds the data of this session.
 
-        Stated metadata and colours that are not given stay as they were for the same folder.
+        Stated metadata and colours that are not given stay as they were for the same folder. What
+        is open stays open where that raises a `LazyPipelineError`.
         """
         was = self.folder_info
         same = was is not None and was.folder == folder_info.folder
@@ -116,11 +108,15 @@ class Session:
         moved = RenumberedSteps.reopened(self.plan, self.folder_info, folder_info)
         fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
         stated = overrides.against(folder_info, was if same else None)
-        said = stated, moved.sentence if moved else "", *fit.sentences
+        place = Source(folder=was.folder, position=was.position or None) if was else None
+        set_on = self._tables_of or place
+        foreign = of_elsewhere(self.pipeline, set_on, stack)
+        said = [stated, moved.sentence if moved else "", *fit.sentences]
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
-        self._crops_made_for = fit.made_for
+        self._crops_made_for, self._tables_of = fit.made_for, set_on if foreign else None
         if was is None or not same or was.position != folder_info.position:
             self._history.forget_overrides()
+            said.append(foreign)
         self.colours = self.colours if same and colours is None else colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
@@ -303,6 +299,7 @@ class Session:
             said = use.sentence
         left = f"Left out are values to try of {', '.join(recipe.sweep)}" if recipe.sweep else ""
         self._make(edit)
+        self._tables_of = recipe.source
         if said or left:
             self.adapted.emit(". ".join(filter(None, (said, left))))
 
@@ -333,8 +330,11 @@ class Session:
         self.until = until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.deleted = self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine
+        # What the person changes has been seen on these data.
         if crops_of(pipeline) != crops_of(before[0]):
-            self._crops_made_for = None  # the person has seen them on these data
+            self._crops_made_for = None
+        if tables_of(pipeline) != tables_of(before[0]):
+            self._tables_of = None
         if engine != before[1]:
             retry_engines()
         overrides, folder_info = edit.overrides or self.overrides, self.folder_info

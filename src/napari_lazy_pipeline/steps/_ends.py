@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from napari_lazy_pipeline.errors import GeometryError
+from napari_lazy_pipeline.image.renumbering import NOWHERE
 
 _Bound = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 
@@ -62,6 +63,9 @@ def resolved(
     >>> resolved((2, -3), 10, "crop", "z")
     (2, 7)
     """
+    if ends == NOWHERE:
+        what = f"The time points of the {name} are not there any more, or do not lie evenly now"
+        raise GeometryError(what, hint="Choose them anew")
     start, stop = ends
     first = max(start + length, 0) if start < 0 else start
     last = length + stop if stop <= 0 else min(stop, length)

@@ -19,6 +19,7 @@ from napari_lazy_pipeline._gui.dock import LazyPipelineWidget
 from napari_lazy_pipeline._gui.layers.compute_thread import ComputeThread
 from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.plugin.dock_registry import dock_of
+from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
 from stacks import write_raw
 
@@ -104,7 +105,9 @@ def test_layers_of_other_data_than_were_opened_meanwhile_go(
     dock.open_folder(raw_folder)
     settle(dock)
     viewer.window.remove_dock_widget(frame)
-    dock.session.open(write_raw(tmp_path / "other", times=2, channels=1, shape=(5, 8, 9)))
+    dock.session.show(
+        inspect_folder(write_raw(tmp_path / "other", times=2, channels=1, shape=(5, 8, 9)))
+    )
     _, again = open_dock(viewer)
     settle(again)
     (layer,) = viewer.layers

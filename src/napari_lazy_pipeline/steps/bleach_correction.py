@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy import stats
 
 from napari_lazy_pipeline.errors import IncompleteError
 from napari_lazy_pipeline.image import StackSpec
@@ -142,8 +141,10 @@ def _used(brightness: tuple[float, ...], curve_type: str) -> np.ndarray:
     """
     used = np.array(brightness)
     if curve_type == "exponential" and len(used) > 1:
+        from scipy.stats import theilslopes  # as long to import as all else together
+
         t = np.arange(len(used))
-        slope, start, *_ = stats.theilslopes(np.log(used), t)
+        slope, start, *_ = theilslopes(np.log(used), t)
         used = np.exp(start + slope * t)
     used.flags.writeable = False
     return used

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import fft, ndimage, signal, sparse
+from scipy import fft, ndimage, sparse
 from scipy.sparse import csgraph, linalg
 
 from napari_lazy_pipeline.errors import FileError, GeometryError
@@ -175,7 +175,9 @@ def _overlap(image: np.ndarray, way: np.ndarray) -> np.ndarray:
 
 def _peak(one: np.ndarray, other: np.ndarray, reach: int | None = None) -> np.ndarray:
     """Where two images correlate best [pixel], to a fraction; compare Guizar-Sicairos 2008."""
-    windows = [signal.windows.tukey(n + 2, 0.2)[1:-1] for n in one.shape]
+    from scipy.signal.windows import tukey  # which imports scipy.stats, too: the dock need not wait
+
+    windows = [tukey(n + 2, 0.2)[1:-1] for n in one.shape]
     window = windows[0][:, None] * windows[1]
     size = [fft.next_fast_len(2 * n, real=True) for n in one.shape]
     spectra = [fft.rfft2(image * window, size) for image in (one, other)]

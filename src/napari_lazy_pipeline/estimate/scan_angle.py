@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft
 
 from napari_lazy_pipeline.errors import Cancelled, GeometryError
 from napari_lazy_pipeline.image import Scan, Triple
@@ -155,7 +155,9 @@ def _lines(volume: np.ndarray, axis: SkewAxis) -> np.ndarray:
 
 def _taper(length: int) -> np.ndarray:
     """Window that fades out the ends of a line: they are no detail."""
-    return np.asarray(signal.windows.tukey(length, 0.1), np.float32)
+    from scipy.signal.windows import tukey  # which imports scipy.stats, too: the dock need not wait
+
+    return np.asarray(tukey(length, 0.1), np.float32)
 
 
 def _correlations(lines: np.ndarray, cancelled: Callable[[], bool]) -> list[np.ndarray]:

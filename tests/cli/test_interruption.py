@@ -75,8 +75,8 @@ def test_the_program_ends_and_the_same_command_goes_on(
     event: str, job: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     words = "run", job, "--out", tmp_path / "out"
-    compiled = tmp_path if "compile" in event else job.parent
-    outcome = run_interrupted(event, *words, NUMBA_CACHE_DIR=str(compiled / "numba"))
+    anew = {"NUMBA_CACHE_DIR": str(tmp_path / "numba")} if "compile" in event else {}
+    outcome = run_interrupted(event, *words, **anew)
     assert outcome.code == 130
     (line,) = outcome.said
     assert LINE.fullmatch(line)

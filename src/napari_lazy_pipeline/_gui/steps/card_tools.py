@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtWidgets import QWidget
 
 from napari_lazy_pipeline._gui.widgets.forms.model_form import ModelForm
+from napari_lazy_pipeline._gui.widgets.listening import listen
 from napari_lazy_pipeline.session import Session
 from napari_lazy_pipeline.steps._base import Step
 
@@ -41,9 +42,7 @@ class StepReference:
 
     def follow(self, tool: QWidget, show: Callable[..., Any]) -> None:
         """Show whatever the steps are now, at each edit for as long as there is a tool."""
-        edited = self.session.plan_changed
-        edited.connect(show)
-        tool.destroyed.connect(lambda: edited.disconnect(show))
+        listen(tool, self.session, "plan_changed", show)
         show()
 
 

@@ -13,6 +13,7 @@ from napari_lazy_pipeline._gui.layers.layers import Layers
 from napari_lazy_pipeline._gui.steps.card_tools import StepReference
 from napari_lazy_pipeline._gui.widgets.background_task import BackgroundTask, TaskRun
 from napari_lazy_pipeline._gui.widgets.layout import column, push_button, row
+from napari_lazy_pipeline._gui.widgets.listening import listen
 from napari_lazy_pipeline._gui.widgets.text import Sentence
 from napari_lazy_pipeline.compute import PipelineSource
 from napari_lazy_pipeline.compute.step_estimate import sample_of
@@ -64,12 +65,8 @@ class EstimatePanel(QWidget):
         self._saving.finished.connect(self._on_saved)
         self._saving.failed.connect(self._on_failed)
         self.destroyed.connect(self.task.forget)
-        data_changed, forget = session.stack_changed, self._forget
-        data_changed.connect(forget)
-        self.destroyed.connect(lambda: data_changed.disconnect(forget))
-        grown, renumber = session.stack_grown, self._on_grown
-        grown.connect(renumber)
-        self.destroyed.connect(lambda: grown.disconnect(renumber))
+        listen(self, session, "stack_changed", self._forget)
+        listen(self, session, "stack_grown", self._on_grown)
 
     def start(self, estimator: Estimator) -> None:
         """Estimate, in the background."""

@@ -80,14 +80,34 @@ def _alone(nobody_there: None) -> None:
     """Every test is."""
 
 
+@pytest.fixture(scope="session")
+def _window(qapp: Any) -> Iterator[Any]:
+    from qtpy.QtWidgets import QWidget
+
+    from shared_window import SharedWindow
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
+        patch.setattr("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget())
+        window = SharedWindow()
+        yield window
+        window.close()
+
+
 @pytest.fixture
-def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
+def dock(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""
-    viewer = make_napari_viewer()
+    if "make_napari_viewer" in request.fixturenames:
+        window, viewer = None, request.getfixturevalue("make_napari_viewer")()
+    else:
+        window = request.getfixturevalue("_window")
+        viewer = window.open()
     _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
     yield widget
     widget.shut_down()
     widget.compute_thread.join()
+    if window is not None:
+        window.clear()
 
 
 @pytest.fixture

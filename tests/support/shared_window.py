@@ -1,0 +1,77 @@
+"""Shared window: tests of the dock take place in one window of napari, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+from typing import Any
+
+import numpy as np
+from napari import Viewer
+from napari._qt.qt_viewer import QtViewer
+from napari.settings import get_settings
+from qtpy.QtCore import Qt
+
+from napari_lazy_pipeline._gui.preferences.dock_state import _STATES
+
+_TOUCHED = Qt.WidgetAttribute.WA_WState_ExplicitShowHide  # shown once, or hidden
+
+
+class SharedWindow:
+    """A window that is as a new one for each test: to make one takes as long as a test."""
+
+    def __init__(self) -> None:
+        self.viewer: Any = None
+
+    def open(self) -> Any:
+        """Return its viewer."""
+        if self.viewer is None:
+            self.viewer = Viewer(show=False, show_welcome_screen=False)
+            QtViewer._instances.clear()  # those who count them count their own
+            self._values, self._size = list(_values(self.viewer)), self._qt_window.size()
+            self._widgets = set(self.viewer.window._wrapped_dock_widgets)
+        return self.viewer
+
+    def clear(self) -> None:
+        """Take out what a test left; a window that it closed, showed or sized is not used again."""
+        viewer = self.viewer
+        if not hasattr(viewer.window, "_qt_window"):
+            self.viewer = None
+            return
+        if self._qt_window.testAttribute(_TOUCHED) or self._qt_window.size() != self._size:
+            self.close()
+            return
+        for name, widget in list(viewer.window._wrapped_dock_widgets.items()):
+            if name not in self._widgets:
+                viewer.window.remove_dock_widget(widget)
+        viewer.layers.clear()
+        for model, name, value in self._values:
+            if not np.array_equal(getattr(model, name), value):
+                setattr(model, name, value)
+        _STATES.pop(id(viewer), None)
+        get_settings().reset()
+
+    def close(self) -> None:
+        """End it."""
+        if self.viewer is not None:
+            self.viewer.close()
+            self.viewer = None
+
+    @property
+    def _qt_window(self) -> Any:
+        return self.viewer.window._qt_window
+
+
+def _values(model: Any) -> Iterator[tuple[Any, str, Any]]:
+    """All that can be set of a model of napari, and of those in it: model, name, value."""
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        if name == "layers" or name.endswith("callbacks"):
+            continue
+        if hasattr(type(value), "model_fields"):
+            yield from _values(value)
+        elif name == "overlays":
+            for one in value.values():
+                yield from _values(one)
+        elif not field.frozen:
+            yield model, name, copy(value)

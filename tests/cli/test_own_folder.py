@@ -223,6 +223,9 @@ def test_a_position_of_its_folder_that_is_not_its_own_is_another(tmp_path: Path)
     of_all = Recipe(source=source.model_copy(update={"position": None}))
     for position in ("1", "3"):
         assert open_other(of_all, folder, position).voxel_size == OWN
+    for opened in (lambda: open_own(of_all), lambda: open_other(of_all, folder)):
+        with pytest.warns(RemarkWarning, match=r"There are 2 positions \(1, 3\): 1 is taken"):
+            assert opened().source.position == "1"  # type: ignore[attr-defined]
 
 
 def test_another_folder_is_opened_at_the_position_of_the_recipe(tmp_path: Path) -> None:

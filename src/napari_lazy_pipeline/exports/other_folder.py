@@ -127,7 +127,7 @@ def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Sta
 
     ``complete``: their files are, whether or not the recipe says so. An `ExportError` if they have
     another shape by now, and a crop was set on the one before; a `RemarkWarning` if they state
-    other values than the recipe, which holds.
+    other values than the recipe, which holds, or are of several positions and it names none.
     """
     source = recipe.source
     if source is None:
@@ -136,6 +136,8 @@ def open_own(recipe: Recipe, trust: bool = False, complete: bool = False) -> Sta
         recipe.allow_code()
     options = _opening(source, source.folder, trust, complete)
     folder_info = inspect_folder(source.folder, source.pattern or None, **options)
+    if source.position is None and len(folder_info.positions) > 1:
+        folder_info = _at_position(folder_info, source.folder, source, options)
     if source.recorded_channels is not None:
         _check_channels(folder_info, source)
     stated = source.overrides

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +99,14 @@ def _window(qapp: Any) -> Iterator[Any]:
 def dock(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""
     if "make_napari_viewer" in request.fixturenames:
-        window, viewer = None, request.getfixturevalue("make_napari_viewer")()
+        opened = nullcontext(request.getfixturevalue("make_napari_viewer")())
     else:
-        window = request.getfixturevalue("_window")
-        viewer = window.open()
-    _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
-    yield widget
-    widget.shut_down()
-    widget.compute_thread.join()
-    if window is not None:
-        window.clear()
+        opened = request.getfixturevalue("_window").open(lambda: request.node.rep_call.failed)
+    with opened as viewer:
+        _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+        yield widget
+        widget.shut_down()
+        widget.compute_thread.join()
 
 
 @pytest.fixture

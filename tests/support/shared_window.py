@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+from app_model import Application
 from napari import Viewer
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
 from napari._qt.qt_viewer import QtViewer
+from napari.plugins import _initialize_plugins
 from napari.settings import get_settings
 from qtpy.QtCore import Qt
 
 from napari_lazy_pipeline._gui.preferences.dock_state import _STATES
 
+_NAME = "shared"
 _TOUCHED = Qt.WidgetAttribute.WA_WState_ExplicitShowHide  # shown once, or hidden
 
 
@@ -23,8 +30,20 @@ class SharedWindow:
     def __init__(self) -> None:
         self.viewer: Any = None
 
-    def open(self) -> Any:
-        """Return its viewer."""
+    @contextmanager
+    def open(self, failed: Callable[[], bool]) -> Iterator[Any]:
+        """Give its viewer to a test; after one that ``failed``, it is not used again."""
+        if self.viewer is None:
+            self._commands = NapariApplication(_NAME)
+            self._commands.injection_store.namespace = _napari_names
+            _initialize_plugins.cache_clear()
+            init_qactions.cache_clear()
+        # Commands of plugins are those of this window, as `make_napari_viewer` has its own.
+        with patch.object(NapariApplication, "get_app_model", return_value=self._commands):
+            yield self._viewer()
+            self.close() if failed() else self._clear()
+
+    def _viewer(self) -> Any:
         if self.viewer is None:
             self.viewer = Viewer(show=False, show_welcome_screen=False)
             QtViewer._instances.clear()  # those who count them count their own
@@ -32,11 +51,12 @@ class SharedWindow:
             self._widgets = set(self.viewer.window._wrapped_dock_widgets)
         return self.viewer
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         """Take out what a test left; a window that it closed, showed or sized is not used again."""
         viewer = self.viewer
         if not hasattr(viewer.window, "_qt_window"):
             self.viewer = None
+            Application.destroy(_NAME)
             return
         if self._qt_window.testAttribute(_TOUCHED) or self._qt_window.size() != self._size:
             self.close()
@@ -56,6 +76,7 @@ class SharedWindow:
         if self.viewer is not None:
             self.viewer.close()
             self.viewer = None
+            Application.destroy(_NAME)
 
     @property
     def _qt_window(self) -> Any:

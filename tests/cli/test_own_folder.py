@@ -247,6 +247,8 @@ def test_another_folder_is_opened_at_the_position_of_the_recipe(tmp_path: Path) 
     fewer = record(tmp_path / "fewer", *(f"cell_s{p}_t{t}.tif" for p in (1, 2) for t in (0, 1)))
     with pytest.warns(RemarkWarning) as told:
         opened = open_other(Recipe.load(recipe), fewer)
-    what = "There are 2 positions (1, 2): 1 is taken; --position, or the recipe, can name another"
+    what = (
+        "There are 2 positions (1, 2): 1 is taken; the recipe, or run --position, can name another"
+    )
     assert [str(one.message) for one in told] == [f"{what} ({fewer})"]
     assert opened.source.position == "1"  # type: ignore[attr-defined]

@@ -95,13 +95,19 @@ def _window(qapp: Any) -> Iterator[Any]:
         window.close()
 
 
+def _failed(test: Any) -> bool:
+    """Whether a test failed, or never began."""
+    report = getattr(test, "rep_call", None)
+    return report is None or bool(report.failed)
+
+
 @pytest.fixture
 def dock(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""
     if "make_napari_viewer" in request.fixturenames:
         opened = nullcontext(request.getfixturevalue("make_napari_viewer")())
     else:
-        opened = request.getfixturevalue("_window").open(lambda: request.node.rep_call.failed)
+        opened = request.getfixturevalue("_window").open(lambda: _failed(request.node))
     with opened as viewer:
         _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
         yield widget

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,15 @@ from napari_lazy_pipeline.cli import main
 from napari_lazy_pipeline.errors import EngineError, RecipeError, RemarkWarning
 from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.steps import BleachCorrection, Drift, RelativeChange, Select
+from napari_lazy_pipeline.session.recipe_source import Source
+from napari_lazy_pipeline.steps import (
+    BleachCorrection,
+    Drift,
+    RelativeChange,
+    Select,
+    Step,
+    SubtractBackground,
+)
 
 DRIFT = Drift(drift=((0, 0, 0), (0, 0.1, 0), (0, 0.2, 0)), interpolation="none")
 BRIGHTNESS = BleachCorrection(brightness=(1, 0.5, 0.25))
@@ -114,6 +123,23 @@ def test_a_range_of_which_nothing_is_left_is_refused(tmp_path: Path, step: Selec
     assert "Not there any more: 2 time points" in said
     with pytest.raises(Exception, match=r"points of the (selection|F0) are not there any more"):
         now.pipeline.apply(raw)
+
+
+@pytest.mark.parametrize("step", [Select(times=(0, 1)), RelativeChange(f0_times=(0, 1))])
+def test_a_range_that_is_gone_stays_so_in_a_session(tmp_path: Path, step: Step) -> None:
+    folder, session = Folder(tmp_path / "raw", 4, 6, 8), Session()
+    session.show(inspect_folder(folder.path))
+    session.set_pipeline(Pipeline([step]))
+    folder.remove(4)
+    session.show(inspect_folder(folder.path))
+    gone = session.pipeline.steps[0]
+    assert "no time points" in gone.brief()
+    for number in (5, 2):
+        folder.write(number)
+        session.show(inspect_folder(folder.path))
+        assert session.pipeline.steps == (gone,)
+    assert session.plan is not None
+    assert "points of the" in str(session.plan.misfit)
 
 
 def test_uneven_numbers_are_known_by_their_ends(tmp_path: Path) -> None:
@@ -267,44 +293,130 @@ def test_a_session_tells_of_tables_of_another_folder(tmp_path: Path) -> None:
     assert said[0].endswith(from_elsewhere("Correct bleaching", folder, other))
 
 
-def test_a_session_tells_when_tables_meet_other_data(tmp_path: Path) -> None:
-    folder, other = Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
-    session, said = Session(), list[str]()
-    session.adapted.connect(said.append)
+@dataclass
+class Told:
+    """A session, and what it says."""
 
-    def show(one: Folder) -> list[str]:
-        said.clear()
-        session.show(inspect_folder(one.path))
-        return said
+    session: Session
 
-    show(folder)
-    session.set_pipeline(Pipeline([BRIGHTNESS, Select(times=(0, 2))]))
-    assert show(other) == [from_elsewhere("Correct bleaching", folder, other)]
-    said.clear()
-    session.state(voxel_size=(0.4, 0.1, 0.1))
-    assert said == []  # once
-    assert show(folder) == []  # they are its own
-    show(other)
-    session.set_pipeline(Pipeline([BleachCorrection(brightness=(1, 0.9, 0.8))]))
-    assert show(folder) == [from_elsewhere("Correct bleaching", other, folder)]
-    session.load(Recipe.load(other.save(BRIGHTNESS)))
-    assert show(other) == []
-    session.set_pipeline(Pipeline([BRIGHTNESS.replace(enabled=False)]))
-    assert show(folder) == []
+    def __post_init__(self) -> None:
+        self._said: list[str] = []
+        self.session.adapted.connect(self._said.append)
+
+    def show(self, one: Folder, position: str | None = None) -> list[str]:
+        self._said.clear()
+        pattern = "cell_ch0_ta_s{p}_{t}.tif" if position else None
+        self.session.show(inspect_folder(one.path, pattern, position=position))
+        return self._said
+
+    def set(self, *steps: Step) -> list[str]:
+        self._said.clear()
+        self.session.set_pipeline(Pipeline(steps))
+        return self._said
+
+    def undo(self) -> list[str]:
+        self._said.clear()
+        self.session.undo()
+        return self._said
 
 
-def test_a_session_tells_when_tables_meet_another_position(tmp_path: Path) -> None:
+@pytest.fixture
+def told() -> Told:
+    return Told(Session())
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Folder, Folder]:
+    return Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
+
+
+def test_a_session_tells_when_tables_meet_other_data(
+    told: Told, two: tuple[Folder, Folder]
+) -> None:
+    folder, other = two
+    told.show(folder)
+    assert told.set(BRIGHTNESS, Select(times=(0, 2))) == []
+    assert told.show(other) == [from_elsewhere("Correct bleaching", folder, other)]
+    told.show(other).clear()
+    told.session.state(voxel_size=(0.4, 0.1, 0.1))
+    assert told.show(other) == [], "once"
+    assert told.show(folder) == [], "they are its own"
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        (SubtractBackground(), BRIGHTNESS),
+        (BRIGHTNESS.replace(background=100.0),),
+        (BRIGHTNESS.replace(enabled=False),),
+    ],
+    ids=["a step before", "another value", "off"],
+)
+def test_edits_leave_tables_those_of_their_data(
+    edited: tuple[Step, ...], told: Told, two: tuple[Folder, Folder]
+) -> None:
+    folder, other = two
+    told.show(folder)
+    told.set(BRIGHTNESS)
+    told.show(other)
+    told.set(*edited)
+    assert told.show(folder) == []
+    told.set(BRIGHTNESS)
+    assert told.show(other) == [from_elsewhere("Correct bleaching", folder, other)]
+
+
+def test_each_table_is_one_of_the_data_that_it_was_set_on(
+    told: Told, two: tuple[Folder, Folder]
+) -> None:
+    folder, other = two
+    told.show(folder)
+    told.set(BRIGHTNESS, DRIFT)
+    told.show(other)
+    told.set(BleachCorrection(brightness=(1, 0.9, 0.8)), DRIFT)
+    assert told.show(folder) == [from_elsewhere("Correct bleaching", other, folder)]
+    assert told.show(other) == [from_elsewhere("Correct drift", folder, other)]
+
+
+def test_a_table_that_comes_back_on_other_data_is_told(
+    told: Told, two: tuple[Folder, Folder]
+) -> None:
+    folder, other = two
+    told.show(folder)
+    told.set(BRIGHTNESS)
+    told.set(BRIGHTNESS.replace(enabled=False))
+    assert told.show(other) == []
+    assert told.undo() == [from_elsewhere("Correct bleaching", folder, other)]
+    assert told.set() == [] and told.undo() != []
+
+
+def test_tables_of_a_recipe_are_of_its_data(told: Told, two: tuple[Folder, Folder]) -> None:
+    folder, other = two
+    told.show(folder)
+    told.session.load(Recipe.load(other.save(BRIGHTNESS)))
+    assert told.show(other) == []
+    assert told.show(folder) == [from_elsewhere("Correct bleaching", other, folder)]
+    assert told.undo() == []
+    told.session.redo()
+    assert told.show(other) == []
+
+
+def test_tables_of_a_recipe_for_all_positions_are_of_each(told: Told, tmp_path: Path) -> None:
     folder = Folder(tmp_path / "raw")
     folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
-    session, said = Session(), list[str]()
-    session.adapted.connect(said.append)
-    infos = [inspect_folder(folder.path, "cell_ch0_ta_s{p}_{t}.tif", position=p) for p in "12"]
-    session.show(infos[0])
-    session.set_pipeline(Pipeline([DRIFT]))
-    session.show(infos[1])
+    told.show(folder, "1")
+    source = Source(folder=str(folder.path))
+    told.session.load(Recipe(source=source, pipeline=Pipeline([DRIFT])))
+    assert told.show(folder, "2") == told.show(folder, "1") == []
+
+
+def test_a_session_tells_when_tables_meet_another_position(told: Told, tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "raw")
+    folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
+    told.show(folder, "1")
+    told.set(DRIFT)
     what = "The values of Correct drift for each time point were set on position 1"
     hint = "Estimate them again for position 2, or leave them if they are meant for it"
-    assert said == [f"{what}. {hint}"]
+    assert told.show(folder, "2") == [f"{what}. {hint}"]
 
 
 def test_a_run_takes_the_numbers_of_today(tmp_path: Path) -> None:

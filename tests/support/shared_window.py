@@ -40,25 +40,31 @@ class SharedWindow:
             init_qactions.cache_clear()
         # Commands of plugins are those of this window, as `make_napari_viewer` has its own.
         with patch.object(NapariApplication, "get_app_model", return_value=self._commands):
-            yield self._viewer()
-            self.close() if failed() else self._clear()
+            well = False
+            try:
+                yield self._viewer()
+                well = not failed()
+            finally:
+                self._clear() if well else self.close()
 
     def _viewer(self) -> Any:
         if self.viewer is None:
             self.viewer = Viewer(show=False, show_welcome_screen=False)
             QtViewer._instances.clear()  # those who count them count their own
-            self._values, self._size = list(_values(self.viewer)), self._qt_window.size()
+            self._values = list(_values(self.viewer))
+            self._size = self.viewer.window._qt_window.size()
             self._widgets = set(self.viewer.window._wrapped_dock_widgets)
         return self.viewer
 
     def _clear(self) -> None:
         """Take out what a test left; a window that it closed, showed or sized is not used again."""
         viewer = self.viewer
-        if not hasattr(viewer.window, "_qt_window"):
-            self.viewer = None
-            Application.destroy(_NAME)
-            return
-        if self._qt_window.testAttribute(_TOUCHED) or self._qt_window.size() != self._size:
+        closed = not hasattr(viewer.window, "_qt_window")
+        if (
+            closed
+            or self._qt_window.testAttribute(_TOUCHED)
+            or self._qt_window.size() != self._size
+        ):
             self.close()
             return
         for name, widget in list(viewer.window._wrapped_dock_widgets.items()):
@@ -73,14 +79,10 @@ class SharedWindow:
 
     def close(self) -> None:
         """End it."""
-        if self.viewer is not None:
+        if self.viewer is not None and hasattr(self.viewer.window, "_qt_window"):
             self.viewer.close()
-            self.viewer = None
-            Application.destroy(_NAME)
-
-    @property
-    def _qt_window(self) -> Any:
-        return self.viewer.window._qt_window
+        self.viewer = None
+        Application.destroy(_NAME)
 
 
 def _values(model: Any) -> Iterator[tuple[Any, str, Any]]:

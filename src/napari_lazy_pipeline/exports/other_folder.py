@@ -90,9 +90,8 @@ def _at_position(
         options = {**options, "position": source.position}
         return _inspect(folder, source.pattern or None, options)
     listed = f"{len(positions)} positions ({format_names(positions)})"
-    _remark(
-        f"There are {listed}: {shown} is taken; --position, or the recipe, can name another", folder
-    )
+    hint = "the recipe, or run --position, can name another"
+    _remark(f"There are {listed}: {shown} is taken; {hint}", folder)
     return folder_info
 
 

@@ -93,6 +93,8 @@ def moved_ends(ends: tuple[int, int], now: Numbers) -> tuple[int, int]:
     >>> moved_ends((1, 4), {0: 0, 2: 1, 4: 2, 6: 3})
     (1, 2)
     """
+    if ends == NOWHERE:
+        return ends
     start, stop = ends
     later = [t for t in sorted(now) if t >= start]
     if start > 0 or (start == 0 and stop > 0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 
 from napari_lazy_pipeline.compute import Pipeline
@@ -14,7 +14,8 @@ from napari_lazy_pipeline.image.renumbering import Numbers, is_same
 from napari_lazy_pipeline.io.files.file_source import FileSource
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps
-from napari_lazy_pipeline.steps import Step
+
+Place = tuple[str, str | None]
 
 
 def of_today(pipeline: Pipeline, source: Source, raw: Stack) -> tuple[Pipeline, str]:
@@ -47,28 +48,43 @@ def of_elsewhere(
 ) -> str:
     """Say which steps have a table of time points that were recorded elsewhere; empty: none.
 
-    That is in another folder than that of the source, or at another position. Steps whose values
+    That is in another folder than that of the recipe, or at another position. Steps whose values
     are ``estimated`` now, by their places, are left out.
     """
-    files = raw.source
-    if source is None or not isinstance(files, FileSource):
+    if source is None:
         return ""
-    own, here = source.folder, str(files.folder)
+    steps = [pipeline.steps[n] for n in tables_of(pipeline) if n not in estimated]
+    held = [step.label for step in steps if step.enabled]
+    return set_elsewhere(held, (source.folder, source.position), raw)
+
+
+def set_elsewhere(held: Collection[str], place: Place, raw: Stack) -> str:
+    """Say that the tables of some steps were set at another place than this; empty: they were not.
+
+    A place is a folder and a position; None: any position there.
+    """
+    files, (own, position) = raw.source, place
+    if not held or not isinstance(files, FileSource):
+        return ""
+    here = str(files.folder)
     if same_folder(here, own):
-        if source.position in (None, files.position) or not files.position:
+        if position in (None, files.position) or not files.position:
             return ""
-        own, here = f"position {source.position}", f"position {files.position}"
-    held = " and ".join(step.label for n, step in tables_of(pipeline) if n not in estimated)
-    what = f"The values of {held} for each time point were set on {own}"
-    hint = f"Estimate them again for {here}, or leave them if they are meant for it"
-    return f"{what}. {hint}" if held else ""
+        own, here = f"position {position}", f"position {files.position}"
+    what = f"The values of {' and '.join(held)} for each time point were set on {own}"
+    return f"{what}. Estimate them again for {here}, or leave them if they are meant for it"
 
 
-def tables_of(pipeline: Pipeline) -> list[tuple[int, Step]]:
-    """Steps that are on and hold values of single time points, and their numbers."""
-    # Where no time point is left, a table has no rows; ranges, which are settings, stay.
-    steps = enumerate(pipeline.steps)
-    return [(n, step) for n, step in steps if step.enabled and step.renumbered({}) != step]
+def tables_of(pipeline: Pipeline) -> dict[int, Hashable]:
+    """Values of single time points that steps hold, by the numbers of the steps."""
+    found: dict[int, Hashable] = {}
+    for number, step in enumerate(pipeline.steps):
+        # Where no time point is left, a table has no rows; ranges, which are settings, stay.
+        bare = step.renumbered({})
+        rows = [(name, repr(value)) for name, value in step if value != getattr(bare, name)]
+        if rows:
+            found[number] = (step.kind, *rows)
+    return found
 
 
 def times_of_today(
@@ -112,5 +128,7 @@ def _then_and_now(source: Source, raw: Stack) -> tuple[StackSpec, Numbers | None
 
 def same_folder(folder: str | Path, other: str | Path) -> bool:
     """Return whether two paths, of which links may be a part, lead to one folder."""
+    if str(folder) == str(other):
+        return True
     one, two = (os.path.realpath(Path(path).expanduser()) for path in (folder, other))
     return one == two

@@ -19,11 +19,11 @@ from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
 from napari_lazy_pipeline.session.recipe import Recipe
-from napari_lazy_pipeline.session.recipe_numbers import of_elsewhere, tables_of
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps, told
 from napari_lazy_pipeline.session.state import State
+from napari_lazy_pipeline.session.table_places import TablePlaces
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._function_trial import trials
 
@@ -83,7 +83,7 @@ class Session:
         self.trials_elsewhere, self._history = False, History()
         self._raw: IdentityCache | None = None
         self._crops_made_for: StackSpec | None = None  # until these data are known
-        self._tables_of: Source | None = None  # what values of each time point were set on before
+        self._tables = TablePlaces()
 
     def show(
         self,
@@ -108,15 +108,13 @@ class Session:
         moved = RenumberedSteps.reopened(self.plan, self.folder_info, folder_info)
         fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
         stated = overrides.against(folder_info, was if same else None)
-        place = Source(folder=was.folder, position=was.position or None) if was else None
-        set_on = self._tables_of or place
-        foreign = of_elsewhere(self.pipeline, set_on, stack)
+        self._tables.note(self.pipeline, was)
         said = [stated, moved.sentence if moved else "", *fit.sentences]
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
-        self._crops_made_for, self._tables_of = fit.made_for, set_on if foreign else None
+        self._crops_made_for = fit.made_for
         if was is None or not same or was.position != folder_info.position:
             self._history.forget_overrides()
-            said.append(foreign)
+            said.append(self._tables.elsewhere(self.pipeline, stack))
         self.colours = self.colours if same and colours is None else colours or ()
         self.compute_log.clear()
         self._raw = IdentityCache(self.stack.source)
@@ -155,6 +153,7 @@ class Session:
 
     def _renumber(self, moved: RenumberedSteps, raw: StackSpec | None) -> None:
         """Take over steps that no undo takes back, and renumber those that were set on ``raw``."""
+        self._tables.follow(self.pipeline, moved.pipeline)
         self.pipeline = moved.pipeline
         if moved.sentence:
             self._history.replace_pipelines(lambda one: moved.follow(self.plan_of(one, raw)))
@@ -298,8 +297,8 @@ class Session:
             edit, self.colours = Edit(use.pipeline, recipe.engine, use.overrides), use.colours
             said = use.sentence
         left = f"Left out are values to try of {', '.join(recipe.sweep)}" if recipe.sweep else ""
-        self._make(edit)
-        self._tables_of = recipe.source
+        self._tables.note(edit.pipeline or recipe.pipeline, recipe.source)
+        self._make(edit, tell=False)
         if said or left:
             self.adapted.emit(". ".join(filter(None, (said, left))))
 
@@ -313,15 +312,15 @@ class Session:
     def _present(self) -> Edit:
         return Edit(self.pipeline, self.engine, self.overrides, self.deleted)
 
-    def _make(self, edit: Edit, gesture: object = None) -> None:
+    def _make(self, edit: Edit, gesture: object = None, tell: bool = True) -> None:
         """Make an edit that can be undone; what changes nothing is none."""
         edit = edit.changing(self._present)
         if edit != Edit():
             self._history.note(edit.opposite(self._present), edit, gesture)
-            self._apply(edit)
+            self._apply(edit, tell)
 
-    def _apply(self, edit: Edit | None) -> None:
-        """Take over what an edit, or its undoing, brings."""
+    def _apply(self, edit: Edit | None, tell: bool = True) -> None:
+        """Take over what an edit, or its undoing, brings; ``tell`` of tables of other data."""
         if edit is None:
             return
         before, view = (self.pipeline, self.engine), (self.until, self.deleted)
@@ -330,11 +329,11 @@ class Session:
         self.until = until_in(self.until, self.pipeline.steps, pipeline.steps)
         self.deleted = self.deleted if edit.deleted is None else edit.deleted
         self.pipeline, self.engine = pipeline, engine
-        # What the person changes has been seen on these data.
         if crops_of(pipeline) != crops_of(before[0]):
-            self._crops_made_for = None
-        if tables_of(pipeline) != tables_of(before[0]):
-            self._tables_of = None
+            self._crops_made_for = None  # the person has seen them on these data
+        self._tables.note(pipeline, self.folder_info)
+        if tell and (foreign := self._tables.elsewhere(pipeline, self.stack, before[0])):
+            self.adapted.emit(foreign)
         if engine != before[1]:
             retry_engines()
         overrides, folder_info = edit.overrides or self.overrides, self.folder_info

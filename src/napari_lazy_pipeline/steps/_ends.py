@@ -48,6 +48,12 @@ Ends = Annotated[
 ]
 
 
+def times_text(ends: tuple[int, int]) -> str:
+    """A range of time points in a few words."""
+    start, stop = ends
+    return "no time points" if ends == NOWHERE else f"t {start}\u2013{stop or 'end'}"
+
+
 def resolved(
     ends: tuple[int, int], length: int, name: str, axis: str, of: str = "the volume"
 ) -> tuple[int, int]:
@@ -63,7 +69,7 @@ def resolved(
     >>> resolved((2, -3), 10, "crop", "z")
     (2, 7)
     """
-    if ends == NOWHERE:
+    if axis == "t" and ends == NOWHERE:
         what = f"The time points of the {name} are not there any more, or do not lie evenly now"
         raise GeometryError(what, hint="Choose them anew")
     start, stop = ends

@@ -25,7 +25,7 @@ from napari_lazy_pipeline.steps._derived_channel import (
     quotient,
     with_channel,
 )
-from napari_lazy_pipeline.steps._ends import Ends, resolved
+from napari_lazy_pipeline.steps._ends import Ends, resolved, times_text
 
 MOST = 50  # time points that F0 is made from
 
@@ -95,9 +95,8 @@ class RelativeChange(Step):
         return self.replace(f0_times=moved_ends(self.f0_times, now))
 
     def brief(self) -> str:
-        start, stop = self.f0_times
         how = "mean" if self.f0_percentile is None else f"{self.f0_percentile:g} %"
-        return f"F0: {how} of t {start}\u2013{stop or 'end'}"
+        return f"F0: {how} of {times_text(self.f0_times)}"
 
     def output(self, before: StackSpec) -> StackSpec:
         name = self.name or f"dF/F0 {before.channels[self._number(before)]}"

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from napari_lazy_pipeline.image import Block, StackSpec
-from napari_lazy_pipeline.image.renumbering import NOWHERE, Numbers, moved_strides
+from napari_lazy_pipeline.image.renumbering import Numbers, moved_strides
 from napari_lazy_pipeline.steps._base import Context, Step, Unit
 from napari_lazy_pipeline.steps._derived_channel import channel_number
-from napari_lazy_pipeline.steps._ends import Ends, resolved
+from napari_lazy_pipeline.steps._ends import Ends, resolved, times_text
 
 
 def _ordinal(number: int) -> str:
@@ -72,11 +72,9 @@ class Select(Step):
         return self.replace(times=times, every=every)
 
     def brief(self) -> str:
-        start, stop = self.times
-        texts = [f"t {start}\u2013{stop or 'end'}"] if start or stop else []
+        texts = [times_text(self.times)] if any(self.times) else []
         texts += [f"every {_ordinal(self.every)}"] if self.every > 1 else []
         texts += [self.channels] if self.channels else []
-        texts = ["no time points"] if self.times == NOWHERE else texts
         text = ", ".join(texts) or "keeps everything"
         return text if len(text) <= 40 else f"{text[:39]}…"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,38 +80,14 @@ def _alone(nobody_there: None) -> None:
     """Every test is."""
 
 
-@pytest.fixture(scope="session")
-def _window(qapp: Any) -> Iterator[Any]:
-    from qtpy.QtWidgets import QWidget
-
-    from shared_window import SharedWindow
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("napari._qt.threads.status_checker.StatusChecker.start", lambda *_: None)
-        patch.setattr("napari._qt.qt_viewer.QtViewer._get_console", lambda *_: QWidget())
-        window = SharedWindow()
-        yield window
-        window.close()
-
-
-def _failed(test: Any) -> bool:
-    """Whether a test failed, or never began."""
-    report = getattr(test, "rep_call", None)
-    return report is None or bool(report.failed)
-
-
 @pytest.fixture
-def dock(request: pytest.FixtureRequest, qtbot: Any) -> Iterator[Any]:
+def dock(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
     """The dock as `add_plugin_dock_widget` makes it."""
-    if "make_napari_viewer" in request.fixturenames:
-        opened = nullcontext(request.getfixturevalue("make_napari_viewer")())
-    else:
-        opened = request.getfixturevalue("_window").open(lambda: _failed(request.node))
-    with opened as viewer:
-        _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
-        yield widget
-        widget.shut_down()
-        widget.compute_thread.join()
+    viewer = make_napari_viewer()
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lazy-pipeline", "Lazy Pipeline")
+    yield widget
+    widget.shut_down()
+    widget.compute_thread.join()
 
 
 @pytest.fixture

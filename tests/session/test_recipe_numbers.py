@@ -389,6 +389,30 @@ def test_a_table_that_comes_back_on_other_data_is_told(
     assert told.set() == [] and told.undo() != []
 
 
+def test_tables_that_an_undo_brings_back_renumbered_stay_those_of_their_data(
+    told: Told, two: tuple[Folder, Folder]
+) -> None:
+    folder, other = two
+    told.show(folder)
+    told.set(BRIGHTNESS)
+    told.set(BleachCorrection(brightness=(1, 0.9, 0.8)))
+    told.show(other)
+    other.write(2)
+    told.show(other)
+    assert told.undo() == [from_elsewhere("Correct bleaching", folder, other)]
+    assert told.show(folder) == []
+
+
+def test_only_what_is_new_is_told(told: Told, two: tuple[Folder, Folder]) -> None:
+    folder, other = two
+    told.show(folder)
+    told.set(BRIGHTNESS, DRIFT)
+    told.show(other)
+    assert told.set(DRIFT, BRIGHTNESS, SubtractBackground()) == []
+    assert told.set(DRIFT, BRIGHTNESS.replace(enabled=False)) == []
+    assert told.set(DRIFT, BRIGHTNESS) == [from_elsewhere("Correct bleaching", folder, other)]
+
+
 def test_tables_of_a_recipe_are_of_its_data(told: Told, two: tuple[Folder, Folder]) -> None:
     folder, other = two
     told.show(folder)

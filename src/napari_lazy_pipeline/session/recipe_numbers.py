@@ -81,7 +81,7 @@ def tables_of(pipeline: Pipeline) -> dict[int, Hashable]:
     for number, step in enumerate(pipeline.steps):
         # Where no time point is left, a table has no rows; ranges, which are settings, stay.
         bare = step.renumbered({})
-        rows = [(name, repr(value)) for name, value in step if value != getattr(bare, name)]
+        rows = [(name, value) for name, value in step if value != getattr(bare, name)]
         if rows:
             found[number] = (step.kind, *rows)
     return found

@@ -153,10 +153,11 @@ class Session:
 
     def _renumber(self, moved: RenumberedSteps, raw: StackSpec | None) -> None:
         """Take over steps that no undo takes back, and renumber those that were set on ``raw``."""
-        self._tables.follow(self.pipeline, moved.pipeline)
-        self.pipeline = moved.pipeline
+        self.pipeline = self._tables.follow(self.pipeline, moved.pipeline)
         if moved.sentence:
-            self._history.replace_pipelines(lambda one: moved.follow(self.plan_of(one, raw)))
+            self._history.replace_pipelines(
+                lambda one: self._tables.follow(one, moved.follow(self.plan_of(one, raw)))
+            )
 
     def state(self, gesture: object = None, **values: Any) -> None:
         """State values of the raw data, as named in `MetadataOverrides`; None: as the files say.
@@ -298,7 +299,7 @@ class Session:
             said = use.sentence
         left = f"Left out are values to try of {', '.join(recipe.sweep)}" if recipe.sweep else ""
         self._tables.note(edit.pipeline or recipe.pipeline, recipe.source)
-        self._make(edit, tell=False)
+        self._make(edit, tell=recipe.source is None)
         if said or left:
             self.adapted.emit(". ".join(filter(None, (said, left))))
 
@@ -332,8 +333,6 @@ class Session:
         if crops_of(pipeline) != crops_of(before[0]):
             self._crops_made_for = None  # the person has seen them on these data
         self._tables.note(pipeline, self.folder_info)
-        if tell and (foreign := self._tables.elsewhere(pipeline, self.stack, before[0])):
-            self.adapted.emit(foreign)
         if engine != before[1]:
             retry_engines()
         overrides, folder_info = edit.overrides or self.overrides, self.folder_info
@@ -347,3 +346,5 @@ class Session:
             self.refresh()
         if (self.until, self.deleted) != view:
             self.view_changed.emit()
+        if tell and (foreign := self._tables.elsewhere(pipeline, self.stack, before[0])):
+            self.adapted.emit(foreign)

@@ -10,6 +10,8 @@ from napari_lazy_pipeline.io import FolderInfo
 from napari_lazy_pipeline.session.recipe_numbers import Place, set_elsewhere, tables_of
 from napari_lazy_pipeline.session.recipe_source import Source
 
+_MOST = 400  # tables; those that were met last
+
 
 class TablePlaces:
     """Remembers where each table was first seen: it stays one of these data, also off or undone."""
@@ -19,32 +21,39 @@ class TablePlaces:
 
     def note(self, pipeline: Pipeline, data: FolderInfo | Source | None) -> None:
         """Take tables that are new for set on some data; None: on none."""
-        if data is not None:
-            for table in tables_of(pipeline).values():
-                self._places.setdefault(table, (data.folder, data.position or None))
+        if data is None:
+            return
+        for table in tables_of(pipeline).values():
+            self._places[table] = self._places.pop(table, (data.folder, data.position or None))
+        for table in [*self._places][:-_MOST]:
+            del self._places[table]
 
-    def follow(self, before: Pipeline, after: Pipeline) -> None:
-        """Take tables that were renumbered for those that they were."""
+    def follow(self, before: Pipeline, after: Pipeline) -> Pipeline:
+        """Take tables that were renumbered for those that they were; return these steps."""
         now = tables_of(after)
         for number, table in tables_of(before).items():
             if table in self._places and number in now:
                 self._places.setdefault(now[number], self._places[table])
+        return after
 
     def elsewhere(
         self, pipeline: Pipeline, raw: Stack | None, before: Pipeline | None = None
     ) -> str:
         """Say which steps that are on have tables of other data; empty: none.
 
-        It is empty, too, if there is nothing else to say than of the steps ``before``.
+        Nothing is said of tables that steps ``before`` had, too.
         """
-        held: dict[Place, list[str]] = {}
-        for number, table in tables_of(pipeline).items():
-            step = pipeline.steps[number]
-            if step.enabled and table in self._places:
-                held.setdefault(self._places[table], []).append(step.label)
+        known, held = _in_use(before) if before else {}, dict[Place, list[str]]()
+        for table, label in _in_use(pipeline).items():
+            if table in self._places and table not in known:
+                held.setdefault(self._places[table], []).append(label)
         if raw is None:
             return ""
-        sentences = (set_elsewhere(labels, place, raw) for place, labels in held.items())
-        said = ". ".join(filter(None, sentences))
-        known = said and before is not None and said == self.elsewhere(before, raw)
-        return "" if known else said
+        said = (set_elsewhere(labels, place, raw) for place, labels in held.items())
+        return ". ".join(filter(None, said))
+
+
+def _in_use(pipeline: Pipeline) -> dict[Hashable, str]:
+    """Tables of steps that are on, and the names of these."""
+    steps = pipeline.steps
+    return {table: steps[n].label for n, table in tables_of(pipeline).items() if steps[n].enabled}

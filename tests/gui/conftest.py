@@ -9,6 +9,13 @@ from typing import Any
 
 import pytest
 
+from quick_windows import (
+    no_hidden_menu_bar,
+    no_saved_settings,
+    quick_manifests,
+    quick_shaders,
+)
+
 TIMEOUT = 60_000  # ms; nothing waits for it unless something is broken
 
 
@@ -46,29 +53,15 @@ def pytest_runtest_protocol() -> Iterator[None]:
 def _quick_windows() -> Iterator[None]:
     """What each new viewer does again and again, made cheap: it is most of the time of these tests.
 
-    Manifests of plugins are read by the compiled loader of YAML, settings of napari are not
-    written, its windows do not look at every event of Qt for a menu bar that is hidden, and what
-    was imported is not searched for garbage.
+    What was imported is not searched for garbage, either.
     """
     import napari.viewer  # noqa: F401
-    import yaml
-    from napari._qt.qt_main_window import _QtMainWindow
-    from napari.settings._base import EventedConfigFileSettings
-    from npe2.manifest import _bases
-    from qtpy.QtWidgets import QApplication
 
     import napari_lazy_pipeline._gui.dock  # noqa: F401
 
-    watch = QApplication.installEventFilter
-
-    def watch_all(application: Any, who: Any) -> None:
-        if not isinstance(who, _QtMainWindow):
-            watch(application, who)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_bases, "_UniqueKeyYamlLoader", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        patch.setattr(EventedConfigFileSettings, "save", lambda *_, **__: None)
-        patch.setattr(QApplication, "installEventFilter", watch_all)
+        for quick in (quick_manifests, quick_shaders, no_hidden_menu_bar, no_saved_settings):
+            quick(patch.setattr)
         gc.collect()
         gc.freeze()
         yield

@@ -21,6 +21,7 @@ from pathlib import Path
 _SCREEN = ["xvfb-run", "-a", "-s", "-screen 0 1366x768x24"]
 _TIMEOUT = 1800  # s; a process that has not ended by then hangs
 _ENVIRONMENT = {**os.environ, "LP_NUM_THREADS": "1"}  # Mesa's threads wait for each other
+_ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)  # each seed would compile all anew
 
 
 # What napari does on its own: seen with --bare, too, and told in docs/upstream.md.

@@ -37,7 +37,13 @@ def main() -> None:
 
     from tests.monkey.scene import BareScene, DockScene, own_settings, untouched
 
+    from quick_windows import no_hidden_menu_bar, quick_manifests, quick_shaders
+
     own_settings(folder)
+    quick_manifests(setattr)
+    quick_shaders(setattr)
+    if options.seed % 4:  # the others look at each event as napari does, which takes a sixth
+        no_hidden_menu_bar(setattr)
     from tests.monkey.hands import Hands
 
     from napari_lazy_pipeline.engines.cpu import preparation

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,47 +14,14 @@ from napari_lazy_pipeline.cli import main
 from napari_lazy_pipeline.errors import EngineError, RecipeError, RemarkWarning
 from napari_lazy_pipeline.io import inspect_folder
 from napari_lazy_pipeline.session import Session
-from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.steps import (
     BleachCorrection,
     Drift,
     RelativeChange,
     Select,
     Step,
-    SubtractBackground,
 )
-
-DRIFT = Drift(drift=((0, 0, 0), (0, 0.1, 0), (0, 0.2, 0)), interpolation="none")
-BRIGHTNESS = BleachCorrection(brightness=(1, 0.5, 0.25))
-
-
-class Folder:
-    """A folder of files with any numbers, each of which holds its number."""
-
-    def __init__(self, folder: Path, *names: object) -> None:
-        folder.mkdir()
-        self.path = folder
-        self.write(*names)
-
-    def file(self, name: object) -> Path:
-        return self.path / f"cell_ch0_t{name if isinstance(name, str) else f'{name:03d}'}.tif"
-
-    def write(self, *names: object) -> None:
-        for name in names:
-            pixels = np.full((2, 8, 9), 10 * int(str(name)[-3:]), "uint16")
-            tifffile.imwrite(self.file(name), pixels, photometric="minisblack")
-
-    def remove(self, *names: object) -> None:
-        for name in names:
-            self.file(name).unlink()
-
-    def open(self) -> Stack:
-        return open_stack(self.path, voxel_size=(0.4, 0.1, 0.1))
-
-    def save(self, *steps: object) -> Path:
-        path = self.path.parent / "recipe.yaml"
-        Recipe(source=self.open(), pipeline=Pipeline(steps)).save(path)  # type: ignore[arg-type]
-        return path
+from numbered_files import BRIGHTNESS, DRIFT, Folder, from_elsewhere
 
 
 def values(stack: Stack) -> list[float]:
@@ -204,11 +170,6 @@ def test_recipes_that_do_not_say_it_and_other_folders_stay_as_they_are(tmp_path:
     assert recipe.renumbered(other.open()) == (recipe, "")
 
 
-def from_elsewhere(steps: str, own: Folder, other: Folder) -> str:
-    what = f"The values of {steps} for each time point were set on {own.path}"
-    return f"{what}. Estimate them again for {other.path}, or leave them if they are meant for it"
-
-
 def test_tables_of_another_folder_are_told(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "raw", 4, 6, 8)
     other = Folder(tmp_path / "other", 4, 6, 8)
@@ -291,156 +252,6 @@ def test_a_session_tells_of_tables_of_another_folder(tmp_path: Path) -> None:
     session.show(inspect_folder(other.path))
     session.load(Recipe.load(folder.save(BRIGHTNESS)))
     assert said[0].endswith(from_elsewhere("Correct bleaching", folder, other))
-
-
-@dataclass
-class Told:
-    """A session, and what it says."""
-
-    session: Session
-
-    def __post_init__(self) -> None:
-        self._said: list[str] = []
-        self.session.adapted.connect(self._said.append)
-
-    def show(self, one: Folder, position: str | None = None) -> list[str]:
-        self._said.clear()
-        pattern = "cell_ch0_ta_s{p}_{t}.tif" if position else None
-        self.session.show(inspect_folder(one.path, pattern, position=position))
-        return self._said
-
-    def set(self, *steps: Step) -> list[str]:
-        self._said.clear()
-        self.session.set_pipeline(Pipeline(steps))
-        return self._said
-
-    def undo(self) -> list[str]:
-        self._said.clear()
-        self.session.undo()
-        return self._said
-
-
-@pytest.fixture
-def told() -> Told:
-    return Told(Session())
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> tuple[Folder, Folder]:
-    return Folder(tmp_path / "raw", 4, 6, 8), Folder(tmp_path / "other", 4, 6, 8)
-
-
-def test_a_session_tells_when_tables_meet_other_data(
-    told: Told, two: tuple[Folder, Folder]
-) -> None:
-    folder, other = two
-    told.show(folder)
-    assert told.set(BRIGHTNESS, Select(times=(0, 2))) == []
-    assert told.show(other) == [from_elsewhere("Correct bleaching", folder, other)]
-    told.show(other).clear()
-    told.session.state(voxel_size=(0.4, 0.1, 0.1))
-    assert told.show(other) == [], "once"
-    assert told.show(folder) == [], "they are its own"
-
-
-@pytest.mark.parametrize(
-    "edited",
-    [
-        (SubtractBackground(), BRIGHTNESS),
-        (BRIGHTNESS.replace(background=100.0),),
-        (BRIGHTNESS.replace(enabled=False),),
-    ],
-    ids=["a step before", "another value", "off"],
-)
-def test_edits_leave_tables_those_of_their_data(
-    edited: tuple[Step, ...], told: Told, two: tuple[Folder, Folder]
-) -> None:
-    folder, other = two
-    told.show(folder)
-    told.set(BRIGHTNESS)
-    told.show(other)
-    told.set(*edited)
-    assert told.show(folder) == []
-    told.set(BRIGHTNESS)
-    assert told.show(other) == [from_elsewhere("Correct bleaching", folder, other)]
-
-
-def test_each_table_is_one_of_the_data_that_it_was_set_on(
-    told: Told, two: tuple[Folder, Folder]
-) -> None:
-    folder, other = two
-    told.show(folder)
-    told.set(BRIGHTNESS, DRIFT)
-    told.show(other)
-    told.set(BleachCorrection(brightness=(1, 0.9, 0.8)), DRIFT)
-    assert told.show(folder) == [from_elsewhere("Correct bleaching", other, folder)]
-    assert told.show(other) == [from_elsewhere("Correct drift", folder, other)]
-
-
-def test_a_table_that_comes_back_on_other_data_is_told(
-    told: Told, two: tuple[Folder, Folder]
-) -> None:
-    folder, other = two
-    told.show(folder)
-    told.set(BRIGHTNESS)
-    told.set(BRIGHTNESS.replace(enabled=False))
-    assert told.show(other) == []
-    assert told.undo() == [from_elsewhere("Correct bleaching", folder, other)]
-    assert told.set() == [] and told.undo() != []
-
-
-def test_tables_that_an_undo_brings_back_renumbered_stay_those_of_their_data(
-    told: Told, two: tuple[Folder, Folder]
-) -> None:
-    folder, other = two
-    told.show(folder)
-    told.set(BRIGHTNESS)
-    told.set(BleachCorrection(brightness=(1, 0.9, 0.8)))
-    told.show(other)
-    other.write(2)
-    told.show(other)
-    assert told.undo() == [from_elsewhere("Correct bleaching", folder, other)]
-    assert told.show(folder) == []
-
-
-def test_only_what_is_new_is_told(told: Told, two: tuple[Folder, Folder]) -> None:
-    folder, other = two
-    told.show(folder)
-    told.set(BRIGHTNESS, DRIFT)
-    told.show(other)
-    assert told.set(DRIFT, BRIGHTNESS, SubtractBackground()) == []
-    assert told.set(DRIFT, BRIGHTNESS.replace(enabled=False)) == []
-    assert told.set(DRIFT, BRIGHTNESS) == [from_elsewhere("Correct bleaching", folder, other)]
-
-
-def test_tables_of_a_recipe_are_of_its_data(told: Told, two: tuple[Folder, Folder]) -> None:
-    folder, other = two
-    told.show(folder)
-    told.session.load(Recipe.load(other.save(BRIGHTNESS)))
-    assert told.show(other) == []
-    assert told.show(folder) == [from_elsewhere("Correct bleaching", other, folder)]
-    assert told.undo() == []
-    told.session.redo()
-    assert told.show(other) == []
-
-
-def test_tables_of_a_recipe_for_all_positions_are_of_each(told: Told, tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "raw")
-    folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
-    told.show(folder, "1")
-    source = Source(folder=str(folder.path))
-    told.session.load(Recipe(source=source, pipeline=Pipeline([DRIFT])))
-    assert told.show(folder, "2") == told.show(folder, "1") == []
-
-
-def test_a_session_tells_when_tables_meet_another_position(told: Told, tmp_path: Path) -> None:
-    folder = Folder(tmp_path / "raw")
-    folder.write(*(f"a_s{p}_{t:03d}" for p in (1, 2) for t in (1, 2, 3)))
-    told.show(folder, "1")
-    told.set(DRIFT)
-    what = "The values of Correct drift for each time point were set on position 1"
-    hint = "Estimate them again for position 2, or leave them if they are meant for it"
-    assert told.show(folder, "2") == [f"{what}. {hint}"]
 
 
 def test_a_run_takes_the_numbers_of_today(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtWidgets import QListView
 
 from dock_helpers import expected, on_screen
-from napari_lazy_pipeline._gui.layers.layer_list import put_in
+from napari_lazy_pipeline._gui.layers.layer_list import GridPause, put_in
 from napari_lazy_pipeline._gui.widgets.canvas_repairs import main_window
 from stacks import write_raw
 
@@ -88,3 +88,33 @@ def test_listener_that_fails_when_the_person_removes_layers(opened: Any) -> None
             layers.pop(0)
     opened.viewer.dims.events.ndim.disconnect(fail)
     assert _rows(opened) == [0]
+
+
+def test_a_grid_is_arranged_once_for_layers_in_a_row(
+    opened: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch, settle: Callable[[Any], None]
+) -> None:
+    """Sixteen channels took ten seconds, in which the window answered nobody."""
+    viewer, made, come = opened.viewer, list[int](), list[int]()
+    canvas = viewer.window._qt_viewer.canvas
+    arrange, begin = canvas._init_or_update_grid, GridPause.begin
+    viewer.canvas.grid.enabled = True
+    monkeypatch.setattr(
+        canvas, "_init_or_update_grid", lambda: (made.append(len(viewer.layers)), arrange())
+    )
+    pause = GridPause(viewer)
+    for number in range(3):
+        pause.begin()
+        put_in(viewer, np.full((4, 4), number))
+    assert made == []
+    qtbot.waitUntil(lambda: bool(made))
+    assert made == [5], "once, all of them"
+    assert all(visual.node.parent is not None for visual in canvas.layer_to_visual.values())
+    pause.begin()
+    pause.end()
+    assert made == [5, 5], "a dock that is closed leaves nothing to be done"
+
+    monkeypatch.setattr(GridPause, "begin", lambda self: (come.append(1), begin(self)))
+    opened.session.delete_layers(frozenset({0, 1}))
+    opened.session.undo()
+    settle(opened)
+    assert len(come) == 2, "each layer of the dock waits for the others"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from qtpy.QtCore import QAbstractItemModel
+from qtpy.QtCore import QAbstractItemModel, QTimer
 
 from napari_lazy_pipeline._gui.layers.viewer_updates import callbacks_of
 
@@ -57,6 +57,29 @@ def arranged_once(viewer: Any) -> Iterator[None]:
     pause = viewer.layers.batched_update() if grid.enabled else nullcontext()
     with pause:
         yield
+
+
+class GridPause:
+    """Lets napari arrange a grid of pictures once for all layers that come one after the other.
+
+    They come in turns of their own, as they are ready: `begin` is for each of them.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer, self._timer = viewer, QTimer(singleShot=True, interval=0)
+        self._timer.timeout.connect(viewer.layers.events.end_batch)
+
+    def begin(self) -> None:
+        """Arrange nothing until Qt has nothing else to do."""
+        if self._viewer.canvas.grid.enabled and not self._timer.isActive():
+            self._viewer.layers.events.begin_batch()
+            self._timer.start()
+
+    def end(self) -> None:
+        """Arrange what there is at once."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._viewer.layers.events.end_batch()
 
 
 def take_out(layers: Any, *gone: Any) -> None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from napari_lazy_pipeline._gui.layers.contrast import Contrast
-from napari_lazy_pipeline._gui.layers.layer_list import put_in, take_out
+from napari_lazy_pipeline._gui.layers.layer_list import GridPause, put_in, take_out
 from napari_lazy_pipeline._gui.layers.layer_options import LayerOptions
 from napari_lazy_pipeline._gui.layers.lazy_array import LazyArray
 from napari_lazy_pipeline._gui.layers.position import Position
@@ -41,6 +41,7 @@ class LayerSwapper:
     ) -> None:
         self._viewer, self._screen, self._position = viewer, screen, position
         self._slice_server, self._options = slice_server, options
+        self._grid_pause = GridPause(viewer)
         # Layer tuples, while layers are handed over; and what is on those that napari was handed
         # and that were not adopted yet, by the array.
         self.offering: list[Any] | None = None
@@ -53,6 +54,7 @@ class LayerSwapper:
         """
         channel, layers = picture.request.channel, self._viewer.layers
         looks = self._looks(looks_key(channel, picture.request.source), picture)
+        self._grid_pause.begin()
         with self._position.still():
             array = self._slice_server.array(channel, picture.request.source, picture)
             options = {**self._options.options(picture), **looks.values}
@@ -167,6 +169,7 @@ class LayerSwapper:
 
         So it does at once where the sliders are at a place that is not on screen yet.
         """
+        self._grid_pause.end()
         for layer in self._offered_layers:
             self.adopt(layer)  # whoever shows the data next finds them
         for channel, entry in self._screen.channels.items():

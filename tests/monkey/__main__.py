@@ -30,6 +30,7 @@ _OF_NAPARI = (
     r"_labels_mouse_bindings",
     r"in _add_rectangle_ellipse_line\n",
     r"\A(?!(?s:.*)napari_lazy_pipeline)(?s:.*)in _finish_drawing\n",
+    r"\A(?!(?s:.*)napari_lazy_pipeline)(?s:.*)in add_vertex_to_path\n",
     r"QBackingStore::endPaint|QPainter::",
     r"in _(reset_sliders|on_axis_changed)\n",
     r"in _set_frame\n",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -168,14 +167,15 @@ def test_a_session_tells_when_tables_meet_another_position(told: Told, tmp_path:
 
 # ---- other time points come to a step ------------------------------------------------------
 
-ROWS = tuple((0.0, 0.1 * t, 0.0) for t in range(6))
-SIX = Drift(drift=ROWS, interpolation="none")
+SIX = Drift(drift=tuple((0.0, 0.1 * t, 0.0) for t in range(6)), interpolation="none")
+HINT = "Their rows are in the same order: put what selects time points behind, or estimate anew"
 
 
 @pytest.fixture
 def of_six(told: Told, tmp_path: Path) -> Told:
     told.show(Folder(tmp_path / "six", *range(6)))
     told.session.state(voxel_size=(0.1, 0.1, 0.1))
+    told.set(SIX)
     return told
 
 
@@ -186,122 +186,79 @@ def rows(told: Told) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("select", "left"),
+    ("select", "met"),
     [
-        (Select(times=(2, 5)), [2, 3, 4]),
-        (Select(every=2), [0, 2, 4]),
-        (Select(times=(1, 0), every=3), [1, 4]),
-        (Select(times=(-2, 0)), [4, 5]),
-        (Select(channels="ch0"), [0, 1, 2, 3, 4, 5]),
-        (Select(times=(2, 5), enabled=False), [0, 1, 2, 3, 4, 5]),
+        (Select(times=(2, 5)), "time points 2 to 4"),
+        (Select(every=2), "time points 0 to 4, every 2"),
+        (Select(times=(-1, 0)), "time point 5"),
     ],
     ids=repr,
 )
-def test_rows_stay_with_their_time_points(select: Select, left: list[int], of_six: Told) -> None:
-    of_six.set(SIX)
-    said = of_six.set(select, SIX)
-    assert rows(of_six) == left
-    assert said == (
-        [] if len(left) == 6 else ["The values of Correct drift went with their time points"]
-    )
-    of_six.set(SubtractBackground(), *of_six.session.pipeline.steps[1:])
-    assert rows(of_six) == [0, 1, 2, 3, 4, 5], "those that were left out are back"
-
-
-def test_pixels_are_the_same_with_a_selection_before_or_behind(of_six: Told) -> None:
-    def pixels() -> list[Any]:
-        source = of_six.session.source()
-        return [source(t, 0).tolist() for t in range(source.sizes[0])]
-
-    of_six.set(SIX, Select(times=(2, 5)))
-    behind = pixels()
-    of_six.set(SIX)
-    of_six.set(Select(times=(2, 5)), SIX)
-    assert pixels() == behind
-    assert len(set(map(str, behind))) == 3
-
-
-def test_brightness_goes_with_its_time_points_in_each_channel(of_six: Told) -> None:
-    brightness = {"a": (1, 0.9, 0.8, 0.7, 0.6, 0.5), "b": (1, 0.5, 0.4, 0.3)}
-    of_six.set(BleachCorrection(brightness=brightness))
-    of_six.set(Select(times=(2, 5)), BleachCorrection(brightness=brightness))
-    made: Any = of_six.session.pipeline.steps[1]
-    assert made.brightness == {"a": (0.8, 0.7, 0.6), "b": (0.4, 0.3)}
-
-
-def test_a_hand_that_comes_back_loses_nothing_and_undo_takes_all_back(of_six: Told) -> None:
-    session = of_six.session
-    of_six.set(Select(), SIX)
-    for start in (1, 3, 4, 2, 0):
-        session.replace_step(0, Select(times=(start, 0)), gesture="spin")
-        assert rows(of_six) == [*range(start, 6)]
-    session.replace_step(0, Select(times=(3, 0)))
-    session.undo()
-    assert rows(of_six) == [0, 1, 2, 3, 4, 5]
-    session.redo()
-    assert rows(of_six) == [3, 4, 5]
-
-
-def test_rows_that_were_set_on_a_selection_are_of_it(of_six: Told) -> None:
-    some = SIX.replace(drift=ROWS[2:4])
-    of_six.set(Select(times=(2, 4)), some)
-    assert of_six.set(Select(times=(1, 4)), some) == [
-        "The values of Correct drift went with their time points. Not known are those of 1 time "
-        "point: estimate again"
+def test_other_time_points_for_a_table_are_told(select: Select, met: str, of_six: Told) -> None:
+    whole = "time points 0 to 5"
+    said = f"Correct drift meets {met} now, where it met {whole}. {HINT}"
+    assert of_six.set(select, SIX) == [said]
+    assert of_six.set(select, SubtractBackground(), SIX) == [], "once"
+    assert of_six.undo() == of_six.undo() == [], "an undo gives what was right before"
+    of_six.session.redo()
+    assert of_six.set(select.replace(enabled=False), SIX) == [
+        f"Correct drift meets {whole} now, where it met {met}. {HINT}"
     ]
-    assert rows(of_six) == [2, 2, 3]
-    of_six.set(Select(times=(2, 4)), *of_six.session.pipeline.steps[1:])
-    assert rows(of_six) == [2, 3]
-    of_six.set(*of_six.session.pipeline.steps[::-1])
-    assert rows(of_six) == [2, 2, 2, 3], "before the selection, they are of the recording"
 
 
-def test_rows_of_none_of_the_time_points_are_asked_for(of_six: Told) -> None:
-    of_six.set(Select(times=(0, 2)), SIX.replace(drift=ROWS[:2]))
-    said = of_six.set(Select(times=(3, 6)), SIX.replace(drift=ROWS[:2]))
-    assert "Not known are those of 3 time points" in said[0]
-    assert rows(of_six) == []
-    assert "No drift is stated" in str(of_six.session.plan.waiting[0])
-    of_six.undo()
-    assert rows(of_six) == [0, 1]
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (SIX, Select(times=(2, 5))),
+        (Select(times=(0, 5)), SIX),
+        (Select(channels="ch0"), SIX),
+        (Select(times=(2, 5), enabled=False), SIX),
+        (Select(times=(2, 5)), SIX.replace(enabled=False)),
+        (Select(times=(2, 5)), SIX.replace(drift=SIX.drift[2:5])),
+    ],
+    ids=["behind", "the first", "channels", "off", "drift off", "estimated anew"],
+)
+def test_nothing_is_told_where_rows_are_those_of_their_time_points(
+    steps: tuple[Step, ...], of_six: Told
+) -> None:
+    assert of_six.set(*steps) == []
 
 
-def test_what_is_typed_for_a_selection_is_of_it(of_six: Told) -> None:
-    of_six.set(SIX)
-    of_six.set(Select(times=(2, 5)), SIX)
-    typed = SIX.replace(drift=((0, 0.2, 0), (0, 0.9, 0), (0, 0.4, 0)))
-    of_six.set(Select(times=(2, 5)), typed)
-    of_six.set(Select(times=(3, 5)), typed)
-    assert rows(of_six) == [9, 4]
+def test_a_selection_that_was_refused_in_between_is_told(of_six: Told) -> None:
+    of_six.set(Select(times=(0, 3)), SIX)
+    of_six.set(Select(times=(8, 9)), SIX)
+    assert of_six.session.plan is not None and of_six.session.plan.misfit is not None
+    (said,) = of_six.set(Select(times=(4, 6)), SIX)
+    assert said.startswith("Correct drift meets time points 4 to 5 now")
+
+
+def test_each_step_is_told(of_six: Told) -> None:
+    brightness = BleachCorrection(brightness={"a": (1, 0.9), "b": (1, 0.5)})
+    of_six.set(SIX, brightness)
+    (said,) = of_six.set(Select(times=(2, 4)), SIX, brightness)
+    assert "Correct drift meets" in said and "Correct bleaching meets" in said
 
 
 def test_a_recipe_is_taken_as_it_is(of_six: Told, tmp_path: Path) -> None:
-    of_six.set(SIX)
-    of_six.session.load(Recipe(pipeline=Pipeline([Select(times=(2, 5)), SIX])))
-    assert rows(of_six) == [0, 1, 2, 3, 4, 5], "its card asks: six rows for three time points"
     source = Source(folder=str(tmp_path / "six"))
-    of_six.session.load(
-        Recipe(
-            source=source, pipeline=Pipeline([Select(times=(2, 4)), SIX.replace(drift=ROWS[2:4])])
-        )
-    )
-    of_six.set(*of_six.session.pipeline.steps[1:])
-    assert rows(of_six) == [2, 2, 2, 3]
+    steps = Pipeline([Select(times=(2, 5)), SIX])
+    said = list[str]()
+    of_six.session.adapted.connect(said.append)
+    of_six.session.load(Recipe(source=source, pipeline=steps))
+    assert said == [] and of_six.session.pipeline == steps
 
 
-def test_rows_go_with_their_time_points_after_files_came_before_them(
+def test_the_last_time_points_keep_their_rows_in_a_folder_that_is_opened_anew(
     told: Told, tmp_path: Path
 ) -> None:
-    folder = Folder(tmp_path / "raw", *range(2, 8))
+    folder = Folder(tmp_path / "raw", *range(6))
     told.show(folder)
-    told.set(SIX)
-    told.set(Select(times=(2, 5)), SIX)
-    folder.write(1)
-    told.show(folder)
-    assert told.session.pipeline.steps[0] == Select(times=(3, 6))
-    assert rows(told) == [2, 3, 4]
-    told.set(Select(times=(4, 6)), *told.session.pipeline.steps[1:])
-    assert rows(told) == [3, 4]
+    told.set(Select(times=(-3, 0)), SIX.replace(drift=SIX.drift[3:]))
+    folder.write(6, 7)
+    assert told.show(folder) == [
+        "The time points have other numbers now, and the values of Correct drift went with them"
+    ]
+    assert rows(told) == [5]
 
 
 def test_a_table_that_is_not_there_now_is_renumbered_with_its_time_points(

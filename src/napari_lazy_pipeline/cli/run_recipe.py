@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from napari_lazy_pipeline.errors import (
     ExportError,
     LazyPipelineError,
     RecipeError,
+    RemarkWarning,
     sentence,
 )
 from napari_lazy_pipeline.exports.scheduler_address import check_address
@@ -162,9 +164,13 @@ def steps_of(recipe: Recipe, raw: Stack, options: argparse.Namespace) -> Pipelin
     """The steps of a recipe for these data, as the options change them."""
     from napari_lazy_pipeline.exports.maxima import maxima
     from napari_lazy_pipeline.session.recipe_edit import edited
+    from napari_lazy_pipeline.session.recipe_numbers import met_anew
 
     recipe = recipe.numbered_now(raw)
     pipeline = edited(recipe.pipeline, options.set, raw.stack_spec.channels)
+    spec = raw.stack_spec
+    if said := met_anew(recipe.pipeline.plan(spec), pipeline.plan(spec)):
+        warnings.warn(said, RemarkWarning, stacklevel=2)
     if options.trust:
         recipe.model_copy(update={"pipeline": pipeline}).allow_code()
     return maxima(pipeline) if options.only_maxima else pipeline

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Hashable, Sequence
 from pathlib import Path
 
-from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.compute import Pipeline, Plan
 from napari_lazy_pipeline.errors import RecipeError
 from napari_lazy_pipeline.image import Stack, StackSpec
 from napari_lazy_pipeline.image.quantity_text import format_count
@@ -73,6 +73,27 @@ def set_elsewhere(held: Collection[str], place: Place, raw: Stack) -> str:
         own, here = f"position {position}", f"position {files.position}"
     what = f"The values of {' and '.join(held)} for each time point were set on {own}"
     return f"{what}. Estimate them again for {here}, or leave them if they are meant for it"
+
+
+def met_anew(before: Plan, after: Plan) -> str:
+    """Say which steps have the table that they had, and other time points for it; empty: none."""
+    had, met = {t: n for n, t in tables_of(Pipeline(before.steps)).items()}, list[str]()
+    for number, table in tables_of(Pipeline(after.steps)).items():
+        step, old = after.steps[number], had.get(table)
+        if step.enabled and old is not None:
+            was, now = before.until(old).recorded_times, after.until(number).recorded_times
+            if (was.start, was.step) != (now.start, now.step):
+                met.append(f"{step.label} meets {_listed(now)} now, where it met {_listed(was)}")
+    hint = "Their rows are in the same order: put what selects time points behind, or estimate anew"
+    return f"{'. '.join(met)}. {hint}" if met else ""
+
+
+def _listed(times: range) -> str:
+    """Recorded time points in words."""
+    if len(times) == 1:
+        return f"time point {times[0]}"
+    every = f", every {times.step}" if times.step > 1 else ""
+    return f"time points {times[0]} to {times[-1]}{every}"
 
 
 def tables_of(pipeline: Pipeline) -> dict[int, Hashable]:

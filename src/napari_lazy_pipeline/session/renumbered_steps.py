@@ -66,7 +66,7 @@ class RenumberedSteps:
             return None
         counted = [(one.folder, one.pattern, one.source.info.inner) for one in (before, now)]
         numbers = before.source.moved_to(now.source) if counted[0] == counted[1] else {}
-        return cls.of(plan, now.sizes[0], numbers) if numbers and not is_same(numbers) else None
+        return cls.of(plan, now.sizes[0], numbers) if numbers else None
 
     @property
     def pipeline(self) -> Pipeline:

@@ -20,6 +20,7 @@ from napari_lazy_pipeline.session.default_pipeline import default_pipeline
 from napari_lazy_pipeline.session.history import Edit, History, until_in
 from napari_lazy_pipeline.session.linked_steps import shown_step, split_edit
 from napari_lazy_pipeline.session.recipe import Recipe
+from napari_lazy_pipeline.session.recipe_numbers import met_anew
 from napari_lazy_pipeline.session.recipe_source import Source
 from napari_lazy_pipeline.session.recipe_use import RecipeUse
 from napari_lazy_pipeline.session.renumbered_steps import RenumberedSteps, told
@@ -44,8 +45,10 @@ class Session:
         The steps, and the name of the engine.
     plan
         The steps resolved against the stack, once per edit; None before a folder is opened.
-    cache, compute_log
-        Results of all stages, and what was read and computed so far.
+    cache
+        Results of all stages.
+    compute_log
+        What was read and computed so far.
     deleted
         Channels whose layers the person deleted: recorded ones, and names of those steps made.
     until
@@ -103,6 +106,7 @@ class Session:
         moved = RenumberedSteps.reopened(self.plan, self.folder_info, folder_info)
         fit = CropFit.of(moved.pipeline if moved else self.pipeline, made_for, stack.stack_spec)
         stated = overrides.against(folder_info, was if same else None)
+        self._tables.note(self.pipeline, was)
         said = [stated, moved.sentence if moved else "", *fit.sentences]
         self.stack, self.overrides, self.folder_info = stack, overrides, folder_info
         self._crops_made_for = fit.made_for
@@ -120,7 +124,6 @@ class Session:
         if any(said):
             self.adapted.emit(". ".join(filter(None, said)))
         self.plan = self.plan_of(self.pipeline)
-        self._tables.note(self.pipeline, self.plan, folder_info)
         self.stack_changed.emit(self.stack)
         self.plan_changed.emit(self.plan)
 
@@ -140,7 +143,6 @@ class Session:
         old, moved = self.plan, RenumberedSteps.of(self.plan, self.stack.shape[0], now)
         self.plan = old.grown(moved.times, moved.steps)
         self._renumber(moved, spec)
-        self._tables.note(self.pipeline, self.plan, self.folder_info)
         if moved.sentence:
             self.adapted.emit(moved.sentence)
         self.stack_grown.emit(moved.recorded(self.until, self.plan, shifted))
@@ -151,7 +153,6 @@ class Session:
         """Take over steps that no undo takes back, and renumber those that were set on ``raw``."""
         self.pipeline = self._tables.follow(self.pipeline, moved.pipeline)
         if moved.sentence or not is_same(moved.numbers[0]):
-            self._tables.forget_times()
             self._history.replace_pipelines(
                 lambda one: self._tables.follow(one, moved.follow(self.plan_of(one, raw)))
             )
@@ -181,17 +182,11 @@ class Session:
         """Take over what a person made of `shown_step`, as an edit; see `split_edit`."""
         step, shown = self.pipeline.steps[index], self.shown_step(index)
         own, overrides = split_edit(step, shown, edited, self.overrides)
-        self.set_pipeline(self.pipeline.replace_step(index, own), gesture, overrides)
+        self._make(Edit(self.pipeline.replace_step(index, own), overrides=overrides), gesture)
 
-    def set_pipeline(self, pipeline: Pipeline, gesture: object = None, stated: Any = None) -> None:
-        """Replace the steps, as an edit; see `History.note` for the gesture it is part of.
-
-        Rows of tables stay with their time points, whichever of these a step meets now.
-        """
-        pipeline, said = self._tables.moved(self.pipeline, pipeline, self.plan_of)
-        self._make(Edit(pipeline, overrides=stated), gesture)
-        if said:
-            self.adapted.emit(said)
+    def set_pipeline(self, pipeline: Pipeline, gesture: object = None) -> None:
+        """Replace the steps, as an edit; see `History.note` for the gesture it is part of."""
+        self._make(Edit(pipeline), gesture)
 
     def replace_step(self, index: int, step: Step, gesture: object = None) -> None:
         """Replace one step; see `set_pipeline`."""
@@ -264,9 +259,13 @@ class Session:
     def source_of(
         self, pipeline: Pipeline, until: int | None = None, raw: StackSpec | None = None
     ) -> PipelineSource:
-        """Make what other steps show, or none; not logged. A `StepError` if one misfits."""
+        """Make what other steps show, up to a number; not logged. A `StepError` if one misfits."""
         plan = self.plan_of(pipeline, raw).until(until).without_waiting()
         return PipelineSource(self.raw, plan, self.cache, True)
+
+    def raw_source(self) -> PipelineSource:
+        """Make the raw volumes through the cache, blank if that fails."""
+        return self.source_of(Pipeline())
 
     def refresh(self) -> None:
         """Resolve the steps anew: a file that they name was changed, or code was allowed."""
@@ -297,7 +296,7 @@ class Session:
             edit, self.colours = Edit(use.pipeline, recipe.engine, use.overrides), use.colours
             said = use.sentence
         left = f"Left out are values to try of {', '.join(recipe.sweep)}" if recipe.sweep else ""
-        self._tables.note(edit.pipeline or recipe.pipeline, None, recipe.source)
+        self._tables.note(edit.pipeline or recipe.pipeline, recipe.source)
         self._make(edit, tell=recipe.source is None)
         if said or left:
             self.adapted.emit(". ".join(filter(None, (said, left))))
@@ -314,10 +313,12 @@ class Session:
 
     def _make(self, edit: Edit, gesture: object = None, tell: bool = True) -> None:
         """Make an edit that can be undone; what changes nothing is none."""
-        edit = edit.changing(self._present)
+        edit, before = edit.changing(self._present), self.plan
         if edit != Edit():
             self._history.note(edit.opposite(self._present), edit, gesture)
             self._apply(edit, tell)
+            if tell and before and self.plan and (said := met_anew(before, self.plan)):
+                self.adapted.emit(said)
 
     def _apply(self, edit: Edit | None, tell: bool = True) -> None:
         """Take over what an edit, or its undoing, brings; ``tell`` of tables of other data."""
@@ -331,6 +332,7 @@ class Session:
         self.pipeline, self.engine = pipeline, engine
         if crops_of(pipeline) != crops_of(before[0]):
             self._crops_made_for = None  # the person has seen them on these data
+        self._tables.note(pipeline, self.folder_info)
         if engine != before[1]:
             retry_engines()
         overrides, folder_info = edit.overrides or self.overrides, self.folder_info
@@ -342,7 +344,6 @@ class Session:
                 self.show(folder_info, overrides)
         elif (pipeline, engine) != before:
             self.refresh()
-        self._tables.note(pipeline, self.plan, self.folder_info)
         if (self.until, self.deleted) != view:
             self.view_changed.emit()
         if tell and (foreign := self._tables.elsewhere(pipeline, self.stack, before[0])):

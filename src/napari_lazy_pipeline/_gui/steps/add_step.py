@@ -5,8 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QPushButton
 
+from napari_lazy_pipeline.compute import Pipeline
+from napari_lazy_pipeline.session.recipe_numbers import tables_of
 from napari_lazy_pipeline.steps._base import Step
 from napari_lazy_pipeline.steps._registry import step_types
+from napari_lazy_pipeline.steps.select import Select
 
 _USUAL = "at its usual place"
 
@@ -42,6 +45,10 @@ class AddStep(QPushButton):
 
 
 def usual_place(step: Step, steps: tuple[Step, ...]) -> int:
-    """Where a new step stands among others: before the first that is done later as a rule."""
+    """Where a new step stands among others: before the first that is done later as a rule.
+
+    One that selects time points stands behind those with a value for each of them, too.
+    """
     later = (index for index, other in enumerate(steps) if other.order > step.order)
-    return next(later, len(steps))
+    tables = tables_of(Pipeline(steps)) if isinstance(step, Select) else ()
+    return max(next(later, len(steps)), *(index + 1 for index in tables), 0)
